@@ -1,0 +1,97 @@
+"""The contract of an aggregate: a record of pure functions.
+
+    command ─▶ decide ─▶ events ─▶ append ─▶ evolve ─▶ pending effects ─▶ outcome command
+
+None of the functions may look at a clock, make an id, draw a random number, log or do I/O.
+`decide` may refuse; `evolve`, `pending` and `companions` never raise, whatever the history.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from mentra_actors.envelope import RecordedEvent, UnknownEvent
+from mentra_actors.ids import EffectId, StreamId
+
+__all__ = ["Companion", "Decider", "Delivery", "Follow", "Settlement"]
+
+C = TypeVar("C")
+E = TypeVar("E")
+S = TypeVar("S")
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Events for another stream, written in the same append as the event that caused them.
+
+    `must_be_new` asks that the other stream does not exist yet; else any version will do, which
+    is right only for streams that take facts from any writer (an inbox).
+    """
+
+    stream_id: StreamId
+    events: tuple[Any, ...]
+    must_be_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The owner has taken everything of another stream up to `through_version`."""
+
+    stream_id: StreamId
+    through_version: int
+
+
+Companion = Delivery | Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class Follow(Generic[C, S]):
+    """A stream that others write and this aggregate takes from, in order, each event once.
+
+    `position(state)` is the stream and the version taken so far, or None while there is nothing
+    to follow; `take(recorded, now)` is the command that takes the events after it. `now` is
+    Unix time in seconds.
+    """
+
+    position: Callable[[S], tuple[StreamId, int] | None]
+    take: Callable[[Sequence[RecordedEvent[Any]], float], C]
+
+
+def _no_effects(_state: Any) -> Mapping[EffectId, Any]:
+    return {}
+
+
+def _no_companions(_event: Any) -> Sequence[Companion]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decider(Generic[C, E, S, F]):
+    """The pure functions of one kind of stream.
+
+    `decide(command, state)` gives events or raises `CommandRejected`; `evolve(state, event)`
+    the next state; `pending(state)` the effects asked for and not answered, by effect id;
+    `companions(event)` what else is written in the same append. `recover(state, running, now)`
+    gives the command with which an owner that has just loaded the stream settles effects that
+    an earlier owner had started; `running` are those that this process still performs.
+    `fold_version` is raised when `evolve` changes meaning: older state snapshots are dropped.
+    """
+
+    category: str
+    initial: S
+    decide: Callable[[C, S], Sequence[E]]
+    evolve: Callable[[S, E], S]
+    pending: Callable[[S], Mapping[EffectId, F]] = field(default=_no_effects)
+    companions: Callable[[E], Sequence[Companion]] = field(default=_no_companions)
+    recover: Callable[[S, frozenset[EffectId], float], C | None] | None = None
+    follow: Follow[C, S] | None = None
+    fold_version: int = 1
+
+    def fold(self, events: Iterable[E | UnknownEvent], state: S | None = None) -> S:
+        """State after `events`, starting from `state` (the initial one if None)."""
+        current = self.initial if state is None else state
+        for event in events:
+            if not isinstance(event, UnknownEvent):
+                current = self.evolve(current, event)
+        return current

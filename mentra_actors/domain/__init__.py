@@ -1,0 +1,1 @@
+"""The pure core: one decider per kind of stream, and the values they speak of."""

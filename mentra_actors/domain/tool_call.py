@@ -1,0 +1,47 @@
+"""A tool call as data: how it may be retried, and what came of it."""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from mentra_actors.ids import AgentId, MailId
+
+__all__ = ["BlobRef", "OutgoingMail", "ProbeVerdict", "RetryMode", "ToolOutcome"]
+
+RetryMode: TypeAlias = Literal["safe", "idempotent", "probe", "never"]
+"""What may be done with a call that was open when its process died.
+
+`safe`: run it again. `idempotent`: run it again, the tool dedupes on the key. `probe`: ask the
+tool's probe. `never`: say truthfully that the outcome is unknown.
+"""
+
+ProbeVerdict: TypeAlias = Literal["done", "not_done", "unknown"]
+
+
+class BlobRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes kept beside the log."""
+
+    digest: str
+    size_bytes: int
+
+
+class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
+    """Mail that leaves in the same append as the outcome of the call that wrote it."""
+
+    mail_id: MailId
+    to: AgentId
+    body: str
+
+
+class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one tool call.
+
+    `content` is what the model is told, at most 50 KiB or 2,000 lines; the whole of a longer
+    text is kept under `spilled`. `details` is JSON for people and programs, never sent to a model.
+    """
+
+    content: str
+    is_error: bool = False
+    details: str = ""
+    spilled: BlobRef | None = None
+    mail: tuple[OutgoingMail, ...] = ()

@@ -1,0 +1,205 @@
+"""Every exception that crosses a package boundary.
+
+* MentraError
+  + CommandRejected         a decider said no; a normal answer, never retried
+  + StoreError              nothing of the failed append was written
+    - VersionConflict       another writer appended first; reload, decide again
+    - Fenced                a younger lease epoch exists; this process must stop writing
+    - StoreLocked           another live process writes this store
+    - StoreNotFound         there is no store at this path
+    - StoreFormatError      made by a newer release, or not a store
+    - StoreCorrupted        bytes on disk are not what was written
+    - StoreFull             the disk (or a quota) refused the bytes
+    - StoreClosed           the store was closed while the call waited
+  + ActorError
+    - MailboxFull           the actor takes no more commands now; try later
+    - ActorQuarantined      its stream or its code is broken; commands are refused
+    - RuntimeClosed         the runtime is shutting down
+  + EffectError             the world refused
+    - ProviderError         a model call failed; says whether a repeat may help
+    - RunFailed             a run ended without an answer; the transcript is kept
+  + ConfigurationError      the caller must change something before a retry makes sense
+    - UnknownModel          no provider serves this name
+    - MissingCredential     the provider needs a key that is not set
+    - InvalidTool           a function cannot be offered to models as it is written
+
+Bugs (broken invariants, wrong argument types) raise the built-in TypeError,
+ValueError or AssertionError: they belong to a developer, not to a handler.
+"""
+
+__all__ = [
+    "ActorError",
+    "ActorQuarantined",
+    "CommandRejected",
+    "ConfigurationError",
+    "EffectError",
+    "Fenced",
+    "InvalidTool",
+    "MailboxFull",
+    "MentraError",
+    "MissingCredential",
+    "ProviderError",
+    "RunFailed",
+    "RuntimeClosed",
+    "StoreClosed",
+    "StoreCorrupted",
+    "StoreError",
+    "StoreFormatError",
+    "StoreFull",
+    "StoreLocked",
+    "StoreNotFound",
+    "UnknownModel",
+    "VersionConflict",
+]
+
+
+class MentraError(Exception):
+    """Root of the tree; never raised itself."""
+
+
+class CommandRejected(MentraError):
+    """A decider refused a command. Nothing was recorded; the same command will be refused again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class StoreError(MentraError):
+    """The event store refused or failed. Nothing of the failed append was written."""
+
+
+class VersionConflict(StoreError):
+    """Another writer appended first.
+
+    Nothing was written. Reload the stream and decide again; the command itself may still be
+    valid.
+    """
+
+    def __init__(self, stream_id: str, *, expected: int, actual: int) -> None:
+        super().__init__(f"{stream_id}: expected version {expected}, found {actual}")
+        self.stream_id = stream_id
+        self.expected = expected
+        self.actual = actual
+
+
+class Fenced(StoreError):
+    """A younger lease epoch exists. Nothing was written; this process must stop writing."""
+
+    def __init__(self, resource: str, *, epoch: int, current: int) -> None:
+        super().__init__(
+            f"lease {resource!r}: epoch {epoch} was superseded by {current}; "
+            "another process has taken over, close this one"
+        )
+        self.resource = resource
+        self.epoch = epoch
+        self.current = current
+
+
+class StoreLocked(StoreError):
+    """Another live process writes this store. Nothing was changed; close it or choose a path."""
+
+
+class StoreNotFound(StoreError):
+    """There is no store at the path. Nothing was created."""
+
+
+class StoreFormatError(StoreError):
+    """The directory was written by a newer release, or it is not a store. Nothing was changed."""
+
+
+class StoreCorrupted(StoreError):
+    """Bytes on disk are not what was written. Nothing was changed; restore a backup."""
+
+
+class StoreFull(StoreError):
+    """The disk or a quota refused the bytes.
+
+    Nothing of this append was written and everything acknowledged before is intact. Free some
+    space and repeat: the store stays usable.
+    """
+
+
+class StoreClosed(StoreError):
+    """The store was closed before the append was written. Nothing was written."""
+
+
+class ActorError(MentraError):
+    """A command could not be handed to an actor. It was not decided and nothing was recorded."""
+
+
+class MailboxFull(ActorError):
+    """The actor has as many waiting commands as it may hold. Nothing was recorded; try later."""
+
+
+class ActorQuarantined(ActorError):
+    """The actor died again and again and was set aside; `cause` says of what."""
+
+    def __init__(self, stream_id: str, *, cause: str) -> None:
+        super().__init__(f"{stream_id} is quarantined: {cause}")
+        self.stream_id = stream_id
+        self.cause = cause
+
+
+class RuntimeClosed(ActorError):
+    """The runtime is closing or closed. Nothing was recorded."""
+
+
+class EffectError(MentraError):
+    """The world refused an effect."""
+
+
+class ProviderError(EffectError):
+    """A model call failed.
+
+    `kind` is one of `transport`, `http`, `timeout`, `malformed_stream`, `in_band`,
+    `invalid_request`, `invalid_response`. `transient` says whether a repeat may help;
+    `retry_after_s` is the wait that the provider asked for. `output_seen` is true when part of
+    an answer had arrived.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        transient: bool,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after_s: float | None = None,
+        output_seen: bool = False,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.transient = transient
+        self.status = status
+        self.code = code
+        self.retry_after_s = retry_after_s
+        self.output_seen = output_seen
+        self.request_id = request_id
+
+
+class RunFailed(EffectError):
+    """A run ended without an answer. What was recorded before is kept; send a prompt to go on."""
+
+    def __init__(self, message: str, *, run_id: str, kind: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.kind = kind
+
+
+class ConfigurationError(MentraError):
+    """The caller must change something before a retry makes sense. Nothing was recorded."""
+
+
+class UnknownModel(ConfigurationError):
+    """No provider serves this model name; the message lists the ones that are known."""
+
+
+class MissingCredential(ConfigurationError):
+    """The provider needs a key that is not set; the message names the variable."""
+
+
+class InvalidTool(ConfigurationError):
+    """A function cannot be offered to models as it is written; the message says why."""

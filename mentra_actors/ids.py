@@ -1,0 +1,79 @@
+"""Names of streams, effects and runs.
+
+An id is a plain string with a type. None is made here: ids that must be new are created at the
+edge and arrive inside commands, so that deciding stays repeatable.
+"""
+
+import re
+from typing import NewType
+
+__all__ = [
+    "AgentId",
+    "CommandId",
+    "EffectId",
+    "MailId",
+    "RunId",
+    "StreamId",
+    "TeamId",
+    "agent_stream",
+    "board_stream",
+    "category_of",
+    "inbox_stream",
+    "is_valid_name",
+    "lease_stream",
+    "name_of",
+    "team_stream",
+]
+
+StreamId = NewType("StreamId", str)
+"""`{category}-{name}`, at most 255 bytes of UTF-8."""
+AgentId = NewType("AgentId", str)
+TeamId = NewType("TeamId", str)
+RunId = NewType("RunId", str)
+EffectId = NewType("EffectId", str)
+"""Unique in its stream."""
+CommandId = NewType("CommandId", str)
+"""Chosen by the sender; a repeated one is answered and records nothing."""
+MailId = NewType("MailId", str)
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}", re.ASCII)
+
+
+def is_valid_name(name: str) -> bool:
+    """True for 1 to 100 ASCII letters, digits and `_ . : -`, the first a letter, digit or `_`."""
+    return _NAME.fullmatch(name) is not None
+
+
+def agent_stream(agent_id: AgentId) -> StreamId:
+    """The stream that one agent owns."""
+    return StreamId(f"agent-{agent_id}")
+
+
+def inbox_stream(agent_id: AgentId) -> StreamId:
+    """The stream of mail delivered to one agent."""
+    return StreamId(f"inbox-{agent_id}")
+
+
+def team_stream(team_id: TeamId) -> StreamId:
+    """The stream of one team's members."""
+    return StreamId(f"team-{team_id}")
+
+
+def board_stream(namespace: str) -> StreamId:
+    """The stream of one task board."""
+    return StreamId(f"board-{namespace}")
+
+
+def lease_stream(resource: str) -> StreamId:
+    """The stream of one lease."""
+    return StreamId(f"lease-{resource}")
+
+
+def category_of(stream_id: StreamId) -> str:
+    """The part before the first dash: `agent` of `agent-lead`."""
+    return stream_id.partition("-")[0]
+
+
+def name_of(stream_id: StreamId) -> str:
+    """The part after the first dash: `lead` of `agent-lead`."""
+    return stream_id.partition("-")[2]

@@ -1,0 +1,1 @@
+"""Model providers: one port, pure wire codecs, and the transports that carry them."""

@@ -1,0 +1,66 @@
+"""What the system asks of a model provider, and the neutral events that a provider streams."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from mentra_actors.domain.model_call import ModelReply, ModelRequest
+
+__all__ = ["ModelEvent", "ModelProvider", "ReplyFinished", "TextDelta", "ThinkingDelta", "ToolCallDelta"]
+
+
+class TextDelta(msgspec.Struct, frozen=True, tag="text"):
+    """More text of the answer. `block_index` tells parallel blocks apart."""
+
+    text: str
+    block_index: int = 0
+
+
+class ThinkingDelta(msgspec.Struct, frozen=True, tag="thinking"):
+    """More of the visible reasoning."""
+
+    text: str
+    block_index: int = 0
+
+
+class ToolCallDelta(msgspec.Struct, frozen=True, tag="tool_call"):
+    """A call is taking shape: `arguments` is the new piece of its JSON text, for display only."""
+
+    call_id: str
+    name: str
+    arguments: str = ""
+    block_index: int = 0
+
+
+class ReplyFinished(msgspec.Struct, frozen=True, tag="finished"):
+    """The answer is complete. Always the last event, exactly once; calls run only after it."""
+
+    reply: ModelReply
+
+
+ModelEvent: TypeAlias = TextDelta | ThinkingDelta | ToolCallDelta | ReplyFinished
+
+
+class ModelProvider(Protocol):
+    """A source of answers. Called on the effects loop only; one instance serves many calls."""
+
+    @property
+    def name(self) -> str:
+        """The part before the colon of a model name: `openai` of `openai:gpt-5.4-mini`."""
+        ...
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """Events of one answer; the last is `ReplyFinished`.
+
+        Closing the iterator (or cancelling the task) closes the connection at once.
+
+        Raises:
+            ProviderError: the call failed; `transient` says whether a repeat may help.
+            UnknownModel, MissingCredential: nothing was sent.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections. Calling it twice is allowed."""
+        ...

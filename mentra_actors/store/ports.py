@@ -1,0 +1,210 @@
+"""What the rest of the system asks of an event store.
+
+Every adapter passes the same contract suite (`mentra_actors.testing.store_contract`).
+Events are bytes here; `mentra_actors.store.journal` adds the codec.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from mentra_actors.errors import StoreError
+from mentra_actors.ids import StreamId
+
+__all__ = [
+    "AppendRequest",
+    "Appended",
+    "BlobStore",
+    "EventData",
+    "EventStore",
+    "Fence",
+    "JournalReader",
+    "OnAppended",
+    "StateSnapshot",
+    "StoredEvent",
+    "StreamAppend",
+    "blob_digest",
+]
+
+
+class EventData(msgspec.Struct, frozen=True):
+    """One event to write: its stored tag and its encoded bytes."""
+
+    event_type: str
+    payload: bytes
+
+
+class StreamAppend(msgspec.Struct, frozen=True, kw_only=True):
+    """Events for one stream. `expected_version` 0 means a new stream, None any version."""
+
+    stream_id: StreamId
+    events: tuple[EventData, ...]
+    expected_version: int | None = None
+
+
+class Fence(msgspec.Struct, frozen=True):
+    """The writer's lease: the append is refused when the store knows a higher epoch."""
+
+    resource: str
+    epoch: int
+
+
+class AppendRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One atomic append: all of it is written, in this order, or nothing.
+
+    `fence` is checked in the same transaction; `raise_fence` makes its epoch the lowest that may
+    append from now on (it must be higher than the one known). `open_streams` marks streams as
+    having work to resume after a restart; `settled` removes a mark if the stream's version after
+    this append is not above the one given. A request with no events is allowed (marks only).
+    """
+
+    streams: tuple[StreamAppend, ...] = ()
+    fence: Fence | None = None
+    raise_fence: bool = False
+    recorded_at_ns: int = 0
+    causation: str = ""
+    correlation: str = ""
+    open_streams: tuple[StreamId, ...] = ()
+    settled: tuple[tuple[StreamId, int], ...] = ()
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """Where an append landed.
+
+    Its events hold the positions `first_position` .. `last_position`, in request order (an
+    append without events has `last_position == first_position - 1`). `versions` are the stream
+    versions after the append, one per `StreamAppend`, in request order.
+    """
+
+    first_position: int
+    last_position: int
+    versions: tuple[int, ...]
+
+
+class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event as read back; see `RecordedEvent` for the meaning of the fields."""
+
+    global_position: int
+    stream_id: StreamId
+    stream_version: int
+    event_type: str
+    payload: bytes
+    recorded_at_ns: int
+    epoch: int
+    causation: str
+    correlation: str
+
+
+class StateSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A state at a stream version. It may be deleted at any time: it only saves folding."""
+
+    stream_id: StreamId
+    stream_version: int
+    fold_version: int
+    payload: bytes
+
+
+def blob_digest(content: bytes) -> str:
+    """Name of a blob: 32 hex digits of BLAKE2b."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+OnAppended: TypeAlias = Callable[[Appended | StoreError], None]
+
+
+class JournalReader(Protocol):
+    """Reads a log; safe from any thread. Reads see only durable, complete appends."""
+
+    def read_stream(
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
+    ) -> Sequence[StoredEvent]:
+        """Events of one stream with `after < stream_version <= through`, in order."""
+        ...
+
+    def read_journal(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+        """At least one and about `limit` events with `global_position > after`, in order.
+
+        The last append is never split, so a few more than `limit` may come; none means the end.
+        """
+        ...
+
+    def stream_version(self, stream_id: StreamId) -> int:
+        """Version of the last event; 0 for a stream that does not exist."""
+        ...
+
+    def stream_ids(self, category: str) -> Sequence[StreamId]:
+        """Ids of all streams of a category (`agent`), sorted."""
+        ...
+
+    def last_position(self) -> int:
+        """Global position of the last event; 0 for an empty log."""
+        ...
+
+    def wait_for_position(self, position: int, *, timeout_s: float) -> int:
+        """Block until the log has reached `position` or the time is up; the last position.
+
+        Also wakes for appends of other processes. Never call it on an actor or loop thread.
+        """
+        ...
+
+    def read_blob(self, digest: str) -> bytes | None:
+        """The bytes stored under a digest, or None."""
+        ...
+
+    def close(self) -> None:
+        """Release everything. Calling it twice is allowed."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Content-addressed bytes."""
+
+    def put_blob(self, content: bytes) -> str:
+        """Queue `content` and return its digest at once; safe from any thread, never blocks.
+
+        It is durable no later than any append submitted after it from the same thread.
+        """
+        ...
+
+    def read_blob(self, digest: str) -> bytes | None:
+        """The bytes stored under a digest, or None."""
+        ...
+
+
+class EventStore(JournalReader, BlobStore, Protocol):
+    """Writes and reads a log; safe from any thread."""
+
+    def submit(self, request: AppendRequest, on_appended: OnAppended) -> None:
+        """Queue an append and return at once.
+
+        `on_appended` is called exactly once, on the writer thread, after the append is durable
+        (or with the error; then nothing of it was written). It must not block or raise. Appends
+        are written in the order of submission; one that fails does not disturb its neighbours.
+        """
+        ...
+
+    def append(self, request: AppendRequest) -> Appended:
+        """Append and wait until it is durable. Never call it on an actor or loop thread.
+
+        Raises:
+            VersionConflict, Fenced, StoreFull, StoreClosed: nothing was written.
+        """
+        ...
+
+    def save_snapshot(self, snapshot: StateSnapshot) -> None:
+        """Queue a state snapshot; it replaces the older ones of its stream. Never blocks."""
+        ...
+
+    def load_snapshot(self, stream_id: StreamId) -> StateSnapshot | None:
+        """The newest snapshot of a stream, or None."""
+        ...
+
+    def open_streams(self) -> Sequence[StreamId]:
+        """Streams marked as having work to resume, sorted."""
+        ...
+
+    def fence_epoch(self, resource: str) -> int:
+        """The lowest epoch that may append for `resource`; 0 if it was never raised."""
+        ...

@@ -1,0 +1,1 @@
+"""Tools: the contract, the `@tool` decorator, and the builtin ones."""

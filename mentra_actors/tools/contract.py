@@ -1,0 +1,103 @@
+"""What a tool is, and what it gets to see while it runs."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from mentra_actors.domain.model_call import ToolSpec
+from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
+from mentra_actors.ids import AgentId, StreamId, TeamId
+
+__all__ = ["Commands", "Probe", "ProbeResult", "Tool", "ToolContext", "ToolError", "ToolOutput"]
+
+
+class ToolError(Exception):
+    """Raise it in a tool to tell the model what went wrong; the run goes on."""
+
+
+class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """Returned by a tool that wants to say more than a text.
+
+    `content` is told to the model: a string as it is, anything else as JSON. `details` (JSON
+    serialisable) is kept for people and programs and never sent to a model. `mail` leaves in the
+    same append as the call's result.
+    """
+
+    content: Any
+    details: Any = None
+    mail: tuple[OutgoingMail, ...] = ()
+    is_error: bool = False
+
+
+class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A probe's word on a call whose process died: `content` counts only with `done`."""
+
+    verdict: ProbeVerdict
+    content: Any = ""
+
+
+class Commands(Protocol):
+    """The way from a tool to the actors of this runtime. Awaited on the effects loop."""
+
+    async def ask(self, stream_id: StreamId, command: Any) -> Any:
+        """Send a command and return the state after it is durable.
+
+        Raises:
+            CommandRejected: the decider said no.
+            ActorError, StoreError: it was not decided, or not written.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What a running tool may know. A parameter annotated with this class receives it.
+
+    `idempotency_key` is the same for every attempt of this call, also after a restart; `attempt`
+    counts from 1.
+    """
+
+    agent_id: AgentId
+    agent_name: str
+    team_id: TeamId
+    run_id: str
+    call_id: str
+    tool_name: str
+    idempotency_key: str
+    attempt: int
+    commands: Commands
+    progress: Callable[[str], None] = field(default=lambda _text: None)
+    """Shows a line to whoever watches; nothing is stored. Thread-safe."""
+
+
+Probe = Callable[[str], Awaitable[ProbeResult] | ProbeResult]
+"""Asked with the idempotency key of a call whose process died."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A tool as the runtime sees it.
+
+    `run(arguments, context)` gets decoded JSON (a mapping), validates it and does the work; it
+    raises `ToolError` for everything that the model should hear about. `is_parallel(arguments)`
+    says whether this call may run beside others of the same answer. `timeout_s` None means no
+    limit.
+    """
+
+    name: str
+    description: str
+    input_schema: str
+    run: Callable[[Mapping[str, Any], ToolContext], Awaitable[Any]]
+    retry: RetryMode = "never"
+    probe: Probe | None = None
+    is_parallel: Callable[[Mapping[str, Any]], bool] = field(default=lambda _arguments: False)
+    timeout_s: float | None = None
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What a model is told of this tool."""
+        return ToolSpec(
+            name=self.name, description=self.description, input_schema=self.input_schema
+        )
