@@ -7,7 +7,14 @@ import msgspec
 
 from mentra_actors.domain.model_call import ModelReply, ModelRequest
 
-__all__ = ["ModelEvent", "ModelProvider", "ReplyFinished", "TextDelta", "ThinkingDelta", "ToolCallDelta"]
+__all__ = [
+    "ModelEvent",
+    "ModelProvider",
+    "ReplyFinished",
+    "TextDelta",
+    "ThinkingDelta",
+    "ToolCallDelta",
+]
 
 
 class TextDelta(msgspec.Struct, frozen=True, tag="text"):
