@@ -1,6 +1,6 @@
 """What the system asks of a model provider, and the neutral events that a provider streams."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -57,7 +57,7 @@ class ModelProvider(Protocol):
         """The part before the colon of a model name: `openai` of `openai:gpt-5.4-mini`."""
         ...
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Events of one answer; the last is `ReplyFinished`.
 
         Closing the iterator (or cancelling the task) closes the connection at once.

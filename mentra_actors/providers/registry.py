@@ -1,0 +1,71 @@
+"""Model names to providers: `openai:gpt-5.4-mini` is the provider `openai` and its own name."""
+
+from collections.abc import Callable, Mapping
+
+from mentra_actors.errors import UnknownModel
+from mentra_actors.providers.port import ModelProvider
+
+__all__ = ["BUILTIN_PROVIDERS", "ProviderRegistry"]
+
+BUILTIN_PROVIDERS: Mapping[str, Callable[[], ModelProvider]] = {}
+
+_EXAMPLE = "openai:gpt-5.4-mini"
+
+
+class ProviderRegistry:
+    """Providers by name. A built-in one is made at its first use, so a name costs nothing.
+
+    Used on the effects loop; `register` may be called before it runs.
+    """
+
+    def __init__(
+        self, builtin: Mapping[str, Callable[[], ModelProvider]] = BUILTIN_PROVIDERS
+    ) -> None:
+        self._builtin = dict(builtin)
+        self._providers: dict[str, ModelProvider] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all providers that can be asked for, in order."""
+        return tuple(sorted({*self._builtin, *self._providers}))
+
+    def register(self, provider: ModelProvider) -> None:
+        """Offer a provider under its name; it takes the place of a built-in one.
+
+        Raises:
+            ValueError: the name is empty, holds a colon, or is registered already.
+        """
+        name = provider.name
+        if not name or ":" in name:
+            raise ValueError(f"a provider name is not empty and has no colon, found {name!r}")
+        if name in self._providers:
+            raise ValueError(f"provider {name!r} is registered already")
+        self._providers[name] = provider
+
+    def resolve(self, name: str) -> tuple[ModelProvider, str]:
+        """The provider of a model name, and the name that the provider knows the model by.
+
+        Only the first colon counts: `ollama:llama3.2:1b` is the model `llama3.2:1b` of `ollama`.
+
+        Raises:
+            UnknownModel: the name has no provider, or one that is not known.
+        """
+        provider_name, _, model = name.partition(":")
+        if not model or provider_name not in self.names:
+            raise UnknownModel(self._unknown(name))
+        provider = self._providers.get(provider_name)
+        if provider is None:
+            provider = self._providers[provider_name] = self._builtin[provider_name]()
+        return provider, model
+
+    async def aclose(self) -> None:
+        """Close every provider that was made or registered. Calling it twice is allowed."""
+        for provider in list(self._providers.values()):
+            await provider.aclose()
+
+    def _unknown(self, name: str) -> str:
+        known = ", ".join(self.names) or "none"
+        return (
+            f"no provider serves model {name!r}; known providers: {known}. "
+            f"A model name is provider:model, for example {_EXAMPLE!r}"
+        )
