@@ -1,0 +1,1 @@
+"""Teams of LLM agents that lose nothing: a team is a log."""

@@ -58,7 +58,7 @@ class MentraError(Exception):
 
 
 class CommandRejected(MentraError):
-    """A decider refused a command. Nothing was recorded; the same command will be refused again."""
+    """A decider refused a command. Nothing was recorded; a repeat will be refused again."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -158,7 +158,7 @@ class ProviderError(EffectError):
     an answer had arrived.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a provider may say of a failure
         self,
         message: str,
         *,

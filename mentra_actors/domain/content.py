@@ -45,7 +45,7 @@ class RefusalBlock(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):
 
 
 class ThinkingBlock(msgspec.Struct, frozen=True, kw_only=True, tag="thinking"):
-    """Reasoning. `parts` are its summaries in order; `encrypted` goes back to its producer only."""
+    """Reasoning. `parts` are its summaries in order; only its producer can read `encrypted`."""
 
     parts: tuple[str, ...] = ()
     item_id: str = ""

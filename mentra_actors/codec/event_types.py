@@ -1,0 +1,45 @@
+"""Every stored event type: the only list.
+
+A type that is not here cannot be written. A tag is for ever: a change that old readers would
+misunderstand gets a new tag, and an upcaster in `mentra_actors.codec.upcasters` for the old one.
+"""
+
+from typing import Any
+
+from mentra_actors.domain import inbox, lease, task_board, team
+from mentra_actors.domain.agent import events as agent
+
+__all__ = ["EVENT_TYPES"]
+
+EVENT_TYPES: tuple[type[Any], ...] = (
+    agent.AgentSpawned,
+    agent.PromptAccepted,
+    agent.MailTaken,
+    agent.RunStarted,
+    agent.InputPlaced,
+    agent.ModelCallRequested,
+    agent.ModelReplied,
+    agent.ModelCallFailed,
+    agent.ToolCallsPlanned,
+    agent.ToolCallStarted,
+    agent.ToolCallRestarted,
+    agent.ToolCallProbeRequested,
+    agent.ToolCallFinished,
+    agent.ToolCallOutcomeUnknown,
+    agent.ToolCallSkipped,
+    agent.MailSent,
+    agent.RunFinished,
+    agent.RunFailed,
+    agent.RunCancelled,
+    agent.AgentRecovered,
+    agent.AgentStopped,
+    inbox.MailDelivered,
+    team.MemberJoined,
+    task_board.TaskCreated,
+    task_board.TaskClaimed,
+    task_board.TaskStatusChanged,
+    task_board.DependencyAdded,
+    lease.LeaseAcquired,
+    lease.LeaseRenewed,
+    lease.LeaseReleased,
+)

@@ -1,0 +1,65 @@
+"""A tuple that grows by one in constant time."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar, overload
+
+__all__ = ["AppendOnly"]
+
+T = TypeVar("T")
+
+
+class AppendOnly(Sequence[T]):
+    """An immutable sequence; `append` returns a longer one that shares the items.
+
+    Every value sees its own first items of one list that only grows at its end. Whoever appends
+    to the longest value extends that list; appending to a shorter one (a branch) copies. Owners
+    append on one thread; reading is safe on any.
+    """
+
+    __slots__ = ("_items", "_length")
+
+    def __init__(self, items: Iterable[T] = ()) -> None:
+        self._items = list(items)
+        self._length = len(self._items)
+
+    def append(self, item: T) -> "AppendOnly[T]":
+        """This sequence with `item` after it; this one stays as it is."""
+        longer: AppendOnly[T] = AppendOnly.__new__(AppendOnly)
+        is_longest = self._length == len(self._items)
+        longer._items = self._items if is_longest else self._items[: self._length]
+        longer._items.append(item)
+        longer._length = self._length + 1
+        return longer
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        if isinstance(index, slice):
+            return tuple(self._items[i] for i in range(*index.indices(self._length)))
+        place = index + self._length if index < 0 else index
+        if not 0 <= place < self._length:
+            raise IndexError(f"index {index} of {self._length} items")
+        return self._items[place]
+
+    def __iter__(self) -> Iterator[T]:
+        items = self._items
+        for index in range(self._length):
+            yield items[index]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AppendOnly):
+            return NotImplemented
+        return len(self) == len(other) and all(
+            mine == theirs for mine, theirs in zip(self, other, strict=True)
+        )
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"AppendOnly({list(self)!r})"

@@ -1,0 +1,79 @@
+"""The inbox of one agent: a stream that anybody may append to and only its agent takes from.
+
+There is no acknowledgement. The agent records in its own stream up to which inbox version it
+has taken mail, together with the mail itself: lost or doubled mail would need a torn append.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from mentra_actors.decider import Decider
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import AgentId, MailId
+
+__all__ = ["INBOX", "DeliverMail", "InboxEvent", "InboxState", "Mail", "MailDelivered"]
+
+REMEMBERED_MAIL = 1024
+MAX_BODY_CHARS = 256_000
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    """A letter. `sender` is an agent's name, or `host` for the program around the team."""
+
+    mail_id: MailId
+    sender: str
+    to: AgentId
+    body: str
+    sent_at: float
+    """Unix seconds."""
+
+
+class MailDelivered(msgspec.Struct, frozen=True, kw_only=True, tag="inbox.mail_delivered.v1"):
+    """Mail lies in the inbox."""
+
+    mail: Mail
+
+
+InboxEvent: TypeAlias = MailDelivered
+
+
+class DeliverMail(msgspec.Struct, frozen=True, kw_only=True):
+    """Put a letter into the inbox; the same `mail_id` again changes nothing."""
+
+    mail: Mail
+
+
+class InboxState(msgspec.Struct, frozen=True, kw_only=True):
+    """Ids of the last mail delivered, oldest first."""
+
+    delivered: tuple[MailId, ...] = ()
+
+
+def decide(command: DeliverMail, state: InboxState) -> Sequence[InboxEvent]:
+    """Events that `command` causes.
+
+    Raises:
+        CommandRejected: the body is empty or longer than 256,000 characters.
+    """
+    mail = command.mail
+    if not mail.body.strip():
+        raise CommandRejected("mail must not be empty")
+    if len(mail.body) > MAX_BODY_CHARS:
+        raise CommandRejected(
+            f"mail of {len(mail.body):,} characters is over the limit of {MAX_BODY_CHARS:,}; "
+            "write the text to a file and mail its path"
+        )
+    return [] if mail.mail_id in state.delivered else [MailDelivered(mail=mail)]
+
+
+def evolve(state: InboxState, event: InboxEvent) -> InboxState:
+    """State after one event."""
+    delivered = (*state.delivered, event.mail.mail_id)[-REMEMBERED_MAIL:]
+    return InboxState(delivered=delivered)
+
+
+INBOX: Decider[DeliverMail, InboxEvent, InboxState, None] = Decider(
+    category="inbox", initial=InboxState(), decide=decide, evolve=evolve
+)

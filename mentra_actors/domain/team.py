@@ -1,0 +1,108 @@
+"""A team: who belongs to it, under which name.
+
+A name is checked here before anything else happens. The new agent's stream and its first mail
+are written in the same append as the membership, so no half-made member can be left behind.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from mentra_actors.decider import Companion, Decider, Delivery
+from mentra_actors.domain.agent.events import AgentProfile, AgentSpawned
+from mentra_actors.domain.inbox import Mail, MailDelivered
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import AgentId, CommandId, agent_stream, inbox_stream, is_valid_name
+
+__all__ = ["TEAM", "AddMember", "Member", "MemberJoined", "TeamEvent", "TeamState"]
+
+
+class MemberJoined(msgspec.Struct, frozen=True, kw_only=True, tag="team.member_joined.v1"):
+    """An agent belongs to the team; `first_mail` is its instruction, if it was given one."""
+
+    command_id: CommandId
+    profile: AgentProfile
+    joined_at: float
+    first_mail: Mail | None = None
+
+
+TeamEvent: TypeAlias = MemberJoined
+
+
+class AddMember(msgspec.Struct, frozen=True, kw_only=True):
+    """Make an agent and add it to the team."""
+
+    command_id: CommandId
+    profile: AgentProfile
+    now: float
+    first_mail: Mail | None = None
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """What the team knows of one member."""
+
+    agent_id: AgentId
+    role: str
+    joined_by: CommandId
+
+
+class TeamState(msgspec.Struct, frozen=True, kw_only=True):
+    """Members by name."""
+
+    members: dict[str, Member] = {}
+
+
+def decide(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:
+    """Events that `command` causes.
+
+    Raises:
+        CommandRejected: the name is taken or not a name, or the role is empty.
+    """
+    name = command.profile.name
+    present = state.members.get(name)
+    if present is not None and present.joined_by == command.command_id:
+        return []  # delivered twice: the first delivery was recorded
+    if present is not None:
+        raise CommandRejected(f"Team member {name!r} already exists")
+    if not is_valid_name(name):
+        raise CommandRejected(
+            f"{name!r} is not a name: use 1 to 100 letters, digits and _ . : - "
+            "that start with a letter, a digit or _"
+        )
+    if not command.profile.role.strip():
+        raise CommandRejected(f"Team member {name!r} needs a role")
+    return [
+        MemberJoined(
+            command_id=command.command_id,
+            profile=command.profile,
+            joined_at=command.now,
+            first_mail=command.first_mail,
+        )
+    ]
+
+
+def evolve(state: TeamState, event: TeamEvent) -> TeamState:
+    """State after one event."""
+    profile = event.profile
+    member = Member(agent_id=profile.agent_id, role=profile.role, joined_by=event.command_id)
+    return TeamState(members={**state.members, profile.name: member})
+
+
+def companions(event: TeamEvent) -> Sequence[Companion]:
+    """The new agent's first event, and its first mail."""
+    agent_id = event.profile.agent_id
+    spawned = AgentSpawned(profile=event.profile, spawned_at=event.joined_at)
+    birth = Delivery(agent_stream(agent_id), (spawned,), must_be_new=True)
+    if event.first_mail is None:
+        return [birth]
+    return [birth, Delivery(inbox_stream(agent_id), (MailDelivered(mail=event.first_mail),))]
+
+
+TEAM: Decider[AddMember, TeamEvent, TeamState, None] = Decider(
+    category="team",
+    initial=TeamState(),
+    decide=decide,
+    evolve=evolve,
+    companions=companions,
+)
