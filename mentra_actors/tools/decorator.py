@@ -1,0 +1,166 @@
+"""`@tool`: a typed Python function becomes something that a model may call."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+import msgspec
+
+from mentra_actors.domain.tool_call import RetryMode
+from mentra_actors.errors import InvalidTool
+from mentra_actors.tools.contract import Probe, ProbeResult, Tool, ToolContext
+from mentra_actors.tools.docstring import parse_docstring
+from mentra_actors.tools.registry import require_valid_name
+from mentra_actors.tools.signature import Signature, signature_of
+
+__all__ = ["FunctionTool", "ProbeRetry", "Retry", "probe", "tool"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SYNC_TOOL_THREADS = 40
+"""Synchronous tools that run at the same time on one loop; more of them wait."""
+
+_sync_tool_limiter = anyio.lowlevel.RunVar[anyio.CapacityLimiter]("sync_tool_limiter")
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRetry:
+    """`retry=` of a tool that can be asked what became of a call. Made by `probe`."""
+
+    function: Probe
+
+
+Retry: TypeAlias = Literal["never", "safe", "idempotent"] | ProbeRetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionTool(Tool, Generic[P, R]):
+    """A tool made from a function. Calling it calls the plain function, for tests."""
+
+    function: Callable[P, R]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """What the plain function answers: nothing is validated, no thread is used."""
+        return self.function(*args, **kwargs)
+
+
+def probe(function: Callable[[str], Awaitable[ProbeResult] | ProbeResult]) -> ProbeRetry:
+    """`retry=probe(fn)`: after a crash `fn(idempotency_key)` says what became of the call."""
+    return ProbeRetry(function)
+
+
+@overload
+def tool(function: Callable[P, R], /) -> FunctionTool[P, R]: ...
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    retry: Retry = "never",
+    timeout_s: float | None = None,
+    parallel: bool = False,
+) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
+def tool(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    retry: Retry = "never",
+    timeout_s: float | None = None,
+    parallel: bool = False,
+) -> Any:
+    """Make a tool of a typed function, sync or async.
+
+    The JSON Schema and the validation come from the signature, descriptions from the docstring
+    and its `Args:` section. A parameter annotated `ToolContext` receives the context and is not
+    shown to the model. A sync function runs in a worker thread, never on the loop; when its call
+    is cancelled the thread is left to end by itself, and until then the process cannot exit.
+
+    Args:
+        function: the function, when the decorator is used without parentheses.
+        name: what models call it; the function's name when left out.
+        retry: what may be done with a call that was open when its process died.
+        timeout_s: seconds that one attempt may take; None means no limit.
+        parallel: whether its calls may run beside others of the same answer.
+
+    Raises:
+        InvalidTool: the function cannot be offered to models; the message says why.
+    """
+    if function is None:
+        return partial(
+            _function_tool, name=name, retry=retry, timeout_s=timeout_s, parallel=parallel
+        )
+    return _function_tool(function, name=name, retry=retry, timeout_s=timeout_s, parallel=parallel)
+
+
+def _function_tool(
+    function: Callable[P, R],
+    *,
+    name: str | None,
+    retry: Retry,
+    timeout_s: float | None,
+    parallel: bool,
+) -> FunctionTool[P, R]:
+    tool_name = require_valid_name(_name_of(function) if name is None else name)
+    if timeout_s is not None and not timeout_s > 0:
+        raise InvalidTool(f"tool {tool_name!r}: timeout_s must be above 0, not {timeout_s!r}")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise InvalidTool(f"tool {tool_name!r}: a generator has no single result; return a value")
+    retry_mode, probe_function = _retry_of(retry, tool_name)
+    docstring = parse_docstring(inspect.getdoc(function))
+    signature = signature_of(function, tool_name, docstring)
+    return FunctionTool(
+        name=tool_name,
+        description=docstring.description,
+        input_schema=msgspec.json.encode(signature.schema).decode(),
+        run=_runner(function, signature),
+        retry=retry_mode,
+        probe=probe_function,
+        is_parallel=lambda _arguments: parallel,
+        timeout_s=timeout_s,
+        function=function,
+    )
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _retry_of(retry: Retry, tool_name: str) -> tuple[RetryMode, Probe | None]:
+    if isinstance(retry, ProbeRetry):
+        return "probe", retry.function
+    if retry not in ("never", "safe", "idempotent"):
+        raise InvalidTool(
+            f"tool {tool_name!r}: retry must be 'never', 'safe', 'idempotent' or probe(fn), "
+            f"not {retry!r}"
+        )
+    return retry, None
+
+
+def _runner(
+    function: Callable[..., Any], signature: Signature
+) -> Callable[[Mapping[str, Any], ToolContext], Awaitable[Any]]:
+    is_async = inspect.iscoroutinefunction(function)
+
+    async def run(arguments: Mapping[str, Any], context: ToolContext) -> Any:
+        call = partial(function, **signature.keywords(arguments, context))
+        if is_async:
+            return await call()
+        answer = await anyio.to_thread.run_sync(call, limiter=_limiter(), abandon_on_cancel=True)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    return run
+
+
+def _limiter() -> anyio.CapacityLimiter:
+    try:
+        return _sync_tool_limiter.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(SYNC_TOOL_THREADS)
+        _sync_tool_limiter.set(limiter)
+        return limiter

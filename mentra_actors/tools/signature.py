@@ -1,0 +1,177 @@
+"""The arguments of a function as a type: JSON Schema for a model, validation of what it sends."""
+
+import copy
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, get_type_hints
+
+import msgspec
+
+from mentra_actors.errors import InvalidTool
+from mentra_actors.tools.contract import ToolContext, ToolError
+from mentra_actors.tools.docstring import Docstring
+from mentra_actors.tools.json_schema import described, flat_schema, json_types
+
+__all__ = ["Signature", "signature_of"]
+
+_PLAIN_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_KIND_NAMES = {
+    inspect.Parameter.POSITIONAL_ONLY: "is positional-only; models name every argument",
+    inspect.Parameter.VAR_POSITIONAL: "takes any number of values; use one list parameter",
+    inspect.Parameter.VAR_KEYWORD: "takes any names; use one dict parameter",
+}
+_PATH_PREFIX = re.compile(r"`\$\.?([^`]*)`")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """What a function takes: from decoded JSON to keyword arguments."""
+
+    tool_name: str
+    arguments_type: type[msgspec.Struct]
+    schema: Mapping[str, Any]
+    context_parameter: str | None
+
+    def keywords(self, arguments: Mapping[str, Any], context: ToolContext) -> dict[str, Any]:
+        """Validated keyword arguments of one call.
+
+        Models write numbers and booleans as strings now and then, and whole arrays or objects as
+        JSON text. Both are taken where the meaning is plain: `"5"` for an integer, `"[1, 2]"` for
+        an array that cannot be a string. Everything else is refused.
+
+        Raises:
+            ToolError: an argument is missing, unknown or of another type; the message says
+                which, what was expected and what the tool takes.
+        """
+        plain = self._with_embedded_json(arguments)
+        try:
+            valid = msgspec.convert(plain, self.arguments_type, strict=False, str_keys=True)
+        except msgspec.ValidationError as error:
+            raise ToolError(self._refusal(str(error))) from error
+        keywords = {name: getattr(valid, name) for name in valid.__struct_fields__}
+        if self.context_parameter is not None:
+            keywords[self.context_parameter] = context
+        return keywords
+
+    def _with_embedded_json(self, arguments: Any) -> Any:
+        if not isinstance(arguments, Mapping):
+            return arguments
+        properties = self.schema["properties"]
+        plain = dict(arguments)
+        for name, value in arguments.items():
+            if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+                types = json_types(properties.get(name, {}))
+                if types and "string" not in types:
+                    plain[name] = _decoded(value)
+        return plain
+
+    def _refusal(self, reason: str) -> str:
+        where = _PATH_PREFIX.sub(lambda match: f"`{match.group(1) or 'arguments'}`", reason)
+        return (
+            f"Invalid arguments for tool '{self.tool_name}': {where}. "
+            f"The tool takes {self._parameters()}. Nothing was run."
+        )
+
+    def _parameters(self) -> str:
+        required = self.schema.get("required", [])
+        names = [
+            f"`{name}` ({_type_name(schema)}, {'required' if name in required else 'optional'})"
+            for name, schema in self.schema["properties"].items()
+        ]
+        return ", ".join(names) if names else "no arguments"
+
+
+def signature_of(function: Callable[..., Any], name: str, docstring: Docstring) -> Signature:
+    """Read the parameters of `function`.
+
+    Raises:
+        InvalidTool: it is no function, or a parameter has no annotation, one that JSON cannot
+            carry, or a kind that cannot be named; the message says which parameter.
+    """
+    if not (inspect.isfunction(function) or inspect.ismethod(function)):
+        raise InvalidTool(f"tool {name!r}: {function!r} is not a function; write one around it")
+    hints = _hints(function, name)
+    fields: list[tuple[str, Any, Any]] = []
+    context_parameter = None
+    for parameter in _parameters_of(function, name):
+        annotation = hints.get(parameter.name, parameter.annotation)
+        if annotation is ToolContext:
+            if context_parameter is not None:
+                raise InvalidTool(f"tool {name!r}: only one parameter may be a ToolContext")
+            context_parameter = parameter.name
+        else:
+            fields.append(_field(parameter, annotation, name))
+    arguments_type = msgspec.defstruct(
+        f"{name}_arguments", fields, kw_only=True, forbid_unknown_fields=True
+    )
+    schema = flat_schema(arguments_type)
+    return Signature(
+        tool_name=name,
+        arguments_type=arguments_type,
+        schema=described(schema, docstring.parameters),
+        context_parameter=context_parameter,
+    )
+
+
+def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except (NameError, TypeError, SyntaxError) as error:
+        raise InvalidTool(
+            f"tool {name!r}: an annotation cannot be resolved ({error}); "
+            "annotate with names that the module defines"
+        ) from error
+
+
+def _parameters_of(function: Callable[..., Any], name: str) -> list[inspect.Parameter]:
+    parameters = list(inspect.signature(function).parameters.values())
+    for parameter in parameters:
+        if parameter.kind not in _PLAIN_KINDS:
+            raise InvalidTool(
+                f"tool {name!r}: parameter {parameter.name!r} {_KIND_NAMES[parameter.kind]}"
+            )
+        if parameter.annotation is inspect.Parameter.empty:
+            raise InvalidTool(f"tool {name!r}: parameter {parameter.name!r} has no annotation")
+    return parameters
+
+
+def _field(parameter: inspect.Parameter, annotation: Any, tool: str) -> tuple[str, Any, Any]:
+    default = parameter.default
+    if default is None:
+        annotation = annotation | None
+    if default is inspect.Parameter.empty:
+        default = msgspec.NODEFAULT
+    elif isinstance(default, list | dict | set | bytearray):
+        default = msgspec.field(default_factory=partial(copy.deepcopy, default))
+    field = (parameter.name, annotation, default)
+    _require_json_type(field, tool)
+    return field
+
+
+def _require_json_type(field: tuple[str, Any, Any], tool: str) -> None:
+    try:
+        probe = msgspec.defstruct("probe", [field])
+        msgspec.json.Decoder(probe)
+        flat_schema(probe)
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[-1] if str(error) else type(error).__name__
+        raise InvalidTool(
+            f"tool {tool!r}: parameter {field[0]!r} cannot be described as JSON ({reason}); "
+            "use JSON types, msgspec structs, dataclasses, TypedDicts, enums or Literal"
+        ) from error
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def _type_name(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return "one of " + ", ".join(msgspec.json.encode(v).decode() for v in schema["enum"])
+    return " or ".join(sorted(json_types(schema))) or "any"

@@ -1,0 +1,200 @@
+"""What a model is told of a result: legal text, whole or honestly cut."""
+
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mentra_actors.domain.tool_call import BlobRef, OutgoingMail, ToolOutcome
+from mentra_actors.ids import AgentId, MailId
+from mentra_actors.tools.contract import ToolError, ToolOutput
+from mentra_actors.tools.results import (
+    MAX_CONTENT_BYTES,
+    MAX_CONTENT_LINES,
+    limit_outcome,
+    outcome_text,
+    render_failure,
+    render_result,
+)
+
+
+class Blobs:
+    """Keeps texts under the digests 1, 2, …"""
+
+    def __init__(self):
+        self.contents = {}
+
+    def keep(self, content):
+        digest = str(len(self.contents) + 1)
+        self.contents[digest] = content
+        return digest
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class Opaque:
+    pass
+
+
+def limited(text):
+    blobs = Blobs()
+    return limit_outcome(ToolOutcome(content=text), keep=blobs.keep), blobs
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("as it is\n", "as it is\n"),
+        ("", ""),
+        (None, "(no output)"),
+        (7, "7"),
+        ({"a": [1, None]}, '{"a":[1,null]}'),
+        (Point(x=1), '{"x":1}'),
+        ("\ud800 lone", "? lone"),
+    ],
+)
+def test_a_value_becomes_text(value, text):
+    """A tool returns what is natural in Python, and the model reads text or JSON."""
+    assert outcome_text(value) == text
+    assert render_result(value, tool_name="t").content == text
+
+
+def cyclic():
+    value = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "type_name"),
+    [
+        (Opaque(), "Opaque"),
+        ({"a": Opaque()}, "dict"),
+        (cyclic(), "list"),
+        ({"text": "\ud800"}, "dict"),
+        ((n for n in ()), "generator"),
+    ],
+)
+def test_an_unserialisable_result_is_an_error_for_the_model(value, type_name):
+    """A bad return type must not crash the run; the text names who is to be repaired."""
+    outcome = render_result(value, tool_name="measure")
+
+    assert outcome.is_error
+    assert "'measure'" in outcome.content
+    assert f"'{type_name}'" in outcome.content
+    with pytest.raises(TypeError, match=type_name):
+        outcome_text(value)
+
+
+def test_an_output_keeps_details_mail_and_its_error_flag():
+    """Details are for people, mail leaves with the outcome: neither may be lost on the way."""
+    mail = OutgoingMail(mail_id=MailId("m"), to=AgentId("worker"), body="hi")
+    output = ToolOutput(content={"n": 1}, details={"d": 2}, mail=(mail,), is_error=True)
+
+    assert render_result(output, tool_name="t") == ToolOutcome(
+        content='{"n":1}', details='{"d":2}', mail=(mail,), is_error=True
+    )
+
+
+def test_lost_details_do_not_spoil_the_content():
+    """The model's answer counts for more than a note for people."""
+    outcome = render_result(ToolOutput(content="fine", details=Opaque()), tool_name="t")
+
+    assert (outcome.content, outcome.is_error) == ("fine", False)
+    assert "Opaque" in msgspec.json.decode(outcome.details)["details_lost"]
+
+
+def test_a_failure_says_what_was_raised():
+    """A ToolError is written for the model; any other exception at least names itself."""
+    told = render_failure(ToolError("no such city"), tool_name="weather")
+    silent = render_failure(ToolError(), tool_name="weather")
+    crashed = render_failure(KeyError("temp"), tool_name="weather")
+
+    assert told == ToolOutcome(content="no such city", is_error=True)
+    assert silent.content == "Tool 'weather' failed."
+    assert crashed.content == "Tool 'weather' failed: KeyError: 'temp'"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x" * MAX_CONTENT_BYTES,
+        "é\r\n" * (MAX_CONTENT_LINES - 1) + "last",
+        "a\n" * MAX_CONTENT_LINES,
+    ],
+)
+def test_a_text_within_the_limits_stays_byte_identical(text):
+    """A limiter that touches small results would change what the model was told."""
+    outcome, blobs = limited(text)
+
+    assert outcome == ToolOutcome(content=text)
+    assert blobs.contents == {}
+
+
+def test_too_many_lines_keep_the_head_and_the_whole_is_kept():
+    """The model sees how much is missing, and the digest under which it can be read."""
+    text = "".join(f"line {n}\r\n" for n in range(1, 2_502))
+    outcome, blobs = limited(text)
+    lines = outcome.content.split("\n")
+
+    assert lines[-1] == "[truncated: showing 1999 of 2501 lines; full output kept as blob 1]"
+    assert lines[:-1] == text.split("\n")[:1999]
+    assert blobs.contents == {"1": text.encode()}
+    assert outcome.spilled == BlobRef(digest="1", size_bytes=len(text.encode()))
+
+
+def test_too_many_bytes_keep_whole_lines_only():
+    """Half a line of JSON or code misleads; a missing one is announced."""
+    text = "ü" * 20_000 + "\n" + "ö" * 20_000 + "\n"
+    outcome, _ = limited(text)
+
+    assert outcome.content == (
+        "ü" * 20_000 + "\n[truncated: showing 1 of 2 lines; full output kept as blob 1]"
+    )
+
+
+def test_a_first_line_that_is_too_long_is_cut_at_a_character_and_says_so():
+    """Minified files are one line: showing nothing of them helps nobody."""
+    outcome, _ = limited("€" * 40_000)
+    head, notice = outcome.content.split("\n")
+
+    assert set(head) == {"€"}
+    assert f"only the first {len(head.encode())} bytes" in notice
+    assert notice.startswith("[truncated: showing 1 of 1 lines")
+
+
+def test_an_error_is_limited_like_a_result():
+    """A traceback of a megabyte fills a context window as well as any output."""
+    blobs = Blobs()
+    failure = render_failure(ToolError("x\n" * 9_000), tool_name="t")
+    outcome = limit_outcome(failure, keep=blobs.keep)
+
+    assert outcome.is_error
+    assert len(outcome.content.split("\n")) == MAX_CONTENT_LINES
+
+
+def text_around_the_limits():
+    unit = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+    repeats = st.integers(min_value=1, max_value=4_000)
+    part = st.tuples(unit, st.sampled_from(["", "\n", "\r\n"]), repeats)
+    return st.lists(part, min_size=1, max_size=3).map(
+        lambda parts: "".join((text + end) * count for text, end, count in parts)
+    )
+
+
+@given(text_around_the_limits())
+def test_no_content_is_above_the_limits_and_nothing_is_lost(text):
+    """The size of a prompt is bounded for every output, and the whole text can be had."""
+    outcome, blobs = limited(text)
+    again, _ = limited(outcome.content)
+
+    assert len(outcome.content.encode()) <= MAX_CONTENT_BYTES
+    assert outcome.content.count("\n") <= MAX_CONTENT_LINES
+    assert again.content == outcome.content
+    assert text in (outcome.content, *(kept.decode() for kept in blobs.contents.values()))
