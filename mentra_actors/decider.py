@@ -66,6 +66,10 @@ def _no_companions(_event: Any) -> Sequence[Companion]:
     return ()
 
 
+def _no_correlation(_state: Any) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Decider(Generic[C, E, S, F]):
     """The pure functions of one kind of stream.
@@ -75,6 +79,7 @@ class Decider(Generic[C, E, S, F]):
     `companions(event)` what else is written in the same append. `recover(state, running, now)`
     gives the command with which an owner that has just loaded the stream settles effects that
     an earlier owner had started; `running` are those that this process still performs.
+    `correlation(state)` names the piece of work that events belong to (a run), or is empty.
     `fold_version` is raised when `evolve` changes meaning: older state snapshots are dropped.
     """
 
@@ -84,6 +89,7 @@ class Decider(Generic[C, E, S, F]):
     evolve: Callable[[S, E], S]
     pending: Callable[[S], Mapping[EffectId, F]] = field(default=_no_effects)
     companions: Callable[[E], Sequence[Companion]] = field(default=_no_companions)
+    correlation: Callable[[S], str] = field(default=_no_correlation)
     recover: Callable[[S, frozenset[EffectId], float], C | None] | None = None
     follow: Follow[C, S] | None = None
     fold_version: int = 1

@@ -353,6 +353,10 @@ def _take(recorded: Sequence[RecordedEvent[object]], now: float) -> c.TakeMail:
     return c.TakeMail(mail=tuple(mail), through_version=recorded[-1].stream_version, now=now)
 
 
+def _correlation(state: AgentState) -> str:
+    return state.run.run_id if state.run else ""
+
+
 def _recovery(
     state: AgentState, running: frozenset[EffectId], now: float
 ) -> c.RecoverEffects | None:
@@ -366,6 +370,7 @@ AGENT: Decider[c.AgentCommand, e.AgentEvent, AgentState, AgentEffect] = Decider(
     evolve=evolve,
     pending=pending,
     companions=companions,
+    correlation=_correlation,
     recover=_recovery,
     follow=Follow(position=_inbox_position, take=_take),
 )

@@ -1,0 +1,114 @@
+"""From decided events to one atomic append. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mentra_actors.decider import Decider, Delivery, Settlement
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.ids import StreamId
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.ports import Appended, AppendRequest, Fence, StreamAppend
+
+__all__ = ["Draft", "draft_append", "recorded_events"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An append as its actor sees it: own events first, then those for other streams."""
+
+    request: AppendRequest
+    events_by_stream: tuple[tuple[StreamId, tuple[Any, ...]], ...]
+
+    @property
+    def other_streams(self) -> tuple[StreamId, ...]:
+        """Streams besides the actor's own that get events."""
+        return tuple(stream_id for stream_id, _ in self.events_by_stream[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an append carries besides events."""
+
+    fence: Fence | None
+    recorded_at_ns: int
+    causation: str
+    correlation: str
+
+
+def draft_append(  # noqa: PLR0913 - the parts of one append, each named at the call
+    decider: Decider[Any, Any, Any, Any],
+    journal: Journal,
+    stream_id: StreamId,
+    *,
+    events: Sequence[Any],
+    expected_version: int,
+    has_work: bool,
+    stamp: Stamp,
+) -> Draft:
+    """The append of `events` with everything that their companions ask for."""
+    companions = [one for event in events for one in decider.companions(event)]
+    deliveries = _merged([one for one in companions if isinstance(one, Delivery)])
+    settled = [(s.stream_id, s.through_version) for s in companions if isinstance(s, Settlement)]
+    version = expected_version + len(events)
+    if not has_work:
+        settled.append((stream_id, version))
+    streams = [journal.stream_append(stream_id, events, expected_version)]
+    streams.extend(_stream_append(journal, one) for one in deliveries.values())
+    opened = [one.stream_id for one in deliveries.values() if not one.must_be_new]
+    request = AppendRequest(
+        streams=tuple(streams),
+        fence=stamp.fence,
+        recorded_at_ns=stamp.recorded_at_ns,
+        causation=stamp.causation,
+        correlation=stamp.correlation,
+        open_streams=(*opened, *([stream_id] if has_work else [])),
+        settled=tuple(settled),
+    )
+    others = ((one.stream_id, one.events) for one in deliveries.values())
+    return Draft(request, ((stream_id, tuple(events)), *others))
+
+
+def _merged(deliveries: Sequence[Delivery]) -> Mapping[StreamId, Delivery]:
+    """One delivery a stream: a store takes each stream once an append."""
+    merged: dict[StreamId, Delivery] = {}
+    for one in deliveries:
+        before = merged.get(one.stream_id)
+        if before is not None:
+            events = before.events + one.events
+            one = Delivery(one.stream_id, events, must_be_new=before.must_be_new)  # noqa: PLW2901
+        merged[one.stream_id] = one
+    return merged
+
+
+def _stream_append(journal: Journal, delivery: Delivery) -> StreamAppend:
+    expected = 0 if delivery.must_be_new else None
+    return journal.stream_append(delivery.stream_id, delivery.events, expected)
+
+
+def recorded_events(draft: Draft, appended: Appended) -> list[RecordedEvent[Any]]:
+    """The events of a durable append with their places, in the order of the log."""
+    request = draft.request
+    position = appended.first_position
+    recorded: list[RecordedEvent[Any]] = []
+    for (stream_id, events), last, written in zip(
+        draft.events_by_stream, appended.versions, request.streams, strict=True
+    ):
+        version = last - len(events)
+        for event, data in zip(events, written.events, strict=True):
+            version += 1
+            recorded.append(
+                RecordedEvent(
+                    global_position=position,
+                    stream_id=stream_id,
+                    stream_version=version,
+                    event_type=data.event_type,
+                    event=event,
+                    recorded_at_ns=request.recorded_at_ns,
+                    epoch=request.fence.epoch if request.fence else 0,
+                    causation=request.causation,
+                    correlation=request.correlation,
+                )
+            )
+            position += 1
+    return recorded

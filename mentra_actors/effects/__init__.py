@@ -1,0 +1,1 @@
+"""Effects: performs what the log asks for, and answers with commands."""
