@@ -1,0 +1,161 @@
+"""What one append may write and where it lands; pure, shared by every adapter.
+
+The store is described by its `Heads`. A plan says what an append does to them, so a group of
+appends is planned one after another and written, or dropped, as a whole.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from mentra_actors.errors import Fenced, VersionConflict
+from mentra_actors.ids import StreamId
+from mentra_actors.store.ports import Appended, AppendRequest, EventData, Fence
+
+__all__ = [
+    "MAX_APPEND_BYTES",
+    "MAX_NAME_BYTES",
+    "AppendPlan",
+    "Heads",
+    "PlannedPart",
+    "check_request",
+    "plan_append",
+    "request_size_bytes",
+    "streams_of",
+]
+
+MAX_NAME_BYTES = 255
+MAX_APPEND_BYTES = 1 << 30
+_MAX_INT = (1 << 63) - 1
+
+
+class Heads:
+    """The last position, and versions and epochs by name; a name that is missing is unknown."""
+
+    def __init__(self, last_position: int = 0) -> None:
+        self.last_position = last_position
+        self.versions: dict[StreamId, int] = {}
+        self.epochs: dict[str, int] = {}
+
+    def advance(self, plan: "AppendPlan") -> None:
+        """Take over what `plan` leads to."""
+        self.last_position = plan.appended.last_position
+        self.versions.update(plan.versions)
+        if plan.raised is not None:
+            self.epochs[plan.raised.resource] = plan.raised.epoch
+
+
+class PlannedPart(msgspec.Struct, frozen=True):
+    """At least one event for one stream, and the version of the first of them."""
+
+    stream_id: StreamId
+    first_version: int
+    events: tuple[EventData, ...]
+
+
+class AppendPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one append writes. `marks`: True opens a stream, False settles it."""
+
+    appended: Appended
+    parts: tuple[PlannedPart, ...]
+    versions: Mapping[StreamId, int]
+    marks: Mapping[StreamId, bool]
+    raised: Fence | None
+
+
+def plan_append(request: AppendRequest, heads: Heads) -> AppendPlan:
+    """What `request` writes; `heads` must know every name of it and is left as it is.
+
+    A stream that is named twice meets its own first part as history. A mark that is opened and
+    settled by one request stays open: an idle wake-up is cheaper than lost work.
+
+    Raises:
+        VersionConflict, Fenced: nothing may be written.
+    """
+    _check_fence(request, heads)
+    versions: dict[StreamId, int] = {}
+    parts = []
+    results = []
+    for stream in request.streams:
+        version = versions.get(stream.stream_id, heads.versions[stream.stream_id])
+        if stream.expected_version not in (None, version):
+            raise VersionConflict(
+                stream.stream_id, expected=stream.expected_version or 0, actual=version
+            )
+        if stream.events:
+            parts.append(PlannedPart(stream.stream_id, version + 1, stream.events))
+        versions[stream.stream_id] = version + len(stream.events)
+        results.append(versions[stream.stream_id])
+    count = sum(len(part.events) for part in parts)
+    return AppendPlan(
+        appended=Appended(heads.last_position + 1, heads.last_position + count, tuple(results)),
+        parts=tuple(parts),
+        versions=versions,
+        marks=_marks(request, versions, heads),
+        raised=request.fence if request.raise_fence else None,
+    )
+
+
+def streams_of(request: AppendRequest) -> Iterable[StreamId]:
+    """Streams whose version `plan_append` has to know."""
+    yield from (stream.stream_id for stream in request.streams)
+    yield from (stream_id for stream_id, _ in request.settled)
+
+
+def request_size_bytes(request: AppendRequest) -> int:
+    """Bytes of all payloads."""
+    return sum(len(event.payload) for stream in request.streams for event in stream.events)
+
+
+def check_request(request: AppendRequest) -> None:
+    """Refuse a request that no store can keep; such a request is a bug of the caller.
+
+    Raises:
+        TypeError, ValueError: nothing was queued.
+    """
+    for stream_id in {*streams_of(request), *request.open_streams}:
+        _check_name(stream_id, what="stream id")
+    if request.fence is not None:
+        _check_name(request.fence.resource, what="fence resource")
+        _check_int(request.fence.epoch, what="epoch")
+    elif request.raise_fence:
+        raise ValueError("raise_fence needs a fence")
+    _check_int(request.recorded_at_ns, what="recorded_at_ns")
+    for stream in request.streams:
+        _check_int(stream.expected_version or 0, what="expected_version")
+        for event in stream.events:
+            if not isinstance(event.payload, bytes):
+                raise TypeError(f"payload must be bytes, not {type(event.payload).__name__}")
+    if request_size_bytes(request) > MAX_APPEND_BYTES:
+        raise ValueError(f"an append takes at most {MAX_APPEND_BYTES} bytes of payload")
+
+
+def _check_fence(request: AppendRequest, heads: Heads) -> None:
+    if request.fence is None:
+        return
+    resource, epoch = request.fence.resource, request.fence.epoch
+    current = heads.epochs[resource]
+    if epoch < current or (request.raise_fence and epoch == current):
+        raise Fenced(resource, epoch=epoch, current=current)
+
+
+def _marks(
+    request: AppendRequest, versions: Mapping[StreamId, int], heads: Heads
+) -> Mapping[StreamId, bool]:
+    marks = {
+        stream_id: False
+        for stream_id, settled_version in request.settled
+        if versions.get(stream_id, heads.versions[stream_id]) <= settled_version
+    }
+    return {**marks, **dict.fromkeys(request.open_streams, True)}
+
+
+def _check_name(name: str, *, what: str) -> None:
+    size = len(name.encode())
+    if not 1 <= size <= MAX_NAME_BYTES:
+        raise ValueError(f"{what} must take 1 to {MAX_NAME_BYTES} bytes, not {size}: {name!r}")
+
+
+def _check_int(value: int, *, what: str) -> None:
+    if not 0 <= value <= _MAX_INT:
+        raise ValueError(f"{what} must be from 0 to 2**63 - 1, not {value}")

@@ -1,0 +1,304 @@
+"""Reads of an LMDB store: streams, the journal, blobs, and waiting for what comes."""
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from mentra_actors.errors import StoreClosed, StoreCorrupted
+from mentra_actors.ids import StreamId, category_of
+from mentra_actors.store.lmdb_env import DEFAULT_MAP_BYTES, SharedEnv, open_shared_env
+from mentra_actors.store.lmdb_file import check_structure
+from mentra_actors.store.lmdb_layout import (
+    RECORD_HEADER_BYTES,
+    IndexEntry,
+    decode_record,
+    key_position,
+    position_key,
+    record_event_count,
+    stored_events,
+)
+from mentra_actors.store.ports import StoredEvent, blob_digest
+from mentra_actors.store.store_directory import UnsyncedMark, require_manifest
+
+if TYPE_CHECKING:
+    import lmdb
+
+__all__ = ["LmdbJournalReader", "last_position", "scan_log", "stream_head"]
+
+# What one read transaction may take: an open one keeps the writer from reusing pages.
+_TXN_RECORDS = 512
+_TXN_BYTES = 8 << 20
+_SCAN_EVENTS = 1000
+_POLL_S = 0.02
+_DIGEST_BYTES = 16
+
+_Row = tuple[int, bytes]
+
+
+def last_position(txn: "lmdb.Transaction[Any]", env: SharedEnv) -> int:
+    """Position of the last event; needs a transaction with buffers to cost the same always."""
+    with txn.cursor(env.tables.log) as cursor:
+        if not cursor.last():
+            return 0
+        count = record_event_count(bytes(cursor.value()[:RECORD_HEADER_BYTES]))
+        return key_position(bytes(cursor.key())) + count - 1
+
+
+def stream_head(txn: "lmdb.Transaction[Any]", env: SharedEnv, stream_id: StreamId) -> int:
+    """Version of the last event of a stream; 0 if there is none."""
+    with txn.cursor(env.tables.streams) as cursor:
+        if not cursor.set_key(stream_id.encode()) or not cursor.last_dup():
+            return 0
+        return IndexEntry.decode(bytes(cursor.value())).last_version
+
+
+def scan_log(reader: "LmdbJournalReader") -> None:
+    """Read every record and check that none is damaged and none is missing.
+
+    Raises:
+        StoreCorrupted: says where.
+    """
+    position = 0
+    while events := reader.read_journal(after=position, limit=_SCAN_EVENTS):
+        position = events[-1].global_position
+
+
+class LmdbJournalReader:
+    """Reads a store that this or another process may be writing; see `JournalReader`."""
+
+    def __init__(self, env: SharedEnv) -> None:
+        """Use `open`; the reader owns one use of `env`."""
+        self._env = env
+        self._is_closed = False
+        self._closing = threading.Lock()
+
+    @classmethod
+    def open(cls, path: str | Path, *, map_size: int = DEFAULT_MAP_BYTES) -> Self:
+        """A reader of the store at `path`, which must exist.
+
+        Raises:
+            StoreNotFound, StoreFormatError, StoreCorrupted, StoreError: nothing is open.
+        """
+        path = Path(path)
+        manifest = require_manifest(path)
+        is_doubtful = UnsyncedMark(path).is_doubtful()
+        if is_doubtful:
+            check_structure(path)
+        reader = cls(open_shared_env(path, manifest, map_size=map_size))
+        if is_doubtful:
+            reader.check_or_close()
+        return reader
+
+    def read_stream(
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
+    ) -> Sequence[StoredEvent]:
+        """See `JournalReader.read_stream`."""
+        found: list[StoredEvent] = []
+        version = max(after, 0)
+        while through is None or version < through:
+            entries, rows = self._stream_rows(stream_id, version, through)
+            if not entries:
+                break
+            for entry, value in zip(entries, rows, strict=True):
+                found.extend(_stream_events(stream_id, entry, value, version))
+                version = entry.last_version
+        if through is not None:
+            while found and found[-1].stream_version > through:
+                found.pop()
+        return found
+
+    def read_journal(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+        """See `JournalReader.read_journal`."""
+        found: list[StoredEvent] = []
+        position = max(after, 0)
+        wanted = max(limit, 1)
+        while len(found) < wanted:
+            rows = self._journal_rows(position, wanted - len(found))
+            if not rows:
+                break
+            for first_position, value in rows:
+                if first_position > position + 1:
+                    raise StoreCorrupted(f"position {position + 1} is missing from the log")
+                record = decode_record(first_position, value)
+                events = stored_events(first_position, record)
+                found.extend(event for event in events if event.global_position > position)
+                position = found[-1].global_position
+        return found
+
+    def stream_version(self, stream_id: StreamId) -> int:
+        """See `JournalReader.stream_version`."""
+        with self._open_env().reading() as txn:
+            return stream_head(txn, self._env, stream_id)
+
+    def stream_ids(self, category: str) -> Sequence[StreamId]:
+        """See `JournalReader.stream_ids`."""
+        found: list[StreamId] = []
+        start = category.encode()
+        while names := self._stream_names(start):
+            inside = [name for name in names if category_of(name) == category]
+            found.extend(inside)
+            # Names that start like the category but do not belong to it may lie in between.
+            if not names[-1].startswith(category):
+                break
+            start = names[-1].encode() + b"\0"
+        return found
+
+    def last_position(self) -> int:
+        """See `JournalReader.last_position`."""
+        with self._open_env().reading(buffers=True) as txn:
+            return last_position(txn, self._env)
+
+    def wait_for_position(self, position: int, *, timeout_s: float) -> int:
+        """See `JournalReader.wait_for_position`."""
+        deadline = time.monotonic() + timeout_s
+        seen_txn_id, last = -1, 0
+        while True:
+            env = self._open_env()
+            announced, txn_id = env.announced, env.last_txn_id()
+            if txn_id != seen_txn_id:
+                seen_txn_id, last = txn_id, self.last_position()
+            remaining = deadline - time.monotonic()
+            if last >= position or remaining <= 0:
+                return last
+            with env.advanced:
+                if env.announced == announced:
+                    env.advanced.wait(remaining if env.has_writer else min(remaining, _POLL_S))
+
+    def read_blob(self, digest: str) -> bytes | None:
+        """See `JournalReader.read_blob`.
+
+        Raises:
+            StoreCorrupted: the bytes are not those that were stored.
+        """
+        try:
+            key = bytes.fromhex(digest)
+        except ValueError:
+            return None
+        if len(key) != _DIGEST_BYTES:
+            return None
+        with self._open_env().reading() as txn:
+            content: bytes | None = txn.get(key, db=self._env.tables.blobs)
+        if content is not None and blob_digest(content) != key.hex():
+            raise StoreCorrupted(f"blob {digest}: bytes on disk have changed; restore a backup")
+        return content
+
+    def close(self) -> None:
+        """See `JournalReader.close`."""
+        with self._closing:
+            if not self._is_closed:
+                self._is_closed = True
+                self._env.announce()
+                self._env.leave()
+
+    def check_or_close(self) -> None:
+        """Scan the whole log; a reader that finds damage is closed.
+
+        Raises:
+            StoreCorrupted: says where.
+        """
+        try:
+            scan_log(self)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_env(self) -> SharedEnv:
+        if self._is_closed:
+            raise StoreClosed(f"the store at {self._env.path} is closed")
+        return self._env
+
+    def _stream_rows(
+        self, stream_id: StreamId, after: int, through: int | None
+    ) -> tuple[list[IndexEntry], list[bytes]]:
+        """Index entries past a version, as many as one transaction takes, and their records."""
+        entries: list[IndexEntry] = []
+        values: list[bytes] = []
+        size = 0
+        with self._open_env().reading() as txn:
+            tables = self._env.tables
+            with txn.cursor(tables.streams) as cursor:
+                if not _seek_version(cursor, stream_id.encode(), after + 1):
+                    return [], []
+                for raw in cursor.iternext_dup(keys=False, values=True):
+                    entry = IndexEntry.decode(raw)
+                    if size > _TXN_BYTES or len(entries) == _TXN_RECORDS:
+                        break
+                    if through is not None and entry.first_version > through:
+                        break
+                    value = txn.get(position_key(entry.record_position), db=tables.log)
+                    if value is None:
+                        raise StoreCorrupted(
+                            f"{stream_id}: position {entry.record_position} is missing"
+                        )
+                    entries.append(entry)
+                    values.append(value)
+                    size += len(value)
+        return entries, values
+
+    def _journal_rows(self, after: int, limit: int) -> list[_Row]:
+        """Records past a position, about `limit` events and what one transaction takes."""
+        rows: list[_Row] = []
+        count = size = 0
+        with self._open_env().reading() as txn, txn.cursor(self._env.tables.log) as cursor:
+            if not _seek_position(cursor, after + 1):
+                return []
+            for key, value in cursor.iternext():
+                rows.append((key_position(key), value))
+                count += record_event_count(value)
+                size += len(value)
+                if count >= limit or size > _TXN_BYTES or len(rows) == _TXN_RECORDS:
+                    break
+        return rows
+
+    def _stream_names(self, start: bytes) -> list[StreamId]:
+        """Stream ids from `start` on, as many as one transaction takes."""
+        names: list[StreamId] = []
+        with self._open_env().reading() as txn, txn.cursor(self._env.tables.streams) as cursor:
+            if cursor.set_range(start):
+                for key in cursor.iternext_nodup(keys=True, values=False):
+                    names.append(StreamId(key.decode()))
+                    if len(names) == _TXN_RECORDS:
+                        break
+        return names
+
+
+def _seek_version(cursor: "lmdb.Cursor[bytes]", stream: bytes, version: int) -> bool:
+    """Move to the entry that holds `version` of a stream; False if the stream ends before."""
+    if not cursor.set_range_dup(stream, position_key(version)):
+        cursor.set_key(stream)
+        return (
+            cursor.key() == stream
+            and cursor.last_dup()
+            and IndexEntry.decode(cursor.value()).last_version >= version
+        )
+    if IndexEntry.decode(cursor.value()).first_version > version and not cursor.prev_dup():
+        cursor.set_key(stream)
+    return True
+
+
+def _seek_position(cursor: "lmdb.Cursor[bytes]", position: int) -> bool:
+    """Move to the record that holds `position`; False if the log ends before."""
+    if cursor.set_range(position_key(position)):
+        if key_position(cursor.key()) > position and not cursor.prev():
+            cursor.first()
+    elif not cursor.last():
+        return False
+    if key_position(cursor.key()) + record_event_count(cursor.value()) > position:
+        return True
+    return cursor.next()
+
+
+def _stream_events(
+    stream_id: StreamId, entry: IndexEntry, value: bytes, after: int
+) -> Sequence[StoredEvent]:
+    """Events of one index entry past a version; checks that they are the ones promised."""
+    position = entry.record_position
+    events = list(stored_events(position, decode_record(position, value), only=stream_id))
+    versions = [event.stream_version for event in events]
+    if versions != list(range(entry.first_version, entry.last_version + 1)):
+        raise StoreCorrupted(f"{stream_id}: the log at position {position} differs from its index")
+    if entry.first_version > after + 1:
+        raise StoreCorrupted(f"{stream_id}: version {after + 1} is missing before {position}")
+    return events[after + 1 - entry.first_version :]

@@ -1,0 +1,181 @@
+"""The embedded event store: one LMDB file, written by one process, read by many."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Self, TypeAlias
+
+from mentra_actors.errors import StoreCorrupted, StoreFormatError, StoreNotFound
+from mentra_actors.ids import StreamId
+from mentra_actors.store.lmdb_commit import GroupCommit
+from mentra_actors.store.lmdb_env import (
+    DEFAULT_MAP_BYTES,
+    SharedEnv,
+    create_data_file,
+    open_shared_env,
+)
+from mentra_actors.store.lmdb_file import check_structure
+from mentra_actors.store.lmdb_layout import decode_snapshot
+from mentra_actors.store.lmdb_reader import LmdbJournalReader
+from mentra_actors.store.ports import Appended, AppendRequest, OnAppended, StateSnapshot
+from mentra_actors.store.store_directory import (
+    Manifest,
+    UnsyncedMark,
+    WriterLock,
+    find_manifest,
+    new_manifest,
+    os_errors,
+    publish_manifest,
+)
+from mentra_actors.store.writer import GroupWriter
+
+__all__ = ["Durability", "LmdbEventStore", "LmdbJournalReader"]
+
+_LOG = logging.getLogger(__name__)
+
+Durability: TypeAlias = Literal["sync", "volatile"]
+"""What an acknowledged append survives: the loss of power, or only the death of the process."""
+
+
+class LmdbEventStore(LmdbJournalReader):
+    """The one writer of a store; see `EventStore`. It is a reader of its store as well."""
+
+    def __init__(self, env: SharedEnv, lock: WriterLock, mark: UnsyncedMark) -> None:
+        """Use `open`; the store owns one use of `env`, to which `lock` is attached."""
+        super().__init__(env)
+        self._lock = lock
+        self._mark = mark
+        self._writer = GroupWriter(GroupCommit(env).write, name=f"store {env.path}")
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        durability: Durability = "sync",
+        create: bool = True,
+        map_size: int = DEFAULT_MAP_BYTES,
+    ) -> Self:
+        """The store at `path`, for writing; where there is none it is made, if `create`.
+
+        With `volatile` a power loss may ruin the store; it is then checked at the next open.
+        `map_size` is the address space to begin with, in bytes; it grows by itself.
+
+        Raises:
+            StoreLocked, StoreNotFound, StoreFormatError, StoreCorrupted, StoreError: nothing is
+                open and nothing that was there has changed.
+        """
+        path = Path(path)
+        if find_manifest(path) is None:
+            if not create:
+                raise StoreNotFound(f"there is no store at {path}")
+            with os_errors(path):
+                path.mkdir(parents=True, exist_ok=True)
+        lock = WriterLock(path)
+        try:
+            manifest = find_manifest(path) or _create(path, map_size)
+            return cls._open_locked(path, manifest, lock, durability, map_size)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def _open_locked(
+        cls,
+        path: Path,
+        manifest: Manifest,
+        lock: WriterLock,
+        durability: Durability,
+        map_size: int,
+    ) -> Self:
+        mark = UnsyncedMark(path)
+        is_doubtful = mark.is_doubtful()
+        if is_doubtful:
+            _LOG.warning("%s was not closed before the machine stopped: checking all of it", path)
+            check_structure(path)
+        env = open_shared_env(path, manifest, map_size=map_size)
+        if is_doubtful:
+            LmdbJournalReader(env).check_or_close()
+        try:
+            env.attach_writer(lock, sync=durability == "sync", map_size=map_size)
+            if durability == "volatile":
+                mark.set()
+            else:
+                mark.clear()
+            return cls(env, lock, mark)
+        except BaseException:
+            env.detach_writer(lock)
+            env.leave()
+            raise
+
+    def submit(self, request: AppendRequest, on_appended: OnAppended) -> None:
+        """See `EventStore.submit`. After `close`, the refusal comes on the calling thread.
+
+        Raises:
+            TypeError, ValueError: the request is malformed; nothing was queued.
+        """
+        self._writer.submit(request, on_appended)
+
+    def append(self, request: AppendRequest) -> Appended:
+        """See `EventStore.append`.
+
+        Raises:
+            VersionConflict, Fenced, StoreFull, StoreClosed: nothing was written.
+            RuntimeError: called by an `on_appended`, on the writer thread.
+        """
+        return self._writer.append(request)
+
+    def put_blob(self, content: bytes) -> str:
+        """See `BlobStore.put_blob`.
+
+        Raises:
+            StoreClosed: the blob is not stored.
+        """
+        return self._writer.put_blob(content)
+
+    def save_snapshot(self, snapshot: StateSnapshot) -> None:
+        """See `EventStore.save_snapshot`. Failures are logged: a snapshot only saves time."""
+        self._writer.save_snapshot(snapshot)
+
+    def load_snapshot(self, stream_id: StreamId) -> StateSnapshot | None:
+        """See `EventStore.load_snapshot`; a damaged snapshot is as good as none."""
+        with self._open_env().reading() as txn:
+            value = txn.get(stream_id.encode(), db=self._env.tables.snapshots)
+        if value is None:
+            return None
+        try:
+            return decode_snapshot(stream_id, value)
+        except (StoreCorrupted, StoreFormatError) as error:
+            _LOG.warning("ignored: %s", error)
+            return None
+
+    def open_streams(self) -> Sequence[StreamId]:
+        """See `EventStore.open_streams`."""
+        with self._open_env().reading() as txn, txn.cursor(self._env.tables.open) as cursor:
+            return [StreamId(key.decode()) for key in cursor.iternext(keys=True, values=False)]
+
+    def fence_epoch(self, resource: str) -> int:
+        """See `EventStore.fence_epoch`."""
+        with self._open_env().reading() as txn:
+            stored = txn.get(resource.encode(), db=self._env.tables.fences)
+        return int.from_bytes(stored or b"", "big")
+
+    def close(self) -> None:
+        """Write what is queued, flush, and give the store free. Calling it twice is allowed.
+
+        Raises:
+            RuntimeError: called by an `on_appended`, on the writer thread.
+        """
+        self._writer.close()
+        try:
+            self._env.detach_writer(self._lock, on_flushed=self._mark.clear)
+        finally:
+            super().close()
+
+
+def _create(path: Path, map_size: int) -> Manifest:
+    """A new empty store; the caller holds its lock."""
+    manifest = new_manifest(path)
+    create_data_file(path, manifest, map_size=map_size)
+    publish_manifest(path)
+    return manifest
