@@ -1,0 +1,51 @@
+"""Hypothesis profiles, and the check that no test leaves an actor or a thread behind.
+
+`HYPOTHESIS_PROFILE` chooses the profile: `dev` (the default), `ci` (the default where CI=true)
+or `nightly`.
+"""
+
+import os
+import threading
+import time
+
+import pykka
+import pytest
+from hypothesis import HealthCheck, settings
+
+SLOW_DATA = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=SLOW_DATA)
+settings.register_profile(
+    "ci", max_examples=200, derandomize=True, deadline=None, suppress_health_check=SLOW_DATA
+)
+settings.register_profile(
+    "nightly", max_examples=5000, deadline=None, suppress_health_check=SLOW_DATA
+)
+_default = "ci" if os.environ.get("CI") == "true" else "dev"
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or _default)
+
+GRACE_S = 2.0
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """Fail a test that forgets an actor or a thread; either would keep pytest from exiting."""
+    before = set(threading.enumerate())
+    yield
+    actors = pykka.ActorRegistry.get_all()
+    if actors:
+        pykka.ActorRegistry.stop_all(timeout=GRACE_S)
+    threads = _left_threads(before)
+
+    assert not actors, f"the test left actors running: {actors}"
+    assert not threads, f"the test left threads running: {threads}"
+
+
+def _left_threads(before):
+    """Threads that keep the process alive and outlive a short grace for those just ending."""
+    until = time.monotonic() + GRACE_S
+    while True:
+        left = [t for t in threading.enumerate() if t not in before and not t.daemon]
+        if not left or time.monotonic() > until:
+            return left
+        left[0].join(timeout=max(0.0, until - time.monotonic()))
