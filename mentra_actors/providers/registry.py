@@ -1,13 +1,18 @@
 """Model names to providers: `openai:gpt-5.4-mini` is the provider `openai` and its own name."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from mentra_actors.errors import UnknownModel
+from mentra_actors.providers.openai_responses import OpenAIResponses
 from mentra_actors.providers.port import ModelProvider
+from mentra_actors.providers.responses_wire import LMSTUDIO, OLLAMA, OPENAI
 
 __all__ = ["BUILTIN_PROVIDERS", "ProviderRegistry"]
 
-BUILTIN_PROVIDERS: Mapping[str, Callable[[], ModelProvider]] = {}
+BUILTIN_PROVIDERS: Mapping[str, Callable[[], ModelProvider]] = {
+    profile.name: partial(OpenAIResponses, profile) for profile in (OPENAI, OLLAMA, LMSTUDIO)
+}
 
 _EXAMPLE = "openai:gpt-5.4-mini"
 
