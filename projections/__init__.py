@@ -1,0 +1,41 @@
+"""The read side: views folded from the journal, for people and programs.
+
+    journal ─▶ keys, apply (pure) ─▶ parts of a view + checkpoint, one transaction ─▶ view
+
+* `contract`: what a projection is, and the one fold.
+* `runner`: follows the journal and keeps the views; `rebuild`: raised versions.
+* `view_store` with `memory_views` and `lmdb_views`: where views are kept.
+* `transcript`, `task_board`, `roster`, `timeline`: the built-in views.
+
+A view is never the truth: it may be deleted at any time and comes back from the log.
+"""
+
+from typing import Any
+
+from projections.contract import (
+    FunctionProjection,
+    Projection,
+    ProjectionFailed,
+    fold_view,
+    projection,
+)
+from projections.roster import ROSTER
+from projections.task_board import TASK_BOARD
+from projections.timeline import TIMELINE
+from projections.transcript import TRANSCRIPT
+
+__all__ = [
+    "BUILT_IN",
+    "ROSTER",
+    "TASK_BOARD",
+    "TIMELINE",
+    "TRANSCRIPT",
+    "FunctionProjection",
+    "Projection",
+    "ProjectionFailed",
+    "fold_view",
+    "projection",
+]
+
+BUILT_IN: tuple[Projection[Any], ...] = (TRANSCRIPT, TASK_BOARD, ROSTER, TIMELINE)
+"""The views that every store offers."""

@@ -1,0 +1,81 @@
+"""Views in memory: gone with the process, for tests and short looks at a log."""
+
+import threading
+from collections.abc import Sequence
+
+from mentra_actors.errors import StoreClosed
+from projections.view_store import CheckpointMoved, ViewCommit, ViewId, check_commits
+
+__all__ = ["MemoryViews"]
+
+
+class MemoryViews:
+    """See `ViewStore`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._parts: dict[ViewId, dict[str, bytes]] = {}
+        self._checkpoints: dict[ViewId, int] = {}
+        self._is_closed = False
+
+    def load(self, view: ViewId, key: str) -> bytes | None:
+        """See `ViewStore.load`."""
+        with self._lock:
+            return self._open_parts(view).get(key)
+
+    def load_prefix(self, view: ViewId, prefix: str = "") -> dict[str, bytes]:
+        """See `ViewStore.load_prefix`."""
+        with self._lock:
+            parts = self._open_parts(view)
+            keys = sorted(key for key in parts if key.startswith(prefix))
+            return {key: parts[key] for key in keys}
+
+    def keys(self, view: ViewId, prefix: str = "") -> Sequence[str]:
+        """See `ViewStore.keys`."""
+        return list(self.load_prefix(view, prefix))
+
+    def checkpoint(self, view: ViewId) -> int:
+        """See `ViewStore.checkpoint`."""
+        with self._lock:
+            self._check_open()
+            return self._checkpoints.get(view, 0)
+
+    def versions(self, name: str) -> Sequence[int]:
+        """See `ViewStore.versions`."""
+        with self._lock:
+            self._check_open()
+            return sorted(view.version for view in self._checkpoints if view.name == name)
+
+    def commit(self, commits: Sequence[ViewCommit]) -> None:
+        """See `ViewStore.commit`."""
+        check_commits(commits)
+        with self._lock:
+            self._check_open()
+            for commit in commits:
+                actual = self._checkpoints.get(commit.view, 0)
+                if actual != commit.expected_checkpoint:
+                    expected = commit.expected_checkpoint
+                    raise CheckpointMoved(commit.view, expected=expected, actual=actual)
+            for commit in commits:
+                self._parts.setdefault(commit.view, {}).update(commit.parts)
+                self._checkpoints[commit.view] = commit.checkpoint
+
+    def drop(self, view: ViewId) -> None:
+        """See `ViewStore.drop`."""
+        with self._lock:
+            self._check_open()
+            self._parts.pop(view, None)
+            self._checkpoints.pop(view, None)
+
+    def close(self) -> None:
+        """See `ViewStore.close`."""
+        with self._lock:
+            self._is_closed = True
+
+    def _open_parts(self, view: ViewId) -> dict[str, bytes]:
+        self._check_open()
+        return self._parts.get(view, {})
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreClosed("the view store is closed")

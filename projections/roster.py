@@ -1,0 +1,229 @@
+"""Who is in a team, and what each member is doing.
+
+The view has a part per team, with its members' names, and a part per agent: an event of an agent
+rewrites only its own line. `team_roster` joins them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias, get_args
+
+import msgspec
+
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.state import call_key
+from mentra_actors.domain.content import ToolCallBlock
+from mentra_actors.domain.inbox import MailDelivered
+from mentra_actors.domain.model_call import TokenUsage
+from mentra_actors.domain.team import MemberJoined
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.ids import (
+    AgentId,
+    EffectId,
+    MailId,
+    RunId,
+    StreamId,
+    TeamId,
+    agent_stream,
+    name_of,
+    team_stream,
+)
+from projections.contract import MAX_KEY_BYTES
+
+__all__ = [
+    "ROSTER",
+    "MemberStatus",
+    "MemberView",
+    "RosterPart",
+    "RosterProjection",
+    "TeamMembers",
+    "team_roster",
+]
+
+MemberStatus: TypeAlias = Literal["idle", "working", "failed", "stopped"]
+
+_AGENT_EVENTS: frozenset[type[Any]] = frozenset(get_args(e.AgentEvent))
+_replace = msgspec.structs.replace
+
+
+class TeamMembers(msgspec.Struct, frozen=True, kw_only=True, tag="team"):
+    """Agents of one team by name, in the order in which they joined."""
+
+    agents: dict[str, AgentId] = {}
+
+
+class MemberView(msgspec.Struct, frozen=True, kw_only=True, tag="member"):
+    """One agent. `run_id` and `rounds` are those of the open run, else of the last one."""
+
+    agent_id: AgentId
+    team_id: TeamId = TeamId("")
+    name: str = ""
+    role: str = ""
+    model: str = ""
+    run_id: RunId | None = None
+    is_working: bool = False
+    is_stopped: bool = False
+    failure: str = ""
+    """Why the last run failed; empty if it did not."""
+    rounds: int = 0
+    open_calls: tuple[EffectId, ...] = ()
+    """Tool calls without an outcome."""
+    inbox_version: int = 0
+    mail_taken_through: int = 0
+    mail_unplaced: tuple[MailId, ...] = ()
+    """Mail that was taken and that the model has not seen."""
+    usage: TokenUsage = TokenUsage()
+    last_activity: float | None = None
+    """Unix seconds of the last event of the agent's own stream."""
+
+    @property
+    def status(self) -> MemberStatus:
+        """What to say of the agent in one word."""
+        if self.is_stopped:
+            return "stopped"
+        if self.is_working:
+            return "working"
+        return "failed" if self.failure else "idle"
+
+    @property
+    def mail_waiting(self) -> int:
+        """Letters that the model has not seen."""
+        return max(self.inbox_version - self.mail_taken_through, 0) + len(self.mail_unplaced)
+
+
+RosterPart: TypeAlias = TeamMembers | MemberView
+
+
+class RosterProjection:
+    """View: `team-…` streams hold `TeamMembers`, `agent-…` streams hold `MemberView`."""
+
+    name = "roster"
+    version = 1
+    handles: frozenset[type[Any]] | None = _AGENT_EVENTS | {MemberJoined, MailDelivered}
+    view_type = RosterPart
+
+    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+        """See `Projection.keys`."""
+        match recorded.event:
+            case MemberJoined(profile=profile):
+                return (_team_key(profile.team_id),)
+            case MailDelivered():
+                return (_agent_key(AgentId(name_of(recorded.stream_id))),)
+            case e.AgentSpawned(profile=profile):
+                own = _agent_key(AgentId(name_of(recorded.stream_id)))
+                return (own, _team_key(profile.team_id))
+            case event if type(event) in _AGENT_EVENTS:
+                return (_agent_key(AgentId(name_of(recorded.stream_id))),)
+            case _:
+                return ()
+
+    def initial(self, key: str) -> RosterPart:
+        """See `Projection.initial`."""
+        if key.startswith(_TEAM):
+            return TeamMembers()
+        return MemberView(agent_id=AgentId(name_of(StreamId(key))))
+
+    def apply(self, view: RosterPart, key: str, recorded: RecordedEvent[Any]) -> RosterPart:  # noqa: ARG002 - the part knows what it is
+        """See `Projection.apply`."""
+        event = recorded.event
+        if isinstance(view, TeamMembers):
+            return _team_after(view, event)
+        if isinstance(event, MailDelivered):
+            version = max(view.inbox_version, recorded.stream_version)
+            return _replace(view, inbox_version=version)
+        return _replace(_member_after(view, event), last_activity=recorded.recorded_at_ns / 1e9)
+
+
+ROSTER = RosterProjection()
+
+
+def team_roster(part: Callable[[str], RosterPart | None], team_id: TeamId) -> Sequence[MemberView]:
+    """The members of a team, in the order in which they joined.
+
+    `part` gives the part of the view with a key: of a runner, or of a fold as of a moment.
+    """
+    team = part(_team_key(team_id))
+    if not isinstance(team, TeamMembers):
+        return []
+    lines = (part(_agent_key(agent_id)) for agent_id in team.agents.values())
+    return [line for line in lines if isinstance(line, MemberView)]
+
+
+_TEAM = "team-"
+
+
+def _team_key(team_id: TeamId) -> str:
+    # No log may stop the fold, so a name that no team can have is cut to what a key holds.
+    return team_stream(team_id).encode()[:MAX_KEY_BYTES].decode(errors="ignore")
+
+
+def _agent_key(agent_id: AgentId) -> str:
+    return agent_stream(agent_id)
+
+
+def _team_after(team: TeamMembers, event: Any) -> TeamMembers:
+    match event:
+        case MemberJoined(profile=profile) | e.AgentSpawned(profile=profile):
+            return TeamMembers(agents={**team.agents, profile.name: profile.agent_id})
+        case _:
+            return team
+
+
+def _member_after(member: MemberView, event: Any) -> MemberView:
+    match event:
+        case e.AgentSpawned(profile=profile):
+            return _introduced(member, profile)
+        case e.AgentStopped():
+            return _replace(member, is_stopped=True)
+        case e.MailTaken():
+            return _taken(member, event)
+        case e.InputPlaced():
+            left = tuple(mail for mail in member.mail_unplaced if mail not in event.mail_ids)
+            return _replace(member, mail_unplaced=left)
+        case e.RunStarted():
+            return _replace(member, run_id=event.run_id, is_working=True, failure="", rounds=0)
+        case e.RunFinished() | e.RunCancelled():
+            return _replace(member, is_working=False, open_calls=())
+        case e.RunFailed():
+            failure = event.message or event.kind or "failed"
+            return _replace(member, is_working=False, open_calls=(), failure=failure)
+        case _:
+            return _after_call(member, event)
+
+
+def _after_call(member: MemberView, event: Any) -> MemberView:
+    match event:
+        case e.ModelCallRequested():
+            return _replace(
+                member,
+                run_id=event.run_id,
+                is_working=True,
+                rounds=event.round,
+                open_calls=(),
+            )
+        case e.ModelReplied():
+            asked = sum(isinstance(block, ToolCallBlock) for block in event.blocks)
+            calls = tuple(call_key(event.effect_id, index) for index in range(asked))
+            return _replace(member, open_calls=calls, usage=member.usage + event.usage)
+        case e.ToolCallFinished() | e.ToolCallOutcomeUnknown() | e.ToolCallSkipped():
+            left = tuple(key for key in member.open_calls if key != event.key)
+            return _replace(member, open_calls=left)
+        case _:
+            return member
+
+
+def _introduced(member: MemberView, profile: e.AgentProfile) -> MemberView:
+    return _replace(
+        member,
+        team_id=profile.team_id,
+        name=profile.name,
+        role=profile.role,
+        model=profile.model,
+    )
+
+
+def _taken(member: MemberView, event: e.MailTaken) -> MemberView:
+    return _replace(
+        member,
+        mail_taken_through=max(member.mail_taken_through, event.through_version),
+        mail_unplaced=member.mail_unplaced + tuple(mail.mail_id for mail in event.mail),
+    )

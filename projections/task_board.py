@@ -1,0 +1,130 @@
+"""The task boards as people see them: the domain's own state of each board, and times."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from mentra_actors.domain.task_board import (
+    BOARD,
+    BoardState,
+    DependencyAdded,
+    Task,
+    TaskClaimed,
+    TaskCreated,
+    TaskStatusChanged,
+    blockers_of,
+    is_ready,
+)
+from mentra_actors.envelope import RecordedEvent
+
+__all__ = [
+    "TASK_BOARD",
+    "BoardGroups",
+    "BoardView",
+    "TaskBoardProjection",
+    "TaskTimes",
+    "board_groups",
+]
+
+_EVENTS: frozenset[type[Any]] = frozenset(
+    {TaskCreated, TaskClaimed, TaskStatusChanged, DependencyAdded}
+)
+_replace = msgspec.structs.replace
+
+
+class TaskTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """When a task was created, last claimed and completed, in Unix seconds; None for not yet."""
+
+    created_at: float | None = None
+    claimed_at: float | None = None
+    completed_at: float | None = None
+
+
+class BoardView(msgspec.Struct, frozen=True, kw_only=True):
+    """One board. `state` is the domain's, without its memory of recent commands."""
+
+    state: BoardState = BoardState()
+    times: dict[int, TaskTimes] = {}
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """All tasks, by ascending id."""
+        return [task for _, task in sorted(self.state.tasks.items())]
+
+
+class BoardGroups(msgspec.Struct, frozen=True, kw_only=True):
+    """The tasks of a board, each in one group, by ascending id.
+
+    `ready` may be claimed; `blocked` waits for other tasks; `claimed` has an owner who has not
+    begun it.
+    """
+
+    ready: tuple[Task, ...]
+    blocked: tuple[Task, ...]
+    claimed: tuple[Task, ...]
+    in_progress: tuple[Task, ...]
+    completed: tuple[Task, ...]
+
+
+class TaskBoardProjection:
+    """View: one part per board stream, under the stream's id."""
+
+    name = "task_board"
+    version = 1
+    handles: frozenset[type[Any]] | None = _EVENTS
+    view_type = BoardView
+
+    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+        """See `Projection.keys`."""
+        return (recorded.stream_id,) if type(recorded.event) in _EVENTS else ()
+
+    def initial(self, key: str) -> BoardView:  # noqa: ARG002 - all boards start empty
+        """See `Projection.initial`."""
+        return BoardView()
+
+    def apply(self, view: BoardView, key: str, recorded: RecordedEvent[Any]) -> BoardView:  # noqa: ARG002 - one key per board
+        """See `Projection.apply`."""
+        event = recorded.event
+        if not isinstance(event, TaskCreated | TaskClaimed | TaskStatusChanged | DependencyAdded):
+            return view
+        state = _replace(BOARD.evolve(view.state, event), recent=())
+        if event.task_id not in state.tasks:
+            return view
+        times = _times_after(view.times.get(event.task_id, TaskTimes()), event)
+        return BoardView(state=state, times={**view.times, event.task_id: times})
+
+
+TASK_BOARD = TaskBoardProjection()
+
+
+def board_groups(view: BoardView) -> BoardGroups:
+    """The tasks by what can happen to them next."""
+    begun = {
+        status: tuple(task for task in view.tasks if task.status == status)
+        for status in ("in_progress", "completed")
+    }
+    pending = [task for task in view.tasks if task.status == "pending"]
+    blocked = tuple(task for task in pending if blockers_of(task, view.state))
+    return BoardGroups(
+        ready=tuple(task for task in pending if is_ready(task, view.state)),
+        blocked=blocked,
+        claimed=tuple(task for task in pending if task.owner and task not in blocked),
+        in_progress=begun["in_progress"],
+        completed=begun["completed"],
+    )
+
+
+def _times_after(
+    times: TaskTimes, event: TaskCreated | TaskClaimed | TaskStatusChanged | DependencyAdded
+) -> TaskTimes:
+    match event:
+        case TaskCreated():
+            return TaskTimes(created_at=event.created_at)
+        case TaskClaimed():
+            return _replace(times, claimed_at=event.claimed_at)
+        case TaskStatusChanged():
+            completed_at = event.changed_at if event.new == "completed" else None
+            return _replace(times, completed_at=completed_at)
+        case DependencyAdded():
+            return times

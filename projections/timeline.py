@@ -1,0 +1,187 @@
+"""Everything that happened, one line per event, in the words of people.
+
+The view is kept in pages of 256 positions. A stored event type without a sentence here is shown
+by its tag.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from mentra_actors.domain import inbox, lease, task_board, team
+from mentra_actors.domain.agent import events as agent
+from mentra_actors.domain.content import ToolCallBlock, text_of
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.ids import StreamId
+
+__all__ = [
+    "PAGE_POSITIONS",
+    "SENTENCES",
+    "TIMELINE",
+    "TimelineLine",
+    "TimelinePage",
+    "TimelineProjection",
+    "line_of",
+    "page_keys",
+    "sentence_of",
+]
+
+PAGE_POSITIONS = 256
+_MOST_CHARS = 120
+
+
+class TimelineLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One event."""
+
+    global_position: int
+    recorded_at: float
+    """Unix seconds."""
+    stream_id: StreamId
+    stream_version: int
+    sentence: str
+
+
+class TimelinePage(msgspec.Struct, frozen=True, kw_only=True):
+    """The lines of 256 neighbouring positions."""
+
+    lines: tuple[TimelineLine, ...] = ()
+
+
+class TimelineProjection:
+    """View: a page per 256 positions, under its number; see `page_keys`."""
+
+    name = "timeline"
+    version = 1
+    handles: frozenset[type[Any]] | None = None
+    view_type = TimelinePage
+
+    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+        """See `Projection.keys`."""
+        return (_page_key(recorded.global_position),)
+
+    def initial(self, key: str) -> TimelinePage:  # noqa: ARG002 - all pages start empty
+        """See `Projection.initial`."""
+        return TimelinePage()
+
+    def apply(self, view: TimelinePage, key: str, recorded: RecordedEvent[Any]) -> TimelinePage:  # noqa: ARG002 - one key per page
+        """See `Projection.apply`."""
+        return TimelinePage(lines=(*view.lines, line_of(recorded)))
+
+
+TIMELINE = TimelineProjection()
+
+
+def page_keys(first_position: int, last_position: int) -> Sequence[str]:
+    """Keys of the pages that hold these positions, both included, in order."""
+    first, last = max(first_position, 1), max(last_position, 0)
+    starts = range((first - 1) // PAGE_POSITIONS * PAGE_POSITIONS + 1, last + 1, PAGE_POSITIONS)
+    return [_page_key(start) for start in starts]
+
+
+def line_of(recorded: RecordedEvent[Any]) -> TimelineLine:
+    """The line of one event."""
+    return TimelineLine(
+        global_position=recorded.global_position,
+        recorded_at=recorded.recorded_at_ns / 1e9,
+        stream_id=recorded.stream_id,
+        stream_version=recorded.stream_version,
+        sentence=sentence_of(recorded),
+    )
+
+
+def sentence_of(recorded: RecordedEvent[Any]) -> str:
+    """What happened, in one line of at most 120 characters."""
+    sentence = SENTENCES.get(type(recorded.event))
+    return _clipped(recorded.event_type if sentence is None else sentence(recorded.event))
+
+
+def _page_key(position: int) -> str:
+    return f"{(position - 1) // PAGE_POSITIONS:012d}"
+
+
+def _clipped(text: str) -> str:
+    line = " ".join(text[: _MOST_CHARS * 4].split())
+    return line if len(line) <= _MOST_CHARS else line[: _MOST_CHARS - 1] + "…"
+
+
+def _quoted(text: str) -> str:
+    return f"“{text}”"
+
+
+def _replied(event: agent.ModelReplied) -> str:
+    asked = [block.name for block in event.blocks if isinstance(block, ToolCallBlock)]
+    text = text_of(event.blocks)
+    tokens = f"{event.usage.output_tokens} tokens"
+    if asked:
+        return f"model asked for {', '.join(asked)} ({tokens})"
+    return f"model replied {_quoted(text)} ({tokens})" if text else f"model replied ({tokens})"
+
+
+def _input_placed(event: agent.InputPlaced) -> str:
+    return f"model is shown {len(event.prompt_ids)} prompts and {len(event.mail_ids)} letters"
+
+
+def _model_requested(event: agent.ModelCallRequested) -> str:
+    again = f", attempt {event.attempt}" if event.attempt > 1 else ""
+    return f"model asked, round {event.round}{again}"
+
+
+def _model_failed(event: agent.ModelCallFailed) -> str:
+    return f"model call failed ({event.kind}): {event.message}"
+
+
+def _tool_finished(event: agent.ToolCallFinished) -> str:
+    how = "failed" if event.is_error else "finished"
+    return f"{event.key} {how}: {event.content}"
+
+
+def _member_joined(event: team.MemberJoined) -> str:
+    return f"{event.profile.name} joined as {event.profile.role}"
+
+
+def _status_changed(event: task_board.TaskStatusChanged) -> str:
+    by = event.changed_by or "the host"
+    return f"task {event.task_id} went from {event.old} to {event.new}, by {by}"
+
+
+def _lease_acquired(event: lease.LeaseAcquired) -> str:
+    after = f", taken from {event.taken_from}" if event.taken_from else ""
+    return f"{event.holder} holds the lease, epoch {event.epoch}{after}"
+
+
+SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+    agent.AgentSpawned: lambda e: (
+        f"{e.profile.name} began as {e.profile.role} ({e.profile.model})"
+    ),
+    agent.PromptAccepted: lambda e: f"prompt {_quoted(e.text)}",
+    agent.MailTaken: lambda e: f"took {len(e.mail)} letters from the inbox",
+    agent.RunStarted: lambda e: f"run {e.run_id} started",
+    agent.InputPlaced: _input_placed,
+    agent.ModelCallRequested: _model_requested,
+    agent.ModelReplied: _replied,
+    agent.ModelCallFailed: _model_failed,
+    agent.ToolCallsPlanned: lambda e: f"{len(e.calls)} tool calls planned",
+    agent.ToolCallStarted: lambda e: f"{e.key} started: {e.tool}",
+    agent.ToolCallRestarted: lambda e: f"{e.key} started again, attempt {e.attempt}",
+    agent.ToolCallProbeRequested: lambda e: f"{e.key}: the tool is asked what became of it",
+    agent.ToolCallFinished: _tool_finished,
+    agent.ToolCallOutcomeUnknown: lambda e: f"{e.key}: outcome unknown, {e.reason}",
+    agent.ToolCallSkipped: lambda e: f"{e.key} skipped: {e.reason}",
+    agent.MailSent: lambda e: f"mail to {e.mail.to}: {_quoted(e.mail.body)}",
+    agent.RunFinished: lambda e: f"run {e.run_id} finished: {_quoted(e.text)}",
+    agent.RunFailed: lambda e: f"run {e.run_id} failed ({e.kind}): {e.message}",
+    agent.RunCancelled: lambda e: f"run {e.run_id} cancelled: {e.reason}",
+    agent.AgentRecovered: lambda e: f"recovered with {len(e.open_effects)} effects open",
+    agent.AgentStopped: lambda _: "stopped",
+    inbox.MailDelivered: lambda e: f"mail from {e.mail.sender}: {_quoted(e.mail.body)}",
+    team.MemberJoined: _member_joined,
+    task_board.TaskCreated: lambda e: f"task {e.task_id} created: {e.subject}",
+    task_board.TaskClaimed: lambda e: f"task {e.task_id} claimed by {e.owner}",
+    task_board.TaskStatusChanged: _status_changed,
+    task_board.DependencyAdded: lambda e: f"task {e.task_id} waits for task {e.blocker_id}",
+    lease.LeaseAcquired: _lease_acquired,
+    lease.LeaseRenewed: lambda e: f"lease of epoch {e.epoch} renewed",
+    lease.LeaseReleased: lambda e: f"lease of epoch {e.epoch} released",
+}
+"""A sentence for each stored event type."""

@@ -1,0 +1,128 @@
+"""What the runner asks of a place that keeps views.
+
+A view is named by its projection and version and holds parts and one checkpoint: the last global
+position that is folded into them. Parts are bytes here. The rules that every adapter keeps:
+
+* A commit writes parts and checkpoints in one transaction, all or nothing.
+* It is refused if a checkpoint is not the one that the writer started from. So two processes may
+  follow the same log: the slower one loses nothing but its work.
+* A view exists while it has a checkpoint; to drop it removes its parts with it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from mentra_actors.errors import MentraError
+from mentra_actors.ids import is_valid_name
+from projections.contract import MAX_KEY_BYTES
+
+__all__ = ["CheckpointMoved", "ViewCommit", "ViewDamaged", "ViewId", "ViewStore", "check_commits"]
+
+_MAX_VERSION = 2**32 - 1
+
+
+class ViewId(msgspec.Struct, frozen=True, order=True):
+    """The view of one version of a projection."""
+
+    name: str
+    version: int
+
+
+class ViewCommit(msgspec.Struct, frozen=True, kw_only=True):
+    """Parts of one view as of `checkpoint`, made from what was there at `expected_checkpoint`."""
+
+    view: ViewId
+    parts: Mapping[str, bytes]
+    checkpoint: int
+    expected_checkpoint: int
+
+
+class CheckpointMoved(MentraError):
+    """Somebody else has carried the view on. Nothing was written; load it and fold again."""
+
+    def __init__(self, view: ViewId, *, expected: int, actual: int) -> None:
+        super().__init__(
+            f"view {view.name!r} version {view.version}: expected checkpoint {expected}, "
+            f"found {actual}"
+        )
+        self.view = view
+        self.expected = expected
+        self.actual = actual
+
+
+class ViewDamaged(MentraError):
+    """A stored part is not what was written. Drop the view: it comes back from the log."""
+
+
+class ViewStore(Protocol):
+    """Keeps views; safe from any thread."""
+
+    def load(self, view: ViewId, key: str) -> bytes | None:
+        """One part, or None.
+
+        Raises:
+            ViewDamaged: the stored bytes have changed.
+        """
+        ...
+
+    def load_prefix(self, view: ViewId, prefix: str = "") -> dict[str, bytes]:
+        """All parts whose keys begin with `prefix`, in order of keys, as of one moment.
+
+        Raises:
+            ViewDamaged: the stored bytes have changed.
+        """
+        ...
+
+    def keys(self, view: ViewId, prefix: str = "") -> Sequence[str]:
+        """Keys that begin with `prefix`, in order of their UTF-8 bytes."""
+        ...
+
+    def checkpoint(self, view: ViewId) -> int:
+        """The last position that the view has in it; 0 for a view that does not exist."""
+        ...
+
+    def versions(self, name: str) -> Sequence[int]:
+        """Versions of a projection that have a checkpoint, ascending."""
+        ...
+
+    def commit(self, commits: Sequence[ViewCommit]) -> None:
+        """Write parts and checkpoints of several views in one transaction.
+
+        Raises:
+            CheckpointMoved: nothing was written.
+            ValueError: a checkpoint does not grow, or a key or name cannot be stored.
+            StoreError: the disk refused; nothing was written.
+        """
+        ...
+
+    def drop(self, view: ViewId) -> None:
+        """Remove a view with all of its parts; one that does not exist is no error."""
+        ...
+
+    def close(self) -> None:
+        """Release everything. Calling it twice is allowed."""
+        ...
+
+
+def check_commits(commits: Sequence[ViewCommit]) -> None:
+    """Refuse what no adapter can keep.
+
+    Raises:
+        ValueError: a checkpoint does not grow, or a key or name cannot be stored.
+    """
+    if len({commit.view for commit in commits}) != len(commits):
+        raise ValueError("a view is named twice in one commit")
+    for commit in commits:
+        view = commit.view
+        if not is_valid_name(view.name) or not 1 <= view.version <= _MAX_VERSION:
+            raise ValueError(f"{view.name!r} version {view.version!r} cannot name a view")
+        if not 0 <= commit.expected_checkpoint < commit.checkpoint:
+            raise ValueError(
+                f"view {view.name!r}: the checkpoint must grow, "
+                f"not go from {commit.expected_checkpoint} to {commit.checkpoint}"
+            )
+        for key in commit.parts:
+            if len(key.encode()) > MAX_KEY_BYTES:
+                raise ValueError(f"view {view.name!r}: key {key[:40]!r}… is too long")
