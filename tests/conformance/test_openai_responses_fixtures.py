@@ -161,7 +161,7 @@ def _call(block: ToolCallBlock) -> dict[str, Any]:
 def _other(block: OpaqueBlock) -> dict[str, Any]:
     raw = json.loads(block.raw)
     assert raw["type"] == block.item_type
-    custom = ("name", "input") if block.item_type == "custom_tool_call" else ()
+    custom = ("input",) if block.item_type == "custom_tool_call" else ()
     return {key: raw[key] for key in ("type", "id", "call_id", "status", *custom) if raw.get(key)}
 
 

@@ -1,0 +1,594 @@
+"""HTTP below a provider: errors in neutral words, time limits, closing, and no key in any text."""
+
+import asyncio
+import json
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import httpx
+import pytest
+
+from mentra_actors.domain.content import UserMessage, text_of
+from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.errors import MissingCredential, ProviderError
+from mentra_actors.providers.http_transport import HttpCall, HttpTransport, retry_after_s
+from mentra_actors.providers.openai_responses import OpenAIResponses, endpoint
+from mentra_actors.providers.port import ModelEvent, ReplyFinished, TextDelta
+from mentra_actors.providers.responses_wire import GENERIC, LMSTUDIO, OLLAMA, OPENAI, Profile
+
+pytestmark = pytest.mark.anyio
+
+_KEY = "sk-very-secret"
+_REQUEST = ModelRequest(model="m", messages=(UserMessage(text="hi"),))
+_SSE = {"content-type": "text/event-stream"}
+_NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
+
+
+def _frame(**event: Any) -> bytes:
+    return f"data: {json.dumps(event)}\n\n".encode()
+
+
+_CREATED = _frame(type="response.created", response={"id": "resp_1"})
+_DELTA = _frame(type="response.output_text.delta", delta="hello")
+_COMPLETED = _frame(type="response.completed", response={"status": "completed", "output": None})
+
+
+class _Body(httpx.AsyncByteStream):
+    """A body of scripted steps: bytes to send, seconds to wait, or an exception to raise."""
+
+    def __init__(self, *steps: bytes | float | Exception) -> None:
+        self._steps = steps
+        self.closed = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for step in self._steps:
+            match step:
+                case bytes():
+                    yield step
+                case Exception():
+                    raise step
+                case _:
+                    await anyio.sleep(step)
+
+    async def aclose(self) -> None:
+        await anyio.lowlevel.checkpoint()
+        self.closed += 1
+
+
+_Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def _provider(
+    answer: _Answer | httpx.Response, profile: Profile = OPENAI, **options: Any
+) -> OpenAIResponses:
+    def respond(request: httpx.Request) -> httpx.Response:
+        return answer if isinstance(answer, httpx.Response) else answer(request)
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(respond))
+    transport = HttpTransport(client, clock=lambda: _NOW, **options)
+    return OpenAIResponses(profile, api_key=_KEY, environ={}, transport=transport)
+
+
+def _streamed(*steps: bytes | float | Exception, status: int = 200) -> httpx.Response:
+    headers = {**_SSE, "x-request-id": "req_1"}
+    return httpx.Response(status, headers=headers, stream=_Body(*steps))
+
+
+async def _events(provider: OpenAIResponses) -> list[ModelEvent]:
+    async with aclosing(provider.stream(_REQUEST)) as stream:
+        return [event async for event in stream]
+
+
+async def _error(provider: OpenAIResponses) -> ProviderError:
+    try:
+        await _events(provider)
+    except ProviderError as error:
+        return error
+    pytest.fail("the call did not fail")
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "20"}, 20),
+        ({"retry-after": " 7 "}, 7),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "Sun, 06 Nov 1994 08:50:07 GMT"}, 30),
+        ({"retry-after": "Sun, 06 Nov 1994 08:50:07 -0000"}, 30),
+        ({"retry-after": "Sun, 06 Nov 1994 08:49:00 GMT"}, 0),
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "1e9"}, None),
+        ({"retry-after": "9" * 400}, None),
+        ({"retry-after": "Sun, 99 Nov 99999 08:49:37 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_in_every_form(
+    headers: Mapping[str, str], seconds: float | None
+) -> None:
+    """A wait that is misread is a wait of nothing or for ever."""
+    assert retry_after_s(headers, _NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "transient"),
+    [
+        (400, False),
+        (401, False),
+        (404, False),
+        (408, True),
+        (409, True),
+        (413, False),
+        (429, True),
+        (500, True),
+        (503, True),
+        (529, True),
+        (307, False),
+    ],
+)
+async def test_a_status_says_whether_a_repeat_may_help(status: int, *, transient: bool) -> None:
+    """Retrying a bad request burns money, and not retrying an overload loses work."""
+    error = await _error(_provider(httpx.Response(status, json={"error": {"message": "why"}})))
+
+    assert (error.kind, error.status, error.transient) == ("http", status, transient)
+    assert str(error) == f"openai answered HTTP {status}: why"
+    assert not error.output_seen
+
+
+@pytest.mark.parametrize(("advice", "transient"), [("true", True), ("false", False)])
+async def test_the_server_knows_best_whether_to_retry(advice: str, *, transient: bool) -> None:
+    """`x-should-retry` overrides what the status says."""
+    for status in (400, 503):
+        answer = httpx.Response(status, headers={"x-should-retry": advice})
+        assert (await _error(_provider(answer))).transient == transient
+
+
+async def test_an_exhausted_quota_is_not_retried() -> None:
+    """It is a 429 that waiting does not cure."""
+    body = {"error": {"message": "pay", "code": "insufficient_quota"}}
+    error = await _error(_provider(httpx.Response(429, json=body, headers={"retry-after": "3"})))
+
+    assert (error.transient, error.code, error.retry_after_s) == (False, "insufficient_quota", 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"<html>Bad gateway</html>", ": <html>Bad gateway</html>"),
+        (b"", ""),
+        (b'{"error": "no such model"}', ': {"error": "no such model"}'),
+        (b'{"message": "flat"}', ": flat"),
+        (b"\xff\xfe", ": \ufffd\ufffd"),
+        (
+            b'{"error":{"code":429,"message":"Provider","metadata":{"raw":"try later"}}}',
+            ": Provider: try later",
+        ),
+    ],
+)
+async def test_an_error_body_may_be_anything(content: bytes, text: str) -> None:
+    """Proxies answer in HTML, and the useful words may lie deep."""
+    error = await _error(_provider(httpx.Response(502, content=content)))
+
+    assert str(error) == f"openai answered HTTP 502{text}"
+
+
+async def test_a_huge_error_body_is_cut() -> None:
+    """An error is logged and stored, so it has a size limit."""
+    error = await _error(_provider(_streamed(*[b"x" * 10_000] * 100, status=500)))
+
+    assert len(str(error)) < 65_536 + 100
+    assert error.request_id == "req_1"
+
+
+async def test_an_error_body_that_breaks_does_not_hide_the_error() -> None:
+    """The status is known, and it is what decides about a retry."""
+    error = await _error(_provider(_streamed(b"over", httpx.ReadError("cut"), status=503)))
+
+    assert str(error) == "openai answered HTTP 503: over"
+
+
+async def test_a_404_explains_its_usual_cause() -> None:
+    """A user of a local server can act on it."""
+    error = await _error(_provider(httpx.Response(404, json={"error": "nope"}), OLLAMA))
+
+    assert "may not be pulled" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "transient"),
+    [
+        (httpx.ConnectError("refused"), "transport", True),
+        (httpx.ReadError("cut"), "transport", True),
+        (httpx.RemoteProtocolError("incomplete chunked read"), "transport", True),
+        (httpx.ConnectTimeout("slow"), "timeout", True),
+        (httpx.ReadTimeout("slow"), "timeout", True),
+        (httpx.PoolTimeout("full"), "timeout", True),
+        (httpx.DecodingError("gzip"), "malformed_stream", False),
+        (httpx.UnsupportedProtocol("ftp"), "invalid_request", False),
+        (httpx.LocalProtocolError("header"), "invalid_request", False),
+    ],
+)
+async def test_a_connection_error_is_neutral(
+    raised: Exception, kind: str, *, transient: bool
+) -> None:
+    """Nobody above this module knows httpx; before and during the stream are the same."""
+
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise raised
+
+    before = await _error(_provider(fail))
+    during = await _error(_provider(_streamed(_CREATED, _DELTA, raised)))
+
+    assert (before.kind, before.transient, before.output_seen) == (kind, transient, False)
+    assert (during.kind, during.transient, during.output_seen) == (kind, transient, True)
+    assert during.request_id == "req_1"
+    assert "api.openai.com" in str(before)
+
+
+async def test_an_address_that_is_no_url_is_refused() -> None:
+    """A typing mistake in a variable is no crash."""
+    provider = OpenAIResponses(OLLAMA, base_url="http://x:not-a-port", environ={})
+
+    assert (await _error(provider)).kind == "invalid_request"
+    await provider.aclose()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(401, json={"error": {"message": f"bad key {_KEY}"}}),
+        httpx.Response(502, text=f"<html>{_KEY}</html>"),
+        httpx.Response(200, text=f"<html>{_KEY}</html>", headers={"content-type": "text/html"}),
+        _streamed(_frame(type="error", message=f"bad key {_KEY}", code="x")),
+        _streamed(f"data: not json {_KEY}\n\n".encode()),
+        _streamed(httpx.ReadError(f"with {_KEY}")),
+    ],
+)
+async def test_a_key_is_never_shown(answer: httpx.Response) -> None:
+    """Errors are logged and stored, and servers and libraries repeat what they were sent."""
+    error = await _error(_provider(answer))
+
+    assert _KEY not in str(error)
+    assert _KEY not in "".join(traceback.format_exception(error))
+    assert "[redacted]" in str(error)
+
+
+async def test_a_call_does_not_show_its_key() -> None:
+    """A `repr` ends in logs and tracebacks."""
+    call = HttpCall("p", "http://x", b"", {"authorization": _KEY}, (_KEY,))
+
+    assert _KEY not in repr(call)
+    assert _KEY not in repr(_provider(_streamed()))
+
+
+async def test_a_missing_key_names_its_variable() -> None:
+    """Nothing is sent, and the message says what to do."""
+    provider = OpenAIResponses(OPENAI, environ={}, transport=HttpTransport())
+
+    with pytest.raises(MissingCredential, match="OPENAI_API_KEY"):
+        await anext(provider.stream(_REQUEST))
+
+
+@pytest.mark.parametrize("key", ["a\nb", "a b", "schlüssel", "\x00"])
+async def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
+    """The HTTP library would refuse it too, and show it."""
+    provider = OpenAIResponses(OPENAI, api_key=key, environ={})
+
+    with pytest.raises(MissingCredential) as caught:
+        await anext(provider.stream(_REQUEST))
+
+    assert key not in str(caught.value)
+
+
+async def _sent(profile: Profile, environ: Mapping[str, str]) -> httpx.Request:
+    requests: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return _streamed(_COMPLETED)
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(respond))
+    provider = OpenAIResponses(profile, environ=environ, transport=HttpTransport(client))
+    await _events(provider)
+    await client.aclose()
+    return requests[0]
+
+
+async def test_key_and_address_come_from_the_environment() -> None:
+    """A key in code ends in a repository."""
+    environ = {"OPENAI_API_KEY": f" {_KEY}\n", "MENTRA_OPENAI_BASE_URL": "https://proxy/v1/"}
+
+    request = await _sent(OPENAI, environ)
+
+    assert str(request.url) == "https://proxy/v1/responses"
+    assert request.headers["authorization"] == f"Bearer {_KEY}"
+    assert request.headers["accept"] == "text/event-stream"
+    assert json.loads(request.content)["model"] == "m"
+
+
+async def test_a_local_server_needs_no_key() -> None:
+    """And it must not be sent an empty one."""
+    request = await _sent(OLLAMA, {"OLLAMA_HOST": "0.0.0.0"})
+
+    assert str(request.url) == "http://127.0.0.1:11434/v1/responses"
+    assert "authorization" not in request.headers
+
+
+@pytest.mark.parametrize(
+    ("profile", "base_url", "url"),
+    [
+        (OPENAI, "https://api.openai.com/", "https://api.openai.com/v1/responses"),
+        (OPENAI, "https://x/openai/v1", "https://x/openai/v1/responses"),
+        (OLLAMA, "http://box:1/", "http://box:1/v1/responses"),
+        (OLLAMA, "box", "http://box:11434/v1/responses"),
+        (OLLAMA, "box:9", "http://box:9/v1/responses"),
+        (OLLAMA, ":9", "http://127.0.0.1:9/v1/responses"),
+        (OLLAMA, "[::]:9", "http://[::1]:9/v1/responses"),
+        (OLLAMA, "[::1]", "http://[::1]:11434/v1/responses"),
+        (LMSTUDIO, "http://0.0.0.0:1234/v1", "http://127.0.0.1:1234/v1/responses"),
+    ],
+)
+def test_an_address_is_completed(profile: Profile, base_url: str, url: str) -> None:
+    """`/v1/v1` and an address that only a server can use are the usual mistakes."""
+    assert endpoint(profile, base_url) == url
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    """The key would go to another host."""
+    answer = httpx.Response(307, headers={"location": "https://elsewhere.example/"})
+
+    assert (await _error(_provider(answer))).status == 307
+
+
+@pytest.mark.parametrize(
+    ("steps", "output_seen"),
+    [
+        ([_frame(type="error", code="server_error", message="m")], False),
+        ([_CREATED, _frame(type="error", error={"code": "server_error", "message": "m"})], False),
+        ([_CREATED, _DELTA, _frame(type="error", error={"type": "api_error"})], True),
+        (
+            [_DELTA, _frame(type="response.failed", response={"error": {"code": "server_error"}})],
+            True,
+        ),
+    ],
+)
+async def test_an_error_inside_the_answer_is_raised(
+    steps: Sequence[bytes], *, output_seen: bool
+) -> None:
+    """It comes under status 200, and before any output it is a call that failed to open."""
+    error = await _error(_provider(_streamed(*steps)))
+
+    assert (error.kind, error.transient, error.status) == ("in_band", True, 500)
+    assert error.output_seen == output_seen
+    assert error.request_id == "req_1"
+
+
+@pytest.mark.parametrize(
+    ("fields", "transient", "code"),
+    [
+        ({"code": "rate_limit_exceeded"}, True, "rate_limit_exceeded"),
+        ({"code": "vector_store_timeout"}, True, "vector_store_timeout"),
+        ({"code": "server_is_overloaded"}, True, "server_is_overloaded"),
+        ({"code": "insufficient_quota", "type": "rate_limit_error"}, False, "insufficient_quota"),
+        ({"code": "invalid_prompt"}, False, "invalid_prompt"),
+        ({"code": None, "type": "overloaded_error"}, True, "overloaded_error"),
+        ({"code": 429}, True, "429"),
+        ({"code": "503"}, True, "503"),
+        ({"code": 400}, False, "400"),
+        ({}, False, None),
+    ],
+)
+async def test_an_error_code_says_whether_a_repeat_may_help(
+    fields: dict[str, Any], code: str | None, *, transient: bool
+) -> None:
+    """There is no HTTP status to go by."""
+    error = await _error(
+        _provider(_streamed(_frame(type="error", error={"message": "m", **fields})))
+    )
+
+    assert (error.transient, error.code) == (transient, code)
+
+
+async def test_a_json_error_in_place_of_a_stream_is_raised() -> None:
+    """Some proxies answer 200 whatever happened."""
+    answer = httpx.Response(200, json={"error": {"code": "server_error", "message": "down"}})
+    error = await _error(_provider(answer))
+
+    assert (error.kind, error.code, error.transient) == ("in_band", "server_error", True)
+
+
+async def test_a_json_answer_in_place_of_a_stream_counts() -> None:
+    """Some servers ignore `stream`."""
+    content = [{"type": "output_text", "text": "whole"}]
+    output = [{"type": "message", "content": content}]
+    result = {"object": "response", "status": "completed", "error": None, "output": output}
+
+    events = await _events(_provider(httpx.Response(200, json=result)))
+
+    assert isinstance(events[-1], ReplyFinished)
+    assert text_of(events[-1].reply.blocks) == "whole"
+
+
+@pytest.mark.parametrize("body", ["<html>login</html>", "[]", '{"detail": "?"}', ""])
+async def test_another_body_in_place_of_a_stream_is_invalid(body: str) -> None:
+    """A captive portal answers 200 too."""
+    answer = httpx.Response(200, text=body, headers={"content-type": "text/html"})
+    error = await _error(_provider(answer))
+
+    assert (error.kind, error.transient) == ("invalid_response", False)
+    assert len(str(error)) < 700
+
+
+async def test_a_server_without_content_type_is_trusted() -> None:
+    """Small local servers leave it out."""
+    events = await _events(_provider(httpx.Response(200, stream=_Body(_DELTA, _COMPLETED))))
+
+    assert [type(event) for event in events] == [TextDelta, ReplyFinished]
+
+
+@pytest.mark.parametrize("end", [b"", b"data: [DONE]\n\n", b": bye\n\n"])
+async def test_an_answer_without_its_last_event_is_malformed(end: bytes) -> None:
+    """`[DONE]` ends a stream, and is no proof that the answer is whole."""
+    error = await _error(_provider(_streamed(_CREATED, _DELTA, end)))
+
+    assert (error.kind, error.transient, error.output_seen) == ("malformed_stream", False, True)
+
+
+async def test_the_last_event_may_lack_its_blank_line() -> None:
+    """Some servers end with the JSON; anything else that is not terminated was cut off."""
+    events = await _events(_provider(_streamed(_DELTA, _COMPLETED.rstrip())))
+    error = await _error(_provider(_streamed(_CREATED, _DELTA.rstrip())))
+
+    assert isinstance(events[-1], ReplyFinished)
+    assert (error.kind, error.output_seen) == ("malformed_stream", False)
+
+
+async def test_a_silent_stream_times_out() -> None:
+    """Hung streams are the most frequent complaint about clients of models."""
+    error = await _error(_provider(_streamed(_CREATED, 5.0), event_limit_s=0.02))
+
+    assert (error.kind, error.transient) == ("timeout", True)
+
+
+async def test_keep_alive_comments_do_not_hold_a_stream() -> None:
+    """A proxy can send them for ever."""
+    pings = [step for _ in range(500) for step in (b": ping\n\n", 0.01)]
+
+    error = await _error(_provider(_streamed(_DELTA, *pings), event_limit_s=0.05))
+
+    assert (error.kind, error.output_seen) == ("timeout", True)
+
+
+async def test_events_renew_the_limit_and_a_slow_consumer_does_not_use_it() -> None:
+    """The limit is on the server's silence, not on the length of an answer."""
+    steps = [step for _ in range(6) for step in (_DELTA, 0.02)]
+    provider = _provider(_streamed(*steps, _COMPLETED), event_limit_s=0.06)
+    seen: list[ModelEvent] = []
+
+    async with aclosing(provider.stream(_REQUEST)) as stream:
+        async for event in stream:
+            await anyio.sleep(0.01 if seen else 0.08)
+            seen.append(event)
+
+    assert isinstance(seen[-1], ReplyFinished)
+
+
+async def test_closing_the_stream_closes_the_response() -> None:
+    """A response that stays open takes a connection of the pool for ever."""
+    body = _Body(_DELTA, _DELTA, 5.0)
+    provider = _provider(httpx.Response(200, headers=_SSE, stream=body))
+
+    async with aclosing(provider.stream(_REQUEST)) as stream:
+        await anext(stream)
+
+    assert body.closed == 1
+
+
+async def test_cancelling_closes_the_response() -> None:
+    """Closing has to await, which a cancelled task may only do under a shield."""
+    body = _Body(_DELTA, 5.0)
+    provider = _provider(httpx.Response(200, headers=_SSE, stream=body))
+
+    with anyio.move_on_after(0.02) as scope:
+        await _events(provider)
+
+    assert scope.cancelled_caught
+    assert body.closed == 1
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_every_failure_closes_the_response(status: int) -> None:
+    """Errors come in bursts, and each would take a connection with it."""
+    body = _Body(_frame(type="error", message="m"))
+    await _error(_provider(httpx.Response(status, headers=_SSE, stream=body)))
+
+    assert body.closed == 1
+
+
+async def test_an_answer_is_finished_before_its_connection_is() -> None:
+    """A server that keeps the stream open after the last event must not delay the answer."""
+    body = _Body(_COMPLETED, 5.0)
+    provider = _provider(httpx.Response(200, headers=_SSE, stream=body))
+
+    async with aclosing(provider.stream(_REQUEST)) as stream:
+        with anyio.fail_after(0.3):
+            event = await anext(stream)
+
+    assert isinstance(event, ReplyFinished)
+    assert body.closed == 1
+
+
+class _Server:
+    """A loopback server that answers every request on a connection with the same stream."""
+
+    def __init__(self, *frames: bytes, hangs: bool) -> None:
+        self._frames = frames
+        self._hangs = hangs
+        self.connections = 0
+        self.hung_up = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                size = next(
+                    int(line.split(b":")[1])
+                    for line in head.lower().splitlines()
+                    if line.startswith(b"content-length")
+                )
+                await reader.readexactly(size)
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+                    b"transfer-encoding: chunked\r\n\r\n"
+                )
+                for frame in self._frames:
+                    writer.write(b"%x\r\n%b\r\n" % (len(frame), frame))
+                if not self._hangs:
+                    writer.write(b"0\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            self.hung_up.set()
+        finally:
+            writer.close()
+
+
+async def test_a_closed_stream_hangs_up_and_the_next_call_works() -> None:
+    """Seen from a real server: the socket is closed at once, and the client is still good."""
+    server = _Server(_DELTA, hangs=True)
+    async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        provider = OpenAIResponses(GENERIC, base_url=f"http://127.0.0.1:{port}", environ={})
+        for _ in range(2):
+            async with aclosing(provider.stream(_REQUEST)) as stream:
+                assert await anext(stream) == TextDelta("hello")
+            with anyio.fail_after(2):
+                await server.hung_up.wait()
+            server.hung_up.clear()
+        await provider.aclose()
+        await provider.aclose()
+
+    assert server.connections == 2
+
+
+async def test_a_finished_stream_leaves_its_connection_to_the_next_call() -> None:
+    """A new TLS handshake for each round would cost more than many answers."""
+    server = _Server(_DELTA, _COMPLETED, hangs=False)
+    async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        provider = OpenAIResponses(GENERIC, base_url=f"http://127.0.0.1:{port}", environ={})
+        for _ in range(3):
+            assert isinstance((await _events(provider))[-1], ReplyFinished)
+        await provider.aclose()
+        with anyio.fail_after(2):
+            await server.hung_up.wait()
+
+    assert server.connections == 1

@@ -1,0 +1,501 @@
+"""What goes out on the Responses wire, and that a long conversation is encoded only once."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from mentra_actors.domain.content import (
+    AssistantBlock,
+    AssistantMessage,
+    Message,
+    OpaqueBlock,
+    Provenance,
+    RefusalBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    ToolResultBlock,
+    ToolResultsMessage,
+    UserMessage,
+)
+from mentra_actors.domain.model_call import ModelReply, ModelRequest, ToolChoice, ToolSpec
+from mentra_actors.errors import ProviderError
+from mentra_actors.providers import responses_request
+from mentra_actors.providers.port import ReplyFinished
+from mentra_actors.providers.responses_decoder import ResponsesDecoder
+from mentra_actors.providers.responses_request import RequestEncoder, build_request, input_items
+from mentra_actors.providers.responses_wire import GENERIC, LMSTUDIO, OLLAMA, OPENAI, Profile
+from mentra_actors.providers.sse import SseParser
+
+_MODEL = "gpt-5.5"
+_OWN = OPENAI.provenance(_MODEL)
+_TOOL = ToolSpec(
+    name="search", description="Find it.", input_schema='{"type":"object","properties":{}}'
+)
+_FIXTURES = Path(
+    os.environ.get("MENTRA_FIXTURES") or Path(__file__).parents[3] / ".." / "shared" / "fixtures"
+)
+
+_THINKING = ThinkingBlock(parts=("a", "b"), item_id="rs_1", encrypted="enc", provenance=_OWN)
+_TEXT = TextBlock(text="looking", item_id="msg_1", phase="commentary")
+_CALL = ToolCallBlock(call_id="call_1", name="search", arguments='{"q":1}', item_id="fc_1")
+_OPAQUE = OpaqueBlock(
+    item_type="web_search_call", raw='{"type":"web_search_call"}', provenance=_OWN
+)
+
+
+def _items(
+    *blocks: AssistantBlock,
+    profile: Profile = OPENAI,
+    model: str = _MODEL,
+    provenance: Provenance | None = _OWN,
+) -> list[dict[str, Any]]:
+    message = AssistantMessage(blocks=blocks, provenance=provenance)
+    return input_items(message, model, profile)
+
+
+def _types(items: list[dict[str, Any]]) -> list[str]:
+    return [item["type"] for item in items]
+
+
+def test_a_request_is_stateless_and_whole() -> None:
+    """Nothing may depend on what the server remembers."""
+    request = ModelRequest(
+        model=_MODEL,
+        messages=(
+            UserMessage(text="hi"),
+            AssistantMessage(blocks=(_CALL,)),
+            ToolResultsMessage(
+                results=(ToolResultBlock(call_id="call_1", name="search", content="found"),)
+            ),
+        ),
+        system="Be brief.",
+        tools=(_TOOL,),
+        temperature=0.5,
+        max_output_tokens=100,
+    )
+
+    assert build_request(request, OPENAI) == {
+        "model": _MODEL,
+        "store": False,
+        "stream": True,
+        "instructions": "Be brief.",
+        "tools": [
+            {
+                "type": "function",
+                "name": "search",
+                "description": "Find it.",
+                "parameters": {"type": "object", "properties": {}},
+                "strict": False,
+            }
+        ],
+        "tool_choice": "auto",
+        "temperature": 0.5,
+        "max_output_tokens": 100,
+        "include": ["reasoning.encrypted_content"],
+        "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+            {
+                "type": "function_call",
+                "call_id": "call_1",
+                "name": "search",
+                "arguments": '{"q":1}',
+            },
+            {"type": "function_call_output", "call_id": "call_1", "output": "found"},
+        ],
+    }
+
+
+def test_what_is_not_asked_for_is_not_sent() -> None:
+    """Servers answer 400 to a tool choice without tools, and some to null fields."""
+    request = ModelRequest(model="m", messages=(), tool_choice="any", max_output_tokens=None)
+
+    assert build_request(request, GENERIC) == {
+        "model": "m",
+        "store": False,
+        "stream": True,
+        "input": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("profile", "model", "asks"),
+    [
+        (OPENAI, "gpt-5.5", True),
+        (OPENAI, "o3-mini", True),
+        (OPENAI, "a-model-of-the-future", True),
+        (OPENAI, "gpt-4o", False),
+        (OPENAI, "gpt-4.1-mini", False),
+        (OPENAI, "gpt-5-chat-latest", False),
+        (OLLAMA, "gpt-oss", False),
+    ],
+)
+def test_encrypted_reasoning_is_asked_for_where_the_model_reasons(
+    profile: Profile, model: str, *, asks: bool
+) -> None:
+    """Without it reasoning cannot be sent back; with it, models that do not reason refuse."""
+    assert ("include" in build_request(ModelRequest(model=model, messages=()), profile)) == asks
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"), [("auto", "auto"), ("any", "required"), ("none", "none")]
+)
+def test_a_tool_choice_is_translated(choice: ToolChoice, sent: str) -> None:
+    """The neutral word `any` is `required` on this wire."""
+    request = ModelRequest(model="m", messages=(), tools=(_TOOL,), tool_choice=choice)
+
+    assert build_request(request, OPENAI)["tool_choice"] == sent
+
+
+def test_a_server_without_tool_choice_is_not_asked_for_it() -> None:
+    """Ollama ignores the field, so a promise in it would be broken silently."""
+    request = ModelRequest(model="m", messages=(), tools=(_TOOL,))
+    forced = msgspec.structs.replace(request, tool_choice="any")
+    without = msgspec.structs.replace(request, tool_choice="none")
+
+    assert "tool_choice" not in build_request(request, OLLAMA)
+    assert "tools" not in build_request(without, OLLAMA)
+    with pytest.raises(ProviderError, match="ollama cannot be made") as caught:
+        build_request(forced, OLLAMA)
+    assert caught.value.kind == "invalid_request"
+
+
+def test_a_schema_that_is_no_json_is_refused_before_sending() -> None:
+    """The server's own message would not name the tool."""
+    tool = ToolSpec(name="broken", description="", input_schema="{")
+
+    with pytest.raises(ProviderError, match="'broken'"):
+        build_request(ModelRequest(model="m", messages=(), tools=(tool,)), OPENAI)
+
+
+def test_an_own_answer_goes_back_as_it_came() -> None:
+    """Reasoning, then its item, with ids, phase and separate summary parts: all else is a 400."""
+    assert _items(_THINKING, _TEXT, _CALL) == [
+        {
+            "type": "reasoning",
+            "id": "rs_1",
+            "encrypted_content": "enc",
+            "summary": [
+                {"type": "summary_text", "text": "a"},
+                {"type": "summary_text", "text": "b"},
+            ],
+        },
+        {
+            "type": "message",
+            "role": "assistant",
+            "id": "msg_1",
+            "status": "completed",
+            "phase": "commentary",
+            "content": [{"type": "output_text", "text": "looking", "annotations": []}],
+        },
+        {
+            "type": "function_call",
+            "call_id": "call_1",
+            "name": "search",
+            "arguments": '{"q":1}',
+            "id": "fc_1",
+        },
+    ]
+
+
+def test_an_own_reasoning_without_summary_keeps_the_empty_list() -> None:
+    """`summary` is required even when it is empty."""
+    bare = msgspec.structs.replace(_THINKING, parts=())
+
+    assert _items(bare, _CALL)[0]["summary"] == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"encrypted": ""},
+        {"item_id": ""},
+        {"provenance": None},
+        {"provenance": Provenance(provider="openai", model="gpt-5.4", wire=_OWN.wire)},
+        {"provenance": Provenance(provider="azure", model=_MODEL, wire=_OWN.wire)},
+        {"provenance": Provenance(provider="openai", model=_MODEL, wire="other")},
+    ],
+)
+def test_reasoning_that_cannot_go_back_takes_ids_and_opaque_items_with_it(
+    changed: dict[str, Any],
+) -> None:
+    """An id without its reasoning is a 400: 'provided without its required reasoning item'."""
+    items = _items(msgspec.structs.replace(_THINKING, **changed), _OPAQUE, _TEXT, _CALL)
+
+    assert _types(items) == ["message", "function_call"]
+    assert not any("id" in item for item in items)
+
+
+def test_reasoning_that_nothing_follows_is_dropped() -> None:
+    """The mirror image: 'reasoning was provided without its required following item'."""
+    assert _items(_THINKING) == []
+    assert _types(_items(_THINKING, _CALL, _THINKING)) == ["reasoning", "function_call"]
+
+
+def test_ids_are_dropped_without_reasoning() -> None:
+    """Nothing is stored at the server, so an id would refer to nothing."""
+    assert not any("id" in item for item in _items(_TEXT, _CALL))
+
+
+@pytest.mark.parametrize("profile", [OPENAI, OLLAMA, LMSTUDIO, GENERIC])
+def test_an_opaque_item_goes_back_only_to_its_producer(profile: Profile) -> None:
+    """Others do not know the item, and Ollama and LM Studio refuse unknown ones."""
+    own = msgspec.structs.replace(_OPAQUE, provenance=profile.provenance(_MODEL))
+
+    assert bool(_items(own, profile=profile)) == profile.replays_opaque
+    assert not _items(own, profile=profile, model="other")
+
+
+def test_reasoning_goes_back_to_ollama_without_ids() -> None:
+    """Its encrypted content is plain text, for which no stored item is needed."""
+    thinking = msgspec.structs.replace(_THINKING, provenance=OLLAMA.provenance(_MODEL))
+
+    items = _items(thinking, _TEXT, _CALL, profile=OLLAMA)
+
+    assert _types(items) == ["reasoning", "message", "function_call"]
+    assert not any("id" in item or "phase" in item for item in items)
+
+
+def test_the_phase_goes_back_without_reasoning_too_but_not_to_others() -> None:
+    """Without it a preamble can be read as the final answer."""
+    elsewhere = Provenance(provider="other", model=_MODEL, wire=_OWN.wire)
+
+    assert _items(_TEXT)[0]["phase"] == "commentary"
+    assert _items(_TEXT, provenance=None)[0]["phase"] == "commentary"
+    assert "phase" not in _items(_TEXT, provenance=elsewhere)[0]
+    assert "phase" not in _items(_TEXT, profile=GENERIC)[0]
+
+
+def test_parts_of_one_message_go_back_as_one_message() -> None:
+    """The same id twice would be a duplicate item."""
+    refusal = RefusalBlock(text="no", item_id="msg_1")
+    other = TextBlock(text="then", item_id="msg_2")
+
+    items = _items(_THINKING, _TEXT, refusal, other)
+
+    assert _types(items) == ["reasoning", "message", "message"]
+    assert items[1]["content"][1] == {"type": "refusal", "refusal": "no"}
+    assert items[2]["id"] == "msg_2"
+
+
+def test_a_refusal_goes_elsewhere_as_text() -> None:
+    """Few servers know the refusal part as an input."""
+    assert _items(RefusalBlock(text="no"))[0]["content"] == [{"type": "output_text", "text": "no"}]
+
+
+@pytest.mark.parametrize("arguments", ["", "{", '{"a":', "[1]", '"x"', "NaN", '{"a":NaN}', "null"])
+def test_a_call_with_malformed_arguments_can_be_replayed(arguments: str) -> None:
+    """Servers parse the arguments again, and one bad call must not end the conversation."""
+    items = _items(msgspec.structs.replace(_CALL, arguments=arguments))
+
+    assert items[0]["arguments"] == "{}"
+
+
+def test_arguments_are_sent_back_character_by_character() -> None:
+    """A changed history costs the server's prompt cache."""
+    arguments = '{ "a" : 12345678901234567890, "a": 2 }'
+
+    assert _items(msgspec.structs.replace(_CALL, arguments=arguments))[0]["arguments"] == arguments
+
+
+def test_a_namespace_goes_back() -> None:
+    """A call of a found tool is refused without it."""
+    assert _items(msgspec.structs.replace(_CALL, namespace="n"))[0]["namespace"] == "n"
+
+
+def test_a_failed_tool_is_marked_in_its_text() -> None:
+    """The wire has no flag for it."""
+    result = ToolResultBlock(call_id="c", name="f", content="no such file", is_error=True)
+
+    items = input_items(ToolResultsMessage(results=(result,)), "m", OPENAI)
+
+    assert items[0]["output"] == "Tool error: no such file"
+
+
+def _conversation(count: int) -> list[Message]:
+    rounds: list[list[Message]] = [
+        [
+            UserMessage(text=f"question {index}"),
+            AssistantMessage(blocks=(_THINKING, _TEXT, _CALL), provenance=_OWN),
+            ToolResultsMessage(
+                results=(ToolResultBlock(call_id="call_1", name="search", content="é\u2028"),)
+            ),
+            AssistantMessage(blocks=()),
+        ]
+        for index in range(count)
+    ]
+    return [message for messages in rounds for message in messages]
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """The messages that were encoded, in order."""
+    seen: list[Message] = []
+
+    def spy(message: Message, model: str, profile: Profile) -> list[dict[str, Any]]:
+        seen.append(message)
+        return input_items(message, model, profile)
+
+    monkeypatch.setattr(responses_request, "input_items", spy)
+    return seen
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_encoder_writes_what_the_builder_builds(count: int) -> None:
+    """The fast path and the plain one must say the same."""
+    request = ModelRequest(model=_MODEL, messages=_conversation(count), tools=(_TOOL,), system="x")
+    encoder = RequestEncoder(OPENAI)
+
+    assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
+    assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
+
+
+def test_the_next_round_encodes_only_its_own_messages(encoded: list[Message]) -> None:
+    """Encoding the whole history at each call would make a long run quadratic."""
+    messages = _conversation(50)
+    encoder = RequestEncoder(OPENAI)
+    encoder.encode(ModelRequest(model=_MODEL, messages=tuple(messages)))
+    encoded.clear()
+    added = _conversation(1)
+
+    encoder.encode(ModelRequest(model=_MODEL, messages=(*messages, *added)))
+
+    assert encoded == added
+
+
+def test_another_model_gets_its_own_encoding() -> None:
+    """What goes back depends on the model, so a fragment of one must not serve another."""
+    messages = tuple(_conversation(1))
+    encoder = RequestEncoder(OPENAI)
+    encoder.encode(ModelRequest(model=_MODEL, messages=messages))
+    other = ModelRequest(model="gpt-5.4", messages=messages)
+
+    assert json.loads(encoder.encode(other)) == build_request(other, OPENAI)
+
+
+def test_the_cache_is_bounded(encoded: list[Message]) -> None:
+    """A process that serves many agents must not keep all their transcripts twice."""
+    encoder = RequestEncoder(OPENAI, max_cached_bytes=5_000)
+    old, new = _conversation(1), _conversation(40)
+    for messages in (old, new, old):
+        request = ModelRequest(model=_MODEL, messages=tuple(messages))
+        assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
+
+    assert sum(message is old[0] for message in encoded) == 4
+    assert encoder._cached_bytes <= 5_000
+
+
+def test_a_message_in_the_cache_is_kept_alive() -> None:
+    """The cache knows messages by identity, and an identity is used again after its owner dies."""
+    encoder = RequestEncoder(OPENAI)
+    for index in range(200):
+        request = ModelRequest(model="m", messages=(UserMessage(text=f"{index}"),))
+        assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
+
+
+def _fixture(name: str, suffix: str) -> bytes:
+    path = _FIXTURES / f"{name}.{suffix}"
+    if not path.exists():
+        reason = f"no fixture {path}: set MENTRA_FIXTURES to their directory"
+        print(reason)
+        pytest.skip(reason)
+    return path.read_bytes()
+
+
+def _recorded_input(name: str) -> list[dict[str, Any]]:
+    return list(json.loads(_fixture(name, "request.json"))["input"])
+
+
+def _recorded_reply(name: str, profile: Profile, model: str) -> ModelReply:
+    decoder = ResponsesDecoder(profile, model)
+    parser = SseParser()
+    for event in parser.feed(_fixture(name, "response.sse")):
+        for neutral in decoder.feed(json.loads(event.data)):
+            if isinstance(neutral, ReplyFinished):
+                return neutral.reply
+    pytest.fail("the recording has no end")
+
+
+def _follow_up(
+    name: str, output: str, profile: Profile, model: str
+) -> tuple[ModelReply, list[dict[str, Any]]]:
+    reply = _recorded_reply(name, profile, model)
+    results = tuple(
+        ToolResultBlock(call_id=block.call_id, name=block.name, content=output)
+        for block in reply.blocks
+        if isinstance(block, ToolCallBlock)
+    )
+    messages = (AssistantMessage(blocks=reply.blocks), ToolResultsMessage(results=results))
+    request = ModelRequest(model=model, messages=messages)
+    return reply, list(build_request(request, profile)["input"])
+
+
+def test_the_follow_up_of_a_recorded_call_is_the_recorded_one() -> None:
+    """The server accepted that request; the call ids are of two different runs."""
+    recorded = _recorded_input("openai_responses/tool_result_followup")
+
+    _, items = _follow_up("openai_responses/tool_call", "Paris", OPENAI, "gpt-4o")
+
+    for item in (*items, *recorded[1:]):
+        item.pop("call_id")
+    assert items == recorded[1:]
+
+
+def test_a_recorded_reasoning_loop_goes_back_as_recorded() -> None:
+    """The recording client put the response id before call ids, which repeat on this server."""
+    recorded = _recorded_input("openai_compat/bedrock_mantle_text")[-3:]
+    prefix = "resp_3irkem3mb4qjb6cw3bfrozqwtev62iuhg5ygpmhx2j775j2hft5q:"
+    for item in recorded[1:]:
+        item["call_id"] = item["call_id"].removeprefix(prefix)
+
+    _, items = _follow_up(
+        "openai_compat/bedrock_mantle_reused_call_id",
+        recorded[2]["output"],
+        GENERIC,
+        "openai.gpt-5.6-luna",
+    )
+
+    assert items == recorded
+
+
+def test_a_recorded_tool_search_goes_back_as_recorded() -> None:
+    """An item that we do not model survives the round trip unchanged."""
+    recorded = _recorded_input("openai_responses/tool_search_client_step3")
+
+    _, items = _follow_up("openai_responses/tool_search_client", "", OPENAI, "gpt-5.4")
+
+    assert items == recorded[1:2]
+
+
+def test_a_recorded_answer_with_phases_goes_back_as_recorded() -> None:
+    """Reasoning, commentary and call of one answer, as the server accepted them."""
+    recorded = _recorded_input("openai_responses/phase_final_answer")
+    reasoning, message, call, output = recorded[1:]
+    blocks = (
+        ThinkingBlock(
+            item_id=reasoning["id"],
+            encrypted=reasoning["encrypted_content"],
+            provenance=_OWN,
+        ),
+        TextBlock(
+            text=message["content"][0]["text"], item_id=message["id"], phase=message["phase"]
+        ),
+        ToolCallBlock(
+            call_id=call["call_id"],
+            name=call["name"],
+            arguments=call["arguments"],
+            item_id=call["id"],
+        ),
+    )
+    result = ToolResultBlock(
+        call_id=output["call_id"], name=call["name"], content=output["output"]
+    )
+    messages = (AssistantMessage(blocks=blocks), ToolResultsMessage(results=(result,)))
+
+    built = build_request(ModelRequest(model=_MODEL, messages=messages), OPENAI)
+
+    assert built["input"] == recorded[1:]
