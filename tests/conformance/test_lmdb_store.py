@@ -1,0 +1,42 @@
+"""The LMDB store keeps the contract: at each durability, with a small map, over reopens."""
+
+from pathlib import Path
+
+from hypothesis import settings
+
+from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.ports import EventStore
+from mentra_actors.testing.store_contract import EventStoreContract
+from mentra_actors.testing.store_machine import EventStoreMachine
+
+
+class TestLmdbStore(EventStoreContract):
+    """The default store."""
+
+    def make_store(self, directory: Path) -> EventStore:
+        return LmdbEventStore.open(directory / "store")
+
+
+class TestVolatileLmdbStore(EventStoreContract):
+    """The store of other people's tests must differ in nothing but what a power loss does."""
+
+    def make_store(self, directory: Path) -> EventStore:
+        return LmdbEventStore.open(directory / "store", durability="volatile")
+
+
+class TestGrowingLmdbStore(EventStoreContract):
+    """Nobody should have to know beforehand how large a log will become."""
+
+    def make_store(self, directory: Path) -> EventStore:
+        return LmdbEventStore.open(directory / "store", durability="volatile", map_size=1 << 16)
+
+
+class VolatileLmdbMachine(EventStoreMachine):
+    """Against the model, with a map that must grow and is opened again and again."""
+
+    def open_store(self, directory: Path) -> EventStore:
+        return LmdbEventStore.open(directory / "store", durability="volatile", map_size=1 << 16)
+
+
+TestLmdbBesideItsModel = VolatileLmdbMachine.TestCase
+TestLmdbBesideItsModel.settings = settings(stateful_step_count=30)
