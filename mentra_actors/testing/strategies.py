@@ -1,0 +1,520 @@
+"""Hypothesis strategies for histories and events. Importing this module needs `hypothesis`.
+
+Two kinds: *legal histories*, lists of commands that reach deep states (`agent_histories`,
+`board_histories` and their like), and *any histories*, lists of events in an order that no
+decider would write (`any_history`), for what must hold whatever was recorded.
+
+Random ids hardly ever name what is pending. So an agent command may carry the id `AIM`; `aimed`
+puts in its place what the state waits for.
+
+    @given(agent_histories())
+    def test_an_open_run_waits_for_something(commands):
+        for answer in play(given(AGENT, SPAWNED), commands):
+            assert answer.state.run is None or answer.pending
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import msgspec
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.state import AgentState, call_key
+from mentra_actors.domain.content import (
+    AssistantBlock,
+    OpaqueBlock,
+    Provenance,
+    RefusalBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+)
+from mentra_actors.domain.inbox import DeliverMail, Mail
+from mentra_actors.domain.lease import AcquireLease, LeaseCommand, ReleaseLease, RenewLease
+from mentra_actors.domain.model_call import ModelReply, StopReason
+from mentra_actors.domain.task_board import (
+    AddDependency,
+    BoardCommand,
+    ClaimTask,
+    CreateTask,
+    SetTaskStatus,
+)
+from mentra_actors.domain.team import AddMember
+from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
+from mentra_actors.envelope import UnknownEvent
+from mentra_actors.ids import AgentId, CommandId, EffectId, MailId, RunId, StreamId, TeamId
+
+__all__ = [
+    "AIM",
+    "SPAWNED",
+    "agent_commands",
+    "agent_histories",
+    "agent_profiles",
+    "aimed",
+    "aimed_history",
+    "any_history",
+    "board_histories",
+    "inbox_histories",
+    "instances",
+    "lease_histories",
+    "model_replies",
+    "spawned",
+    "team_histories",
+    "tool_outcomes",
+]
+
+T = TypeVar("T")
+
+AIM = EffectId("?")
+"""Stands for the id of something pending, until `aimed` puts it there."""
+
+MAX_MAIL = 3
+
+words = st.sampled_from(["", "yes", "a longer text", "line\nbreak", "ünï ☃"])
+said = st.sampled_from(["yes", "a longer text", "line\nbreak", "ünï ☃"])
+moments = st.sampled_from([0.0, 1.0, 7.5, 60.0, 1e9])
+
+
+# --- instances of a class, from its fields ----------------------------------------------------
+
+_POOLS: dict[Any, SearchStrategy[Any]] = {
+    AgentId: st.sampled_from(["lead", "worker"]),
+    CommandId: st.sampled_from(["p1", "p2", "p3"]),
+    EffectId: st.sampled_from(
+        ["model-1", "model-2", "tool-1.0", "tool-1.1", "tool-2.0", "tool-2.0@1", "odd"]
+    ),
+    MailId: st.sampled_from(["m1", "m2", "m3"]),
+    RunId: st.sampled_from(["lead/run-1", "lead/run-2"]),
+    StreamId: st.sampled_from(["inbox-lead", "inbox-worker"]),
+    TeamId: st.sampled_from(["team"]),
+    str: st.text(max_size=8),
+    int: st.integers(-2, 5) | st.integers(-(2**63), 2**63 - 1),
+    float: st.floats(allow_nan=False),
+    bool: st.booleans(),
+    bytes: st.binary(max_size=8),
+    NoneType: st.none(),
+}
+"""Ids come from small pools, so that events of one history speak of the same things."""
+
+_made: dict[Any, SearchStrategy[Any]] = {}
+
+
+def instances(of: type[T]) -> SearchStrategy[T]:
+    """Any value of a class of this package, built from the types of its fields."""
+    return _strategy_of(of)
+
+
+def _strategy_of(kind: Any) -> SearchStrategy[Any]:
+    if kind in _POOLS:
+        return _POOLS[kind]
+    if kind not in _made:
+        _made[kind] = _built(kind)
+    return _made[kind]
+
+
+def _built(kind: Any) -> SearchStrategy[Any]:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if origin in (Union, UnionType):
+        return st.one_of([_strategy_of(argument) for argument in arguments])
+    if origin is tuple and arguments[-1] is ...:
+        return st.lists(_strategy_of(arguments[0]), max_size=3).map(tuple)
+    if origin is tuple:
+        return st.tuples(*(_strategy_of(argument) for argument in arguments))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return st.sampled_from(list(kind))
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        fields = msgspec.structs.fields(kind)
+        return st.builds(kind, **{field.name: _strategy_of(field.type) for field in fields})
+    raise TypeError(f"no strategy for the field type {kind!r}")
+
+
+def any_history(event_types: Iterable[type[Any]], max_size: int = 20) -> SearchStrategy[list[Any]]:
+    """Events of these classes in any order and number, unknown events among them."""
+    unknown = st.builds(
+        UnknownEvent,
+        event_type=st.sampled_from(["later.v2", "odd"]),
+        payload=st.binary(max_size=9),
+    )
+    events = st.one_of([instances(event_type) for event_type in event_types])
+    return st.lists(events | unknown, max_size=max_size)
+
+
+# --- the agent --------------------------------------------------------------------------------
+
+
+def agent_profiles() -> SearchStrategy[e.AgentProfile]:
+    """Profiles of the agent `lead` that differ in what deciding reads."""
+    return st.builds(
+        e.AgentProfile,
+        agent_id=st.just(AgentId("lead")),
+        name=st.just("lead"),
+        team_id=st.just(TeamId("team")),
+        role=st.just("lead"),
+        model=st.just("scripted:model"),
+        max_rounds=st.sampled_from([0, 1, 2, 50]),
+        wake_on_mail=st.booleans(),
+    )
+
+
+def spawned(profile: e.AgentProfile) -> e.AgentSpawned:
+    """The first event of an agent's stream."""
+    return e.AgentSpawned(profile=profile, spawned_at=0.0)
+
+
+SPAWNED = spawned(
+    e.AgentProfile(
+        agent_id=AgentId("lead"),
+        name="lead",
+        team_id=TeamId("team"),
+        role="lead",
+        model="scripted:model",
+    )
+)
+
+_call_blocks: SearchStrategy[AssistantBlock] = st.builds(
+    ToolCallBlock,
+    call_id=st.sampled_from(["c1", "c2", "c2", ""]),
+    name=st.sampled_from(["read", "write", "nonsense"]),
+    arguments=st.sampled_from(["{}", "", '{"path": "a"}', '{"path": "a']),
+)
+_other_blocks: SearchStrategy[AssistantBlock] = st.one_of(
+    st.builds(TextBlock, text=words),
+    st.builds(RefusalBlock, text=words),
+    st.builds(ThinkingBlock, encrypted=words),
+    st.builds(
+        OpaqueBlock,
+        item_type=st.just("web_search_call"),
+        raw=st.just("{}"),
+        provenance=st.just(Provenance("openai", "model", "responses")),
+    ),
+)
+_calling = st.tuples(
+    st.lists(_other_blocks, max_size=1),
+    st.lists(_call_blocks, min_size=1, max_size=4),
+    st.lists(_other_blocks, max_size=1),
+    st.lists(_call_blocks, max_size=1),
+).map(lambda parts: [block for part in parts for block in part])
+_answering = st.lists(_other_blocks, max_size=2)
+
+
+def model_replies() -> SearchStrategy[ModelReply]:
+    """Answers with and without calls: duplicate call ids, unknown tools, malformed arguments."""
+    return st.builds(
+        ModelReply,
+        blocks=st.one_of(_calling, _calling, _calling, _answering).map(tuple),
+        stop_reason=st.sampled_from(StopReason),
+    )
+
+
+def tool_outcomes() -> SearchStrategy[ToolOutcome]:
+    """Results and errors; some send mail, whose ids are made unique by `aimed`."""
+    mail = st.builds(
+        OutgoingMail,
+        mail_id=st.just(MailId("m")),
+        to=st.sampled_from([AgentId("worker"), AgentId("lead")]),
+        body=said,
+    )
+    return st.builds(
+        ToolOutcome,
+        content=words,
+        is_error=st.booleans(),
+        mail=st.one_of(st.just(()), st.lists(mail, max_size=2).map(tuple)),
+    )
+
+
+# fewer plans than calls now and then: a call for which nobody planned
+_plans = st.lists(
+    st.builds(
+        e.CallPlan,
+        key=st.just(AIM),
+        retry=st.sampled_from(["safe", "idempotent", "probe", "never", "never"]),
+        parallel=st.booleans(),
+        refusal=st.sampled_from(["", "", "", "Invalid arguments"]),
+    ),
+    min_size=2,
+    max_size=5,
+).map(tuple)
+
+_model_ids = st.sampled_from([AIM] * 8 + [EffectId("model-1"), EffectId("model-2")])
+_call_keys = st.sampled_from(
+    [EffectId(f"{AIM}{n}") for n in (0, 0, 0, 1, 1, 2)]
+    + [EffectId("tool-1.0"), EffectId("tool-1.1"), EffectId("tool-9.9")]
+)
+_running = st.sampled_from(
+    [
+        frozenset[EffectId](),
+        frozenset[EffectId](),
+        frozenset({AIM}),
+        frozenset({EffectId("tool-1.0@1"), EffectId("tool-1.1@1"), EffectId("model-2")}),
+    ]
+)
+
+
+def agent_commands() -> SearchStrategy[c.AgentCommand]:
+    """One command of any kind; most outcomes carry `AIM` for an id."""
+    return st.sampled_from(_COMMANDS).flatmap(lambda strategy: strategy)
+
+
+_prompts = st.builds(
+    c.AcceptPrompt,
+    prompt_id=st.sampled_from([CommandId(f"p{n}") for n in range(1, 6)]),
+    text=words,
+    now=moments,
+)
+_mail = st.builds(
+    c.TakeMail,
+    mail=st.lists(
+        st.builds(
+            Mail,
+            mail_id=st.just(MailId("m")),
+            sender=st.sampled_from(["worker", "host"]),
+            to=st.just(AgentId("lead")),
+            body=said,
+            sent_at=moments,
+        ),
+        max_size=MAX_MAIL,
+    ).map(tuple),
+    # how far beyond the mail that was taken: negative and 0 are late deliveries
+    through_version=st.sampled_from([-1, 0, 1, 1, 1, 2]),
+    now=moments,
+)
+_replies = st.builds(
+    c.RecordModelReply, effect_id=_model_ids, reply=model_replies(), plans=_plans, now=moments
+)
+_failures = st.builds(
+    c.RecordModelFailure,
+    effect_id=_model_ids,
+    kind=st.sampled_from(["overloaded", "bad_request"]),
+    message=words,
+    transient=st.sampled_from([True, True, False]),
+    now=moments,
+    retry_after_s=st.sampled_from([None, 0.1, 30.0, 900.0]),
+    partial_text=words,
+)
+_outcomes = st.builds(c.RecordToolOutcome, key=_call_keys, outcome=tool_outcomes(), now=moments)
+_verdicts = st.builds(
+    c.RecordProbeVerdict,
+    key=_call_keys,
+    verdict=st.sampled_from(["done", "not_done", "unknown"]),
+    outcome=tool_outcomes(),
+    now=moments,
+)
+_recoveries = st.builds(c.RecoverEffects, running=_running, now=moments)
+_COMMANDS: list[SearchStrategy[Any]] = [
+    *[_prompts] * 3,
+    *[_mail] * 2,
+    *[_replies] * 6,
+    _failures,
+    *[_outcomes] * 6,
+    *[_verdicts] * 2,
+    *[_recoveries] * 2,
+    st.builds(c.CancelRun, now=moments),
+]
+
+
+_least_sizes = st.sampled_from([0, 12, 20])
+"""Lists are short by default; a deep state needs a long one, and 0 is what shrinks."""
+
+
+def aimed(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
+    """`command` with ids and versions that fit `state`, where it leaves them open.
+
+    Mail taken gets ids by inbox version (`in-7`), mail sent by the key of its call.
+    """
+    replace = msgspec.structs.replace
+    match command:
+        case c.TakeMail():
+            return _aimed_mail(command, state)
+        case c.RecordModelReply():
+            effect_id = _open_model_call(command.effect_id, state)
+            plans = tuple(
+                replace(plan, key=call_key(effect_id, index))
+                for index, plan in enumerate(command.plans)
+            )
+            return replace(command, effect_id=effect_id, plans=plans)
+        case c.RecordModelFailure():
+            return replace(command, effect_id=_open_model_call(command.effect_id, state))
+        case c.RecordToolOutcome() | c.RecordProbeVerdict():
+            key = _open_call(command.key, state)
+            mail = tuple(
+                replace(mail, mail_id=MailId(f"out-{key}-{index}"))
+                for index, mail in enumerate(command.outcome.mail)
+            )
+            return replace(command, key=key, outcome=replace(command.outcome, mail=mail))
+        case c.RecoverEffects() if AIM in command.running:
+            return replace(command, running=frozenset(list(AGENT.pending(state))[:1]))
+        case _:
+            return command
+
+
+def _aimed_mail(command: c.TakeMail, state: AgentState) -> c.TakeMail:
+    first = state.mail_taken_through + min(command.through_version, 1)
+    mail = tuple(
+        msgspec.structs.replace(letter, mail_id=MailId(f"in-{first + index}"))
+        for index, letter in enumerate(command.mail)
+    )
+    # versions may be left out: events in an inbox that are not mail
+    through_version = max(first + len(mail) - 1, state.mail_taken_through)
+    through_version += max(command.through_version - 1, 0)
+    if command.through_version < 1:
+        through_version = state.mail_taken_through + command.through_version
+    return msgspec.structs.replace(command, mail=mail, through_version=through_version)
+
+
+def _open_model_call(effect_id: EffectId, state: AgentState) -> EffectId:
+    if effect_id != AIM:
+        return effect_id
+    return state.model_call.effect_id if state.model_call else EffectId("model-0")
+
+
+def _open_call(key: EffectId, state: AgentState) -> EffectId:
+    """`?1` is the second call that is started or probed, or the first if there is only one."""
+    if not key.startswith(AIM):
+        return key
+    opened = [call.key for call in state.calls if call.status in ("started", "probing")]
+    if not opened:
+        return EffectId("tool-0.0")
+    return opened[int(key.removeprefix(AIM)) % len(opened)]
+
+
+def aimed_history(
+    start: e.AgentSpawned, commands: Iterable[c.AgentCommand]
+) -> list[c.AgentCommand]:
+    """The commands, each aimed at the state to which those before it lead."""
+    state = AGENT.fold([start])
+    history: list[c.AgentCommand] = []
+    for command in commands:
+        fitting = aimed(command, state)
+        history.append(fitting)
+        try:
+            state = AGENT.fold(AGENT.decide(fitting, state), state)
+        except Exception:  # noqa: BLE001  # the law that plays the history reports it
+            continue
+    return history
+
+
+@st.composite
+def agent_histories(
+    draw: st.DrawFn, start: e.AgentSpawned = SPAWNED, max_size: int = 30
+) -> list[c.AgentCommand]:
+    """Commands for the agent that `start` spawned, most of them answers to what is pending.
+
+    One history in eight ends with a stop and commands after it.
+    """
+    least = draw(_least_sizes)
+    first = draw(_prompts)
+    commands = draw(st.lists(agent_commands(), min_size=min(least, max_size), max_size=max_size))
+    if draw(st.integers(0, 7)) == 0:
+        commands += [c.StopAgent(now=2e9), *draw(st.lists(agent_commands(), max_size=4))]
+    return aimed_history(start, [first, *commands])
+
+
+# --- the others -------------------------------------------------------------------------------
+
+_ids = st.sampled_from([CommandId(f"c{n}") for n in range(30)])
+_names = st.sampled_from(["ann", "bob", "cy"])
+_tasks = st.integers(1, 6)
+
+
+def board_histories(max_size: int = 30) -> SearchStrategy[list[BoardCommand]]:
+    """Commands for a board; ids repeat now and then, with the same command or another one."""
+    create = st.builds(
+        CreateTask,
+        command_id=_ids,
+        subject=words,
+        created_by=_names,
+        now=moments,
+        blocked_by=st.lists(_tasks, max_size=2).map(tuple),
+    )
+    claim = st.builds(
+        ClaimTask, command_id=_ids, claimant=_names, now=moments, task_id=st.none() | _tasks
+    )
+    status = st.builds(
+        SetTaskStatus,
+        command_id=_ids,
+        task_id=_tasks,
+        status=st.sampled_from(["pending", "in_progress", "completed", "completed"]),
+        changed_by=_names,
+        now=moments,
+        may_change_any=st.sampled_from([True, True, False]),
+    )
+    depend = st.builds(AddDependency, command_id=_ids, task_id=_tasks, blocker_id=_tasks)
+    free = create.map(lambda task: msgspec.structs.replace(task, blocked_by=()))
+    one = st.one_of(create, free, claim, status, status, depend)
+    return st.tuples(st.lists(free, max_size=4), st.lists(one, max_size=max_size)).map(
+        lambda parts: [*parts[0], *parts[1]]
+    )
+
+
+def inbox_histories(max_size: int = 20) -> SearchStrategy[list[DeliverMail]]:
+    """Deliveries with repeated ids, some of empty mail."""
+    mail = st.builds(
+        Mail,
+        mail_id=st.sampled_from([MailId(f"m{n}") for n in range(8)]),
+        sender=_names,
+        to=st.just(AgentId("lead")),
+        body=words,
+        sent_at=moments,
+    )
+    return st.lists(st.builds(DeliverMail, mail=mail), max_size=max_size)
+
+
+def team_histories(max_size: int = 12) -> SearchStrategy[list[AddMember]]:
+    """Members with names that are taken, or are no names, and repeated command ids."""
+    names = st.sampled_from(["ann", "bob", "cy", "Ann", "-dash", "two words", ""])
+    return st.lists(
+        st.tuples(_ids, names, st.sampled_from(["lead", "helper", " "]), moments, words).map(
+            _member
+        ),
+        max_size=max_size,
+    )
+
+
+def _member(drawn: tuple[CommandId, str, str, float, str]) -> AddMember:
+    command_id, name, role, now, body = drawn
+    agent_id = AgentId(f"team.{name}")
+    profile = e.AgentProfile(
+        agent_id=agent_id, name=name, team_id=TeamId("team"), role=role, model="scripted:model"
+    )
+    mail = Mail(
+        mail_id=MailId(f"first-{command_id}"), sender="host", to=agent_id, body=body, sent_at=now
+    )
+    return AddMember(
+        command_id=command_id, profile=profile, now=now, first_mail=mail if body else None
+    )
+
+
+def lease_histories(max_size: int = 20) -> SearchStrategy[list[LeaseCommand]]:
+    """Holders that come, renew late or with an old epoch, go, or are known dead; time rises."""
+    step = st.tuples(
+        st.sampled_from(["acquire", "acquire", "renew", "release", "dead"]),
+        _names,
+        st.integers(0, 4),
+        st.sampled_from([0.0, 1.0, 4.0, 11.0]),
+    )
+    return st.lists(step, max_size=max_size).map(_lease_commands)
+
+
+def _lease_commands(steps: list[tuple[str, str, int, float]]) -> list[LeaseCommand]:
+    now = 0.0
+    commands: list[LeaseCommand] = []
+    for verb, holder, epoch, passed_s in steps:
+        now += passed_s
+        match verb:
+            case "renew":
+                commands.append(RenewLease(epoch=epoch, now=now))
+            case "release":
+                commands.append(ReleaseLease(epoch=epoch))
+            case _:
+                gone = verb == "dead"
+                take = AcquireLease(holder=holder, term_s=10.0, now=now, holder_is_gone=gone)
+                commands.append(take)
+    return commands
