@@ -1,0 +1,109 @@
+"""A long conversation is encoded once, and the bytes say what the builder builds."""
+
+import json
+from typing import Any
+
+import pytest
+
+from mentra_actors.domain.content import (
+    AssistantMessage,
+    Message,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    ToolResultBlock,
+    ToolResultsMessage,
+    UserMessage,
+)
+from mentra_actors.domain.model_call import ModelRequest, ToolSpec
+from mentra_actors.providers import responses_request
+from mentra_actors.providers.responses_request import RequestEncoder, build_request, input_items
+from mentra_actors.providers.responses_wire import OPENAI, Profile
+
+_MODEL = "gpt-5.5"
+_OWN = OPENAI.provenance(_MODEL)
+_TOOL = ToolSpec(name="search", description="Find it.", input_schema='{"type":"object"}')
+_THINKING = ThinkingBlock(parts=("a",), item_id="rs_1", encrypted="enc", provenance=_OWN)
+_TEXT = TextBlock(text="looking", item_id="msg_1")
+_CALL = ToolCallBlock(call_id="call_1", name="search", arguments='{"q":1}', item_id="fc_1")
+
+
+def _conversation(count: int) -> list[Message]:
+    rounds: list[list[Message]] = [
+        [
+            UserMessage(text=f"question {index}"),
+            AssistantMessage(blocks=(_THINKING, _TEXT, _CALL), provenance=_OWN),
+            ToolResultsMessage(
+                results=(ToolResultBlock(call_id="call_1", name="search", content="é\u2028"),)
+            ),
+            AssistantMessage(blocks=()),
+        ]
+        for index in range(count)
+    ]
+    return [message for messages in rounds for message in messages]
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """The messages that were encoded, in order."""
+    seen: list[Message] = []
+
+    def spy(message: Message, model: str, profile: Profile) -> list[dict[str, Any]]:
+        seen.append(message)
+        return input_items(message, model, profile)
+
+    monkeypatch.setattr(responses_request, "input_items", spy)
+    return seen
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_encoder_writes_what_the_builder_builds(count: int) -> None:
+    """The fast path and the plain one must say the same."""
+    request = ModelRequest(model=_MODEL, messages=_conversation(count), tools=(_TOOL,), system="x")
+    encoder = RequestEncoder(OPENAI)
+
+    assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
+    assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
+
+
+def test_the_next_round_encodes_only_its_own_messages(encoded: list[Message]) -> None:
+    """Encoding the whole history at each call would make a long run quadratic."""
+    messages = _conversation(50)
+    encoder = RequestEncoder(OPENAI)
+    encoder.encode(ModelRequest(model=_MODEL, messages=tuple(messages)))
+    encoded.clear()
+    added = _conversation(1)
+
+    encoder.encode(ModelRequest(model=_MODEL, messages=(*messages, *added)))
+
+    assert encoded == added
+
+
+def test_another_model_gets_its_own_encoding() -> None:
+    """What goes back depends on the model, so a fragment of one must not serve another."""
+    messages = tuple(_conversation(1))
+    encoder = RequestEncoder(OPENAI)
+    encoder.encode(ModelRequest(model=_MODEL, messages=messages))
+    other = ModelRequest(model="gpt-5.4", messages=messages)
+
+    assert json.loads(encoder.encode(other)) == build_request(other, OPENAI)
+
+
+def test_the_cache_is_bounded(encoded: list[Message]) -> None:
+    """A process that serves many agents must not keep all their transcripts twice."""
+    encoder = RequestEncoder(OPENAI, max_cached_bytes=5_000)
+    old, new = _conversation(1), _conversation(40)
+    for messages in (old, new, old):
+        request = ModelRequest(model=_MODEL, messages=tuple(messages))
+        assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
+
+    assert sum(message is old[0] for message in encoded) == 4
+    assert encoder._cached_bytes <= 5_000
+
+
+def test_a_message_in_the_cache_is_kept_alive() -> None:
+    """The cache knows messages by identity, and an identity is used again after its owner dies."""
+    encoder = RequestEncoder(OPENAI)
+    for index in range(200):
+        request = ModelRequest(model="m", messages=(UserMessage(text=f"{index}"),))
+        assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
