@@ -44,11 +44,13 @@ class Directory:
         *,
         policy: RestartPolicy | None = None,
         on_fenced: Callable[[Fenced], None] = lambda _error: None,
+        on_quarantined: Callable[[ActorQuarantined], None] = lambda _error: None,
     ) -> None:
         self._kinds = kinds
         self._dispatchers = dispatchers
         self._call_later = call_later
         self._on_fenced = on_fenced
+        self._on_quarantined = on_quarantined
         self._services: StreamServices | None = None
         self._actors: dict[StreamId, pykka.ActorRef[Any]] = {}
         self._restarting: dict[StreamId, list[Any]] = {}
@@ -165,6 +167,7 @@ class Directory:
     def _bury(self, stream_id: StreamId, verdict: Verdict, error: BaseException) -> None:
         if verdict.delay_s is None:
             _log.error("%s is quarantined: %r", stream_id, error)
+            self._on_quarantined(ActorQuarantined(stream_id, cause=repr(error)))
         for envelope in verdict.dead:
             self._dead_letters.add(dead_letter(stream_id, envelope, repr(error)))
             envelope.answer(Failed(ActorQuarantined(stream_id, cause=repr(error))))

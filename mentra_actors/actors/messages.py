@@ -12,6 +12,7 @@ __all__ = [
     "AppendDone",
     "Envelope",
     "Failed",
+    "Look",
     "LookAtFollowed",
     "OnAnswer",
     "PassivateIfIdle",
@@ -73,6 +74,11 @@ class AppendDone:
 
     append: Any
     result: Appended | Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Command that asks for the state and records nothing; answered after what came before."""
 
 
 @dataclass(frozen=True, slots=True)

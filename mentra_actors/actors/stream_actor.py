@@ -24,6 +24,7 @@ from mentra_actors.actors.messages import (
     AppendDone,
     Envelope,
     Failed,
+    Look,
     LookAtFollowed,
     PassivateIfIdle,
     Rejected,
@@ -198,6 +199,9 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     def _perform(self, envelope: Envelope) -> None:
         """Decide, append, evolve; answers and effects follow when it is durable."""
+        if isinstance(envelope.command, Look):
+            self._answer_when_settled(envelope)
+            return
         try:
             events = self._decider.decide(envelope.command, self._state)
         except CommandRejected as rejected:
@@ -301,10 +305,10 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             return
         for envelope in done.envelopes:
             envelope.answer(Failed(error))
+        self._must_resume = True  # what waits is tried again later, not in a circle
         if isinstance(error, Fenced):
             self._services.neighbours.was_fenced(error)
-        else:  # a full disk: what waits is tried again later, not in a circle
-            self._must_resume = True
+        else:
             self._services.neighbours.store_refused(self._stream_id)
 
     def _start_effects(self, durable: S) -> None:

@@ -13,9 +13,20 @@ from mentra_actors.decider import Companion, Decider, Delivery
 from mentra_actors.domain.agent.events import AgentProfile, AgentSpawned
 from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, CommandId, agent_stream, inbox_stream, is_valid_name
+from mentra_actors.ids import AgentId, CommandId, TeamId, agent_stream, inbox_stream, is_valid_name
 
-__all__ = ["TEAM", "AddMember", "Member", "MemberJoined", "TeamEvent", "TeamState"]
+__all__ = [
+    "DEFAULT_TEAM",
+    "TEAM",
+    "AddMember",
+    "Member",
+    "MemberJoined",
+    "TeamEvent",
+    "TeamState",
+    "agent_id_of",
+]
+
+DEFAULT_TEAM = TeamId("main")
 
 
 class MemberJoined(msgspec.Struct, frozen=True, kw_only=True, tag="team.member_joined.v1"):
@@ -51,6 +62,11 @@ class TeamState(msgspec.Struct, frozen=True, kw_only=True):
     """Members by name."""
 
     members: dict[str, Member] = {}
+
+
+def agent_id_of(team_id: TeamId, name: str) -> AgentId:
+    """Id of the member with this name; in the default team `main` it is the name itself."""
+    return AgentId(name if team_id == DEFAULT_TEAM else f"{team_id}.{name}")
 
 
 def decide(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:

@@ -1,6 +1,6 @@
 """A store of typed events: the codec in front of an event store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mentra_actors.codec.event_codec import CODEC, EventCodec
@@ -29,6 +29,19 @@ class Journal:
         """A page of the log after a position; see `JournalReader.read_journal`."""
         stored = self._reader.read_journal(after=after, limit=limit)
         return [self.decode(event) for event in stored]
+
+    def through(self, position: int | None = None) -> Iterator[RecordedEvent[Any]]:
+        """The log from its first event up to a global position (None: its present end)."""
+        last = self._reader.last_position() if position is None else position
+        after = 0
+        while after < last:
+            page = self.read_journal(after=after)
+            if not page:
+                return
+            for one in page:
+                if one.global_position <= last:
+                    yield one
+            after = page[-1].global_position
 
     def decode(self, stored: StoredEvent) -> RecordedEvent[Any]:
         """A stored event with its payload decoded."""

@@ -50,6 +50,18 @@ class Commands(Protocol):
         """
         ...
 
+    async def look(self, stream_id: StreamId) -> Any:
+        """The state of a stream, with everything that was sent to it before decided.
+
+        Raises:
+            ActorError, StoreError: the stream cannot be read.
+        """
+        ...
+
+    def now(self) -> float:
+        """Unix time in seconds, for commands that carry it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:

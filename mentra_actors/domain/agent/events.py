@@ -45,7 +45,8 @@ __all__ = [
 class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
     """Who an agent is and how it runs.
 
-    `model` is `provider:name`. `tools` None offers every registered tool, else the named ones.
+    `model` is `provider:name`. `tools` None offers every registered tool, else the named ones;
+    a tool in `hidden_tools` is never offered. `lead` is empty for a lead.
     `max_rounds` limits the model calls of one run (0: no limit). `wake_on_mail` starts a run
     when mail arrives while the agent is idle.
     """
@@ -58,10 +59,15 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
     system: str = ""
     lead: str = ""
     tools: tuple[str, ...] | None = None
+    hidden_tools: tuple[str, ...] = ()
     max_rounds: int = 50
     wake_on_mail: bool = True
     temperature: float | None = None
     max_output_tokens: int | None = 8192
+
+    def offers(self, tool: str) -> bool:
+        """True if the agent may use the tool of this name."""
+        return tool not in self.hidden_tools and (self.tools is None or tool in self.tools)
 
 
 class AgentSpawned(msgspec.Struct, frozen=True, kw_only=True, tag="agent.spawned.v1"):

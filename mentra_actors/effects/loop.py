@@ -1,0 +1,109 @@
+"""One event loop on a thread of its own, where everything that waits is waited for.
+
+Work comes from other threads through `post`: one queue and one wake-up for any number of calls
+made before the loop looks (a wake-up per call costs ten times as much).
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+__all__ = ["EffectLoop"]
+
+_log = logging.getLogger(__name__)
+
+
+class EffectLoop:
+    """An anyio task group that other threads can give work to."""
+
+    def __init__(self) -> None:
+        self._portal_manager: Any = None
+        self._portal: BlockingPortal | None = None
+        self._group: TaskGroup | None = None
+        self._posted: deque[Callable[[], None]] = deque()
+        self._is_scheduled = False
+        self._lock = threading.Lock()
+        self._wake: Callable[[Callable[[], None]], Any] = lambda _drain: None
+        self._thread_id = 0
+        self._stop: anyio.Event | None = None
+        self._finished: Any = None
+
+    def start(self) -> None:
+        """Start the thread and its loop; returns when it takes work."""
+        self._portal_manager = start_blocking_portal("asyncio", name="mentra-effects")
+        self._portal = self._portal_manager.__enter__()
+        self._finished, _ = self._portal.start_task(self._main)
+
+    async def _main(self, *, task_status: Any) -> None:
+        self._wake = asyncio.get_running_loop().call_soon_threadsafe
+        self._thread_id = threading.get_ident()
+        self._stop = anyio.Event()
+        async with anyio.create_task_group() as group:
+            self._group = group
+            task_status.started()
+            await self._stop.wait()
+            group.cancel_scope.cancel()
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Run `call` on the loop soon; from any thread, never blocks. After `stop`: nothing."""
+        with self._lock:
+            self._posted.append(call)
+            wake = not self._is_scheduled
+            self._is_scheduled = True
+        if wake:
+            try:
+                self._wake(self._drain)
+            except RuntimeError:
+                _log.debug("the effects loop is closed; %r is not run", call)
+
+    def _drain(self) -> None:
+        with self._lock:
+            calls = list(self._posted)
+            self._posted.clear()
+            self._is_scheduled = False
+        for call in calls:
+            try:
+                call()
+            except Exception:  # noqa: BLE001 - one bad call must not lose the others
+                _log.exception("a call posted to the effects loop raised")
+
+    def start_soon(self, work: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
+        """Start a task; on the loop only."""
+        if self._group is None:
+            raise RuntimeError("the effects loop is not running")
+        self._group.start_soon(work, *arguments)
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Run `call` on the loop after so many seconds; from any thread."""
+
+        async def later() -> None:
+            await anyio.sleep(delay_s)
+            call()
+
+        self.post(lambda: self.start_soon(later))
+
+    def run(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """Run a coroutine function on the loop and wait for it; from other threads only."""
+        if self._portal is None:
+            raise RuntimeError("the effects loop is not running")
+        return self._portal.call(work, *arguments)
+
+    def is_current(self) -> bool:
+        """True on the loop's own thread, where nothing may block."""
+        return threading.get_ident() == self._thread_id
+
+    def stop(self) -> None:
+        """Cancel all tasks, wait for their end, and end the thread."""
+        if self._portal is None or self._stop is None:
+            return
+        self.post(self._stop.set)
+        self._finished.result()
+        self._portal_manager.__exit__(None, None, None)
+        self._portal = None

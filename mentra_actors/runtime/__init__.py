@@ -1,0 +1,1 @@
+"""The composition root: where stores, actors, effects, providers and tools are put together."""

@@ -1,0 +1,38 @@
+"""To await what another thread completes, on any event loop that anyio knows."""
+
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import anyio
+from anyio.lowlevel import current_token
+
+__all__ = ["thread_safe_call", "wait_for"]
+
+T = TypeVar("T")
+
+
+async def wait_for(future: "Future[T]") -> T:
+    """The future's result, or its exception. If the waiter is cancelled the work goes on."""
+    done = anyio.Event()
+    call = thread_safe_call()
+    future.add_done_callback(lambda _future: call(done.set))
+    await done.wait()
+    return future.result()
+
+
+def thread_safe_call() -> Callable[[Callable[[], None]], None]:
+    """A way to call functions on the present event loop from other threads.
+
+    Once that loop has ended the calls are dropped: nobody waits for them any more.
+    """
+    native: Any = current_token().native_token
+    # asyncio's name for it, and trio's
+    wake = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon
+
+    def call(function: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):
+            wake(function)
+
+    return call

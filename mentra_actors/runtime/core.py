@@ -1,0 +1,279 @@
+"""A running system: opened, resumed, closed. What the public faces stand on.
+
+Opening: the store, the writer lease, the effects loop, the dispatchers, the actors; then every
+stream that the store marks as having work is woken, and goes on by the code of normal work.
+Closing goes the other way: intake ends, effects are cancelled without recording anything (they
+stay pending and are taken up by the next opening), actors finish what is waiting, the lease is
+released, the store closes last.
+"""
+
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mentra_actors.actors.directory import Directory
+from mentra_actors.actors.dispatcher import DispatcherPool
+from mentra_actors.actors.messages import Accepted, Answer, Envelope, Failed, Look, Rejected
+from mentra_actors.actors.stream_actor import StreamServices
+from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
+from mentra_actors.domain.timer import WaitUntil
+from mentra_actors.effects.live import LiveFeed
+from mentra_actors.effects.loop import EffectLoop
+from mentra_actors.effects.model_calls import ModelCalls
+from mentra_actors.effects.ports import Delivered
+from mentra_actors.effects.runner import EffectRunner
+from mentra_actors.effects.timers import Timers
+from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns
+from mentra_actors.errors import CommandRejected, Fenced, RuntimeClosed, StoreError
+from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
+from mentra_actors.providers.registry import ProviderRegistry
+from mentra_actors.runtime.kinds import stream_kinds
+from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.runtime.tool_commands import ToolCommands
+from mentra_actors.runtime.writer_lease import acquire_writer_lease, release_writer_lease
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.memory_store import MemoryEventStore
+from mentra_actors.store.ports import EventStore, Fence
+from mentra_actors.tools.contract import Tool
+from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.task_board import board_tools
+from mentra_actors.tools.team import team_tools
+
+__all__ = ["RuntimeCore"]
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+CLOSE_TIMEOUT_S = 10.0
+
+
+class RuntimeCore:
+    """One open store with its actors and effects. Safe from any thread; `close` blocks."""
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        """Open, take the lease, resume what is open.
+
+        Raises:
+            StoreError: the store cannot be opened or written.
+            ConfigurationError: two tools or two providers have one name.
+        """
+        self.settings = settings
+        self.clock = settings.clock
+        self.tools = ToolRegistry(_all_tools(settings))
+        self.providers = _providers(settings)
+        self.store = _open_store(settings)
+        self.journal = Journal(self.store)
+        self.recorded = LiveFeed()
+        self.live = LiveFeed()
+        self.trouble = LiveFeed()
+        """Errors that end all waiting: a quarantine, the loss of the lease, the close."""
+        self._is_closed = False
+        self._fenced: Fenced | None = None
+        try:
+            self._fence = acquire_writer_lease(
+                self.store, self.clock, holder=_holder(), term_s=settings.lease_term_s
+            )
+        except BaseException:
+            self.store.close()
+            raise
+        self._start()
+
+    def _start(self) -> None:
+        settings = self.settings
+        self._loop = EffectLoop()
+        self._loop.start()
+        self._dispatchers = DispatcherPool(settings.threads)
+        self.directory = Directory(
+            stream_kinds(self.store),
+            self._dispatchers,
+            self._loop.call_later,
+            policy=settings.restart_policy,
+            on_fenced=self._lost_lease,
+            on_quarantined=self.trouble.publish,
+        )
+        self.effects = self._effect_runner()
+        self.directory.connect(
+            StreamServices(
+                store=self.store,
+                journal=self.journal,
+                effects=self.effects,
+                feed=self.recorded,
+                clock=self.clock,
+                neighbours=self.directory,
+                fence=lambda: self._fence,
+                mailbox_bound=settings.mailbox_bound,
+            )
+        )
+        self.resumed = self._resume()
+        self._loop.call_later(self._sweep_s, self._sweep)
+
+    def _effect_runner(self) -> EffectRunner:
+        settings, clock = self.settings, self.clock
+        commands = ToolCommands(self.directory, self._loop, clock)
+        models = ModelCalls(
+            self.providers,
+            self.tools,
+            clock,
+            self.live,
+            deadline_s=settings.model_deadline_s,
+        )
+        return EffectRunner(
+            self._loop,
+            {
+                CallModel: models,
+                RunTool: ToolRuns(self.tools, commands, self.store.put_blob, clock, self.live),
+                ProbeTool: ToolProbes(self.tools, self.store.put_blob, clock),
+                WaitUntil: Timers(clock),
+            },
+            self._send_outcome,
+            capacity={CallModel: settings.max_model_calls, RunTool: settings.max_tool_runs},
+        )
+
+    def _resume(self) -> tuple[StreamId, ...]:
+        """Wake the owners of all streams with open work; which they are."""
+        owners = {_owner_of(stream_id) for stream_id in self.store.open_streams()}
+        for stream_id in sorted(owners):
+            self.directory.wake(stream_id)
+        return tuple(sorted(owners))
+
+    @property
+    def _sweep_s(self) -> float:
+        return max(0.05, self.settings.passivate_after_s / 4)
+
+    def _sweep(self) -> None:
+        self.directory.passivate_idle(self.settings.passivate_after_s)
+        self._loop.call_later(self._sweep_s, self._sweep)
+
+    # --- commands -------------------------------------------------------------------------
+
+    def ask(self, stream_id: StreamId, command: Any) -> "Future[Accepted]":
+        """Send a command; the future holds its answer when it is durable.
+
+        It fails with `CommandRejected`, `ActorError` or `StoreError`.
+        """
+        future: Future[Accepted] = Future()
+
+        def on_answer(answer: Answer) -> None:
+            match answer:
+                case Accepted():
+                    future.set_result(answer)
+                case Rejected(reason=reason):
+                    future.set_exception(CommandRejected(reason))
+                case Failed(error=error):
+                    future.set_exception(error)
+
+        future.set_running_or_notify_cancel()
+        self.directory.send(stream_id, Envelope(command, on_answer))
+        return future
+
+    def look(self, stream_id: StreamId) -> "Future[Accepted]":
+        """The state of a stream after everything that was sent to it before."""
+        return self.ask(stream_id, Look())
+
+    def _send_outcome(
+        self, stream_id: StreamId, command: Any, causation: str, on_delivered: Delivered
+    ) -> None:
+        def on_answer(answer: Answer) -> None:
+            match answer:
+                case Accepted():
+                    on_delivered(None)
+                case Rejected(reason=reason):
+                    on_delivered(CommandRejected(reason))
+                case Failed(error=error):
+                    on_delivered(error)
+
+        envelope = Envelope(command, on_answer, causation=causation, is_outcome=True)
+        self.directory.send(stream_id, envelope)
+
+    def _lost_lease(self, error: Fenced) -> None:
+        if self._fenced is None:
+            self._fenced = error
+            _log.error("%s; nothing more is performed", error)
+            self.effects.close()
+            self.trouble.publish(error)
+
+    @property
+    def fence(self) -> Fence:
+        """The writer's epoch, which every append carries."""
+        return self._fence
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Run `call` on the effects loop after so many seconds."""
+        self._loop.call_later(delay_s, call)
+
+    # --- looking --------------------------------------------------------------------------
+
+    def open_agents(self) -> Sequence[StreamId]:
+        """Agents that have something to do, as far as it is durable."""
+        owners = {_owner_of(stream_id) for stream_id in self.store.open_streams()}
+        return sorted(owner for owner in owners if category_of(owner) == "agent")
+
+    @property
+    def fenced(self) -> Fenced | None:
+        """Set when another process has taken over."""
+        return self._fenced
+
+    def on_actor_thread(self) -> bool:
+        """True on threads where nothing may block."""
+        return self._dispatchers.is_current() or self._loop.is_current()
+
+    # --- the end --------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End orderly; calling it twice is allowed. Blocks for at most a few seconds."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.effects.close()
+        self.trouble.publish(RuntimeClosed("the runtime was closed; what is open stays open"))
+        if not self.directory.close(CLOSE_TIMEOUT_S):
+            _log.warning("some actors did not stop within %.0f s", CLOSE_TIMEOUT_S)
+        self._dispatchers.stop(CLOSE_TIMEOUT_S)
+        self._loop.run(self.providers.aclose)
+        self._loop.stop()
+        try:
+            if self._fenced is None:
+                release_writer_lease(self.store, self.clock, self._fence)
+        except StoreError as error:
+            _log.warning("the store was closed without a word: %s", error)
+        finally:
+            self.store.close()
+
+
+def _owner_of(stream_id: StreamId) -> StreamId:
+    if category_of(stream_id) == "inbox":
+        return agent_stream(AgentId(name_of(stream_id)))
+    return stream_id
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+
+
+def _all_tools(settings: RuntimeSettings) -> list[Tool]:
+    own = [*team_tools(), *board_tools()] if settings.team_tools else []
+    return [*settings.tools, *own]
+
+
+def _providers(settings: RuntimeSettings) -> ProviderRegistry:
+    registry = ProviderRegistry()
+    for provider in settings.providers:
+        registry.register(provider)
+    return registry
+
+
+def _open_store(settings: RuntimeSettings) -> EventStore:
+    store: EventStore
+    if settings.path == ":memory:":
+        store = MemoryEventStore()
+    else:
+        path = Path(settings.path)
+        store = LmdbEventStore.open(path, durability=settings.durability, create=settings.create)
+    return settings.wrap_store(store) if settings.wrap_store else store

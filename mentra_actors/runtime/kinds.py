@@ -1,0 +1,33 @@
+"""The kinds of streams, each with its decider."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mentra_actors.actors.inline_view import InlineFold
+from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.stream_actor import StreamKind
+from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.effects import CallModel
+from mentra_actors.domain.lease import LEASE
+from mentra_actors.domain.task_board import BOARD
+from mentra_actors.domain.team import TEAM
+from mentra_actors.domain.transcript import Transcript, apply
+from mentra_actors.store.ports import EventStore
+
+__all__ = ["stream_kinds"]
+
+_TRANSCRIPT = InlineFold(
+    initial=Transcript(),
+    apply=apply,
+    is_needed_by=lambda effect: isinstance(effect, CallModel),
+)
+
+
+def stream_kinds(store: EventStore) -> Mapping[str, StreamKind[Any, Any, Any, Any]]:
+    """Kinds by category. An inbox has no owner: every writer appends to it directly."""
+    return {
+        "agent": StreamKind(AGENT, StateLoader(AGENT, store), _TRANSCRIPT),
+        "team": StreamKind(TEAM, StateLoader(TEAM, store)),
+        "board": StreamKind(BOARD, StateLoader(BOARD, store)),
+        "lease": StreamKind(LEASE, StateLoader(LEASE, store)),
+    }

@@ -1,0 +1,221 @@
+"""The asynchronous face: `open_runtime`, `Runtime`, `Agent`."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar, Unpack
+
+import anyio
+
+from mentra_actors.actors.dead_letters import DeadLetter
+from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.domain.task_board import BoardState
+from mentra_actors.domain.team import TeamState
+from mentra_actors.effects.live import LiveNotice, Subscription
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import AgentId, StreamId, agent_stream
+from mentra_actors.runtime.awaiting import wait_for
+from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.live_reply import LiveReply
+from mentra_actors.runtime.operations import Operations
+from mentra_actors.runtime.profiles import SpawnOptions, profile_of
+from mentra_actors.runtime.run_watch import Reply
+from mentra_actors.runtime.settings import RuntimeOptions, RuntimeSettings
+from projections.contract import Projection, fold_view
+from projections.transcript import transcript_items
+from projections.transcript_item import TranscriptItem
+
+__all__ = ["Agent", "Runtime", "open_runtime"]
+
+V = TypeVar("V")
+
+
+@asynccontextmanager
+async def open_runtime(
+    path: str | Path, **options: Unpack[RuntimeOptions]
+) -> AsyncIterator["Runtime"]:
+    """Open a team's store, go on with whatever was open, and close it at the end of the block.
+
+    `path` is a directory (made if it is not there) or `":memory:"`. See `RuntimeSettings` for
+    the options. What is still running at the end of the block stays open on the log and goes on
+    at the next opening; to let it finish first, `await runtime.until_idle()`.
+
+    Raises:
+        StoreError: the store cannot be opened; nothing was changed.
+        ConfigurationError: two tools or two providers have one name.
+    """
+    settings = RuntimeSettings(path=path, **options)
+    core = await anyio.to_thread.run_sync(lambda: RuntimeCore(settings))
+    try:
+        yield Runtime(Operations(core))
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(core.close)
+
+
+class Agent:
+    """One agent of a running team."""
+
+    def __init__(self, name: str, agent_id: AgentId, operations: Operations) -> None:
+        """Made by `Runtime.spawn` and `Runtime.agent`."""
+        self.name = name
+        self.agent_id = agent_id
+        self._operations = operations
+
+    def __repr__(self) -> str:
+        return f"Agent({self.name!r})"
+
+    async def send(self, text: str, *, prompt_id: str | None = None) -> Reply:
+        """Send a prompt and return the answer of its run.
+
+        A prompt sent while a run is open waits for its end. The answer survives restarts: the
+        same `prompt_id` sent again, also to a later process, records nothing and returns the
+        answer of the first (among the last 256 prompts of the agent). If the caller is
+        cancelled the run goes on; `cancel` ends it.
+
+        Raises:
+            CommandRejected: the prompt is empty or too long, or the agent is stopped.
+            RunFailed: the run ended without an answer; what it recorded is kept.
+            ActorError, StoreError: the prompt was not recorded.
+        """
+        return await wait_for(self._operations.send(self.agent_id, text, prompt_id))
+
+    @asynccontextmanager
+    async def stream(self, text: str, *, prompt_id: str | None = None) -> AsyncIterator[LiveReply]:
+        """Send a prompt and watch the answer as it comes.
+
+            async with agent.stream("Why?") as reply:
+                async for notice in reply:   # ModelDelta and ToolProgress
+                    ...
+                print((await reply.result()).text)
+
+        Notices that nobody fetches are kept up to a bound, then the oldest are dropped: the
+        answer itself is whole in any case.
+        """
+        live = LiveReply()
+        end = self._operations.core.live.subscribe(live.filter_for(agent_stream(self.agent_id)))
+        try:
+            live.attach(self._operations.send(self.agent_id, text, prompt_id))
+            yield live
+        finally:
+            end()
+
+    async def cancel(self, reason: str = "cancelled") -> None:
+        """End the open run now, in whatever it waits for; without one nothing happens."""
+        await wait_for(self._operations.cancel(self.agent_id, reason))
+
+    async def stop(self) -> None:
+        """End the open run and take no prompt and no mail any more."""
+        await wait_for(self._operations.stop(self.agent_id))
+
+    async def mail(self, body: str) -> None:
+        """Put a letter from the host into the inbox; it wakes the agent unless told not to."""
+        await wait_for(self._operations.mail(self.agent_id, body))
+
+    async def state(self) -> AgentState:
+        """The agent as its decider sees it."""
+        return await wait_for(self._operations.agent_state(self.agent_id))
+
+    async def transcript(self, *, at_version: int | None = None) -> Sequence[TranscriptItem]:
+        """What was said and done, up to a version of the agent's stream (None: all of it)."""
+        stream_id = agent_stream(self.agent_id)
+        journal = self._operations.core.journal
+        return await anyio.to_thread.run_sync(
+            lambda: transcript_items(journal, stream_id, through_version=at_version)
+        )
+
+
+class Runtime:
+    """A running team. Made by `open_runtime`; use it on any event loop."""
+
+    def __init__(self, operations: Operations) -> None:
+        """Made by `open_runtime`."""
+        self._operations = operations
+
+    @property
+    def resumed(self) -> Sequence[StreamId]:
+        """Streams that had open work when the store was opened."""
+        return self._operations.core.resumed
+
+    async def spawn(
+        self,
+        name: str,
+        *,
+        model: str,
+        prompt: str = "",
+        reuse: bool = False,
+        **options: Unpack[SpawnOptions],
+    ) -> Agent:
+        """Make an agent and add it to the team.
+
+        `model` is `provider:name`. A `prompt` is put into its inbox in the same append. With
+        `reuse` an agent of this name that is there already is returned as it is. See
+        `AgentProfile` for the options.
+
+        Raises:
+            CommandRejected: the name is taken, or not a name.
+            UnknownModel: no provider serves the model; nothing was recorded.
+        """
+        profile = profile_of(self._operations.core.settings.team, name, model, options)
+        agent_id = await wait_for(self._operations.spawn(profile, prompt=prompt, reuse=reuse))
+        return Agent(name, agent_id, self._operations)
+
+    async def agent(self, name: str) -> Agent:
+        """The member with this name.
+
+        Raises:
+            CommandRejected: the team has none; the message lists its members.
+        """
+        team = await self.team()
+        if name not in team.members:
+            known = ", ".join(sorted(team.members)) or "nobody"
+            raise CommandRejected(f"no agent is named {name!r}; the team has {known}")
+        return Agent(name, team.members[name].agent_id, self._operations)
+
+    async def team(self) -> TeamState:
+        """The members of the team by name."""
+        return await wait_for(self._operations.team())
+
+    async def board(self) -> BoardState:
+        """The task board of the team."""
+        return await wait_for(self._operations.board())
+
+    async def until_idle(self) -> None:
+        """Wait until no agent has anything to do.
+
+        Raises:
+            ActorQuarantined: an agent with work is set aside, so that would be never.
+        """
+        await wait_for(self._operations.idle())
+
+    async def view(
+        self, projection: Projection[V], *, at_position: int | None = None
+    ) -> dict[str, V]:
+        """Fold a projection over all of history, up to a global position (None: all)."""
+        journal = self._operations.core.journal
+        return await anyio.to_thread.run_sync(
+            lambda: fold_view(projection, journal.through(at_position))
+        )
+
+    def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
+        """Call a function for every append from now on; call the result to end it.
+
+        The function runs on a dispatcher thread and must not block or raise.
+        """
+        return self._operations.core.recorded.subscribe(call)
+
+    def on_live(self, call: Callable[[LiveNotice], None]) -> Subscription:
+        """Call a function for every piece of an answer and every line of progress.
+
+        The function runs on the effects loop and must not block or raise.
+        """
+        return self._operations.core.live.subscribe(call)
+
+    def dead_letters(self) -> Sequence[DeadLetter]:
+        """Commands that nobody could handle, oldest first."""
+        return self._operations.core.directory.dead_letters()
+
+    async def redrive(self, stream_id: StreamId) -> int:
+        """Lift the quarantine of a stream and send its dead letters again; how many."""
+        return self._operations.core.directory.redrive(stream_id)

@@ -1,0 +1,70 @@
+"""What may be chosen when a runtime is opened."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from mentra_actors.actors.restart_policy import RestartPolicy
+from mentra_actors.domain.team import DEFAULT_TEAM
+from mentra_actors.effects.ports import Clock
+from mentra_actors.ids import TeamId
+from mentra_actors.providers.port import ModelProvider
+from mentra_actors.runtime.clock import SystemClock
+from mentra_actors.store.ports import EventStore
+from mentra_actors.tools.contract import Tool
+
+__all__ = ["Durability", "RuntimeOptions", "RuntimeSettings"]
+
+Durability = Literal["sync", "volatile"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeSettings:
+    """Everything about a runtime that is not on the log.
+
+    `path` is the store's directory, or `:memory:` for one that ends with the process.
+    `durability` says what an acknowledged event survives: `sync` a power loss, `volatile` the
+    death of the process. `threads` is the number of dispatcher threads. An actor without
+    commands for `passivate_after_s` seconds is stopped; its stream stays. `wrap_store` may put
+    something between the runtime and its store (tests do).
+    """
+
+    path: str | Path
+    tools: Sequence[Tool] = ()
+    providers: Sequence[ModelProvider] = ()
+    team: TeamId = DEFAULT_TEAM
+    durability: Durability = "sync"
+    create: bool = True
+    team_tools: bool = True
+    threads: int = 2
+    passivate_after_s: float = 300.0
+    lease_term_s: float = 60.0
+    model_deadline_s: float = 1800.0
+    max_model_calls: int = 4096
+    max_tool_runs: int = 256
+    mailbox_bound: int = 10_000
+    restart_policy: RestartPolicy = field(default_factory=RestartPolicy)
+    clock: Clock = field(default_factory=SystemClock)
+    wrap_store: Callable[[EventStore], EventStore] | None = None
+
+
+class RuntimeOptions(TypedDict, total=False):
+    """The fields of `RuntimeSettings` without the path, as keyword arguments."""
+
+    tools: Sequence[Tool]
+    providers: Sequence[ModelProvider]
+    team: TeamId
+    durability: Durability
+    create: bool
+    team_tools: bool
+    threads: int
+    passivate_after_s: float
+    lease_term_s: float
+    model_deadline_s: float
+    max_model_calls: int
+    max_tool_runs: int
+    mailbox_bound: int
+    restart_policy: RestartPolicy
+    clock: Clock
+    wrap_store: Callable[[EventStore], EventStore] | None

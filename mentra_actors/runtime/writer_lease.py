@@ -1,0 +1,66 @@
+"""The lease that makes this process the one writer of its store."""
+
+from mentra_actors.domain.lease import LEASE, AcquireLease, ReleaseLease
+from mentra_actors.effects.ports import Clock
+from mentra_actors.errors import Fenced, StoreError
+from mentra_actors.ids import StreamId, lease_stream
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.ports import AppendRequest, EventStore, Fence
+
+__all__ = ["WRITER_LEASE", "acquire_writer_lease", "release_writer_lease"]
+
+WRITER_LEASE: StreamId = lease_stream("writer")
+_RESOURCE = "writer"
+
+
+def acquire_writer_lease(store: EventStore, clock: Clock, *, holder: str, term_s: float) -> Fence:
+    """Take the lease with a new epoch and shut out every older holder, in one append.
+
+    The store's own lock has shown that no other live process writes, so an older holder is gone
+    even if its term still runs.
+
+    Raises:
+        StoreError: the lease could not be written.
+    """
+    journal = Journal(store)
+    recorded = journal.read_stream(WRITER_LEASE)
+    state = LEASE.fold(one.event for one in recorded)
+    command = AcquireLease(holder=holder, term_s=term_s, now=clock.now(), holder_is_gone=True)
+    events = LEASE.decide(command, state)
+    fence = Fence(_RESOURCE, LEASE.fold(events, state).epoch)
+    store.append(
+        AppendRequest(
+            streams=(journal.stream_append(WRITER_LEASE, events, len(recorded)),),
+            fence=fence,
+            raise_fence=True,
+            recorded_at_ns=int(clock.now() * 1e9),
+            causation="AcquireLease",
+            open_streams=(WRITER_LEASE,),
+        )
+    )
+    return fence
+
+
+def release_writer_lease(store: EventStore, clock: Clock, fence: Fence) -> None:
+    """Give the lease back; without effect if another process has taken over."""
+    journal = Journal(store)
+    recorded = journal.read_stream(WRITER_LEASE)
+    state = LEASE.fold(one.event for one in recorded)
+    if state.epoch != fence.epoch or not state.holder:
+        return
+    events = LEASE.decide(ReleaseLease(epoch=fence.epoch), state)
+    version = len(recorded) + len(events)
+    request = AppendRequest(
+        streams=(journal.stream_append(WRITER_LEASE, events, len(recorded)),),
+        fence=fence,
+        recorded_at_ns=int(clock.now() * 1e9),
+        causation="ReleaseLease",
+        settled=((WRITER_LEASE, version),),
+    )
+    try:
+        store.append(request)
+    except Fenced:
+        return
+    except StoreError as error:  # the next opener takes it over all the same
+        error.add_note("the writer lease was not released")
+        raise
