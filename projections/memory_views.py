@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 
 from mentra_actors.errors import StoreClosed
-from projections.view_store import CheckpointMoved, ViewCommit, ViewId, check_commits
+from projections.view_store import ViewCommit, ViewId, check_checkpoint, check_commits
 
 __all__ = ["MemoryViews"]
 
@@ -18,10 +18,14 @@ class MemoryViews:
         self._checkpoints: dict[ViewId, int] = {}
         self._is_closed = False
 
-    def load(self, view: ViewId, key: str) -> bytes | None:
+    def load(
+        self, view: ViewId, key: str, *, expected_checkpoint: int | None = None
+    ) -> bytes | None:
         """See `ViewStore.load`."""
         with self._lock:
-            return self._open_parts(view).get(key)
+            part = self._open_parts(view).get(key)
+            self._expect(view, expected_checkpoint)
+            return part
 
     def load_prefix(self, view: ViewId, prefix: str = "") -> dict[str, bytes]:
         """See `ViewStore.load_prefix`."""
@@ -52,10 +56,7 @@ class MemoryViews:
         with self._lock:
             self._check_open()
             for commit in commits:
-                actual = self._checkpoints.get(commit.view, 0)
-                if actual != commit.expected_checkpoint:
-                    expected = commit.expected_checkpoint
-                    raise CheckpointMoved(commit.view, expected=expected, actual=actual)
+                self._expect(commit.view, commit.expected_checkpoint)
             for commit in commits:
                 self._parts.setdefault(commit.view, {}).update(commit.parts)
                 self._checkpoints[commit.view] = commit.checkpoint
@@ -71,6 +72,9 @@ class MemoryViews:
         """See `ViewStore.close`."""
         with self._lock:
             self._is_closed = True
+
+    def _expect(self, view: ViewId, expected: int | None) -> None:
+        check_checkpoint(view, expected=expected, actual=self._checkpoints.get(view, 0))
 
     def _open_parts(self, view: ViewId) -> dict[str, bytes]:
         self._check_open()

@@ -18,7 +18,15 @@ from mentra_actors.errors import MentraError
 from mentra_actors.ids import is_valid_name
 from projections.contract import MAX_KEY_BYTES
 
-__all__ = ["CheckpointMoved", "ViewCommit", "ViewDamaged", "ViewId", "ViewStore", "check_commits"]
+__all__ = [
+    "CheckpointMoved",
+    "ViewCommit",
+    "ViewDamaged",
+    "ViewId",
+    "ViewStore",
+    "check_checkpoint",
+    "check_commits",
+]
 
 _MAX_VERSION = 2**32 - 1
 
@@ -59,10 +67,13 @@ class ViewDamaged(MentraError):
 class ViewStore(Protocol):
     """Keeps views; safe from any thread."""
 
-    def load(self, view: ViewId, key: str) -> bytes | None:
-        """One part, or None.
+    def load(
+        self, view: ViewId, key: str, *, expected_checkpoint: int | None = None
+    ) -> bytes | None:
+        """One part, or None; with `expected_checkpoint` it is the part as of that position.
 
         Raises:
+            CheckpointMoved: the view has another checkpoint than the one expected.
             ViewDamaged: the stored bytes have changed.
         """
         ...
@@ -126,3 +137,13 @@ def check_commits(commits: Sequence[ViewCommit]) -> None:
         for key in commit.parts:
             if len(key.encode()) > MAX_KEY_BYTES:
                 raise ValueError(f"view {view.name!r}: key {key[:40]!r}… is too long")
+
+
+def check_checkpoint(view: ViewId, *, expected: int | None, actual: int) -> None:
+    """Compare checkpoints; None expects nothing.
+
+    Raises:
+        CheckpointMoved: they differ.
+    """
+    if expected is not None and expected != actual:
+        raise CheckpointMoved(view, expected=expected, actual=actual)

@@ -1,0 +1,128 @@
+"""Carries views on by a page of events, and keeps a broken one from stopping the others."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from mentra_actors.envelope import RecordedEvent
+from projections.contract import Projection, ProjectionFailed, fold_parts
+from projections.part_codec import PartCodec
+from projections.rebuild import own_view, swap_if_caught_up
+from projections.view_store import CheckpointMoved, ViewCommit, ViewDamaged, ViewStore
+
+__all__ = ["PageFold"]
+
+_LOG = logging.getLogger(__name__)
+
+_Page: TypeAlias = Sequence[RecordedEvent[Any]]
+_Parts: TypeAlias = dict[str, Any]
+
+
+class PageFold:
+    """Folds pages into stored views. One thread at a time.
+
+    The parts of the last page are kept decoded, with the checkpoint that they belong to.
+    """
+
+    def __init__(self, views: ViewStore, projections: Mapping[str, Projection[Any]]) -> None:
+        self.failed: dict[str, ProjectionFailed] = {}
+        """Projections that raised, by name; they are left alone."""
+        self._views = views
+        self._codecs = {name: PartCodec(found) for name, found in projections.items()}
+        self._warm: dict[str, tuple[int, _Parts]] = {}
+        self._rebuilt: set[str] = set()
+
+    def carry_on(self, group: Sequence[Projection[Any]], page: _Page, checkpoint: int) -> None:
+        """Fold `page` into the views of `group`, whose checkpoint is `checkpoint`.
+
+        Raises:
+            StoreError: nothing was written.
+        """
+        folded: dict[str, tuple[int, _Parts]] = {}
+        commits = []
+        try:
+            for projection in group:
+                commit, parts = self._outcome(projection, page, checkpoint)
+                if commit is not None:
+                    commits.append(commit)
+                    folded[projection.name] = (commit.checkpoint, parts)
+            self._views.commit(commits)
+        except CheckpointMoved:
+            return  # somebody else was faster: the next page starts where they are
+        self._warm.update(folded)
+        for projection in group:
+            swap_if_caught_up(self._views, projection)
+
+    def rebuild(self, projection: Projection[Any], damage: ViewDamaged) -> None:
+        """Drop a view that cannot be read; it is folded again. The second time it has failed."""
+        name = projection.name
+        if name in self._rebuilt:
+            self._fail(ProjectionFailed(name, position=0, cause=str(damage)))
+            return
+        _LOG.warning("view %s is rebuilt from the log: %s", name, damage)
+        self._rebuilt.add(name)
+        self._warm.pop(name, None)
+        self._views.drop(own_view(projection))
+
+    def _outcome(
+        self, projection: Projection[Any], page: _Page, checkpoint: int
+    ) -> tuple[ViewCommit | None, _Parts]:
+        """What to commit of one view; None if it cannot be carried on."""
+        name = projection.name
+        warm_checkpoint, warm = self._warm.pop(name, (0, {}))
+        try:
+            return self._folded(
+                projection, page, checkpoint, warm if warm_checkpoint == checkpoint else {}
+            )
+        except ViewDamaged as damage:
+            self.rebuild(projection, damage)
+            return None, {}
+        except ProjectionFailed as failure:
+            self._fail(failure)
+            sound = [r for r in page if r.global_position < failure.position]
+        try:
+            return self._folded(projection, sound, checkpoint, {})
+        except (ProjectionFailed, ViewDamaged):
+            return None, {}
+
+    def _folded(
+        self, projection: Projection[Any], page: _Page, checkpoint: int, warm: _Parts
+    ) -> tuple[ViewCommit | None, _Parts]:
+        if not page:
+            return None, {}
+        parts = fold_parts(projection, page, self._part_before(projection, checkpoint, warm))
+        commit = ViewCommit(
+            view=own_view(projection),
+            parts=self._encoded(projection, parts, page),
+            checkpoint=page[-1].global_position,
+            expected_checkpoint=checkpoint,
+        )
+        return commit, parts
+
+    def _part_before(
+        self, projection: Projection[Any], checkpoint: int, warm: _Parts
+    ) -> Callable[[str], Any | None]:
+        view, codec = own_view(projection), self._codecs[projection.name]
+
+        def part_before(key: str) -> Any | None:
+            if key in warm:
+                return warm[key]
+            data = self._views.load(view, key, expected_checkpoint=checkpoint)
+            return None if data is None else codec.decode(data)
+
+        return part_before
+
+    def _encoded(
+        self, projection: Projection[Any], parts: _Parts, page: _Page
+    ) -> dict[str, bytes]:
+        codec = self._codecs[projection.name]
+        try:
+            return {key: codec.encode(part) for key, part in parts.items()}
+        except Exception as error:
+            cause = f"its view cannot be stored: {type(error).__name__}: {error}"
+            position = page[0].global_position
+            raise ProjectionFailed(projection.name, position=position, cause=cause) from error
+
+    def _fail(self, failure: ProjectionFailed) -> None:
+        _LOG.error("%s; its view stops there", failure, exc_info=failure)
+        self.failed[failure.name] = failure

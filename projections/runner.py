@@ -1,0 +1,226 @@
+"""Keeps views up to date with a journal.
+
+For a page of events each projection is folded from the parts as of its checkpoint; the touched
+parts and the new checkpoint are one transaction. So each event counts once, wherever a process
+dies, and however many processes follow. A projection that raises stops alone, before the event.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from mentra_actors.codec.event_codec import CODEC, EventCodec
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.ports import JournalReader
+from projections.contract import ONE_PART, Projection
+from projections.follower import Follower
+from projections.page_fold import PageFold
+from projections.rebuild import drop_views_beyond_log, own_view, served_view, swap_if_caught_up
+from projections.view_reader import ViewReader
+from projections.view_store import ViewDamaged, ViewStore
+
+__all__ = ["OnProgress", "ProjectionRunner", "ProjectionStatus"]
+
+OnProgress: TypeAlias = Callable[[int, int], None]
+"""Called with the lowest checkpoint and the position aimed at, on the thread that catches up."""
+
+R = TypeVar("R")
+
+_WAKE_S = 0.2
+
+
+class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one projection is. `lag` is the number of events it has not seen.
+
+    `failure` says why it stopped before `failed_position`; empty if it did not.
+    """
+
+    name: str
+    version: int
+    checkpoint: int
+    lag: int
+    is_rebuilding: bool
+    failed_position: int = 0
+    failure: str = ""
+
+
+class ProjectionRunner:
+    """Folds a journal into the views of some projections; safe from any thread.
+
+    It closes neither the reader nor the views: they belong to whoever opened them.
+    """
+
+    def __init__(
+        self,
+        reader: JournalReader,
+        views: ViewStore,
+        projections: Sequence[Projection[Any]],
+        *,
+        codec: EventCodec = CODEC,
+        page_events: int = 1000,
+    ) -> None:
+        self._reader = reader
+        self._journal = Journal(reader, codec)
+        self._views = views
+        self._projections = {projection.name: projection for projection in projections}
+        if len(self._projections) != len(projections):
+            raise ValueError("two projections have the same name")
+        self._page_events = page_events
+        self._stored = ViewReader(views, self._projections)
+        self._fold = PageFold(views, self._projections)
+        self._folding = threading.Lock()
+        self._advanced = threading.Condition(threading.Lock())
+        self._follower: Follower | None = None
+
+    def catch_up(self, *, through: int | None = None, progress: OnProgress | None = None) -> None:
+        """Fold everything up to `through`, or to the present end of the log, on this thread.
+
+        Raises:
+            StoreError: the log or the views cannot be used; what was committed stays.
+        """
+        self._settle()
+        last_position = self._reader.last_position()
+        target = last_position if through is None else min(through, last_position)
+        while self._fold_page(target):
+            if progress is not None:
+                progress(self.checkpoint(), target)
+
+    def follow(self) -> Follower:
+        """Start a thread that keeps the views up to date; stop it before the stores are closed.
+
+        Raises:
+            RuntimeError: this runner is followed already.
+        """
+        if self._follower is not None and self._follower.is_running:
+            raise RuntimeError("this runner is followed already; stop the follower first")
+        self._follower = Follower(self._follow_page, self._wait_for_more, self._announce)
+        return self._follower
+
+    def wait_for(self, position: int, *, timeout_s: float) -> bool:
+        """Wait until every view that has not failed contains `position`; False if it is late.
+
+        After an append it lets you read your own writes. Without a follower the waiting thread
+        catches up itself. Never call it on an actor or loop thread.
+
+        Raises:
+            StoreError: the log or the views cannot be used, so that nothing follows any more.
+        """
+        follower = self._follower
+        if follower is None or not follower.is_running:
+            self._reader.wait_for_position(position, timeout_s=timeout_s)
+            self.catch_up(through=position)
+            return self.checkpoint() >= position
+        with self._advanced:
+            self._advanced.wait_for(
+                lambda: self.checkpoint() >= position or not follower.is_running, timeout_s
+            )
+        if follower.failure is not None:
+            raise follower.failure
+        return self.checkpoint() >= position
+
+    def view(self, name: str, key: str = ONE_PART) -> Any | None:
+        """One part of a view, or None.
+
+        While a raised version is rebuilt this is the older view, if the present type can read it.
+
+        Raises:
+            KeyError: no such projection.
+        """
+        return self._mended(name, lambda: self._stored.view(name, key))
+
+    def parts(self, name: str, prefix: str = "") -> dict[str, Any]:
+        """All parts whose keys begin with `prefix`, in order of keys, as of one moment.
+
+        Raises:
+            KeyError: no such projection.
+        """
+        return self._mended(name, lambda: self._stored.parts(name, prefix))
+
+    def keys(self, name: str, prefix: str = "") -> Sequence[str]:
+        """Keys of the parts that `parts` would give.
+
+        Raises:
+            KeyError: no such projection.
+        """
+        return self._stored.keys(name, prefix)
+
+    def checkpoint(self) -> int:
+        """The last position that every view contains which has not failed."""
+        checkpoints = self._checkpoints().values()
+        return min(checkpoints) if checkpoints else self._reader.last_position()
+
+    def status(self) -> Sequence[ProjectionStatus]:
+        """How far each projection is, in the order given."""
+        last_position = self._reader.last_position()
+        return [self._status(found, last_position) for found in self._projections.values()]
+
+    def _status(self, projection: Projection[Any], last_position: int) -> ProjectionStatus:
+        checkpoint = self._views.checkpoint(own_view(projection))
+        failure = self._fold.failed.get(projection.name)
+        return ProjectionStatus(
+            name=projection.name,
+            version=projection.version,
+            checkpoint=checkpoint,
+            lag=max(last_position - checkpoint, 0),
+            is_rebuilding=served_view(self._views, projection) != own_view(projection),
+            failed_position=0 if failure is None else failure.position,
+            failure="" if failure is None else failure.cause,
+        )
+
+    def _checkpoints(self) -> Mapping[str, int]:
+        """Of the projections that have not failed, by name."""
+        return {
+            name: self._views.checkpoint(own_view(projection))
+            for name, projection in self._projections.items()
+            if name not in self._fold.failed
+        }
+
+    def _fold_page(self, through: int) -> bool:
+        """Carry the views that are furthest behind on by a page; False if none is behind."""
+        with self._folding:
+            checkpoints = self._checkpoints()
+            lowest = min(checkpoints.values(), default=through)
+            if lowest >= through:
+                return False
+            page = [
+                recorded
+                for recorded in self._journal.read_journal(after=lowest, limit=self._page_events)
+                if recorded.global_position <= through
+            ]
+            if not page:
+                return False
+            group = [self._projections[name] for name, at in checkpoints.items() if at == lowest]
+            self._fold.carry_on(group, page, lowest)
+        self._announce()
+        return True
+
+    def _follow_page(self) -> bool:
+        self._settle()
+        return self._fold_page(self._reader.last_position())
+
+    def _wait_for_more(self) -> None:
+        self._announce()  # another process may have carried the views on
+        self._reader.wait_for_position(self.checkpoint() + 1, timeout_s=_WAKE_S)
+
+    def _announce(self) -> None:
+        with self._advanced:
+            self._advanced.notify_all()
+
+    def _settle(self) -> None:
+        """Put right what a lost tail, or a process that died before the swap, has left."""
+        projections = list(self._projections.values())
+        drop_views_beyond_log(self._views, self._reader, projections)
+        for projection in projections:
+            swap_if_caught_up(self._views, projection)
+
+    def _mended(self, name: str, read: Callable[[], R]) -> R:
+        """What `read` gives, if need be after the view was folded again."""
+        try:
+            return read()
+        except ViewDamaged as damage:
+            with self._folding:
+                self._fold.rebuild(self._projections[name], damage)
+            self.catch_up()
+            return read()

@@ -1,0 +1,290 @@
+"""The LMDB environment of one views directory, shared by all who open it in this process.
+
+Views can be rebuilt, so nothing that is wrong with the directory keeps a store from opening: a
+damaged one, or one of a newer release, is set aside with a warning and an empty one takes its
+place. Processes take turns at opening, by a lock file beside the directory.
+
+Transactions pass a gate; who grows the map, closes or forks is alone behind it. A forked child
+finds its environments closed.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lmdb
+
+from mentra_actors.errors import (
+    StoreClosed,
+    StoreCorrupted,
+    StoreError,
+    StoreFormatError,
+    StoreNotFound,
+)
+from mentra_actors.store.lmdb_file import check_length, store_error
+from mentra_actors.store.transaction_gate import TransactionGate
+
+if TYPE_CHECKING:
+    from lmdb import _Database
+
+__all__ = ["DEFAULT_MAP_BYTES", "ViewsEnv", "open_views_env", "release_views_env"]
+
+DEFAULT_MAP_BYTES = 1 << 30
+"""Address space to begin with; it doubles when it is full."""
+VIEWS_FORMAT = b"1"
+_FORMAT_KEY = b"format"
+_DATA_FILE = "data.mdb"
+_DAMAGE_MARK = "DAMAGED"
+# A commit may be lost with the power, and never damages: the view is then older, and catches up.
+_OPTIONS: dict[str, Any] = {
+    "max_dbs": 4,
+    "max_readers": 512,
+    "meminit": False,
+    "metasync": False,
+}
+# A new file has the format of LMDB 0.9; an existing one is opened by the engine that made it.
+_ENGINE_0_9: dict[str, Any] = (
+    {"lib_version": 0} if hasattr(lmdb.Environment, "lib_version") else {}
+)
+_LOG = logging.getLogger(__name__)
+
+
+class ViewsEnv:
+    """One environment with its tables `parts` and `checkpoints`."""
+
+    def __init__(self, path: Path, env: lmdb.Environment) -> None:
+        self.users = 0
+        self._path = path
+        self._gate = TransactionGate()
+        self._env: lmdb.Environment | None = env
+        self.parts: _Database = env.open_db(b"parts")
+        self.checkpoints: _Database = env.open_db(b"checkpoints")
+
+    @contextlib.contextmanager
+    def reading(self) -> "Iterator[lmdb.Transaction[bytes]]":
+        """A short read transaction.
+
+        Raises:
+            StoreClosed, StoreError: also for LMDB errors of the body.
+        """
+        with self._errors():
+            txn = self._begin(write=False)
+            try:
+                yield txn
+            finally:
+                txn.abort()
+                self._gate.leave()
+
+    @contextlib.contextmanager
+    def writing(self) -> "Iterator[lmdb.Transaction[bytes]]":
+        """A write transaction, committed at the end.
+
+        Raises:
+            lmdb.MapFullError: nothing was written; grow and do it again.
+            StoreClosed, StoreError: nothing was written.
+        """
+        with self._errors():
+            txn = self._begin(write=True)
+            try:
+                with txn:
+                    yield txn
+            finally:
+                self._gate.leave()
+
+    def grow(self) -> None:
+        """Double the map."""
+        with self._errors(), self._gate.alone():
+            env = self._live()
+            env.set_mapsize(2 * env.info()["map_size"])
+
+    def close(self) -> None:
+        """Close, when no transaction is left."""
+        with self._gate.alone():
+            self._close()
+
+    def before_fork(self) -> None:
+        """Wait until no transaction runs, and let none begin."""
+        self._gate.close()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._gate.open()
+
+    def after_fork_in_child(self) -> None:
+        """Close what was inherited; the child has to open the views for itself."""
+        self._close()
+        self._gate.open()
+
+    def _begin(self, *, write: bool) -> "lmdb.Transaction[bytes]":
+        while True:
+            self._gate.enter()
+            try:
+                return self._live().begin(write=write)
+            except lmdb.MapResizedError:
+                self._gate.leave()
+                with self._gate.alone():
+                    self._live().set_mapsize(0)
+            except BaseException:
+                self._gate.leave()
+                raise
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except lmdb.MapFullError:
+            raise
+        except lmdb.Error as error:
+            failure = store_error(error, self._path)
+            if isinstance(failure, StoreCorrupted):
+                (self._path / _DAMAGE_MARK).touch()
+                raise StoreCorrupted(
+                    f"the views at {self._path} are damaged ({error}); "
+                    "they are rebuilt when the store is opened again"
+                ) from error
+            raise failure from error
+
+    def _live(self) -> lmdb.Environment:
+        if self._env is None:
+            raise StoreClosed(f"the views at {self._path} are closed, or were before a fork")
+        return self._env
+
+    def _close(self) -> None:
+        if self._env is not None:
+            self._env.close()
+        self._env = None
+
+
+def open_views_env(path: Path, *, map_size: int = DEFAULT_MAP_BYTES) -> ViewsEnv:
+    """The environment of a views directory; the caller owes it one `release_views_env`.
+
+    Raises:
+        StoreNotFound: the directory around it does not exist; nothing was created.
+        StoreError: the directory cannot be used.
+    """
+    with _REGISTRY_LOCK:
+        try:
+            with _opening_turn(path):
+                shared = _REGISTRY.get(_key(path))
+                if shared is None:
+                    shared = ViewsEnv(path, _opened_or_replaced(path, map_size))
+                    _REGISTRY[_key(path)] = shared
+        except FileNotFoundError as error:
+            raise StoreNotFound(f"there is no directory {path.parent} to keep views in") from error
+        except OSError as error:
+            raise StoreError(f"cannot keep views at {path}: {error.strerror}") from error
+        shared.users += 1
+    return shared
+
+
+def release_views_env(shared: ViewsEnv) -> None:
+    """One user less; the last one closes the environment."""
+    with _REGISTRY_LOCK:
+        shared.users -= 1
+        if shared.users:
+            return
+        for key in [key for key, known in _REGISTRY.items() if known is shared]:
+            del _REGISTRY[key]
+        shared.close()
+
+
+def _key(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+@contextlib.contextmanager
+def _opening_turn(path: Path) -> Iterator[None]:
+    lock_file = path.with_name(f"{path.name}.lock")
+    descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        path.mkdir(exist_ok=True)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _opened_or_replaced(path: Path, map_size: int) -> lmdb.Environment:
+    try:
+        return _opened(path, map_size)
+    except (StoreCorrupted, StoreFormatError) as error:
+        aside = path.with_name(f"{path.name}.damaged")
+        _LOG.warning(
+            "views at %s are set aside as %s and rebuilt from the log: %s", path, aside, error
+        )
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
+        path.mkdir()
+        return _opened(path, map_size)
+
+
+def _opened(path: Path, map_size: int) -> lmdb.Environment:
+    if (path / _DAMAGE_MARK).exists():
+        raise StoreCorrupted(f"{path} was found damaged before")
+    data = path / _DATA_FILE
+    is_new = not data.exists() or data.stat().st_size == 0
+    if not is_new:
+        check_length(path)
+    engine = _ENGINE_0_9 if is_new else {}
+    try:
+        env = lmdb.open(str(path), map_size=map_size, **_OPTIONS, **engine)
+    except lmdb.Error as error:
+        raise store_error(error, path) from error
+    try:
+        env.reader_check()
+        _check_format(path, env)
+    except lmdb.Error as error:
+        env.close()
+        raise store_error(error, path) from error
+    except BaseException:
+        env.close()
+        raise
+    return env
+
+
+def _check_format(path: Path, env: lmdb.Environment) -> None:
+    meta = env.open_db(b"meta")
+    with env.begin(write=True, db=meta) as txn:
+        found = txn.get(_FORMAT_KEY)
+        if found is None:
+            txn.put(_FORMAT_KEY, VIEWS_FORMAT)
+        elif found != VIEWS_FORMAT:
+            name = found[:20].decode(errors="replace")
+            raise StoreFormatError(f"{path} has views of format {name!r}, of another release")
+
+
+_REGISTRY: dict[tuple[int, int], ViewsEnv] = {}
+_REGISTRY_LOCK = threading.Lock()
+
+
+def _before_fork() -> None:
+    _REGISTRY_LOCK.acquire()
+    for shared in _REGISTRY.values():
+        shared.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for shared in _REGISTRY.values():
+        shared.after_fork_in_parent()
+    _REGISTRY_LOCK.release()
+
+
+def _after_fork_in_child() -> None:
+    for shared in _REGISTRY.values():
+        shared.after_fork_in_child()
+    _REGISTRY.clear()
+    _REGISTRY_LOCK.release()
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)
