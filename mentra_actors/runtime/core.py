@@ -26,7 +26,7 @@ from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.loop import EffectLoop
 from mentra_actors.effects.model_calls import ModelCalls
 from mentra_actors.effects.ports import Delivered
-from mentra_actors.effects.runner import EffectRunner
+from mentra_actors.effects.runner import EffectRunner, Performer
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns
 from mentra_actors.errors import CommandRejected, Fenced, RuntimeClosed, StoreError
@@ -124,14 +124,17 @@ class RuntimeCore:
             self.live,
             deadline_s=settings.model_deadline_s,
         )
+        performers: dict[type[Any], Performer] = {
+            CallModel: models,
+            RunTool: ToolRuns(self.tools, commands, self.store.put_blob, clock, self.live),
+            ProbeTool: ToolProbes(self.tools, self.store.put_blob, clock),
+            WaitUntil: Timers(clock),
+        }
+        if settings.wrap_effects is not None:
+            performers = {kind: settings.wrap_effects(one) for kind, one in performers.items()}
         return EffectRunner(
             self._loop,
-            {
-                CallModel: models,
-                RunTool: ToolRuns(self.tools, commands, self.store.put_blob, clock, self.live),
-                ProbeTool: ToolProbes(self.tools, self.store.put_blob, clock),
-                WaitUntil: Timers(clock),
-            },
+            performers,
             self._send_outcome,
             capacity={CallModel: settings.max_model_calls, RunTool: settings.max_tool_runs},
         )

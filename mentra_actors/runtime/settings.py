@@ -8,6 +8,7 @@ from typing import Literal, TypedDict
 from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.effects.ports import Clock
+from mentra_actors.effects.runner import Performer
 from mentra_actors.ids import TeamId
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.clock import SystemClock
@@ -27,7 +28,8 @@ class RuntimeSettings:
     `durability` says what an acknowledged event survives: `sync` a power loss, `volatile` the
     death of the process. `threads` is the number of dispatcher threads. An actor without
     commands for `passivate_after_s` seconds is stopped; its stream stays. `wrap_store` may put
-    something between the runtime and its store (tests do).
+    something between the runtime and its store, `wrap_effects` around each performer of effects
+    (tests do).
     """
 
     path: str | Path
@@ -47,6 +49,7 @@ class RuntimeSettings:
     restart_policy: RestartPolicy = field(default_factory=RestartPolicy)
     clock: Clock = field(default_factory=SystemClock)
     wrap_store: Callable[[EventStore], EventStore] | None = None
+    wrap_effects: Callable[[Performer], Performer] | None = None
 
 
 class RuntimeOptions(TypedDict, total=False):
@@ -68,3 +71,4 @@ class RuntimeOptions(TypedDict, total=False):
     restart_policy: RestartPolicy
     clock: Clock
     wrap_store: Callable[[EventStore], EventStore] | None
+    wrap_effects: Callable[[Performer], Performer] | None
