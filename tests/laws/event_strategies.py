@@ -1,0 +1,131 @@
+"""Arbitrary journals: every stored event type, few names so that events meet, unknown events."""
+
+import functools
+import types
+import typing
+from enum import Enum
+from typing import Any, Literal, Union
+
+import msgspec
+from hypothesis import strategies as st
+
+from mentra_actors.codec.event_types import EVENT_TYPES
+from mentra_actors.envelope import RecordedEvent, UnknownEvent
+from mentra_actors.ids import StreamId
+from mentra_actors.store.ports import AppendRequest
+
+_TASKS = st.integers(1, 4)
+_BY_FIELD = {
+    "task_id": _TASKS,
+    "blocker_id": _TASKS,
+    "blocked_by": st.lists(_TASKS, max_size=2).map(tuple),
+    "effect_id": st.sampled_from(["model-1", "model-2", "model-3"]),
+    "key": st.sampled_from(["tool-1.0", "tool-1.1", "tool-2.0", "tool-3.0"]),
+    "agent_id": st.sampled_from(["lead", "mate"]),
+    "name": st.sampled_from(["lead", "mate", "read"]),
+    "team_id": st.sampled_from(["red", "blue"]),
+    "mail_id": st.sampled_from(["m1", "m2", "m3"]),
+}
+_PLAIN: dict[Any, st.SearchStrategy[Any]] = {
+    str: st.text(max_size=8),
+    int: st.integers(0, 2**40),
+    float: st.floats(0, 4e9, allow_nan=False),
+    bool: st.booleans(),
+    type(None): st.none(),
+}
+STREAMS = tuple(
+    StreamId(name)
+    for name in (
+        "agent-lead",
+        "agent-mate",
+        "inbox-lead",
+        "inbox-mate",
+        "team-red",
+        "board-red",
+        "lease-x",
+        "odd",
+        "ä-é" * 30,
+    )
+)
+
+
+def of_type(hint: Any) -> st.SearchStrategy[Any]:
+    """Values of a field type as the events use it."""
+    while hasattr(hint, "__supertype__"):
+        hint = hint.__supertype__
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if origin in (Union, types.UnionType):
+        return st.one_of(*map(of_type, arguments))
+    if origin is tuple:
+        return st.lists(of_type(arguments[0]), max_size=3).map(tuple)
+    if issubclass(hint, Enum):
+        return st.sampled_from(list(hint))
+    return events_of(hint)
+
+
+@functools.cache
+def events_of(event_type: type[Any]) -> st.SearchStrategy[Any]:
+    """Values of one struct class."""
+    hints = typing.get_type_hints(event_type)
+    fields = {
+        field.name: _BY_FIELD[field.name]
+        if field.name in _BY_FIELD
+        else of_type(hints[field.name])
+        for field in msgspec.structs.fields(event_type)
+    }
+    return st.builds(event_type, **fields)
+
+
+UNKNOWN = st.builds(
+    UnknownEvent,
+    event_type=st.sampled_from(["agent.dreamt.v1", "inbox.burnt.v9"]),
+    payload=st.binary(max_size=4),
+)
+KNOWN_EVENTS = st.sampled_from(EVENT_TYPES).flatmap(events_of)
+EVENTS = st.one_of(KNOWN_EVENTS, KNOWN_EVENTS, KNOWN_EVENTS, UNKNOWN)
+APPENDS = st.lists(st.tuples(st.sampled_from(STREAMS), EVENTS), min_size=1, max_size=4)
+"""Events of one append, each with its stream."""
+
+
+def recorded(pairs: list[tuple[StreamId, Any]], *, first_ns: int = 10**18) -> list[Any]:
+    """The journal that holds these events in this order, a second apart."""
+    versions: dict[StreamId, int] = {}
+    journal = []
+    for position, (stream_id, event) in enumerate(pairs, start=1):
+        versions[stream_id] = versions.get(stream_id, 0) + 1
+        journal.append(
+            RecordedEvent(
+                global_position=position,
+                stream_id=stream_id,
+                stream_version=versions[stream_id],
+                event_type=_tag(event),
+                event=event,
+                recorded_at_ns=first_ns + position * 10**9,
+            )
+        )
+    return journal
+
+
+JOURNALS = st.lists(st.tuples(st.sampled_from(STREAMS), EVENTS), max_size=30).map(recorded)
+"""Journals as they are read back."""
+
+
+def append_request(journal: Any, pairs: list[tuple[StreamId, Any]]) -> AppendRequest:
+    """One append of these events, with the codec of `journal`."""
+    parts = tuple(journal.stream_append(stream_id, [event], None) for stream_id, event in pairs)
+    return AppendRequest(streams=parts, recorded_at_ns=10**18)
+
+
+def tag(event_type: type[Any]) -> str:
+    """The stored name of an event class."""
+    return str(event_type.__struct_config__.tag)
+
+
+def _tag(event: Any) -> str:
+    if isinstance(event, UnknownEvent):
+        return event.event_type
+    return tag(type(event))
