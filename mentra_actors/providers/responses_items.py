@@ -41,9 +41,14 @@ class StreamedItem:
         return bool(self.done or self.final)
 
     @property
+    def closed_versions(self) -> tuple[Json, Json]:
+        """The whole item as the server sent it, the best version first; each may be empty."""
+        return (self.final, self.done)
+
+    @property
     def versions(self) -> tuple[Json, ...]:
-        """The item as the server sent it, the best version first."""
-        return (self.final, self.done, self.added)
+        """All versions, the best first; `added` has only what is known at the start."""
+        return (*self.closed_versions, self.added)
 
     def first(self, key: str) -> str:
         """The first text that is not empty under this key."""
@@ -119,7 +124,7 @@ def _thinking(item: StreamedItem, provenance: Provenance) -> ThinkingBlock:
 
 def _thinking_parts(item: StreamedItem) -> tuple[str, ...]:
     for key, streamed in (("summary", item.summaries), ("content", item.parts)):
-        for version in item.versions:
+        for version in item.closed_versions:
             texts = tuple(text_of(part, "text") for part in list_of(version, key))
             if any(texts):
                 return texts
@@ -136,7 +141,8 @@ def _is_whole_call(item: StreamedItem) -> bool:
 
 
 def _tool_call(item: StreamedItem) -> ToolCallBlock:
-    arguments = item.first("arguments") or "".join(item.arguments)
+    closed = [text_of(version, "arguments") for version in item.closed_versions]
+    arguments = next(filter(None, closed), "".join(item.arguments))
     return ToolCallBlock(
         call_id=item.first("call_id"),
         name=item.first("name"),

@@ -192,6 +192,7 @@ async def test_an_error_inside_the_answer_is_raised(
         ({"code": "server_is_overloaded"}, True, "server_is_overloaded"),
         ({"code": "insufficient_quota", "type": "rate_limit_error"}, False, "insufficient_quota"),
         ({"code": "invalid_prompt"}, False, "invalid_prompt"),
+        ({"code": "server_error", "type": "invalid_request_error"}, True, "server_error"),
         ({"code": None, "type": "overloaded_error"}, True, "overloaded_error"),
         ({"code": 429}, True, "429"),
         ({"code": "503"}, True, "503"),

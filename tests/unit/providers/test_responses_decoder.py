@@ -75,6 +75,42 @@ def test_ids_may_change_between_the_events_of_an_item() -> None:
     assert [type(block) for block in reply.blocks] == [ToolCallBlock, TextBlock]
 
 
+def test_blocks_are_in_the_order_of_their_indexes() -> None:
+    """Items may begin out of order, and indexes may have gaps."""
+    first, second = _delta("output_text", "a", 1), _delta("output_text", "b", 5)
+
+    assert _reply(second, first, _completed()).blocks == (TextBlock(text="a"), TextBlock(text="b"))
+
+
+def test_the_closed_item_corrects_the_opened_one() -> None:
+    """What is announced is a first guess; what is closed is what the server means."""
+    call = {"type": "function_call", "call_id": "a"}
+    events = (
+        _added(0, **call, name="guess", arguments="{"),
+        _done(0, **call, name="meant", arguments='{"x":1}'),
+    )
+
+    assert _reply(*events, _completed()).blocks == (
+        ToolCallBlock(call_id="a", name="meant", arguments='{"x":1}'),
+    )
+
+
+def test_deltas_say_more_than_the_opened_item() -> None:
+    """What an item is announced with is not the whole of it, whatever it holds."""
+    content = [{"type": "output_text", "text": "he"}]
+    call = {"type": "function_call", "call_id": "a", "name": "f"}
+    reply = _reply(
+        _added(0, type="message", content=content),
+        _delta("output_text", "hello"),
+        _added(1, **call, arguments="{"),
+        _delta("function_call_arguments", "{}", 1),
+        _done(1, **call),
+        _completed(),
+    )
+
+    assert reply.blocks == (TextBlock(text="hello"), ToolCallBlock(call_id="a", name="f"))
+
+
 def test_interleaved_calls_keep_their_arguments() -> None:
     """Calls may run side by side in the stream."""
     call = {"type": "function_call", "name": "f"}
