@@ -4,10 +4,11 @@ Nothing here is stored; the event that follows has the whole. A subscriber that 
 misses what was said before.
 """
 
+import itertools
 import logging
 import threading
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -15,6 +16,10 @@ from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.providers.port import ModelEvent
 
 __all__ = ["LiveFeed", "LiveNotice", "ModelDelta", "Subscription", "ToolProgress"]
+
+T = TypeVar("T")
+
+EVERYTHING = ""
 
 _log = logging.getLogger(__name__)
 
@@ -41,35 +46,50 @@ Subscription: TypeAlias = Callable[[], None]
 """Call it to end a subscription; more than once is allowed."""
 
 
-class LiveFeed:
-    """Passes notices to subscribers. Safe from any thread."""
+class LiveFeed(Generic[T]):
+    """Passes notices to subscribers: of all, or of the topics (streams) that a notice has.
 
-    def __init__(self) -> None:
-        self._subscribers: dict[int, Callable[[Any], None]] = {}
-        self._next = 0
+    Safe from any thread. A subscriber costs nothing for notices of other topics.
+    """
+
+    def __init__(self, topics_of: Callable[[T], Iterable[str]] = lambda _notice: ()) -> None:
+        self._topics_of = topics_of
+        self._subscribers: dict[str, dict[int, Callable[[T], None]]] = {}
+        self._keys = itertools.count()
         self._lock = threading.Lock()
 
-    def subscribe(self, on_notice: Callable[[Any], None]) -> Subscription:
-        """Call `on_notice` for everything published from now on.
+    def subscribe(
+        self, on_notice: Callable[[T], None], *, topic: str = EVERYTHING
+    ) -> Subscription:
+        """Call `on_notice` for what is published from now on, of one topic or of all.
 
         It runs on the thread that publishes (loop or dispatcher) and must not block or raise.
         """
+        key = next(self._keys)
         with self._lock:
-            self._next += 1
-            key = self._next
-            self._subscribers = {**self._subscribers, key: on_notice}
+            self._subscribers.setdefault(topic, {})[key] = on_notice
 
         def end() -> None:
             with self._lock:
-                rest = {k: call for k, call in self._subscribers.items() if k != key}
-                self._subscribers = rest
+                left = self._subscribers.get(topic, {})
+                left.pop(key, None)
+                if not left:
+                    self._subscribers.pop(topic, None)
 
         return end
 
-    def publish(self, notice: Any) -> None:
+    def publish(self, notice: T) -> None:
         """Pass one notice on; a subscriber that raises is logged and kept."""
-        for on_notice in self._subscribers.values():
+        if not self._subscribers:
+            return
+        with self._lock:
+            calls = [
+                call
+                for topic in (EVERYTHING, *dict.fromkeys(self._topics_of(notice)))
+                for call in self._subscribers.get(topic, {}).values()
+            ]
+        for call in calls:
             try:
-                on_notice(notice)
+                call(notice)
             except Exception:  # noqa: BLE001 - a watcher must not disturb the work
                 _log.exception("a subscriber raised")

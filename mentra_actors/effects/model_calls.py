@@ -12,7 +12,7 @@ from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, ModelRequest
 from mentra_actors.domain.transcript import Transcript, prompt_messages
-from mentra_actors.effects.live import LiveFeed, ModelDelta
+from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import ConfigurationError, ProviderError
@@ -39,7 +39,7 @@ class ModelCalls:
         providers: ProviderRegistry,
         tools: ToolRegistry,
         clock: Clock,
-        live: LiveFeed,
+        live: LiveFeed[LiveNotice],
         *,
         deadline_s: float = 1800.0,
     ) -> None:

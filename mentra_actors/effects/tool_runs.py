@@ -10,7 +10,7 @@ import anyio
 from mentra_actors.domain.agent.commands import RecordProbeVerdict, RecordToolOutcome
 from mentra_actors.domain.agent.effects import ProbeTool, RunTool
 from mentra_actors.domain.tool_call import ToolOutcome
-from mentra_actors.effects.live import LiveFeed, ToolProgress
+from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.tools.contract import Commands, ProbeResult, Tool, ToolContext
@@ -29,7 +29,7 @@ class ToolRuns:
         commands: Commands,
         keep_blob: Callable[[bytes], str],
         clock: Clock,
-        live: LiveFeed,
+        live: LiveFeed[LiveNotice],
     ) -> None:
         self._tools = tools
         self._commands = commands

@@ -22,14 +22,15 @@ from mentra_actors.actors.messages import Accepted, Answer, Envelope, Failed, Lo
 from mentra_actors.actors.stream_actor import StreamServices
 from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
 from mentra_actors.domain.timer import WaitUntil
-from mentra_actors.effects.live import LiveFeed
+from mentra_actors.effects.live import LiveFeed, LiveNotice
 from mentra_actors.effects.loop import EffectLoop
 from mentra_actors.effects.model_calls import ModelCalls
 from mentra_actors.effects.ports import Delivered
 from mentra_actors.effects.runner import EffectRunner, Performer
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns
-from mentra_actors.errors import CommandRejected, Fenced, RuntimeClosed, StoreError
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import CommandRejected, Fenced, MentraError, RuntimeClosed, StoreError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.kinds import stream_kinds
@@ -70,9 +71,11 @@ class RuntimeCore:
         self.providers = _providers(settings)
         self.store = _open_store(settings)
         self.journal = Journal(self.store)
-        self.recorded = LiveFeed()
-        self.live = LiveFeed()
-        self.trouble = LiveFeed()
+        self.recorded: LiveFeed[tuple[RecordedEvent[Any], ...]] = LiveFeed(
+            lambda recorded: (one.stream_id for one in recorded)
+        )
+        self.live: LiveFeed[LiveNotice] = LiveFeed(lambda notice: (notice.stream_id,))
+        self.trouble: LiveFeed[MentraError] = LiveFeed()
         """Errors that end all waiting: a quarantine, the loss of the lease, the close."""
         self._is_closed = False
         self._fenced: Fenced | None = None

@@ -1,14 +1,12 @@
 """An answer while it is being given."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
-from typing import Any
 
 import anyio
 
 from mentra_actors.effects.live import LiveNotice
-from mentra_actors.ids import StreamId
 from mentra_actors.runtime.awaiting import thread_safe_call, wait_for
 from mentra_actors.runtime.run_watch import Reply
 
@@ -30,15 +28,10 @@ class LiveReply:
         self._call = thread_safe_call()
         self._reply: Future[Reply] | None = None
 
-    def filter_for(self, stream_id: StreamId) -> Callable[[Any], None]:
-        """The subscriber that takes the notices of one stream."""
-
-        def take(notice: LiveNotice) -> None:
-            if notice.stream_id == stream_id:
-                self._notices.append(notice)
-                self._call(self._wake)
-
-        return take
+    def take(self, notice: LiveNotice) -> None:
+        """Subscriber of the notices of the agent. On the effects loop."""
+        self._notices.append(notice)
+        self._call(self._wake)
 
     def attach(self, reply: "Future[Reply]") -> None:
         """Iteration ends when this future is done."""

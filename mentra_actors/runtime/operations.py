@@ -98,7 +98,8 @@ class Operations:
         waiting = _WaitingRun(RunWatch(known))
         waiting.until(
             self.core.recorded.subscribe(
-                lambda recorded: waiting.take([r for r in recorded if r.stream_id == stream_id])
+                lambda recorded: waiting.take([r for r in recorded if r.stream_id == stream_id]),
+                topic=stream_id,
             ),
             self.core.trouble.subscribe(lambda error: waiting.end_if_hopeless(error, stream_id)),
         )

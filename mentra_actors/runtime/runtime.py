@@ -94,7 +94,8 @@ class Agent:
         answer itself is whole in any case.
         """
         live = LiveReply()
-        end = self._operations.core.live.subscribe(live.filter_for(agent_stream(self.agent_id)))
+        topic = agent_stream(self.agent_id)
+        end = self._operations.core.live.subscribe(live.take, topic=topic)
         try:
             live.attach(self._operations.send(self.agent_id, text, prompt_id))
             yield live

@@ -1,0 +1,60 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+# Both use uv if it is there, else a virtual environment and pip.
+
+ifneq ($(shell command -v uv 2>/dev/null),)
+SETUP := .venv/.uv-stamp
+TOOL = uv run --quiet --frozen $(1)
+else
+SETUP := .venv/.pip-stamp
+TOOL = .venv/bin/$(1)
+endif
+
+.PHONY: help setup demo test check lint types contracts bench crash laws golden clean
+
+help:            ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(SETUP)  ## install everything into .venv
+
+.venv/.uv-stamp: pyproject.toml uv.lock
+	uv sync --quiet --frozen
+	@touch $@
+
+.venv/.pip-stamp: pyproject.toml
+	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venv/bin/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+demo: setup      ## the main job: a team that survives kill -9 (DIR=… surveys another directory)
+	$(call TOOL,mentra) demo $(DIR)
+
+test: setup      ## all tests
+	$(call TOOL,pytest) -q
+
+check: lint types contracts test  ## what CI runs
+
+lint: setup      ## ruff
+	$(call TOOL,ruff) check .
+	$(call TOOL,ruff) format --check .
+
+types: setup     ## mypy strict
+	$(call TOOL,mypy)
+
+contracts: setup ## import contracts
+	$(call TOOL,lint-imports)
+
+bench: setup     ## all benchmarks, renders benchmarks/RESULTS.md
+	$(call TOOL,python) -m benchmarks.run
+
+crash: setup     ## the long crash campaign: a kill at every append and around every effect
+	MENTRA_CRASH_CAMPAIGN=full $(call TOOL,pytest) -q -m crash
+
+laws: setup      ## the laws with many examples
+	HYPOTHESIS_PROFILE=nightly $(call TOOL,pytest) -q tests/laws
+
+golden: setup    ## rewrite the golden files; read the diff
+	MENTRA_ACCEPT_GOLDEN=1 $(call TOOL,pytest) -q tests/golden
+
+clean:           ## remove what the commands above made
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache mentra-demo

@@ -1,0 +1,1 @@
+"""Benchmarks: each runs alone, beside named peers, interleaved, and prints ratios."""
