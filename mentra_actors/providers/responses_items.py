@@ -90,13 +90,11 @@ def blocks_of(item: StreamedItem, provenance: Provenance) -> list[AssistantBlock
 
 
 def _message_blocks(item: StreamedItem) -> list[AssistantBlock]:
-    contents = [content for version in item.versions if (content := list_of(version, "content"))]
-    count = max(
-        [*map(len, contents), *(index + 1 for index in {**item.parts, **item.refusals}), 0]
-    )
+    contents = [list_of(version, "content") for version in item.closed_versions]
+    indexes = {*range(max(map(len, contents))), *item.parts, *item.refusals}
     blocks: list[AssistantBlock] = []
-    for index in range(count):
-        parts = [content[index] for content in contents if index < len(content)]
+    for index in sorted(indexes):
+        parts = [content[index] for content in contents if 0 <= index < len(content)]
         text = _first_text(parts, "text") or "".join(item.parts.get(index, ()))
         refusal = _first_text(parts, "refusal") or "".join(item.refusals.get(index, ()))
         if refusal:

@@ -236,6 +236,14 @@ def test_an_answer_may_be_only_in_the_last_event() -> None:
     assert _reply(_completed(output=[message])).blocks == (TextBlock(text="x"),)
 
 
+@pytest.mark.parametrize("index", [10**15, -3])
+def test_a_strange_index_costs_nothing(index: int) -> None:
+    """A number from outside must not decide how long a loop runs."""
+    events = (_delta("output_text", "a", index, content_index=index), _completed())
+
+    assert _reply(*events).blocks == (TextBlock(text="a"),)
+
+
 def test_parts_of_a_message_are_blocks_in_order() -> None:
     """Text and refusal may stand in one message."""
     content = [{"type": "output_text", "text": "a"}, {"type": "refusal", "refusal": "no"}]
