@@ -39,7 +39,7 @@ def _mode_of_replaced(directory: int, name: str, path: str) -> int | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         raise ToolError(f"'{shown(path)}' is there already and not a file; it was left as it is.")
-    if not os.access(name, os.W_OK, dir_fd=directory):
+    if not os.access(name, os.W_OK, dir_fd=directory, effective_ids=True):
         raise ToolError(f"'{shown(path)}' is read-only; it was left as it is.")
     return stat.S_IMODE(status.st_mode) & 0o777
 

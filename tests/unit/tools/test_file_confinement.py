@@ -131,6 +131,15 @@ async def test_links_that_lead_out_or_nowhere_are_refused(target, path, world, c
     assert not (world / "root/missing").exists()
 
 
+async def test_a_link_that_leads_out_is_named_as_the_reason(world, context):
+    """The path check and the opening each refuse it; only the first can tell the model why."""
+    (world / "root/link").symlink_to("../outside")
+
+    for attempt in (read, write):
+        with pytest.raises(ToolError, match="is a link that leads out of the root directory"):
+            await attempt(world, "link/secret.txt", context)
+
+
 async def test_walks_do_not_leave_through_links_and_end_in_circles(world, context):
     """A walk meets every link in a repository, whoever put it there."""
     (world / "root/out").symlink_to("../outside")

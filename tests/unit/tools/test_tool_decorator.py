@@ -268,22 +268,24 @@ async def test_a_sync_tool_runs_beside_the_loop(context):
 
 async def test_a_cancelled_sync_tool_is_not_waited_for(context):
     """Cancelling a run must answer at once, whatever a user's function is stuck in."""
-    started, let_go = threading.Event(), threading.Event()
+    started, let_go, ended = threading.Event(), threading.Event(), threading.Event()
 
     @tool
     def stuck() -> None:
         """Wait for the end of the test."""
         started.set()
         let_go.wait(10)
+        ended.set()
 
     async with anyio.create_task_group() as group:
         group.start_soon(stuck.run, {}, context)
         await anyio.to_thread.run_sync(started.wait)
         group.cancel_scope.cancel()
-    still_running = not let_go.is_set()
+    was_waited_for = ended.is_set()
     let_go.set()
 
-    assert still_running
+    assert not was_waited_for
+    assert await anyio.to_thread.run_sync(ended.wait, 10)
 
 
 async def test_an_awaitable_from_a_sync_function_is_awaited(context):
