@@ -9,7 +9,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report
@@ -36,7 +36,7 @@ class InstantModel:
 
     name = "instant"
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         for _ in range(DELTAS):
             yield TextDelta(TEXT)
         if isinstance(request.messages[-1], UserMessage):

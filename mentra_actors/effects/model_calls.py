@@ -17,7 +17,7 @@ from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import ConfigurationError, ProviderError
 from mentra_actors.ids import EffectId
-from mentra_actors.providers.port import ReplyFinished, TextDelta
+from mentra_actors.providers.port import ModelEvent, ReplyFinished, TextDelta
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistry
@@ -74,25 +74,28 @@ class ModelCalls:
         effect: CallModel = order.effect
         provider, model = self._providers.resolve(effect.profile.model)
         request = self._request(effect, order.view, model)
-        with anyio.move_on_after(self._deadline_s):
+        reply: ModelReply | None = None
+        with anyio.move_on_after(self._deadline_s) as deadline:
+            # Read to the end, past the answer: the connection can then be used again.
             async with aclosing(provider.stream(request)) as events:
                 async for event in events:
                     if isinstance(event, ReplyFinished):
-                        return event.reply
-                    if isinstance(event, TextDelta):
-                        heard.text.append(event.text)
-                    self._live.publish(
-                        ModelDelta(
-                            stream_id=order.stream_id, effect_id=order.effect_id, event=event
-                        )
-                    )
-            raise ProviderError(
-                "the answer ended before it was finished", kind="malformed_stream", transient=True
-            )
-        raise ProviderError(
-            f"the answer was not finished after {self._deadline_s:.0f} s",
-            kind="timeout",
-            transient=False,
+                        reply = event.reply
+                    else:
+                        self._show(order, event, heard)
+        if reply is not None:
+            return reply
+        if deadline.cancelled_caught:
+            late = f"the answer was not finished after {self._deadline_s:g} s"
+            raise ProviderError(late, kind="timeout", transient=False)
+        cut = "the answer ended before it was finished"
+        raise ProviderError(cut, kind="malformed_stream", transient=True)
+
+    def _show(self, order: Order, event: ModelEvent, heard: "_Heard") -> None:
+        if isinstance(event, TextDelta):
+            heard.text.append(event.text)
+        self._live.publish(
+            ModelDelta(stream_id=order.stream_id, effect_id=order.effect_id, event=event)
         )
 
     def _request(self, effect: CallModel, transcript: Transcript, model: str) -> ModelRequest:
