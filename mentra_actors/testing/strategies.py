@@ -13,10 +13,10 @@ puts in its place what the state waits for.
             assert answer.state.run is None or answer.pending
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeAlias, TypeVar, Union, assert_never, get_args, get_origin
 
 import msgspec
 from hypothesis import strategies as st
@@ -46,13 +46,14 @@ from mentra_actors.domain.task_board import (
     SetTaskStatus,
 )
 from mentra_actors.domain.team import AddMember
-from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
+from mentra_actors.domain.tool_call import BlobRef, OutgoingMail, RetryMode, ToolOutcome
 from mentra_actors.envelope import UnknownEvent
 from mentra_actors.ids import AgentId, CommandId, EffectId, MailId, RunId, StreamId, TeamId
 
 __all__ = [
     "AIM",
     "SPAWNED",
+    "addressed",
     "agent_commands",
     "agent_histories",
     "agent_profiles",
@@ -63,7 +64,9 @@ __all__ = [
     "inbox_histories",
     "instances",
     "lease_histories",
+    "model_outcomes",
     "model_replies",
+    "outside_commands",
     "spawned",
     "team_histories",
     "tool_outcomes",
@@ -71,13 +74,16 @@ __all__ = [
 
 T = TypeVar("T")
 
+Outcome: TypeAlias = (
+    c.RecordModelReply | c.RecordModelFailure | c.RecordToolOutcome | c.RecordProbeVerdict
+)
+
 AIM = EffectId("?")
 """Stands for the id of something pending, until `aimed` puts it there."""
 
 MAX_MAIL = 3
 
 words = st.sampled_from(["", "yes", "a longer text", "line\nbreak", "ünï ☃"])
-said = st.sampled_from(["yes", "a longer text", "line\nbreak", "ünï ☃"])
 moments = st.sampled_from([0.0, 1.0, 7.5, 60.0, 1e9])
 
 
@@ -179,69 +185,78 @@ SPAWNED = spawned(
     )
 )
 
-_call_blocks: SearchStrategy[AssistantBlock] = st.builds(
-    ToolCallBlock,
-    call_id=st.sampled_from(["c1", "c2", "c2", ""]),
-    name=st.sampled_from(["read", "write", "nonsense"]),
-    arguments=st.sampled_from(["{}", "", '{"path": "a"}', '{"path": "a']),
-)
-_other_blocks: SearchStrategy[AssistantBlock] = st.one_of(
-    st.builds(TextBlock, text=words),
-    st.builds(RefusalBlock, text=words),
-    st.builds(ThinkingBlock, encrypted=words),
-    st.builds(
-        OpaqueBlock,
-        item_type=st.just("web_search_call"),
-        raw=st.just("{}"),
-        provenance=st.just(Provenance("openai", "model", "responses")),
+
+def _some(of: Sequence[T], at_most: int) -> SearchStrategy[tuple[T, ...]]:
+    """Up to `at_most` items, in any order. Hypothesis pays per draw; this is a single one."""
+    base = len(of) + 1
+
+    def chosen(number: int) -> tuple[T, ...]:
+        digits = [number // base**place % base for place in range(at_most)]
+        return tuple(of[digit - 1] for digit in digits if digit)
+
+    return st.integers(0, base**at_most - 1).map(chosen)
+
+
+_BLOCKS: Sequence[AssistantBlock] = [
+    ToolCallBlock(call_id="c1", name="read"),
+    ToolCallBlock(call_id="c2", name="write", arguments='{"path": "a"}'),
+    TextBlock(text="yes"),
+    ToolCallBlock(call_id="c2", name="read", arguments=""),
+    ToolCallBlock(call_id="", name="nonsense", arguments='{"path": "a'),
+    ThinkingBlock(encrypted="later"),
+    ToolCallBlock(call_id="c1", name="write"),
+    RefusalBlock(text="no"),
+    OpaqueBlock(
+        item_type="web_search_call",
+        raw="{}",
+        provenance=Provenance("openai", "model", "responses"),
     ),
-)
-_calling = st.tuples(
-    st.lists(_other_blocks, max_size=1),
-    st.lists(_call_blocks, min_size=1, max_size=4),
-    st.lists(_other_blocks, max_size=1),
-    st.lists(_call_blocks, max_size=1),
-).map(lambda parts: [block for part in parts for block in part])
-_answering = st.lists(_other_blocks, max_size=2)
+]
+_ANSWERS: Sequence[tuple[AssistantBlock, ...]] = [
+    (TextBlock(text="done"),),
+    (),
+    (TextBlock(text=""), RefusalBlock(text="no")),
+    (ThinkingBlock(parts=("so",)), TextBlock(text="done"), TextBlock(text="ünï ☃")),
+]
 
 
 def model_replies() -> SearchStrategy[ModelReply]:
     """Answers with and without calls: duplicate call ids, unknown tools, malformed arguments."""
     return st.builds(
         ModelReply,
-        blocks=st.one_of(_calling, _calling, _calling, _answering).map(tuple),
+        blocks=_some(_BLOCKS, 4) | st.sampled_from(_ANSWERS),
         stop_reason=st.sampled_from(StopReason),
     )
 
 
 def tool_outcomes() -> SearchStrategy[ToolOutcome]:
     """Results and errors; some send mail, whose ids are made unique by `aimed`."""
-    mail = st.builds(
-        OutgoingMail,
-        mail_id=st.just(MailId("m")),
-        to=st.sampled_from([AgentId("worker"), AgentId("lead")]),
-        body=said,
-    )
-    return st.builds(
-        ToolOutcome,
-        content=words,
-        is_error=st.booleans(),
-        mail=st.one_of(st.just(()), st.lists(mail, max_size=2).map(tuple)),
-    )
+    return st.sampled_from(_OUTCOMES)
 
 
+def _letter(to: str) -> OutgoingMail:
+    return OutgoingMail(mail_id=MailId("m"), to=AgentId(to), body=f"hello {to}")
+
+
+_OUTCOMES = [
+    ToolOutcome(content="done"),
+    ToolOutcome(content=""),
+    ToolOutcome(content="failed", is_error=True),
+    ToolOutcome(content="long", details="{}", spilled=BlobRef(digest="d", size_bytes=9)),
+    ToolOutcome(content="sent", mail=(_letter("worker"),)),
+    ToolOutcome(content="sent", mail=(_letter("worker"), _letter("lead"))),
+    ToolOutcome(content="half sent", is_error=True, mail=(_letter("lead"),)),
+]
+
+_MODES: Sequence[RetryMode] = ["never", "probe", "safe", "idempotent"]
+_PLANS = [
+    e.CallPlan(key=AIM, retry=retry, parallel=parallel, refusal=refusal)
+    for refusal in ("", "", "Invalid arguments")
+    for parallel in (True, False)
+    for retry in _MODES
+]
 # fewer plans than calls now and then: a call for which nobody planned
-_plans = st.lists(
-    st.builds(
-        e.CallPlan,
-        key=st.just(AIM),
-        retry=st.sampled_from(["safe", "idempotent", "probe", "never", "never"]),
-        parallel=st.booleans(),
-        refusal=st.sampled_from(["", "", "", "Invalid arguments"]),
-    ),
-    min_size=2,
-    max_size=5,
-).map(tuple)
+_plans = _some(_PLANS, 4)
 
 _model_ids = st.sampled_from([AIM] * 8 + [EffectId("model-1"), EffectId("model-2")])
 _call_keys = st.sampled_from(
@@ -260,6 +275,7 @@ _running = st.sampled_from(
 
 def agent_commands() -> SearchStrategy[c.AgentCommand]:
     """One command of any kind; most outcomes carry `AIM` for an id."""
+    # one_of would count a strategy that is listed twice once
     return st.sampled_from(_COMMANDS).flatmap(lambda strategy: strategy)
 
 
@@ -269,19 +285,14 @@ _prompts = st.builds(
     text=words,
     now=moments,
 )
+_LETTERS = [
+    Mail(mail_id=MailId("m"), sender=sender, to=AgentId("lead"), body=body, sent_at=1.0)
+    for sender in ("worker", "host")
+    for body in ("hello", "line\nbreak ☃")
+]
 _mail = st.builds(
     c.TakeMail,
-    mail=st.lists(
-        st.builds(
-            Mail,
-            mail_id=st.just(MailId("m")),
-            sender=st.sampled_from(["worker", "host"]),
-            to=st.just(AgentId("lead")),
-            body=said,
-            sent_at=moments,
-        ),
-        max_size=MAX_MAIL,
-    ).map(tuple),
+    mail=_some(_LETTERS, MAX_MAIL),
     # how far beyond the mail that was taken: negative and 0 are late deliveries
     through_version=st.sampled_from([-1, 0, 1, 1, 1, 2]),
     now=moments,
@@ -299,6 +310,13 @@ _failures = st.builds(
     retry_after_s=st.sampled_from([None, 0.1, 30.0, 900.0]),
     partial_text=words,
 )
+
+
+def model_outcomes() -> SearchStrategy[c.RecordModelReply | c.RecordModelFailure]:
+    """Outcomes of a model call, most of them replies, to be `addressed`."""
+    return st.sampled_from([_replies] * 5 + [_failures]).flatmap(lambda strategy: strategy)
+
+
 _outcomes = st.builds(c.RecordToolOutcome, key=_call_keys, outcome=tool_outcomes(), now=moments)
 _verdicts = st.builds(
     c.RecordProbeVerdict,
@@ -307,6 +325,19 @@ _verdicts = st.builds(
     outcome=tool_outcomes(),
     now=moments,
 )
+
+
+def outside_commands() -> SearchStrategy[c.AgentCommand]:
+    """What people and other agents do to an agent: prompts, mail, now and then an end."""
+    return st.sampled_from(_OUTSIDE).flatmap(lambda strategy: strategy)
+
+
+_OUTSIDE: list[SearchStrategy[Any]] = [
+    *[_prompts] * 8,
+    *[_mail] * 6,
+    *[st.builds(c.CancelRun, now=moments)] * 2,
+    st.builds(c.StopAgent, now=moments),
+]
 _recoveries = st.builds(c.RecoverEffects, running=_running, now=moments)
 _COMMANDS: list[SearchStrategy[Any]] = [
     *[_prompts] * 3,
@@ -320,7 +351,7 @@ _COMMANDS: list[SearchStrategy[Any]] = [
 ]
 
 
-_least_sizes = st.sampled_from([0, 12, 20])
+_least_sizes = st.sampled_from([0, 10, 16])
 """Lists are short by default; a deep state needs a long one, and 0 is what shrinks."""
 
 
@@ -329,30 +360,39 @@ def aimed(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
 
     Mail taken gets ids by inbox version (`in-7`), mail sent by the key of its call.
     """
-    replace = msgspec.structs.replace
     match command:
         case c.TakeMail():
             return _aimed_mail(command, state)
-        case c.RecordModelReply():
-            effect_id = _open_model_call(command.effect_id, state)
-            plans = tuple(
-                replace(plan, key=call_key(effect_id, index))
-                for index, plan in enumerate(command.plans)
-            )
-            return replace(command, effect_id=effect_id, plans=plans)
-        case c.RecordModelFailure():
-            return replace(command, effect_id=_open_model_call(command.effect_id, state))
+        case c.RecordModelReply() | c.RecordModelFailure():
+            return addressed(command, _open_model_call(command.effect_id, state))
         case c.RecordToolOutcome() | c.RecordProbeVerdict():
-            key = _open_call(command.key, state)
-            mail = tuple(
-                replace(mail, mail_id=MailId(f"out-{key}-{index}"))
-                for index, mail in enumerate(command.outcome.mail)
-            )
-            return replace(command, key=key, outcome=replace(command.outcome, mail=mail))
+            return addressed(command, _open_call(command.key, state))
         case c.RecoverEffects() if AIM in command.running:
-            return replace(command, running=frozenset(list(AGENT.pending(state))[:1]))
+            running = frozenset(list(AGENT.pending(state))[:1])
+            return msgspec.structs.replace(command, running=running)
         case _:
             return command
+
+
+def addressed(command: Outcome, to: EffectId) -> Outcome:
+    """The outcome as one of the effect or call `to`, with fitting plans and ids of mail."""
+    replace = msgspec.structs.replace
+    match command:
+        case c.RecordModelReply():
+            plans = tuple(
+                replace(plan, key=call_key(to, index)) for index, plan in enumerate(command.plans)
+            )
+            return replace(command, effect_id=to, plans=plans)
+        case c.RecordModelFailure():
+            return replace(command, effect_id=to)
+        case c.RecordToolOutcome() | c.RecordProbeVerdict():
+            mail = tuple(
+                replace(mail, mail_id=MailId(f"out-{to}-{index}"))
+                for index, mail in enumerate(command.outcome.mail)
+            )
+            return replace(command, key=to, outcome=replace(command.outcome, mail=mail))
+        case _:
+            assert_never(command)
 
 
 def _aimed_mail(command: c.TakeMail, state: AgentState) -> c.TakeMail:
@@ -403,7 +443,7 @@ def aimed_history(
 
 @st.composite
 def agent_histories(
-    draw: st.DrawFn, start: e.AgentSpawned = SPAWNED, max_size: int = 30
+    draw: st.DrawFn, start: e.AgentSpawned = SPAWNED, max_size: int = 24
 ) -> list[c.AgentCommand]:
     """Commands for the agent that `start` spawned, most of them answers to what is pending.
 

@@ -1,0 +1,224 @@
+"""An agent whose process dies at any moment, with effects and late answers of every kind.
+
+The machine is the world around one agent: a log whose last appends may not be durable yet,
+effects that run, answers that come late or twice. It crashes and recovers wherever hypothesis
+likes, and a witness counts how often each call really touched the world.
+"""
+
+from collections import Counter
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from mentra_actors.codec.event_codec import CODEC
+from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
+from mentra_actors.domain.content import TextBlock
+from mentra_actors.domain.model_call import ModelReply, StopReason
+from mentra_actors.domain.tool_call import ToolOutcome
+from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
+from mentra_actors.errors import CommandRejected
+from mentra_actors.testing.log_audit import AgentAudit, prompt_faults
+from mentra_actors.testing.strategies import (
+    addressed,
+    agent_profiles,
+    aimed,
+    model_outcomes,
+    outside_commands,
+    spawned,
+    tool_outcomes,
+)
+
+DONE = c.RecordModelReply(
+    effect_id="?",
+    reply=ModelReply(blocks=(TextBlock(text="done"),), stop_reason=StopReason.END_TURN),
+    plans=(),
+    now=0.0,
+)
+MOST_STEPS_TO_IDLE = 100
+
+picks = st.integers(0, 7)
+mostly = st.sampled_from([True, True, True, False])
+
+
+class AgentInACrashingProcess(RuleBasedStateMachine):
+    """`durable` and `unsynced` are the log, by append; all else dies with the process."""
+
+    @initialize(profile=agent_profiles(), prompts=st.integers(1, 3))
+    def spawn(self, profile, prompts):
+        self.durable = [[CODEC.encode(spawned(profile))]]
+        self.ran = Counter()  # the witness: how often each idempotency key touched the world
+        self.retry = {}
+        self.finished = set()
+        self.now = 0.0
+        self.answers = []
+        self.begin_process()
+        for number in range(prompts):
+            self.decide(c.AcceptPrompt(prompt_id=f"first-{number}", text="go", now=0.0))
+        self.sync()
+
+    def begin_process(self):
+        """Load the durable log and settle what an earlier process had started."""
+        self.unsynced, self.released, self.running, self.undelivered = [], set(), {}, {}
+        # a probe answers for its own process only: what it saw may have changed since
+        self.answers = [a for a in self.answers if not isinstance(a, c.RecordProbeVerdict)]
+        self.audit, self.transcript, self.state = AgentAudit(), Transcript(), AGENT.initial
+        for rows in self.durable:
+            self.fold(rows)
+        self.recover(frozenset())
+
+    def recover(self, running):
+        command = AGENT.recover(self.state, running, self.now)
+        if command is not None:
+            self.decide(command)
+
+    # --- the actor and its store ---
+
+    def decide(self, command):
+        """The actor's answer to a command: written, but not yet durable."""
+        self.now += 1.0
+        try:
+            events = AGENT.decide(command, self.state)
+        except CommandRejected:
+            return
+        if events:
+            rows = [CODEC.encode(event) for event in events]
+            live = AGENT.fold(events, self.state)
+            self.fold(rows)
+            assert self.state == live, "the stored bytes fold to another state"
+            self.unsynced.append((rows, dict(AGENT.pending(live))))
+
+    def fold(self, rows):
+        for row in rows:
+            event = CODEC.decode(*row)
+            self.state = AGENT.evolve(self.state, event)
+            self.transcript = apply(self.transcript, event)
+            self.audit.read(event)
+            assert prompt_faults(prompt_messages(self.transcript)) == []
+        assert self.audit.at_rest() == []
+        assert set(AGENT.pending(self.state)) == self.audit.pending
+
+    def sync(self, count=None):
+        """Make the oldest appends durable; start what they wait for, cancel what they do not."""
+        synced = self.unsynced[:count]
+        del self.unsynced[:count]
+        for rows, pending in synced:
+            self.durable.append(rows)
+            for event in (CODEC.decode(*row) for row in rows):
+                if isinstance(event, e.ToolCallStarted):
+                    self.retry[event.idempotency_key] = event.retry
+                if isinstance(event, e.ToolCallFinished | e.ToolCallOutcomeUnknown):
+                    self.finished.add(event.key)
+            self.running = {i: effect for i, effect in self.running.items() if i in pending}
+            new = {i: effect for i, effect in pending.items() if i not in self.released}
+            self.running |= new
+            self.released |= set(new)
+
+    # --- what happens ---
+
+    @rule(command=outside_commands(), now=mostly)
+    def somebody_speaks(self, command, now):
+        self.decide(aimed(command, self.state))
+        self.sync(None if now else 0)
+
+    @precondition(lambda self: self.unsynced)
+    @rule(count=picks)
+    def the_disk_catches_up(self, count):
+        self.sync(count + 1)
+
+    @precondition(lambda self: self.running)
+    @rule(pick=picks, model=model_outcomes(), tool=tool_outcomes(), arrives=mostly, now=mostly)
+    def an_effect_ends(self, pick, model, tool, arrives, now):
+        effect_id = list(self.running)[pick % len(self.running)]
+        self.perform(effect_id, model, tool)
+        if arrives:
+            self.deliver(effect_id)
+            self.sync(None if now else 0)
+
+    @precondition(lambda self: self.running)
+    @rule(
+        ends=st.lists(st.tuples(picks, model_outcomes(), tool_outcomes()), min_size=2, max_size=8)
+    )
+    def all_goes_well_for_a_while(self, ends):
+        for pick, model, tool in ends:
+            if self.running:
+                effect_id = list(self.running)[pick % len(self.running)]
+                self.perform(effect_id, model, tool)
+                self.deliver(effect_id)
+                self.sync()
+
+    def perform(self, effect_id, model, tool):
+        match self.running.pop(effect_id):
+            case CallModel():
+                answer = addressed(model, effect_id)
+            case RunTool(key=key, idempotency_key=once_key):
+                assert key not in self.finished, "a closed call ran again"
+                self.ran[once_key] += 1
+                # a probe that tells the truth must be enough to run a call once
+                allowed = 1 if self.retry[once_key] in ("never", "probe") else 5
+                assert self.ran[once_key] <= allowed, f"{once_key} ran again"
+                answer = addressed(c.RecordToolOutcome(key=key, outcome=tool, now=self.now), key)
+            case ProbeTool(key=key, idempotency_key=once_key):
+                verdict = "done" if self.ran[once_key] else "not_done"
+                answer = c.RecordProbeVerdict(
+                    key=key, verdict=verdict, outcome=ToolOutcome(content="done"), now=self.now
+                )
+        self.answers.append(answer)
+        self.undelivered[effect_id] = answer
+
+    def deliver(self, effect_id):
+        self.decide(self.undelivered.pop(effect_id))
+
+    @precondition(lambda self: self.undelivered)
+    @rule(pick=picks, now=mostly)
+    def an_answer_arrives_after_all(self, pick, now):
+        self.deliver(list(self.undelivered)[pick % len(self.undelivered)])
+        self.sync(None if now else 0)
+
+    @precondition(lambda self: self.answers)
+    @rule(pick=picks, now=mostly)
+    def an_answer_comes_again(self, pick, now):
+        self.decide(self.answers[-1 - pick % len(self.answers)])
+        self.sync(None if now else 0)
+
+    @rule(kept=picks, then_now=mostly)
+    def the_process_dies(self, kept, then_now):
+        self.sync(kept)
+        self.begin_process()
+        self.sync(None if then_now else 0)
+
+    @rule()
+    def only_the_actor_restarts(self):
+        self.sync()
+        self.recover(frozenset(self.running) | frozenset(self.undelivered))
+        self.sync()
+
+    def teardown(self):
+        """However it was left, a world that answers lets the agent come to rest."""
+        if not hasattr(self, "durable"):
+            return
+        for _ in range(MOST_STEPS_TO_IDLE):
+            self.sync()
+            if self.undelivered:
+                self.deliver(next(iter(self.undelivered)))
+            elif self.running:
+                self.perform(next(iter(self.running)), DONE, ToolOutcome(content="done"))
+            else:
+                break
+
+        assert self.state.run is None, "the agent waits for something that nobody performs"
+        assert self.audit.at_rest() == []
+
+
+def test_an_agent_survives_crashes_at_any_moment():
+    """Crash, recovery, late and doubled answers in any order: no call of `never` runs twice."""
+    run_state_machine_as_test(AgentInACrashingProcess, settings=settings(stateful_step_count=50))
