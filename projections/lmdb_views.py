@@ -1,7 +1,8 @@
 """Views in LMDB: parts and checkpoints in one file, written in one transaction.
 
 * parts: name, 0, version (4 bytes, big-endian), key -> crc32 of row key and part, part.
-* checkpoints: name, 0, version -> position (8 bytes, big-endian).
+* checkpoints: name, 0, version -> position (8 bytes, big-endian); version 0 stands for the
+  projection itself and has the version that serves.
 """
 
 import struct
@@ -30,6 +31,7 @@ __all__ = ["LmdbViews"]
 
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
+_SERVING = 0
 
 
 class LmdbViews:
@@ -85,15 +87,22 @@ class LmdbViews:
 
     def versions(self, name: str) -> Sequence[int]:
         """See `ViewStore.versions`."""
-        env, prefix = self._env(), name.encode() + b"\0"
+        env = self._env()
         with env.reading() as txn:
-            rows = _rows(txn, env.checkpoints, prefix, values=False)
-            return [int(_U32.unpack(row[len(prefix) :])[0]) for row, _ in rows]
+            return _versions(txn, env, name)
 
     def commit(self, commits: Sequence[ViewCommit]) -> None:
         """See `ViewStore.commit`."""
         check_commits(commits)
         self._write(lambda txn, env: _commit(txn, env, commits))
+
+    def serving(self, name: str) -> int:
+        """See `ViewStore.serving`."""
+        return self.checkpoint(ViewId(name, _SERVING))
+
+    def serve(self, view: ViewId) -> None:
+        """See `ViewStore.serve`."""
+        self._write(lambda txn, env: _serve(txn, env, view))
 
     def drop(self, view: ViewId) -> None:
         """See `ViewStore.drop`."""
@@ -136,6 +145,16 @@ def _commit(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, commits: Sequence[Vie
         txn.put(prefix, _U64.pack(commit.checkpoint), db=env.checkpoints)
 
 
+def _serve(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, view: ViewId) -> None:
+    itself = ViewId(view.name, _SERVING)
+    if view.version <= _checkpoint(txn, env, itself):
+        return
+    txn.put(_prefix(itself), _U64.pack(view.version), db=env.checkpoints)
+    for version in _versions(txn, env, view.name):
+        if version < view.version:
+            _drop(txn, env, ViewId(view.name, version))
+
+
 def _drop(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, view: ViewId) -> None:
     prefix = _prefix(view)
     txn.delete(prefix, db=env.checkpoints)
@@ -143,6 +162,13 @@ def _drop(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, view: ViewId) -> None:
         found = cursor.set_range(prefix)
         while found and cursor.key().startswith(prefix):
             found = cursor.delete()
+
+
+def _versions(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, name: str) -> list[int]:
+    prefix = name.encode() + b"\0"
+    rows = _rows(txn, env.checkpoints, prefix, values=False)
+    versions = [int(_U32.unpack(row[len(prefix) :])[0]) for row, _ in rows]
+    return [version for version in versions if version != _SERVING]
 
 
 def _checkpoint(txn: "lmdb.Transaction[Any]", env: ViewsEnv, view: ViewId) -> int:

@@ -16,6 +16,7 @@ class MemoryViews:
         self._lock = threading.Lock()
         self._parts: dict[ViewId, dict[str, bytes]] = {}
         self._checkpoints: dict[ViewId, int] = {}
+        self._serving: dict[str, int] = {}
         self._is_closed = False
 
     def load(
@@ -60,6 +61,24 @@ class MemoryViews:
             for commit in commits:
                 self._parts.setdefault(commit.view, {}).update(commit.parts)
                 self._checkpoints[commit.view] = commit.checkpoint
+
+    def serving(self, name: str) -> int:
+        """See `ViewStore.serving`."""
+        with self._lock:
+            self._check_open()
+            return self._serving.get(name, 0)
+
+    def serve(self, view: ViewId) -> None:
+        """See `ViewStore.serve`."""
+        with self._lock:
+            self._check_open()
+            if view.version <= self._serving.get(view.name, 0):
+                return
+            self._serving[view.name] = view.version
+            older = [v for v in self._checkpoints if v.name == view.name and v < view]
+            for dropped in older:
+                self._parts.pop(dropped, None)
+                del self._checkpoints[dropped]
 
     def drop(self, view: ViewId) -> None:
         """See `ViewStore.drop`."""

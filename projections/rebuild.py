@@ -1,8 +1,9 @@
 """When a view is made anew, and which version of it is read meanwhile.
 
-A projection whose version was raised is folded from position 0 under its new version. While a
-view of an older version is still stored, that one is read. It is dropped when the new one has
-everything that it had, so what people see never goes back.
+A projection whose version was raised is folded from position 0 under its new version. Until it
+has everything that the older view had, the older one serves readers; then the new one does, and
+the older is dropped. So what people see never goes back. A process of an older release that
+still runs keeps a view of its own version for itself.
 
 A checkpoint beyond the end of the log means that the log has lost its tail (a backup was put
 back, or a power loss took the last commit): the view knows things that did not happen.
@@ -27,28 +28,27 @@ def own_view(projection: Projection[Any]) -> ViewId:
 
 
 def served_view(views: ViewStore, projection: Projection[Any]) -> ViewId:
-    """The view to read: the newest older one while it is stored, else the own one."""
-    older = _older_views(views, projection)
-    return older[-1] if older else own_view(projection)
+    """The view to read: the older one that serves still, else the own one."""
+    serving = views.serving(projection.name)
+    is_older = 0 < serving < projection.version
+    return ViewId(projection.name, serving) if is_older else own_view(projection)
 
 
-def swap_if_caught_up(views: ViewStore, projection: Projection[Any]) -> bool:
-    """Drop the older views if the own one has reached them; True if it serves now."""
-    own_checkpoint = views.checkpoint(own_view(projection))
-    older = _older_views(views, projection)
-    if any(views.checkpoint(view) > own_checkpoint for view in older):
-        return False
-    # The newest one goes last: until then it is the one that is read.
-    for view in older:
-        views.drop(view)
-    return True
+def swap_if_caught_up(views: ViewStore, projection: Projection[Any]) -> None:
+    """Let the own view serve, if it has reached the older one that does."""
+    own = own_view(projection)
+    serving = views.serving(projection.name)
+    if serving >= projection.version:
+        return
+    if views.checkpoint(own) >= views.checkpoint(ViewId(projection.name, serving)):
+        views.serve(own)
 
 
 def drop_views_beyond_log(
     views: ViewStore, reader: JournalReader, projections: Sequence[Projection[Any]]
 ) -> Sequence[ViewId]:
     """Drop each view, own or older, that is ahead of the log; which ones that were."""
-    stored = [view for p in projections for view in (*_older_views(views, p), own_view(p))]
+    stored = {view for p in projections for view in (served_view(views, p), own_view(p))}
     # Checkpoints first: whoever wrote one had read its position in the log before.
     checkpoints = {view: views.checkpoint(view) for view in stored}
     last_position = reader.last_position()
@@ -64,8 +64,3 @@ def drop_views_beyond_log(
         )
         views.drop(view)
     return ahead
-
-
-def _older_views(views: ViewStore, projection: Projection[Any]) -> Sequence[ViewId]:
-    versions = views.versions(projection.name)
-    return [ViewId(projection.name, v) for v in versions if v < projection.version]

@@ -74,9 +74,11 @@ TIMELINE = TimelineProjection()
 
 def page_keys(first_position: int, last_position: int) -> Sequence[str]:
     """Keys of the pages that hold these positions, both included, in order."""
-    first, last = max(first_position, 1), max(last_position, 0)
-    starts = range((first - 1) // PAGE_POSITIONS * PAGE_POSITIONS + 1, last + 1, PAGE_POSITIONS)
-    return [_page_key(start) for start in starts]
+    first = max(first_position, 1)
+    if last_position < first:
+        return []
+    start = (first - 1) // PAGE_POSITIONS * PAGE_POSITIONS + 1
+    return [_page_key(at) for at in range(start, last_position + 1, PAGE_POSITIONS)]
 
 
 def line_of(recorded: RecordedEvent[Any]) -> TimelineLine:

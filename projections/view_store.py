@@ -7,6 +7,7 @@ position that is folded into them. Parts are bytes here. The rules that every ad
 * It is refused if a checkpoint is not the one that the writer started from. So two processes may
   follow the same log: the slower one loses nothing but its work.
 * A view exists while it has a checkpoint; to drop it removes its parts with it.
+* Of the versions of one projection one serves readers, and it is never replaced by an older one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -105,6 +106,17 @@ class ViewStore(Protocol):
             CheckpointMoved: nothing was written.
             ValueError: a checkpoint does not grow, or a key or name cannot be stored.
             StoreError: the disk refused; nothing was written.
+        """
+        ...
+
+    def serving(self, name: str) -> int:
+        """The version of a projection that people read; 0 before the first one is ready."""
+        ...
+
+    def serve(self, view: ViewId) -> None:
+        """Let people read this version from now on and drop all older ones, in one transaction.
+
+        Where a newer version serves already, nothing happens.
         """
         ...
 

@@ -121,6 +121,21 @@ def test_versions_and_neighbours_are_apart(views):
     assert (views.load(OTHER, "a"), views.load(NEIGHBOUR, "a")) == (b"2", b"3")
 
 
+def test_a_newer_version_takes_the_place_of_older_ones(views):
+    """People read one version at a time, and what an older process does changes nothing in it."""
+    views.commit([commit(VIEW, a=1), commit(OTHER, a=2), commit(NEIGHBOUR, a=3)])
+    assert views.serving("count") == 0
+    views.serve(VIEW)
+    assert (views.serving("count"), views.versions("count")) == (1, [1, 2])
+    views.serve(OTHER)
+    views.commit([commit(VIEW, b=1)])
+    views.serve(VIEW)
+
+    assert (views.serving("count"), views.versions("count")) == (2, [1, 2])
+    assert (views.load(VIEW, "a"), views.load(OTHER, "a")) == (None, b"2")
+    assert (views.serving("counter"), views.load(NEIGHBOUR, "a")) == (0, b"3")
+
+
 def test_a_dropped_view_begins_again(views):
     """After a drop nothing of the old view is left to be folded on."""
     views.commit([commit(at=9, a=1, b=1)])
