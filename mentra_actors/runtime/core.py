@@ -13,6 +13,7 @@ import socket
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,6 +79,7 @@ class RuntimeCore:
         self.trouble: LiveFeed[MentraError] = LiveFeed()
         """Errors that end all waiting: a quarantine, the loss of the lease, the close."""
         self._is_closed = False
+        self._resources = ExitStack()
         self._fenced: Fenced | None = None
         try:
             self._fence = acquire_writer_lease(
@@ -210,6 +212,10 @@ class RuntimeCore:
         """The writer's epoch, which every append carries."""
         return self._fence
 
+    def keep_open(self, resource: AbstractContextManager[T]) -> T:
+        """Enter a context that reads the store; it is left before the store is closed."""
+        return self._resources.enter_context(resource)
+
     def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
         """Run `call` on the effects loop after so many seconds."""
         self._loop.call_later(delay_s, call)
@@ -242,6 +248,7 @@ class RuntimeCore:
         if not self.directory.close(CLOSE_TIMEOUT_S):
             _log.warning("some actors did not stop within %.0f s", CLOSE_TIMEOUT_S)
         self._dispatchers.stop(CLOSE_TIMEOUT_S)
+        self._resources.close()
         self._loop.run(self.providers.aclose)
         self._loop.stop()
         try:

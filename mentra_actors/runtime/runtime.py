@@ -17,6 +17,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, agent_stream
 from mentra_actors.runtime.awaiting import wait_for
 from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.live_reply import LiveReply
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
@@ -198,6 +199,17 @@ class Runtime:
         return await anyio.to_thread.run_sync(
             lambda: fold_view(projection, journal.through(at_position))
         )
+
+    async def project(self, *projections: Projection[Any]) -> KeptViews:
+        """Keep views of these projections up to date until the runtime is closed.
+
+        They are stored beside the log with the position they have reached, both in one
+        transaction; a raised version is rebuilt from the first event. The result is read from
+        any thread; `wait` makes it contain everything recorded so far.
+        """
+        core = self._operations.core
+        kept = followed_views(core.store, core.settings.path, projections)
+        return await anyio.to_thread.run_sync(lambda: core.keep_open(kept))
 
     def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
         """Call a function for every append from now on; call the result to end it.

@@ -14,6 +14,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, agent_stream
 from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.run_watch import Reply
@@ -134,6 +135,11 @@ class SyncRuntime:
     def view(self, projection: Projection[V], *, at_position: int | None = None) -> dict[str, V]:
         """See `Runtime.view`."""
         return fold_view(projection, self._operations.core.journal.through(at_position))
+
+    def project(self, *projections: Projection[Any]) -> KeptViews:
+        """See `Runtime.project`."""
+        core = self._operations.core
+        return core.keep_open(followed_views(core.store, core.settings.path, projections))
 
     def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
         """See `Runtime.on_recorded`."""

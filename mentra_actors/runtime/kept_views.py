@@ -1,0 +1,92 @@
+"""Views that are kept beside the log: caught up, followed, read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from mentra_actors.store.lmdb_reader import LmdbJournalReader
+from mentra_actors.store.ports import JournalReader
+from projections import BUILT_IN
+from projections.contract import ONE_PART, Projection
+from projections.lmdb_views import LmdbViews
+from projections.memory_views import MemoryViews
+from projections.runner import OnProgress, ProjectionRunner, ProjectionStatus
+from projections.view_store import ViewStore
+
+__all__ = ["KeptViews", "followed_views", "open_views", "views_directory"]
+
+
+class KeptViews:
+    """Views of some projections, kept up to date. Safe from any thread; reading does file I/O."""
+
+    def __init__(self, reader: JournalReader, runner: ProjectionRunner) -> None:
+        """Made by `Runtime.project` and `open_views`."""
+        self._reader = reader
+        self._runner = runner
+
+    def view(self, projection: Projection[Any], key: str = ONE_PART) -> Any | None:
+        """One part of a view, or None if no event has touched it.
+
+        Raises:
+            KeyError: the projection is not among those that are kept.
+        """
+        return self._runner.view(projection.name, key)
+
+    def parts(self, projection: Projection[Any], prefix: str = "") -> Mapping[str, Any]:
+        """All parts whose keys begin with `prefix`, as of one moment."""
+        return self._runner.parts(projection.name, prefix)
+
+    def wait(self, *, timeout_s: float = 10.0) -> bool:
+        """Wait until the views contain everything recorded so far; False if that took too long."""
+        return self._runner.wait_for(self._reader.last_position(), timeout_s=timeout_s)
+
+    def status(self) -> Sequence[ProjectionStatus]:
+        """How far each projection is, and which have failed."""
+        return self._runner.status()
+
+
+def views_directory(store: str | Path) -> Path:
+    """Where the views of a store lie."""
+    return Path(store) / "views"
+
+
+@contextmanager
+def followed_views(
+    reader: JournalReader, store: str | Path, projections: Sequence[Projection[Any]]
+) -> Iterator[KeptViews]:
+    """Keep views of an open log until the end of the block, on a thread of their own."""
+    views: ViewStore = (
+        MemoryViews() if store == ":memory:" else LmdbViews.open(views_directory(store))
+    )
+    with ExitStack() as stack:
+        stack.callback(views.close)
+        runner = ProjectionRunner(reader, views, projections)
+        follower = runner.follow()
+        stack.callback(follower.stop)
+        yield KeptViews(reader, runner)
+
+
+@contextmanager
+def open_views(
+    store: str | Path,
+    projections: Sequence[Projection[Any]] = BUILT_IN,
+    *,
+    progress: OnProgress | None = None,
+) -> Iterator[KeptViews]:
+    """Read the views of a store from any process, while another one may be writing it.
+
+    They are caught up before the block begins; `progress` is told how far that is. What was
+    folded is kept, so the next reader begins where this one ended.
+
+    Raises:
+        StoreError: there is no store at the path, or it cannot be read; nothing was changed.
+    """
+    with ExitStack() as stack:
+        reader = LmdbJournalReader.open(store)
+        stack.callback(reader.close)
+        views = LmdbViews.open(views_directory(store))
+        stack.callback(views.close)
+        runner = ProjectionRunner(reader, views, projections)
+        runner.catch_up(progress=progress)
+        yield KeptViews(reader, runner)
