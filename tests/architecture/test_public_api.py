@@ -1,0 +1,50 @@
+"""What users can import, frozen: a change shows in the diff of a golden file."""
+
+import inspect
+import os
+from pathlib import Path
+
+import mentra_actors
+import projections
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "public_api.txt"
+DOCS = Path(__file__).parents[2]
+
+
+def signature(value: object) -> str:
+    try:
+        return str(inspect.signature(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return ""
+
+
+def described() -> str:
+    lines = []
+    for module in (mentra_actors, projections):
+        for name in sorted(module.__all__):
+            value = getattr(module, name)
+            lines.append(f"{module.__name__}.{name}{signature(value)}")
+            if inspect.isclass(value):
+                methods = [n for n in vars(value) if not n.startswith("_")]
+                lines += [
+                    f"    .{n}{signature(vars(value)[n])}"
+                    for n in sorted(methods)
+                    if callable(vars(value)[n])
+                ]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_public_names_are_the_golden_ones():
+    """Nobody's import breaks by accident. MENTRA_ACCEPT_GOLDEN=1 rewrites the file."""
+    if os.environ.get("MENTRA_ACCEPT_GOLDEN"):
+        GOLDEN.write_text(described())
+
+    assert described() == GOLDEN.read_text()
+
+
+def test_every_public_name_is_mentioned_in_the_docs():
+    """A name that no document mentions does not exist for its users."""
+    text = (DOCS / "README.md").read_text()
+    text += "".join(path.read_text() for path in (DOCS / "docs").glob("*.md"))
+
+    assert [name for name in mentra_actors.__all__ if name not in text] == []

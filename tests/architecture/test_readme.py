@@ -1,0 +1,23 @@
+"""The examples of the README and the docs run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = [
+    pytest.param(page, code, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+]
+
+
+@pytest.mark.parametrize(("page", "code"), EXAMPLES)
+def test_the_example_runs(page: Path, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A document that shows code which does not run costs a newcomer's first hour."""
+    (tmp_path / "README.md").write_text("one two three\n")
+    monkeypatch.chdir(tmp_path)
+
+    exec(compile(code, str(page), "exec"), {"__name__": "__main__"})  # noqa: S102
