@@ -1,0 +1,187 @@
+"""A small team whose tools leave traces outside of the log: the subject of crash tests.
+
+The lead uses one tool of every `retry`, spawns a helper, and gets mail from it. Each run of a
+tool adds a line to a witness file, so that what happened in the world can be compared with what
+the log says. `run_crash_team` may be killed anywhere and called again with the same paths.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mentra_actors.domain.agent.events import ToolCallRestarted, ToolCallStarted
+from mentra_actors.domain.content import AssistantBlock
+from mentra_actors.domain.inbox import MailDelivered
+from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
+from mentra_actors.effects.runner import Performer
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.ids import StreamId, category_of
+from mentra_actors.providers.scripted import ScriptedModel, call, position, say
+from mentra_actors.runtime.settings import Durability
+from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.lmdb_reader import LmdbJournalReader
+from mentra_actors.store.ports import EventStore
+from mentra_actors.testing.legality import legality_problems
+from mentra_actors.tools.contract import ProbeResult, Tool, ToolContext
+from mentra_actors.tools.decorator import probe, tool
+
+__all__ = ["crash_team_facts", "run_crash_team"]
+
+LEAD: Sequence[Sequence[AssistantBlock]] = (
+    (call("look", place="a"), call("look", place="b"), call("charge", euros=5)),
+    (call("team_spawn", name="helper", role="helper", prompt="Report to lead."),),
+    (call("register", name="x"), call("pay", euros=7), call("charge", euros=6)),
+    (call("task_create", subject="Wait for the report"), call("team_list")),
+    (say("Waiting for the report."),),
+    (call("task_claim"), call("task_update", task_id=1, status="completed")),
+    (say("The report is in."),),
+)
+HELPER: Sequence[Sequence[AssistantBlock]] = (
+    (call("look", place="c"), call("team_send", to="lead", content="All is well.")),
+    (say("Reported."),),
+)
+
+
+def run_crash_team(
+    store: str,
+    witness: str,
+    *,
+    wrap_store: Callable[[EventStore], EventStore] | None = None,
+    wrap_effects: Callable[[Performer], Performer] | None = None,
+    durability: Durability = "volatile",
+) -> dict[str, Any]:
+    """Run the team, or go on with it, until it is idle; then what the log says."""
+    with open_runtime_sync(
+        store,
+        tools=_tools(Path(witness)),
+        providers=[ScriptedModel(_play, name="play")],
+        durability=durability,
+        wrap_store=wrap_store,
+        wrap_effects=wrap_effects,
+    ) as runtime:
+        _work(runtime)
+    return crash_team_facts(store)
+
+
+def _work(runtime: SyncRuntime) -> None:
+    lead = runtime.spawn("lead", model="play:lead", reuse=True)
+    lead.send("Do the work.", prompt_id="the-work", timeout_s=60)
+    runtime.until_idle(timeout_s=60)
+
+
+def crash_team_facts(store: str) -> dict[str, Any]:
+    """What a finished team has left on its log; equal after every kill."""
+    reader = LmdbJournalReader.open(store)
+    try:
+        recorded = list(Journal(reader).through())
+    finally:
+        reader.close()
+    positions = [one.global_position for one in recorded]
+    return {
+        "gap_free": positions == list(range(1, len(positions) + 1)),
+        "legality_problems": _legality(recorded),
+        "starts": _starts(recorded),
+        "mail": sorted(
+            (one.event.mail.sender, one.event.mail.to, one.event.mail.body)
+            for one in recorded
+            if isinstance(one.event, MailDelivered)
+        ),
+        "ends": sorted(
+            f"{one.stream_id} {one.event_type}"
+            for one in recorded
+            if one.event_type.startswith("agent.run_") and "started" not in one.event_type
+        ),
+        "board": sorted(
+            f"{one.event_type} {one.event.task_id}"
+            for one in recorded
+            if category_of(one.stream_id) == "board"
+        ),
+        "types": [one.event_type for one in recorded],
+    }
+
+
+def _legality(recorded: Sequence[RecordedEvent[Any]]) -> list[str]:
+    """Problems of the prompt at every prefix of every agent's stream."""
+    transcripts: dict[StreamId, Transcript] = {}
+    problems: list[str] = []
+    for one in recorded:
+        if category_of(one.stream_id) == "agent":
+            after = apply(transcripts.get(one.stream_id, Transcript()), one.event)
+            transcripts[one.stream_id] = after
+            problems += legality_problems(prompt_messages(after))
+    return problems
+
+
+def _starts(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, int]:
+    """How often each call was started, by idempotency key."""
+    keys: dict[tuple[str, str], str] = {}
+    starts: dict[str, int] = {}
+    for one in recorded:
+        if isinstance(one.event, ToolCallStarted):
+            keys[one.stream_id, one.event.key] = one.event.idempotency_key
+            starts[one.event.idempotency_key] = 1
+        elif isinstance(one.event, ToolCallRestarted):
+            starts[keys[one.stream_id, one.event.key]] += 1
+    return starts
+
+
+def _play(request: ModelRequest) -> Sequence[AssistantBlock]:
+    turns = LEAD if "teammate" not in request.system else HELPER
+    place = position(request)
+    return turns[place] if place < len(turns) else (say("Noted."),)
+
+
+def _tools(witness: Path) -> list[Tool]:
+    def leave_trace(name: str, context: ToolContext) -> None:
+        _append_line(witness / name, context.idempotency_key)
+
+    @tool(retry="safe", parallel=True)
+    async def look(context: ToolContext, place: str) -> str:
+        """Look at a place."""
+        leave_trace("look", context)
+        return f"{place} is fine"
+
+    @tool(retry="never")
+    async def charge(context: ToolContext, euros: int) -> str:
+        """Charge a card; nobody can undo it or ask about it."""
+        leave_trace("charge", context)
+        return f"charged {euros}"
+
+    @tool(retry="idempotent")
+    async def register(context: ToolContext, name: str) -> str:
+        """Register a name; the register knows the key."""
+        if context.idempotency_key not in _lines(witness / "register"):
+            leave_trace("register", context)
+        return f"registered {name}"
+
+    @probe
+    def was_paid(key: str) -> ProbeResult:
+        if key in _lines(witness / "pay"):
+            return ProbeResult(verdict="done", content="paid (found)")
+        return ProbeResult(verdict="not_done")
+
+    @tool(retry=was_paid)
+    async def pay(context: ToolContext, euros: int) -> str:
+        """Pay; the bank can be asked."""
+        leave_trace("pay", context)
+        return f"paid {euros}"
+
+    return [look, charge, register, pay]
+
+
+def _append_line(path: Path, line: str) -> None:
+    """One whole line, on disk before this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
