@@ -1,26 +1,40 @@
 """From stream ids to live actors: finds them, starts them on demand, forgets the idle.
 
-An actor may stop, or die, between being found and being told. `tell` is written so that this
-does not matter: a dead one is replaced and told again, and one that waits for its restart has
-its messages kept. All state here is guarded by one lock; no callback runs under it.
+An actor may stop, or die, between being found and being told. Every actor reports its end, once;
+from its end until then, and while it waits for its restart, messages are kept, and the successor
+gets them first. So no stream ever has two actors, and nobody's messages overtake one another.
+All state here is guarded by one lock; no callback runs under it.
 """
 
 import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pykka
 
 from mentra_actors.actors.dead_letters import DeadLetter, DeadLetters
 from mentra_actors.actors.dispatcher import DispatcherPool
-from mentra_actors.actors.messages import Envelope, Failed, LookAtFollowed, PassivateIfIdle
+from mentra_actors.actors.messages import (
+    Envelope,
+    Failed,
+    LookAtFollowed,
+    PassivateIfIdle,
+    Reload,
+)
 from mentra_actors.actors.restart_policy import RestartPolicy
-from mentra_actors.actors.stream_actor import StreamActor, StreamKind, StreamServices
+from mentra_actors.actors.stream_actor import StreamActor
+from mentra_actors.actors.stream_services import StreamKind, StreamServices
 from mentra_actors.actors.supervisor import Supervisor, Verdict, dead_letter
-from mentra_actors.errors import ActorQuarantined, Fenced, MentraError, RuntimeClosed
+from mentra_actors.errors import (
+    ActorQuarantined,
+    Fenced,
+    MailboxFull,
+    MentraError,
+    RuntimeClosed,
+)
 from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
 
 __all__ = ["CallLater", "Directory"]
@@ -53,7 +67,9 @@ class Directory:
         self._on_quarantined = on_quarantined
         self._services: StreamServices | None = None
         self._actors: dict[StreamId, pykka.ActorRef[Any]] = {}
-        self._restarting: dict[StreamId, list[Any]] = {}
+        self._kept: dict[StreamId, list[Any]] = {}
+        """For actors that have ended and not reported it, or that wait for their restart."""
+        self._nudges_due: set[StreamId] = set()
         self._quarantined: dict[StreamId, str] = {}
         self._supervisor = Supervisor(policy or RestartPolicy())
         self._dead_letters = DeadLetters()
@@ -72,17 +88,8 @@ class Directory:
         Raises:
             MailboxFull, ActorQuarantined, RuntimeClosed: it was not handed over.
         """
-        while True:
-            with self._lock:
-                ref = self._place(stream_id, message)
-            if ref is None:
-                return
-            try:
-                ref.tell(message)
-            except pykka.ActorDeadError:
-                self._forget(stream_id, ref)
-            else:
-                return
+        with self._lock:
+            self._hand_over(stream_id, message)
 
     def send(self, stream_id: StreamId, envelope: Envelope) -> None:
         """`tell`, with every refusal turned into an answer to the sender."""
@@ -91,19 +98,32 @@ class Directory:
         except MentraError as error:
             envelope.answer(Failed(error))
 
-    def _place(self, stream_id: StreamId, message: Any) -> pykka.ActorRef[Any] | None:
-        """Under the lock: the actor to tell, or None if the message was kept for later."""
+    def _hand_over(self, stream_id: StreamId, message: Any) -> None:
+        """Under the lock: to the actor, or to what is kept for its successor."""
         if self._is_closed:
             raise RuntimeClosed("the runtime is closed; nothing was recorded")
         if stream_id in self._quarantined:
             raise ActorQuarantined(stream_id, cause=self._quarantined[stream_id])
-        if stream_id in self._restarting:
-            self._restarting[stream_id].append(message)
-            return None
+        if stream_id in self._kept:
+            self._keep(stream_id, message)
+            return
         ref = self._actors.get(stream_id)
         if ref is None:
             ref = self._actors[stream_id] = self._start(stream_id)
-        return ref
+        try:
+            ref.tell(message)
+        except pykka.ActorDeadError:  # it has ended, and reports it in a moment
+            self._kept[stream_id] = []
+            self._keep(stream_id, message)
+
+    def _keep(self, stream_id: StreamId, message: Any) -> None:
+        kept = self._kept[stream_id]
+        bound = self._services.mailbox_bound if self._services else 0
+        if isinstance(message, Envelope) and not message.is_outcome and bound:
+            commands = sum(isinstance(m, Envelope) and not m.is_outcome for m in kept)
+            if commands >= bound:
+                raise MailboxFull(f"{commands} commands wait for the restart of {stream_id}")
+        kept.append(message)
 
     def _start(self, stream_id: StreamId) -> pykka.ActorRef[Any]:
         kind = self._kinds.get(category_of(stream_id))
@@ -112,57 +132,95 @@ class Directory:
         dispatcher = self._dispatchers.for_stream(stream_id)
         return StreamActor.start(stream_id, kind, self._services, dispatcher)
 
-    def _forget(self, stream_id: StreamId, ref: pykka.ActorRef[Any]) -> None:
-        with self._lock:
-            if self._actors.get(stream_id) is ref:
-                del self._actors[stream_id]
+    def _handed_over(
+        self, stream_id: StreamId, messages: Sequence[Any]
+    ) -> list[tuple[Any, MentraError]]:
+        """Under the lock, so that nothing overtakes them: which were refused, and why."""
+        refused: list[tuple[Any, MentraError]] = []
+        for message in messages:
+            try:
+                self._hand_over(stream_id, message)
+            except MentraError as error:
+                refused.append((message, error))
+        return refused
 
     # --- what actors report (Neighbours) --------------------------------------------------
 
     def stream_was_written(self, stream_id: StreamId) -> None:
         """Wake the agent whose inbox got mail; other streams' owners are not asleep to it."""
-        if category_of(stream_id) != "inbox":
-            return
-        try:
-            self.tell(agent_stream(AgentId(name_of(stream_id))), LookAtFollowed())
-        except (RuntimeClosed, ActorQuarantined) as error:
-            _log.debug("no wake-up for %s: %s", stream_id, error)
+        if category_of(stream_id) == "inbox":
+            self._nudge(agent_stream(AgentId(name_of(stream_id))), LookAtFollowed())
+
+    def successor_is_behind(self, stream_id: StreamId) -> None:
+        """Let the successor load again, if there is one already."""
+        with self._lock:
+            is_live = stream_id in self._actors
+        if is_live:
+            self._nudge(stream_id, Reload())
 
     def actor_left(self, stream_id: StreamId, left: list[Any]) -> None:
         """A passivated actor is forgotten; what came too late for it wakes it again."""
         with self._lock:
-            self._drop_dead(stream_id)
-        self._resend(stream_id, left)
+            self._actors.pop(stream_id, None)
+            late = [*left, *self._kept.pop(stream_id, [])]
+            refused = self._handed_over(stream_id, late)
+        _answer_refused(stream_id, refused)
 
-    def actor_died(self, stream_id: StreamId, error: BaseException, left: list[Any]) -> None:
+    def actor_died(
+        self,
+        stream_id: StreamId,
+        error: BaseException,
+        left: list[Envelope],
+        *,
+        culprit: Envelope | None,
+    ) -> None:
         """Restart it by the policy, or set its stream aside."""
         with self._lock:
-            self._drop_dead(stream_id)
-            if self._is_closed:
-                verdict = Verdict(None, (), tuple(m for m in left if isinstance(m, Envelope)))
-            else:
-                verdict = self._supervisor.after_death(stream_id, left, time.monotonic())
-            if verdict.delay_s is None:
-                self._quarantined[stream_id] = repr(error)
-            else:
-                self._restarting[stream_id] = list(verdict.redeliver)
+            self._actors.pop(stream_id, None)
+            kept = [m for m in self._kept.pop(stream_id, []) if isinstance(m, Envelope)]
+            waiting = [*left, *kept]
+            is_closed = self._is_closed
+            if not is_closed:
+                verdict = self._verdict(stream_id, error, waiting, culprit)
+        if is_closed:
+            for envelope in waiting:
+                envelope.answer(Failed(RuntimeClosed("the runtime closed")))
+            return
         self._bury(stream_id, verdict, error)
         if verdict.delay_s is not None:
             _log.warning("%s restarts in %.2f s: %r", stream_id, verdict.delay_s, error)
             self._call_later(verdict.delay_s, lambda: self._restart(stream_id))
 
+    def _verdict(
+        self,
+        stream_id: StreamId,
+        error: BaseException,
+        waiting: list[Envelope],
+        culprit: Envelope | None,
+    ) -> Verdict:
+        verdict = self._supervisor.after_death(stream_id, waiting, culprit, time.monotonic())
+        if verdict.delay_s is None:
+            self._quarantined[stream_id] = repr(error)
+        else:
+            self._kept[stream_id] = list(verdict.redeliver)
+        return verdict
+
     def store_refused(self, stream_id: StreamId) -> None:
         """Nudge the actor in a second: space may be free by then."""
-        self._call_later(STORE_RETRY_S, lambda: self._resend(stream_id, [LookAtFollowed()]))
+        with self._lock:
+            if stream_id in self._nudges_due:
+                return
+            self._nudges_due.add(stream_id)
+        self._call_later(STORE_RETRY_S, lambda: self._nudge_after_refusal(stream_id))
+
+    def _nudge_after_refusal(self, stream_id: StreamId) -> None:
+        with self._lock:
+            self._nudges_due.discard(stream_id)
+        self._nudge(stream_id, LookAtFollowed())
 
     def was_fenced(self, error: Fenced) -> None:
         """Another process writes the store now."""
         self._on_fenced(error)
-
-    def _drop_dead(self, stream_id: StreamId) -> None:
-        ref = self._actors.get(stream_id)
-        if ref is not None and not ref.is_alive():
-            del self._actors[stream_id]
 
     def _bury(self, stream_id: StreamId, verdict: Verdict, error: BaseException) -> None:
         if verdict.delay_s is None:
@@ -173,20 +231,18 @@ class Directory:
             envelope.answer(Failed(ActorQuarantined(stream_id, cause=repr(error))))
 
     def _restart(self, stream_id: StreamId) -> None:
+        """An actor with work must start even if nobody wrote to it meanwhile."""
         with self._lock:
-            kept = self._restarting.pop(stream_id, [])
-        # An actor with work must start even if nobody wrote to it meanwhile.
-        self._resend(stream_id, [*kept, LookAtFollowed()])
+            kept = self._kept.pop(stream_id, [])
+            kept.append(LookAtFollowed())
+            refused = self._handed_over(stream_id, kept)
+        _answer_refused(stream_id, refused)
 
-    def _resend(self, stream_id: StreamId, messages: list[Any]) -> None:
-        for message in messages:
-            if isinstance(message, Envelope):
-                self.send(stream_id, message)
-                continue
-            try:
-                self.tell(stream_id, message)
-            except MentraError as error:
-                _log.debug("%s was not told %r: %s", stream_id, message, error)
+    def _nudge(self, stream_id: StreamId, message: Any) -> None:
+        try:
+            self.tell(stream_id, message)
+        except MentraError as error:
+            _log.debug("%s was not told %r: %s", stream_id, message, error)
 
     # --- looking after --------------------------------------------------------------------
 
@@ -234,8 +290,8 @@ class Directory:
         with self._lock:
             self._is_closed = True
             refs = list(self._actors.values())
-            kept = [m for messages in self._restarting.values() for m in messages]
-            self._restarting.clear()
+            kept = [m for messages in self._kept.values() for m in messages]
+            self._kept.clear()
         for message in kept:
             if isinstance(message, Envelope):
                 message.answer(Failed(RuntimeClosed("the runtime closed")))
@@ -243,6 +299,14 @@ class Directory:
         deadline = time.monotonic() + timeout_s
         stopped = [_stopped(stop, deadline) for stop in stops]
         return all(stopped)
+
+
+def _answer_refused(stream_id: StreamId, refused: Sequence[tuple[Any, MentraError]]) -> None:
+    for message, error in refused:
+        if isinstance(message, Envelope):
+            message.answer(Failed(error))
+        else:
+            _log.debug("%s was not told %r: %s", stream_id, message, error)
 
 
 def _stopped(stop: pykka.Future[bool], deadline: float) -> bool:

@@ -138,7 +138,7 @@ class DispatchedActor(pykka.Actor):
         self._failed_message = envelope.message
         try:
             self.on_failure(type(error), error, error.__traceback__)
-        except Exception:  # noqa: BLE001 - a hook must not take the dispatcher down
+        except BaseException:  # noqa: BLE001 - a hook must not take the dispatcher down
             _log.exception("on_failure of %s raised", self)
 
     def _leave(self) -> None:
@@ -154,7 +154,7 @@ class DispatchedActor(pykka.Actor):
         messages = [envelope.message for envelope in left if envelope.reply_to is None]
         try:
             self.on_messages_left([m for m in messages if not isinstance(m, _ActorStop)])
-        except Exception:  # noqa: BLE001 - a hook must not take the dispatcher down
+        except BaseException:  # noqa: BLE001 - a hook must not take the dispatcher down
             _log.exception("on_messages_left of %s raised", self)
 
     def on_messages_left(self, messages: list[Any]) -> None:

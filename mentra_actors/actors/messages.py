@@ -1,9 +1,11 @@
 """What travels through mailboxes, and what comes back to senders."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from mentra_actors.errors import StoreError
 from mentra_actors.store.ports import Appended
 
 __all__ = [
@@ -17,15 +19,22 @@ __all__ = [
     "OnAnswer",
     "PassivateIfIdle",
     "Rejected",
+    "Reload",
 ]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The command's events are durable (or it caused none). `state` is the one after them."""
+    """The command's events are durable (or it caused none). `state` is the one after them.
+
+    `has_recorded` is false for a command that caused no events, such as a repeated one.
+    """
 
     stream_version: int
     state: Any
+    has_recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +73,12 @@ class Envelope:
     def answer(self, answer: Answer) -> None:
         """Tell the sender; only the first answer is passed on."""
         on_answer, self.on_answer = self.on_answer, None
-        if on_answer is not None:
+        if on_answer is None:
+            return
+        try:
             on_answer(answer)
+        except Exception:  # noqa: BLE001 - a sender's bug must not keep others from their answers
+            _log.exception("a sender raised over the answer to %r", self.command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ class AppendDone:
     """From the writer thread: an append of this actor is durable, or was refused."""
 
     append: Any
-    result: Appended | Exception
+    result: Appended | StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,11 @@ class Look:
 @dataclass(frozen=True, slots=True)
 class LookAtFollowed:
     """Something may lie in the stream that this actor takes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """An append of this actor's predecessor became durable: what was loaded may be too old."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,29 @@
 """The actor that owns one stream: the thread shell of a decider.
 
 A command is decided on the newest state and its events are handed to the writer at once; the
-actor goes on with the next command without waiting. Whatever the outside may see - answers,
-effects, the feed - is released when the append is durable, in order. So until then the state is
-ahead of the log, and a refused append means that it is wrong: the actor waits for the other
-appends in doubt (they fail too, each expects a version that did not come), loads the stream
-again, and decides again what was refused for a version conflict.
+actor goes on with the next command without waiting. Whatever the outside may see - answers
+(refusals too: they rest on the same state), effects, the feed - is released when the append is
+durable, in order. So until then the state is ahead of the log, and a refused append means that
+it is wrong: the actor waits for the other appends in doubt (they fail too, each expects a version
+that did not come), loads the stream again, and decides again what was refused for a version
+conflict. After any other refusal it first settles what an earlier owner left open, before it
+takes a command: only then do effects that are pending belong to this process.
 """
 
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from pykka import ActorDeadError
 
 from mentra_actors.actors.append_request import Draft, Stamp, draft_append, recorded_events
 from mentra_actors.actors.dispatcher import DispatchedActor, Dispatcher
-from mentra_actors.actors.inline_view import InlineFold, InlineView
+from mentra_actors.actors.inline_view import InlineView
 from mentra_actors.actors.messages import (
     Accepted,
+    Answer,
     AppendDone,
     Envelope,
     Failed,
@@ -28,17 +31,16 @@ from mentra_actors.actors.messages import (
     LookAtFollowed,
     PassivateIfIdle,
     Rejected,
+    Reload,
 )
-from mentra_actors.actors.recovery import Loaded, StateLoader
-from mentra_actors.decider import Decider
-from mentra_actors.effects.ports import Clock, Effects, Feed
+from mentra_actors.actors.recovery import Loaded
+from mentra_actors.actors.stream_services import StreamKind, StreamServices
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected, Fenced, StoreError, VersionConflict
 from mentra_actors.ids import EffectId, StreamId
-from mentra_actors.store.journal import Journal
-from mentra_actors.store.ports import Appended, EventStore, Fence
+from mentra_actors.store.ports import Appended
 
-__all__ = ["Neighbours", "StreamActor", "StreamKind", "StreamServices"]
+__all__ = ["StreamActor"]
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -48,61 +50,15 @@ F = TypeVar("F")
 MAX_CONFLICTS_IN_A_ROW = 5
 
 
-class Neighbours(Protocol):
-    """What an actor tells the rest of the system. Called on its dispatcher; never blocks."""
-
-    def stream_was_written(self, stream_id: StreamId) -> None:
-        """Another stream got events from this actor's append."""
-        ...
-
-    def actor_died(self, stream_id: StreamId, error: BaseException, left: list[Any]) -> None:
-        """The actor of a stream ended in an error; `left` was told and not handled."""
-        ...
-
-    def actor_left(self, stream_id: StreamId, left: list[Any]) -> None:
-        """The actor of a stream ended as it was asked to; `left` came too late for it."""
-        ...
-
-    def store_refused(self, stream_id: StreamId) -> None:
-        """The store failed; `LookAtFollowed` should come again in a while."""
-        ...
-
-    def was_fenced(self, error: Fenced) -> None:
-        """Another process has taken over; nothing can be written any more."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class StreamKind(Generic[C, E, S, F]):
-    """All that actors of one category share: the decider, its loader, its inline view."""
-
-    decider: Decider[C, E, S, F]
-    loader: StateLoader[S]
-    inline: InlineFold[Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StreamServices:
-    """The parts of the system that every stream actor uses."""
-
-    store: EventStore
-    journal: Journal
-    effects: Effects
-    feed: Feed
-    clock: Clock
-    neighbours: Neighbours
-    fence: Callable[[], Fence | None] = field(default=lambda: None)
-    mailbox_bound: int = 10_000
-
-
 @dataclass(slots=True, eq=False)
 class _InDoubt(Generic[S]):
-    """An append that is not durable yet, and whom to answer then."""
+    """An append that is not durable yet, and what to answer to whom then."""
 
     draft: Draft
     state: S
     version: int
-    envelopes: list[Envelope]
+    waiting: list[tuple[Envelope, Answer]]
+    is_settled: bool = False
 
 
 class StreamActor(DispatchedActor, Generic[C, E, S, F]):
@@ -124,10 +80,13 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         self._version = 0
         self._durable: Loaded[S] = Loaded(self._state, 0, 0)
         self._in_doubt: deque[_InDoubt[S]] = deque()
+        self._refused: deque[Envelope] = deque()
         self._stash: deque[Envelope] = deque()
         self._must_reload = False
         self._must_resume = False
+        self._spoiled: StoreError | None = None
         self._conflicts = 0
+        self._deciding: Envelope | None = None
         self._failure: BaseException | None = None
         self._last_used = time.monotonic()
         self._view = InlineView(kind.inline, services.journal, stream_id) if kind.inline else None
@@ -166,16 +125,25 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     def on_messages_left(self, messages: list[Any]) -> None:
         """Hand over what was not handled. On the dispatcher, after the end."""
-        for message in messages:
-            if isinstance(message, AppendDone):
-                self._settle_after_the_end(message.append, message.result)
-        ours = [self._failed_message, *self._stash, *messages]
-        left = [m for m in ours if isinstance(m, Envelope | LookAtFollowed)]
-        self._stash.clear()
-        if self._failure is not None:
-            self._services.neighbours.actor_died(self._stream_id, self._failure, left)
-        else:
-            self._services.neighbours.actor_left(self._stream_id, left)
+        waiting = [self._failed_message, *self._refused, *self._stash, *messages]
+        if self._deciding is not None and self._deciding is not self._failed_message:
+            waiting.insert(0, self._deciding)
+        try:
+            for message in waiting:
+                if isinstance(message, AppendDone) and not message.append.is_settled:
+                    self._settle_after_the_end(message.append, message.result)
+        finally:
+            self._report_the_end(waiting)
+
+    def _report_the_end(self, waiting: Sequence[Any]) -> None:
+        neighbours = self._services.neighbours
+        if self._failure is None:
+            left = [m for m in waiting if isinstance(m, Envelope | LookAtFollowed)]
+            neighbours.actor_left(self._stream_id, left)
+            return
+        envelopes = [message for message in waiting if isinstance(message, Envelope)]
+        culprit = self._deciding
+        neighbours.actor_died(self._stream_id, self._failure, envelopes, culprit=culprit)
 
     # --- messages -------------------------------------------------------------------------
 
@@ -184,37 +152,51 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         match message:
             case Envelope():
                 self._last_used = time.monotonic()
-                if self._must_reload:
-                    self._stash.append(message)
-                else:
-                    self._perform(message)
+                self._take(message)
             case AppendDone(append=append, result=result):
                 self._settle(append, result)
             case LookAtFollowed():
                 self._look_again()
+            case Reload():
+                self._reload_soon()
             case PassivateIfIdle(before=before):
                 self._passivate_if_idle(before)
             case _:
                 raise TypeError(f"{self} does not understand {type(message).__qualname__}")
 
+    def _take(self, envelope: Envelope) -> None:
+        if self._must_reload:
+            self._stash.append(envelope)
+            return
+        if self._must_resume and not isinstance(envelope.command, Look):
+            self._resume()
+        self._decide(envelope)
+
+    def _decide(self, envelope: Envelope) -> None:
+        """Perform a sender's command, and remember it as the culprit if that ends the actor."""
+        self._deciding = envelope
+        self._perform(envelope)
+        self._deciding = None
+
     def _perform(self, envelope: Envelope) -> None:
         """Decide, append, evolve; answers and effects follow when it is durable."""
-        if isinstance(envelope.command, Look):
-            self._answer_when_settled(envelope)
-            return
+        command = envelope.command
         try:
-            events = self._decider.decide(envelope.command, self._state)
+            events = (
+                () if isinstance(command, Look) else self._decider.decide(command, self._state)
+            )
         except CommandRejected as rejected:
-            envelope.answer(Rejected(rejected.reason))
+            self._answer_when_settled(envelope, Rejected(rejected.reason))
             return
         if not events:
-            self._answer_when_settled(envelope)
+            self._answer_when_settled(envelope, Accepted(self._version, self._state))
             return
         state = self._decider.fold(events, self._state)
         draft = self._draft(events, state, envelope)
         version = self._version + len(events)
         self._state, self._version = state, version
-        append = _InDoubt(draft, state, version, [envelope])
+        answer = Accepted(version, state, has_recorded=True)
+        append = _InDoubt(draft, state, version, [(envelope, answer)])
         self._in_doubt.append(append)
         self._services.store.submit(draft.request, lambda r: self._on_appended(append, r))
 
@@ -236,12 +218,12 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             ),
         )
 
-    def _answer_when_settled(self, envelope: Envelope) -> None:
-        """A command without events rests on earlier ones; they must be durable first."""
+    def _answer_when_settled(self, envelope: Envelope, answer: Answer) -> None:
+        """An answer without events rests on earlier ones; they must be durable first."""
         if self._in_doubt:
-            self._in_doubt[-1].envelopes.append(envelope)
+            self._in_doubt[-1].waiting.append((envelope, answer))
         else:
-            envelope.answer(Accepted(self._version, self._state))
+            envelope.answer(answer)
 
     def _on_appended(self, append: _InDoubt[S], result: Appended | StoreError) -> None:
         """On the writer thread."""
@@ -252,22 +234,27 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     # --- after the append -----------------------------------------------------------------
 
-    def _settle_after_the_end(self, append: _InDoubt[S], result: Appended | Exception) -> None:
-        """Answer and announce for an actor that died meanwhile; its successor loads the rest."""
+    def _settle_after_the_end(self, append: _InDoubt[S], result: Appended | StoreError) -> None:
+        """Answer and announce for an actor that ended meanwhile; its successor does the rest."""
         if isinstance(result, Appended):
             self._announce(append, tuple(recorded_events(append.draft, result)))
+            self._services.neighbours.successor_is_behind(self._stream_id)
             return
-        for envelope in append.envelopes:
+        append.is_settled = True
+        for envelope, _ in append.waiting:
             envelope.answer(Failed(result))
+        if isinstance(result, Fenced):
+            self._services.neighbours.was_fenced(result)
 
     def _announce(self, done: _InDoubt[S], recorded: tuple[RecordedEvent[Any], ...]) -> None:
-        for envelope in done.envelopes:
-            envelope.answer(Accepted(done.version, done.state))
+        done.is_settled = True
+        for envelope, answer in done.waiting:
+            envelope.answer(answer)
         self._services.feed.publish(recorded)
         for stream_id in done.draft.other_streams:
             self._services.neighbours.stream_was_written(stream_id)
 
-    def _settle(self, done: _InDoubt[S], result: Appended | Exception) -> None:
+    def _settle(self, done: _InDoubt[S], result: Appended | StoreError) -> None:
         self._in_doubt.remove(done)
         if isinstance(result, Appended):
             self._conflicts = 0
@@ -277,39 +264,56 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         if self._must_reload and not self._in_doubt:
             self._reload()
 
-    def _reload(self) -> None:
-        stashed, self._stash = self._stash, deque()
-        self._load()
-        if not self._must_resume:
-            self._resume()
-        for envelope in stashed:
-            self._perform(envelope)
-
     def _release(self, done: _InDoubt[S], appended: Appended) -> None:
         before = self._durable.state
         self._durable = Loaded(done.state, done.version, self._durable.snapshot_version)
         recorded = recorded_events(done.draft, appended)
+        self._announce(done, tuple(recorded))
         if self._view is not None:
             self._view.extend([one for one in recorded if one.stream_id == self._stream_id])
-        self._announce(done, tuple(recorded))
         self._cancel_effects(before, done.state)
         self._start_effects(done.state)
         if not self._in_doubt:
             self._durable = self._kind.loader.save(self._stream_id, self._durable)
 
-    def _refuse(self, done: _InDoubt[S], error: Exception) -> None:
-        self._must_reload = True
+    def _refuse(self, done: _InDoubt[S], error: StoreError) -> None:
+        done.is_settled = self._must_reload = True
+        if isinstance(error, VersionConflict) and self._spoiled is not None:
+            error = self._spoiled  # it only follows an append that the store did not take
         if isinstance(error, VersionConflict) and self._conflicts < MAX_CONFLICTS_IN_A_ROW:
-            self._conflicts += 1
-            self._stash.extend(done.envelopes)
+            self._refused.extend(envelope for envelope, _ in done.waiting)
             return
-        for envelope in done.envelopes:
+        for envelope, _ in done.waiting:
             envelope.answer(Failed(error))
+        if self._spoiled is None:
+            self._spoiled = error
+            self._report_refusal(error)
+
+    def _report_refusal(self, error: StoreError) -> None:
         self._must_resume = True  # what waits is tried again later, not in a circle
         if isinstance(error, Fenced):
             self._services.neighbours.was_fenced(error)
         else:
             self._services.neighbours.store_refused(self._stream_id)
+
+    def _reload_soon(self) -> None:
+        self._must_reload = True
+        if not self._in_doubt:
+            self._reload()
+
+    def _reload(self) -> None:
+        """Load again, then decide what was refused for a conflict, then what came meanwhile."""
+        self._conflicts = 0 if self._spoiled else self._conflicts + 1
+        self._spoiled = None
+        self._stash.extendleft(reversed(self._refused))
+        self._refused.clear()
+        self._load()
+        if self._stash or not self._must_resume:
+            self._resume()
+        while self._stash:
+            self._decide(self._stash.popleft())
+
+    # --- effects --------------------------------------------------------------------------
 
     def _start_effects(self, durable: S) -> None:
         wanted = self._decider.pending(durable)
@@ -351,7 +355,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     def _passivate_if_idle(self, before: float) -> None:
         is_busy = bool(self._in_doubt) or self._must_reload or self._last_used > before
-        if is_busy or self._decider.pending(self._state):
+        if is_busy or self._must_resume or self._decider.pending(self._state):
             return
         if self.actor_inbox.close_if_empty():
             self._stop()

@@ -4,8 +4,8 @@ The directory asks; time and timers are its own. Not safe for several threads at
 directory holds its lock around every call.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from mentra_actors.actors.dead_letters import DeadLetter
 from mentra_actors.actors.messages import Envelope
@@ -23,7 +23,7 @@ class Verdict:
     """
 
     delay_s: float | None
-    redeliver: tuple[Any, ...]
+    redeliver: tuple[Envelope, ...]
     dead: tuple[Envelope, ...]
 
 
@@ -34,18 +34,25 @@ class Supervisor:
     policy: RestartPolicy = field(default_factory=RestartPolicy)
     _deaths: dict[StreamId, tuple[float, ...]] = field(default_factory=dict)
 
-    def after_death(self, stream_id: StreamId, left: list[Any], now: float) -> Verdict:
-        """Decide about a death; the first of `left` is what the actor died over."""
+    def after_death(
+        self, stream_id: StreamId, left: Sequence[Envelope], culprit: Envelope | None, now: float
+    ) -> Verdict:
+        """Decide about a death; `culprit` is the one of `left` over which the actor died.
+
+        Without the outcome of an effect a stream cannot go on, so one that is given up takes the
+        stream with it: better set aside and visible than waiting for ever.
+        """
         deaths = (*self.policy.recent(self._deaths.get(stream_id, ()), now), now)
         self._deaths[stream_id] = deaths
         delay_s = self.policy.delay_s(deaths, now)
-        envelopes = tuple(message for message in left if isinstance(message, Envelope))
-        if delay_s is None:
-            return Verdict(None, (), envelopes)
-        if left and isinstance(left[0], Envelope):
-            left[0].deliveries += 1
-        dead = tuple(e for e in envelopes if e.deliveries >= self.policy.max_deliveries)
-        return Verdict(delay_s, tuple(m for m in left if m not in dead), dead)
+        if culprit is not None:
+            culprit.deliveries += 1
+        limit = self.policy.max_deliveries
+        poison = culprit if culprit is not None and culprit.deliveries >= limit else None
+        if delay_s is None or (poison is not None and poison.is_outcome):
+            return Verdict(None, (), tuple(left))
+        dead = () if poison is None else (poison,)
+        return Verdict(delay_s, tuple(one for one in left if one is not poison), dead)
 
     def forget(self, stream_id: StreamId) -> None:
         """Start counting anew (a person has looked at it)."""

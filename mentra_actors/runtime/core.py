@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from mentra_actors.actors.directory import Directory
 from mentra_actors.actors.dispatcher import DispatcherPool
 from mentra_actors.actors.messages import Accepted, Answer, Envelope, Failed, Look, Rejected
-from mentra_actors.actors.stream_actor import StreamServices
+from mentra_actors.actors.stream_services import StreamServices
 from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.live import LiveFeed, LiveNotice

@@ -5,7 +5,7 @@ from typing import Any
 
 from mentra_actors.actors.inline_view import InlineFold
 from mentra_actors.actors.recovery import StateLoader
-from mentra_actors.actors.stream_actor import StreamKind
+from mentra_actors.actors.stream_services import StreamKind
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.lease import LEASE
