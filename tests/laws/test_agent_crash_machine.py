@@ -206,6 +206,7 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
         """However it was left, a world that answers lets the agent come to rest."""
         if not hasattr(self, "durable"):
             return
+        assert self.audit.faults == []
         for _ in range(MOST_STEPS_TO_IDLE):
             self.sync()
             if self.undelivered:

@@ -1,0 +1,169 @@
+"""How a task board is worked on, by example."""
+
+import pytest
+
+from mentra_actors.domain.task_board import (
+    BOARD,
+    AddDependency,
+    ClaimTask,
+    CreateTask,
+    DependencyAdded,
+    SetTaskStatus,
+    TaskClaimed,
+    TaskCreated,
+    TaskStatusChanged,
+    task_of,
+)
+from mentra_actors.testing.given_when_then import given
+
+
+def created(task_id, *blocked_by):
+    return TaskCreated(
+        command_id=f"create-{task_id}",
+        task_id=task_id,
+        subject=f"task {task_id}",
+        description="",
+        blocked_by=blocked_by,
+        created_by="lead",
+        created_at=0.0,
+    )
+
+
+def changed(task_id, old, new):
+    return TaskStatusChanged(
+        command_id=f"{new}-{task_id}",
+        task_id=task_id,
+        old=old,
+        new=new,
+        changed_by="ann",
+        changed_at=0.0,
+    )
+
+
+def claimed(task_id, owner):
+    return TaskClaimed(command_id=f"claim-{task_id}", task_id=task_id, owner=owner, claimed_at=1.0)
+
+
+def claim(task_id=None, *, claimant="ann", command_id="c"):
+    return ClaimTask(command_id=command_id, claimant=claimant, now=1.0, task_id=task_id)
+
+
+def status(task_id, to, *, by="ann", lead=False):
+    return SetTaskStatus(
+        command_id="s", task_id=task_id, status=to, changed_by=by, now=1.0, may_change_any=lead
+    )
+
+
+def test_tasks_are_numbered_from_one():
+    """A model names a task by a short number."""
+    create = CreateTask(command_id="c", subject=" write ", created_by="lead", now=1.0)
+    answer = given(BOARD, created(1)).when(create)
+
+    assert (answer.events[0].task_id, answer.events[0].subject) == (2, "write")
+
+
+@pytest.mark.parametrize(("subject", "blockers", "reason"), [(" ", (), "empty"), ("x", (9,), "9")])
+def test_a_task_needs_a_subject_and_blockers_that_exist(subject, blockers, reason):
+    """A task that waits for nothing real would wait for ever."""
+    create = CreateTask(
+        command_id="c", subject=subject, created_by="lead", now=1.0, blocked_by=blockers
+    )
+
+    assert given(BOARD).when(create).rejects(reason)
+
+
+def test_a_claim_without_a_number_takes_the_first_ready_task():
+    """An idle agent asks for work, not for a certain task."""
+    board = given(BOARD, created(1), created(2, 1), created(3), claimed(1, "bob"))
+
+    assert board.when(claim()) == [
+        TaskClaimed(command_id="c", task_id=3, owner="ann", claimed_at=1)
+    ]
+    assert board.when(claim()).when(claim(claimant="cy", command_id="d")).rejects("No ready")
+
+
+def test_a_task_is_claimed_once():
+    """Two agents that claim at once: one gets it, the other is told whose it is."""
+    assert given(BOARD, created(1), claimed(1, "bob")).when(claim(1)).rejects("owned by 'bob'")
+
+
+def test_a_blocked_task_cannot_be_claimed():
+    """The order of work holds for whoever comes first, too."""
+    board = given(BOARD, created(1), created(2, 1))
+
+    assert board.when(claim(2)).rejects("blocked by [1]")
+    done = given(BOARD, created(1), created(2, 1), changed(1, "pending", "completed"))
+    assert done.when(claim(2)).state.tasks[2].owner == "ann"
+
+
+def test_a_completed_task_cannot_be_claimed():
+    """Work that is done is not handed out again."""
+    board = given(BOARD, created(1), changed(1, "pending", "completed"))
+
+    assert board.when(claim(1)).rejects("is completed")
+    assert board.when(claim()).rejects("No ready")
+
+
+def test_an_unknown_task_or_a_nameless_claimant_is_refused():
+    """A model's typing error gets a sentence that it can act on."""
+    assert given(BOARD).when(claim(7)).rejects("does not exist")
+    assert given(BOARD, created(1)).when(claim(1, claimant=" ")).rejects("claimant")
+
+
+def test_only_its_owner_or_the_lead_changes_a_task():
+    """One agent must not declare another's work done."""
+    board = given(BOARD, created(1), claimed(1, "ann"))
+
+    assert board.when(status(1, "completed", by="bob")).rejects("owned by 'ann'")
+    assert board.when(status(1, "completed")).state.tasks[1].status == "completed"
+    assert board.when(status(1, "completed", by="bob", lead=True)).events
+
+
+def test_a_task_is_not_begun_before_its_blockers_are_done():
+    """Also the lead cannot skip what a task builds on."""
+    board = given(BOARD, created(1), created(2, 1))
+
+    assert board.when(status(2, "in_progress", lead=True)).rejects("blocked by [1]")
+
+
+def test_a_task_that_others_built_on_stays_completed():
+    """Reopening it would leave the later task half-way on sand."""
+    board = given(
+        BOARD,
+        created(1),
+        created(2, 1),
+        changed(1, "pending", "completed"),
+        changed(2, "pending", "in_progress"),
+    )
+
+    assert board.when(status(1, "pending", lead=True)).rejects("begun after it")
+
+
+def test_dependencies_make_no_circle():
+    """Tasks that wait for each other are never done."""
+    board = given(BOARD, created(1), created(2, 1))
+    circle = AddDependency(command_id="d", task_id=1, blocker_id=2)
+    itself = AddDependency(command_id="d", task_id=1, blocker_id=1)
+
+    assert board.when(circle).rejects("cycle")
+    assert board.when(itself).rejects("themselves")
+
+
+def test_a_begun_task_gets_no_new_blocker():
+    """What was allowed to begin must be allowed to end."""
+    board = given(BOARD, created(1), created(2), changed(2, "pending", "in_progress"))
+    depend = AddDependency(command_id="d", task_id=2, blocker_id=1)
+
+    assert board.when(depend).rejects("unresolved blockers")
+    late = given(BOARD, created(1), created(2)).when(depend)
+    assert late == [DependencyAdded(command_id="d", task_id=2, blocker_id=1)]
+    assert late.when(AddDependency(command_id="e", task_id=2, blocker_id=1)) == []
+
+
+def test_a_command_again_finds_the_task_of_the_first_time():
+    """A tool that runs again after a crash answers the model as it did before."""
+    first = given(BOARD, created(1), created(2)).when(claim())
+    again = first.when(claim())
+
+    assert again == []
+    assert task_of(again.state, "c").task_id == 1
