@@ -103,6 +103,7 @@ def test_events_that_are_not_handled_move_the_checkpoint(log, runner):
     runner.catch_up()
 
     assert (runner.checkpoint(), runner.view("texts")) == (2, None)
+    assert (statuses(runner)["texts"].checkpoint, statuses(runner)["texts"].failure) == (2, "")
 
 
 def test_an_unknown_view_is_a_key_error(runner):
@@ -181,6 +182,44 @@ def test_the_end_of_a_follower_is_told(log, runner, caplog):
         follower.stop()
     assert isinstance(runner_saw, StoreClosed)
     assert "ended" in caplog.text
+
+
+class RacedViews(MemoryViews):
+    """Views that somebody else drops and folds again around one load."""
+
+    def __init__(self):
+        super().__init__()
+        self.before_load = self.after_load = None
+
+    def load(self, view, key, *, expected_checkpoint=None):
+        """See `ViewStore.load`."""
+        before, self.before_load = self.before_load, None
+        after, self.after_load = self.after_load, None
+        if before:
+            before()
+        try:
+            return super().load(view, key, expected_checkpoint=expected_checkpoint)
+        finally:
+            if after:
+                after()
+
+
+def test_a_view_that_is_rebuilt_under_a_fold_is_not_mixed(log):
+    """A part and its checkpoint belong together, even if the same checkpoint comes again."""
+    views = RacedViews()
+    for text in "abcd":
+        log.append("agent-lead", prompt(text))
+    other, slow = (ProjectionRunner(log.store, views, [texts]) for _ in range(2))
+    other.catch_up(through=3)
+
+    def start_again():
+        views.drop(own_view(texts))
+        other.catch_up(through=1)
+
+    views.before_load, views.after_load = start_again, lambda: other.catch_up(through=3)
+    slow.catch_up()
+
+    assert slow.view("texts") == list("abcd")
 
 
 class FullViews(MemoryViews):
