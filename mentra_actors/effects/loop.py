@@ -6,6 +6,7 @@ made before the loop looks (a wake-up per call costs ten times as much).
 
 import asyncio
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -15,7 +16,7 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-__all__ = ["EffectLoop"]
+__all__ = ["EffectLoop", "is_cancellation"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class EffectLoop:
         async with anyio.create_task_group() as group:
             self._group = group
             task_status.started()
+            self._drain()
             await self._stop.wait()
             group.cancel_scope.cancel()
 
@@ -75,13 +77,13 @@ class EffectLoop:
                 _log.exception("a call posted to the effects loop raised")
 
     def start_soon(self, work: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
-        """Start a task; on the loop only."""
+        """Start a task; on the loop only. Whatever it raises is logged and ends this task only."""
         if self._group is None:
             raise RuntimeError("the effects loop is not running")
-        self._group.start_soon(work, *arguments)
+        self._group.start_soon(_alone, work, *arguments)
 
     def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
-        """Run `call` on the loop after so many seconds; from any thread."""
+        """Run `call` on the loop after so many seconds; from any thread. It should not raise."""
 
         async def later() -> None:
             await anyio.sleep(delay_s)
@@ -107,3 +109,22 @@ class EffectLoop:
         self._finished.result()
         self._portal_manager.__exit__(None, None, None)
         self._portal = None
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """True if `error` ends this task because its scope was cancelled.
+
+    A task can also be hit by a cancellation that is not its own: one that a tool raised, or that
+    came out of something cancelled that it awaited. In a task group that would end all the others.
+    """
+    is_cancelled = isinstance(error, anyio.get_cancelled_exc_class())
+    return is_cancelled and anyio.current_effective_deadline() == -math.inf
+
+
+async def _alone(work: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
+    try:
+        await work(*arguments)
+    except BaseException as error:
+        if is_cancellation(error):
+            raise
+        _log.exception("a task of the effects loop raised")

@@ -1,9 +1,12 @@
 """Performs model calls: the transcript goes out, the answer or the failure comes back."""
 
 import json
+import logging
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import anyio
+import msgspec
 
 from mentra_actors.domain.agent.commands import RecordModelFailure, RecordModelReply
 from mentra_actors.domain.agent.effects import CallModel
@@ -13,6 +16,7 @@ from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, ModelRequest
 from mentra_actors.domain.transcript import Transcript, prompt_messages
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
+from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import ConfigurationError, ProviderError
@@ -23,6 +27,8 @@ from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistry
 
 __all__ = ["ModelCalls", "plan_call"]
+
+_log = logging.getLogger(__name__)
 
 SHOWN_ARGUMENTS = 240
 
@@ -61,7 +67,9 @@ class ModelCalls:
         except ConfigurationError as error:
             refused = ProviderError(str(error), kind="configuration", transient=False)
             return self._failure(effect, heard, refused)
-        except Exception as error:  # noqa: BLE001 - a broken adapter must not leave the run open
+        except BaseException as error:  # a broken adapter must not leave the run open
+            if is_cancellation(error):
+                raise
             broken = f"provider of {effect.profile.model!r} failed: {error!r}"
             internal = ProviderError(broken, kind="provider_bug", transient=False)
             return self._failure(effect, heard, internal)
@@ -74,26 +82,35 @@ class ModelCalls:
         effect: CallModel = order.effect
         provider, model = self._providers.resolve(effect.profile.model)
         request = self._request(effect, order.view, model)
-        reply: ModelReply | None = None
         with anyio.move_on_after(self._deadline_s) as deadline:
-            # Read to the end, past the answer: the connection can then be used again.
-            async with aclosing(provider.stream(request)) as events:
-                async for event in events:
-                    if isinstance(event, ReplyFinished):
-                        reply = event.reply
-                    else:
-                        self._show(order, event, heard)
-        if reply is not None:
-            return reply
+            await self._hear(order, provider.stream(request), heard)
+        if heard.reply is not None:
+            return _storable(heard.reply)
         if deadline.cancelled_caught:
             late = f"the answer was not finished after {self._deadline_s:g} s"
             raise ProviderError(late, kind="timeout", transient=False)
         cut = "the answer ended before it was finished"
         raise ProviderError(cut, kind="malformed_stream", transient=True)
 
+    async def _hear(
+        self, order: Order, stream: AsyncGenerator[ModelEvent, None], heard: "_Heard"
+    ) -> None:
+        """Read to the end, past the answer: the connection can then be used again."""
+        try:
+            async with aclosing(stream) as events:
+                async for event in events:
+                    if isinstance(event, ReplyFinished):
+                        heard.reply = event.reply
+                    else:
+                        self._show(order, event, heard)
+        except Exception as error:
+            if heard.reply is None:
+                raise
+            _log.warning("after its answer the provider raised %r", error)
+
     def _show(self, order: Order, event: ModelEvent, heard: "_Heard") -> None:
         if isinstance(event, TextDelta):
-            heard.text.append(event.text)
+            heard.text.append(str(event.text))
         self._live.publish(
             ModelDelta(stream_id=order.stream_id, effect_id=order.effect_id, event=event)
         )
@@ -115,12 +132,30 @@ class ModelCalls:
         return RecordModelFailure(
             effect_id=effect.effect_id,
             kind=error.kind,
-            message=str(error),
+            message=_encodable(str(error)),
             transient=error.transient,
             retry_after_s=error.retry_after_s,
-            partial_text="".join(heard.text),
+            partial_text=_encodable("".join(heard.text)),
             now=self._clock.now(),
         )
+
+
+def _storable(reply: ModelReply) -> ModelReply:
+    """The reply as the log will give it back; one that cannot be stored would end its agent.
+
+    Raises:
+        ProviderError: a field has the wrong type, or a text is not Unicode.
+    """
+    try:
+        return msgspec.msgpack.decode(msgspec.msgpack.encode(reply), type=ModelReply)
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise ProviderError(
+            f"the answer cannot be stored: {error}", kind="invalid_response", transient=False
+        ) from error
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 class _Heard:
@@ -128,6 +163,7 @@ class _Heard:
 
     def __init__(self) -> None:
         self.text: list[str] = []
+        self.reply: ModelReply | None = None
 
 
 def plan_calls(
@@ -170,6 +206,8 @@ def _decoded(arguments: str) -> tuple[dict[str, object], str]:
     """The arguments, and what is wrong with them (empty if nothing)."""
     try:
         decoded = json.loads(arguments.strip() or "{}", parse_constant=_refuse_constant)
+        if "\\u" in arguments:  # half a surrogate pair is JSON, but not text that can be stored
+            json.dumps(decoded, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         return {}, str(error)
     if not isinstance(decoded, dict):

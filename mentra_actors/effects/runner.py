@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 import anyio
 
-from mentra_actors.effects.loop import EffectLoop
+from mentra_actors.effects.loop import EffectLoop, is_cancellation
 from mentra_actors.effects.ports import SendOutcome
 from mentra_actors.errors import ActorQuarantined, CommandRejected, Fenced, RuntimeClosed
 from mentra_actors.ids import EffectId, StreamId
@@ -126,7 +126,9 @@ class EffectRunner:
             with anyio.CancelScope() as flight.scope:
                 command = await self._perform(order)
                 await self._record(order, command)
-        except Exception:  # noqa: BLE001 - a bug in one performer must not end the others' work
+        except BaseException as error:
+            if is_cancellation(error):
+                raise  # a bug in one performer must not end the others' work
             _log.exception("%s of %s was not performed", order.effect_id, order.stream_id)
         finally:
             self._land(order)

@@ -2,22 +2,40 @@
 
 import inspect
 import json
+import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, get_args
 
 import anyio
+import msgspec
 
 from mentra_actors.domain.agent.commands import RecordProbeVerdict, RecordToolOutcome
 from mentra_actors.domain.agent.effects import ProbeTool, RunTool
-from mentra_actors.domain.tool_call import ToolOutcome
+from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
+from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, ToolOutcome
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
+from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
-from mentra_actors.tools.contract import Commands, ProbeResult, Tool, ToolContext
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import is_valid_name
+from mentra_actors.tools.contract import (
+    Commands,
+    ProbeResult,
+    Tool,
+    ToolContext,
+    ToolError,
+    ToolOutput,
+)
 from mentra_actors.tools.registry import ToolRegistry
 from mentra_actors.tools.results import limit_outcome, render_failure, render_result
 
 __all__ = ["ToolProbes", "ToolRuns"]
+
+_log = logging.getLogger(__name__)
+
+MAX_ID_BYTES = 240
+"""With its category in front the name of a stream stays within the store's 255 bytes."""
 
 
 class ToolRuns:
@@ -50,18 +68,18 @@ class ToolRuns:
             return ToolOutcome(
                 content="Tool not found (it was there when the call was made)", is_error=True
             )
+        context = self._context(order, effect)
         try:
-            with anyio.fail_after(tool.timeout_s):
-                result = await tool.run(json.loads(effect.arguments), self._context(order, effect))
-        except TimeoutError as error:
-            return self._timed_out(tool, error)
-        except Exception as error:  # noqa: BLE001 - whatever a tool raises is told to the model
-            return render_failure(error, tool_name=tool.name)
-        return render_result(result, tool_name=tool.name)
+            with anyio.move_on_after(tool.timeout_s):
+                result = await tool.run(json.loads(effect.arguments), context)
+                return _rendered(result, tool.name)
+        except BaseException as error:  # whatever a tool raises is told to the model
+            if is_cancellation(error):
+                raise
+            return _failure(error, tool.name)
+        return self._timed_out(tool)
 
-    def _timed_out(self, tool: Tool, error: TimeoutError) -> ToolOutcome:
-        if tool.timeout_s is None:
-            return render_failure(error, tool_name=tool.name)
+    def _timed_out(self, tool: Tool) -> ToolOutcome:
         text = f"Tool '{tool.name}' timed out after {tool.timeout_s:g} s"
         if tool.retry == "never":
             text += ". It may or may not have taken effect; check before you repeat it"
@@ -108,7 +126,7 @@ class ToolProbes:
         """See `Performer`."""
         effect: ProbeTool = order.effect
         result = await self._ask(effect)
-        outcome = render_result(result.content, tool_name=effect.tool)
+        outcome = _rendered(result.content, effect.tool)
         return RecordProbeVerdict(
             key=effect.key,
             verdict=result.verdict,
@@ -123,9 +141,48 @@ class ToolProbes:
         try:
             with anyio.fail_after(tool.timeout_s):
                 answer = await _called(tool.probe, effect.idempotency_key)
-        except Exception:  # noqa: BLE001 - a probe that fails does not know
+        except BaseException as error:  # a probe that fails does not know
+            if is_cancellation(error):
+                raise
+            _log.warning("the probe of %s failed: %r", effect.tool, error)
             return ProbeResult(verdict="unknown")
-        return answer if isinstance(answer, ProbeResult) else ProbeResult(verdict="unknown")
+        is_said = isinstance(answer, ProbeResult) and answer.verdict in get_args(ProbeVerdict)
+        return answer if is_said else ProbeResult(verdict="unknown")
+
+
+def _failure(error: BaseException, tool_name: str) -> ToolOutcome:
+    if isinstance(error, Exception):
+        return render_failure(error, tool_name=tool_name)
+    # SystemExit, KeyboardInterrupt, a cancellation that nobody asked for: the tool's own doing
+    told = ToolError(f"Tool '{tool_name}' failed: {type(error).__name__}: {error}")
+    return render_failure(told, tool_name=tool_name)
+
+
+def _rendered(result: Any, tool_name: str) -> ToolOutcome:
+    """The outcome of a result, checked: one that cannot be stored would end the agent."""
+    outcome = render_result(result, tool_name=tool_name)
+    if not isinstance(result, ToolOutput):
+        return outcome
+    try:
+        checked = msgspec.msgpack.decode(msgspec.msgpack.encode(outcome), type=ToolOutcome)
+        for mail in checked.mail:
+            _check_mail(mail)
+    except (TypeError, ValueError, msgspec.MsgspecError, CommandRejected) as error:
+        told = f"Tool '{tool_name}' ran, but its result is lost: its ToolOutput is wrong ({error})"
+        return ToolOutcome(content=told.encode("utf-8", "replace").decode(), is_error=True)
+    return checked
+
+
+def _check_mail(mail: OutgoingMail) -> None:
+    """What the inbox would say of it, and whether anybody could have such an inbox.
+
+    Raises:
+        CommandRejected: the body is empty or too long, or `to` is no agent's id.
+    """
+    if not is_valid_name(mail.to.rpartition(".")[2]) or len(mail.to.encode()) > MAX_ID_BYTES:
+        raise CommandRejected(f"mail to {mail.to!r}, which is no agent's id")
+    letter = Mail(mail_id=mail.mail_id, sender="", to=mail.to, body=mail.body, sent_at=0.0)
+    INBOX.decide(DeliverMail(mail=letter), INBOX.initial)
 
 
 async def _called(probe: Callable[[str], Awaitable[Any] | Any], key: str) -> Any:
