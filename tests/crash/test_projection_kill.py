@@ -18,7 +18,7 @@ from projections import TIMELINE, TRANSCRIPT, fold_view, projection
 from projections.lmdb_views import LmdbViews
 from projections.runner import ProjectionRunner
 
-ROUNDS = 8
+ROUNDS = 6
 STREAMS = [StreamId(f"agent-{n}") for n in range(5)]
 TIMEOUT_S = 30.0
 
