@@ -9,6 +9,7 @@ class TestMyStore(EventStoreContract):
 # ruff: noqa: ARG005, PLR2004 - the methods are tests
 
 import threading
+import time
 
 import pytest
 
@@ -194,18 +195,25 @@ class EventStoreContract(AppendContract):
 
     def test_a_reader_can_wait_for_a_position(self, store: EventStore) -> None:
         """A view catches up by waiting, not by asking all the time."""
-        reached: list[int] = []
-        waiter = threading.Thread(
-            target=lambda: reached.append(store.wait_for_position(3, timeout_s=PATIENCE_S))
-        )
+        appends = 50
+        started_at = time.monotonic()
+        reached = threading.Semaphore(0)
+
+        def follow() -> None:
+            for position in range(1, appends + 1):
+                if store.wait_for_position(position, timeout_s=PATIENCE_S) >= position:
+                    reached.release()
+
+        waiter = threading.Thread(target=follow)
         waiter.start()
-        for number in range(3):
+        for number in range(appends):
             store.append(request_for(stream_append(A, b"%d" % number)))
+            assert reached.acquire(timeout=PATIENCE_S)
         waiter.join()
 
-        assert reached == [3]
-        assert store.wait_for_position(2, timeout_s=0) == 3
-        assert store.wait_for_position(4, timeout_s=0.01) == 3
+        assert time.monotonic() - started_at < PATIENCE_S
+        assert store.wait_for_position(2, timeout_s=0) == appends
+        assert store.wait_for_position(appends + 1, timeout_s=0.01) == appends
 
     def test_a_closed_store_refuses(self, store: EventStore) -> None:
         """After the end of a process nobody may believe that something was still recorded."""

@@ -69,7 +69,7 @@ def test_readers_follow_the_writer_live(tmp_path, durability):
     path = tmp_path / "store"
     store = LmdbEventStore.open(path, durability=durability, map_size=1 << 16)
     positions = []
-    here = threading.Thread(target=follow_here, args=(path, 2 * APPENDS, positions))
+    here = threading.Thread(target=follow_here, args=(path, 2 * APPENDS, positions), daemon=True)
     here.start()
     with run_python(FOLLOW, path, 2 * APPENDS) as follower:
         assert follower.stdout.readline() == "open\n"

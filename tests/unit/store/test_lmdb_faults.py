@@ -303,6 +303,18 @@ def test_a_volatile_store_is_checked_after_a_power_loss(path):
     assert mark.exists()
 
 
+def test_a_sync_store_flushes_each_commit(path):
+    """No test can cut the power, so the promise is held by looking at what LMDB was told."""
+    reader = LmdbJournalReader.open(path)
+    for durability in ("volatile", "sync"):
+        store = LmdbEventStore.open(path, durability=durability)
+        flags = store._env._live().flags()
+        store.close()
+        assert (flags["sync"], flags["writemap"]) == (durability == "sync", False)
+    assert flags["metasync"]
+    reader.close()
+
+
 def test_the_head_cache_notices_another_writer(path):
     """A rogue process that writes in spite of the lock must not make us overwrite its events."""
     env = open_shared_env(path, require_manifest(path))
@@ -319,6 +331,9 @@ def test_the_head_cache_notices_another_writer(path):
     assert write(theirs, 4) == Appended(5, 5, (5,))
     assert isinstance(write(ours, 4), VersionConflict)
     assert write(ours, 5) == Appended(6, 6, (6,))
+    assert write(theirs, 6) == Appended(7, 7, (7,))
+    assert isinstance(write(ours, 6), VersionConflict)
+    assert write(ours, 7) == Appended(8, 8, (8,))
     env.detach_writer(lock)
     env.leave()
 
@@ -419,6 +434,11 @@ FILL_THE_DISK = """
         version += 1
     blob = b"y" * 500_000
     digest = store.put_blob(blob)
+    try:
+        store.append(request_for(stream_append(A, b"names the blob", expected=version)))
+        sys.exit("an event is durable and its blob is not")
+    except StoreFull:
+        assert store.read_blob(digest) is None
     assert store.stream_version(A) == version == len(store.read_stream(A))
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     store.append(request_for(stream_append(A, b"x" * 50_000, expected=version)))
