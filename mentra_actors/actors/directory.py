@@ -260,6 +260,10 @@ class Directory:
                 with contextlib.suppress(pykka.ActorDeadError):
                     ref.tell(PassivateIfIdle(before))
 
+    def has_owner(self, stream_id: StreamId) -> bool:
+        """True if there are actors for streams of this category."""
+        return category_of(stream_id) in self._kinds
+
     def live(self) -> tuple[StreamId, ...]:
         """Streams whose actors are live, sorted."""
         with self._lock:

@@ -81,20 +81,28 @@ class RuntimeCore:
         self._is_closed = False
         self._resources = ExitStack()
         self._fenced: Fenced | None = None
+        self._ends = ExitStack()
+        """What `close` does, last part first; each part adds its end when it has started."""
+        self._ends.callback(self.store.close)
         try:
             self._fence = acquire_writer_lease(
                 self.store, self.clock, holder=_holder(), term_s=settings.lease_term_s
             )
+            self._ends.callback(self._release_lease)
+            self._start()
         except BaseException:
-            self.store.close()
+            self._ends.close()
             raise
-        self._start()
 
     def _start(self) -> None:
         settings = self.settings
         self._loop = EffectLoop()
         self._loop.start()
+        self._ends.callback(self._loop.stop)
+        self._ends.callback(self._close_providers)
+        self._ends.callback(self._resources.close)
         self._dispatchers = DispatcherPool(settings.threads)
+        self._ends.callback(self._dispatchers.stop, CLOSE_TIMEOUT_S)
         self.directory = Directory(
             stream_kinds(self.store),
             self._dispatchers,
@@ -116,6 +124,7 @@ class RuntimeCore:
                 mailbox_bound=settings.mailbox_bound,
             )
         )
+        self._ends.callback(self._stop_actors)
         self.resumed = self._resume()
         self._loop.call_later(self._sweep_s, self._sweep)
 
@@ -146,7 +155,10 @@ class RuntimeCore:
 
     def _resume(self) -> tuple[StreamId, ...]:
         """Wake the owners of all streams with open work; which they are."""
-        owners = {_owner_of(stream_id) for stream_id in self.store.open_streams()}
+        opened = {_owner_of(stream_id) for stream_id in self.store.open_streams()}
+        owners = {stream_id for stream_id in opened if self.directory.has_owner(stream_id)}
+        if unknown := sorted(opened - owners):
+            _log.warning("no actor of this release owns %s: left as it is", ", ".join(unknown))
         for stream_id in sorted(owners):
             self.directory.wake(stream_id)
         return tuple(sorted(owners))
@@ -228,9 +240,11 @@ class RuntimeCore:
         return sorted(owner for owner in owners if category_of(owner) == "agent")
 
     @property
-    def fenced(self) -> Fenced | None:
-        """Set when another process has taken over."""
-        return self._fenced
+    def ended(self) -> MentraError | None:
+        """Why nothing more will come of anything: another process has taken over, or `close`."""
+        if self._fenced is not None:
+            return self._fenced
+        return RuntimeClosed("the runtime is closed") if self._is_closed else None
 
     def on_actor_thread(self) -> bool:
         """True on threads where nothing may block."""
@@ -243,21 +257,26 @@ class RuntimeCore:
         if self._is_closed:
             return
         self._is_closed = True
+        self._ends.close()
+
+    def _stop_actors(self) -> None:
         self.effects.close()
         self.trouble.publish(RuntimeClosed("the runtime was closed; what is open stays open"))
         if not self.directory.close(CLOSE_TIMEOUT_S):
             _log.warning("some actors did not stop within %.0f s", CLOSE_TIMEOUT_S)
-        self._dispatchers.stop(CLOSE_TIMEOUT_S)
-        self._resources.close()
-        self._loop.run(self.providers.aclose)
-        self._loop.stop()
+
+    def _close_providers(self) -> None:
+        try:
+            self._loop.run(self.providers.aclose)
+        except Exception:  # noqa: BLE001 - what comes after it must be closed all the same
+            _log.exception("a provider could not be closed")
+
+    def _release_lease(self) -> None:
         try:
             if self._fenced is None:
                 release_writer_lease(self.store, self.clock, self._fence)
         except StoreError as error:
             _log.warning("the store was closed without a word: %s", error)
-        finally:
-            self.store.close()
 
 
 def _owner_of(stream_id: StreamId) -> StreamId:

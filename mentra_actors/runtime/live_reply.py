@@ -50,9 +50,10 @@ class LiveReply:
     async def __aiter__(self) -> AsyncIterator[LiveNotice]:
         """Notices as they come, until the answer is whole."""
         while True:
+            is_whole = self._reply is None or self._reply.done()  # asked before the last fetch
             while self._notices:
                 yield self._notices.popleft()
-            if self._reply is None or self._reply.done():
+            if is_whole:
                 return
             await self._more.wait()
             self._more = anyio.Event()

@@ -13,7 +13,6 @@ from typing import Any
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
 from mentra_actors.domain.task_board import BoardState
@@ -31,12 +30,12 @@ from mentra_actors.ids import (
     team_stream,
 )
 from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.run_watch import Reply, RunWatch
 from mentra_actors.store.ports import Appended, AppendRequest
 
 __all__ = ["Operations", "new_id"]
 
-IDLE_CHECK_S = 0.5
 HOST = "host"
 
 
@@ -92,7 +91,13 @@ class Operations:
     # --- work -----------------------------------------------------------------------------
 
     def send(self, agent_id: AgentId, text: str, prompt_id: str | None) -> "Future[Reply]":
-        """Send a prompt; the future holds the answer of its run."""
+        """Send a prompt; the future holds the answer of its run.
+
+        Raises:
+            TypeError, ValueError: the prompt or its id is not text that can be stored.
+        """
+        _require_text(text, "a prompt")
+        _require_text(prompt_id or "", "a prompt_id")
         stream_id = agent_stream(agent_id)
         known = CommandId(prompt_id) if prompt_id else new_id()
         waiting = _WaitingRun(RunWatch(known))
@@ -106,18 +111,30 @@ class Operations:
         command = c.AcceptPrompt(prompt_id=known, text=text, now=self.core.clock.now())
 
         def on_answer(answer: "Future[Accepted]") -> None:
-            error = answer.exception()
-            if error is not None:
+            try:
+                waiting.begin(self._history_of(stream_id, answer.result()))
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
                 waiting.fail(error)
-            elif prompt_id:  # it may have been answered before this process began
-                version = answer.result().stream_version
-                waiting.take(self.core.journal.read_stream(stream_id, through=version))
 
+        if self.core.ended is not None:  # asked after subscribing: one of the two is heard
+            waiting.fail(self.core.ended)
+            return waiting.reply
         self.core.ask(stream_id, command).add_done_callback(on_answer)
         return waiting.reply
 
+    def _history_of(self, stream_id: StreamId, accepted: Accepted) -> list[RecordedEvent[Any]]:
+        """What happened before, if the prompt is not new: its run may have ended long ago."""
+        if accepted.has_recorded:
+            return []
+        return self.core.journal.read_stream(stream_id, through=accepted.stream_version)
+
     def cancel(self, agent_id: AgentId, reason: str) -> "Future[Accepted]":
-        """End the agent's open run."""
+        """End the agent's open run.
+
+        Raises:
+            TypeError, ValueError: the reason is not text that can be stored.
+        """
+        _require_text(reason, "a reason")
         command = c.CancelRun(now=self.core.clock.now(), reason=reason)
         return self.core.ask(agent_stream(agent_id), command)
 
@@ -130,7 +147,9 @@ class Operations:
 
         Raises:
             CommandRejected: the letter is empty or too long.
+            TypeError, ValueError: it is not text that can be stored.
         """
+        _require_text(body, "mail")
         mail = self._letter(agent_id, body, self.core.clock.now())
         events = INBOX.decide(DeliverMail(mail=mail), INBOX.initial)
         stream_id = inbox_stream(agent_id)
@@ -160,68 +179,29 @@ class Operations:
 
     def idle(self) -> "Future[None]":
         """Done when no agent has anything to do; fails if one that has is quarantined."""
-        done: Future[None] = Future()
-        lock = threading.Lock()
-
-        def check() -> None:
-            with lock:
-                if done.done():
-                    return
-                try:
-                    if not self._busy_agents():
-                        done.set_result(None)
-                except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
-                    done.set_exception(error)
-
-        def on_recorded(recorded: Sequence[RecordedEvent[Any]]) -> None:
-            if any(isinstance(one.event, _ENDS) for one in recorded):
-                check()
-
-        def on_trouble(error: MentraError) -> None:
-            with lock:
-                if not done.done():
-                    done.set_exception(error)
-
-        for end in (
-            self.core.recorded.subscribe(on_recorded),
-            self.core.trouble.subscribe(on_trouble),
-        ):
-            done.add_done_callback(lambda _done, end=end: end())  # type: ignore[misc]
-        self._check_again(done, check)
-        return done
-
-    def _check_again(self, done: "Future[None]", check: Callable[[], None]) -> None:
-        """Now and then look without an event: a quarantine leaves none."""
-        check()
-        if not done.done():
-            self.core.call_later(IDLE_CHECK_S, lambda: self._check_again(done, check))
-
-    def _busy_agents(self) -> list[StreamId]:
-        busy = [one for one in self.core.open_agents() if not self._is_stopped(one)]
-        quarantined = self.core.directory.quarantined()
-        for stream_id in busy:
-            if stream_id in quarantined:
-                raise ActorQuarantined(stream_id, cause=quarantined[stream_id])
-        return busy
-
-    def _is_stopped(self, stream_id: StreamId) -> bool:
-        """Mail to a stopped agent lies in its inbox for ever; it is no work."""
-        if stream_id in self.core.store.open_streams():
-            return False
-        recorded = self.core.journal.read_stream(stream_id)
-        return AGENT.fold(one.event for one in recorded).stopped
+        return IdleWatch(self.core).begin()
 
 
-_ENDS = (e.RunFinished, e.RunFailed, e.RunCancelled, e.AgentStopped, e.MailTaken)
+def _require_text(text: object, what: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{what} is a string, not {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{what} must be Unicode text: {error}") from error
 
 
 class _WaitingRun:
-    """A run that somebody waits for. Safe from any thread."""
+    """A run that somebody waits for. Safe from any thread.
+
+    Events that come before its prompt is answered are held back: what happened before them may
+    have to be read first.
+    """
 
     def __init__(self, watch: RunWatch) -> None:
         self._watch = watch
         self._lock = threading.Lock()
-        self._early: list[RecordedEvent[Any]] = []
+        self._early: list[RecordedEvent[Any]] | None = []
         self.reply: Future[Reply] = Future()
 
     def until(self, *end_subscriptions: Callable[[], None]) -> None:
@@ -232,10 +212,22 @@ class _WaitingRun:
     def take(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
         """Feed events; the first end of the run completes the reply."""
         with self._lock:
-            for one in recorded:
-                end = self._watch.take(one)
-                if end is not None and not self.reply.done():
-                    self._finish(end)
+            if self._early is not None:
+                self._early.extend(recorded)
+            else:
+                self._watch_all(recorded)
+
+    def begin(self, history: Sequence[RecordedEvent[Any]]) -> None:
+        """The prompt is accepted: watch its history, then what came meanwhile."""
+        with self._lock:
+            early, self._early = self._early or [], None
+            self._watch_all([*history, *early])
+
+    def _watch_all(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
+        for one in recorded:
+            end = self._watch.take(one)
+            if end is not None and not self.reply.done():
+                self._finish(end)
 
     def _finish(self, end: Reply | RunFailed) -> None:
         if isinstance(end, Reply):

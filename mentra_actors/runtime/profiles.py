@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
+import msgspec
+
 from mentra_actors.domain.agent.events import AgentProfile
 from mentra_actors.domain.team import agent_id_of
 from mentra_actors.ids import TeamId
@@ -24,9 +26,13 @@ class SpawnOptions(TypedDict, total=False):
 
 
 def profile_of(team: TeamId, name: str, model: str, options: SpawnOptions) -> AgentProfile:
-    """The profile of a lead: a member that nobody of the team has spawned."""
+    """The profile of a lead: a member that nobody of the team has spawned.
+
+    Raises:
+        TypeError, ValueError: an option has the wrong type, or is no text that can be stored.
+    """
     tools = options.get("tools")
-    return AgentProfile(
+    profile = AgentProfile(
         agent_id=agent_id_of(team, name),
         name=name,
         team_id=team,
@@ -40,3 +46,7 @@ def profile_of(team: TeamId, name: str, model: str, options: SpawnOptions) -> Ag
         temperature=options.get("temperature"),
         max_output_tokens=options.get("max_output_tokens", 8192),
     )
+    try:
+        return msgspec.msgpack.decode(msgspec.msgpack.encode(profile), type=AgentProfile)
+    except msgspec.ValidationError as error:
+        raise TypeError(f"agent {name!r}: {error}") from error

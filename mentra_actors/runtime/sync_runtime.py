@@ -61,24 +61,26 @@ class SyncAgent:
         self, text: str, *, prompt_id: str | None = None, timeout_s: float | None = None
     ) -> Reply:
         """See `Agent.send`."""
-        future = self._operations.send(self.agent_id, text, prompt_id)
-        return _result(self._operations, future, timeout_s)
+        operations = self._operations
+        return _result(
+            operations, lambda: operations.send(self.agent_id, text, prompt_id), timeout_s
+        )
 
     def cancel(self, reason: str = "cancelled") -> None:
         """See `Agent.cancel`."""
-        _result(self._operations, self._operations.cancel(self.agent_id, reason))
+        _result(self._operations, lambda: self._operations.cancel(self.agent_id, reason))
 
     def stop(self) -> None:
         """See `Agent.stop`."""
-        _result(self._operations, self._operations.stop(self.agent_id))
+        _result(self._operations, lambda: self._operations.stop(self.agent_id))
 
     def mail(self, body: str) -> None:
         """See `Agent.mail`."""
-        _result(self._operations, self._operations.mail(self.agent_id, body))
+        _result(self._operations, lambda: self._operations.mail(self.agent_id, body))
 
     def state(self) -> AgentState:
         """See `Agent.state`."""
-        return _result(self._operations, self._operations.agent_state(self.agent_id))
+        return _result(self._operations, lambda: self._operations.agent_state(self.agent_id))
 
     def transcript(self, *, at_version: int | None = None) -> Sequence[TranscriptItem]:
         """See `Agent.transcript`."""
@@ -109,8 +111,11 @@ class SyncRuntime:
     ) -> SyncAgent:
         """See `Runtime.spawn`."""
         profile = profile_of(self._operations.core.settings.team, name, model, options)
-        future = self._operations.spawn(profile, prompt=prompt, reuse=reuse)
-        return SyncAgent(name, _result(self._operations, future), self._operations)
+        operations = self._operations
+        agent_id = _result(
+            operations, lambda: operations.spawn(profile, prompt=prompt, reuse=reuse)
+        )
+        return SyncAgent(name, agent_id, operations)
 
     def agent(self, name: str) -> SyncAgent:
         """See `Runtime.agent`."""
@@ -122,15 +127,15 @@ class SyncRuntime:
 
     def team(self) -> TeamState:
         """See `Runtime.team`."""
-        return _result(self._operations, self._operations.team())
+        return _result(self._operations, self._operations.team)
 
     def board(self) -> BoardState:
         """See `Runtime.board`."""
-        return _result(self._operations, self._operations.board())
+        return _result(self._operations, self._operations.board)
 
     def until_idle(self, *, timeout_s: float | None = None) -> None:
         """See `Runtime.until_idle`."""
-        _result(self._operations, self._operations.idle(), timeout_s)
+        _result(self._operations, self._operations.idle, timeout_s)
 
     def view(self, projection: Projection[V], *, at_position: int | None = None) -> dict[str, V]:
         """See `Runtime.view`."""
@@ -150,10 +155,13 @@ class SyncRuntime:
         return self._operations.core.live.subscribe(call)
 
 
-def _result(operations: Operations, future: "Future[T]", timeout_s: float | None = None) -> T:
+def _result(
+    operations: Operations, begin: "Callable[[], Future[T]]", timeout_s: float | None = None
+) -> T:
+    """Begin and wait; on a thread that must not wait nothing is begun."""
     if operations.core.on_actor_thread():
         raise RuntimeError(
             "a blocking call on an actor or loop thread would wait for itself; "
             "use the asynchronous runtime, or another thread"
         )
-    return future.result(timeout_s)
+    return begin().result(timeout_s)

@@ -1,0 +1,88 @@
+"""Waits until no agent has anything to do."""
+
+import contextlib
+from collections.abc import Sequence
+from concurrent.futures import Future, InvalidStateError
+from typing import Any
+
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import ActorQuarantined, MentraError
+from mentra_actors.ids import StreamId
+from mentra_actors.runtime.core import RuntimeCore
+
+__all__ = ["IdleWatch"]
+
+CHECK_S = 0.5
+_ENDS = (e.RunFinished, e.RunFailed, e.RunCancelled, e.AgentStopped, e.MailTaken)
+
+
+class IdleWatch:
+    """`idle` is done when no agent has work, and fails if that can never be. Safe from any thread.
+
+    It looks after events that may end the work of an agent, and now and then without one.
+    """
+
+    def __init__(self, core: RuntimeCore) -> None:
+        self._core = core
+        self.idle: Future[None] = Future()
+
+    def begin(self) -> "Future[None]":
+        """Look now, and go on looking; returns `idle`."""
+        for end in (
+            self._core.recorded.subscribe(self._on_recorded),
+            self._core.trouble.subscribe(self._on_trouble),
+        ):
+            self.idle.add_done_callback(lambda _idle, end=end: end())  # type: ignore[misc]
+        if self._core.ended is not None:  # asked after subscribing: one of the two is heard
+            self._fail(self._core.ended)
+        self._check_again()
+        return self.idle
+
+    def _on_recorded(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
+        if any(isinstance(one.event, _ENDS) for one in recorded):
+            self._check()
+
+    def _on_trouble(self, error: MentraError) -> None:
+        if isinstance(error, ActorQuarantined):
+            self._check()  # it is trouble only if the stream is an agent's with work
+        else:
+            self._fail(error)
+
+    def _check_again(self) -> None:
+        self._check()
+        if not self.idle.done():
+            self._core.call_later(CHECK_S, self._check_again)
+
+    def _check(self) -> None:
+        if self.idle.done():
+            return
+        try:
+            busy = self._busy_agents()
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            self._fail(error)
+            return
+        if not busy:
+            with contextlib.suppress(InvalidStateError):  # another thread was first
+                self.idle.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        with contextlib.suppress(InvalidStateError):
+            self.idle.set_exception(error)
+
+    def _busy_agents(self) -> list[StreamId]:
+        busy = [one for one in self._core.open_agents() if self._can_work(one)]
+        quarantined = self._core.directory.quarantined()
+        for stream_id in busy:
+            if stream_id in quarantined:
+                raise ActorQuarantined(stream_id, cause=quarantined[stream_id])
+        return busy
+
+    def _can_work(self, stream_id: StreamId) -> bool:
+        """Mail to an agent that is stopped, or was never made, is no work: nobody takes it."""
+        if stream_id in self._core.store.open_streams():
+            return True
+        recorded = self._core.journal.read_stream(stream_id)
+        state = AGENT.fold(one.event for one in recorded)
+        return state.profile is not None and not state.stopped
