@@ -1,0 +1,192 @@
+"""An event store that fails, and that becomes durable, when a test says so."""
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from mentra_actors.errors import StoreError
+from mentra_actors.ids import StreamId
+from mentra_actors.store.ports import (
+    Appended,
+    AppendRequest,
+    EventStore,
+    OnAppended,
+    StateSnapshot,
+    StoredEvent,
+)
+
+__all__ = ["FailingStore"]
+
+
+class FailingStore:
+    """Stands in front of another store. See `EventStore`; safe from any thread.
+
+        store = FailingStore(MemoryEventStore())
+        store.fail_next(3, StoreFull("no space left"))
+        store.hold()       # from now on nothing is written ...
+        store.release(1)   # ... but the oldest append
+        store.let_go()     # everything, and no holding any more
+
+    A failure is used up by the append that would be written next, so also on release.
+    `survives_close` keeps the store behind it open: the next runtime can open it again.
+    """
+
+    def __init__(self, store: EventStore, *, survives_close: bool = False) -> None:
+        self._store = store
+        self._survives_close = survives_close
+        self._errors: deque[StoreError] = deque()
+        self._always: Callable[[AppendRequest], StoreError | None] = lambda _request: None
+        self._held: deque[tuple[AppendRequest, OnAppended]] = deque()
+        self._is_holding = False
+        self._changed = threading.Condition()
+        self.submitted: list[AppendRequest] = []
+        """Every append that was asked for, in order, whatever became of it."""
+
+    # --- the script -----------------------------------------------------------------------
+
+    def fail_next(self, count: int, error: StoreError) -> None:
+        """Refuse the next `count` appends with this error; nothing of them is written."""
+        with self._changed:
+            self._errors.extend([error] * count)
+
+    def fail_while(self, refusal: Callable[[AppendRequest], StoreError | None]) -> None:
+        """Ask `refusal` before every append: an error refuses it, None lets it through."""
+        self._always = refusal
+
+    def recover(self) -> None:
+        """Fail no more."""
+        with self._changed:
+            self._errors.clear()
+            self._always = lambda _request: None
+
+    def hold(self) -> None:
+        """Write nothing until `release` or `let_go`."""
+        with self._changed:
+            self._is_holding = True
+
+    def held(self) -> int:
+        """Appends that wait to be written."""
+        with self._changed:
+            return len(self._held)
+
+    def wait_for_held(self, count: int, *, timeout_s: float = 10.0) -> None:
+        """Block until at least `count` appends wait.
+
+        Raises:
+            TimeoutError: they did not come.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._held) >= count, timeout_s):
+                raise TimeoutError(f"{len(self._held)} appends wait, not {count}")
+
+    def release(self, count: int = 1) -> int:
+        """Write the oldest `count` that wait; how many there were."""
+        for released in range(count):
+            with self._changed:
+                if not self._held:
+                    return released
+                request, on_appended = self._held.popleft()
+            self._write(request, on_appended)
+        return count
+
+    def let_go(self) -> None:
+        """Write all that waits, and hold nothing any more."""
+        while True:
+            with self._changed:
+                if not self._held:
+                    self._is_holding = False
+                    return
+            self.release()
+
+    def drop_held(self) -> int:
+        """Forget what waits, as the death of the process would; nobody hears of it."""
+        with self._changed:
+            dropped = len(self._held)
+            self._held.clear()
+            return dropped
+
+    # --- EventStore -----------------------------------------------------------------------
+
+    def submit(self, request: AppendRequest, on_appended: OnAppended) -> None:
+        """See `EventStore.submit`."""
+        with self._changed:
+            self.submitted.append(request)
+            if self._is_holding:
+                self._held.append((request, on_appended))
+                self._changed.notify_all()
+                return
+        self._write(request, on_appended)
+
+    def _write(self, request: AppendRequest, on_appended: OnAppended) -> None:
+        with self._changed:
+            error = self._errors.popleft() if self._errors else self._always(request)
+        if error is not None:
+            on_appended(error)
+        else:
+            self._store.submit(request, on_appended)
+
+    def append(self, request: AppendRequest) -> Appended:
+        """See `EventStore.append`."""
+        answers: queue.SimpleQueue[Appended | StoreError] = queue.SimpleQueue()
+        self.submit(request, answers.put)
+        answer = answers.get()
+        if isinstance(answer, StoreError):
+            raise answer
+        return answer
+
+    def save_snapshot(self, snapshot: StateSnapshot) -> None:
+        """See `EventStore.save_snapshot`."""
+        self._store.save_snapshot(snapshot)
+
+    def load_snapshot(self, stream_id: StreamId) -> StateSnapshot | None:
+        """See `EventStore.load_snapshot`."""
+        return self._store.load_snapshot(stream_id)
+
+    def open_streams(self) -> Sequence[StreamId]:
+        """See `EventStore.open_streams`."""
+        return self._store.open_streams()
+
+    def fence_epoch(self, resource: str) -> int:
+        """See `EventStore.fence_epoch`."""
+        return self._store.fence_epoch(resource)
+
+    def put_blob(self, content: bytes) -> str:
+        """See `BlobStore.put_blob`."""
+        return self._store.put_blob(content)
+
+    def read_blob(self, digest: str) -> bytes | None:
+        """See `BlobStore.read_blob`."""
+        return self._store.read_blob(digest)
+
+    def read_stream(
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
+    ) -> Sequence[StoredEvent]:
+        """See `JournalReader.read_stream`."""
+        return self._store.read_stream(stream_id, after=after, through=through)
+
+    def read_journal(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+        """See `JournalReader.read_journal`."""
+        return self._store.read_journal(after=after, limit=limit)
+
+    def stream_version(self, stream_id: StreamId) -> int:
+        """See `JournalReader.stream_version`."""
+        return self._store.stream_version(stream_id)
+
+    def stream_ids(self, category: str) -> Sequence[StreamId]:
+        """See `JournalReader.stream_ids`."""
+        return self._store.stream_ids(category)
+
+    def last_position(self) -> int:
+        """See `JournalReader.last_position`."""
+        return self._store.last_position()
+
+    def wait_for_position(self, position: int, *, timeout_s: float) -> int:
+        """See `JournalReader.wait_for_position`."""
+        return self._store.wait_for_position(position, timeout_s=timeout_s)
+
+    def close(self) -> None:
+        """See `JournalReader.close`; what is held is written first."""
+        self.let_go()
+        if not self._survives_close:
+            self._store.close()
