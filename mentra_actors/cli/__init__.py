@@ -1,0 +1,1 @@
+"""The `mentra` command: one file per command, rendering apart from commands."""

@@ -1,0 +1,86 @@
+"""What a person is told when a command fails: what happened, what is safe, what to do."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from mentra_actors import errors
+from mentra_actors.errors import MentraError
+
+__all__ = ["FAILED", "INTERRUPTED", "MISUSED", "Failure", "failure_of", "failure_text"]
+
+FAILED = 1
+MISUSED = 2
+INTERRUPTED = 130
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A failure in words. `error` is the name of its class."""
+
+    error: str
+    message: str
+    safe: str = ""
+    advice: str = ""
+    exit_code: int = FAILED
+
+
+class _Words(msgspec.Struct, frozen=True):
+    safe: str
+    advice: str
+    exit_code: int = FAILED
+
+
+_WORDS: Mapping[type[MentraError], _Words] = {
+    errors.StoreNotFound: _Words(
+        "Nothing was made.",
+        "Name a store with --store PATH or MENTRA_STORE; `mentra run` and `mentra demo` make one.",
+        MISUSED,
+    ),
+    errors.StoreLocked: _Words(
+        "Nothing was changed; the other process goes on.",
+        "Wait for it or end it. To look at the store meanwhile, use agents, board, log or "
+        "transcript: they work beside a writer.",
+    ),
+    errors.StoreFormatError: _Words(
+        "Nothing was changed.",
+        "Name another directory, or use the release that wrote this one.",
+        MISUSED,
+    ),
+    errors.StoreCorrupted: _Words("Nothing was changed.", "Restore a backup of the store."),
+    errors.StoreFull: _Words(
+        "Everything that was acknowledged is intact.", "Free some space and start again."
+    ),
+    errors.Fenced: _Words(
+        "Everything that this process had recorded is kept.",
+        "Another process has taken over: go on there.",
+    ),
+    errors.StoreError: _Words("Everything that was acknowledged is intact.", ""),
+    errors.RunFailed: _Words(
+        "The transcript is kept, with everything that the agent did.",
+        "Look with `mentra transcript`, remove the cause, and send a prompt to go on.",
+    ),
+    errors.ActorQuarantined: _Words(
+        "Everything recorded is kept; this agent is set aside.",
+        "Look with `mentra log`; a newer release may be able to read what this one cannot.",
+    ),
+    errors.CommandRejected: _Words("Nothing was recorded.", "", MISUSED),
+    errors.ConfigurationError: _Words("Nothing was recorded.", "", MISUSED),
+}
+
+
+def failure_of(error: Exception) -> Failure:
+    """What to say of an error."""
+    kinds = [kind for kind in type(error).__mro__ if kind in _WORDS]
+    words = _WORDS[kinds[0]] if kinds else _Words("What was recorded is kept.", "")
+    return Failure(
+        error=type(error).__name__,
+        message=str(error),
+        safe=words.safe,
+        advice=words.advice,
+        exit_code=words.exit_code,
+    )
+
+
+def failure_text(failure: Failure) -> str:
+    """A failure in a few lines."""
+    return "\n".join(line for line in (failure.message, failure.safe, failure.advice) if line)

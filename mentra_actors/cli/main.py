@@ -1,0 +1,126 @@
+"""The entry of the `mentra` command: every failure becomes a message and an exit code."""
+
+import json
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from mentra_actors.cli.demo_command import demo
+from mentra_actors.cli.failures import (
+    FAILED,
+    INTERRUPTED,
+    MISUSED,
+    Failure,
+    failure_of,
+    failure_text,
+)
+from mentra_actors.cli.log_command import log
+from mentra_actors.cli.output import discard_output
+from mentra_actors.cli.run_command import run
+from mentra_actors.cli.team_commands import agents, board
+from mentra_actors.cli.transcript_command import transcript
+from mentra_actors.errors import MentraError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="mentra",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises for a wrong command line."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(exit_code_of(sys.argv[1:]))
+
+
+def exit_code_of(arguments: list[str]) -> int:
+    """Run one command line; the exit code: 0, 1 for a failure, 2 for a misuse, 130 for Ctrl-C."""
+    try:
+        code = app(arguments, prog_name="mentra", standalone_mode=False)
+    except BrokenPipeError:
+        discard_output()  # whoever read it has gone
+        return FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        failure = _interrupted()
+    except (MentraError, OSError) as error:
+        failure = failure_of(error)
+    except _USAGE_ERROR as error:
+        failure = _misuse(error)
+    else:
+        return code if isinstance(code, int) else 0
+    _tell(failure, as_json="--json" in arguments)
+    return failure.exit_code
+
+
+def _version(*, value: bool) -> None:
+    if value:
+        sys.stdout.write(f"mentra {version('mentra-actors')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+) -> None:
+    """Teams of LLM agents that lose nothing: a team is a log."""
+
+
+def _misuse(error: Exception) -> Failure:
+    message = str(getattr(error, "message", "")) or str(error)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(f"{message}\n")
+        raise SystemExit(MISUSED)
+    return Failure(
+        error="UsageError",
+        message=message,
+        advice="See `mentra --help`, or --help after a command.",
+        exit_code=MISUSED,
+    )
+
+
+def _interrupted() -> Failure:
+    return Failure(
+        error="Interrupted",
+        message="Interrupted.",
+        safe="What was recorded is kept; open work stays open on the log.",
+        advice="`mentra run` with the same --store goes on with it.",
+        exit_code=INTERRUPTED,
+    )
+
+
+def _tell(failure: Failure, *, as_json: bool) -> None:
+    if as_json:
+        told = {
+            "error": failure.error,
+            "message": failure.message,
+            "safe": failure.safe,
+            "advice": failure.advice,
+            "exit_code": failure.exit_code,
+        }
+        sys.stderr.write(json.dumps(told) + "\n")
+        return
+    console = Console(stderr=True, soft_wrap=True)
+    what, *rest = failure_text(failure).splitlines()
+    console.print(Text.assemble(("mentra: ", "bold red"), what))
+    for line in rest:
+        console.print(Text(f"  {line}", style="dim"))
+
+
+for command in (demo, run, agents, log, transcript, board):
+    app.command()(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+__all__ = ["DEFAULT_STORE", "AsJson", "StorePath"]
+
+DEFAULT_STORE = Path("team.mentra")
+
+StorePath: TypeAlias = Annotated[
+    Path,
+    typer.Option(
+        "--store",
+        envvar="MENTRA_STORE",
+        help="Directory of the team's store.",
+        show_default="./team.mentra",
+    ),
+]
+
+AsJson: TypeAlias = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON and nothing else; errors are JSON on standard error."),
+]

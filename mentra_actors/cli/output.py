@@ -1,0 +1,108 @@
+"""Where a command prints: people read tables and text, programs read JSON.
+
+Standard output carries the answer of the command and nothing else; progress and remarks go to
+standard error. Piped text has no colours, no frames and is never cut to a width.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import msgspec
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["Output", "discard_output", "local_time", "plain_table"]
+
+_NO_WIDTH = 1_000_000
+
+
+class Output:
+    """The two consoles of one command."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = _console(is_terminal=sys.stdout.isatty(), is_error=False)
+        self.remarks = _console(is_terminal=sys.stderr.isatty(), is_error=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """True when a person looks at standard output."""
+        return self.console.is_terminal and not self.as_json
+
+    def document(self, value: Any) -> None:
+        """One JSON document on standard output."""
+        self.json_line(value, indent=2)
+
+    def json_line(self, value: Any, *, indent: int | None = None) -> None:
+        """A value as JSON on standard output, flushed."""
+        plain = msgspec.to_builtins(value, str_keys=True)
+        sys.stdout.write(json.dumps(plain, indent=indent) + "\n")
+        sys.stdout.flush()
+
+    def show(self, *renderables: RenderableType) -> None:
+        """Something for people on standard output."""
+        for one in renderables:
+            self.console.print(one, highlight=False)
+
+    def remark(self, text: str, style: str = "dim") -> None:
+        """A line beside the answer, on standard error; nothing with `--json`."""
+        if not self.as_json:
+            self.remarks.print(Text(text, style=style), highlight=False)
+
+    def spinner(self, text: str) -> AbstractContextManager[Any]:
+        """Shows that something takes a while, where a person looks at standard error."""
+        if self.as_json or not self.remarks.is_terminal:
+            return nullcontext()
+        return self.remarks.status(text)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
+        """A table: framed on a terminal, aligned text elsewhere."""
+        if not self.is_terminal:
+            self.show(plain_table(columns, rows))
+            return
+        table = Table(title=title, title_justify="left", header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        self.show(table)
+
+
+def plain_table(columns: Sequence[str], rows: Sequence[Sequence[Text]]) -> Text:
+    """Aligned columns without a frame."""
+    lines = [[Text(column) for column in columns], *rows]
+    widths = [max(line[place].cell_len for line in lines) for place in range(len(columns))]
+    text = Text()
+    for line in lines:
+        for cell, width in zip(line[:-1], widths, strict=False):
+            text.append_text(cell)
+            text.append(" " * (width - cell.cell_len + 2))
+        text.append_text(line[-1])
+        text.append("\n")
+    text.rstrip()
+    return text
+
+
+def discard_output() -> None:
+    """Let everything that is still printed vanish: nobody reads standard output any more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def local_time(unix_s: float) -> str:
+    """Time of day on this machine, with milliseconds."""
+    moment = time.strftime("%H:%M:%S", time.localtime(unix_s))
+    return f"{moment}.{int(unix_s * 1000) % 1000:03d}"
+
+
+def _console(*, is_terminal: bool, is_error: bool) -> Console:
+    if is_terminal:
+        return Console(stderr=is_error)
+    return Console(stderr=is_error, width=_NO_WIDTH, soft_wrap=True, color_system=None)

@@ -1,0 +1,81 @@
+"""Reading a store that this or another process may be writing. A store is never made here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from mentra_actors.domain.team import DEFAULT_TEAM
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import StreamId, agent_stream, board_stream, category_of
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.lmdb_reader import LmdbJournalReader
+from projections.contract import fold_view
+from projections.roster import ROSTER, MemberView, team_roster
+from projections.task_board import TASK_BOARD, BoardView
+
+__all__ = ["OpenStore", "opened"]
+
+
+class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
+    """A store that is open for reading."""
+
+    path: Path
+    reader: LmdbJournalReader
+    journal: Journal
+
+    def members(self) -> list[MemberView]:
+        """The agents of the team."""
+        roster = fold_view(ROSTER, self.journal.through())
+        return list(team_roster(roster.get, DEFAULT_TEAM))
+
+    def board(self) -> BoardView:
+        """The task board of the team."""
+        boards = fold_view(TASK_BOARD, self.journal.through())
+        return boards.get(board_stream(DEFAULT_TEAM), BoardView())
+
+    def stream(self, name: str) -> StreamId:
+        """The stream of an agent with this name, or the stream with this id.
+
+        Raises:
+            CommandRejected: there is neither; the message lists what there is.
+        """
+        members = {member.name: member.agent_id for member in self.members()}
+        if name in members:
+            return agent_stream(members[name])
+        if self.reader.stream_version(StreamId(name)):
+            return StreamId(name)
+        categories = ("board", "inbox", "lease", "team")
+        others = [one for category in categories for one in self.reader.stream_ids(category)]
+        raise CommandRejected(
+            f"no agent or stream is named {name!r} in {self.path}; "
+            f"agents: {', '.join(members) or 'none'}; streams: {', '.join(others) or 'none'}"
+        )
+
+    def agent_stream(self, name: str) -> StreamId:
+        """The stream of an agent.
+
+        Raises:
+            CommandRejected: there is no such agent; the message lists those that there are.
+        """
+        stream_id = self.stream(name)
+        if category_of(stream_id) != "agent":
+            raise CommandRejected(
+                f"{name!r} is not an agent; `mentra log {name}` shows its events"
+            )
+        return stream_id
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[OpenStore]:
+    """A reader of the store for the length of a block.
+
+    Raises:
+        StoreError: there is no store, or it cannot be read.
+    """
+    reader = LmdbJournalReader.open(path)
+    try:
+        yield OpenStore(path=path, reader=reader, journal=Journal(reader))
+    finally:
+        reader.close()

@@ -1,0 +1,45 @@
+"""One event: a line for people, an object for programs."""
+
+from typing import Any
+
+import msgspec
+from rich.text import Text
+
+from mentra_actors.cli.output import local_time
+from mentra_actors.envelope import RecordedEvent, UnknownEvent
+from mentra_actors.ids import category_of
+from projections.timeline import sentence_of
+
+__all__ = ["event_document", "event_line"]
+
+_STREAM_STYLES = {"agent": "cyan", "board": "green", "inbox": "magenta", "team": "blue"}
+
+
+def event_line(recorded: RecordedEvent[Any], *, with_stream: bool) -> Text:
+    """Position, stream, version, time, tag and a sentence."""
+    line = Text(f"{recorded.global_position:>6}  ", style="dim")
+    if with_stream:
+        style = _STREAM_STYLES.get(category_of(recorded.stream_id), "")
+        line.append(f"{recorded.stream_id:<14}", style=style)
+    line.append(f" v{recorded.stream_version:<5}")
+    line.append(f"{local_time(recorded.recorded_at_ns / 1e9)}  ", style="dim")
+    line.append(f"{recorded.event_type:<34} ", style="dim")
+    line.append(sentence_of(recorded), style="")
+    return line
+
+
+def event_document(recorded: RecordedEvent[Any]) -> dict[str, Any]:
+    """Everything that is stored of one event."""
+    event = recorded.event
+    return {
+        "position": recorded.global_position,
+        "stream": recorded.stream_id,
+        "version": recorded.stream_version,
+        "tag": recorded.event_type,
+        "recorded_at": recorded.recorded_at_ns / 1e9,
+        "sentence": sentence_of(recorded),
+        "causation": recorded.causation,
+        "correlation": recorded.correlation,
+        "epoch": recorded.epoch,
+        "event": None if isinstance(event, UnknownEvent) else msgspec.to_builtins(event),
+    }

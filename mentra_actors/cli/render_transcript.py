@@ -1,0 +1,141 @@
+"""A transcript: labelled lines for people, objects for programs."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+from rich.text import Text
+
+from mentra_actors.ids import EffectId
+from projections import transcript_item as t
+from projections.transcript_item import TranscriptItem
+
+__all__ = ["item_document", "item_lines"]
+
+_MOST_LINES = 12
+_MOST_CHARS = 1_000
+_INDENT = " " * 17
+
+
+def item_document(item: TranscriptItem) -> dict[str, Any]:
+    """One item, for programs; `content` has its kind under `type`."""
+    plain: dict[str, Any] = msgspec.to_builtins(item)
+    return {
+        "version": item.stream_version,
+        "position": item.global_position,
+        "recorded_at": item.recorded_at,
+        "content": plain["content"],
+    }
+
+
+def item_lines(items: Sequence[TranscriptItem]) -> Iterator[tuple[int, Text]]:
+    """The items, each with its version: who speaks, and what."""
+    names = {
+        item.content.key: item.content.name
+        for item in items
+        if isinstance(item.content, t.ToolCall)
+    }
+    for item in items:
+        label = _label(item.content, names)
+        if label is not None:
+            who, style, text = label
+            yield item.stream_version, _line(item.stream_version, who, style, text)
+
+
+_Label: TypeAlias = tuple[str, str, str]
+
+
+def _line(version: int, who: str, style: str, text: str) -> Text:
+    line = Text(f"{f'v{version}':>5} ", style="dim")
+    line.append(f"{who:<10} ", style=style)
+    line.append(_shortened(text), style="dim" if style == "dim" else "")
+    return line
+
+
+def _shortened(text: str) -> str:
+    lines = text.strip()[:_MOST_CHARS].splitlines() or [""]
+    shown = lines[:_MOST_LINES]
+    if len(shown) < len(lines) or len(text.strip()) > _MOST_CHARS:
+        shown.append("…")
+    return f"\n{_INDENT}".join(shown)
+
+
+def _label(content: t.ItemContent, names: dict[EffectId, str]) -> _Label | None:
+    match content:
+        case t.Spawned(name=name, role=role, model=model):
+            return "spawned", "dim", f"{name}, {role} ({model})"
+        case t.Prompt(text=text):
+            return "prompt", "bold blue", text
+        case t.MailIn(sender=sender, body=body):
+            return "mail in", "magenta", f"from {sender}: {body}"
+        case t.MailOut(to=to, body=body):
+            return "mail out", "magenta", f"to {to}: {body}"
+        case t.RunStarted():
+            return None
+        case t.RunEnded(how=how, text=text):
+            return _run_end(how, text)
+        case t.Recovered(open_effects=opened):
+            return "recovered", "bold yellow", f"the process had died; open: {', '.join(opened)}"
+        case t.Stopped():
+            return "stopped", "dim", ""
+        case _:
+            return _model_label(content) or _call_label(content, names)
+
+
+def _run_end(how: str, text: str) -> _Label:
+    if how == "finished":
+        return "rests", "dim", ""
+    return how, "bold red", text
+
+
+def _model_label(content: t.ItemContent) -> _Label | None:
+    match content:
+        case t.AssistantText(text=text):
+            return "says", "bold green", text
+        case t.AssistantRefusal(text=text):
+            return "refuses", "bold red", text
+        case t.AssistantThinking(text=text):
+            return "thinks", "dim", text or "(only its provider can read it)"
+        case t.AssistantOpaque(item_type=item_type):
+            return "provider", "dim", item_type
+        case t.ModelFailure(kind=kind, message=message):
+            return "failure", "bold red", f"{kind}: {message}"
+        case t.ModelRetry(attempt=attempt):
+            return "retry", "yellow", f"attempt {attempt}"
+        case _:
+            return None
+
+
+def _call_label(content: t.ItemContent, names: dict[EffectId, str]) -> _Label | None:
+    match content:
+        case t.ToolCall(name=name, arguments=arguments):
+            return "calls", "cyan", f"{name}({_arguments(arguments)})"
+        case t.ToolCallChanged(status="started"):
+            return None
+        case t.ToolCallChanged(key=key, status=status):
+            return status, "bold yellow", f"{names.get(key, '')} {key}"
+        case t.ToolResult(key=key, content=text, is_error=is_error):
+            who, style = ("error", "red") if is_error else ("result", "dim")
+            return who, style, f"{names.get(key, key)}: {text}"
+        case t.OutcomeUnknown(key=key, reason=reason):
+            return "unknown", "bold red", f"{names.get(key, key)}: {reason}"
+        case t.Skipped(key=key, reason=reason):
+            return "skipped", "yellow", f"{names.get(key, key)}: {reason}"
+        case _:
+            return None
+
+
+def _arguments(arguments: str) -> str:
+    try:
+        decoded = json.loads(arguments or "{}")
+    except ValueError:
+        return arguments
+    if not isinstance(decoded, dict):
+        return arguments
+    return ", ".join(f"{name}={_value(value)}" for name, value in decoded.items())
+
+
+def _value(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:79]}…"  # noqa: PLR2004 - what a line takes

@@ -1,0 +1,170 @@
+"""`mentra run`: send a prompt to an agent and watch it work."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+import typer
+from anyio.streams.memory import MemoryObjectSendStream
+
+from mentra_actors.cli.model_choice import MODEL_VARIABLE, require_model, require_usable
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.output import Output
+from mentra_actors.cli.reading import opened
+from mentra_actors.cli.render_run import RunScreen, usage_text
+from mentra_actors.demo.offline_model import OfflineModel
+from mentra_actors.errors import CommandRejected, MentraError, StoreNotFound
+from mentra_actors.ids import StreamId
+from mentra_actors.runtime.awaiting import thread_safe_call
+from mentra_actors.runtime.run_watch import Reply
+from mentra_actors.runtime.runtime import Runtime, open_runtime
+from mentra_actors.tools.files import file_tools
+from projections.roster import MemberView
+
+__all__ = ["run"]
+
+
+def run(  # noqa: PLR0913, PLR0917 - one parameter per option
+    prompt: Annotated[
+        str | None,
+        typer.Argument(help="What to do. Without it: go on with whatever is open."),
+    ] = None,
+    agent: Annotated[str, typer.Option(help="Its name; it is made if it is not there.")] = "lead",
+    model: Annotated[
+        str | None, typer.Option(envvar=MODEL_VARIABLE, help="provider:name, for a new agent.")
+    ] = None,
+    system: Annotated[str, typer.Option(help="System prompt of a new agent.")] = "",
+    root: Annotated[Path, typer.Option(help="Where the file tools work.")] = Path(),
+    files: Annotated[bool, typer.Option(help="Offer `files` and `write_file`.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait until the whole team rests.")] = True,
+    store: StorePath = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Send a prompt to an agent; its team's work is kept in the store whatever happens."""
+    output = Output(as_json=as_json)
+    members = _members(store)
+    if prompt is None and members is None:
+        raise StoreNotFound(f"there is no store at {store}, so there is nothing to go on with")
+    chosen = _model_of(agent, members or [], model, output)
+    job = _Job(output, store, agent, chosen, system, wait=wait)
+    job.tools = file_tools(root) if files else []
+    anyio.run(job.run, prompt)
+
+
+def _members(store: Path) -> list[MemberView] | None:
+    """Who is in the team; None without a store."""
+    try:
+        with opened(store) as team:
+            return team.members()
+    except StoreNotFound:
+        return None
+
+
+def _model_of(agent: str, members: list[MemberView], model: str | None, output: Output) -> str:
+    """The model that the agent has, or is to get."""
+    known = {member.name: member.model for member in members}
+    if agent not in known:
+        chosen = require_model(model)
+    else:
+        chosen = known[agent]
+        if model and model != chosen:
+            output.remark(f"{agent} keeps its model {chosen}; --model is for a new agent.")
+    require_usable(chosen)
+    return chosen
+
+
+class _Job:
+    """One use of a runtime by the command."""
+
+    def __init__(
+        self, output: Output, store: Path, agent: str, model: str, system: str, *, wait: bool
+    ) -> None:
+        self.tools: list[Any] = []
+        self._output = output
+        self._store = store
+        self._agent = agent
+        self._model = model
+        self._system = system
+        self._wait = wait
+
+    async def run(self, prompt: str | None) -> None:
+        """Go on with what is open, send the prompt, wait, and say what came of it."""
+        providers = [OfflineModel()]
+        async with open_runtime(self._store, tools=self.tools, providers=providers) as runtime:
+            resumed = [one for one in runtime.resumed if not one.startswith("lease-")]
+            if resumed:
+                self._output.remark(f"Going on with what was open: {', '.join(resumed)}", "yellow")
+            screen = RunScreen(self._output, StreamId(f"agent-{self._agent}"))
+            reply = await self._watched(runtime, screen, prompt)
+        if self._output.as_json:
+            self._output.document(self._document(reply, resumed))
+        elif reply is not None:
+            self._output.remark(usage_text(reply.usage, self._store))
+
+    async def _watched(
+        self, runtime: Runtime, screen: RunScreen, prompt: str | None
+    ) -> Reply | None:
+        send, receive = anyio.create_memory_object_stream[Any](float("inf"))
+        ends = _subscribed(runtime, send)
+        reply: Reply | None = None
+        failure: MentraError | None = None
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(screen.show_all, receive)
+                try:
+                    reply = await self._answered(runtime, prompt)
+                except MentraError as error:
+                    failure = error  # raised outside of the group, which would wrap it
+                finally:
+                    send.close()
+        finally:
+            for end in ends:
+                end()
+        if failure is not None:
+            raise failure
+        return reply
+
+    async def _answered(self, runtime: Runtime, prompt: str | None) -> Reply | None:
+        reply: Reply | None = None
+        if prompt is not None:
+            if not prompt.strip():
+                raise CommandRejected("a prompt must not be empty")
+            agent = await runtime.spawn(
+                self._agent, model=self._model, system=self._system, reuse=True
+            )
+            reply = await agent.send(prompt)
+        if self._wait or prompt is None:
+            await runtime.until_idle()
+        return reply
+
+    def _document(self, reply: Reply | None, resumed: list[StreamId]) -> dict[str, Any]:
+        return {
+            "agent": self._agent,
+            "store": str(self._store),
+            "resumed": resumed,
+            "text": reply.text if reply else None,
+            "run_id": reply.run_id if reply else None,
+            "usage": reply.usage if reply else None,
+            "stream_version": reply.stream_version if reply else None,
+        }
+
+
+def _subscribed(runtime: Runtime, send: MemoryObjectSendStream[Any]) -> list[Callable[[], None]]:
+    """Everything that happens in the runtime goes to the stream, until these are called."""
+    on_loop = thread_safe_call()
+
+    def pass_on(notice: Any) -> None:
+        def put() -> None:
+            try:
+                send.send_nowait(notice)
+            except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                return  # nobody looks any more
+
+        on_loop(put)
+
+    def pass_all_on(recorded: tuple[Any, ...]) -> None:
+        for one in recorded:
+            pass_on(one)
+
+    return [runtime.on_live(pass_on), runtime.on_recorded(pass_all_on)]
