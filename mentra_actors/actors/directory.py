@@ -16,7 +16,7 @@ from typing import Any
 import pykka
 
 from mentra_actors.actors.dead_letters import DeadLetter, DeadLetters
-from mentra_actors.actors.dispatcher import DispatcherPool
+from mentra_actors.actors.dispatcher import TurnGivers
 from mentra_actors.actors.messages import (
     Envelope,
     Failed,
@@ -53,7 +53,7 @@ class Directory:
     def __init__(
         self,
         kinds: Mapping[str, StreamKind[Any, Any, Any, Any]],
-        dispatchers: DispatcherPool,
+        dispatchers: TurnGivers,
         call_later: CallLater,
         *,
         policy: RestartPolicy | None = None,

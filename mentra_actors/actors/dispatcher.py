@@ -17,7 +17,7 @@ import sys
 import threading
 import zlib
 from queue import SimpleQueue
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import pykka
 from pykka._envelope import Envelope as PykkaEnvelope
@@ -25,9 +25,25 @@ from pykka.messages import _ActorStop
 
 from mentra_actors.actors.mailbox import Mailbox
 
-__all__ = ["DispatchedActor", "Dispatcher", "DispatcherPool"]
+__all__ = ["DispatchedActor", "Dispatcher", "DispatcherPool", "TurnGiver", "TurnGivers"]
 
 _log = logging.getLogger(__name__)
+
+
+class TurnGiver(Protocol):
+    """What an actor needs of its dispatcher."""
+
+    def schedule(self, actor: "DispatchedActor") -> None:
+        """Give the actor a turn soon; safe from any thread, never blocks."""
+        ...
+
+
+class TurnGivers(Protocol):
+    """Dispatchers by stream."""
+
+    def for_stream(self, stream_id: str) -> TurnGiver:
+        """The dispatcher of a stream, always the same one."""
+        ...
 
 
 class Dispatcher:
@@ -88,7 +104,7 @@ class DispatchedActor(pykka.Actor):
 
     actor_inbox: Mailbox
 
-    def __init__(self, dispatcher: Dispatcher, *, mailbox_bound: int = 0) -> None:
+    def __init__(self, dispatcher: TurnGiver, *, mailbox_bound: int = 0) -> None:
         """`mailbox_bound` is the most commands that may wait; 0 means any number."""
         super().__init__()
         self._dispatcher = dispatcher

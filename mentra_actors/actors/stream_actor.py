@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 from pykka import ActorDeadError
 
 from mentra_actors.actors.append_request import Draft, Stamp, draft_append, recorded_events
-from mentra_actors.actors.dispatcher import DispatchedActor, Dispatcher
+from mentra_actors.actors.dispatcher import DispatchedActor, TurnGiver
 from mentra_actors.actors.inline_view import InlineView
 from mentra_actors.actors.messages import (
     Accepted,
@@ -69,7 +69,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         stream_id: StreamId,
         kind: StreamKind[C, E, S, F],
         services: StreamServices,
-        dispatcher: Dispatcher,
+        dispatcher: TurnGiver,
     ) -> None:
         super().__init__(dispatcher, mailbox_bound=services.mailbox_bound)
         self._stream_id = stream_id
