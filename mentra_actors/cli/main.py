@@ -25,7 +25,7 @@ from mentra_actors.cli.team_commands import agents, board
 from mentra_actors.cli.transcript_command import transcript
 from mentra_actors.errors import MentraError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "exit_code_of", "main"]
 
 app = typer.Typer(
     name="mentra",
@@ -46,7 +46,7 @@ def main() -> None:
 def exit_code_of(arguments: list[str]) -> int:
     """Run one command line; the exit code: 0, 1 for a failure, 2 for a misuse, 130 for Ctrl-C."""
     try:
-        code = app(arguments, prog_name="mentra", standalone_mode=False)
+        code = app(arguments or ["--help"], prog_name="mentra", standalone_mode=False)
     except BrokenPipeError:
         discard_output()  # whoever read it has gone
         return FAILED
@@ -62,16 +62,19 @@ def exit_code_of(arguments: list[str]) -> int:
     return failure.exit_code
 
 
-def _version(*, value: bool) -> None:
-    if value:
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
         sys.stdout.write(f"mentra {version('mentra-actors')}\n")
         raise typer.Exit
 
 
 @app.callback()
 def _root(
-    show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    _show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
     ] = False,
 ) -> None:
     """Teams of LLM agents that lose nothing: a team is a log."""
@@ -79,9 +82,6 @@ def _root(
 
 def _misuse(error: Exception) -> Failure:
     message = str(getattr(error, "message", "")) or str(error)
-    if type(error).__name__ == "NoArgsIsHelpError":
-        sys.stdout.write(f"{message}\n")
-        raise SystemExit(MISUSED)
     return Failure(
         error="UsageError",
         message=message,

@@ -103,12 +103,12 @@ class DemoScreen:
 
     def end(self, result: DemoResult) -> None:
         """What came of it, and how to look closer."""
-        if result.kill and result.recovery:
-            self._heading("What the recovery did")
-            self._output.show(*_recovery_lines(result.kill, result.recovery))
-            self._show_transcripts(result.kill)
         self._heading("The board at the end")
         self._output.show(self._board_table())
+        if result.kill and result.recovery:
+            self._show_transcripts(result.kill)
+            self._heading("What the recovery did")
+            self._output.show(*_recovery_lines(result.kill, result.recovery))
         self._heading("The report" if result.finished else "Not finished")
         self._output.show(*_ending_lines(result))
         self._heading("Look closer")
@@ -122,6 +122,10 @@ class DemoScreen:
         else:
             self._output.show(Text(f"\n== {title}"))
 
+    @property
+    def _width(self) -> int:
+        return self._output.console.width - 1 if self._output.is_terminal else _LINE_CHARS
+
     def _board_table(self) -> RenderableType:
         if not self._output.is_terminal:
             return plain_table(BOARD_COLUMNS, board_rows(self._board))
@@ -131,7 +135,15 @@ class DemoScreen:
         if self._live is not None:
             self._live.stop()
             self._live = None
-            self._output.show(self._board_table())
+            if self._phase == "first life":
+                self._output.show(self._board_table())
+            else:
+                done, all_tasks = self._done()
+                self._output.show(Text(f"{done} of {all_tasks} tasks are completed."))
+
+    def _done(self) -> tuple[int, int]:
+        tasks = self._board.tasks
+        return sum(task.status == "completed" for task in tasks), len(tasks)
 
     def _tell_news(self, watch: TeamWatch) -> None:
         """In a pipe: one line for each step of a task."""
@@ -147,13 +159,10 @@ class DemoScreen:
         opened = watch.open_effects()
         lines = [Text(f"{watch.position} events are on the log. The last ones:", style="bold")]
         for one in list(watch.recent)[-6:]:
-            lines.append(
-                Text.assemble(
-                    (f"{one.global_position:>6}  {local_time(one.recorded_at)}  ", "dim"),
-                    (f"{one.stream_id:<12} ", "cyan"),
-                    one.sentence[:80],
-                )
-            )
+            line = Text(f"{one.global_position:>6}  {local_time(one.recorded_at)}  ", style="dim")
+            line.append(f"{one.stream_id:<12} ", style="cyan")
+            line.append(one.sentence)
+            lines.append(_on_one_line(line, self._width))
         lines.append(Text("Open, without an outcome on the log:", style="bold"))
         lines += [Text(f"  {_effect_words(one)}", style="yellow") for one in opened]
         self._output.show(*lines)
@@ -166,8 +175,7 @@ class DemoScreen:
             return
         with opened(self._place.store) as team:
             items = transcript_items(team.journal, agent_stream(AgentId(name)))
-        width = self._output.console.width - 1 if self._output.is_terminal else _LINE_CHARS
-        lines = [(at, _on_one_line(line, width)) for at, line in item_lines(items)]
+        lines = [(at, _on_one_line(line, self._width)) for at, line in item_lines(items)]
         before = [line for at, line in lines if at <= version]
         after = [line for at, line in lines if at > version]
         self._heading(f"The transcript of {name}, as of before the kill (version {version})")

@@ -101,6 +101,8 @@ class _Job:
             self._output.document(self._document(reply, resumed))
         elif reply is not None:
             self._output.remark(usage_text(reply.usage, self._store))
+        elif not resumed:
+            self._output.remark("Nothing was open: the team rests.")
 
     async def _watched(
         self, runtime: Runtime, screen: RunScreen, prompt: str | None

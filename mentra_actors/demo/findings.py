@@ -18,8 +18,10 @@ __all__ = [
     "Parts",
     "SelfDescription",
     "Totals",
+    "figures_of",
     "findings_in",
     "letter_with",
+    "many",
 ]
 
 
@@ -118,3 +120,14 @@ def findings_in(bodies: Iterable[str]) -> dict[int, Findings]:
             continue
         found.setdefault(findings.task_id, findings)
     return found
+
+
+def figures_of(totals: Totals) -> str:
+    """The totals in words."""
+    size = many(totals.bytes, "byte")
+    return f"{many(totals.files, 'file')}, {many(totals.lines, 'line')}, {size}"
+
+
+def many(count: int, what: str) -> str:
+    """A count with its word: 1 line, 2 lines."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

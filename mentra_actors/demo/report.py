@@ -15,6 +15,8 @@ from mentra_actors.demo.findings import (
     Parts,
     SelfDescription,
     Totals,
+    figures_of,
+    many,
 )
 from mentra_actors.demo.survey_tools import Count, MatchCounts
 
@@ -35,10 +37,7 @@ def notice_of(found: Mapping[int, Findings]) -> str:
     totals = _one(found, Totals)
     if totals is None:
         return "The survey ended without totals."
-    return (
-        f"Survey of {totals.root}: {totals.files} files, {totals.lines} lines, "
-        f"{totals.bytes} bytes."
-    )
+    return f"Survey of {totals.root}: {figures_of(totals)}."
 
 
 def report_of(found: Mapping[int, Findings]) -> str:
@@ -127,7 +126,9 @@ def _matches(found: Mapping[int, Findings]) -> list[str]:
 
 
 def _match_lines(counts: MatchCounts) -> list[str]:
-    lines = [f"- {_cell(counts.text)}: {counts.lines} lines in {counts.files} files"]
+    lines = [
+        f"- {_cell(counts.text)}: {many(counts.lines, 'line')} in {many(counts.files, 'file')}"
+    ]
     if counts.most:
         most = ", ".join(f"{_cell(path)} ({count})" for path, count in counts.most)
         lines.append(f"  - most in {most}")

@@ -13,7 +13,9 @@ from mentra_actors.demo.findings import (
     Parts,
     SelfDescription,
     Totals,
+    figures_of,
     letter_with,
+    many,
 )
 from mentra_actors.demo.survey_plan import work_in
 from mentra_actors.demo.survey_work import Need, next_of_work
@@ -49,11 +51,13 @@ def sentence_for(finding: Finding) -> str:
     """A finding in one sentence."""
     match finding:
         case Totals():
-            return f"{finding.files} files, {finding.lines} lines, {finding.bytes} bytes."
+            return figures_of(finding) + "."
         case Parts(parts=parts):
             return f"{len(parts)} parts, counted one by one."
         case Matches(texts=texts):
-            return ", ".join(f"{t.lines} lines with {t.text} in {t.files} files" for t in texts)
+            return ", ".join(
+                f"{t.text} in {many(t.lines, 'line')} of {many(t.files, 'file')}" for t in texts
+            )
         case SelfDescription(file=file, opening=opening):
             return f"{file} says: {opening}" if opening else f"{file} says nothing."
         case CrossCheck(checks=checks):
