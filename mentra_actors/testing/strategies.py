@@ -186,15 +186,13 @@ SPAWNED = spawned(
 )
 
 
-def _some(of: Sequence[T], at_most: int) -> SearchStrategy[tuple[T, ...]]:
+@st.composite
+def _some(draw: st.DrawFn, of: Sequence[T], at_most: int) -> tuple[T, ...]:
     """Up to `at_most` items, in any order. Hypothesis pays per draw; this is a single one."""
     base = len(of) + 1
-
-    def chosen(number: int) -> tuple[T, ...]:
-        digits = [number // base**place % base for place in range(at_most)]
-        return tuple(of[digit - 1] for digit in digits if digit)
-
-    return st.integers(0, base**at_most - 1).map(chosen)
+    number = draw(st.integers(0, base**at_most - 1))
+    digits = [number // base**place % base for place in range(at_most)]
+    return tuple(of[digit - 1] for digit in digits if digit)
 
 
 _BLOCKS: Sequence[AssistantBlock] = [

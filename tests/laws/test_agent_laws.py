@@ -135,23 +135,6 @@ def test_the_log_keeps_the_rules_of_runs_calls_and_input(agent):
 
 
 @forall(agents())
-def test_no_refused_call_ever_starts(agent):
-    """A call that policy or validation refused must not touch the world."""
-    start, commands = agent
-    events = events_of(play(given(AGENT, start), commands))
-    refused = {
-        plan.key
-        for event in events
-        if isinstance(event, e.ToolCallsPlanned)
-        for plan in event.calls
-        if plan.refusal
-    }
-    started = {event.key for event in events if isinstance(event, e.ToolCallStarted)}
-
-    assert not refused & started
-
-
-@forall(agents())
 def test_pending_effects_are_those_that_the_log_opened(agent):
     """An effect that no event explains would run twice, or never, after a crash."""
     start, commands = agent

@@ -3,16 +3,20 @@
 from functools import reduce
 from typing import get_args
 
+import msgspec
 from hypothesis import given as forall
+from hypothesis import strategies as st
 
 from mentra_actors.codec.event_codec import CODEC
+from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.content import ToolCallBlock, ToolResultsMessage, UserMessage
+from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.transcript import Transcript, apply, mail_text, prompt_messages
 from mentra_actors.testing.given_when_then import given, play
 from mentra_actors.testing.log_audit import prompt_faults
-from mentra_actors.testing.strategies import SPAWNED, agent_histories, any_history
+from mentra_actors.testing.strategies import SPAWNED, agent_histories, any_history, spawned
 
 AGENT_EVENTS = get_args(e.AgentEvent)
 
@@ -78,6 +82,26 @@ def test_looking_changes_nothing(commands):
         assert tuple(prompt_messages(looked_at)) == shown
 
     assert looked_at == reduce(apply, events, Transcript())
+
+
+NAMES = st.sampled_from(["a", "b"])
+WORDS = st.lists(st.tuples(NAMES, st.uuids().map(str)), max_size=3)
+
+
+@forall(WORDS, st.uuids().map(str), NAMES)
+def test_no_letter_is_lost_because_of_its_id(letters, prompt, prompt_id):
+    """Senders choose ids; two letters, or a letter and a prompt, may well have the same one."""
+    mail = tuple(
+        Mail(mail_id=mail_id, sender="worker", to="lead", body=body, sent_at=0.0)
+        for mail_id, body in letters
+    )
+    idle = msgspec.structs.replace(SPAWNED.profile, wake_on_mail=False)
+    taken = c.TakeMail(mail=mail, through_version=3, now=0.0)
+    asked = c.AcceptPrompt(prompt_id=prompt_id, text=prompt, now=0.0)
+    answer = given(AGENT, spawned(idle)).when(taken).when(asked)
+    shown = prompt_messages(reduce(apply, answer.after.events, Transcript()))
+
+    assert [message.text for message in shown] == [prompt, *map(mail_text, mail)]
 
 
 @forall(agent_histories())
