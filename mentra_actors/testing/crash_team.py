@@ -97,6 +97,9 @@ def crash_team_facts(store: str) -> dict[str, Any]:
             for one in recorded
             if isinstance(one.event, MailDelivered)
         ),
+        "mail_ids": [
+            one.event.mail.mail_id for one in recorded if isinstance(one.event, MailDelivered)
+        ],
         "last_words": {
             one.stream_id: one.event.text for one in recorded if isinstance(one.event, RunFinished)
         },
