@@ -10,7 +10,7 @@ import msgspec
 
 from mentra_actors.errors import Fenced, VersionConflict
 from mentra_actors.ids import StreamId
-from mentra_actors.store.ports import Appended, AppendRequest, EventData, Fence
+from mentra_actors.store.ports import Appended, AppendRequest, EncodedEvent, Fence
 
 __all__ = [
     "MAX_APPEND_BYTES",
@@ -50,7 +50,7 @@ class PlannedPart(msgspec.Struct, frozen=True):
 
     stream_id: StreamId
     first_version: int
-    events: tuple[EventData, ...]
+    events: tuple[EncodedEvent, ...]
 
 
 class AppendPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Any
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
-from mentra_actors.store.ports import EventData, JournalReader, StoredEvent, StreamAppend
+from mentra_actors.store.ports import EncodedEvent, JournalReader, StoredEvent, StreamAppend
 
 __all__ = ["Journal"]
 
@@ -61,5 +61,5 @@ class Journal:
         self, stream_id: StreamId, events: Sequence[Any], expected_version: int | None
     ) -> StreamAppend:
         """Events encoded for an append."""
-        data = tuple(EventData(*self._codec.encode(event)) for event in events)
+        data = tuple(EncodedEvent(*self._codec.encode(event)) for event in events)
         return StreamAppend(stream_id=stream_id, events=data, expected_version=expected_version)

@@ -17,7 +17,7 @@ __all__ = [
     "AppendRequest",
     "Appended",
     "BlobStore",
-    "EventData",
+    "EncodedEvent",
     "EventStore",
     "Fence",
     "JournalReader",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-class EventData(msgspec.Struct, frozen=True):
+class EncodedEvent(msgspec.Struct, frozen=True):
     """One event to write: its stored tag and its encoded bytes."""
 
     event_type: str
@@ -40,7 +40,7 @@ class StreamAppend(msgspec.Struct, frozen=True, kw_only=True):
     """Events for one stream. `expected_version` 0 means a new stream, None any version."""
 
     stream_id: StreamId
-    events: tuple[EventData, ...]
+    events: tuple[EncodedEvent, ...]
     expected_version: int | None = None
 
 

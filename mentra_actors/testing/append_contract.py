@@ -13,7 +13,7 @@ from mentra_actors.ids import StreamId
 from mentra_actors.store.ports import (
     Appended,
     AppendRequest,
-    EventData,
+    EncodedEvent,
     EventStore,
     Fence,
     StoredEvent,
@@ -40,9 +40,9 @@ INBOX = StreamId("inbox-a")
 PATIENCE_S = 20.0
 
 
-def event_data(payload: bytes = b"x") -> EventData:
+def event_data(payload: bytes = b"x") -> EncodedEvent:
     """An event whose tag does not matter."""
-    return EventData("contract.something_happened.v1", payload)
+    return EncodedEvent("contract.something_happened.v1", payload)
 
 
 def stream_append(

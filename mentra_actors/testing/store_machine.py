@@ -14,7 +14,7 @@ from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import (
     Appended,
     AppendRequest,
-    EventData,
+    EncodedEvent,
     EventStore,
     Fence,
     StateSnapshot,
@@ -32,7 +32,7 @@ _stream_ids = st.sampled_from(["agent-a", "agent-b", "agent", "inbox-a", "-n"]).
 _small = st.integers(min_value=0, max_value=12)
 _payloads = st.binary(max_size=20) | st.integers(0, 9000).map(lambda size: b"x" * size)
 _events = st.lists(
-    st.builds(EventData, st.sampled_from(["a.b.v1", "a.c.v2"]), _payloads), max_size=4
+    st.builds(EncodedEvent, st.sampled_from(["a.b.v1", "a.c.v2"]), _payloads), max_size=4
 ).map(tuple)
 _stream_appends = st.builds(
     StreamAppend,

@@ -13,7 +13,18 @@ LICENCES = tomllib.loads((Path(__file__).parent / "licences.toml").read_text())
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_CODE_LINES = 30
-VAGUE = ("Manager", "Helper", "Util", "Utils", "Impl", "Base", "Data", "Info", "Mixin", "Processor")
+VAGUE = (
+    "Manager",
+    "Helper",
+    "Util",
+    "Utils",
+    "Impl",
+    "Base",
+    "Data",
+    "Info",
+    "Mixin",
+    "Processor",
+)
 VAGUE_MODULES = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
 
 

@@ -15,7 +15,7 @@ WRITE_UNTIL_KILLED = """
     import itertools, os, sys
     from mentra_actors.ids import StreamId
     from mentra_actors.store.lmdb_store import LmdbEventStore
-    from mentra_actors.store.ports import Appended, AppendRequest, EventData, StreamAppend
+    from mentra_actors.store.ports import Appended, AppendRequest, EncodedEvent, StreamAppend
 
     def acknowledge(answer):
         assert isinstance(answer, Appended), answer
@@ -28,7 +28,7 @@ WRITE_UNTIL_KILLED = """
     for number in itertools.count():
         free.acquire()
         payload = b"%d " % number * (number % 400)
-        events = tuple(EventData("a.b.v1", payload) for _ in range(1 + number % 3))
+        events = tuple(EncodedEvent("a.b.v1", payload) for _ in range(1 + number % 3))
         streams = tuple(
             StreamAppend(stream_id=StreamId(f"agent-{(number + other) % 7}"), events=events)
             for other in range(1 + number % 2)

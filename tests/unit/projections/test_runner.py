@@ -9,7 +9,7 @@ import pytest
 from mentra_actors.domain.agent.events import AgentStopped, PromptAccepted
 from mentra_actors.errors import StoreClosed, StoreFull
 from mentra_actors.store.memory_store import MemoryEventStore
-from mentra_actors.store.ports import AppendRequest, EventData, StreamAppend
+from mentra_actors.store.ports import AppendRequest, EncodedEvent, StreamAppend
 from projections import BUILT_IN, ProjectionFailed, fold_view, projection
 from projections.memory_views import MemoryViews
 from projections.rebuild import own_view
@@ -98,7 +98,7 @@ def test_catching_up_to_a_moment(log, runner):
 def test_events_that_are_not_handled_move_the_checkpoint(log, runner):
     """A view is up to date when it has seen that nothing was for it."""
     log.append("agent-lead", AgentStopped(stopped_at=1.0))
-    unknown = StreamAppend(stream_id="agent-lead", events=(EventData("agent.dreamt.v1", b"?"),))
+    unknown = StreamAppend(stream_id="agent-lead", events=(EncodedEvent("agent.dreamt.v1", b"?"),))
     log.store.append(AppendRequest(streams=(unknown,)))
     runner.catch_up()
 
