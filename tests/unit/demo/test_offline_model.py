@@ -24,10 +24,19 @@ from mentra_actors.domain.transcript import mail_text, unknown_outcome_text
 from mentra_actors.errors import UnknownModel
 
 LISTING = "list .\n[dir] src\n[file] README.md\n[file] b.txt"
-LEAD_TOOLS = (
-    "files write_file count_files count_matches post_notice team_spawn team_send task_create "
-    "task_claim task_update task_list"
-).split()
+LEAD_TOOLS = [
+    "files",
+    "write_file",
+    "count_files",
+    "count_matches",
+    "post_notice",
+    "team_spawn",
+    "team_send",
+    "task_create",
+    "task_claim",
+    "task_update",
+    "task_list",
+]
 MATE_TOOLS = [name for name in LEAD_TOOLS if name not in ("team_spawn", "task_create")]
 ADA = "You are teammate 'ada' with role 'counter' on a team led by 'lead'. Mail reaches you"
 INSTRUCTION = "Your kind of task is `count`. Look at the board."

@@ -1,0 +1,158 @@
+"""Commands that look at a store: they say what is there, and never change it."""
+
+import json
+
+import pytest
+
+from mentra_actors import ScriptedModel, open_runtime_sync
+
+
+def test_agents_shows_the_roster(mentra, team_store):
+    """The first question about a team is who is in it."""
+    lead, bob = mentra.json("agents", "--store", team_store)
+
+    assert (lead["name"], lead["status"], lead["stream"]) == ("lead", "idle", "agent-lead")
+    assert (bob["role"], bob["model"], bob["mail_waiting"]) == ("helper", "scripted:x", 0)
+    assert lead["usage"]["input_tokens"] > 0
+    assert mentra("agents", "--store", team_store) == 0
+    assert "helper" in mentra.out
+
+
+def test_board_shows_states_and_owners(mentra, team_store):
+    """A board says who does what, and what waits for what."""
+    count, total = mentra.json("board", "--store", team_store)
+
+    assert (count["status"], count["owner"]) == ("completed", "bob")
+    assert (total["state"], total["blocked_by"], total["waits_for"]) == ("ready", [1], [])
+    assert mentra("board", "--store", team_store) == 0
+    assert mentra.out.splitlines()[1].split() == ["1", "completed", "bob", "Count"]
+
+
+def test_log_prints_one_json_line_per_event(mentra, team_store):
+    """Programs read a log line by line."""
+    assert mentra("log", "--store", team_store, "--json") == 0
+    events = [json.loads(line) for line in mentra.out.splitlines()]
+
+    assert [event["position"] for event in events] == list(range(1, len(events) + 1))
+    assert {"stream", "version", "tag", "sentence", "event", "recorded_at"} <= set(events[0])
+
+
+@pytest.mark.parametrize("name", ["bob", "agent-bob"])
+def test_log_of_one_agent(mentra, team_store, name):
+    """An agent goes by its name or by its stream."""
+    assert mentra("log", name, "--after", 2, "--store", team_store, "--json") == 0
+    events = [json.loads(line) for line in mentra.out.splitlines()]
+
+    assert {event["stream"] for event in events} == {"agent-bob"}
+    assert events[0]["version"] == 3
+
+
+def test_log_of_any_stream(mentra, team_store):
+    """A board is a stream like any other."""
+    assert mentra("log", "board-main", "--store", team_store) == 0
+    assert "task 1 claimed by bob" in mentra.out
+
+
+def test_log_after_the_end_says_so(mentra, team_store):
+    """Silence would leave a person to wonder."""
+    assert mentra("log", "bob", "--after", 999, "--store", team_store) == 0
+    assert mentra.out == ""
+    assert "nothing after 999" in mentra.err
+
+
+def test_transcript_as_of_a_version(mentra, team_store):
+    """Any moment can be looked at."""
+    whole = mentra.json("transcript", "lead", "--store", team_store)
+    early = mentra.json("transcript", "lead", "--at", 5, "--store", team_store)
+
+    assert early["at"] == 5
+    assert early["last_version"] == whole["at"]
+    assert early["items"] == whole["items"][: len(early["items"])]
+    assert max(item["version"] for item in early["items"]) <= 5
+
+
+def test_transcript_reads_like_a_conversation(mentra, team_store):
+    """People see who says what, and which call gave which result."""
+    assert mentra("transcript", "lead", "--store", team_store) == 0
+    labels = [line.split()[1] for line in mentra.out.splitlines() if line.split()[0][0] == "v"]
+
+    assert {"prompt", "calls", "result", "says"} <= set(labels)
+    assert "mail in    from bob: It is 3." in mentra.out
+
+
+@pytest.mark.parametrize(
+    "command", [["agents"], ["board"], ["log"], ["log", "x"], ["transcript", "x"]]
+)
+def test_a_store_that_is_not_there_is_not_made(mentra, tmp_path, command):
+    """A wrong path must not leave an empty store behind."""
+    path = tmp_path / "none"
+
+    assert mentra(*command, "--store", path) == 2
+    assert "Nothing was made." in mentra.err
+    assert not path.exists()
+
+
+def test_errors_are_json_too(mentra, tmp_path):
+    """A program reads failures as it reads answers."""
+    assert mentra("agents", "--json", "--store", tmp_path / "none") == 2
+    failure = json.loads(mentra.err)
+
+    assert mentra.out == ""
+    assert failure["error"] == "StoreNotFound"
+    assert {"message", "safe", "advice", "exit_code"} <= set(failure)
+
+
+def test_an_unknown_agent_lists_the_known_ones(mentra, team_store):
+    """The next attempt should be the right one."""
+    assert mentra("transcript", "eve", "--store", team_store) == 2
+    assert "lead, bob" in mentra.err
+    assert mentra("log", "eve", "--store", team_store) == 2
+    assert "board-main" in mentra.err
+
+
+def test_a_stream_that_is_no_agent_has_no_transcript(mentra, team_store):
+    """A board says nothing."""
+    assert mentra("transcript", "board-main", "--store", team_store) == 2
+    assert "mentra log board-main" in mentra.err
+
+
+def test_a_version_that_is_to_come_is_refused(mentra, team_store):
+    """An empty answer would look like an early one."""
+    assert mentra("transcript", "lead", "--at", 9999, "--store", team_store) == 2
+    assert "9999" in mentra.err
+
+
+def test_a_directory_that_is_no_store_is_named(mentra, tmp_path):
+    """Somebody may point at a project instead of its store."""
+    (tmp_path / "file.txt").write_text("x")
+
+    assert mentra("board", "--store", tmp_path) in (1, 2)
+    assert str(tmp_path) in mentra.err
+
+
+def test_reading_works_beside_a_writer(mentra, tmp_path):
+    """A running team can be watched."""
+    path = tmp_path / "team.mentra"
+    model = ScriptedModel(["Hello."], name="scripted")
+    with open_runtime_sync(path, providers=[model], durability="volatile") as runtime:
+        runtime.spawn("lead", model="scripted:x").send("Hi", timeout_s=20)
+
+        assert mentra.json("agents", "--store", path)[0]["name"] == "lead"
+        assert mentra("run", "Hi", "--store", path, "--model", "offline:survey") != 0
+    assert "Traceback" not in mentra.err
+
+
+def test_the_store_may_come_from_the_environment(mentra, team_store, monkeypatch):
+    """Typing a path each time is a nuisance."""
+    monkeypatch.setenv("MENTRA_STORE", str(team_store))
+
+    assert [one["id"] for one in mentra.json("board")] == [1, 2]
+
+
+def test_version_and_misuse(mentra):
+    """The small things that each command line has."""
+    assert mentra("--version") == 0
+    assert mentra.out.startswith("mentra 0.")
+    assert mentra("frobnicate") == 2
+    assert mentra("log", "--after", "soon") == 2
+    assert "--help" in mentra.err

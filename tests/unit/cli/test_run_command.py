@@ -1,0 +1,96 @@
+"""`mentra run`: an answer, or a message that says what to do; and nothing half recorded."""
+
+import pytest
+
+from mentra_actors import open_runtime_sync
+from mentra_actors.demo.offline_model import OfflineModel
+
+OFFLINE = ("--model", "offline:survey")
+
+
+@pytest.fixture
+def place(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.txt").write_text("x\n")
+    return ["--store", tmp_path / "team.mentra", "--root", root]
+
+
+def test_run_streams_the_answer_and_keeps_it(mentra, place):
+    """The answer is on standard output, what happened beside it on standard error."""
+    assert mentra("run", "What is here?", *place, *OFFLINE) == 0
+    assert "The directory has 1 files and 0 directories." in mentra.out
+    assert "→ files" in mentra.err
+    assert "tokens in" in mentra.err
+    assert mentra("transcript", "lead", *place[:2]) == 0
+    assert "What is here?" in mentra.out
+
+
+def test_run_prints_one_json_document(mentra, place):
+    """Programs get the answer and its price."""
+    document = mentra.json("run", "What is here?", *place, *OFFLINE)
+
+    assert document["agent"] == "lead"
+    assert "1 files" in document["text"]
+    assert document["usage"]["output_tokens"] > 0
+
+
+def test_an_agent_keeps_its_model(mentra, place):
+    """The second prompt needs no --model, and another one is not quietly taken."""
+    mentra("run", "What is here?", *place, *OFFLINE)
+
+    assert mentra("run", "And now?", *place) == 0
+    assert mentra("run", "And now?", *place, "--model", "openai:gpt-5") == 0
+    assert "keeps its model offline:survey" in mentra.err
+    assert len(mentra.json("agents", *place[:2])) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "offline:survey"),
+        (("--model", "openai:gpt-5"), "OPENAI_API_KEY"),
+        (("--model", "nobody:x"), "known providers"),
+        (("--model", "offline:poem"), "known: offline:survey"),
+        (("--model", "gpt-5"), "provider:model"),
+        ((*OFFLINE, "--root", "/none"), "not a directory"),
+    ],
+    ids=["no model", "no key", "no provider", "no offline model", "no colon", "no root"],
+)
+def test_what_must_be_changed_first_is_said_before_anything_is_recorded(
+    mentra, place, tmp_path, arguments, words
+):
+    """A store with a half-made agent would be in the way afterwards."""
+    assert mentra("run", "Hi", *place, *arguments) == 2
+    assert words in mentra.err
+    assert not (tmp_path / "team.mentra").exists()
+
+
+def test_run_without_a_store_and_a_prompt_is_refused(mentra, place, tmp_path):
+    """There is nothing to go on with."""
+    assert mentra("run", *place) == 2
+    assert not (tmp_path / "team.mentra").exists()
+
+
+def test_an_empty_prompt_is_refused(mentra, place):
+    """A model would be paid for nothing."""
+    assert mentra("run", " ", *place, *OFFLINE) == 2
+    assert "empty" in mentra.err
+
+
+def test_run_goes_on_with_what_was_open(mentra, place):
+    """A store that was closed in the middle is finished by the next run, which says so."""
+    never = OfflineModel(delta_delay_s=3600.0)
+    with open_runtime_sync(place[1], providers=[never], durability="volatile") as runtime:
+        lead = runtime.spawn("lead", model="offline:survey")
+        lead.mail("What is here?")
+
+    assert mentra("run", *place) == 0
+    assert "Going on with what was open: agent-lead" in mentra.err
+    assert "not a language model" in mentra.out
+
+
+def test_without_files_the_model_gets_no_file_tools(mentra, place):
+    """A model that may not look around says so."""
+    assert mentra("run", "Hi", "--no-files", *place, *OFFLINE) == 0
+    assert "Without tools" in mentra.out

@@ -1,0 +1,94 @@
+"""`mentra demo` as people run it: real processes, a real SIGKILL."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from mentra_actors.demo.play import DemoSettings, new_place, play
+
+MENTRA = [sys.executable, "-m", "mentra_actors.cli.main"]
+
+
+def mentra(*arguments, cwd):
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("MENTRA_", "UV_RUN"))}
+    command = [*MENTRA, *(str(one) for one in arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env=environ, timeout=50, check=False
+    )
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text("# A project\n\nIt does things: https://example.org\n")
+    (tmp_path / "docs/guide one.md").write_text("# Guide\n\nTODO: write it\n")
+    (tmp_path / "main.py").write_text("print('hello')  # FIXME\n")
+    return tmp_path
+
+
+@pytest.mark.crash
+def test_the_team_survives_its_kill(project):
+    """The promise of the whole project, on real processes."""
+    done = mentra("demo", "--json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+
+    assert shown["finished"]
+    assert shown["figures"]["files"] == 3
+    assert shown["figures"]["matches"]["TODO"] == {"lines": 1, "files": 1}
+    assert {task["status"] for task in shown["tasks"]} == {"completed"}
+    assert 0 < shown["kill"]["completed"] < len(shown["tasks"])
+    assert shown["kill"]["open_effects"]
+    assert shown["recovery"]["recovered"]
+    assert shown["notices"] == 1
+    for command in shown["commands"]:
+        again = subprocess.run(
+            shlex.split(command), capture_output=True, text=True, cwd=project, check=False
+        )
+        assert (again.returncode, again.stderr.splitlines()[1:]) == (0, []), command
+        assert again.stdout
+
+
+def test_without_the_kill_in_a_pipe(project):
+    """A log file of the demo reads like a story, without colours and frames."""
+    done = mentra("demo", "--no-kill", "--out", "out", cwd=project)
+
+    assert done.returncode == 0, done.stderr
+    assert "not a language model" in done.stdout
+    assert "task 6 completed: Cross-check the totals (ada)" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert (project / "out/run-1/report.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "openai:gpt-5"], "OPENAI_API_KEY"),
+        (["--model", "nobody:x"], "known providers"),
+        (["nowhere"], "not a directory"),
+        (["--out", "main.py"], "main.py"),
+    ],
+)
+def test_what_must_be_changed_first_is_said_at_once(project, arguments, words):
+    """No worker is started, and no directory is left behind."""
+    done = mentra("demo", *arguments, cwd=project)
+
+    assert done.returncode in (1, 2)
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project / "mentra-demo").exists()
+
+
+def test_a_worker_that_fails_is_heard(project, monkeypatch):
+    """Whoever starts the play without a check of the model hears what is missing."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    out = project / "out"
+    settings = DemoSettings(root=project, out=out, model="openai:gpt-5")
+    result = play(settings, new_place(out), lambda _phase, _watch: None)
+
+    assert not result.finished
+    assert "OPENAI_API_KEY" in result.failure
