@@ -27,8 +27,7 @@ from mentra_actors.domain.model_call import ModelReply, StopReason
 from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
 from mentra_actors.errors import CommandRejected
-from mentra_actors.testing.log_audit import AgentAudit, prompt_faults
-from mentra_actors.testing.strategies import (
+from mentra_actors.testing.agent_strategies import (
     addressed,
     agent_profiles,
     aimed,
@@ -37,6 +36,7 @@ from mentra_actors.testing.strategies import (
     spawned,
     tool_outcomes,
 )
+from mentra_actors.testing.log_audit import AgentAudit, prompt_faults
 
 DONE = c.RecordModelReply(
     effect_id="?",

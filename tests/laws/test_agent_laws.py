@@ -13,6 +13,12 @@ from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
 from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.ids import inbox_stream
+from mentra_actors.testing.agent_strategies import (
+    SPAWNED,
+    agent_histories,
+    agent_profiles,
+    spawned,
+)
 from mentra_actors.testing.decider_laws import (
     check_pure,
     check_restart,
@@ -21,13 +27,7 @@ from mentra_actors.testing.decider_laws import (
 )
 from mentra_actors.testing.given_when_then import given, play
 from mentra_actors.testing.log_audit import AgentAudit
-from mentra_actors.testing.strategies import (
-    SPAWNED,
-    agent_histories,
-    agent_profiles,
-    any_history,
-    spawned,
-)
+from mentra_actors.testing.strategies import any_history
 
 AGENT_EVENTS = get_args(e.AgentEvent)
 OUTCOMES = (c.RecordModelReply, c.RecordModelFailure, c.RecordToolOutcome, c.RecordProbeVerdict)
@@ -186,17 +186,32 @@ def test_after_a_crash_no_never_call_is_pending(agent):
         assert not never & before & still
 
 
-@forall(agents(), st.data())
-def test_what_still_runs_is_left_alone(agent, data):
+@forall(agents())
+def test_what_still_runs_is_left_alone(agent):
     """An actor that restarts beside its running effects must not start them a second time."""
     start, commands = agent
-    end = play(given(AGENT, start), commands)[-1]
-    running = frozenset(
-        key for key in end.pending if data.draw(st.booleans(), label=f"{key} runs")
-    )
-    recovered = end.when(c.RecoverEffects(running=running, now=1e9))
+    for answer in play(given(AGENT, start), commands):
+        for effect_id in answer.pending:
+            recovered = answer.when(c.RecoverEffects(running=frozenset({effect_id}), now=1e9))
 
-    assert running <= set(recovered.pending)
+            assert effect_id in recovered.pending
+
+
+@forall(agents())
+def test_a_call_that_kills_its_process_is_given_up(agent):
+    """A tool that takes the process down each time must not do so for ever."""
+    start, commands = agent
+    for answer in play(given(AGENT, start), commands):
+        running = [effect for effect in answer.pending.values() if isinstance(effect, RunTool)]
+        if not running:
+            continue
+        last = answer
+        for _ in range(5):
+            last = last.when(c.RecoverEffects(running=frozenset(), now=1e9))
+        left = {effect.key for effect in last.pending.values() if isinstance(effect, RunTool)}
+
+        assert not left & {effect.key for effect in running}
+        break
 
 
 @forall(agents())

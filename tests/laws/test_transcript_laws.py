@@ -14,9 +14,10 @@ from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.content import ToolCallBlock, ToolResultsMessage, UserMessage
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.transcript import Transcript, apply, mail_text, prompt_messages
+from mentra_actors.testing.agent_strategies import SPAWNED, agent_histories, spawned
 from mentra_actors.testing.given_when_then import given, play
 from mentra_actors.testing.log_audit import prompt_faults
-from mentra_actors.testing.strategies import SPAWNED, agent_histories, any_history, spawned
+from mentra_actors.testing.strategies import any_history
 
 AGENT_EVENTS = get_args(e.AgentEvent)
 
