@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-__all__ = ["Goal", "interleaved", "machine", "parsed_arguments", "report"]
+__all__ = ["Goal", "interleaved", "machine", "median", "parsed_arguments", "report"]
 
 PACKAGES = ("mentra-actors", "pykka", "msgspec", "lmdb", "anyio", "httpx")
 
@@ -28,11 +28,10 @@ class Goal:
     peers: Mapping[str, float] = field(default_factory=dict)
 
 
-def interleaved(
-    cases: Mapping[str, Callable[[], float]], rounds: int, *, progress: bool = True
-) -> dict[str, list[float]]:
+def interleaved(cases: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
     """Run all cases in turn, `rounds` times; the figures of each, in order of running."""
     figures: dict[str, list[float]] = {name: [] for name in cases}
+    progress = sys.stderr.isatty()
     for number in range(rounds):
         for name, run in cases.items():
             if progress:
@@ -87,6 +86,5 @@ def report(title: str, goals: Sequence[Goal], *, as_json: bool) -> None:
         mark = {True: "holds", False: "MISSED", None: ""}[goal.holds]
         aim = f"goal {goal.goal}" if goal.goal else ""
         peers = "  ".join(f"{name} {value:,.4g}" for name, value in goal.peers.items())
-        print(
-            f"  {goal.name:<{width}}  {goal.value:>10,.4g} {goal.unit:<10} {aim:<14} {mark:<6} {peers}"
-        )
+        figure = f"{goal.value:>8,.4g} {goal.unit:<3}"
+        print(f"  {goal.name:<{width}}  {figure} {aim:<12} {mark:<6} {peers}")

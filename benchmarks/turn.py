@@ -1,16 +1,21 @@
 """What a turn costs beside a plain asyncio loop that does the same work and keeps nothing.
 
 One turn: prompt -> model (10 deltas, one tool call) -> tool -> model (10 deltas) -> answer.
-Both sides use the same model and the same tool function; the model answers at once, so that all
-the time is ours. The plain loop keeps its history in a list and loses it with the process.
+Both sides use the same model and the same tool function. With the instant model all the time is
+ours: its ratios are the price of the log and the actors, not what a person waits for. The paced
+model takes 5 ms a delta, 100 ms a turn, which is still ten times faster than a real one. The
+plain loop keeps its history in a list and loses it with the process.
 """
 
 import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report
 from mentra_actors import open_runtime, tool
@@ -29,25 +34,33 @@ from mentra_actors.runtime.settings import Durability
 
 DELTAS = 10
 TEXT = "twenty bytes of text"
+PLAIN = "plain asyncio"
+KINDS = (PLAIN, "mentra, memory", "mentra, volatile", "mentra, sync")
 
 
-class InstantModel:
+class BenchModel:
     """Answers a prompt with a tool call, and a result with a text; costs the same every turn."""
 
-    name = "instant"
+    name = "bench"
+
+    def __init__(self, delta_delay_s: float = 0.0) -> None:
+        self._delay_s = delta_delay_s
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         for _ in range(DELTAS):
+            await asyncio.sleep(self._delay_s)  # also 0 yields, as any real stream does
             yield TextDelta(TEXT)
-        if isinstance(request.messages[-1], UserMessage):
-            block: TextBlock | ToolCallBlock = ToolCallBlock(
-                call_id="call", name="upper", arguments='{"text":"some words for the tool"}'
-            )
-            reason = StopReason.TOOL_USE
-        else:
-            block, reason = TextBlock(text=TEXT * DELTAS), StopReason.END_TURN
         usage = TokenUsage(input_tokens=100, output_tokens=50)
-        yield ReplyFinished(ModelReply(blocks=(block,), stop_reason=reason, usage=usage))
+        if isinstance(request.messages[-1], UserMessage):
+            call = ToolCallBlock(call_id="c", name="upper", arguments='{"text":"some words"}')
+            yield ReplyFinished(
+                ModelReply(blocks=(call,), stop_reason=StopReason.TOOL_USE, usage=usage)
+            )
+        else:
+            text = TextBlock(text=TEXT * DELTAS)
+            yield ReplyFinished(
+                ModelReply(blocks=(text,), stop_reason=StopReason.END_TURN, usage=usage)
+            )
 
     async def aclose(self) -> None:
         return
@@ -59,162 +72,148 @@ async def upper(text: str) -> str:
     return text.upper()
 
 
-async def plain_turn(model: InstantModel, history: list[Message], prompt: str) -> str:
+@dataclass(frozen=True)
+class Figures:
+    """Of one run: turns per second, seconds of each turn in order of ending, bytes on disk."""
+
+    turns_per_s: float
+    seconds: Sequence[float]
+    disk_bytes: int = 0
+
+
+async def plain_turn(model: BenchModel, history: list[Message], prompt: str) -> None:
     """The same work in the simplest loop: no log, no actors, no recovery."""
     history.append(UserMessage(text=prompt))
     while True:
-        request = ModelRequest(model="x", messages=history)
-        heard: list[str] = []
-        async for event in model.stream(request):
-            if isinstance(event, TextDelta):
-                heard.append(event.text)
-            elif isinstance(event, ReplyFinished):
-                reply = event.reply
-        history.append(AssistantMessage(blocks=reply.blocks))
-        calls = [block for block in reply.blocks if isinstance(block, ToolCallBlock)]
+        async for event in model.stream(ModelRequest(model="x", messages=history)):
+            if isinstance(event, ReplyFinished):
+                blocks = event.reply.blocks
+        history.append(AssistantMessage(blocks=blocks))
+        calls = [block for block in blocks if isinstance(block, ToolCallBlock)]
         if not calls:
-            return "".join(heard)
-        results = []
-        for call in calls:
-            text = await upper(text="some words for the tool")
-            results.append(ToolResultBlock(call_id=call.call_id, name=call.name, content=text))
+            return
+        results = [
+            ToolResultBlock(call_id=one.call_id, name=one.name, content=await upper("some words"))
+            for one in calls
+        ]
         history.append(ToolResultsMessage(results=tuple(results)))
 
 
-async def run_plain(agents: int, turns: int) -> list[float]:
-    """Seconds of each turn of all agents, all running at once."""
-    model, seconds = InstantModel(), []
+async def all_turns(
+    agents: int, turns: int, turn: Callable[[int, int], Coroutine[Any, Any, Any]]
+) -> Figures:
+    """Run `turn(agent, number)` for all agents at once, each one's turns in order."""
+    seconds: list[float] = []
 
-    async def one() -> None:
-        history: list[Message] = []
+    async def one(agent: int) -> None:
         for number in range(turns):
             started = time.perf_counter()
-            await plain_turn(model, history, f"prompt {number}")
+            await turn(agent, number)
             seconds.append(time.perf_counter() - started)
 
-    await asyncio.gather(*(one() for _ in range(agents)))
-    return seconds
+    begun = time.perf_counter()
+    await asyncio.gather(*(one(agent) for agent in range(agents)))
+    return Figures(agents * turns / (time.perf_counter() - begun), seconds)
 
 
-async def run_mentra(agents: int, turns: int, store: str, durability: Durability) -> list[float]:
+async def run_plain(agents: int, turns: int, model: BenchModel) -> Figures:
+    """The plain loop."""
+    histories: list[list[Message]] = [[] for _ in range(agents)]
+    return await all_turns(
+        agents, turns, lambda agent, n: plain_turn(model, histories[agent], f"prompt {n}")
+    )
+
+
+async def run_mentra(
+    agents: int, turns: int, model: BenchModel, store: str, durability: Durability
+) -> Figures:
     """The same through the whole system."""
-    seconds: list[float] = []
     async with open_runtime(
-        store, durability=durability, tools=[upper], providers=[InstantModel()], team_tools=False
+        store, durability=durability, tools=[upper], providers=[model], team_tools=False
     ) as runtime:
-        team = await asyncio.gather(
-            *(runtime.spawn(f"agent{i}", model="instant:x", role="r") for i in range(agents))
-        )
-
-        async def one(index: int) -> None:
-            for number in range(turns):
-                started = time.perf_counter()
-                await team[index].send(f"prompt {number}")
-                seconds.append(time.perf_counter() - started)
-
-        begun = time.perf_counter()
-        await asyncio.gather(*(one(index) for index in range(agents)))
-        seconds.append(time.perf_counter() - begun)
-    return seconds
+        spawning = (runtime.spawn(f"agent{i}", model="bench:x") for i in range(agents))
+        team = await asyncio.gather(*spawning)
+        return await all_turns(agents, turns, lambda agent, n: team[agent].send(f"prompt {n}"))
 
 
-def timed(kind: str, agents: int, turns: int) -> tuple[float, float]:
-    """Turns per second, and the median seconds of a turn."""
-    if kind == "plain asyncio":
-        begun = time.perf_counter()
-        seconds = asyncio.run(run_plain(agents, turns))
-        total = time.perf_counter() - begun
-    else:
-        seconds = in_store(kind, lambda store, level: run_mentra(agents, turns, store, level))
-        total = seconds.pop()
-    return agents * turns / total, median(seconds)
-
-
-def in_store(kind: str, run: "Callable[[str, Durability], object]") -> list[float]:
-    """Run against a fresh store of a kind, and remove it."""
+def run_kind(kind: str, agents: int, turns: int, delta_delay_s: float = 0.0) -> Figures:
+    """One run, against a fresh store that is removed afterwards."""
+    model = BenchModel(delta_delay_s)
+    if kind == PLAIN:
+        return asyncio.run(run_plain(agents, turns, model))
     if kind == "mentra, memory":
-        return asyncio.run(run(":memory:", "sync"))  # type: ignore[arg-type]
-    folder = Path(tempfile.mkdtemp(prefix="bench-turn-"))
+        return asyncio.run(run_mentra(agents, turns, model, ":memory:", "sync"))
     level: Durability = "volatile" if kind == "mentra, volatile" else "sync"
+    folder = Path(tempfile.mkdtemp(prefix="bench-turn-"))
     try:
-        return asyncio.run(run(str(folder / "store"), level))  # type: ignore[arg-type]
+        figures = asyncio.run(run_mentra(agents, turns, model, str(folder / "store"), level))
+        size = (folder / "store" / "data.mdb").stat().st_size
+        return Figures(figures.turns_per_s, figures.seconds, size)
     finally:
         shutil.rmtree(folder)
 
 
-KINDS = ("plain asyncio", "mentra, memory", "mentra, volatile", "mentra, sync")
-
-
 def concurrency_goals(*, quick: bool) -> list[Goal]:
     """Turns per second and added latency for 1, 100 and 1000 agents at once."""
+    sizes = ((1, 30, 300), (100, 3, 20), (1000, 1, 3))
     goals = []
-    for agents, turns in (
-        (1, 50 if quick else 200),
-        (100, 3 if quick else 10),
-        (1000, 1 if quick else 3),
-    ):
-        latency: dict[str, list[float]] = {kind: [] for kind in KINDS}
-
-        def case(
-            kind: str,
-            agents: int = agents,
-            turns: int = turns,
-            latency: dict[str, list[float]] = latency,
-        ) -> float:
-            rate, middle = timed(kind, agents, turns)
-            latency[kind].append(middle)
-            return rate
-
-        rates = interleaved(
-            {kind: lambda kind=kind: case(kind) for kind in KINDS},
-            3 if quick else 5,  # type: ignore[misc]
-        )
-        plain = median(rates["plain asyncio"])
-        for kind in KINDS[1:]:
-            rate = median(rates[kind])
-            added = median(latency[kind]) - median(latency["plain asyncio"])
-            goals.append(
-                Goal(
-                    name=f"{agents} agents, {kind}: plain loop's rate over ours",
-                    value=plain / rate,
-                    unit="x",
-                    peers={
-                        "turns/s": rate,
-                        "plain turns/s": plain,
-                        "added ms/turn, all agents at once": added * 1e3,
-                        "added ms/turn, per agent": added * 1e3 / agents,
-                    },
-                )
-            )
+    for agents, few, many in sizes:
+        goals += beside_plain(agents, few if quick else many, 0.0, rounds=3 if quick else 5)
+    for agents in (1, 100):
+        goals += beside_plain(agents, 3 if quick else 10, 0.005, rounds=3 if quick else 5)
     return goals
 
 
-def length_goals(*, quick: bool) -> list[Goal]:
-    """The cost of turn 1, of turns around 100 and around 2000 in one conversation."""
+def beside_plain(agents: int, turns: int, delta_delay_s: float, *, rounds: int) -> list[Goal]:
+    """Each kind of store beside the plain loop, interleaved."""
+    runs: dict[str, list[Figures]] = {kind: [] for kind in KINDS}
+
+    def one(kind: str) -> float:
+        figures = run_kind(kind, agents, turns, delta_delay_s)
+        runs[kind].append(figures)
+        return figures.turns_per_s
+
+    rates = interleaved({kind: partial(one, kind) for kind in KINDS}, rounds)
+    plain_rate, plain_s = median(rates[PLAIN]), turn_seconds(runs[PLAIN])
+    pace = "paced model" if delta_delay_s else "instant model"
     goals = []
-    turns = 600 if quick else 2000
+    for kind in KINDS[1:]:
+        rate, seconds = median(rates[kind]), turn_seconds(runs[kind])
+        added = (seconds - plain_s) * 1e3
+        # With all agents at once a turn waits for its neighbours: a share is what it adds itself.
+        peers = {
+            "turns/s": rate,
+            "plain turns/s": plain_rate,
+            "turn ms": seconds * 1e3,
+            "added ms": added,
+            "added ms/agents": added / agents,
+        }
+        name = f"{agents} agents, {pace}, {kind[8:]}: plain loop's turns/s over ours"
+        goals.append(Goal(name, plain_rate / rate, "x", peers=peers))
+    return goals
+
+
+def turn_seconds(runs: Sequence[Figures]) -> float:
+    """Median over the runs of the median turn."""
+    return median([median(figures.seconds) for figures in runs])
+
+
+def length_goals(*, quick: bool) -> list[Goal]:
+    """Turn 1, turns around 100 and around 2000 of one conversation: the cost must not grow."""
+    turns, goals = (600 if quick else 2000), []
     for kind in ("mentra, volatile", "mentra, sync"):
-        rounds = [
-            in_store(kind, lambda store, level: run_mentra(1, turns, store, level))[:-1]
-            for _ in range(1 if quick else 3)
-        ]
-        first = median([seconds[0] for seconds in rounds])
-        early = median([s for seconds in rounds for s in seconds[50:150]])
-        late = median([s for seconds in rounds for s in seconds[-100:]])
-        goals.append(
-            Goal(
-                name=f"one conversation, {kind}: turn {turns} over turn 100",
-                value=late / early,
-                unit="x",
-                goal="<= 1.3",
-                holds=late / early <= 1.3,
-                peers={
-                    "turn 1 ms": first * 1e3,
-                    "turn 100 ms": early * 1e3,
-                    f"turn {turns} ms": late * 1e3,
-                },
-            )
-        )
+        runs = [run_kind(kind, 1, turns) for _ in range(1 if quick else 3)]
+        first = median([one.seconds[0] for one in runs])
+        early = median([s for one in runs for s in one.seconds[50:150]])
+        late = median([s for one in runs for s in one.seconds[-100:]])
+        peers = {
+            "turn 1 ms": first * 1e3,
+            "turn 100 ms": early * 1e3,
+            f"turn {turns} ms": late * 1e3,
+            "disk KB/turn": runs[0].disk_bytes / turns / 1e3,
+        }
+        name = f"one conversation, {kind[8:]}: turn {turns} over turn 100"
+        goals.append(Goal(name, late / early, "x", "<= 1.3", late / early <= 1.3, peers))
     return goals
 
 
