@@ -147,12 +147,10 @@ class Directory:
     # --- what actors report (Neighbours) --------------------------------------------------
 
     def stream_was_written(self, stream_id: StreamId) -> None:
-        """Wake the agent whose inbox got mail; other streams' owners are not asleep to it."""
+        """Wake the agent whose inbox got mail; an owner that has loaded already loads again."""
         if category_of(stream_id) == "inbox":
             self._nudge(agent_stream(AgentId(name_of(stream_id))), LookAtFollowed())
-
-    def successor_is_behind(self, stream_id: StreamId) -> None:
-        """Let the successor load again, if there is one already."""
+            return
         with self._lock:
             is_live = stream_id in self._actors
         if is_live:

@@ -101,7 +101,7 @@ class LookAtFollowed:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """An append of this actor's predecessor became durable: what was loaded may be too old."""
+    """Somebody else has written this actor's stream: what was loaded is too old."""
 
 
 @dataclass(frozen=True, slots=True)

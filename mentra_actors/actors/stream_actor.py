@@ -8,8 +8,13 @@ it is wrong: the actor waits for the other appends in doubt (they fail too, each
 that did not come), loads the stream again, and decides again what was refused for a version
 conflict. After any other refusal it first settles what an earlier owner left open, before it
 takes a command: only then do effects that are pending belong to this process.
+
+An actor that ends reports it when nothing of it is in doubt any more. So a successor never loads
+a log that its predecessor still writes: an append of the successor that expects the version after
+its own refused one would find that version there, written by the other, and go through.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -88,6 +93,8 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         self._conflicts = 0
         self._deciding: Envelope | None = None
         self._failure: BaseException | None = None
+        self._left: list[Any] | None = None
+        self._end_lock = threading.Lock()
         self._last_used = time.monotonic()
         self._view = InlineView(kind.inline, services.journal, stream_id) if kind.inline else None
 
@@ -128,11 +135,13 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         waiting = [self._failed_message, *self._refused, *self._stash, *messages]
         if self._deciding is not None and self._deciding is not self._failed_message:
             waiting.insert(0, self._deciding)
-        try:
-            for message in waiting:
-                if isinstance(message, AppendDone) and not message.append.is_settled:
-                    self._settle_after_the_end(message.append, message.result)
-        finally:
+        for message in waiting:
+            if isinstance(message, AppendDone) and not message.append.is_settled:
+                self._settle_after_the_end(message.append, message.result)
+        with self._end_lock:
+            self._left = waiting
+            is_last = not self._in_doubt
+        if is_last:
             self._report_the_end(waiting)
 
     def _report_the_end(self, waiting: Sequence[Any]) -> None:
@@ -197,8 +206,8 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         self._state, self._version = state, version
         answer = Accepted(version, state, has_recorded=True)
         append = _InDoubt(draft, state, version, [(envelope, answer)])
-        self._in_doubt.append(append)
         self._services.store.submit(draft.request, lambda r: self._on_appended(append, r))
+        self._in_doubt.append(append)  # its notice comes through the mailbox, so later than this
 
     def _draft(self, events: Any, state: S, envelope: Envelope) -> Draft:
         decider = self._decider
@@ -238,13 +247,21 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         """Answer and announce for an actor that ended meanwhile; its successor does the rest."""
         if isinstance(result, Appended):
             self._announce(append, tuple(recorded_events(append.draft, result)))
-            self._services.neighbours.successor_is_behind(self._stream_id)
-            return
+        else:
+            self._fail_after_the_end(append, result)
+        with self._end_lock:
+            if append in self._in_doubt:
+                self._in_doubt.remove(append)
+            left = None if self._in_doubt else self._left
+        if left is not None:
+            self._report_the_end(left)
+
+    def _fail_after_the_end(self, append: _InDoubt[S], error: StoreError) -> None:
         append.is_settled = True
         for envelope, _ in append.waiting:
-            envelope.answer(Failed(result))
-        if isinstance(result, Fenced):
-            self._services.neighbours.was_fenced(result)
+            envelope.answer(Failed(error))
+        if isinstance(error, Fenced):
+            self._services.neighbours.was_fenced(error)
 
     def _announce(self, done: _InDoubt[S], recorded: tuple[RecordedEvent[Any], ...]) -> None:
         done.is_settled = True

@@ -23,14 +23,13 @@ F = TypeVar("F")
 
 
 class Neighbours(Protocol):
-    """What an actor tells the rest of the system. Called on its dispatcher; never blocks."""
+    """What an actor tells the rest of the system. Never blocks.
+
+    Called on its dispatcher; once it has ended, also on the writer thread.
+    """
 
     def stream_was_written(self, stream_id: StreamId) -> None:
         """Another stream got events from this actor's append."""
-        ...
-
-    def successor_is_behind(self, stream_id: StreamId) -> None:
-        """An append of this actor became durable after its end. On the writer thread."""
         ...
 
     def actor_died(
@@ -43,6 +42,7 @@ class Neighbours(Protocol):
     ) -> None:
         """The actor of a stream ended in an error; `left` was told and not handled.
 
+        None of its appends is in doubt any more: a successor finds all of them on the log.
         `culprit` is the one of `left` that it was deciding, if any: the others are innocent.
         """
         ...
