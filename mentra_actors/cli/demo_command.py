@@ -1,14 +1,16 @@
 """`mentra demo`: a team surveys a directory, is killed in the middle, and finishes."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mentra_actors.cli.failures import FAILED
+from mentra_actors.cli.failures import FAILED, Interrupted
 from mentra_actors.cli.model_choice import require_usable
 from mentra_actors.cli.options import AsJson
 from mentra_actors.cli.output import Output
+from mentra_actors.cli.program import program
 from mentra_actors.cli.render_demo import DemoScreen, demo_document
 from mentra_actors.demo.play import DemoSettings, new_place, play
 from mentra_actors.demo.team import OFFLINE_SURVEY
@@ -37,8 +39,13 @@ def demo(
     place = new_place(out)
     screen = DemoScreen(output, settings, place)
     screen.begin()
-    with screen:
-        result = play(settings, place, screen.change)
+    try:
+        with screen:
+            result = play(settings, place, screen.change)
+    except KeyboardInterrupt:
+        store = shlex.quote(str(place.store))
+        advice = f"Look with `{program()} board --store {store}`; the demo begins anew each time."
+        raise Interrupted(advice) from None
     if as_json:
         output.document(demo_document(settings, result))
     else:

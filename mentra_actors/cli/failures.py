@@ -7,11 +7,23 @@ import msgspec
 from mentra_actors import errors
 from mentra_actors.errors import MentraError
 
-__all__ = ["FAILED", "INTERRUPTED", "MISUSED", "Failure", "failure_of", "failure_text"]
+__all__ = [
+    "FAILED",
+    "INTERRUPTED",
+    "MISUSED",
+    "Failure",
+    "Interrupted",
+    "failure_of",
+    "failure_text",
+]
 
 FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
+
+
+class Interrupted(Exception):
+    """Ctrl-C. The message says how to go on; empty for the usual way."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

@@ -56,8 +56,11 @@ def _events(
             place = page[-1].global_position if stream_id is None else page[-1].stream_version
         if not follow:
             return
-        while team.reader.wait_for_position(seen + 1, timeout_s=_LOOK_S) <= seen:
-            pass
+        try:
+            while team.reader.wait_for_position(seen + 1, timeout_s=_LOOK_S) <= seen:
+                pass
+        except KeyboardInterrupt:  # the way to end it
+            return
 
 
 def _page(team: OpenStore, stream_id: StreamId | None, place: int) -> list[RecordedEvent[Any]]:

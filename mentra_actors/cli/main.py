@@ -2,8 +2,10 @@
 
 import json
 import sys
+from collections.abc import Callable
+from functools import wraps
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, ParamSpec
 
 import typer
 from rich.console import Console
@@ -15,6 +17,7 @@ from mentra_actors.cli.failures import (
     INTERRUPTED,
     MISUSED,
     Failure,
+    Interrupted,
     failure_of,
     failure_text,
 )
@@ -26,6 +29,8 @@ from mentra_actors.cli.transcript_command import transcript
 from mentra_actors.errors import MentraError
 
 __all__ = ["app", "exit_code_of", "main"]
+
+P = ParamSpec("P")
 
 app = typer.Typer(
     name="mentra",
@@ -50,8 +55,8 @@ def exit_code_of(arguments: list[str]) -> int:
     except BrokenPipeError:
         discard_output()  # whoever read it has gone
         return FAILED
-    except (KeyboardInterrupt, typer.Abort):
-        failure = _interrupted()
+    except Interrupted as interrupt:
+        failure = _interrupted(str(interrupt))
     except (MentraError, OSError) as error:
         failure = failure_of(error)
     except _USAGE_ERROR as error:
@@ -90,12 +95,12 @@ def _misuse(error: Exception) -> Failure:
     )
 
 
-def _interrupted() -> Failure:
+def _interrupted(advice: str) -> Failure:
     return Failure(
         error="Interrupted",
         message="Interrupted.",
         safe="What was recorded is kept; open work stays open on the log.",
-        advice="`mentra run` with the same --store goes on with it.",
+        advice=advice or "`mentra run` with the same --store and no prompt goes on with it.",
         exit_code=INTERRUPTED,
     )
 
@@ -118,8 +123,21 @@ def _tell(failure: Failure, *, as_json: bool) -> None:
         console.print(Text(f"  {line}", style="dim"))
 
 
-for command in (demo, run, agents, log, transcript, board):
-    app.command()(command)
+def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
+    """The command with Ctrl-C as an error of ours: typer would end without a word."""
+
+    @wraps(command)
+    def run_command(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+
+    return run_command
+
+
+for one in (demo, run, agents, log, transcript, board):
+    app.command()(_with_ctrl_c(one))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def sentence_for(finding: Finding) -> str:
         case Totals():
             return figures_of(finding) + "."
         case Parts(parts=parts):
-            return f"{len(parts)} parts, counted one by one."
+            return f"{many(len(parts), 'part')}, counted one by one."
         case Matches(texts=texts):
             return ", ".join(
                 f"{t.text} in {many(t.lines, 'line')} of {many(t.files, 'file')}" for t in texts

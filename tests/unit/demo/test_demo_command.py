@@ -3,11 +3,13 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from mentra_actors import open_runtime_sync
 from mentra_actors.demo.play import DemoSettings, new_place, play
 
 MENTRA = [sys.executable, "-m", "mentra_actors.cli.main"]
@@ -92,3 +94,22 @@ def test_a_worker_that_fails_is_heard(project, monkeypatch):
 
     assert not result.finished
     assert "OPENAI_API_KEY" in result.failure
+
+
+def test_ctrl_c_says_what_is_kept(project):
+    """Whoever interrupts must not wonder what is lost, and no worker goes on in the dark."""
+    command = [*MENTRA, "demo", "--no-kill"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=project, bufsize=1
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("task 1 in progress"):
+                break
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert "kept" in said
+    store = project / "mentra-demo/run-1/team.mentra"
+    with open_runtime_sync(store, create=False) as runtime:  # nobody writes it any more
+        assert runtime.team().members
