@@ -17,9 +17,9 @@ def main() -> None:
     lines = [
         "# Results",
         "",
-        "Rendered by `make bench`; do not edit. Ratios are medians of interleaved runs on a shared",
-        "machine: read the ratios, not the constants. The first lines of each program say what it",
-        "measures.",
+        "Rendered by `make bench`; do not edit. Ratios are medians of interleaved runs on a",
+        "shared machine: read the ratios, not the constants. The first lines of each program say",
+        "what it measures.",
     ]
     for name in BENCHMARKS:
         print(f"benchmarks.{name} …", file=sys.stderr)

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,10 +74,14 @@ async def upper(text: str) -> str:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one run: turns per second, seconds of each turn in order of ending, bytes on disk."""
+    """Of one run: turns per second; of each turn, in order of ending, seconds and CPU seconds.
+
+    The CPU seconds are of the whole process while the turn ran. `disk_bytes` is the store's size.
+    """
 
     turns_per_s: float
     seconds: Sequence[float]
+    cpu_seconds: Sequence[float]
     disk_bytes: int = 0
 
 
@@ -104,16 +108,19 @@ async def all_turns(
 ) -> Figures:
     """Run `turn(agent, number)` for all agents at once, each one's turns in order."""
     seconds: list[float] = []
+    cpu_seconds: list[float] = []
 
     async def one(agent: int) -> None:
         for number in range(turns):
-            started = time.perf_counter()
+            started, cpu = time.perf_counter(), time.process_time()
             await turn(agent, number)
             seconds.append(time.perf_counter() - started)
+            cpu_seconds.append(time.process_time() - cpu)
 
     begun = time.perf_counter()
     await asyncio.gather(*(one(agent) for agent in range(agents)))
-    return Figures(agents * turns / (time.perf_counter() - begun), seconds)
+    rate = agents * turns / (time.perf_counter() - begun)
+    return Figures(rate, seconds, cpu_seconds)
 
 
 async def run_plain(agents: int, turns: int, model: BenchModel) -> Figures:
@@ -148,7 +155,7 @@ def run_kind(kind: str, agents: int, turns: int, delta_delay_s: float = 0.0) -> 
     try:
         figures = asyncio.run(run_mentra(agents, turns, model, str(folder / "store"), level))
         size = (folder / "store" / "data.mdb").stat().st_size
-        return Figures(figures.turns_per_s, figures.seconds, size)
+        return replace(figures, disk_bytes=size)
     finally:
         shutil.rmtree(folder)
 
@@ -199,20 +206,24 @@ def turn_seconds(runs: Sequence[Figures]) -> float:
 
 
 def length_goals(*, quick: bool) -> list[Goal]:
-    """Turn 1, turns around 100 and around 2000 of one conversation: the cost must not grow."""
+    """Turn 1, turns around 100 and around 2000 of one conversation: the cost must not grow.
+
+    The goal is on CPU time, which other work on the machine disturbs least.
+    """
     turns, goals = (600 if quick else 2000), []
     for kind in ("mentra, volatile", "mentra, sync"):
         runs = [run_kind(kind, 1, turns) for _ in range(1 if quick else 3)]
-        first = median([one.seconds[0] for one in runs])
-        early = median([s for one in runs for s in one.seconds[50:150]])
-        late = median([s for one in runs for s in one.seconds[-100:]])
+        early = median([s for one in runs for s in one.cpu_seconds[50:150]])
+        late = median([s for one in runs for s in one.cpu_seconds[-100:]])
         peers = {
-            "turn 1 ms": first * 1e3,
-            "turn 100 ms": early * 1e3,
-            f"turn {turns} ms": late * 1e3,
+            "turn 1 ms": median([one.seconds[0] for one in runs]) * 1e3,
+            "turn 100 ms": median([s for one in runs for s in one.seconds[50:150]]) * 1e3,
+            f"turn {turns} ms": median([s for one in runs for s in one.seconds[-100:]]) * 1e3,
+            "turn 100 CPU ms": early * 1e3,
+            f"turn {turns} CPU ms": late * 1e3,
             "disk KB/turn": runs[0].disk_bytes / turns / 1e3,
         }
-        name = f"one conversation, {kind[8:]}: turn {turns} over turn 100"
+        name = f"one conversation, {kind[8:]}: CPU of turn {turns} over turn 100"
         goals.append(Goal(name, late / early, "x", "<= 1.3", late / early <= 1.3, peers))
     return goals
 
