@@ -17,6 +17,7 @@ __all__ = [
     "Look",
     "LookAtFollowed",
     "OnAnswer",
+    "OwnCommand",
     "PassivateIfIdle",
     "Rejected",
     "Reload",
@@ -79,6 +80,11 @@ class Envelope:
             on_answer(answer)
         except Exception:  # noqa: BLE001 - a sender's bug must not keep others from their answers
             _log.exception("a sender raised over the answer to %r", self.command)
+
+
+@dataclass(slots=True)
+class OwnCommand(Envelope):
+    """A command that an actor gives itself; after a conflict it is made anew, not repeated."""
 
 
 @dataclass(frozen=True, slots=True)

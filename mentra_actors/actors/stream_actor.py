@@ -34,6 +34,7 @@ from mentra_actors.actors.messages import (
     Failed,
     Look,
     LookAtFollowed,
+    OwnCommand,
     PassivateIfIdle,
     Rejected,
     Reload,
@@ -121,7 +122,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             now = self._services.clock.now()
             command = self._decider.recover(self._state, running, now)
             if command is not None:
-                self._perform(Envelope(command, causation="recovery"))
+                self._perform(OwnCommand(command, causation="recovery"))
         if not self._in_doubt:
             self._start_effects(self._state)
         self._look_at_followed()
@@ -132,7 +133,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     def on_messages_left(self, messages: list[Any]) -> None:
         """Hand over what was not handled. On the dispatcher, after the end."""
-        waiting = [self._failed_message, *self._refused, *self._stash, *messages]
+        waiting = [self._failed_message, *self._stash, *messages]
         if self._deciding is not None and self._deciding is not self._failed_message:
             waiting.insert(0, self._deciding)
         for message in waiting:
@@ -144,8 +145,9 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         if is_last:
             self._report_the_end(waiting)
 
-    def _report_the_end(self, waiting: Sequence[Any]) -> None:
+    def _report_the_end(self, unhandled: Sequence[Any]) -> None:
         neighbours = self._services.neighbours
+        waiting = [*self._refused, *unhandled]
         if self._failure is None:
             left = [m for m in waiting if isinstance(m, Envelope | LookAtFollowed)]
             neighbours.actor_left(self._stream_id, left)
@@ -258,6 +260,9 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     def _fail_after_the_end(self, append: _InDoubt[S], error: StoreError) -> None:
         append.is_settled = True
+        if isinstance(error, VersionConflict):
+            self._refused.extend(_senders(append))
+            return
         for envelope, _ in append.waiting:
             envelope.answer(Failed(error))
         if isinstance(error, Fenced):
@@ -298,7 +303,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         if isinstance(error, VersionConflict) and self._spoiled is not None:
             error = self._spoiled  # it only follows an append that the store did not take
         if isinstance(error, VersionConflict) and self._conflicts < MAX_CONFLICTS_IN_A_ROW:
-            self._refused.extend(envelope for envelope, _ in done.waiting)
+            self._refused.extend(_senders(done))
             return
         for envelope, _ in done.waiting:
             envelope.answer(Failed(error))
@@ -368,7 +373,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         recorded = self._services.journal.read_stream(stream_id, after=after)
         if recorded:
             command = follow.take(recorded, self._services.clock.now())
-            self._perform(Envelope(command, causation=f"{stream_id}@{after + 1}"))
+            self._perform(OwnCommand(command, causation=f"{stream_id}@{after + 1}"))
 
     def _passivate_if_idle(self, before: float) -> None:
         is_busy = bool(self._in_doubt) or self._must_reload or self._last_used > before
@@ -376,3 +381,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             return
         if self.actor_inbox.close_if_empty():
             self._stop()
+
+
+def _senders(append: _InDoubt[Any]) -> list[Envelope]:
+    return [one for one, _ in append.waiting if not isinstance(one, OwnCommand)]
