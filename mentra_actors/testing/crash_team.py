@@ -88,32 +88,31 @@ def crash_team_facts(store: str) -> dict[str, Any]:
     finally:
         reader.close()
     positions = [one.global_position for one in recorded]
+    letters = [one.event.mail for one in recorded if isinstance(one.event, MailDelivered)]
     return {
         "gap_free": positions == list(range(1, len(positions) + 1)),
         "legality_problems": _legality(recorded),
         "starts": _starts(recorded),
-        "mail": sorted(
-            (one.event.mail.sender, one.event.mail.to, one.event.mail.body)
-            for one in recorded
-            if isinstance(one.event, MailDelivered)
-        ),
-        "mail_ids": [
-            one.event.mail.mail_id for one in recorded if isinstance(one.event, MailDelivered)
-        ],
-        "last_words": {
-            one.stream_id: one.event.text for one in recorded if isinstance(one.event, RunFinished)
-        },
-        "failures": [
-            f"{one.stream_id} {one.event}"
-            for one in recorded
-            if isinstance(one.event, RunFailed | RunCancelled)
-        ],
+        "mail": sorted((mail.sender, mail.to, mail.body) for mail in letters),
+        "mail_ids": [mail.mail_id for mail in letters],
         "board": sorted(
             f"{one.event_type} {one.event.task_id}"
             for one in recorded
             if category_of(one.stream_id) == "board"
         ),
         "types": [one.event_type for one in recorded],
+        **_ends(recorded),
+    }
+
+
+def _ends(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, Any]:
+    """How runs ended: the last words of each agent, and what failed."""
+    failures = [one for one in recorded if isinstance(one.event, RunFailed | RunCancelled)]
+    return {
+        "last_words": {
+            one.stream_id: one.event.text for one in recorded if isinstance(one.event, RunFinished)
+        },
+        "failures": [f"{one.stream_id} {one.event}" for one in failures],
     }
 
 
