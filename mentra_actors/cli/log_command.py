@@ -40,7 +40,7 @@ def log(
             if as_json:
                 output.json_line(event_document(recorded))
             else:
-                output.show(event_line(recorded, with_stream=stream_id is None))
+                output.show_line(event_line(recorded, with_stream=stream_id is None))
     if not found:
         output.remark(f"There is nothing after {after} in {Path(store)}.")
 

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -50,6 +51,12 @@ class Output:
         for one in renderables:
             self.console.print(one, highlight=False)
 
+    def show_line(self, line: Text) -> None:
+        """One line: cut to the width of a terminal, whole elsewhere."""
+        if self.is_terminal:
+            line.truncate(self.console.width - 1, overflow="ellipsis")
+        self.show(line)
+
     def remark(self, text: str, style: str = "dim") -> None:
         """A line beside the answer, on standard error; nothing with `--json`."""
         if not self.as_json:
@@ -66,7 +73,9 @@ class Output:
         if not self.is_terminal:
             self.show(plain_table(columns, rows))
             return
-        table = Table(title=title, title_justify="left", header_style="bold")
+        table = Table(
+            title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1)
+        )
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:

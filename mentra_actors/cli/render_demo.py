@@ -353,5 +353,5 @@ def _near(path: Path) -> str:
 
 def _model_note(model: str) -> str:
     if model.startswith(f"{OFFLINE_PROVIDER}:"):
-        return " - an offline rule-based model that ships for this demo, not a language model"
+        return " (offline and rule-based: not a language model)"
     return ""

@@ -16,15 +16,17 @@ _STREAM_STYLES = {"agent": "cyan", "board": "green", "inbox": "magenta", "team":
 
 
 def event_line(recorded: RecordedEvent[Any], *, with_stream: bool) -> Text:
-    """Position, stream, version, time, tag and a sentence."""
+    """Position, stream, version, time, a sentence and the tag."""
     line = Text(f"{recorded.global_position:>6}  ", style="dim")
     if with_stream:
         style = _STREAM_STYLES.get(category_of(recorded.stream_id), "")
         line.append(f"{recorded.stream_id:<14}", style=style)
     line.append(f" v{recorded.stream_version:<5}")
     line.append(f"{local_time(recorded.recorded_at_ns / 1e9)}  ", style="dim")
-    line.append(f"{recorded.event_type:<34} ", style="dim")
-    line.append(sentence_of(recorded), style="")
+    sentence = sentence_of(recorded)
+    line.append(sentence, style="")
+    if sentence != recorded.event_type:  # an event without a sentence is told by its tag
+        line.append(f"  {recorded.event_type}", style="dim")
     return line
 
 

@@ -15,6 +15,7 @@ __all__ = ["item_document", "item_lines"]
 
 _MOST_LINES = 12
 _MOST_CHARS = 1_000
+_MOST_RESULT_CHARS = 300
 _INDENT = " " * 17
 
 
@@ -117,13 +118,18 @@ def _call_label(content: t.ItemContent, names: dict[EffectId, str]) -> _Label | 
             return status, "bold yellow", f"{names.get(key, '')} {key}"
         case t.ToolResult(key=key, content=text, is_error=is_error):
             who, style = ("error", "red") if is_error else ("result", "dim")
-            return who, style, f"{names.get(key, key)}: {text}"
+            return who, style, f"{names.get(key, key)}: {_clipped(text)}"
         case t.OutcomeUnknown(key=key, reason=reason):
             return "unknown", "bold red", f"{names.get(key, key)}: {reason}"
         case t.Skipped(key=key, reason=reason):
             return "skipped", "yellow", f"{names.get(key, key)}: {reason}"
         case _:
             return None
+
+
+def _clipped(text: str) -> str:
+    """A result in short; programs and `--json` get the whole."""
+    return text if len(text) <= _MOST_RESULT_CHARS else f"{text[:_MOST_RESULT_CHARS]}…"
 
 
 def _arguments(arguments: str) -> str:
