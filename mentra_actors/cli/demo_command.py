@@ -36,7 +36,12 @@ def demo(
         raise ConfigurationError(f"{directory} is not a directory that can be surveyed")
     require_usable(model)
     settings = DemoSettings(root=directory.resolve(), out=out.resolve(), model=model, kill=kill)
-    place = new_place(out)
+    try:
+        place = new_place(out)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the output directory {out} cannot be used: {error.strerror}; name another with --out"
+        ) from error
     screen = DemoScreen(output, settings, place)
     screen.begin()
     try:
