@@ -121,7 +121,16 @@ def _replied(event: agent.ModelReplied) -> str:
 
 
 def _input_placed(event: agent.InputPlaced) -> str:
-    return f"model is shown {len(event.prompt_ids)} prompts and {len(event.mail_ids)} letters"
+    shown = [
+        _counted(len(ids), word)
+        for ids, word in ((event.prompt_ids, "prompt"), (event.mail_ids, "letter"))
+        if ids
+    ]
+    return f"model is shown {' and '.join(shown) or 'nothing new'}"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _model_requested(event: agent.ModelCallRequested) -> str:
@@ -157,13 +166,13 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
         f"{e.profile.name} began as {e.profile.role} ({e.profile.model})"
     ),
     agent.PromptAccepted: lambda e: f"prompt {_quoted(e.text)}",
-    agent.MailTaken: lambda e: f"took {len(e.mail)} letters from the inbox",
+    agent.MailTaken: lambda e: f"took {_counted(len(e.mail), 'letter')} from the inbox",
     agent.RunStarted: lambda e: f"run {e.run_id} started",
     agent.InputPlaced: _input_placed,
     agent.ModelCallRequested: _model_requested,
     agent.ModelReplied: _replied,
     agent.ModelCallFailed: _model_failed,
-    agent.ToolCallsPlanned: lambda e: f"{len(e.calls)} tool calls planned",
+    agent.ToolCallsPlanned: lambda e: f"{_counted(len(e.calls), 'tool call')} planned",
     agent.ToolCallStarted: lambda e: f"{e.key} started: {e.tool}",
     agent.ToolCallRestarted: lambda e: f"{e.key} started again, attempt {e.attempt}",
     agent.ToolCallProbeRequested: lambda e: f"{e.key}: the tool is asked what became of it",
