@@ -60,6 +60,16 @@ def test_messages_only_grow_and_stay_the_same_objects(events):
         before = messages
 
 
+@forall(agent_histories(), st.text(max_size=5))
+def test_the_first_result_of_a_call_stays(commands, other):
+    """What the model was told of a call is not told otherwise by a second report."""
+    for event, transcript in transcripts(events_of(commands)):
+        if isinstance(event, e.ToolCallFinished):
+            second = e.ToolCallFinished(key=event.key, content=other)
+
+            assert apply(transcript, second) == transcript
+
+
 @forall(agent_histories())
 def test_a_prompt_extends_the_prompt_before(commands):
     """Prompt caches of providers work by prefix; a rewritten history costs money and time."""
