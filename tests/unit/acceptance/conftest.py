@@ -1,0 +1,105 @@
+"""A team that a script plays, with all that it was asked and all that was recorded."""
+
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from mentra_actors import ScriptedModel, open_runtime
+from mentra_actors.domain.content import ToolResultsMessage
+from mentra_actors.providers.scripted import position
+from mentra_actors.runtime.awaiting import thread_safe_call
+
+
+class ListeningModel(ScriptedModel):
+    """A scripted model that keeps the requests that reach it."""
+
+    def __init__(self, turns, **options):
+        super().__init__(turns, **options)
+        self.requests = []
+
+    def stream(self, request):
+        self.requests.append(request)
+        return super().stream(request)
+
+
+class PlayedTeam:
+    """A runtime, its model, and the events that were recorded after it was opened.
+
+    What a store resumes may be recorded before anybody can listen: ask its transcript.
+    """
+
+    def __init__(self, runtime, model):
+        self.runtime = runtime
+        self.requests = model.requests
+        self.recorded = []
+        runtime.on_recorded(self.recorded.extend)
+
+    async def spawn(self, name="lead", **options):
+        return await self.runtime.spawn(name, model=f"scripted:{name}", **options)
+
+    def events(self, *kinds, stream_id=None):
+        """Events of these classes, oldest first."""
+        return [
+            one.event
+            for one in self._in_order()
+            if isinstance(one.event, kinds) and stream_id in (None, one.stream_id)
+        ]
+
+    async def until(self, kind):
+        """Wait until an event of this class is recorded."""
+        seen, call = anyio.Event(), thread_safe_call()
+
+        def look(_recorded=()):
+            if self.events(kind):
+                call(seen.set)
+
+        end = self.runtime.on_recorded(look)
+        look()
+        with anyio.fail_after(10):
+            await seen.wait()
+        end()
+
+    def steps(self, stream_id="agent-lead"):
+        """Names of the events of one stream."""
+        return [type(o.event).__name__ for o in self._in_order() if o.stream_id == stream_id]
+
+    def _in_order(self):
+        """Appends of different actors may be told in another order than they were written."""
+        return sorted(self.recorded, key=lambda one: one.global_position)
+
+    def asked(self, name):
+        """Requests of the agent with this name."""
+        return [request for request in self.requests if request.model == name]
+
+    def results(self):
+        """What the model was told of the calls of its last round, in its order."""
+        told = self.requests[-1].messages[-1]
+        assert isinstance(told, ToolResultsMessage)
+        return [(result.content, result.is_error) for result in told.results]
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture
+def played():
+    """`async with played(turns, *tools) as team`; turns are a list, or lists by agent name."""
+
+    @asynccontextmanager
+    async def play(turns, *tools, path=":memory:", model_options=None, **options):
+        script = turns
+        if isinstance(turns, dict):
+
+            def script(request):
+                return turns[request.model][position(request)]
+
+        model = ListeningModel(script, **(model_options or {}))
+        async with open_runtime(
+            path, tools=tools, providers=[model], durability="volatile", **options
+        ) as runtime:
+            yield PlayedTeam(runtime, model)
+
+    return play
