@@ -5,11 +5,13 @@ made before the loop looks (a wake-up per call costs ten times as much).
 """
 
 import asyncio
+import contextvars
 import logging
 import math
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import anyio
@@ -43,7 +45,10 @@ class EffectLoop:
         self._finished, _ = self._portal.start_task(self._main)
 
     async def _main(self, *, task_status: Any) -> None:
-        self._wake = asyncio.get_running_loop().call_soon_threadsafe
+        # In the loop's own context: the poster's may say that it runs on another kind of loop.
+        self._wake = partial(
+            asyncio.get_running_loop().call_soon_threadsafe, context=contextvars.copy_context()
+        )
         self._thread_id = threading.get_ident()
         self._stop = anyio.Event()
         async with anyio.create_task_group() as group:

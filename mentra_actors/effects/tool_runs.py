@@ -129,6 +129,7 @@ class ToolProbes:
         outcome = _rendered(result.content, effect.tool)
         return RecordProbeVerdict(
             key=effect.key,
+            attempt=effect.attempt,
             verdict=result.verdict,
             outcome=limit_outcome(outcome, keep=self._keep_blob),
             now=self._clock.now(),

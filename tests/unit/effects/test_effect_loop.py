@@ -1,6 +1,7 @@
 """The loop that waits for everything: nothing that runs on it may end it."""
 
 import asyncio
+import contextvars
 import threading
 from concurrent.futures import Future
 
@@ -94,6 +95,20 @@ def test_a_task_that_raises_ends_alone(loop, error):
 
     assert result.result(WAIT_S) == "alive"
     assert loop.run(_answer, "still") == "still"
+
+
+def test_what_is_posted_does_not_run_in_the_context_of_the_poster(loop):
+    """A caller on trio would make the loop believe that it is trio too."""
+    private = contextvars.ContextVar("private", default="nothing")
+    private.set("of the caller")
+    seen = Future()
+
+    async def look():
+        seen.set_result(private.get())
+
+    loop.post(lambda: loop.start_soon(look))
+
+    assert seen.result(WAIT_S) == "nothing"
 
 
 def test_a_late_call_that_raises_ends_alone(loop):
