@@ -74,6 +74,7 @@ def _no_correlation(_state: Any) -> str:
 class Decider(Generic[C, E, S, F]):
     """The pure functions of one kind of stream.
 
+    `event_types` are the classes that `evolve` knows; `fold` skips any other event.
     `decide(command, state)` gives events or raises `CommandRejected`; `evolve(state, event)`
     the next state; `pending(state)` the effects asked for and not answered, by effect id;
     `companions(event)` what else is written in the same append. `recover(state, running, now)`
@@ -85,6 +86,7 @@ class Decider(Generic[C, E, S, F]):
 
     category: str
     initial: S
+    event_types: frozenset[type[Any]]
     decide: Callable[[C, S], Sequence[E]]
     evolve: Callable[[S, E], S]
     pending: Callable[[S], Mapping[EffectId, F]] = field(default=_no_effects)
@@ -98,6 +100,6 @@ class Decider(Generic[C, E, S, F]):
         """State after `events`, starting from `state` (the initial one if None)."""
         current = self.initial if state is None else state
         for event in events:
-            if not isinstance(event, UnknownEvent):
-                current = self.evolve(current, event)
+            if type(event) in self.event_types:
+                current = self.evolve(current, event)  # type: ignore[arg-type]
         return current

@@ -70,7 +70,7 @@ class EventCodec:
                 return self._decode_older(event_type, payload)
             if decoder is not None:
                 return decoder.decode(payload)
-        except (msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - bytes and upcasters may hold any fault
             return UnknownEvent(event_type=event_type, payload=payload, reason=str(error))
         return UnknownEvent(event_type=event_type, payload=payload)
 

@@ -28,6 +28,6 @@ class SnapshotCodec(Generic[S]):
         """The state, or None if another release wrote it in another shape."""
         try:
             state: S = self._decoder.decode(payload)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, ValueError, RecursionError):
             return None
         return state

@@ -75,5 +75,9 @@ def evolve(state: InboxState, event: InboxEvent) -> InboxState:
 
 
 INBOX: Decider[DeliverMail, InboxEvent, InboxState, None] = Decider(
-    category="inbox", initial=InboxState(), decide=decide, evolve=evolve
+    category="inbox",
+    initial=InboxState(),
+    event_types=frozenset({MailDelivered}),
+    decide=decide,
+    evolve=evolve,
 )

@@ -1,7 +1,7 @@
 """A lease: the right to write until a time, and the number that fences off older holders."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, assert_never, get_args
 
 import msgspec
 
@@ -97,7 +97,7 @@ def decide(command: LeaseCommand, state: LeaseState) -> Sequence[LeaseEvent]:
             return _acquire(command, state)
         case RenewLease(epoch=epoch, now=now):
             _require_holder(epoch, state)
-            return [LeaseRenewed(epoch=epoch, expires_at=now + state.term_s)]
+            return _renew(epoch, now + state.term_s, state)
         case ReleaseLease(epoch=epoch):
             _require_holder(epoch, state)
             return [LeaseReleased(epoch=epoch)]
@@ -120,6 +120,12 @@ def _acquire(command: AcquireLease, state: LeaseState) -> Sequence[LeaseEvent]:
             taken_from=state.holder,
         )
     ]
+
+
+def _renew(epoch: int, expires_at: float, state: LeaseState) -> Sequence[LeaseEvent]:
+    if expires_at <= state.expires_at:
+        return []  # the timer fired twice, or late; a term is never shortened
+    return [LeaseRenewed(epoch=epoch, expires_at=expires_at)]
 
 
 def _require_holder(epoch: int, state: LeaseState) -> None:
@@ -155,5 +161,10 @@ def pending(state: LeaseState) -> Mapping[EffectId, WaitUntil]:
 
 
 LEASE: Decider[LeaseCommand, LeaseEvent, LeaseState, WaitUntil] = Decider(
-    category="lease", initial=LeaseState(), decide=decide, evolve=evolve, pending=pending
+    category="lease",
+    initial=LeaseState(),
+    event_types=frozenset(get_args(LeaseEvent)),
+    decide=decide,
+    evolve=evolve,
+    pending=pending,
 )

@@ -6,7 +6,7 @@ changes the board once. The task that a command touched is found by `task_of(sta
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, TypeAlias, assert_never, get_args
 
 import msgspec
 
@@ -105,7 +105,7 @@ class ClaimTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetTaskStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Say how far a task is. `changed_by` must own it, or be empty for the lead and the host."""
+    """Say how far a task is; `changed_by` must own it, unless it `may_change_any` (a lead)."""
 
     command_id: CommandId
     task_id: int
@@ -359,5 +359,9 @@ def _evolve_task(task: Task | None, event: BoardEvent) -> Task | None:
 
 
 BOARD: Decider[BoardCommand, BoardEvent, BoardState, None] = Decider(
-    category="board", initial=BoardState(), decide=decide, evolve=evolve
+    category="board",
+    initial=BoardState(),
+    event_types=frozenset(get_args(BoardEvent)),
+    decide=decide,
+    evolve=evolve,
 )

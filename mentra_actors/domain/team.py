@@ -77,7 +77,7 @@ def decide(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:
     """
     name = command.profile.name
     present = state.members.get(name)
-    if present is not None and present.joined_by == command.command_id:
+    if any(member.joined_by == command.command_id for member in state.members.values()):
         return []  # delivered twice: the first delivery was recorded
     if present is not None:
         raise CommandRejected(f"Team member {name!r} already exists")
@@ -86,6 +86,8 @@ def decide(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:
             f"{name!r} is not a name: use 1 to 100 letters, digits and _ . : - "
             "that start with a letter, a digit or _"
         )
+    if any(m.agent_id == command.profile.agent_id for m in state.members.values()):
+        raise CommandRejected(f"Agent id {command.profile.agent_id!r} is taken")
     if not command.profile.role.strip():
         raise CommandRejected(f"Team member {name!r} needs a role")
     return [
@@ -118,6 +120,7 @@ def companions(event: TeamEvent) -> Sequence[Companion]:
 TEAM: Decider[AddMember, TeamEvent, TeamState, None] = Decider(
     category="team",
     initial=TeamState(),
+    event_types=frozenset({MemberJoined}),
     decide=decide,
     evolve=evolve,
     companions=companions,

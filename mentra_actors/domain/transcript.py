@@ -30,10 +30,13 @@ NO_RESULT = "No result was recorded for this call. It may or may not have happen
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages so far, inputs that are not placed yet, and the open calls of the last answer."""
+    """Messages so far, inputs that are not placed yet, and the open calls of the last answer.
+
+    Inputs wait by kind and id, oldest first: senders choose ids, and two may choose the same.
+    """
 
     messages: AppendOnly[Message] = AppendOnly()
-    waiting: Mapping[str, UserMessage] = {}
+    waiting: Mapping[str, tuple[UserMessage, ...]] = {}
     open_calls: tuple[tuple[EffectId, ToolCallBlock], ...] = ()
     results: Mapping[EffectId, ToolResultBlock] = {}
 
@@ -45,14 +48,12 @@ def apply(transcript: Transcript, event: Any) -> Transcript:
     """Transcript after one event; events that do not speak change nothing."""
     match event:
         case e.PromptAccepted():
-            return _wait(transcript, {event.prompt_id: UserMessage(text=event.text)})
+            return _wait(transcript, [(f"prompt:{event.prompt_id}", UserMessage(text=event.text))])
         case e.MailTaken():
-            letters = {
-                m.mail_id: UserMessage(text=mail_text(m), source="mail") for m in event.mail
-            }
-            return _wait(transcript, letters)
+            return _wait(transcript, [(f"mail:{m.mail_id}", _letter(m)) for m in event.mail])
         case e.InputPlaced():
-            return _place(transcript, (*event.prompt_ids, *event.mail_ids))
+            prompts = [f"prompt:{prompt_id}" for prompt_id in event.prompt_ids]
+            return _place(transcript, [*prompts, *(f"mail:{m}" for m in event.mail_ids)])
         case e.ModelReplied():
             return _answer(transcript, event)
         case e.ToolCallFinished():
@@ -89,19 +90,23 @@ def _letter(mail: Mail) -> UserMessage:
     return UserMessage(text=mail_text(mail), source="mail")
 
 
-def _wait(transcript: Transcript, inputs: Mapping[Any, UserMessage]) -> Transcript:
-    return _replace(transcript, waiting={**transcript.waiting, **inputs})
+def _wait(transcript: Transcript, inputs: Sequence[tuple[str, UserMessage]]) -> Transcript:
+    waiting = dict(transcript.waiting)
+    for key, message in inputs:
+        waiting[key] = (*waiting.get(key, ()), message)
+    return _replace(transcript, waiting=waiting)
 
 
-def _place(transcript: Transcript, ids: Sequence[str]) -> Transcript:
+def _place(transcript: Transcript, keys: Sequence[str]) -> Transcript:
     closed = _closed(transcript)
-    messages = closed.messages
-    for waiting_id in ids:
-        message = closed.waiting.get(waiting_id)
-        if message is not None:
-            messages = messages.append(message)
-    rest = {key: message for key, message in closed.waiting.items() if key not in ids}
-    return _replace(closed, messages=messages, waiting=rest)
+    messages, waiting = closed.messages, dict(closed.waiting)
+    for key in keys:
+        here = waiting.pop(key, ())
+        if here:
+            messages = messages.append(here[0])
+        if here[1:]:
+            waiting[key] = here[1:]
+    return _replace(closed, messages=messages, waiting=waiting)
 
 
 def _answer(transcript: Transcript, event: e.ModelReplied) -> Transcript:

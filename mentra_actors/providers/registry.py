@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from mentra_actors.errors import UnknownModel
+from mentra_actors.errors import ConfigurationError, UnknownModel
 from mentra_actors.providers.openai_responses import OpenAIResponses
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.providers.responses_wire import LMSTUDIO, OLLAMA, OPENAI
@@ -38,13 +38,15 @@ class ProviderRegistry:
         """Offer a provider under its name; it takes the place of a built-in one.
 
         Raises:
-            ValueError: the name is empty, holds a colon, or is registered already.
+            ConfigurationError: the name is empty, holds a colon, or is registered already.
         """
         name = provider.name
         if not name or ":" in name:
-            raise ValueError(f"a provider name is not empty and has no colon, found {name!r}")
+            raise ConfigurationError(
+                f"a provider name is not empty and has no colon, found {name!r}"
+            )
         if name in self._providers:
-            raise ValueError(f"provider {name!r} is registered already")
+            raise ConfigurationError(f"provider {name!r} is registered already")
         self._providers[name] = provider
 
     def resolve(self, name: str) -> tuple[ModelProvider, str]:

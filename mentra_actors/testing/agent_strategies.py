@@ -198,6 +198,7 @@ _LETTERS = [
 _mail = st.builds(
     c.TakeMail,
     mail=_some(_LETTERS, MAX_MAIL),
+    after_version=st.just(0),
     # how far beyond the mail that was taken: negative and 0 are late deliveries
     through_version=st.sampled_from([-1, 0, 1, 1, 1, 2]),
     now=moments,
@@ -226,6 +227,8 @@ _outcomes = st.builds(c.RecordToolOutcome, key=_call_keys, outcome=tool_outcomes
 _verdicts = st.builds(
     c.RecordProbeVerdict,
     key=_call_keys,
+    # relative to the attempt that is open: a verdict on an earlier one is late
+    attempt=st.sampled_from([0, 0, 0, 0, -1]),
     verdict=st.sampled_from(["done", "not_done", "unknown"]),
     outcome=tool_outcomes(),
     now=moments,
@@ -270,8 +273,10 @@ def aimed(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
             return _aimed_mail(command, state)
         case c.RecordModelReply() | c.RecordModelFailure():
             return addressed(command, _open_model_call(command.effect_id, state))
-        case c.RecordToolOutcome() | c.RecordProbeVerdict():
+        case c.RecordToolOutcome():
             return addressed(command, _open_call(command.key, state))
+        case c.RecordProbeVerdict():
+            return _aimed_verdict(command, state)
         case c.RecoverEffects() if AIM in command.running:
             running = frozenset(list(AGENT.pending(state))[:1])
             return msgspec.structs.replace(command, running=running)
@@ -300,6 +305,13 @@ def addressed(command: Outcome, to: EffectId) -> Outcome:
             assert_never(command)
 
 
+def _aimed_verdict(command: c.RecordProbeVerdict, state: AgentState) -> c.AgentCommand:
+    key = _open_call(command.key, state)
+    attempt = next((call.attempt for call in state.calls if call.key == key), 1)
+    now_asked = msgspec.structs.replace(command, attempt=attempt + command.attempt)
+    return addressed(now_asked, key)
+
+
 def _aimed_mail(command: c.TakeMail, state: AgentState) -> c.TakeMail:
     first = state.mail_taken_through + min(command.through_version, 1)
     mail = tuple(
@@ -309,9 +321,13 @@ def _aimed_mail(command: c.TakeMail, state: AgentState) -> c.TakeMail:
     # versions may be left out: events in an inbox that are not mail
     through_version = max(first + len(mail) - 1, state.mail_taken_through)
     through_version += max(command.through_version - 1, 0)
+    after_version = state.mail_taken_through
     if command.through_version < 1:
         through_version = state.mail_taken_through + command.through_version
-    return msgspec.structs.replace(command, mail=mail, through_version=through_version)
+        after_version = through_version - 1
+    return msgspec.structs.replace(
+        command, mail=mail, after_version=after_version, through_version=through_version
+    )
 
 
 def _open_model_call(effect_id: EffectId, state: AgentState) -> EffectId:

@@ -12,10 +12,19 @@ DOCS = Path(__file__).parents[2]
 
 
 def signature(value: object) -> str:
+    """Names of the parameters and which have defaults: what callers write."""
     try:
-        return str(inspect.signature(value))  # type: ignore[arg-type]
+        parameters = inspect.signature(value).parameters.values()  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return ""
+    marks = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    written = []
+    for one in parameters:
+        is_first_keyword = one.kind is one.KEYWORD_ONLY and "*" not in written
+        written += ["*"] if is_first_keyword else []
+        has_default = one.default is not one.empty
+        written.append(f"{marks.get(one.kind, '')}{one.name}{'=…' if has_default else ''}")
+    return f"({', '.join(written)})"
 
 
 def described() -> str:

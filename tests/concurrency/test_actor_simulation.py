@@ -198,10 +198,12 @@ class Processes(RuleBasedStateMachine):
                 letter = OutgoingMail(mail_id=f"{key}/{choice}", to=other, body="Done.")
                 outcome = ToolOutcome(content="done", mail=(letter,) if choice == 0 else ())
                 return c.RecordToolOutcome(key=key, outcome=outcome, now=0.0)
-            case ProbeTool(key=key):
+            case ProbeTool(key=key, attempt=attempt):
                 verdict = ("done", "not_done", "unknown")[choice % 3]
                 outcome = ToolOutcome(content="found")
-                return c.RecordProbeVerdict(key=key, verdict=verdict, outcome=outcome, now=0.0)
+                return c.RecordProbeVerdict(
+                    key=key, attempt=attempt, verdict=verdict, outcome=outcome, now=0.0
+                )
 
     def _model_outcome(self, stream_id, effect_id, choice):
         run = self._state(stream_id).run

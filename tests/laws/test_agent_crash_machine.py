@@ -167,10 +167,11 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
                 allowed = 1 if self.retry[once_key] in ("never", "probe") else 5
                 assert self.ran[once_key] <= allowed, f"{once_key} ran again"
                 answer = addressed(c.RecordToolOutcome(key=key, outcome=tool, now=self.now), key)
-            case ProbeTool(key=key, idempotency_key=once_key):
+            case ProbeTool(key=key, idempotency_key=once_key, attempt=attempt):
                 verdict = "done" if self.ran[once_key] else "not_done"
+                outcome = ToolOutcome(content="done")
                 answer = c.RecordProbeVerdict(
-                    key=key, verdict=verdict, outcome=ToolOutcome(content="done"), now=self.now
+                    key=key, attempt=attempt, verdict=verdict, outcome=outcome, now=self.now
                 )
         self.answers.append(answer)
         self.undelivered[effect_id] = answer

@@ -106,7 +106,9 @@ class World:
             mail = Mail(
                 mail_id=f"in-{taken}", sender="host", to="lead", body=f"mail {taken}", sent_at=0.0
             )
-            return c.TakeMail(mail=(mail,), through_version=taken + 1, now=0.0)
+            return c.TakeMail(
+                mail=(mail,), after_version=taken, through_version=taken + 1, now=0.0
+            )
         effect = next(iter(AGENT.pending(self.state).values()), None)
         return None if effect is None else self.outcome(effect, events)
 
@@ -123,10 +125,12 @@ class World:
                 letter = OutgoingMail(mail_id=f"out-{key}", to="worker", body="hello")
                 outcome = ToolOutcome(content=f"result of {key}", mail=(letter,))
                 return c.RecordToolOutcome(key=key, outcome=outcome, now=0.0)
-            case ProbeTool(key=key):
+            case ProbeTool(key=key, attempt=attempt):
                 verdict = "done" if key in self.ran else "not_done"
                 outcome = ToolOutcome(content=f"result of {key}")
-                return c.RecordProbeVerdict(key=key, verdict=verdict, outcome=outcome, now=0.0)
+                return c.RecordProbeVerdict(
+                    key=key, attempt=attempt, verdict=verdict, outcome=outcome, now=0.0
+                )
 
     def reply(self, effect_id, events):
         answered = sum(isinstance(event, e.ModelReplied) for event in events)

@@ -107,7 +107,7 @@ def test_no_letter_is_lost_because_of_its_id(letters, prompt, prompt_id):
         for mail_id, body in letters
     )
     idle = msgspec.structs.replace(SPAWNED.profile, wake_on_mail=False)
-    taken = c.TakeMail(mail=mail, through_version=3, now=0.0)
+    taken = c.TakeMail(mail=mail, after_version=0, through_version=3, now=0.0)
     asked = c.AcceptPrompt(prompt_id=prompt_id, text=prompt, now=0.0)
     answer = given(AGENT, spawned(idle)).when(taken).when(asked)
     shown = prompt_messages(reduce(apply, answer.after.events, Transcript()))

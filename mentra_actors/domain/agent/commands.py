@@ -33,9 +33,10 @@ class AcceptPrompt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TakeMail(msgspec.Struct, frozen=True, kw_only=True):
-    """Take the mail of the inbox after the last taken version, up to `through_version`."""
+    """Take the mail of the inbox with `after_version < version <= through_version`."""
 
     mail: tuple[Mail, ...]
+    after_version: int
     through_version: int
     now: float
 
@@ -70,9 +71,10 @@ class RecordToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordProbeVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """Outcome of `ProbeTool`; `outcome` counts only with the verdict `done`."""
+    """Outcome of `ProbeTool` for one attempt; `outcome` counts only with the verdict `done`."""
 
     key: EffectId
+    attempt: int
     verdict: ProbeVerdict
     outcome: ToolOutcome
     now: float

@@ -6,7 +6,7 @@ left waiting for a second command to notice it, and recovery needs no code of it
 """
 
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import assert_never, get_args
 
 from mentra_actors.decider import Companion, Decider, Delivery, Follow, Settlement
 from mentra_actors.domain.agent import commands as c
@@ -14,7 +14,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.effects import AgentEffect, CallModel, ProbeTool, RunTool
 from mentra_actors.domain.agent.ledger import call_outcome, recovered_calls, refused_calls
 from mentra_actors.domain.agent.state import AgentState, Run, ToolCall, evolve
-from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail, MailDelivered
+from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.domain.model_call import StopReason
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
@@ -88,8 +88,9 @@ def _accept_prompt(command: c.AcceptPrompt, state: AgentState) -> Sequence[e.Age
 def _take_mail(
     command: c.TakeMail, state: AgentState, profile: e.AgentProfile
 ) -> Sequence[e.AgentEvent]:
-    if state.stopped or command.through_version <= state.mail_taken_through:
-        return []
+    is_late = command.after_version != state.mail_taken_through
+    if state.stopped or is_late or command.through_version <= command.after_version:
+        return []  # read before the last mail was taken: what it holds is taken already
     inbox = inbox_stream(profile.agent_id)
     return [e.MailTaken(inbox=inbox, mail=command.mail, through_version=command.through_version)]
 
@@ -239,7 +240,7 @@ def _next_batch(
     batch = [open_calls[0]]
     if batch[0].parallel:
         for call in open_calls[1:]:
-            if not call.parallel:
+            if not call.parallel or call.refusal:
                 break
             batch.append(call)
     owner = state.profile.agent_id if state.profile else ""
@@ -257,7 +258,7 @@ def _next_batch(
 
 def _next_round(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEvent]:
     limit = state.profile.max_rounds if state.profile else 0
-    if limit and run.rounds >= limit:
+    if 0 < limit <= run.rounds:
         message = f"the run used all of its {limit} rounds; send a prompt to go on"
         return [e.RunFailed(run_id=run.run_id, kind="max_rounds", message=message, failed_at=now)]
     request = _model_call(state, run, run.rounds + 1, not_before=0.0, attempt=1)
@@ -334,8 +335,7 @@ def companions(event: e.AgentEvent) -> Sequence[Companion]:
     """Mail goes to its inbox with the fact that it was sent; taken mail settles the own inbox."""
     match event:
         case e.MailSent(mail=mail):
-            delivered = tuple(INBOX.decide(DeliverMail(mail=mail), INBOX.initial))
-            return [Delivery(inbox_stream(mail.to), delivered)]
+            return [Delivery(inbox_stream(mail.to), (MailDelivered(mail=mail),))]
         case e.MailTaken(inbox=inbox, through_version=version):
             return [Settlement(inbox, version)]
         case _:
@@ -350,7 +350,12 @@ def _inbox_position(state: AgentState) -> tuple[StreamId, int] | None:
 
 def _take(recorded: Sequence[RecordedEvent[object]], now: float) -> c.TakeMail:
     mail: list[Mail] = [r.event.mail for r in recorded if isinstance(r.event, MailDelivered)]
-    return c.TakeMail(mail=tuple(mail), through_version=recorded[-1].stream_version, now=now)
+    return c.TakeMail(
+        mail=tuple(mail),
+        after_version=recorded[0].stream_version - 1,
+        through_version=recorded[-1].stream_version,
+        now=now,
+    )
 
 
 def _correlation(state: AgentState) -> str:
@@ -366,6 +371,7 @@ def _recovery(
 AGENT: Decider[c.AgentCommand, e.AgentEvent, AgentState, AgentEffect] = Decider(
     category="agent",
     initial=AgentState(),
+    event_types=frozenset(get_args(e.AgentEvent)),
     decide=decide,
     evolve=evolve,
     pending=pending,

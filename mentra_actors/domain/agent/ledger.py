@@ -42,11 +42,13 @@ def call_outcome(
         return []
     if isinstance(command, c.RecordToolOutcome):
         return _finished(call, command.outcome, profile, command.now)
-    if call.status != "probing":
+    if call.status != "probing" or call.attempt != command.attempt:
         return []
     match command.verdict:
         case "done":
             return _finished(call, command.outcome, profile, command.now)
+        case "not_done" if call.attempt >= MAX_ATTEMPTS:
+            return [_given_up(call, command.now)]
         case "not_done":
             return [_restarted(call, command.now)]
         case "unknown":
@@ -101,6 +103,11 @@ def _recovered(call: ToolCall, now: float) -> e.AgentEvent:
 
 def _restarted(call: ToolCall, now: float) -> e.AgentEvent:
     return e.ToolCallRestarted(key=call.key, attempt=call.attempt + 1, restarted_at=now)
+
+
+def _given_up(call: ToolCall, now: float) -> e.AgentEvent:
+    text = f"Not done: its process died in each of {call.attempt} attempts"
+    return e.ToolCallFinished(key=call.key, content=text, is_error=True, finished_at=now)
 
 
 def _unknown(call: ToolCall, reason: str) -> e.AgentEvent:

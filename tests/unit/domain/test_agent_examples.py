@@ -57,12 +57,12 @@ def finished(key, outcome=DONE):
     return c.RecordToolOutcome(key=key, outcome=outcome, now=4.0)
 
 
-def mail(*ids, through):
+def mail(*ids, after=0, through):
     letters = tuple(
         Mail(mail_id=mail_id, sender="worker", to="lead", body="hi", sent_at=0.0)
         for mail_id in ids
     )
-    return c.TakeMail(mail=letters, through_version=through, now=5.0)
+    return c.TakeMail(mail=letters, after_version=after, through_version=through, now=5.0)
 
 
 def recovered(*running):
@@ -432,7 +432,7 @@ def test_a_probe_decides_what_becomes_of_its_call(verdict, then):
     """Where the world can be asked, it is asked, and believed."""
     probing = agent().when(GO).when(asked("probe")).when(recovered())
     answer = probing.when(
-        c.RecordProbeVerdict(key="tool-1.0", verdict=verdict, outcome=DONE, now=10.0)
+        c.RecordProbeVerdict(key="tool-1.0", attempt=1, verdict=verdict, outcome=DONE, now=10.0)
     )
 
     assert [type(effect) for effect in probing.pending.values()] == [ProbeTool]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mentra_actors.errors import UnknownModel
+from mentra_actors.errors import ConfigurationError, UnknownModel
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.providers.scripted import ScriptedModel
 
@@ -72,7 +72,7 @@ def test_a_registered_provider_takes_the_place_of_a_builtin_one() -> None:
 @pytest.mark.parametrize("name", ["", "a:b"])
 def test_a_name_that_no_model_name_could_reach_is_refused(name: str) -> None:
     """A provider that can never be asked for is a mistake of the developer."""
-    with pytest.raises(ValueError, match="provider name"):
+    with pytest.raises(ConfigurationError, match="provider name"):
         ProviderRegistry({}).register(ScriptedModel([], name=name))
 
 
@@ -81,7 +81,7 @@ def test_a_name_is_registered_once() -> None:
     registry = ProviderRegistry({})
     registry.register(ScriptedModel([], name="a"))
 
-    with pytest.raises(ValueError, match="already"):
+    with pytest.raises(ConfigurationError, match="already"):
         registry.register(ScriptedModel([], name="a"))
 
 
