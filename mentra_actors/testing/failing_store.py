@@ -110,17 +110,23 @@ class FailingStore:
 
     def submit(self, request: AppendRequest, on_appended: OnAppended) -> None:
         """See `EventStore.submit`."""
+        if not self._holds(request, on_appended):
+            self._write(request, on_appended)
+
+    def _holds(self, request: AppendRequest, on_appended: OnAppended) -> bool:
         with self._changed:
             self.submitted.append(request)
             if self._is_holding:
                 self._held.append((request, on_appended))
                 self._changed.notify_all()
-                return
-        self._write(request, on_appended)
+            return self._is_holding
+
+    def _next_error(self, request: AppendRequest) -> StoreError | None:
+        with self._changed:
+            return self._errors.popleft() if self._errors else self._always(request)
 
     def _write(self, request: AppendRequest, on_appended: OnAppended) -> None:
-        with self._changed:
-            error = self._errors.popleft() if self._errors else self._always(request)
+        error = self._next_error(request)
         if error is not None:
             on_appended(error)
         else:
@@ -129,11 +135,15 @@ class FailingStore:
     def append(self, request: AppendRequest) -> Appended:
         """See `EventStore.append`."""
         answers: queue.SimpleQueue[Appended | StoreError] = queue.SimpleQueue()
-        self.submit(request, answers.put)
-        answer = answers.get()
-        if isinstance(answer, StoreError):
-            raise answer
-        return answer
+        if self._holds(request, answers.put):
+            answer = answers.get()
+            if isinstance(answer, StoreError):
+                raise answer
+            return answer
+        error = self._next_error(request)
+        if error is not None:
+            raise error
+        return self._store.append(request)
 
     def save_snapshot(self, snapshot: StateSnapshot) -> None:
         """See `EventStore.save_snapshot`."""
