@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import StoreError
 from mentra_actors.store.ports import Appended
 
@@ -89,10 +90,14 @@ class OwnCommand(Envelope):
 
 @dataclass(frozen=True, slots=True)
 class AppendDone:
-    """From the writer thread: an append of this actor is durable, or was refused."""
+    """From the writer thread: an append of this actor is durable, or was refused.
+
+    `recorded` are all its events, those for other streams too; none if it was refused.
+    """
 
     append: Any
     result: Appended | StoreError
+    recorded: tuple[RecordedEvent[Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,8 +164,8 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             case Envelope():
                 self._last_used = time.monotonic()
                 self._take(message)
-            case AppendDone(append=append, result=result):
-                self._settle(append, result)
+            case AppendDone():
+                self._settle(message.append, message)
             case LookAtFollowed():
                 self._look_again()
             case Reload():
@@ -237,9 +237,13 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             envelope.answer(answer)
 
     def _on_appended(self, append: _InDoubt[S], result: Appended | StoreError) -> None:
-        """On the writer thread."""
+        """On the writer thread, in the order of the log: so the feed has that order too."""
+        recorded: tuple[RecordedEvent[Any], ...] = ()
+        if isinstance(result, Appended):
+            recorded = tuple(recorded_events(append.draft, result))
+            self._services.feed.publish(recorded)
         try:
-            self.actor_ref.tell(AppendDone(append, result))
+            self.actor_ref.tell(AppendDone(append, result, recorded))
         except ActorDeadError:
             self._settle_after_the_end(append, result)
 
@@ -248,7 +252,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
     def _settle_after_the_end(self, append: _InDoubt[S], result: Appended | StoreError) -> None:
         """Answer and announce for an actor that ended meanwhile; its successor does the rest."""
         if isinstance(result, Appended):
-            self._announce(append, tuple(recorded_events(append.draft, result)))
+            self._announce(append)
         else:
             self._fail_after_the_end(append, result)
         with self._end_lock:
@@ -268,29 +272,27 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         if isinstance(error, Fenced):
             self._services.neighbours.was_fenced(error)
 
-    def _announce(self, done: _InDoubt[S], recorded: tuple[RecordedEvent[Any], ...]) -> None:
+    def _announce(self, done: _InDoubt[S]) -> None:
         done.is_settled = True
         for envelope, answer in done.waiting:
             envelope.answer(answer)
-        self._services.feed.publish(recorded)
         for stream_id in done.draft.other_streams:
             self._services.neighbours.stream_was_written(stream_id)
 
-    def _settle(self, done: _InDoubt[S], result: Appended | StoreError) -> None:
+    def _settle(self, done: _InDoubt[S], notice: AppendDone) -> None:
         self._in_doubt.remove(done)
-        if isinstance(result, Appended):
+        if isinstance(notice.result, Appended):
             self._conflicts = 0
-            self._release(done, result)
+            self._release(done, notice.recorded)
         else:
-            self._refuse(done, result)
+            self._refuse(done, notice.result)
         if self._must_reload and not self._in_doubt:
             self._reload()
 
-    def _release(self, done: _InDoubt[S], appended: Appended) -> None:
+    def _release(self, done: _InDoubt[S], recorded: Sequence[RecordedEvent[Any]]) -> None:
         before = self._durable.state
         self._durable = Loaded(done.state, done.version, self._durable.snapshot_version)
-        recorded = recorded_events(done.draft, appended)
-        self._announce(done, tuple(recorded))
+        self._announce(done)
         if self._view is not None:
             self._view.extend([one for one in recorded if one.stream_id == self._stream_id])
         self._cancel_effects(before, done.state)

@@ -46,7 +46,7 @@ class Feed(Protocol):
     """Tells subscribers what has been recorded. Safe from any thread."""
 
     def publish(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
-        """Called after the append is durable, in the order of each stream."""
+        """Called on the store's writer thread, in the order of the log; must not block."""
         ...
 
 

@@ -49,6 +49,7 @@ class Performer(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Flight:
+    kind: type[Any]
     scope: anyio.CancelScope | None = None
     is_cancelled: bool = False
 
@@ -77,6 +78,7 @@ class EffectRunner:
         self._by_stream: dict[StreamId, frozenset[EffectId]] = {}
         self._is_closed = False
         self._lock = threading.Lock()
+        self._landed = threading.Condition(self._lock)
 
     def ensure_started(
         self, stream_id: StreamId, effect_id: EffectId, effect: Any, view: Any
@@ -86,7 +88,7 @@ class EffectRunner:
         with self._lock:
             if self._is_closed or key in self._flights:
                 return
-            flight = self._flights[key] = _Flight()
+            flight = self._flights[key] = _Flight(type(effect))
             known = self._by_stream.get(stream_id, frozenset())
             self._by_stream[stream_id] = known | {effect_id}
         order = Order(stream_id, effect_id, effect, view)
@@ -109,13 +111,25 @@ class EffectRunner:
         with self._lock:
             return len(self._flights)
 
-    def close(self) -> None:
-        """Start nothing any more and cancel what flies, recording nothing: it stays pending."""
-        with self._lock:
+    def close(self, *, finish: frozenset[type[Any]] = frozenset(), grace_s: float = 0.0) -> None:
+        """Start nothing any more and cancel what flies, recording nothing: it stays pending.
+
+        Effects of the classes in `finish` get up to `grace_s` seconds to end and be recorded; the
+        call blocks for so long. Not on the loop or an actor thread, unless `grace_s` is 0.
+        """
+        with self._landed:
             self._is_closed = True
-            flights = list(self._flights.values())
-        for flight in flights:
-            self._loop.post(lambda flight=flight: _cancel(flight))  # type: ignore[misc]
+            self._cancel_all_but(finish)
+            self._landed.wait_for(lambda: not self._flying(finish), timeout=grace_s)
+            self._cancel_all_but(frozenset())
+
+    def _flying(self, kinds: frozenset[type[Any]]) -> list[_Flight]:
+        return [flight for flight in self._flights.values() if flight.kind in kinds]
+
+    def _cancel_all_but(self, kinds: frozenset[type[Any]]) -> None:
+        for flight in self._flights.values():
+            if flight.kind not in kinds:
+                self._loop.post(lambda flight=flight: _cancel(flight))  # type: ignore[misc]
 
     # --- on the loop ----------------------------------------------------------------------
 
@@ -180,6 +194,7 @@ class EffectRunner:
                 self._by_stream[order.stream_id] = left
             else:
                 self._by_stream.pop(order.stream_id, None)
+            self._landed.notify_all()
 
 
 def _cancel(flight: _Flight) -> None:

@@ -37,7 +37,11 @@ from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.tool_commands import ToolCommands
-from mentra_actors.runtime.writer_lease import acquire_writer_lease, release_writer_lease
+from mentra_actors.runtime.writer_lease import (
+    WRITER_LEASE,
+    acquire_writer_lease,
+    release_writer_lease,
+)
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.memory_store import MemoryEventStore
@@ -112,21 +116,22 @@ class RuntimeCore:
             on_quarantined=self.trouble.publish,
         )
         self.effects = self._effect_runner()
-        self.directory.connect(
-            StreamServices(
-                store=self.store,
-                journal=self.journal,
-                effects=self.effects,
-                feed=self.recorded,
-                clock=self.clock,
-                neighbours=self.directory,
-                fence=lambda: self._fence,
-                mailbox_bound=settings.mailbox_bound,
-            )
-        )
+        self.directory.connect(self._services())
         self._ends.callback(self._stop_actors)
         self.resumed = self._resume()
         self._loop.call_later(self._sweep_s, self._sweep)
+
+    def _services(self) -> StreamServices:
+        return StreamServices(
+            store=self.store,
+            journal=self.journal,
+            effects=self.effects,
+            feed=self.recorded,
+            clock=self.clock,
+            neighbours=self.directory,
+            fence=lambda: self._fence,
+            mailbox_bound=self.settings.mailbox_bound,
+        )
 
     def _effect_runner(self) -> EffectRunner:
         settings, clock = self.settings, self.clock
@@ -161,7 +166,7 @@ class RuntimeCore:
             _log.warning("no actor of this release owns %s: left as it is", ", ".join(unknown))
         for stream_id in sorted(owners):
             self.directory.wake(stream_id)
-        return tuple(sorted(owners))
+        return tuple(sorted(owners - {WRITER_LEASE}))
 
     @property
     def _sweep_s(self) -> float:
@@ -260,7 +265,8 @@ class RuntimeCore:
         self._ends.close()
 
     def _stop_actors(self) -> None:
-        self.effects.close()
+        grace_s = 0.0 if self._fenced else self.settings.close_grace_s
+        self.effects.close(finish=frozenset({RunTool, ProbeTool}), grace_s=grace_s)
         self.trouble.publish(RuntimeClosed("the runtime was closed; what is open stays open"))
         if not self.directory.close(CLOSE_TIMEOUT_S):
             _log.warning("some actors did not stop within %.0f s", CLOSE_TIMEOUT_S)

@@ -24,6 +24,7 @@ Durability = Literal["sync", "volatile"]
 class RuntimeSettings:
     """Everything about a runtime that is not on the log.
 
+    Closing gives running tools `close_grace_s` seconds to end; what still runs then stays open.
     `path` is the store's directory, or `:memory:` for one that ends with the process.
     `durability` says what an acknowledged event survives: `sync` a power loss, `volatile` the
     death of the process. `threads` is the number of dispatcher threads. An actor without
@@ -41,6 +42,7 @@ class RuntimeSettings:
     team_tools: bool = True
     threads: int = 2
     passivate_after_s: float = 300.0
+    close_grace_s: float = 3.0
     lease_term_s: float = 60.0
     model_deadline_s: float = 1800.0
     max_model_calls: int = 4096
@@ -63,6 +65,7 @@ class RuntimeOptions(TypedDict, total=False):
     team_tools: bool
     threads: int
     passivate_after_s: float
+    close_grace_s: float
     lease_term_s: float
     model_deadline_s: float
     max_model_calls: int
