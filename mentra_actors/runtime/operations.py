@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from mentra_actors.actors.append_request import Draft, recorded_events
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
@@ -63,11 +64,19 @@ class Operations:
 
         def on_answer(answer: "Future[Accepted]") -> None:
             error = answer.exception()
-            taken = isinstance(error, CommandRejected) and "already exists" in error.reason
-            if error is None or (reuse and taken):
+            if error is None:
                 done.set_result(profile.agent_id)
+            elif reuse and isinstance(error, CommandRejected):
+                self.team().add_done_callback(lambda team: on_team(team, error))
             else:
                 done.set_exception(error)
+
+        def on_team(answer: "Future[TeamState]", refusal: CommandRejected) -> None:
+            error = answer.exception()
+            if error is None and profile.name in answer.result().members:
+                done.set_result(answer.result().members[profile.name].agent_id)
+            else:
+                done.set_exception(error or refusal)
 
         self.core.ask(team_stream(self._team), command).add_done_callback(on_answer)
         return done
@@ -155,13 +164,6 @@ class Operations:
         stream_id = inbox_stream(agent_id)
         done: Future[None] = Future()
 
-        def on_appended(result: Appended | Exception) -> None:
-            if isinstance(result, Exception):
-                done.set_exception(result)
-                return
-            self.core.directory.stream_was_written(stream_id)
-            done.set_result(None)
-
         request = AppendRequest(
             streams=(self.core.journal.stream_append(stream_id, events, None),),
             fence=self.core.fence,
@@ -169,6 +171,16 @@ class Operations:
             causation=HOST,
             open_streams=(stream_id,),
         )
+
+        def on_appended(result: Appended | Exception) -> None:
+            if isinstance(result, Exception):
+                done.set_exception(result)
+                return
+            draft = Draft(request, ((stream_id, tuple(events)),))
+            self.core.recorded.publish(tuple(recorded_events(draft, result)))
+            self.core.directory.stream_was_written(stream_id)
+            done.set_result(None)
+
         self.core.store.submit(request, on_appended)
         return done
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
+from mentra_actors.actors.dead_letters import DeadLetter
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
@@ -153,6 +154,14 @@ class SyncRuntime:
     def on_live(self, call: Callable[[LiveNotice], None]) -> Subscription:
         """See `Runtime.on_live`."""
         return self._operations.core.live.subscribe(call)
+
+    def dead_letters(self) -> Sequence[DeadLetter]:
+        """See `Runtime.dead_letters`."""
+        return self._operations.core.directory.dead_letters()
+
+    def redrive(self, stream_id: StreamId) -> int:
+        """See `Runtime.redrive`."""
+        return self._operations.core.directory.redrive(stream_id)
 
 
 def _result(
