@@ -13,7 +13,6 @@ import fcntl
 import logging
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from mentra_actors.errors import (
     StoreFormatError,
     StoreNotFound,
 )
+from mentra_actors.store.fork_registry import ForkRegistry
 from mentra_actors.store.lmdb_file import check_length, store_error
 from mentra_actors.store.transaction_gate import TransactionGate
 
@@ -168,13 +168,13 @@ def open_views_env(path: Path, *, map_size: int = DEFAULT_MAP_BYTES) -> ViewsEnv
         StoreNotFound: the directory around it does not exist; nothing was created.
         StoreError: the directory cannot be used.
     """
-    with _REGISTRY_LOCK:
+    with _REGISTRY.lock:
         try:
             with _opening_turn(path):
-                shared = _REGISTRY.get(_key(path))
+                shared = _REGISTRY.opened.get(_key(path))
                 if shared is None:
                     shared = ViewsEnv(path, _opened_or_replaced(path, map_size))
-                    _REGISTRY[_key(path)] = shared
+                    _REGISTRY.opened[_key(path)] = shared
         except FileNotFoundError as error:
             raise StoreNotFound(f"there is no directory {path.parent} to keep views in") from error
         except OSError as error:
@@ -185,12 +185,12 @@ def open_views_env(path: Path, *, map_size: int = DEFAULT_MAP_BYTES) -> ViewsEnv
 
 def release_views_env(shared: ViewsEnv) -> None:
     """One user less; the last one closes the environment."""
-    with _REGISTRY_LOCK:
+    with _REGISTRY.lock:
         shared.users -= 1
         if shared.users:
             return
-        for key in [key for key, known in _REGISTRY.items() if known is shared]:
-            del _REGISTRY[key]
+        for key in [key for key, known in _REGISTRY.opened.items() if known is shared]:
+            del _REGISTRY.opened[key]
         shared.close()
 
 
@@ -260,31 +260,4 @@ def _check_format(path: Path, env: lmdb.Environment) -> None:
             raise StoreFormatError(f"{path} has views of format {name!r}, of another release")
 
 
-_REGISTRY: dict[tuple[int, int], ViewsEnv] = {}
-_REGISTRY_LOCK = threading.Lock()
-
-
-def _before_fork() -> None:
-    _REGISTRY_LOCK.acquire()
-    for shared in _REGISTRY.values():
-        shared.before_fork()
-
-
-def _after_fork_in_parent() -> None:
-    for shared in _REGISTRY.values():
-        shared.after_fork_in_parent()
-    _REGISTRY_LOCK.release()
-
-
-def _after_fork_in_child() -> None:
-    for shared in _REGISTRY.values():
-        shared.after_fork_in_child()
-    _REGISTRY.clear()
-    _REGISTRY_LOCK.release()
-
-
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=_after_fork_in_parent,
-    after_in_child=_after_fork_in_child,
-)
+_REGISTRY: ForkRegistry[ViewsEnv] = ForkRegistry()

@@ -11,7 +11,6 @@ No thread may begin a transaction while it is in one, or wait for anything insid
 """
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ import lmdb
 import msgspec
 
 from mentra_actors.errors import StoreClosed, StoreCorrupted
+from mentra_actors.store.fork_registry import ForkRegistry
 from mentra_actors.store.lmdb_file import check_length, store_error
 from mentra_actors.store.store_directory import DATA_FILE, Manifest, WriterLock, os_errors
 from mentra_actors.store.transaction_gate import TransactionGate
@@ -184,12 +184,12 @@ class SharedEnv:
 
     def leave(self) -> None:
         """One user less; the last one closes the environment."""
-        with _REGISTRY_LOCK:
+        with _REGISTRY.lock:
             self._users -= 1
             if self._users:
                 return
-            if _REGISTRY.get(self._key) is self:
-                del _REGISTRY[self._key]
+            if _REGISTRY.opened.get(self._key) is self:
+                del _REGISTRY.opened[self._key]
             with self._gate.alone():
                 self._close()
 
@@ -301,10 +301,10 @@ def open_shared_env(
     with os_errors(path):
         status = path.stat()
     key = (status.st_dev, status.st_ino)
-    with _REGISTRY_LOCK:
-        shared = _REGISTRY.get(key) or SharedEnv(path, key, manifest)
+    with _REGISTRY.lock:
+        shared = _REGISTRY.opened.get(key) or SharedEnv(path, key, manifest)
         shared.join(map_size=map_size)
-        _REGISTRY[key] = shared
+        _REGISTRY.opened[key] = shared
     return shared
 
 
@@ -340,31 +340,4 @@ def _open_tables(env: lmdb.Environment, *, create: bool) -> Tables:
     )
 
 
-_REGISTRY: dict[tuple[int, int], SharedEnv] = {}
-_REGISTRY_LOCK = threading.Lock()
-
-
-def _before_fork() -> None:
-    _REGISTRY_LOCK.acquire()
-    for shared in _REGISTRY.values():
-        shared.before_fork()
-
-
-def _after_fork_in_parent() -> None:
-    for shared in _REGISTRY.values():
-        shared.after_fork_in_parent()
-    _REGISTRY_LOCK.release()
-
-
-def _after_fork_in_child() -> None:
-    for shared in _REGISTRY.values():
-        shared.after_fork_in_child()
-    _REGISTRY.clear()
-    _REGISTRY_LOCK.release()
-
-
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=_after_fork_in_parent,
-    after_in_child=_after_fork_in_child,
-)
+_REGISTRY: ForkRegistry[SharedEnv] = ForkRegistry()

@@ -51,7 +51,7 @@ def run_crash_demo(
         "notices": len(lines),
         "repeated_mail": _repeated(facts["mail_ids"]),
         "gap_free": facts["gap_free"],
-        "legality_problems": facts["legality_problems"],
+        "prompt_faults": facts["prompt_faults"],
         "unknown_outcomes": facts["types"].count("agent.tool_call_outcome_unknown.v1"),
         "mail": facts["mail"],
     }

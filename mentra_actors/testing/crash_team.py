@@ -31,7 +31,7 @@ from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.store.ports import EventStore
-from mentra_actors.testing.legality import legality_problems
+from mentra_actors.testing.legality import prompt_faults
 from mentra_actors.tools.contract import ProbeResult, Tool, ToolContext
 from mentra_actors.tools.decorator import probe, tool
 
@@ -91,7 +91,7 @@ def crash_team_facts(store: str) -> dict[str, Any]:
     letters = [one.event.mail for one in recorded if isinstance(one.event, MailDelivered)]
     return {
         "gap_free": positions == list(range(1, len(positions) + 1)),
-        "legality_problems": _legality(recorded),
+        "prompt_faults": _legality(recorded),
         "starts": _starts(recorded),
         "mail": sorted((mail.sender, mail.to, mail.body) for mail in letters),
         "mail_ids": [mail.mail_id for mail in letters],
@@ -124,7 +124,7 @@ def _legality(recorded: Sequence[RecordedEvent[Any]]) -> list[str]:
         if category_of(one.stream_id) == "agent":
             after = apply(transcripts.get(one.stream_id, Transcript()), one.event)
             transcripts[one.stream_id] = after
-            problems += legality_problems(prompt_messages(after))
+            problems += prompt_faults(prompt_messages(after))
     return problems
 
 

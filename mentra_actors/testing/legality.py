@@ -1,6 +1,6 @@
 """Whether a conversation would be accepted by every provider. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from mentra_actors.domain.content import (
     AssistantMessage,
@@ -9,33 +9,28 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
 )
 
-__all__ = ["legality_problems"]
+__all__ = ["prompt_faults"]
 
 
-def legality_problems(messages: Sequence[Message]) -> list[str]:
-    """What is wrong with a conversation; empty if nothing.
-
-    Each answer with calls is followed at once by one message with exactly one result per call,
-    in the order of the calls, and results stand nowhere else.
-    """
-    problems: list[str] = []
-    asked: list[str] = []
-    for index, message in enumerate(messages):
+def prompt_faults(messages: Iterable[Message]) -> list[str]:
+    """Why a provider would refuse this prompt: a call without its result, or the reverse."""
+    faults: list[str] = []
+    asked: list[tuple[str, str]] = []
+    for place, message in enumerate(messages):
         if isinstance(message, ToolResultsMessage):
-            given = [result.call_id for result in message.results]
-            if given != asked:
-                problems.append(f"message {index}: results {given} for calls {asked}")
+            told = [(result.call_id, result.name) for result in message.results]
+            if not asked or told != asked:
+                faults.append(f"message {place} has results for {told}, asked were {asked}")
             asked = []
             continue
         if asked:
-            problems.append(f"message {index}: calls {asked} have no results")
-        asked = _calls(message)
+            faults.append(f"message {place} stands where the results of {asked} belong")
+        asked = []
+        if isinstance(message, AssistantMessage):
+            blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+            asked = [(block.call_id, block.name) for block in blocks]
+            if not message.blocks:
+                faults.append(f"message {place} is an empty answer")
     if asked:
-        problems.append(f"the last answer's calls {asked} have no results")
-    return problems
-
-
-def _calls(message: Message) -> list[str]:
-    if not isinstance(message, AssistantMessage):
-        return []
-    return [block.call_id for block in message.blocks if isinstance(block, ToolCallBlock)]
+        faults.append(f"the last answer's calls {asked} have no results")
+    return faults

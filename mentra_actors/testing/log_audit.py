@@ -1,7 +1,7 @@
 """What must hold of every agent's log, checked by a reader that knows nothing of the decider.
 
 `AgentAudit` reads events one by one and collects `faults`, in words. It folds on its own: a
-mistake in `evolve` cannot hide from it. `prompt_faults` judges a prompt as a provider would.
+mistake in `evolve` cannot hide from it.
 
     audit = AgentAudit()
     for event in events:
@@ -9,19 +9,15 @@ mistake in `evolve` cannot hide from it. `prompt_faults` judges a prompt as a pr
     assert audit.faults == []
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import (
-    AssistantMessage,
-    Message,
     ToolCallBlock,
-    ToolResultsMessage,
 )
 
-__all__ = ["AgentAudit", "AuditedCall", "prompt_faults"]
+__all__ = ["AgentAudit", "AuditedCall"]
 
 MOST_ATTEMPTS = 5
 
@@ -251,27 +247,3 @@ class AgentAudit:
             refused = call.plan is not None and bool(call.plan.refusal)
             self._require(is_open or refused, f"{call.key} finished without a start")
         call.status = "closed"
-
-
-def prompt_faults(messages: Iterable[Message]) -> list[str]:
-    """Why a provider would refuse this prompt: a call without its result, or the reverse."""
-    faults: list[str] = []
-    asked: list[tuple[str, str]] = []
-    for place, message in enumerate(messages):
-        if isinstance(message, ToolResultsMessage):
-            told = [(result.call_id, result.name) for result in message.results]
-            if not asked or told != asked:
-                faults.append(f"message {place} has results for {told}, asked were {asked}")
-            asked = []
-            continue
-        if asked:
-            faults.append(f"message {place} stands where the results of {asked} belong")
-        asked = []
-        if isinstance(message, AssistantMessage):
-            blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
-            asked = [(block.call_id, block.name) for block in blocks]
-            if not message.blocks:
-                faults.append(f"message {place} is an empty answer")
-    if asked:
-        faults.append(f"the last answer's calls {asked} have no results")
-    return faults

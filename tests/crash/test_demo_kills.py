@@ -60,7 +60,7 @@ def check(result: dict[str, Any], undisturbed: dict[str, Any]) -> None:
     assert result["tasks"] == undisturbed["tasks"]
     assert result["repeated_mail"] == []
     assert result["gap_free"]
-    assert result["legality_problems"] == []
+    assert result["prompt_faults"] == []
     # The notice is `retry="never"`: posted once, or its outcome is unknown and it is not repeated.
     assert result["notices"] <= 1
     assert result["notices"] + result["unknown_outcomes"] >= 1

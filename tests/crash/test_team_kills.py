@@ -39,7 +39,7 @@ def witness(folder: Path, name: str) -> Counter[str]:
 def check(folder: Path, facts: dict[str, Any], undisturbed: dict[str, Any]) -> None:
     """What must hold after any number of kills."""
     assert facts["gap_free"]
-    assert facts["legality_problems"] == []
+    assert facts["prompt_faults"] == []
     assert facts["mail"] == undisturbed["mail"]
     assert facts["board"] == undisturbed["board"]
     assert facts["last_words"] == undisturbed["last_words"]

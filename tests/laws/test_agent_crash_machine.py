@@ -36,7 +36,8 @@ from mentra_actors.testing.agent_strategies import (
     spawned,
     tool_outcomes,
 )
-from mentra_actors.testing.log_audit import AgentAudit, prompt_faults
+from mentra_actors.testing.legality import prompt_faults
+from mentra_actors.testing.log_audit import AgentAudit
 
 DONE = c.RecordModelReply(
     effect_id="?",

@@ -21,7 +21,8 @@ from mentra_actors.domain.model_call import ModelReply, StopReason
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
 from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
 from mentra_actors.testing.agent_strategies import SPAWNED
-from mentra_actors.testing.log_audit import AgentAudit, prompt_faults
+from mentra_actors.testing.legality import prompt_faults
+from mentra_actors.testing.log_audit import AgentAudit
 
 MOST_STEPS = 200
 

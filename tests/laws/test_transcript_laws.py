@@ -16,7 +16,7 @@ from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.transcript import Transcript, apply, mail_text, prompt_messages
 from mentra_actors.testing.agent_strategies import SPAWNED, agent_histories, spawned
 from mentra_actors.testing.given_when_then import given, play
-from mentra_actors.testing.log_audit import prompt_faults
+from mentra_actors.testing.legality import prompt_faults
 from mentra_actors.testing.strategies import any_history
 
 AGENT_EVENTS = get_args(e.AgentEvent)

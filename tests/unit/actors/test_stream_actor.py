@@ -445,7 +445,9 @@ def test_a_busy_actor_does_not_passivate(bench, state):
     """Nobody would be there to take the outcome."""
     if state == "in doubt":
         bench.store.hold()
-    bench.prompt("p1")
+        bench.send(c.StopAgent(now=0.0))
+    else:
+        bench.prompt("p1")
     bench.system.settle()
     bench.system.directory.passivate_idle(-1.0)
     bench.system.settle()

@@ -1,93 +1,36 @@
 """HTTP below a provider: errors in neutral words, time limits, closing, and no key in any text."""
 
-import json
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
-from typing import Any
 
 import anyio
 import anyio.lowlevel
 import httpx
 import pytest
 
-from mentra_actors.domain.content import UserMessage
-from mentra_actors.domain.model_call import ModelRequest
-from mentra_actors.errors import ProviderError
-from mentra_actors.providers.http_transport import HttpCall, HttpTransport, retry_after_s
+from mentra_actors.providers.http_transport import HttpCall, retry_after_s
 from mentra_actors.providers.openai_responses import OpenAIResponses
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
-from mentra_actors.providers.responses_wire import OLLAMA, OPENAI, Profile
+from mentra_actors.providers.responses_wire import OLLAMA
+from mentra_actors.testing.scripted_http import (
+    COMPLETED,
+    CREATED,
+    DELTA,
+    KEY,
+    NOW,
+    REQUEST,
+    ScriptedBody,
+    answering,
+    error_from,
+    events_from,
+    frame,
+    streamed,
+)
 
 pytestmark = pytest.mark.anyio
 
-_KEY = "sk-very-secret"
-_REQUEST = ModelRequest(model="m", messages=(UserMessage(text="hi"),))
 _SSE = {"content-type": "text/event-stream"}
-_NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
-
-
-def _frame(**event: Any) -> bytes:
-    return f"data: {json.dumps(event)}\n\n".encode()
-
-
-_CREATED = _frame(type="response.created", response={"id": "resp_1"})
-_DELTA = _frame(type="response.output_text.delta", delta="hello")
-_COMPLETED = _frame(type="response.completed", response={"status": "completed", "output": None})
-
-
-class _Body(httpx.AsyncByteStream):
-    """A body of scripted steps: bytes to send, seconds to wait, or an exception to raise."""
-
-    def __init__(self, *steps: bytes | float | Exception) -> None:
-        self._steps = steps
-        self.closed = 0
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for step in self._steps:
-            match step:
-                case bytes():
-                    yield step
-                case Exception():
-                    raise step
-                case _:
-                    await anyio.sleep(step)
-
-    async def aclose(self) -> None:
-        await anyio.lowlevel.checkpoint()
-        self.closed += 1
-
-
-_Answer = Callable[[httpx.Request], httpx.Response]
-
-
-def _provider(
-    answer: _Answer | httpx.Response, profile: Profile = OPENAI, **options: Any
-) -> OpenAIResponses:
-    def respond(request: httpx.Request) -> httpx.Response:
-        return answer if isinstance(answer, httpx.Response) else answer(request)
-
-    client = httpx.AsyncClient(transport=httpx.MockTransport(respond))
-    transport = HttpTransport(client, clock=lambda: _NOW, **options)
-    return OpenAIResponses(profile, api_key=_KEY, environ={}, transport=transport)
-
-
-def _streamed(*steps: bytes | float | Exception, status: int = 200) -> httpx.Response:
-    headers = {**_SSE, "x-request-id": "req_1"}
-    return httpx.Response(status, headers=headers, stream=_Body(*steps))
-
-
-async def _events(provider: OpenAIResponses) -> list[ModelEvent]:
-    async with aclosing(provider.stream(_REQUEST)) as stream:
-        return [event async for event in stream]
-
-
-async def _error(provider: OpenAIResponses) -> ProviderError:
-    try:
-        await _events(provider)
-    except ProviderError as error:
-        return error
-    pytest.fail("the call did not fail")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +59,7 @@ def test_retry_after_is_read_in_every_form(
     headers: Mapping[str, str], seconds: float | None
 ) -> None:
     """A wait that is misread is a wait of nothing or for ever."""
-    assert retry_after_s(headers, _NOW) == seconds
+    assert retry_after_s(headers, NOW) == seconds
 
 
 @pytest.mark.parametrize(
@@ -137,7 +80,7 @@ def test_retry_after_is_read_in_every_form(
 )
 async def test_a_status_says_whether_a_repeat_may_help(status: int, *, transient: bool) -> None:
     """Retrying a bad request burns money, and not retrying an overload loses work."""
-    error = await _error(_provider(httpx.Response(status, json={"error": {"message": "why"}})))
+    error = await error_from(answering(httpx.Response(status, json={"error": {"message": "why"}})))
 
     assert (error.kind, error.status, error.transient) == ("http", status, transient)
     assert str(error) == f"openai answered HTTP {status}: why"
@@ -149,13 +92,15 @@ async def test_the_server_knows_best_whether_to_retry(advice: str, *, transient:
     """`x-should-retry` overrides what the status says."""
     for status in (400, 503):
         answer = httpx.Response(status, headers={"x-should-retry": advice})
-        assert (await _error(_provider(answer))).transient == transient
+        assert (await error_from(answering(answer))).transient == transient
 
 
 async def test_an_exhausted_quota_is_not_retried() -> None:
     """It is a 429 that waiting does not cure."""
     body = {"error": {"message": "pay", "code": "insufficient_quota"}}
-    error = await _error(_provider(httpx.Response(429, json=body, headers={"retry-after": "3"})))
+    error = await error_from(
+        answering(httpx.Response(429, json=body, headers={"retry-after": "3"}))
+    )
 
     assert (error.transient, error.code, error.retry_after_s) == (False, "insufficient_quota", 3)
 
@@ -176,7 +121,7 @@ async def test_an_exhausted_quota_is_not_retried() -> None:
 )
 async def test_an_error_body_may_be_anything(content: bytes, text: str) -> None:
     """Proxies answer in HTML, and the useful words may lie deep."""
-    error = await _error(_provider(httpx.Response(502, content=content)))
+    error = await error_from(answering(httpx.Response(502, content=content)))
 
     assert str(error) == f"openai answered HTTP 502{text}"
 
@@ -184,7 +129,7 @@ async def test_an_error_body_may_be_anything(content: bytes, text: str) -> None:
 async def test_a_huge_error_body_is_cut() -> None:
     """An error is logged and stored, so it has a size limit."""
     with anyio.fail_after(2):
-        error = await _error(_provider(_streamed(*[b"x" * 10_000] * 7, 5.0, status=500)))
+        error = await error_from(answering(streamed(*[b"x" * 10_000] * 7, 5.0, status=500)))
 
     assert len(str(error)) < 65_536 + 100
     assert error.request_id == "req_1"
@@ -192,14 +137,14 @@ async def test_a_huge_error_body_is_cut() -> None:
 
 async def test_an_error_body_that_breaks_does_not_hide_the_error() -> None:
     """The status is known, and it is what decides about a retry."""
-    error = await _error(_provider(_streamed(b"over", httpx.ReadError("cut"), status=503)))
+    error = await error_from(answering(streamed(b"over", httpx.ReadError("cut"), status=503)))
 
     assert str(error) == "openai answered HTTP 503: over"
 
 
 async def test_a_404_explains_its_usual_cause() -> None:
     """A user of a local server can act on it."""
-    error = await _error(_provider(httpx.Response(404, json={"error": "nope"}), OLLAMA))
+    error = await error_from(answering(httpx.Response(404, json={"error": "nope"}), OLLAMA))
 
     assert "may not be pulled" in str(error)
 
@@ -226,8 +171,8 @@ async def test_a_connection_error_is_neutral(
     def fail(_: httpx.Request) -> httpx.Response:
         raise raised
 
-    before = await _error(_provider(fail))
-    during = await _error(_provider(_streamed(_CREATED, _DELTA, raised)))
+    before = await error_from(answering(fail))
+    during = await error_from(answering(streamed(CREATED, DELTA, raised)))
 
     assert (before.kind, before.transient, before.output_seen) == (kind, transient, False)
     assert (during.kind, during.transient, during.output_seen) == (kind, transient, True)
@@ -239,48 +184,48 @@ async def test_an_address_that_is_no_url_is_refused() -> None:
     """A typing mistake in a variable is no crash."""
     provider = OpenAIResponses(OLLAMA, base_url="http://x:not-a-port", environ={})
 
-    assert (await _error(provider)).kind == "invalid_request"
+    assert (await error_from(provider)).kind == "invalid_request"
     await provider.aclose()
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        httpx.Response(401, json={"error": {"message": f"bad key {_KEY}"}}),
-        httpx.Response(502, text=f"<html>{_KEY}</html>"),
-        httpx.Response(200, text=f"<html>{_KEY}</html>", headers={"content-type": "text/html"}),
-        _streamed(_frame(type="error", message=f"bad key {_KEY}", code="x")),
-        _streamed(f"data: not json {_KEY}\n\n".encode()),
-        _streamed(httpx.ReadError(f"with {_KEY}")),
+        httpx.Response(401, json={"error": {"message": f"bad key {KEY}"}}),
+        httpx.Response(502, text=f"<html>{KEY}</html>"),
+        httpx.Response(200, text=f"<html>{KEY}</html>", headers={"content-type": "text/html"}),
+        streamed(frame(type="error", message=f"bad key {KEY}", code="x")),
+        streamed(f"data: not json {KEY}\n\n".encode()),
+        streamed(httpx.ReadError(f"with {KEY}")),
     ],
 )
 async def test_a_key_is_never_shown(answer: httpx.Response) -> None:
     """Errors are logged and stored, and servers and libraries repeat what they were sent."""
-    error = await _error(_provider(answer))
+    error = await error_from(answering(answer))
 
-    assert _KEY not in str(error)
-    assert _KEY not in "".join(traceback.format_exception(error))
+    assert KEY not in str(error)
+    assert KEY not in "".join(traceback.format_exception(error))
     assert "[redacted]" in str(error)
 
 
 async def test_a_call_does_not_show_its_key() -> None:
     """A `repr` ends in logs and tracebacks."""
-    call = HttpCall("p", "http://x", b"", {"authorization": _KEY}, (_KEY,))
+    call = HttpCall("p", "http://x", b"", {"authorization": KEY}, (KEY,))
 
-    assert _KEY not in repr(call)
-    assert _KEY not in repr(_provider(_streamed()))
+    assert KEY not in repr(call)
+    assert KEY not in repr(answering(streamed()))
 
 
 async def test_a_redirect_is_not_followed() -> None:
     """The key would go to another host."""
     answer = httpx.Response(307, headers={"location": "https://elsewhere.example/"})
 
-    assert (await _error(_provider(answer))).status == 307
+    assert (await error_from(answering(answer))).status == 307
 
 
 async def test_a_silent_stream_times_out() -> None:
     """Hung streams are the most frequent complaint about clients of models."""
-    error = await _error(_provider(_streamed(_CREATED, 5.0), event_limit_s=0.02))
+    error = await error_from(answering(streamed(CREATED, 5.0), event_limit_s=0.02))
 
     assert (error.kind, error.transient) == ("timeout", True)
 
@@ -289,18 +234,18 @@ async def test_keep_alive_comments_do_not_hold_a_stream() -> None:
     """A proxy can send them for ever."""
     pings = [step for _ in range(500) for step in (b": ping\n\n", 0.01)]
 
-    error = await _error(_provider(_streamed(_DELTA, *pings), event_limit_s=0.05))
+    error = await error_from(answering(streamed(DELTA, *pings), event_limit_s=0.05))
 
     assert (error.kind, error.output_seen) == ("timeout", True)
 
 
 async def test_events_renew_the_limit_and_a_slow_consumer_does_not_use_it() -> None:
     """The limit is on the server's silence, not on the length of an answer."""
-    steps = [step for _ in range(12) for step in (_DELTA, 0.02)]
-    provider = _provider(_streamed(*steps, _COMPLETED), event_limit_s=0.15)
+    steps = [step for _ in range(12) for step in (DELTA, 0.02)]
+    provider = answering(streamed(*steps, COMPLETED), event_limit_s=0.15)
     seen: list[ModelEvent] = []
 
-    async with aclosing(provider.stream(_REQUEST)) as stream:
+    async with aclosing(provider.stream(REQUEST)) as stream:
         async for event in stream:
             await anyio.sleep(0.001 if seen else 0.2)
             seen.append(event)
@@ -310,10 +255,10 @@ async def test_events_renew_the_limit_and_a_slow_consumer_does_not_use_it() -> N
 
 async def test_closing_the_stream_closes_the_response() -> None:
     """A response that stays open takes a connection of the pool for ever."""
-    body = _Body(_DELTA, _DELTA, 5.0)
-    provider = _provider(httpx.Response(200, headers=_SSE, stream=body))
+    body = ScriptedBody(DELTA, DELTA, 5.0)
+    provider = answering(httpx.Response(200, headers=_SSE, stream=body))
 
-    async with aclosing(provider.stream(_REQUEST)) as stream:
+    async with aclosing(provider.stream(REQUEST)) as stream:
         await anext(stream)
 
     assert body.closed == 1
@@ -321,11 +266,11 @@ async def test_closing_the_stream_closes_the_response() -> None:
 
 async def test_cancelling_closes_the_response() -> None:
     """Closing has to await, which a cancelled task may only do under a shield."""
-    body = _Body(_DELTA, 5.0)
-    provider = _provider(httpx.Response(200, headers=_SSE, stream=body))
+    body = ScriptedBody(DELTA, 5.0)
+    provider = answering(httpx.Response(200, headers=_SSE, stream=body))
 
     with anyio.move_on_after(0.02) as scope:
-        await _events(provider)
+        await events_from(provider)
 
     assert scope.cancelled_caught
     assert body.closed == 1
@@ -334,7 +279,7 @@ async def test_cancelling_closes_the_response() -> None:
 @pytest.mark.parametrize("status", [200, 500])
 async def test_every_failure_closes_the_response(status: int) -> None:
     """Errors come in bursts, and each would take a connection with it."""
-    body = _Body(_frame(type="error", message="m"))
-    await _error(_provider(httpx.Response(status, headers=_SSE, stream=body)))
+    body = ScriptedBody(frame(type="error", message="m"))
+    await error_from(answering(httpx.Response(status, headers=_SSE, stream=body)))
 
     assert body.closed == 1

@@ -1,7 +1,7 @@
 """The Responses provider: keys, addresses, errors inside answers, bodies that are no stream."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -10,83 +10,29 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from mentra_actors.domain.content import UserMessage, text_of
-from mentra_actors.domain.model_call import ModelRequest
-from mentra_actors.errors import MissingCredential, ProviderError
+from mentra_actors.domain.content import text_of
+from mentra_actors.errors import MissingCredential
 from mentra_actors.providers.http_transport import HttpTransport
 from mentra_actors.providers.openai_responses import OpenAIResponses, endpoint
-from mentra_actors.providers.port import ModelEvent, ReplyFinished, TextDelta
+from mentra_actors.providers.port import ReplyFinished, TextDelta
 from mentra_actors.providers.responses_wire import LMSTUDIO, OLLAMA, OPENAI, Profile
+from mentra_actors.testing.scripted_http import (
+    COMPLETED,
+    CREATED,
+    DELTA,
+    KEY,
+    REQUEST,
+    ScriptedBody,
+    answering,
+    error_from,
+    events_from,
+    frame,
+    streamed,
+)
 
 pytestmark = pytest.mark.anyio
 
-_KEY = "sk-very-secret"
-_REQUEST = ModelRequest(model="m", messages=(UserMessage(text="hi"),))
 _SSE = {"content-type": "text/event-stream"}
-_NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
-
-
-def _frame(**event: Any) -> bytes:
-    return f"data: {json.dumps(event)}\n\n".encode()
-
-
-_CREATED = _frame(type="response.created", response={"id": "resp_1"})
-_DELTA = _frame(type="response.output_text.delta", delta="hello")
-_COMPLETED = _frame(type="response.completed", response={"status": "completed", "output": None})
-
-
-class _Body(httpx.AsyncByteStream):
-    """A body of scripted steps: bytes to send, seconds to wait, or an exception to raise."""
-
-    def __init__(self, *steps: bytes | float | Exception) -> None:
-        self._steps = steps
-        self.closed = 0
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for step in self._steps:
-            match step:
-                case bytes():
-                    yield step
-                case Exception():
-                    raise step
-                case _:
-                    await anyio.sleep(step)
-
-    async def aclose(self) -> None:
-        await anyio.lowlevel.checkpoint()
-        self.closed += 1
-
-
-_Answer = Callable[[httpx.Request], httpx.Response]
-
-
-def _provider(
-    answer: _Answer | httpx.Response, profile: Profile = OPENAI, **options: Any
-) -> OpenAIResponses:
-    def respond(request: httpx.Request) -> httpx.Response:
-        return answer if isinstance(answer, httpx.Response) else answer(request)
-
-    client = httpx.AsyncClient(transport=httpx.MockTransport(respond))
-    transport = HttpTransport(client, clock=lambda: _NOW, **options)
-    return OpenAIResponses(profile, api_key=_KEY, environ={}, transport=transport)
-
-
-def _streamed(*steps: bytes | float | Exception, status: int = 200) -> httpx.Response:
-    headers = {**_SSE, "x-request-id": "req_1"}
-    return httpx.Response(status, headers=headers, stream=_Body(*steps))
-
-
-async def _events(provider: OpenAIResponses) -> list[ModelEvent]:
-    async with aclosing(provider.stream(_REQUEST)) as stream:
-        return [event async for event in stream]
-
-
-async def _error(provider: OpenAIResponses) -> ProviderError:
-    try:
-        await _events(provider)
-    except ProviderError as error:
-        return error
-    pytest.fail("the call did not fail")
 
 
 async def test_a_missing_key_names_its_variable() -> None:
@@ -94,7 +40,7 @@ async def test_a_missing_key_names_its_variable() -> None:
     provider = OpenAIResponses(OPENAI, environ={}, transport=HttpTransport())
 
     with pytest.raises(MissingCredential, match="OPENAI_API_KEY"):
-        await anext(provider.stream(_REQUEST))
+        await anext(provider.stream(REQUEST))
 
 
 @pytest.mark.parametrize("key", ["a\nb", "a b", "schlüssel", "\x00"])
@@ -103,7 +49,7 @@ async def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
     provider = OpenAIResponses(OPENAI, api_key=key, environ={})
 
     with pytest.raises(MissingCredential) as caught:
-        await anext(provider.stream(_REQUEST))
+        await anext(provider.stream(REQUEST))
 
     assert key not in str(caught.value)
 
@@ -113,23 +59,23 @@ async def _sent(profile: Profile, environ: Mapping[str, str]) -> httpx.Request:
 
     def respond(request: httpx.Request) -> httpx.Response:
         requests.append(request)
-        return _streamed(_COMPLETED)
+        return streamed(COMPLETED)
 
     client = httpx.AsyncClient(transport=httpx.MockTransport(respond))
     provider = OpenAIResponses(profile, environ=environ, transport=HttpTransport(client))
-    await _events(provider)
+    await events_from(provider)
     await client.aclose()
     return requests[0]
 
 
 async def test_key_and_address_come_from_the_environment() -> None:
     """A key in code ends in a repository."""
-    environ = {"OPENAI_API_KEY": f" {_KEY}\n", "MENTRA_OPENAI_BASE_URL": "https://proxy/v1/"}
+    environ = {"OPENAI_API_KEY": f" {KEY}\n", "MENTRA_OPENAI_BASE_URL": "https://proxy/v1/"}
 
     request = await _sent(OPENAI, environ)
 
     assert str(request.url) == "https://proxy/v1/responses"
-    assert request.headers["authorization"] == f"Bearer {_KEY}"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
     assert request.headers["accept"] == "text/event-stream"
     assert json.loads(request.content)["model"] == "m"
 
@@ -164,11 +110,11 @@ def test_an_address_is_completed(profile: Profile, base_url: str, url: str) -> N
 @pytest.mark.parametrize(
     ("steps", "output_seen"),
     [
-        ([_frame(type="error", code="server_error", message="m")], False),
-        ([_CREATED, _frame(type="error", error={"code": "server_error", "message": "m"})], False),
-        ([_CREATED, _DELTA, _frame(type="error", error={"type": "api_error"})], True),
+        ([frame(type="error", code="server_error", message="m")], False),
+        ([CREATED, frame(type="error", error={"code": "server_error", "message": "m"})], False),
+        ([CREATED, DELTA, frame(type="error", error={"type": "api_error"})], True),
         (
-            [_DELTA, _frame(type="response.failed", response={"error": {"code": "server_error"}})],
+            [DELTA, frame(type="response.failed", response={"error": {"code": "server_error"}})],
             True,
         ),
     ],
@@ -177,7 +123,7 @@ async def test_an_error_inside_the_answer_is_raised(
     steps: Sequence[bytes], *, output_seen: bool
 ) -> None:
     """It comes under status 200, and before any output it is a call that failed to open."""
-    error = await _error(_provider(_streamed(*steps)))
+    error = await error_from(answering(streamed(*steps)))
 
     assert (error.kind, error.transient, error.status) == ("in_band", True, 500)
     assert error.output_seen == output_seen
@@ -204,8 +150,8 @@ async def test_an_error_code_says_whether_a_repeat_may_help(
     fields: dict[str, Any], code: str | None, *, transient: bool
 ) -> None:
     """There is no HTTP status to go by."""
-    error = await _error(
-        _provider(_streamed(_frame(type="error", error={"message": "m", **fields})))
+    error = await error_from(
+        answering(streamed(frame(type="error", error={"message": "m", **fields})))
     )
 
     assert (error.transient, error.code) == (transient, code)
@@ -214,7 +160,7 @@ async def test_an_error_code_says_whether_a_repeat_may_help(
 async def test_a_json_error_in_place_of_a_stream_is_raised() -> None:
     """Some proxies answer 200 whatever happened."""
     answer = httpx.Response(200, json={"error": {"code": "server_error", "message": "down"}})
-    error = await _error(_provider(answer))
+    error = await error_from(answering(answer))
 
     assert (error.kind, error.code, error.transient) == ("in_band", "server_error", True)
 
@@ -225,7 +171,7 @@ async def test_a_json_answer_in_place_of_a_stream_counts() -> None:
     output = [{"type": "message", "content": content}]
     result = {"object": "response", "status": "completed", "error": None, "output": output}
 
-    events = await _events(_provider(httpx.Response(200, json=result)))
+    events = await events_from(answering(httpx.Response(200, json=result)))
 
     assert isinstance(events[-1], ReplyFinished)
     assert text_of(events[-1].reply.blocks) == "whole"
@@ -235,7 +181,7 @@ async def test_a_json_answer_in_place_of_a_stream_counts() -> None:
 async def test_another_body_in_place_of_a_stream_is_invalid(body: str) -> None:
     """A captive portal answers 200 too."""
     answer = httpx.Response(200, text=body, headers={"content-type": "text/html"})
-    error = await _error(_provider(answer))
+    error = await error_from(answering(answer))
 
     assert (error.kind, error.transient) == ("invalid_response", False)
     assert len(str(error)) < 700
@@ -243,7 +189,9 @@ async def test_another_body_in_place_of_a_stream_is_invalid(body: str) -> None:
 
 async def test_a_server_without_content_type_is_trusted() -> None:
     """Small local servers leave it out."""
-    events = await _events(_provider(httpx.Response(200, stream=_Body(_DELTA, _COMPLETED))))
+    events = await events_from(
+        answering(httpx.Response(200, stream=ScriptedBody(DELTA, COMPLETED)))
+    )
 
     assert [type(event) for event in events] == [TextDelta, ReplyFinished]
 
@@ -251,15 +199,15 @@ async def test_a_server_without_content_type_is_trusted() -> None:
 @pytest.mark.parametrize("end", [b"", b"data: [DONE]\n\n", b": bye\n\n"])
 async def test_an_answer_without_its_last_event_is_malformed(end: bytes) -> None:
     """`[DONE]` ends a stream, and is no proof that the answer is whole."""
-    error = await _error(_provider(_streamed(_CREATED, _DELTA, end)))
+    error = await error_from(answering(streamed(CREATED, DELTA, end)))
 
     assert (error.kind, error.transient, error.output_seen) == ("malformed_stream", False, True)
 
 
 async def test_the_last_event_may_lack_its_blank_line() -> None:
     """Some servers end with the JSON; anything else that is not terminated was cut off."""
-    events = await _events(_provider(_streamed(_DELTA, _COMPLETED.rstrip())))
-    error = await _error(_provider(_streamed(_CREATED, _DELTA.rstrip())))
+    events = await events_from(answering(streamed(DELTA, COMPLETED.rstrip())))
+    error = await error_from(answering(streamed(CREATED, DELTA.rstrip())))
 
     assert isinstance(events[-1], ReplyFinished)
     assert (error.kind, error.output_seen) == ("malformed_stream", False)
@@ -267,10 +215,10 @@ async def test_the_last_event_may_lack_its_blank_line() -> None:
 
 async def test_an_answer_is_finished_before_its_connection_is() -> None:
     """A server that keeps the stream open after the last event must not delay the answer."""
-    body = _Body(_COMPLETED, 5.0)
-    provider = _provider(httpx.Response(200, headers=_SSE, stream=body))
+    body = ScriptedBody(COMPLETED, 5.0)
+    provider = answering(httpx.Response(200, headers=_SSE, stream=body))
 
-    async with aclosing(provider.stream(_REQUEST)) as stream:
+    async with aclosing(provider.stream(REQUEST)) as stream:
         with anyio.fail_after(0.3):
             event = await anext(stream)
 
