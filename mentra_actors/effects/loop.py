@@ -111,9 +111,11 @@ class EffectLoop:
         if self._portal is None or self._stop is None:
             return
         self.post(self._stop.set)
-        self._finished.result()
-        self._portal_manager.__exit__(None, None, None)
-        self._portal = None
+        try:
+            self._finished.result()
+        finally:
+            self._portal = None
+            self._portal_manager.__exit__(None, None, None)
 
 
 def is_cancellation(error: BaseException) -> bool:

@@ -22,7 +22,7 @@ from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.testing.hand_driven import HandEffects
 from mentra_actors.testing.manual_clock import ManualClock
 
-WAIT_S = 20.0
+WAIT_S = 10.0
 THREADS = 4
 
 
@@ -31,6 +31,7 @@ class Live:
 
     def __init__(self, store, **options):
         self.store = store
+        self.is_closed = False
         self.loop = EffectLoop()
         self.loop.start()
         self.pool = DispatcherPool(2)
@@ -47,6 +48,9 @@ class Live:
         )
 
     def close(self):
+        if self.is_closed:
+            return
+        self.is_closed = True
         assert self.directory.close(WAIT_S)
         assert self.pool.stop(WAIT_S)
         self.loop.stop()
@@ -54,10 +58,21 @@ class Live:
 
 
 @pytest.fixture(params=["memory", "lmdb"])
-def store(request, tmp_path):
-    if request.param == "memory":
-        return MemoryEventStore()
-    return LmdbEventStore.open(tmp_path / "store", durability="volatile")
+def make_live(request, tmp_path):
+    """Starts actors on a store of either kind, and closes them whatever happens."""
+    stores = {
+        "memory": MemoryEventStore,
+        "lmdb": lambda: LmdbEventStore.open(tmp_path / "store", durability="volatile"),
+    }
+    started = []
+
+    def make(**options):
+        started.append(Live(stores[request.param](), **options))
+        return started[-1]
+
+    yield make
+    for live in started:
+        live.close()
 
 
 class Answers:
@@ -88,7 +103,9 @@ class Answers:
 
 def in_threads(work):
     """Run `work(index)` on several threads and wait for all."""
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(THREADS)]
+    threads = [
+        threading.Thread(target=work, args=(index,), daemon=True) for index in range(THREADS)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -105,9 +122,9 @@ def subjects(store, stream_id):
     return [one.subject for _, one in sorted(state.tasks.items())]
 
 
-def test_passivation_under_fire_loses_no_command(store):
+def test_passivation_under_fire_loses_no_command(make_live):
     """An actor that stops in the wrong moment takes its mailbox with it."""
-    live = Live(store)
+    live = make_live()
     boards = [board_stream(f"b{number}") for number in range(3)]
     each = 90
     answers = Answers(THREADS * each)
@@ -122,13 +139,15 @@ def test_passivation_under_fire_loses_no_command(store):
             envelope = Envelope(task(sender, number), answers.taker((sender, number)))
             live.directory.send(boards[number % 3], envelope)
 
-    sweeper = threading.Thread(target=passivate)
+    sweeper = threading.Thread(target=passivate, daemon=True)
     sweeper.start()
-    in_threads(send)
-    answers.wait()
-    done.set()
-    sweeper.join(WAIT_S)
-    recorded = {board: subjects(store, board) for board in boards}
+    try:
+        in_threads(send)
+        answers.wait()
+    finally:
+        done.set()
+        sweeper.join(WAIT_S)
+    recorded = {board: subjects(live.store, board) for board in boards}
     live.close()
 
     assert all(isinstance(answer, Accepted) for answer in answers.answers.values())
@@ -138,9 +157,9 @@ def test_passivation_under_fire_loses_no_command(store):
             assert mine == [f"{sender}-{n}" for n in range(each) if n % 3 == index]
 
 
-def test_deaths_under_fire_leave_nobody_without_an_answer(store):
+def test_deaths_under_fire_leave_nobody_without_an_answer(make_live):
     """Every command is either on the log or was told why not."""
-    live = Live(store, policy=RestartPolicy(max_restarts=10_000, first_delay_s=0.0))
+    live = make_live(policy=RestartPolicy(max_restarts=10_000, first_delay_s=0.0))
     board = board_stream("b")
     each = 60
     answers = Answers(THREADS * each)
@@ -153,7 +172,7 @@ def test_deaths_under_fire_leave_nobody_without_an_answer(store):
 
     in_threads(send)
     answers.wait()
-    recorded = subjects(store, board)
+    recorded = subjects(live.store, board)
     live.close()
 
     refused = {key for key, answer in answers.answers.items() if isinstance(answer, Failed)}
@@ -163,9 +182,9 @@ def test_deaths_under_fire_leave_nobody_without_an_answer(store):
         assert mine == [f"{sender}-{n}" for n in range(each) if n % 10 != 9]
 
 
-def test_a_close_under_fire_answers_everybody(store):
+def test_a_close_under_fire_answers_everybody(make_live):
     """Whoever comes in the last moment hears that it was the last one."""
-    live = Live(store)
+    live = make_live()
     board = board_stream("b")
     each = 200
     answers = Answers(THREADS * each)
@@ -181,7 +200,7 @@ def test_a_close_under_fire_answers_everybody(store):
         begun.wait(WAIT_S)
         live.close()
 
-    closer = threading.Thread(target=close)
+    closer = threading.Thread(target=close, daemon=True)
     closer.start()
     in_threads(send)
     closer.join(WAIT_S)
@@ -190,9 +209,9 @@ def test_a_close_under_fire_answers_everybody(store):
     assert pykka.ActorRegistry.get_all() == []
 
 
-def test_two_thousand_asked_agents_need_two_threads(store):
+def test_two_thousand_asked_agents_need_two_threads(make_live):
     """Agents come into memory when they are asked, and leave it when they are idle."""
-    live = Live(store)
+    live = make_live()
     count = 2000
     answers = Answers(count)
     threads = threading.active_count()

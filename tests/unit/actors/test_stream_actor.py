@@ -203,6 +203,16 @@ def test_a_full_disk_is_asked_again_by_a_timer_and_not_in_a_circle(bench):
     assert bench.started() == []
 
 
+def test_a_full_disk_has_one_timer_a_stream_however_many_commands_fail(bench):
+    """A timer for each refused command would be a storm when the hour is over."""
+    bench.store.fail_while(lambda _request: FULL)
+    for number in range(5):
+        bench.prompt(f"p{number}")
+        bench.system.settle()
+
+    assert len(bench.system.timers) == 1
+
+
 def test_work_goes_on_when_there_is_space_again(bench):
     """Nobody should have to restart a runtime because a disk was full for an hour."""
     bench.prompt("p1")
@@ -424,6 +434,25 @@ def test_the_view_of_an_effect_is_the_fold_of_the_log(bench):
     assert before.view.messages == after.view.messages
 
 
+def test_the_view_of_an_effect_has_what_others_wrote_too(bench):
+    """The events of the dead may reach the log after the view was folded."""
+    bench.prompt("p1")
+    bench.system.settle()
+    version = bench.memory.stream_version(bench.lead)
+    late = e.PromptAccepted(prompt_id="p2", text="Late.", accepted_at=0.0)
+    bench.write(bench.lead, [late], version)
+    bench.system.directory.stream_was_written(bench.lead)
+    bench.system.settle()
+    bench.send(bench.reply("model-1"), is_outcome=True)
+    bench.system.settle()
+    order = bench.system.effects.started[-1]
+
+    assert order.effect_id == "model-2"
+    assert [message.text for message in order.view.messages if hasattr(message, "text")] == [
+        "Go on.", "Late.",
+    ]  # fmt: skip
+
+
 # --- rest -------------------------------------------------------------------------------------
 
 
@@ -464,6 +493,20 @@ def test_a_command_that_came_first_keeps_the_actor_awake(bench):
     bench.system.settle()
 
     assert isinstance(answers[0], Accepted)
+
+
+def test_what_is_told_between_the_last_message_and_the_end_wakes_the_actor_again(bench):
+    """The sender has no way to know that he was a moment too late."""
+    bench.send(Look())
+    bench.system.settle()
+    actor = bench.system.directory._actors[bench.lead]._actor_weakref()
+    late = []
+    actor.on_stop = lambda: late.append(bench.prompt("p1"))
+    bench.system.directory.passivate_idle(-1.0)
+    bench.system.settle()
+
+    assert isinstance(late[0][0], Accepted)
+    assert bench.started() == ["model-1"]
 
 
 def test_an_agent_that_was_asked_before_it_existed_notices_its_birth(bench):
