@@ -20,6 +20,7 @@ from mentra_actors.actors.dispatcher import TurnGivers
 from mentra_actors.actors.messages import (
     Envelope,
     Failed,
+    Look,
     LookAtFollowed,
     PassivateIfIdle,
     Reload,
@@ -286,6 +287,22 @@ class Directory:
             self.send(stream_id, Envelope(letter.command, causation="redrive"))
         self.wake(stream_id)
         return len(letters)
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until live actors have handled what waits for them, and it is durable.
+
+        False if that took too long. Blocks: not on an actor, loop or writer thread.
+        """
+        with self._lock:
+            refs = list(self._actors.values())
+        settled = threading.Semaphore(0)
+        for ref in refs:
+            try:
+                ref.tell(Envelope(Look(), lambda _answer: settled.release(), is_outcome=True))
+            except pykka.ActorDeadError:
+                settled.release()
+        deadline = time.monotonic() + timeout_s
+        return all(settled.acquire(timeout=max(0.0, deadline - time.monotonic())) for _ in refs)
 
     def close(self, timeout_s: float) -> bool:
         """Take nothing any more, stop all actors after what is waiting; True if all stopped."""

@@ -292,11 +292,11 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
     def _release(self, done: _InDoubt[S], recorded: Sequence[RecordedEvent[Any]]) -> None:
         before = self._durable.state
         self._durable = Loaded(done.state, done.version, self._durable.snapshot_version)
-        self._announce(done)
         if self._view is not None:
             self._view.extend([one for one in recorded if one.stream_id == self._stream_id])
         self._cancel_effects(before, done.state)
         self._start_effects(done.state)
+        self._announce(done)  # whoever is answered finds the effects in flight
         if not self._in_doubt:
             self._durable = self._kind.loader.save(self._stream_id, self._durable)
 

@@ -76,7 +76,8 @@ class EffectRunner:
         self._limiters: dict[type[Any], anyio.CapacityLimiter] = {}
         self._flights: dict[_Key, _Flight] = {}
         self._by_stream: dict[StreamId, frozenset[EffectId]] = {}
-        self._is_closed = False
+        self._allowed: frozenset[type[Any]] | None = None
+        """Classes that may still be started; None: all."""
         self._lock = threading.Lock()
         self._landed = threading.Condition(self._lock)
 
@@ -86,7 +87,7 @@ class EffectRunner:
         """See `Effects.ensure_started`."""
         key = (stream_id, effect_id)
         with self._lock:
-            if self._is_closed or key in self._flights:
+            if key in self._flights or not self._allows(type(effect)):
                 return
             flight = self._flights[key] = _Flight(type(effect))
             known = self._by_stream.get(stream_id, frozenset())
@@ -111,25 +112,28 @@ class EffectRunner:
         with self._lock:
             return len(self._flights)
 
-    def close(self, *, finish: frozenset[type[Any]] = frozenset(), grace_s: float = 0.0) -> None:
-        """Start nothing any more and cancel what flies, recording nothing: it stays pending.
+    def close(self) -> None:
+        """Start nothing any more and cancel what flies, recording nothing: it stays pending."""
+        self.allow_only(frozenset())
 
-        Effects of the classes in `finish` get up to `grace_s` seconds to end and be recorded; the
-        call blocks for so long. Not on the loop or an actor thread, unless `grace_s` is 0.
+    def allow_only(self, kinds: frozenset[type[Any]]) -> None:
+        """From now on perform effects of these classes only; `close` for all the others."""
+        with self._lock:
+            self._allowed = kinds
+            for flight in self._flights.values():
+                if flight.kind not in kinds:
+                    self._loop.post(lambda flight=flight: _cancel(flight))  # type: ignore[misc]
+
+    def _allows(self, kind: type[Any]) -> bool:
+        return self._allowed is None or kind in self._allowed
+
+    def wait_landed(self, timeout_s: float) -> bool:
+        """Wait until nothing flies any more; False if that took too long.
+
+        Blocks: not on the loop or an actor thread.
         """
         with self._landed:
-            self._is_closed = True
-            self._cancel_all_but(finish)
-            self._landed.wait_for(lambda: not self._flying(finish), timeout=grace_s)
-            self._cancel_all_but(frozenset())
-
-    def _flying(self, kinds: frozenset[type[Any]]) -> list[_Flight]:
-        return [flight for flight in self._flights.values() if flight.kind in kinds]
-
-    def _cancel_all_but(self, kinds: frozenset[type[Any]]) -> None:
-        for flight in self._flights.values():
-            if flight.kind not in kinds:
-                self._loop.post(lambda flight=flight: _cancel(flight))  # type: ignore[misc]
+            return self._landed.wait_for(lambda: not self._flights, timeout=timeout_s)
 
     # --- on the loop ----------------------------------------------------------------------
 

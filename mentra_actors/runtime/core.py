@@ -10,6 +10,7 @@ released, the store closes last.
 import logging
 import os
 import socket
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -265,11 +266,19 @@ class RuntimeCore:
         self._ends.close()
 
     def _stop_actors(self) -> None:
-        grace_s = 0.0 if self._fenced else self.settings.close_grace_s
-        self.effects.close(finish=frozenset({RunTool, ProbeTool}), grace_s=grace_s)
+        if self._fenced is None and self.settings.close_grace_s > 0:
+            self._let_tools_end(self.settings.close_grace_s)
+        self.effects.close()
         self.trouble.publish(RuntimeClosed("the runtime was closed; what is open stays open"))
         if not self.directory.close(CLOSE_TIMEOUT_S):
             _log.warning("some actors did not stop within %.0f s", CLOSE_TIMEOUT_S)
+
+    def _let_tools_end(self, grace_s: float) -> None:
+        """Calls whose start is on the log, or just getting there, are run and recorded."""
+        deadline = time.monotonic() + grace_s
+        self.effects.allow_only(frozenset({RunTool, ProbeTool}))
+        self.directory.settle(grace_s)
+        self.effects.wait_landed(max(0.0, deadline - time.monotonic()))
 
     def _close_providers(self) -> None:
         try:

@@ -182,6 +182,19 @@ def test_deaths_under_fire_leave_nobody_without_an_answer(make_live):
         assert mine == [f"{sender}-{n}" for n in range(each) if n % 10 != 9]
 
 
+def test_settling_waits_for_what_is_in_mailboxes_and_in_doubt(make_live):
+    """Before tools are let go at a close, every call whose start is decided must be known."""
+    live = make_live()
+    count = 300
+    answers = Answers(count)
+    for number in range(count):
+        envelope = Envelope(task("s", number), answers.taker(number))
+        live.directory.send(board_stream(f"b{number % 7}"), envelope)
+
+    assert live.directory.settle(WAIT_S)
+    assert len(answers.answers) == count
+
+
 def test_a_close_under_fire_answers_everybody(make_live):
     """Whoever comes in the last moment hears that it was the last one."""
     live = make_live()

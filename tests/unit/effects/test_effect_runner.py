@@ -268,6 +268,27 @@ def test_the_close_records_nothing_and_starts_nothing(flights):
     assert flights.sent.outcomes.empty()
 
 
+def test_some_kinds_may_end_before_the_close(flights):
+    """A payment that was begun is better finished and recorded than left in doubt."""
+    kept, dropped, late = Work(), OtherWork(), Work()
+    flights.start(kept, "kept")
+    flights.start(dropped, "dropped")
+    assert kept.began.wait(WAIT_S)
+    assert dropped.began.wait(WAIT_S)
+    flights.runner.allow_only(frozenset({Work}))
+    flights.start(late, "late")
+    flights.start(OtherWork(), "too late")
+    assert dropped.ended.wait(WAIT_S)
+    assert not flights.runner.wait_landed(0.0)
+    for work in (kept, late):
+        flights.go(work)
+        *_, delivered = flights.sent.next()
+        delivered(None)
+
+    assert flights.runner.wait_landed(WAIT_S)
+    assert flights.sent.outcomes.empty()
+
+
 def test_an_answer_from_another_thread_arrives(flights):
     """Actors answer on dispatchers and on the writer thread, never on the loop."""
     work = Work()

@@ -342,8 +342,9 @@ async def test_whoever_waits_hears_that_the_runtime_closes():
         except RuntimeClosed as error:
             errors.append(error)
 
-    async with anyio.create_task_group() as group:  # noqa: SIM117 - the runtime closes first
-        async with team([mentra.call("waits")], tools=[waits]) as (runtime, lead):
+    async with anyio.create_task_group() as group:
+        script = [mentra.call("waits")]
+        async with team(script, tools=[waits], close_grace_s=0.0) as (runtime, lead):
             group.start_soon(expect, lambda: lead.send("Go."))
             assert await anyio.to_thread.run_sync(reached.wait, 10.0)
             group.start_soon(expect, runtime.until_idle)

@@ -12,6 +12,7 @@ import mentra_actors as mentra
 from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.effects import RunTool
+from mentra_actors.domain.agent.events import ToolCallStarted
 from mentra_actors.domain.lease import LeaseRenewed
 from mentra_actors.errors import (
     ActorQuarantined,
@@ -24,6 +25,7 @@ from mentra_actors.errors import (
 from mentra_actors.ids import agent_stream
 from mentra_actors.providers.scripted import NEVER_ENDS
 from mentra_actors.runtime.writer_lease import WRITER_LEASE
+from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest, Fence
 from mentra_actors.testing.failing_store import FailingStore
@@ -210,7 +212,7 @@ def test_a_close_in_the_middle_leaves_no_thread_and_the_work_goes_on_later(reope
         return "seen"
 
     script = [mentra.call("look"), "Done."]
-    with opened(script, tools=[never], path=path, **options) as runtime:
+    with opened(script, tools=[never], path=path, close_grace_s=0.0, **options) as runtime:
         lead = runtime.spawn("lead", model=MODEL)
         waiting = runtime._operations.send(lead.agent_id, "Go.", "p1")
         assert running.wait(WAIT_S)
@@ -223,6 +225,63 @@ def test_a_close_in_the_middle_leaves_no_thread_and_the_work_goes_on_later(reope
         reply = runtime.agent("lead").send("Go.", prompt_id="p1")
 
     assert reply.text == "Done."
+
+
+def test_calls_that_follow_one_another_end_before_the_close():
+    """The start of the second is on the log as soon as the first has ended."""
+    store = FailingStore(MemoryEventStore(), survives_close=True)
+    ran, started, closing = [], threading.Event(), threading.Event()
+
+    @mentra.tool
+    def pay(euros: int) -> str:
+        """Pay."""
+        ran.append(euros)
+        closing.wait(WAIT_S)
+        return "paid"
+
+    script = [[mentra.call("pay", euros=1), mentra.call("pay", euros=2)], "Done."]
+    with opened(script, tools=[pay], wrap_store=lambda _store: store) as runtime:
+        lead = runtime.spawn("lead", model=MODEL)
+        runtime.on_recorded(lambda recorded: started.set() if _has_start(recorded) else None)
+        waiting = runtime._operations.send(lead.agent_id, "Go.", None)
+        assert started.wait(WAIT_S)
+        allow_only = runtime._operations.core.effects.allow_only
+
+        def allow_only_and_go_on(kinds):
+            allow_only(kinds)
+            closing.set()
+
+        runtime._operations.core.effects.allow_only = allow_only_and_go_on
+    with pytest.raises(RuntimeClosed):
+        waiting.result(0)
+    kinds = [type(one.event).__name__ for one in Journal(store).read_stream(LEAD)]
+
+    assert ran == [1, 2]
+    assert kinds.count("ToolCallFinished") == 2
+    assert "ToolCallOutcomeUnknown" not in kinds
+
+
+def _has_start(recorded):
+    return any(isinstance(one.event, ToolCallStarted) for one in recorded)
+
+
+def test_a_prompt_in_the_moment_of_the_close_hears_of_it():
+    """It is too late to be told with the others, and too early to be refused."""
+    waiting = []
+    with opened([NEVER_ENDS], close_grace_s=0.0) as runtime:
+        lead = runtime.spawn("lead", model=MODEL)
+        operations = runtime._operations
+
+        def send_again(_error):
+            waiting.append(operations.send(lead.agent_id, "Go.", None))
+            waiting.append(operations.idle())
+
+        operations.core.trouble.subscribe(send_again)
+
+    for future in waiting:
+        with pytest.raises(RuntimeClosed):
+            future.result(WAIT_S)
+    assert len(waiting) == 2
 
 
 def test_a_runtime_that_cannot_start_leaves_nothing_behind():
