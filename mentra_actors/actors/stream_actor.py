@@ -360,8 +360,8 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     def _look_again(self) -> None:
         if self._must_reload:
-            return  # the reload looks
-        if self._must_resume:
+            self._must_resume = False  # the reload goes on at once: this was the nudge for it
+        elif self._must_resume:
             self._resume()
         else:
             self._look_at_followed()

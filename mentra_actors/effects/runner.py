@@ -22,6 +22,8 @@ __all__ = ["EffectRunner", "Order", "Performer"]
 
 _log = logging.getLogger(__name__)
 
+_FOR_GOOD = (CommandRejected, RuntimeClosed, ActorQuarantined, Fenced)
+
 FIRST_RESEND_S = 0.1
 MAX_RESEND_S = 5.0
 
@@ -50,7 +52,9 @@ class Performer(Protocol):
 @dataclass(slots=True, eq=False)
 class _Flight:
     kind: type[Any]
+    order: Order
     scope: anyio.CancelScope | None = None
+    is_performed: bool = False
     is_cancelled: bool = False
 
 
@@ -89,18 +93,18 @@ class EffectRunner:
         with self._lock:
             if key in self._flights or not self._allows(type(effect)):
                 return
-            flight = self._flights[key] = _Flight(type(effect))
+            order = Order(stream_id, effect_id, effect, view)
+            flight = self._flights[key] = _Flight(type(effect), order)
             known = self._by_stream.get(stream_id, frozenset())
             self._by_stream[stream_id] = known | {effect_id}
-        order = Order(stream_id, effect_id, effect, view)
-        self._loop.post(lambda: self._loop.start_soon(self._fly, order, flight))
+        self._loop.post(lambda: self._loop.start_soon(self._fly, flight))
 
     def cancel(self, stream_id: StreamId, effect_id: EffectId) -> None:
         """See `Effects.cancel`."""
         with self._lock:
             flight = self._flights.get((stream_id, effect_id))
         if flight is not None:
-            self._loop.post(lambda: _cancel(flight))
+            self._loop.post(lambda: self._cancel(flight))
 
     def in_flight(self, stream_id: StreamId) -> frozenset[EffectId]:
         """See `Effects.in_flight`."""
@@ -122,7 +126,7 @@ class EffectRunner:
             self._allowed = kinds
             for flight in self._flights.values():
                 if flight.kind not in kinds:
-                    self._loop.post(lambda flight=flight: _cancel(flight))  # type: ignore[misc]
+                    self._loop.post(lambda flight=flight: self._cancel(flight))  # type: ignore[misc]
 
     def _allows(self, kind: type[Any]) -> bool:
         return self._allowed is None or kind in self._allowed
@@ -137,19 +141,22 @@ class EffectRunner:
 
     # --- on the loop ----------------------------------------------------------------------
 
-    async def _fly(self, order: Order, flight: _Flight) -> None:
+    async def _fly(self, flight: _Flight) -> None:
+        """Perform it; the outcome then flies on without a task, until it is recorded."""
+        order, outcome = flight.order, None
         try:
-            if flight.is_cancelled:
-                return
-            with anyio.CancelScope() as flight.scope:
-                command = await self._perform(order)
-                await self._record(order, command)
+            if not flight.is_cancelled:
+                with anyio.CancelScope() as flight.scope:
+                    outcome = await self._perform(order)
         except BaseException as error:
             if is_cancellation(error):
                 raise  # a bug in one performer must not end the others' work
             _log.exception("%s of %s was not performed", order.effect_id, order.stream_id)
         finally:
-            self._land(order)
+            if outcome is None:
+                self._land(flight)
+        if outcome is not None:
+            self._record(flight, outcome, FIRST_RESEND_S)
 
     async def _perform(self, order: Order) -> Any:
         kind = type(order.effect)
@@ -166,42 +173,45 @@ class EffectRunner:
             self._limiters[kind] = anyio.CapacityLimiter(self._capacity[kind])
         return self._limiters[kind]
 
-    async def _record(self, order: Order, command: Any) -> None:
-        """Send the outcome until it is recorded or refused for good."""
-        wait_s = FIRST_RESEND_S
-        while error := await self._sent(order, command):
-            if isinstance(error, CommandRejected | RuntimeClosed | ActorQuarantined | Fenced):
-                _log.warning("the outcome of %s is not recorded: %s", order.effect_id, error)
-                return
-            _log.warning("the outcome of %s is sent again: %s", order.effect_id, error)
-            await anyio.sleep(wait_s)
-            wait_s = min(wait_s * 2, MAX_RESEND_S)
-
-    async def _sent(self, order: Order, command: Any) -> Exception | None:
-        answered = anyio.Event()
-        errors: list[Exception | None] = []
+    def _record(self, flight: _Flight, outcome: Any, wait_s: float) -> None:
+        """Send the outcome until it is recorded, refused for good, or wanted by nobody."""
+        flight.is_performed = True
+        order = flight.order
 
         def on_delivered(error: Exception | None) -> None:
-            errors.append(error)
-            self._loop.post(answered.set)
-
-        causation = f"{order.stream_id}/{order.effect_id}"
-        self._send(order.stream_id, command, causation, on_delivered)
-        await answered.wait()
-        return errors[0]
-
-    def _land(self, order: Order) -> None:
-        with self._lock:
-            self._flights.pop((order.stream_id, order.effect_id), None)
-            left = self._by_stream.get(order.stream_id, frozenset()) - {order.effect_id}
-            if left:
-                self._by_stream[order.stream_id] = left
+            if error is None or flight.is_cancelled:
+                self._land(flight)
+            elif isinstance(error, _FOR_GOOD):
+                _log.warning("the outcome of %s is not recorded: %s", order.effect_id, error)
+                self._land(flight)
             else:
-                self._by_stream.pop(order.stream_id, None)
+                _log.warning("the outcome of %s is sent again: %s", order.effect_id, error)
+                again = min(wait_s * 2, MAX_RESEND_S)
+                self._loop.call_later(wait_s, lambda: self._record(flight, outcome, again))
+
+        if flight.is_cancelled:
+            self._land(flight)
+            return
+        causation = f"{order.stream_id}/{order.effect_id}"
+        self._send(order.stream_id, outcome, causation, on_delivered)
+
+    def _cancel(self, flight: _Flight) -> None:
+        flight.is_cancelled = True
+        if flight.is_performed:
+            self._land(flight)
+        elif flight.scope is not None:
+            flight.scope.cancel()
+
+    def _land(self, flight: _Flight) -> None:
+        """It flies no more; landing twice is allowed. From any thread."""
+        stream_id, effect_id = flight.order.stream_id, flight.order.effect_id
+        with self._lock:
+            if self._flights.get((stream_id, effect_id)) is not flight:
+                return
+            del self._flights[stream_id, effect_id]
+            left = self._by_stream.get(stream_id, frozenset()) - {effect_id}
+            if left:
+                self._by_stream[stream_id] = left
+            else:
+                self._by_stream.pop(stream_id, None)
             self._landed.notify_all()
-
-
-def _cancel(flight: _Flight) -> None:
-    flight.is_cancelled = True
-    if flight.scope is not None:
-        flight.scope.cancel()

@@ -308,3 +308,18 @@ TestProcesses = Processes.TestCase
 TestProcesses.settings = settings(
     stateful_step_count=60, max_examples=max(200, settings.default.max_examples)
 )
+
+
+def test_a_nudge_that_comes_before_the_reload_is_not_lost():
+    """After a full disk the one timer may fire early; waiting mail must not wait for ever."""
+    processes = Processes()
+    processes.hold()
+    processes.full(count=1)
+    processes.mail(name="b")
+    processes.prompt(name="b")
+    processes.turns(count=1)
+    processes.commit(count=1)
+    processes.turns(count=1)
+    processes.timer()
+
+    processes.teardown()
