@@ -294,9 +294,10 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         self._durable = Loaded(done.state, done.version, self._durable.snapshot_version)
         if self._view is not None:
             self._view.extend([one for one in recorded if one.stream_id == self._stream_id])
-        self._cancel_effects(before, done.state)
+        # In this order: whoever sees an effect end, or is answered, finds the next one in flight.
         self._start_effects(done.state)
-        self._announce(done)  # whoever is answered finds the effects in flight
+        self._cancel_effects(before, done.state)
+        self._announce(done)
         if not self._in_doubt:
             self._durable = self._kind.loader.save(self._stream_id, self._durable)
 

@@ -103,7 +103,9 @@ class EffectRunner:
         """See `Effects.cancel`."""
         with self._lock:
             flight = self._flights.get((stream_id, effect_id))
-        if flight is not None:
+        if flight is not None and flight.is_performed:
+            self._cancel(flight)  # nothing runs on the loop any more
+        elif flight is not None:
             self._loop.post(lambda: self._cancel(flight))
 
     def in_flight(self, stream_id: StreamId) -> frozenset[EffectId]:
