@@ -10,8 +10,8 @@
 A view is never the truth: it may be deleted at any time and comes back from the log.
 """
 
-from typing import Any
-
+import mentra_actors  # noqa: F401 - its face uses this package: begin with the outer one
+from projections.built_in import BUILT_IN
 from projections.contract import (
     FunctionProjection,
     Projection,
@@ -36,6 +36,3 @@ __all__ = [
     "fold_view",
     "projection",
 ]
-
-BUILT_IN: tuple[Projection[Any], ...] = (TRANSCRIPT, TASK_BOARD, ROSTER, TIMELINE)
-"""The views that every store offers."""

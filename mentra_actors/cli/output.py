@@ -8,19 +8,25 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import msgspec
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 __all__ = ["Output", "discard_output", "local_time", "plain_table"]
 
 _NO_WIDTH = 1_000_000
+_CONTROLS = {
+    code: "\N{REPLACEMENT CHARACTER}"
+    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(code) not in "\t\n"
+}
 
 
 class Output:
@@ -113,5 +119,19 @@ def local_time(unix_s: float) -> str:
 
 def _console(*, is_terminal: bool, is_error: bool) -> Console:
     if is_terminal:
-        return Console(stderr=is_error)
-    return Console(stderr=is_error, width=_NO_WIDTH, soft_wrap=True, color_system=None)
+        return _HarmlessConsole(stderr=is_error)
+    return _HarmlessConsole(stderr=is_error, width=_NO_WIDTH, soft_wrap=True, color_system=None)
+
+
+class _HarmlessConsole(Console):
+    """Shows words of models and tools as words: none of them reaches the terminal as a command."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Segments without control and direction characters, but for rich's own."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield segment._replace(text=segment.text.translate(_CONTROLS))

@@ -53,14 +53,20 @@ class EventCodec:
         """Tag and bytes of an event.
 
         Raises:
-            TypeError: its class is not in the list of stored types.
+            TypeError: its class is not in the list of stored types, or a field holds a value of
+                another type than declared, which could be written but never read again.
         """
         if isinstance(event, UnknownEvent):
             return event.event_type, event.payload
         tag = tag_of(type(event))
         if self._types.get(tag) is not type(event):
             raise TypeError(f"{type(event).__qualname__} is not a stored event type")
-        return tag, self._encoder.encode(event)
+        payload = self._encoder.encode(event)
+        try:
+            self._decoders[tag].decode(payload)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise TypeError(f"{tag} cannot be stored: {error}") from error
+        return tag, payload
 
     def decode(self, event_type: str, payload: bytes) -> Any:
         """The event, or an `UnknownEvent` that says why it could not be read."""

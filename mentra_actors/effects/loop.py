@@ -23,6 +23,9 @@ __all__ = ["EffectLoop", "is_cancellation"]
 _log = logging.getLogger(__name__)
 
 
+STOP_TIMEOUT_S = 10.0
+
+
 class EffectLoop:
     """An anyio task group that other threads can give work to."""
 
@@ -112,10 +115,19 @@ class EffectLoop:
             return
         self.post(self._stop.set)
         try:
-            self._finished.result()
-        finally:
+            self._finished.result(STOP_TIMEOUT_S)
+        except TimeoutError:  # a tool that swallows its cancellation, or blocks the loop
+            _log.error("the effects loop did not end within %.0f s; left behind", STOP_TIMEOUT_S)
             self._portal = None
-            self._portal_manager.__exit__(None, None, None)
+            return
+        except BaseException:
+            self._leave()
+            raise
+        self._leave()
+
+    def _leave(self) -> None:
+        self._portal = None
+        self._portal_manager.__exit__(None, None, None)
 
 
 def is_cancellation(error: BaseException) -> bool:

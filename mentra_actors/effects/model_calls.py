@@ -2,8 +2,10 @@
 
 import json
 import logging
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 import anyio
 import msgspec
@@ -25,6 +27,7 @@ from mentra_actors.providers.port import ModelEvent, ReplyFinished, TextDelta
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.results import words_of
 
 __all__ = ["ModelCalls", "plan_call"]
 
@@ -65,12 +68,13 @@ class ModelCalls:
         except ProviderError as error:
             return self._failure(effect, heard, error)
         except ConfigurationError as error:
-            refused = ProviderError(str(error), kind="configuration", transient=False)
+            refused = ProviderError(words_of(error), kind="configuration", transient=False)
             return self._failure(effect, heard, refused)
         except BaseException as error:  # a broken adapter must not leave the run open
             if is_cancellation(error):
                 raise
-            broken = f"provider of {effect.profile.model!r} failed: {error!r}"
+            said = f"{type(error).__name__}: {words_of(error)}"
+            broken = f"provider of {effect.profile.model!r} failed: {said}"
             internal = ProviderError(broken, kind="provider_bug", transient=False)
             return self._failure(effect, heard, internal)
         plans = plan_calls(effect.effect_id, reply, self._tools, effect.profile)
@@ -106,7 +110,7 @@ class ModelCalls:
         except Exception as error:
             if heard.reply is None:
                 raise
-            _log.warning("after its answer the provider raised %r", error)
+            _log.warning("after its answer the provider raised: %s", words_of(error))
 
     def _show(self, order: Order, event: ModelEvent, heard: "_Heard") -> None:
         if isinstance(event, TextDelta):
@@ -131,13 +135,19 @@ class ModelCalls:
     ) -> RecordModelFailure:
         return RecordModelFailure(
             effect_id=effect.effect_id,
-            kind=error.kind,
-            message=_encodable(str(error)),
-            transient=error.transient,
-            retry_after_s=error.retry_after_s,
+            kind=_encodable(str(error.kind)),
+            message=_encodable(words_of(error)),
+            transient=bool(error.transient),
+            retry_after_s=_seconds(error.retry_after_s),
             partial_text=_encodable("".join(heard.text)),
             now=self._clock.now(),
         )
+
+
+def _seconds(wait: Any) -> float | None:
+    """A wait that a provider asked for, if it is one."""
+    is_number = isinstance(wait, int | float) and not isinstance(wait, bool)
+    return float(wait) if is_number and math.isfinite(wait) and wait >= 0 else None
 
 
 def _storable(reply: ModelReply) -> ModelReply:
@@ -197,7 +207,7 @@ def plan_call(
 
 def _is_parallel(tool: Tool, arguments: dict[str, object]) -> bool:
     try:
-        return tool.is_parallel(arguments)
+        return bool(tool.is_parallel(arguments))
     except Exception:  # noqa: BLE001 - a tool that cannot say runs alone
         return False
 

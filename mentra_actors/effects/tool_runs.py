@@ -28,7 +28,7 @@ from mentra_actors.tools.contract import (
     ToolOutput,
 )
 from mentra_actors.tools.registry import ToolRegistry
-from mentra_actors.tools.results import limit_outcome, render_failure, render_result
+from mentra_actors.tools.results import limit_outcome, render_failure, render_result, words_of
 
 __all__ = ["ToolProbes", "ToolRuns"]
 
@@ -145,7 +145,7 @@ class ToolProbes:
         except BaseException as error:  # a probe that fails does not know
             if is_cancellation(error):
                 raise
-            _log.warning("the probe of %s failed: %r", effect.tool, error)
+            _log.warning("the probe of %s failed: %s", effect.tool, words_of(error))
             return ProbeResult(verdict="unknown")
         is_said = isinstance(answer, ProbeResult) and answer.verdict in get_args(ProbeVerdict)
         return answer if is_said else ProbeResult(verdict="unknown")
@@ -155,7 +155,7 @@ def _failure(error: BaseException, tool_name: str) -> ToolOutcome:
     if isinstance(error, Exception):
         return render_failure(error, tool_name=tool_name)
     # SystemExit, KeyboardInterrupt, a cancellation that nobody asked for: the tool's own doing
-    told = ToolError(f"Tool '{tool_name}' failed: {type(error).__name__}: {error}")
+    told = ToolError(f"Tool '{tool_name}' failed: {type(error).__name__}: {words_of(error)}")
     return render_failure(told, tool_name=tool_name)
 
 

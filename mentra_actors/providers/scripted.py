@@ -105,12 +105,13 @@ class ScriptedModel:
         delta_chars: stream in pieces of so many characters; without it each block is one piece.
         delay_s: wait before each piece.
         break_after_deltas: every call raises a transient `ProviderError` after so many pieces.
+        repeat: after its last turn a list begins again.
         fail_first: what happens to the first calls of this instance, in order: an exception to
             raise before the script is asked, or `BreaksAfter` for one broken stream. Later calls
             follow the script, so a retry can succeed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - independent switches of a test double
         self,
         turns: Script,
         name: str = "scripted",
@@ -119,11 +120,13 @@ class ScriptedModel:
         delay_s: float = 0.0,
         break_after_deltas: int | None = None,
         fail_first: Sequence[Exception | BreaksAfter] = (),
+        repeat: bool = False,
     ) -> None:
         if delta_chars is not None and delta_chars < 1:
             raise ValueError(f"delta_chars must be positive, found {delta_chars}")
         self._turns = turns
         self._name = name
+        self._repeat = repeat and not callable(turns) and bool(turns)
         self._delta_chars = delta_chars
         self._delay_s = delay_s
         self._break_after_deltas = break_after_deltas
@@ -161,7 +164,8 @@ class ScriptedModel:
 
     async def _turn(self, request: ModelRequest) -> Turn:
         if not callable(self._turns):
-            return _turn_at(self._turns, position(request))
+            place = position(request)
+            return _turn_at(self._turns, place % len(self._turns) if self._repeat else place)
         turn = self._turns(request)
         if inspect.isawaitable(turn):
             return await turn

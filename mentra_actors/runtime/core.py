@@ -7,16 +7,21 @@ stay pending and are taken up by the next opening), actors finish what is waitin
 released, the store closes last.
 """
 
+import atexit
 import logging
 import os
 import socket
+import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
+
+import anyio
 
 from mentra_actors.actors.directory import Directory
 from mentra_actors.actors.dispatcher import DispatcherPool
@@ -59,6 +64,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CLOSE_TIMEOUT_S = 10.0
+PROVIDER_CLOSE_TIMEOUT_S = 5.0
 
 
 class RuntimeCore:
@@ -98,6 +104,7 @@ class RuntimeCore:
         except BaseException:
             self._ends.close()
             raise
+        _close_before_exit(self)
 
     def _start(self) -> None:
         settings = self.settings
@@ -282,7 +289,7 @@ class RuntimeCore:
 
     def _close_providers(self) -> None:
         try:
-            self._loop.run(self.providers.aclose)
+            self._loop.run(_within, PROVIDER_CLOSE_TIMEOUT_S, self.providers.aclose)
         except Exception:  # noqa: BLE001 - what comes after it must be closed all the same
             _log.exception("a provider could not be closed")
 
@@ -292,6 +299,28 @@ class RuntimeCore:
                 release_writer_lease(self.store, self.clock, self._fence)
         except StoreError as error:
             _log.warning("the store was closed without a word: %s", error)
+
+
+def _close_before_exit(core: RuntimeCore) -> None:
+    """Close a runtime that nobody has closed, while its threads can still end.
+
+    Ordinary exit handlers run after the interpreter has waited for threads, which would be for
+    ever. `threading` has an earlier kind, which `concurrent.futures` uses as well.
+    """
+    forgotten = weakref.ref(core)
+
+    def close() -> None:
+        core = forgotten()
+        if core is not None:
+            core.close()
+
+    register = getattr(threading, "_register_atexit", atexit.register)
+    register(close)
+
+
+async def _within(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    with anyio.move_on_after(seconds):
+        await work()
 
 
 def _owner_of(stream_id: StreamId) -> StreamId:

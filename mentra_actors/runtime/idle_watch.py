@@ -72,16 +72,17 @@ class IdleWatch:
             self.idle.set_exception(error)
 
     def _busy_agents(self) -> list[StreamId]:
-        busy = [one for one in self._core.open_agents() if self._can_work(one)]
+        opened = frozenset(self._core.store.open_streams())
+        busy = [one for one in self._core.open_agents() if self._can_work(one, opened)]
         quarantined = self._core.directory.quarantined()
         for stream_id in busy:
             if stream_id in quarantined:
                 raise ActorQuarantined(stream_id, cause=quarantined[stream_id])
         return busy
 
-    def _can_work(self, stream_id: StreamId) -> bool:
+    def _can_work(self, stream_id: StreamId, opened: frozenset[StreamId]) -> bool:
         """Mail to an agent that is stopped, or was never made, is no work: nobody takes it."""
-        if stream_id in self._core.store.open_streams():
+        if stream_id in opened:
             return True
         recorded = self._core.journal.read_stream(stream_id)
         state = AGENT.fold(one.event for one in recorded)

@@ -7,7 +7,7 @@ from typing import Any
 
 from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.store.ports import JournalReader
-from projections import BUILT_IN
+from projections.built_in import BUILT_IN
 from projections.contract import ONE_PART, Projection
 from projections.lmdb_views import LmdbViews
 from projections.memory_views import MemoryViews
@@ -38,8 +38,12 @@ class KeptViews:
         return self._runner.parts(projection.name, prefix)
 
     def wait(self, *, timeout_s: float = 10.0) -> bool:
-        """Wait until the views contain everything recorded so far; False if that took too long."""
-        return self._runner.wait_for(self._reader.last_position(), timeout_s=timeout_s)
+        """Wait until the views contain everything recorded so far.
+
+        False if that took too long, or if a projection has failed: `status` says which.
+        """
+        is_there = self._runner.wait_for(self._reader.last_position(), timeout_s=timeout_s)
+        return is_there and not any(one.failure for one in self._runner.status())
 
     def status(self) -> Sequence[ProjectionStatus]:
         """How far each projection is, and which have failed."""

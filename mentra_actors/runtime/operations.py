@@ -56,9 +56,12 @@ class Operations:
 
     def spawn(self, profile: e.AgentProfile, *, prompt: str, reuse: bool) -> "Future[AgentId]":
         """Add a member to the team; see `Runtime.spawn`."""
+        _require_text(prompt, "a prompt")
         self.core.providers.resolve(profile.model)
         now = self.core.clock.now()
-        mail = self._letter(profile.agent_id, prompt, now) if prompt else None
+        mail = self._letter(profile.agent_id, prompt, now) if prompt.strip() else None
+        if mail is not None:
+            INBOX.decide(DeliverMail(mail=mail), INBOX.initial)  # refuses what is too long
         command = AddMember(command_id=new_id(), profile=profile, first_mail=mail, now=now)
         done: Future[AgentId] = Future()
 
@@ -195,8 +198,8 @@ class Operations:
 
 
 def _require_text(text: object, what: str) -> None:
-    if not isinstance(text, str):
-        raise TypeError(f"{what} is a string, not {type(text).__name__}")
+    if type(text) is not str:
+        raise TypeError(f"{what} is a plain string, not {type(text).__name__}")
     try:
         text.encode()
     except UnicodeEncodeError as error:

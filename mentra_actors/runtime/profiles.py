@@ -31,7 +31,12 @@ def profile_of(team: TeamId, name: str, model: str, options: SpawnOptions) -> Ag
     Raises:
         TypeError, ValueError: an option has the wrong type, or is no text that can be stored.
     """
+    if unknown := set(options) - set(SpawnOptions.__annotations__):
+        known = ", ".join(SpawnOptions.__annotations__)
+        raise TypeError(f"spawn has no option {sorted(unknown)[0]!r}; there are {known}")
     tools = options.get("tools")
+    if isinstance(tools, str):
+        raise TypeError("tools are a list of names, not one string")
     profile = AgentProfile(
         agent_id=agent_id_of(team, name),
         name=name,

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias, get_args
 
 from mentra_actors.errors import StoreCorrupted, StoreFormatError, StoreNotFound
 from mentra_actors.ids import StreamId
@@ -65,6 +65,8 @@ class LmdbEventStore(LmdbJournalReader):
             StoreLocked, StoreNotFound, StoreFormatError, StoreCorrupted, StoreError: nothing is
                 open and nothing that was there has changed.
         """
+        if durability not in get_args(Durability):
+            raise ValueError(f"durability is 'sync' or 'volatile', not {durability!r}")
         path = Path(path)
         if find_manifest(path) is None:
             if not create:

@@ -23,6 +23,10 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
+STORE_MARK = "STORE.json"
+"""The file by which a directory is known to be a store."""
+
+
 class FileRoot:
     """A directory and everything below it. Paths inside are relative to it, `.` is itself.
 
@@ -58,7 +62,15 @@ class FileRoot:
         inside = self._inside(real)
         if inside is None:
             raise ToolError(f"'{shown(path)}' is a link that leads out of the root directory.")
+        if self._is_in_a_store(inside):
+            raise ToolError(f"'{shown(path)}' belongs to a store of agents; no tool may touch it.")
         return inside
+
+    def _is_in_a_store(self, inside: str) -> bool:
+        """True below any directory that keeps a log: a model must not rewrite its own history."""
+        parts = [] if inside == "." else inside.split("/")
+        folders = (os.path.join(self._real, *parts[:depth]) for depth in range(len(parts) + 1))
+        return any(os.path.lexists(os.path.join(folder, STORE_MARK)) for folder in folders)
 
     def locate_for_write(self, path: str) -> str:
         """As `locate`, for a file that is about to be written.

@@ -2,8 +2,12 @@
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import get_args
+
+import msgspec
 
 from mentra_actors.domain.model_call import ToolSpec
+from mentra_actors.domain.tool_call import RetryMode
 from mentra_actors.errors import InvalidTool
 from mentra_actors.tools.contract import Tool, ToolError
 
@@ -25,6 +29,23 @@ def require_valid_name(name: str) -> str:
     return name
 
 
+def _checked(tool: Tool) -> Tool:
+    if tool.retry not in get_args(RetryMode):
+        modes = ", ".join(get_args(RetryMode))
+        raise InvalidTool(f"tool {tool.name!r}: retry is one of {modes}, not {tool.retry!r}")
+    if tool.retry == "probe" and tool.probe is None:
+        raise InvalidTool(f"tool {tool.name!r}: retry='probe' needs a probe")
+    if tool.timeout_s is not None and not tool.timeout_s > 0:
+        raise InvalidTool(f"tool {tool.name!r}: timeout_s is positive or None")
+    try:
+        schema = msgspec.json.decode(tool.input_schema)
+    except (msgspec.DecodeError, TypeError) as error:
+        raise InvalidTool(f"tool {tool.name!r}: input_schema is not JSON: {error}") from error
+    if not isinstance(schema, dict):
+        raise InvalidTool(f"tool {tool.name!r}: input_schema is not a JSON object")
+    return tool
+
+
 class ToolRegistry(Mapping[str, Tool]):
     """An immutable mapping of names to tools, in the order in which they were given.
 
@@ -41,7 +62,7 @@ class ToolRegistry(Mapping[str, Tool]):
                 raise InvalidTool(f"{tool!r} is not a tool; decorate the function with @tool")
             if require_valid_name(tool.name) in by_name:
                 raise InvalidTool(f"two tools are named {tool.name!r}; give one another name=")
-            by_name[tool.name] = tool
+            by_name[tool.name] = _checked(tool)
         self._tools: Mapping[str, Tool] = by_name
 
     def __getitem__(self, name: str) -> Tool:

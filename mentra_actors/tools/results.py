@@ -15,6 +15,7 @@ __all__ = [
     "outcome_text",
     "render_failure",
     "render_result",
+    "words_of",
 ]
 
 MAX_CONTENT_BYTES = 50 * 1024
@@ -64,13 +65,22 @@ def render_result(value: Any, *, tool_name: str) -> ToolOutcome:
 
 def render_failure(error: Exception, *, tool_name: str) -> ToolOutcome:
     """The outcome of a call that raised: a `ToolError`'s own text, else what was raised."""
-    if isinstance(error, ToolError) and str(error):
-        text = str(error)
+    words = words_of(error)
+    if isinstance(error, ToolError) and words:
+        text = words
     elif isinstance(error, ToolError):
         text = f"Tool '{tool_name}' failed."
     else:
-        text = f"Tool '{tool_name}' failed: {type(error).__name__}: {error}"
+        text = f"Tool '{tool_name}' failed: {type(error).__name__}: {words}"
     return ToolOutcome(content=_encodable(text), is_error=True)
+
+
+def words_of(error: BaseException) -> str:
+    """What an error says of itself; never raises, whatever its class does in `__str__`."""
+    try:
+        return str.__str__(str(error))
+    except Exception:  # noqa: BLE001 - a broken error is still an error
+        return "(it cannot say what)"
 
 
 def limit_outcome(outcome: ToolOutcome, *, keep: Callable[[bytes], str]) -> ToolOutcome:

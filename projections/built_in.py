@@ -1,0 +1,13 @@
+"""The views that every store offers."""
+
+from typing import Any
+
+from projections.contract import Projection
+from projections.roster import ROSTER
+from projections.task_board import TASK_BOARD
+from projections.timeline import TIMELINE
+from projections.transcript import TRANSCRIPT
+
+__all__ = ["BUILT_IN"]
+
+BUILT_IN: tuple[Projection[Any], ...] = (TRANSCRIPT, TASK_BOARD, ROSTER, TIMELINE)
