@@ -27,6 +27,7 @@ class IdleWatch:
     def __init__(self, core: RuntimeCore) -> None:
         self._core = core
         self.idle: Future[None] = Future()
+        self._is_due = False
 
     def begin(self) -> "Future[None]":
         """Look now, and go on looking; returns `idle`."""
@@ -41,8 +42,13 @@ class IdleWatch:
         return self.idle
 
     def _on_recorded(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
-        if any(isinstance(one.event, _ENDS) for one in recorded):
-            self._check()
+        if not self._is_due and any(isinstance(one.event, _ENDS) for one in recorded):
+            self._is_due = True  # one look for all that end until then
+            self._core.call_later(0.0, self._check_soon)
+
+    def _check_soon(self) -> None:
+        self._is_due = False
+        self._check()
 
     def _on_trouble(self, error: MentraError) -> None:
         if isinstance(error, ActorQuarantined):

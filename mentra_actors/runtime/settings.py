@@ -53,6 +53,15 @@ class RuntimeSettings:
     wrap_store: Callable[[EventStore], EventStore] | None = None
     wrap_effects: Callable[[Performer], Performer] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse numbers with which nothing would ever happen."""
+        for name in ("max_model_calls", "max_tool_runs", "mailbox_bound"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least one, not {getattr(self, name)}")
+        for name in ("lease_term_s", "model_deadline_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+
 
 class RuntimeOptions(TypedDict, total=False):
     """The fields of `RuntimeSettings` without the path, as keyword arguments."""
