@@ -146,6 +146,7 @@ class EffectRunner:
     async def _fly(self, flight: _Flight) -> None:
         """Perform it; the outcome then flies on without a task, until it is recorded."""
         order, outcome = flight.order, None
+        is_broken = False
         try:
             if not flight.is_cancelled:
                 with anyio.CancelScope() as flight.scope:
@@ -153,9 +154,12 @@ class EffectRunner:
         except BaseException as error:
             if is_cancellation(error):
                 raise  # a bug in one performer must not end the others' work
+            # Nobody knows how far it got, so this process does not begin it a second time: it
+            # counts as in flight until it is cancelled, or a later owner settles it.
+            is_broken = flight.is_performed = True
             _log.exception("%s of %s was not performed", order.effect_id, order.stream_id)
         finally:
-            if outcome is None:
+            if outcome is None and not is_broken:
                 self._land(flight)
         if outcome is not None:
             self._record(flight, outcome, FIRST_RESEND_S)
