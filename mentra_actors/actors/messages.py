@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.errors import StoreError
+from mentra_actors.errors import CommandRejected, StoreError
 from mentra_actors.store.ports import Appended
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "PassivateIfIdle",
     "Rejected",
     "Reload",
+    "error_in",
 ]
 
 _log = logging.getLogger(__name__)
@@ -54,6 +55,19 @@ class Failed:
 
 
 Answer: TypeAlias = Accepted | Rejected | Failed
+
+
+def error_in(answer: Answer) -> Exception | None:
+    """The error that an answer stands for; None if the command was accepted."""
+    match answer:
+        case Accepted():
+            return None
+        case Rejected(reason=reason):
+            return CommandRejected(reason)
+        case Failed(error=error):
+            return error
+
+
 OnAnswer: TypeAlias = Callable[[Answer], None]
 """Called once, on a dispatcher or the writer thread; it must not block or raise."""
 

@@ -25,7 +25,13 @@ import anyio
 
 from mentra_actors.actors.directory import Directory
 from mentra_actors.actors.dispatcher import DispatcherPool
-from mentra_actors.actors.messages import Accepted, Answer, Envelope, Failed, Look, Rejected
+from mentra_actors.actors.messages import (
+    Accepted,
+    Answer,
+    Envelope,
+    Look,
+    error_in,
+)
 from mentra_actors.actors.stream_services import StreamServices
 from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
 from mentra_actors.domain.timer import WaitUntil
@@ -37,7 +43,7 @@ from mentra_actors.effects.runner import EffectRunner, Performer
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.errors import CommandRejected, Fenced, MentraError, RuntimeClosed, StoreError
+from mentra_actors.errors import Fenced, MentraError, RuntimeClosed, StoreError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.kinds import stream_kinds
@@ -194,13 +200,10 @@ class RuntimeCore:
         future: Future[Accepted] = Future()
 
         def on_answer(answer: Answer) -> None:
-            match answer:
-                case Accepted():
-                    future.set_result(answer)
-                case Rejected(reason=reason):
-                    future.set_exception(CommandRejected(reason))
-                case Failed(error=error):
-                    future.set_exception(error)
+            if isinstance(answer, Accepted):
+                future.set_result(answer)
+            else:
+                future.set_exception(error_in(answer))
 
         future.set_running_or_notify_cancel()
         self.directory.send(stream_id, Envelope(command, on_answer))
@@ -214,13 +217,7 @@ class RuntimeCore:
         self, stream_id: StreamId, command: Any, causation: str, on_delivered: Delivered
     ) -> None:
         def on_answer(answer: Answer) -> None:
-            match answer:
-                case Accepted():
-                    on_delivered(None)
-                case Rejected(reason=reason):
-                    on_delivered(CommandRejected(reason))
-                case Failed(error=error):
-                    on_delivered(error)
+            on_delivered(error_in(answer))
 
         envelope = Envelope(command, on_answer, causation=causation, is_outcome=True)
         self.directory.send(stream_id, envelope)

@@ -17,7 +17,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
 from mentra_actors.domain.task_board import BoardState
-from mentra_actors.domain.team import AddMember, TeamState, agent_id_of
+from mentra_actors.domain.team import AddMember, TeamState
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, CommandRejected, MentraError, RunFailed
 from mentra_actors.ids import (
@@ -35,7 +35,7 @@ from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.run_watch import Reply, RunWatch
 from mentra_actors.store.ports import Appended, AppendRequest
 
-__all__ = ["Operations", "new_id"]
+__all__ = ["Operations", "member_id", "new_id"]
 
 HOST = "host"
 
@@ -43,6 +43,19 @@ HOST = "host"
 def new_id() -> CommandId:
     """A fresh id for a command or a letter."""
     return CommandId(uuid.uuid4().hex)
+
+
+def member_id(team: TeamState, name: str) -> AgentId:
+    """Id of the member with this name.
+
+    Raises:
+        CommandRejected: the team has none; the message lists its members.
+    """
+    member = team.members.get(name)
+    if member is None:
+        known = ", ".join(sorted(team.members)) or "nobody"
+        raise CommandRejected(f"no agent is named {name!r}; the team has {known}")
+    return member.agent_id
 
 
 class Operations:
@@ -83,10 +96,6 @@ class Operations:
 
         self.core.ask(team_stream(self._team), command).add_done_callback(on_answer)
         return done
-
-    def agent_id(self, name: str) -> AgentId:
-        """Id of the member with this name."""
-        return agent_id_of(self._team, name)
 
     def agent_state(self, agent_id: AgentId) -> "Future[AgentState]":
         """State of an agent."""

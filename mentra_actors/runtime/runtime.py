@@ -13,13 +13,12 @@ from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, agent_stream
 from mentra_actors.runtime.awaiting import wait_for
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.live_reply import LiveReply
-from mentra_actors.runtime.operations import Operations
+from mentra_actors.runtime.operations import Operations, member_id
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.settings import RuntimeOptions, RuntimeSettings
@@ -170,10 +169,7 @@ class Runtime:
             CommandRejected: the team has none; the message lists its members.
         """
         team = await self.team()
-        if name not in team.members:
-            known = ", ".join(sorted(team.members)) or "nobody"
-            raise CommandRejected(f"no agent is named {name!r}; the team has {known}")
-        return Agent(name, team.members[name].agent_id, self._operations)
+        return Agent(name, member_id(team, name), self._operations)
 
     async def team(self) -> TeamState:
         """The members of the team by name."""

@@ -12,11 +12,10 @@ from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, agent_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
-from mentra_actors.runtime.operations import Operations
+from mentra_actors.runtime.operations import Operations, member_id
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.settings import RuntimeOptions, RuntimeSettings
@@ -121,10 +120,7 @@ class SyncRuntime:
     def agent(self, name: str) -> SyncAgent:
         """See `Runtime.agent`."""
         team = self.team()
-        if name not in team.members:
-            known = ", ".join(sorted(team.members)) or "nobody"
-            raise CommandRejected(f"no agent is named {name!r}; the team has {known}")
-        return SyncAgent(name, team.members[name].agent_id, self._operations)
+        return SyncAgent(name, member_id(team, name), self._operations)
 
     def team(self) -> TeamState:
         """See `Runtime.team`."""

@@ -5,10 +5,15 @@ from typing import Any
 import anyio
 
 from mentra_actors.actors.directory import Directory
-from mentra_actors.actors.messages import Accepted, Answer, Envelope, Failed, Look, Rejected
+from mentra_actors.actors.messages import (
+    Accepted,
+    Answer,
+    Envelope,
+    Look,
+    error_in,
+)
 from mentra_actors.effects.loop import EffectLoop
 from mentra_actors.effects.ports import Clock
-from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId
 
 __all__ = ["ToolCommands"]
@@ -33,13 +38,10 @@ class ToolCommands:
 
         self._directory.send(stream_id, Envelope(command, on_answer))
         await answered.wait()
-        match answers[0]:
-            case Accepted(state=state):
-                return state
-            case Rejected(reason=reason):
-                raise CommandRejected(reason)
-            case Failed(error=error):
-                raise error
+        answer = answers[0]
+        if isinstance(answer, Accepted):
+            return answer.state
+        raise error_in(answer) or RuntimeError(f"an answer without a meaning: {answer!r}")
 
     async def look(self, stream_id: StreamId) -> Any:
         """See `Commands.look`."""

@@ -15,6 +15,15 @@ CallStatus: TypeAlias = Literal["planned", "started", "probing", "closed"]
 
 REMEMBERED_PROMPTS = 256
 
+_CallEvent: TypeAlias = (
+    e.ToolCallStarted
+    | e.ToolCallRestarted
+    | e.ToolCallProbeRequested
+    | e.ToolCallFinished
+    | e.ToolCallOutcomeUnknown
+    | e.ToolCallSkipped
+)
+
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """The open run. `rounds` counts the model calls asked for, retries not included."""
@@ -190,12 +199,7 @@ def _planned(calls: tuple[ToolCall, ...], plans: tuple[e.CallPlan, ...]) -> tupl
 
 def _change_call(
     state: AgentState,
-    event: e.ToolCallStarted
-    | e.ToolCallRestarted
-    | e.ToolCallProbeRequested
-    | e.ToolCallFinished
-    | e.ToolCallOutcomeUnknown
-    | e.ToolCallSkipped,
+    event: _CallEvent,
 ) -> AgentState:
     calls = tuple(
         _evolve_call(call, event) if call.key == event.key else call for call in state.calls
@@ -205,12 +209,7 @@ def _change_call(
 
 def _evolve_call(
     call: ToolCall,
-    event: e.ToolCallStarted
-    | e.ToolCallRestarted
-    | e.ToolCallProbeRequested
-    | e.ToolCallFinished
-    | e.ToolCallOutcomeUnknown
-    | e.ToolCallSkipped,
+    event: _CallEvent,
 ) -> ToolCall:
     match event:
         case e.ToolCallStarted():
