@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.domain.team import DEFAULT_TEAM
@@ -12,12 +12,11 @@ from mentra_actors.effects.runner import Performer
 from mentra_actors.ids import TeamId
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.clock import SystemClock
+from mentra_actors.store.lmdb_store import Durability
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Tool
 
 __all__ = ["Durability", "RuntimeOptions", "RuntimeSettings"]
-
-Durability = Literal["sync", "volatile"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +25,11 @@ class RuntimeSettings:
 
     Closing gives running tools `close_grace_s` seconds to end; what still runs then stays open.
     `path` is the store's directory, or `:memory:` for one that ends with the process.
-    `durability` says what an acknowledged event survives: `sync` a power loss, `volatile` the
-    death of the process. `threads` is the number of dispatcher threads. An actor without
-    commands for `passivate_after_s` seconds is stopped; its stream stays. `wrap_store` may put
-    something between the runtime and its store, `wrap_effects` around each performer of effects
-    (tests do).
+    `durability` says what an acknowledged event survives: `sync` a power loss, `relaxed` one
+    without the last commit, `volatile` the death of the process only. `threads` is the number of
+    dispatcher threads. An actor without commands for `passivate_after_s` seconds is stopped; its
+    stream stays. `wrap_store` may put something between the runtime and its store,
+    `wrap_effects` around each performer of effects (tests do).
     """
 
     path: str | Path

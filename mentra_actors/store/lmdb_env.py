@@ -12,9 +12,9 @@ No thread may begin a transaction while it is in one, or wait for anything insid
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import lmdb
 import msgspec
@@ -30,12 +30,28 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_MAP_BYTES",
+    "Durability",
     "SharedEnv",
     "Tables",
     "create_data_file",
     "open_shared_env",
 ]
 
+Durability: TypeAlias = Literal["sync", "relaxed", "volatile"]
+"""What an acknowledged append survives.
+
+* sync: the loss of power.
+* relaxed: the death of the process; a loss of power may take the last commit, and never corrupts.
+* volatile: the death of the process; a loss of power may ruin the store.
+"""
+
+# LMDB's commit writes data pages, flushes, writes one meta page and flushes that. Without the
+# last flush the older meta page, which is whole, may be the one that a power loss leaves.
+_FLUSHES: Mapping[Durability, Mapping[str, bool]] = {
+    "sync": {"sync": True, "metasync": True},
+    "relaxed": {"sync": True, "metasync": False},
+    "volatile": {"sync": False, "metasync": True},
+}
 DEFAULT_MAP_BYTES = 1 << 38
 """256 GiB of address space; the file is only as long as its content."""
 _OPTIONS: dict[str, Any] = {
@@ -149,8 +165,8 @@ class SharedEnv:
         finally:
             self._gate.leave()
 
-    def attach_writer(self, lock: WriterLock, *, sync: bool, map_size: int) -> None:
-        """Reopen for writing; `sync` makes each commit durable before it is visible.
+    def attach_writer(self, lock: WriterLock, *, durability: Durability, map_size: int) -> None:
+        """Reopen for writing, with the flushes that `durability` asks for.
 
         What an earlier writer left unflushed is flushed first.
 
@@ -160,7 +176,7 @@ class SharedEnv:
         with self._gate.alone():
             self._live().close()
             self._env = None
-            self._open(map_size=map_size, readonly=False, sync=sync)
+            self._open(map_size=map_size, readonly=False, flushes=_FLUSHES[durability])
             self._writer_lock = lock
             self._flush_alone(None)
         self.announce()
@@ -196,7 +212,7 @@ class SharedEnv:
     def join(self, *, map_size: int) -> None:
         """One user more; the first one opens the environment. The registry is locked."""
         if self._env is None:
-            self._open(map_size=map_size, readonly=True, sync=True)
+            self._open(map_size=map_size, readonly=True, flushes=_FLUSHES["sync"])
         self._users += 1
 
     def before_fork(self) -> None:
@@ -243,7 +259,7 @@ class SharedEnv:
         with self._gate.alone():
             self._live().set_mapsize(0)
 
-    def _open(self, *, map_size: int, readonly: bool, sync: bool) -> None:
+    def _open(self, *, map_size: int, readonly: bool, flushes: Mapping[str, bool]) -> None:
         try:
             with os_errors(self.path):
                 check_length(self.path)
@@ -252,8 +268,8 @@ class SharedEnv:
                     str(self.path),
                     map_size=_whole_pages(size),
                     readonly=readonly,
-                    sync=sync,
                     create=False,
+                    **flushes,
                     **_OPTIONS,
                 )
         except lmdb.Error as error:

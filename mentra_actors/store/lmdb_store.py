@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Self, get_args
 
 from mentra_actors.errors import StoreCorrupted, StoreFormatError, StoreNotFound
 from mentra_actors.ids import StreamId
 from mentra_actors.store.lmdb_commit import GroupCommit
 from mentra_actors.store.lmdb_env import (
     DEFAULT_MAP_BYTES,
+    Durability,
     SharedEnv,
     create_data_file,
     open_shared_env,
@@ -32,9 +33,6 @@ from mentra_actors.store.writer import GroupWriter
 __all__ = ["Durability", "LmdbEventStore", "LmdbJournalReader"]
 
 _LOG = logging.getLogger(__name__)
-
-Durability: TypeAlias = Literal["sync", "volatile"]
-"""What an acknowledged append survives: the loss of power, or only the death of the process."""
 
 
 class LmdbEventStore(LmdbJournalReader):
@@ -66,7 +64,8 @@ class LmdbEventStore(LmdbJournalReader):
                 open and nothing that was there has changed.
         """
         if durability not in get_args(Durability):
-            raise ValueError(f"durability is 'sync' or 'volatile', not {durability!r}")
+            names = ", ".join(get_args(Durability))
+            raise ValueError(f"durability is one of {names}, not {durability!r}")
         path = Path(path)
         if find_manifest(path) is None:
             if not create:
@@ -99,7 +98,7 @@ class LmdbEventStore(LmdbJournalReader):
         if is_doubtful:
             LmdbJournalReader(env).check_or_close()
         try:
-            env.attach_writer(lock, sync=durability == "sync", map_size=map_size)
+            env.attach_writer(lock, durability=durability, map_size=map_size)
             if durability == "volatile":
                 mark.set()
             else:

@@ -24,6 +24,13 @@ class TestVolatileLmdbStore(EventStoreContract):
         return LmdbEventStore.open(directory / "store", durability="volatile")
 
 
+class TestRelaxedLmdbStore(EventStoreContract):
+    """The store of those who trade the last commit for speed must be the same in all else."""
+
+    def make_store(self, directory: Path) -> EventStore:
+        return LmdbEventStore.open(directory / "store", durability="relaxed")
+
+
 class TestGrowingLmdbStore(EventStoreContract):
     """Nobody should have to know beforehand how large a log will become."""
 
