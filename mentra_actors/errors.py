@@ -10,6 +10,7 @@
     - StoreFormatError      made by a newer release, or not a store
     - StoreCorrupted        bytes on disk are not what was written
     - StoreFull             the disk (or a quota) refused the bytes
+    - StoreBusy             more appends wait than the store will hold; try again later
     - StoreClosed           the store was closed while the call waited
   + ActorError
     - MailboxFull           the actor takes no more commands now; try later
@@ -41,6 +42,7 @@ __all__ = [
     "ProviderError",
     "RunFailed",
     "RuntimeClosed",
+    "StoreBusy",
     "StoreClosed",
     "StoreCorrupted",
     "StoreError",
@@ -117,6 +119,13 @@ class StoreFull(StoreError):
 
     Nothing of this append was written and everything acknowledged before is intact. Free some
     space and repeat: the store stays usable.
+    """
+
+
+class StoreBusy(StoreError):
+    """More appends wait for the disk than the store will hold.
+
+    Nothing of this append was written or queued. Wait and repeat, or use `append`, which waits.
     """
 
 

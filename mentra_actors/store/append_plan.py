@@ -4,13 +4,19 @@ The store is described by its `Heads`. A plan says what an append does to them, 
 appends is planned one after another and written, or dropped, as a whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
 from mentra_actors.errors import Fenced, VersionConflict
-from mentra_actors.ids import StreamId
-from mentra_actors.store.ports import Appended, AppendRequest, EncodedEvent, Fence
+from mentra_actors.ids import StreamId, category_of
+from mentra_actors.store.ports import (
+    Appended,
+    AppendRequest,
+    EncodedEvent,
+    Fence,
+    StoredEvent,
+)
 
 __all__ = [
     "MAX_APPEND_BYTES",
@@ -19,6 +25,7 @@ __all__ = [
     "Heads",
     "PlannedPart",
     "check_request",
+    "only_of",
     "plan_append",
     "request_size_bytes",
     "streams_of",
@@ -36,13 +43,17 @@ class Heads:
         self.last_position = last_position
         self.versions: dict[StreamId, int] = {}
         self.epochs: dict[str, int] = {}
+        self.answered: dict[str, Appended] = {}
+        """What was answered to a request id; one that is missing is new."""
 
     def advance(self, plan: "AppendPlan") -> None:
         """Take over what `plan` leads to."""
-        self.last_position = plan.appended.last_position
+        self.last_position = max(self.last_position, plan.appended.last_position)
         self.versions.update(plan.versions)
         if plan.raised is not None:
             self.epochs[plan.raised.resource] = plan.raised.epoch
+        if plan.request_id:
+            self.answered[plan.request_id] = plan.appended
 
 
 class PlannedPart(msgspec.Struct, frozen=True):
@@ -54,24 +65,33 @@ class PlannedPart(msgspec.Struct, frozen=True):
 
 
 class AppendPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that one append writes. `marks`: True opens a stream, False settles it."""
+    """Everything that one append writes. `marks`: True opens a stream, False settles it.
+
+    A repeated request writes nothing; its plan has only the first answer.
+    """
 
     appended: Appended
-    parts: tuple[PlannedPart, ...]
-    versions: Mapping[StreamId, int]
-    marks: Mapping[StreamId, bool]
-    raised: Fence | None
+    parts: tuple[PlannedPart, ...] = ()
+    versions: Mapping[StreamId, int] = msgspec.field(default_factory=dict)
+    marks: Mapping[StreamId, bool] = msgspec.field(default_factory=dict)
+    raised: Fence | None = None
+    request_id: str = ""
+    is_repeat: bool = False
 
 
 def plan_append(request: AppendRequest, heads: Heads) -> AppendPlan:
     """What `request` writes; `heads` must know every name of it and is left as it is.
 
-    A stream that is named twice meets its own first part as history. A mark that is opened and
-    settled by one request stays open: an idle wake-up is cheaper than lost work.
+    A request id that was answered before comes first: even a fenced writer may learn that its
+    append is on the log. A stream that is named twice meets its own first part as history. A mark
+    that is opened and settled by one request stays open: an idle wake-up is cheaper than lost
+    work.
 
     Raises:
         VersionConflict, Fenced: nothing may be written.
     """
+    if request.request_id and (earlier := heads.answered.get(request.request_id)) is not None:
+        return AppendPlan(appended=earlier, is_repeat=True)
     _check_fence(request, heads)
     versions: dict[StreamId, int] = {}
     parts = []
@@ -93,6 +113,7 @@ def plan_append(request: AppendRequest, heads: Heads) -> AppendPlan:
         versions=versions,
         marks=_marks(request, versions, heads),
         raised=request.fence if request.raise_fence else None,
+        request_id=request.request_id,
     )
 
 
@@ -100,6 +121,18 @@ def streams_of(request: AppendRequest) -> Iterable[StreamId]:
     """Streams whose version `plan_append` has to know."""
     yield from (stream.stream_id for stream in request.streams)
     yield from (stream_id for stream_id, _ in request.settled)
+
+
+def only_of(
+    events: Iterable[StoredEvent], *, categories: Collection[str], event_types: Collection[str]
+) -> Iterator[StoredEvent]:
+    """Events that a read of the journal asks for; an empty filter lets everything pass."""
+    return (
+        event
+        for event in events
+        if (not event_types or event.event_type in event_types)
+        and (not categories or category_of(event.stream_id) in categories)
+    )
 
 
 def request_size_bytes(request: AppendRequest) -> int:
@@ -120,6 +153,8 @@ def check_request(request: AppendRequest) -> None:
         _check_int(request.fence.epoch, what="epoch")
     elif request.raise_fence:
         raise ValueError("raise_fence needs a fence")
+    if request.request_id:
+        _check_name(request.request_id, what="request id")
     _check_int(request.recorded_at_ns, what="recorded_at_ns")
     for stream in request.streams:
         _check_int(stream.expected_version or 0, what="expected_version")

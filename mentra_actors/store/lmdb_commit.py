@@ -5,23 +5,33 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import lmdb
 
-from mentra_actors.errors import StoreCorrupted, StoreError
+from mentra_actors.errors import Fenced, StoreCorrupted, StoreError
 from mentra_actors.ids import StreamId
-from mentra_actors.store.append_plan import AppendPlan, Heads, plan_append, streams_of
+from mentra_actors.store.append_plan import (
+    AppendPlan,
+    Heads,
+    PlannedPart,
+    plan_append,
+    streams_of,
+)
 from mentra_actors.store.lmdb_env import SharedEnv
 from mentra_actors.store.lmdb_file import store_error
 from mentra_actors.store.lmdb_layout import (
+    NO_LINK,
+    RECORD_HEADER_BYTES,
     encode_record,
     encode_snapshot,
     index_rows,
     position_key,
+    record_link,
 )
 from mentra_actors.store.lmdb_reader import last_position, stream_head
+from mentra_actors.store.lmdb_requests import find_answer, remember_answer
 from mentra_actors.store.ports import AppendRequest
 from mentra_actors.store.writer import AppendJob, BlobJob, Job, Outcome, SnapshotJob
 
 if TYPE_CHECKING:
-    from mentra_actors.store.lmdb_env import Tables
+    from mentra_actors.store.lmdb_tables import Tables
 
 __all__ = ["GroupCommit"]
 
@@ -31,6 +41,7 @@ _GROUPS_PER_READER_CHECK = 256
 _Row = tuple[bytes, bytes]
 _Plan: TypeAlias = AppendPlan | StoreError | None
 """What an append writes or why it must not; None for a job without conditions."""
+_Txn: TypeAlias = "lmdb.Transaction[memoryview]"
 
 
 class GroupCommit:
@@ -39,6 +50,7 @@ class GroupCommit:
     def __init__(self, env: SharedEnv) -> None:
         self._env = env
         self._heads = Heads()
+        self._links: dict[StreamId, bytes] = {}
         self._last_txn_id = -1
         self._owed_blobs: tuple[BlobJob, ...] = ()
         self._groups = 0
@@ -53,9 +65,10 @@ class GroupCommit:
         try:
             outcomes = self._write_or_grow([*owed, *jobs])
         except BaseException as error:
-            self._heads = Heads()
-            self._last_txn_id = -1
+            self._forget_heads()
             self._owed_blobs = (*owed, *(job for job in jobs if isinstance(job, BlobJob)))
+            if isinstance(error, Fenced):
+                return [error] * len(jobs)
             if not isinstance(error, lmdb.Error):
                 raise
             return [store_error(error, self._env.path)] * len(jobs)
@@ -70,40 +83,106 @@ class GroupCommit:
             try:
                 return self._write_once(jobs)
             except lmdb.MapFullError:
-                self._heads = Heads()
-                self._last_txn_id = -1
+                self._forget_heads()
                 self._env.grow()
 
     def _write_once(self, jobs: Sequence[Job]) -> Sequence[Outcome]:
         with self._env.writing() as txn:
             txn_id = txn.id()
+            self._env.check_writer(txn)
             if txn_id != self._last_txn_id + 1 or len(self._heads.versions) > _CACHED_HEADS:
-                self._heads = Heads(last_position(txn, self._env))
+                self._forget_heads(last_position(txn, self._env))
             plans = [self._plan(txn, job) for job in jobs]
-            _put_rows(txn, self._env.tables, jobs, plans)
+            self._put_rows(txn, jobs, plans)
+            self._heads.answered.clear()
         # An empty commit leaves its number for another process to take.
         self._last_txn_id = txn_id if _has_surely_written(jobs, plans) else -1
         return [plan.appended if isinstance(plan, AppendPlan) else plan for plan in plans]
 
-    def _plan(self, txn: "lmdb.Transaction[memoryview]", job: Job) -> _Plan:
+    def _forget_heads(self, last: int = 0) -> None:
+        self._heads = Heads(last)
+        self._links = {}
+        if not last:
+            self._last_txn_id = -1
+
+    def _plan(self, txn: "_Txn", job: Job) -> _Plan:
         if not isinstance(job, AppendJob):
             return None
         self._load_heads(txn, job.request)
+        side = self._env.writer_tables.side
         try:
             plan = plan_append(job.request, self._heads)
+            if plan.is_repeat:
+                return plan
+            if job.extension is not None:
+                job.extension.check(txn, side)
         except StoreError as error:
             return error
         self._heads.advance(plan)
+        if job.extension is not None:
+            job.extension.write(txn, side, plan.appended)
+        if job.request.request_id:
+            table = self._env.writer_tables.requests
+            remember_answer(txn, table, job.request.request_id, plan.appended)
         return plan
 
-    def _load_heads(self, txn: "lmdb.Transaction[memoryview]", request: AppendRequest) -> None:
+    def _load_heads(self, txn: "_Txn", request: AppendRequest) -> None:
         heads = self._heads
         for stream_id in streams_of(request):
             if stream_id not in heads.versions:
-                heads.versions[stream_id] = stream_head(txn, self._env, stream_id)
+                heads.versions[stream_id], self._links[stream_id] = self._stored_head(
+                    txn, stream_id
+                )
         if request.fence is not None and request.fence.resource not in heads.epochs:
             stored = txn.get(request.fence.resource.encode(), db=self._env.tables.fences)
             heads.epochs[request.fence.resource] = int.from_bytes(stored or b"", "big")
+        if request.request_id and request.request_id not in heads.answered:
+            answer = find_answer(txn, self._env.writer_tables.requests, request.request_id)
+            if answer is not None:
+                heads.answered[request.request_id] = answer
+
+    def _stored_head(self, txn: "_Txn", stream_id: StreamId) -> tuple[int, bytes]:
+        head = stream_head(txn, self._env, stream_id)
+        if head is None:
+            return 0, NO_LINK
+        record = txn.get(position_key(head.record_position), db=self._env.tables.log)
+        if record is None:
+            raise StoreCorrupted(f"{stream_id}: position {head.record_position} is missing")
+        return head.last_version, record_link(bytes(record[:RECORD_HEADER_BYTES]))
+
+    def _put_rows(self, txn: "_Txn", jobs: Sequence[Job], plans: Sequence[_Plan]) -> None:
+        tables = self._env.tables
+        log: list[_Row] = []
+        index: list[_Row] = []
+        marks: dict[StreamId, bool] = {}
+        for job, plan in zip(jobs, plans, strict=True):
+            match job, plan:
+                case AppendJob(body=body), AppendPlan(parts=parts):
+                    if parts:
+                        position = plan.appended.first_position
+                        log.append(self._record(position, parts, body))
+                        index.extend(index_rows(position, parts))
+                    marks.update(plan.marks)
+                    if plan.raised is not None:
+                        epoch = position_key(plan.raised.epoch)
+                        txn.put(plan.raised.resource.encode(), epoch, db=tables.fences)
+                case SnapshotJob(snapshot=snapshot), _:
+                    key = snapshot.stream_id.encode()
+                    txn.put(key, encode_snapshot(snapshot), db=tables.snapshots)
+                case BlobJob(digest=digest, content=content), _:
+                    txn.put(bytes.fromhex(digest), content, overwrite=False, db=tables.blobs)
+                case _:
+                    pass
+        _put_new(txn, tables.log, log, append=True)
+        _put_new(txn, tables.streams, sorted(index), append=False)
+        _put_marks(txn, tables, marks.items())
+
+    def _record(self, position: int, parts: Sequence[PlannedPart], body: bytes) -> _Row:
+        streams = dict.fromkeys(part.stream_id for part in parts)
+        links = [self._links[stream_id] for stream_id in streams]
+        record, link = encode_record(position, parts, body, links)
+        self._links.update(dict.fromkeys(streams, link))
+        return position_key(position), record
 
 
 def _has_surely_written(jobs: Sequence[Job], plans: Sequence[_Plan]) -> bool:
@@ -114,40 +193,8 @@ def _has_surely_written(jobs: Sequence[Job], plans: Sequence[_Plan]) -> bool:
     )
 
 
-def _put_rows(
-    txn: "lmdb.Transaction[memoryview]",
-    tables: "Tables",
-    jobs: Sequence[Job],
-    plans: Sequence[_Plan],
-) -> None:
-    log: list[_Row] = []
-    index: list[_Row] = []
-    marks: dict[StreamId, bool] = {}
-    for job, plan in zip(jobs, plans, strict=True):
-        match job, plan:
-            case AppendJob(body=body), AppendPlan(appended=appended, parts=parts):
-                position = appended.first_position
-                if parts:
-                    log.append((position_key(position), encode_record(position, parts, body)))
-                    index.extend(index_rows(position, parts))
-                marks.update(plan.marks)
-                if plan.raised is not None:
-                    epoch = position_key(plan.raised.epoch)
-                    txn.put(plan.raised.resource.encode(), epoch, db=tables.fences)
-            case SnapshotJob(snapshot=snapshot), _:
-                key = snapshot.stream_id.encode()
-                txn.put(key, encode_snapshot(snapshot), db=tables.snapshots)
-            case BlobJob(digest=digest, content=content), _:
-                txn.put(bytes.fromhex(digest), content, overwrite=False, db=tables.blobs)
-            case _:
-                pass
-    _put_new(txn, tables.log, log, append=True)
-    _put_new(txn, tables.streams, sorted(index), append=False)
-    _put_marks(txn, tables, marks.items())
-
-
 def _put_new(
-    txn: "lmdb.Transaction[memoryview]",
+    txn: "_Txn",
     table: "lmdb._Database",
     rows: Sequence[_Row],
     *,
@@ -161,9 +208,7 @@ def _put_new(
             raise StoreCorrupted("the log already holds a position that comes after its end")
 
 
-def _put_marks(
-    txn: "lmdb.Transaction[memoryview]", tables: "Tables", marks: Iterable[tuple[StreamId, bool]]
-) -> None:
+def _put_marks(txn: "_Txn", tables: "Tables", marks: Iterable[tuple[StreamId, bool]]) -> None:
     for stream_id, is_open in marks:
         if is_open:
             txn.put(stream_id.encode(), b"", overwrite=False, db=tables.open)

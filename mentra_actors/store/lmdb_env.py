@@ -14,71 +14,31 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any
 
 import lmdb
-import msgspec
 
-from mentra_actors.errors import StoreClosed, StoreCorrupted
+from mentra_actors.errors import Fenced, StoreClosed, StoreCorrupted
 from mentra_actors.store.fork_registry import ForkRegistry
 from mentra_actors.store.lmdb_file import check_length, store_error
+from mentra_actors.store.lmdb_tables import (
+    DEFAULT_MAP_BYTES,
+    FLUSHES,
+    OPTIONS,
+    STORE_ID,
+    Durability,
+    Tables,
+    WriterTables,
+    open_tables,
+    open_writer_tables,
+    raise_writer_epoch,
+    whole_pages,
+    writer_epoch,
+)
 from mentra_actors.store.store_directory import DATA_FILE, Manifest, WriterLock, os_errors
 from mentra_actors.store.transaction_gate import TransactionGate
 
-if TYPE_CHECKING:
-    from lmdb import _Database
-
-__all__ = [
-    "DEFAULT_MAP_BYTES",
-    "Durability",
-    "SharedEnv",
-    "Tables",
-    "create_data_file",
-    "open_shared_env",
-]
-
-Durability: TypeAlias = Literal["sync", "relaxed", "volatile"]
-"""What an acknowledged append survives.
-
-* sync: the loss of power.
-* relaxed: the death of the process; a loss of power may take the last commit, and never corrupts.
-* volatile: the death of the process; a loss of power may ruin the store.
-"""
-
-# LMDB's commit writes data pages, flushes, writes one meta page and flushes that. Without the
-# last flush the older meta page, which is whole, may be the one that a power loss leaves.
-_FLUSHES: Mapping[Durability, Mapping[str, bool]] = {
-    "sync": {"sync": True, "metasync": True},
-    "relaxed": {"sync": True, "metasync": False},
-    "volatile": {"sync": False, "metasync": True},
-}
-DEFAULT_MAP_BYTES = 1 << 38
-"""256 GiB of address space; the file is only as long as its content."""
-_OPTIONS: dict[str, Any] = {
-    "max_dbs": 16,
-    "max_readers": 512,
-    "meminit": False,
-    "readahead": True,
-}
-# A new file has the format of LMDB 0.9; an existing one is opened by the engine that made it.
-_ENGINE_0_9: dict[str, Any] = (
-    {"lib_version": 0} if hasattr(lmdb.Environment, "lib_version") else {}
-)
-_STORE_ID = b"store_id"
-_NEW_FILE_BYTES = 1 << 20
-_MAP_UNIT_BYTES = 1 << 16  # a multiple of every page size in use
-
-
-class Tables(msgspec.Struct, frozen=True):
-    """Handles of the named databases; `lmdb_layout` says what is in them."""
-
-    log: "_Database"
-    streams: "_Database"
-    snapshots: "_Database"
-    blobs: "_Database"
-    open: "_Database"
-    fences: "_Database"
-    meta: "_Database"
+__all__ = ["SharedEnv", "open_shared_env"]
 
 
 class SharedEnv:
@@ -95,6 +55,8 @@ class SharedEnv:
         self._gate = TransactionGate()
         self._env: lmdb.Environment | None = None
         self._tables: Tables | None = None
+        self._writer_tables: WriterTables | None = None
+        self._writer_epoch = 0
         self._writer_lock: WriterLock | None = None
         self._users = 0
 
@@ -104,6 +66,13 @@ class SharedEnv:
         if self._tables is None:
             raise self._closed()
         return self._tables
+
+    @property
+    def writer_tables(self) -> WriterTables:
+        """Handles for use inside a transaction of the process that writes."""
+        if self._writer_tables is None:
+            raise self._closed()
+        return self._writer_tables
 
     @property
     def has_writer(self) -> bool:
@@ -136,6 +105,16 @@ class SharedEnv:
                 yield txn
         finally:
             self._gate.leave()
+
+    def check_writer(self, txn: "lmdb.Transaction[Any]") -> None:
+        """Make sure that no other process has taken this store over since it was opened.
+
+        Raises:
+            Fenced: one has; this one must not write.
+        """
+        current = writer_epoch(txn, self.tables)
+        if current != self._writer_epoch:
+            raise Fenced(str(self.path), epoch=self._writer_epoch, current=current)
 
     def last_txn_id(self) -> int:
         """Number of the last commit, of whatever process."""
@@ -176,7 +155,8 @@ class SharedEnv:
         with self._gate.alone():
             self._live().close()
             self._env = None
-            self._open(map_size=map_size, readonly=False, flushes=_FLUSHES[durability])
+            self._open(map_size=map_size, readonly=False, flushes=FLUSHES[durability])
+            self._begin_writing()
             self._writer_lock = lock
             self._flush_alone(None)
         self.announce()
@@ -212,7 +192,7 @@ class SharedEnv:
     def join(self, *, map_size: int) -> None:
         """One user more; the first one opens the environment. The registry is locked."""
         if self._env is None:
-            self._open(map_size=map_size, readonly=True, flushes=_FLUSHES["sync"])
+            self._open(map_size=map_size, readonly=True, flushes=FLUSHES["sync"])
         self._users += 1
 
     def before_fork(self) -> None:
@@ -245,6 +225,20 @@ class SharedEnv:
                 self._gate.leave()
                 raise
 
+    def _begin_writing(self) -> None:
+        """Raise the number of the writer, so that whoever wrote before can write no more."""
+        env = self._live()
+        while self._writer_tables is None:
+            try:
+                tables = open_writer_tables(env)
+                with env.begin(write=True) as txn:
+                    self._writer_epoch = raise_writer_epoch(txn, self.tables)
+                self._writer_tables = tables
+            except lmdb.MapFullError:
+                env.set_mapsize(2 * env.info()["map_size"])
+            except lmdb.Error as error:
+                raise store_error(error, self.path) from error
+
     def _flush_alone(self, on_flushed: Callable[[], None] | None) -> None:
         if self._env is None:
             return
@@ -266,17 +260,17 @@ class SharedEnv:
                 size = max(map_size, (self.path / DATA_FILE).stat().st_size)
                 env = lmdb.open(
                     str(self.path),
-                    map_size=_whole_pages(size),
+                    map_size=whole_pages(size),
                     readonly=readonly,
                     create=False,
                     **flushes,
-                    **_OPTIONS,
+                    **OPTIONS,
                 )
         except lmdb.Error as error:
             raise store_error(error, self.path) from error
         try:
             env.reader_check()
-            self._tables = _open_tables(env, create=False)
+            self._tables = open_tables(env, create=False)
             self._check_identity(env)
         except lmdb.Error as error:
             env.close()
@@ -288,14 +282,14 @@ class SharedEnv:
 
     def _check_identity(self, env: lmdb.Environment) -> None:
         with env.begin(db=self.tables.meta) as txn:
-            found = txn.get(_STORE_ID)
+            found = txn.get(STORE_ID)
         if found != self._manifest.store_id.encode():
             raise StoreCorrupted(f"{self.path}: the manifest belongs to another data file")
 
     def _close(self) -> None:
         if self._env is not None:
             self._env.close()
-        self._env = self._tables = None
+        self._env = self._tables = self._writer_tables = None
 
     def _live(self) -> lmdb.Environment:
         if self._env is None:
@@ -322,38 +316,6 @@ def open_shared_env(
         shared.join(map_size=map_size)
         _REGISTRY.opened[key] = shared
     return shared
-
-
-def create_data_file(path: Path, manifest: Manifest, *, map_size: int) -> None:
-    """Make the data file of a new store, with all its tables, durably."""
-    size = _whole_pages(max(map_size, _NEW_FILE_BYTES))
-    try:
-        env = lmdb.open(str(path), map_size=size, **_OPTIONS, **_ENGINE_0_9)
-        try:
-            tables = _open_tables(env, create=True)
-            with env.begin(write=True, db=tables.meta) as txn:
-                txn.put(_STORE_ID, manifest.store_id.encode())
-            env.sync(force=True)
-        finally:
-            env.close()
-    except lmdb.Error as error:
-        raise store_error(error, path) from error
-
-
-def _whole_pages(size_bytes: int) -> int:
-    return -(-size_bytes // _MAP_UNIT_BYTES) * _MAP_UNIT_BYTES
-
-
-def _open_tables(env: lmdb.Environment, *, create: bool) -> Tables:
-    return Tables(
-        log=env.open_db(b"log", create=create),
-        streams=env.open_db(b"streams", create=create, dupsort=True, dupfixed=True),
-        snapshots=env.open_db(b"snapshots", create=create),
-        blobs=env.open_db(b"blobs", create=create),
-        open=env.open_db(b"open", create=create),
-        fences=env.open_db(b"fences", create=create),
-        meta=env.open_db(b"meta", create=create),
-    )
 
 
 _REGISTRY: ForkRegistry[SharedEnv] = ForkRegistry()

@@ -2,19 +2,24 @@
 
 Every integer is big-endian, so that byte order is number order.
 
-* log: position of the first event -> crc32, format, event count, MessagePack body; one record
-  per append, and one more byte of anything means another format number.
+* log: position of the first event -> crc32, format, event count, link, MessagePack body; one
+  record per append, and one more byte of anything means another format number.
 * streams: stream id -> one entry per append that touched it: first version, position of the log
   record, number of events. Sorted, so the last one is the head.
 * snapshots: stream id -> crc32, format, MessagePack body.
 * blobs: digest -> content. open: stream id -> nothing. fences: resource -> epoch.
 
 A checksum covers its key too: a record in the wrong place is as bad as a wrong record.
+
+The link of a record is a BLAKE2b hash of its content and of the link of the last record before it
+of each stream that it touches. So the records of a stream are a chain: whoever changes one, even
+with a right checksum, breaks every link after it. Records of format 1 have no link.
 """
 
+import hashlib
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +30,7 @@ from mentra_actors.store.append_plan import PlannedPart
 from mentra_actors.store.ports import AppendRequest, StateSnapshot, StoredEvent
 
 __all__ = [
+    "NO_LINK",
     "RECORD_HEADER_BYTES",
     "IndexEntry",
     "LogRecord",
@@ -37,16 +43,21 @@ __all__ = [
     "key_position",
     "position_key",
     "record_event_count",
+    "record_link",
     "stored_events",
 ]
 
 _FORMAT = 1
+_RECORD_FORMAT = 2
+_LINK_BYTES = 8
+NO_LINK = bytes(_LINK_BYTES)
+"""The link before the first record of a stream, and of records that were written without one."""
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
 _ENTRY = struct.Struct(">QQQ")
-_RECORD_HEADER = struct.Struct(">IBI")
+_RECORD_START = struct.Struct(">IBI")
 _SNAPSHOT_HEADER = struct.Struct(">IB")
-RECORD_HEADER_BYTES = _RECORD_HEADER.size
+RECORD_HEADER_BYTES = _RECORD_START.size + _LINK_BYTES
 
 
 class IndexEntry(msgspec.Struct, frozen=True):
@@ -120,18 +131,28 @@ def encode_body(request: AppendRequest) -> bytes:
     )
 
 
-def encode_record(first_position: int, parts: Sequence[PlannedPart], body: bytes) -> bytes:
-    """The log record of one append."""
+def encode_record(
+    first_position: int, parts: Sequence[PlannedPart], body: bytes, links: Iterable[bytes]
+) -> tuple[bytes, bytes]:
+    """The log record of one append and its link; `links` are those of its streams before it."""
     versions = tuple(part.first_version for part in parts)
     count = sum(len(part.events) for part in parts)
-    header = _RECORD_HEADER.pack(0, _FORMAT, count)[_U32.size :]
-    rest = header + _ENCODER.encode((versions, msgspec.Raw(body)))
-    return _U32.pack(_checksum(position_key(first_position), rest)) + rest
+    content = _ENCODER.encode((versions, msgspec.Raw(body)))
+    link = _link(content, links)
+    rest = b"".join((_RECORD_START.pack(0, _RECORD_FORMAT, count)[_U32.size :], link, content))
+    return _U32.pack(_checksum(position_key(first_position), rest)) + rest, link
 
 
 def record_event_count(header: bytes) -> int:
     """Number of events of a record, from its first bytes; the checksum is not looked at."""
-    return int(_RECORD_HEADER.unpack_from(header)[2])
+    return int(_RECORD_START.unpack_from(header)[2])
+
+
+def record_link(header: bytes) -> bytes:
+    """Link of a record, from its first `RECORD_HEADER_BYTES`; the checksum is not looked at."""
+    if _RECORD_START.unpack_from(header)[1] < _RECORD_FORMAT:
+        return NO_LINK
+    return header[_RECORD_START.size : RECORD_HEADER_BYTES]
 
 
 def decode_record(position: int, value: bytes) -> LogRecord:
@@ -141,8 +162,11 @@ def decode_record(position: int, value: bytes) -> LogRecord:
         StoreCorrupted, StoreFormatError: these bytes are not a record of this release.
     """
     what = f"log record at position {position}"
-    _check(position_key(position), value, what=what, header=_RECORD_HEADER)
-    record: LogRecord = _decode(_RECORD_DECODER, memoryview(value)[RECORD_HEADER_BYTES:], what)
+    number = _check(
+        position_key(position), value, what=what, header=_RECORD_START, newest=_RECORD_FORMAT
+    )
+    start = RECORD_HEADER_BYTES if number == _RECORD_FORMAT else _RECORD_START.size
+    record: LogRecord = _decode(_RECORD_DECODER, memoryview(value)[start:], what)
     count = sum(len(events) for _, events in record.body.parts)
     if count != record_event_count(value) or len(record.first_versions) != len(record.body.parts):
         raise StoreCorrupted(f"{what}: the number of events is wrong")
@@ -198,7 +222,7 @@ def decode_snapshot(stream_id: StreamId, value: bytes) -> StateSnapshot:
         StoreCorrupted, StoreFormatError: these bytes are not a snapshot of this release.
     """
     what = f"snapshot of {stream_id}"
-    _check(stream_id.encode(), value, what=what, header=_SNAPSHOT_HEADER)
+    _check(stream_id.encode(), value, what=what, header=_SNAPSHOT_HEADER, newest=_FORMAT)
     body: _SnapshotBody = _decode(
         _SNAPSHOT_DECODER, memoryview(value)[_SNAPSHOT_HEADER.size :], what
     )
@@ -214,14 +238,20 @@ def _checksum(key: bytes, rest: bytes | memoryview) -> int:
     return zlib.crc32(rest, zlib.crc32(key))
 
 
-def _check(key: bytes, value: bytes, *, what: str, header: struct.Struct) -> None:
+def _link(content: bytes, links: Iterable[bytes]) -> bytes:
+    return hashlib.blake2b(b"".join((*links, content)), digest_size=_LINK_BYTES).digest()
+
+
+def _check(key: bytes, value: bytes, *, what: str, header: struct.Struct, newest: int) -> int:
+    """The number of the format, if this release can read it."""
     if len(value) < header.size:
         raise StoreCorrupted(f"{what}: {len(value)} bytes are too few")
     crc, number = header.unpack_from(value)[:2]
     if crc != _checksum(key, memoryview(value)[_U32.size :]):
         raise StoreCorrupted(f"{what}: the checksum does not match, bytes on disk have changed")
-    if number != _FORMAT:
+    if number > newest:
         raise StoreFormatError(f"{what}: format {number} was made by a newer release")
+    return int(number)
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[Any], body: memoryview, what: str) -> Any:

@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mentra_actors.errors import StoreClosed, StoreCorrupted
 from mentra_actors.ids import StreamId, category_of
-from mentra_actors.store.lmdb_env import DEFAULT_MAP_BYTES, SharedEnv, open_shared_env
+from mentra_actors.store.append_plan import only_of
+from mentra_actors.store.lmdb_env import SharedEnv, open_shared_env
 from mentra_actors.store.lmdb_file import check_structure
 from mentra_actors.store.lmdb_layout import (
     RECORD_HEADER_BYTES,
@@ -19,6 +20,7 @@ from mentra_actors.store.lmdb_layout import (
     record_event_count,
     stored_events,
 )
+from mentra_actors.store.lmdb_tables import DEFAULT_MAP_BYTES
 from mentra_actors.store.ports import StoredEvent, blob_digest
 from mentra_actors.store.store_directory import UnsyncedMark, require_manifest
 
@@ -46,12 +48,14 @@ def last_position(txn: "lmdb.Transaction[Any]", env: SharedEnv) -> int:
         return key_position(bytes(cursor.key())) + count - 1
 
 
-def stream_head(txn: "lmdb.Transaction[Any]", env: SharedEnv, stream_id: StreamId) -> int:
-    """Version of the last event of a stream; 0 if there is none."""
+def stream_head(
+    txn: "lmdb.Transaction[Any]", env: SharedEnv, stream_id: StreamId
+) -> IndexEntry | None:
+    """Where the last events of a stream are; None if there are none."""
     with txn.cursor(env.tables.streams) as cursor:
         if not cursor.set_key(stream_id.encode()) or not cursor.last_dup():
-            return 0
-        return IndexEntry.decode(bytes(cursor.value())).last_version
+            return None
+        return IndexEntry.decode(bytes(cursor.value()))
 
 
 def scan_log(reader: "LmdbJournalReader") -> None:
@@ -109,7 +113,14 @@ class LmdbJournalReader:
                 found.pop()
         return found
 
-    def read_journal(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    def read_journal(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        categories: Collection[str] = (),
+        event_types: Collection[str] = (),
+    ) -> Sequence[StoredEvent]:
         """See `JournalReader.read_journal`."""
         found: list[StoredEvent] = []
         position = max(after, 0)
@@ -123,14 +134,16 @@ class LmdbJournalReader:
                     raise StoreCorrupted(f"position {position + 1} is missing from the log")
                 record = decode_record(first_position, value)
                 events = stored_events(first_position, record)
-                found.extend(event for event in events if event.global_position > position)
-                position = found[-1].global_position
+                wished = only_of(events, categories=categories, event_types=event_types)
+                found.extend(event for event in wished if event.global_position > position)
+                position = first_position + record_event_count(value) - 1
         return found
 
     def stream_version(self, stream_id: StreamId) -> int:
         """See `JournalReader.stream_version`."""
         with self._open_env().reading() as txn:
-            return stream_head(txn, self._env, stream_id)
+            head = stream_head(txn, self._env, stream_id)
+        return 0 if head is None else head.last_version
 
     def stream_ids(self, category: str) -> Sequence[StreamId]:
         """See `JournalReader.stream_ids`."""

@@ -1,23 +1,20 @@
 """The embedded event store: one LMDB file, written by one process, read by many."""
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self, get_args
+from typing import TYPE_CHECKING, Self, get_args
 
 from mentra_actors.errors import StoreCorrupted, StoreFormatError, StoreNotFound
 from mentra_actors.ids import StreamId
 from mentra_actors.store.lmdb_commit import GroupCommit
-from mentra_actors.store.lmdb_env import (
-    DEFAULT_MAP_BYTES,
-    Durability,
-    SharedEnv,
-    create_data_file,
-    open_shared_env,
-)
+from mentra_actors.store.lmdb_env import SharedEnv, open_shared_env
+from mentra_actors.store.lmdb_extension import CommitExtension
 from mentra_actors.store.lmdb_file import check_structure
 from mentra_actors.store.lmdb_layout import decode_snapshot
 from mentra_actors.store.lmdb_reader import LmdbJournalReader
+from mentra_actors.store.lmdb_tables import DEFAULT_MAP_BYTES, Durability, create_data_file
 from mentra_actors.store.ports import Appended, AppendRequest, OnAppended, StateSnapshot
 from mentra_actors.store.store_directory import (
     Manifest,
@@ -29,6 +26,9 @@ from mentra_actors.store.store_directory import (
     publish_manifest,
 )
 from mentra_actors.store.writer import GroupWriter
+
+if TYPE_CHECKING:
+    import lmdb
 
 __all__ = ["Durability", "LmdbEventStore", "LmdbJournalReader"]
 
@@ -117,6 +117,16 @@ class LmdbEventStore(LmdbJournalReader):
         """
         self._writer.submit(request, on_appended)
 
+    def submit_with(
+        self, request: AppendRequest, extension: CommitExtension, on_appended: OnAppended
+    ) -> None:
+        """Like `submit`, with one more condition and more rows in the same transaction."""
+        self._writer.submit(request, on_appended, extension)
+
+    def append_with(self, request: AppendRequest, extension: CommitExtension) -> Appended:
+        """Like `append`, with one more condition and more rows in the same transaction."""
+        return self._writer.append(request, extension)
+
     def append(self, request: AppendRequest) -> Appended:
         """See `EventStore.append`.
 
@@ -149,6 +159,12 @@ class LmdbEventStore(LmdbJournalReader):
         except (StoreCorrupted, StoreFormatError) as error:
             _LOG.warning("ignored: %s", error)
             return None
+
+    @contextlib.contextmanager
+    def reading_side(self) -> "Iterator[tuple[lmdb.Transaction[bytes], lmdb._Database]]":
+        """A short read transaction, and the table of extensions to read in it."""
+        with self._open_env().reading() as txn:
+            yield txn, self._env.writer_tables.side
 
     def open_streams(self) -> Sequence[StreamId]:
         """See `EventStore.open_streams`."""

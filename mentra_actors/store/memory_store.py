@@ -1,11 +1,12 @@
 """The event store in memory: for tests, and the model that other adapters are compared with."""
 
 import bisect
+import itertools
 import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from mentra_actors.errors import StoreClosed, StoreError
 from mentra_actors.ids import StreamId, category_of
@@ -13,10 +14,12 @@ from mentra_actors.store.append_plan import (
     AppendPlan,
     Heads,
     check_request,
+    only_of,
     plan_append,
     streams_of,
 )
 from mentra_actors.store.ports import (
+    REMEMBERED_REQUESTS,
     Appended,
     AppendRequest,
     OnAppended,
@@ -137,14 +140,27 @@ class MemoryEventStore:
             self._check_open()
             return self._streams.get(stream_id, [])[max(after, 0) : end]
 
-    def read_journal(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    def read_journal(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        categories: Collection[str] = (),
+        event_types: Collection[str] = (),
+    ) -> Sequence[StoredEvent]:
         """See `JournalReader.read_journal`."""
-        start = max(after, 0)
+        start, wanted = max(after, 0), max(limit, 1)
+        found: list[StoredEvent] = []
         with self._changed:
             self._check_open()
-            whole = bisect.bisect_left(self._ends, start + max(limit, 1))
-            end = self._ends[whole] if whole < len(self._ends) else len(self._journal)
-            return self._journal[start:end]
+            whole = bisect.bisect_right(self._ends, start)
+            for end in itertools.islice(self._ends, whole, None):
+                page = self._journal[start:end]
+                found.extend(only_of(page, categories=categories, event_types=event_types))
+                start = end
+                if len(found) >= wanted:
+                    break
+        return found
 
     def stream_version(self, stream_id: StreamId) -> int:
         """See `JournalReader.stream_version`."""
@@ -209,6 +225,7 @@ class MemoryEventStore:
             return error
         self._heads.advance(plan)
         self._record(request, plan)
+        self._forget_old_requests()
         return plan.appended
 
     def _record(self, request: AppendRequest, plan: AppendPlan) -> None:
@@ -233,6 +250,11 @@ class MemoryEventStore:
         self._open.difference_update(
             stream_id for stream_id, is_open in plan.marks.items() if not is_open
         )
+
+    def _forget_old_requests(self) -> None:
+        answered = self._heads.answered
+        while len(answered) > REMEMBERED_REQUESTS:
+            del answered[next(iter(answered))]
 
     def _check_open(self) -> None:
         if self._is_closed:

@@ -5,7 +5,7 @@ Events are bytes here; `mentra_actors.store.journal` adds the codec.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -14,6 +14,7 @@ from mentra_actors.errors import StoreError
 from mentra_actors.ids import StreamId
 
 __all__ = [
+    "REMEMBERED_REQUESTS",
     "AppendRequest",
     "Appended",
     "BlobStore",
@@ -27,6 +28,10 @@ __all__ = [
     "StreamAppend",
     "blob_digest",
 ]
+
+
+REMEMBERED_REQUESTS = 100_000
+"""How many request ids a store remembers at least, the youngest ones."""
 
 
 class EncodedEvent(msgspec.Struct, frozen=True):
@@ -58,6 +63,10 @@ class AppendRequest(msgspec.Struct, frozen=True, kw_only=True):
     append from now on (it must be higher than the one known). `open_streams` marks streams as
     having work to resume after a restart; `settled` removes a mark if the stream's version after
     this append is not above the one given. A request with no events is allowed (marks only).
+
+    `request_id` makes the append repeatable: a second request with the same id writes nothing
+    and is answered as the first one was, even if it says something else. The store remembers
+    the ids of the last `REMEMBERED_REQUESTS` such appends.
     """
 
     streams: tuple[StreamAppend, ...] = ()
@@ -68,6 +77,7 @@ class AppendRequest(msgspec.Struct, frozen=True, kw_only=True):
     correlation: str = ""
     open_streams: tuple[StreamId, ...] = ()
     settled: tuple[tuple[StreamId, int], ...] = ()
+    request_id: str = ""
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -123,10 +133,19 @@ class JournalReader(Protocol):
         """Events of one stream with `after < stream_version <= through`, in order."""
         ...
 
-    def read_journal(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    def read_journal(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        categories: Collection[str] = (),
+        event_types: Collection[str] = (),
+    ) -> Sequence[StoredEvent]:
         """At least one and about `limit` events with `global_position > after`, in order.
 
-        The last append is never split, so a few more than `limit` may come; none means the end.
+        Where `categories` of streams (`agent`) or `event_types` (tags) are given, only events
+        that are of one of each. The last append is never split, so a few more than `limit` may
+        come; none means the end.
         """
         ...
 
@@ -182,11 +201,14 @@ class EventStore(JournalReader, BlobStore, Protocol):
         `on_appended` is called exactly once, on the writer thread, after the append is durable
         (or with the error; then nothing of it was written). It must not block or raise. Appends
         are written in the order of submission; one that fails does not disturb its neighbours.
+        When too many wait already, the answer is `StoreBusy`, on the calling thread.
         """
         ...
 
     def append(self, request: AppendRequest) -> Appended:
-        """Append and wait until it is durable. Never call it on an actor or loop thread.
+        """Append and wait: for room in the queue, then until it is durable.
+
+        Never call it on an actor or loop thread.
 
         Raises:
             VersionConflict, Fenced, StoreFull, StoreClosed: nothing was written.

@@ -8,12 +8,13 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
-from mentra_actors.errors import StoreClosed, StoreError
+from mentra_actors.errors import StoreBusy, StoreClosed, StoreError
 from mentra_actors.store.append_plan import check_request
+from mentra_actors.store.lmdb_extension import CommitExtension
 from mentra_actors.store.lmdb_layout import encode_body
 from mentra_actors.store.ports import (
     Appended,
@@ -28,6 +29,9 @@ __all__ = ["AppendJob", "BlobJob", "GroupWriter", "Job", "Outcome", "SnapshotJob
 _LOG = logging.getLogger(__name__)
 _GROUP_JOBS = 4096
 _GROUP_BYTES = 8 << 20
+QUEUE_JOBS = 1 << 16
+QUEUE_BYTES = 256 << 20
+"""How many appends may wait, and how much they may weigh, before the next one is refused."""
 
 
 class AppendJob(msgspec.Struct, frozen=True):
@@ -36,6 +40,7 @@ class AppendJob(msgspec.Struct, frozen=True):
     request: AppendRequest
     body: bytes
     on_appended: OnAppended
+    extension: CommitExtension | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -72,35 +77,52 @@ class _Stop(msgspec.Struct, frozen=True):
 
 Job: TypeAlias = AppendJob | SnapshotJob | BlobJob
 Outcome: TypeAlias = Appended | StoreError | None
+_WhenFull: TypeAlias = Literal["refuse", "wait", "accept"]
 WriteGroup: TypeAlias = Callable[[Sequence[Job]], Sequence[Outcome]]
 
 
 class GroupWriter:
     """Owns the thread. `write_group` runs on it; it commits all or fails all that it is given."""
 
-    def __init__(self, write_group: WriteGroup, *, name: str) -> None:
+    def __init__(
+        self,
+        write_group: WriteGroup,
+        *,
+        name: str,
+        queue_jobs: int = QUEUE_JOBS,
+        queue_bytes: int = QUEUE_BYTES,
+    ) -> None:
         self._write_group = write_group
         self._name = name
+        self._queue_jobs = queue_jobs
+        self._queue_bytes = queue_bytes
+        self._waiting_jobs = 0
+        self._waiting_bytes = 0
         self._pid = os.getpid()
         self._queue: queue.SimpleQueue[Job | _Stop] = queue.SimpleQueue()
-        self._intake = threading.Lock()
+        self._intake = threading.Condition(threading.Lock())
         self._is_closed = False
         # A daemon, so that a store nobody closed does not keep the interpreter from exiting.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, request: AppendRequest, on_appended: OnAppended) -> None:
-        """See `EventStore.submit`; after `close` the refusal comes on the calling thread.
+    def submit(
+        self,
+        request: AppendRequest,
+        on_appended: OnAppended,
+        extension: CommitExtension | None = None,
+    ) -> None:
+        """See `EventStore.submit`; a refusal comes on the calling thread.
 
         Raises:
             TypeError, ValueError: no store can keep this request; nothing was queued.
         """
-        check_request(request)
-        job = AppendJob(request, encode_body(request), on_appended)
-        if not self._queue_up(job):
-            _answer(job, self._closed())
+        job = _append_job(request, on_appended, extension)
+        refusal = self._queue_up(job, when_full="refuse")
+        if refusal is not None:
+            _answer(job, refusal)
 
-    def append(self, request: AppendRequest) -> Appended:
+    def append(self, request: AppendRequest, extension: CommitExtension | None = None) -> Appended:
         """See `EventStore.append`.
 
         Raises:
@@ -109,25 +131,28 @@ class GroupWriter:
         if threading.current_thread() is self._thread:
             raise RuntimeError("append() would wait for the thread it is called on; use submit()")
         answers: queue.SimpleQueue[Appended | StoreError] = queue.SimpleQueue()
-        self.submit(request, answers.put)
-        answer = answers.get()
+        job = _append_job(request, answers.put, extension)
+        answer = self._queue_up(job, when_full="wait") or answers.get()
         if isinstance(answer, StoreError):
             raise answer
         return answer
 
     def save_snapshot(self, snapshot: StateSnapshot) -> None:
-        """See `EventStore.save_snapshot`; after `close` it is dropped."""
-        self._queue_up(SnapshotJob(snapshot))
+        """See `EventStore.save_snapshot`; after `close`, or when too much waits, it is dropped."""
+        refusal = self._queue_up(SnapshotJob(snapshot), when_full="refuse")
+        if refusal is not None:
+            _LOG.info("no snapshot of %s was saved: %s", snapshot.stream_id, refusal)
 
     def put_blob(self, content: bytes) -> str:
-        """See `BlobStore.put_blob`.
+        """See `BlobStore.put_blob`; never refused for want of room, as work is done by then.
 
         Raises:
             StoreClosed: the blob will not be stored.
         """
         digest = blob_digest(content)
-        if not self._queue_up(BlobJob(digest, content)):
-            raise self._closed()
+        refusal = self._queue_up(BlobJob(digest, content), when_full="accept")
+        if refusal is not None:
+            raise refusal
         return digest
 
     def close(self) -> None:
@@ -144,15 +169,41 @@ class GroupWriter:
             if not self._is_closed:
                 self._is_closed = True
                 self._queue.put(_Stop())
+                self._intake.notify_all()
         self._thread.join()
 
-    def _queue_up(self, job: Job) -> bool:
+    def _queue_up(self, job: Job, *, when_full: _WhenFull) -> StoreError | None:
+        """Why the job was not queued, or None."""
         if self._is_forked():
-            return False
+            return self._closed()
         with self._intake:
-            if not self._is_closed:
-                self._queue.put(job)
-            return not self._is_closed
+            while not self._is_closed and when_full != "accept" and self._is_full():
+                if when_full == "refuse":
+                    return self._busy()
+                self._intake.wait()
+            if self._is_closed:
+                return self._closed()
+            self._waiting_jobs += 1
+            self._waiting_bytes += job.size_bytes
+            self._queue.put(job)
+        return None
+
+    def _is_full(self) -> bool:
+        return self._waiting_jobs >= self._queue_jobs or self._waiting_bytes >= self._queue_bytes
+
+    def _make_room(self, jobs: Sequence[Job], size_bytes: int) -> None:
+        with self._intake:
+            was_full = self._is_full()
+            self._waiting_jobs -= len(jobs)
+            self._waiting_bytes -= size_bytes
+            if was_full:
+                self._intake.notify_all()
+
+    def _busy(self) -> StoreBusy:
+        return StoreBusy(
+            f"{self._name}: {self._waiting_jobs} appends of {self._waiting_bytes} bytes wait for "
+            "the disk; try again when they are written"
+        )
 
     def _is_forked(self) -> bool:
         return os.getpid() != self._pid
@@ -166,6 +217,7 @@ class GroupWriter:
             jobs, is_last = self._next_group()
             if not jobs:
                 continue
+            self._make_room(jobs, sum(job.size_bytes for job in jobs))
             for job, outcome in zip(jobs, self._outcomes(jobs), strict=True):
                 _answer(job, outcome)
 
@@ -191,6 +243,13 @@ class GroupWriter:
         except Exception as error:  # noqa: BLE001 - everyone who waits must be told of any bug
             _LOG.exception("%s: a group of %d appends failed", self._name, len(jobs))
             return [StoreError(f"{self._name}: the append failed: {error!r}")] * len(jobs)
+
+
+def _append_job(
+    request: AppendRequest, on_appended: OnAppended, extension: CommitExtension | None
+) -> AppendJob:
+    check_request(request)
+    return AppendJob(request, encode_body(request), on_appended, extension)
 
 
 def _answer(job: Job, outcome: Outcome) -> None:

@@ -318,3 +318,33 @@ class AppendContract(abc.ABC):
             with pytest.raises(ValueError, match=r"must|needs"):
                 store.submit(request, lambda answer: None)
         assert store.append(AppendRequest()).last_position == 0
+
+    def test_a_repeated_request_is_answered_as_the_first_time(self, store: EventStore) -> None:
+        """Who asks again because an answer was lost must not double what was written."""
+        request = AppendRequest(streams=(stream_append(A, b"1", expected=0),), request_id="r-1")
+        log = AnswerLog()
+        for _ in range(3):
+            store.submit(request, log.add)
+
+        first = Appended(1, 1, (1,))
+        assert log.first(3) == [first] * 3
+        assert store.append(request) == first
+        assert payloads_of(store.read_stream(A)) == [b"1"]
+
+    def test_a_refused_request_may_be_repeated(self, store: EventStore) -> None:
+        """Only what was written is remembered: a conflict must not poison its request id."""
+        early = AppendRequest(streams=(stream_append(A, b"2", expected=1),), request_id="r-2")
+        with pytest.raises(VersionConflict):
+            store.append(early)
+        store.append(request_for(stream_append(A, b"1")))
+
+        assert store.append(early) == Appended(2, 2, (2,))
+        assert store.append(early) == Appended(2, 2, (2,))
+
+    def test_other_ids_are_other_requests(self, store: EventStore) -> None:
+        """Two commands that say the same are two commands."""
+        for request_id in ("r-1", "r-2", "", ""):
+            stream = stream_append(A, b"same")
+            store.append(AppendRequest(streams=(stream,), request_id=request_id))
+
+        assert store.stream_version(A) == 4

@@ -18,9 +18,11 @@ from mentra_actors.ids import StreamId
 from mentra_actors.store.ports import (
     Appended,
     AppendRequest,
+    EncodedEvent,
     EventStore,
     Fence,
     StateSnapshot,
+    StreamAppend,
     blob_digest,
 )
 from mentra_actors.testing.append_contract import (
@@ -72,6 +74,26 @@ class EventStoreContract(AppendContract):
             assert seen == list(range(1, ends[-1] + 1))
         assert positions_of(store.read_journal(after=3, limit=1)) == [4, 5]
         assert len(store.read_journal(limit=0)) == 1
+
+    def test_the_journal_is_filtered_by_category_and_tag(self, store: EventStore) -> None:
+        """Who asks for the mail of a large team must get all of it, and nothing else."""
+        for number in range(700):
+            sent = StreamAppend(
+                stream_id=INBOX, events=(EncodedEvent("a.letter.v1", b"%d" % number),)
+            )
+            others = [stream_append(A, b"x"), stream_append(StreamId("inbox"), b"y")]
+            store.append(request_for(*others, *([sent] if number % 50 == 0 else [])))
+
+        letters = {"categories": ["inbox"], "event_types": {"a.letter.v1"}}
+        found: list[bytes] = []
+        after = 0
+        while page := store.read_journal(after=after, limit=3, **letters):
+            found.extend(payloads_of(page))
+            after = page[-1].global_position
+        assert found == [b"%d" % number for number in range(0, 700, 50)]
+        assert len(store.read_journal(limit=5000, categories=("inbox",))) == 714
+        assert len(store.read_journal(limit=5000, event_types=("a.letter.v1",))) == 14
+        assert list(store.read_journal(categories=("nobody",))) == []
 
     def test_an_unknown_stream_is_empty(self, store: EventStore) -> None:
         """An agent that never spoke is a normal case, also beside one with a longer name."""

@@ -1,0 +1,54 @@
+"""Request ids that were answered: id -> answer, and in order of age, so that the oldest go.
+
+Keys of the table: `i` and the id, or `s` and a running number whose value is the id.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mentra_actors.store.ports import REMEMBERED_REQUESTS, Appended
+
+if TYPE_CHECKING:
+    import lmdb
+
+__all__ = ["find_answer", "remember_answer"]
+
+_BY_ID = b"i"
+_BY_AGE = b"s"
+_NUMBER_BYTES = 8
+_AFTER_ALL_AGES = b"t"
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Appended)
+
+
+def find_answer(
+    txn: "lmdb.Transaction[Any]", table: "lmdb._Database", request_id: str
+) -> Appended | None:
+    """What was answered to `request_id`, or None if the store does not remember it."""
+    stored = txn.get(_BY_ID + request_id.encode(), db=table)
+    return None if stored is None else _DECODER.decode(bytes(stored))
+
+
+def remember_answer(
+    txn: "lmdb.Transaction[Any]", table: "lmdb._Database", request_id: str, answer: Appended
+) -> None:
+    """Keep the answer to a new id; forget the oldest one if there are too many."""
+    number = _youngest(txn, table) + 1
+    txn.put(_age_key(number), request_id.encode(), db=table)
+    txn.put(_BY_ID + request_id.encode(), _ENCODER.encode(answer), db=table)
+    forgotten = _age_key(number - REMEMBERED_REQUESTS) if number > REMEMBERED_REQUESTS else b""
+    if forgotten and (oldest := txn.get(forgotten, db=table)) is not None:
+        txn.delete(_BY_ID + bytes(oldest), db=table)
+        txn.delete(forgotten, db=table)
+
+
+def _youngest(txn: "lmdb.Transaction[Any]", table: "lmdb._Database") -> int:
+    with txn.cursor(table) as cursor:
+        found = cursor.prev() if cursor.set_range(_AFTER_ALL_AGES) else cursor.last()
+        key = bytes(cursor.key()) if found else b""
+    return int.from_bytes(key[1:], "big") if key.startswith(_BY_AGE) else 0
+
+
+def _age_key(number: int) -> bytes:
+    return _BY_AGE + number.to_bytes(_NUMBER_BYTES, "big")

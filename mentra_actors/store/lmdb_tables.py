@@ -1,0 +1,137 @@
+"""The named databases of a store, the options of its environment, and the number of its writer.
+
+Every use of a handle is inside of a transaction of `lmdb_env`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import lmdb
+import msgspec
+
+from mentra_actors.store.lmdb_file import store_error
+from mentra_actors.store.store_directory import Manifest
+
+if TYPE_CHECKING:
+    from lmdb import _Database
+
+__all__ = [
+    "DEFAULT_MAP_BYTES",
+    "FLUSHES",
+    "OPTIONS",
+    "STORE_ID",
+    "Durability",
+    "Tables",
+    "WriterTables",
+    "create_data_file",
+    "open_tables",
+    "open_writer_tables",
+    "raise_writer_epoch",
+    "whole_pages",
+    "writer_epoch",
+]
+
+Durability: TypeAlias = Literal["sync", "relaxed", "volatile"]
+"""What an acknowledged append survives.
+
+* sync: the loss of power.
+* relaxed: the death of the process; a loss of power may take the last commit, and never corrupts.
+* volatile: the death of the process; a loss of power may ruin the store.
+"""
+
+# LMDB's commit writes data pages, flushes, writes one meta page and flushes that. Without the
+# last flush the older meta page, which is whole, may be the one that a power loss leaves.
+FLUSHES: Mapping[Durability, Mapping[str, bool]] = {
+    "sync": {"sync": True, "metasync": True},
+    "relaxed": {"sync": True, "metasync": False},
+    "volatile": {"sync": False, "metasync": True},
+}
+DEFAULT_MAP_BYTES = 1 << 38
+"""256 GiB of address space; the file is only as long as its content."""
+OPTIONS: dict[str, Any] = {
+    "max_dbs": 16,
+    "max_readers": 512,
+    "meminit": False,
+    "readahead": True,
+}
+# A new file has the format of LMDB 0.9; an existing one is opened by the engine that made it.
+_ENGINE_0_9: dict[str, Any] = (
+    {"lib_version": 0} if hasattr(lmdb.Environment, "lib_version") else {}
+)
+STORE_ID = b"store_id"
+_WRITER_EPOCH = b"writer_epoch"
+_NEW_FILE_BYTES = 1 << 20
+_MAP_UNIT_BYTES = 1 << 16  # a multiple of every page size in use
+
+
+class Tables(msgspec.Struct, frozen=True):
+    """Handles of the named databases; `lmdb_layout` says what is in them."""
+
+    log: "_Database"
+    streams: "_Database"
+    snapshots: "_Database"
+    blobs: "_Database"
+    open: "_Database"
+    fences: "_Database"
+    meta: "_Database"
+
+
+class WriterTables(msgspec.Struct, frozen=True):
+    """Handles of the databases that only the writer uses, and makes where they are missing."""
+
+    requests: "_Database"
+    side: "_Database"
+
+
+def create_data_file(path: Path, manifest: Manifest, *, map_size: int) -> None:
+    """Make the data file of a new store, with all its tables, durably."""
+    size = whole_pages(max(map_size, _NEW_FILE_BYTES))
+    try:
+        env = lmdb.open(str(path), map_size=size, **OPTIONS, **_ENGINE_0_9)
+        try:
+            tables = open_tables(env, create=True)
+            with env.begin(write=True, db=tables.meta) as txn:
+                txn.put(STORE_ID, manifest.store_id.encode())
+            env.sync(force=True)
+        finally:
+            env.close()
+    except lmdb.Error as error:
+        raise store_error(error, path) from error
+
+
+def open_tables(env: lmdb.Environment, *, create: bool) -> Tables:
+    """Handles of the tables that every store has."""
+    return Tables(
+        log=env.open_db(b"log", create=create),
+        streams=env.open_db(b"streams", create=create, dupsort=True, dupfixed=True),
+        snapshots=env.open_db(b"snapshots", create=create),
+        blobs=env.open_db(b"blobs", create=create),
+        open=env.open_db(b"open", create=create),
+        fences=env.open_db(b"fences", create=create),
+        meta=env.open_db(b"meta", create=create),
+    )
+
+
+def open_writer_tables(env: lmdb.Environment) -> WriterTables:
+    """Handles of the writer's tables."""
+    return WriterTables(
+        requests=env.open_db(b"requests", create=True), side=env.open_db(b"side", create=True)
+    )
+
+
+def writer_epoch(txn: "lmdb.Transaction[Any]", tables: Tables) -> int:
+    """Number of the writer that opened the store last; 0 if none did."""
+    return int.from_bytes(bytes(txn.get(_WRITER_EPOCH, db=tables.meta) or b""), "big")
+
+
+def raise_writer_epoch(txn: "lmdb.Transaction[Any]", tables: Tables) -> int:
+    """Number of a new writer; older ones may write no more."""
+    epoch = writer_epoch(txn, tables) + 1
+    txn.put(_WRITER_EPOCH, epoch.to_bytes(8, "big"), db=tables.meta)
+    return epoch
+
+
+def whole_pages(size_bytes: int) -> int:
+    """Map size for at least so many bytes."""
+    return -(-size_bytes // _MAP_UNIT_BYTES) * _MAP_UNIT_BYTES
