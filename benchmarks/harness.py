@@ -13,7 +13,7 @@ from pathlib import Path
 
 __all__ = ["Goal", "interleaved", "machine", "median", "parsed_arguments", "report"]
 
-PACKAGES = ("mentra-actors", "pykka", "msgspec", "lmdb", "anyio", "httpx")
+PACKAGES = ("mentra-actors", "pykka", "msgspec", "lmdb", "eventsourcing", "anyio", "httpx")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("turn",)
+BENCHMARKS = ("store", "turn")
 
 
 def main() -> None:
