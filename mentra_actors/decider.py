@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from mentra_actors.envelope import RecordedEvent, UnknownEvent
+from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import EffectId, StreamId
 
 __all__ = ["Companion", "Decider", "Delivery", "Follow", "Settlement"]
@@ -50,8 +50,8 @@ class Follow(Generic[C, S]):
     """A stream that others write and this aggregate takes from, in order, each event once.
 
     `position(state)` is the stream and the version taken so far, or None while there is nothing
-    to follow; `take(recorded, now)` is the command that takes the events after it. `now` is
-    Unix time in seconds.
+    to follow; `take(recorded, now)` is the command that takes the events after it, skipped ones
+    and all parts of a split one among them. `now` is Unix time in seconds.
     """
 
     position: Callable[[S], tuple[StreamId, int] | None]
@@ -96,7 +96,7 @@ class Decider(Generic[C, E, S, F]):
     follow: Follow[C, S] | None = None
     fold_version: int = 1
 
-    def fold(self, events: Iterable[E | UnknownEvent], state: S | None = None) -> S:
+    def fold(self, events: Iterable[E | SkippedEvent], state: S | None = None) -> S:
         """State after `events`, starting from `state` (the initial one if None)."""
         current = self.initial if state is None else state
         for event in events:

@@ -1,12 +1,12 @@
 """What surrounds an event once it is recorded."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from mentra_actors.ids import StreamId
 
-__all__ = ["RecordedEvent", "UnknownEvent"]
+__all__ = ["RecordedEvent", "RetiredEvent", "SkippedEvent", "UnknownEvent"]
 
 E_co = TypeVar("E_co", covariant=True)
 
@@ -19,12 +19,26 @@ class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = "unknown tag"
 
 
+class RetiredEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of an earlier release that says nothing any more: its bytes are kept, unread."""
+
+    event_type: str
+    payload: bytes
+
+
+SkippedEvent: TypeAlias = UnknownEvent | RetiredEvent
+"""What is read where a stored event means nothing to this release: it keeps the place."""
+
+
 class RecordedEvent(msgspec.Struct, Generic[E_co], frozen=True, kw_only=True):
     """One event with its place in the log.
 
     `global_position` and `stream_version` count from 1 and have no gaps. `recorded_at_ns` is
     Unix time in nanoseconds. `epoch` is the lease epoch of the writer. `causation` names the
     command that caused the event, `correlation` the run it belongs to; both may be empty.
+
+    Places are those of stored events. One that an earlier release stored may be read as several
+    events: they share its place and its `event_type`, and `part` counts them from 0.
     """
 
     global_position: int
@@ -36,6 +50,7 @@ class RecordedEvent(msgspec.Struct, Generic[E_co], frozen=True, kw_only=True):
     epoch: int = 0
     causation: str = ""
     correlation: str = ""
+    part: int = 0
 
 
 AnyRecorded = RecordedEvent[Any]

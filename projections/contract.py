@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from mentra_actors.envelope import RecordedEvent, UnknownEvent
+from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.errors import MentraError
 
 __all__ = [
@@ -129,8 +129,8 @@ def fold_parts(
 
 
 def is_handled(projection: Projection[Any], recorded: RecordedEvent[Any]) -> bool:
-    """True for an event that is known and that the projection wants to see."""
-    if isinstance(recorded.event, UnknownEvent):
+    """True for an event that this release understands and that the projection wants to see."""
+    if isinstance(recorded.event, SkippedEvent):
         return False
     return projection.handles is None or type(recorded.event) in projection.handles
 

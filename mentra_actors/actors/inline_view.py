@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from mentra_actors.envelope import RecordedEvent, UnknownEvent
+from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 
@@ -54,9 +54,11 @@ class InlineView(Generic[V]):
             self._apply(recorded)
 
     def _apply(self, recorded: list[RecordedEvent[Any]]) -> None:
+        """Fold what is new and joins on; the parts of a split event come together."""
+        folded = self._version
         for one in recorded:
-            if one.stream_version != self._version + 1:
+            if not folded < one.stream_version <= self._version + 1:
                 continue
-            if not isinstance(one.event, UnknownEvent):
+            if not isinstance(one.event, SkippedEvent):
                 self._view = self._fold.apply(self._view, one.event)
             self._version = one.stream_version

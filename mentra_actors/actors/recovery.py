@@ -4,6 +4,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from mentra_actors.codec.snapshot_codec import SnapshotCodec
 from mentra_actors.decider import Decider
+from mentra_actors.envelope import UnknownEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore, StateSnapshot
@@ -17,20 +18,30 @@ EVENTS_PER_SNAPSHOT = 200
 
 
 class Loaded(NamedTuple, Generic[S]):
-    """A state, its stream version, and the version of the snapshot it was folded from."""
+    """A state, its stream version, and the version of the snapshot it was folded from.
+
+    `is_whole` is false if events were skipped that this release cannot read.
+    """
 
     state: S
     version: int
     snapshot_version: int
+    is_whole: bool = True
 
 
 class StateLoader(Generic[S]):
     """Loads and saves the states of one kind of stream. Safe from any thread."""
 
-    def __init__(self, decider: Decider[Any, Any, S, Any], store: EventStore) -> None:
+    def __init__(
+        self,
+        decider: Decider[Any, Any, S, Any],
+        store: EventStore,
+        journal: Journal | None = None,
+    ) -> None:
+        """`journal` reads `store`; without one it gets its own, with its own warnings."""
         self._decider = decider
         self._store = store
-        self._journal = Journal(store)
+        self._journal = journal or Journal(store)
         self._codec = SnapshotCodec(decider.initial)
 
     def load(self, stream_id: StreamId) -> Loaded[S]:
@@ -43,7 +54,8 @@ class StateLoader(Generic[S]):
         recorded = self._journal.read_stream(stream_id, after=snapshot_version)
         state = self._decider.fold((one.event for one in recorded), state)
         version = recorded[-1].stream_version if recorded else snapshot_version
-        return Loaded(state, version, snapshot_version)
+        is_whole = not any(type(one.event) is UnknownEvent for one in recorded)
+        return Loaded(state, version, snapshot_version, is_whole)
 
     def _from_snapshot(self, stream_id: StreamId) -> tuple[S, int]:
         snapshot = self._store.load_snapshot(stream_id)
@@ -55,8 +67,12 @@ class StateLoader(Generic[S]):
         return state, snapshot.stream_version
 
     def save(self, stream_id: StreamId, loaded: Loaded[S]) -> Loaded[S]:
-        """Save a snapshot if enough events came since the last one."""
-        if loaded.version - loaded.snapshot_version < EVENTS_PER_SNAPSHOT:
+        """Save a snapshot if enough events came since the last one.
+
+        A state that lacks events is not saved: a release that can read them would miss them.
+        """
+        is_due = loaded.version - loaded.snapshot_version >= EVENTS_PER_SNAPSHOT
+        if not (is_due and loaded.is_whole):
             return loaded
         snapshot = StateSnapshot(
             stream_id=stream_id,

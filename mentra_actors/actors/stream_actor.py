@@ -291,7 +291,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     def _release(self, done: _InDoubt[S], recorded: Sequence[RecordedEvent[Any]]) -> None:
         before = self._durable.state
-        self._durable = Loaded(done.state, done.version, self._durable.snapshot_version)
+        self._durable = self._durable._replace(state=done.state, version=done.version)
         if self._view is not None:
             self._view.extend([one for one in recorded if one.stream_id == self._stream_id])
         # In this order: whoever sees an effect end, or is answered, finds the next one in flight.

@@ -6,7 +6,7 @@ import msgspec
 from rich.text import Text
 
 from mentra_actors.cli.output import local_time
-from mentra_actors.envelope import RecordedEvent, UnknownEvent
+from mentra_actors.envelope import RecordedEvent, RetiredEvent, SkippedEvent, UnknownEvent
 from mentra_actors.ids import category_of
 from projections.timeline import sentence_of
 
@@ -27,21 +27,39 @@ def event_line(recorded: RecordedEvent[Any], *, with_stream: bool) -> Text:
     line.append(sentence, style="")
     if sentence != recorded.event_type:  # an event without a sentence is told by its tag
         line.append(f"  {recorded.event_type}", style="dim")
+    if skipped := _why_skipped(recorded.event):
+        line.append(f"  skipped: {skipped}", style="yellow")
     return line
 
 
 def event_document(recorded: RecordedEvent[Any]) -> dict[str, Any]:
-    """Everything that is stored of one event."""
+    """Everything that is stored of one event, as this release reads it.
+
+    `event` is null for one that it skips, and `skipped` says why.
+    """
     event = recorded.event
     return {
         "position": recorded.global_position,
         "stream": recorded.stream_id,
         "version": recorded.stream_version,
+        "part": recorded.part,
         "tag": recorded.event_type,
         "recorded_at": recorded.recorded_at_ns / 1e9,
         "sentence": sentence_of(recorded),
         "causation": recorded.causation,
         "correlation": recorded.correlation,
         "epoch": recorded.epoch,
-        "event": None if isinstance(event, UnknownEvent) else msgspec.to_builtins(event),
+        "event": None if isinstance(event, SkippedEvent) else msgspec.to_builtins(event),
+        "skipped": _why_skipped(event),
     }
+
+
+def _why_skipped(event: Any) -> str:
+    """Why this release takes no account of an event; empty for one that it understands."""
+    match event:
+        case UnknownEvent(reason=reason):
+            return reason
+        case RetiredEvent():
+            return "it says nothing any more"
+        case _:
+            return ""

@@ -1,15 +1,17 @@
 """From the fields of an older tag to those of its successor, on reading.
 
-An upcaster takes the decoded fields of a stored event and returns the tag that replaces its own
-and the new fields. It runs again if that tag has an upcaster too.
+An upcaster takes the fields of a stored event and returns what the event says today, as tags with
+fields: one of them, several if the event was split, none if it says nothing any more. A tag among
+them that has an upcaster itself is carried on. It is pure, and what it raises stays with the
+event; `mentra_actors.testing.upcaster_laws` checks it. How to change an event: docs/evolution.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 __all__ = ["UPCASTERS", "Upcaster"]
 
-Upcaster: TypeAlias = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
+Upcaster: TypeAlias = Callable[[dict[str, Any]], Sequence[tuple[str, dict[str, Any]]]]
 
 UPCASTERS: Mapping[str, Upcaster] = {}
 """By the old tag. Empty: no tag has been replaced so far."""

@@ -102,15 +102,22 @@ class RuntimeCore:
         """What `close` does, last part first; each part adds its end when it has started."""
         self._ends.callback(self.store.close)
         try:
-            self._fence = acquire_writer_lease(
-                self.store, self.clock, holder=_holder(), term_s=settings.lease_term_s
-            )
+            self._fence = self._take_lease()
             self._ends.callback(self._release_lease)
             self._start()
         except BaseException:
             self._ends.close()
             raise
         _close_before_exit(self)
+
+    def _take_lease(self) -> Fence:
+        return acquire_writer_lease(
+            self.store,
+            self.journal,
+            self.clock,
+            holder=_holder(),
+            term_s=self.settings.lease_term_s,
+        )
 
     def _start(self) -> None:
         settings = self.settings
@@ -122,7 +129,7 @@ class RuntimeCore:
         self._dispatchers = DispatcherPool(settings.threads)
         self._ends.callback(self._dispatchers.stop, CLOSE_TIMEOUT_S)
         self.directory = Directory(
-            stream_kinds(self.store),
+            stream_kinds(self.store, self.journal),
             self._dispatchers,
             self._loop.call_later,
             policy=settings.restart_policy,
@@ -293,7 +300,7 @@ class RuntimeCore:
     def _release_lease(self) -> None:
         try:
             if self._fenced is None:
-                release_writer_lease(self.store, self.clock, self._fence)
+                release_writer_lease(self.store, self.journal, self.clock, self._fence)
         except StoreError as error:
             _log.warning("the store was closed without a word: %s", error)
 

@@ -12,6 +12,7 @@ from mentra_actors.domain.lease import LEASE
 from mentra_actors.domain.task_board import BOARD
 from mentra_actors.domain.team import TEAM
 from mentra_actors.domain.transcript import Transcript, apply
+from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore
 
 __all__ = ["stream_kinds"]
@@ -23,11 +24,14 @@ _TRANSCRIPT = InlineFold(
 )
 
 
-def stream_kinds(store: EventStore) -> Mapping[str, StreamKind[Any, Any, Any, Any]]:
+def stream_kinds(
+    store: EventStore, journal: Journal | None = None
+) -> Mapping[str, StreamKind[Any, Any, Any, Any]]:
     """Kinds by category. An inbox has no owner: every writer appends to it directly."""
+    journal = journal or Journal(store)
     return {
-        "agent": StreamKind(AGENT, StateLoader(AGENT, store), _TRANSCRIPT),
-        "team": StreamKind(TEAM, StateLoader(TEAM, store)),
-        "board": StreamKind(BOARD, StateLoader(BOARD, store)),
-        "lease": StreamKind(LEASE, StateLoader(LEASE, store)),
+        "agent": StreamKind(AGENT, StateLoader(AGENT, store, journal), _TRANSCRIPT),
+        "team": StreamKind(TEAM, StateLoader(TEAM, store, journal)),
+        "board": StreamKind(BOARD, StateLoader(BOARD, store, journal)),
+        "lease": StreamKind(LEASE, StateLoader(LEASE, store, journal)),
     }

@@ -33,13 +33,14 @@ class RunWatch:
         self._prompt_id = prompt_id
         self._run_id: RunId | None = None
         self._usage = TokenUsage()
-        self._seen = 0
+        self._seen = (0, 0)
 
     def take(self, recorded: RecordedEvent[Any]) -> Reply | RunFailed | None:
-        """The end of the run if this event is it. Versions that were seen are passed over."""
-        if recorded.stream_version <= self._seen:
+        """The end of the run if this event is it. What was seen before is passed over."""
+        place = (recorded.stream_version, recorded.part)
+        if place <= self._seen:
             return None
-        self._seen = recorded.stream_version
+        self._seen = place
         event = recorded.event
         if isinstance(event, e.InputPlaced) and self._prompt_id in event.prompt_ids:
             self._run_id = event.run_id

@@ -1,5 +1,8 @@
 """The lease that makes this process the one writer of its store."""
 
+import msgspec
+
+from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.domain.lease import LEASE, AcquireLease, ReleaseLease
 from mentra_actors.effects.ports import Clock
 from mentra_actors.errors import Fenced, StoreError
@@ -13,24 +16,27 @@ WRITER_LEASE: StreamId = lease_stream("writer")
 _RESOURCE = "writer"
 
 
-def acquire_writer_lease(store: EventStore, clock: Clock, *, holder: str, term_s: float) -> Fence:
+def acquire_writer_lease(
+    store: EventStore, journal: Journal, clock: Clock, *, holder: str, term_s: float
+) -> Fence:
     """Take the lease with a new epoch and shut out every older holder, in one append.
 
     The store's own lock has shown that no other live process writes, so an older holder is gone
-    even if its term still runs.
+    even if its term still runs. The epoch is above every one that the store knows, even if this
+    release cannot read the event that raised it.
 
     Raises:
         StoreError: the lease could not be written.
     """
-    journal = Journal(store)
-    recorded = journal.read_stream(WRITER_LEASE)
-    state = LEASE.fold(one.event for one in recorded)
+    lease = StateLoader(LEASE, store, journal).load(WRITER_LEASE)
+    epoch = max(lease.state.epoch, store.fence_epoch(_RESOURCE))
+    state = msgspec.structs.replace(lease.state, epoch=epoch)
     command = AcquireLease(holder=holder, term_s=term_s, now=clock.now(), holder_is_gone=True)
     events = LEASE.decide(command, state)
     fence = Fence(_RESOURCE, LEASE.fold(events, state).epoch)
     store.append(
         AppendRequest(
-            streams=(journal.stream_append(WRITER_LEASE, events, len(recorded)),),
+            streams=(journal.stream_append(WRITER_LEASE, events, lease.version),),
             fence=fence,
             raise_fence=True,
             recorded_at_ns=int(clock.now() * 1e9),
@@ -41,21 +47,18 @@ def acquire_writer_lease(store: EventStore, clock: Clock, *, holder: str, term_s
     return fence
 
 
-def release_writer_lease(store: EventStore, clock: Clock, fence: Fence) -> None:
+def release_writer_lease(store: EventStore, journal: Journal, clock: Clock, fence: Fence) -> None:
     """Give the lease back; without effect if another process has taken over."""
-    journal = Journal(store)
-    recorded = journal.read_stream(WRITER_LEASE)
-    state = LEASE.fold(one.event for one in recorded)
-    if state.epoch != fence.epoch or not state.holder:
+    lease = StateLoader(LEASE, store, journal).load(WRITER_LEASE)
+    if lease.state.epoch != fence.epoch or not lease.state.holder:
         return
-    events = LEASE.decide(ReleaseLease(epoch=fence.epoch), state)
-    version = len(recorded) + len(events)
+    events = LEASE.decide(ReleaseLease(epoch=fence.epoch), lease.state)
     request = AppendRequest(
-        streams=(journal.stream_append(WRITER_LEASE, events, len(recorded)),),
+        streams=(journal.stream_append(WRITER_LEASE, events, lease.version),),
         fence=fence,
         recorded_at_ns=int(clock.now() * 1e9),
         causation="ReleaseLease",
-        settled=((WRITER_LEASE, version),),
+        settled=((WRITER_LEASE, lease.version + len(events)),),
     )
     try:
         store.append(request)

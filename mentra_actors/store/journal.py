@@ -1,34 +1,49 @@
-"""A store of typed events: the codec in front of an event store."""
+"""A store of typed events: the codec in front of an event store.
 
+Every stored event is read as one event or more, never as none. One that was split by upcasters
+gives its parts, side by side and at one place; one that means nothing to this release gives a
+`SkippedEvent`. So the last event read stands at the last version and position, whatever the
+release that stored it.
+"""
+
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mentra_actors.codec.event_codec import CODEC, EventCodec
-from mentra_actors.envelope import RecordedEvent
+from mentra_actors.envelope import RecordedEvent, UnknownEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.ports import EncodedEvent, JournalReader, StoredEvent, StreamAppend
 
 __all__ = ["Journal"]
 
+_LOG = logging.getLogger(__name__)
+
 
 class Journal:
-    """Reads typed events and prepares appends of them. Safe from any thread."""
+    """Reads typed events and prepares appends of them. Safe from any thread.
+
+    Of events that cannot be read it warns, once for each tag.
+    """
 
     def __init__(self, reader: JournalReader, codec: EventCodec = CODEC) -> None:
         self._reader = reader
         self._codec = codec
+        self._warned_of: dict[str, object] = {}
+        """By the tag; whoever put its mark there warns."""
 
     def read_stream(
         self, stream_id: StreamId, *, after: int = 0, through: int | None = None
     ) -> list[RecordedEvent[Any]]:
         """Events of one stream with `after < stream_version <= through`, in order."""
-        stored = self._reader.read_stream(stream_id, after=after, through=through)
-        return [self.decode(event) for event in stored]
+        return self._decoded(self._reader.read_stream(stream_id, after=after, through=through))
 
     def read_journal(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent[Any]]:
-        """A page of the log after a position; see `JournalReader.read_journal`."""
-        stored = self._reader.read_journal(after=after, limit=limit)
-        return [self.decode(event) for event in stored]
+        """A page of the log after a position; see `JournalReader.read_journal`.
+
+        The parts of a split event are on one page; `limit` does not count them.
+        """
+        return self._decoded(self._reader.read_journal(after=after, limit=limit))
 
     def through(self, position: int | None = None) -> Iterator[RecordedEvent[Any]]:
         """The log from its first event up to a global position (None: its present end)."""
@@ -43,19 +58,12 @@ class Journal:
                     yield one
             after = page[-1].global_position
 
-    def decode(self, stored: StoredEvent) -> RecordedEvent[Any]:
-        """A stored event with its payload decoded."""
-        return RecordedEvent(
-            global_position=stored.global_position,
-            stream_id=stored.stream_id,
-            stream_version=stored.stream_version,
-            event_type=stored.event_type,
-            event=self._codec.decode(stored.event_type, stored.payload),
-            recorded_at_ns=stored.recorded_at_ns,
-            epoch=stored.epoch,
-            causation=stored.causation,
-            correlation=stored.correlation,
-        )
+    def decode(self, stored: StoredEvent) -> tuple[RecordedEvent[Any], ...]:
+        """What a stored event says today: at least one event."""
+        events = self._codec.decode(stored.event_type, stored.payload)
+        if isinstance(events[0], UnknownEvent):
+            self._warn_of(stored, events[0])
+        return tuple(_recorded(stored, event, part) for part, event in enumerate(events))
 
     def stream_append(
         self, stream_id: StreamId, events: Sequence[Any], expected_version: int | None
@@ -63,3 +71,42 @@ class Journal:
         """Events encoded for an append."""
         data = tuple(EncodedEvent(*self._codec.encode(event)) for event in events)
         return StreamAppend(stream_id=stream_id, events=data, expected_version=expected_version)
+
+    def _decoded(self, stored_events: Sequence[StoredEvent]) -> list[RecordedEvent[Any]]:
+        decode_current = self._codec.decode_current
+        recorded: list[RecordedEvent[Any]] = []
+        for stored in stored_events:
+            event = decode_current(stored.event_type, stored.payload)
+            if event is not None:
+                recorded.append(_recorded(stored, event, 0))
+            else:
+                recorded.extend(self.decode(stored))
+        return recorded
+
+    def _warn_of(self, stored: StoredEvent, unknown: UnknownEvent) -> None:
+        mark = object()
+        if self._warned_of.setdefault(stored.event_type, mark) is mark:
+            _LOG.warning(
+                "events of type %r cannot be read by this release; they are kept and skipped "
+                "(the first one: position %d, %s, version %d: %s)",
+                stored.event_type,
+                stored.global_position,
+                stored.stream_id,
+                stored.stream_version,
+                unknown.reason,
+            )
+
+
+def _recorded(stored: StoredEvent, event: Any, part: int) -> RecordedEvent[Any]:
+    return RecordedEvent(
+        global_position=stored.global_position,
+        stream_id=stored.stream_id,
+        stream_version=stored.stream_version,
+        event_type=stored.event_type,
+        event=event,
+        recorded_at_ns=stored.recorded_at_ns,
+        epoch=stored.epoch,
+        causation=stored.causation,
+        correlation=stored.correlation,
+        part=part,
+    )

@@ -19,7 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.decider import Companion, Decider
-from mentra_actors.envelope import UnknownEvent
+from mentra_actors.envelope import SkippedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EffectId
 
@@ -38,8 +38,8 @@ class Codec(Protocol):
         """Tag and bytes of an event."""
         ...
 
-    def decode(self, event_type: str, payload: bytes) -> Any:
-        """The event."""
+    def decode(self, event_type: str, payload: bytes) -> Sequence[Any]:
+        """What the stored event says today: one event or more."""
         ...
 
 
@@ -49,10 +49,10 @@ def stored(event: E, codec: Codec = CODEC) -> E:
     Raises:
         AssertionError: it comes back as something else.
     """
-    back: E = codec.decode(*codec.encode(event))
-    if back != event:
+    back: list[E] = list(codec.decode(*codec.encode(event)))
+    if back != [event]:
         raise AssertionError(f"the codec changes {event!r} into {back!r}")
-    return back
+    return back[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Given(Generic[C, E, S, F]):
 
     decider: Decider[C, E, S, F]
     codec: Codec
-    events: tuple[E | UnknownEvent, ...]
+    events: tuple[E | SkippedEvent, ...]
     state: S
 
     @property
@@ -138,7 +138,7 @@ class When(Generic[C, E, S, F]):
 
 
 def given(
-    decider: Decider[C, E, S, F], *events: E | UnknownEvent, codec: Codec = CODEC
+    decider: Decider[C, E, S, F], *events: E | SkippedEvent, codec: Codec = CODEC
 ) -> Given[C, E, S, F]:
     """A stream of this kind that holds `events`; see the top of this module for an example."""
     back = tuple(stored(event, codec) for event in events)

@@ -17,6 +17,7 @@ from mentra_actors.actors.dispatcher import DispatchedActor
 from mentra_actors.actors.messages import Answer, Envelope
 from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.actors.stream_services import StreamKind, StreamServices
+from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.effects.runner import Order
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, Fenced
@@ -107,9 +108,10 @@ class HandDriven:
         policy: RestartPolicy | None = None,
         fence: Fence | None = None,
         mailbox_bound: int = 10_000,
+        codec: EventCodec = CODEC,
     ) -> None:
         self.store = store
-        self.journal = Journal(store)
+        self.journal = Journal(store, codec)
         self.clock = ManualClock()
         self.effects = HandEffects()
         self.dispatcher = HandDispatcher()
@@ -118,7 +120,7 @@ class HandDriven:
         self.fenced: list[Fenced] = []
         self.quarantined: list[ActorQuarantined] = []
         self.directory = Directory(
-            stream_kinds(store) if kinds is None else kinds,
+            stream_kinds(store, self.journal) if kinds is None else kinds,
             self.dispatcher,
             lambda _delay_s, call: self.timers.append(call),
             policy=policy,

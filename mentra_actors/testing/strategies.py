@@ -31,7 +31,7 @@ from mentra_actors.domain.task_board import (
     SetTaskStatus,
 )
 from mentra_actors.domain.team import AddMember
-from mentra_actors.envelope import UnknownEvent
+from mentra_actors.envelope import RetiredEvent, UnknownEvent
 from mentra_actors.ids import AgentId, CommandId, EffectId, MailId, RunId, StreamId, TeamId
 
 __all__ = [
@@ -109,14 +109,15 @@ def _built(kind: Any) -> SearchStrategy[Any]:
 
 
 def any_history(event_types: Iterable[type[Any]], max_size: int = 20) -> SearchStrategy[list[Any]]:
-    """Events of these classes in any order and number, unknown events among them."""
-    unknown = st.builds(
-        UnknownEvent,
+    """Events of these classes in any order and number, skipped events among them."""
+    skipped = st.builds(
+        lambda of, event_type, payload: of(event_type=event_type, payload=payload),
+        of=st.sampled_from([UnknownEvent, RetiredEvent]),
         event_type=st.sampled_from(["later.v2", "odd"]),
         payload=st.binary(max_size=9),
     )
     events = st.one_of([instances(event_type) for event_type in event_types])
-    return st.lists(events | unknown, max_size=max_size)
+    return st.lists(events | skipped, max_size=max_size)
 
 
 # --- legal histories ----------------------------------------------------------------------------

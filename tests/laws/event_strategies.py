@@ -1,4 +1,4 @@
-"""Arbitrary journals: every stored event type, few names so that events meet, unknown events."""
+"""Arbitrary journals: every stored event type, few names so that events meet, skipped events."""
 
 import functools
 import types
@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from mentra_actors.codec.event_types import EVENT_TYPES
-from mentra_actors.envelope import RecordedEvent, UnknownEvent
+from mentra_actors.envelope import RecordedEvent, RetiredEvent, SkippedEvent, UnknownEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.ports import AppendRequest
 
@@ -85,8 +85,11 @@ UNKNOWN = st.builds(
     event_type=st.sampled_from(["agent.dreamt.v1", "inbox.burnt.v9"]),
     payload=st.binary(max_size=4),
 )
+RETIRED = st.builds(
+    RetiredEvent, event_type=st.just("agent.mumbled.v0"), payload=st.binary(max_size=4)
+)
 KNOWN_EVENTS = st.sampled_from(EVENT_TYPES).flatmap(events_of)
-EVENTS = st.one_of(KNOWN_EVENTS, KNOWN_EVENTS, KNOWN_EVENTS, UNKNOWN)
+EVENTS = st.one_of(KNOWN_EVENTS, KNOWN_EVENTS, KNOWN_EVENTS, UNKNOWN, RETIRED)
 APPENDS = st.lists(st.tuples(st.sampled_from(STREAMS), EVENTS), min_size=1, max_size=4)
 """Events of one append, each with its stream."""
 
@@ -126,6 +129,6 @@ def tag(event_type: type[Any]) -> str:
 
 
 def _tag(event: Any) -> str:
-    if isinstance(event, UnknownEvent):
+    if isinstance(event, SkippedEvent):
         return event.event_type
     return tag(type(event))

@@ -51,6 +51,11 @@ picks = st.integers(0, 7)
 mostly = st.sampled_from([True, True, True, False])
 
 
+def events_in(rows):
+    """The events of one append, as they are read back."""
+    return [event for row in rows for event in CODEC.decode(*row)]
+
+
 class AgentInACrashingProcess(RuleBasedStateMachine):
     """`durable` and `unsynced` are the log, by append; all else dies with the process."""
 
@@ -99,8 +104,7 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
             self.unsynced.append((rows, dict(AGENT.pending(live))))
 
     def fold(self, rows):
-        for row in rows:
-            event = CODEC.decode(*row)
+        for event in events_in(rows):
             self.state = AGENT.evolve(self.state, event)
             self.transcript = apply(self.transcript, event)
             self.audit.read(event)
@@ -114,7 +118,7 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
         del self.unsynced[:count]
         for rows, pending in synced:
             self.durable.append(rows)
-            for event in (CODEC.decode(*row) for row in rows):
+            for event in events_in(rows):
                 if isinstance(event, e.ToolCallStarted):
                     self.retry[event.idempotency_key] = event.retry
                 if isinstance(event, e.ToolCallFinished | e.ToolCallOutcomeUnknown):

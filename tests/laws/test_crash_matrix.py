@@ -54,6 +54,11 @@ SCRIPTS = [
 ]
 
 
+def events_in(log):
+    """The events of a log that is kept as appends of encoded events."""
+    return [event for rows in log for row in rows for event in CODEC.decode(*row)]
+
+
 @dataclass
 class World:
     """One run of a script. `log` is durable; `ran` is what tools did to the world, by key."""
@@ -76,7 +81,7 @@ class World:
         return self
 
     def load(self):
-        self.state = AGENT.fold(CODEC.decode(*row) for rows in self.log for row in rows)
+        self.state = AGENT.fold(events_in(self.log))
         recover = AGENT.recover(self.state, frozenset(), 0.0)
         if recover is not None:
             self.append(recover)
@@ -95,7 +100,7 @@ class World:
 
     def next_command(self):
         """What people say first, then the answer to the oldest effect; None when all is quiet."""
-        events = [CODEC.decode(tag, payload) for rows in self.log for tag, payload in rows]
+        events = events_in(self.log)
         said = sum(isinstance(event, e.PromptAccepted) for event in events)
         if said < self.script.prompts:
             return c.AcceptPrompt(prompt_id=f"p{said}", text=f"prompt {said}", now=0.0)
@@ -153,7 +158,7 @@ class World:
         """What holds at the end of every script, whatever crashes it went through."""
         audit, transcript, retry = AgentAudit(), Transcript(), {}
         for rows in self.log:
-            for event in (CODEC.decode(*row) for row in rows):
+            for event in events_in([rows]):
                 audit.read(event)
                 transcript = apply(transcript, event)
                 assert prompt_faults(prompt_messages(transcript)) == []
@@ -199,7 +204,6 @@ def test_a_crash_does_not_change_what_the_model_saw_of_safe_work(script):
 
 def conversation(world):
     transcript = Transcript()
-    for rows in world.log:
-        for row in rows:
-            transcript = apply(transcript, CODEC.decode(*row))
+    for event in events_in(world.log):
+        transcript = apply(transcript, event)
     return tuple(prompt_messages(transcript))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mentra_actors.domain.agent.decide import AGENT
-from mentra_actors.envelope import UnknownEvent
+from mentra_actors.envelope import SkippedEvent
 from mentra_actors.ids import category_of
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
@@ -53,9 +53,9 @@ def test_apply_is_total(each, journal):
 
 @each
 @given(events.JOURNALS)
-def test_unknown_events_change_nothing(each, journal):
-    """A view is the same as if an event that this release does not know were not there."""
-    known = [recorded for recorded in journal if not isinstance(recorded.event, UnknownEvent)]
+def test_skipped_events_change_nothing(each, journal):
+    """A view is the same as if an event that says nothing to this release were not there."""
+    known = [recorded for recorded in journal if not isinstance(recorded.event, SkippedEvent)]
 
     assert fold_view(each, journal) == fold_view(each, known)
 

@@ -119,7 +119,7 @@ def test_no_letter_is_lost_because_of_its_id(letters, prompt, prompt_id):
 def test_stored_bytes_give_the_same_prompt(commands):
     """A restarted agent must send the model the words that it would have sent."""
     events = events_of(commands)
-    stored = [CODEC.decode(*CODEC.encode(event)) for event in events]
+    stored = [back for event in events for back in CODEC.decode(*CODEC.encode(event))]
 
     assert prompt_messages(reduce(apply, stored, Transcript())) == prompt_messages(
         reduce(apply, events, Transcript())
