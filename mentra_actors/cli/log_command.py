@@ -1,6 +1,7 @@
 """`mentra log`: what was recorded, event by event."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,11 +12,29 @@ from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_log import event_document, event_line
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import StreamId, category_of
 
 __all__ = ["log"]
 
 _LOOK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Whose events, and which of them; empty filters let everything pass."""
+
+    stream_id: StreamId | None
+    categories: tuple[str, ...]
+    tags: tuple[str, ...]
+
+    def place(self, recorded: RecordedEvent[Any]) -> int:
+        """What `after` counts: versions of one stream, else positions."""
+        return recorded.global_position if self.stream_id is None else recorded.stream_version
+
+    def lets_pass(self, recorded: RecordedEvent[Any]) -> bool:
+        """Also for events of one stream, which are read unfiltered."""
+        is_of_kind = not self.categories or category_of(recorded.stream_id) in self.categories
+        return is_of_kind and (not self.tags or recorded.event_type in self.tags)
 
 
 def log(
@@ -26,6 +45,12 @@ def log(
     after: Annotated[
         int, typer.Option(min=0, help="Begin after this version (without AGENT: position).")
     ] = 0,
+    category: Annotated[
+        list[str] | None, typer.Option(help="Only streams of this kind (agent, inbox, board).")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only events with this tag; may be repeated.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events come.")] = False,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
@@ -34,8 +59,9 @@ def log(
     output = Output(as_json=as_json)
     with opened(store) as team:
         stream_id = None if agent is None else team.stream(agent)
+        wish = _Wish(stream_id, tuple(category or ()), tuple(tag or ()))
         found = False
-        for recorded in _events(team, stream_id, after, follow=follow):
+        for recorded in filter(wish.lets_pass, _events(team, wish, after, follow=follow)):
             found = True
             if as_json:
                 output.json_line(event_document(recorded))
@@ -46,14 +72,14 @@ def log(
 
 
 def _events(
-    team: OpenStore, stream_id: StreamId | None, after: int, *, follow: bool
+    team: OpenStore, wish: _Wish, after: int, *, follow: bool
 ) -> Iterator[RecordedEvent[Any]]:
     place = after
     while True:
         seen = team.reader.last_position()
-        while page := _page(team, stream_id, place):
+        while page := _page(team, wish, place):
             yield from page
-            place = page[-1].global_position if stream_id is None else page[-1].stream_version
+            place = wish.place(page[-1])
         if not follow:
             return
         try:
@@ -63,8 +89,11 @@ def _events(
             return
 
 
-def _page(team: OpenStore, stream_id: StreamId | None, place: int) -> list[RecordedEvent[Any]]:
-    if stream_id is None:
-        page = team.journal.read_journal(after=place)
-        return [one for one in page if one.global_position > place]
-    return team.journal.read_stream(stream_id, after=place)
+def _page(team: OpenStore, wish: _Wish, place: int) -> list[RecordedEvent[Any]]:
+    if wish.stream_id is None:
+        page = team.journal.read_journal(
+            after=place, categories=wish.categories, event_types=wish.tags
+        )
+    else:
+        page = team.journal.read_stream(wish.stream_id, after=place)
+    return [one for one in page if wish.place(one) > place]

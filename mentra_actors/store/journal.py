@@ -7,7 +7,7 @@ release that stored it.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from mentra_actors.codec.event_codec import CODEC, EventCodec
@@ -38,12 +38,22 @@ class Journal:
         """Events of one stream with `after < stream_version <= through`, in order."""
         return self._decoded(self._reader.read_stream(stream_id, after=after, through=through))
 
-    def read_journal(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent[Any]]:
+    def read_journal(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        categories: Collection[str] = (),
+        event_types: Collection[str] = (),
+    ) -> list[RecordedEvent[Any]]:
         """A page of the log after a position; see `JournalReader.read_journal`.
 
         The parts of a split event are on one page; `limit` does not count them.
         """
-        return self._decoded(self._reader.read_journal(after=after, limit=limit))
+        page = self._reader.read_journal(
+            after=after, limit=limit, categories=categories, event_types=event_types
+        )
+        return self._decoded(page)
 
     def through(self, position: int | None = None) -> Iterator[RecordedEvent[Any]]:
         """The log from its first event up to a global position (None: its present end)."""

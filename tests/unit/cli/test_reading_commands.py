@@ -53,6 +53,22 @@ def test_log_of_any_stream(mentra, team_store):
     assert "task 1 claimed by bob" in mentra.out
 
 
+def test_log_of_one_kind_of_stream_and_one_tag(mentra, team_store):
+    """Who looks for the mail of a large team must not read everything else."""
+    assert mentra("log", "--category", "inbox", "--store", team_store, "--json") == 0
+    mail = [json.loads(line) for line in mentra.out.splitlines()]
+    assert mail
+    assert {event["stream"].partition("-")[0] for event in mail} == {"inbox"}
+
+    tag = mail[0]["tag"]
+    for arguments in (["--tag", tag], ["--tag", tag, "--tag", "no.such.v1"]):
+        assert mentra("log", *arguments, "--store", team_store, "--json") == 0
+        found = [json.loads(line) for line in mentra.out.splitlines()]
+        assert found == [event for event in mail if event["tag"] == tag]
+    assert mentra("log", "lead", "--category", "inbox", "--store", team_store, "--json") == 0
+    assert mentra.out == ""
+
+
 def test_log_after_the_end_says_so(mentra, team_store):
     """Silence would leave a person to wonder."""
     assert mentra("log", "bob", "--after", 999, "--store", team_store) == 0
