@@ -25,7 +25,7 @@ from projections.roster import MemberView
 __all__ = ["run"]
 
 
-def run(  # noqa: PLR0913, PLR0917 - one parameter per option
+def run(
     prompt: Annotated[
         str | None,
         typer.Argument(help="What to do. Without it: go on with whatever is open."),
