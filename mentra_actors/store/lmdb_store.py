@@ -12,10 +12,21 @@ from mentra_actors.store.lmdb_commit import GroupCommit
 from mentra_actors.store.lmdb_env import SharedEnv, open_shared_env
 from mentra_actors.store.lmdb_extension import CommitExtension
 from mentra_actors.store.lmdb_file import check_structure
-from mentra_actors.store.lmdb_layout import decode_snapshot
+from mentra_actors.store.lmdb_layout import (
+    decode_record,
+    decode_snapshot,
+    position_key,
+    stored_events,
+)
 from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.store.lmdb_tables import DEFAULT_MAP_BYTES, Durability, create_data_file
-from mentra_actors.store.ports import Appended, AppendRequest, OnAppended, StateSnapshot
+from mentra_actors.store.ports import (
+    Appended,
+    AppendRequest,
+    OnAppended,
+    StateSnapshot,
+    StoredEvent,
+)
 from mentra_actors.store.store_directory import (
     Manifest,
     UnsyncedMark,
@@ -165,6 +176,39 @@ class LmdbEventStore(LmdbJournalReader):
         """A short read transaction, and the table of extensions to read in it."""
         with self._open_env().reading() as txn:
             yield txn, self._env.writer_tables.side
+
+    def events_of_append(
+        self, txn: "lmdb.Transaction[bytes]", first_position: int
+    ) -> Sequence[StoredEvent]:
+        """The append whose first event is at a position, in a transaction of `reading_side`.
+
+        Raises:
+            StoreCorrupted: no append begins there, or it is damaged.
+        """
+        record = txn.get(position_key(first_position), db=self._env.tables.log)
+        if record is None:
+            raise StoreCorrupted(f"{self._env.path}: no append begins at {first_position}")
+        return list(stored_events(first_position, decode_record(first_position, record)))
+
+    @property
+    def announced(self) -> int:
+        """How often those who wait for this store were woken."""
+        return self._open_env().announced
+
+    def announce(self) -> None:
+        """Wake all who wait for this store, as each commit does."""
+        self._env.announce()
+
+    def wait_for_announcement(self, seen: int, *, timeout_s: float | None = None) -> None:
+        """Block until `announced` is no longer `seen`, or the time is up.
+
+        Raises:
+            StoreClosed: there will be no more announcements.
+        """
+        env = self._open_env()
+        with env.advanced:
+            if env.announced == seen:
+                env.advanced.wait(timeout_s)
 
     def open_streams(self) -> Sequence[StreamId]:
         """See `EventStore.open_streams`."""

@@ -1,0 +1,1 @@
+"""Recorders of the library `eventsourcing` on this store; only this package imports it."""

@@ -1,0 +1,60 @@
+"""How errors of this store are told to those who know only the errors of `eventsourcing`."""
+
+import contextlib
+from collections.abc import Iterator
+
+from eventsourcing.persistence import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
+
+from mentra_actors.errors import (
+    StoreClosed,
+    StoreCorrupted,
+    StoreError,
+    StoreFormatError,
+    VersionConflict,
+)
+
+__all__ = ["ChangeFailed", "RowsClash", "as_library_errors"]
+
+
+class RowsClash(StoreError):
+    """A row that must be new is there, or one that must grow would not. Nothing was written."""
+
+
+class ChangeFailed(StoreError):
+    """A change of a view raised `cause`. Nothing was written."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(f"the change of the view failed: {cause!r}")
+        self.cause = cause
+
+
+@contextlib.contextmanager
+def as_library_errors() -> Iterator[None]:
+    """Raise what the library's recorders would raise, with the cause behind it.
+
+    * IntegrityError: a version, a tracking position or a tag clashes; nothing was written.
+    * InterfaceError: the store is closed, or was opened before a fork.
+    * InternalError: bytes on disk are not what was written, or of a newer release.
+    * DataError: no store can keep this value.
+    * OperationalError: locked, full, busy; a repeat may succeed.
+    """
+    try:
+        yield
+    except ChangeFailed as error:
+        raise error.cause from None
+    except (RowsClash, VersionConflict) as error:
+        raise IntegrityError(str(error)) from error
+    except StoreClosed as error:
+        raise InterfaceError(str(error)) from error
+    except (StoreCorrupted, StoreFormatError) as error:
+        raise InternalError(str(error)) from error
+    except StoreError as error:
+        raise OperationalError(str(error)) from error
+    except (TypeError, ValueError) as error:
+        raise DataError(str(error)) from error
