@@ -8,6 +8,7 @@
     - StoreLocked           another live process writes this store
     - StoreNotFound         there is no store at this path
     - StoreFormatError      made by a newer release, or not a store
+    - WrongKey              sealed with another key, or a key is missing, or one too many
     - StoreCorrupted        bytes on disk are not what was written
     - StoreFull             the disk (or a quota) refused the bytes
     - StoreBusy             more appends wait than the store will hold; try again later
@@ -52,6 +53,7 @@ __all__ = [
     "StoreNotFound",
     "UnknownModel",
     "VersionConflict",
+    "WrongKey",
 ]
 
 
@@ -108,6 +110,14 @@ class StoreNotFound(StoreError):
 
 class StoreFormatError(StoreError):
     """The directory was written by a newer release, or it is not a store. Nothing was changed."""
+
+
+class WrongKey(StoreError):
+    """The store is encrypted with another key, needs one and got none, or is not encrypted.
+
+    Nothing was changed. Open it with the key that it was made with; the message says which of
+    these it is and where the keys were looked for.
+    """
 
 
 class StoreCorrupted(StoreError):

@@ -32,6 +32,7 @@ __all__ = [
     "new_manifest",
     "os_errors",
     "publish_manifest",
+    "replace_manifest",
     "require_manifest",
 ]
 
@@ -46,10 +47,14 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """Which store a directory is, and in which format."""
+    """Which store a directory is, and in which format.
+
+    `sealing` names the record that its payloads are sealed by; empty where they are plain.
+    """
 
     store_id: str
     format: int
+    sealing: str = ""
 
 
 @contextlib.contextmanager
@@ -115,6 +120,14 @@ def publish_manifest(path: Path) -> None:
         os.replace(path / _MANIFEST_DRAFT, path / _MANIFEST)
         fsync_directory(path)
         fsync_directory(path.resolve().parent)
+
+
+def replace_manifest(path: Path, manifest: Manifest) -> None:
+    """Say something else of a store that is there; the caller holds its lock."""
+    with os_errors(path):
+        _write_synced(path / _MANIFEST_DRAFT, msgspec.json.encode(manifest))
+        os.replace(path / _MANIFEST_DRAFT, path / _MANIFEST)
+        fsync_directory(path)
 
 
 def fsync_directory(path: Path) -> None:
