@@ -48,7 +48,8 @@ class Journal:
     ) -> list[RecordedEvent[Any]]:
         """A page of the log after a position; see `JournalReader.read_journal`.
 
-        The parts of a split event are on one page; `limit` does not count them.
+        The parts of a split event are on one page; `limit` does not count them. `event_types`
+        are tags as they are stored: what was upcast is found under its older one.
         """
         page = self._reader.read_journal(
             after=after, limit=limit, categories=categories, event_types=event_types
