@@ -10,6 +10,7 @@
     - StoreFormatError      made by a newer release, or not a store
     - WrongKey              sealed with another key, or a key is missing, or one too many
     - StoreCorrupted        bytes on disk are not what was written
+    - StreamArchived        the events of a stream were moved to a file; bring them back
     - StoreFull             the disk (or a quota) refused the bytes
     - StoreBusy             more appends wait than the store will hold; try again later
     - StoreClosed           the store was closed while the call waited
@@ -51,6 +52,7 @@ __all__ = [
     "StoreFull",
     "StoreLocked",
     "StoreNotFound",
+    "StreamArchived",
     "UnknownModel",
     "VersionConflict",
     "WrongKey",
@@ -122,6 +124,22 @@ class WrongKey(StoreError):
 
 class StoreCorrupted(StoreError):
     """Bytes on disk are not what was written. Nothing was changed; restore a backup."""
+
+
+class StreamArchived(StoreError):
+    """The events of a stream were moved to a file, so its state cannot be known.
+
+    Nothing was changed and nothing is lost: `mentra compact STORE --restore FILE` brings them
+    back.
+    """
+
+    def __init__(self, stream_id: str, archive: str) -> None:
+        super().__init__(
+            f"{stream_id} is archived in {archive}; "
+            f"`mentra compact STORE --restore {archive}` brings it back"
+        )
+        self.stream_id = stream_id
+        self.archive = archive
 
 
 class StoreFull(StoreError):

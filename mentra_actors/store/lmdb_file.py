@@ -5,23 +5,20 @@ SIGABRT. These checks read plain bytes, so damage ends as an exception.
 """
 
 import errno
-import importlib
-import importlib.util
-import struct
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import lmdb
 
 from mentra_actors.errors import StoreCorrupted, StoreError, StoreFull
+from mentra_actors.store.lmdb_layout import INDEX_ENTRY_BYTES
+from mentra_actors.store.lmdb_pages import LISTS, Meta, PageFile
+from mentra_actors.store.lmdb_walk import Fault, FileWalk, newest_meta
 from mentra_actors.store.store_directory import DATA_FILE
 
 __all__ = ["check_length", "check_structure", "store_error"]
 
-# Of a 64-bit file of LMDB 0.9: page header, then the meta page.
-_PAGE_HEADER_BYTES = 16
-_META = struct.Struct("=II8xQI92xQQ")
-_MAGIC = 0xBEEFC0DE
-_VERSION_0_9 = 1
 # LMDB reports a short write as EIO: a disk or a quota that ran full in the middle of a page run.
 _REFUSED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -33,36 +30,31 @@ def check_length(path: Path) -> None:
         StoreCorrupted: it is not, or it has no meta pages.
     """
     data = path / DATA_FILE
-    with data.open("rb") as file:
-        head = file.read(_PAGE_HEADER_BYTES + _META.size)
-        first = _page_size_and_end(head, data)
-        file.seek(first[0])
-        second = _page_size_and_end(file.read(_PAGE_HEADER_BYTES + _META.size), data)
-    size = data.stat().st_size
-    _, end, _ = max(first, second, key=lambda meta: meta[2])
-    if size < end:
+    file = _opened(data)
+    try:
+        metas = [_sound(meta, data) for meta in file.metas()]
+    finally:
+        file.close()
+    newest = max(metas, key=lambda meta: meta.txn_id)
+    if data.stat().st_size < (newest.last_page + 1) * newest.page_bytes:
         # Pages at the end may be free and never written; only a walk can tell.
-        check_structure(path, unless_available=f"{data} has {size} of {end} bytes")
+        check_structure(path)
 
 
-def check_structure(path: Path, *, unless_available: str = "") -> None:
-    """Walk every page of the data file, about 100 MB/s.
-
-    Where this release of `lmdb` has no walker, `unless_available` is the finding, if it is given.
+def check_structure(path: Path) -> None:
+    """Walk every page of a data file that nobody writes, about 100 MB/s.
 
     Raises:
         StoreCorrupted: a page is not what LMDB expects.
     """
     data = path / DATA_FILE
-    if importlib.util.find_spec("lmdb.verify") is None:
-        if unless_available:
-            raise StoreCorrupted(f"{unless_available}; restore a backup")
-        return
-    walker = importlib.import_module("lmdb.verify")
+    file = _opened(data)
     try:
-        problems = list(walker.verify(str(data)))
-    except walker.VerifyError as error:
+        problems = [fault.what for fault in _faults(file)]
+    except StoreCorrupted as error:
         problems = [str(error)]
+    finally:
+        file.close()
     if problems:
         raise StoreCorrupted(
             f"{data} is damaged: {problems[0]} ({len(problems)} problems); restore a backup"
@@ -87,11 +79,29 @@ def store_error(error: lmdb.Error, path: Path) -> StoreError:
     return StoreError(f"the store at {path} failed: {error}")
 
 
-def _page_size_and_end(page: bytes, data: Path) -> tuple[int, int, int]:
-    """Page size, bytes that the file must have, and transaction of a meta page."""
-    if len(page) < _PAGE_HEADER_BYTES + _META.size:
-        raise StoreCorrupted(f"{data} is too short for its meta pages; restore a backup")
-    magic, version, _, page_size, last_page, txn_id = _META.unpack_from(page, _PAGE_HEADER_BYTES)
-    if magic != _MAGIC or version != _VERSION_0_9:
-        raise StoreCorrupted(f"{data} has no LMDB meta page where one must be; restore a backup")
-    return page_size, (last_page + 1) * page_size, txn_id
+def _opened(data: Path) -> PageFile:
+    try:
+        return PageFile.open(data)
+    except StoreCorrupted as error:
+        raise StoreCorrupted(f"{data}: {error}; restore a backup") from error
+
+
+def _sound(meta: Meta | StoreCorrupted, data: Path) -> Meta:
+    if isinstance(meta, StoreCorrupted):
+        raise StoreCorrupted(f"{data}: {meta}; restore a backup") from meta
+    return meta
+
+
+def _faults(file: PageFile) -> Sequence[Fault]:
+    meta, faults = newest_meta(file)
+    walk = FileWalk(file, meta)
+    for name, tree in walk.tables().items():
+        is_list = bool(tree.flags & LISTS)
+        rows: Iterator[object] = (
+            walk.lists(name, tree, value_bytes=INDEX_ENTRY_BYTES)
+            if is_list
+            else walk.rows(name, tree)
+        )
+        deque(rows, maxlen=0)
+    walk.check_pages()
+    return [*faults, *walk.faults]

@@ -14,41 +14,62 @@ A checksum covers its key too: a record in the wrong place is as bad as a wrong 
 The link of a record is a BLAKE2b hash of its content and of the link of the last record before it
 of each stream that it touches. So the records of a stream are a chain: whoever changes one, even
 with a right checksum, breaks every link after it. Records of format 1 have no link.
+
+A record of format 3 lacks the payloads of some of its parts, which were moved to an archive. It
+has the link that it had before, so that the chains of the other streams can still be followed,
+and a digest of each part that it lacks. Its events are read as tombstones.
 """
 
 import hashlib
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from mentra_actors.errors import StoreCorrupted, StoreFormatError
+from mentra_actors.errors import StoreCorrupted, StoreFormatError, StreamArchived
 from mentra_actors.ids import StreamId
 from mentra_actors.store.append_plan import PlannedPart
+from mentra_actors.store.archived_parts import (
+    ArchiveName,
+    PartEvents,
+    RemovedPart,
+    tombstones,
+)
 from mentra_actors.store.ports import AppendRequest, StateSnapshot, StoredEvent
 
 __all__ = [
+    "INDEX_ENTRY_BYTES",
     "NO_LINK",
     "RECORD_HEADER_BYTES",
     "IndexEntry",
     "LogRecord",
+    "RecordBody",
+    "RecordBytes",
+    "content_link",
     "decode_record",
     "decode_snapshot",
+    "encode_archived_mark",
     "encode_body",
     "encode_record",
     "encode_snapshot",
+    "index_entries",
     "index_rows",
+    "join_record",
     "key_position",
     "position_key",
+    "rebuild_record",
     "record_event_count",
     "record_link",
+    "split_record",
     "stored_events",
 ]
 
 _FORMAT = 1
-_RECORD_FORMAT = 2
+_ARCHIVED_FORMAT = 2
+"""Of a snapshot: there is none, because the events before it are in an archive."""
+_FIRST_RECORD_FORMAT, _RECORD_FORMAT, _ARCHIVED_RECORD_FORMAT = 1, 2, 3
 _LINK_BYTES = 8
 NO_LINK = bytes(_LINK_BYTES)
 """The link before the first record of a stream, and of records that were written without one."""
@@ -58,6 +79,7 @@ _ENTRY = struct.Struct(">QQQ")
 _RECORD_START = struct.Struct(">IBI")
 _SNAPSHOT_HEADER = struct.Struct(">IB")
 RECORD_HEADER_BYTES = _RECORD_START.size + _LINK_BYTES
+INDEX_ENTRY_BYTES = _ENTRY.size
 
 
 class IndexEntry(msgspec.Struct, frozen=True):
@@ -82,7 +104,9 @@ class IndexEntry(msgspec.Struct, frozen=True):
         return IndexEntry(*_ENTRY.unpack(value))
 
 
-class _Body(msgspec.Struct, frozen=True, array_like=True):
+class RecordBody(msgspec.Struct, frozen=True, array_like=True):
+    """What an append says, wherever it lands: streams, each with tags and payloads."""
+
     recorded_at_ns: int
     epoch: int
     causation: str
@@ -94,7 +118,18 @@ class LogRecord(msgspec.Struct, frozen=True, array_like=True):
     """One append as stored: its body, and the first version of each part of it."""
 
     first_versions: tuple[int, ...]
-    body: _Body
+    body: RecordBody
+    removed: tuple[RemovedPart, ...] = ()
+    archives: tuple[ArchiveName, ...] = ()
+
+
+class RecordBytes(NamedTuple):
+    """A record as it lies in the log, without its checksum."""
+
+    format: int
+    event_count: int
+    link: bytes
+    content: bytes
 
 
 class _SnapshotBody(msgspec.Struct, frozen=True, array_like=True):
@@ -127,7 +162,7 @@ def encode_body(request: AppendRequest) -> bytes:
     )
     epoch = 0 if request.fence is None else request.fence.epoch
     return _ENCODER.encode(
-        _Body(request.recorded_at_ns, epoch, request.causation, request.correlation, parts)
+        RecordBody(request.recorded_at_ns, epoch, request.causation, request.correlation, parts)
     )
 
 
@@ -138,9 +173,40 @@ def encode_record(
     versions = tuple(part.first_version for part in parts)
     count = sum(len(part.events) for part in parts)
     content = _ENCODER.encode((versions, msgspec.Raw(body)))
-    link = _link(content, links)
-    rest = b"".join((_RECORD_START.pack(0, _RECORD_FORMAT, count)[_U32.size :], link, content))
-    return _U32.pack(_checksum(position_key(first_position), rest)) + rest, link
+    link = content_link(content, links)
+    record = RecordBytes(_RECORD_FORMAT, count, link, content)
+    return join_record(first_position, record), link
+
+
+def content_link(content: bytes, links: Iterable[bytes]) -> bytes:
+    """Link of a record with this content; `links` are those of its streams before it."""
+    return hashlib.blake2b(b"".join((*links, content)), digest_size=_LINK_BYTES).digest()
+
+
+def split_record(value: bytes) -> RecordBytes:
+    """The pieces of a record that has passed `decode_record`."""
+    _, number, count = _RECORD_START.unpack_from(value)
+    if number == _FIRST_RECORD_FORMAT:
+        return RecordBytes(number, count, NO_LINK, value[_RECORD_START.size :])
+    link = value[_RECORD_START.size : RECORD_HEADER_BYTES]
+    return RecordBytes(number, count, link, value[RECORD_HEADER_BYTES:])
+
+
+def join_record(first_position: int, record: RecordBytes) -> bytes:
+    """The record from its pieces, with the checksum for its place."""
+    number, count, link, content = record
+    start = _RECORD_START.pack(0, number, count)[_U32.size :]
+    rest = b"".join((start, b"" if number == _FIRST_RECORD_FORMAT else link, content))
+    return _U32.pack(_checksum(position_key(first_position), rest)) + rest
+
+
+def rebuild_record(record: LogRecord, link: bytes) -> RecordBytes:
+    """The record that holds this, in the format that such records are written in."""
+    count = sum(len(events) for _, events in record.body.parts)
+    if record.removed:
+        return RecordBytes(_ARCHIVED_RECORD_FORMAT, count, link, _ENCODER.encode(record))
+    number = _FIRST_RECORD_FORMAT if link == NO_LINK else _RECORD_FORMAT
+    return RecordBytes(number, count, link, _ENCODER.encode((record.first_versions, record.body)))
 
 
 def record_event_count(header: bytes) -> int:
@@ -150,7 +216,7 @@ def record_event_count(header: bytes) -> int:
 
 def record_link(header: bytes) -> bytes:
     """Link of a record, from its first `RECORD_HEADER_BYTES`; the checksum is not looked at."""
-    if _RECORD_START.unpack_from(header)[1] < _RECORD_FORMAT:
+    if _RECORD_START.unpack_from(header)[1] == _FIRST_RECORD_FORMAT:
         return NO_LINK
     return header[_RECORD_START.size : RECORD_HEADER_BYTES]
 
@@ -163,13 +229,23 @@ def decode_record(position: int, value: bytes) -> LogRecord:
     """
     what = f"log record at position {position}"
     number = _check(
-        position_key(position), value, what=what, header=_RECORD_START, newest=_RECORD_FORMAT
+        position_key(position),
+        value,
+        what=what,
+        header=_RECORD_START,
+        newest=_ARCHIVED_RECORD_FORMAT,
     )
-    start = RECORD_HEADER_BYTES if number == _RECORD_FORMAT else _RECORD_START.size
+    start = _RECORD_START.size if number == _FIRST_RECORD_FORMAT else RECORD_HEADER_BYTES
     record: LogRecord = _decode(_RECORD_DECODER, memoryview(value)[start:], what)
-    count = sum(len(events) for _, events in record.body.parts)
-    if count != record_event_count(value) or len(record.first_versions) != len(record.body.parts):
+    parts = record.body.parts
+    count = sum(len(events) for _, events in parts)
+    if count != record_event_count(value) or len(record.first_versions) != len(parts):
         raise StoreCorrupted(f"{what}: the number of events is wrong")
+    is_archived = number == _ARCHIVED_RECORD_FORMAT
+    if is_archived != bool(record.removed) or not all(
+        one.part < len(parts) and one.archive < len(record.archives) for one in record.removed
+    ):
+        raise StoreCorrupted(f"{what}: what it lacks is in no archive")
     return record
 
 
@@ -178,7 +254,8 @@ def stored_events(
 ) -> Iterator[StoredEvent]:
     """Events of a record that starts at `position`, all or those of one stream."""
     body = record.body
-    for first_version, (stream_id, events) in zip(record.first_versions, body.parts, strict=True):
+    parts = _readable_parts(record) if record.removed else body.parts
+    for first_version, (stream_id, events) in zip(record.first_versions, parts, strict=True):
         if only in (None, stream_id):
             for offset, (event_type, payload) in enumerate(events):
                 yield StoredEvent(
@@ -195,24 +272,61 @@ def stored_events(
         position += len(events)
 
 
+def _readable_parts(record: LogRecord) -> Sequence[tuple[StreamId, PartEvents]]:
+    """The parts of a record, with tombstones for what it lacks."""
+    parts: list[tuple[StreamId, PartEvents]] = list(record.body.parts)
+    for removed in record.removed:
+        stream_id, events = parts[removed.part]
+        parts[removed.part] = (stream_id, tombstones(events, record.archives[removed.archive]))
+    return parts
+
+
 def index_rows(
     record_position: int, parts: Sequence[PlannedPart]
 ) -> Iterator[tuple[bytes, bytes]]:
     """Rows of the stream index, one per stream of the append."""
-    entries: dict[StreamId, IndexEntry] = {}
-    for part in parts:
-        earlier = entries.get(part.stream_id)
-        first_version = part.first_version if earlier is None else earlier.first_version
-        count = len(part.events) + (0 if earlier is None else earlier.event_count)
-        entries[part.stream_id] = IndexEntry(first_version, record_position, count)
+    counts = ((part.stream_id, part.first_version, len(part.events)) for part in parts)
+    entries = _index_entries(record_position, counts)
     return ((stream_id.encode(), entry.encode()) for stream_id, entry in entries.items())
+
+
+def index_entries(record_position: int, record: LogRecord) -> dict[StreamId, IndexEntry]:
+    """What the stream index has for a record, by stream, in order of appearance."""
+    counts = (
+        (stream_id, first_version, len(events))
+        for first_version, (stream_id, events) in zip(
+            record.first_versions, record.body.parts, strict=True
+        )
+    )
+    return _index_entries(record_position, counts)
+
+
+def _index_entries(
+    record_position: int, counts: Iterable[tuple[StreamId, int, int]]
+) -> dict[StreamId, IndexEntry]:
+    entries: dict[StreamId, IndexEntry] = {}
+    for stream_id, first_version, count in counts:
+        earlier = entries.get(stream_id)
+        if earlier is not None:
+            first_version, count = earlier.first_version, count + earlier.event_count  # noqa: PLW2901
+        entries[stream_id] = IndexEntry(first_version, record_position, count)
+    return entries
 
 
 def encode_snapshot(snapshot: StateSnapshot) -> bytes:
     """Value of a state snapshot under its stream id."""
     body = _SnapshotBody(snapshot.stream_version, snapshot.fold_version, snapshot.payload)
-    rest = bytes([_FORMAT]) + _ENCODER.encode(body)
-    return _U32.pack(_checksum(snapshot.stream_id.encode(), rest)) + rest
+    return _snapshot_row(snapshot.stream_id, _FORMAT, _ENCODER.encode(body))
+
+
+def encode_archived_mark(stream_id: StreamId, archive: str) -> bytes:
+    """What stands in the place of a snapshot of a stream that was moved to an archive."""
+    return _snapshot_row(stream_id, _ARCHIVED_FORMAT, archive.encode())
+
+
+def _snapshot_row(stream_id: StreamId, number: int, body: bytes) -> bytes:
+    rest = bytes([number]) + body
+    return _U32.pack(_checksum(stream_id.encode(), rest)) + rest
 
 
 def decode_snapshot(stream_id: StreamId, value: bytes) -> StateSnapshot:
@@ -220,9 +334,13 @@ def decode_snapshot(stream_id: StreamId, value: bytes) -> StateSnapshot:
 
     Raises:
         StoreCorrupted, StoreFormatError: these bytes are not a snapshot of this release.
+        StreamArchived: there is none, and the stream must not be folded without its archive.
     """
     what = f"snapshot of {stream_id}"
-    _check(stream_id.encode(), value, what=what, header=_SNAPSHOT_HEADER, newest=_FORMAT)
+    key = stream_id.encode()
+    number = _check(key, value, what=what, header=_SNAPSHOT_HEADER, newest=_ARCHIVED_FORMAT)
+    if number == _ARCHIVED_FORMAT:
+        raise StreamArchived(stream_id, value[_SNAPSHOT_HEADER.size :].decode(errors="replace"))
     body: _SnapshotBody = _decode(
         _SNAPSHOT_DECODER, memoryview(value)[_SNAPSHOT_HEADER.size :], what
     )
@@ -236,10 +354,6 @@ def decode_snapshot(stream_id: StreamId, value: bytes) -> StateSnapshot:
 
 def _checksum(key: bytes, rest: bytes | memoryview) -> int:
     return zlib.crc32(rest, zlib.crc32(key))
-
-
-def _link(content: bytes, links: Iterable[bytes]) -> bytes:
-    return hashlib.blake2b(b"".join((*links, content)), digest_size=_LINK_BYTES).digest()
 
 
 def _check(key: bytes, value: bytes, *, what: str, header: struct.Struct, newest: int) -> int:
