@@ -12,7 +12,7 @@
     - StoreCorrupted        bytes on disk are not what was written
     - StreamArchived        the events of a stream were moved to a file; bring them back
     - StoreFull             the disk (or a quota) refused the bytes
-    - StoreBusy             more appends wait than the store will hold; try again later
+    - StoreBusy             more appends wait, or more reads run, than it holds; try later
     - StoreClosed           the store was closed while the call waited
   + ActorError
     - MailboxFull           the actor takes no more commands now; try later
@@ -103,7 +103,14 @@ class Fenced(StoreError):
 
 
 class StoreLocked(StoreError):
-    """Another live process writes this store. Nothing was changed; close it or choose a path."""
+    """Another live process writes this store. Nothing was changed; close it or choose a path.
+
+    `holder` is the name of that process; empty where it is not known.
+    """
+
+    def __init__(self, message: str, *, holder: str = "") -> None:
+        super().__init__(message)
+        self.holder = holder
 
 
 class StoreNotFound(StoreError):
@@ -151,7 +158,7 @@ class StoreFull(StoreError):
 
 
 class StoreBusy(StoreError):
-    """More appends wait for the disk than the store will hold.
+    """More appends wait for the disk, or more reads run at once, than the store will hold.
 
     Nothing of this append was written or queued. Wait and repeat, or use `append`, which waits.
     """

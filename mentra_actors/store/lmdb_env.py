@@ -1,25 +1,25 @@
 """LMDB environments of this process: one per store directory, shared by all who open it.
 
-LMDB forbids to open a file twice in a process, to resize or close a map under a transaction, and
-to use an environment after a fork. So:
-
-* The registry holds one `SharedEnv` per directory and counts its users.
-* Each transaction passes a gate; who resizes, reopens, closes or forks is alone behind it.
-* A forked child finds its environments closed. Its parent keeps the file, the lock, the readers.
+LMDB forbids to open a file twice in a process. So a registry holds one `SharedEnv` per directory
+and counts its users. It is opened for reading; the one writer reopens it, and everybody else goes
+on with what it has opened. A forked child finds its environments closed; its parent keeps the
+file, the lock, the readers.
 
 No thread may begin a transaction while it is in one, or wait for anything inside of it.
 """
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lmdb
 
-from mentra_actors.errors import Fenced, StoreClosed, StoreCorrupted
+from mentra_actors.errors import Fenced, StoreCorrupted
+from mentra_actors.store.change_signal import ChangeSignal, Heard
 from mentra_actors.store.fork_registry import ForkRegistry
+from mentra_actors.store.gated_env import GatedEnv
 from mentra_actors.store.lmdb_file import check_length, store_error
 from mentra_actors.store.lmdb_tables import (
     DEFAULT_MAP_BYTES,
@@ -35,8 +35,10 @@ from mentra_actors.store.lmdb_tables import (
     whole_pages,
     writer_epoch,
 )
-from mentra_actors.store.store_directory import DATA_FILE, Manifest, WriterLock, os_errors
-from mentra_actors.store.transaction_gate import TransactionGate
+from mentra_actors.store.lockless import WritersKeptOut, can_lock_pages
+from mentra_actors.store.reader_watch import LaggingReader, ReaderWatch
+from mentra_actors.store.store_directory import DATA_FILE, Manifest, os_errors
+from mentra_actors.store.writer_lock import WriterLock
 
 __all__ = ["SharedEnv", "open_shared_env"]
 
@@ -46,65 +48,85 @@ class SharedEnv:
 
     def __init__(self, path: Path, key: tuple[int, int], manifest: Manifest) -> None:
         self.path = path
-        self.advanced = threading.Condition(threading.Lock())
-        """Notified when something may have changed for those who wait."""
-        self.announced = 0
-        """Counts the notifications of `advanced`."""
+        self.watch = ReaderWatch(path)
         self._key = key
         self._manifest = manifest
-        self._gate = TransactionGate()
-        self._env: lmdb.Environment | None = None
+        self._gated = GatedEnv(f"the store at {path}")
+        self._changes = ChangeSignal(path)
         self._tables: Tables | None = None
         self._writer_tables: WriterTables | None = None
         self._writer_epoch = 0
         self._writer_lock: WriterLock | None = None
+        self._is_superseded = False
+        self._kept_out: WritersKeptOut | None = None
         self._users = 0
 
     @property
     def tables(self) -> Tables:
         """Handles for use inside a transaction."""
         if self._tables is None:
-            raise self._closed()
+            raise self._gated.closed()
         return self._tables
 
     @property
     def writer_tables(self) -> WriterTables:
         """Handles for use inside a transaction of the process that writes."""
         if self._writer_tables is None:
-            raise self._closed()
+            raise self._gated.closed()
         return self._writer_tables
 
     @property
     def has_writer(self) -> bool:
         """True while this process is the one that writes, so that each append is announced."""
-        return self._writer_lock is not None
+        return self._writer_lock is not None and not self._is_superseded
+
+    @property
+    def advanced(self) -> threading.Condition:
+        """Notified when something may have changed for those who wait in this process."""
+        return self._changes.changed
+
+    @property
+    def announced(self) -> int:
+        """Counts the notifications of `advanced`."""
+        return self._changes.announced
 
     @contextlib.contextmanager
     def reading(self, *, buffers: bool = False) -> "Iterator[lmdb.Transaction[Any]]":
         """A short read transaction.
 
         Raises:
-            StoreClosed, StoreCorrupted, StoreError: also for LMDB errors of the body.
+            StoreClosed, StoreBusy, StoreCorrupted, StoreError: also for LMDB errors of the body.
         """
+        if self._kept_out is not None:
+            self._kept_out.check()
         try:
-            txn = self._begin(write=False, buffers=buffers)
+            txn = self._gated.begin(write=False, buffers=buffers)
             try:
                 yield txn
             finally:
                 txn.abort()
-                self._gate.leave()
+                self._gated.leave()
         except lmdb.Error as error:
             raise store_error(error, self.path) from error
 
     @contextlib.contextmanager
     def writing(self) -> "Iterator[lmdb.Transaction[memoryview]]":
         """A write transaction, committed at the end; LMDB errors come as they are."""
-        txn = self._begin(write=True, buffers=True)
+        lock = self._writer_lock
+        if lock is None:
+            raise self._gated.closed()
+        if self.watch.is_due:
+            self.release_readers()
+        lock.begin_commit()
         try:
-            with txn:  # commits; buffers, because a head is a few bytes of a long record
-                yield txn
+            txn = self._gated.begin(write=True, buffers=True)
+            try:
+                with txn:  # commits; buffers, because a head is a few bytes of a long record
+                    yield txn
+            finally:
+                self._gated.leave()
         finally:
-            self._gate.leave()
+            lock.end_commit()
 
     def check_writer(self, txn: "lmdb.Transaction[Any]") -> None:
         """Make sure that no other process has taken this store over since it was opened.
@@ -114,35 +136,40 @@ class SharedEnv:
         """
         current = writer_epoch(txn, self.tables)
         if current != self._writer_epoch:
+            self._is_superseded = True
             raise Fenced(str(self.path), epoch=self._writer_epoch, current=current)
+
+    def writer_epoch(self) -> int:
+        """Number of the writer that opened the store last, in whatever process."""
+        with self.reading() as txn:
+            return writer_epoch(txn, self.tables)
 
     def last_txn_id(self) -> int:
         """Number of the last commit, of whatever process."""
-        self._gate.enter()
-        try:
-            return int(self._live().info()["last_txnid"])
-        finally:
-            self._gate.leave()
+        with self._gated.inside() as env:
+            return int(env.info()["last_txnid"])
 
     def announce(self) -> None:
-        """Wake everyone who waits for this store to change."""
-        with self.advanced:
-            self.announced += 1
-            self.advanced.notify_all()
+        """Wake everyone who waits for this store to change, in every process."""
+        self._changes.announce()
+
+    def heard(self) -> Heard:
+        """See `ChangeSignal.heard`."""
+        return self._changes.heard()
+
+    def wait(self, heard: Heard, timeout_s: float, *, poll_s: float) -> None:
+        """See `ChangeSignal.wait`."""
+        self._changes.wait(heard, timeout_s, poll_s=poll_s, is_told=self.has_writer)
 
     def grow(self, to_bytes: int = 0) -> None:
         """Map at least `to_bytes`, and not less than twice of before."""
-        with self._gate.alone():
-            env = self._live()
-            env.set_mapsize(max(to_bytes, 2 * env.info()["map_size"]))
+        self._gated.grow(to_bytes)
 
-    def release_readers(self) -> None:
-        """Free the slots of readers that died; they keep the file growing."""
-        self._gate.enter()
-        try:
-            self._live().reader_check()
-        finally:
-            self._gate.leave()
+    def release_readers(self) -> Sequence[LaggingReader]:
+        """Free the slots of readers that died; they keep the file growing. Which ones lag."""
+        self._changes.connect(create=self.has_writer)
+        with self._gated.inside() as env:
+            return self.watch.look(env)
 
     def attach_writer(self, lock: WriterLock, *, durability: Durability, map_size: int) -> None:
         """Reopen for writing, with the flushes that `durability` asks for.
@@ -152,13 +179,13 @@ class SharedEnv:
         Raises:
             StoreCorrupted, StoreError: nothing was changed.
         """
-        with self._gate.alone():
-            self._live().close()
-            self._env = None
+        with self._gated.alone():
+            self._close()
             self._open(map_size=map_size, readonly=False, flushes=FLUSHES[durability])
             self._begin_writing()
-            self._writer_lock = lock
+            self._writer_lock, self._is_superseded = lock, False
             self._flush_alone(None)
+        self._changes.connect(create=True)
         self.announce()
 
     def detach_writer(
@@ -169,7 +196,7 @@ class SharedEnv:
         Raises:
             StoreError: not everything could be flushed; the lock is free all the same.
         """
-        with self._gate.alone():
+        with self._gated.alone():
             if self._writer_lock is lock:
                 self._writer_lock = None
                 try:
@@ -186,48 +213,36 @@ class SharedEnv:
                 return
             if _REGISTRY.opened.get(self._key) is self:
                 del _REGISTRY.opened[self._key]
-            with self._gate.alone():
+            with self._gated.alone():
                 self._close()
+            self._changes.disconnect()
 
     def join(self, *, map_size: int) -> None:
         """One user more; the first one opens the environment. The registry is locked."""
-        if self._env is None:
+        if not self._gated.is_open:
             self._open(map_size=map_size, readonly=True, flushes=FLUSHES["sync"])
+        self._changes.connect()
         self._users += 1
 
     def before_fork(self) -> None:
         """Wait until no transaction runs, and let none begin."""
-        self._gate.close()
+        self._gated.before_fork()
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
-        self._gate.open()
+        self._gated.after_fork_in_parent()
 
     def after_fork_in_child(self) -> None:
         """Close what was inherited; the child has to open the store for itself."""
         self._close()
         if self._writer_lock is not None:
             self._writer_lock.forget()
-        self.advanced = threading.Condition(threading.Lock())
-        self._gate.open()
-
-    def _begin(self, *, write: bool, buffers: bool = False) -> "lmdb.Transaction[Any]":
-        while True:
-            self._gate.enter()
-            try:
-                if buffers:
-                    return self._live().begin(write=write, buffers=True)
-                return self._live().begin(write=write)
-            except lmdb.MapResizedError:
-                self._gate.leave()
-                self._adopt_map_size()
-            except BaseException:
-                self._gate.leave()
-                raise
+        self._changes = ChangeSignal(self.path)
+        self._gated.after_fork_in_child()
 
     def _begin_writing(self) -> None:
         """Raise the number of the writer, so that whoever wrote before can write no more."""
-        env = self._live()
+        env = self._gated.live
         while self._writer_tables is None:
             try:
                 tables = open_writer_tables(env)
@@ -240,20 +255,31 @@ class SharedEnv:
                 raise store_error(error, self.path) from error
 
     def _flush_alone(self, on_flushed: Callable[[], None] | None) -> None:
-        if self._env is None:
+        if not self._gated.is_open:
             return
         try:
-            self._env.sync(force=True)
+            self._gated.live.sync(force=True)
         except lmdb.Error as error:
             raise store_error(error, self.path) from error
         if on_flushed is not None:
             on_flushed()
 
-    def _adopt_map_size(self) -> None:
-        with self._gate.alone():
-            self._live().set_mapsize(0)
-
     def _open(self, *, map_size: int, readonly: bool, flushes: Mapping[str, bool]) -> None:
+        kept_out = None
+        if readonly and not can_lock_pages(self.path):
+            kept_out = WritersKeptOut(self.path)
+        try:
+            env = self._opened(map_size, readonly=readonly, lock=kept_out is None, flushes=flushes)
+        except BaseException:
+            if kept_out is not None:
+                kept_out.end()
+            raise
+        self._kept_out = kept_out
+        self._gated.put(env)
+
+    def _opened(
+        self, map_size: int, *, readonly: bool, lock: bool, flushes: Mapping[str, bool]
+    ) -> lmdb.Environment:
         try:
             with os_errors(self.path):
                 check_length(self.path)
@@ -262,6 +288,7 @@ class SharedEnv:
                     str(self.path),
                     map_size=whole_pages(size),
                     readonly=readonly,
+                    lock=lock,
                     create=False,
                     **flushes,
                     **OPTIONS,
@@ -278,7 +305,7 @@ class SharedEnv:
         except BaseException:
             env.close()
             raise
-        self._env = env
+        return env
 
     def _check_identity(self, env: lmdb.Environment) -> None:
         with env.begin(db=self.tables.meta) as txn:
@@ -287,17 +314,11 @@ class SharedEnv:
             raise StoreCorrupted(f"{self.path}: the manifest belongs to another data file")
 
     def _close(self) -> None:
-        if self._env is not None:
-            self._env.close()
-        self._env = self._tables = self._writer_tables = None
-
-    def _live(self) -> lmdb.Environment:
-        if self._env is None:
-            raise self._closed()
-        return self._env
-
-    def _closed(self) -> StoreClosed:
-        return StoreClosed(f"the store at {self.path} is closed, or was opened before a fork")
+        self._gated.close()
+        self._tables = self._writer_tables = None
+        if self._kept_out is not None:
+            self._kept_out.end()
+        self._kept_out = None
 
 
 def open_shared_env(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mentra_actors.errors import StoreClosed, StoreCorrupted
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.store.append_plan import only_of
+from mentra_actors.store.change_signal import FIRST_POLL_S, LAST_POLL_S
 from mentra_actors.store.lmdb_env import SharedEnv, open_shared_env
 from mentra_actors.store.lmdb_file import check_structure
 from mentra_actors.store.lmdb_layout import (
@@ -33,7 +34,6 @@ __all__ = ["LmdbJournalReader", "last_position", "scan_log", "stream_head"]
 _TXN_RECORDS = 512
 _TXN_BYTES = 8 << 20
 _SCAN_EVENTS = 1000
-_POLL_S = 0.02
 _DIGEST_BYTES = 16
 
 _Row = tuple[int, bytes]
@@ -166,18 +166,21 @@ class LmdbJournalReader:
     def wait_for_position(self, position: int, *, timeout_s: float) -> int:
         """See `JournalReader.wait_for_position`."""
         deadline = time.monotonic() + timeout_s
-        seen_txn_id, last = -1, 0
+        seen_txn_id, last, poll_s = -1, 0, FIRST_POLL_S
         while True:
             env = self._open_env()
-            announced, txn_id = env.announced, env.last_txn_id()
+            heard, txn_id = env.heard(), env.last_txn_id()
             if txn_id != seen_txn_id:
-                seen_txn_id, last = txn_id, self.last_position()
+                seen_txn_id, last, poll_s = txn_id, self.last_position(), FIRST_POLL_S
             remaining = deadline - time.monotonic()
             if last >= position or remaining <= 0:
                 return last
-            with env.advanced:
-                if env.announced == announced:
-                    env.advanced.wait(remaining if env.has_writer else min(remaining, _POLL_S))
+            env.wait(heard, remaining, poll_s=poll_s)
+            poll_s = min(2 * poll_s, LAST_POLL_S)
+
+    def writer_epoch(self) -> int:
+        """Number of the writer that opened the store last: it grows with each one."""
+        return self._open_env().writer_epoch()
 
     def read_blob(self, digest: str) -> bytes | None:
         """See `JournalReader.read_blob`.

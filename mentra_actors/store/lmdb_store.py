@@ -27,16 +27,18 @@ from mentra_actors.store.ports import (
     StateSnapshot,
     StoredEvent,
 )
+from mentra_actors.store.reader_watch import LaggingReader
 from mentra_actors.store.store_directory import (
     Manifest,
     UnsyncedMark,
-    WriterLock,
     find_manifest,
     new_manifest,
     os_errors,
     publish_manifest,
 )
+from mentra_actors.store.take_over import lock_of_store
 from mentra_actors.store.writer import GroupWriter
+from mentra_actors.store.writer_lock import WriterLock, opening_turn
 
 if TYPE_CHECKING:
     import lmdb
@@ -64,11 +66,14 @@ class LmdbEventStore(LmdbJournalReader):
         durability: Durability = "sync",
         create: bool = True,
         map_size: int = DEFAULT_MAP_BYTES,
+        take_over_from: int | None = None,
     ) -> Self:
         """The store at `path`, for writing; where there is none it is made, if `create`.
 
         With `volatile` a power loss may ruin the store; it is then checked at the next open.
         `map_size` is the address space to begin with, in bytes; it grows by itself.
+        `take_over_from` is for a process that hangs: if another one writes the store, and its
+        number (`writer_epoch`) is still this one, it is refused as `Fenced` from now on.
 
         Raises:
             StoreLocked, StoreNotFound, StoreFormatError, StoreCorrupted, StoreError: nothing is
@@ -83,13 +88,14 @@ class LmdbEventStore(LmdbJournalReader):
                 raise StoreNotFound(f"there is no store at {path}")
             with os_errors(path):
                 path.mkdir(parents=True, exist_ok=True)
-        lock = WriterLock(path)
-        try:
-            manifest = find_manifest(path) or _create(path, map_size)
-            return cls._open_locked(path, manifest, lock, durability, map_size)
-        except BaseException:
-            lock.release()
-            raise
+        with opening_turn(path):
+            lock = lock_of_store(path, find_manifest(path), take_over_from=take_over_from)
+            try:
+                manifest = find_manifest(path) or _create(path, map_size)
+                return cls._open_locked(path, manifest, lock, durability, map_size)
+            except BaseException:
+                lock.release()
+                raise
 
     @classmethod
     def _open_locked(
@@ -221,6 +227,13 @@ class LmdbEventStore(LmdbJournalReader):
             stored = txn.get(resource.encode(), db=self._env.tables.fences)
         return int.from_bytes(stored or b"", "big")
 
+    def lagging_readers(self) -> Sequence[LaggingReader]:
+        """Reads, in any process, that were begun long ago and keep the file growing.
+
+        Each is told once as a warning in the log too. Slots of dead processes are freed.
+        """
+        return self._open_env().release_readers()
+
     def close(self) -> None:
         """Write what is queued, flush, and give the store free. Calling it twice is allowed.
 
@@ -229,9 +242,13 @@ class LmdbEventStore(LmdbJournalReader):
         """
         self._writer.close()
         try:
-            self._env.detach_writer(self._lock, on_flushed=self._mark.clear)
+            self._env.detach_writer(self._lock, on_flushed=self._clear_mark)
         finally:
             super().close()
+
+    def _clear_mark(self) -> None:
+        """Everything is flushed; but the mark may be that of a process that took over."""
+        self._lock.while_current(self._mark.clear)
 
 
 def _create(path: Path, map_size: int) -> Manifest:

@@ -1,11 +1,10 @@
-"""The files around the data file: manifest, writer lock, mark of an unsynced writer.
+"""The files around the data file: the manifest, and the mark of an unsynced writer.
 
 The manifest appears, by a rename, when the data file behind it is complete and on disk. So a
 manifest without data is damage, and a directory without a manifest never held an event.
 """
 
 import contextlib
-import fcntl
 import os
 import uuid
 from collections.abc import Iterator
@@ -17,16 +16,16 @@ from mentra_actors.errors import (
     StoreCorrupted,
     StoreError,
     StoreFormatError,
-    StoreLocked,
     StoreNotFound,
 )
 
 __all__ = [
     "DATA_FILE",
+    "OPENING_LOCK",
     "STORE_FORMAT",
+    "WRITER_LOCK",
     "Manifest",
     "UnsyncedMark",
-    "WriterLock",
     "find_manifest",
     "fsync_directory",
     "new_manifest",
@@ -38,11 +37,13 @@ __all__ = [
 
 STORE_FORMAT = 1
 DATA_FILE = "data.mdb"
+WRITER_LOCK = "writer.lock"
+OPENING_LOCK = "opening.lock"
 _MANIFEST = "STORE.json"
 _MANIFEST_DRAFT = "STORE.json.new"
-_WRITER_LOCK = "writer.lock"
 _UNSYNCED = "UNSYNCED"
-_UNFINISHED = {_MANIFEST_DRAFT, _WRITER_LOCK, DATA_FILE, "lock.mdb"}
+_LOCKS = {WRITER_LOCK, OPENING_LOCK}
+_UNFINISHED = {_MANIFEST_DRAFT, DATA_FILE, "lock.mdb"}
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -107,7 +108,7 @@ def new_manifest(path: Path) -> Manifest:
     """A manifest for a store still to be made; it is on disk as a draft."""
     manifest = Manifest(store_id=uuid.uuid4().hex, format=STORE_FORMAT)
     with os_errors(path):
-        for leftover in _UNFINISHED - {_WRITER_LOCK}:
+        for leftover in _UNFINISHED:
             (path / leftover).unlink(missing_ok=True)
         _write_synced(path / _MANIFEST_DRAFT, msgspec.json.encode(manifest))
     return manifest
@@ -137,48 +138,6 @@ def fsync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-class WriterLock:
-    """The right of one process to write a store; the kernel takes it back when it dies."""
-
-    def __init__(self, path: Path) -> None:
-        """Take the lock of the store directory `path`.
-
-        Raises:
-            StoreLocked: another open store holds it; nothing was changed.
-        """
-        with os_errors(path):
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            self._descriptor = os.open(path / _WRITER_LOCK, flags, 0o644)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = _holder(os.pread(self._descriptor, 32, 0))
-            self.forget()
-            raise StoreLocked(
-                f"{path} is written by {holder}; close it there, or read it without writing"
-            ) from error
-        except OSError as error:
-            self.forget()
-            raise StoreError(f"cannot lock the store at {path}: {error.strerror}") from error
-        # The pid is for the message only, so a full disk must not keep the store from opening.
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
-
-    def release(self) -> None:
-        """Let another process write. Calling it twice is allowed."""
-        if self._descriptor >= 0:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, 0)
-            self.forget()
-
-    def forget(self) -> None:
-        """Close the descriptor; in a forked child this leaves the parent's lock alone."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
 
 
 class UnsyncedMark:
@@ -228,16 +187,9 @@ def _parse(path: Path, content: bytes) -> Manifest:
 
 
 def _refuse_foreign(path: Path, names: set[str]) -> None:
-    if names <= {_WRITER_LOCK} or (_MANIFEST_DRAFT in names and names <= _UNFINISHED):
+    if names <= _LOCKS or (_MANIFEST_DRAFT in names and names <= _UNFINISHED | _LOCKS):
         return
     raise StoreFormatError(f"{path} is not empty and has no {_MANIFEST}: it is not a store")
-
-
-def _holder(content: bytes) -> str:
-    text = content.decode(errors="replace")
-    if text == str(os.getpid()):
-        return f"this process ({text})"
-    return f"process {text}" if text else "another process"
 
 
 def _boot_id() -> str:

@@ -18,8 +18,9 @@ from mentra_actors.store.lmdb_env import open_shared_env
 from mentra_actors.store.lmdb_layout import encode_body
 from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.store.ports import Appended, AppendRequest
-from mentra_actors.store.store_directory import WriterLock, require_manifest
+from mentra_actors.store.store_directory import require_manifest
 from mentra_actors.store.writer import AppendJob
+from mentra_actors.store.writer_lock import WriterLock
 from mentra_actors.testing.append_contract import (
     A,
     B,
@@ -59,7 +60,7 @@ def test_a_store_is_flushed_as_its_durability_says(path, durability, sync, metas
     """A name that promises more than LMDB was told would be found out by a power loss only."""
     reader = LmdbJournalReader.open(path)
     store = LmdbEventStore.open(path, durability=durability)
-    flags = store._env._live().flags()
+    flags = store._env._gated.live.flags()
     store.close()
     reader.close()
 
