@@ -44,7 +44,7 @@ class WithTextIds(WithStore):
     originator_id_type = "text"
 
     def new_originator_id(self):
-        return f"an aggregate – {uuid4()}"
+        return f"an aggregate · {uuid4()}"
 
 
 class WithVolatileStore(WithStore):
@@ -133,9 +133,7 @@ class TestProcessRecorderIsATrackingRecorder(WithStore, cases.TrackingRecorderTe
         return LMDBProcessRecorder(self.datastore())
 
 
-class TestNonInterleavingNotificationIds(
-    WithStore, cases.NonInterleavingNotificationIDsBaseCase
-):
+class TestNonInterleavingNotificationIds(WithStore, cases.NonInterleavingNotificationIDsBaseCase):
     def create_recorder(self):
         return LMDBApplicationRecorder(self.datastore())
 

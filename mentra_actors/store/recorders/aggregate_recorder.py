@@ -13,7 +13,8 @@ from eventsourcing.persistence import AggregateRecorder, StoredEvent
 
 from mentra_actors.errors import StoreCorrupted
 from mentra_actors.store.ports import Appended
-from mentra_actors.store.recorders.datastore import LMDBDatastore, sequence_stream
+from mentra_actors.store.recorders.datastore import LMDBDatastore
+from mentra_actors.store.recorders.event_form import check_content, sequence_stream
 from mentra_actors.store.recorders.library_errors import RowsClash, as_library_errors
 from mentra_actors.store.recorders.side_keys import (
     pack_signed,
@@ -87,6 +88,7 @@ class LMDBAggregateRecorder(AggregateRecorder):
             return select_versions(read_page, VersionRange(gt, lte, desc), limit)
 
     def _row(self, event: StoredEvent) -> Row:
+        check_content(event.topic, event.state)
         text = self.datastore.id_text(event.originator_id)
         sequence_stream(self.sequence, text)  # the same ids as on the log, and no longer ones
         key = snapshot_key(self.sequence, text) + pack_signed(event.originator_version)

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from uuid import UUID
 
 from mentra_actors.errors import StoreClosed
-from mentra_actors.ids import StreamId
-from mentra_actors.store.append_plan import MAX_NAME_BYTES
 from mentra_actors.store.lmdb_extension import CommitExtension
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.lmdb_tables import DEFAULT_MAP_BYTES, Durability
@@ -26,7 +24,7 @@ from mentra_actors.store.recorders.open_stores import (
 if TYPE_CHECKING:
     import lmdb
 
-__all__ = ["LMDBDatastore", "OriginatorIdType", "sequence_stream"]
+__all__ = ["LMDBDatastore", "OriginatorIdType"]
 
 OriginatorIdType: TypeAlias = Literal["uuid", "text"]
 """What the ids of aggregates are when they are read: UUIDs or strings."""
@@ -94,6 +92,11 @@ class LMDBDatastore:
         request = AppendRequest(streams=tuple(streams), recorded_at_ns=time.time_ns())
         return self.store.append_with(request, extension)
 
+    @property
+    def is_exiting(self) -> bool:
+        """True when the interpreter ends, and all stores were closed for it."""
+        return self._opened.is_exiting
+
     def wake(self) -> None:
         """Wake all who wait for this store, so that they look again at what ends their wait."""
         self._opened.store.announce()
@@ -126,23 +129,6 @@ class LMDBDatastore:
         else:
             with as_library_errors():
                 leave_store(self._opened)
-
-
-def sequence_stream(sequence: str, name: str) -> StreamId:
-    """The stream of one aggregate in a sequence; its category is the sequence.
-
-    Raises:
-        ValueError: the names are too long for a stream.
-    """
-    category = sequence.replace("%", "%25").replace("-", "%2D")
-    stream = f"{category}-{name}"
-    excess = len(stream.encode()) - MAX_NAME_BYTES
-    if excess > 0:
-        raise ValueError(
-            f"the id of an aggregate and the name of its application take at most "
-            f"{MAX_NAME_BYTES} bytes together; {stream[:60]!r}… is {excess} bytes too long"
-        )
-    return StreamId(stream)
 
 
 def _is_in_finalizer() -> bool:

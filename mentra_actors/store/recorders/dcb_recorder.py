@@ -20,7 +20,7 @@ from eventsourcing.persistence import ProgrammingError
 from mentra_actors.store.lmdb_extension import CommitExtension
 from mentra_actors.store.ports import StoredEvent as LoggedEvent
 from mentra_actors.store.ports import StreamAppend
-from mentra_actors.store.recorders.datastore import LMDBDatastore, sequence_stream
+from mentra_actors.store.recorders.datastore import LMDBDatastore
 from mentra_actors.store.recorders.dcb_postings import open_matches
 from mentra_actors.store.recorders.dcb_rows import (
     NewPostings,
@@ -28,6 +28,7 @@ from mentra_actors.store.recorders.dcb_rows import (
     dcb_event_from_log,
     encoded_dcb_event,
 )
+from mentra_actors.store.recorders.event_form import sequence_stream
 from mentra_actors.store.recorders.library_errors import as_library_errors
 from mentra_actors.store.recorders.live_tail import TAIL_PAGE, LiveTail
 from mentra_actors.store.recorders.own_appends import last_own_position

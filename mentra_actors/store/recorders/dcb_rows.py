@@ -11,6 +11,7 @@ from mentra_actors.errors import StoreCorrupted
 from mentra_actors.store.ports import Appended, EncodedEvent
 from mentra_actors.store.ports import StoredEvent as LoggedEvent
 from mentra_actors.store.recorders.dcb_postings import open_matches
+from mentra_actors.store.recorders.event_form import check_content
 from mentra_actors.store.recorders.library_errors import RowsClash
 from mentra_actors.store.recorders.side_keys import (
     append_key,
@@ -36,7 +37,14 @@ _DECODER = msgspec.msgpack.Decoder(_Payload)
 
 
 def encoded_dcb_event(event: DCBEvent) -> EncodedEvent:
-    """What puts an event on the log."""
+    """What puts an event on the log.
+
+    Raises:
+        TypeError: the type or a tag is not text, or the data are not bytes.
+    """
+    check_content(event.type, event.data)
+    for tag in event.tags:
+        check_content(tag, event.data)
     return EncodedEvent(event.type, _ENCODER.encode(_Payload(list(event.tags), event.data)))
 
 

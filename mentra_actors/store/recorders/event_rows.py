@@ -15,7 +15,8 @@ from mentra_actors.errors import StoreCorrupted
 from mentra_actors.ids import name_of
 from mentra_actors.store.ports import Appended, EncodedEvent, StreamAppend
 from mentra_actors.store.ports import StoredEvent as LoggedEvent
-from mentra_actors.store.recorders.datastore import LMDBDatastore, sequence_stream
+from mentra_actors.store.recorders.datastore import LMDBDatastore
+from mentra_actors.store.recorders.event_form import check_content, sequence_stream
 from mentra_actors.store.recorders.library_errors import RowsClash
 from mentra_actors.store.recorders.side_keys import (
     append_key,
@@ -117,14 +118,6 @@ class NewEvents:
 
 
 def _encoded(event: StoredEvent) -> EncodedEvent:
-    if not _is_storable(event.topic, event.state):
-        raise TypeError(
-            f"an event has a topic of type str and a state of type bytes, not "
-            f"{type(event.topic).__name__} and {type(event.state).__name__}"
-        )
+    check_content(event.topic, event.state)
     payload = _Payload(event.originator_version, event.state)
     return EncodedEvent(event.topic, _ENCODER.encode(payload))
-
-
-def _is_storable(topic: object, state: object) -> bool:
-    return isinstance(topic, str) and isinstance(state, bytes)

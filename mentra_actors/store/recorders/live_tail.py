@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
+from mentra_actors.errors import StoreClosed
 from mentra_actors.store.recorders.datastore import LMDBDatastore
 from mentra_actors.store.recorders.library_errors import as_library_errors
 
@@ -44,7 +45,12 @@ class LiveTail(Generic[T]):
             while not self._is_stopped:
                 if self._items:
                     return self._items.popleft()
-                self._pull_or_wait()
+                try:
+                    self._pull_or_wait()
+                except StoreClosed:
+                    if not self._datastore.is_exiting:
+                        raise
+                    self._is_stopped = True  # of this nobody can take care any more
         raise StopIteration
 
     def stop(self) -> None:

@@ -33,6 +33,7 @@ class OpenStore:
         self.durability = durability
         self.users = 0
         self.is_forked = False
+        self.is_exiting = False
         with os_errors(path):
             # Kept open: the inode of a removed directory would be given to the next one.
             self._directory = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -145,6 +146,7 @@ def _close_all() -> None:
     with _REGISTRY.lock:
         while _REGISTRY.opened:
             _, opened = _REGISTRY.opened.popitem()
+            opened.is_exiting = True
             try:
                 opened.close()
             except StoreError as error:
