@@ -27,6 +27,7 @@ from mentra_actors.store.lmdb_layout import (
 )
 from mentra_actors.store.lmdb_reader import last_position, stream_head
 from mentra_actors.store.lmdb_requests import find_answer, remember_answer
+from mentra_actors.store.lmdb_tables import decode_epoch, encode_epoch, mark_value
 from mentra_actors.store.ports import AppendRequest
 from mentra_actors.store.writer import AppendJob, BlobJob, Job, Outcome, SnapshotJob
 
@@ -134,8 +135,9 @@ class GroupCommit:
                     txn, stream_id
                 )
         if request.fence is not None and request.fence.resource not in heads.epochs:
-            stored = txn.get(request.fence.resource.encode(), db=self._env.tables.fences)
-            heads.epochs[request.fence.resource] = int.from_bytes(stored or b"", "big")
+            fence = request.fence.resource.encode()
+            stored = txn.get(fence, db=self._env.tables.fences)
+            heads.epochs[request.fence.resource] = decode_epoch(fence, stored)
         if request.request_id and request.request_id not in heads.answered:
             answer = find_answer(txn, self._env.writer_tables.requests, request.request_id)
             if answer is not None:
@@ -164,8 +166,9 @@ class GroupCommit:
                         index.extend(index_rows(position, parts))
                     marks.update(plan.marks)
                     if plan.raised is not None:
-                        epoch = position_key(plan.raised.epoch)
-                        txn.put(plan.raised.resource.encode(), epoch, db=tables.fences)
+                        fence = plan.raised.resource.encode()
+                        epoch = encode_epoch(fence, plan.raised.epoch)
+                        txn.put(fence, epoch, db=tables.fences)
                 case SnapshotJob(snapshot=snapshot), _:
                     key = snapshot.stream_id.encode()
                     txn.put(key, encode_snapshot(snapshot), db=tables.snapshots)
@@ -211,6 +214,7 @@ def _put_new(
 def _put_marks(txn: "_Txn", tables: "Tables", marks: Iterable[tuple[StreamId, bool]]) -> None:
     for stream_id, is_open in marks:
         if is_open:
-            txn.put(stream_id.encode(), b"", overwrite=False, db=tables.open)
+            key = stream_id.encode()
+            txn.put(key, mark_value(key), overwrite=False, db=tables.open)
         else:
             txn.delete(stream_id.encode(), db=tables.open)

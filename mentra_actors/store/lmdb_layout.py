@@ -7,7 +7,7 @@ Every integer is big-endian, so that byte order is number order.
 * streams: stream id -> one entry per append that touched it: first version, position of the log
   record, number of events. Sorted, so the last one is the head.
 * snapshots: stream id -> crc32, format, MessagePack body.
-* blobs: digest -> content. open: stream id -> nothing. fences: resource -> epoch.
+* blobs: digest -> content. open: stream id -> crc32 of it. fences: resource -> epoch, crc32.
 
 A checksum covers its key too: a record in the wrong place is as bad as a wrong record.
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mentra_actors.errors import StoreCorrupted
 from mentra_actors.store.ports import REMEMBERED_REQUESTS, Appended
 
 if TYPE_CHECKING:
     import lmdb
 
-__all__ = ["find_answer", "remember_answer"]
+__all__ = ["find_answer", "parse_request_row", "remember_answer", "request_rows"]
 
 _BY_ID = b"i"
 _BY_AGE = b"s"
@@ -35,12 +36,34 @@ def remember_answer(
 ) -> None:
     """Keep the answer to a new id; forget the oldest one if there are too many."""
     number = _youngest(txn, table) + 1
-    txn.put(_age_key(number), request_id.encode(), db=table)
-    txn.put(_BY_ID + request_id.encode(), _ENCODER.encode(answer), db=table)
+    for key, value in request_rows(number, request_id, answer):
+        txn.put(key, value, db=table)
     forgotten = _age_key(number - REMEMBERED_REQUESTS) if number > REMEMBERED_REQUESTS else b""
     if forgotten and (oldest := txn.get(forgotten, db=table)) is not None:
         txn.delete(_BY_ID + bytes(oldest), db=table)
         txn.delete(forgotten, db=table)
+
+
+def request_rows(number: int, request_id: str, answer: Appended) -> list[tuple[bytes, bytes]]:
+    """The rows of one answered request; `number` says how young it is."""
+    key = request_id.encode()
+    return [(_age_key(number), key), (_BY_ID + key, _ENCODER.encode(answer))]
+
+
+def parse_request_row(key: bytes, value: bytes) -> tuple[int, str] | tuple[str, Appended]:
+    """What one of the two rows says: number and id, or id and answer.
+
+    Raises:
+        StoreCorrupted: it is neither.
+    """
+    try:
+        if key.startswith(_BY_ID):
+            return key[1:].decode(), _DECODER.decode(value)
+        if key.startswith(_BY_AGE) and len(key) == 1 + _NUMBER_BYTES:
+            return int.from_bytes(key[1:], "big"), value.decode()
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise StoreCorrupted(f"request {key!r}: {error}") from error
+    raise StoreCorrupted(f"request {key!r}: this is no row of a request")
 
 
 def _youngest(txn: "lmdb.Transaction[Any]", table: "lmdb._Database") -> int:

@@ -19,7 +19,12 @@ from mentra_actors.store.lmdb_layout import (
     stored_events,
 )
 from mentra_actors.store.lmdb_reader import LmdbJournalReader
-from mentra_actors.store.lmdb_tables import DEFAULT_MAP_BYTES, Durability, create_data_file
+from mentra_actors.store.lmdb_tables import (
+    DEFAULT_MAP_BYTES,
+    Durability,
+    create_data_file,
+    decode_epoch,
+)
 from mentra_actors.store.ports import (
     Appended,
     AppendRequest,
@@ -223,9 +228,9 @@ class LmdbEventStore(LmdbJournalReader):
 
     def fence_epoch(self, resource: str) -> int:
         """See `EventStore.fence_epoch`."""
+        fence = resource.encode()
         with self._open_env().reading() as txn:
-            stored = txn.get(resource.encode(), db=self._env.tables.fences)
-        return int.from_bytes(stored or b"", "big")
+            return decode_epoch(fence, txn.get(fence, db=self._env.tables.fences))
 
     def lagging_readers(self) -> Sequence[LaggingReader]:
         """Reads, in any process, that were begun long ago and keep the file growing.

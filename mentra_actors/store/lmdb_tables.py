@@ -3,6 +3,7 @@
 Every use of a handle is inside of a transaction of `lmdb_env`.
 """
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import lmdb
 import msgspec
 
+from mentra_actors.errors import StoreCorrupted
 from mentra_actors.store.lmdb_file import store_error
 from mentra_actors.store.store_directory import Manifest
 
@@ -25,6 +27,9 @@ __all__ = [
     "Tables",
     "WriterTables",
     "create_data_file",
+    "decode_epoch",
+    "encode_epoch",
+    "mark_value",
     "open_tables",
     "open_writer_tables",
     "raise_writer_epoch",
@@ -61,6 +66,8 @@ _ENGINE_0_9: dict[str, Any] = (
 )
 STORE_ID = b"store_id"
 _WRITER_EPOCH = b"writer_epoch"
+_EPOCH_BYTES = 8
+_CHECKSUM_BYTES = 4
 _NEW_FILE_BYTES = 1 << 20
 _MAP_UNIT_BYTES = 1 << 16  # a multiple of every page size in use
 
@@ -130,6 +137,31 @@ def raise_writer_epoch(txn: "lmdb.Transaction[Any]", tables: Tables) -> int:
     epoch = writer_epoch(txn, tables) + 1
     txn.put(_WRITER_EPOCH, epoch.to_bytes(8, "big"), db=tables.meta)
     return epoch
+
+
+def mark_value(key: bytes) -> bytes:
+    """What stands under a mark: the checksum of its key. Older releases wrote nothing."""
+    return zlib.crc32(key).to_bytes(_CHECKSUM_BYTES, "big")
+
+
+def encode_epoch(key: bytes, epoch: int) -> bytes:
+    """Value of a fence: its epoch, and the checksum of both."""
+    number = epoch.to_bytes(_EPOCH_BYTES, "big")
+    return number + mark_value(key + number)
+
+
+def decode_epoch(key: bytes, value: bytes | memoryview | None) -> int:
+    """The epoch of a fence, 0 if it was never raised. Older releases wrote no checksum.
+
+    Raises:
+        StoreCorrupted: these are not the bytes that were written.
+    """
+    if value is None:
+        return 0
+    number, checksum = bytes(value[:_EPOCH_BYTES]), bytes(value[_EPOCH_BYTES:])
+    if len(number) != _EPOCH_BYTES or checksum not in (b"", mark_value(key + number)):
+        raise StoreCorrupted(f"fence {key!r}: bytes on disk have changed; restore a backup")
+    return int.from_bytes(number, "big")
 
 
 def whole_pages(size_bytes: int) -> int:
