@@ -91,10 +91,10 @@ class LMDBDCBRecorder(DCBRecorder):
         if not events:
             raise ProgrammingError("an append takes at least one event")
         with as_library_errors():
+            encoded = tuple(encoded_dcb_event(event) for event in events)
             extensions: list[CommitExtension] = [NewPostings(self.sequence, events)]
             if condition is not None:
                 extensions.append(NothingMatches(self.sequence, deepcopy(condition)))
-            encoded = tuple(encoded_dcb_event(event) for event in events)
             stream = StreamAppend(stream_id=self._stream_id, events=encoded)
             return self.datastore.append([stream], Together(*extensions)).last_position
 
@@ -135,8 +135,8 @@ class LMDBDCBRecorder(DCBRecorder):
         found: list[DCBSequencedEvent] = []
         append: Sequence[LoggedEvent] = ()
         size = 0
-        store = self.datastore.store
         with as_library_errors(), contextlib.ExitStack() as stack:
+            store = self.datastore.store
             txn, side = stack.enter_context(self.datastore.reading())
             matches = open_matches(stack, txn, side, self.sequence, query)
             while len(found) < min(limit, PAGE_ROWS) and size <= PAGE_BYTES:
