@@ -101,7 +101,11 @@ def enter_store(path: Path, *, durability: Durability, map_size: int) -> OpenSto
         opened = _find(path)
         if opened is None:
             store = LmdbEventStore.open(path, durability=durability, map_size=map_size)
-            opened = OpenStore(store, path, durability)
+            try:
+                opened = OpenStore(store, path, durability)
+            except BaseException:
+                store.close()
+                raise
             _REGISTRY.opened[opened.key] = opened
             _LEAVER.start()
         elif opened.durability != durability:
