@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from mentra_actors.errors import StoreError
 from mentra_actors.ids import StreamId
@@ -175,9 +175,18 @@ class FailingStore:
         """See `JournalReader.read_stream`."""
         return self._store.read_stream(stream_id, after=after, through=through)
 
-    def read_journal(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    def read_journal(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        categories: Collection[str] = (),
+        event_types: Collection[str] = (),
+    ) -> Sequence[StoredEvent]:
         """See `JournalReader.read_journal`."""
-        return self._store.read_journal(after=after, limit=limit)
+        return self._store.read_journal(
+            after=after, limit=limit, categories=categories, event_types=event_types
+        )
 
     def stream_version(self, stream_id: StreamId) -> int:
         """See `JournalReader.stream_version`."""
