@@ -105,12 +105,14 @@ class Fenced(StoreError):
 class StoreLocked(StoreError):
     """Another live process writes this store. Nothing was changed; close it or choose a path.
 
-    `holder` is the name of that process; empty where it is not known.
+    `holder` is the name of that process; empty where it is not known. `free_at` is the time (Unix
+    seconds) from which on it may be taken for one that hangs, if it is known.
     """
 
-    def __init__(self, message: str, *, holder: str = "") -> None:
+    def __init__(self, message: str, *, holder: str = "", free_at: float | None = None) -> None:
         super().__init__(message)
         self.holder = holder
+        self.free_at = free_at
 
 
 class StoreNotFound(StoreError):

@@ -9,11 +9,8 @@ released, the store closes last.
 
 import atexit
 import logging
-import os
-import socket
 import threading
 import time
-import uuid
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
@@ -47,7 +44,9 @@ from mentra_actors.errors import Fenced, MentraError, RuntimeClosed, StoreError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.kinds import stream_kinds
+from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.runtime.take_over import open_or_take_over
 from mentra_actors.runtime.tool_commands import ToolCommands
 from mentra_actors.runtime.writer_lease import (
     WRITER_LEASE,
@@ -55,9 +54,11 @@ from mentra_actors.runtime.writer_lease import (
     release_writer_lease,
 )
 from mentra_actors.store.journal import Journal
+from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import EventStore, Fence
+from mentra_actors.store.process_name import process_name
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistry
 from mentra_actors.tools.task_board import board_tools
@@ -102,9 +103,10 @@ class RuntimeCore:
         """What `close` does, last part first; each part adds its end when it has started."""
         self._ends.callback(self.store.close)
         try:
+            until = self.clock.now() + settings.lease_term_s
             self._fence = self._take_lease()
             self._ends.callback(self._release_lease)
-            self._start()
+            self._start(until)
         except BaseException:
             self._ends.close()
             raise
@@ -115,13 +117,15 @@ class RuntimeCore:
             self.store,
             self.journal,
             self.clock,
-            holder=_holder(),
+            holder=process_name(),
             term_s=self.settings.lease_term_s,
         )
 
-    def _start(self) -> None:
+    def _start(self, lease_until: float) -> None:
         settings = self.settings
         self._loop = EffectLoop()
+        self._lease = LeaseTerm(self.clock, self._loop.post, until=lease_until)
+        self.recorded.subscribe(self._lease.note, topic=WRITER_LEASE)
         self._loop.start()
         self._ends.callback(self._loop.stop)
         self._ends.callback(self._close_providers)
@@ -168,8 +172,9 @@ class RuntimeCore:
             CallModel: models,
             RunTool: ToolRuns(self.tools, commands, self.store.put_blob, clock, self.live),
             ProbeTool: ToolProbes(self.tools, self.store.put_blob, clock),
-            WaitUntil: Timers(clock),
         }
+        performers = {kind: self._lease.guarded(one) for kind, one in performers.items()}
+        performers[WaitUntil] = Timers(clock)
         if settings.wrap_effects is not None:
             performers = {kind: settings.wrap_effects(one) for kind, one in performers.items()}
         return EffectRunner(
@@ -333,10 +338,6 @@ def _owner_of(stream_id: StreamId) -> StreamId:
     return stream_id
 
 
-def _holder() -> str:
-    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
-
-
 def _all_tools(settings: RuntimeSettings) -> list[Tool]:
     own = [*team_tools(), *board_tools()] if settings.team_tools else []
     return [*settings.tools, *own]
@@ -355,5 +356,16 @@ def _open_store(settings: RuntimeSettings) -> EventStore:
         store = MemoryEventStore()
     else:
         path = Path(settings.path)
-        store = LmdbEventStore.open(path, durability=settings.durability, create=settings.create)
+        store = open_or_take_over(
+            path,
+            lambda epoch: LmdbEventStore.open(
+                path,
+                durability=settings.durability,
+                create=settings.create,
+                take_over_from=epoch,
+            ),
+            lambda: LmdbJournalReader.open(path),
+            clock=settings.clock,
+            take_over=settings.take_over,
+        )
     return settings.wrap_store(store) if settings.wrap_store else store

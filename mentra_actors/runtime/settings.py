@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, get_args
 
 from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.domain.team import DEFAULT_TEAM
@@ -12,6 +12,7 @@ from mentra_actors.effects.runner import Performer
 from mentra_actors.ids import TeamId
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.clock import SystemClock
+from mentra_actors.runtime.take_over import TakeOver
 from mentra_actors.store.lmdb_store import Durability
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Tool
@@ -28,8 +29,10 @@ class RuntimeSettings:
     `durability` says what an acknowledged event survives: `sync` a power loss, `relaxed` one
     without the last commit, `volatile` the death of the process only. `threads` is the number of
     dispatcher threads. An actor without commands for `passivate_after_s` seconds is stopped; its
-    stream stays. `wrap_store` may put something between the runtime and its store,
-    `wrap_effects` around each performer of effects (tests do).
+    stream stays. The lease of the writer is renewed every third of `lease_term_s`; `take_over`
+    says if a living process that has not done so may be replaced (`expired`, which is after four
+    thirds of its term) or not (`never`). `wrap_store` may put something between the runtime and
+    its store, `wrap_effects` around each performer of effects (tests do).
     """
 
     path: str | Path
@@ -43,6 +46,7 @@ class RuntimeSettings:
     passivate_after_s: float = 300.0
     close_grace_s: float = 3.0
     lease_term_s: float = 60.0
+    take_over: TakeOver = "expired"
     model_deadline_s: float = 1800.0
     max_model_calls: int = 4096
     max_tool_runs: int = 256
@@ -60,6 +64,8 @@ class RuntimeSettings:
         for name in ("lease_term_s", "model_deadline_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        if self.take_over not in get_args(TakeOver):
+            raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
 
 
 class RuntimeOptions(TypedDict, total=False):
@@ -75,6 +81,7 @@ class RuntimeOptions(TypedDict, total=False):
     passivate_after_s: float
     close_grace_s: float
     lease_term_s: float
+    take_over: TakeOver
     model_deadline_s: float
     max_model_calls: int
     max_tool_runs: int
