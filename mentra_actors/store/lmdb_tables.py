@@ -54,10 +54,12 @@ FLUSHES: Mapping[Durability, Mapping[str, bool]] = {
 }
 DEFAULT_MAP_BYTES = 1 << 38
 """256 GiB of address space; the file is only as long as its content."""
+# Without `meminit` unused parts of pages would bring to disk what was in memory before: plain text
+# of an encrypted store, or somebody's password.
 OPTIONS: dict[str, Any] = {
     "max_dbs": 16,
     "max_readers": 512,
-    "meminit": False,
+    "meminit": True,
     "readahead": True,
 }
 # A new file has the format of LMDB 0.9; an existing one is opened by the engine that made it.
