@@ -6,9 +6,12 @@ import msgspec
 
 from mentra_actors.ids import StreamId
 
-__all__ = ["RecordedEvent", "RetiredEvent", "SkippedEvent", "UnknownEvent"]
+__all__ = ["FORGOTTEN_PAYLOAD", "RecordedEvent", "RetiredEvent", "SkippedEvent", "UnknownEvent"]
 
 E_co = TypeVar("E_co", covariant=True)
+
+FORGOTTEN_PAYLOAD = b"\xc1forgotten"
+"""What a store gives for a payload whose key was destroyed: MessagePack never begins like this."""
 
 
 class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,10 +23,11 @@ class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RetiredEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event of an earlier release that says nothing any more: its bytes are kept, unread."""
+    """An event that says nothing to any release any more: its bytes are kept, unread."""
 
     event_type: str
     payload: bytes
+    reason: str = "it says nothing any more"
 
 
 SkippedEvent: TypeAlias = UnknownEvent | RetiredEvent

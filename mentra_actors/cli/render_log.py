@@ -57,9 +57,7 @@ def event_document(recorded: RecordedEvent[Any]) -> dict[str, Any]:
 def _why_skipped(event: Any) -> str:
     """Why this release takes no account of an event; empty for one that it understands."""
     match event:
-        case UnknownEvent(reason=reason):
+        case UnknownEvent(reason=reason) | RetiredEvent(reason=reason):
             return reason
-        case RetiredEvent():
-            return "it says nothing any more"
         case _:
             return ""

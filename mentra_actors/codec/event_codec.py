@@ -12,10 +12,11 @@ import msgspec
 
 from mentra_actors.codec.event_types import EVENT_TYPES
 from mentra_actors.codec.upcasters import UPCASTERS, Upcaster
-from mentra_actors.envelope import RetiredEvent, SkippedEvent, UnknownEvent
+from mentra_actors.envelope import FORGOTTEN_PAYLOAD, RetiredEvent, SkippedEvent, UnknownEvent
 
 __all__ = ["CODEC", "EventCodec", "tag_of"]
 
+_FORGOTTEN = "forgotten: its key was destroyed"
 _MOST_UPCASTS = 1000
 """Steps from one stored event to what it says today; only a circle takes more."""
 
@@ -82,8 +83,10 @@ class EventCodec:
         """What a stored event says today: one event, or the several that it was split into.
 
         Never none: an event that cannot be read is an `UnknownEvent` that says why, and one of
-        which upcasters leave nothing is a `RetiredEvent`.
+        which upcasters leave nothing, or whose payload was forgotten, is a `RetiredEvent`.
         """
+        if payload == FORGOTTEN_PAYLOAD:
+            return (RetiredEvent(event_type=event_type, payload=payload, reason=_FORGOTTEN),)
         try:
             decoder = self._decoders.get(event_type)
             if decoder is not None:
