@@ -1,6 +1,7 @@
 """Views in LMDB: parts and checkpoints in one file, written in one transaction.
 
-* parts: name, 0, version (4 bytes, big-endian), key -> crc32 of row key and part, part.
+* parts: name, 0, version (4 bytes, big-endian), key -> crc32 of row key and part, part. Where the
+  log is encrypted the part is sealed; the row key stays as it is.
 * checkpoints: name, 0, version -> position (8 bytes, big-endian); version 0 stands for the
   projection itself and has the version that serves.
 """
@@ -8,13 +9,13 @@
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import lmdb
 
-from mentra_actors.errors import StoreClosed
+from mentra_actors.errors import StoreClosed, StoreCorrupted
 from projections.view_store import (
     ViewCommit,
     ViewDamaged,
@@ -27,31 +28,62 @@ from projections.views_env import DEFAULT_MAP_BYTES, ViewsEnv, open_views_env, r
 if TYPE_CHECKING:
     from lmdb import _Database
 
-__all__ = ["LmdbViews"]
+__all__ = ["LmdbViews", "PartSeal"]
 
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
 _SERVING = 0
 
 
+class PartSeal(Protocol):
+    """Keeps parts from being read without a key."""
+
+    @property
+    def key_name(self) -> str:
+        """Which key it is; views under another one are of no use."""
+        ...
+
+    def closed(self, row: bytes, part: bytes) -> bytes:
+        """A part, sealed for its row."""
+        ...
+
+    def opened(self, row: bytes, sealed: bytes) -> bytes:
+        """The part of a row.
+
+        Raises:
+            StoreCorrupted: it is not one that was sealed for this row.
+        """
+        ...
+
+
 class LmdbViews:
     """See `ViewStore`. Other threads and processes may have the same directory open."""
 
-    def __init__(self, env: ViewsEnv) -> None:
+    def __init__(self, env: ViewsEnv, seal: PartSeal | None = None) -> None:
+        """Use `open`."""
         self._shared: ViewsEnv | None = env
+        self._seal = seal
         self._closing = threading.Lock()
 
     @classmethod
-    def open(cls, path: str | Path, *, map_size: int = DEFAULT_MAP_BYTES) -> Self:
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        map_size: int = DEFAULT_MAP_BYTES,
+        seal: PartSeal | None = None,
+    ) -> Self:
         """Views in the directory `path` (`<store>/views`), which is made if it is missing.
 
-        Damaged views, and those of a newer release, are set aside with a warning in the log.
+        Damaged views, those of a newer release, and those that are not sealed as `seal` does it,
+        are set aside with a warning in the log.
 
         Raises:
             StoreNotFound: the directory around it does not exist; nothing was created.
             StoreError: the directory cannot be used.
         """
-        return cls(open_views_env(Path(path), map_size=map_size))
+        key_name = "" if seal is None else seal.key_name
+        return cls(open_views_env(Path(path), map_size=map_size, key_name=key_name), seal)
 
     def load(
         self, view: ViewId, key: str, *, expected_checkpoint: int | None = None
@@ -63,14 +95,14 @@ class LmdbViews:
             actual = _checkpoint(txn, env, view)
             check_checkpoint(view, expected=expected_checkpoint, actual=actual)
             value = txn.get(row, db=env.parts)
-        return None if value is None else _checked(row, value)
+        return None if value is None else self._opened(row, value)
 
     def load_prefix(self, view: ViewId, prefix: str = "") -> dict[str, bytes]:
         """See `ViewStore.load_prefix`."""
         env, skip = self._env(), len(_prefix(view))
         with env.reading() as txn:
             rows = list(_rows(txn, env.parts, _prefix(view) + prefix.encode()))
-        return {row[skip:].decode(): _checked(row, value) for row, value in rows}
+        return {row[skip:].decode(): self._opened(row, value) for row, value in rows}
 
     def keys(self, view: ViewId, prefix: str = "") -> Sequence[str]:
         """See `ViewStore.keys`."""
@@ -94,7 +126,8 @@ class LmdbViews:
     def commit(self, commits: Sequence[ViewCommit]) -> None:
         """See `ViewStore.commit`."""
         check_commits(commits)
-        self._write(lambda txn, env: _commit(txn, env, commits))
+        rows = {commit.view: self._rows_of(commit) for commit in commits}
+        self._write(lambda txn, env: _commit(txn, env, commits, rows))
 
     def serving(self, name: str) -> int:
         """See `ViewStore.serving`."""
@@ -115,6 +148,23 @@ class LmdbViews:
         if shared is not None:
             release_views_env(shared)
 
+    def _rows_of(self, commit: ViewCommit) -> Sequence[tuple[bytes, bytes]]:
+        """Rows of the parts of a commit, sorted; sealed once, however often they are written."""
+        prefix, seal = _prefix(commit.view), self._seal
+        rows = [(prefix + key.encode(), part) for key, part in sorted(commit.parts.items())]
+        if seal is not None:
+            rows = [(row, seal.closed(row, part)) for row, part in rows]
+        return [(row, _U32.pack(_checksum(row, part)) + part) for row, part in rows]
+
+    def _opened(self, row: bytes, value: bytes) -> bytes:
+        part = _checked(row, value)
+        if self._seal is None:
+            return part
+        try:
+            return self._seal.opened(row, part)
+        except StoreCorrupted as error:
+            raise ViewDamaged(str(error)) from error
+
     def _env(self) -> ViewsEnv:
         shared = self._shared
         if shared is None:
@@ -133,16 +183,19 @@ class LmdbViews:
                 return
 
 
-def _commit(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, commits: Sequence[ViewCommit]) -> None:
+def _commit(
+    txn: "lmdb.Transaction[bytes]",
+    env: ViewsEnv,
+    commits: Sequence[ViewCommit],
+    rows: Mapping[ViewId, Sequence[tuple[bytes, bytes]]],
+) -> None:
     for commit in commits:
         actual = _checkpoint(txn, env, commit.view)
         check_checkpoint(commit.view, expected=commit.expected_checkpoint, actual=actual)
     for commit in commits:
-        prefix = _prefix(commit.view)
-        for key, part in sorted(commit.parts.items()):
-            row = prefix + key.encode()
-            txn.put(row, _U32.pack(_checksum(row, part)) + part, db=env.parts)
-        txn.put(prefix, _U64.pack(commit.checkpoint), db=env.checkpoints)
+        for row, value in rows[commit.view]:
+            txn.put(row, value, db=env.parts)
+        txn.put(_prefix(commit.view), _U64.pack(commit.checkpoint), db=env.checkpoints)
 
 
 def _serve(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, view: ViewId) -> None:

@@ -1,8 +1,9 @@
 """The LMDB environment of one views directory, shared by all who open it in this process.
 
 Views can be rebuilt, so nothing that is wrong with the directory keeps a store from opening: a
-damaged one, or one of a newer release, is set aside with a warning and an empty one takes its
-place. Processes take turns at opening, by a lock file beside the directory.
+damaged one, one of a newer release, or one that is sealed with another key, is set aside with a
+warning and an empty one takes its place. Processes take turns at opening, by a lock file beside
+the directory.
 
 Transactions pass a gate; who grows the map, closes or forks is alone behind it. A forked child
 finds its environments closed.
@@ -42,10 +43,11 @@ _FORMAT_KEY = b"format"
 _DATA_FILE = "data.mdb"
 _DAMAGE_MARK = "DAMAGED"
 # A commit may be lost with the power, and never damages: the view is then older, and catches up.
+# Without `meminit` unused parts of pages would bring to disk what was in memory before.
 _OPTIONS: dict[str, Any] = {
     "max_dbs": 4,
     "max_readers": 512,
-    "meminit": False,
+    "meminit": True,
     "metasync": False,
 }
 # A new file has the format of LMDB 0.9; an existing one is opened by the engine that made it.
@@ -58,8 +60,9 @@ _LOG = logging.getLogger(__name__)
 class ViewsEnv:
     """One environment with its tables `parts` and `checkpoints`."""
 
-    def __init__(self, path: Path, env: lmdb.Environment) -> None:
+    def __init__(self, path: Path, env: lmdb.Environment, key_name: str) -> None:
         self.users = 0
+        self.key_name = key_name
         self._path = path
         self._gate = TransactionGate()
         self._env: lmdb.Environment | None = env
@@ -161,8 +164,12 @@ class ViewsEnv:
         self._env = None
 
 
-def open_views_env(path: Path, *, map_size: int = DEFAULT_MAP_BYTES) -> ViewsEnv:
+def open_views_env(
+    path: Path, *, map_size: int = DEFAULT_MAP_BYTES, key_name: str = ""
+) -> ViewsEnv:
     """The environment of a views directory; the caller owes it one `release_views_env`.
+
+    `key_name` is that of the key which the views are sealed with, empty for plain ones.
 
     Raises:
         StoreNotFound: the directory around it does not exist; nothing was created.
@@ -172,8 +179,12 @@ def open_views_env(path: Path, *, map_size: int = DEFAULT_MAP_BYTES) -> ViewsEnv
         try:
             with _opening_turn(path):
                 shared = _REGISTRY.opened.get(_key(path))
+                if shared is not None and shared.key_name != key_name:
+                    _set_aside_open(path, shared)
+                    shared = None
                 if shared is None:
-                    shared = ViewsEnv(path, _opened_or_replaced(path, map_size))
+                    env = _opened_or_replaced(path, map_size, key_name)
+                    shared = ViewsEnv(path, env, key_name)
                     _REGISTRY.opened[_key(path)] = shared
         except FileNotFoundError as error:
             raise StoreNotFound(f"there is no directory {path.parent} to keep views in") from error
@@ -211,21 +222,32 @@ def _opening_turn(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _opened_or_replaced(path: Path, map_size: int) -> lmdb.Environment:
+def _opened_or_replaced(path: Path, map_size: int, key_name: str) -> lmdb.Environment:
     try:
-        return _opened(path, map_size)
+        return _opened(path, map_size, key_name)
     except (StoreCorrupted, StoreFormatError) as error:
-        aside = path.with_name(f"{path.name}.damaged")
-        _LOG.warning(
-            "views at %s are set aside as %s and rebuilt from the log: %s", path, aside, error
-        )
-        shutil.rmtree(aside, ignore_errors=True)
-        path.rename(aside)
-        path.mkdir()
-        return _opened(path, map_size)
+        _set_aside(path, str(error))
+        return _opened(path, map_size, key_name)
 
 
-def _opened(path: Path, map_size: int) -> lmdb.Environment:
+def _set_aside(path: Path, cause: str) -> None:
+    aside = path.with_name(f"{path.name}.damaged")
+    _LOG.warning(
+        "views at %s are set aside as %s and rebuilt from the log: %s", path, aside, cause
+    )
+    shutil.rmtree(aside, ignore_errors=True)
+    path.rename(aside)
+    path.mkdir()
+
+
+def _set_aside_open(path: Path, shared: ViewsEnv) -> None:
+    """Let those who have it open go on with it, under no path that anybody will open."""
+    del _REGISTRY.opened[_key(path)]
+    _REGISTRY.opened[-1, id(shared)] = shared
+    _set_aside(path, "they are sealed with another key")
+
+
+def _opened(path: Path, map_size: int, key_name: str) -> lmdb.Environment:
     if (path / _DAMAGE_MARK).exists():
         raise StoreCorrupted(f"{path} was found damaged before")
     data = path / _DATA_FILE
@@ -239,7 +261,7 @@ def _opened(path: Path, map_size: int) -> lmdb.Environment:
         raise store_error(error, path) from error
     try:
         env.reader_check()
-        _check_format(path, env)
+        _check_format(path, env, key_name)
     except lmdb.Error as error:
         env.close()
         raise store_error(error, path) from error
@@ -249,15 +271,16 @@ def _opened(path: Path, map_size: int) -> lmdb.Environment:
     return env
 
 
-def _check_format(path: Path, env: lmdb.Environment) -> None:
+def _check_format(path: Path, env: lmdb.Environment, key_name: str) -> None:
+    expected = VIEWS_FORMAT + (f" sealed with {key_name}".encode() if key_name else b"")
     meta = env.open_db(b"meta")
     with env.begin(write=True, db=meta) as txn:
         found = txn.get(_FORMAT_KEY)
         if found is None:
-            txn.put(_FORMAT_KEY, VIEWS_FORMAT)
-        elif found != VIEWS_FORMAT:
-            name = found[:20].decode(errors="replace")
-            raise StoreFormatError(f"{path} has views of format {name!r}, of another release")
+            txn.put(_FORMAT_KEY, expected)
+        elif found != expected:
+            name = found[:40].decode(errors="replace")
+            raise StoreFormatError(f"{path} has views of format {name!r}, of no use here")
 
 
 _REGISTRY: ForkRegistry[ViewsEnv] = ForkRegistry()
