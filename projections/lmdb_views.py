@@ -2,8 +2,8 @@
 
 * parts: name, 0, version (4 bytes, big-endian), key -> crc32 of row key and part, part. Where the
   log is encrypted the part is sealed; the row key stays as it is.
-* checkpoints: name, 0, version -> position (8 bytes, big-endian); version 0 stands for the
-  projection itself and has the version that serves.
+* checkpoints: name, 0, version -> position and fingerprint (8 bytes each, big-endian); version 0
+  stands for the projection itself and has the version that serves as its position.
 """
 
 import struct
@@ -17,6 +17,7 @@ import lmdb
 
 from mentra_actors.errors import StoreClosed, StoreCorrupted
 from projections.view_store import (
+    Checkpoint,
     ViewCommit,
     ViewDamaged,
     ViewId,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["LmdbViews", "PartSeal"]
 
 _U32 = struct.Struct(">I")
-_U64 = struct.Struct(">Q")
+_CHECKPOINT = struct.Struct(">QQ")
 _SERVING = 0
 
 
@@ -113,9 +114,13 @@ class LmdbViews:
 
     def checkpoint(self, view: ViewId) -> int:
         """See `ViewStore.checkpoint`."""
+        return self.marked_checkpoint(view).position
+
+    def marked_checkpoint(self, view: ViewId) -> Checkpoint:
+        """See `ViewStore.marked_checkpoint`."""
         env = self._env()
         with env.reading() as txn:
-            return _checkpoint(txn, env, view)
+            return _marked(txn, env, view)
 
     def versions(self, name: str) -> Sequence[int]:
         """See `ViewStore.versions`."""
@@ -195,14 +200,15 @@ def _commit(
     for commit in commits:
         for row, value in rows[commit.view]:
             txn.put(row, value, db=env.parts)
-        txn.put(_prefix(commit.view), _U64.pack(commit.checkpoint), db=env.checkpoints)
+        mark = _CHECKPOINT.pack(commit.checkpoint, commit.fingerprint)
+        txn.put(_prefix(commit.view), mark, db=env.checkpoints)
 
 
 def _serve(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, view: ViewId) -> None:
     itself = ViewId(view.name, _SERVING)
     if view.version <= _checkpoint(txn, env, itself):
         return
-    txn.put(_prefix(itself), _U64.pack(view.version), db=env.checkpoints)
+    txn.put(_prefix(itself), _CHECKPOINT.pack(view.version, 0), db=env.checkpoints)
     for version in _versions(txn, env, view.name):
         if version < view.version:
             _drop(txn, env, ViewId(view.name, version))
@@ -225,8 +231,12 @@ def _versions(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, name: str) -> list[
 
 
 def _checkpoint(txn: "lmdb.Transaction[Any]", env: ViewsEnv, view: ViewId) -> int:
+    return _marked(txn, env, view).position
+
+
+def _marked(txn: "lmdb.Transaction[Any]", env: ViewsEnv, view: ViewId) -> Checkpoint:
     value = txn.get(_prefix(view), db=env.checkpoints)
-    return 0 if value is None else int(_U64.unpack(value)[0])
+    return Checkpoint() if value is None else Checkpoint(*_CHECKPOINT.unpack(value))
 
 
 def _rows(

@@ -4,7 +4,13 @@ import threading
 from collections.abc import Sequence
 
 from mentra_actors.errors import StoreClosed
-from projections.view_store import ViewCommit, ViewId, check_checkpoint, check_commits
+from projections.view_store import (
+    Checkpoint,
+    ViewCommit,
+    ViewId,
+    check_checkpoint,
+    check_commits,
+)
 
 __all__ = ["MemoryViews"]
 
@@ -15,7 +21,7 @@ class MemoryViews:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._parts: dict[ViewId, dict[str, bytes]] = {}
-        self._checkpoints: dict[ViewId, int] = {}
+        self._checkpoints: dict[ViewId, Checkpoint] = {}
         self._serving: dict[str, int] = {}
         self._is_closed = False
 
@@ -41,9 +47,13 @@ class MemoryViews:
 
     def checkpoint(self, view: ViewId) -> int:
         """See `ViewStore.checkpoint`."""
+        return self.marked_checkpoint(view).position
+
+    def marked_checkpoint(self, view: ViewId) -> Checkpoint:
+        """See `ViewStore.marked_checkpoint`."""
         with self._lock:
             self._check_open()
-            return self._checkpoints.get(view, 0)
+            return self._checkpoints.get(view, Checkpoint())
 
     def versions(self, name: str) -> Sequence[int]:
         """See `ViewStore.versions`."""
@@ -60,7 +70,7 @@ class MemoryViews:
                 self._expect(commit.view, commit.expected_checkpoint)
             for commit in commits:
                 self._parts.setdefault(commit.view, {}).update(commit.parts)
-                self._checkpoints[commit.view] = commit.checkpoint
+                self._checkpoints[commit.view] = Checkpoint(commit.checkpoint, commit.fingerprint)
 
     def serving(self, name: str) -> int:
         """See `ViewStore.serving`."""
@@ -93,7 +103,8 @@ class MemoryViews:
             self._is_closed = True
 
     def _expect(self, view: ViewId, expected: int | None) -> None:
-        check_checkpoint(view, expected=expected, actual=self._checkpoints.get(view, 0))
+        found = self._checkpoints.get(view, Checkpoint())
+        check_checkpoint(view, expected=expected, actual=found.position)
 
     def _open_parts(self, view: ViewId) -> dict[str, bytes]:
         self._check_open()

@@ -24,10 +24,17 @@ class PageFold:
     The parts of the last page are kept decoded, with the checkpoint that they belong to.
     """
 
-    def __init__(self, views: ViewStore, projections: Mapping[str, Projection[Any]]) -> None:
+    def __init__(
+        self,
+        views: ViewStore,
+        projections: Mapping[str, Projection[Any]],
+        fingerprint_at: Callable[[int], int],
+    ) -> None:
+        """`fingerprint_at` gives that of the event at a position of the log."""
         self.failed: dict[str, ProjectionFailed] = {}
         """Projections that raised, by name; they are left alone."""
         self._views = views
+        self._fingerprint_at = fingerprint_at
         self._codecs = {name: PartCodec(found) for name, found in projections.items()}
         self._warm: dict[str, tuple[int, _Parts]] = {}
         self._rebuilt: set[str] = set()
@@ -96,6 +103,7 @@ class PageFold:
             parts=self._encoded(projection, parts, page),
             checkpoint=page[-1].global_position,
             expected_checkpoint=checkpoint,
+            fingerprint=self._fingerprint_at(page[-1].global_position),
         )
         return commit, parts
 

@@ -5,8 +5,9 @@ has everything that the older view had, the older one serves readers; then the n
 the older is dropped. So what people see never goes back. A process of an older release that
 still runs keeps a view of its own version for itself.
 
-A checkpoint beyond the end of the log means that the log has lost its tail (a backup was put
-back, or a power loss took the last commit): the view knows things that did not happen.
+A log can lose its tail: a backup was put back, or a power loss took the last commit. A view whose
+checkpoint is beyond the end then knows things that did not happen. So does one whose checkpoint
+lies in what the log has got since; there the event is another one than that of its fingerprint.
 """
 
 import logging
@@ -15,9 +16,16 @@ from typing import Any
 
 from mentra_actors.store.ports import JournalReader
 from projections.contract import Projection
+from projections.fingerprint import fingerprint_at
 from projections.view_store import ViewId, ViewStore
 
-__all__ = ["drop_views_beyond_log", "own_view", "served_view", "swap_if_caught_up"]
+__all__ = [
+    "drop_views_beyond_log",
+    "drop_views_of_another_past",
+    "own_view",
+    "served_view",
+    "swap_if_caught_up",
+]
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,7 +56,7 @@ def drop_views_beyond_log(
     views: ViewStore, reader: JournalReader, projections: Sequence[Projection[Any]]
 ) -> Sequence[ViewId]:
     """Drop each view, own or older, that is ahead of the log; which ones that were."""
-    stored = {view for p in projections for view in (served_view(views, p), own_view(p))}
+    stored = _views_of(views, projections)
     # Checkpoints first: whoever wrote one had read its position in the log before.
     checkpoints = {view: views.checkpoint(view) for view in stored}
     last_position = reader.last_position()
@@ -64,3 +72,30 @@ def drop_views_beyond_log(
         )
         views.drop(view)
     return ahead
+
+
+def drop_views_of_another_past(
+    views: ViewStore, reader: JournalReader, projections: Sequence[Projection[Any]]
+) -> Sequence[ViewId]:
+    """Drop each view, own or older, whose last event the log does not have; which ones.
+
+    To be asked once, before anything is folded: while a process follows a log, nothing is lost.
+    """
+    dropped = []
+    for view in _views_of(views, projections):
+        mark = views.marked_checkpoint(view)
+        if mark.position and fingerprint_at(reader, mark.position) != mark.fingerprint:
+            _LOG.warning(
+                "view %s (version %d) has another event at position %d than the log: it lost its "
+                "tail and has grown again, and the view is rebuilt",
+                view.name,
+                view.version,
+                mark.position,
+            )
+            views.drop(view)
+            dropped.append(view)
+    return dropped
+
+
+def _views_of(views: ViewStore, projections: Sequence[Projection[Any]]) -> set[ViewId]:
+    return {view for p in projections for view in (served_view(views, p), own_view(p))}

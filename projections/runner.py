@@ -15,9 +15,16 @@ from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
 from projections.contract import ONE_PART, Projection
+from projections.fingerprint import fingerprint_at
 from projections.follower import Follower
 from projections.page_fold import PageFold
-from projections.rebuild import drop_views_beyond_log, own_view, served_view, swap_if_caught_up
+from projections.rebuild import (
+    drop_views_beyond_log,
+    drop_views_of_another_past,
+    own_view,
+    served_view,
+    swap_if_caught_up,
+)
 from projections.view_reader import ViewReader
 from projections.view_store import ViewDamaged, ViewStore
 
@@ -69,7 +76,9 @@ class ProjectionRunner:
             raise ValueError("two projections have the same name")
         self._page_events = page_events
         self._stored = ViewReader(views, self._projections)
-        self._fold = PageFold(views, self._projections)
+        self._fold = PageFold(views, self._projections, self._fingerprint_at)
+        self._fingerprint = (0, 0)
+        self._is_checked = False
         self._folding = threading.Lock()
         self._advanced = threading.Condition(threading.Lock())
         self._follower: Follower | None = None
@@ -208,10 +217,22 @@ class ProjectionRunner:
         with self._advanced:
             self._advanced.notify_all()
 
+    def _fingerprint_at(self, position: int) -> int:
+        """Of the event at a position; the views of a page mostly ask for the same one."""
+        known, fingerprint = self._fingerprint
+        if known != position:
+            fingerprint = fingerprint_at(self._reader, position)
+            self._fingerprint = (position, fingerprint)
+        return fingerprint
+
     def _settle(self) -> None:
         """Put right what a lost tail, or a process that died before the swap, has left."""
         projections = list(self._projections.values())
         drop_views_beyond_log(self._views, self._reader, projections)
+        with self._folding:
+            if not self._is_checked:
+                drop_views_of_another_past(self._views, self._reader, projections)
+                self._is_checked = True
         for projection in projections:
             swap_if_caught_up(self._views, projection)
 

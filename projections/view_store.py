@@ -20,6 +20,7 @@ from mentra_actors.ids import is_valid_name
 from projections.contract import MAX_KEY_BYTES
 
 __all__ = [
+    "Checkpoint",
     "CheckpointMoved",
     "ViewCommit",
     "ViewDamaged",
@@ -39,13 +40,28 @@ class ViewId(msgspec.Struct, frozen=True, order=True):
     version: int
 
 
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The last position that a view has in it, and the fingerprint of the event there.
+
+    Both are 0 for a view that does not exist.
+    """
+
+    position: int = 0
+    fingerprint: int = 0
+
+
 class ViewCommit(msgspec.Struct, frozen=True, kw_only=True):
-    """Parts of one view as of `checkpoint`, made from what was there at `expected_checkpoint`."""
+    """Parts of one view as of `checkpoint`, made from what was there at `expected_checkpoint`.
+
+    `fingerprint` is that of the event at `checkpoint`; a view without one is rebuilt by the next
+    runner, which cannot know whether it belongs to this log.
+    """
 
     view: ViewId
     parts: Mapping[str, bytes]
     checkpoint: int
     expected_checkpoint: int
+    fingerprint: int = 0
 
 
 class CheckpointMoved(MentraError):
@@ -93,6 +109,10 @@ class ViewStore(Protocol):
 
     def checkpoint(self, view: ViewId) -> int:
         """The last position that the view has in it; 0 for a view that does not exist."""
+        ...
+
+    def marked_checkpoint(self, view: ViewId) -> Checkpoint:
+        """The checkpoint with the fingerprint that was committed with it."""
         ...
 
     def versions(self, name: str) -> Sequence[int]:

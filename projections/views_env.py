@@ -38,7 +38,7 @@ __all__ = ["DEFAULT_MAP_BYTES", "ViewsEnv", "open_views_env", "release_views_env
 
 DEFAULT_MAP_BYTES = 1 << 30
 """Address space to begin with; it doubles when it is full."""
-VIEWS_FORMAT = b"1"
+VIEWS_FORMAT = b"2"
 _FORMAT_KEY = b"format"
 _DATA_FILE = "data.mdb"
 _DAMAGE_MARK = "DAMAGED"

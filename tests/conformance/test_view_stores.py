@@ -313,7 +313,7 @@ def damage_overwritten(data):
 
 def damage_newer_release(data):
     with lmdb.open(str(data.parent), max_dbs=4) as env, env.begin(write=True) as txn:
-        txn.put(b"format", b"2", db=env.open_db(b"meta", txn))
+        txn.put(b"format", b"99", db=env.open_db(b"meta", txn))
 
 
 def damage_marked(data):
