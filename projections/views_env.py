@@ -4,9 +4,6 @@ Views can be rebuilt, so nothing that is wrong with the directory keeps a store 
 damaged one, one of a newer release, or one that is sealed with another key, is set aside with a
 warning and an empty one takes its place. Processes take turns at opening, by a lock file beside
 the directory.
-
-Transactions pass a gate; who grows the map, closes or forks is alone behind it. A forked child
-finds its environments closed.
 """
 
 import contextlib
@@ -21,15 +18,14 @@ from typing import TYPE_CHECKING, Any
 import lmdb
 
 from mentra_actors.errors import (
-    StoreClosed,
     StoreCorrupted,
     StoreError,
     StoreFormatError,
     StoreNotFound,
 )
 from mentra_actors.store.fork_registry import ForkRegistry
+from mentra_actors.store.gated_env import GatedEnv
 from mentra_actors.store.lmdb_file import check_length, store_error
-from mentra_actors.store.transaction_gate import TransactionGate
 
 if TYPE_CHECKING:
     from lmdb import _Database
@@ -64,8 +60,7 @@ class ViewsEnv:
         self.users = 0
         self.key_name = key_name
         self._path = path
-        self._gate = TransactionGate()
-        self._env: lmdb.Environment | None = env
+        self._gated = GatedEnv(f"the view store at {path}", env)
         self.parts: _Database = env.open_db(b"parts")
         self.checkpoints: _Database = env.open_db(b"checkpoints")
 
@@ -74,15 +69,15 @@ class ViewsEnv:
         """A short read transaction.
 
         Raises:
-            StoreClosed, StoreError: also for LMDB errors of the body.
+            StoreClosed, StoreBusy, StoreError: also for LMDB errors of the body.
         """
         with self._errors():
-            txn = self._begin(write=False)
+            txn = self._gated.begin(write=False)
             try:
                 yield txn
             finally:
                 txn.abort()
-                self._gate.leave()
+                self._gated.leave()
 
     @contextlib.contextmanager
     def writing(self) -> "Iterator[lmdb.Transaction[bytes]]":
@@ -93,49 +88,34 @@ class ViewsEnv:
             StoreClosed, StoreError: nothing was written.
         """
         with self._errors():
-            txn = self._begin(write=True)
+            txn = self._gated.begin(write=True)
             try:
                 with txn:
                     yield txn
             finally:
-                self._gate.leave()
+                self._gated.leave()
 
     def grow(self) -> None:
         """Double the map."""
-        with self._errors(), self._gate.alone():
-            env = self._live()
-            env.set_mapsize(2 * env.info()["map_size"])
+        with self._errors():
+            self._gated.grow()
 
     def close(self) -> None:
         """Close, when no transaction is left."""
-        with self._gate.alone():
-            self._close()
+        with self._gated.alone():
+            self._gated.close()
 
     def before_fork(self) -> None:
         """Wait until no transaction runs, and let none begin."""
-        self._gate.close()
+        self._gated.before_fork()
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
-        self._gate.open()
+        self._gated.after_fork_in_parent()
 
     def after_fork_in_child(self) -> None:
         """Close what was inherited; the child has to open the views for itself."""
-        self._close()
-        self._gate.open()
-
-    def _begin(self, *, write: bool) -> "lmdb.Transaction[bytes]":
-        while True:
-            self._gate.enter()
-            try:
-                return self._live().begin(write=write)
-            except lmdb.MapResizedError:
-                self._gate.leave()
-                with self._gate.alone():
-                    self._live().set_mapsize(0)
-            except BaseException:
-                self._gate.leave()
-                raise
+        self._gated.after_fork_in_child()
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -152,16 +132,6 @@ class ViewsEnv:
                     "they are rebuilt when the store is opened again"
                 ) from error
             raise failure from error
-
-    def _live(self) -> lmdb.Environment:
-        if self._env is None:
-            raise StoreClosed(f"the views at {self._path} are closed, or were before a fork")
-        return self._env
-
-    def _close(self) -> None:
-        if self._env is not None:
-            self._env.close()
-        self._env = None
 
 
 def open_views_env(
