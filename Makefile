@@ -9,7 +9,7 @@ SETUP := .venv/.pip-stamp
 TOOL = .venv/bin/$(1)
 endif
 
-.PHONY: help setup demo test check lint types contracts bench crash laws golden clean
+.PHONY: help setup demo test check lint types contracts bench crash laws golden clean postgres
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ demo: setup      ## the main job: a team that survives kill -9 (DIR=… surveys 
 
 test: setup      ## all tests
 	$(call TOOL,pytest) -q
+
+postgres: setup  ## the stores on PostgreSQL, on a server of its own
+	.ci/with_postgres $(call TOOL,pytest) -q tests/conformance/test_sql_stores.py tests/unit/store/test_sql_*.py
 
 check: lint types contracts test  ## what CI runs
 

@@ -79,20 +79,27 @@ Job: TypeAlias = AppendJob | SnapshotJob | BlobJob
 Outcome: TypeAlias = Appended | StoreError | None
 _WhenFull: TypeAlias = Literal["refuse", "wait", "accept"]
 WriteGroup: TypeAlias = Callable[[Sequence[Job]], Sequence[Outcome]]
+EncodeBody: TypeAlias = Callable[[AppendRequest], bytes]
 
 
 class GroupWriter:
-    """Owns the thread. `write_group` runs on it; it commits all or fails all that it is given."""
+    """Owns the thread. `write_group` runs on it; it commits all or fails all that it is given.
+
+    `encode` makes the body of an `AppendJob`, on the thread that submits; what it raises is
+    raised there, and nothing is queued.
+    """
 
     def __init__(
         self,
         write_group: WriteGroup,
         *,
         name: str,
+        encode: EncodeBody = encode_body,
         queue_jobs: int = QUEUE_JOBS,
         queue_bytes: int = QUEUE_BYTES,
     ) -> None:
         self._write_group = write_group
+        self._encode = encode
         self._name = name
         self._queue_jobs = queue_jobs
         self._queue_bytes = queue_bytes
@@ -117,7 +124,7 @@ class GroupWriter:
         Raises:
             TypeError, ValueError: no store can keep this request; nothing was queued.
         """
-        job = _append_job(request, on_appended, extension)
+        job = self._append_job(request, on_appended, extension)
         refusal = self._queue_up(job, when_full="refuse")
         if refusal is not None:
             _answer(job, refusal)
@@ -131,7 +138,7 @@ class GroupWriter:
         if threading.current_thread() is self._thread:
             raise RuntimeError("append() would wait for the thread it is called on; use submit()")
         answers: queue.SimpleQueue[Appended | StoreError] = queue.SimpleQueue()
-        job = _append_job(request, answers.put, extension)
+        job = self._append_job(request, answers.put, extension)
         answer = self._queue_up(job, when_full="wait") or answers.get()
         if isinstance(answer, StoreError):
             raise answer
@@ -171,6 +178,12 @@ class GroupWriter:
                 self._queue.put(_Stop())
                 self._intake.notify_all()
         self._thread.join()
+
+    def _append_job(
+        self, request: AppendRequest, on_appended: OnAppended, extension: CommitExtension | None
+    ) -> AppendJob:
+        check_request(request)
+        return AppendJob(request, self._encode(request), on_appended, extension)
 
     def _queue_up(self, job: Job, *, when_full: _WhenFull) -> StoreError | None:
         """Why the job was not queued, or None."""
@@ -243,13 +256,6 @@ class GroupWriter:
         except Exception as error:  # noqa: BLE001 - everyone who waits must be told of any bug
             _LOG.exception("%s: a group of %d appends failed", self._name, len(jobs))
             return [StoreError(f"{self._name}: the append failed: {error!r}")] * len(jobs)
-
-
-def _append_job(
-    request: AppendRequest, on_appended: OnAppended, extension: CommitExtension | None
-) -> AppendJob:
-    check_request(request)
-    return AppendJob(request, encode_body(request), on_appended, extension)
 
 
 def _answer(job: Job, outcome: Outcome) -> None:

@@ -1,0 +1,83 @@
+"""Stores by address: `sqlite:FILE` and `postgresql://…`.
+
+The library `eventsourcing` and the driver are imported when such a store is opened, not before.
+"""
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mentra_actors.errors import ConfigurationError
+from mentra_actors.store.lmdb_tables import Durability
+from mentra_actors.store.ports import EventStore, JournalReader
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["is_sql_url", "open_sql_reader", "open_sql_store"]
+
+_SQLITE = "sqlite:"
+_POSTGRES = ("postgresql:", "postgres:")
+
+
+def is_sql_url(path: str | Path) -> bool:
+    """True for the address of a log in a database."""
+    return str(path).startswith((_SQLITE, *_POSTGRES))
+
+
+def open_sql_store(
+    url: str | Path, durability: Durability = "sync", *, create: bool = True
+) -> EventStore:
+    """The store at `url`, for writing; where there is none it is made, if `create`.
+
+    Raises:
+        ConfigurationError: the address is not one, or the extra for it is not installed.
+        StoreError: nothing is open and nothing that was there has changed.
+    """
+    module, place = _module_and_place(url)
+    store_class = module.SqliteEventStore if _is_sqlite(url) else module.PostgresEventStore
+    store: EventStore = store_class.open(place, durability=durability, create=create)
+    return store
+
+
+def open_sql_reader(url: str | Path) -> JournalReader:
+    """A reader of the log at `url`, which must exist.
+
+    Raises:
+        ConfigurationError: the address is not one, or the extra for it is not installed.
+        StoreError: nothing is open.
+    """
+    module, place = _module_and_place(url)
+    reader_class = module.SqliteJournalReader if _is_sqlite(url) else module.PostgresJournalReader
+    reader: JournalReader = reader_class.open(place)
+    return reader
+
+
+def _is_sqlite(url: str | Path) -> bool:
+    return str(url).startswith(_SQLITE)
+
+
+def _module_and_place(url: str | Path) -> "tuple[ModuleType, str]":
+    if _is_sqlite(url):
+        file = str(url).removeprefix(_SQLITE)
+        if file in ("", ":memory:"):
+            raise ConfigurationError(
+                f"{url}: say sqlite:FILE; for a store that ends with the process say :memory:"
+            )
+        return importlib.import_module("mentra_actors.store.sql.sqlite_store"), file
+    if isinstance(url, Path) or not url.startswith(tuple(f"{name}//" for name in _POSTGRES)):
+        raise ConfigurationError(f"{url}: say postgresql://HOST/DATABASE, and as text")
+    try:
+        return importlib.import_module("mentra_actors.store.sql.postgres_store"), url
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("psycopg", "psycopg_pool"):
+            raise
+        raise ConfigurationError(
+            f"PostgreSQL needs a driver that is not installed ({error.name}): "
+            "pip install mentra-actors[postgres]"
+        ) from error
+    except ImportError as error:
+        raise ConfigurationError(
+            f"the driver for PostgreSQL cannot be used ({error}): "
+            "pip install mentra-actors[postgres]"
+        ) from error

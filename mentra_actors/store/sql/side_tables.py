@@ -1,0 +1,54 @@
+"""Tables beside the library's table of events, written in the same transactions."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "BLOBS",
+    "FENCES",
+    "META",
+    "OPEN_STREAMS",
+    "REQUESTS",
+    "SIDE_TABLES",
+    "SNAPSHOTS",
+    "STREAMS",
+    "TABLE_FORMAT",
+    "WRITERS",
+    "ColumnType",
+    "SideTable",
+]
+
+TABLE_FORMAT = 1
+"""Of all tables together; a release refuses a number that is higher than its own."""
+
+ColumnType: TypeAlias = Literal["name", "number", "bytes"]
+
+
+class SideTable(msgspec.Struct, frozen=True):
+    """A table whose first column is its key; `indexed` is another column to search by."""
+
+    name: str
+    columns: Mapping[str, ColumnType]
+    indexed: str = ""
+
+    @property
+    def key(self) -> str:
+        """The first column."""
+        return next(iter(self.columns))
+
+
+STREAMS = SideTable("mentra_streams", {"stream_id": "name", "category": "name"}, "category")
+OPEN_STREAMS = SideTable("mentra_open_streams", {"stream_id": "name"})
+FENCES = SideTable("mentra_fences", {"resource": "name", "epoch": "number"})
+REQUESTS = SideTable(
+    "mentra_requests", {"request_id": "name", "number": "number", "answer": "bytes"}, "number"
+)
+SNAPSHOTS = SideTable("mentra_snapshots", {"stream_id": "name", "snapshot": "bytes"})
+BLOBS = SideTable("mentra_blobs", {"digest": "name", "content": "bytes"})
+WRITERS = SideTable("mentra_writers", {"writer": "name", "last_group": "number"})
+"""The last group that each writer committed, for a writer whose answer got lost."""
+META = SideTable("mentra_meta", {"name": "name", "value": "name"})
+
+SIDE_TABLES = (STREAMS, OPEN_STREAMS, FENCES, REQUESTS, SNAPSHOTS, BLOBS, WRITERS, META)
