@@ -13,11 +13,12 @@ import lmdb
 
 from mentra_actors.errors import StoreCorrupted, StoreError, StoreFull
 from mentra_actors.store.lmdb_layout import INDEX_ENTRY_BYTES
-from mentra_actors.store.lmdb_pages import LISTS, Meta, PageFile
+from mentra_actors.store.lmdb_page_file import PageFile
+from mentra_actors.store.lmdb_pages import LISTS, Meta
 from mentra_actors.store.lmdb_walk import Fault, FileWalk, newest_meta
 from mentra_actors.store.store_directory import DATA_FILE
 
-__all__ = ["check_length", "check_structure", "store_error"]
+__all__ = ["check_length", "check_structure", "is_refusal", "store_error"]
 
 # LMDB reports a short write as EIO: a disk or a quota that ran full in the middle of a page run.
 _REFUSED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -59,6 +60,11 @@ def check_structure(path: Path) -> None:
         raise StoreCorrupted(
             f"{data} is damaged: {problems[0]} ({len(problems)} problems); restore a backup"
         )
+
+
+def is_refusal(error: OSError) -> bool:
+    """True if the disk or a quota refused bytes."""
+    return error.errno in _REFUSED
 
 
 def store_error(error: lmdb.Error, path: Path) -> StoreError:

@@ -41,6 +41,7 @@ from mentra_actors.store.ports import AppendRequest, StateSnapshot, StoredEvent
 
 __all__ = [
     "INDEX_ENTRY_BYTES",
+    "LINKED_FORMAT",
     "NO_LINK",
     "RECORD_HEADER_BYTES",
     "IndexEntry",
@@ -69,7 +70,7 @@ __all__ = [
 _FORMAT = 1
 _ARCHIVED_FORMAT = 2
 """Of a snapshot: there is none, because the events before it are in an archive."""
-_FIRST_RECORD_FORMAT, _RECORD_FORMAT, _ARCHIVED_RECORD_FORMAT = 1, 2, 3
+_FIRST_RECORD_FORMAT, LINKED_FORMAT, _ARCHIVED_RECORD_FORMAT = 1, 2, 3
 _LINK_BYTES = 8
 NO_LINK = bytes(_LINK_BYTES)
 """The link before the first record of a stream, and of records that were written without one."""
@@ -174,7 +175,7 @@ def encode_record(
     count = sum(len(part.events) for part in parts)
     content = _ENCODER.encode((versions, msgspec.Raw(body)))
     link = content_link(content, links)
-    record = RecordBytes(_RECORD_FORMAT, count, link, content)
+    record = RecordBytes(LINKED_FORMAT, count, link, content)
     return join_record(first_position, record), link
 
 
@@ -205,7 +206,7 @@ def rebuild_record(record: LogRecord, link: bytes) -> RecordBytes:
     count = sum(len(events) for _, events in record.body.parts)
     if record.removed:
         return RecordBytes(_ARCHIVED_RECORD_FORMAT, count, link, _ENCODER.encode(record))
-    number = _FIRST_RECORD_FORMAT if link == NO_LINK else _RECORD_FORMAT
+    number = _FIRST_RECORD_FORMAT if link == NO_LINK else LINKED_FORMAT
     return RecordBytes(number, count, link, _ENCODER.encode((record.first_versions, record.body)))
 
 
@@ -292,6 +293,9 @@ def index_rows(
 
 def index_entries(record_position: int, record: LogRecord) -> dict[StreamId, IndexEntry]:
     """What the stream index has for a record, by stream, in order of appearance."""
+    if len(record.body.parts) == 1:  # nearly always
+        stream_id, events = record.body.parts[0]
+        return {stream_id: IndexEntry(record.first_versions[0], record_position, len(events))}
     counts = (
         (stream_id, first_version, len(events))
         for first_version, (stream_id, events) in zip(

@@ -11,8 +11,8 @@ data; data that is too long for a page lies in a run of pages of its own.
 
 import struct
 import sys
-from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 from mentra_actors.errors import StoreCorrupted
 
@@ -23,21 +23,32 @@ __all__ = [
     "FIXED_SIZE",
     "LEAF",
     "LEAF2",
+    "LEAST_PAGE_BYTES",
     "LISTS",
+    "META_BYTES",
     "OVERFLOW",
     "PAGE_HEADER_BYTES",
     "SUBTREE",
     "TREE_BYTES",
     "Meta",
     "Node",
-    "PageFile",
     "Tree",
     "children_of",
+    "empty_free_tree",
     "fixed_values",
+    "meta_page",
+    "nodes_by_force",
     "nodes_of",
+    "page_at",
     "page_flags",
     "parse_meta",
     "parse_tree",
+    "put_children",
+    "put_number",
+    "put_page",
+    "put_tree",
+    "references",
+    "run_pages",
 ]
 
 PAGE_HEADER_BYTES = 16
@@ -47,12 +58,15 @@ _META = struct.Struct("=IIQQ")
 _TREE = struct.Struct("=IHHQQQQQ")
 _META_END = struct.Struct("=QQ")
 _NODE = struct.Struct("=HHHH")
+_CHILD = struct.Struct("=HHH")
 TREE_BYTES = _TREE.size
 _PAGE_NUMBER_BYTES = 8
-_META_BYTES = _META.size + 2 * _TREE.size + _META_END.size
+_RUN_PAGES = slice(12, 16)
+META_BYTES = PAGE_HEADER_BYTES + _META.size + 2 * _TREE.size + _META_END.size
 _MAGIC = 0xBEEFC0DE
 _VERSION_0_9 = 1
-_LEAST_PAGE_BYTES = 256
+_NO_PAGE = (1 << 64) - 1
+LEAST_PAGE_BYTES = 256
 _MOST_PAGE_BYTES = 0x8000
 _MOST_MAP_BYTES = 1 << 47
 
@@ -81,7 +95,7 @@ class Tree(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """True if it has no pages."""
-        return self.root == (1 << 64) - 1
+        return self.root == _NO_PAGE
 
 
 class Meta(NamedTuple):
@@ -110,7 +124,7 @@ def parse_meta(page: bytes, number: int) -> Meta:
     Raises:
         StoreCorrupted: it is none.
     """
-    if len(page) < PAGE_HEADER_BYTES + _META_BYTES:
+    if len(page) < META_BYTES:
         raise StoreCorrupted(f"meta page {number} is cut off")
     stored_number, _, flags, _, _ = _HEADER.unpack_from(page)
     magic, version, _, map_bytes = _META.unpack_from(page, PAGE_HEADER_BYTES)
@@ -127,7 +141,7 @@ def parse_meta(page: bytes, number: int) -> Meta:
 
 def _meta_problem(meta: Meta, number: int, stored_number: int) -> str:
     size = meta.page_bytes
-    if not _LEAST_PAGE_BYTES <= size <= _MOST_PAGE_BYTES or size & (size - 1):
+    if not LEAST_PAGE_BYTES <= size <= _MOST_PAGE_BYTES or size & (size - 1):
         return f"says that pages have {size} bytes"
     if stored_number != number:
         return f"says that it is page {stored_number}"
@@ -154,6 +168,29 @@ def page_flags(page: bytes, number: int) -> int:
     return int(flags)
 
 
+def meta_page(meta: Meta) -> bytes:
+    """The meta page that says this: page 0 for an even commit, page 1 for an odd one."""
+    page = bytearray(meta.page_bytes)
+    _HEADER.pack_into(page, 0, meta.txn_id % 2, 0, _META_FLAG, 0, 0)
+    at = PAGE_HEADER_BYTES
+    _META.pack_into(page, at, _MAGIC, _VERSION_0_9, 0, meta.map_bytes)
+    for place, tree in enumerate((meta.free, meta.main)):
+        _TREE.pack_into(page, at + _META.size + place * _TREE.size, *tree)
+    end = at + _META.size + 2 * _TREE.size
+    _META_END.pack_into(page, end, meta.last_page, meta.txn_id)
+    return bytes(page)
+
+
+def empty_free_tree(page_bytes: int) -> Tree:
+    """Of a file without free pages."""
+    return Tree(page_bytes, _FREE_TREE_FLAGS, 0, 0, 0, 0, 0, _NO_PAGE)
+
+
+def run_pages(page: bytes) -> int:
+    """How many pages the run has that begins with this one."""
+    return int.from_bytes(page[_RUN_PAGES], sys.byteorder)
+
+
 def nodes_of(page: bytes, number: int) -> list[Node]:
     """The nodes of a leaf, in order.
 
@@ -177,6 +214,65 @@ def nodes_of(page: bytes, number: int) -> list[Node]:
     if filled != end - upper:
         raise StoreCorrupted(f"page {number} has nodes that overlap or were lost")
     return nodes
+
+
+def page_at(page: bytes, at: int) -> int:
+    """The number of a page that stands at `at`."""
+    return int.from_bytes(page[at : at + _PAGE_NUMBER_BYTES], sys.byteorder)
+
+
+def references(page: bytes, number: int) -> Iterator[tuple[int, int, int]]:
+    """What a leaf refers to: flags of a node, bytes of its value, where its data begins.
+
+    Raises:
+        StoreCorrupted: as for `nodes_of`.
+    """
+    offsets, _ = _offsets(page, number)
+    for offset in offsets:
+        low, high, flags, key_bytes = _NODE.unpack_from(page, offset)
+        if flags & (BIG | SUBTREE):
+            at = offset + _NODE.size + key_bytes
+            if at + (_PAGE_NUMBER_BYTES if flags & BIG else TREE_BYTES) > len(page):
+                raise StoreCorrupted(f"page {number} has a node outside of it")
+            yield flags, low | high << 16, at
+
+
+def put_children(page: bytearray, number: int, children: Sequence[int]) -> None:
+    """Let a branch refer to other pages, in the order of `children_of`."""
+    offsets, _ = _offsets(bytes(page), number)
+    for offset, child in zip(offsets, children, strict=True):
+        _CHILD.pack_into(page, offset, child & 0xFFFF, child >> 16 & 0xFFFF, child >> 32)
+
+
+def put_number(page: bytearray, number: int) -> None:
+    """Let a page be the one with this number."""
+    put_page(page, 0, number)
+
+
+def put_page(page: bytearray, at: int, number: int) -> None:
+    """Let the number of another page stand at `at`."""
+    page[at : at + _PAGE_NUMBER_BYTES] = number.to_bytes(_PAGE_NUMBER_BYTES, sys.byteorder)
+
+
+def put_tree(page: bytearray, at: int, tree: Tree) -> None:
+    """Let the node whose data begins at `at` hold this tree."""
+    _TREE.pack_into(page, at, *tree)
+
+
+def nodes_by_force(page: bytes) -> Iterator[Node]:
+    """Whatever looks like a node of a leaf, on a page that may be damaged."""
+    lower = _HEADER.unpack_from(page)[3]
+    end = len(page)
+    for pointer in range(PAGE_HEADER_BYTES, min(lower, end) - 1, 2):
+        offset = int.from_bytes(page[pointer : pointer + 2], sys.byteorder)
+        if not PAGE_HEADER_BYTES < offset <= end - _NODE.size:
+            continue
+        low, high, flags, key_bytes = _NODE.unpack_from(page, offset)
+        key_at = offset + _NODE.size
+        data_at, size = key_at + key_bytes, low | high << 16
+        data_end = data_at + (_PAGE_NUMBER_BYTES if flags & BIG else size)
+        if data_end <= end:
+            yield page[key_at:data_at], flags, size, page[data_at:data_end]
 
 
 def children_of(page: bytes, number: int) -> list[tuple[bytes, int]]:
@@ -224,95 +320,3 @@ def fixed_values(page: bytes, number: int, value_bytes: int) -> list[bytes]:
     if stored_bytes != value_bytes or lower < PAGE_HEADER_BYTES or end > len(page):
         raise StoreCorrupted(f"page {number} has {count} values of {stored_bytes} bytes")
     return [page[at : at + value_bytes] for at in range(PAGE_HEADER_BYTES, end, value_bytes)]
-
-
-class PageFile:
-    """An open data file. One thread at a time may use it."""
-
-    def __init__(self, file: BinaryIO, page_bytes: int) -> None:
-        self._file = file
-        self.page_bytes = page_bytes
-        self.size_bytes = file.seek(0, 2)
-        self.bytes_read = 0
-        """For progress; a page that is read twice counts twice."""
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """The file at `path`; the size of its pages is what a meta page says.
-
-        Raises:
-            StoreCorrupted: no meta page says it.
-            OSError: it cannot be read.
-        """
-        file = path.open("rb", buffering=0)
-        try:
-            return cls(file, _page_bytes(file))
-        except BaseException:
-            file.close()
-            raise
-
-    def page(self, number: int, pages: int = 1) -> bytes:
-        """A page, or several in a row.
-
-        Raises:
-            StoreCorrupted: the file ends before.
-        """
-        size = pages * self.page_bytes
-        self._file.seek(number * self.page_bytes)
-        content = self._file.read(size)
-        if len(content) != size:
-            raise StoreCorrupted(f"page {number} is behind the end of the file")
-        self.bytes_read += size
-        return content
-
-    def run(self, number: int, size_bytes: int) -> tuple[int, bytes]:
-        """How many pages a run has, and the data in it.
-
-        Raises:
-            StoreCorrupted: no run of this size begins at this page.
-        """
-        first = self.page(number)
-        if page_flags(first, number) != OVERFLOW:
-            raise StoreCorrupted(f"page {number} does not begin a long value")
-        needed = (PAGE_HEADER_BYTES - 1 + size_bytes) // self.page_bytes + 1
-        pages = int.from_bytes(first[12:16], sys.byteorder)
-        # A value that became shorter within one transaction keeps the pages that it had.
-        if pages < needed:
-            raise StoreCorrupted(f"page {number} begins {pages} pages and not {needed}")
-        content = first if needed == 1 else first + self.page(number + 1, needed - 1)
-        return pages, content[PAGE_HEADER_BYTES : PAGE_HEADER_BYTES + size_bytes]
-
-    def metas(self) -> tuple[Meta | StoreCorrupted, Meta | StoreCorrupted]:
-        """Both meta pages, or what is wrong with them."""
-        return self._meta(0), self._meta(1)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def _meta(self, number: int) -> Meta | StoreCorrupted:
-        try:
-            meta = parse_meta(self.page(number), number)
-        except StoreCorrupted as error:
-            return error
-        if meta.page_bytes != self.page_bytes:
-            return StoreCorrupted(
-                f"meta page {number} says that pages have {meta.page_bytes} bytes"
-            )
-        return meta
-
-
-def _page_bytes(file: BinaryIO) -> int:
-    """The size of pages that the first meta page says, or else the second, wherever it is."""
-    problem: StoreCorrupted | None = None
-    size = _LEAST_PAGE_BYTES
-    for number, at in [(0, 0), *((1, size << shift) for shift in range(8))]:
-        file.seek(at)
-        try:
-            meta = parse_meta(file.read(PAGE_HEADER_BYTES + _META_BYTES), number)
-        except StoreCorrupted as error:
-            problem = problem or error
-            continue
-        if number == 0 or meta.page_bytes == at:
-            return meta.page_bytes
-    raise StoreCorrupted(f"it has no LMDB meta page: {problem}")

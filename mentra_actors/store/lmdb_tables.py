@@ -23,6 +23,7 @@ __all__ = [
     "FLUSHES",
     "OPTIONS",
     "STORE_ID",
+    "WRITER_EPOCH",
     "Durability",
     "Tables",
     "WriterTables",
@@ -67,7 +68,7 @@ _ENGINE_0_9: dict[str, Any] = (
     {"lib_version": 0} if hasattr(lmdb.Environment, "lib_version") else {}
 )
 STORE_ID = b"store_id"
-_WRITER_EPOCH = b"writer_epoch"
+WRITER_EPOCH = b"writer_epoch"
 _EPOCH_BYTES = 8
 _CHECKSUM_BYTES = 4
 _NEW_FILE_BYTES = 1 << 20
@@ -131,13 +132,13 @@ def open_writer_tables(env: lmdb.Environment) -> WriterTables:
 
 def writer_epoch(txn: "lmdb.Transaction[Any]", tables: Tables) -> int:
     """Number of the writer that opened the store last; 0 if none did."""
-    return int.from_bytes(bytes(txn.get(_WRITER_EPOCH, db=tables.meta) or b""), "big")
+    return int.from_bytes(bytes(txn.get(WRITER_EPOCH, db=tables.meta) or b""), "big")
 
 
 def raise_writer_epoch(txn: "lmdb.Transaction[Any]", tables: Tables) -> int:
     """Number of a new writer; older ones may write no more."""
     epoch = writer_epoch(txn, tables) + 1
-    txn.put(_WRITER_EPOCH, epoch.to_bytes(8, "big"), db=tables.meta)
+    txn.put(WRITER_EPOCH, epoch.to_bytes(8, "big"), db=tables.meta)
     return epoch
 
 

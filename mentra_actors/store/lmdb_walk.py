@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from mentra_actors.errors import StoreCorrupted
+from mentra_actors.store.lmdb_page_file import PageFile
 from mentra_actors.store.lmdb_pages import (
     BIG,
     BRANCH,
@@ -25,7 +26,6 @@ from mentra_actors.store.lmdb_pages import (
     TREE_BYTES,
     Meta,
     Node,
-    PageFile,
     Tree,
     children_of,
     fixed_values,
@@ -108,6 +108,11 @@ class FileWalk:
         self._meta = meta
         self._pages = bytearray(meta.last_page + 1)
 
+    @property
+    def free_pages(self) -> int:
+        """Pages that hold nothing, as far as `check_pages` has found."""
+        return self._pages.count(_FREE)
+
     def tables(self) -> dict[str, Tree]:
         """The named tables."""
         seen = _Seen(MAIN_TREE, len(self.faults))
@@ -139,7 +144,7 @@ class FileWalk:
         for step, page in self._leaf_pages(seen, tree, LEAF):
             for key, flags, _, data in self._read(seen, step, page):
                 seen.last_key = key
-                if not flags:
+                if not flags and len(data) == value_bytes:
                     seen.entries += 1
                     yield key, (data,)
                 elif flags == DUPLICATES:

@@ -21,6 +21,7 @@ from mentra_actors.errors import (
 
 __all__ = [
     "DATA_FILE",
+    "MANIFEST_FILE",
     "OPENING_LOCK",
     "STORE_FORMAT",
     "WRITER_LOCK",
@@ -39,7 +40,8 @@ STORE_FORMAT = 1
 DATA_FILE = "data.mdb"
 WRITER_LOCK = "writer.lock"
 OPENING_LOCK = "opening.lock"
-_MANIFEST = "STORE.json"
+MANIFEST_FILE = "STORE.json"
+_MANIFEST = MANIFEST_FILE
 _MANIFEST_DRAFT = "STORE.json.new"
 _UNSYNCED = "UNSYNCED"
 _LOCKS = {WRITER_LOCK, OPENING_LOCK}

@@ -1,0 +1,24 @@
+"""Care of a store: verify, back up, export and import, compact, archive, salvage."""
+
+from mentra_actors.store.care.backup import Backup, backup_store
+from mentra_actors.store.care.doctor import verify_store
+from mentra_actors.store.care.export_store import Exported, export_store
+from mentra_actors.store.care.exported_lines import ExportScope
+from mentra_actors.store.care.import_store import Imported, import_store
+from mentra_actors.store.care.report import Finding, Report
+from mentra_actors.store.care.salvage import Salvaged, salvage_store
+
+__all__ = [
+    "Backup",
+    "ExportScope",
+    "Exported",
+    "Finding",
+    "Imported",
+    "Report",
+    "Salvaged",
+    "backup_store",
+    "export_store",
+    "import_store",
+    "salvage_store",
+    "verify_store",
+]
