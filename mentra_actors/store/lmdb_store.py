@@ -120,10 +120,10 @@ class LmdbEventStore(LmdbJournalReader):
         if is_doubtful:
             LmdbJournalReader(env).check_or_close()
         try:
-            env.attach_writer(lock, durability=durability, map_size=map_size)
-            if durability == "volatile":
+            if durability == "volatile":  # before the first commit, which the opening makes
                 mark.set()
-            else:
+            env.attach_writer(lock, durability=durability, map_size=map_size)
+            if durability != "volatile":
                 mark.clear()
             return cls(env, lock, mark)
         except BaseException:

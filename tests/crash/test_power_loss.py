@@ -125,15 +125,9 @@ def test_a_power_loss_breaks_no_promise(campaign, capsys, name):
     found = campaign(name)
     report(name, found, capsys)
 
-    known = [case for case in found if case.promise.opening == "volatile"]  # see the next test
-
-    assert [case for case in found if not case.is_kept and case not in known] == []
+    assert [case for case in found if not case.is_kept] == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="opening with 'volatile' commits without a flush before it writes the mark UNSYNCED",
-)
 def test_a_store_is_marked_before_a_write_is_not_flushed(recorded, reopener):
     """A store that was safe must not be ruined unnoticed by the opening of a volatile writer."""
     recording = recorded("volatile")
