@@ -63,8 +63,7 @@ class DirectConnections(ConnectionPool[Connection[DictRow]]):
         with self._places:
             connection = self._idle_one() or self._new_one()
             try:
-                yield connection
-                connection.commit()
+                yield connection  # nothing may fail after it: the commit was made inside
             except BaseException:
                 with contextlib.suppress(psycopg.Error):
                     connection.rollback()

@@ -57,7 +57,7 @@ _ANSWERS = (
 _YOUNGEST = "SELECT MAX(number) AS youngest FROM {mentra_requests}"
 _FORGET = "DELETE FROM {mentra_requests} WHERE number <= ?"
 _LAST_GROUP = "SELECT last_group FROM {mentra_writers} WHERE writer = ?"
-_LEAVE = "DELETE FROM {mentra_writers} WHERE writer = ?"
+_LEAVE = "DELETE FROM {mentra_writers} WHERE writer = ? RETURNING writer"
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
@@ -114,9 +114,7 @@ class SqlGroupCommit:
     def leave(self) -> None:
         """Take the mark of this writer away; nothing is written after."""
         if self._log.marks_groups and self._group and self._ended is None:
-            with self._log.writing() as txn:
-                cleanings = [(_LEAVE, [self._writer])]
-                txn.write(GroupRows(events=(), changes=(), cleanings=cleanings, last_position=0))
+            self._log.rows(_LEAVE, self._writer)
 
     def _write_surely(self, jobs: Sequence[Job]) -> Sequence[Outcome]:
         """Write, once more if the database went away before the commit, and know the end."""
@@ -149,12 +147,12 @@ class SqlGroupCommit:
                 with self._log.writing() as txn:
                     (rows,) = txn.rows((_LAST_GROUP, [self._writer]))
                 return bool(rows) and rows[0]["last_group"] == self._group
-            except (ConnectionLost, CommitInterrupted):
+            except StoreError:  # also if others held the log too long: it is still not known
                 if self._is_stopping.wait(pause_s):
                     break
         raise OutcomeUnknown(
-            f"{interrupted}, and it did not come back within {self._patience_s:.0f} s: the append "
-            "may or may not have been written; open the store again and look"
+            f"{interrupted}, and for {self._patience_s:.0f} s nobody could be asked what became "
+            "of it: the append may or may not have been written; open the store again and look"
         ) from interrupted
 
     def _write_once(self, jobs: Sequence[Job]) -> Sequence[Outcome]:

@@ -365,8 +365,11 @@ class Link:
         self.cut = ""
         """`before`: the next commit does not arrive. `after`: its answer does not."""
         self.is_down = False
+        self.after_cut = lambda: None
+        """Called when the server has ended what was cut, before we hear of it."""
         self.cuts = 0
         self._open = []
+        self._muted = []
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -397,7 +400,7 @@ class Link:
             server = _connect_to_server()
             self._open += [client, server]
             threading.Thread(target=self._up, args=(client, server), daemon=True).start()
-            threading.Thread(target=_pump, args=(server, client), daemon=True).start()
+            threading.Thread(target=self._down, args=(server, client), daemon=True).start()
 
     def _up(self, client, server):
         with contextlib.suppress(OSError):
@@ -408,15 +411,25 @@ class Link:
                 server.sendall(data)
         _shut(server)
 
+    def _down(self, server, client):
+        with contextlib.suppress(OSError):
+            while data := server.recv(1 << 16):
+                if server not in self._muted:
+                    client.sendall(data)
+        if server not in self._muted:
+            _shut(client)
+
     def _cut_commit(self, client, server, data):
         cut, self.cut = self.cut, ""
         self.cuts += 1
-        for one in self._open:  # the answer finds nobody
-            if one is client or (self.is_down and one is not server):
-                _shut(one)
+        self._muted.append(server)
         if cut == "after":
             server.sendall(data)
         _shut(server, socket.SHUT_WR)
+        self.after_cut()
+        for one in self._open:  # the answer finds nobody
+            if one is client or (self.is_down and one is not server):
+                _shut(one)
 
 
 def _connect_to_server():
@@ -427,13 +440,6 @@ def _connect_to_server():
     server = socket.socket(socket.AF_UNIX)
     server.connect(f"{host}/.s.PGSQL.{port}")
     return server
-
-
-def _pump(source, target):
-    with contextlib.suppress(OSError):
-        while data := source.recv(1 << 16):
-            target.sendall(data)
-    _shut(target)
 
 
 def _shut(one, how=socket.SHUT_RDWR):
@@ -458,6 +464,26 @@ def test_a_commit_whose_answer_is_lost_is_looked_up(link, schema, cut):
         assert (link.cuts, answer) == (1, Appended(2, 2, (2,)))
         assert payloads_of(store.read_stream(A)) == [b"1", b"2"]
         assert store.append(request_for(stream_append(A, b"3"))) == Appended(3, 3, (3,))
+
+
+@pytest.mark.parametrize("cut", ["before", "after"])
+def test_a_lookup_that_others_keep_out_is_tried_again(link, schema, address, monkeypatch, cut):
+    """A log that is busy just then does not tell that the append is not in it."""
+    monkeypatch.setattr(postgres_log, "LOCK_TIMEOUT_S", 1)
+    has_failed = threading.Event()
+    with opened(link.address, schema=schema) as store, contextlib.ExitStack() as other:
+        store.append(request_for(stream_append(A, b"1")))
+        wait = store._commit._is_stopping.wait
+        store._commit._is_stopping.wait = lambda pause_s: has_failed.set() or wait(pause_s)
+        answers = AnswerLog()
+        link.after_cut = lambda: other.enter_context(lock_held(address))
+        link.cut = cut
+        store.submit(request_for(stream_append(A, b"2", expected=1)), answers.add)
+        assert has_failed.wait(PATIENCE_S)
+        other.close()
+
+        assert answers.first(1) == [Appended(2, 2, (2,))]
+        assert payloads_of(store.read_stream(A)) == [b"1", b"2"]
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
@@ -564,6 +590,15 @@ def test_a_database_in_another_encoding_is_refused(tool):
             PostgresEventStore.open(extended(SERVER, dbname=name))
     finally:
         tool.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_an_unfinished_creation_is_begun_again(address, tool):
+    """A crash while the tables are made must not leave a schema that never opens."""
+    PostgresEventStore.open(address).close()
+    tool.execute("DELETE FROM mentra_meta")
+    tool.execute("DROP TABLE mentra_blobs")
+    with opened(address) as store:
+        assert store.append(request_for(stream_append(A, b"1"))) == Appended(1, 1, (1,))
 
 
 def test_two_processes_make_one_store(address):
