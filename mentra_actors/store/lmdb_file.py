@@ -79,6 +79,7 @@ def store_error(error: lmdb.Error, path: Path) -> StoreError:
         lmdb.CorruptedError
         | lmdb.PageNotFoundError
         | lmdb.InvalidError
+        | lmdb.NotFoundError
         | lmdb.VersionMismatchError,
     ):
         return StoreCorrupted(f"{path / DATA_FILE} is damaged ({error}); restore a backup")
