@@ -9,6 +9,7 @@ No thread may begin a transaction while it is in one, or wait for anything insid
 """
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -60,6 +61,8 @@ class SharedEnv:
         self._is_superseded = False
         self._kept_out: WritersKeptOut | None = None
         self._users = 0
+        self._file = (0, 0)
+        self._map_size = DEFAULT_MAP_BYTES
 
     @property
     def tables(self) -> Tables:
@@ -99,6 +102,7 @@ class SharedEnv:
         """
         if self._kept_out is not None:
             self._kept_out.check()
+        self._follow_file()
         try:
             txn = self._gated.begin(write=False, buffers=buffers)
             try:
@@ -146,6 +150,7 @@ class SharedEnv:
 
     def last_txn_id(self) -> int:
         """Number of the last commit, of whatever process."""
+        self._follow_file()
         with self._gated.inside() as env:
             return int(env.info()["last_txnid"])
 
@@ -264,7 +269,17 @@ class SharedEnv:
         if on_flushed is not None:
             on_flushed()
 
+    def _follow_file(self) -> None:
+        """Open the data file again if another one, which holds the same, has taken its place."""
+        if self.has_writer or self._file == _file_of(self.path):
+            return
+        with self._gated.alone():
+            if self._gated.is_open and self._file != _file_of(self.path):
+                self._close()
+                self._open(map_size=self._map_size, readonly=True, flushes=FLUSHES["sync"])
+
     def _open(self, *, map_size: int, readonly: bool, flushes: Mapping[str, bool]) -> None:
+        self._file, self._map_size = _file_of(self.path), map_size
         kept_out = None
         if readonly and not can_lock_pages(self.path):
             kept_out = WritersKeptOut(self.path)
@@ -319,6 +334,15 @@ class SharedEnv:
         if self._kept_out is not None:
             self._kept_out.end()
         self._kept_out = None
+
+
+def _file_of(path: Path) -> tuple[int, int]:
+    """Which file the data file is; compacting a store puts another one in its place."""
+    try:
+        status = os.stat(path / DATA_FILE)
+    except OSError:
+        return (0, 0)
+    return (status.st_dev, status.st_ino)
 
 
 def open_shared_env(

@@ -1,6 +1,7 @@
 """Care of a store: verify, back up, export and import, compact, archive, salvage."""
 
 from mentra_actors.store.care.backup import Backup, backup_store
+from mentra_actors.store.care.compact import Compacted, compact_store, restore_archive
 from mentra_actors.store.care.doctor import verify_store
 from mentra_actors.store.care.export_store import Exported, export_store
 from mentra_actors.store.care.exported_lines import ExportScope
@@ -10,6 +11,7 @@ from mentra_actors.store.care.salvage import Salvaged, salvage_store
 
 __all__ = [
     "Backup",
+    "Compacted",
     "ExportScope",
     "Exported",
     "Finding",
@@ -17,8 +19,10 @@ __all__ = [
     "Report",
     "Salvaged",
     "backup_store",
+    "compact_store",
     "export_store",
     "import_store",
+    "restore_archive",
     "salvage_store",
     "verify_store",
 ]

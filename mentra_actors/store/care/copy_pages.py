@@ -48,9 +48,16 @@ _MOST_NESTED = 3
 
 
 def copy_pages(
-    source: PageFile, meta: Meta, target: BinaryIO, *, on_progress: OnProgress | None = None
+    source: PageFile,
+    meta: Meta,
+    target: BinaryIO,
+    *,
+    txn_id: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write the commit of `meta` to the empty file `target`; it is not flushed.
+
+    With `txn_id` it gets another number.
 
     Raises:
         StoreCorrupted: a page is not what the one above it says; the copy is of no use.
@@ -63,15 +70,23 @@ def copy_pages(
         free=empty_free_tree(meta.page_bytes),
         last_page=copy.next_page - 1,
     )
-    for txn_id in (max(meta.txn_id - 1, 0), meta.txn_id):
-        target.seek(txn_id % _METAS * meta.page_bytes)
-        target.write(meta_page(copied._replace(txn_id=txn_id)))
+    last = meta.txn_id if txn_id is None else txn_id
+    for number in (max(last - 1, 0), last):
+        target.seek(number % _METAS * meta.page_bytes)
+        target.write(meta_page(copied._replace(txn_id=number)))
 
 
 def copy_data_file(
-    path: Path, target: Path, *, is_alone: bool = False, on_progress: OnProgress | None = None
-) -> None:
+    path: Path,
+    target: Path,
+    *,
+    is_alone: bool = False,
+    txn_id: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> int:
     """Write the present commit of the store at `path` to the new file `target`, flushed.
+
+    Its number, which is `txn_id` in the copy if that is given.
 
     Raises:
         StoreCorrupted: the store is damaged; the copy is of no use.
@@ -80,11 +95,12 @@ def copy_data_file(
     """
     with opened_image(path, is_alone=is_alone) as image, target.open("xb", _BUFFER_BYTES) as file:
         try:
-            copy_pages(image.file, image.meta, file, on_progress=on_progress)
+            copy_pages(image.file, image.meta, file, txn_id=txn_id, on_progress=on_progress)
         except StoreCorrupted as error:
             raise StoreCorrupted(f"{path / DATA_FILE} is damaged: {error}") from error
         file.flush()
         os.fsync(file.fileno())
+        return image.meta.txn_id
 
 
 class _Copy:

@@ -54,7 +54,8 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
 class Header(_Line, frozen=True, kw_only=True, tag="mentra-export"):
     """The first line. `partial` says of which part of a store this is; empty for a whole one.
 
-    `through` is the last position of a store that was exported up to there.
+    `through` is the last position of a store that was exported up to there. `archived` are the
+    streams of an archive, which is a part too.
     """
 
     format: int
@@ -63,6 +64,7 @@ class Header(_Line, frozen=True, kw_only=True, tag="mentra-export"):
     sealing: str = ""
     through: int | None = None
     partial: str = ""
+    archived: tuple[StreamId, ...] = ()
 
 
 class EventLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
