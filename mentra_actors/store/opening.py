@@ -1,0 +1,185 @@
+"""Opens stores, whatever they are kept in and however they are sealed: the only way to one.
+
+* a directory: LMDB. Its manifest says if it is sealed; keys and dictionaries are in `sealing/`.
+* `sqlite:FILE`, `postgresql://…`: a database. If it is sealed a fence in it says so, and keys and
+  dictionaries are in the directory that `Sealing` names.
+* `:memory:`: ends with the process, and is never sealed.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from mentra_actors.errors import ConfigurationError, StoreError, WrongKey
+from mentra_actors.store.lmdb_reader import LmdbJournalReader
+from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.lmdb_tables import Durability
+from mentra_actors.store.memory_store import MemoryEventStore
+from mentra_actors.store.ports import EventStore, JournalReader
+from mentra_actors.store.sealing.marks import FenceMark, ManifestMark
+from mentra_actors.store.sealing.options import Sealing
+from mentra_actors.store.sealing.part_seal import PartSeal
+from mentra_actors.store.sealing.sealed_opening import (
+    check_key,
+    check_libraries,
+    sealed_event_store,
+    sealed_journal_reader,
+)
+from mentra_actors.store.sealing.sealing_record import find_record
+from mentra_actors.store.sql.opening import is_sql_url, open_sql_reader, open_sql_store
+from mentra_actors.store.store_directory import require_manifest
+
+__all__ = [
+    "MEMORY",
+    "open_event_store",
+    "open_journal_reader",
+    "part_seal_of",
+]
+
+MEMORY = ":memory:"
+"""The path of a store that ends with the process."""
+_DIRECTORY = "sealing"
+
+
+def open_event_store(
+    path: str | Path,
+    *,
+    durability: Durability = "sync",
+    create: bool = True,
+    sealing: Sealing | None = None,
+    take_over_from: int | None = None,
+) -> EventStore:
+    """The store at `path`, for writing; where there is none it is made, if `create`.
+
+    A sealed store without encryption needs no `sealing` to be opened; an encrypted one its key.
+    `take_over_from` is for stores in a directory; see `LmdbEventStore.open`.
+
+    Raises:
+        WrongKey: the key is not that of the store, or is missing, or one too many.
+        StoreError: nothing is open.
+        ConfigurationError: a key cannot be read, or a library is missing; nothing was made.
+    """
+    if path == MEMORY:
+        if sealing is not None:
+            raise ConfigurationError("a store in memory is not sealed: nothing of it is on disk")
+        return MemoryEventStore()
+    if is_sql_url(path):
+        return _open_database(path, durability, sealing, create=create)
+    open_lmdb = partial(
+        LmdbEventStore.open, durability=durability, create=create, take_over_from=take_over_from
+    )
+    return _open_directory(Path(path), open_lmdb, sealing, is_flushed=durability != "volatile")
+
+
+def open_journal_reader(path: str | Path, *, sealing: Sealing | None = None) -> JournalReader:
+    """A reader of the store at `path`, which must exist; another process may be writing it.
+
+    A database does not tell a reader that it is sealed: name the directory of its keys.
+
+    Raises:
+        WrongKey: the key is not that of the store, or is missing, or one too many.
+        StoreError: nothing is open.
+        ConfigurationError: a key cannot be read, or a library is missing.
+    """
+    if is_sql_url(path):
+        if sealing is None:
+            return open_sql_reader(path)
+        directory = _named_directory(path, sealing)
+        check_key(directory, sealing.master_key())
+        return _sealed_or_closed(open_sql_reader(path), directory, sealing)
+    path, chosen = Path(path), sealing or Sealing()
+    key = chosen.master_key()
+    if not require_manifest(path).sealing:
+        _refuse_key(path, key)
+        return LmdbJournalReader.open(path)
+    directory = _directory_of(path, chosen)
+    check_key(directory, key, ManifestMark(path))
+    return _sealed_or_closed(LmdbJournalReader.open(path), directory, chosen)
+
+
+def part_seal_of(reader: JournalReader, path: str | Path) -> PartSeal | None:
+    """What views of the store at `path` are to be sealed with; None if they may be plain.
+
+    Raises:
+        StoreError: the store is encrypted, and `reader` does not know the key.
+    """
+    found: PartSeal | None
+    try:
+        found = reader.part_seal  # type: ignore[attr-defined]
+    except AttributeError:
+        if path == MEMORY or is_sql_url(path) or not require_manifest(Path(path)).sealing:
+            return None
+        record = find_record(Path(path) / _DIRECTORY)
+        if record is None or record.is_encrypted:
+            raise StoreError(
+                f"{path} is encrypted: its views need a reader that knows the key"
+            ) from None
+        return None
+    return found
+
+
+def _open_directory(
+    path: Path,
+    open_lmdb: Callable[[Path], LmdbEventStore],
+    sealing: Sealing | None,
+    *,
+    is_flushed: bool,
+) -> EventStore:
+    chosen, mark = sealing or Sealing(), ManifestMark(path)
+    key, directory = chosen.master_key(), _directory_of(path, chosen)
+    if mark.is_set():
+        check_key(directory, key, mark)
+    elif sealing is not None:
+        check_libraries(key)
+    store = open_lmdb(path)
+    try:
+        if sealing is None and not mark.is_set():
+            return store
+        return sealed_event_store(store, mark, directory, chosen, is_flushed=is_flushed)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _open_database(
+    url: str | Path, durability: Durability, sealing: Sealing | None, *, create: bool
+) -> EventStore:
+    if sealing is not None:
+        check_libraries(sealing.master_key())
+        directory = _named_directory(url, sealing)
+    store = open_sql_store(url, durability, create=create)
+    try:
+        mark = FenceMark(store)
+        if sealing is None:
+            if mark.is_set():
+                raise WrongKey(f"{url} is sealed: name the directory of its keys")
+            return store
+        return sealed_event_store(
+            store, mark, directory, sealing, is_flushed=durability != "volatile"
+        )
+    except BaseException:
+        store.close()
+        raise
+
+
+def _sealed_or_closed(reader: JournalReader, directory: Path, sealing: Sealing) -> JournalReader:
+    try:
+        return sealed_journal_reader(reader, directory, sealing)
+    except BaseException:
+        reader.close()
+        raise
+
+
+def _refuse_key(path: Path, key: bytes | None) -> None:
+    if key is not None:
+        raise WrongKey(f"{path} is not encrypted: open it without a key")
+
+
+def _directory_of(path: Path, sealing: Sealing) -> Path:
+    return path / _DIRECTORY if sealing.directory is None else Path(sealing.directory)
+
+
+def _named_directory(url: str | Path, sealing: Sealing) -> Path:
+    if sealing.directory is None:
+        raise ConfigurationError(f"{url} is no directory: say where its keys are to be kept")
+    return Path(sealing.directory)
