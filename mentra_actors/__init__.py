@@ -24,6 +24,8 @@ from mentra_actors.providers.scripted import ScriptedModel, call, say
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.runtime import Agent, Runtime, open_runtime
 from mentra_actors.runtime.sync_runtime import SyncAgent, SyncRuntime, open_runtime_sync
+from mentra_actors.store.sealing.offline import change_key, forget_subject
+from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import ProbeResult, Tool, ToolContext, ToolError, ToolOutput
 from mentra_actors.tools.decorator import probe, tool
 from mentra_actors.tools.files import file_tools
@@ -41,6 +43,7 @@ __all__ = [
     "RunFailed",
     "Runtime",
     "ScriptedModel",
+    "Sealing",
     "StoreError",
     "SyncAgent",
     "SyncRuntime",
@@ -50,7 +53,9 @@ __all__ = [
     "ToolError",
     "ToolOutput",
     "call",
+    "change_key",
     "file_tools",
+    "forget_subject",
     "open_runtime",
     "open_runtime_sync",
     "probe",

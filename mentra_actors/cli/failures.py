@@ -58,6 +58,12 @@ _WORDS: Mapping[type[MentraError], _Words] = {
         "Name another directory, or use the release that wrote this one.",
         MISUSED,
     ),
+    errors.WrongKey: _Words(
+        "Nothing was changed.",
+        "Name the key of this store with --key-file FILE or in MENTRA_KEY; a plain store opens "
+        "without.",
+        MISUSED,
+    ),
     errors.StoreCorrupted: _Words("Nothing was changed.", "Restore a backup of the store."),
     errors.StoreFull: _Words(
         "Everything that was acknowledged is intact.", "Free some space and start again."

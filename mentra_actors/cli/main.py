@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib.metadata import version
 from typing import Annotated, ParamSpec
@@ -21,6 +21,8 @@ from mentra_actors.cli.failures import (
     failure_of,
     failure_text,
 )
+from mentra_actors.cli.key_commands import forget, new_key, rotate_key, train_dictionary
+from mentra_actors.cli.key_options import with_key_options
 from mentra_actors.cli.log_command import log
 from mentra_actors.cli.output import discard_output
 from mentra_actors.cli.run_command import run
@@ -136,8 +138,12 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
     return run_command
 
 
-for one in (demo, run, agents, log, transcript, board):
-    app.command()(_with_ctrl_c(one))
+_COMMANDS: Sequence[Callable[..., None]] = (
+    *(demo, run, agents, log, transcript, board),
+    *(new_key, forget, rotate_key, train_dictionary),
+)
+for one in _COMMANDS:
+    app.command()(_with_ctrl_c(with_key_options(one)))
 
 
 if __name__ == "__main__":

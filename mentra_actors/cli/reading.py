@@ -6,11 +6,13 @@ from pathlib import Path
 
 import msgspec
 
+from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId, agent_stream, board_stream, category_of
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
+from mentra_actors.store.opening import open_journal_reader
+from mentra_actors.store.ports import JournalReader
 from projections.contract import fold_view
 from projections.roster import ROSTER, MemberView, team_roster
 from projections.task_board import TASK_BOARD, BoardView
@@ -22,7 +24,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
     """A store that is open for reading."""
 
     path: Path
-    reader: LmdbJournalReader
+    reader: JournalReader
     journal: Journal
 
     def members(self) -> list[MemberView]:
@@ -74,7 +76,7 @@ def opened(path: Path) -> Iterator[OpenStore]:
     Raises:
         StoreError: there is no store, or it cannot be read.
     """
-    reader = LmdbJournalReader.open(path)
+    reader = open_journal_reader(path, sealing=chosen_sealing())
     try:
         yield OpenStore(path=path, reader=reader, journal=Journal(reader))
     finally:

@@ -8,6 +8,7 @@ import anyio
 import typer
 from anyio.streams.memory import MemoryObjectSendStream
 
+from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.model_choice import MODEL_VARIABLE, require_model, require_usable
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
@@ -91,7 +92,9 @@ class _Job:
     async def run(self, prompt: str | None) -> None:
         """Go on with what is open, send the prompt, wait, and say what came of it."""
         providers = [OfflineModel()]
-        async with open_runtime(self._store, tools=self.tools, providers=providers) as runtime:
+        async with open_runtime(
+            self._store, tools=self.tools, providers=providers, sealing=chosen_sealing()
+        ) as runtime:
             resumed = [one for one in runtime.resumed if not one.startswith("lease-")]
             if resumed:
                 self._output.remark(f"Going on with what was open: {', '.join(resumed)}", "yellow")

@@ -15,7 +15,6 @@ import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -54,9 +53,7 @@ from mentra_actors.runtime.writer_lease import (
     release_writer_lease,
 )
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
-from mentra_actors.store.lmdb_store import LmdbEventStore
-from mentra_actors.store.memory_store import MemoryEventStore
+from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import EventStore, Fence
 from mentra_actors.store.process_name import process_name
 from mentra_actors.tools.contract import Tool
@@ -82,7 +79,7 @@ class RuntimeCore:
 
         Raises:
             StoreError: the store cannot be opened or written.
-            ConfigurationError: two tools or two providers have one name.
+            ConfigurationError: two tools or two providers have one name, or a key is no key.
         """
         self.settings = settings
         self.clock = settings.clock
@@ -351,21 +348,17 @@ def _providers(settings: RuntimeSettings) -> ProviderRegistry:
 
 
 def _open_store(settings: RuntimeSettings) -> EventStore:
-    store: EventStore
-    if settings.path == ":memory:":
-        store = MemoryEventStore()
-    else:
-        path = Path(settings.path)
-        store = open_or_take_over(
-            path,
-            lambda epoch: LmdbEventStore.open(
-                path,
-                durability=settings.durability,
-                create=settings.create,
-                take_over_from=epoch,
-            ),
-            lambda: LmdbJournalReader.open(path),
-            clock=settings.clock,
-            take_over=settings.take_over,
-        )
+    store = open_or_take_over(
+        settings.path,
+        lambda epoch: open_event_store(
+            settings.path,
+            durability=settings.durability,
+            create=settings.create,
+            sealing=settings.sealing,
+            take_over_from=epoch,
+        ),
+        lambda: open_journal_reader(settings.path, sealing=settings.sealing),
+        clock=settings.clock,
+        take_over=settings.take_over,
+    )
     return settings.wrap_store(store) if settings.wrap_store else store

@@ -5,8 +5,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
+from mentra_actors.store.opening import MEMORY, open_journal_reader, part_seal_of
 from mentra_actors.store.ports import JournalReader
+from mentra_actors.store.sealing.options import Sealing
+from mentra_actors.store.sql.opening import is_sql_url
 from projections.built_in import BUILT_IN
 from projections.contract import ONE_PART, Projection
 from projections.lmdb_views import LmdbViews
@@ -60,9 +62,7 @@ def followed_views(
     reader: JournalReader, store: str | Path, projections: Sequence[Projection[Any]]
 ) -> Iterator[KeptViews]:
     """Keep views of an open log until the end of the block, on a thread of their own."""
-    views: ViewStore = (
-        MemoryViews() if store == ":memory:" else LmdbViews.open(views_directory(store))
-    )
+    views = _views_beside(reader, store)
     with ExitStack() as stack:
         stack.callback(views.close)
         runner = ProjectionRunner(reader, views, projections)
@@ -77,20 +77,29 @@ def open_views(
     projections: Sequence[Projection[Any]] = BUILT_IN,
     *,
     progress: OnProgress | None = None,
+    sealing: Sealing | None = None,
 ) -> Iterator[KeptViews]:
     """Read the views of a store from any process, while another one may be writing it.
 
     They are caught up before the block begins; `progress` is told how far that is. What was
-    folded is kept, so the next reader begins where this one ended.
+    folded is kept, so the next reader begins where this one ended. `sealing` has the key of a
+    store that is encrypted; its views are sealed as well.
 
     Raises:
         StoreError: there is no store at the path, or it cannot be read; nothing was changed.
     """
     with ExitStack() as stack:
-        reader = LmdbJournalReader.open(store)
+        reader = open_journal_reader(store, sealing=sealing)
         stack.callback(reader.close)
-        views = LmdbViews.open(views_directory(store))
+        views = _views_beside(reader, store)
         stack.callback(views.close)
         runner = ProjectionRunner(reader, views, projections)
         runner.catch_up(progress=progress)
         yield KeptViews(reader, runner)
+
+
+def _views_beside(reader: JournalReader, store: str | Path) -> ViewStore:
+    """The views of a store; where it is no directory, they end with the process."""
+    if store == MEMORY or is_sql_url(store):
+        return MemoryViews()
+    return LmdbViews.open(views_directory(store), seal=part_seal_of(reader, store))

@@ -15,6 +15,7 @@ from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.take_over import TakeOver
 from mentra_actors.store.lmdb_store import Durability
 from mentra_actors.store.ports import EventStore
+from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import Tool
 
 __all__ = ["Durability", "RuntimeOptions", "RuntimeSettings"]
@@ -25,7 +26,8 @@ class RuntimeSettings:
     """Everything about a runtime that is not on the log.
 
     Closing gives running tools `close_grace_s` seconds to end; what still runs then stays open.
-    `path` is the store's directory, or `:memory:` for one that ends with the process.
+    `path` is the store's directory, or `:memory:` for one that ends with the process. `sealing`
+    says how a new store is compressed and encrypted, and has the key of one that is encrypted.
     `durability` says what an acknowledged event survives: `sync` a power loss, `relaxed` one
     without the last commit, `volatile` the death of the process only. `threads` is the number of
     dispatcher threads. An actor without commands for `passivate_after_s` seconds is stopped; its
@@ -41,6 +43,7 @@ class RuntimeSettings:
     team: TeamId = DEFAULT_TEAM
     durability: Durability = "sync"
     create: bool = True
+    sealing: Sealing | None = None
     team_tools: bool = True
     threads: int = 2
     passivate_after_s: float = 300.0
@@ -76,6 +79,7 @@ class RuntimeOptions(TypedDict, total=False):
     team: TeamId
     durability: Durability
     create: bool
+    sealing: Sealing | None
     team_tools: bool
     threads: int
     passivate_after_s: float
