@@ -3,11 +3,30 @@
 The cases are reached through their module, so that pytest collects only the classes below.
 """
 
+import gc
 import os
 import tempfile
+import threading
+from pathlib import Path
 
 import pytest
 from eventsourcing.tests import application as cases
+
+from mentra_actors.errors import StoreLocked
+from mentra_actors.store.lmdb_store import LmdbEventStore
+
+
+def remove_when_free(directory):
+    """Remove the stores of applications that nobody closed, as soon as they are given free."""
+    gc.collect()
+    for path in Path(directory.name).iterdir():
+        for _ in range(5000):
+            try:
+                LmdbEventStore.open(path).close()
+                break
+            except StoreLocked:
+                threading.Event().wait(0.001)
+    directory.cleanup()
 
 
 class WithStoreInEnvironment:
@@ -17,7 +36,7 @@ class WithStoreInEnvironment:
 
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
+        self.addCleanup(remove_when_free, directory)
         environment = {
             "PERSISTENCE_MODULE": "mentra_actors.store.lmdb",
             "LMDB_PATH": f"{directory.name}/store",

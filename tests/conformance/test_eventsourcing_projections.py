@@ -3,13 +3,17 @@
 The cases are reached through their module, so that pytest collects only the classes below.
 """
 
+import gc
 import tempfile
+import threading
 from pathlib import Path
 
 from eventsourcing.persistence import Tracking
 from eventsourcing.tests import projection as cases
 
+from mentra_actors.errors import StoreLocked
 from mentra_actors.store.lmdb import LMDBDatastore, LMDBTrackingRecorder, ViewRows
+from mentra_actors.store.lmdb_store import LmdbEventStore
 
 CREATED = b"created"
 SUBSEQUENT = b"subsequent"
@@ -41,6 +45,19 @@ def number(value: bytes | None) -> int:
     return int(value or b"0")
 
 
+def remove_when_free(directory):
+    """Remove the stores of applications that nobody closed, as soon as they are given free."""
+    gc.collect()
+    for path in Path(directory.name).iterdir():
+        for _ in range(5000):
+            try:
+                LmdbEventStore.open(path).close()
+                break
+            except StoreLocked:
+                threading.Event().wait(0.001)
+    directory.cleanup()
+
+
 class WithStore:
     """One store for the application, the projection and its view."""
 
@@ -49,7 +66,7 @@ class WithStore:
     def setUp(self):
         super().setUp()
         directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
+        self.addCleanup(remove_when_free, directory)
         self.path = Path(directory.name) / "store"
         self.env = {
             "PERSISTENCE_MODULE": "mentra_actors.store.lmdb",

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.persistence import DataError, IntegrityError, InterfaceError, StoredEvent
 
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import StreamId, category_of, name_of
 from mentra_actors.store.lmdb import (
     LMDBAggregateRecorder,
     LMDBApplicationRecorder,
@@ -18,6 +18,8 @@ from mentra_actors.store.lmdb import (
 )
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest, EncodedEvent, StreamAppend
+from mentra_actors.store.recorders.event_form import sequence_stream
+from mentra_actors.store.recorders.live_tail import LiveTail
 
 A, B = UUID(int=1), UUID(int=2)
 
@@ -76,6 +78,10 @@ def test_a_version_twice_in_one_insert_is_refused(either):
         either.insert_events(events(A, 1, 2, 1))
 
     assert either.select_events(A) == []
+    either.insert_events(events(A, 1))
+    with pytest.raises(IntegrityError):
+        either.insert_events(events(A, 2, 1))
+    assert versions(either.select_events(A)) == [1]
 
 
 def test_a_refused_insert_takes_no_notification_id(recorder):
@@ -148,6 +154,8 @@ def test_notifications_come_whole_and_in_order_over_many_pages(recorder):
     assert [one.id for one in recorder.select_notifications(5, 10**6, stop=1799)] == list(
         range(5, 1800)
     )
+    after = recorder.select_notifications(5, 2, inclusive_of_start=False)
+    assert [one.id for one in after] == [6, 7]
 
 
 def test_payloads_that_exceed_a_page_come_one_after_the_other(recorder):
@@ -408,6 +416,26 @@ def test_a_subscription_sees_only_its_own_application(open_datastore):
     assert [(one.id, one.originator_id) for one in found] == [(6, B)]
 
 
+def test_an_event_between_the_look_and_the_wait_is_not_missed(recorder):
+    """It would come only with the next one, which may never be written."""
+    looks = []
+
+    def pull(after):
+        looks.append(after)
+        if len(looks) == 1:
+            recorder.insert_events(events(A, 1))  # after this look, before the wait
+            return [], after
+        return ["came"], 1
+
+    found = []
+    tail = LiveTail(recorder.datastore, pull, after=0)
+    thread = threading.Thread(target=lambda: found.append(tail.next()), daemon=True)
+    thread.start()
+    thread.join(5)
+
+    assert found == ["came"]
+
+
 def test_many_subscriptions_and_writers_lose_nothing(recorder):
     """Wake-ups that come between the look and the wait must not be missed."""
     followers = 4
@@ -468,7 +496,7 @@ FORGET_A_SUBSCRIPTION = """
     from eventsourcing.persistence import StoredEvent
     from mentra_actors.store.lmdb import LMDBApplicationRecorder, LMDBDatastore
 
-    recorder = LMDBApplicationRecorder(LMDBDatastore(sys.argv[1]))
+    recorder = LMDBApplicationRecorder(LMDBDatastore(sys.argv[1], durability="volatile"))
     recorder.insert_events([StoredEvent(uuid4(), 1, "topic", b"")])
     subscription = recorder.subscribe()
     print(next(subscription).id)
@@ -483,7 +511,17 @@ def test_a_forgotten_subscription_does_not_keep_the_interpreter_from_exiting(tmp
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+    assert not (tmp_path / "store" / "UNSYNCED").exists()  # closed, so that no check is needed
     LmdbEventStore.open(tmp_path / "store").close()
+
+
+def test_names_of_sequences_give_streams_of_their_own():
+    """The category of a stream ends at its first dash, so a name must not bring one."""
+    names = ["a", "a-b", "a%2Db", "a%252Db"]
+    streams = [sequence_stream(name, "id") for name in names]
+
+    assert len({category_of(stream) for stream in streams}) == len(names)
+    assert {name_of(stream) for stream in streams} == {"id"}
 
 
 def test_the_log_is_readable_without_the_recorders(open_datastore):
