@@ -11,7 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-__all__ = ["Goal", "interleaved", "machine", "median", "parsed_arguments", "report"]
+__all__ = [
+    "Goal",
+    "at_least",
+    "at_most",
+    "interleaved",
+    "machine",
+    "median",
+    "parsed_arguments",
+    "report",
+]
 
 PACKAGES = ("mentra-actors", "pykka", "msgspec", "lmdb", "eventsourcing", "anyio", "httpx")
 
@@ -45,6 +54,16 @@ def interleaved(cases: Mapping[str, Callable[[], float]], rounds: int) -> dict[s
 def median(figures: Sequence[float]) -> float:
     """The middle figure."""
     return statistics.median(figures)
+
+
+def at_least(name: str, ratio: float, least: float, peers: Mapping[str, float]) -> Goal:
+    """A ratio that should be so high."""
+    return Goal(name, ratio, "x", f">= {least:g}", ratio >= least, peers)
+
+
+def at_most(name: str, ratio: float, most: float, peers: Mapping[str, float]) -> Goal:
+    """A ratio that should be so low."""
+    return Goal(name, ratio, "x", f"<= {most:g}", ratio <= most, peers)
 
 
 def machine() -> dict[str, str]:

@@ -20,7 +20,7 @@ def main() -> None:
         *append_goals(quick=quick),
         *replay_goals(quick=quick),
         *view_goals(quick=quick),
-        *size_goals(),
+        *size_goals(quick=quick),
         *memory_goals(quick=quick),
     ]
     report("The event store, beside its floors and its peers", goals, as_json=arguments.json)

@@ -10,7 +10,7 @@ from itertools import count, cycle
 from statistics import quantiles
 from typing import Any
 
-from benchmarks.harness import Goal, interleaved, median
+from benchmarks.harness import Goal, at_least, interleaved, median
 from benchmarks.store_folder import folder, our_store
 from benchmarks.store_peers import (
     Closing,
@@ -23,8 +23,8 @@ from benchmarks.store_peers import (
     record_of,
 )
 from benchmarks.store_workload import POOL, STREAMS, Requests
-from mentra_actors.store.lmdb_store import Durability, LmdbEventStore
-from mentra_actors.store.ports import Appended
+from mentra_actors.store.lmdb_store import Durability
+from mentra_actors.store.ports import Appended, EventStore
 
 ACTORS = 100
 BATCH = 100
@@ -63,11 +63,11 @@ class Actors:
     dispatcher does it.
     """
 
-    def __init__(self, store: LmdbEventStore) -> None:
-        self.requests = Requests()
+    def __init__(self, store: EventStore, requests: Requests | None = None) -> None:
         self.seconds: list[float] = []
         """Of each append, from its submission to the handling of its message."""
         self._store = store
+        self._requests = requests or Requests()
         self._inbox: queue.SimpleQueue[tuple[int, float, Any]] = queue.SimpleQueue()
 
     def rate(self, sizes: Iterator[int]) -> float:
@@ -86,7 +86,7 @@ class Actors:
     def _submits(self, number: int, sizes: Iterator[int]) -> bool:
         size = next(sizes, 0)
         if size:
-            request = self.requests.take(number, size)
+            request = self._requests.take(number, size)
             put, started = self._inbox.put, time.perf_counter()
             self._store.submit(request, lambda answer: put((number, started, answer)))
         return bool(size)
@@ -271,10 +271,6 @@ def _cases(ours: Ours) -> dict[str, Callable[[float], float]]:
     return cases
 
 
-def _goal(name: str, ratio: float, least: float, peers: Mapping[str, float]) -> Goal:
-    return Goal(name, ratio, "x", f">= {least:g}", ratio >= least, peers)
-
-
 def _chosen(rates: Mapping[str, float], *names: str) -> dict[str, float]:
     return {name: rates[name] for name in names}
 
@@ -287,7 +283,7 @@ def _single_goals(rates: Mapping[str, float]) -> list[Goal]:
         *(f"{peer}, 1" for peer in (_FULL, _NORMAL, _LIBRARY, _MEMORY)),
     )
     ratio = rates["ours, 1 sync"] / rates[_RAW]
-    return [_goal("single appends one by one, sync: over raw LMDB commits", ratio, 0.8, peers)]
+    return [at_least("single appends one by one, sync: over raw LMDB commits", ratio, 0.8, peers)]
 
 
 def _actor_goals(rates: Mapping[str, float]) -> list[Goal]:
@@ -296,8 +292,8 @@ def _actor_goals(rates: Mapping[str, float]) -> list[Goal]:
     peers = _chosen(rates, ours, one, library_name, f"{_MEMORY}, {threads}")
     name = f"{ACTORS} actors, an append in flight each, sync"
     return [
-        _goal(f"{name}: over one by one", rates[ours] / rates[one], 15, peers),
-        _goal(
+        at_least(f"{name}: over one by one", rates[ours] / rates[one], 15, peers),
+        at_least(
             f"{name}: over eventsourcing SQLite under {threads}",
             rates[ours] / rates[library_name],
             10,
@@ -318,7 +314,9 @@ def _batch_goals(rates: Mapping[str, float]) -> list[Goal]:
     )
     pairs = ((_ONE, _RAW_RECORD), (_TOGETHER, _RAW_RECORDS), (_ONE, _RAW_RECORDS))
     return [
-        _goal(f"batches of {BATCH} events: {one} over {raw}", rates[one] / rates[raw], 0.7, peers)
+        at_least(
+            f"batches of {BATCH} events: {one} over {raw}", rates[one] / rates[raw], 0.7, peers
+        )
         for one, raw in pairs
     ]
 

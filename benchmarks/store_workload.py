@@ -5,9 +5,9 @@ fixed seed: all sides of a comparison write the same.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import cycle, islice
+from itertools import accumulate, cycle, islice
 
 import msgspec
 
@@ -95,16 +95,22 @@ def stream_id(number: int) -> StreamId:
 
 def some_events(count: int = POOL) -> list[Event]:
     """The same ones in every run; their encoded bytes are 300 on the average."""
+    return list(islice(cycle(different_events(min(count, POOL))), count))
+
+
+def different_events(count: int) -> list[Event]:
+    """The same ones in every run; none comes twice."""
     source = random.Random(7)
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = ["".join(source.choices(letters, k=source.randint(2, 9))) for _ in range(_WORDS)]
-    pool = [_event(source, words) for _ in range(min(count, POOL))]
-    return list(islice(cycle(pool), count))
+    # As in a language: the second word is half as frequent as the first, and so on.
+    frequency = list(accumulate(1 / rank for rank in range(1, _WORDS + 1)))
+    return [_event(source, words, frequency) for _ in range(count)]
 
 
-def _event(source: random.Random, words: Sequence[str]) -> Event:
+def _event(source: random.Random, words: Sequence[str], frequency: Sequence[float]) -> Event:
     event_id, call_id = source.randbytes(8).hex(), f"call_{source.randbytes(6).hex()}"
-    text = " ".join(source.choices(words, k=source.randint(8, 30)))
+    text = " ".join(source.choices(words, cum_weights=frequency, k=source.randint(8, 30)))
     if source.random() < 0.5:
         output = f"{text} {text[::2]}"
         return ToolEnded(event_id, call_id, "read_file", output, 0.25, is_error=False)
@@ -133,20 +139,26 @@ def agent_sizes(events: int) -> list[int]:
 @cache
 def encoded_events() -> Sequence[EncodedEvent]:
     """`some_events` as bytes, before any clock runs."""
-    return [EncodedEvent(*CODEC.encode(event)) for event in some_events()]
+    return encoded(some_events())
+
+
+def encoded(events: Iterable[Event]) -> Sequence[EncodedEvent]:
+    """Events as a store takes them."""
+    return [EncodedEvent(*CODEC.encode(event)) for event in events]
 
 
 class Requests:
     """Appends in the order in which actors make them; knows the version of every stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: Sequence[EncodedEvent] | None = None) -> None:
+        """`events` are repeated when they come to an end."""
         self.taken = 0
-        self._events = encoded_events()
+        self._events = encoded_events() if events is None else events
         self._versions = [0] * STREAMS
 
     def take(self, number: int, events: int = 1) -> AppendRequest:
         """The next append of one stream, with what a real one carries besides events."""
-        start = self.taken % (POOL - events)
+        start = self.taken % (len(self._events) - events)
         self.taken += events
         expected = self._versions[number % STREAMS]
         self._versions[number % STREAMS] = expected + events
