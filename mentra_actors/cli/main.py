@@ -11,7 +11,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from mentra_actors.cli.backup_command import backup
+from mentra_actors.cli.compact_command import compact
 from mentra_actors.cli.demo_command import demo
+from mentra_actors.cli.doctor_command import doctor
+from mentra_actors.cli.export_command import export, import_
 from mentra_actors.cli.failures import (
     FAILED,
     INTERRUPTED,
@@ -141,9 +145,11 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 _COMMANDS: Sequence[Callable[..., None]] = (
     *(demo, run, agents, log, transcript, board),
     *(new_key, forget, rotate_key, train_dictionary),
+    *(doctor, backup, export, compact),
 )
 for one in _COMMANDS:
     app.command()(_with_ctrl_c(with_key_options(one)))
+app.command("import")(_with_ctrl_c(import_))
 
 
 if __name__ == "__main__":

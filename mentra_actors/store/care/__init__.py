@@ -6,7 +6,7 @@ from mentra_actors.store.care.doctor import verify_store
 from mentra_actors.store.care.export_store import Exported, export_store
 from mentra_actors.store.care.exported_lines import ExportScope
 from mentra_actors.store.care.import_store import Imported, import_store
-from mentra_actors.store.care.report import Finding, Report
+from mentra_actors.store.care.report import Finding, OnProgress, Report
 from mentra_actors.store.care.salvage import Salvaged, salvage_store
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Exported",
     "Finding",
     "Imported",
+    "OnProgress",
     "Report",
     "Salvaged",
     "backup_store",

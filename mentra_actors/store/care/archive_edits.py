@@ -87,7 +87,7 @@ class Restoring:
 
         Raises:
             StoreCorrupted: the archive is not what was taken out.
-        ConfigurationError: nothing of it is missing.
+            ConfigurationError: nothing of it is missing.
         """
         snapshots: dict[StreamId, bytes] = {}
         with opened_lines(self._file) as lines:

@@ -32,16 +32,19 @@ _ARCHIVED_BY_AGE = frozenset({"agent", "inbox"})
 
 
 class Compacted(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a store. `blobs_kept_for` is the tag of an event that cannot be looked into.
+    """What became of a store; `report` is what the doctor says of the new data file.
 
-    `report` is what the doctor says of the new data file.
+    `streams` with `events` and `archived_blobs` went to an archive or came back; `dropped_blobs`
+    are gone, as nothing named them. `blobs_kept_for` is the tag of an event that cannot be looked
+    into: then no blob is touched.
     """
 
     report: Report
     size_bytes_before: int
     streams: tuple[StreamId, ...] = ()
     events: int = 0
-    blobs: int = 0
+    archived_blobs: int = 0
+    dropped_blobs: int = 0
     blobs_kept_for: str = ""
 
 
@@ -76,11 +79,12 @@ def compact_store(
         has_changes = name is not None or bool(use.unused)
         report = replacement.replace(edit if has_changes else None)
     return Compacted(
-        report=report,
+        report=msgspec.structs.replace(report, path=str(path)),
         size_bytes_before=replacement.report.size_bytes,
         streams=tuple(sorted(chosen)),
         events=edit.events,
-        blobs=len(use.unused),
+        archived_blobs=len(use.unused & use.leaving),
+        dropped_blobs=len(use.unused - use.leaving),
         blobs_kept_for=use.blind_to,
     )
 
@@ -104,7 +108,7 @@ def restore_archive(
     with locked_store(path, on_progress) as replacement:
         report = replacement.replace(edit)
     return Compacted(
-        report=report,
+        report=msgspec.structs.replace(report, path=str(path)),
         size_bytes_before=replacement.report.size_bytes,
         streams=header.archived,
         events=edit.events,

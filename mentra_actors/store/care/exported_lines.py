@@ -146,9 +146,8 @@ class ExportedLines:
 
     def _damage(self, what: str) -> StoreCorrupted:
         last = self.last_position
-        return StoreCorrupted(
-            f"the store is damaged, its log is readable through position {last}: {what}"
-        )
+        hope = f"; what is before it can be exported through position {last}" if last else ""
+        return StoreCorrupted(f"the store is damaged: {what}{hope}")
 
 
 def _readable(event: EventLine) -> EventLine:

@@ -130,13 +130,16 @@ class _Salvage:
         faults = image.faults_count
         for number, (key, value) in enumerate(image.rows("log")):
             if image.faults_count > faults:
-                return False
+                break
             if problem := self._take(key_position(key), value):
                 self._notes.append(problem)
                 return False
             if on_progress is not None and number % _RECORDS_PER_PROGRESS == 0:
                 on_progress(*image.progress)
-        return image.has_log and image.faults_count == faults
+        broken = [fault.what for fault in image.faults[faults:]]
+        last = self._builder.last_position
+        self._notes.extend(f"nothing leads on from position {last}: {what}" for what in broken)
+        return image.has_log and not broken
 
     def _search(self) -> None:
         """Go on with records that are found in any page."""

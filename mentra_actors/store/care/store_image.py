@@ -8,7 +8,7 @@ import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mentra_actors.errors import StoreCorrupted, StoreError
 from mentra_actors.store.care.held_commit import HeldCommit
@@ -18,7 +18,15 @@ from mentra_actors.store.lmdb_pages import FIXED_SIZE, LISTS, Meta, Tree, parse_
 from mentra_actors.store.lmdb_walk import MAIN_TREE, Fault, FileWalk, newest_meta
 from mentra_actors.store.store_directory import DATA_FILE, os_errors
 
-__all__ = ["LATER_TABLES", "TABLES", "Row", "StoreImage", "opened_image"]
+__all__ = [
+    "LATER_TABLES",
+    "TABLES",
+    "HeldFile",
+    "Row",
+    "StoreImage",
+    "held_file",
+    "opened_image",
+]
 
 _LOG = logging.getLogger(__name__)
 _INDEX = "streams"
@@ -117,9 +125,18 @@ class StoreImage:
                 del self._tables[name]
 
 
+class HeldFile(NamedTuple):
+    """A data file and the commit of it that is to be read; `is_held` if nobody can change that."""
+
+    file: PageFile
+    meta: Meta
+    faults: Sequence[Fault]
+    is_held: bool
+
+
 @contextlib.contextmanager
-def opened_image(path: Path, *, is_alone: bool = False) -> Iterator[StoreImage]:
-    """The present commit of the store at `path`. With `is_alone` nobody else may be writing.
+def held_file(path: Path, *, is_alone: bool = False) -> Iterator[HeldFile]:
+    """The data file in the directory `path`. With `is_alone` nobody else may be writing.
 
     Raises:
         StoreCorrupted: there is no commit to be read.
@@ -132,8 +149,14 @@ def opened_image(path: Path, *, is_alone: bool = False) -> Iterator[StoreImage]:
         with os_errors(path):
             file = PageFile.open(path / DATA_FILE)
         ends.callback(file.close)
-        is_held = is_alone or held is not None
-        yield StoreImage(file, *_commit(file, held), is_held=is_held)
+        yield HeldFile(file, *_commit(file, held), is_alone or held is not None)
+
+
+@contextlib.contextmanager
+def opened_image(path: Path, *, is_alone: bool = False) -> Iterator[StoreImage]:
+    """The present commit of the store at `path`; see `held_file`."""
+    with held_file(path, is_alone=is_alone) as held:
+        yield StoreImage(held.file, held.meta, held.faults, is_held=held.is_held)
 
 
 def _held(path: Path) -> HeldCommit | None:

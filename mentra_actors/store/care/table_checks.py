@@ -143,14 +143,17 @@ def check_snapshots(rows: Iterable[Row], log: LogCheck, findings: Findings) -> i
     """Each must be readable and of a version that its stream has; how many there are."""
     count = 0
     for key, value in rows:
-        count += 1
         stream_id = _named(key)
         head = log.heads.get(stream_id)
         try:
             version = decode_snapshot(stream_id, value).stream_version
-        except StreamArchived:
-            version = 0 if log.archived_events or log.losses else 1 << 63
+            count += 1
+        except StreamArchived as archived:
+            version = 0
+            if not (log.archived_events or log.losses):
+                findings.damage("snapshots", f"{archived}, but no event is archived")
         except (StoreCorrupted, StoreFormatError) as error:
+            count += 1
             findings.damage("snapshots", str(error))
             continue
         if (head is None or head.version < version) and not log.losses:
