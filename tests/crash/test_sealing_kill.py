@@ -1,6 +1,6 @@
 """A process that is killed anywhere between two durable steps of sealing has lost nothing.
 
-A child process dies of SIGKILL before its Nth flush, renaming or removal of a file, for every N
+A child process dies of SIGKILL before its Nth flush, naming or removal of a file, for every N
 until it gets through. What is left must open, and say what it said before.
 """
 
@@ -64,7 +64,7 @@ DIE_AT_EACH_STEP = """
                     os.kill(os.getpid(), signal.SIGKILL)
                 return real(*args, **kwargs)
             return call
-        for name in ("fsync", "replace", "unlink", "rmdir"):
+        for name in ("fsync", "replace", "link", "unlink", "rmdir"):
             setattr(os, name, counted(getattr(os, name)))
 
     deed, start, directory = sys.argv[1:]

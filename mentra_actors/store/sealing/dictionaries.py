@@ -15,9 +15,9 @@ from mentra_actors.errors import ConfigurationError, StoreCorrupted, StoreError
 from mentra_actors.store.sealing.data_key import DataKey, SealBroken
 from mentra_actors.store.sealing.durable_files import (
     DRAFT,
+    create_durably,
     file_errors,
     read_if_there,
-    write_durably,
 )
 from mentra_actors.store.sealing.extras import sealing_library
 
@@ -63,15 +63,14 @@ class Dictionaries:
         Raises:
             StoreError: there are too many, or the disk refused it.
         """
-        number = self.newest + 1
-        if number > _MOST:
-            raise StoreError(f"{self._directory} has {_MOST} dictionaries, which is the most")
-        stored = content
-        if self._own_key is not None:
-            stored = self._own_key.encrypt(content, _context(number))
-        write_durably(self._file(number), _digest(content) + stored)
-        self.newest = number
-        return number
+        for number in range(self.newest + 1, _MOST + 1):
+            stored = content
+            if self._own_key is not None:
+                stored = self._own_key.encrypt(content, _context(number))
+            if create_durably(self._file(number), _digest(content) + stored):
+                self.newest = number
+                return number
+        raise StoreError(f"{self._directory} has {_MOST} dictionaries, which is the most")
 
     def _load(self, number: int) -> Dictionary:
         file = self._file(number)

@@ -13,7 +13,15 @@ from pathlib import Path
 from mentra_actors.errors import StoreError, StoreFull
 from mentra_actors.store.store_directory import fsync_directory
 
-__all__ = ["DRAFT", "file_errors", "read_if_there", "shred", "write_durably"]
+__all__ = [
+    "DRAFT",
+    "create_durably",
+    "file_errors",
+    "read_if_there",
+    "remove_drafts",
+    "shred",
+    "write_durably",
+]
 
 DRAFT = ".new"
 """How the name of an unfinished file ends."""
@@ -36,17 +44,44 @@ def write_durably(file: Path, content: bytes, *, is_flushed: bool = True) -> Non
     Raises:
         StoreFull, StoreError: what was there before is there still.
     """
-    draft = file.with_name(file.name + DRAFT)
     with file_errors(file):
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as opened:
-            opened.write(content)
-            opened.flush()
-            if is_flushed:
-                os.fsync(descriptor)
+        draft = _drafted(file, content, is_flushed=is_flushed)
         os.replace(draft, file)
         if is_flushed:
             fsync_directory(file.parent)
+
+
+def create_durably(file: Path, content: bytes, *, is_flushed: bool = True) -> bool:
+    """Write a file that is not there yet; False, and nothing has changed, if it is.
+
+    A process that hangs is replaced by another one, and may wake up between any two steps. What
+    it then makes must not take the place of what the other one has made and used.
+
+    Raises:
+        StoreFull, StoreError: there is no such file.
+    """
+    with file_errors(file):
+        draft = _drafted(file, content, is_flushed=is_flushed)
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink()
+        if is_flushed:
+            fsync_directory(file.parent)
+    return True
+
+
+def remove_drafts(directory: Path) -> None:
+    """Remove what crashes have left beside the names of files in a directory.
+
+    Raises:
+        StoreError: some of it may still be there.
+    """
+    with file_errors(directory):
+        for draft in list(directory.glob(f"*{DRAFT}")):
+            draft.unlink(missing_ok=True)
 
 
 def read_if_there(file: Path) -> bytes | None:
@@ -77,3 +112,14 @@ def shred(file: Path) -> None:
             os.close(descriptor)
         file.unlink()
         fsync_directory(file.parent)
+
+
+def _drafted(file: Path, content: bytes, *, is_flushed: bool) -> Path:
+    draft = file.with_name(f"{file.name}.{os.urandom(4).hex()}{DRAFT}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as opened:
+        opened.write(content)
+        opened.flush()
+        if is_flushed:
+            os.fsync(descriptor)
+    return draft

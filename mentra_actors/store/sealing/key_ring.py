@@ -15,7 +15,11 @@ from pathlib import Path
 
 from mentra_actors.errors import StoreCorrupted, WrongKey
 from mentra_actors.store.sealing.data_key import KEY_BYTES, KEY_ID_BYTES, DataKey, new_secret
-from mentra_actors.store.sealing.durable_files import read_if_there, write_durably
+from mentra_actors.store.sealing.durable_files import (
+    create_durably,
+    read_if_there,
+    write_durably,
+)
 from mentra_actors.store.sealing.options import OWN_SUBJECT
 from mentra_actors.store.sealing.sealing_record import find_record
 from mentra_actors.store.sealing.wrapped_files import WrappedFiles
@@ -105,7 +109,7 @@ class KeyRing:
         if only_if_missing and self._files.read(_DERIVED) is not None:
             return
         self._files.shred(_DERIVED)
-        self._files.write(_DERIVED, new_secret()[:KEY_ID_BYTES] + new_secret())
+        self._files.create(_DERIVED, new_secret()[:KEY_ID_BYTES] + new_secret())
 
     def live_id(self, subject: str) -> bytes:
         """Id of the key that a subject has, or would get."""
@@ -150,12 +154,12 @@ class KeyRing:
         named = hashlib.blake2b(digest.encode(), key=self._own_secret, digest_size=_NAME_BYTES)
         return named.hexdigest()
 
-    def _made(self, key_id: bytes) -> DataKey:
-        secret = new_secret()
-        self._files.write(key_id.hex(), secret)
-        write_durably(self._known(key_id), b"", is_flushed=self._files.is_flushed)
-        key = DataKey(key_id, secret)
-        self._by_id[key_id] = key
+    def _made(self, key_id: bytes) -> DataKey | None:
+        self._files.create(key_id.hex(), new_secret())
+        create_durably(self._known(key_id), b"", is_flushed=self._files.is_flushed)
+        key = self._read(key_id)  # if another process was faster, it is that one's
+        if key is not None:
+            self._by_id[key_id] = key
         return key
 
     def _read(self, key_id: bytes) -> DataKey | None:

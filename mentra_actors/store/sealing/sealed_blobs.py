@@ -72,8 +72,9 @@ class SealedBlobs:
     def _put(self, digest: str, content: bytes, store: BlobStore) -> None:
         name, secret = self._ring.blob_name(digest), new_secret()
         sealed = self._seal.closed(content, _context(digest), _key(name, secret))
-        kept_as = store.put_blob(sealed)
-        self._ring.files.write(name, secret + kept_as.encode())
+        entry = secret + store.put_blob(sealed).encode()
+        if not self._ring.files.create(name, entry) and self.read(digest, store) is None:
+            self._ring.files.write(name, entry)  # the bytes behind the one before were lost
 
 
 def _key(name: str, secret: bytes) -> DataKey:

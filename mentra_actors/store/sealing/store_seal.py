@@ -11,7 +11,7 @@ from mentra_actors.store.ports import EncodedEvent, StateSnapshot, StoredEvent
 from mentra_actors.store.sealing.compression import Compression
 from mentra_actors.store.sealing.data_key import DataKey, SealBroken
 from mentra_actors.store.sealing.dictionaries import Dictionaries, trained_dictionary
-from mentra_actors.store.sealing.durable_files import file_errors
+from mentra_actors.store.sealing.durable_files import file_errors, remove_drafts
 from mentra_actors.store.sealing.forgetting import finish_forgetting, is_forgetting
 from mentra_actors.store.sealing.key_ring import KNOWN, KeyRing
 from mentra_actors.store.sealing.master_key import MasterKey
@@ -163,6 +163,7 @@ def open_seal(
         raise StoreCorrupted(f"{directory} has no record of how its store is sealed")
     master = unlocked(record, key, directory)
     if is_writer:
+        remove_drafts(directory)
         record = _brought_up_to_date(directory, record, sealing, master)
     ring = None
     if master is not None:
@@ -189,6 +190,8 @@ def _settle(directory: Path, ring: KeyRing, *, is_writer: bool) -> None:
     """Finish what was interrupted, and make the keys that every store has."""
     if is_writer:
         shred_other_keys(directory, ring.files.directory.name)
+        remove_drafts(directory / KNOWN)
+        remove_drafts(ring.files.directory)
         finish_forgetting(directory, ring)
         ring.own()
         ring.replace_derived(only_if_missing=True)

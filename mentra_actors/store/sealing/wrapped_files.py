@@ -14,6 +14,7 @@ from mentra_actors.errors import StoreCorrupted
 from mentra_actors.store.sealing.data_key import SealBroken
 from mentra_actors.store.sealing.durable_files import (
     DRAFT,
+    create_durably,
     file_errors,
     read_if_there,
     shred,
@@ -52,8 +53,17 @@ class WrappedFiles:
                 f"the key file {self.directory / name} is not what was written; restore a backup"
             ) from error
 
+    def create(self, name: str, secret: bytes) -> bool:
+        """Keep a new secret, durably; False if there is one of this name already.
+
+        Raises:
+            StoreError: it is not kept.
+        """
+        wrapped = self._master.wrap(secret, name)
+        return create_durably(self.directory / name, wrapped, is_flushed=self.is_flushed)
+
     def write(self, name: str, secret: bytes) -> None:
-        """Keep a secret; it is durable on return.
+        """Keep a secret in place of the one before; it is durable on return.
 
         Raises:
             StoreError: it is not kept.

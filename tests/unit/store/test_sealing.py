@@ -11,7 +11,8 @@ from mentra_actors.envelope import FORGOTTEN_PAYLOAD
 from mentra_actors.errors import ConfigurationError, StoreCorrupted, StoreError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.ports import EncodedEvent, StateSnapshot, StoredEvent
-from mentra_actors.store.sealing import compression, dictionaries
+from mentra_actors.store.sealing import compression, dictionaries, key_ring
+from mentra_actors.store.sealing.data_key import new_secret
 from mentra_actors.store.sealing.dictionaries import trained_dictionary
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sealing.seal import key_id_of
@@ -268,14 +269,14 @@ def test_another_dictionary_gives_no_other_text(tmp_path):
 def test_a_dictionary_is_on_disk_before_its_first_payload(tmp_path, monkeypatch):
     """A crash in between must not leave a log that nobody can unpack."""
     steps = []
-    real = dictionaries.write_durably
+    real = dictionaries.create_durably
 
     def noted(file, content, **options):
         steps.append(("written", file.name, seal.dictionaries.newest))
-        real(file, content, **options)
+        return real(file, content, **options)
 
     seal = new_seal(tmp_path, Sealing())
-    monkeypatch.setattr(dictionaries, "write_durably", noted)
+    monkeypatch.setattr(dictionaries, "create_durably", noted)
     seal.dictionaries.publish(trained_dictionary(TEXTS))
 
     assert steps == [("written", "dictionary-1", 0)]
@@ -291,6 +292,54 @@ def test_dictionaries_do_not_run_over(tmp_path):
     with pytest.raises(StoreError, match="254"):
         again.dictionaries.publish(b"x")
     assert seal.dictionaries.newest == 0
+
+
+def test_a_dictionary_of_another_process_is_not_replaced(tmp_path):
+    """A process that hung and was replaced may wake up and publish what it had trained."""
+    late, other = (
+        new_seal(tmp_path, Sealing()),
+        open_seal(tmp_path, Sealing(), None, is_writer=True),
+    )
+    assert other.dictionaries.publish(trained_dictionary(TEXTS)) == 1
+    event = sealed(other, TEXTS[0])
+    assert late.dictionaries.publish(trained_dictionary(TEXTS[9:])) == 2
+    reader = open_seal(tmp_path, Sealing(), None, is_writer=False)
+
+    assert opened(reader, event) == TEXTS[0]
+    assert opened(reader, sealed(late, TEXTS[1])) == TEXTS[1]
+
+
+def test_a_key_of_another_process_is_not_replaced(tmp_path, monkeypatch):
+    """The one that woke up too late would make the first events of a subject unreadable."""
+    late = new_seal(tmp_path, Sealing(key=KEY))
+    other = open_seal(tmp_path, Sealing(), KEY, is_writer=True)
+    written = []
+
+    def secret_too_late():
+        if not written:
+            written.append(None)
+            written[0] = sealed(other, b"first")
+        return new_secret()
+
+    monkeypatch.setattr(key_ring, "new_secret", secret_too_late)
+    by_late = sealed(late, b"second")
+    monkeypatch.undo()
+    reader = open_seal(tmp_path, Sealing(), KEY, is_writer=False)
+
+    assert opened(reader, written[0]) == b"first"
+    assert opened(reader, by_late) == b"second"
+
+
+def test_what_crashes_leave_is_removed(tmp_path):
+    """Drafts of keys must not outlive the keys."""
+    seal = new_seal(tmp_path, Sealing(key=KEY))
+    sealed(seal, b"x")
+    for place in (tmp_path, tmp_path / "known", tmp_path / "keys-1"):
+        (place / "left.0011aabb.new").write_bytes(b"x")
+    again = open_seal(tmp_path, Sealing(), KEY, is_writer=True)
+
+    assert list(tmp_path.rglob("*.new")) == []
+    assert opened(again, sealed(seal, b"x")) == b"x"
 
 
 def test_too_few_samples_are_refused():

@@ -23,13 +23,14 @@ from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.opening import open_event_store, open_journal_reader, part_seal_of
 from mentra_actors.store.ports import AppendRequest, StateSnapshot
-from mentra_actors.store.sealing import forgetting
-from mentra_actors.store.sealing.data_key import DataKey, SealBroken
+from mentra_actors.store.sealing import forgetting, sealed_blobs
+from mentra_actors.store.sealing.data_key import DataKey, SealBroken, new_secret
 from mentra_actors.store.sealing.marks import FenceMark
 from mentra_actors.store.sealing.offline import forget_subject
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sealing.seal import key_id_of
 from mentra_actors.store.sealing.sealed_opening import sealed_event_store
+from mentra_actors.store.sealing.store_seal import open_seal
 from mentra_actors.store.sealing.upkeep import Forgotten
 from mentra_actors.store.sealing.wrapped_files import WrappedFiles
 from mentra_actors.testing.append_contract import (
@@ -356,6 +357,34 @@ def test_a_blob_whose_bytes_were_lost_is_put_again(tmp_path):
     store.append(AppendRequest())
     assert store.read_blob(digest) == b"content"
     store.close()
+
+
+def test_a_blob_of_another_process_is_not_replaced(tmp_path, monkeypatch):
+    """A process that hung, and can write no more, must not hide the bytes that another has put."""
+    store = open_event_store(tmp_path / "store", sealing=ENCRYPTED)
+    late = open_seal(tmp_path / "store" / "sealing", ENCRYPTED, KEY, is_writer=True)
+    nowhere = MemoryEventStore()
+
+    def secret_too_late():
+        monkeypatch.undo()
+        digests.append(store.put_blob(b"content"))
+        store.append(AppendRequest())
+        return new_secret()
+
+    digests = []
+    monkeypatch.setattr(sealed_blobs, "new_secret", secret_too_late)
+    late.blobs.put(b"content", FencedBlobs(store, nowhere))
+
+    assert store.read_blob(digests[0]) == b"content"
+    store.close()
+
+
+class FencedBlobs:
+    """Reads from one store; what is put goes nowhere."""
+
+    def __init__(self, store, nowhere):
+        self.read_blob = store.behind.read_blob
+        self.put_blob = nowhere.put_blob
 
 
 def test_a_changed_blob_is_damage(tmp_path):

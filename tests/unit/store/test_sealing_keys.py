@@ -306,7 +306,7 @@ def test_a_full_disk_refuses_the_append_that_needs_a_key(tmp_path, monkeypatch):
         raise StoreFull("no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(wrapped_files, "write_durably", full)
+        patch.setattr(wrapped_files, "create_durably", full)
         store.submit(request_for(stream_append(ANN, b"x")), answers.add)
         with pytest.raises(StoreFull):
             store.append(request_for(stream_append(ANN, b"x")))
