@@ -34,8 +34,10 @@ SkippedEvent: TypeAlias = UnknownEvent | RetiredEvent
 """What is read where a stored event means nothing to this release: it keeps the place."""
 
 
-class RecordedEvent(msgspec.Struct, Generic[E_co], frozen=True, kw_only=True):
+class RecordedEvent(msgspec.Struct, Generic[E_co], frozen=True, kw_only=True, gc=False):
     """One event with its place in the log.
+
+    The garbage collector need not look at it: an event knows no place, so there is no circle.
 
     `global_position` and `stream_version` count from 1 and have no gaps. `recorded_at_ns` is
     Unix time in nanoseconds. `epoch` is the lease epoch of the writer. `causation` names the

@@ -19,7 +19,7 @@ A projection with many parts is a class with the members of `Projection`; see
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, get_args
 
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.errors import MentraError
@@ -40,6 +40,8 @@ MAX_KEY_BYTES = 380
 """Longest key of a part, in UTF-8; every stream id with a page number fits."""
 ONE_PART = ""
 """The key of a view that has one part."""
+
+_SKIPPED = get_args(SkippedEvent)
 
 V = TypeVar("V")
 
@@ -120,11 +122,14 @@ def fold_parts(
         ProjectionFailed: the projection raised.
     """
     touched: dict[str, V] = {}
+    handles = projection.handles
     for recorded in recorded_events:
-        if is_handled(projection, recorded):
-            for key in _keys_of(projection, recorded):
-                before = touched[key] if key in touched else part_before(key)
-                touched[key] = _applied(projection, before, key, recorded)
+        kind = type(recorded.event)
+        if kind in _SKIPPED or (handles is not None and kind not in handles):
+            continue
+        for key in _keys_of(projection, recorded):
+            before = touched[key] if key in touched else part_before(key)
+            touched[key] = _applied(projection, before, key, recorded)
     return touched
 
 
@@ -137,15 +142,15 @@ def is_handled(projection: Projection[Any], recorded: RecordedEvent[Any]) -> boo
 
 def _keys_of(projection: Projection[Any], recorded: RecordedEvent[Any]) -> Iterable[str]:
     try:
-        keys = dict.fromkeys(projection.keys(recorded))
-        sizes = {key: len(key.encode()) for key in keys}
+        keys = projection.keys(recorded)
+        too_long = [key for key in keys if len(key.encode()) > MAX_KEY_BYTES]
     except Exception as error:
         raise _failed(projection, recorded, error) from error
-    for key, size in sizes.items():
-        if size > MAX_KEY_BYTES:
-            too_long = ValueError(f"key {key[:40]!r}… takes {size} bytes of {MAX_KEY_BYTES}")
-            raise _failed(projection, recorded, too_long)
-    return keys
+    for key in too_long:
+        size = len(key.encode())
+        cause = ValueError(f"key {key[:40]!r}… takes {size} bytes of {MAX_KEY_BYTES}")
+        raise _failed(projection, recorded, cause)
+    return keys if len(keys) == 1 else dict.fromkeys(keys)
 
 
 def _applied(

@@ -12,6 +12,8 @@ from projections.view_store import CheckpointMoved, ViewCommit, ViewDamaged, Vie
 
 __all__ = ["PageFold"]
 
+_WARM_PARTS = 4096
+"""How many parts of a view are kept decoded, unless one page touches more."""
 _LOG = logging.getLogger(__name__)
 
 _Page: TypeAlias = Sequence[RecordedEvent[Any]]
@@ -21,7 +23,7 @@ _Parts: TypeAlias = dict[str, Any]
 class PageFold:
     """Folds pages into stored views. One thread at a time.
 
-    The parts of the last page are kept decoded, with the checkpoint that they belong to.
+    Parts of the last pages are kept decoded, with the checkpoint that they belong to.
     """
 
     def __init__(
@@ -105,7 +107,8 @@ class PageFold:
             expected_checkpoint=checkpoint,
             fingerprint=self._fingerprint_at(page[-1].global_position),
         )
-        return commit, parts
+        warm.update(parts)
+        return commit, warm if len(warm) <= _WARM_PARTS else parts
 
     def _part_before(
         self, projection: Projection[Any], checkpoint: int, warm: _Parts

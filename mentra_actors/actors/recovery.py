@@ -51,10 +51,10 @@ class StateLoader(Generic[S]):
             StoreError: the stream cannot be read.
         """
         state, snapshot_version = self._from_snapshot(stream_id)
-        recorded = self._journal.read_stream(stream_id, after=snapshot_version)
-        state = self._decider.fold((one.event for one in recorded), state)
-        version = recorded[-1].stream_version if recorded else snapshot_version
-        is_whole = not any(type(one.event) is UnknownEvent for one in recorded)
+        version, is_whole = snapshot_version, True
+        for events, last in self._journal.event_pages(stream_id, after=snapshot_version):
+            state, version = self._decider.fold(events, state), last
+            is_whole = is_whole and not any(type(event) is UnknownEvent for event in events)
         return Loaded(state, version, snapshot_version, is_whole)
 
     def _from_snapshot(self, stream_id: StreamId) -> tuple[S, int]:

@@ -5,6 +5,7 @@ appends is planned one after another and written, or dropped, as a whole.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -16,6 +17,7 @@ from mentra_actors.store.ports import (
     EncodedEvent,
     Fence,
     StoredEvent,
+    StreamAppend,
 )
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
 MAX_NAME_BYTES = 255
 MAX_APPEND_BYTES = 1 << 30
 _MAX_INT = (1 << 63) - 1
+_NO_MARKS: Mapping[StreamId, bool] = {}
 
 
 class Heads:
@@ -92,21 +95,24 @@ def plan_append(request: AppendRequest, heads: Heads) -> AppendPlan:
     """
     if request.request_id and (earlier := heads.answered.get(request.request_id)) is not None:
         return AppendPlan(appended=earlier, is_repeat=True)
-    _check_fence(request, heads)
+    if request.fence is not None:
+        _check_fence(request, request.fence, heads)
     versions: dict[StreamId, int] = {}
     parts = []
     results = []
+    count = 0
     for stream in request.streams:
-        version = versions.get(stream.stream_id, heads.versions[stream.stream_id])
-        if stream.expected_version not in (None, version):
-            raise VersionConflict(
-                stream.stream_id, expected=stream.expected_version or 0, actual=version
-            )
-        if stream.events:
-            parts.append(PlannedPart(stream.stream_id, version + 1, stream.events))
-        versions[stream.stream_id] = version + len(stream.events)
-        results.append(versions[stream.stream_id])
-    count = sum(len(part.events) for part in parts)
+        stream_id, events = stream.stream_id, stream.events
+        version = versions[stream_id] if stream_id in versions else heads.versions[stream_id]
+        expected = stream.expected_version
+        if expected is not None and expected != version:
+            raise VersionConflict(stream_id, expected=expected, actual=version)
+        if events:
+            parts.append(PlannedPart(stream_id, version + 1, events))
+            version += len(events)
+            count += len(events)
+        versions[stream_id] = version
+        results.append(version)
     return AppendPlan(
         appended=Appended(heads.last_position + 1, heads.last_position + count, tuple(results)),
         parts=tuple(parts),
@@ -146,29 +152,39 @@ def check_request(request: AppendRequest) -> None:
     Raises:
         TypeError, ValueError: nothing was queued.
     """
-    for stream_id in {*streams_of(request), *request.open_streams}:
-        _check_name(stream_id, what="stream id")
     if request.fence is not None:
-        _check_name(request.fence.resource, what="fence resource")
-        _check_int(request.fence.epoch, what="epoch")
+        _check_name(request.fence.resource, "fence resource")
+        _check_int(request.fence.epoch, "epoch")
     elif request.raise_fence:
         raise ValueError("raise_fence needs a fence")
     if request.request_id:
-        _check_name(request.request_id, what="request id")
-    _check_int(request.recorded_at_ns, what="recorded_at_ns")
-    for stream in request.streams:
-        _check_int(stream.expected_version or 0, what="expected_version")
-        for event in stream.events:
-            if not isinstance(event.payload, bytes):
-                raise TypeError(f"payload must be bytes, not {type(event.payload).__name__}")
-    if request_size_bytes(request) > MAX_APPEND_BYTES:
+        _check_name(request.request_id, "request id")
+    _check_int(request.recorded_at_ns, "recorded_at_ns")
+    for stream_id in request.open_streams:
+        _check_name(stream_id, "stream id")
+    for stream_id, _ in request.settled:
+        _check_name(stream_id, "stream id")
+    size = sum(_checked_size(stream) for stream in request.streams)
+    if size > MAX_APPEND_BYTES:
         raise ValueError(f"an append takes at most {MAX_APPEND_BYTES} bytes of payload")
 
 
-def _check_fence(request: AppendRequest, heads: Heads) -> None:
-    if request.fence is None:
-        return
-    resource, epoch = request.fence.resource, request.fence.epoch
+def _checked_size(stream: StreamAppend) -> int:
+    """Bytes of the payloads of one stream that can be kept."""
+    _check_name(stream.stream_id, "stream id")
+    if stream.expected_version:
+        _check_int(stream.expected_version, "expected_version")
+    size = 0
+    for event in stream.events:
+        payload = event.payload
+        if not isinstance(payload, bytes):
+            raise TypeError(f"payload must be bytes, not {type(payload).__name__}")
+        size += len(payload)
+    return size
+
+
+def _check_fence(request: AppendRequest, fence: Fence, heads: Heads) -> None:
+    resource, epoch = fence.resource, fence.epoch
     current = heads.epochs[resource]
     if epoch < current or (request.raise_fence and epoch == current):
         raise Fenced(resource, epoch=epoch, current=current)
@@ -177,6 +193,8 @@ def _check_fence(request: AppendRequest, heads: Heads) -> None:
 def _marks(
     request: AppendRequest, versions: Mapping[StreamId, int], heads: Heads
 ) -> Mapping[StreamId, bool]:
+    if not request.settled:
+        return dict.fromkeys(request.open_streams, True) if request.open_streams else _NO_MARKS
     marks = {
         stream_id: False
         for stream_id, settled_version in request.settled
@@ -185,12 +203,13 @@ def _marks(
     return {**marks, **dict.fromkeys(request.open_streams, True)}
 
 
-def _check_name(name: str, *, what: str) -> None:
+@lru_cache(maxsize=4096)  # names come again and again; a refusal is not kept
+def _check_name(name: str, what: str) -> None:
     size = len(name.encode())
     if not 1 <= size <= MAX_NAME_BYTES:
         raise ValueError(f"{what} must take 1 to {MAX_NAME_BYTES} bytes, not {size}: {name!r}")
 
 
-def _check_int(value: int, *, what: str) -> None:
+def _check_int(value: int, what: str) -> None:
     if not 0 <= value <= _MAX_INT:
         raise ValueError(f"{what} must be from 0 to 2**63 - 1, not {value}")

@@ -13,7 +13,13 @@ from typing import Any
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.envelope import RecordedEvent, UnknownEvent
 from mentra_actors.ids import StreamId
-from mentra_actors.store.ports import EncodedEvent, JournalReader, StoredEvent, StreamAppend
+from mentra_actors.store.ports import (
+    EncodedEvent,
+    JournalReader,
+    PayloadReader,
+    StoredEvent,
+    StreamAppend,
+)
 
 __all__ = ["Journal"]
 
@@ -28,6 +34,7 @@ class Journal:
 
     def __init__(self, reader: JournalReader, codec: EventCodec = CODEC) -> None:
         self._reader = reader
+        self._payloads = reader if isinstance(reader, PayloadReader) else None
         self._codec = codec
         self._warned_of: dict[str, object] = {}
         """By the tag; whoever put its mark there warns."""
@@ -37,6 +44,25 @@ class Journal:
     ) -> list[RecordedEvent[Any]]:
         """Events of one stream with `after < stream_version <= through`, in order."""
         return self._decoded(self._reader.read_stream(stream_id, after=after, through=through))
+
+    def event_pages(
+        self, stream_id: StreamId, *, after: int = 0
+    ) -> Iterator[tuple[list[Any], int]]:
+        """Events of one stream without their places, and the version of the last of each page.
+
+        All that a fold needs, in half the time, and never a whole stream in memory.
+        """
+        version = after
+        while self._payloads is not None:
+            payloads = self._payloads.read_payloads(stream_id, after=version)
+            events = self._codec.decode_all_current(payloads)
+            if events is None or not payloads:
+                break
+            version += len(payloads)
+            yield events, version
+        recorded = self.read_stream(stream_id, after=version)
+        if recorded:
+            yield [one.event for one in recorded], recorded[-1].stream_version
 
     def read_journal(
         self,
@@ -84,6 +110,18 @@ class Journal:
         return StreamAppend(stream_id=stream_id, events=data, expected_version=expected_version)
 
     def _decoded(self, stored_events: Sequence[StoredEvent]) -> list[RecordedEvent[Any]]:
+        pairs = [(stored.event_type, stored.payload) for stored in stored_events]
+        events = self._codec.decode_all_current(pairs)
+        if events is None:
+            return self._decoded_one_by_one(stored_events)
+        return [
+            _recorded(stored, event, 0)
+            for stored, event in zip(stored_events, events, strict=True)
+        ]
+
+    def _decoded_one_by_one(
+        self, stored_events: Sequence[StoredEvent]
+    ) -> list[RecordedEvent[Any]]:
         decode_current = self._codec.decode_current
         recorded: list[RecordedEvent[Any]] = []
         for stored in stored_events:

@@ -12,16 +12,15 @@ from mentra_actors.store.append_plan import (
     Heads,
     PlannedPart,
     plan_append,
-    streams_of,
 )
 from mentra_actors.store.lmdb_env import SharedEnv
 from mentra_actors.store.lmdb_file import store_error
+from mentra_actors.store.lmdb_index import index_rows
 from mentra_actors.store.lmdb_layout import (
     NO_LINK,
     RECORD_HEADER_BYTES,
     encode_record,
     encode_snapshot,
-    index_rows,
     position_key,
     record_link,
 )
@@ -129,11 +128,12 @@ class GroupCommit:
 
     def _load_heads(self, txn: "_Txn", request: AppendRequest) -> None:
         heads = self._heads
-        for stream_id in streams_of(request):
+        for stream in request.streams:
+            if stream.stream_id not in heads.versions:
+                self._load_head(txn, stream.stream_id)
+        for stream_id, _ in request.settled:
             if stream_id not in heads.versions:
-                heads.versions[stream_id], self._links[stream_id] = self._stored_head(
-                    txn, stream_id
-                )
+                self._load_head(txn, stream_id)
         if request.fence is not None and request.fence.resource not in heads.epochs:
             fence = request.fence.resource.encode()
             stored = txn.get(fence, db=self._env.tables.fences)
@@ -143,14 +143,16 @@ class GroupCommit:
             if answer is not None:
                 heads.answered[request.request_id] = answer
 
-    def _stored_head(self, txn: "_Txn", stream_id: StreamId) -> tuple[int, bytes]:
+    def _load_head(self, txn: "_Txn", stream_id: StreamId) -> None:
         head = stream_head(txn, self._env, stream_id)
         if head is None:
-            return 0, NO_LINK
+            self._heads.versions[stream_id], self._links[stream_id] = 0, NO_LINK
+            return
         record = txn.get(position_key(head.record_position), db=self._env.tables.log)
         if record is None:
             raise StoreCorrupted(f"{stream_id}: position {head.record_position} is missing")
-        return head.last_version, record_link(bytes(record[:RECORD_HEADER_BYTES]))
+        self._heads.versions[stream_id] = head.last_version
+        self._links[stream_id] = record_link(bytes(record[:RECORD_HEADER_BYTES]))
 
     def _put_rows(self, txn: "_Txn", jobs: Sequence[Job], plans: Sequence[_Plan]) -> None:
         tables = self._env.tables
@@ -158,33 +160,37 @@ class GroupCommit:
         index: list[_Row] = []
         marks: dict[StreamId, bool] = {}
         for job, plan in zip(jobs, plans, strict=True):
-            match job, plan:
-                case AppendJob(body=body), AppendPlan(parts=parts):
-                    if parts:
-                        position = plan.appended.first_position
-                        log.append(self._record(position, parts, body))
-                        index.extend(index_rows(position, parts))
+            if isinstance(plan, AppendPlan) and isinstance(job, AppendJob):
+                if plan.parts:
+                    position = plan.appended.first_position
+                    log.append(self._record(position, plan.parts, job.body))
+                    index.extend(index_rows(position, plan.parts))
+                if plan.marks:
                     marks.update(plan.marks)
-                    if plan.raised is not None:
-                        fence = plan.raised.resource.encode()
-                        epoch = encode_epoch(fence, plan.raised.epoch)
-                        txn.put(fence, epoch, db=tables.fences)
-                case SnapshotJob(snapshot=snapshot), _:
-                    key = snapshot.stream_id.encode()
-                    txn.put(key, encode_snapshot(snapshot), db=tables.snapshots)
-                case BlobJob(digest=digest, content=content), _:
-                    txn.put(bytes.fromhex(digest), content, overwrite=False, db=tables.blobs)
-                case _:
-                    pass
+                if plan.raised is not None:
+                    fence = plan.raised.resource.encode()
+                    epoch = encode_epoch(fence, plan.raised.epoch)
+                    txn.put(fence, epoch, db=tables.fences)
+            elif isinstance(job, SnapshotJob):
+                key = job.snapshot.stream_id.encode()
+                txn.put(key, encode_snapshot(job.snapshot), db=tables.snapshots)
+            elif isinstance(job, BlobJob):
+                digest = bytes.fromhex(job.digest)
+                txn.put(digest, job.content, overwrite=False, db=tables.blobs)
         _put_new(txn, tables.log, log, append=True)
         _put_new(txn, tables.streams, sorted(index), append=False)
         _put_marks(txn, tables, marks.items())
 
     def _record(self, position: int, parts: Sequence[PlannedPart], body: bytes) -> _Row:
-        streams = dict.fromkeys(part.stream_id for part in parts)
-        links = [self._links[stream_id] for stream_id in streams]
-        record, link = encode_record(position, parts, body, links)
-        self._links.update(dict.fromkeys(streams, link))
+        links = self._links
+        if len(parts) == 1:
+            stream_id = parts[0].stream_id
+            record, links[stream_id] = encode_record(position, parts, body, links[stream_id])
+        else:
+            streams = dict.fromkeys(part.stream_id for part in parts)
+            before = b"".join(links[stream_id] for stream_id in streams)
+            record, link = encode_record(position, parts, body, before)
+            links.update(dict.fromkeys(streams, link))
         return position_key(position), record
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import lmdb
 
 from mentra_actors.errors import StoreCorrupted, StoreError, StoreFull
-from mentra_actors.store.lmdb_layout import INDEX_ENTRY_BYTES
+from mentra_actors.store.lmdb_index import INDEX_ENTRY_BYTES
 from mentra_actors.store.lmdb_page_file import PageFile
 from mentra_actors.store.lmdb_pages import LISTS, Meta
 from mentra_actors.store.lmdb_walk import Fault, FileWalk, newest_meta

@@ -12,14 +12,15 @@ from mentra_actors.store.append_plan import only_of
 from mentra_actors.store.change_signal import FIRST_POLL_S, LAST_POLL_S
 from mentra_actors.store.lmdb_env import SharedEnv, open_shared_env
 from mentra_actors.store.lmdb_file import check_structure
+from mentra_actors.store.lmdb_index import IndexEntry, unpack_entry
 from mentra_actors.store.lmdb_layout import (
     RECORD_HEADER_BYTES,
-    IndexEntry,
     decode_record,
     key_position,
     position_key,
     record_event_count,
     stored_events,
+    stream_payloads,
 )
 from mentra_actors.store.lmdb_tables import DEFAULT_MAP_BYTES
 from mentra_actors.store.ports import StoredEvent, blob_digest
@@ -36,7 +37,12 @@ _TXN_BYTES = 8 << 20
 _SCAN_EVENTS = 1000
 _DIGEST_BYTES = 16
 
+_PAYLOADS = 512
+"""Events of one page for a fold: so few that they stay in the processor's cache."""
+_TXN_EVENTS = 1 << 20
 _Row = tuple[int, bytes]
+_StreamRow = tuple[int, int, int, bytes]
+"""An index entry, which is first version, position, number of events; and the record."""
 
 
 def last_position(txn: "lmdb.Transaction[Any]", env: SharedEnv) -> int:
@@ -102,15 +108,33 @@ class LmdbJournalReader:
         found: list[StoredEvent] = []
         version = max(after, 0)
         while through is None or version < through:
-            entries, rows = self._stream_rows(stream_id, version, through)
-            if not entries:
+            rows = self._stream_rows(stream_id, version, through)
+            if not rows:
                 break
-            for entry, value in zip(entries, rows, strict=True):
-                found.extend(_stream_events(stream_id, entry, value, version))
-                version = entry.last_version
+            for row in rows:
+                found += _stream_events(stream_id, row, version)
+                version = row[0] + row[2] - 1
         if through is not None:
             while found and found[-1].stream_version > through:
                 found.pop()
+        return found
+
+    def read_payloads(self, stream_id: StreamId, *, after: int = 0) -> list[tuple[str, bytes]]:
+        """See `PayloadReader.read_payloads`."""
+        found: list[tuple[str, bytes]] = []
+        version = max(after, 0)
+        for row in self._stream_rows(stream_id, version, None, _PAYLOADS):
+            first_version, position, count, value = row
+            begin, events = stream_payloads(decode_record(position, value), stream_id)
+            if len(events) != count or begin != first_version:
+                raise _differs(stream_id, position)
+            if first_version == version + 1:
+                found += events
+            elif first_version <= version:
+                found += events[version + 1 - first_version :]
+            else:
+                raise _missing(stream_id, version + 1, position)
+            version = first_version + count - 1
         return found
 
     def read_journal(
@@ -132,11 +156,15 @@ class LmdbJournalReader:
             for first_position, value in rows:
                 if first_position > position + 1:
                     raise StoreCorrupted(f"position {position + 1} is missing from the log")
-                record = decode_record(first_position, value)
-                events = stored_events(first_position, record)
-                wished = only_of(events, categories=categories, event_types=event_types)
-                found.extend(event for event in wished if event.global_position > position)
-                position = first_position + record_event_count(value) - 1
+                events = stored_events(first_position, decode_record(first_position, value))
+                end = first_position + len(events) - 1
+                if first_position <= position:
+                    events = events[position + 1 - first_position :]
+                if categories or event_types:
+                    found += only_of(events, categories=categories, event_types=event_types)
+                else:
+                    found += events
+                position = end
         return found
 
     def stream_version(self, stream_id: StreamId) -> int:
@@ -226,32 +254,31 @@ class LmdbJournalReader:
         return self._env
 
     def _stream_rows(
-        self, stream_id: StreamId, after: int, through: int | None
-    ) -> tuple[list[IndexEntry], list[bytes]]:
-        """Index entries past a version, as many as one transaction takes, and their records."""
-        entries: list[IndexEntry] = []
-        values: list[bytes] = []
-        size = 0
-        with self._open_env().reading() as txn:
-            tables = self._env.tables
-            with txn.cursor(tables.streams) as cursor:
-                if not _seek_version(cursor, stream_id.encode(), after + 1):
-                    return [], []
-                for raw in cursor.iternext_dup(keys=False, values=True):
-                    entry = IndexEntry.decode(raw)
-                    if size > _TXN_BYTES or len(entries) == _TXN_RECORDS:
-                        break
-                    if through is not None and entry.first_version > through:
-                        break
-                    value = txn.get(position_key(entry.record_position), db=tables.log)
-                    if value is None:
-                        raise StoreCorrupted(
-                            f"{stream_id}: position {entry.record_position} is missing"
-                        )
-                    entries.append(entry)
-                    values.append(value)
-                    size += len(value)
-        return entries, values
+        self, stream_id: StreamId, after: int, through: int | None, limit: int = _TXN_EVENTS
+    ) -> list[_StreamRow]:
+        """Records past a version, about `limit` events and what one transaction takes."""
+        rows: list[_StreamRow] = []
+        size = events = 0
+        with (
+            self._open_env().reading() as txn,
+            txn.cursor(self._env.tables.streams) as cursor,
+            txn.cursor(self._env.tables.log) as log,
+        ):
+            if not _seek_version(cursor, stream_id.encode(), after + 1):
+                return []
+            for raw in cursor.iternext_dup(keys=False, values=True):
+                first_version, position, count = unpack_entry(raw)
+                if size > _TXN_BYTES or events >= limit or len(rows) == _TXN_RECORDS:
+                    break
+                if through is not None and first_version > through:
+                    break
+                value = log.get(position_key(position))
+                if value is None:
+                    raise StoreCorrupted(f"{stream_id}: position {position} is missing")
+                rows.append((first_version, position, count, value))
+                size += len(value)
+                events += count
+        return rows
 
     def _journal_rows(self, after: int, limit: int) -> list[_Row]:
         """Records past a position, about `limit` events and what one transaction takes."""
@@ -306,15 +333,24 @@ def _seek_position(cursor: "lmdb.Cursor[bytes]", position: int) -> bool:
     return cursor.next()
 
 
-def _stream_events(
-    stream_id: StreamId, entry: IndexEntry, value: bytes, after: int
-) -> Sequence[StoredEvent]:
+def _stream_events(stream_id: StreamId, row: _StreamRow, after: int) -> Sequence[StoredEvent]:
     """Events of one index entry past a version; checks that they are the ones promised."""
-    position = entry.record_position
-    events = list(stored_events(position, decode_record(position, value), only=stream_id))
-    versions = [event.stream_version for event in events]
-    if versions != list(range(entry.first_version, entry.last_version + 1)):
-        raise StoreCorrupted(f"{stream_id}: the log at position {position} differs from its index")
-    if entry.first_version > after + 1:
-        raise StoreCorrupted(f"{stream_id}: version {after + 1} is missing before {position}")
-    return events[after + 1 - entry.first_version :]
+    first_version, position, count, value = row
+    events = stored_events(position, decode_record(position, value), only=stream_id)
+    if (
+        len(events) != count
+        or events[0].stream_version != first_version
+        or events[-1].stream_version != first_version + count - 1
+    ):
+        raise _differs(stream_id, position)
+    if first_version > after + 1:
+        raise _missing(stream_id, after + 1, position)
+    return events if first_version == after + 1 else events[after + 1 - first_version :]
+
+
+def _differs(stream_id: StreamId, position: int) -> StoreCorrupted:
+    return StoreCorrupted(f"{stream_id}: the log at position {position} differs from its index")
+
+
+def _missing(stream_id: StreamId, version: int, position: int) -> StoreCorrupted:
+    return StoreCorrupted(f"{stream_id}: version {version} is missing before {position}")

@@ -6,7 +6,7 @@ Events are bytes here; `mentra_actors.store.journal` adds the codec.
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -23,6 +23,7 @@ __all__ = [
     "Fence",
     "JournalReader",
     "OnAppended",
+    "PayloadReader",
     "StateSnapshot",
     "StoredEvent",
     "StreamAppend",
@@ -174,6 +175,15 @@ class JournalReader(Protocol):
 
     def close(self) -> None:
         """Release everything. Calling it twice is allowed."""
+        ...
+
+
+@runtime_checkable
+class PayloadReader(Protocol):
+    """What a reader may offer besides: a stream without the places of its events, for folding."""
+
+    def read_payloads(self, stream_id: StreamId, *, after: int = 0) -> list[tuple[str, bytes]]:
+        """Tags and payloads of some events after a version, in order; none means the end."""
         ...
 
 

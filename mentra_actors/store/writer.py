@@ -71,10 +71,6 @@ class BlobJob(msgspec.Struct, frozen=True):
         return len(self.content)
 
 
-class _Stop(msgspec.Struct, frozen=True):
-    """The last thing in the queue."""
-
-
 Job: TypeAlias = AppendJob | SnapshotJob | BlobJob
 Outcome: TypeAlias = Appended | StoreError | None
 _WhenFull: TypeAlias = Literal["refuse", "wait", "accept"]
@@ -103,12 +99,16 @@ class GroupWriter:
         self._name = name
         self._queue_jobs = queue_jobs
         self._queue_bytes = queue_bytes
-        self._waiting_jobs = 0
-        self._waiting_bytes = 0
         self._pid = os.getpid()
-        self._queue: queue.SimpleQueue[Job | _Stop] = queue.SimpleQueue()
-        self._intake = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        """Guards the five that follow."""
+        self._waiting: list[Job] = []
+        self._waiting_bytes = 0
+        self._room = threading.Condition(self._lock)
+        self._is_asleep = False
         self._is_closed = False
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        """Wakes the writer, where it sleeps, from outside of the lock that it takes next."""
         # A daemon, so that a store nobody closed does not keep the interpreter from exiting.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -172,11 +172,12 @@ class GroupWriter:
             return
         if threading.current_thread() is self._thread:
             raise RuntimeError("close() would wait for the thread it is called on")
-        with self._intake:
-            if not self._is_closed:
-                self._is_closed = True
-                self._queue.put(_Stop())
-                self._intake.notify_all()
+        with self._lock:
+            self._is_closed = True
+            self._room.notify_all()
+            must_wake, self._is_asleep = self._is_asleep, False
+        if must_wake:
+            self._wake.put(None)
         self._thread.join()
 
     def _append_job(
@@ -189,32 +190,27 @@ class GroupWriter:
         """Why the job was not queued, or None."""
         if self._is_forked():
             return self._closed()
-        with self._intake:
+        size = job.size_bytes
+        with self._lock:
             while not self._is_closed and when_full != "accept" and self._is_full():
                 if when_full == "refuse":
                     return self._busy()
-                self._intake.wait()
+                self._room.wait()
             if self._is_closed:
                 return self._closed()
-            self._waiting_jobs += 1
-            self._waiting_bytes += job.size_bytes
-            self._queue.put(job)
+            self._waiting.append(job)
+            self._waiting_bytes += size
+            must_wake, self._is_asleep = self._is_asleep, False
+        if must_wake:
+            self._wake.put(None)
         return None
 
     def _is_full(self) -> bool:
-        return self._waiting_jobs >= self._queue_jobs or self._waiting_bytes >= self._queue_bytes
-
-    def _make_room(self, jobs: Sequence[Job], size_bytes: int) -> None:
-        with self._intake:
-            was_full = self._is_full()
-            self._waiting_jobs -= len(jobs)
-            self._waiting_bytes -= size_bytes
-            if was_full:
-                self._intake.notify_all()
+        return len(self._waiting) >= self._queue_jobs or self._waiting_bytes >= self._queue_bytes
 
     def _busy(self) -> StoreBusy:
         return StoreBusy(
-            f"{self._name}: {self._waiting_jobs} appends of {self._waiting_bytes} bytes wait for "
+            f"{self._name}: {len(self._waiting)} appends of {self._waiting_bytes} bytes wait for "
             "the disk; try again when they are written"
         )
 
@@ -225,30 +221,34 @@ class GroupWriter:
         return StoreClosed(f"{self._name} is closed, or was opened before a fork")
 
     def _run(self) -> None:
-        is_last = False
-        while not is_last:
-            jobs, is_last = self._next_group()
-            if not jobs:
-                continue
-            self._make_room(jobs, sum(job.size_bytes for job in jobs))
+        while jobs := self._next_group():
             for job, outcome in zip(jobs, self._outcomes(jobs), strict=True):
                 _answer(job, outcome)
 
-    def _next_group(self) -> tuple[Sequence[Job], bool]:
-        """At least one job unless the queue has ended, and whether it has."""
-        jobs: list[Job] = []
-        size = 0
-        entry = self._queue.get()
-        while not isinstance(entry, _Stop):
-            jobs.append(entry)
-            size += entry.size_bytes
-            if size >= _GROUP_BYTES or len(jobs) == _GROUP_JOBS:
-                return jobs, False
-            try:
-                entry = self._queue.get_nowait()
-            except queue.Empty:
-                return jobs, False
-        return jobs, True
+    def _next_group(self) -> Sequence[Job]:
+        """At least one job; none when the writer is closed and everything is written."""
+        while True:
+            with self._lock:
+                if self._waiting:
+                    return self._taken()
+                if self._is_closed:
+                    return ()
+                self._is_asleep = True
+            self._wake.get()
+
+    def _taken(self) -> Sequence[Job]:
+        """What waits, or as much of it as a group may hold. The lock is held."""
+        jobs, self._waiting = self._waiting, []
+        size = self._waiting_bytes
+        if len(jobs) > _GROUP_JOBS or size > _GROUP_BYTES:
+            count = size = 0
+            while count < min(len(jobs), _GROUP_JOBS) and size < _GROUP_BYTES:
+                size += jobs[count].size_bytes
+                count += 1
+            jobs, self._waiting = jobs[:count], jobs[count:]
+        self._waiting_bytes -= size
+        self._room.notify_all()
+        return jobs
 
     def _outcomes(self, jobs: Sequence[Job]) -> Sequence[Outcome]:
         try:
@@ -259,15 +259,14 @@ class GroupWriter:
 
 
 def _answer(job: Job, outcome: Outcome) -> None:
-    match job, outcome:
-        case AppendJob(on_appended=on_appended), Appended() | StoreError():
-            try:
-                on_appended(outcome)
-            except Exception:  # noqa: BLE001 - the writer must outlive a bug of its callers
-                _LOG.exception("on_appended raised; the append itself: %r", outcome)
-        case SnapshotJob(snapshot=snapshot), StoreError():
-            _LOG.warning("no snapshot of %s was saved: %s", snapshot.stream_id, outcome)
-        case BlobJob(digest=digest), StoreError():
-            _LOG.warning("blob %s waits for the next group: %s", digest, outcome)
-        case _:
-            pass
+    if outcome is None:
+        return
+    if isinstance(job, AppendJob):
+        try:
+            job.on_appended(outcome)
+        except Exception:  # noqa: BLE001 - the writer must outlive a bug of its callers
+            _LOG.exception("on_appended raised; the append itself: %r", outcome)
+    elif isinstance(job, SnapshotJob):
+        _LOG.warning("no snapshot of %s was saved: %s", job.snapshot.stream_id, outcome)
+    else:
+        _LOG.warning("blob %s waits for the next group: %s", job.digest, outcome)

@@ -11,8 +11,8 @@ from mentra_actors.store.care.archive_lines import parts_to_archive
 from mentra_actors.store.care.export_lines import AppendLine, BlobLine, SnapshotLine
 from mentra_actors.store.care.import_store import rows_of
 from mentra_actors.store.care.line_reader import opened_lines
+from mentra_actors.store.lmdb_index import IndexEntry
 from mentra_actors.store.lmdb_layout import (
-    IndexEntry,
     LogRecord,
     decode_record,
     encode_archived_mark,

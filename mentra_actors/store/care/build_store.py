@@ -16,14 +16,13 @@ from mentra_actors.errors import StoreCorrupted
 from mentra_actors.ids import StreamId
 from mentra_actors.store.care.store_image import Row
 from mentra_actors.store.lmdb_file import store_error
+from mentra_actors.store.lmdb_index import IndexEntry, index_entries
 from mentra_actors.store.lmdb_layout import (
     LINKED_FORMAT,
     NO_LINK,
-    IndexEntry,
     LogRecord,
     RecordBytes,
     content_link,
-    index_entries,
     join_record,
     position_key,
 )

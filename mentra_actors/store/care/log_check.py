@@ -15,15 +15,14 @@ from mentra_actors.errors import StoreCorrupted, StoreFormatError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.care.blob_names import named_blobs
 from mentra_actors.store.care.report import Findings
+from mentra_actors.store.lmdb_index import IndexEntry, index_entries
 from mentra_actors.store.lmdb_layout import (
     LINKED_FORMAT,
     NO_LINK,
-    IndexEntry,
     LogRecord,
     RecordBytes,
     content_link,
     decode_record,
-    index_entries,
     key_position,
     split_record,
 )

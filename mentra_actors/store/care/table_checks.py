@@ -12,7 +12,8 @@ from mentra_actors.store.care.blob_names import DIGEST_BYTES
 from mentra_actors.store.care.log_check import Head, LogCheck, hash_entry
 from mentra_actors.store.care.report import Findings
 from mentra_actors.store.care.store_image import Row
-from mentra_actors.store.lmdb_layout import IndexEntry, decode_snapshot
+from mentra_actors.store.lmdb_index import IndexEntry
+from mentra_actors.store.lmdb_layout import decode_snapshot
 from mentra_actors.store.lmdb_requests import parse_request_row
 from mentra_actors.store.lmdb_tables import decode_epoch, mark_value
 from mentra_actors.store.ports import Appended, blob_digest
