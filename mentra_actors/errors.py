@@ -2,7 +2,7 @@
 
 * MentraError
   + CommandRejected         a decider said no; a normal answer, never retried
-  + StoreError              nothing of the failed append was written
+  + StoreError              nothing of the failed append was written, but for the last one
     - VersionConflict       another writer appended first; reload, decide again
     - Fenced                a younger lease epoch exists; this process must stop writing
     - StoreLocked           another live process writes this store
@@ -14,6 +14,8 @@
     - StoreFull             the disk (or a quota) refused the bytes
     - StoreBusy             more appends wait, or more reads run, than it holds; try later
     - StoreClosed           the store was closed while the call waited
+    - ConnectionLost        the database server is away; nothing was written
+    - CommitOutcomeUnknown  the one that may have been written: nobody could be asked
   + ActorError
     - MailboxFull           the actor takes no more commands now; try later
     - ActorQuarantined      its stream or its code is broken; commands are refused
@@ -34,7 +36,9 @@ __all__ = [
     "ActorError",
     "ActorQuarantined",
     "CommandRejected",
+    "CommitOutcomeUnknown",
     "ConfigurationError",
+    "ConnectionLost",
     "EffectError",
     "Fenced",
     "InvalidTool",
@@ -72,7 +76,10 @@ class CommandRejected(MentraError):
 
 
 class StoreError(MentraError):
-    """The event store refused or failed. Nothing of the failed append was written."""
+    """The event store refused or failed.
+
+    Nothing of the failed append was written, unless it is a `CommitOutcomeUnknown`.
+    """
 
 
 class VersionConflict(StoreError):
@@ -168,6 +175,18 @@ class StoreBusy(StoreError):
 
 class StoreClosed(StoreError):
     """The store was closed before the append was written. Nothing was written."""
+
+
+class ConnectionLost(StoreError):
+    """The database cannot be reached, or went away before the commit. Nothing was written."""
+
+
+class CommitOutcomeUnknown(StoreError):
+    """The append may or may not have been written, and nobody could be asked.
+
+    The store takes no more appends. Open it again and look before you repeat anything; a
+    runtime that is opened again does so by itself.
+    """
 
 
 class ActorError(MentraError):

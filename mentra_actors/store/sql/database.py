@@ -19,9 +19,7 @@ from mentra_actors.store.sql.side_tables import SIDE_TABLES, SideTable
 __all__ = [
     "Change",
     "CommitInterrupted",
-    "ConnectionLost",
     "GroupRows",
-    "OutcomeUnknown",
     "Question",
     "Row",
     "SqlLog",
@@ -31,19 +29,8 @@ __all__ = [
 ]
 
 
-class ConnectionLost(StoreError):
-    """The database cannot be reached, or went away before the commit. Nothing was written."""
-
-
 class CommitInterrupted(StoreError):
     """The database went away during the commit; whether it was made can still be found out."""
-
-
-class OutcomeUnknown(StoreError):
-    """The append may or may not have been written, and nobody could be asked.
-
-    The store takes no more appends. Open it again and look before you repeat anything.
-    """
 
 
 class Row(Protocol):
@@ -111,7 +98,7 @@ class SqlLog(Protocol):
         """A transaction that is committed with the block, or rolled back if the block raises.
 
         Raises:
-            CommitInterrupted, OutcomeUnknown: see there.
+            CommitInterrupted, CommitOutcomeUnknown: see there.
             StoreError: nothing was written.
         """
         ...

@@ -4,6 +4,7 @@ import psycopg
 from psycopg_pool import PoolClosed
 
 from mentra_actors.errors import (
+    ConnectionLost,
     StoreBusy,
     StoreClosed,
     StoreCorrupted,
@@ -11,7 +12,6 @@ from mentra_actors.errors import (
     StoreFull,
     StoreNotFound,
 )
-from mentra_actors.store.sql.database import ConnectionLost
 
 __all__ = ["is_connection_lost", "postgres_error"]
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 from eventsourcing.persistence import Notification
 
-from mentra_actors.errors import StoreClosed, StoreError
+from mentra_actors.errors import CommitOutcomeUnknown, ConnectionLost, StoreClosed, StoreError
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.store.append_plan import AppendPlan, Heads, plan_append, streams_of
 from mentra_actors.store.lmdb_layout import encode_snapshot
@@ -22,9 +22,7 @@ from mentra_actors.store.ports import REMEMBERED_REQUESTS, Appended
 from mentra_actors.store.sql.database import (
     Change,
     CommitInterrupted,
-    ConnectionLost,
     GroupRows,
-    OutcomeUnknown,
     Question,
     SqlLog,
     SqlTransaction,
@@ -98,7 +96,7 @@ class SqlGroupCommit:
             outcomes = self._write_surely([*owed, *jobs])
         except BaseException as error:
             self._owed_blobs = (*owed, *(job for job in jobs if isinstance(job, BlobJob)))
-            if isinstance(error, OutcomeUnknown):
+            if isinstance(error, CommitOutcomeUnknown):
                 self._ended = error
             if not isinstance(error, StoreError):
                 raise
@@ -140,7 +138,7 @@ class SqlGroupCommit:
         """Whether the last group is there. Who asks waits for the transaction to end first.
 
         Raises:
-            OutcomeUnknown: nobody answered.
+            CommitOutcomeUnknown: nobody answered.
         """
         for pause_s in _pauses(self._patience_s):
             try:
@@ -150,7 +148,7 @@ class SqlGroupCommit:
             except StoreError:  # also if others held the log too long: it is still not known
                 if self._is_stopping.wait(pause_s):
                     break
-        raise OutcomeUnknown(
+        raise CommitOutcomeUnknown(
             f"{interrupted}, and for {self._patience_s:.0f} s nobody could be asked what became "
             "of it: the append may or may not have been written; open the store again and look"
         ) from interrupted

@@ -45,7 +45,7 @@ class SqlEventStore(SqlJournalReader):
         """See `EventStore.append`.
 
         Raises:
-            OutcomeUnknown: nobody knows whether it was written; see there.
+            CommitOutcomeUnknown: nobody knows whether it was written; see there.
             StoreError: nothing was written.
             TypeError, ValueError: see `submit`.
             RuntimeError: called by an `on_appended`, on the writer thread.

@@ -28,6 +28,7 @@ from eventsourcing.sqlite import (
 )
 
 from mentra_actors.errors import (
+    CommitOutcomeUnknown,
     StoreBusy,
     StoreClosed,
     StoreCorrupted,
@@ -38,7 +39,6 @@ from mentra_actors.errors import (
 from mentra_actors.store.sql.database import (
     Change,
     GroupRows,
-    OutcomeUnknown,
     Question,
     Row,
     with_positions,
@@ -208,7 +208,7 @@ class SqliteLog:
             cause = _cause(failed)
             if _code(cause) in _SURELY_NOT_COMMITTED:
                 raise sqlite_error(failed, self.name, consequence) from failed
-            raise OutcomeUnknown(
+            raise CommitOutcomeUnknown(
                 f"{self.name}: {cause} during a commit: the append may or may not be on the disk; "
                 "open the store again and look"
             ) from failed

@@ -19,7 +19,9 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from psycopg.conninfo import conninfo_to_dict
 
 from mentra_actors.errors import (
+    CommitOutcomeUnknown,
     ConfigurationError,
+    ConnectionLost,
     Fenced,
     StoreBusy,
     StoreClosed,
@@ -29,7 +31,7 @@ from mentra_actors.errors import (
 )
 from mentra_actors.store.ports import Appended, AppendRequest, Fence
 from mentra_actors.store.sql import postgres_log
-from mentra_actors.store.sql.database import ConnectionLost, GroupRows, OutcomeUnknown
+from mentra_actors.store.sql.database import GroupRows
 from mentra_actors.store.sql.event_state import encode_states, states_in
 from mentra_actors.store.sql.postgres_address import PostgresAddress
 from mentra_actors.store.sql.postgres_store import PostgresEventStore, PostgresJournalReader
@@ -494,7 +496,7 @@ def test_a_commit_that_nobody_can_look_up_is_not_called_unwritten(link, schema, 
         answers = AnswerLog()
         link.is_down, link.cut = True, cut
         store.submit(request_for(stream_append(A, b"2", expected=1)), answers.add)
-        assert isinstance(answers.first(1)[0], OutcomeUnknown)
+        assert isinstance(answers.first(1)[0], CommitOutcomeUnknown)
         assert "may or may not" in str(answers.first(1)[0])
         with pytest.raises(StoreClosed, match="may or may not"):
             store.append(request_for(stream_append(A, b"3")))
@@ -515,7 +517,7 @@ def test_closing_does_not_wait_for_a_lost_server(link, schema):
         store.submit(request_for(stream_append(A, b"2")), answers.add)
         until(lambda: link.cuts)
 
-    assert isinstance(answers.first(1)[0], OutcomeUnknown)
+    assert isinstance(answers.first(1)[0], CommitOutcomeUnknown)
 
 
 def test_a_server_that_is_away_is_named_and_found_again(link, schema):

@@ -16,6 +16,7 @@ from eventsourcing.persistence import StoredEvent as LibraryEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteConnection, SQLiteDatastore
 
 from mentra_actors.errors import (
+    CommitOutcomeUnknown,
     ConfigurationError,
     StoreBusy,
     StoreClosed,
@@ -37,7 +38,6 @@ from mentra_actors.store.ports import (
     StreamAppend,
 )
 from mentra_actors.store.sql import sql_commit, sql_store, sqlite_log
-from mentra_actors.store.sql.database import OutcomeUnknown
 from mentra_actors.store.sql.opening import is_sql_url, open_sql_reader, open_sql_store
 from mentra_actors.store.sql.sql_commit import SqlGroupCommit
 from mentra_actors.store.sql.sqlite_file import file_uri
@@ -521,7 +521,7 @@ def test_a_flush_that_fails_is_not_called_unwritten(path, monkeypatch):
     """The append may be on the disk: to say it is not there would have it written twice."""
     store = SqliteEventStore.open(path)
     failing_commit(monkeypatch, "SQLITE_IOERR_FSYNC")
-    with pytest.raises(OutcomeUnknown, match="may or may not"):
+    with pytest.raises(CommitOutcomeUnknown, match="may or may not"):
         store.append(request_for(stream_append(A, b"?", expected=3)))
     with pytest.raises(StoreClosed, match="may or may not"):
         store.append(request_for(stream_append(A, b"4")))
