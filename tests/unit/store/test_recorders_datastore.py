@@ -32,6 +32,7 @@ from mentra_actors.store.lmdb import (
     LMDBApplicationRecorder,
     LMDBDatastore,
     LMDBFactory,
+    LMDBProcessRecorder,
     LMDBTrackingRecorder,
 )
 from mentra_actors.store.lmdb_store import LmdbEventStore
@@ -392,3 +393,34 @@ def test_no_descriptor_is_left_open(env):
         InfrastructureFactory.construct(env).close()
 
     assert len(os.listdir("/proc/self/fd")) <= before < limit
+
+
+def refused(recorder):
+    with pytest.raises(IntegrityError):
+        recorder.insert_events([event(1)])
+
+
+def failed(recorder):
+    def fail(rows):
+        raise RuntimeError("a bug of the view")
+
+    with pytest.raises(RuntimeError):
+        recorder.insert_tracking_with(Tracking("upstream", 1), fail)
+
+
+def changed(recorder):
+    recorder.insert_tracking_with(Tracking("upstream", 1), lambda _: recorder.scope)
+
+
+@pytest.mark.parametrize("last", [refused, failed, changed])
+def test_the_last_append_keeps_nobody_alive(path, last):
+    """The thread that writes is idle then; its last job must not hold a whole application."""
+
+    def use():
+        recorder = LMDBProcessRecorder(LMDBDatastore(path, durability="volatile"))
+        recorder.insert_events([event(1)])
+        last(recorder)
+
+    use()
+    gc.collect()
+    until(lambda: is_free(path))
