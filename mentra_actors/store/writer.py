@@ -221,9 +221,19 @@ class GroupWriter:
         return StoreClosed(f"{self._name} is closed, or was opened before a fork")
 
     def _run(self) -> None:
-        while jobs := self._next_group():
-            for job, outcome in zip(jobs, self._outcomes(jobs), strict=True):
-                _answer(job, outcome)
+        while self._write_next_group():
+            pass
+
+    def _write_next_group(self) -> bool:
+        """Write and answer one group; False at the end.
+
+        A function of its own, so that the idle thread holds on to nothing: a job has the callbacks
+        of its sender, and an error that was raised there has all frames of that stack.
+        """
+        jobs = self._next_group()
+        for job, outcome in zip(jobs, self._outcomes(jobs) if jobs else (), strict=True):
+            _answer(job, outcome)
+        return bool(jobs)
 
     def _next_group(self) -> Sequence[Job]:
         """At least one job; none when the writer is closed and everything is written."""

@@ -9,6 +9,7 @@ from eventsourcing.persistence import (
     InterfaceError,
     InternalError,
     OperationalError,
+    PersistenceError,
 )
 
 from mentra_actors.errors import (
@@ -48,13 +49,19 @@ def as_library_errors() -> Iterator[None]:
         yield
     except ChangeFailed as error:
         raise error.cause from None
-    except (RowsClash, VersionConflict) as error:
-        raise IntegrityError(str(error)) from error
-    except StoreClosed as error:
-        raise InterfaceError(str(error)) from error
-    except (StoreCorrupted, StoreFormatError) as error:
-        raise InternalError(str(error)) from error
     except StoreError as error:
-        raise OperationalError(str(error)) from error
+        raise _library_error(error) from error
     except (TypeError, ValueError) as error:
         raise DataError(str(error)) from error
+
+
+def _library_error(error: StoreError) -> PersistenceError:
+    match error:
+        case RowsClash() | VersionConflict():
+            return IntegrityError(str(error))
+        case StoreClosed():
+            return InterfaceError(str(error))
+        case StoreCorrupted() | StoreFormatError():
+            return InternalError(str(error))
+        case _:
+            return OperationalError(str(error))
