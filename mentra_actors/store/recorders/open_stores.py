@@ -14,11 +14,11 @@ import queue
 import threading
 from pathlib import Path
 
-from mentra_actors.errors import StoreError
+from mentra_actors.errors import StoreError, WrongKey
 from mentra_actors.store.fork_registry import ForkRegistry
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.lmdb_tables import Durability
-from mentra_actors.store.store_directory import os_errors
+from mentra_actors.store.store_directory import find_manifest, os_errors
 
 __all__ = ["OpenStore", "enter_store", "leave_store", "leave_store_later"]
 
@@ -95,11 +95,13 @@ def enter_store(path: Path, *, durability: Durability, map_size: int) -> OpenSto
 
     Raises:
         StoreLocked, StoreFormatError, StoreCorrupted, StoreError: nothing was opened.
+        WrongKey: the store is sealed, and recorders would write plain text into it.
         ValueError: this process has it open with another durability.
     """
     with _REGISTRY.lock:
         opened = _find(path)
         if opened is None:
+            _refuse_sealed(path)
             store = LmdbEventStore.open(path, durability=durability, map_size=map_size)
             try:
                 opened = OpenStore(store, path, durability)
@@ -115,6 +117,15 @@ def enter_store(path: Path, *, durability: Durability, map_size: int) -> OpenSto
             )
         opened.users += 1
     return opened
+
+
+def _refuse_sealed(path: Path) -> None:
+    manifest = find_manifest(path)
+    if manifest is not None and manifest.sealing:
+        raise WrongKey(
+            f"{path} is a sealed store of a team; an application of eventsourcing encrypts by "
+            "CIPHER_TOPIC and compresses by COMPRESSOR_TOPIC, in a store of its own"
+        )
 
 
 def leave_store(opened: OpenStore) -> None:
