@@ -113,6 +113,11 @@ class FileWalk:
         """Pages that hold nothing, as far as `check_pages` has found."""
         return self._pages.count(_FREE)
 
+    @property
+    def pages_in_use(self) -> list[int]:
+        """Pages that were read, or are part of what was read."""
+        return [page for page, use in enumerate(self._pages) if use == _IN_USE]
+
     def tables(self) -> dict[str, Tree]:
         """The named tables."""
         seen = _Seen(MAIN_TREE, len(self.faults))

@@ -105,6 +105,10 @@ class StoreImage:
         self._walk.check_pages()
         return self._walk.free_pages * self.meta.page_bytes
 
+    def pages_in_use(self) -> Sequence[int]:
+        """Pages that belong to a table, once all of them were read."""
+        return self._walk.pages_in_use
+
     def other_tables(self) -> list[str]:
         """Tables that this release does not know."""
         return sorted(self._tables.keys() - {*TABLES, *LATER_TABLES})
