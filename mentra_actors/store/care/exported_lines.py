@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from mentra_actors.codec.event_codec import CODEC
+from mentra_actors.envelope import UnknownEvent
 from mentra_actors.errors import ConfigurationError, StoreCorrupted, StoreFormatError
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.store.care.export_lines import (
@@ -152,6 +153,6 @@ class ExportedLines:
 
 def _readable(event: EventLine) -> EventLine:
     found = CODEC.decode(event.tag, event.payload_b64)
-    if hasattr(found[0], "reason"):
+    if isinstance(found[0], UnknownEvent):
         return event
     return msgspec.structs.replace(event, event=msgspec.Raw(msgspec.json.encode(found[0])))

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mentra_actors.codec.event_codec import EventCodec
+from mentra_actors.envelope import UnknownEvent
 from mentra_actors.errors import StoreCorrupted, StoreFormatError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.care.blob_names import named_blobs
@@ -217,9 +218,10 @@ class LogCheck:
         if tag not in self._known_tags:
             self.unknown_tags[tag] = self.unknown_tags.get(tag, 0) + 1
             return
-        reason = getattr(self._codec.decode(tag, payload)[0], "reason", None)
-        if reason is not None:
-            self._findings.damage("event", f"{tag} does not decode: {reason}", position=position)
+        found = self._codec.decode(tag, payload)[0]
+        if isinstance(found, UnknownEvent):
+            what = f"{tag} does not decode: {found.reason}"
+            self._findings.damage("event", what, position=position)
 
     def _note_blobs(self, position: int, event: Any) -> None:
         for digest in named_blobs(event):

@@ -105,6 +105,10 @@ class StoreImage:
         self._walk.check_pages()
         return self._walk.free_pages * self.meta.page_bytes
 
+    def root_of(self, table: str) -> int:
+        """The page at the top of a table."""
+        return self._tables[table].root
+
     def pages_in_use(self) -> Sequence[int]:
         """Pages that belong to a table, once all of them were read."""
         return self._walk.pages_in_use
