@@ -21,9 +21,9 @@ def acquire_writer_lease(
 ) -> Fence:
     """Take the lease with a new epoch and shut out every older holder, in one append.
 
-    The store's own lock has shown that no other live process writes, so an older holder is gone
-    even if its term still runs. The epoch is above every one that the store knows, even if this
-    release cannot read the event that raised it.
+    The store's own lock has shown that no other process can write, so an older holder is gone even
+    if its term still runs: it is dead, or was fenced off. The epoch is above every one that the
+    store knows, even if this release cannot read the event that raised it.
 
     Raises:
         StoreError: the lease could not be written.

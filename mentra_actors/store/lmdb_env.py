@@ -58,7 +58,7 @@ class SharedEnv:
         self._writer_tables: WriterTables | None = None
         self._writer_epoch = 0
         self._writer_lock: WriterLock | None = None
-        self._is_superseded = False
+        self._successor_epoch = 0
         self._kept_out: WritersKeptOut | None = None
         self._users = 0
         self._file = (0, 0)
@@ -81,7 +81,7 @@ class SharedEnv:
     @property
     def has_writer(self) -> bool:
         """True while this process is the one that writes, so that each append is announced."""
-        return self._writer_lock is not None and not self._is_superseded
+        return self._writer_lock is not None and not self._successor_epoch
 
     @property
     def advanced(self) -> threading.Condition:
@@ -115,10 +115,16 @@ class SharedEnv:
 
     @contextlib.contextmanager
     def writing(self) -> "Iterator[lmdb.Transaction[memoryview]]":
-        """A write transaction, committed at the end; LMDB errors come as they are."""
+        """A write transaction, committed at the end; LMDB errors come as they are.
+
+        Raises:
+            Fenced: `check_writer` has found that another process has taken over.
+        """
         lock = self._writer_lock
         if lock is None:
             raise self._gated.closed()
+        if self._successor_epoch:
+            raise self._fenced()
         if self.watch.is_due:
             self.release_readers()
         lock.begin_commit()
@@ -140,19 +146,13 @@ class SharedEnv:
         """
         current = writer_epoch(txn, self.tables)
         if current != self._writer_epoch:
-            self._is_superseded = True
-            raise Fenced(str(self.path), epoch=self._writer_epoch, current=current)
+            self._successor_epoch = current
+            raise self._fenced()
 
     def writer_epoch(self) -> int:
         """Number of the writer that opened the store last, in whatever process."""
         with self.reading() as txn:
             return writer_epoch(txn, self.tables)
-
-    def last_txn_id(self) -> int:
-        """Number of the last commit, of whatever process."""
-        self._follow_file()
-        with self._gated.inside() as env:
-            return int(env.info()["last_txnid"])
 
     def announce(self) -> None:
         """Wake everyone who waits for this store to change, in every process."""
@@ -188,7 +188,7 @@ class SharedEnv:
             self._close()
             self._open(map_size=map_size, readonly=False, flushes=FLUSHES[durability])
             self._begin_writing()
-            self._writer_lock, self._is_superseded = lock, False
+            self._writer_lock, self._successor_epoch = lock, 0
             self._flush_alone(None)
         self._changes.connect(create=True)
         self.announce()
@@ -244,6 +244,9 @@ class SharedEnv:
             self._writer_lock.forget()
         self._changes = ChangeSignal(self.path)
         self._gated.after_fork_in_child()
+
+    def _fenced(self) -> Fenced:
+        return Fenced(str(self.path), epoch=self._writer_epoch, current=self._successor_epoch)
 
     def _begin_writing(self) -> None:
         """Raise the number of the writer, so that whoever wrote before can write no more."""

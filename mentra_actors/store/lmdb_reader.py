@@ -194,17 +194,19 @@ class LmdbJournalReader:
     def wait_for_position(self, position: int, *, timeout_s: float) -> int:
         """See `JournalReader.wait_for_position`."""
         deadline = time.monotonic() + timeout_s
-        seen_txn_id, last, poll_s = -1, 0, FIRST_POLL_S
+        seen, poll_s = -1, FIRST_POLL_S
         while True:
             env = self._open_env()
-            heard, txn_id = env.heard(), env.last_txn_id()
-            if txn_id != seen_txn_id:
-                seen_txn_id, last, poll_s = txn_id, self.last_position(), FIRST_POLL_S
+            heard = env.heard()
+            # By a transaction: the number of the last commit is on the meta page, where it can be
+            # seen before the commit itself can.
+            last = self.last_position()
             remaining = deadline - time.monotonic()
             if last >= position or remaining <= 0:
                 return last
+            poll_s = FIRST_POLL_S if last != seen else min(2 * poll_s, LAST_POLL_S)
+            seen = last
             env.wait(heard, remaining, poll_s=poll_s)
-            poll_s = min(2 * poll_s, LAST_POLL_S)
 
     def writer_epoch(self) -> int:
         """Number of the writer that opened the store last: it grows with each one."""

@@ -9,9 +9,11 @@ import warnings
 
 import pytest
 
-from mentra_actors.store import bell
+from mentra_actors.store import bell, change_signal
 from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.testing.append_contract import A, request_for, stream_append
+
+NEVER_S = 3600.0
 
 pytestmark = pytest.mark.skipif(not bell._FUTEX, reason="this system has no bell")
 
@@ -50,18 +52,30 @@ APPEND = """
 """
 
 
-def run_python(code, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def run_python():
+    """Starts processes that run some code, and kills those that a failed test has left."""
+    started = []
+
+    def run(code, *arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        kill(process)
 
 
 def kill(process):
-    process.kill()
-    process.communicate()
+    if process.returncode is None:
+        process.kill()
+        process.communicate()
 
     assert process.returncode == -signal.SIGKILL
 
@@ -72,26 +86,26 @@ def append_by(writer):
     return int(writer.stdout.readline())
 
 
-@pytest.fixture
-def store(tmp_path):
+@pytest.fixture(params=["sync", "volatile"])
+def store(tmp_path, request):
     """An open store with one event."""
-    store = LmdbEventStore.open(tmp_path / "store", durability="volatile")
+    store = LmdbEventStore.open(tmp_path / "store", durability=request.param)
     store.append(request_for(stream_append(A, b"first")))
     yield store
     store.close()
 
 
-def test_each_commit_wakes_the_readers_of_other_processes(tmp_path, store):
+def test_each_commit_wakes_the_readers_of_other_processes(tmp_path, store, run_python):
     """They look for nothing by themselves for an hour here, so it is the writer who wakes them."""
-    with run_python(FOLLOW_WHEN_WOKEN, tmp_path / "store") as reader:
-        assert reader.stdout.readline() == "reader 1\n"
-        for position in range(2, 60):
-            store.append(request_for(stream_append(A, b"x")))
-            assert reader.stdout.readline() == f"reader {position}\n"
-        kill(reader)
+    reader = run_python(FOLLOW_WHEN_WOKEN, tmp_path / "store")
+    assert reader.stdout.readline() == "reader 1\n"
+    for position in range(2, 60):
+        store.append(request_for(stream_append(A, b"x")))
+        assert reader.stdout.readline() == f"reader {position}\n"
+    kill(reader)
 
 
-def test_readers_outlive_their_writers(tmp_path):
+def test_readers_outlive_their_writers(tmp_path, run_python):
     """The screen beside a team must go on when the team was killed and begun again."""
     path = tmp_path / "store"
     LmdbEventStore.open(path).close()
@@ -105,7 +119,7 @@ def test_readers_outlive_their_writers(tmp_path):
     kill(reader)
 
 
-def test_dead_readers_leave_nothing_behind(tmp_path, store):
+def test_dead_readers_leave_nothing_behind(tmp_path, store, run_python):
     """A thousand readers that were killed must not fill the directory, nor slow the writer."""
     before = sorted(os.listdir(tmp_path / "store"))
     for position in range(1, 4):
@@ -114,16 +128,16 @@ def test_dead_readers_leave_nothing_behind(tmp_path, store):
         kill(reader)
         store.append(request_for(stream_append(A, b"x")))
     open_files = len(os.listdir("/proc/self/fd"))
-    with run_python(FOLLOW_WHEN_WOKEN, tmp_path / "store") as reader:
-        assert reader.stdout.readline() == "reader 4\n"
-        kill(reader)
+    reader = run_python(FOLLOW_WHEN_WOKEN, tmp_path / "store")
+    assert reader.stdout.readline() == "reader 4\n"
+    kill(reader)
     store.append(request_for(stream_append(A, b"x")))
 
     assert sorted(os.listdir(tmp_path / "store")) == before
     assert len(os.listdir("/proc/self/fd")) == open_files
 
 
-def test_a_fork_of_a_reader_hurts_neither(tmp_path):
+def test_a_fork_of_a_reader_hurts_neither(tmp_path, run_python):
     """A program that forks while it shows a team must not take its parent's wake-ups."""
     path = tmp_path / "store"
     LmdbEventStore.open(path).close()
@@ -141,29 +155,62 @@ def test_a_fork_of_a_reader_hurts_neither(tmp_path):
     assert "parent 1\n" in heard
 
 
-def test_a_fork_of_the_writer_hurts_no_reader(tmp_path, store):
+def test_a_fork_of_the_writer_hurts_no_reader(tmp_path, store, run_python):
     """A tool that forks inside of a team must not end what others see of it."""
-    with run_python(FOLLOW_WHEN_WOKEN, tmp_path / "store") as reader:
-        assert reader.stdout.readline() == "reader 1\n"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if child == 0:
-            store.close()
-            os._exit(0)
-        os.waitpid(child, 0)
-        store.append(request_for(stream_append(A, b"x")))
-        assert reader.stdout.readline() == "reader 2\n"
-        kill(reader)
+    reader = run_python(FOLLOW_WHEN_WOKEN, tmp_path / "store")
+    assert reader.stdout.readline() == "reader 1\n"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        store.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    store.append(request_for(stream_append(A, b"x")))
+    assert reader.stdout.readline() == "reader 2\n"
+    kill(reader)
 
 
-def test_a_reader_of_this_process_is_woken_from_outside(tmp_path):
+def test_a_commit_between_the_look_and_the_sleep_is_not_missed(tmp_path, monkeypatch, run_python):
+    """The last event of a burst would be shown seconds late, whenever it comes at that moment."""
+    monkeypatch.setattr(change_signal, "LOOK_S", NEVER_S)
+    path = tmp_path / "store"
+    LmdbEventStore.open(path).close()
+    reader = LmdbJournalReader.open(path)
+    writer = run_python(APPEND, path)
+    look = reader.last_position
+
+    def look_and_be_late():
+        found = look()
+        if found < 3:
+            append_by(writer)
+        return found
+
+    monkeypatch.setattr(reader, "last_position", look_and_be_late)
+    with pytest.MonkeyPatch.context() as patience:
+        patience.setattr(bell.Bell, "sleep", _sleep_or_fail(bell.Bell.sleep))
+        assert reader.wait_for_position(3, timeout_s=NEVER_S) == 3
+    kill(writer)
+    reader.close()
+
+
+def _sleep_or_fail(sleep):
+    """Like `sleep`, but nobody is there to ring: who really sleeps has missed something."""
+
+    def sleep_or_fail(self, number, timeout_s):
+        assert sleep(self, number, min(timeout_s, 10.0)), "it slept through a commit"
+        return True
+
+    return sleep_or_fail
+
+
+def test_a_reader_of_this_process_is_woken_from_outside(tmp_path, run_python):
     """The same holds for a program that only reads, with several threads that wait."""
     path = tmp_path / "store"
     LmdbEventStore.open(path).close()
     reader = LmdbJournalReader.open(path)
-    with run_python(APPEND, path) as writer:
-        assert append_by(writer) == 1
-        assert reader.wait_for_position(1, timeout_s=20) == 1
-        kill(writer)
+    writer = run_python(APPEND, path)
+    assert append_by(writer) == 1
+    assert reader.wait_for_position(1, timeout_s=20) == 1
+    kill(writer)
     reader.close()

@@ -102,7 +102,7 @@ def test_who_still_writes_does_not_hang(holder, opened, monkeypatch):
             opened()
         refusals.append(str(refusal.value))
 
-    trying = threading.Thread(target=try_it)
+    trying = threading.Thread(target=try_it, daemon=True)
     trying.start()
     while trying.is_alive():
         assert holder.do("append").isdecimal()

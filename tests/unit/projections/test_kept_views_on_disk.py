@@ -23,6 +23,12 @@ def texts(view, recorded):
     return [*view, recorded.event.text]
 
 
+@projection(name="texts", version=2, initial=list, view_type=list[str])
+def loud_texts(view, recorded):
+    """Every prompt, in capitals."""
+    return [*view, recorded.event.text.upper()]
+
+
 @projection(name="fussy", initial=int, view_type=int)
 def fussy(view, recorded):
     """Breaks at the last prompt of a page."""
@@ -80,6 +86,19 @@ def test_a_log_that_has_grown_again(path, words, times, caplog):
 
     assert views_of(path, texts) == [["a", "b", *words]]
     assert "lost its tail and has grown again" in caplog.text
+
+
+def test_an_older_view_that_still_serves_is_compared_too(path):
+    """While a raised version is being folded people read the older one: it must not lie either."""
+    append(path, "d", at=4)
+    store, views = LmdbEventStore.open(path), LmdbViews.open(path / "views")
+    raised = ProjectionRunner(store, views, [loud_texts], page_events=1)
+    raised.catch_up(through=1)
+    shown = raised.view("texts")
+    views.close()
+    store.close()
+
+    assert shown == ["A"]
 
 
 def test_views_of_the_same_past_are_kept(path, caplog):

@@ -46,7 +46,7 @@ def no_looking(monkeypatch):
 def asleep_beside(bell):
     """A thread that sleeps until a ring; it has said so in the file."""
     number = bell.number()
-    thread = threading.Thread(target=bell.sleep, args=(number, NEVER_S))
+    thread = threading.Thread(target=bell.sleep, args=(number, NEVER_S), daemon=True)
     thread.start()
     while not bell._words[bell_module._SLEEPERS]:
         time.sleep(0)
@@ -157,7 +157,8 @@ def test_followers_beside_the_writer_are_woken_by_it(tmp_path, no_looking):
     store = LmdbEventStore.open(tmp_path / "store", durability="volatile")
     found = []
     follower = threading.Thread(
-        target=lambda: found.append(store.wait_for_position(3, timeout_s=NEVER_S))
+        target=lambda: found.append(store.wait_for_position(3, timeout_s=NEVER_S)),
+        daemon=True,
     )
     follower.start()
     for _ in range(3):
@@ -181,7 +182,7 @@ def test_a_reader_can_be_closed_while_it_sleeps(tmp_path, no_looking):
     LmdbEventStore.open(tmp_path / "store").close()
     reader = LmdbJournalReader.open(tmp_path / "store")
     ended = []
-    waiting = threading.Thread(target=wait_until_closed, args=(reader, ended))
+    waiting = threading.Thread(target=wait_until_closed, args=(reader, ended), daemon=True)
     bell = open_bell(tmp_path / "store", create=False)
     bell.ring()  # nobody sleeps now
     waiting.start()
@@ -201,7 +202,8 @@ def test_a_writer_that_comes_into_the_process_is_heard(tmp_path, no_looking):
     reader = LmdbJournalReader.open(path)
     found = []
     follower = threading.Thread(
-        target=lambda: found.append(reader.wait_for_position(2, timeout_s=NEVER_S))
+        target=lambda: found.append(reader.wait_for_position(2, timeout_s=NEVER_S)),
+        daemon=True,
     )
     follower.start()
     for _ in range(2):
