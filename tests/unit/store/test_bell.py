@@ -216,6 +216,20 @@ def test_a_writer_that_comes_into_the_process_is_heard(tmp_path, no_looking):
     assert found == [2]
 
 
+def test_a_commit_is_seen_when_it_can_be_read(tmp_path, monkeypatch):
+    """A commit shows on the meta page before it can be read; who looks then must look again."""
+    monkeypatch.setattr(change_signal, "LOOK_S", 0.001)
+    store = LmdbEventStore.open(tmp_path / "store")
+    store.append(request_for(stream_append(A, b"x")))
+    store.close()
+    reader = LmdbJournalReader.open(tmp_path / "store")
+    look, found = reader.last_position, [0]
+    monkeypatch.setattr(reader, "last_position", lambda: found.pop() if found else look())
+
+    assert reader.wait_for_position(1, timeout_s=20) == 1
+    reader.close()
+
+
 @needs_a_bell
 def test_a_bell_that_was_deleted_is_replaced(tmp_path, monkeypatch):
     """Somebody who tidies up must not make all readers slow for ever."""
