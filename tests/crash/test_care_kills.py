@@ -1,0 +1,280 @@
+"""Whoever takes care of a store may be killed at any instant, and the store is whole.
+
+The short version kills at some of the steps; MENTRA_CRASH_CAMPAIGN=full at all of them.
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from mentra_actors.store import care
+from mentra_actors.store.care import export_store, verify_store
+from mentra_actors.store.care.store_image import opened_image
+from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.testing.full_store import make_full_store
+
+STEPS_BETWEEN = 1 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 3
+MOST_STEPS = 100_000
+
+# For each line that it reads it forks a child, which runs one task of care and kills itself at a
+# step. Steps are what changes files: opening, flushing, renaming, removing, LMDB's transactions.
+KILLER = """
+    import builtins, io, json, os, shutil, signal, sys
+    import lmdb
+    from mentra_actors.store import care
+    from mentra_actors.store.care import report
+
+    left = 0
+    child = 0
+
+    def count():
+        global left
+        if os.getpid() == child:
+            left -= 1
+            if left == 0:
+                os.kill(child, signal.SIGKILL)
+
+    def counted(function):
+        def call(*args, **kwargs):
+            count()
+            return function(*args, **kwargs)
+        return call
+
+    class Env:
+        def __init__(self, env):
+            self._env = env
+            self.sync = counted(env.sync)
+            self.begin = counted(env.begin)
+            self.close = counted(env.close)
+        def __getattr__(self, name):
+            return getattr(self._env, name)
+
+    for name in ("fsync", "rename", "replace", "unlink", "rmdir", "mkdir", "pwrite", "open"):
+        setattr(os, name, counted(getattr(os, name)))
+    io.open = builtins.open = counted(io.open)
+    shutil.rmtree = counted(shutil.rmtree)
+    open_env = lmdb.open
+    lmdb.open = lambda *args, **kwargs: Env(counted(open_env)(*args, **kwargs))
+
+    for line in sys.stdin:
+        step, at_progress, task, arguments, options = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            child = os.getpid()
+            left = 0 if at_progress else step
+            if at_progress:
+                told = [0]
+                def on_progress(done, total):
+                    told[0] += 1
+                    if told[0] == step:
+                        os.kill(child, signal.SIGKILL)
+                options["on_progress"] = on_progress
+            getattr(care, task)(*arguments, **options)
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+class Killer:
+    """Runs tasks of care in processes that kill themselves."""
+
+    def __init__(self):
+        command = [sys.executable, "-c", textwrap.dedent(KILLER)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def kills(self, step, task, *arguments, at_progress=False, **options):
+        """True if the task was killed at this step, false if it ended before; 0 kills nowhere."""
+        line = [step, at_progress, task, [str(one) for one in arguments], options]
+        self._process.stdin.write(json.dumps(line) + "\n")
+        self._process.stdin.flush()
+        code = int(self._process.stdout.readline())
+        assert code in (0, -9), (line, code)
+        return code == -9
+
+    def steps(self, task, make_arguments, **options):
+        """Kill at one step after the other, until the task ends; True if it was killed."""
+        for step in range(1, MOST_STEPS, STEPS_BETWEEN):
+            is_killed = self.kills(step, task, *make_arguments(), **options)
+            yield step, is_killed
+            if not is_killed:
+                return
+
+    def close(self):
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def killer():
+    killer = Killer()
+    yield killer
+    killer.close()
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A store with some of everything; never to be changed."""
+    return make_full_store(tmp_path_factory.mktemp("sound") / "store", appends=60)
+
+
+@pytest.fixture(scope="module")
+def log(sound):
+    return log_of(sound)
+
+
+def log_of(path):
+    """The records of a store, which must survive everything."""
+    with opened_image(path, is_alone=True) as image:
+        return list(image.rows("log"))
+
+
+def settled(path):
+    store = LmdbEventStore.open(path)
+    marks = {one.partition("-")[2] for one in store.open_streams()}
+    found = [one for one in store.stream_ids("agent") if one.partition("-")[2] not in marks]
+    store.close()
+    return list(found)
+
+
+def sound_report(path):
+    report = verify_store(path, is_alone=True)
+    assert report.is_sound, report
+    return report
+
+
+def log_with(path, archive):
+    """The log, with what was archived put back."""
+    if sound_report(path).archived_events:
+        care.restore_archive(path, archive)
+    return log_of(path)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("archives", [False, True])
+def test_a_killed_compaction_leaves_the_old_store_or_the_new_one(
+    killer, sound, log, tmp_path, archives
+):
+    """The file that holds everything is replaced: there must be no instant without it."""
+    store, archive = tmp_path / "store", tmp_path / "old.jsonl"
+    streams = settled(shutil.copytree(sound, tmp_path / "look"))[:2]
+    options = {"archive": str(archive), "streams": streams} if archives else {}
+    outcomes = {"old": 0, "new": 0}
+
+    def fresh():
+        shutil.rmtree(store, ignore_errors=True)
+        archive.unlink(missing_ok=True)
+        return [shutil.copytree(sound, store)]
+
+    for step, is_killed in killer.steps("compact_store", fresh, **options):
+        report = sound_report(store)
+        is_new = bool(report.archived_events) if archives else report.free_bytes == 0
+        outcomes["new" if is_new else "old"] += 1
+        LmdbEventStore.open(store).close()
+        sound_report(store)
+        assert is_new or is_killed
+        if not is_new:  # the same command goes through
+            assert not killer.kills(0, "compact_store", store, **options)
+        assert log_with(store, archive) == log, step
+        assert not (store / ".compact.new").exists() or is_new
+    assert min(outcomes.values()) >= 1
+    assert outcomes["old"] > 5
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(600)
+def test_a_killed_restore_leaves_the_archive_and_the_store(killer, sound, log, tmp_path):
+    """What was taken out is in one place at least, at every instant."""
+    archive, store = tmp_path / "old.jsonl", tmp_path / "store"
+    archived = shutil.copytree(sound, tmp_path / "archived")
+    care.compact_store(archived, archive=archive, streams=settled(archived)[:2])
+    content = archive.read_bytes()
+
+    def fresh():
+        shutil.rmtree(store, ignore_errors=True)
+        return [shutil.copytree(archived, store), archive]
+
+    kills = 0
+    for _, is_killed in killer.steps("restore_archive", fresh):
+        kills += is_killed
+        assert archive.read_bytes() == content
+        assert log_with(store, archive) == log
+    assert kills > 5
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("task", ["backup_store", "import_store", "salvage_store", "export_store"])
+def test_a_killed_copy_is_whole_or_not_there(killer, sound, log, tmp_path, task):
+    """Half a backup that looks like one is worse than none."""
+    source, target = sound, tmp_path / "target"
+    if task == "import_store":
+        source = tmp_path / "export.jsonl"
+        export_store(sound, source)
+    missing = 0
+    for _ in killer.steps(task, lambda: [source, target]):
+        if not target.exists():
+            missing += 1
+        elif task == "export_store":
+            care.import_store(target, tmp_path / "copy")
+            assert log_of(tmp_path / "copy") == log
+            shutil.rmtree(tmp_path / "copy")
+            target.unlink()
+        else:
+            sound_report(target)
+            assert log_of(target) == log
+            shutil.rmtree(target)
+    assert missing > 1
+    getattr(care, task)(source, target)  # and sweeps away what the killed ones have left
+    assert [one.name for one in tmp_path.iterdir() if "unfinished" in one.name] == []
+
+
+@pytest.mark.crash
+def test_a_compaction_is_killed_in_the_middle_of_its_work(killer, tmp_path):
+    """Between two steps there is work that takes long in a large store."""
+    sound = make_full_store(tmp_path / "sound", appends=1500)
+    log = log_of(sound)
+    moments = random.Random("compact")
+    for _ in range(6):
+        store = shutil.copytree(sound, tmp_path / "store")
+        killer.kills(moments.randrange(1, 14), "compact_store", store, at_progress=True)
+
+        sound_report(store)
+        assert log_of(store) == log
+        shutil.rmtree(store)
+
+
+WRITE_ON = """
+    import itertools, sys
+    from mentra_actors.store.lmdb_store import LmdbEventStore
+    from mentra_actors.testing.full_store import fill_store
+    store = LmdbEventStore.open(sys.argv[1], durability="volatile")
+    print("open", flush=True)
+    for seed in itertools.count():
+        fill_store(store, appends=20, seed=seed)
+"""
+
+
+@pytest.mark.crash
+def test_a_backup_survives_the_death_of_the_writer(tmp_path):
+    """The machine that is backed up may be the one that is in trouble."""
+    path = tmp_path / "store"
+    for number in range(3):
+        command = [sys.executable, "-c", textwrap.dedent(WRITE_ON), str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout.readline() == b"open\n"
+            backup = care.backup_store(
+                path, tmp_path / f"backup-{number}", on_progress=lambda *_: writer.kill()
+            )
+            writer.kill()
+
+        assert backup.report.is_sound
+        assert log_of(tmp_path / f"backup-{number}") == log_of(path)[: backup.report.records]
