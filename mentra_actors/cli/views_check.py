@@ -40,9 +40,9 @@ def look_at_views(store: Path) -> ViewsLook:
     found = {}
     for key, value in rows:
         name, (version,) = key[: -_VERSION.size - 1], _VERSION.unpack(key[-_VERSION.size :])
-        if version != _SERVING and len(value) == _POSITION.size:
+        if version != _SERVING and len(value) >= _POSITION.size:
             label = f"{name.decode(errors='backslashreplace')} (version {version})"
-            found[label] = int(_POSITION.unpack(value)[0])
+            found[label] = int(_POSITION.unpack_from(value)[0])
     return found
 
 

@@ -1,8 +1,11 @@
 """A store on disk with some of everything in it, for tests of what takes care of stores."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.domain.agent import events as agent
@@ -73,19 +76,8 @@ def fill_store(store: LmdbEventStore, *, appends: int, seed: int = 1, streams: i
     agents = [StreamId(f"agent-{number}") for number in range(streams)]
     for number in range(appends):
         stream_id = chance.choice(agents)
-        parts = [_part(store, stream_id, chance, number)]
-        if _is_one_in(5, chance):
-            inbox = StreamId("inbox" + chance.choice(agents).removeprefix("agent"))
-            parts.append(_part(store, inbox, chance, number))
-        if _is_one_in(10, chance):
-            parts.append(_part(store, stream_id, chance, number))
-        request = AppendRequest(
-            streams=tuple(parts),
-            recorded_at_ns=10**18 + number * 10**9,
-            causation=f"command-{number}" if number % 3 else "",
-            correlation=f"run-{number % 7}",
-            open_streams=(stream_id,) if _is_one_in(3, chance) else (),
-            settled=((stream_id, 1 << 40),) if _is_one_in(3, chance) else (),
+        request = msgspec.structs.replace(
+            _request(store, stream_id, agents, chance, number),
             request_id=f"request-{first}-{number}" if _is_one_in(5, chance) else "",
             fence=Fence(_FENCE, epoch + number // 50),
             raise_fence=number % 50 == 0,
@@ -98,6 +90,29 @@ def fill_store(store: LmdbEventStore, *, appends: int, seed: int = 1, streams: i
             store.save_snapshot(_snapshot(stream_id, appended.versions[0], chance))
     store.put_blob(b"a blob that no event names")
     store.append(AppendRequest(open_streams=(agents[0],)))
+
+
+def _request(
+    store: LmdbEventStore,
+    stream_id: StreamId,
+    agents: Sequence[StreamId],
+    chance: random.Random,
+    number: int,
+) -> AppendRequest:
+    parts = [_part(store, stream_id, chance, number)]
+    if _is_one_in(5, chance):
+        inbox = StreamId("inbox" + chance.choice(agents).removeprefix("agent"))
+        parts.append(_part(store, inbox, chance, number))
+    if _is_one_in(10, chance):
+        parts.append(_part(store, stream_id, chance, number))
+    return AppendRequest(
+        streams=tuple(parts),
+        recorded_at_ns=10**18 + number * 10**9,
+        causation=f"command-{number}" if number % 3 else "",
+        correlation=f"run-{number % 7}",
+        open_streams=(stream_id,) if _is_one_in(3, chance) else (),
+        settled=((stream_id, 1 << 40),) if _is_one_in(3, chance) else (),
+    )
 
 
 def _part(

@@ -99,6 +99,9 @@ class ExportedLines:
     def _appends(self) -> Iterator[AppendLine]:
         through = self._scope.through
         for key, value in self._image.rows("log"):
+            if through is not None and self.last_position >= through:
+                self._is_cut = True
+                break
             position = key_position(key)
             if position != self.last_position + 1:
                 raise self._damage(f"position {self.last_position + 1} cannot be read")
