@@ -2,9 +2,12 @@
 
 Who waits reads the number, looks whether there is anything for it, says in the file that somebody
 sleeps, and lets the kernel put it to sleep for as long as the number is what it has read. Who
-rings changes the number, and asks the kernel to wake the sleepers if the file says that there are
-any. So a ring between the look and the sleep is not missed, nobody is registered anywhere, and
-whoever is killed leaves nothing behind.
+rings changes the number, and asks the kernel to wake sleepers if the file says that there are any.
+So a ring between the look and the sleep is not missed, nobody is registered anywhere, and whoever
+is killed leaves nothing behind.
+
+Waking one costs some microseconds, so a ring wakes two, and whoever is woken wakes all others: a
+ring costs the same for any number of sleepers. Two, because one may have been suspended meanwhile.
 
 This is the futex that the locks of LMDB stand on: where those work, it works, and it knows no
 limit on paths, readers or descriptors. It is of Linux on 64 bits; elsewhere `open_bell` gives
@@ -29,7 +32,7 @@ __all__ = ["BELL_FILE", "Bell", "open_bell"]
 BELL_FILE = "bell"
 _SYS_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "s390x": 238}
 _FUTEX_WAIT, _FUTEX_WAKE = 0, 1
-_EVERYBODY = 2**31 - 1
+_FIRST, _EVERYBODY = 2, 2**31 - 1
 _NUMBER, _SLEEPERS = 0, 1
 _BYTES = 8
 
@@ -60,8 +63,8 @@ class Bell:
         if words[_SLEEPERS]:
             words[_SLEEPERS] = 0
             words[_NUMBER] = next(self._numbers) & 0xFFFFFFFF
-            # Keeps the interpreter lock: this never blocks, and getting it back may take long.
-            _RING(_FUTEX, ctypes.byref(words), _FUTEX_WAKE, _EVERYBODY, None, None, 0)
+            if self._wake(_FIRST) == _FIRST:
+                words[_SLEEPERS] = 1  # there may be more, and the two may be suspended
 
     def sleep(self, number: int, timeout_s: float) -> bool:
         """Sleep until the number is not `number`; False if `timeout_s` has passed before.
@@ -73,7 +76,16 @@ class Bell:
         words[_SLEEPERS] = 1
         limit = ctypes.byref(timeout)
         result = _SLEEP(_FUTEX, ctypes.byref(words), _FUTEX_WAIT, number, limit, None, 0)
-        return not (result == -1 and ctypes.get_errno() == errno.ETIMEDOUT)
+        is_late = result == -1 and ctypes.get_errno() == errno.ETIMEDOUT
+        # Not without a change: two that wake each other for nothing would go on for ever.
+        if result == 0 and words[_NUMBER] != number:
+            self._wake(_EVERYBODY)
+        return not is_late
+
+    def _wake(self, count: int) -> int:
+        """Wake so many at most; how many it were."""
+        # Keeps the interpreter lock: this never blocks, and getting it back may take long.
+        return int(_RING(_FUTEX, ctypes.byref(self._words), _FUTEX_WAKE, count, None, None, 0))
 
     def hangs_at(self, path: Path) -> bool:
         """True while the file of this bell is still the one in the directory `path`."""

@@ -119,6 +119,23 @@ def test_readers_outlive_their_writers(tmp_path, run_python):
     kill(reader)
 
 
+def test_a_suspended_reader_keeps_nobody_asleep(tmp_path, store, run_python):
+    """Ctrl-Z in one terminal must not make the others miss what comes."""
+    readers = [run_python(FOLLOW_WHEN_WOKEN, tmp_path / "store") for _ in range(3)]
+    for reader in readers:
+        assert reader.stdout.readline() == "reader 1\n"
+    for position in range(2, 5):
+        suspended = readers.pop(0)
+        os.kill(suspended.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, suspended.pid, os.WSTOPPED | os.WNOWAIT)
+        store.append(request_for(stream_append(A, b"x")))
+        for reader in readers:
+            assert reader.stdout.readline() == f"reader {position}\n"
+        os.kill(suspended.pid, signal.SIGCONT)
+        assert suspended.stdout.readline() == f"reader {position}\n"
+        readers.append(suspended)
+
+
 def test_dead_readers_leave_nothing_behind(tmp_path, store, run_python):
     """A thousand readers that were killed must not fill the directory, nor slow the writer."""
     before = sorted(os.listdir(tmp_path / "store"))
