@@ -7,7 +7,8 @@ So a ring between the look and the sleep is not missed, nobody is registered any
 is killed leaves nothing behind.
 
 Waking one costs some microseconds, so a ring wakes two, and whoever is woken wakes all others: a
-ring costs the same for any number of sleepers. Two, because one may have been suspended meanwhile.
+ring costs the same for any number of sleepers. Two, because one may be killed or suspended before
+it passes the ring on.
 
 This is the futex that the locks of LMDB stand on: where those work, it works, and it knows no
 limit on paths, readers or descriptors. It is of Linux on 64 bits; elsewhere `open_bell` gives
@@ -64,7 +65,7 @@ class Bell:
             words[_SLEEPERS] = 0
             words[_NUMBER] = next(self._numbers) & 0xFFFFFFFF
             if self._wake(_FIRST) == _FIRST:
-                words[_SLEEPERS] = 1  # there may be more, and the two may be suspended
+                words[_SLEEPERS] = 1  # there may be more, and the two may be gone
 
     def sleep(self, number: int, timeout_s: float) -> bool:
         """Sleep until the number is not `number`; False if `timeout_s` has passed before.
