@@ -16,6 +16,7 @@ from mentra_actors.store.ports import (
     AppendRequest,
     EncodedEvent,
     Fence,
+    StateSnapshot,
     StoredEvent,
     StreamAppend,
 )
@@ -26,7 +27,9 @@ __all__ = [
     "AppendPlan",
     "Heads",
     "PlannedPart",
+    "check_blob",
     "check_request",
+    "check_snapshot",
     "only_of",
     "plan_append",
     "request_size_bytes",
@@ -157,26 +160,57 @@ def check_request(request: AppendRequest) -> None:
         _check_int(request.fence.epoch, "epoch")
     elif request.raise_fence:
         raise ValueError("raise_fence needs a fence")
-    if request.request_id:
-        _check_name(request.request_id, "request id")
+    _check_name(request.request_id or "-", "request id")
     _check_int(request.recorded_at_ns, "recorded_at_ns")
+    _check_text(request.causation, "causation")
+    _check_text(request.correlation, "correlation")
     for stream_id in request.open_streams:
         _check_name(stream_id, "stream id")
-    for stream_id, _ in request.settled:
+    for stream_id, version in request.settled:
         _check_name(stream_id, "stream id")
+        _check_int(version, "settled version")
     size = sum(_checked_size(stream) for stream in request.streams)
     if size > MAX_APPEND_BYTES:
         raise ValueError(f"an append takes at most {MAX_APPEND_BYTES} bytes of payload")
 
 
+def check_snapshot(snapshot: StateSnapshot) -> None:
+    """Refuse a snapshot that no store can keep.
+
+    Raises:
+        TypeError, ValueError: nothing was queued.
+    """
+    _check_name(snapshot.stream_id, "stream id")
+    _check_int(snapshot.stream_version, "stream version")
+    _check_int(snapshot.fold_version, "fold version")
+    _check_content(snapshot.payload, "snapshot")
+
+
+def check_blob(content: bytes) -> None:
+    """Refuse a blob that no store can keep.
+
+    Raises:
+        TypeError, ValueError: nothing was queued.
+    """
+    _check_content(content, "blob")
+
+
+def _check_content(content: bytes, what: str) -> None:
+    if type(content) is not bytes:
+        raise TypeError(f"{what} must be bytes, not {type(content).__name__}")
+    if len(content) > MAX_APPEND_BYTES:
+        raise ValueError(f"{what} takes {len(content)} bytes, and at most {MAX_APPEND_BYTES}")
+
+
 def _checked_size(stream: StreamAppend) -> int:
     """Bytes of the payloads of one stream that can be kept."""
     _check_name(stream.stream_id, "stream id")
-    if stream.expected_version:
+    if stream.expected_version is not None:
         _check_int(stream.expected_version, "expected_version")
     size = 0
     for event in stream.events:
         payload = event.payload
+        _check_text(event.event_type, "event type")
         if not isinstance(payload, bytes):
             raise TypeError(f"payload must be bytes, not {type(payload).__name__}")
         size += len(payload)
@@ -205,11 +239,21 @@ def _marks(
 
 @lru_cache(maxsize=4096)  # names come again and again; a refusal is not kept
 def _check_name(name: str, what: str) -> None:
+    if type(name) is not str:
+        raise TypeError(f"{what} must be a string, not {name!r}")
     size = len(name.encode())
     if not 1 <= size <= MAX_NAME_BYTES:
         raise ValueError(f"{what} must take 1 to {MAX_NAME_BYTES} bytes, not {size}: {name!r}")
 
 
+def _check_text(value: str, what: str) -> None:
+    # Exactly: what another type looks like on disk nobody can read back.
+    if type(value) is not str:
+        raise TypeError(f"{what} must be a string, not {value!r}")
+
+
 def _check_int(value: int, what: str) -> None:
+    if type(value) is not int:
+        raise TypeError(f"{what} must be an integer, not {value!r}")
     if not 0 <= value <= _MAX_INT:
         raise ValueError(f"{what} must be from 0 to 2**63 - 1, not {value}")

@@ -110,7 +110,7 @@ class GatedEnv:
     def after_fork_in_child(self) -> None:
         """Close what was inherited; the child has to open it for itself."""
         self.close()
-        self._gate.open()
+        self._gate = TransactionGate()  # the lock of the old one may be held by nobody's thread
 
     def _begin(self, *, write: bool, buffers: bool) -> "lmdb.Transaction[Any]":
         env = self.live

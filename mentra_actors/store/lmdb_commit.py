@@ -108,9 +108,9 @@ class GroupCommit:
     def _plan(self, txn: "_Txn", job: Job) -> _Plan:
         if not isinstance(job, AppendJob):
             return None
-        self._load_heads(txn, job.request)
         side = self._env.writer_tables.side
         try:
+            self._load_heads(txn, job.request)
             plan = plan_append(job.request, self._heads)
             if plan.is_repeat:
                 return plan

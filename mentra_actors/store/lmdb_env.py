@@ -274,8 +274,9 @@ class SharedEnv:
 
     def _follow_file(self) -> None:
         """Open the data file again if another one, which holds the same, has taken its place."""
-        if self.has_writer or self._file == _file_of(self.path):
-            return
+        found = _file_of(self.path)
+        if self.has_writer or found in (self._file, _NO_FILE):
+            return  # where the directory was moved away, the open file is still the right one
         with self._gated.alone():
             if self._gated.is_open and self._file != _file_of(self.path):
                 self._close()
@@ -303,7 +304,7 @@ class SharedEnv:
                 check_length(self.path)
                 size = max(map_size, (self.path / DATA_FILE).stat().st_size)
                 env = lmdb.open(
-                    str(self.path),
+                    os.fsencode(self.path),
                     map_size=whole_pages(size),
                     readonly=readonly,
                     lock=lock,
@@ -339,12 +340,15 @@ class SharedEnv:
         self._kept_out = None
 
 
+_NO_FILE = (0, 0)
+
+
 def _file_of(path: Path) -> tuple[int, int]:
     """Which file the data file is; compacting a store puts another one in its place."""
     try:
         status = os.stat(path / DATA_FILE)
     except OSError:
-        return (0, 0)
+        return _NO_FILE
     return (status.st_dev, status.st_ino)
 
 

@@ -91,7 +91,7 @@ class LmdbJournalReader:
         Raises:
             StoreNotFound, StoreFormatError, StoreCorrupted, StoreError: nothing is open.
         """
-        path = Path(path)
+        path = Path(path).absolute()  # the process may change its directory
         manifest = require_manifest(path)
         is_doubtful = UnsyncedMark(path).is_doubtful()
         if is_doubtful:
@@ -149,8 +149,11 @@ class LmdbJournalReader:
         found: list[StoredEvent] = []
         position = max(after, 0)
         wanted = max(limit, 1)
+        is_filtered = bool(categories or event_types)
         while len(found) < wanted:
-            rows = self._journal_rows(position, wanted - len(found))
+            # What a filter leaves of a page cannot be known before.
+            size = _SCAN_EVENTS if is_filtered else wanted - len(found)
+            rows = self._journal_rows(position, size)
             if not rows:
                 break
             for first_position, value in rows:
@@ -160,8 +163,10 @@ class LmdbJournalReader:
                 end = first_position + len(events) - 1
                 if first_position <= position:
                     events = events[position + 1 - first_position :]
-                if categories or event_types:
+                if is_filtered:
                     found += only_of(events, categories=categories, event_types=event_types)
+                    if len(found) >= wanted:
+                        break
                 else:
                     found += events
                 position = end

@@ -87,7 +87,7 @@ class LmdbEventStore(LmdbJournalReader):
         if durability not in get_args(Durability):
             names = ", ".join(get_args(Durability))
             raise ValueError(f"durability is one of {names}, not {durability!r}")
-        path = Path(path)
+        path = Path(path).absolute()  # the process may change its directory
         if find_manifest(path) is None:
             if not create:
                 raise StoreNotFound(f"there is no store at {path}")

@@ -3,6 +3,7 @@
 Every use of a handle is inside of a transaction of `lmdb_env`.
 """
 
+import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,7 +99,7 @@ def create_data_file(path: Path, manifest: Manifest, *, map_size: int) -> None:
     """Make the data file of a new store, with all its tables, durably."""
     size = whole_pages(max(map_size, _NEW_FILE_BYTES))
     try:
-        env = lmdb.open(str(path), map_size=size, **OPTIONS, **_ENGINE_0_9)
+        env = lmdb.open(os.fsencode(path), map_size=size, **OPTIONS, **_ENGINE_0_9)
         try:
             tables = open_tables(env, create=True)
             with env.begin(write=True, db=tables.meta) as txn:

@@ -13,7 +13,9 @@ from mentra_actors.ids import StreamId, category_of
 from mentra_actors.store.append_plan import (
     AppendPlan,
     Heads,
+    check_blob,
     check_request,
+    check_snapshot,
     only_of,
     plan_append,
     streams_of,
@@ -91,6 +93,7 @@ class MemoryEventStore:
 
     def save_snapshot(self, snapshot: StateSnapshot) -> None:
         """See `EventStore.save_snapshot`; after `close` it is dropped."""
+        check_snapshot(snapshot)
         with self._changed:
             if not self._is_closed:
                 self._snapshots[snapshot.stream_id] = snapshot
@@ -107,6 +110,7 @@ class MemoryEventStore:
         Raises:
             StoreClosed: the blob is not stored.
         """
+        check_blob(content)
         digest = blob_digest(content)
         with self._changed:
             self._check_open()
@@ -203,16 +207,27 @@ class MemoryEventStore:
             self._changed.wait_for(lambda: self._writing_thread is None)
 
     def _write_waiting(self) -> None:
-        while True:
+        try:
+            while self._write_next():
+                pass
+        except BaseException:  # a callback lets this thread go on no further
             with self._changed:
-                if not self._waiting:
-                    self._writing_thread = None
-                    self._changed.notify_all()
-                    return
-                request, on_appended = self._waiting.popleft()
-                outcome = self._write(request)
+                self._writing_thread = None
                 self._changed.notify_all()
-            _answer(on_appended, outcome)
+            raise
+
+    def _write_next(self) -> bool:
+        with self._changed:
+            if not self._waiting:
+                # Before the lock is free: who submits from now on writes for himself.
+                self._writing_thread = None
+                self._changed.notify_all()
+                return False
+            request, on_appended = self._waiting.popleft()
+            outcome = self._write(request)
+            self._changed.notify_all()
+        _answer(on_appended, outcome)
+        return True
 
     def _write(self, request: AppendRequest) -> Appended | StoreError:
         for stream_id in streams_of(request):

@@ -155,8 +155,13 @@ class UnsyncedMark:
 
     def set(self) -> None:
         """Write the mark; call it before the first write that is not flushed."""
+        draft = self._file.with_suffix(".new")
         with os_errors(self._path):
-            _write_synced(self._file, _boot_id().encode())
+            try:
+                _write_synced(draft, _boot_id().encode())
+                os.replace(draft, self._file)
+            finally:  # half a mark would say that the machine had stopped
+                draft.unlink(missing_ok=True)
             fsync_directory(self._path)
 
     def clear(self) -> None:

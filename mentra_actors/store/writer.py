@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from mentra_actors.errors import StoreBusy, StoreClosed, StoreError
-from mentra_actors.store.append_plan import check_request
+from mentra_actors.store.append_plan import check_blob, check_request, check_snapshot
 from mentra_actors.store.lmdb_extension import CommitExtension
 from mentra_actors.store.lmdb_layout import encode_body
 from mentra_actors.store.ports import (
@@ -146,6 +146,7 @@ class GroupWriter:
 
     def save_snapshot(self, snapshot: StateSnapshot) -> None:
         """See `EventStore.save_snapshot`; after `close`, or when too much waits, it is dropped."""
+        check_snapshot(snapshot)
         refusal = self._queue_up(SnapshotJob(snapshot), when_full="refuse")
         if refusal is not None:
             _LOG.info("no snapshot of %s was saved: %s", snapshot.stream_id, refusal)
@@ -156,6 +157,7 @@ class GroupWriter:
         Raises:
             StoreClosed: the blob will not be stored.
         """
+        check_blob(content)
         digest = blob_digest(content)
         refusal = self._queue_up(BlobJob(digest, content), when_full="accept")
         if refusal is not None:
@@ -263,7 +265,7 @@ class GroupWriter:
     def _outcomes(self, jobs: Sequence[Job]) -> Sequence[Outcome]:
         try:
             return self._write_group(jobs)
-        except Exception as error:  # noqa: BLE001 - everyone who waits must be told of any bug
+        except BaseException as error:  # noqa: BLE001 - who waits must be told of any bug
             _LOG.exception("%s: a group of %d appends failed", self._name, len(jobs))
             return [StoreError(f"{self._name}: the append failed: {error!r}")] * len(jobs)
 
@@ -274,7 +276,7 @@ def _answer(job: Job, outcome: Outcome) -> None:
     if isinstance(job, AppendJob):
         try:
             job.on_appended(outcome)
-        except Exception:  # noqa: BLE001 - the writer must outlive a bug of its callers
+        except BaseException:  # noqa: BLE001 - the writer must outlive a bug of its callers
             _LOG.exception("on_appended raised; the append itself: %r", outcome)
     elif isinstance(job, SnapshotJob):
         _LOG.warning("no snapshot of %s was saved: %s", job.snapshot.stream_id, outcome)
