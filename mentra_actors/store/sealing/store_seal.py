@@ -7,6 +7,7 @@ import msgspec
 
 from mentra_actors.errors import StoreCorrupted, StoreError
 from mentra_actors.ids import StreamId
+from mentra_actors.store.archived_parts import ARCHIVED_EVENT_TYPE
 from mentra_actors.store.ports import EncodedEvent, StateSnapshot, StoredEvent
 from mentra_actors.store.sealing.compression import Compression
 from mentra_actors.store.sealing.data_key import DataKey, SealBroken
@@ -92,6 +93,8 @@ class StoreSeal:
             StoreCorrupted: its payload is not what was sealed.
         """
         if stored.global_position <= self.record.plain_through:
+            return stored
+        if stored.event_type == ARCHIVED_EVENT_TYPE:  # what was sealed is in a file
             return stored
         context = _event_context(stored.stream_id, stored.event_type)
         try:

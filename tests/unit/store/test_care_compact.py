@@ -23,6 +23,7 @@ from mentra_actors.errors import (
     StreamArchived,
 )
 from mentra_actors.ids import EffectId, StreamId
+from mentra_actors.store import care
 from mentra_actors.store.archived_parts import ARCHIVED_EVENT_TYPE
 from mentra_actors.store.care import (
     compact_store,
@@ -33,6 +34,7 @@ from mentra_actors.store.care import (
 )
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import (
     AppendRequest,
     EncodedEvent,
@@ -40,6 +42,7 @@ from mentra_actors.store.ports import (
     StreamAppend,
     blob_digest,
 )
+from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.testing.append_contract import A, B, request_for, stream_append
 from mentra_actors.testing.full_store import fill_store, make_full_store
 
@@ -462,3 +465,41 @@ def test_an_archived_agent_refuses_to_work(tmp_path):
     with open_runtime_sync(path, providers=[model]) as runtime:
         bob = runtime.spawn("bob", model="scripted:x", reuse=True)
         assert bob.send("Back?").text == "Hello."
+
+
+# --- sealed stores ---------------------------------------------------------------------------
+
+
+def test_a_sealed_store_is_cared_for_without_its_key(tmp_path):
+    """Who makes the backups need not be able to read what is in them."""
+    pytest.importorskip("cryptography")
+    pytest.importorskip("zstandard")
+    path, sealing = tmp_path / "store", Sealing(key=bytes(range(32)), compression="none")
+    store = open_event_store(path, sealing=sealing)
+    digest = store.put_blob(b"a secret")
+    for number in range(20):
+        append_events(store, StreamId(f"agent-{number % 3}"), blob_event(digest))
+    expected = list(store.read_journal(limit=100))
+    store.close()
+    report = verify_store(path)
+    backup = care.backup_store(path, tmp_path / "backup")
+    archived = compact_store(path, archive=tmp_path / "old.jsonl", streams=["agent-1"])
+
+    reader = open_journal_reader(path, sealing=sealing)
+    without = list(reader.read_journal(limit=100))
+    content = reader.read_blob(digest)
+    reader.close()
+    restore_archive(path, tmp_path / "old.jsonl")
+    for copy in (path, tmp_path / "backup"):
+        reader = open_journal_reader(copy, sealing=sealing)
+        assert list(reader.read_journal(limit=100)) == expected
+        reader.close()
+
+    assert (report.is_sound, report.sealed_events) == (True, 20)
+    assert any(name.startswith("sealing/") for name in backup.files)
+    assert (archived.events, archived.dropped_blobs) == (7, 0)
+    assert archived.blobs_kept_for
+    assert content == b"a secret"
+    assert {event.event_type for event in without if event.stream_id == "agent-1"} == {
+        ARCHIVED_EVENT_TYPE
+    }
