@@ -1,7 +1,9 @@
 """Effects wait while it is not sure that this process may still act."""
 
+import threading
+
 import anyio
-import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from mentra_actors import ScriptedModel, call, open_runtime, tool
@@ -9,6 +11,7 @@ from mentra_actors.domain.lease import LeaseAcquired, LeaseRenewed
 from mentra_actors.effects.runner import Order
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import EffectId, StreamId, lease_stream
+from mentra_actors.providers.scripted import position
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.testing.manual_clock import ManualClock
 
@@ -91,3 +94,44 @@ async def test_a_runtime_goes_on_when_its_clock_jumps():
             assert (await lead.send(f"{number}")).text == "done"
             clock.advance(86_400.0)
     assert len(rounds) == 6
+
+
+async def test_a_lease_is_renewed_while_everything_is_busy():
+    """A team that works hard on one thread must not look as if its process had stopped."""
+    clock, renewed, blocked = ManualClock(), threading.Event(), threading.Event()
+
+    @tool
+    def block() -> str:
+        """Compute for long."""
+        blocked.set()
+        return "renewed" if renewed.wait(timeout=30.0) else "not renewed"
+
+    @tool
+    async def look() -> str:
+        """Look."""
+        return "seen"
+
+    def script(request):
+        if request.model.endswith("blocked"):
+            return "done" if position(request) else call("block")
+        return "done" if renewed.is_set() else [call("look"), call("look")]
+
+    def watch(recorded):
+        if any(isinstance(one.event, LeaseRenewed) for one in recorded):
+            renewed.set()
+
+    model = ScriptedModel(script)
+    async with open_runtime(
+        ":memory:", tools=[block, look], providers=[model], clock=clock, threads=1
+    ) as runtime:
+        runtime.on_recorded(watch)
+        one = await runtime.spawn("blocked", model="scripted:blocked", prompt="go")
+        for number in range(10):
+            await runtime.spawn(f"busy{number}", model="scripted:busy", prompt="go")
+        await anyio.to_thread.run_sync(blocked.wait)
+        clock.advance(21.0)
+        await runtime.until_idle()
+        results = [item for item in await one.transcript() if "renewed" in str(item)]
+    assert results
+    assert "not renewed" not in str(results)
+    assert renewed.is_set()
