@@ -1,8 +1,10 @@
 """Request ids that were answered: id -> answer, and in order of age, so that the oldest go.
 
-Keys of the table: `i` and the id, or `s` and a running number whose value is the id.
+Keys of the table: `i` and the id, whose value ends with a checksum, or `s` and a running number
+whose value is the id.
 """
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +20,7 @@ __all__ = ["find_answer", "parse_request_row", "remember_answer", "request_rows"
 _BY_ID = b"i"
 _BY_AGE = b"s"
 _NUMBER_BYTES = 8
+_CHECKSUM_BYTES = 4
 _AFTER_ALL_AGES = b"t"
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Appended)
@@ -27,8 +30,9 @@ def find_answer(
     txn: "lmdb.Transaction[Any]", table: "lmdb._Database", request_id: str
 ) -> Appended | None:
     """What was answered to `request_id`, or None if the store does not remember it."""
-    stored = txn.get(_BY_ID + request_id.encode(), db=table)
-    return None if stored is None else _DECODER.decode(bytes(stored))
+    key = _BY_ID + request_id.encode()
+    stored = txn.get(key, db=table)
+    return None if stored is None else _answer(key, bytes(stored))
 
 
 def remember_answer(
@@ -47,7 +51,8 @@ def remember_answer(
 def request_rows(number: int, request_id: str, answer: Appended) -> list[tuple[bytes, bytes]]:
     """The rows of one answered request; `number` says how young it is."""
     key = request_id.encode()
-    return [(_age_key(number), key), (_BY_ID + key, _ENCODER.encode(answer))]
+    row, value = _BY_ID + key, _ENCODER.encode(answer)
+    return [(_age_key(number), key), (row, value + _checksum(row, value))]
 
 
 def parse_request_row(key: bytes, value: bytes) -> tuple[int, str] | tuple[str, Appended]:
@@ -58,12 +63,26 @@ def parse_request_row(key: bytes, value: bytes) -> tuple[int, str] | tuple[str, 
     """
     try:
         if key.startswith(_BY_ID):
-            return key[1:].decode(), _DECODER.decode(value)
+            return key[1:].decode(), _answer(key, value)
         if key.startswith(_BY_AGE) and len(key) == 1 + _NUMBER_BYTES:
             return int.from_bytes(key[1:], "big"), value.decode()
     except (UnicodeDecodeError, msgspec.DecodeError) as error:
         raise StoreCorrupted(f"request {key!r}: {error}") from error
     raise StoreCorrupted(f"request {key!r}: this is no row of a request")
+
+
+def _answer(key: bytes, value: bytes) -> Appended:
+    """The answer in a row. Older releases wrote no checksum, and nothing follows what they wrote.
+
+    Raises:
+        msgspec.DecodeError: these are not the bytes that were written.
+    """
+    content, checksum = value[:-_CHECKSUM_BYTES], value[-_CHECKSUM_BYTES:]
+    return _DECODER.decode(content if checksum == _checksum(key, content) else value)
+
+
+def _checksum(key: bytes, content: bytes) -> bytes:
+    return zlib.crc32(content, zlib.crc32(key)).to_bytes(_CHECKSUM_BYTES, "big")
 
 
 def _youngest(txn: "lmdb.Transaction[Any]", table: "lmdb._Database") -> int:
