@@ -87,7 +87,7 @@ def _lines(compacted: Compacted, archive: Path | None, restore: Path | None) -> 
     elif archive is not None:
         lines.append("No stream is old enough and settled: nothing was archived.")
     if compacted.dropped_blobs:
-        lines.append(f"Nothing named {counted(compacted.dropped_blobs, 'blob')} any more: gone.")
+        lines.append(f"Dropped {counted(compacted.dropped_blobs, 'blob')} that nothing named.")
     if compacted.blobs_kept_for:
         lines.append(
             f"All blobs were kept, as events ({compacted.blobs_kept_for}) cannot be looked into."
