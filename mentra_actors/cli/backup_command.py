@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mentra_actors.cli.care_progress import care_task
+from mentra_actors.cli.key_options import KeysDirectory
 from mentra_actors.cli.options import AsJson
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.render_care import report_document, sizes
@@ -17,12 +18,13 @@ __all__ = ["backup"]
 def backup(
     path: Annotated[Path, typer.Argument(metavar="STORE", help="Directory of the store.")],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="The copy; a new directory.")],
+    keys: KeysDirectory = None,
     as_json: AsJson = False,
 ) -> None:
     """Copy a store while it is in use, and verify the copy. To restore: put it in place."""
     output = Output(as_json=as_json)
     with care_task(output, f"Copying {path}") as on_progress:
-        made = backup_store(path, target, on_progress=on_progress)
+        made = backup_store(path, target, keys=keys, on_progress=on_progress)
     if as_json:
         files = {"files": list(made.files), "left_out": list(made.left_out)}
         output.document({**report_document(made.report), **files})

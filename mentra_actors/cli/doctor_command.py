@@ -8,6 +8,7 @@ import typer
 
 from mentra_actors.cli.care_progress import care_task
 from mentra_actors.cli.failures import FAILED
+from mentra_actors.cli.key_options import KeysDirectory
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.program import program
@@ -46,16 +47,19 @@ def doctor(
             metavar="NEW", help="Make a new store here of what is sound; this one is left alone."
         ),
     ] = None,
+    keys: KeysDirectory = None,
     as_json: AsJson = False,
 ) -> None:
     """Look at every byte of a store, also while it is written; exit code 1 if it is damaged."""
     output = Output(as_json=as_json)
     if salvage is not None:
-        _salvage(output, path, salvage)
+        _salvage(output, path, salvage, keys)
         return
     look = look_at_views(path)
     with care_task(output, f"Looking at {path}") as on_progress:
-        report = verify_store(path, fingerprint_through=fingerprint_at, on_progress=on_progress)
+        report = verify_store(
+            path, keys=keys, fingerprint_through=fingerprint_at, on_progress=on_progress
+        )
     found = (*report.findings, *views_findings(path, look, report.last_position))
     report = msgspec.structs.replace(report, findings=found)
     if as_json:
@@ -68,9 +72,9 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-def _salvage(output: Output, path: Path, target: Path) -> None:
+def _salvage(output: Output, path: Path, target: Path, keys: Path | None) -> None:
     with care_task(output, f"Reading {path}") as on_progress:
-        salvaged = salvage_store(path, target, on_progress=on_progress)
+        salvaged = salvage_store(path, target, keys=keys, on_progress=on_progress)
     if output.as_json:
         output.document({"store": str(target), **msgspec.to_builtins(salvaged)})
         return

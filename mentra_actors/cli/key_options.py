@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from mentra_actors.store.sealing.options import Sealing
 
-__all__ = ["KEY_VARIABLE", "chosen_sealing", "sealing_with", "with_key_options"]
+__all__ = ["KEY_VARIABLE", "KeysDirectory", "chosen_sealing", "sealing_with", "with_key_options"]
 
 KEY_VARIABLE = "MENTRA_KEY"
 _KEY_FILE = Annotated[
@@ -24,7 +24,7 @@ _KEY_FILE = Annotated[
         help=f"File with the key of an encrypted store (or the key itself in {KEY_VARIABLE}).",
     ),
 ]
-_KEYS = Annotated[
+KeysDirectory: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--keys",
@@ -33,7 +33,7 @@ _KEYS = Annotated[
         show_default="sealing/ in the store",
     ),
 ]
-_OPTIONS = {"key_file": _KEY_FILE, "keys": _KEYS}
+_OPTIONS = {"key_file": _KEY_FILE, "keys": KeysDirectory}
 _CHOSEN: ContextVar[Sealing | None] = ContextVar("chosen_sealing", default=None)
 
 

@@ -25,7 +25,7 @@ from mentra_actors.store.sealing.sealed_opening import (
     sealed_event_store,
     sealed_journal_reader,
 )
-from mentra_actors.store.sealing.sealing_record import find_record
+from mentra_actors.store.sealing.sealing_record import SEALING_DIRECTORY, find_record
 from mentra_actors.store.sql.opening import is_sql_url, open_sql_reader, open_sql_store
 from mentra_actors.store.store_directory import require_manifest
 
@@ -38,7 +38,6 @@ __all__ = [
 
 MEMORY = ":memory:"
 """The path of a store that ends with the process."""
-_DIRECTORY = "sealing"
 
 
 def open_event_store(
@@ -109,7 +108,7 @@ def part_seal_of(reader: JournalReader, path: str | Path) -> PartSeal | None:
     except AttributeError:
         if path == MEMORY or is_sql_url(path) or not require_manifest(Path(path)).sealing:
             return None
-        record = find_record(Path(path) / _DIRECTORY)
+        record = find_record(Path(path) / SEALING_DIRECTORY)
         if record is None or record.is_encrypted:
             raise StoreError(
                 f"{path} is encrypted: its views need a reader that knows the key"
@@ -176,7 +175,7 @@ def _refuse_key(path: Path, key: bytes | None) -> None:
 
 
 def _directory_of(path: Path, sealing: Sealing) -> Path:
-    return path / _DIRECTORY if sealing.directory is None else Path(sealing.directory)
+    return path / SEALING_DIRECTORY if sealing.directory is None else Path(sealing.directory)
 
 
 def _named_directory(url: str | Path, sealing: Sealing) -> Path:

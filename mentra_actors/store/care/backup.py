@@ -38,12 +38,17 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def backup_store(
-    path: str | Path, target: str | Path, *, on_progress: OnProgress | None = None
+    path: str | Path,
+    target: str | Path,
+    *,
+    keys: str | Path | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Backup:
     """A verified copy of the store at `path`, as it is at one moment; it may be written meanwhile.
 
     The copy is a store: to restore it, put it where the store was. It has the same id. Nobody
-    sees anything at `target` before all of it is on disk and verified.
+    sees anything at `target` before all of it is on disk and verified. If the keys of a sealed
+    store are not in its directory, name theirs in `keys`: they are looked at and not copied.
 
     Raises:
         ConfigurationError: there is something at `target`.
@@ -57,9 +62,9 @@ def backup_store(
     with made_directory(target) as new, refusals(target):
         copy_data_file(path, new.path / DATA_FILE, on_progress=on_progress)
         files, left_out = copy_small_files(path, new.path)
-        report = verify_store(new.path, is_alone=True, on_progress=on_progress)
+        report = verify_store(new.path, is_alone=True, keys=keys, on_progress=on_progress)
         if not report.is_sound:
-            raise StoreCorrupted(_damage(path, report))
+            raise StoreCorrupted(_damage(path, report).replace(str(new.path), str(path)))
         new.finish()
     return Backup(
         report=msgspec.structs.replace(report, path=str(target)), files=files, left_out=left_out

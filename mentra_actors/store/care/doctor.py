@@ -6,14 +6,17 @@ is read once. Memory grows with the number of streams, of remembered requests an
 events name, not with the log.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from mentra_actors.codec.event_codec import CODEC, EventCodec
-from mentra_actors.errors import StoreCorrupted, StoreFormatError, StoreNotFound
+from mentra_actors.errors import StoreCorrupted, StoreError, StoreFormatError, StoreNotFound
+from mentra_actors.store.care.key_check import check_keys
 from mentra_actors.store.care.log_check import LOG, LogCheck
 from mentra_actors.store.care.report import Findings, OnProgress, Report
 from mentra_actors.store.care.store_image import Row, StoreImage, opened_image
@@ -29,6 +32,7 @@ from mentra_actors.store.care.table_checks import (
 )
 from mentra_actors.store.lmdb_tables import STORE_ID, WRITER_EPOCH
 from mentra_actors.store.lmdb_walk import MAIN_TREE
+from mentra_actors.store.sealing.sealing_record import SEALING_DIRECTORY, find_record
 from mentra_actors.store.store_directory import (
     DATA_FILE,
     MANIFEST_FILE,
@@ -41,6 +45,8 @@ __all__ = ["verify_store"]
 
 _ROWS_PER_PROGRESS = 256
 _EPOCH_BYTES = 8
+_SOME_SEALING = "?"
+"""In place of the sealing of a store whose manifest is lost."""
 
 
 def verify_store(
@@ -48,12 +54,15 @@ def verify_store(
     *,
     codec: EventCodec = CODEC,
     is_alone: bool = False,
+    keys: str | Path | Literal[False] | None = None,
     fingerprint_through: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Report:
     """Look at everything in the store at `path`; another process may be writing it.
 
-    With `is_alone` the caller knows that none is. Payloads of a sealed store are not opened.
+    With `is_alone` the caller knows that none is. Payloads of a sealed store are not opened, but
+    the files of its keys are looked at: in `sealing/` or, if they are elsewhere, in `keys`; with
+    False nowhere.
 
     Raises:
         StoreNotFound, StoreFormatError: there is no store, or one of a newer release.
@@ -62,15 +71,22 @@ def verify_store(
     started = time.monotonic()
     path = Path(path)
     findings = Findings()
-    manifest = _manifest(path, findings)
+    directory = Path(keys or path / SEALING_DIRECTORY)
+    manifest = _manifest(path, directory, findings)
     try:
         with opened_image(path, is_alone=is_alone) as image:
             examination = _Examination(image, findings, on_progress)
             log = examination.log(codec, manifest, fingerprint_through)
             report = examination.rest(path, log, manifest)
+        seals = log.seals
     except StoreCorrupted as error:
+        seals = {}
         findings.damage("data file", str(error))
         report = Report(path=str(path), store_id=manifest.store_id, first_bad_position=1)
+    if manifest.sealing and keys is not False:
+        # After the log: a key is on disk before the first event that needs it.
+        known = "" if manifest.sealing == _SOME_SEALING else manifest.sealing
+        check_keys(directory, known, seals, findings)
     return msgspec.structs.replace(
         report, findings=tuple(findings), duration_s=time.monotonic() - started
     )
@@ -204,8 +220,10 @@ def _log_report(log: LogCheck) -> Report:
     )
 
 
-def _manifest(path: Path, findings: Findings) -> Manifest:
+def _manifest(path: Path, directory: Path, findings: Findings) -> Manifest:
     """The manifest, or an empty one if it is damaged and there are data.
+
+    Where there are keys in `directory` the store is taken for a sealed one, whatever it says.
 
     Raises:
         StoreNotFound, StoreFormatError: see `verify_store`.
@@ -216,9 +234,17 @@ def _manifest(path: Path, findings: Findings) -> Manifest:
         if not (path / DATA_FILE).is_file() or _is_newer(path):
             raise
         findings.damage("manifest", str(error))
-        return Manifest(store_id="", format=0)
+        sealing = _SOME_SEALING if directory.is_dir() else ""
+        return Manifest(store_id="", format=0, sealing=sealing)
     if manifest is None:
         raise StoreNotFound(f"there is no store at {path}")
+    if not manifest.sealing:
+        with contextlib.suppress(StoreError):
+            record = find_record(directory)
+            if record is not None and not record.is_draft:
+                what = f"it says that the store is plain, and {directory} says that it is sealed"
+                findings.damage("manifest", what)
+                return msgspec.structs.replace(manifest, sealing=record.sealing_id)
     return manifest
 
 

@@ -14,7 +14,7 @@ import msgspec
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.store.care.export_lines import EndLine, LineDigest, encode_line
 from mentra_actors.store.care.exported_lines import ExportedLines, ExportScope
-from mentra_actors.store.care.new_directory import refusals
+from mentra_actors.store.care.new_directory import refusals, require_parent
 from mentra_actors.store.care.report import OnProgress
 from mentra_actors.store.care.store_image import opened_image
 from mentra_actors.store.store_directory import fsync_directory, require_manifest
@@ -81,10 +81,11 @@ def new_lines_file(target: Path) -> Iterator[BinaryIO]:
     """A file that appears at `target` at the end of the block, flushed, or never.
 
     Raises:
-        ConfigurationError: there is something at `target`.
+        ConfigurationError: there is something at `target`, or no directory to make it in.
         OSError: it cannot be written.
     """
     _refuse_existing(target)
+    require_parent(target)
     prefix = f".{target.name}.unfinished-"
     for leftover in target.parent.glob(f"{prefix}*"):
         _sweep(leftover)

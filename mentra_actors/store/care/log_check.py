@@ -28,6 +28,7 @@ from mentra_actors.store.lmdb_layout import (
     split_record,
 )
 from mentra_actors.store.ports import Appended
+from mentra_actors.store.sealing.seal import SealHead, head_of
 
 __all__ = ["LOG", "Head", "LogCheck"]
 
@@ -86,6 +87,8 @@ class LogCheck:
         self.unknown_tags: dict[str, int] = {}
         self.blobs_named: dict[bytes, int] = {}
         """Digests, each with the position of the first event that names it."""
+        self.seals: dict[SealHead, int] = {}
+        """How events are sealed, each with the position of the first one."""
         self.answers_met: set[int] = set()
         self.losses = 0
         self.fingerprint_position = 0
@@ -214,6 +217,7 @@ class LogCheck:
         """One that is not of the present form: older, later, sealed, or no event at all."""
         if self._is_sealed:
             self.sealed_events += 1
+            self.seals.setdefault(head_of(payload), position)
             return
         if tag not in self._known_tags:
             self.unknown_tags[tag] = self.unknown_tags.get(tag, 0) + 1

@@ -25,7 +25,14 @@ from mentra_actors.store.store_directory import (
 )
 from mentra_actors.store.writer_lock import WriterLock
 
-__all__ = ["NewDirectory", "flush_file", "made_directory", "refusals", "write_flushed"]
+__all__ = [
+    "NewDirectory",
+    "flush_file",
+    "made_directory",
+    "refusals",
+    "require_parent",
+    "write_flushed",
+]
 
 _OWN_FILES = (WRITER_LOCK, OPENING_LOCK, "lock.mdb")
 
@@ -64,13 +71,13 @@ def made_directory(target: Path) -> Iterator[NewDirectory]:
     """A directory that becomes `target` if the block finishes it, and else is removed.
 
     Raises:
-        ConfigurationError: there is something at `target`.
+        ConfigurationError: there is something at `target`, or no directory to make it in.
         StoreFull, StoreError: of the block too, for what the operating system refuses.
     """
     target = target.absolute()
     _refuse_existing(target)
+    require_parent(target)
     with refusals(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target)
         path = target.parent / f"{_prefix(target)}{uuid.uuid4().hex[:8]}"
         path.mkdir()
@@ -107,6 +114,17 @@ def flush_file(file: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_parent(target: Path) -> None:
+    """See that there is a directory for `target`: one that is missing may be a disk or a typo.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    parent = target.absolute().parent
+    if not parent.is_dir():
+        raise ConfigurationError(f"there is no directory {parent}; make it, or name another place")
 
 
 def _refuse_existing(target: Path) -> None:

@@ -54,7 +54,7 @@ class Replacement:
         self._lock = lock
         self._on_progress = on_progress
         self._drafts = path / _DRAFTS
-        self.report = verify_store(path, is_alone=True, on_progress=on_progress)
+        self.report = verify_store(path, is_alone=True, keys=False, on_progress=on_progress)
         """What the doctor says of the present file, which is sound."""
         _check_sound(self.report, path)
 
@@ -73,7 +73,7 @@ class Replacement:
                 _edit(first, edit)
                 edited, first = first, self._new_draft("edited")
                 copy_data_file(edited, first / DATA_FILE, is_alone=True, txn_id=txn_id)
-            report = verify_store(first, is_alone=True, on_progress=self._on_progress)
+            report = verify_store(first, is_alone=True, keys=False, on_progress=self._on_progress)
             _check_sound(report, first)
             if (report.last_position, report.fingerprint) != (
                 self.report.last_position,

@@ -25,6 +25,11 @@ from mentra_actors.store.care.table_lines import TableLines
 from mentra_actors.store.lmdb_layout import decode_record, key_position, split_record
 from mentra_actors.store.lmdb_page_file import PageFile
 from mentra_actors.store.lmdb_tables import STORE_ID
+from mentra_actors.store.sealing.sealing_record import (
+    SEALING_DIRECTORY,
+    SEALING_FILE,
+    find_record,
+)
 from mentra_actors.store.store_directory import (
     DATA_FILE,
     STORE_FORMAT,
@@ -53,13 +58,20 @@ class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def salvage_store(
-    path: str | Path, target: str | Path, *, on_progress: OnProgress | None = None
+    path: str | Path,
+    target: str | Path,
+    *,
+    keys: str | Path | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Salvaged:
     """Make a new store at `target` of what is sound in the store at `path`, which is left alone.
+
+    A sealed store stays so, with a copy of its keys; `keys` says where they are if not in it.
 
     Raises:
         ConfigurationError: there is something at `target`.
         StoreNotFound: there is no data file.
+        StoreCorrupted: nothing says any more how the store is sealed.
         StoreFull, StoreError: there is no new store.
     """
     path, target = Path(path), Path(target)
@@ -68,7 +80,7 @@ def salvage_store(
     notes: list[str] = []
     with made_directory(target) as new, refusals(target), contextlib.ExitStack() as ends:
         image = _image(path, ends, notes)
-        manifest = _manifest(path, notes)
+        manifest = _manifest(path, keys, notes)
         with StoreBuilder(new.path, manifest) as builder:
             salvage = _Salvage(path, image, builder, notes)
             salvage.take_log(on_progress)
@@ -116,7 +128,7 @@ class _Salvage:
             self._image,
             versions,
             builder.last_position,
-            self._notes.append,
+            lambda what: self._notes.append(f"left out: {what}"),
             is_cut=not self.is_whole,
         )
         for line in lines:
@@ -182,11 +194,20 @@ def _image(path: Path, ends: contextlib.ExitStack, notes: list[str]) -> StoreIma
         return None
 
 
-def _manifest(path: Path, notes: list[str]) -> Manifest:
-    """The manifest, or as much of it as the data file knows."""
+def _manifest(path: Path, keys: str | Path | None, notes: list[str]) -> Manifest:
+    """The manifest, or as much of it as the data file and the keys know.
+
+    Raises:
+        StoreCorrupted: there are keys, and no record of them.
+    """
+    directory = path / SEALING_DIRECTORY if keys is None else Path(keys)
     try:
         manifest = find_manifest(path)
         if manifest is not None:
+            if manifest.sealing and not directory.is_dir():
+                notes.append(
+                    f"the keys are not here: put them in {SEALING_DIRECTORY} of the new one"
+                )
             return manifest
         what = "it is missing"
     except StoreError as error:
@@ -196,7 +217,24 @@ def _manifest(path: Path, notes: list[str]) -> Manifest:
     with contextlib.suppress(StoreCorrupted), opened_image(path) as image:
         rows = dict(image.rows("meta"))
     store_id = rows.get(STORE_ID, b"").decode(errors="replace")
-    return Manifest(store_id=store_id or uuid.uuid4().hex, format=STORE_FORMAT)
+    return Manifest(store_id or uuid.uuid4().hex, STORE_FORMAT, _sealing(directory))
+
+
+def _sealing(directory: Path) -> str:
+    """Which sealing the keys in a directory are of; empty if there are none."""
+    if not directory.is_dir():
+        return ""
+    what = "is missing"
+    try:
+        record = find_record(directory)
+    except StoreError as error:
+        record, what = None, f"cannot be read ({error})"
+    if record is None:
+        raise StoreCorrupted(
+            f"{directory / SEALING_FILE} {what}, and it alone says how the store is sealed: "
+            "restore that file from a backup, and salvage again"
+        )
+    return "" if record.is_draft else record.sealing_id
 
 
 def _pages(data: Path) -> PageFile:

@@ -24,12 +24,12 @@ from mentra_actors.store.sealing.options import OWN_SUBJECT
 from mentra_actors.store.sealing.sealing_record import find_record
 from mentra_actors.store.sealing.wrapped_files import WrappedFiles
 
-__all__ = ["KNOWN", "KeyRing"]
+__all__ = ["DERIVED", "FORGOTTEN", "KNOWN", "KeyRing"]
 
 KNOWN = "known"
 """The directory that says which keys there were."""
-_FORGOTTEN = b"forgotten"
-_DERIVED = "derived"
+FORGOTTEN = b"forgotten"
+DERIVED = "derived"
 _CACHED_KEYS = 4096
 _NAME_BYTES = 16
 
@@ -97,19 +97,19 @@ class KeyRing:
         Raises:
             StoreCorrupted: its file is lost or damaged.
         """
-        stored = self._files.read(_DERIVED)
+        stored = self._files.read(DERIVED)
         if stored is None:
             raise StoreCorrupted(
-                f"{self._files.directory / _DERIVED} is missing; open the store for writing once"
+                f"{self._files.directory / DERIVED} is missing; open the store for writing once"
             )
         return DataKey(stored[:KEY_ID_BYTES], stored[KEY_ID_BYTES:])
 
     def replace_derived(self, *, only_if_missing: bool = False) -> None:
         """Make snapshots and views worthless; the old key is overwritten first."""
-        if only_if_missing and self._files.read(_DERIVED) is not None:
+        if only_if_missing and self._files.read(DERIVED) is not None:
             return
-        self._files.shred(_DERIVED)
-        self._files.create(_DERIVED, new_secret()[:KEY_ID_BYTES] + new_secret())
+        self._files.shred(DERIVED)
+        self._files.create(DERIVED, new_secret()[:KEY_ID_BYTES] + new_secret())
 
     def live_id(self, subject: str) -> bytes:
         """Id of the key that a subject has, or would get."""
@@ -124,11 +124,11 @@ class KeyRing:
 
     def is_forgotten(self, key_id: bytes) -> bool:
         """True if there is a tombstone for this key."""
-        return read_if_there(self._known(key_id)) == _FORGOTTEN
+        return read_if_there(self._known(key_id)) == FORGOTTEN
 
     def forget(self, key_id: bytes) -> None:
         """Bury a key: first the tombstone, then the shredding. It may be done twice."""
-        write_durably(self._known(key_id), _FORGOTTEN)
+        write_durably(self._known(key_id), FORGOTTEN)
         self._files.shred(key_id.hex())
         self.drop_cached()
 

@@ -11,13 +11,13 @@ payload is and where it belongs. So none opens in another place than its own.
 import struct
 import zlib
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mentra_actors.envelope import FORGOTTEN_PAYLOAD
 from mentra_actors.store.sealing.compression import Compression
 from mentra_actors.store.sealing.data_key import KEY_ID_BYTES, DataKey, SealBroken
 
-__all__ = ["FindKey", "Seal", "exactly", "key_id_of"]
+__all__ = ["FindKey", "Seal", "SealHead", "exactly", "head_of", "key_id_of"]
 
 _CHECKSUMMED = 1
 _ENCRYPTED = 2
@@ -28,6 +28,13 @@ _KEY_END = _HEAD_BYTES + KEY_ID_BYTES
 
 FindKey: TypeAlias = Callable[[bytes], DataKey | None]
 """The key with an id; None if it was forgotten."""
+
+
+class SealHead(NamedTuple):
+    """What it takes to open a payload: a number of the compression, and a key if there is one."""
+
+    compression: int
+    key_id: bytes
 
 
 class Seal:
@@ -76,6 +83,13 @@ class Seal:
 def key_id_of(sealed: bytes) -> bytes:
     """Id of the key that an encrypted payload names."""
     return sealed[_HEAD_BYTES:_KEY_END]
+
+
+def head_of(sealed: bytes) -> SealHead:
+    """What the first bytes of a sealed payload say."""
+    if len(sealed) < _LEAST_BYTES or sealed[0] not in (_CHECKSUMMED, _ENCRYPTED):
+        return SealHead(0, b"")
+    return SealHead(sealed[1], key_id_of(sealed) if sealed[0] == _ENCRYPTED else b"")
 
 
 def exactly(key: DataKey) -> FindKey:

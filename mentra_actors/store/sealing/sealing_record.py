@@ -13,9 +13,19 @@ from mentra_actors.store.sealing.durable_files import read_if_there, write_durab
 from mentra_actors.store.sealing.master_key import MasterKey
 from mentra_actors.store.sealing.options import CompressionMode
 
-__all__ = ["SealingRecord", "changed_record", "find_record", "unlocked", "write_record"]
+__all__ = [
+    "SEALING_DIRECTORY",
+    "SEALING_FILE",
+    "SealingRecord",
+    "changed_record",
+    "find_record",
+    "unlocked",
+    "write_record",
+]
 
-_RECORD = "SEALING.json"
+SEALING_FILE = "SEALING.json"
+SEALING_DIRECTORY = "sealing"
+"""Where keys and dictionaries are, in the directory of a store, if nothing else is said."""
 _FORMAT = 1
 _KEY_CHECK = b"mentra-actors key check"
 
@@ -55,13 +65,15 @@ def find_record(directory: Path) -> SealingRecord | None:
         StoreFormatError: it was made by a newer release, or is something else.
         StoreError: it cannot be read.
     """
-    content = read_if_there(directory / _RECORD)
+    content = read_if_there(directory / SEALING_FILE)
     if content is None:
         return None
     try:
         record = msgspec.json.decode(content, type=SealingRecord)
     except msgspec.DecodeError as error:
-        raise StoreFormatError(f"{directory / _RECORD} says nothing that can be read") from error
+        raise StoreFormatError(
+            f"{directory / SEALING_FILE} says nothing that can be read"
+        ) from error
     if record.format > _FORMAT:
         raise StoreFormatError(f"{directory} was made by a newer release; upgrade to open it")
     return record
@@ -69,7 +81,7 @@ def find_record(directory: Path) -> SealingRecord | None:
 
 def write_record(directory: Path, record: SealingRecord) -> None:
     """Let this be the record from now on, durably."""
-    write_durably(directory / _RECORD, msgspec.json.encode(record))
+    write_durably(directory / SEALING_FILE, msgspec.json.encode(record))
 
 
 def changed_record(
@@ -101,7 +113,7 @@ def unlocked(record: SealingRecord, key: bytes | None, directory: Path) -> Maste
     if not master.has_signed(_KEY_CHECK, record.key_check):
         raise WrongKey(f"the store of {directory} is encrypted with another key")
     if not master.has_signed(_signed_part(record), record.signature):
-        raise StoreCorrupted(f"{directory / _RECORD} was changed; restore a backup")
+        raise StoreCorrupted(f"{directory / SEALING_FILE} was changed; restore a backup")
     return master
 
 
