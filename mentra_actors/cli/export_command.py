@@ -10,6 +10,7 @@ import typer
 from mentra_actors.cli.care_progress import care_task
 from mentra_actors.cli.options import AsJson
 from mentra_actors.cli.output import Output
+from mentra_actors.cli.render_care import counted
 from mentra_actors.errors import StoreCorrupted, StoreError, StoreFormatError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.care import Exported, ExportScope, export_store, import_store
@@ -17,6 +18,7 @@ from mentra_actors.store.care import Exported, ExportScope, export_store, import
 __all__ = ["export", "import_"]
 
 _STANDARD = Path("-")
+_HEADER_LINES = 1
 
 
 def export(
@@ -77,7 +79,8 @@ def import_(
     if as_json:
         output.document({"store": str(path), **msgspec.to_builtins(imported)})
         return
-    output.show(f"{path} holds {imported.lines} lines, through position {imported.last_position}.")
+    lines = counted(imported.lines, "line")
+    output.show(f"{path} holds {lines}, through position {imported.last_position}.")
     if imported.sealing:
         output.remark(
             "Its payloads are sealed: copy the directory `sealing` of the old store into it.",
@@ -87,7 +90,9 @@ def import_(
 
 def _words(exported: Exported, scope: ExportScope) -> str:
     part = f" of {scope.words}" if scope.is_partial else ""
-    words = f"{exported.lines} lines{part}, through position {exported.last_position}."
-    if scope.is_partial:
+    words = f"{counted(exported.lines, 'line')}{part}, through position {exported.last_position}."
+    if scope.is_partial and exported.lines == _HEADER_LINES:
+        words = f"Nothing in the store is of {scope.words}: only a header was written."
+    elif scope.is_partial:
         words += " A part is for reading: it cannot be imported."
     return words

@@ -20,6 +20,12 @@ __all__ = [
 FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
+_NOTHING_RECORDED = "Nothing was recorded."
+_RECORDING = frozenset({"", "demo", "run"})
+_READING = frozenset({"agents", "board", "doctor", "log", "transcript"})
+_TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
+"""Commands that take the store as an argument."""
+_NAME_AS_ARGUMENT = "Name the directory of a store: `mentra {command} STORE`."
 
 
 class Interrupted(Exception):
@@ -50,8 +56,8 @@ _WORDS: Mapping[type[MentraError], _Words] = {
     ),
     errors.StoreLocked: _Words(
         "Nothing was changed; the other process goes on.",
-        "Wait for it or end it. To look at the store meanwhile, use agents, board, log or "
-        "transcript: they work beside a writer.",
+        "Wait for it or end it. Meanwhile agents, board, log, transcript, doctor, backup and "
+        "export work beside it.",
     ),
     errors.StoreFormatError: _Words(
         "Nothing was changed.",
@@ -81,20 +87,25 @@ _WORDS: Mapping[type[MentraError], _Words] = {
         "Everything recorded is kept; this agent is set aside.",
         "Look with `mentra log`; a newer release may be able to read what this one cannot.",
     ),
-    errors.CommandRejected: _Words("Nothing was recorded.", "", MISUSED),
-    errors.ConfigurationError: _Words("Nothing was recorded.", "", MISUSED),
+    errors.CommandRejected: _Words(_NOTHING_RECORDED, "", MISUSED),
+    errors.ConfigurationError: _Words(_NOTHING_RECORDED, "", MISUSED),
 }
 
 
-def failure_of(error: Exception) -> Failure:
-    """What to say of an error."""
+def failure_of(error: Exception, command: str = "") -> Failure:
+    """What to say of an error of a command."""
     kinds = [kind for kind in type(error).__mro__ if kind in _WORDS]
     words = _WORDS[kinds[0]] if kinds else _Words("What was recorded is kept.", "")
+    safe, advice = words.safe, words.advice
+    if safe == _NOTHING_RECORDED and command not in _RECORDING:
+        safe = "" if command in _READING else "Nothing was changed."
+    if isinstance(error, errors.StoreNotFound) and command in _TAKING_CARE:
+        advice = _NAME_AS_ARGUMENT.format(command=command)
     return Failure(
         error=type(error).__name__,
         message=str(error),
-        safe=words.safe,
-        advice=words.advice,
+        safe=safe,
+        advice=advice,
         exit_code=words.exit_code,
     )
 

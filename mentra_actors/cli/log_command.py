@@ -1,8 +1,8 @@
 """`mentra log`: what was recorded, event by event."""
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +17,7 @@ from mentra_actors.ids import StreamId, category_of
 __all__ = ["log"]
 
 _LOOK_S = 1.0
+_MOST_TAGS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,26 @@ def log(
                 output.json_line(event_document(recorded))
             else:
                 output.show_line(event_line(recorded, with_stream=stream_id is None))
-    if not found:
-        output.remark(f"There is nothing after {after} in {Path(store)}.")
+        if not found:
+            output.remark(_nothing(team, wish, after))
+
+
+def _nothing(team: OpenStore, wish: _Wish, after: int) -> str:
+    """Why nothing is shown: no event is after the place, or none has the tag."""
+    words = f"There is nothing after {after} in {team.path}."
+    if not wish.tags:
+        return words
+    others = Counter(one.event_type for one in _events(team, replace(wish, tags=()), after))
+    if not others:
+        return words
+    some = ", ".join(sorted(tag for tag, _ in others.most_common(_MOST_TAGS)))
+    more = f" and {len(others) - _MOST_TAGS} more" if len(others) > _MOST_TAGS else ""
+    place = f" after {after}" if after else ""
+    return f"No event{place} has the tag {' or '.join(wish.tags)}; there are {some}{more}."
 
 
 def _events(
-    team: OpenStore, wish: _Wish, after: int, *, follow: bool
+    team: OpenStore, wish: _Wish, after: int, *, follow: bool = False
 ) -> Iterator[RecordedEvent[Any]]:
     place = after
     while True:

@@ -64,13 +64,17 @@ def exit_code_of(arguments: list[str]) -> int:
     except Interrupted as interrupt:
         failure = _interrupted(str(interrupt))
     except (MentraError, OSError) as error:
-        failure = failure_of(error)
+        failure = failure_of(error, _command_in(arguments))
     except _USAGE_ERROR as error:
         failure = _misuse(error)
     else:
         return code if isinstance(code, int) else 0
     _tell(failure, as_json="--json" in arguments)
     return failure.exit_code
+
+
+def _command_in(arguments: list[str]) -> str:
+    return next((one for one in arguments if not one.startswith("-")), "")
 
 
 def _print_version(is_asked: bool) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import StreamId, agent_stream, board_stream, category_of
+from mentra_actors.ids import AgentId, StreamId, agent_stream, board_stream, category_of
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
@@ -46,10 +46,14 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         members = {member.name: member.agent_id for member in self.members()}
         if name in members:
             return agent_stream(members[name])
-        if self.reader.stream_version(StreamId(name)):
-            return StreamId(name)
-        categories = ("board", "inbox", "lease", "team")
-        others = [one for category in categories for one in self.reader.stream_ids(category)]
+        # An agent may be on no roster: those who are forgotten have left no name there.
+        for stream_id in (StreamId(name), agent_stream(AgentId(name))):
+            if self.reader.stream_version(stream_id):
+                return stream_id
+        listed = {agent_stream(agent_id) for agent_id in members.values()}
+        categories = ("agent", "board", "inbox", "lease", "team")
+        streams = [one for category in categories for one in self.reader.stream_ids(category)]
+        others = [one for one in streams if one not in listed]
         raise CommandRejected(
             f"no agent or stream is named {name!r} in {self.path}; "
             f"agents: {', '.join(members) or 'none'}; streams: {', '.join(others) or 'none'}"

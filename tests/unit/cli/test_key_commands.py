@@ -163,3 +163,16 @@ def test_run_makes_an_encrypted_store(mentra, key_file, tmp_path):
     assert b"SECRETWORD" not in (path / "data.mdb").read_bytes()
     assert mentra("log", "--store", path, "--key-file", key_file) == 0
     assert "SECRETWORD" in mentra.out
+
+
+def test_an_agent_that_was_forgotten_still_has_a_log(mentra, team, key_file):
+    """What is left of somebody who was forgotten has to be found by the same name."""
+    key = ("--store", team, "--key-file", key_file)
+    assert mentra("forget", "ann", "--yes", *key) == 0
+
+    assert mentra("log", "ann", *key) == 0
+    by_name = mentra.out
+    assert mentra("log", "agent-ann", *key) == 0
+    assert mentra.out == by_name != ""
+    assert mentra("log", "bob", *key) == 2
+    assert "agent-ann" in mentra.err

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from mentra_actors import ScriptedModel, open_runtime_sync
+from mentra_actors.cli.failures import failure_of
+from mentra_actors.errors import StoreLocked
 
 
 def test_agents_shows_the_roster(mentra, team_store):
@@ -74,6 +76,46 @@ def test_log_after_the_end_says_so(mentra, team_store):
     assert mentra("log", "bob", "--after", 999, "--store", team_store) == 0
     assert mentra.out == ""
     assert "nothing after 999" in mentra.err
+
+
+def test_log_of_a_tag_that_no_event_has_names_those_there_are(mentra, team_store):
+    """Nobody knows tags by heart; without a list the next guess is as bad."""
+    assert mentra("log", "--tag", "task.made", "--store", team_store) == 0
+    tags = mentra.err.partition("there are ")[2].split(" and ")[0].split(", ")
+
+    assert mentra.out == ""
+    assert "No event has the tag task.made; there are " in mentra.err
+    assert len(tags) == 10
+    assert mentra("log", "--tag", tags[0], "--store", team_store, "--json") == 0
+    assert mentra.out
+
+
+def test_what_failed_is_told_with_what_helps(mentra, tmp_path):
+    """Advice that does not fit the command sends people the wrong way."""
+    none = tmp_path / "none"
+    for command in ("doctor", "compact"):
+        assert mentra(command, none) == 2
+        assert f"`mentra {command} STORE`" in mentra.err
+        assert "--store" not in mentra.err
+    assert mentra("log", "--store", none) == 2
+    assert "--store PATH" in mentra.err
+    locked = failure_of(StoreLocked("locked"))
+    assert all(one in locked.advice for one in ("log", "doctor", "backup", "export"))
+
+
+def test_who_only_reads_is_not_told_that_nothing_was_recorded(mentra, team_store):
+    """It makes people wonder what a look at the log was about to record."""
+    assert mentra("log", "nobody", "--store", team_store) == 2
+    assert "Nothing was recorded." not in mentra.err
+    assert "agents: lead, bob" in mentra.err
+
+
+def test_a_part_of_a_store_that_is_not_there_is_told(mentra, team_store, tmp_path):
+    """An empty file of a stream that was mistyped looks like a team that has done nothing."""
+    arguments = ("export", team_store, tmp_path / "lines", "--stream", "agent-zz")
+    assert mentra(*arguments, "--category", "nope") == 0
+    assert "Nothing in the store is of stream agent-zz, category nope" in mentra.err
+    assert "1 lines" not in mentra.err
 
 
 def test_transcript_as_of_a_version(mentra, team_store):
