@@ -10,11 +10,14 @@ from typing import TypeAlias
 
 import msgspec
 
+from mentra_actors.envelope import UnknownEvent
+
 __all__ = [
     "ARCHIVED_EVENT_TYPE",
     "ArchiveName",
     "PartEvents",
     "RemovedPart",
+    "archived_event",
     "part_digest",
     "tombstones",
 ]
@@ -45,6 +48,19 @@ class RemovedPart(msgspec.Struct, frozen=True, array_like=True):
 class _Tombstone(msgspec.Struct, frozen=True, tag=ARCHIVED_EVENT_TYPE):
     event_type: str
     archive: str
+
+
+_DECODER = msgspec.msgpack.Decoder(_Tombstone)
+
+
+def archived_event(payload: bytes) -> UnknownEvent:
+    """What a tombstone is read as: an event to skip, that says where it is."""
+    try:
+        stone = _DECODER.decode(payload)
+    except msgspec.DecodeError:
+        return UnknownEvent(event_type=ARCHIVED_EVENT_TYPE, payload=payload)
+    reason = f"{stone.event_type} is archived in {stone.archive}"
+    return UnknownEvent(event_type=ARCHIVED_EVENT_TYPE, payload=payload, reason=reason)
 
 
 def part_digest(events: PartEvents) -> bytes:

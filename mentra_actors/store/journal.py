@@ -13,6 +13,7 @@ from typing import Any
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.envelope import RecordedEvent, UnknownEvent
 from mentra_actors.ids import StreamId
+from mentra_actors.store.archived_parts import ARCHIVED_EVENT_TYPE, archived_event
 from mentra_actors.store.ports import (
     EncodedEvent,
     JournalReader,
@@ -97,6 +98,8 @@ class Journal:
 
     def decode(self, stored: StoredEvent) -> tuple[RecordedEvent[Any], ...]:
         """What a stored event says today: at least one event."""
+        if stored.event_type == ARCHIVED_EVENT_TYPE:
+            return (_recorded(stored, archived_event(stored.payload), 0),)
         events = self._codec.decode(stored.event_type, stored.payload)
         if isinstance(events[0], UnknownEvent):
             self._warn_of(stored, events[0])

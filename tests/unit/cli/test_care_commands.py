@@ -206,7 +206,8 @@ def test_compact_archives_and_restores(mentra, store, tmp_path):
     assert mentra("compact", store, "--archive", archive, "--stream", agent) == 0
     assert f"of 1 stream are in {archive} now." in mentra.out
     assert mentra("log", agent, "--store", store) == 0
-    assert "store.archived.v1" in mentra.out
+    assert f"is archived in {archive.name}" in mentra.out
+    assert mentra.err == ""
     assert mentra("doctor", store) == 0
     assert "of these events are in archives" in mentra.out
     assert mentra("compact", store, "--restore", archive) == 0

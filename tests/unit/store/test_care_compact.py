@@ -276,6 +276,7 @@ def test_an_archived_stream_keeps_its_place(store, tmp_path):
         )
     assert [one.stream_version for one in one_stream] == list(range(1, len(one_stream) + 1))
     assert all(isinstance(recorded.event, UnknownEvent) for recorded in decoded)
+    assert all(recorded.event.reason.endswith("is archived in old.jsonl") for recorded in decoded)
 
 
 def test_streams_with_work_are_refused_by_name(store, tmp_path):

@@ -324,6 +324,26 @@ def test_a_record_that_was_rewritten_with_its_link_breaks_the_next_one(tmp_path)
     assert "the one at 2" in finding.what
 
 
+def test_a_version_that_does_not_follow_is_found(tmp_path):
+    """A stream with a gap in it has lost an event, whatever the checksums say."""
+    path = tmp_path / "store"
+    store = LmdbEventStore.open(path)
+    for number in range(5):
+        store.append(request_for(stream_append(A, b"payload %d" % number)))
+    store.close()
+
+    def change(record, pieces):
+        before = split_record(records_of(path)[position_key(4)]).link
+        fresh = rebuild_record(type(record)((7,), record.body), pieces.link)
+        return fresh._replace(link=content_link(fresh.content, [before]))
+
+    rewritten(path, 5, change)
+    report = only_damage(path)
+
+    assert report.first_bad_position == 5
+    assert any(f"version 7 of {A} follows 4" in finding.what for finding in report.findings)
+
+
 def test_two_records_that_changed_places_are_found(store):
     """A checksum covers the place as well."""
     env = raw(store)
