@@ -29,6 +29,9 @@ __all__ = ["Compacted", "compact_store", "restore_archive"]
 
 _ARCHIVED_BY_AGE = frozenset({"agent", "inbox"})
 """Other streams are of use for as long as the team is."""
+_OF_TEAMS = _ARCHIVED_BY_AGE | {"board", "lease", "memory", "team"}
+"""Who reads other streams, as recorders do, may not know what an archived event is. The category
+of a recorder has a `_`, so none of these is one."""
 
 
 class Compacted(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +62,8 @@ def compact_store(
     """Leave out free pages, and blobs that nothing names; with `archive`, move streams to a file.
 
     Which ones: those in `streams`, and agents and inboxes without an event since `before_ns`
-    (Unix time). A stream with open work is refused by name, or passed over if only its age would
-    choose it. Nobody may be writing the store; readers go on.
+    (Unix time). A stream with open work, or of another library, is refused by name, or passed
+    over if only its age would choose it. Nobody may be writing the store; readers go on.
 
     Raises:
         ConfigurationError: a stream cannot be archived, or the file exists; nothing was changed.
@@ -162,6 +165,10 @@ def _chosen(
     survey = _Survey(path)
     for what, unfit in (
         ("there is no stream", streams - survey.last_ns.keys()),
+        (
+            "only streams of a team can be archived, unlike",
+            {one for one in streams if category_of(one) not in _OF_TEAMS},
+        ),
         ("archived already:", (streams & survey.last_ns.keys()) - survey.in_log),
         ("there is open work in", {one for one in streams if survey.has_work(one)}),
     ):

@@ -6,6 +6,7 @@ import pytest
 from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBQueryItem
 from eventsourcing.persistence import IntegrityError, StoredEvent, Tracking
 
+from mentra_actors.errors import ConfigurationError
 from mentra_actors.store.care import (
     backup_store,
     compact_store,
@@ -84,3 +85,19 @@ def test_a_copy_has_the_rows_beside_the_log(tmp_path, copied):
         LMDBDCBRecorder(datastore).append([DCBEvent("t", b"")], DCBAppendCondition(TAGGED))
     assert LMDBProcessRecorder(datastore).insert_events([StoredEvent(B, 30, "t", b"")]) == [61]
     datastore.close()
+
+
+@pytest.mark.parametrize("name", ["DogSchool", ""])
+def test_events_of_an_application_are_not_archived(tmp_path, name):
+    """An application whose aggregate went to an archive could read none of its events any more."""
+    path, archive = tmp_path / "store", tmp_path / "old.jsonl"
+    datastore = LMDBDatastore(path, name=name)
+    recorder = LMDBProcessRecorder(datastore)
+    recorder.insert_events([StoredEvent(A, 1, "topic", b"state")])
+    stream_id = datastore.store.read_journal(limit=1)[0].stream_id
+    datastore.close()
+
+    with pytest.raises(ConfigurationError, match=f"only streams of a team .*{stream_id}"):
+        compact_store(path, archive=archive, streams=[stream_id])
+    assert compact_store(path, archive=archive, before_ns=1 << 62).streams == ()
+    assert not archive.exists()
