@@ -32,7 +32,9 @@ from mentra_actors.store.care import (
     restore_archive,
     verify_store,
 )
+from mentra_actors.store.care.replaced_file import locked_store
 from mentra_actors.store.journal import Journal
+from mentra_actors.store.lmdb_layout import position_key
 from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import (
@@ -175,6 +177,24 @@ def test_a_damaged_store_is_not_compacted(store):
     with pytest.raises(StoreCorrupted, match="nothing was changed"):
         compact_store(store)
     assert (store / "data.mdb").read_bytes() == content
+
+
+def test_a_file_that_is_not_sound_does_not_take_the_place_of_the_old_one(store):
+    """Whatever went wrong while it was made, the old file is still there."""
+    before = (store / "data.mdb").read_bytes()
+
+    def lose_a_record(txn, tables):
+        txn.delete(position_key(1), db=tables.log)
+
+    def lose_the_end(txn, tables):
+        with txn.cursor(tables.log) as cursor:
+            assert cursor.last()
+            cursor.delete()
+
+    for edit in (lose_a_record, lose_the_end):
+        with locked_store(store, None) as replacement, pytest.raises(StoreCorrupted):
+            replacement.replace(edit)
+        assert (store / "data.mdb").read_bytes() == before
 
 
 WRITE_ON = """
