@@ -191,7 +191,10 @@ def test_a_file_that_is_not_sound_does_not_take_the_place_of_the_old_one(store):
             assert cursor.last()
             cursor.delete()
 
-    for edit in (lose_a_record, lose_the_end):
+    def lose_a_stream(txn, tables):
+        assert txn.delete(b"agent-1", db=tables.streams)
+
+    for edit in (lose_a_record, lose_the_end, lose_a_stream):
         with locked_store(store, None) as replacement, pytest.raises(StoreCorrupted):
             replacement.replace(edit)
         assert (store / "data.mdb").read_bytes() == before
