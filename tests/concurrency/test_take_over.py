@@ -10,7 +10,7 @@ from mentra_actors.store import bell, change_signal
 from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.testing.append_contract import A, request_for, stream_append
 
-ROUNDS = 50
+ROUNDS = 50 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 20
 NEVER_S = 3600.0
 
 

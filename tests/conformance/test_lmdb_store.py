@@ -46,4 +46,6 @@ class VolatileLmdbMachine(EventStoreMachine):
 
 
 TestLmdbBesideItsModel = VolatileLmdbMachine.TestCase
-TestLmdbBesideItsModel.settings = settings(stateful_step_count=30)
+TestLmdbBesideItsModel.settings = settings(
+    stateful_step_count=30, max_examples=max(20, settings().max_examples // 5)
+)

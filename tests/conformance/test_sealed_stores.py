@@ -83,4 +83,6 @@ class SealedLmdbMachine(EventStoreMachine):
 
 
 TestSealedLmdbBesideItsModel = SealedLmdbMachine.TestCase
-TestSealedLmdbBesideItsModel.settings = settings(stateful_step_count=20)
+TestSealedLmdbBesideItsModel.settings = settings(
+    stateful_step_count=20, max_examples=max(20, settings().max_examples // 5)
+)

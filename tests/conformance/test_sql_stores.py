@@ -115,9 +115,13 @@ class PostgresMachine(EventStoreMachine):
 
 patient = pytest.mark.timeout(300)  # many openings, each with a few files or tables
 TestSqliteBesideItsModel = patient(SqliteMachine.TestCase)
-TestSqliteBesideItsModel.settings = settings(stateful_step_count=20)
+TestSqliteBesideItsModel.settings = settings(
+    stateful_step_count=20, max_examples=max(20, settings().max_examples // 5)
+)
 TestVolatileSqliteBesideItsModel = patient(VolatileSqliteMachine.TestCase)
-TestVolatileSqliteBesideItsModel.settings = settings(stateful_step_count=20)
+TestVolatileSqliteBesideItsModel.settings = settings(
+    stateful_step_count=20, max_examples=max(20, settings().max_examples // 5)
+)
 TestPostgresBesideItsModel = patient(PostgresMachine.TestCase)
 TestPostgresBesideItsModel.settings = settings(stateful_step_count=25, max_examples=30)
 TestPostgresBesideItsModel.__test__ = bool(SERVER)

@@ -18,7 +18,8 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.sql.opening import open_sql_reader, open_sql_store
 
 SERVER = os.environ.get("MENTRA_TEST_POSTGRES", "")
-KILLS = {"sqlite": 12, "postgres": 6}
+IS_CAMPAIGN = os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full"
+KILLS = {"sqlite": 40, "postgres": 20} if IS_CAMPAIGN else {"sqlite": 4, "postgres": 2}
 WRITE_UNTIL_KILLED = """
     import itertools, os, sys, threading
     from mentra_actors.ids import StreamId

@@ -11,7 +11,7 @@ import sys
 import textwrap
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mentra_actors.errors import (
@@ -287,6 +287,7 @@ snapshots = st.builds(
 )
 
 
+@settings(max_examples=max(20, settings().max_examples // 5))
 @given(
     st.lists(requests, max_size=12),
     st.lists(snapshots, max_size=3),

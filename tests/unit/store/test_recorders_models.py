@@ -230,6 +230,10 @@ class DCBMachine(_Machine):
 
 
 TestRecordersBesideThoseInMemory = RecorderMachine.TestCase
-TestRecordersBesideThoseInMemory.settings = settings(stateful_step_count=30)
+TestRecordersBesideThoseInMemory.settings = settings(
+    stateful_step_count=30, max_examples=max(20, settings().max_examples // 5)
+)
 TestDCBRecorderBesideTheOneInMemory = DCBMachine.TestCase
-TestDCBRecorderBesideTheOneInMemory.settings = settings(stateful_step_count=30)
+TestDCBRecorderBesideTheOneInMemory.settings = settings(
+    stateful_step_count=30, max_examples=max(20, settings().max_examples // 5)
+)
