@@ -34,7 +34,14 @@ from mentra_actors.store.care import (
 )
 from mentra_actors.store.care.replaced_file import locked_store
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_layout import position_key
+from mentra_actors.store.lmdb_layout import (
+    NO_LINK,
+    decode_record,
+    join_record,
+    key_position,
+    position_key,
+    rebuild_record,
+)
 from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import (
@@ -527,3 +534,56 @@ def test_a_sealed_store_is_cared_for_without_its_key(tmp_path):
     assert {event.event_type for event in without if event.stream_id == "agent-1"} == {
         ARCHIVED_EVENT_TYPE
     }
+
+
+# --- stores of earlier releases --------------------------------------------------------------
+
+
+def as_of_an_earlier_release(path):
+    """Records without links, rows without checksums, and no table that came later."""
+    env = lmdb.open(str(path), max_dbs=16, create=False)
+    log, marks, fences, meta = (
+        env.open_db(name) for name in (b"log", b"open", b"fences", b"meta")
+    )
+    with env.begin(write=True) as txn:
+        for name in (b"requests", b"side"):
+            txn.drop(env.open_db(name, txn=txn))
+        for key, value in list(txn.cursor(log)):
+            record = decode_record(key_position(key), value)
+            old = rebuild_record(record, NO_LINK)
+            txn.put(key, join_record(key_position(key), old), db=log)
+        for key, _ in list(txn.cursor(marks)):
+            txn.put(key, b"", db=marks)
+        for key, value in list(txn.cursor(fences)):
+            txn.put(key, value[:8], db=fences)
+        txn.delete(b"writer_epoch", db=meta)
+    env.close()
+
+
+def test_a_store_of_an_earlier_release_is_cared_for(store, tmp_path):
+    """Old stores need backups most."""
+    streams = settled_streams(store)[:3]
+    as_of_an_earlier_release(store)
+    report, before = verify_store(store), exported(store)
+    backup = care.backup_store(store, tmp_path / "backup")
+    import_store(io.BytesIO(before), tmp_path / "copy")
+    compact_store(store, archive=tmp_path / "old.jsonl", streams=streams)
+    without = verify_store(store)
+    restore_archive(store, tmp_path / "old.jsonl")
+    reader = LmdbJournalReader.open(tmp_path / "copy")
+    events = reader.read_journal(limit=10_000)
+    reader.close()
+
+    assert report.findings == ()
+    assert report.records == 200
+    assert backup.report.fingerprint == report.fingerprint == without.fingerprint
+    assert exported(tmp_path / "copy") == before
+    assert (without.is_sound, without.archived_events > 0) == (True, True)
+    assert lines_without_blob(exported(store), b"a blob that no event names") == (
+        lines_without_blob(before, b"a blob that no event names")
+    )
+    assert len(events) == report.last_position
+    writer = LmdbEventStore.open(store)
+    fill_store(writer, appends=5)
+    writer.close()
+    assert verify_store(store).is_sound
