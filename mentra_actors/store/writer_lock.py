@@ -31,7 +31,8 @@ _NAME_BYTES = 127
 _BYTES = _NAME_BYTES + 1
 _COMMITTING, _RESTING = b"*"[0], b" "[0]
 _COMMIT_PATIENCE_S = 1.0
-_COMMIT_LOOK_S = 0.01
+_TURN_PATIENCE_S = 1.0
+_LOOK_S = 0.01
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -122,6 +123,9 @@ class WriterLock:
 def opening_turn(path: Path) -> Iterator[None]:
     """Be the only one who opens the store at `path` for writing, or takes it over.
 
+    Waits a little: one who is refused has the turn for a moment only, and must not keep away
+    another one who would not be refused.
+
     Raises:
         StoreLocked: another process or thread is at it.
         StoreError: the directory cannot be written.
@@ -129,7 +133,11 @@ def opening_turn(path: Path) -> Iterator[None]:
     with os_errors(path):
         descriptor = os.open(path / OPENING_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        if not _try_lock(descriptor, fcntl.LOCK_EX, path):
+        deadline = time.monotonic() + _TURN_PATIENCE_S
+        while not _try_lock(descriptor, fcntl.LOCK_EX, path):
+            if time.monotonic() < deadline:
+                time.sleep(_LOOK_S)
+                continue
             name = _held_by(descriptor).name
             raise StoreLocked(
                 f"{path} is just being opened for writing by {described(name)}", holder=name
@@ -155,7 +163,7 @@ def present_holder(path: Path, *, patience_s: float = _COMMIT_PATIENCE_S) -> Hol
         descriptor = os.open(path / WRITER_LOCK, os.O_RDONLY | os.O_CLOEXEC)
     try:
         while (holder := _held_by(descriptor)).is_committing and time.monotonic() < deadline:
-            time.sleep(_COMMIT_LOOK_S)
+            time.sleep(_LOOK_S)
     finally:
         os.close(descriptor)
     return holder
