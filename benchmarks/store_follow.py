@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.harness import Goal, median, parsed_arguments, report
@@ -17,6 +18,7 @@ from mentra_actors.store.lmdb_store import Durability, LmdbEventStore, LmdbJourn
 from mentra_actors.testing.append_contract import A, request_for, stream_append
 
 PAUSE_S = 0.004
+MOST_PERCENT = 2.0
 
 
 def main() -> None:
@@ -68,9 +70,12 @@ def figures(durability: Durability, readers: int, appends: int) -> list[Goal]:
         store.close()
     name = f"{durability}, {readers} readers"
     share = 100 * median(rings) / median(commits)
+    waking = Goal(f"{name}: waking", share, "%", peers={"µs": 1e6 * median(rings)})
+    if durability == "sync":
+        waking = replace(waking, goal="<= 2", holds=share <= MOST_PERCENT)
     return [
         Goal(f"{name}: append, p50", 1e3 * median(commits), "ms"),
-        Goal(f"{name}: waking", share, "%", "<= 2", share <= 2.0, {"µs": 1e6 * median(rings)}),
+        waking,
         *ages_of(name, ages),
     ]
 
