@@ -26,12 +26,16 @@ class StopReason(StrEnum):
 
 
 class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens of one answer. Input includes cached tokens, output includes reasoning."""
+    """Tokens of one answer. Input includes cached and cache-writing tokens, output reasoning."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_input_tokens: int = 0
+    """Of the input: read from the provider's cache."""
     reasoning_tokens: int = 0
+    """Of the output: spent on reasoning."""
+    cache_write_tokens: int = 0
+    """Of the input: written into the provider's cache, where that has a price of its own."""
 
     def __add__(self, other: "TokenUsage") -> "TokenUsage":
         return TokenUsage(
@@ -39,7 +43,13 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
             output_tokens=self.output_tokens + other.output_tokens,
             cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
         )
+
+    @property
+    def total_tokens(self) -> int:
+        """What budgets of tokens count: input and output."""
+        return self.input_tokens + self.output_tokens
 
 
 class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
