@@ -1,0 +1,21 @@
+"""Which versions of the peers are measured: the newest on the package index in November 2026."""
+
+from collections.abc import Mapping, Sequence
+
+__all__ = ["REQUIREMENTS", "versions"]
+
+REQUIREMENTS: Mapping[str, Sequence[str]] = {
+    "langgraph": ("langgraph==1.2.24", "langgraph-checkpoint-sqlite==3.1.2", "langchain==1.5.2"),
+    "openai-agents": ("openai-agents==0.24.0",),
+    "pydantic-ai": ("pydantic-ai-slim==2.68.0", "dbos==3.4.0"),
+    "google-adk": ("google-adk==2.13.0", "aiosqlite==0.22.1", "sqlalchemy==2.1.9"),
+    "autogen": ("autogen-agentchat==0.7.5",),
+}
+"""By the name of the environment: what pip is asked for. The first one names the peer."""
+
+
+def versions(*peers: str) -> str:
+    """The pinned packages of some peers, or of all, in words."""
+    wanted = peers or tuple(REQUIREMENTS)
+    pins = [pin for peer in wanted for pin in REQUIREMENTS[peer]]
+    return ", ".join(pin.replace("==", " ") for pin in pins)
