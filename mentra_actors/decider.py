@@ -77,9 +77,12 @@ class Decider(Generic[C, E, S, F]):
     `event_types` are the classes that `evolve` knows; `fold` skips any other event.
     `decide(command, state)` gives events or raises `CommandRejected`; `evolve(state, event)`
     the next state; `pending(state)` the effects asked for and not answered, by effect id;
-    `companions(event)` what else is written in the same append. `recover(state, running, now)`
-    gives the command with which an owner that has just loaded the stream settles effects that
-    an earlier owner had started; `running` are those that this process still performs.
+    `companions(event)` what else is written in the same append. `is_busy(state)` says whether the
+    stream has work that is not done, also if it waits for nothing but a command (the default:
+    while effects are pending). `recover(state, running, now, partials)` gives the command with
+    which an owner that has just loaded the stream settles effects that an earlier owner had
+    started; `running` are those that this process still performs, `partials` what is left of
+    effects that were half done.
     `correlation(state)` names the piece of work that events belong to (a run), or is empty.
     `fold_version` is raised when `evolve` changes meaning: older state snapshots are dropped.
     """
@@ -92,9 +95,16 @@ class Decider(Generic[C, E, S, F]):
     pending: Callable[[S], Mapping[EffectId, F]] = field(default=_no_effects)
     companions: Callable[[E], Sequence[Companion]] = field(default=_no_companions)
     correlation: Callable[[S], str] = field(default=_no_correlation)
-    recover: Callable[[S, frozenset[EffectId], float], C | None] | None = None
+    recover: (
+        Callable[[S, frozenset[EffectId], float, Mapping[EffectId, Any]], C | None] | None
+    ) = None
+    is_busy: Callable[[S], bool] | None = None
     follow: Follow[C, S] | None = None
     fold_version: int = 1
+
+    def has_work(self, state: S) -> bool:
+        """True if the stream is to be woken after a restart, and is not idle before."""
+        return bool(self.pending(state) if self.is_busy is None else self.is_busy(state))
 
     def fold(self, events: Iterable[E | SkippedEvent], state: S | None = None) -> S:
         """State after `events`, starting from `state` (the initial one if None)."""

@@ -11,6 +11,7 @@ __all__ = [
     "AgentId",
     "CommandId",
     "EffectId",
+    "EntryId",
     "MailId",
     "RunId",
     "StreamId",
@@ -32,6 +33,8 @@ TeamId = NewType("TeamId", str)
 RunId = NewType("RunId", str)
 EffectId = NewType("EffectId", str)
 """Unique in its stream."""
+EntryId = NewType("EntryId", int)
+"""Place of a message among all that its stream ever had, from 1; 0 is before the first."""
 CommandId = NewType("CommandId", str)
 """Chosen by the sender; a repeated one is answered and records nothing."""
 MailId = NewType("MailId", str)

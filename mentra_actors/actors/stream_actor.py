@@ -120,7 +120,8 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         running = self._services.effects.in_flight(self._stream_id)
         if self._decider.recover is not None:
             now = self._services.clock.now()
-            command = self._decider.recover(self._state, running, now)
+            partials = self._services.partials(self._stream_id)
+            command = self._decider.recover(self._state, running, now, partials)
             if command is not None:
                 self._perform(OwnCommand(command, causation="recovery"))
         if not self._in_doubt:
@@ -220,7 +221,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             self._stream_id,
             events=events,
             expected_version=self._version,
-            has_work=bool(decider.pending(state)),
+            has_work=decider.has_work(state),
             stamp=Stamp(
                 fence=self._services.fence(),
                 recorded_at_ns=int(self._services.clock.now() * 1e9),

@@ -1,6 +1,6 @@
 """What every stream actor is given: its kind, and the parts of the system that it uses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -10,7 +10,7 @@ from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.decider import Decider
 from mentra_actors.effects.ports import Clock, Effects, Feed
 from mentra_actors.errors import Fenced
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore, Fence
 
@@ -80,4 +80,6 @@ class StreamServices:
     clock: Clock
     neighbours: Neighbours
     fence: Callable[[], Fence | None] = field(default=lambda: None)
+    partials: Callable[[StreamId], Mapping[EffectId, Any]] = field(default=lambda _stream_id: {})
+    """What earlier processes have left of effects of a stream that they were performing."""
     mailbox_bound: int = 10_000

@@ -1,9 +1,9 @@
-"""A tuple that grows by one in constant time."""
+"""A tuple and a set that grow by one in constant time."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar, overload
+from typing import Generic, TypeVar, overload
 
-__all__ = ["AppendOnly"]
+__all__ = ["AppendOnly", "AppendOnlySet"]
 
 T = TypeVar("T")
 
@@ -63,3 +63,50 @@ class AppendOnly(Sequence[T]):
 
     def __repr__(self) -> str:
         return f"AppendOnly({list(self)!r})"
+
+
+class AppendOnlySet(Generic[T]):
+    """An immutable set; `add` returns a larger one that shares the members.
+
+    Like `AppendOnly`: whoever adds to the largest value extends one mapping from each member to
+    its number, and adding to a smaller one (a branch) copies. Owners add on one thread.
+    """
+
+    __slots__ = ("_count", "_numbers")
+
+    def __init__(self, members: Iterable[T] = ()) -> None:
+        self._numbers = {member: number for number, member in enumerate(dict.fromkeys(members))}
+        self._count = len(self._numbers)
+
+    def add(self, member: T) -> "AppendOnlySet[T]":
+        """This set with `member` in it; this one stays as it is."""
+        if member in self:
+            return self
+        larger: AppendOnlySet[T] = AppendOnlySet.__new__(AppendOnlySet)
+        larger._numbers = self._numbers
+        if self._count < len(self._numbers):
+            larger._numbers = {m: n for m, n in self._numbers.items() if n < self._count}
+        larger._numbers[member] = self._count
+        larger._count = self._count + 1
+        return larger
+
+    def __contains__(self, member: object) -> bool:
+        number = self._numbers.get(member)  # type: ignore[arg-type]
+        return number is not None and number < self._count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[T]:
+        return (member for member, number in self._numbers.items() if number < self._count)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AppendOnlySet):
+            return NotImplemented
+        return len(self) == len(other) and all(member in other for member in self)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self))
+
+    def __repr__(self) -> str:
+        return f"AppendOnlySet({list(self)!r})"

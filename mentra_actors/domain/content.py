@@ -29,7 +29,7 @@ class Provenance(msgspec.Struct, frozen=True):
     wire: str
 
 
-class TextBlock(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
+class TextBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
     """Plain text. `item_id` and `phase` are the provider's, sent back unchanged where it asks."""
 
     text: str
@@ -37,23 +37,31 @@ class TextBlock(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
     phase: str = ""
 
 
-class RefusalBlock(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):
+class RefusalBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="refusal"):
     """The model's own words for declining."""
 
     text: str
     item_id: str = ""
 
 
-class ThinkingBlock(msgspec.Struct, frozen=True, kw_only=True, tag="thinking"):
-    """Reasoning. `parts` are its summaries in order; only its producer can read `encrypted`."""
+class ThinkingBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="thinking"):
+    """Reasoning. `parts` are its summaries in order; only its producer can read `encrypted`.
+
+    `signature` vouches for the text to its producer. `is_redacted` marks reasoning of which only
+    the encrypted form was given out.
+    """
 
     parts: tuple[str, ...] = ()
     item_id: str = ""
     encrypted: str = ""
     provenance: Provenance | None = None
+    signature: str = ""
+    is_redacted: bool = False
 
 
-class ToolCallBlock(msgspec.Struct, frozen=True, kw_only=True, tag="tool_call"):
+class ToolCallBlock(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="tool_call"
+):
     """A call that the model asked for.
 
     `call_id` is the provider's and need not be unique between answers. `arguments` is the JSON
@@ -67,7 +75,7 @@ class ToolCallBlock(msgspec.Struct, frozen=True, kw_only=True, tag="tool_call"):
     namespace: str = ""
 
 
-class OpaqueBlock(msgspec.Struct, frozen=True, kw_only=True, tag="opaque"):
+class OpaqueBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="opaque"):
     """A provider item that has no neutral form: raw JSON, sent back only to its producer."""
 
     item_type: str
@@ -78,7 +86,9 @@ class OpaqueBlock(msgspec.Struct, frozen=True, kw_only=True, tag="opaque"):
 AssistantBlock: TypeAlias = TextBlock | RefusalBlock | ThinkingBlock | ToolCallBlock | OpaqueBlock
 
 
-class ToolResultBlock(msgspec.Struct, frozen=True, kw_only=True, tag="tool_result"):
+class ToolResultBlock(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="tool_result"
+):
     """What the model is told of one call; `call_id` is that of the `ToolCallBlock`."""
 
     call_id: str
@@ -87,21 +97,25 @@ class ToolResultBlock(msgspec.Struct, frozen=True, kw_only=True, tag="tool_resul
     is_error: bool = False
 
 
-class UserMessage(msgspec.Struct, frozen=True, kw_only=True, tag="user"):
+class UserMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="user"):
     """Words from outside: a prompt, mail, or a notice of the runtime (`source` says which)."""
 
     text: str
     source: str = "prompt"
 
 
-class AssistantMessage(msgspec.Struct, frozen=True, kw_only=True, tag="assistant"):
+class AssistantMessage(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="assistant"
+):
     """One answer of a model."""
 
     blocks: tuple[AssistantBlock, ...]
     provenance: Provenance | None = None
 
 
-class ToolResultsMessage(msgspec.Struct, frozen=True, kw_only=True, tag="tool_results"):
+class ToolResultsMessage(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="tool_results"
+):
     """Results of all calls of the answer before, in the order of the calls."""
 
     results: tuple[ToolResultBlock, ...]

@@ -30,7 +30,9 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     """Unix seconds."""
 
 
-class MailDelivered(msgspec.Struct, frozen=True, kw_only=True, tag="inbox.mail_delivered.v1"):
+class MailDelivered(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="inbox.mail_delivered.v1"
+):
     """Mail lies in the inbox."""
 
     mail: Mail

@@ -24,7 +24,9 @@ __all__ = [
 ]
 
 
-class LeaseAcquired(msgspec.Struct, frozen=True, kw_only=True, tag="lease.acquired.v1"):
+class LeaseAcquired(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="lease.acquired.v1"
+):
     """`holder` may write with `epoch` until `expires_at` (Unix seconds)."""
 
     holder: str
@@ -36,14 +38,18 @@ class LeaseAcquired(msgspec.Struct, frozen=True, kw_only=True, tag="lease.acquir
     """The holder who had not released it: dead, or silent beyond its term."""
 
 
-class LeaseRenewed(msgspec.Struct, frozen=True, kw_only=True, tag="lease.renewed.v1"):
+class LeaseRenewed(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="lease.renewed.v1"
+):
     """The term starts anew; the epoch stays."""
 
     epoch: int
     expires_at: float
 
 
-class LeaseReleased(msgspec.Struct, frozen=True, kw_only=True, tag="lease.released.v1"):
+class LeaseReleased(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="lease.released.v1"
+):
     """The holder gave it back."""
 
     epoch: int

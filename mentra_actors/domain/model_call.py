@@ -8,7 +8,20 @@ import msgspec
 
 from mentra_actors.domain.content import AssistantBlock, Message
 
-__all__ = ["ModelReply", "ModelRequest", "StopReason", "TokenUsage", "ToolChoice", "ToolSpec"]
+__all__ = [
+    "ModelReply",
+    "ModelRequest",
+    "NamedTool",
+    "OutputSchema",
+    "ProviderOptions",
+    "ReasoningOptions",
+    "ResponsesOptions",
+    "SessionOptions",
+    "StopReason",
+    "TokenUsage",
+    "ToolChoice",
+    "ToolSpec",
+]
 
 
 class StopReason(StrEnum):
@@ -60,7 +73,65 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     input_schema: str
 
 
-ToolChoice: TypeAlias = Literal["auto", "any", "none"]
+class NamedTool(msgspec.Struct, frozen=True, tag="tool"):
+    """The tool choice that asks for a call of this very tool."""
+
+    name: str
+
+
+ToolChoice: TypeAlias = Literal["auto", "any", "none"] | NamedTool
+
+
+class ReasoningOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How hard a model should think: `effort` from `minimal` to `max`, `summary` as it knows it.
+
+    Words that a provider does not know are its to refuse; empty means its default.
+    """
+
+    effort: str = ""
+    summary: str = ""
+
+
+class ResponsesOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Options that only servers of the Responses wire know."""
+
+    previous_response_id: str = ""
+    state_mode: Literal["replay_only", "hybrid", "stateful"] = "replay_only"
+    transport: Literal["http_sse", "websocket"] = "http_sse"
+    store: bool | None = None
+    include: tuple[str, ...] = ()
+    service_tier: str = ""
+    prompt_cache_key: str = ""
+    text_verbosity: str = ""
+
+
+class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Hints for providers that keep state for a conversation."""
+
+    sticky_turn_state: str = ""
+    turn_metadata: str = ""
+    subagent: str = ""
+    prefer_connection_reuse: bool = True
+    session_affinity: str = ""
+    extra_headers: dict[str, str] = {}
+
+
+class ProviderOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Options for providers; each reads those that it knows. None leaves it to the provider."""
+
+    tool_search: Literal["disabled", "hosted"] = "disabled"
+    parallel_tool_calls: bool | None = None
+    thoughts: bool | None = None
+    responses: ResponsesOptions = ResponsesOptions()
+    session: SessionOptions = SessionOptions()
+
+
+class OutputSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """The shape that the text of an answer must have. `schema` is JSON Schema, as JSON text."""
+
+    name: str
+    schema: str
+    description: str = ""
 
 
 class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +139,7 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `model` is the provider's own name (without the `provider:` prefix). `messages` only ever
     grows between the calls of one conversation, so an adapter may keep what it has encoded.
+    `output` asks for an answer of a given shape, where the provider can promise one.
     """
 
     model: str
@@ -77,6 +149,10 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     tool_choice: ToolChoice = "auto"
     temperature: float | None = None
     max_output_tokens: int | None = 8192
+    reasoning: ReasoningOptions | None = None
+    metadata: dict[str, str] = {}
+    options: ProviderOptions = ProviderOptions()
+    output: OutputSchema | None = None
 
 
 class ModelReply(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,9 @@ TaskStatus: TypeAlias = Literal["pending", "in_progress", "completed"]
 REMEMBERED_COMMANDS = 1024
 
 
-class TaskCreated(msgspec.Struct, frozen=True, kw_only=True, tag="board.task_created.v1"):
+class TaskCreated(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="board.task_created.v1"
+):
     """A task is on the board. Ids count from 1 and are never reused."""
 
     command_id: CommandId
@@ -51,7 +53,9 @@ class TaskCreated(msgspec.Struct, frozen=True, kw_only=True, tag="board.task_cre
     created_at: float
 
 
-class TaskClaimed(msgspec.Struct, frozen=True, kw_only=True, tag="board.task_claimed.v1"):
+class TaskClaimed(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="board.task_claimed.v1"
+):
     """`owner` holds the task; its status is unchanged."""
 
     command_id: CommandId
@@ -61,7 +65,11 @@ class TaskClaimed(msgspec.Struct, frozen=True, kw_only=True, tag="board.task_cla
 
 
 class TaskStatusChanged(
-    msgspec.Struct, frozen=True, kw_only=True, tag="board.task_status_changed.v1"
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="board.task_status_changed.v1",
 ):
     """The task went from one status to another."""
 
@@ -73,7 +81,9 @@ class TaskStatusChanged(
     changed_at: float
 
 
-class DependencyAdded(msgspec.Struct, frozen=True, kw_only=True, tag="board.dependency_added.v1"):
+class DependencyAdded(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="board.dependency_added.v1"
+):
     """`task_id` may not start before `blocker_id` is completed."""
 
     command_id: CommandId

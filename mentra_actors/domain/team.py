@@ -29,7 +29,9 @@ __all__ = [
 DEFAULT_TEAM = TeamId("main")
 
 
-class MemberJoined(msgspec.Struct, frozen=True, kw_only=True, tag="team.member_joined.v1"):
+class MemberJoined(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="team.member_joined.v1"
+):
     """An agent belongs to the team; `first_mail` is its instruction, if it was given one."""
 
     command_id: CommandId

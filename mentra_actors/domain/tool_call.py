@@ -38,6 +38,7 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     `content` is what the model is told, at most 50 KiB or 2,000 lines; the whole of a longer
     text is kept under `spilled`. `details` is JSON for people and programs, never sent to a model.
+    `terminate` ends the run at once, `rest` after this round.
     """
 
     content: str
@@ -45,3 +46,5 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     details: str = ""
     spilled: BlobRef | None = None
     mail: tuple[OutgoingMail, ...] = ()
+    terminate: bool = False
+    rest: bool = False

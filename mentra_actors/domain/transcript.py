@@ -1,75 +1,56 @@
-"""The transcript of an agent: the prompt for its next model call, folded from its stream.
+"""The conversation of an agent: a tree of entries, and the prompt for its next model call.
+
+Every message that was ever said keeps its number; `LeafMoved` chooses from which entry the
+conversation goes on, and nothing is deleted. What a model is sent is the path from the first entry
+to the leaf.
 
 It is legal at every prefix of every log. An answer with calls is followed by one message with
 exactly one result per call, in the order of the calls; a call without a recorded result gets one
-that says so. No history can make a conversation that a provider would refuse.
+that says so, and a path never ends between a call and its result. Ids of calls are unique on it.
+No history can make a conversation that a provider would refuse.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.state import call_key
-from mentra_actors.domain.append_only import AppendOnly
+from mentra_actors.domain.append_only import AppendOnlySet
 from mentra_actors.domain.content import (
+    AssistantBlock,
     AssistantMessage,
     Message,
     ToolCallBlock,
     ToolResultBlock,
-    ToolResultsMessage,
     UserMessage,
+)
+from mentra_actors.domain.conversation_tree import (
+    EntryKind,
+    OpenCall,
+    Transcript,
+    closed,
+    moved_to,
+    with_entry,
 )
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import EffectId
 
 __all__ = ["Transcript", "apply", "mail_text", "prompt_messages", "unknown_outcome_text"]
 
-NO_RESULT = "No result was recorded for this call. It may or may not have happened."
-
-
-class Transcript(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages so far, inputs that are not placed yet, and the open calls of the last answer.
-
-    Inputs wait by kind and id, oldest first: senders choose ids, and two may choose the same.
-    """
-
-    messages: AppendOnly[Message] = AppendOnly()
-    waiting: Mapping[str, tuple[UserMessage, ...]] = {}
-    open_calls: tuple[tuple[EffectId, ToolCallBlock], ...] = ()
-    results: Mapping[EffectId, ToolResultBlock] = {}
-
-
 _replace = msgspec.structs.replace
 
 
 def apply(transcript: Transcript, event: Any) -> Transcript:
     """Transcript after one event; events that do not speak change nothing."""
-    match event:
-        case e.PromptAccepted():
-            return _wait(transcript, [(f"prompt:{event.prompt_id}", UserMessage(text=event.text))])
-        case e.MailTaken():
-            return _wait(transcript, [(f"mail:{m.mail_id}", _letter(m)) for m in event.mail])
-        case e.InputPlaced():
-            prompts = [f"prompt:{prompt_id}" for prompt_id in event.prompt_ids]
-            return _place(transcript, [*prompts, *(f"mail:{m}" for m in event.mail_ids)])
-        case e.ModelReplied():
-            return _answer(transcript, event)
-        case e.ToolCallFinished():
-            return _result(transcript, event.key, event.content, is_error=event.is_error)
-        case e.ToolCallOutcomeUnknown():
-            text = unknown_outcome_text(event.reason)
-            return _result(transcript, event.key, text, is_error=True)
-        case e.ToolCallSkipped():
-            return _result(transcript, event.key, event.reason, is_error=True)
-        case _:
-            return transcript
+    step = _STEPS.get(type(event))
+    return transcript if step is None else step(transcript, event)
 
 
 def prompt_messages(transcript: Transcript) -> Sequence[Message]:
     """Messages that any provider accepts, with a result for every call."""
-    return _closed(transcript).messages
+    return closed(transcript).messages
 
 
 def unknown_outcome_text(reason: str) -> str:
@@ -86,8 +67,30 @@ def mail_text(mail: Mail) -> str:
     return f"<team-inbox>\n{msgspec.json.encode(letter).decode()}\n</team-inbox>"
 
 
-def _letter(mail: Mail) -> UserMessage:
-    return UserMessage(text=mail_text(mail), source="mail")
+# --- input ------------------------------------------------------------------------------------
+
+
+def _prompt(transcript: Transcript, event: e.PromptAccepted) -> Transcript:
+    message = UserMessage(text=event.text)
+    return _wait(transcript, [(f"prompt:{event.prompt_id}", message)])
+
+
+def _mail(transcript: Transcript, event: e.MailTaken) -> Transcript:
+    letters = [
+        (f"mail:{mail.mail_id}", UserMessage(text=mail_text(mail), source="mail"))
+        for mail in event.mail
+    ]
+    return _wait(transcript, letters)
+
+
+def _queued(transcript: Transcript, event: e.InputQueued) -> Transcript:
+    message = UserMessage(text=event.text, source=event.queue)
+    return _wait(transcript, [(f"{event.queue}:{event.item_id}", message)])
+
+
+def _cleared(transcript: Transcript, event: e.QueueCleared) -> Transcript:
+    kept = {k: v for k, v in transcript.waiting.items() if not k.startswith(f"{event.queue}:")}
+    return _replace(transcript, waiting=kept)
 
 
 def _wait(transcript: Transcript, inputs: Sequence[tuple[str, UserMessage]]) -> Transcript:
@@ -97,46 +100,158 @@ def _wait(transcript: Transcript, inputs: Sequence[tuple[str, UserMessage]]) -> 
     return _replace(transcript, waiting=waiting)
 
 
-def _place(transcript: Transcript, keys: Sequence[str]) -> Transcript:
-    closed = _closed(transcript)
-    messages, waiting = closed.messages, dict(closed.waiting)
+def _run_started(transcript: Transcript, _event: e.RunStarted) -> Transcript:
+    return _replace(transcript, placed={}) if transcript.placed else transcript
+
+
+def _placed(transcript: Transcript, event: e.InputPlaced) -> Transcript:
+    """Each prompt and letter is an entry; items of one queue are one, between them."""
+    after = closed(transcript)
+    for prompt_id in event.prompt_ids:
+        after = _place_together(after, [f"prompt:{prompt_id}"], "user_turn")
+    if event.steer_ids:
+        keys = [f"steer:{item_id}" for item_id in event.steer_ids]
+        after = _place_together(after, keys, "user_turn")
+    if event.follow_up_ids:
+        keys = [f"follow_up:{item_id}" for item_id in event.follow_up_ids]
+        after = _place_together(after, keys, "user_turn")
+    for mail_id in event.mail_ids:
+        after = _place_together(after, [f"mail:{mail_id}"], "mail")
+    if event.injected:
+        message = UserMessage(text=event.injected, source="notice")
+        after = with_entry(after, message, "context")
+    return after
+
+
+def _place_together(transcript: Transcript, keys: Sequence[str], kind: EntryKind) -> Transcript:
+    waiting, placed = dict(transcript.waiting), dict(transcript.placed)
+    said: list[UserMessage] = []
     for key in keys:
         here = waiting.pop(key, ())
-        if here:
-            messages = messages.append(here[0])
+        said += here[:1]
         if here[1:]:
             waiting[key] = here[1:]
-    return _replace(closed, messages=messages, waiting=waiting)
+        if here:
+            placed[key] = (*placed.get(key, ()), here[0])
+    after = _replace(transcript, waiting=waiting, placed=placed)
+    if not said:  # its number is taken all the same
+        return with_entry(after, UserMessage(text=""), kind, is_said=False)
+    text = "\n\n".join(message.text for message in said)
+    message = said[0] if len(said) == 1 else UserMessage(text=text, source=said[0].source)
+    return with_entry(after, message, kind)
+
+
+def _returned(transcript: Transcript, event: e.InputReturned) -> Transcript:
+    keys = [
+        *(f"mail:{mail_id}" for mail_id in event.mail_ids),
+        *(f"steer:{item_id}" for item_id in event.steer_ids),
+        *(f"follow_up:{item_id}" for item_id in event.follow_up_ids),
+    ]
+    waiting = dict(transcript.waiting)
+    for key in keys:
+        waiting[key] = (*transcript.placed.get(key, ()), *waiting.get(key, ()))
+    return _replace(transcript, waiting={k: v for k, v in waiting.items() if v})
+
+
+# --- answers and results ----------------------------------------------------------------------
 
 
 def _answer(transcript: Transcript, event: e.ModelReplied) -> Transcript:
-    closed = _closed(transcript)
+    before = closed(transcript)
     if not event.blocks:
-        return closed
-    asked = [block for block in event.blocks if isinstance(block, ToolCallBlock)]
-    calls = tuple((call_key(event.effect_id, i), block) for i, block in enumerate(asked))
-    messages = closed.messages.append(AssistantMessage(blocks=event.blocks))
-    return _replace(closed, messages=messages, open_calls=calls)
-
-
-def _result(transcript: Transcript, key: EffectId, text: str, *, is_error: bool) -> Transcript:
-    call = next((block for known, block in transcript.open_calls if known == key), None)
-    if call is None or key in transcript.results:
-        return transcript
-    block = ToolResultBlock(call_id=call.call_id, name=call.name, content=text, is_error=is_error)
-    results = {**transcript.results, key: block}
-    after = _replace(transcript, results=results)
-    return _closed(after) if len(results) == len(transcript.open_calls) else after
-
-
-def _closed(transcript: Transcript) -> Transcript:
-    """The transcript with its open calls answered, by what is recorded or by saying it is not."""
-    if not transcript.open_calls:
-        return transcript
-    results = tuple(
-        transcript.results.get(key)
-        or ToolResultBlock(call_id=call.call_id, name=call.name, content=NO_RESULT, is_error=True)
-        for key, call in transcript.open_calls
+        return before
+    blocks, call_ids = _with_unique_ids(event, before.call_ids)
+    calls = [block for block in blocks if isinstance(block, ToolCallBlock)]
+    opened = tuple(
+        OpenCall(key=call_key(event.effect_id, index), call_id=block.call_id, name=block.name)
+        for index, block in enumerate(calls)
     )
-    messages = transcript.messages.append(ToolResultsMessage(results=results))
-    return _replace(transcript, messages=messages, open_calls=(), results={})
+    keys = tuple(call.key for call in opened)
+    message = AssistantMessage(blocks=blocks)
+    after = with_entry(before, message, "assistant_turn", keys=keys)
+    return _replace(after, open_calls=opened, call_ids=call_ids)
+
+
+def _with_unique_ids(
+    event: e.ModelReplied, known: AppendOnlySet[str]
+) -> tuple[tuple[AssistantBlock, ...], AppendOnlySet[str]]:
+    """The blocks of an answer, with an id of ours for a call whose id is missing or taken."""
+    blocks: list[AssistantBlock] = []
+    index = 0
+    for block in event.blocks:
+        if not isinstance(block, ToolCallBlock):
+            blocks.append(block)
+            continue
+        call_id = block.call_id
+        if not call_id or call_id in known:
+            call_id = call_key(event.effect_id, index).replace(".", "-")
+        blocks.append(block if call_id == block.call_id else _replace(block, call_id=call_id))
+        known = known.add(call_id)
+        index += 1
+    return tuple(blocks), known
+
+
+def _finished(transcript: Transcript, event: e.ToolCallFinished) -> Transcript:
+    after = _result(
+        transcript, event.key, event.content, is_error=event.is_error, details=event.details
+    )
+    if event.spilled is None:
+        return after
+    return _replace(after, spilled=after.spilled.append((event.key, event.spilled)))
+
+
+def _unknown(transcript: Transcript, event: e.ToolCallOutcomeUnknown) -> Transcript:
+    return _result(transcript, event.key, unknown_outcome_text(event.reason), is_error=True)
+
+
+def _skipped(transcript: Transcript, event: e.ToolCallSkipped) -> Transcript:
+    return _result(transcript, event.key, event.reason, is_error=True)
+
+
+def _result(
+    transcript: Transcript, key: EffectId, text: str, *, is_error: bool, details: str = ""
+) -> Transcript:
+    calls = tuple(
+        _answered(call, text, is_error=is_error, details=details)
+        if call.key == key and call.result is None
+        else call
+        for call in transcript.open_calls
+    )
+    after = _replace(transcript, open_calls=calls)
+    return closed(after) if all(call.result is not None for call in calls) else after
+
+
+def _answered(call: OpenCall, text: str, *, is_error: bool, details: str) -> OpenCall:
+    result = ToolResultBlock(call_id=call.call_id, name=call.name, content=text, is_error=is_error)
+    return _replace(call, result=result, details=details)
+
+
+# --- the tree ---------------------------------------------------------------------------------
+
+
+def _leaf_moved(transcript: Transcript, event: e.LeafMoved) -> Transcript:
+    return moved_to(closed(transcript), event.to_entry)
+
+
+def _labelled(transcript: Transcript, event: e.EntryLabelled) -> Transcript:
+    labels = {k: v for k, v in transcript.labels.items() if k != event.entry}
+    if event.label:
+        labels[event.entry] = event.label
+    return _replace(transcript, labels=labels)
+
+
+_STEPS: Mapping[type[Any], Callable[[Transcript, Any], Transcript]] = {
+    e.PromptAccepted: _prompt,
+    e.MailTaken: _mail,
+    e.InputQueued: _queued,
+    e.QueueCleared: _cleared,
+    e.RunStarted: _run_started,
+    e.InputPlaced: _placed,
+    e.InputReturned: _returned,
+    e.ModelReplied: _answer,
+    e.ToolCallFinished: _finished,
+    e.ToolCallOutcomeUnknown: _unknown,
+    e.ToolCallSkipped: _skipped,
+    e.LeafMoved: _leaf_moved,
+    e.EntryLabelled: _labelled,
+}

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from mentra_actors.domain.agent.commands import RecordModelFailure, RecordModelReply
+from mentra_actors.domain.agent.commands import PartialAnswer, RecordModelFailure, RecordModelReply
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.events import AgentProfile, CallPlan
 from mentra_actors.domain.agent.state import call_key
@@ -139,7 +139,7 @@ class ModelCalls:
             message=_encodable(words_of(error)),
             transient=bool(error.transient),
             retry_after_s=_seconds(error.retry_after_s),
-            partial_text=_encodable("".join(heard.text)),
+            partial=PartialAnswer(text=_encodable("".join(heard.text))),
             now=self._clock.now(),
         )
 

@@ -1,35 +1,172 @@
-"""What may be asked of an agent. Every command that looks at time carries it, in Unix seconds."""
+"""What may be asked of an agent. Every command carries the time, in Unix seconds.
 
-from typing import TypeAlias
+Commands with an id count once: the same id again is accepted and records nothing.
+"""
+
+from typing import Literal, TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.agent.events import CallPlan
+from mentra_actors.domain.agent.events.calls import CallPlan
+from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
+from mentra_actors.domain.agent.events.runs import RoundChoice
+from mentra_actors.domain.agent.profile import ProfileChanges
+from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.inbox import Mail
-from mentra_actors.domain.model_call import ModelReply
+from mentra_actors.domain.model_call import ModelReply, TokenUsage
 from mentra_actors.domain.tool_call import ProbeVerdict, ToolOutcome
-from mentra_actors.ids import CommandId, EffectId
+from mentra_actors.ids import CommandId, EffectId, EntryId, RunId
 
 __all__ = [
     "AcceptPrompt",
     "AgentCommand",
     "CancelRun",
+    "ClearQueue",
+    "CompensateRun",
+    "Configure",
+    "ExpireRun",
+    "LabelEntry",
+    "MoveLeaf",
+    "PartialAnswer",
+    "QueueInput",
+    "RecordAbandonedAnswer",
+    "RecordCallReview",
+    "RecordCompensation",
     "RecordModelFailure",
     "RecordModelReply",
     "RecordProbeVerdict",
+    "RecordRoundDecision",
     "RecordToolOutcome",
     "RecoverEffects",
+    "ResolvePermission",
+    "ResumeRun",
+    "RunQueued",
+    "SetQueueMode",
     "StopAgent",
+    "StopRun",
     "TakeMail",
 ]
 
 
+# --- from people and programs -----------------------------------------------------------------
+
+
 class AcceptPrompt(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer this prompt; the same `prompt_id` again is accepted and records nothing."""
+    """Answer this prompt in a run of its own; `options` None means those of the profile."""
 
     prompt_id: CommandId
     text: str
     now: float
+    options: RunOptions | None = None
+
+
+class QueueInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Say this at a boundary of the open run, or of a later one; starts none."""
+
+    queue: QueueName
+    item_id: CommandId
+    text: str
+    now: float
+
+
+class ClearQueue(msgspec.Struct, frozen=True, kw_only=True):
+    """Forget what waits in the queue."""
+
+    queue: QueueName
+    now: float
+
+
+class SetQueueMode(msgspec.Struct, frozen=True, kw_only=True):
+    """Take the queue item by item, or all of it at once."""
+
+    queue: QueueName
+    mode: QueueMode
+    now: float
+
+
+class RunQueued(msgspec.Struct, frozen=True, kw_only=True):
+    """Start a run with what waits in the steering queue."""
+
+    command_id: CommandId
+    now: float
+    options: RunOptions | None = None
+
+
+class ResumeRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Go on with the run that ended last without an answer; `options` None: with its own."""
+
+    command_id: CommandId
+    now: float
+    options: RunOptions | None = None
+
+
+class CancelRun(msgspec.Struct, frozen=True, kw_only=True):
+    """End the open run now; without one nothing happens."""
+
+    now: float
+    reason: str = "cancelled"
+
+
+class StopRun(msgspec.Struct, frozen=True, kw_only=True):
+    """End the open run in order at its next boundary, whatever still runs after `grace_s`."""
+
+    now: float
+    reason: str = "stopped"
+    grace_s: float | None = None
+
+
+class CompensateRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Undo the finished calls of the run that ended last without an answer."""
+
+    now: float
+
+
+class StopAgent(msgspec.Struct, frozen=True, kw_only=True):
+    """End the open run and take nothing any more."""
+
+    now: float
+
+
+class Configure(msgspec.Struct, frozen=True, kw_only=True):
+    """Work in another way from the next model call on."""
+
+    changes: ProfileChanges
+    now: float
+
+
+class MoveLeaf(msgspec.Struct, frozen=True, kw_only=True):
+    """Go on from another entry of the conversation, 0 for its beginning."""
+
+    to_entry: EntryId
+    now: float
+
+
+class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Give an entry a name; an empty one takes it away."""
+
+    entry: EntryId
+    label: str
+    now: float
+
+
+class ResolvePermission(msgspec.Struct, frozen=True, kw_only=True):
+    """Allow a call that waits for a person, or refuse it with a reason for the model."""
+
+    request_id: CommandId
+    allow: bool
+    now: float
+    reason: str = ""
+    resolved_by: str = ""
+
+
+# --- outcomes of effects ----------------------------------------------------------------------
+
+
+class PartialAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What has come of an answer that is not whole."""
+
+    text: str = ""
+    thinking: str = ""
 
 
 class TakeMail(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,12 +179,19 @@ class TakeMail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
-    """Outcome of `CallModel`. `plans` are for the calls in `reply`, in order."""
+    """Outcome of `CallModel`. `plans` are for the calls in `reply`, in order.
+
+    `output` and `output_fault` are the verdict on an answer that should be a typed value.
+    """
 
     effect_id: EffectId
     reply: ModelReply
     plans: tuple[CallPlan, ...]
     now: float
+    cost_usd_micros: int | None = None
+    asked_model: str = ""
+    output: str = ""
+    output_fault: str = ""
 
 
 class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +203,49 @@ class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
     transient: bool
     now: float
     retry_after_s: float | None = None
-    partial_text: str = ""
+    partial: PartialAnswer = PartialAnswer()
+    usage: TokenUsage = TokenUsage()
+    cost_usd_micros: int | None = None
+    asked_model: str = ""
+
+
+class RecordAbandonedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What had come of an answer when `CallModel` was cancelled because its run had ended."""
+
+    effect_id: EffectId
+    partial: PartialAnswer
+    now: float
+    usage: TokenUsage = TokenUsage()
+    cost_usd_micros: int | None = None
+    asked_model: str = ""
+
+
+class RecordCallReview(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `ReviewCall`.
+
+    `allow`: the call may start, with `arguments` if hooks have changed them. `ask`: a person must
+    allow it; `text` says why, `preview` (JSON) what it would do. `refuse`: `text` is its result.
+    """
+
+    key: EffectId
+    verdict: Literal["allow", "ask", "refuse"]
+    now: float
+    text: str = ""
+    preview: str = ""
+    arguments: str = ""
+    parallel: bool = False
+    note: str = ""
+
+
+class RecordRoundDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `DecideRound`; with a `fault` the strategy could not be asked, or raised."""
+
+    effect_id: EffectId
+    now: float
+    choice: RoundChoice = "continue"
+    text: str = ""
+    changes: ProfileChanges = ProfileChanges()
+    fault: str = ""
 
 
 class RecordToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,34 +266,59 @@ class RecordProbeVerdict(msgspec.Struct, frozen=True, kw_only=True):
     now: float
 
 
-class CancelRun(msgspec.Struct, frozen=True, kw_only=True):
-    """End the open run now; without one nothing happens."""
+class RecordCompensation(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `CompensateCall`: how the call was undone, or why not."""
 
+    key: EffectId
+    attempt: int
+    content: str
     now: float
-    reason: str = "cancelled"
+    is_error: bool = False
 
 
-class StopAgent(msgspec.Struct, frozen=True, kw_only=True):
-    """End the open run and take nothing any more."""
+class ExpireRun(msgspec.Struct, frozen=True, kw_only=True):
+    """The deadline of a run is past, or the patience with a stopped one is at its end."""
 
+    run_id: RunId
+    limit: Literal["deadline", "stop"]
     now: float
 
 
 class RecoverEffects(msgspec.Struct, frozen=True, kw_only=True):
-    """Settle what an earlier owner had started. `running` is still performed by this process."""
+    """Settle what an earlier owner had started. `running` is still performed by this process.
+
+    `partials` are what earlier owners had kept of answers that they were hearing.
+    """
 
     running: frozenset[EffectId]
     now: float
+    partials: dict[EffectId, PartialAnswer] = {}
 
 
 AgentCommand: TypeAlias = (
     AcceptPrompt
+    | QueueInput
+    | ClearQueue
+    | SetQueueMode
+    | RunQueued
+    | ResumeRun
+    | CancelRun
+    | StopRun
+    | CompensateRun
+    | StopAgent
+    | Configure
+    | MoveLeaf
+    | LabelEntry
+    | ResolvePermission
     | TakeMail
     | RecordModelReply
     | RecordModelFailure
+    | RecordAbandonedAnswer
+    | RecordCallReview
+    | RecordRoundDecision
     | RecordToolOutcome
     | RecordProbeVerdict
-    | CancelRun
-    | StopAgent
+    | RecordCompensation
+    | ExpireRun
     | RecoverEffects
 )

@@ -4,10 +4,23 @@ from typing import TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.agent.events import AgentProfile
+from mentra_actors.domain.agent.events.runs import Boundary
+from mentra_actors.domain.agent.profile import AgentProfile
+from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.ids import EffectId, RunId
 
-__all__ = ["AgentEffect", "CallModel", "ProbeTool", "RunTool"]
+__all__ = [
+    "AgentEffect",
+    "CallModel",
+    "CompensateCall",
+    "DecideRound",
+    "FinishedCall",
+    "ProbeTool",
+    "ReviewCall",
+    "RoundContext",
+    "RunTool",
+]
 
 
 class CallModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +31,18 @@ class CallModel(msgspec.Struct, frozen=True, kw_only=True):
     profile: AgentProfile
     attempt: int
     not_before: float
+    options: RunOptions = RunOptions()
+
+
+class ReviewCall(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask hooks and authorizer about one call. `arguments` is valid JSON text of an object."""
+
+    key: EffectId
+    call_id: str
+    run_id: RunId
+    profile: AgentProfile
+    tool: str
+    arguments: str
 
 
 class RunTool(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +56,7 @@ class RunTool(msgspec.Struct, frozen=True, kw_only=True):
     arguments: str
     idempotency_key: str
     attempt: int
+    options: RunOptions = RunOptions()
 
 
 class ProbeTool(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,4 +68,51 @@ class ProbeTool(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
 
 
-AgentEffect: TypeAlias = CallModel | RunTool | ProbeTool
+class FinishedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One result of the round, as a round strategy sees it."""
+
+    call_id: str
+    tool: str
+    is_error: bool
+
+
+class RoundContext(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run stands, for its round strategy.
+
+    `answer` is the text of the answer (at the boundary `answer` only), `results` are those of
+    the round (at `tools` only). `rounds` counts model calls, `model_requests` with retries.
+    """
+
+    run_id: RunId
+    boundary: Boundary
+    answer: str
+    results: tuple[FinishedCall, ...]
+    rounds: int
+    model_requests: int
+    transport_retries: int
+    tokens: int
+    cost_usd_micros: int
+
+
+class DecideRound(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask the round strategy of this name."""
+
+    effect_id: EffectId
+    strategy: str
+    context: RoundContext
+
+
+class CompensateCall(msgspec.Struct, frozen=True, kw_only=True):
+    """Undo a call. `is_known` is false if nobody knows whether it happened."""
+
+    key: EffectId
+    tool: str
+    arguments: str
+    idempotency_key: str
+    is_known: bool
+    attempt: int
+
+
+AgentEffect: TypeAlias = (
+    CallModel | ReviewCall | RunTool | ProbeTool | DecideRound | CompensateCall | WaitUntil
+)

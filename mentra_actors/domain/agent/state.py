@@ -1,36 +1,104 @@
-"""What deciding about an agent needs, and how events change it."""
+"""What deciding about an agent needs, and no more; the transcript is not among it."""
 
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.content import AssistantBlock, ToolCallBlock, text_of
+from mentra_actors.domain.agent.events.inputs import QueueMode
+from mentra_actors.domain.agent.events.runs import Boundary, RoundChoice
+from mentra_actors.domain.agent.profile import AgentProfile
+from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.tool_call import RetryMode
-from mentra_actors.ids import CommandId, EffectId, MailId, RunId
+from mentra_actors.ids import CommandId, EffectId, EntryId, MailId, RunId
 
-__all__ = ["AgentState", "CallStatus", "ModelCall", "Run", "ToolCall", "call_key", "evolve"]
+__all__ = [
+    "AgentState",
+    "CallStatus",
+    "Compensation",
+    "ModelCall",
+    "Queue",
+    "Resumable",
+    "RoundDecision",
+    "Run",
+    "StopRequest",
+    "ToolCall",
+    "WaitingPrompt",
+    "call_key",
+]
 
-CallStatus: TypeAlias = Literal["planned", "started", "probing", "closed"]
+CallStatus: TypeAlias = Literal["reviewing", "asked", "planned", "started", "probing", "closed"]
+"""`reviewing`: hooks and authorizer look at it; `asked`: a person must allow it; `planned`: it
+may start when its turn comes."""
 
-REMEMBERED_PROMPTS = 256
 
-_CallEvent: TypeAlias = (
-    e.ToolCallStarted
-    | e.ToolCallRestarted
-    | e.ToolCallProbeRequested
-    | e.ToolCallFinished
-    | e.ToolCallOutcomeUnknown
-    | e.ToolCallSkipped
-)
+class StopRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish that the open run end in order; at `stop_by` (Unix seconds) whatever still runs."""
+
+    reason: str
+    stop_by: float | None = None
+
+
+class Compensation(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that can be undone; `attempt` 0 means that it is not being undone yet."""
+
+    key: EffectId
+    tool: str
+    arguments: str
+    idempotency_key: str
+    is_known: bool = True
+    attempt: int = 0
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """The open run. `rounds` counts the model calls asked for, retries not included."""
+    """The open run.
+
+    `rounds` counts the model calls asked for, retries not included; `model_requests` with them.
+    `tokens` and `cost_usd_micros` are what it has spent. `baseline` is the entry before it,
+    `prompt_entry` its prompt (0: none). `ending` is set when it ends after this round. `placed_…`
+    is what it has taken from mail and queues.
+    """
 
     run_id: RunId
+    options: RunOptions = RunOptions()
+    asked_by: CommandId = CommandId("")
+    is_resumed: bool = False
+    deadline_at: float | None = None
+    boundary: Boundary = "start"
     rounds: int = 0
+    model_requests: int = 0
+    transport_retries: int = 0
+    tool_calls: int = 0
+    tokens: int = 0
+    cost_usd_micros: int = 0
     answer: str = ""
+    output: str = ""
+    output_fault: str = ""
+    output_faults: int = 0
+    baseline: EntryId = EntryId(0)
+    prompt_entry: EntryId = EntryId(0)
+    ending: Literal["", "terminated", "idle"] = ""
+    stop: StopRequest | None = None
+    choice: RoundChoice | None = None
+    placed_mail: tuple[MailId, ...] = ()
+    placed_steer: tuple[CommandId, ...] = ()
+    placed_follow_up: tuple[CommandId, ...] = ()
+    undoable: tuple[Compensation, ...] = ()
+
+
+class Resumable(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that ended without an answer and can go on from `boundary`.
+
+    One that was rolled back begins anew at `prompt_entry`, if it had a prompt.
+    """
+
+    run_id: RunId
+    options: RunOptions
+    boundary: Boundary
+    answer: str
+    baseline: EntryId
+    prompt_entry: EntryId
+    is_rolled_back: bool
+    undoable: tuple[Compensation, ...] = ()
 
 
 class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +108,13 @@ class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     attempt: int
     not_before: float
+
+
+class RoundDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """The question to the round strategy that is pending."""
+
+    effect_id: EffectId
+    boundary: Boundary
 
 
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,178 +127,79 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryMode = "never"
     parallel: bool = False
     refusal: str = ""
+    is_output: bool = False
+    can_compensate: bool = False
     status: CallStatus = "planned"
     attempt: int = 1
     idempotency_key: str = ""
+    request_id: CommandId = CommandId("")
+    description: str = ""
+    preview: str = ""
+    is_error: bool = False
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
+    """Ids of waiting items, oldest first, and how many are taken at a boundary."""
+
+    items: tuple[CommandId, ...] = ()
+    mode: QueueMode = "one_at_a_time"
+
+    @property
+    def next_items(self) -> tuple[CommandId, ...]:
+        """What the next boundary takes."""
+        return self.items if self.mode == "all" else self.items[:1]
+
+
+class WaitingPrompt(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt whose run has not begun; `options` None means those of the profile."""
+
+    prompt_id: CommandId
+    options: RunOptions | None = None
 
 
 class AgentState(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that `decide` and `pending` read; the transcript is not among it."""
+    """Everything that `decide` and `pending` read.
 
-    profile: e.AgentProfile | None = None
+    `known_ids` are the last ids of prompts and other commands that count once. `held_mail` is
+    mail that a run took back has returned: it starts no run by itself. `entries` is how many the
+    conversation ever had, `leaf` the one it goes on from. `abandoned` is the model call whose
+    partial answer may still come.
+    """
+
+    profile: AgentProfile | None = None
     stopped: bool = False
     run: Run | None = None
     runs_started: int = 0
     model_calls: int = 0
+    decisions: int = 0
     model_call: ModelCall | None = None
+    decision: RoundDecision | None = None
     calls: tuple[ToolCall, ...] = ()
-    waiting_prompts: tuple[CommandId, ...] = ()
-    known_prompts: tuple[CommandId, ...] = ()
+    waiting_prompts: tuple[WaitingPrompt, ...] = ()
+    known_ids: tuple[CommandId, ...] = ()
     waiting_mail: tuple[MailId, ...] = ()
+    held_mail: int = 0
     mail_taken_through: int = 0
+    steer: Queue = Queue()
+    follow_up: Queue = Queue()
+    entries: int = 0
+    leaf: EntryId = EntryId(0)
+    resumable: Resumable | None = None
+    compensations: tuple[Compensation, ...] = ()
+    abandoned: EffectId = EffectId("")
+    last_ending: Literal["", "finished", "failed", "cancelled"] = ""
 
+    @property
+    def open_calls(self) -> tuple[ToolCall, ...]:
+        """Calls of the last answer that have no result yet, in its order."""
+        return tuple(call for call in self.calls if call.status != "closed")
 
-_replace = msgspec.structs.replace
-
-
-def evolve(state: AgentState, event: e.AgentEvent) -> AgentState:
-    """State after one event; never raises, whatever the history."""
-    match event:
-        case e.AgentSpawned():
-            return _replace(state, profile=event.profile)
-        case e.AgentStopped():
-            return _replace(state, stopped=True)
-        case e.PromptAccepted() | e.MailTaken() | e.InputPlaced():
-            return _evolve_input(state, event)
-        case e.RunStarted() | e.RunFinished() | e.RunFailed() | e.RunCancelled():
-            return _evolve_run(state, event)
-        case e.ModelCallRequested() | e.ModelReplied() | e.ModelCallFailed():
-            return _evolve_model_call(state, event)
-        case e.ToolCallsPlanned():
-            return _replace(state, calls=_planned(state.calls, event.calls))
-        case e.ToolCallStarted() | e.ToolCallRestarted() | e.ToolCallProbeRequested():
-            return _change_call(state, event)
-        case e.ToolCallFinished() | e.ToolCallOutcomeUnknown() | e.ToolCallSkipped():
-            return _change_call(state, event)
-        case e.MailSent() | e.AgentRecovered():
-            return state
-        case _:
-            assert_never(event)
-
-
-def _evolve_input(
-    state: AgentState, event: e.PromptAccepted | e.MailTaken | e.InputPlaced
-) -> AgentState:
-    match event:
-        case e.PromptAccepted(prompt_id=prompt_id):
-            return _replace(
-                state,
-                waiting_prompts=(*state.waiting_prompts, prompt_id),
-                known_prompts=(*state.known_prompts, prompt_id)[-REMEMBERED_PROMPTS:],
-            )
-        case e.MailTaken():
-            taken = tuple(mail.mail_id for mail in event.mail)
-            return _replace(
-                state,
-                waiting_mail=state.waiting_mail + taken,
-                mail_taken_through=max(state.mail_taken_through, event.through_version),
-            )
-        case e.InputPlaced():
-            return _replace(
-                state,
-                waiting_prompts=tuple(
-                    p for p in state.waiting_prompts if p not in event.prompt_ids
-                ),
-                waiting_mail=tuple(m for m in state.waiting_mail if m not in event.mail_ids),
-            )
-        case _:
-            assert_never(event)
-
-
-def _evolve_run(
-    state: AgentState, event: e.RunStarted | e.RunFinished | e.RunFailed | e.RunCancelled
-) -> AgentState:
-    if isinstance(event, e.RunStarted):
-        return _replace(state, run=Run(run_id=event.run_id), runs_started=state.runs_started + 1)
-    return _replace(state, run=None, model_call=None, calls=())
-
-
-def _evolve_model_call(
-    state: AgentState, event: e.ModelCallRequested | e.ModelReplied | e.ModelCallFailed
-) -> AgentState:
-    match event:
-        case e.ModelCallRequested():
-            call = ModelCall(
-                effect_id=event.effect_id,
-                round=event.round,
-                attempt=event.attempt,
-                not_before=event.not_before,
-            )
-            run = state.run or Run(run_id=event.run_id)
-            return _replace(
-                state,
-                model_call=call,
-                model_calls=state.model_calls + 1,
-                calls=(),
-                run=_replace(run, rounds=event.round, answer=""),
-            )
-        case e.ModelReplied():
-            answered = state.run and _replace(state.run, answer=text_of(event.blocks))
-            calls = _calls_of(event.blocks, event.effect_id)
-            return _replace(state, model_call=None, calls=calls, run=answered)
-        case e.ModelCallFailed():
-            return _replace(state, model_call=None)
-        case _:
-            assert_never(event)
+    @property
+    def requests(self) -> tuple[ToolCall, ...]:
+        """Calls that wait for a person to allow them."""
+        return tuple(call for call in self.calls if call.status == "asked")
 
 
 def call_key(model_effect_id: EffectId, index: int) -> EffectId:
     """Name of the call with this index (from 0) in the answer to a model call."""
     return EffectId(f"tool-{model_effect_id.removeprefix('model-')}.{index}")
-
-
-def _calls_of(
-    blocks: tuple[AssistantBlock, ...], model_effect_id: EffectId
-) -> tuple[ToolCall, ...]:
-    asked = [block for block in blocks if isinstance(block, ToolCallBlock)]
-    return tuple(
-        ToolCall(
-            key=call_key(model_effect_id, index),
-            call_id=block.call_id,
-            tool=block.name,
-            arguments=block.arguments.strip() or "{}",
-        )
-        for index, block in enumerate(asked)
-    )
-
-
-def _planned(calls: tuple[ToolCall, ...], plans: tuple[e.CallPlan, ...]) -> tuple[ToolCall, ...]:
-    plans_by_key = {plan.key: plan for plan in plans}
-    return tuple(
-        _replace(call, retry=plan.retry, parallel=plan.parallel, refusal=plan.refusal)
-        if (plan := plans_by_key.get(call.key))
-        else call
-        for call in calls
-    )
-
-
-def _change_call(
-    state: AgentState,
-    event: _CallEvent,
-) -> AgentState:
-    calls = tuple(
-        _evolve_call(call, event) if call.key == event.key else call for call in state.calls
-    )
-    return _replace(state, calls=calls)
-
-
-def _evolve_call(
-    call: ToolCall,
-    event: _CallEvent,
-) -> ToolCall:
-    match event:
-        case e.ToolCallStarted():
-            return _replace(
-                call,
-                status="started",
-                idempotency_key=event.idempotency_key,
-                retry=event.retry,
-            )
-        case e.ToolCallRestarted():
-            return _replace(call, status="started", attempt=event.attempt)
-        case e.ToolCallProbeRequested():
-            return _replace(call, status="probing", attempt=event.attempt)
-        case e.ToolCallFinished() | e.ToolCallOutcomeUnknown() | e.ToolCallSkipped():
-            return _replace(call, status="closed")
-        case _:
-            assert_never(event)

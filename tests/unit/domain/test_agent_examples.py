@@ -1,83 +1,35 @@
 """How an agent works, by example: given these facts, when this is asked, then these follow."""
 
+import sys
+from pathlib import Path
+
 import msgspec
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from agent_words import (
+    DONE,
+    PROFILE,
+    agent,
+    asked,
+    failed,
+    finished,
+    go,
+    mail,
+    recovered,
+    said,
+    told,
+)
+
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.agent.decide import AGENT, MAX_PROMPT_CHARS, retry_delay_s
+from mentra_actors.domain.agent.decide import AGENT, MAX_PROMPT_CHARS
 from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
-from mentra_actors.domain.content import TextBlock, ToolCallBlock
-from mentra_actors.domain.inbox import Mail
-from mentra_actors.domain.model_call import ModelReply, StopReason
+from mentra_actors.domain.agent.run_options import RetrySchedule
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
 from mentra_actors.testing.given_when_then import given
 
-PROFILE = e.AgentProfile(
-    agent_id="lead", name="lead", team_id="main", role="lead", model="scripted:model"
-)
-GO = c.AcceptPrompt(prompt_id="p1", text="go", now=1.0)
-DONE = ToolOutcome(content="done")
-
-
-def agent(**changes):
-    """A new agent; `changes` are of its profile."""
-    profile = msgspec.structs.replace(PROFILE, **changes)
-    return given(AGENT, e.AgentSpawned(profile=profile, spawned_at=0.0))
-
-
-def asked(*plans, reply_to="model-1"):
-    """An answer with one call per plan; a plan is a retry mode, `+` parallel, `!` refused."""
-    number = reply_to.removeprefix("model-")
-    return c.RecordModelReply(
-        effect_id=reply_to,
-        reply=ModelReply(
-            blocks=tuple(ToolCallBlock(call_id="c", name="tool") for _ in plans),
-            stop_reason=StopReason.TOOL_USE,
-        ),
-        plans=tuple(
-            e.CallPlan(
-                key=f"tool-{number}.{index}",
-                retry=plan.rstrip("+!"),
-                parallel="+" in plan,
-                refusal="Invalid arguments" if "!" in plan else "",
-            )
-            for index, plan in enumerate(plans)
-        ),
-        now=2.0,
-    )
-
-
-def said(text="done", reply_to="model-1"):
-    reply = ModelReply(blocks=(TextBlock(text=text),), stop_reason=StopReason.END_TURN)
-    return c.RecordModelReply(effect_id=reply_to, reply=reply, plans=(), now=3.0)
-
-
-def finished(key, outcome=DONE):
-    return c.RecordToolOutcome(key=key, outcome=outcome, now=4.0)
-
-
-def mail(*ids, after=0, through):
-    letters = tuple(
-        Mail(mail_id=mail_id, sender="worker", to="lead", body="hi", sent_at=0.0)
-        for mail_id in ids
-    )
-    return c.TakeMail(mail=letters, after_version=after, through_version=through, now=5.0)
-
-
-def recovered(*running):
-    return c.RecoverEffects(running=frozenset(running), now=9.0)
-
-
-def told(when):
-    """The events of an answer, in short: class and the id that it is about."""
-    names = ("key", "effect_id", "run_id", "prompt_id", "through_version")
-    return [
-        " ".join(
-            [type(event).__name__, *[str(getattr(event, n)) for n in names if n in dir(event)][:1]]
-        )
-        for event in when.events
-    ]
+GO = go()
 
 
 # --- prompts and runs -------------------------------------------------------------------------
@@ -196,7 +148,12 @@ def test_a_refused_call_gets_its_refusal_and_never_runs():
     answer = agent().when(GO).when(asked("safe!", "safe"))
 
     assert answer.events[2] == e.ToolCallFinished(
-        key="tool-1.0", content="Invalid arguments", is_error=True, finished_at=2.0
+        key="tool-1.0",
+        content="Invalid arguments",
+        is_error=True,
+        finished_at=2.0,
+        tool="tool",
+        call_id="c0",
     )
     assert list(answer.pending) == ["tool-1.1@1"]
 
@@ -259,17 +216,6 @@ def test_an_outcome_for_a_call_that_waits_its_turn_is_ignored():
 # --- the model fails --------------------------------------------------------------------------
 
 
-def failed(effect_id, *, transient=True, retry_after_s=None):
-    return c.RecordModelFailure(
-        effect_id=effect_id,
-        kind="overloaded",
-        message="try later",
-        transient=transient,
-        now=100.0,
-        retry_after_s=retry_after_s,
-    )
-
-
 def test_a_transient_failure_is_retried_with_growing_delays_and_then_fails_the_run():
     """A provider in trouble gets time, and the user gets an answer in the end."""
     answer = agent().when(GO)
@@ -285,8 +231,10 @@ def test_a_transient_failure_is_retried_with_growing_delays_and_then_fails_the_r
 
 def test_the_schedule_of_waits_is_capped():
     """Waiting for minutes by ourselves would look like a hang."""
-    assert [retry_delay_s(n, None) for n in range(1, 8)] == [0.5, 1, 2, 4, 5, 5, 5]
-    assert retry_delay_s(10_000, None) == 5
+    schedule = RetrySchedule()
+
+    assert [schedule.delay_s(n, None) for n in range(1, 9)] == [0.5, 1, 2, 4, 5, 5, 5, 5]
+    assert schedule.delay_s(10_000, None) == 5
 
 
 @pytest.mark.parametrize(
@@ -447,12 +395,16 @@ def test_results_of_finished_siblings_are_kept():
     assert told(answer) == ["AgentRecovered", "ToolCallRestarted tool-1.1"]
 
 
-def test_the_model_call_in_flight_is_repeated_under_its_id():
+def test_the_model_call_in_flight_is_made_again():
     """Nothing but the question was lost, so nothing but the question is repeated."""
     answer = agent().when(GO).when(recovered())
 
-    assert told(answer) == ["AgentRecovered"]
-    assert list(answer.pending) == ["model-1"]
+    assert told(answer) == [
+        "AgentRecovered",
+        "ModelCallFailed model-1",
+        "ModelCallRequested model-2",
+    ]
+    assert list(answer.pending) == ["model-2"]
 
 
 def test_an_effect_that_still_runs_is_left_alone():

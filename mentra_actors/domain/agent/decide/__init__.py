@@ -1,0 +1,165 @@
+"""What an agent does about a command: the answer to it, then every step that now follows.
+
+The parts: `intake` (what comes from outside), `model_outcomes`, `reviews`, `ledger` (what comes of
+effects), `endings`, `conversation`; `rounds` says what follows, `pending` what is waited for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args
+
+from mentra_actors.decider import Decider, Follow
+from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide.conversation import entry_labelled, leaf_moved
+from mentra_actors.domain.agent.decide.endings import (
+    cancelled,
+    compensation_requested,
+    expired,
+    stop_requested,
+    stopped,
+)
+from mentra_actors.domain.agent.decide.intake import (
+    MAX_PROMPT_CHARS,
+    accept_prompt,
+    clear_queue,
+    configure,
+    queue_input,
+    resume_run,
+    run_queued,
+    set_queue_mode,
+    take_mail,
+)
+from mentra_actors.domain.agent.decide.ledger import (
+    call_outcome,
+    compensation_outcome,
+    recovered_calls,
+    recovered_compensations,
+)
+from mentra_actors.domain.agent.decide.model_outcomes import (
+    abandoned_answer,
+    interrupted_call,
+    model_failure,
+    model_reply,
+)
+from mentra_actors.domain.agent.decide.pending import companions, is_busy, pending
+from mentra_actors.domain.agent.decide.reviews import call_review, permission_resolution
+from mentra_actors.domain.agent.decide.rounds import continued, round_decision
+from mentra_actors.domain.agent.effects import AgentEffect
+from mentra_actors.domain.agent.evolve import evolve
+from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.domain.inbox import Mail, MailDelivered
+from mentra_actors.domain.timer import WaitUntil
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import EffectId, StreamId, inbox_stream
+
+__all__ = ["AGENT", "MAX_PROMPT_CHARS", "decide"]
+
+_Events = Sequence[e.AgentEvent]
+
+_ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events]] = {
+    c.AcceptPrompt: lambda command, state, _: accept_prompt(command, state),
+    c.QueueInput: lambda command, state, _: queue_input(command, state),
+    c.ClearQueue: lambda command, state, _: clear_queue(command, state),
+    c.SetQueueMode: lambda command, state, _: set_queue_mode(command, state),
+    c.RunQueued: run_queued,
+    c.ResumeRun: resume_run,
+    c.CancelRun: lambda command, state, _: cancelled(command.reason, state, command.now),
+    c.StopRun: lambda command, state, _: stop_requested(command, state),
+    c.ExpireRun: lambda command, state, _: expired(command, state),
+    c.CompensateRun: lambda command, state, _: compensation_requested(command, state),
+    c.StopAgent: lambda command, state, _: stopped(state, command.now),
+    c.Configure: lambda command, _, profile: configure(command, profile),
+    c.MoveLeaf: lambda command, state, _: leaf_moved(command, state),
+    c.LabelEntry: lambda command, state, _: entry_labelled(command, state),
+    c.ResolvePermission: lambda command, state, _: permission_resolution(command, state),
+    c.TakeMail: take_mail,
+    c.RecordModelReply: lambda command, state, _: model_reply(command, state),
+    c.RecordModelFailure: lambda command, state, _: model_failure(command, state),
+    c.RecordAbandonedAnswer: lambda command, state, _: abandoned_answer(command, state),
+    c.RecordCallReview: lambda command, state, _: call_review(command, state),
+    c.RecordRoundDecision: round_decision,
+    c.RecordToolOutcome: call_outcome,
+    c.RecordProbeVerdict: call_outcome,
+    c.RecordCompensation: lambda command, state, _: compensation_outcome(command, state),
+    c.RecoverEffects: lambda command, state, _: _recovered(command, state),
+}
+
+
+def decide(command: c.AgentCommand, state: AgentState) -> _Events:
+    """Events that `command` causes.
+
+    Raises:
+        CommandRejected: there is no such agent, it is stopped, what is asked for is not to be
+            had, or the words are empty or longer than 2,000,000 characters.
+    """
+    if state.profile is None:
+        raise CommandRejected("there is no such agent; spawn it first")
+    answer = _ANSWERS[type(command)](command, state, state.profile)
+    return continued(answer, state, command.now) if answer else []
+
+
+def _recovered(command: c.RecoverEffects, state: AgentState) -> _Events:
+    running = command.running
+    orphans = tuple(key for key in _open_effects(state) if key not in running)
+    if not orphans:
+        return []
+    recovered: list[e.AgentEvent] = [
+        e.AgentRecovered(open_effects=orphans, recovered_at=command.now)
+    ]
+    call = state.model_call
+    if call is not None and call.effect_id not in running:
+        partial = command.partials.get(call.effect_id, c.PartialAnswer())
+        recovered += interrupted_call(state, partial, command.now)
+    recovered += recovered_calls(state, running, command.now)
+    recovered += recovered_compensations(state, running, command.now)
+    return recovered
+
+
+def _open_effects(state: AgentState) -> Sequence[EffectId]:
+    """Effects that do something; to wait for a moment is simply waiting again."""
+    return [key for key, effect in pending(state).items() if not isinstance(effect, WaitUntil)]
+
+
+def _recovery(
+    state: AgentState, running: frozenset[EffectId], now: float, partials: Mapping[EffectId, Any]
+) -> c.RecoverEffects | None:
+    if not _open_effects(state):
+        return None
+    return c.RecoverEffects(running=running, now=now, partials=dict(partials))
+
+
+def _inbox_position(state: AgentState) -> tuple[StreamId, int] | None:
+    if state.profile is None or state.stopped:
+        return None
+    return inbox_stream(state.profile.agent_id), state.mail_taken_through
+
+
+def _take(recorded: Sequence[RecordedEvent[object]], now: float) -> c.TakeMail:
+    mail: list[Mail] = [r.event.mail for r in recorded if isinstance(r.event, MailDelivered)]
+    return c.TakeMail(
+        mail=tuple(mail),
+        after_version=recorded[0].stream_version - 1,
+        through_version=recorded[-1].stream_version,
+        now=now,
+    )
+
+
+def _correlation(state: AgentState) -> str:
+    return state.run.run_id if state.run else ""
+
+
+AGENT: Decider[c.AgentCommand, e.AgentEvent, AgentState, AgentEffect] = Decider(
+    category="agent",
+    initial=AgentState(),
+    event_types=frozenset(get_args(e.AgentEvent)),
+    decide=decide,
+    evolve=evolve,
+    pending=pending,
+    is_busy=is_busy,
+    companions=companions,
+    correlation=_correlation,
+    recover=_recovery,
+    follow=Follow(position=_inbox_position, take=_take),
+    fold_version=2,
+)

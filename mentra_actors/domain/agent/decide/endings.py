@@ -1,0 +1,202 @@
+"""How a run ends: in order, by a failure, or because somebody wants it to.
+
+Whatever the reason, each open call gets its result first, and what the log says of it is true: one
+that never started did not happen, one that was open may have.
+"""
+
+from collections.abc import Sequence
+
+from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
+from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
+from mentra_actors.errors import CommandRejected
+
+__all__ = [
+    "cancelled",
+    "compensation_requested",
+    "expired",
+    "failed",
+    "finished",
+    "limit_reached",
+    "stop_requested",
+    "stopped",
+]
+
+
+def finished(
+    run: Run, now: float, ending: RunEnding = "answered", early_end: EarlyEnd = ""
+) -> e.AgentEvent:
+    """The end in order. Only at the boundary of an answer the run has one."""
+    text = run.answer if run.boundary == "answer" else ""
+    return e.RunFinished(
+        run_id=run.run_id,
+        text=text,
+        finished_at=now,
+        ending=ending,
+        early_end=early_end,
+        output=run.output,
+    )
+
+
+def failed(state: AgentState, run: Run, kind: str, message: str, now: float) -> list[e.AgentEvent]:
+    """The end without an answer, and the way back if the run is to be taken back."""
+    is_rolled_back = run.options.on_failure == "rollback"
+    end = e.RunFailed(
+        run_id=run.run_id,
+        kind=kind,
+        message=message,
+        failed_at=now,
+        is_rolled_back=is_rolled_back,
+    )
+    calls = _closed_calls(state, f"the run failed ({kind})")
+    return [*calls, end, *(_taken_back(state, run, now) if is_rolled_back else ())]
+
+
+def cancelled(reason: str, state: AgentState, now: float) -> list[e.AgentEvent]:
+    """The end that somebody wants now; nothing without a run."""
+    run = state.run
+    if run is None:
+        return []
+    is_rolled_back = run.options.on_failure == "rollback"
+    end = e.RunCancelled(
+        run_id=run.run_id, reason=reason, cancelled_at=now, is_rolled_back=is_rolled_back
+    )
+    calls = _closed_calls(state, "the run was cancelled")
+    return [*calls, end, *(_taken_back(state, run, now) if is_rolled_back else ())]
+
+
+def stopped(state: AgentState, now: float) -> list[e.AgentEvent]:
+    """The end of the agent."""
+    if state.stopped:
+        return []
+    return [*cancelled("the agent was stopped", state, now), e.AgentStopped(stopped_at=now)]
+
+
+def stop_requested(command: c.StopRun, state: AgentState) -> list[e.AgentEvent]:
+    """The wish to end in order. What only waits ends at once: a retry, a person, a strategy."""
+    run, now = state.run, command.now
+    if run is None or run.stop is not None:
+        return []
+    stop_by = None if command.grace_s is None else now + max(command.grace_s, 0.0)
+    request = e.RunStopRequested(
+        run_id=run.run_id, reason=command.reason, requested_at=now, stop_by=stop_by
+    )
+    call = state.model_call
+    is_waiting = call is not None and call.not_before > now
+    if is_waiting or state.decision is not None:
+        return [request, finished(run, now, "early", "stop_requested")]
+    skipped = [
+        _skipped(call, "the run was stopped before anybody allowed it") for call in state.requests
+    ]
+    return [request, *skipped]
+
+
+def expired(command: c.ExpireRun, state: AgentState) -> list[e.AgentEvent]:
+    """A time is up: the deadline of the run, or the patience with one that is to stop."""
+    run, now = state.run, command.now
+    if run is None or run.run_id != command.run_id:
+        return []
+    if command.limit == "deadline":
+        if run.deadline_at is None or now < run.deadline_at:
+            return []
+        return failed(state, run, "deadline", "the deadline of the run is past", now)
+    if run.stop is None or run.stop.stop_by is None or now < run.stop.stop_by:
+        return []
+    calls = _closed_calls(state, "the run was stopped")
+    return [*calls, finished(run, now, "early", "stop_requested")]
+
+
+def limit_reached(state: AgentState, run: Run, now: float) -> list[e.AgentEvent]:
+    """The end of a run that must not make one more model call; nothing if it may.
+
+    The order is that of the reference: deadline, stop, what it has spent, rounds, model calls.
+    """
+    options = run.options
+    if run.deadline_at is not None and now >= run.deadline_at:
+        return failed(state, run, "deadline", "the deadline of the run is past", now)
+    early = _early_end(run)
+    if early:
+        return [finished(run, now, "early", early)]
+    rounds = state.profile.max_rounds if state.profile else 0
+    hard = _hard_limit(run, rounds, options.model_budget)
+    if not hard:
+        return []
+    if run.boundary == "answer":  # the answer is there; what waits stays in its queue
+        return [finished(run, now)]
+    kind, message = hard
+    return failed(state, run, kind, message, now)
+
+
+def _early_end(run: Run) -> EarlyEnd:
+    options = run.options
+    if run.stop is not None:
+        return "stop_requested"
+    if options.token_budget is not None and run.tokens >= options.token_budget:
+        return "token_budget"
+    limit = options.cost_budget_usd_micros
+    if limit is not None and run.cost_usd_micros >= limit:
+        return "cost_budget"
+    return ""
+
+
+def _hard_limit(run: Run, max_rounds: int, model_budget: int | None) -> tuple[str, str] | None:
+    if 0 < max_rounds <= run.rounds:
+        said = f"the run used all of its {max_rounds} rounds; resume it, or send a prompt"
+        return "max_rounds", said
+    if model_budget is not None and run.model_requests >= model_budget:
+        return "model_budget", f"the run used all of its {model_budget} model calls"
+    return None
+
+
+def compensation_requested(command: c.CompensateRun, state: AgentState) -> list[e.AgentEvent]:
+    """Undo what a run that was broken off has done.
+
+    Raises:
+        CommandRejected: there is no such run.
+    """
+    resumable = state.resumable
+    if resumable is None or resumable.is_rolled_back:
+        raise CommandRejected("no run was broken off whose calls could be undone")
+    return [e.CompensationRequested(run_id=resumable.run_id, requested_at=command.now)]
+
+
+def _taken_back(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEvent]:
+    events: list[e.AgentEvent] = []
+    if run.placed_mail or run.placed_steer or run.placed_follow_up:
+        events.append(
+            e.InputReturned(
+                run_id=run.run_id,
+                mail_ids=run.placed_mail,
+                steer_ids=run.placed_steer,
+                follow_up_ids=run.placed_follow_up,
+            )
+        )
+    if run.baseline != state.leaf:
+        events.append(
+            e.LeafMoved(
+                from_entry=state.leaf, to_entry=run.baseline, reason="rollback", moved_at=now
+            )
+        )
+    return events
+
+
+def _closed_calls(state: AgentState, why: str) -> list[e.AgentEvent]:
+    return [_closed(call, why) for call in state.open_calls]
+
+
+def _closed(call: ToolCall, why: str) -> e.AgentEvent:
+    if call.status in ("started", "probing"):
+        return e.ToolCallOutcomeUnknown(
+            key=call.key,
+            reason=f"{why} while the call was open",
+            tool=call.tool,
+            call_id=call.call_id,
+        )
+    return _skipped(call, why)
+
+
+def _skipped(call: ToolCall, why: str) -> e.AgentEvent:
+    return e.ToolCallSkipped(
+        key=call.key, reason=f"not executed: {why}", tool=call.tool, call_id=call.call_id
+    )

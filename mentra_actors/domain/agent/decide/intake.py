@@ -1,0 +1,214 @@
+"""What comes to an agent from outside: prompts, mail, words for its queues, new options."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.profile import ProfileChanges, changed_profile
+from mentra_actors.domain.agent.run_options import RunOptions, option_fault
+from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import RunId, inbox_stream
+
+__all__ = [
+    "MAX_PROMPT_CHARS",
+    "accept_prompt",
+    "clear_queue",
+    "configure",
+    "next_run_id",
+    "queue_input",
+    "resume_run",
+    "run_queued",
+    "set_queue_mode",
+    "take_mail",
+]
+
+MAX_PROMPT_CHARS = 2_000_000
+
+
+def accept_prompt(command: c.AcceptPrompt, state: AgentState) -> Sequence[e.AgentEvent]:
+    """A prompt, which starts a run when its turn comes."""
+    if command.prompt_id in state.known_ids:
+        return []  # sent twice: the first one was recorded
+    _require_living(state)
+    _require_words(command.text, "a prompt")
+    _require_options(command.options)
+    accepted = e.PromptAccepted(
+        prompt_id=command.prompt_id,
+        text=command.text,
+        accepted_at=command.now,
+        options=command.options,
+    )
+    return [accepted]
+
+
+def queue_input(command: c.QueueInput, state: AgentState) -> Sequence[e.AgentEvent]:
+    """Words that wait for a boundary."""
+    if f"queue:{command.item_id}" in state.known_ids:
+        return []
+    _require_living(state)
+    _require_words(command.text, "what is queued")
+    queued = e.InputQueued(
+        queue=command.queue,
+        item_id=command.item_id,
+        text=command.text,
+        queued_at=command.now,
+    )
+    return [queued]
+
+
+def clear_queue(command: c.ClearQueue, state: AgentState) -> Sequence[e.AgentEvent]:
+    """Nothing, if nothing waits."""
+    queue = state.steer if command.queue == "steer" else state.follow_up
+    if not queue.items:
+        return []
+    return [e.QueueCleared(queue=command.queue, cleared_at=command.now)]
+
+
+def set_queue_mode(command: c.SetQueueMode, state: AgentState) -> Sequence[e.AgentEvent]:
+    """Nothing, if the queue has the mode."""
+    queue = state.steer if command.queue == "steer" else state.follow_up
+    if queue.mode == command.mode:
+        return []
+    return [e.QueueModeChanged(queue=command.queue, mode=command.mode)]
+
+
+def configure(command: c.Configure, profile: e.AgentProfile) -> Sequence[e.AgentEvent]:
+    """The new options; nothing, if they are the present ones.
+
+    Raises:
+        CommandRejected: no agent could work with them.
+    """
+    after = changed_profile(profile, command.changes)
+    if after is profile:
+        return []
+    if ":" not in after.model:
+        raise CommandRejected(f"a model is provider:name, found {after.model!r}")
+    if after.max_rounds < 0:
+        raise CommandRejected(f"max_rounds must not be negative, found {after.max_rounds}")
+    paging = after.paging
+    if paging is not None and (paging.page_bytes < 1 or paging.threshold_bytes < 0):
+        raise CommandRejected("a page has at least one byte, and a threshold is not negative")
+    _require_options(after.run)
+    return [e.AgentReconfigured(changes=_only_new(command, profile), changed_at=command.now)]
+
+
+def _only_new(command: c.Configure, profile: e.AgentProfile) -> ProfileChanges:
+    changes = command.changes
+    same = {
+        name: msgspec.UNSET
+        for name in changes.__struct_fields__
+        if getattr(changes, name) == getattr(profile, name)
+    }
+    return msgspec.structs.replace(changes, **same) if same else changes
+
+
+def run_queued(
+    command: c.RunQueued, state: AgentState, profile: e.AgentProfile
+) -> Sequence[e.AgentEvent]:
+    """A run with the next words of the steering queue as its prompt.
+
+    Raises:
+        CommandRejected: nothing is queued, or a run is open.
+    """
+    if command.command_id in state.known_ids:
+        return []
+    _require_idle(state)
+    _require_options(command.options)
+    items = state.steer.next_items
+    if not items:
+        raise CommandRejected("no queued steering input is available")
+    started = e.RunStarted(
+        run_id=next_run_id(state, profile),
+        started_at=command.now,
+        options=command.options or profile.run,
+        asked_by=command.command_id,
+    )
+    return [started, e.InputPlaced(run_id=started.run_id, steer_ids=items)]
+
+
+def resume_run(
+    command: c.ResumeRun, state: AgentState, profile: e.AgentProfile
+) -> Sequence[e.AgentEvent]:
+    """A run that goes on where the last one was broken off.
+
+    Raises:
+        CommandRejected: there is none to go on with, or a run is open.
+    """
+    if command.command_id in state.known_ids:
+        return []
+    _require_idle(state)
+    _require_options(command.options)
+    resumable = state.resumable
+    if resumable is None:
+        raise CommandRejected("no run was broken off that could be resumed")
+    started = e.RunStarted(
+        run_id=next_run_id(state, profile),
+        started_at=command.now,
+        options=command.options or _without_deadline(resumable.options),
+        asked_by=command.command_id,
+        resumes=resumable.run_id,
+        boundary=resumable.boundary,
+        baseline=resumable.baseline,
+    )
+    if not resumable.is_rolled_back or resumable.prompt_entry in (0, state.leaf):
+        return [started]
+    back = e.LeafMoved(
+        from_entry=state.leaf,
+        to_entry=resumable.prompt_entry,
+        reason="resume",
+        moved_at=command.now,
+    )
+    return [started, back]
+
+
+def _without_deadline(options: RunOptions) -> RunOptions:
+    """A deadline was a moment of the first try; a length of time counts anew."""
+    return msgspec.structs.replace(options, deadline_at=None)
+
+
+def take_mail(
+    command: c.TakeMail, state: AgentState, profile: e.AgentProfile
+) -> Sequence[e.AgentEvent]:
+    """What the inbox held after what was taken before."""
+    is_late = command.after_version != state.mail_taken_through
+    if state.stopped or is_late or command.through_version <= command.after_version:
+        return []  # read before the last mail was taken: what it holds is taken already
+    inbox = inbox_stream(profile.agent_id)
+    return [e.MailTaken(inbox=inbox, mail=command.mail, through_version=command.through_version)]
+
+
+def next_run_id(state: AgentState, profile: e.AgentProfile) -> RunId:
+    """The id of the run that begins next."""
+    return RunId(f"{profile.agent_id}/run-{state.runs_started + 1}")
+
+
+def _require_living(state: AgentState) -> None:
+    if state.stopped:
+        raise CommandRejected("the agent is stopped")
+
+
+def _require_idle(state: AgentState) -> None:
+    _require_living(state)
+    if state.run is not None:
+        raise CommandRejected(f"{state.run.run_id} is open; wait for its end or cancel it")
+    if state.compensations:
+        raise CommandRejected("calls of the last run are being undone; wait for the end of that")
+
+
+def _require_words(text: str, what: str) -> None:
+    if not text.strip():
+        raise CommandRejected(f"{what} must not be empty")
+    if len(text) > MAX_PROMPT_CHARS:
+        raise CommandRejected(
+            f"{what} of {len(text):,} characters is over the limit of "
+            f"{MAX_PROMPT_CHARS:,}; write it to a file and name the file"
+        )
+
+
+def _require_options(options: RunOptions | None) -> None:
+    fault = option_fault(options) if options is not None else ""
+    if fault:
+        raise CommandRejected(fault)

@@ -1,0 +1,165 @@
+"""What comes of a model call: an answer, a failure and perhaps another try, or half an answer."""
+
+from collections.abc import Sequence
+
+from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide.endings import failed
+from mentra_actors.domain.agent.evolve import evolve
+from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.agent.state import AgentState, ModelCall, Run
+from mentra_actors.domain.model_call import StopReason
+from mentra_actors.ids import EffectId
+
+__all__ = [
+    "MOST_INTERRUPTIONS",
+    "abandoned_answer",
+    "interrupted_call",
+    "model_call_requested",
+    "model_failure",
+    "model_reply",
+]
+
+MOST_INTERRUPTIONS = 5
+"""How often a call may be made again beyond the retry budget because its process ended."""
+
+
+def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.AgentEvent]:
+    """The answer, and how its calls will be run."""
+    if state.model_call is None or state.model_call.effect_id != command.effect_id:
+        return []  # delivered twice, or the run has ended
+    reply = command.reply
+    replied = e.ModelReplied(
+        effect_id=command.effect_id,
+        blocks=reply.blocks,
+        stop_reason=StopReason(reply.stop_reason),
+        raw_stop_reason=reply.raw_stop_reason,
+        usage=reply.usage,
+        model=reply.model,
+        response_id=reply.response_id,
+        finished_at=command.now,
+        cost_usd_micros=command.cost_usd_micros,
+        asked_model=command.asked_model,
+        output=command.output,
+        output_fault=command.output_fault,
+    )
+    after = evolve(state, replied)
+    if not after.calls:
+        return [replied]
+    plans_by_key = {plan.key: plan for plan in command.plans}
+    plans = tuple(
+        plans_by_key.get(call.key) or e.CallPlan(key=call.key, refusal="Tool not found")
+        for call in after.calls
+    )
+    return [replied, e.ToolCallsPlanned(calls=plans)]
+
+
+def model_failure(command: c.RecordModelFailure, state: AgentState) -> Sequence[e.AgentEvent]:
+    """The failure, and either the next try or the end of the run."""
+    call, run = state.model_call, state.run
+    if call is None or call.effect_id != command.effect_id or run is None:
+        return []
+    options = run.options
+    is_tried_again = command.transient and call.attempt <= options.retry_budget
+    delay_s = options.retry.delay_s(call.attempt, command.retry_after_s)
+    return _after_failure(
+        command, state, run, call, retry_at=command.now + delay_s if is_tried_again else None
+    )
+
+
+def interrupted_call(
+    state: AgentState, partial: c.PartialAnswer, now: float
+) -> Sequence[e.AgentEvent]:
+    """A process ended while the model was answering: what had come is kept, and it is asked again.
+
+    Nothing, if the call was still waiting for its time: then nothing had been sent.
+    """
+    call, run = state.model_call, state.run
+    if call is None or run is None or call.not_before > now:
+        return []
+    interruption = c.RecordModelFailure(
+        effect_id=call.effect_id,
+        kind="interrupted",
+        message="the process ended before the answer was whole",
+        transient=True,
+        now=now,
+        partial=partial,
+        asked_model=state.profile.model if state.profile else "",
+    )
+    is_tried_again = call.attempt <= run.options.retry_budget + MOST_INTERRUPTIONS
+    return _after_failure(interruption, state, run, call, retry_at=now if is_tried_again else None)
+
+
+def _after_failure(
+    command: c.RecordModelFailure,
+    state: AgentState,
+    run: Run,
+    call: ModelCall,
+    *,
+    retry_at: float | None,
+) -> Sequence[e.AgentEvent]:
+    budget = run.options.model_budget
+    is_used_up = budget is not None and run.model_requests >= budget
+    event = _failed_event(command, call, run.options, None if is_used_up else retry_at)
+    after = evolve(state, event)
+    if retry_at is None:
+        return [event, *failed(after, run, command.kind, command.message, command.now)]
+    if is_used_up:
+        said = f"the run used all of its {budget} model calls; the last one: {command.message}"
+        return [event, *failed(after, run, "model_budget", said, command.now)]
+    again = model_call_requested(
+        state, run, call.round, not_before=max(retry_at, 0.0), attempt=call.attempt + 1
+    )
+    return [event, again]
+
+
+def _failed_event(
+    command: c.RecordModelFailure, call: ModelCall, options: RunOptions, retry_at: float | None
+) -> e.ModelCallFailed:
+    return e.ModelCallFailed(
+        effect_id=command.effect_id,
+        kind=command.kind,
+        message=command.message,
+        transient=command.transient,
+        partial_text=command.partial.text,
+        partial_thinking=command.partial.thinking,
+        failed_at=command.now,
+        usage=command.usage,
+        cost_usd_micros=command.cost_usd_micros,
+        asked_model=command.asked_model,
+        attempt=call.attempt,
+        max_attempts=options.retry_budget,
+        retry_at=retry_at,
+    )
+
+
+def abandoned_answer(
+    command: c.RecordAbandonedAnswer, state: AgentState
+) -> Sequence[e.AgentEvent]:
+    """What had come of the answer that the last run was waiting for when it was ended."""
+    if not state.abandoned or state.abandoned != command.effect_id:
+        return []
+    return [
+        e.AnswerAbandoned(
+            effect_id=command.effect_id,
+            partial_text=command.partial.text,
+            partial_thinking=command.partial.thinking,
+            abandoned_at=command.now,
+            usage=command.usage,
+            cost_usd_micros=command.cost_usd_micros,
+            asked_model=command.asked_model,
+        )
+    ]
+
+
+def model_call_requested(
+    state: AgentState, run: Run, round_number: int, *, not_before: float = 0.0, attempt: int = 1
+) -> e.ModelCallRequested:
+    """The next model call of the stream."""
+    return e.ModelCallRequested(
+        effect_id=EffectId(f"model-{state.model_calls + 1}"),
+        run_id=run.run_id,
+        round=round_number,
+        attempt=attempt,
+        not_before=not_before,
+    )

@@ -1,0 +1,146 @@
+"""What an agent waits for, as effects, and what else is written with its events."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from mentra_actors.decider import Companion, Delivery, Settlement
+from mentra_actors.domain.agent import effects as f
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.state import AgentState, Compensation, Run, ToolCall
+from mentra_actors.domain.inbox import MailDelivered
+from mentra_actors.domain.timer import WaitUntil
+from mentra_actors.ids import EffectId, inbox_stream
+
+__all__ = ["companions", "is_busy", "pending"]
+
+
+def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
+    """Effects that wait for an outcome: of the open run, or of calls that are being undone."""
+    profile, run = state.profile, state.run
+    if profile is None:
+        return {}
+    if run is None:
+        return dict(_undoing(one) for one in state.compensations if one.attempt)
+    effects: dict[EffectId, f.AgentEffect] = {}
+    if state.model_call is not None:
+        call = state.model_call
+        effects[call.effect_id] = f.CallModel(
+            effect_id=call.effect_id,
+            run_id=run.run_id,
+            profile=profile,
+            attempt=call.attempt,
+            not_before=call.not_before,
+            options=run.options,
+        )
+    if state.decision is not None:
+        effects[state.decision.effect_id] = _decision(state, run)
+    effects.update(_call_effects(state.calls, profile, run))
+    effects.update(_timers(run))
+    return effects
+
+
+def is_busy(state: AgentState) -> bool:
+    """True while a run is open, also if it only waits for a person, or calls are being undone."""
+    return state.run is not None or bool(state.compensations)
+
+
+def _undoing(one: Compensation) -> tuple[EffectId, f.AgentEffect]:
+    effect = f.CompensateCall(
+        key=one.key,
+        tool=one.tool,
+        arguments=one.arguments,
+        idempotency_key=one.idempotency_key,
+        is_known=one.is_known,
+        attempt=one.attempt,
+    )
+    return EffectId(f"{one.key}@undo-{one.attempt}"), effect
+
+
+def _decision(state: AgentState, run: Run) -> f.AgentEffect:
+    is_answer = run.boundary == "answer"
+    results = tuple(
+        f.FinishedCall(call_id=call.call_id, tool=call.tool, is_error=call.is_error)
+        for call in state.calls
+    )
+    context = f.RoundContext(
+        run_id=run.run_id,
+        boundary=run.boundary,
+        answer=run.answer if is_answer else "",
+        results=() if is_answer else results,
+        rounds=run.rounds,
+        model_requests=run.model_requests,
+        transport_retries=run.transport_retries,
+        tokens=run.tokens,
+        cost_usd_micros=run.cost_usd_micros,
+    )
+    effect_id = state.decision.effect_id if state.decision else EffectId("")
+    return f.DecideRound(effect_id=effect_id, strategy=run.options.strategy, context=context)
+
+
+def _call_effects(
+    calls: Sequence[ToolCall], profile: e.AgentProfile, run: Run
+) -> Iterator[tuple[EffectId, f.AgentEffect]]:
+    for call in calls:
+        match call.status:
+            case "reviewing":
+                yield EffectId(f"{call.key}-review"), _review(call, profile, run)
+            case "started":
+                yield EffectId(f"{call.key}@{call.attempt}"), _tool_run(call, profile, run)
+            case "probing":
+                yield EffectId(f"{call.key}@{call.attempt}-probe"), _probe(call)
+            case _:
+                pass
+
+
+def _review(call: ToolCall, profile: e.AgentProfile, run: Run) -> f.AgentEffect:
+    return f.ReviewCall(
+        key=call.key,
+        call_id=call.call_id,
+        run_id=run.run_id,
+        profile=profile,
+        tool=call.tool,
+        arguments=call.arguments,
+    )
+
+
+def _tool_run(call: ToolCall, profile: e.AgentProfile, run: Run) -> f.AgentEffect:
+    return f.RunTool(
+        key=call.key,
+        call_id=call.call_id,
+        run_id=run.run_id,
+        profile=profile,
+        tool=call.tool,
+        arguments=call.arguments,
+        idempotency_key=call.idempotency_key,
+        attempt=call.attempt,
+        options=run.options,
+    )
+
+
+def _probe(call: ToolCall) -> f.AgentEffect:
+    return f.ProbeTool(
+        key=call.key,
+        tool=call.tool,
+        idempotency_key=call.idempotency_key,
+        attempt=call.attempt,
+    )
+
+
+def _timers(run: Run) -> Iterator[tuple[EffectId, f.AgentEffect]]:
+    """What looks at the clock for an open run."""
+    if run.deadline_at is not None:
+        then = f"expire-run:deadline:{run.run_id}"
+        yield EffectId(f"{run.run_id}@deadline"), WaitUntil(at=run.deadline_at, then=then)
+    if run.stop is not None and run.stop.stop_by is not None:
+        then = f"expire-run:stop:{run.run_id}"
+        yield EffectId(f"{run.run_id}@stop"), WaitUntil(at=run.stop.stop_by, then=then)
+
+
+def companions(event: e.AgentEvent) -> Sequence[Companion]:
+    """Mail goes to its inbox with the fact that it was sent; taken mail settles the own inbox."""
+    match event:
+        case e.MailSent(mail=mail):
+            return [Delivery(inbox_stream(mail.to), (MailDelivered(mail=mail),))]
+        case e.MailTaken(inbox=inbox, through_version=version):
+            return [Settlement(inbox, version)]
+        case _:
+            return []

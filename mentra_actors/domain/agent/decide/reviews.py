@@ -1,0 +1,94 @@
+"""Before a call may start: what hooks, the authorizer and people say of it."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import CommandId
+
+__all__ = ["DENIED", "call_review", "permission_resolution"]
+
+DENIED = "denied by session approver"
+
+
+def call_review(command: c.RecordCallReview, state: AgentState) -> Sequence[e.AgentEvent]:
+    """The call may start, waits for a person, or is answered with the refusal."""
+    call = next((call for call in state.calls if call.key == command.key), None)
+    if call is None or call.status != "reviewing" or state.run is None:
+        return []
+    match command.verdict:
+        case "allow":
+            return [_reviewed(command)]
+        case "refuse":
+            return [_refused(call, command.text, command.now)]
+        case "ask":
+            return [_asked(command, call, state.run)]
+        case _:
+            assert_never(command.verdict)
+
+
+def permission_resolution(
+    command: c.ResolvePermission, state: AgentState
+) -> Sequence[e.AgentEvent]:
+    """The decision of a person about a call that waits.
+
+    Raises:
+        CommandRejected: no call waits under this id.
+    """
+    call = next((one for one in state.requests if one.request_id == command.request_id), None)
+    if call is None:
+        raise CommandRejected(f"no pending permission with request_id {command.request_id!r}")
+    resolved = e.PermissionResolved(
+        key=call.key,
+        request_id=command.request_id,
+        allow=command.allow,
+        resolved_at=command.now,
+        tool=call.tool,
+        call_id=call.call_id,
+        reason=command.reason,
+        resolved_by=command.resolved_by,
+    )
+    if command.allow:
+        return [resolved]
+    text = f"Tool execution denied: {command.reason or DENIED}"
+    return [resolved, _refused(call, text, command.now)]
+
+
+def _reviewed(command: c.RecordCallReview) -> e.ToolCallReviewed:
+    return e.ToolCallReviewed(
+        key=command.key,
+        arguments=command.arguments,
+        parallel=command.parallel,
+        note=command.note,
+    )
+
+
+def _asked(command: c.RecordCallReview, call: ToolCall, run: Run) -> e.AgentEvent:
+    why = command.text or f"Approval required for {call.tool}"
+    if run.stop is not None or run.options.approvals == "refuse":
+        return _refused(call, f"Tool execution requires approval: {why}", command.now)
+    return e.PermissionRequested(
+        key=call.key,
+        request_id=CommandId(f"perm-{call.key}"),
+        tool=call.tool,
+        call_id=call.call_id,
+        description=why,
+        preview=command.preview,
+        requested_at=command.now,
+        arguments=command.arguments,
+        parallel=command.parallel,
+    )
+
+
+def _refused(call: ToolCall, text: str, now: float) -> e.ToolCallFinished:
+    return e.ToolCallFinished(
+        key=call.key,
+        content=text,
+        is_error=True,
+        finished_at=now,
+        tool=call.tool,
+        call_id=call.call_id,
+    )

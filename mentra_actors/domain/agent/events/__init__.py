@@ -1,0 +1,136 @@
+"""Every fact about one agent, by subject: itself and its input, its runs, its tool calls."""
+
+from typing import TypeAlias
+
+from mentra_actors.domain.agent.events.calls import (
+    CallPlan,
+    PermissionRequested,
+    PermissionResolved,
+    ToolCallCompensated,
+    ToolCallCompensationStarted,
+    ToolCallFinished,
+    ToolCallOutcomeUnknown,
+    ToolCallProbeRequested,
+    ToolCallRestarted,
+    ToolCallReviewed,
+    ToolCallSkipped,
+    ToolCallsPlanned,
+    ToolCallStarted,
+)
+from mentra_actors.domain.agent.events.inputs import (
+    AgentReconfigured,
+    AgentRecovered,
+    AgentSpawned,
+    AgentStopped,
+    EntryLabelled,
+    InputPlaced,
+    InputQueued,
+    InputReturned,
+    LeafMoved,
+    MailSent,
+    MailTaken,
+    PromptAccepted,
+    QueueCleared,
+    QueueModeChanged,
+)
+from mentra_actors.domain.agent.events.runs import (
+    AnswerAbandoned,
+    CompensationRequested,
+    ModelCallFailed,
+    ModelCallRequested,
+    ModelReplied,
+    RoundDecided,
+    RoundDecisionRequested,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    RunStopRequested,
+)
+from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
+
+__all__ = [
+    "AgentEvent",
+    "AgentProfile",
+    "AgentReconfigured",
+    "AgentRecovered",
+    "AgentSpawned",
+    "AgentStopped",
+    "AnswerAbandoned",
+    "CallPlan",
+    "CompensationRequested",
+    "EntryLabelled",
+    "InputPlaced",
+    "InputQueued",
+    "InputReturned",
+    "LeafMoved",
+    "MailSent",
+    "MailTaken",
+    "ModelCallFailed",
+    "ModelCallRequested",
+    "ModelReplied",
+    "PermissionRequested",
+    "PermissionResolved",
+    "ProfileChanges",
+    "PromptAccepted",
+    "QueueCleared",
+    "QueueModeChanged",
+    "RoundDecided",
+    "RoundDecisionRequested",
+    "RunCancelled",
+    "RunFailed",
+    "RunFinished",
+    "RunStarted",
+    "RunStopRequested",
+    "ToolCallCompensated",
+    "ToolCallCompensationStarted",
+    "ToolCallFinished",
+    "ToolCallOutcomeUnknown",
+    "ToolCallProbeRequested",
+    "ToolCallRestarted",
+    "ToolCallReviewed",
+    "ToolCallSkipped",
+    "ToolCallStarted",
+    "ToolCallsPlanned",
+]
+
+AgentEvent: TypeAlias = (
+    AgentSpawned
+    | AgentReconfigured
+    | AgentStopped
+    | AgentRecovered
+    | PromptAccepted
+    | MailTaken
+    | MailSent
+    | InputQueued
+    | QueueCleared
+    | QueueModeChanged
+    | InputPlaced
+    | InputReturned
+    | LeafMoved
+    | EntryLabelled
+    | RunStarted
+    | RunStopRequested
+    | RunFinished
+    | RunFailed
+    | RunCancelled
+    | RoundDecisionRequested
+    | RoundDecided
+    | CompensationRequested
+    | ModelCallRequested
+    | ModelReplied
+    | ModelCallFailed
+    | AnswerAbandoned
+    | ToolCallsPlanned
+    | ToolCallReviewed
+    | PermissionRequested
+    | PermissionResolved
+    | ToolCallStarted
+    | ToolCallRestarted
+    | ToolCallProbeRequested
+    | ToolCallFinished
+    | ToolCallOutcomeUnknown
+    | ToolCallSkipped
+    | ToolCallCompensationStarted
+    | ToolCallCompensated
+)

@@ -1,0 +1,230 @@
+"""Facts about tool calls: the ledger of what touches the world.
+
+These names are the storage format: never rename or re-mean one. A call is named by its `key`,
+`tool-{model call}.{index}`, which is unique in the stream: the ids that providers give to calls
+are not. Times are Unix seconds.
+"""
+
+import msgspec
+
+from mentra_actors.domain.tool_call import BlobRef, RetryMode
+from mentra_actors.ids import CommandId, EffectId
+
+__all__ = [
+    "CallPlan",
+    "PermissionRequested",
+    "PermissionResolved",
+    "ToolCallCompensated",
+    "ToolCallCompensationStarted",
+    "ToolCallFinished",
+    "ToolCallOutcomeUnknown",
+    "ToolCallProbeRequested",
+    "ToolCallRestarted",
+    "ToolCallReviewed",
+    "ToolCallSkipped",
+    "ToolCallStarted",
+    "ToolCallsPlanned",
+]
+
+
+class CallPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one call of an answer will be run. A `refusal` is its result: it is not run at all.
+
+    With `needs_review` hooks and the authorizer look at it first, and may change the plan.
+    `is_output` marks the call that hands over the typed output of its run: nothing is run.
+    """
+
+    key: EffectId
+    retry: RetryMode = "never"
+    parallel: bool = False
+    refusal: str = ""
+    needs_review: bool = False
+    is_output: bool = False
+    can_compensate: bool = False
+
+
+class ToolCallsPlanned(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_calls_planned.v1",
+):
+    """The calls of the answer just recorded, in its order."""
+
+    calls: tuple[CallPlan, ...]
+
+
+class ToolCallReviewed(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_call_reviewed.v1",
+):
+    """Hooks and authorizer let the call pass. `arguments` replace those of the answer if given."""
+
+    key: EffectId
+    arguments: str = ""
+    parallel: bool = False
+    note: str = ""
+
+
+class PermissionRequested(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.permission_requested.v1",
+):
+    """A person must allow the call. `preview` is JSON text that says what it would do."""
+
+    key: EffectId
+    request_id: CommandId
+    tool: str
+    call_id: str
+    description: str
+    preview: str
+    requested_at: float
+    arguments: str = ""
+    parallel: bool = False
+
+
+class PermissionResolved(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.permission_resolved.v1",
+):
+    """Somebody has decided; a refused call is answered with the reason and never runs."""
+
+    key: EffectId
+    request_id: CommandId
+    allow: bool
+    resolved_at: float
+    tool: str = ""
+    call_id: str = ""
+    reason: str = ""
+    resolved_by: str = ""
+
+
+class ToolCallStarted(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.tool_call_started.v1"
+):
+    """The call may touch the world from here on. Its input stands in the answer."""
+
+    key: EffectId
+    tool: str
+    idempotency_key: str
+    retry: RetryMode
+    started_at: float
+    call_id: str = ""
+
+
+class ToolCallRestarted(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_call_restarted.v1",
+):
+    """The process died with the call open, and it is run again with the same key."""
+
+    key: EffectId
+    attempt: int
+    restarted_at: float
+
+
+class ToolCallProbeRequested(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_call_probe_requested.v1",
+):
+    """The process died with the call open, and the tool's probe is asked what became of it."""
+
+    key: EffectId
+    attempt: int
+
+
+class ToolCallFinished(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_call_finished.v1",
+):
+    """The call has its result; it never runs again.
+
+    `terminate` ends the run, and skips the calls after it; `rest` ends it after the round.
+    """
+
+    key: EffectId
+    content: str
+    is_error: bool = False
+    details: str = ""
+    spilled: BlobRef | None = None
+    finished_at: float = 0.0
+    tool: str = ""
+    call_id: str = ""
+    terminate: bool = False
+    rest: bool = False
+
+
+class ToolCallOutcomeUnknown(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_call_outcome_unknown.v1",
+):
+    """The call may or may not have happened, and nobody can say; the model is told so."""
+
+    key: EffectId
+    reason: str
+    tool: str = ""
+    call_id: str = ""
+
+
+class ToolCallSkipped(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.tool_call_skipped.v1"
+):
+    """The call did not start and never will."""
+
+    key: EffectId
+    reason: str
+    tool: str = ""
+    call_id: str = ""
+
+
+class ToolCallCompensationStarted(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_call_compensation_started.v1",
+):
+    """The call is being undone. The attempt counts from 1, and rises when the process dies."""
+
+    key: EffectId
+    tool: str
+    attempt: int
+    started_at: float
+
+
+class ToolCallCompensated(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_call_compensated.v1",
+):
+    """The call was undone, or could not be: `content` says how, or why not."""
+
+    key: EffectId
+    tool: str
+    content: str
+    is_error: bool = False
+    finished_at: float = 0.0

@@ -1,0 +1,235 @@
+"""Facts about runs, their rounds and their model calls.
+
+These names are the storage format: never rename or re-mean one. Times are Unix seconds, money is
+in millionths of a US dollar.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.content import AssistantBlock
+from mentra_actors.domain.model_call import StopReason, TokenUsage
+from mentra_actors.ids import CommandId, EffectId, EntryId, RunId
+
+__all__ = [
+    "AnswerAbandoned",
+    "Boundary",
+    "CompensationRequested",
+    "EarlyEnd",
+    "ModelCallFailed",
+    "ModelCallRequested",
+    "ModelReplied",
+    "RoundChoice",
+    "RoundDecided",
+    "RoundDecisionRequested",
+    "RunCancelled",
+    "RunEnding",
+    "RunFailed",
+    "RunFinished",
+    "RunStarted",
+    "RunStopRequested",
+]
+
+Boundary: TypeAlias = Literal["start", "tools", "answer"]
+"""Where a run stands between two steps: before a model call, after tool results, or after an
+answer without calls."""
+
+EarlyEnd: TypeAlias = Literal["", "stop_requested", "token_budget", "cost_budget"]
+"""Why a run ended in order before it was done; empty if it was done."""
+
+RunEnding: TypeAlias = Literal["answered", "terminated", "idle", "strategy", "early"]
+"""What ended a finished run: an answer, a tool, the wish to rest, its strategy, a limit."""
+
+RoundChoice: TypeAlias = Literal["continue", "inject", "stop"]
+
+
+class RunStarted(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.run_started.v1"
+):
+    """The agent works until this run finishes, fails or is cancelled.
+
+    `asked_by` is the command that began it, if that was neither a prompt nor mail. A run that
+    `resumes` another one begins at its `boundary`. `baseline` is the entry to which a rollback
+    goes back; None is the one at which the conversation stands.
+    """
+
+    run_id: RunId
+    started_at: float
+    options: RunOptions = RunOptions()
+    asked_by: CommandId = CommandId("")
+    resumes: RunId = RunId("")
+    boundary: Boundary = "start"
+    baseline: EntryId | None = None
+
+
+class RunStopRequested(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.run_stop_requested.v1",
+):
+    """The run ends in order at its next boundary, and at `stop_by` whatever still runs."""
+
+    run_id: RunId
+    reason: str
+    requested_at: float
+    stop_by: float | None = None
+
+
+class RunFinished(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.run_finished.v1"
+):
+    """The run ended in order. `text` is its answer, empty if it ended without one.
+
+    `output` is the typed value of a run that was to end with one, as JSON text.
+    """
+
+    run_id: RunId
+    text: str
+    finished_at: float
+    ending: RunEnding = "answered"
+    early_end: EarlyEnd = ""
+    output: str = ""
+
+
+class RunFailed(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.run_failed.v1"
+):
+    """The run ended without an answer. What it recorded is kept; it can be resumed.
+
+    With `is_rolled_back` the conversation goes on from before it.
+    """
+
+    run_id: RunId
+    kind: str
+    message: str
+    failed_at: float
+    is_rolled_back: bool = False
+
+
+class RunCancelled(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.run_cancelled.v1"
+):
+    """Somebody ended the run; otherwise like `RunFailed`."""
+
+    run_id: RunId
+    reason: str
+    cancelled_at: float
+    is_rolled_back: bool = False
+
+
+class RoundDecisionRequested(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.round_decision_requested.v1",
+):
+    """The round strategy of the run is asked how to go on from a boundary."""
+
+    effect_id: EffectId
+    run_id: RunId
+    boundary: Boundary
+
+
+class RoundDecided(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.round_decided.v1"
+):
+    """The strategy has answered."""
+
+    effect_id: EffectId
+    run_id: RunId
+    choice: RoundChoice
+
+
+class CompensationRequested(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.compensation_requested.v1",
+):
+    """Finished calls of a run that ended without an answer are to be undone, the last first."""
+
+    run_id: RunId
+    requested_at: float
+
+
+class ModelCallRequested(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.model_call_requested.v1",
+):
+    """The transcript so far goes to the model. `round` and `attempt` count from 1."""
+
+    effect_id: EffectId
+    run_id: RunId
+    round: int
+    attempt: int = 1
+    not_before: float = 0.0
+
+
+class ModelReplied(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.model_replied.v1"
+):
+    """A model call was answered, whole. `cost_usd_micros` None: the price is not known.
+
+    `output` is the text as JSON, if a typed answer was asked for and it is one; else
+    `output_fault` says what is wrong with it.
+    """
+
+    effect_id: EffectId
+    blocks: tuple[AssistantBlock, ...]
+    stop_reason: StopReason
+    raw_stop_reason: str = ""
+    usage: TokenUsage = TokenUsage()
+    model: str = ""
+    response_id: str = ""
+    finished_at: float = 0.0
+    cost_usd_micros: int | None = None
+    asked_model: str = ""
+    output: str = ""
+    output_fault: str = ""
+
+
+class ModelCallFailed(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.model_call_failed.v1"
+):
+    """An attempt ended without a whole answer; `partial_text` is what had arrived of it.
+
+    It is shown to people and never sent to a model. `retry_at` is when the next attempt begins,
+    None if there is none; `max_attempts` is the retry budget of the run.
+    """
+
+    effect_id: EffectId
+    kind: str
+    message: str
+    transient: bool
+    partial_text: str = ""
+    failed_at: float = 0.0
+    partial_thinking: str = ""
+    usage: TokenUsage = TokenUsage()
+    cost_usd_micros: int | None = None
+    asked_model: str = ""
+    attempt: int = 1
+    max_attempts: int = 0
+    retry_at: float | None = None
+
+
+class AnswerAbandoned(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.answer_abandoned.v1"
+):
+    """What had arrived of an answer when its run was ended from outside."""
+
+    effect_id: EffectId
+    partial_text: str
+    abandoned_at: float
+    partial_thinking: str = ""
+    usage: TokenUsage = TokenUsage()
+    cost_usd_micros: int | None = None
+    asked_model: str = ""

@@ -1,0 +1,152 @@
+"""State after facts about tool calls."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from mentra_actors.domain.agent.events import calls as e
+from mentra_actors.domain.agent.state import AgentState, Compensation, Run, ToolCall
+
+__all__ = ["CALL_STEPS"]
+
+_replace = msgspec.structs.replace
+
+_Closing: TypeAlias = e.ToolCallFinished | e.ToolCallOutcomeUnknown | e.ToolCallSkipped
+
+
+def _planned(state: AgentState, event: e.ToolCallsPlanned) -> AgentState:
+    plans = {plan.key: plan for plan in event.calls}
+    calls = tuple(
+        _with_plan(call, plan) if (plan := plans.get(call.key)) else call for call in state.calls
+    )
+    return _replace(state, calls=calls)
+
+
+def _with_plan(call: ToolCall, plan: e.CallPlan) -> ToolCall:
+    return _replace(
+        call,
+        retry=plan.retry,
+        parallel=plan.parallel,
+        refusal=plan.refusal,
+        is_output=plan.is_output,
+        can_compensate=plan.can_compensate,
+        status="reviewing" if plan.needs_review and not plan.refusal else call.status,
+    )
+
+
+def _reviewed(call: ToolCall, event: e.ToolCallReviewed) -> ToolCall:
+    return _replace(
+        call,
+        status="planned",
+        parallel=event.parallel,
+        arguments=event.arguments or call.arguments,
+    )
+
+
+def _asked(call: ToolCall, event: e.PermissionRequested) -> ToolCall:
+    return _replace(
+        call,
+        status="asked",
+        request_id=event.request_id,
+        description=event.description,
+        preview=event.preview,
+        parallel=event.parallel,
+        arguments=event.arguments or call.arguments,
+    )
+
+
+def _resolved(call: ToolCall, event: e.PermissionResolved) -> ToolCall:
+    """A refusal is followed by the event with which the call is closed."""
+    answered = _replace(call, request_id="", description="", preview="")
+    return _replace(answered, status="planned") if event.allow else answered
+
+
+def _started(call: ToolCall, event: e.ToolCallStarted) -> ToolCall:
+    return _replace(
+        call, status="started", idempotency_key=event.idempotency_key, retry=event.retry
+    )
+
+
+def _restarted(call: ToolCall, event: e.ToolCallRestarted) -> ToolCall:
+    return _replace(call, status="started", attempt=event.attempt)
+
+
+def _probed(call: ToolCall, event: e.ToolCallProbeRequested) -> ToolCall:
+    return _replace(call, status="probing", attempt=event.attempt)
+
+
+def _changed(
+    step: Callable[[ToolCall, Any], ToolCall],
+) -> Callable[[AgentState, Any], AgentState]:
+    """The step of the whole state, from that of the one call that an event names."""
+
+    def changed(state: AgentState, event: Any) -> AgentState:
+        calls = tuple(step(call, event) if call.key == event.key else call for call in state.calls)
+        return _replace(state, calls=calls)
+
+    return changed
+
+
+def _call_started(state: AgentState, event: e.ToolCallStarted) -> AgentState:
+    run = state.run and _replace(state.run, tool_calls=state.run.tool_calls + 1)
+    return _replace(_changed(_started)(state, event), run=run)
+
+
+def _call_closed(state: AgentState, event: _Closing) -> AgentState:
+    is_error = not isinstance(event, e.ToolCallFinished) or event.is_error
+    closed = tuple(
+        _replace(call, status="closed", is_error=is_error) if call.key == event.key else call
+        for call in state.calls
+    )
+    before = next((call for call in state.calls if call.key == event.key), None)
+    run = state.run and _after_closing(state.run, before, event)
+    return _replace(state, calls=closed, run=run)
+
+
+def _after_closing(run: Run, call: ToolCall | None, event: _Closing) -> Run:
+    if isinstance(event, e.ToolCallFinished) and (event.terminate or event.rest):
+        ending = "terminated" if event.terminate else run.ending or "idle"
+        output = event.details if call is not None and call.is_output else run.output
+        run = _replace(run, ending=ending, output=output)
+    is_started = call is not None and call.status in ("started", "probing")
+    may_have_happened = not (isinstance(event, e.ToolCallFinished) and event.is_error)
+    if call is None or not (call.can_compensate and is_started and may_have_happened):
+        return run
+    undo = Compensation(
+        key=call.key,
+        tool=call.tool,
+        arguments=call.arguments,
+        idempotency_key=call.idempotency_key,
+        is_known=isinstance(event, e.ToolCallFinished),
+    )
+    return _replace(run, undoable=(*run.undoable, undo))
+
+
+def _compensation_started(state: AgentState, event: e.ToolCallCompensationStarted) -> AgentState:
+    compensations = tuple(
+        _replace(one, attempt=event.attempt) if one.key == event.key else one
+        for one in state.compensations
+    )
+    return _replace(state, compensations=compensations)
+
+
+def _compensated(state: AgentState, event: e.ToolCallCompensated) -> AgentState:
+    left = tuple(one for one in state.compensations if one.key != event.key)
+    return _replace(state, compensations=left)
+
+
+CALL_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+    e.ToolCallsPlanned: _planned,
+    e.ToolCallReviewed: _changed(_reviewed),
+    e.PermissionRequested: _changed(_asked),
+    e.PermissionResolved: _changed(_resolved),
+    e.ToolCallStarted: _call_started,
+    e.ToolCallRestarted: _changed(_restarted),
+    e.ToolCallProbeRequested: _changed(_probed),
+    e.ToolCallFinished: _call_closed,
+    e.ToolCallOutcomeUnknown: _call_closed,
+    e.ToolCallSkipped: _call_closed,
+    e.ToolCallCompensationStarted: _compensation_started,
+    e.ToolCallCompensated: _compensated,
+}

@@ -1,0 +1,188 @@
+"""Who an agent is and how it works: every option, stored as facts, changeable while it lives.
+
+A field that is missing in an older log means its default. `ProfileChanges` has the same fields
+as far as they may change; what it leaves unset stays as it is.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.model_call import (
+    NamedTool,
+    ProviderOptions,
+    ReasoningOptions,
+    ToolChoice,
+)
+from mentra_actors.ids import AgentId, TeamId
+
+__all__ = [
+    "READ_TOOL_RESULT",
+    "AgentProfile",
+    "Autonomy",
+    "CompactionOptions",
+    "MemoryOptions",
+    "ProfileChanges",
+    "ToolResultPaging",
+    "Workspace",
+    "changed_profile",
+    "offered_tools",
+    "tool_choice_for",
+]
+
+READ_TOOL_RESULT = "read_tool_result"
+"""The tool that shows the rest of a paged result; offered only where results are paged."""
+
+CompactionMode: TypeAlias = Literal["local_only", "prefer_remote", "remote_only"]
+
+
+class Autonomy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether a teammate claims ready tasks by itself, and when it gives up waiting for some."""
+
+    enabled: bool = False
+    poll_interval_s: float = 5.0
+    idle_timeout_s: float = 60.0
+
+
+class Workspace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where tools work. `base_dir` empty means the directory of the process."""
+
+    base_dir: str = ""
+    auto_route_shell: bool = True
+
+
+class MemoryOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an agent remembers by itself, and what its tools for memory may do."""
+
+    auto_recall_enabled: bool = True
+    auto_recall_limit: int = 3
+    auto_recall_char_budget: int = 2000
+    tool_search_limit: int = 10
+    write_tools_enabled: bool = True
+
+
+class CompactionOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When and how a long conversation is shortened for the model. Never changes the log."""
+
+    keep_recent_tool_results: int = 3
+    auto_compact_threshold_tokens: int | None = 50_000
+    summary_max_input_chars: int = 80_000
+    summary_max_output_tokens: int = 2000
+    mode: CompactionMode = "local_only"
+    preserve_recent_user_tokens: int = 20_000
+    preserve_recent_delegation_results: int = 8
+
+
+class ToolResultPaging(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Text results above `threshold_bytes` are shown window by window of `page_bytes`."""
+
+    threshold_bytes: int = 65_536
+    page_bytes: int = 32_768
+
+
+class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who an agent is and how it runs.
+
+    `model` is `provider:name`. `tools` None offers every registered tool, else the named ones;
+    a tool in `hidden_tools` is never offered. `lead` is empty for a lead, `parent` for an agent
+    that is nobody's subagent. `max_rounds` limits the model calls of one run (0: no limit).
+    `wake_on_mail` starts a run when mail arrives while the agent is idle. `run` are the options
+    of runs that bring none of their own. `task_reminder_rounds`, `autonomy`, `workspace`,
+    `memory` and `compaction` are kept for the parts of the system that read them.
+    """
+
+    agent_id: AgentId
+    name: str
+    team_id: TeamId
+    role: str
+    model: str
+    system: str = ""
+    lead: str = ""
+    tools: tuple[str, ...] | None = None
+    hidden_tools: tuple[str, ...] = ()
+    max_rounds: int = 50
+    wake_on_mail: bool = True
+    temperature: float | None = None
+    max_output_tokens: int | None = 8192
+    tool_choice: ToolChoice = "auto"
+    reasoning: ReasoningOptions | None = None
+    metadata: dict[str, str] = {}
+    provider: ProviderOptions = ProviderOptions()
+    run: RunOptions = RunOptions()
+    paging: ToolResultPaging | None = None
+    task_reminder_rounds: int = 3
+    autonomy: Autonomy = Autonomy()
+    workspace: Workspace = Workspace()
+    memory: MemoryOptions = MemoryOptions()
+    compaction: CompactionOptions = CompactionOptions()
+    parent: AgentId = AgentId("")
+
+    def offers(self, tool: str) -> bool:
+        """True if the agent may use the tool of this name."""
+        if tool == READ_TOOL_RESULT:
+            return self.paging is not None and tool not in self.hidden_tools
+        return tool not in self.hidden_tools and (self.tools is None or tool in self.tools)
+
+
+class ProfileChanges(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """New values of some fields of a profile; those that are UNSET stay as they are."""
+
+    model: str | msgspec.UnsetType = msgspec.UNSET
+    system: str | msgspec.UnsetType = msgspec.UNSET
+    tools: tuple[str, ...] | msgspec.UnsetType | None = msgspec.UNSET
+    hidden_tools: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    max_rounds: int | msgspec.UnsetType = msgspec.UNSET
+    wake_on_mail: bool | msgspec.UnsetType = msgspec.UNSET
+    temperature: float | msgspec.UnsetType | None = msgspec.UNSET
+    max_output_tokens: int | msgspec.UnsetType | None = msgspec.UNSET
+    tool_choice: ToolChoice | msgspec.UnsetType = msgspec.UNSET
+    reasoning: ReasoningOptions | msgspec.UnsetType | None = msgspec.UNSET
+    metadata: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    provider: ProviderOptions | msgspec.UnsetType = msgspec.UNSET
+    run: RunOptions | msgspec.UnsetType = msgspec.UNSET
+    paging: ToolResultPaging | msgspec.UnsetType | None = msgspec.UNSET
+    task_reminder_rounds: int | msgspec.UnsetType = msgspec.UNSET
+    autonomy: Autonomy | msgspec.UnsetType = msgspec.UNSET
+    workspace: Workspace | msgspec.UnsetType = msgspec.UNSET
+    memory: MemoryOptions | msgspec.UnsetType = msgspec.UNSET
+    compaction: CompactionOptions | msgspec.UnsetType = msgspec.UNSET
+
+
+def changed_profile(profile: AgentProfile, changes: ProfileChanges) -> AgentProfile:
+    """The profile with the changes in it; the same object if they change nothing."""
+    values = {
+        name: value
+        for name in changes.__struct_fields__
+        if (value := getattr(changes, name)) is not msgspec.UNSET
+        and value != getattr(profile, name)
+    }
+    return msgspec.structs.replace(profile, **values) if values else profile
+
+
+def offered_tools(
+    profile: AgentProfile, options: RunOptions, names: Iterable[str]
+) -> tuple[str, ...]:
+    """Which of the registered tools a request of a run offers, in their order.
+
+    A run to a typed output that does not keep its tools offers none of them: the request then
+    has only the tool that ends the run.
+    """
+    output = options.output
+    if output is not None and output.mode == "tool" and not output.keeps_tools:
+        return ()
+    return tuple(name for name in names if profile.offers(name))
+
+
+def tool_choice_for(
+    profile: AgentProfile, options: RunOptions, offered: Iterable[str]
+) -> ToolChoice:
+    """The tool choice of a request: a configured tool that is not offered means `auto`."""
+    output = options.output
+    if output is not None and output.mode == "tool":
+        return "auto" if output.keeps_tools else NamedTool(name=output.tool_name)
+    choice = profile.tool_choice
+    if isinstance(choice, NamedTool) and choice.name not in set(offered):
+        return "auto"
+    return choice

@@ -1,0 +1,204 @@
+"""A conversation as a tree of entries: what there is, where it stands, how it grows. Pure.
+
+Every message that was ever said keeps its number, and the path from the first entry to the leaf is
+what a model is sent. A path never ends between a call and its result.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from mentra_actors.domain.append_only import AppendOnly, AppendOnlySet
+from mentra_actors.domain.content import (
+    AssistantMessage,
+    Message,
+    ToolCallBlock,
+    ToolResultBlock,
+    ToolResultsMessage,
+    UserMessage,
+)
+from mentra_actors.domain.tool_call import BlobRef
+from mentra_actors.ids import EffectId, EntryId
+
+__all__ = [
+    "NO_RESULT",
+    "Entry",
+    "EntryKind",
+    "OpenCall",
+    "Transcript",
+    "children_of",
+    "closed",
+    "moved_to",
+    "path_to",
+    "spilled_result",
+    "with_entry",
+]
+
+NO_RESULT = "No result was recorded for this call. It may or may not have happened."
+
+EntryKind: TypeAlias = Literal["user_turn", "assistant_turn", "tool_exchange", "mail", "context"]
+"""`context` is what the runtime or a round strategy says; mail comes from others."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A message. `parent` is the entry before it, 0 for a first one.
+
+    `keys` are those of the calls of an answer or of a message of results, in order. `details` are
+    JSON for people and programs by the key of the call, never sent to a model.
+    """
+
+    entry_id: EntryId
+    parent: EntryId
+    kind: EntryKind
+    message: Message
+    keys: tuple[EffectId, ...] = ()
+    details: Mapping[EffectId, str] = {}
+
+
+class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call of the last answer, its result if it has one, and what only people see of it."""
+
+    key: EffectId
+    call_id: str
+    name: str
+    result: ToolResultBlock | None = None
+    details: str = ""
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """All entries by number, the path to the leaf, and input that is not placed yet.
+
+    Inputs wait by kind and id, oldest first: senders choose ids, and two may choose the same.
+    `placed` is what the open run has placed of them, in case that it is taken back. `call_ids`
+    are those on the path.
+    """
+
+    entries: AppendOnly[Entry] = AppendOnly()
+    path: AppendOnly[EntryId] = AppendOnly()
+    messages: AppendOnly[Message] = AppendOnly()
+    call_ids: AppendOnlySet[str] = AppendOnlySet()
+    waiting: Mapping[str, tuple[UserMessage, ...]] = {}
+    placed: Mapping[str, tuple[UserMessage, ...]] = {}
+    open_calls: tuple[OpenCall, ...] = ()
+    labels: Mapping[EntryId, str] = {}
+    spilled: AppendOnly[tuple[EffectId, BlobRef]] = AppendOnly()
+
+    @property
+    def leaf(self) -> EntryId:
+        """The entry from which the conversation goes on; 0 at its beginning."""
+        return self.path[-1] if self.path else EntryId(0)
+
+
+_replace = msgspec.structs.replace
+
+
+def path_to(transcript: Transcript, entry_id: EntryId) -> Sequence[EntryId]:
+    """Ids from the first entry to this one; to its results, if it is an answer with calls.
+
+    Empty for 0 and for an entry that there is not.
+    """
+    entries = transcript.entries
+    if not 1 <= entry_id <= len(entries):
+        return []
+    is_answer = entries[entry_id - 1].kind == "assistant_turn" and entries[entry_id - 1].keys
+    here = EntryId(entry_id + 1) if is_answer and entry_id < len(entries) else entry_id
+    path: list[EntryId] = []
+    while here:
+        path.append(here)
+        here = entries[here - 1].parent
+    return path[::-1]
+
+
+def children_of(transcript: Transcript, entry_id: EntryId) -> Sequence[Entry]:
+    """Entries that follow this one, on any branch, in the order of their numbers; 0: the first."""
+    return [entry for entry in transcript.entries if entry.parent == entry_id]
+
+
+def spilled_result(transcript: Transcript, call: str) -> BlobRef | None:
+    """Where the whole of a long result is kept; `call` is its key, or the id that its answer has.
+
+    The last one of that id counts: providers may use one again.
+    """
+    keys = {call, *(key for key, call_id in _named_calls(transcript) if call_id == call)}
+    found = [ref for key, ref in transcript.spilled if key in keys]
+    return found[-1] if found else None
+
+
+def _named_calls(transcript: Transcript) -> Sequence[tuple[EffectId, str]]:
+    return [
+        (key, result.call_id)
+        for entry in transcript.entries
+        if isinstance(entry.message, ToolResultsMessage)
+        for key, result in zip(entry.keys, entry.message.results, strict=False)
+    ]
+
+
+def closed(transcript: Transcript) -> Transcript:
+    """The conversation with its open calls answered: as recorded, or by saying that it is not."""
+    calls = transcript.open_calls
+    if not calls:
+        return transcript
+    results = tuple(
+        call.result
+        or ToolResultBlock(call_id=call.call_id, name=call.name, content=NO_RESULT, is_error=True)
+        for call in calls
+    )
+    after = with_entry(
+        transcript,
+        ToolResultsMessage(results=results),
+        "tool_exchange",
+        keys=tuple(call.key for call in calls),
+        details={call.key: call.details for call in calls if call.details},
+    )
+    return _replace(after, open_calls=())
+
+
+def with_entry(
+    transcript: Transcript,
+    message: Message,
+    kind: EntryKind,
+    *,
+    keys: tuple[EffectId, ...] = (),
+    details: Mapping[EffectId, str] | None = None,
+    is_said: bool = True,
+) -> Transcript:
+    """The conversation with one more entry; if it is not said, only its number is taken."""
+    entry = Entry(
+        entry_id=EntryId(len(transcript.entries) + 1),
+        parent=transcript.leaf,
+        kind=kind,
+        message=message,
+        keys=keys,
+        details=details or {},
+    )
+    entries = transcript.entries.append(entry)
+    if not is_said:
+        return _replace(transcript, entries=entries)
+    return _replace(
+        transcript,
+        entries=entries,
+        path=transcript.path.append(entry.entry_id),
+        messages=transcript.messages.append(message),
+    )
+
+
+def moved_to(transcript: Transcript, entry_id: EntryId) -> Transcript:
+    """The conversation as it goes on from another entry; as it is, if there is no such entry."""
+    path = path_to(transcript, entry_id)
+    if entry_id and not path:
+        return transcript
+    messages = [transcript.entries[here - 1].message for here in path]
+    call_ids = [
+        block.call_id
+        for message in messages
+        if isinstance(message, AssistantMessage)
+        for block in message.blocks
+        if isinstance(block, ToolCallBlock)
+    ]
+    return _replace(
+        transcript,
+        path=AppendOnly(path),
+        messages=AppendOnly(messages),
+        call_ids=AppendOnlySet(call_ids),
+    )
