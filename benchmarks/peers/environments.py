@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from benchmarks.peers.versions import REQUIREMENTS
 
@@ -67,18 +68,19 @@ class PeerProcess:
     It runs in the environment of `peer`, or in our own where that is None.
     """
 
-    def __init__(self, module: str, peer: str | None, stderr: Path) -> None:
-        """Start it.
+    def __init__(self, program: str, peer: str | None, stderr: Path) -> None:
+        """Start it; `program` is the name of its module, and words for it.
 
         Raises:
             PeerMissing: its environment cannot be installed.
         """
         python = sys.executable if peer is None else str(python_of(peer))
+        module, *words = program.split()
         self._module = module
         self._stderr = stderr
         with stderr.open("a") as file:
             self._process = subprocess.Popen(
-                [python, "-m", f"benchmarks.peers.{module}"],
+                [python, "-m", f"benchmarks.peers.{module}", *words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
@@ -94,7 +96,7 @@ class PeerProcess:
             self._process.stdin.close()
         self._process.wait()
 
-    def ask(self, request: dict[str, object]) -> dict[str, object]:
+    def ask(self, request: Mapping[str, object]) -> dict[str, Any]:
         """The answer to one request.
 
         Raises:

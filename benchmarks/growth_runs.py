@@ -1,0 +1,240 @@
+"""Runs one side of the growth benchmark: a long conversation, and what its turns have cost."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import median
+from benchmarks.peers.conversation import payload_bytes
+from benchmarks.peers.environments import PeerProcess
+from benchmarks.peers.turns import Turns
+
+__all__ = ["EARLY", "Figures", "Plan", "Ratios", "Run", "Side", "long_run", "our_run"]
+
+EARLY = 10
+"""The turn that later ones are compared with."""
+_HALF_WINDOW = 25
+_MOST_AT_ONCE = 50
+_ASK_S = 0.5
+_PROGRESS_S = 2.0
+_WARM_UP_ROUNDS = 3
+_EARLY_TURNS = range(EARLY // 2, EARLY + EARLY // 2 + 1)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A program of `peers` with its words, and its environment (None: ours)."""
+
+    name: str
+    program: str
+    environment: str | None = None
+    is_peer: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which turns are looked at; how often late and early ones; when a run stops early."""
+
+    stops: Sequence[int]
+    rounds: int
+    ours_most_s: float
+    peers_most_s: float
+    most_bytes: float
+
+    def most_s(self, side: Side) -> float:
+        """Seconds that the turns of a side may take."""
+        return self.peers_most_s if side.is_peer else self.ours_most_s
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of the turns around one: medians of milliseconds, means of kilobytes, disk over payload."""
+
+    wall_ms: float
+    cpu_ms: float
+    written_kb: float
+    passed_kb: float
+    disk_ratio: float
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """Late turns over early ones that were run beside them, in turn with them."""
+
+    wall: float
+    cpu: float
+    written: float
+    passed: float
+
+
+@dataclass
+class Run:
+    """One side's conversation. `stopped` says why it ended early, `ratios` is ours only."""
+
+    side: Side
+    turns: Turns = field(default_factory=Turns)
+    disk: dict[int, int] = field(default_factory=dict)
+    stopped: str = ""
+    ratios: Ratios | None = None
+    remarks: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many turns were run."""
+        return len(self.turns.wall_s)
+
+    def at(self, stop: int) -> Figures | None:
+        """The figures around a turn, a stop or the last one; None if it was not reached."""
+        if stop > self.count:
+            return None
+        half = min(_HALF_WINDOW, stop // 2)
+        window = slice(stop - half - 1, stop + half)
+        return Figures(
+            wall_ms=median(self.turns.wall_s[window]) * 1e3,
+            cpu_ms=median(self.turns.cpu_s[window]) * 1e3,
+            written_kb=_mean(self.turns.written[window]) / 1e3,
+            passed_kb=_mean(self.turns.passed[window]) / 1e3,
+            disk_ratio=self.disk[stop] / payload_bytes(stop),
+        )
+
+    def end(self) -> Figures:
+        """The figures of the last turns."""
+        figures = self.at(self.count)
+        if figures is None:
+            raise ValueError(f"{self.side.name}: no turn was run")
+        return figures
+
+
+def long_run(side: Side, plan: Plan) -> Run:
+    """One long conversation, as far as the plan's budget goes.
+
+    Raises:
+        PeerMissing: the peer cannot be installed or does not run.
+    """
+    with _process(side) as (process, folder):
+        return _talked(process, folder, side, plan)
+
+
+def our_run(side: Side, plan: Plan) -> Run:
+    """The same, then late turns of it beside early turns of new conversations, in turn.
+
+    The machine is noisy, and its noise comes and goes in minutes: what is run beside each other
+    suffers from it alike. The early ones are run by a process that is warm as well.
+    """
+    with _process(side) as (process, folder), _process(side) as (other, elsewhere):
+        run = _talked(process, folder, side, plan)
+        run.ratios = _compared(
+            late=lambda: Turns(**process.ask({"turns": len(_EARLY_TURNS)})),
+            early=_early_turns(other, elsewhere),
+            rounds=plan.rounds,
+        )
+        run.remarks = process.ask({"close": True})
+        return run
+
+
+@contextmanager
+def _process(side: Side) -> Iterator[tuple[PeerProcess, Path]]:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-growth-") as folder,
+        PeerProcess(side.program, side.environment, Path(folder) / "stderr") as process,
+    ):
+        yield process, Path(folder)
+
+
+def _new(folder: Path, name: str) -> str:
+    """A folder that holds nothing but one conversation."""
+    (folder / name).mkdir()
+    return str(folder / name)
+
+
+def _talked(process: PeerProcess, folder: Path, side: Side, plan: Plan) -> Run:
+    run, told = Run(side), 0.0
+    request: dict[str, Any] = {"open": _new(folder, "conversation"), "turns": 1}
+    while True:
+        some = Turns(**process.ask(request))
+        _added(run, some)
+        seconds = sum(run.turns.wall_s)
+        run.stopped = _why_stop(seconds, some.disk, side, plan)
+        if run.count in plan.stops or run.stopped:
+            run.disk[run.count] = some.disk
+        if run.stopped or run.count >= plan.stops[-1]:
+            return run
+        if seconds - told > _PROGRESS_S:
+            told = seconds
+            last = some.wall_s[-1] * 1e3
+            print(f"  {side.name}: turn {run.count:,}, {last:,.1f} ms", file=sys.stderr)
+        request = {"turns": _next_count(run, plan)}
+
+
+def _added(run: Run, some: Turns) -> None:
+    run.turns.wall_s += some.wall_s
+    run.turns.cpu_s += some.cpu_s
+    run.turns.written += some.written
+    run.turns.passed += some.passed
+
+
+def _next_count(run: Run, plan: Plan) -> int:
+    """As many turns as take half a second, and not beyond a stop."""
+    next_stop = min(stop for stop in plan.stops if stop > run.count)
+    at_once = int(_ASK_S / max(run.turns.wall_s[-1], 1e-6))
+    return max(1, min(next_stop - run.count, _MOST_AT_ONCE, at_once))
+
+
+def _why_stop(seconds: float, disk: int, side: Side, plan: Plan) -> str:
+    if seconds > plan.most_s(side):
+        return f"after {plan.most_s(side):,.0f} s"
+    if disk > plan.most_bytes:
+        return f"at {plan.most_bytes / 1e6:,.0f} MB on disk"
+    return ""
+
+
+# --- late beside early ------------------------------------------------------------------------
+
+
+def _early_turns(process: PeerProcess, folder: Path) -> Callable[[], Turns]:
+    """New conversations, each in a store of its own; of each, the turns around EARLY."""
+    numbers = count(1)
+
+    def early() -> Turns:
+        place = _new(folder, f"early-{next(numbers)}")
+        turns = Turns(**process.ask({"open": place, "turns": _EARLY_TURNS[-1]}))
+        window = slice(_EARLY_TURNS[0] - 1, _EARLY_TURNS[-1])
+        return Turns(
+            _EARLY_TURNS[0],
+            turns.wall_s[window],
+            turns.cpu_s[window],
+            turns.written[window],
+            turns.passed[window],
+        )
+
+    return early
+
+
+def _compared(late: Callable[[], Turns], early: Callable[[], Turns], rounds: int) -> Ratios:
+    for _ in range(_WARM_UP_ROUNDS):
+        early()
+    begun = time.perf_counter()
+    pairs = [(late(), early()) for _ in range(rounds)]
+    print(f"  {rounds} rounds in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+    return Ratios(
+        wall=median([median(a.wall_s) / median(b.wall_s) for a, b in pairs]),
+        cpu=median([median(a.cpu_s) / median(b.cpu_s) for a, b in pairs]),
+        written=_over(
+            sum(sum(a.written) for a, _ in pairs), sum(sum(b.written) for _, b in pairs)
+        ),
+        passed=_over(sum(sum(a.passed) for a, _ in pairs), sum(sum(b.passed) for _, b in pairs)),
+    )
+
+
+def _over(late: int, early: int) -> float:
+    return late / early if early else 0.0
+
+
+def _mean(figures: Sequence[int]) -> float:
+    return sum(figures) / len(figures)
