@@ -9,6 +9,7 @@ import msgspec
 from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
 from mentra_actors.ids import AgentId, StreamId, TeamId
+from mentra_actors.tools.schema_faults import faults_by_schema
 
 __all__ = ["Commands", "Probe", "ProbeResult", "Tool", "ToolContext", "ToolError", "ToolOutput"]
 
@@ -92,8 +93,10 @@ Probe = Callable[[str], Awaitable[ProbeResult] | ProbeResult]
 class Tool:
     """A tool as the runtime sees it.
 
-    `run(arguments, context)` gets decoded JSON (a mapping), validates it and does the work; it
-    raises `ToolError` for everything that the model should hear about. `is_parallel(arguments)`
+    `run(arguments, context)` gets decoded JSON (a mapping) and does the work; it raises
+    `ToolError` for everything that the model should hear about. `check(arguments)` is what
+    `faults` answers; without one they are checked against `input_schema`, which must then be a
+    JSON Schema of Draft 2020-12 that refers to nothing outside itself. `is_parallel(arguments)`
     says whether this call may run beside others of the same answer. `timeout_s` None means no
     limit.
     """
@@ -106,6 +109,18 @@ class Tool:
     probe: Probe | None = None
     is_parallel: Callable[[Mapping[str, Any]], bool] = field(default=lambda _arguments: False)
     timeout_s: float | None = None
+    check: Callable[[Mapping[str, Any]], str] | None = None
+
+    def faults(self, arguments: Mapping[str, Any]) -> str:
+        """All that is wrong with the arguments of a call, as a text for the model; "" if nothing.
+
+        To be asked before a call is reviewed or started. Raises nothing, unless the tool's own
+        `check` does, and changes nothing. Pure computation, on any thread: microseconds as a rule,
+        up to some seconds for a megabyte of arguments.
+        """
+        if self.check is not None:
+            return self.check(arguments)
+        return faults_by_schema(self.name, self.input_schema, arguments)
 
     @property
     def spec(self) -> ToolSpec:

@@ -123,6 +123,7 @@ def _function_tool(
         probe=probe_function,
         is_parallel=lambda _arguments: parallel,
         timeout_s=timeout_s,
+        check=signature.faults,
         function=function,
     )
 

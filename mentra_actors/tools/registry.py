@@ -4,12 +4,11 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import get_args
 
-import msgspec
-
 from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.tool_call import RetryMode
 from mentra_actors.errors import InvalidTool
 from mentra_actors.tools.contract import Tool, ToolError
+from mentra_actors.tools.schema_check import decoded_schema, schema_check
 
 __all__ = ["ToolRegistry", "require_valid_name"]
 
@@ -38,12 +37,22 @@ def _checked(tool: Tool) -> Tool:
     if tool.timeout_s is not None and not tool.timeout_s > 0:
         raise InvalidTool(f"tool {tool.name!r}: timeout_s is positive or None")
     try:
-        schema = msgspec.json.decode(tool.input_schema)
-    except (msgspec.DecodeError, TypeError) as error:
-        raise InvalidTool(f"tool {tool.name!r}: input_schema is not JSON: {error}") from error
-    if not isinstance(schema, dict):
-        raise InvalidTool(f"tool {tool.name!r}: input_schema is not a JSON object")
+        _require_schema(tool)
+    except ValueError as error:
+        raise InvalidTool(f"tool {tool.name!r}: input_schema {error}") from error
     return tool
+
+
+def _require_schema(tool: Tool) -> None:
+    """The schema is one that can be applied; where the tool checks by itself, any JSON object.
+
+    Raises:
+        ValueError: it is not; the words go on after "input_schema".
+    """
+    if tool.check is None:
+        schema_check(tool.input_schema)
+    else:
+        decoded_schema(tool.input_schema)
 
 
 class ToolRegistry(Mapping[str, Tool]):

@@ -2,7 +2,6 @@
 
 import copy
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +10,20 @@ from typing import Any, get_type_hints
 import msgspec
 
 from mentra_actors.errors import InvalidTool
+from mentra_actors.tools.argument_faults import (
+    MAX_FAULTS,
+    Fault,
+    other_fault,
+    refusal,
+    unexpected_value,
+)
 from mentra_actors.tools.contract import ToolContext, ToolError
 from mentra_actors.tools.docstring import Docstring
 from mentra_actors.tools.json_schema import described, flat_schema, json_types
+from mentra_actors.tools.results import words_of
+from mentra_actors.tools.schema_check import schema_check
+from mentra_actors.tools.schema_words import parameters
+from mentra_actors.tools.signature_faults import convert, faults_of_fields
 
 __all__ = ["Signature", "signature_of"]
 
@@ -23,7 +33,6 @@ _KIND_NAMES = {
     inspect.Parameter.VAR_POSITIONAL: "takes any number of values; use one list parameter",
     inspect.Parameter.VAR_KEYWORD: "takes any names; use one dict parameter",
 }
-_PATH_PREFIX = re.compile(r"`\$\.?([^`]*)`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +44,18 @@ class Signature:
     schema: Mapping[str, Any]
     context_parameter: str | None
 
+    def faults(self, arguments: Mapping[str, Any]) -> str:
+        """All that is wrong with the arguments of a call, as a text for the model; "" if nothing.
+
+        What `keywords` takes leniently is not wrong. Never raises. Pure computation, on any
+        thread; no field is changed.
+        """
+        try:
+            self._converted(arguments)
+        except Exception as error:  # noqa: BLE001 - a type's own code may raise anything
+            return self._refusal(arguments, error)
+        return ""
+
     def keywords(self, arguments: Mapping[str, Any], context: ToolContext) -> dict[str, Any]:
         """Validated keyword arguments of one call.
 
@@ -43,18 +64,20 @@ class Signature:
         an array that cannot be a string. Everything else is refused.
 
         Raises:
-            ToolError: an argument is missing, unknown or of another type; the message says
-                which, what was expected and what the tool takes.
+            ToolError: the arguments have faults; its text is that of `faults`.
         """
-        plain = self._with_embedded_json(arguments)
         try:
-            valid = msgspec.convert(plain, self.arguments_type, strict=False, str_keys=True)
-        except msgspec.ValidationError as error:
-            raise ToolError(self._refusal(str(error))) from error
+            valid = self._converted(arguments)
+        except Exception as error:
+            raise ToolError(self._refusal(arguments, error)) from error
         keywords = {name: getattr(valid, name) for name in valid.__struct_fields__}
         if self.context_parameter is not None:
             keywords[self.context_parameter] = context
         return keywords
+
+    def _converted(self, arguments: Any) -> msgspec.Struct:
+        valid: msgspec.Struct = convert(self._with_embedded_json(arguments), self.arguments_type)
+        return valid
 
     def _with_embedded_json(self, arguments: Any) -> Any:
         if not isinstance(arguments, Mapping):
@@ -68,20 +91,21 @@ class Signature:
                     plain[name] = _decoded(value)
         return plain
 
-    def _refusal(self, reason: str) -> str:
-        where = _PATH_PREFIX.sub(lambda match: f"`{match.group(1) or 'arguments'}`", reason)
-        return (
-            f"Invalid arguments for tool '{self.tool_name}': {where}. "
-            f"The tool takes {self._parameters()}. Nothing was run."
-        )
+    def _refusal(self, arguments: Any, error: Exception) -> str:
+        told = other_fault("arguments", words_of(error))
+        faults = self._faults(arguments) or [told]
+        takes, has_more = parameters(self.schema), len(faults) > MAX_FAULTS
+        return refusal(self.tool_name, faults[:MAX_FAULTS], takes, has_more=has_more)
 
-    def _parameters(self) -> str:
-        required = self.schema.get("required", [])
-        names = [
-            f"`{name}` ({_type_name(schema)}, {'required' if name in required else 'optional'})"
-            for name, schema in self.schema["properties"].items()
-        ]
-        return ", ".join(names) if names else "no arguments"
+    def _faults(self, arguments: Any) -> list[Fault]:
+        if not isinstance(arguments, Mapping):
+            return [unexpected_value("arguments", "object", arguments)]
+        try:
+            check = schema_check(msgspec.json.encode(self.schema).decode())
+        except ValueError:  # an annotation brought its own words, and they are no schema
+            return []
+        plain = self._with_embedded_json(arguments)
+        return faults_of_fields(plain, self.arguments_type, check)
 
 
 def signature_of(function: Callable[..., Any], name: str, docstring: Docstring) -> Signature:
@@ -167,11 +191,5 @@ def _require_json_type(field: tuple[str, Any, Any], tool: str) -> None:
 def _decoded(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return text
-
-
-def _type_name(schema: Mapping[str, Any]) -> str:
-    if "enum" in schema:
-        return "one of " + ", ".join(msgspec.json.encode(v).decode() for v in schema["enum"])
-    return " or ".join(sorted(json_types(schema))) or "any"

@@ -195,17 +195,19 @@ async def test_what_models_get_slightly_wrong_is_taken(context):
     ("arguments", "words"),
     [
         ({}, ["missing required field `text`", "`text` (string, required)"]),
-        ({"text": "x", "tiems": 2}, ["unknown field `tiems`", "`times` (integer, optional)"]),
-        ({"text": 5}, ["Expected `str`, got `int`", "at `text`"]),
-        ({"text": "x", "times": "many"}, ["Expected `int`", "at `times`"]),
-        ({"text": "x", "times": 1.5}, ["Expected `int`", "at `times`"]),
-        ({"text": "x", "times": True}, ["Expected `int`", "at `times`"]),
-        ({"text": "x", "tags": ["a", 1]}, ["Expected `str`", "at `tags[1]`"]),
-        ({"text": "x", "tags": list("abcd")}, ["length <= 3", "at `tags`"]),
-        ({"text": "x", "tags": "[1"}, ["Expected `array`", "at `tags`"]),
-        ({"text": "x", "point": {"y": 1}}, ["missing required field `x`", "at `point`"]),
-        ({"text": "x", "mode": "warp"}, ["'warp'", "at `mode`", 'one of "fast", "slow"']),
-        (["x"], ["Expected `object`, got `array`"]),
+        ({"text": "x", "tiems": 2}, ["unknown field `tiems`, did you mean `times`?"]),
+        ({"text": "x", "tiems": 2}, ["`times` (integer, optional)"]),
+        ({"text": 5}, ["`text`: expected string; got 5"]),
+        ({"text": "x", "times": "many"}, ['`times`: expected integer; got "many"']),
+        ({"text": "x", "times": 1.5}, ["`times`: expected integer; got 1.5"]),
+        ({"text": "x", "times": True}, ["`times`: expected integer; got true"]),
+        ({"text": "x", "tags": ["a", 1]}, ["`tags[1]`: expected string; got 1"]),
+        ({"text": "x", "tags": list("abcd")}, ["at most 3 items", "`tags`", "(4 items)"]),
+        ({"text": "x", "tags": "[1"}, ['`tags`: expected array, at most 3 items; got "[1"']),
+        ({"text": "x", "point": {"y": 1}}, ["missing required field `point.x` (integer)"]),
+        ({"text": "x", "mode": "warp"}, ['`mode`: expected one of "fast", "slow"; got "warp"']),
+        ({"text": "x", "by_number": {"a": "b"}}, ["`by_number`", "the name of a field"]),
+        (["x"], ['`arguments`: expected object; got ["x"]']),
     ],
 )
 async def test_wrong_arguments_are_told_with_place_and_expectation(arguments, words, context):
@@ -215,6 +217,7 @@ async def test_wrong_arguments_are_told_with_place_and_expectation(arguments, wo
 
     for word in ["Invalid arguments for tool 'echo'", "Nothing was run.", *words]:
         assert word in str(refused.value)
+    assert echo.faults(arguments) == str(refused.value)
 
 
 async def test_a_mutable_default_is_never_shared_between_calls(context):

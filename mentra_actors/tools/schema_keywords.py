@@ -1,0 +1,265 @@
+"""The keywords of JSON Schema that we apply in our own way, for the sake of models and of time.
+
+`required`, `properties` and `additionalProperties` give an error for each name, at its place.
+`anyOf` and `oneOf` tell of the one form that was meant, not of all forms at once; and whether a
+value fits a form is found out once. Without that a value of a recursive type, nested n deep in a
+union of k forms, takes k^n steps. `$ref` counts steps, because what is left of such explosions
+needs references; and it ends before the stack does, because there the library's Rust parts panic.
+
+What one check has found out is in a context variable: checks in several threads do not meet.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
+from types import NoneType
+from typing import Any
+
+from mentra_actors.tools.jsonschema_library import jsonschema_library
+from mentra_actors.tools.schema_words import resolved, tags_of
+
+__all__ = ["OWN_WORDS", "TooManySteps", "checking", "validator_class"]
+
+MAX_STEPS = 10_000
+"""References and forms that a check follows, whatever the size of the value; about a second."""
+MAX_STEPS_A_MEMBER = 20
+"""As many more for each value that is in the value."""
+
+_AMBIGUOUS = "fits more than one of the allowed forms, and must fit exactly one"
+_FORBIDDEN = "no value is allowed here"
+_STACK_SHARE = 0.6
+"""Of the recursion limit; calls that are no frames take most of the rest."""
+OWN_WORDS = frozenset({_AMBIGUOUS, _FORBIDDEN})
+"""Messages of errors that say all by themselves."""
+
+Errors = Iterator[Any]
+Keyword = Callable[[Any, Any, Any, Mapping[str, Any]], Errors | None]
+
+
+class TooManySteps(Exception):
+    """A check was given up: it takes more steps than the size of the value explains."""
+
+
+@dataclass(slots=True)
+class _Run:
+    value: Any
+    root: Mapping[str, Any]
+    steps: int = 0
+    allowed_steps: int = MAX_STEPS
+    fits: dict[tuple[int, int], tuple[Any, bool]] = field(default_factory=dict)
+    """By the identity of value and form; the value is kept, so that its identity stays its own."""
+
+    def step(self) -> None:
+        _require_room()
+        self.steps += 1
+        if self.steps == MAX_STEPS:
+            self.allowed_steps += MAX_STEPS_A_MEMBER * _members(self.value)
+        if self.steps > self.allowed_steps:
+            raise TooManySteps("it explodes")
+
+
+_RUN: ContextVar[_Run] = ContextVar("run_of_schema_check")
+
+
+def _require_room() -> None:
+    frame, frames = inspect.currentframe(), 0
+    while frame is not None:
+        frame, frames = frame.f_back, frames + 1
+    if frames > _STACK_SHARE * sys.getrecursionlimit():
+        raise RecursionError("a value is nested too deeply to be checked")
+
+
+@contextmanager
+def checking(value: Any, root: Mapping[str, Any]) -> Iterator[None]:
+    """In this block the errors of a value are looked for, by the keywords of `validator_class`."""
+    token = _RUN.set(_Run(value, root))
+    try:
+        yield
+    finally:
+        _RUN.reset(token)
+
+
+@cache
+def validator_class() -> Any:
+    """The validator of Draft 2020-12 with our keywords. Loads the library."""
+    library = jsonschema_library("jsonschema.validators")
+    draft = library.Draft202012Validator
+    keywords: dict[str, Keyword] = {
+        "required": _required,
+        "properties": _properties,
+        "additionalProperties": _additional_properties,
+        "anyOf": _any_of,
+        "oneOf": _one_of,
+        "$ref": _counted(draft.VALIDATORS["$ref"]),
+        "$dynamicRef": _counted(draft.VALIDATORS["$dynamicRef"]),
+    }
+    return library.extend(draft, keywords, type_checker=_JsonTypes())
+
+
+class _JsonTypes:
+    """The types of JSON, as the library asks for them. Its own table is in Rust, see above."""
+
+    def is_type(self, value: Any, name: str) -> bool:
+        """Whether a decoded value is of the type; a number without fraction is an integer."""
+        match name:
+            case "integer":
+                is_whole = isinstance(value, float) and value.is_integer()
+                return is_whole or (isinstance(value, int) and not isinstance(value, bool))
+            case "number":
+                return isinstance(value, int | float) and not isinstance(value, bool)
+            case _:
+                return isinstance(value, _TYPES[name])
+
+
+def _members(value: Any) -> int:
+    """How many values are in a value."""
+    count, waiting = 0, [value]
+    while waiting:
+        parts = waiting.pop()
+        if isinstance(parts, dict | list):
+            count += len(parts)
+            waiting.extend(parts.values() if isinstance(parts, dict) else parts)
+    return count
+
+
+_TYPES: Mapping[str, type] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "null": NoneType,
+}
+
+
+def _error(message: str, **details: Any) -> Any:
+    return jsonschema_library("jsonschema.exceptions").ValidationError(message, **details)
+
+
+def _counted(keyword: Keyword) -> Keyword:
+    def counted(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Errors:
+        _RUN.get().step()
+        yield from keyword(validator, value, instance, schema) or ()
+
+    return counted
+
+
+def _required(_validator: Any, names: Sequence[str], instance: Any, _schema: Any) -> Errors:
+    if isinstance(instance, dict):
+        yield from (_error("missing", path=[name]) for name in names if name not in instance)
+
+
+def _properties(
+    validator: Any, parts: Mapping[str, Any], instance: Any, _schema: Mapping[str, Any]
+) -> Errors:
+    if not isinstance(instance, dict):
+        return
+    for name, part in parts.items():
+        if name in instance and part is False:
+            yield _error(_FORBIDDEN, path=[name])
+        elif name in instance:
+            yield from validator.descend(instance[name], part, path=name)
+
+
+def _additional_properties(
+    validator: Any, allowed: Any, instance: Any, schema: Mapping[str, Any]
+) -> Errors:
+    if not isinstance(instance, dict):
+        return
+    known = schema.get("properties", {})
+    patterns = [re.compile(pattern) for pattern in schema.get("patternProperties", {})]
+    for name, value in instance.items():
+        if name in known or any(pattern.search(str(name)) for pattern in patterns):
+            continue
+        if allowed is False:
+            yield _error("unknown", path=[name])
+        else:
+            yield from validator.descend(value, allowed, path=name)
+
+
+def _any_of(validator: Any, forms: Sequence[Any], instance: Any, _schema: Any) -> Errors:
+    if not any(_fits(validator, form, instance) for form in forms):
+        yield from _errors_of_the_meant(validator, forms, instance)
+
+
+def _one_of(validator: Any, forms: Sequence[Any], instance: Any, _schema: Any) -> Errors:
+    fitting = sum(_fits(validator, form, instance) for form in forms)
+    if fitting == 0:
+        yield from _errors_of_the_meant(validator, forms, instance)
+    elif fitting > 1:
+        yield _error(_AMBIGUOUS)
+
+
+def _fits(validator: Any, form: Any, instance: Any) -> bool:
+    run = _RUN.get()
+    key = (id(instance), id(form))
+    if key not in run.fits:
+        run.step()
+        fits = next(validator.descend(instance, form), None) is None
+        run.fits[key] = (instance, fits)
+    return run.fits[key][1]
+
+
+def _errors_of_the_meant(validator: Any, forms: Sequence[Any], instance: Any) -> Errors:
+    """The errors of the form that the value comes closest to; one error if that is not plain."""
+    root = _RUN.get().root
+    ranks = [_closeness(validator, resolved(form, root), instance) for form in forms]
+    closest = [form for form, rank in zip(forms, ranks, strict=True) if rank == max(ranks)]
+    if max(ranks) > _OTHER_TYPE and len(closest) == 1:
+        yield from validator.descend(instance, closest[0])
+        return
+    tags = [tags_of(resolved(form, root)) for form in closest]
+    names = [name for name in tags[0] if _is_wrong_tag(name, tags, instance)]
+    if len(names) == 1:
+        yield _error_of_tag(names[0], tags, instance)
+    else:
+        yield _error("fits none of the allowed forms")
+
+
+_OTHER_TYPE, _OTHER_TAG, _SAME_TYPE, _SAME_TAG = range(4)
+
+
+def _closeness(validator: Any, form: Mapping[str, Any], instance: Any) -> int:
+    types = form.get("type", [])
+    names = [types] if isinstance(types, str) else types
+    if names and not any(validator.is_type(instance, name) for name in names):
+        return _OTHER_TYPE
+    tags = tags_of(form)
+    if not isinstance(instance, dict) or not tags.keys() & instance.keys():
+        return _SAME_TYPE
+    is_other = any(instance[name] != tag for name, tag in tags.items() if name in instance)
+    return _OTHER_TAG if is_other else _SAME_TAG
+
+
+def _is_wrong_tag(name: str, tags: Sequence[Mapping[str, Any]], instance: Any) -> bool:
+    """Whether each form has this tag, and the value has it not, or has another one."""
+    if not isinstance(instance, dict) or any(name not in each for each in tags):
+        return False
+    return name not in instance or all(each[name] != instance[name] for each in tags)
+
+
+def _error_of_tag(
+    name: str, tags: Sequence[Mapping[str, Any]], instance: Mapping[str, Any]
+) -> Any:
+    allowed = {"enum": [each[name] for each in tags]}
+    if name not in instance:
+        return _error(
+            "missing",
+            path=[name],
+            validator="required",
+            validator_value=[name],
+            instance=instance,
+            schema={"properties": {name: allowed}},
+        )
+    return _error(
+        "another tag",
+        path=[name],
+        validator="enum",
+        validator_value=allowed["enum"],
+        instance=instance[name],
+        schema=allowed,
+    )
