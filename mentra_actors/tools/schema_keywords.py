@@ -12,7 +12,7 @@ What one check has found out is in a context variable: checks in several threads
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -30,12 +30,22 @@ MAX_STEPS = 10_000
 MAX_STEPS_A_MEMBER = 20
 """As many more for each value that is in the value."""
 
+_MAX_FRAMES = 600
+"""Of the whole stack; of a recursion limit below 1,000 as many thousandths, because calls that are
+no frames take most of the rest. With a higher limit the stack of C would end first."""
+
 _AMBIGUOUS = "fits more than one of the allowed forms, and must fit exactly one"
 _FORBIDDEN = "no value is allowed here"
-_STACK_SHARE = 0.6
-"""Of the recursion limit; calls that are no frames take most of the rest."""
 OWN_WORDS = frozenset({_AMBIGUOUS, _FORBIDDEN})
 """Messages of errors that say all by themselves."""
+
+_TYPES: Mapping[str, type] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "null": NoneType,
+}
 
 Errors = Iterator[Any]
 Keyword = Callable[[Any, Any, Any, Mapping[str, Any]], Errors | None]
@@ -70,7 +80,7 @@ def _require_room() -> None:
     frame, frames = inspect.currentframe(), 0
     while frame is not None:
         frame, frames = frame.f_back, frames + 1
-    if frames > _STACK_SHARE * sys.getrecursionlimit():
+    if frames > min(_MAX_FRAMES, _MAX_FRAMES * sys.getrecursionlimit() // 1_000):
         raise RecursionError("a value is nested too deeply to be checked")
 
 
@@ -95,6 +105,7 @@ def validator_class() -> Any:
         "additionalProperties": _additional_properties,
         "anyOf": _any_of,
         "oneOf": _one_of,
+        "uniqueItems": _unique_items,
         "$ref": _counted(draft.VALIDATORS["$ref"]),
         "$dynamicRef": _counted(draft.VALIDATORS["$dynamicRef"]),
     }
@@ -125,15 +136,6 @@ def _members(value: Any) -> int:
             count += len(parts)
             waiting.extend(parts.values() if isinstance(parts, dict) else parts)
     return count
-
-
-_TYPES: Mapping[str, type] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "boolean": bool,
-    "null": NoneType,
-}
 
 
 def _error(message: str, **details: Any) -> Any:
@@ -181,6 +183,23 @@ def _additional_properties(
             yield from validator.descend(value, allowed, path=name)
 
 
+def _unique_items(_validator: Any, is_asked: Any, instance: Any, _schema: Any) -> Errors:
+    """In linear time; the library compares each item with each other one."""
+    if not is_asked or not isinstance(instance, list):
+        return
+    if len({_frozen(part) for part in instance}) < len(instance):
+        yield _error("has equal items")
+
+
+def _frozen(value: Any) -> Hashable:
+    """Equal for equal values of JSON: 1 is 1.0, and is not true."""
+    if isinstance(value, dict):
+        return ("object", frozenset((name, _frozen(part)) for name, part in value.items()))
+    if isinstance(value, list):
+        return ("array", tuple(_frozen(part) for part in value))
+    return (isinstance(value, bool), value)
+
+
 def _any_of(validator: Any, forms: Sequence[Any], instance: Any, _schema: Any) -> Errors:
     if not any(_fits(validator, form, instance) for form in forms):
         yield from _errors_of_the_meant(validator, forms, instance)
@@ -208,13 +227,15 @@ def _errors_of_the_meant(validator: Any, forms: Sequence[Any], instance: Any) ->
     """The errors of the form that the value comes closest to; one error if that is not plain."""
     root = _RUN.get().root
     ranks = [_closeness(validator, resolved(form, root), instance) for form in forms]
-    closest = [form for form, rank in zip(forms, ranks, strict=True) if rank == max(ranks)]
-    if max(ranks) > _OTHER_TYPE and len(closest) == 1:
+    best = max(ranks)
+    closest = [form for form, rank in zip(forms, ranks, strict=True) if rank == best]
+    if best > _OTHER_TYPE and len(closest) == 1:
         yield from validator.descend(instance, closest[0])
         return
-    tags = [tags_of(resolved(form, root)) for form in closest]
-    names = [name for name in tags[0] if _is_wrong_tag(name, tags, instance)]
+    objects = [resolved(form, root) for form in closest]
+    names = [name for name in tags_of(objects[0]) if _is_wrong_tag(name, objects, instance)]
     if len(names) == 1:
+        tags = [tags_of(form)[names[0]] for form in objects]
         yield _error_of_tag(names[0], tags, instance)
     else:
         yield _error("fits none of the allowed forms")
@@ -235,17 +256,17 @@ def _closeness(validator: Any, form: Mapping[str, Any], instance: Any) -> int:
     return _OTHER_TAG if is_other else _SAME_TAG
 
 
-def _is_wrong_tag(name: str, tags: Sequence[Mapping[str, Any]], instance: Any) -> bool:
-    """Whether each form has this tag, and the value has it not, or has another one."""
-    if not isinstance(instance, dict) or any(name not in each for each in tags):
+def _is_wrong_tag(name: str, forms: Sequence[Mapping[str, Any]], instance: Any) -> bool:
+    """Whether each form has this tag and must have it, and the value has it not, or another."""
+    if not isinstance(instance, dict) or any(name not in tags_of(form) for form in forms):
         return False
-    return name not in instance or all(each[name] != instance[name] for each in tags)
+    if name not in instance:
+        return all(name in form.get("required", ()) for form in forms)
+    return all(tags_of(form)[name] != instance[name] for form in forms)
 
 
-def _error_of_tag(
-    name: str, tags: Sequence[Mapping[str, Any]], instance: Mapping[str, Any]
-) -> Any:
-    allowed = {"enum": [each[name] for each in tags]}
+def _error_of_tag(name: str, tags: Sequence[Any], instance: Mapping[str, Any]) -> Any:
+    allowed = {"enum": tags}
     if name not in instance:
         return _error(
             "missing",

@@ -464,6 +464,48 @@ def test_a_union_without_tags_takes_no_exponential_time():
     assert problems(by_hand(schema), {"x": wrong})[0].startswith("`x`: expected object with `of`")
 
 
+def test_a_tag_that_may_be_left_out_is_not_asked_for():
+    """What is wrong must not be explained by what is right."""
+    forms = [{"type": "object", "properties": {"kind": {"const": name}}} for name in ("a", "b")]
+    for form in forms:
+        form["properties"]["x"] = {"type": "integer"}
+    made = by_hand({"properties": {"part": {"anyOf": forms}}})
+
+    assert problems(made, {"part": {"x": "y"}}) == [
+        '`part`: expected object; got {"x": "y"}',
+    ]
+    assert problems(made, {"part": {"kind": "a", "x": "y"}}) == [
+        '`part.x`: expected integer; got "y"',
+    ]
+
+
+def test_equal_items_are_found_in_a_long_list():
+    """Comparing each with each would take hours."""
+    made = by_hand({"properties": {"x": {"type": "array", "uniqueItems": True}}})
+    items = [{"n": number, "of": [True, 1, "1", None]} for number in range(5_000)]
+
+    assert made.faults({"x": [*items, 1, True, [1], [True], 0, False, "1"]}) == ""
+    assert problems(made, {"x": [*items, {"of": [True, 1.0, "1", None], "n": 7.0}]}) != []
+    assert problems(made, {"x": [1, 1.0]}) == [
+        "`x`: expected array, all of them different; got [1, 1.0]"
+    ]
+
+
+def test_a_higher_recursion_limit_changes_nothing():
+    """Python's limit is not that of the stack of C, whose end is the end of the process."""
+    script = """
+import sys
+sys.setrecursionlimit(1_000_000)
+from mentra_actors.tools.schema_faults import faults_by_schema
+deep = {}
+for _ in range(50_000):
+    deep = {"of": deep}
+tree = '{"type": "object", "properties": {"of": {"$ref": "#"}}}'
+assert "nested too deeply" in faults_by_schema("deep", tree, deep)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=50)
+
+
 def test_a_schema_that_explodes_is_given_up():
     """What is left of exponential schemas is stopped by counting, and refused in words."""
     definitions: dict[str, Any] = {"d0": {"type": "integer"}}
