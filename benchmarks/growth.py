@@ -104,6 +104,10 @@ def figure_goals(runs: Sequence[Run], plan: Plan) -> list[Goal]:
             goals.append(
                 Goal(f"turn {stop}, {text}: {first}", values.pop(first), "", peers=values)
             )
+    flushes = {run.side.name: run.flush_ms for run in runs}
+    first, *_ = flushes
+    name = f"ms of one flush at the time of the run: {first}"
+    goals.append(Goal(name, flushes.pop(first), "", peers=flushes))
     stopped = [run for run in runs if run.stopped]
     return goals + [
         Goal(f"{run.side.name}: stopped {run.stopped}, at turn", run.count, "") for run in stopped
@@ -112,19 +116,23 @@ def figure_goals(runs: Sequence[Run], plan: Plan) -> list[Goal]:
 
 def byte_goals(runs: Sequence[Run]) -> list[Goal]:
     """Where our bytes are: of the first side."""
-    remarks, name = runs[0].remarks, runs[0].side.name
-    by_type = {kind: size for kind, _count, size in remarks["bytes by type"]}
-    by_table = {table: size for table, _count, size in remarks["bytes by table"]}
-    commits = next(c for table, c, _ in remarks["bytes by table"] if table == WHOLE_FILE)
-    whole = by_table.pop(WHOLE_FILE)
-    early = runs[0].at(EARLY) or runs[0].end()
+    run, name = runs[0], runs[0].side.name
+    sizes = {
+        title: {kind: size for kind, _count, size in shares}
+        for title, shares in run.remarks.items()
+    }
+    commits = next(many for kind, many, _ in run.remarks["bytes by table"] if kind == WHOLE_FILE)
+    whole = sizes["bytes by table"].pop(WHOLE_FILE)
+    events = sum(sizes["bytes by type"].values())
+    early = run.at(EARLY) or run.end()
     a_commit = {
         f"KB passed a commit, turn {EARLY}": early.passed_kb / commits,
-        f"KB passed a commit, turn {runs[0].count}": runs[0].end().passed_kb / commits,
+        f"KB passed a commit, turn {run.count}": run.end().passed_kb / commits,
     }
     return [
-        Goal(f"{name}, events: bytes a turn", sum(by_type.values()), "B", peers=by_type),
-        Goal(f"{name}, data file: bytes a turn", whole, "B", peers=by_table),
+        Goal(f"{name}, events: bytes a turn", events, "B", peers=sizes["bytes by type"]),
+        Goal(f"{name}, the same by kind", events, "B", peers=sizes["bytes by kind"]),
+        Goal(f"{name}, data file: bytes a turn", whole, "B", peers=sizes["bytes by table"]),
         Goal(f"{name}, commits a turn", commits, "", peers=a_commit),
     ]
 
@@ -134,7 +142,8 @@ def byte_goals(runs: Sequence[Run]) -> list[Goal]:
 
 def printed_tables(runs: Sequence[Run], plan: Plan) -> str:
     """For a person: sides by turns, then where our bytes are."""
-    lines = []
+    lines = [f"{'ms of one flush at the time':<36}"]
+    lines += [*(f"{run.side.name:<36}{run.flush_ms:>12,.2f}" for run in runs), ""]
     heads = "".join(f"{f'turn {stop}':>12}" for stop in plan.stops)
     for figure, text in FIGURES.items():
         lines += [f"{text:<36}{heads}"]

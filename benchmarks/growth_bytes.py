@@ -1,20 +1,23 @@
-"""Where the bytes of our store are: by type of event, and by table of the data file."""
+"""Where the bytes of our store are: by type of event, by what they say, and by table."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import lmdb
+import msgspec
 
 from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.lmdb_reader import LmdbJournalReader
 
-__all__ = ["WHOLE_FILE", "Share", "bytes_by_table", "bytes_by_type"]
+__all__ = ["WHOLE_FILE", "Share", "bytes_by_kind", "bytes_by_table", "bytes_by_type"]
 
 DATA_FILE = "data.mdb"
 WHOLE_FILE = "the whole file"
+_LONG_TEXT = 90
 
 
 class Share(NamedTuple):
@@ -29,14 +32,54 @@ def bytes_by_type(store: Path, turns: int) -> Sequence[Share]:
     """Events of a turn by type, with the bytes of their tags and payloads; the largest first."""
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
-    reader = LmdbJournalReader.open(store)
-    try:
-        for one in Journal(reader).through():
-            encoded = CODEC.encode(one.event)
-            counts[one.event_type] += 1
-            sizes[one.event_type] += len(encoded[0].encode()) + len(encoded[1])
-    finally:
-        reader.close()
+    for tag, payload in _encoded_events(store):
+        counts[tag] += 1
+        sizes[tag] += len(tag.encode()) + len(payload)
+    return _shares(counts, sizes, turns)
+
+
+def bytes_by_kind(store: Path, turns: int) -> Sequence[Share]:
+    """The same bytes by what they say; the count is that of the strings that say it.
+
+    The conversation is every text of some length. The rest is short values and the first bytes of
+    all values.
+    """
+    counts: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    said: set[str] = set()
+    for tag, payload in _encoded_events(store):
+        found = [("tags", tag), *_strings(msgspec.msgpack.decode(payload), tag, said)]
+        for kind, text in found:
+            counts[kind] += 1
+            sizes[kind] += len(text.encode())
+        in_payload = sum(len(text.encode()) for _kind, text in found[1:])
+        sizes["short values and first bytes"] += len(payload) - in_payload
+    return _shares(counts, sizes, turns)
+
+
+def _strings(value: Any, tag: str, said: set[str]) -> Iterator[tuple[str, str]]:
+    """Field names, tags and texts in a decoded payload, each with its kind."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield "field names", name
+            yield from _strings(inner, tag, said)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner, tag, said)
+    elif value == tag:
+        yield "tags, again in the payload", tag
+    elif isinstance(value, str) and len(value) >= _LONG_TEXT:
+        yield ("the conversation, said again" if value in said else "the conversation"), value
+        said.add(value)
+
+
+def _encoded_events(store: Path) -> Iterator[tuple[str, bytes]]:
+    with closing(LmdbJournalReader.open(store)) as reader:
+        for recorded in Journal(reader).through():
+            yield CODEC.encode(recorded.event)
+
+
+def _shares(counts: Counter[str], sizes: Counter[str], turns: int) -> Sequence[Share]:
     return [Share(name, counts[name] / turns, size / turns) for name, size in sizes.most_common()]
 
 

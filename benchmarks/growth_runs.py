@@ -1,5 +1,6 @@
 """Runs one side of the growth benchmark: a long conversation, and what its turns have cost."""
 
+import os
 import sys
 import tempfile
 import time
@@ -24,6 +25,7 @@ _MOST_AT_ONCE = 50
 _ASK_S = 0.5
 _PROGRESS_S = 2.0
 _WARM_UP_ROUNDS = 3
+_FLUSHES = 15
 _EARLY_TURNS = range(EARLY // 2, EARLY + EARLY // 2 + 1)
 
 
@@ -75,9 +77,14 @@ class Ratios:
 
 @dataclass
 class Run:
-    """One side's conversation. `stopped` says why it ended early, `ratios` is ours only."""
+    """One side's conversation.
+
+    `stopped` says why it ended early, `ratios` is ours only. `flush_ms` is what the disk took for
+    a flush before and after it: sides run one after the other, and the disk has its moods.
+    """
 
     side: Side
+    flush_ms: float = 0.0
     turns: Turns = field(default_factory=Turns)
     disk: dict[int, int] = field(default_factory=dict)
     stopped: str = ""
@@ -154,6 +161,25 @@ def _new(folder: Path, name: str) -> str:
 
 
 def _talked(process: PeerProcess, folder: Path, side: Side, plan: Plan) -> Run:
+    before = _flush_ms(folder)
+    run = _conversation(process, folder, side, plan)
+    run.flush_ms = (before + _flush_ms(folder)) / 2
+    return run
+
+
+def _flush_ms(folder: Path) -> float:
+    """What a flush of one page takes now: the median of some."""
+    took = []
+    with (folder / "flushed").open("ab", buffering=0) as file:
+        for _ in range(_FLUSHES):
+            file.write(bytes(4096))
+            started = time.perf_counter()
+            os.fdatasync(file)
+            took.append(time.perf_counter() - started)
+    return median(took) * 1e3
+
+
+def _conversation(process: PeerProcess, folder: Path, side: Side, plan: Plan) -> Run:
     run, told = Run(side), 0.0
     request: dict[str, Any] = {"open": _new(folder, "conversation"), "turns": 1}
     while True:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmarks.growth_bytes import bytes_by_table, bytes_by_type
+from benchmarks.growth_bytes import bytes_by_kind, bytes_by_table, bytes_by_type
 from benchmarks.peers.conversation import TOOL, Turn
 from benchmarks.peers.turns import OneTurn, served
 from mentra_actors import open_runtime, tool
@@ -68,6 +68,7 @@ async def _opened(durability: Durability, folder: Path) -> AsyncIterator[OneTurn
 def _remarks(folder: Path, turns: int) -> dict[str, Any]:
     return {
         "bytes by type": bytes_by_type(folder / STORE, turns),
+        "bytes by kind": bytes_by_kind(folder / STORE, turns),
         "bytes by table": bytes_by_table(folder / STORE, turns),
     }
 
