@@ -32,7 +32,7 @@ PEERS = (
     Side("floor: JSON lines, flushed", "growth_plain json-lines"),
 )
 FULL = Plan((1, 10, 100, 1000, 5000), 40, ours_most_s=1e6, peers_most_s=180, most_bytes=5e9)
-QUICK = Plan((1, 10, 100, 1000), 8, ours_most_s=8, peers_most_s=4, most_bytes=1e9)
+QUICK = Plan((1, 10, 100, 1000), 12, ours_most_s=8, peers_most_s=4, most_bytes=1e9)
 
 TITLE = f"Growth of one conversation (peers: {versions('langgraph', 'openai-agents')})"
 MOST_GROWTH = 1.3

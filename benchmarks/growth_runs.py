@@ -1,6 +1,7 @@
 """Runs one side of the growth benchmark: a long conversation, and what its turns have cost."""
 
 import os
+import statistics
 import sys
 import tempfile
 import time
@@ -67,7 +68,10 @@ class Figures:
 
 @dataclass(frozen=True)
 class Ratios:
-    """Late turns over early ones that were run beside them, in turn with them."""
+    """Late turns over early ones that were run beside them, in turn with them.
+
+    Of times the first quartiles are compared, of bytes the sums.
+    """
 
     wall: float
     cpu: float
@@ -248,18 +252,22 @@ def _compared(late: Callable[[], Turns], early: Callable[[], Turns], rounds: int
     begun = time.perf_counter()
     pairs = [(late(), early()) for _ in range(rounds)]
     print(f"  {rounds} rounds in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+    late_turns, early_turns = zip(*pairs, strict=True)
     return Ratios(
-        wall=median([median(a.wall_s) / median(b.wall_s) for a, b in pairs]),
-        cpu=median([median(a.cpu_s) / median(b.cpu_s) for a, b in pairs]),
-        written=_over(
-            sum(sum(a.written) for a, _ in pairs), sum(sum(b.written) for _, b in pairs)
-        ),
-        passed=_over(sum(sum(a.passed) for a, _ in pairs), sum(sum(b.passed) for _, b in pairs)),
+        wall=_quartile(late_turns, "wall_s") / _quartile(early_turns, "wall_s"),
+        cpu=_quartile(late_turns, "cpu_s") / _quartile(early_turns, "cpu_s"),
+        written=_sum(late_turns, "written") / max(_sum(early_turns, "written"), 1),
+        passed=_sum(late_turns, "passed") / max(_sum(early_turns, "passed"), 1),
     )
 
 
-def _over(late: int, early: int) -> float:
-    return late / early if early else 0.0
+def _quartile(some: Sequence[Turns], figure: str) -> float:
+    """The first one over all turns: noise only adds."""
+    return statistics.quantiles((one for turns in some for one in getattr(turns, figure)), n=4)[0]
+
+
+def _sum(some: Sequence[Turns], figure: str) -> int:
+    return sum(sum(getattr(turns, figure)) for turns in some)
 
 
 def _mean(figures: Sequence[int]) -> float:
