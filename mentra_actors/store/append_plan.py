@@ -19,6 +19,7 @@ from mentra_actors.store.ports import (
     StateSnapshot,
     StoredEvent,
     StreamAppend,
+    Tick,
 )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "check_blob",
     "check_request",
     "check_snapshot",
+    "check_tick",
     "only_of",
     "plan_append",
     "request_size_bytes",
@@ -184,6 +186,27 @@ def check_snapshot(snapshot: StateSnapshot) -> None:
     _check_int(snapshot.stream_version, "stream version")
     _check_int(snapshot.fold_version, "fold version")
     _check_content(snapshot.payload, "snapshot")
+
+
+def check_tick(tick: Tick, drop_below: int) -> None:
+    """Refuse a tick that no store can keep.
+
+    Raises:
+        TypeError, ValueError: nothing was queued.
+    """
+    _check_int(tick.number, "tick number")
+    _check_int(drop_below, "drop_below")
+    if not tick.number:
+        raise ValueError("tick numbers must begin at 1")
+    size = 0
+    for piece in tick.pieces:
+        _check_name(piece.stream_id, "stream id")
+        _check_text(piece.effect_id, "effect id")
+        if type(piece.payload) is not bytes:
+            raise TypeError(f"a piece must be bytes, not {type(piece.payload).__name__}")
+        size += len(piece.payload)
+    if size > MAX_APPEND_BYTES:
+        raise ValueError(f"a tick takes at most {MAX_APPEND_BYTES} bytes, and must not be {size}")
 
 
 def check_blob(content: bytes) -> None:

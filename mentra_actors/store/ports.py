@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import msgspec
 
 from mentra_actors.errors import StoreError
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import EffectId, StreamId
 
 __all__ = [
     "REMEMBERED_REQUESTS",
@@ -27,6 +27,8 @@ __all__ = [
     "StateSnapshot",
     "StoredEvent",
     "StreamAppend",
+    "Tick",
+    "TickPiece",
     "blob_digest",
 ]
 
@@ -115,6 +117,25 @@ class StateSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     stream_version: int
     fold_version: int
     payload: bytes
+
+
+class TickPiece(msgspec.Struct, frozen=True):
+    """Text of one live answer that came since the tick before; what it means is the caller's."""
+
+    stream_id: StreamId
+    effect_id: EffectId
+    payload: bytes
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
+    """What all live answers have streamed since the tick before; one row beside the log.
+
+    `number` is the caller's: from 1, rising, without gaps. So a gap between two rows that are
+    kept says that one was lost, and that later pieces do not follow from earlier ones.
+    """
+
+    number: int
+    pieces: tuple[TickPiece, ...]
 
 
 def blob_digest(content: bytes) -> str:
