@@ -27,8 +27,17 @@ from mentra_actors.store.lmdb_layout import (
 from mentra_actors.store.lmdb_reader import last_position, stream_head
 from mentra_actors.store.lmdb_requests import find_answer, remember_answer
 from mentra_actors.store.lmdb_tables import decode_epoch, encode_epoch, mark_value
+from mentra_actors.store.lmdb_ticks import change_ticks
 from mentra_actors.store.ports import AppendRequest
-from mentra_actors.store.writer import AppendJob, BlobJob, Job, Outcome, SnapshotJob
+from mentra_actors.store.tick_rows import TickJob, tick_changes
+from mentra_actors.store.writer import (
+    AppendJob,
+    BlobJob,
+    Job,
+    Outcome,
+    SnapshotJob,
+    is_only_ticks,
+)
 
 if TYPE_CHECKING:
     from mentra_actors.store.lmdb_tables import Tables
@@ -72,7 +81,8 @@ class GroupCommit:
             if not isinstance(error, lmdb.Error):
                 raise
             return [store_error(error, self._env.path)] * len(jobs)
-        self._env.announce()
+        if owed or not is_only_ticks(jobs):
+            self._env.announce()
         return outcomes[len(owed) :]
 
     def _write_or_grow(self, jobs: Sequence[Job]) -> Sequence[Outcome]:
@@ -94,9 +104,11 @@ class GroupCommit:
                 self._forget_heads(last_position(txn, self._env))
             plans = [self._plan(txn, job) for job in jobs]
             self._put_rows(txn, jobs, plans)
+            has_changed_ticks = self._change_ticks(txn, jobs)
             self._heads.answered.clear()
         # An empty commit leaves its number for another process to take.
-        self._last_txn_id = txn_id if _has_surely_written(jobs, plans) else -1
+        has_written = has_changed_ticks or _has_surely_written(jobs, plans)
+        self._last_txn_id = txn_id if has_written else -1
         return [plan.appended if isinstance(plan, AppendPlan) else plan for plan in plans]
 
     def _forget_heads(self, last: int = 0) -> None:
@@ -180,6 +192,11 @@ class GroupCommit:
         _put_new(txn, tables.log, log, append=True)
         _put_new(txn, tables.streams, sorted(index), append=False)
         _put_marks(txn, tables, marks.items())
+
+    def _change_ticks(self, txn: "_Txn", jobs: Sequence[Job]) -> bool:
+        """True if a row came or went."""
+        ticks = [job for job in jobs if isinstance(job, TickJob)]
+        return bool(ticks) and change_ticks(txn, self._env.writer_tables.side, tick_changes(ticks))
 
     def _record(self, position: int, parts: Sequence[PlannedPart], body: bytes) -> _Row:
         links = self._links

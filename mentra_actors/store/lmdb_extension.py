@@ -17,9 +17,10 @@ __all__ = ["CommitExtension"]
 class CommitExtension(Protocol):
     """One more condition and more rows for one append. Both methods run on the writer thread.
 
-    They may use the table `side` only, under keys that begin with a prefix of their own, see the
-    rows of every append before this one, also of the same group, and must not keep what they
-    read: the transaction gives buffers. They may be called again, if the group is tried again.
+    They may use the table `side` only, under keys that begin with a prefix of their own (ticks
+    have `mentra.tick.`), see the rows of every append before this one, also of the same group, and
+    must not keep what they read: the transaction gives buffers. They may be called again, if the
+    group is tried again.
     """
 
     def check(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database") -> None:

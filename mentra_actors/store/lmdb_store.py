@@ -25,12 +25,14 @@ from mentra_actors.store.lmdb_tables import (
     create_data_file,
     decode_epoch,
 )
+from mentra_actors.store.lmdb_ticks import kept_rows
 from mentra_actors.store.ports import (
     Appended,
     AppendRequest,
     OnAppended,
     StateSnapshot,
     StoredEvent,
+    Tick,
 )
 from mentra_actors.store.reader_watch import LaggingReader
 from mentra_actors.store.store_directory import (
@@ -42,6 +44,7 @@ from mentra_actors.store.store_directory import (
     publish_manifest,
 )
 from mentra_actors.store.take_over import lock_of_store
+from mentra_actors.store.tick_rows import readable_ticks
 from mentra_actors.store.writer import GroupWriter
 from mentra_actors.store.writer_lock import WriterLock, opening_turn
 
@@ -181,6 +184,20 @@ class LmdbEventStore(LmdbJournalReader):
         except (StoreCorrupted, StoreFormatError) as error:
             _LOG.warning("ignored: %s", error)
             return None
+
+    def save_tick(self, tick: Tick, *, drop_below: int = 0) -> None:
+        """See `EventStore.save_tick`. The row is made on the calling thread.
+
+        Raises:
+            TypeError, ValueError: the tick is malformed; nothing was queued.
+        """
+        self._writer.save_tick(tick, drop_below)
+
+    def load_ticks(self) -> Sequence[Tick]:
+        """See `EventStore.load_ticks`."""
+        with self.reading_side() as (txn, side):
+            rows = kept_rows(txn, side)
+        return readable_ticks(rows)
 
     @contextlib.contextmanager
     def reading_side(self) -> "Iterator[tuple[lmdb.Transaction[bytes], lmdb._Database]]":

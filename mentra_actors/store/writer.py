@@ -12,8 +12,13 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from mentra_actors.errors import StoreBusy, StoreClosed, StoreError
-from mentra_actors.store.append_plan import check_blob, check_request, check_snapshot
+from mentra_actors.errors import StoreBusy, StoreClosed, StoreError, StoreFull
+from mentra_actors.store.append_plan import (
+    check_blob,
+    check_request,
+    check_snapshot,
+    check_tick,
+)
 from mentra_actors.store.lmdb_extension import CommitExtension
 from mentra_actors.store.lmdb_layout import encode_body
 from mentra_actors.store.ports import (
@@ -21,10 +26,12 @@ from mentra_actors.store.ports import (
     AppendRequest,
     OnAppended,
     StateSnapshot,
+    Tick,
     blob_digest,
 )
+from mentra_actors.store.tick_rows import TickJob, tick_job
 
-__all__ = ["AppendJob", "BlobJob", "GroupWriter", "Job", "Outcome", "SnapshotJob"]
+__all__ = ["AppendJob", "BlobJob", "GroupWriter", "Job", "Outcome", "SnapshotJob", "is_only_ticks"]
 
 _LOG = logging.getLogger(__name__)
 _GROUP_JOBS = 4096
@@ -71,7 +78,7 @@ class BlobJob(msgspec.Struct, frozen=True):
         return len(self.content)
 
 
-Job: TypeAlias = AppendJob | SnapshotJob | BlobJob
+Job: TypeAlias = AppendJob | SnapshotJob | BlobJob | TickJob
 Outcome: TypeAlias = Appended | StoreError | None
 _WhenFull: TypeAlias = Literal["refuse", "wait", "accept"]
 WriteGroup: TypeAlias = Callable[[Sequence[Job]], Sequence[Outcome]]
@@ -150,6 +157,13 @@ class GroupWriter:
         refusal = self._queue_up(SnapshotJob(snapshot), when_full="refuse")
         if refusal is not None:
             _LOG.info("no snapshot of %s was saved: %s", snapshot.stream_id, refusal)
+
+    def save_tick(self, tick: Tick, drop_below: int) -> None:
+        """See `EventStore.save_tick`; after `close`, or when too much waits, it is dropped."""
+        check_tick(tick, drop_below)
+        refusal = self._queue_up(tick_job(tick, drop_below), when_full="refuse")
+        if refusal is not None:
+            _LOG.info("tick %d was not saved: %s", tick.number, refusal)
 
     def put_blob(self, content: bytes) -> str:
         """See `BlobStore.put_blob`; never refused for want of room, as work is done by then.
@@ -263,11 +277,32 @@ class GroupWriter:
         return jobs
 
     def _outcomes(self, jobs: Sequence[Job]) -> Sequence[Outcome]:
+        """One outcome each; where there is no room for ticks there may be room for all else."""
+        outcomes = self._tried(jobs)
+        if not isinstance(outcomes[0], StoreFull):
+            return outcomes
+        pairs = zip(jobs, outcomes, strict=True)
+        of_ticks = [outcome for job, outcome in pairs if isinstance(job, TickJob)]
+        # A tick fails only with all of its group: if one did, then nothing was written.
+        if None in of_ticks or len(of_ticks) in (0, len(jobs)):
+            return outcomes
+        rest = iter(self._tried([job for job in jobs if not isinstance(job, TickJob)]))
+        return [
+            outcome if isinstance(job, TickJob) else next(rest)
+            for job, outcome in zip(jobs, outcomes, strict=True)
+        ]
+
+    def _tried(self, jobs: Sequence[Job]) -> Sequence[Outcome]:
         try:
             return self._write_group(jobs)
         except BaseException as error:  # noqa: BLE001 - who waits must be told of any bug
             _LOG.exception("%s: a group of %d appends failed", self._name, len(jobs))
             return [StoreError(f"{self._name}: the append failed: {error!r}")] * len(jobs)
+
+
+def is_only_ticks(jobs: Sequence[Job]) -> bool:
+    """True if nobody who waits for a store needs to hear of these."""
+    return all(isinstance(job, TickJob) for job in jobs)
 
 
 def _answer(job: Job, outcome: Outcome) -> None:
@@ -280,5 +315,7 @@ def _answer(job: Job, outcome: Outcome) -> None:
             _LOG.exception("on_appended raised; the append itself: %r", outcome)
     elif isinstance(job, SnapshotJob):
         _LOG.warning("no snapshot of %s was saved: %s", job.snapshot.stream_id, outcome)
+    elif isinstance(job, TickJob):
+        _LOG.warning("tick %d was not saved: %s", job.number, outcome)
     else:
         _LOG.warning("blob %s waits for the next group: %s", job.digest, outcome)
