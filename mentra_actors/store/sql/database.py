@@ -57,11 +57,14 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class GroupRows(msgspec.Struct, frozen=True, kw_only=True):
-    """All that one transaction writes. The id of an event is its global position."""
+    """All that one transaction writes: first it cleans, then it changes.
+
+    The id of an event is its global position.
+    """
 
     events: Sequence[Notification]
-    changes: Sequence[Change]
     cleanings: Sequence[Question]
+    changes: Sequence[Change]
     last_position: int
 
 

@@ -37,7 +37,7 @@ from mentra_actors.store.sql.postgres_errors import is_connection_lost, postgres
 from mentra_actors.store.sql.postgres_listener import PostgresListener
 from mentra_actors.store.sql.side_tables import SIDE_TABLES, SideTable
 
-__all__ = ["EVENTS_TABLE", "PostgresLog", "PostgresLogRecorder", "open_recorder"]
+__all__ = ["EVENTS_TABLE", "PostgresLog", "PostgresLogRecorder", "creating", "open_recorder"]
 
 EVENTS_TABLE = "stored_events"
 LOCK_TIMEOUT_S = 30
@@ -123,7 +123,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder):
         self.connections = datastore
         self._address = address
         for table in SIDE_TABLES:
-            self.sql_create_statements.extend(_creating(table, datastore.schema))
+            self.sql_create_statements.extend(creating(table, datastore.schema))
         names = {table.name: self._named(table.name) for table in SIDE_TABLES}
         self._names = {
             **names,
@@ -143,11 +143,11 @@ class PostgresLogRecorder(PostgresApplicationRecorder):
     def insert_group(self, cursor: Cursor[DictRow], group: GroupRows) -> None:
         """Write a group inside of a transaction."""
         self._insert_stored_events(cursor, group.events)
+        for statement, parameters in group.cleanings:
+            cursor.execute(self.written(statement), parameters)
         for change in group.changes:
             for rows in _statement_sized(change.rows):
                 cursor.execute(*self._changing(change, rows))
-        for statement, parameters in group.cleanings:
-            cursor.execute(self.written(statement), parameters)
         if group.events:
             notice = [self.channel_name, self._address.schema]
             cursor.execute("SELECT pg_notify(%s, %s)", notice)
@@ -271,7 +271,8 @@ class PostgresTransaction:
             self._recorder.insert_group(self._cursor, group)
 
 
-def _creating(table: SideTable, schema: str) -> Iterator[Composed]:
+def creating(table: SideTable, schema: str) -> Iterator[Composed]:
+    """Statements that make a table where it is missing."""
     columns = ", ".join(f"{name} {_TYPES[kind]} NOT NULL" for name, kind in table.columns.items())
     text = f"CREATE TABLE IF NOT EXISTS {{}} ({columns}, PRIMARY KEY ({table.key}))"
     yield _sql(text).format(Identifier(schema, table.name))

@@ -16,9 +16,10 @@ from mentra_actors.store.sql.postgres_log import (
     EVENTS_TABLE,
     LOCK_TIMEOUT_S,
     PostgresLog,
+    creating,
     open_recorder,
 )
-from mentra_actors.store.sql.side_tables import META, TABLE_FORMAT
+from mentra_actors.store.sql.side_tables import META, SIDE_TABLES, TABLE_FORMAT, SideTable
 from mentra_actors.store.sql.sql_reader import SqlJournalReader
 from mentra_actors.store.sql.sql_store import PATIENCE_S, SqlEventStore
 
@@ -80,6 +81,7 @@ class PostgresEventStore(SqlEventStore):
                 if not create:
                     raise StoreNotFound(f"there is no store at {place.name}")
                 _create(connection, place)
+            _create_missing_tables(connection, place)
         return cls(_open_log(place, durability), patience_s=patience_s)
 
 
@@ -162,3 +164,24 @@ def _create(connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAd
     statement = SQL("INSERT INTO {} (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING")
     meta = Identifier(place.schema, META.name)
     connection.execute(statement.format(meta), [_FORMAT, str(TABLE_FORMAT)])
+
+
+def _create_missing_tables(
+    connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAddress
+) -> None:
+    """Make the tables that a log of an earlier release lacks, while nobody writes it."""
+    if not _missing_tables(connection, place):
+        return
+    connection.execute("SELECT pg_advisory_lock(%s)", [place.lock_number])
+    for table in _missing_tables(connection, place):
+        for statement in creating(table, place.schema):
+            connection.execute(statement)
+
+
+def _missing_tables(
+    connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAddress
+) -> list[SideTable]:
+    names = [Identifier(place.schema, table.name).as_string() for table in SIDE_TABLES]
+    statement = "SELECT to_regclass(name) IS NULL FROM unnest(%s::text[]) AS name"
+    rows = connection.execute(statement, [names])
+    return [table for table, (is_missing,) in zip(SIDE_TABLES, rows, strict=True) if is_missing]

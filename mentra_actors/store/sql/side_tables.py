@@ -15,13 +15,18 @@ __all__ = [
     "SNAPSHOTS",
     "STREAMS",
     "TABLE_FORMAT",
+    "TICKS",
     "WRITERS",
     "ColumnType",
     "SideTable",
 ]
 
 TABLE_FORMAT = 1
-"""Of all tables together; a release refuses a number that is higher than its own."""
+"""Of all tables together; a release refuses a number that is higher than its own.
+
+A table that earlier releases may ignore needs no other number: who opens for writing makes it
+where it is missing.
+"""
 
 ColumnType: TypeAlias = Literal["name", "number", "bytes"]
 
@@ -49,6 +54,7 @@ SNAPSHOTS = SideTable("mentra_snapshots", {"stream_id": "name", "snapshot": "byt
 BLOBS = SideTable("mentra_blobs", {"digest": "name", "content": "bytes"})
 WRITERS = SideTable("mentra_writers", {"writer": "name", "last_group": "number"})
 """The last group that each writer committed, for a writer whose answer got lost."""
+TICKS = SideTable("mentra_ticks", {"number": "number", "tick": "bytes"})
 META = SideTable("mentra_meta", {"name": "name", "value": "name"})
 
-SIDE_TABLES = (STREAMS, OPEN_STREAMS, FENCES, REQUESTS, SNAPSHOTS, BLOBS, WRITERS, META)
+SIDE_TABLES = (STREAMS, OPEN_STREAMS, FENCES, REQUESTS, SNAPSHOTS, BLOBS, WRITERS, TICKS, META)

@@ -35,9 +35,18 @@ from mentra_actors.store.sql.side_tables import (
     REQUESTS,
     SNAPSHOTS,
     STREAMS,
+    TICKS,
     WRITERS,
 )
-from mentra_actors.store.writer import AppendJob, BlobJob, Job, Outcome, SnapshotJob
+from mentra_actors.store.tick_rows import TickJob, tick_changes
+from mentra_actors.store.writer import (
+    AppendJob,
+    BlobJob,
+    Job,
+    Outcome,
+    SnapshotJob,
+    is_only_ticks,
+)
 
 __all__ = ["SqlGroupCommit"]
 
@@ -54,6 +63,7 @@ _ANSWERS = (
 )
 _YOUNGEST = "SELECT MAX(number) AS youngest FROM {mentra_requests}"
 _FORGET = "DELETE FROM {mentra_requests} WHERE number <= ?"
+_DROP_TICKS = "DELETE FROM {mentra_ticks} WHERE number < ?"
 _LAST_GROUP = "SELECT last_group FROM {mentra_writers} WHERE writer = ?"
 _LEAVE = "DELETE FROM {mentra_writers} WHERE writer = ? RETURNING writer"
 
@@ -101,7 +111,8 @@ class SqlGroupCommit:
             if not isinstance(error, StoreError):
                 raise
             return [error] * len(jobs)
-        self._log.watch.announce()
+        if owed or not is_only_ticks(jobs):
+            self._log.watch.announce()
         return outcomes[len(owed) :]
 
     def stop_waiting(self) -> None:
@@ -236,16 +247,17 @@ def _group_rows(
                 changed.snapshots[snapshot.stream_id] = encode_snapshot(snapshot)
             case BlobJob(digest=digest, content=content), _:
                 changed.blobs[digest] = content
+            case TickJob(), _:
+                changed.ticks.append(job)
             case _:
                 pass
-    changes = changed.changes(youngest)
-    if not events and not changes:
+    changes, cleanings = changed.changes(youngest), changed.cleanings(youngest)
+    if not (events or changes or cleanings):
         return None
-    oldest = youngest + len(changed.answers) - REMEMBERED_REQUESTS
     return GroupRows(
         events=events,
+        cleanings=cleanings,
         changes=changes,
-        cleanings=[(_FORGET, [oldest])] if changed.answers and oldest > 0 else [],
         last_position=events[-1].id if events else last_position,
     )
 
@@ -275,6 +287,7 @@ class _Changed:
         self.answers: dict[str, Appended] = {}
         self.snapshots: dict[StreamId, bytes] = {}
         self.blobs: dict[str, bytes] = {}
+        self.ticks: list[TickJob] = []
 
     def take(self, plan: AppendPlan) -> None:
         for part in plan.parts:
@@ -285,6 +298,12 @@ class _Changed:
             self.epochs[plan.raised.resource] = plan.raised.epoch
         if plan.request_id:
             self.answers[plan.request_id] = plan.appended
+
+    def cleanings(self, youngest: int) -> list[Question]:
+        oldest = youngest + len(self.answers) - REMEMBERED_REQUESTS
+        drop_below = tick_changes(self.ticks).drop_below
+        found: list[Question] = [(_FORGET, [oldest])] if self.answers and oldest > 0 else []
+        return [*found, (_DROP_TICKS, [drop_below])] if drop_below else found
 
     def changes(self, youngest: int) -> list[Change]:
         answers: list[tuple[Any, ...]] = [
@@ -301,5 +320,6 @@ class _Changed:
             Change(REQUESTS, "put", answers),
             Change(SNAPSHOTS, "put", list(self.snapshots.items())),
             Change(BLOBS, "add", list(self.blobs.items())),
+            Change(TICKS, "put", list(tick_changes(self.ticks).rows.items())),
         ]
         return [change for change in found if change.rows]

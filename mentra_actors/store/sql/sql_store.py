@@ -7,11 +7,18 @@ from mentra_actors.errors import StoreCorrupted, StoreError, StoreFormatError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.append_plan import streams_of
 from mentra_actors.store.lmdb_layout import decode_snapshot
-from mentra_actors.store.ports import Appended, AppendRequest, OnAppended, StateSnapshot
+from mentra_actors.store.ports import (
+    Appended,
+    AppendRequest,
+    OnAppended,
+    StateSnapshot,
+    Tick,
+)
 from mentra_actors.store.sql.database import SqlLog
 from mentra_actors.store.sql.event_state import encode_states
 from mentra_actors.store.sql.sql_commit import SqlGroupCommit
 from mentra_actors.store.sql.sql_reader import SqlJournalReader
+from mentra_actors.store.tick_rows import readable_ticks
 from mentra_actors.store.writer import GroupWriter
 
 __all__ = ["MAX_VALUE_BYTES", "SqlEventStore"]
@@ -82,6 +89,23 @@ class SqlEventStore(SqlJournalReader):
         except (StoreCorrupted, StoreFormatError) as error:
             _LOG.warning("ignored: %s", error)
             return None
+
+    def save_tick(self, tick: Tick, *, drop_below: int = 0) -> None:
+        """See `EventStore.save_tick`. The row is made on the calling thread.
+
+        Raises:
+            TypeError, ValueError: the tick is malformed, or above `MAX_VALUE_BYTES`; nothing was
+                queued.
+        """
+        size = sum(len(piece.payload) for piece in tick.pieces)
+        if size > MAX_VALUE_BYTES:
+            raise ValueError(f"a tick must take at most {MAX_VALUE_BYTES} bytes, not {size}")
+        self._writer.save_tick(tick, drop_below)
+
+    def load_ticks(self) -> Sequence[Tick]:
+        """See `EventStore.load_ticks`."""
+        rows = self._rows("SELECT number, tick FROM {mentra_ticks} ORDER BY number")
+        return readable_ticks((int(row["number"]), bytes(row["tick"])) for row in rows)
 
     def open_streams(self) -> Sequence[StreamId]:
         """See `EventStore.open_streams`."""

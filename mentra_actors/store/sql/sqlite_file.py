@@ -13,6 +13,8 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+from eventsourcing.persistence import PersistenceError
+
 from mentra_actors.errors import (
     StoreCorrupted,
     StoreError,
@@ -21,7 +23,7 @@ from mentra_actors.errors import (
     StoreNotFound,
 )
 from mentra_actors.store.process_name import described, process_name
-from mentra_actors.store.sql.side_tables import META, TABLE_FORMAT
+from mentra_actors.store.sql.side_tables import META, SIDE_TABLES, TABLE_FORMAT
 from mentra_actors.store.sql.sqlite_log import LOCK_TIMEOUT_S, open_recorder, sqlite_error
 from mentra_actors.store.store_directory import fsync_directory, os_errors
 
@@ -31,6 +33,7 @@ __all__ = [
     "check_file",
     "check_place",
     "create_file",
+    "create_missing_tables",
     "file_uri",
 ]
 
@@ -104,6 +107,26 @@ def create_file(path: Path) -> None:
     with os_errors(path):
         os.replace(draft, path)
         fsync_directory(path.absolute().parent)
+
+
+def create_missing_tables(path: Path) -> None:
+    """Make the tables that a log of an earlier release lacks; the caller holds its lock.
+
+    Raises:
+        StoreFull, StoreBusy, StoreError: the log is as it was.
+    """
+    with _connected(path, "rw") as connection:
+        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        names = {name for (name,) in rows}
+    if names >= {table.name for table in SIDE_TABLES}:
+        return
+    recorder = open_recorder(file_uri(path), {"synchronous": "FULL"})
+    try:
+        recorder.create_table()
+    except (sqlite3.Error, PersistenceError) as error:
+        raise sqlite_error(error, f"the store at {path}") from error
+    finally:
+        recorder.datastore.close()
 
 
 class WriterLockFile:

@@ -135,10 +135,10 @@ class SqliteLogRecorder(SQLiteApplicationRecorder):
     def insert_group(self, cursor: SQLiteCursor, group: GroupRows) -> None:
         """Write a group inside of a transaction."""
         self._insert_events(cursor, group.events)
-        for change in group.changes:
-            cursor.executemany(_changing(change), change.rows)
         for statement, parameters in group.cleanings:
             cursor.execute(_written(statement), parameters)
+        for change in group.changes:
+            cursor.executemany(_changing(change), change.rows)
 
     def _insert_events(
         self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any

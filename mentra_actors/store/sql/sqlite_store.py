@@ -15,6 +15,7 @@ from mentra_actors.store.sql.sqlite_file import (
     check_file,
     check_place,
     create_file,
+    create_missing_tables,
     file_uri,
 )
 from mentra_actors.store.sql.sqlite_log import SqliteLog, open_recorder
@@ -101,6 +102,7 @@ class SqliteEventStore(SqlEventStore):
             mark.set()
         else:
             mark.clear()
+        create_missing_tables(path)
         pragmas = {
             "synchronous": _SYNCHRONOUS[durability],
             "journal_size_limit": str(_LARGEST_IDLE_WAL_BYTES),
