@@ -16,6 +16,7 @@ from mentra_actors.store.append_plan import (
     check_blob,
     check_request,
     check_snapshot,
+    check_tick,
     only_of,
     plan_append,
     streams_of,
@@ -27,6 +28,7 @@ from mentra_actors.store.ports import (
     OnAppended,
     StateSnapshot,
     StoredEvent,
+    Tick,
     blob_digest,
 )
 
@@ -50,6 +52,7 @@ class MemoryEventStore:
         """Last position of each append that has events."""
         self._streams: dict[StreamId, list[StoredEvent]] = {}
         self._snapshots: dict[StreamId, StateSnapshot] = {}
+        self._ticks: dict[int, Tick] = {}
         self._blobs: dict[str, bytes] = {}
         self._open: set[StreamId] = set()
         self._waiting: deque[tuple[AppendRequest, OnAppended]] = deque()
@@ -103,6 +106,23 @@ class MemoryEventStore:
         with self._changed:
             self._check_open()
             return self._snapshots.get(stream_id)
+
+    def save_tick(self, tick: Tick, *, drop_below: int = 0) -> None:
+        """See `EventStore.save_tick`; after `close` it is dropped."""
+        check_tick(tick, drop_below)
+        with self._changed:
+            if self._is_closed:
+                return
+            if tick.pieces:
+                self._ticks[tick.number] = tick
+            for number in [number for number in self._ticks if number < drop_below]:
+                del self._ticks[number]
+
+    def load_ticks(self) -> Sequence[Tick]:
+        """See `EventStore.load_ticks`."""
+        with self._changed:
+            self._check_open()
+            return [tick for _, tick in sorted(self._ticks.items())]
 
     def put_blob(self, content: bytes) -> str:
         """See `BlobStore.put_blob`.

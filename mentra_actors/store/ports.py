@@ -254,6 +254,31 @@ class EventStore(JournalReader, BlobStore, Protocol):
         """The newest snapshot of a stream, or None."""
         ...
 
+    def save_tick(self, tick: Tick, *, drop_below: int = 0) -> None:
+        """Queue a row, and the removal of all rows with a number below `drop_below`: one commit.
+
+        It is durable no later than any append submitted after it from the same thread. Safe from
+        any thread, never blocks. A tick without pieces only drops; a row of the same number is
+        replaced; a tick below its own `drop_below` is not kept.
+
+        Failures (a full disk, a closed store) are logged: it only saves what can be streamed
+        again. A removal that failed is made up for by the next one, so give `drop_below` always.
+
+        Raises:
+            TypeError, ValueError: the tick is malformed; nothing was queued.
+        """
+        ...
+
+    def load_ticks(self) -> Sequence[Tick]:
+        """All rows that are kept, by number; one that is damaged is skipped, with a warning.
+
+        A piece about a subject that was forgotten is left out of its tick.
+
+        Raises:
+            StoreClosed, StoreError: they cannot be read.
+        """
+        ...
+
     def open_streams(self) -> Sequence[StreamId]:
         """Streams marked as having work to resume, sorted."""
         ...

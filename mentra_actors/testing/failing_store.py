@@ -14,6 +14,7 @@ from mentra_actors.store.ports import (
     OnAppended,
     StateSnapshot,
     StoredEvent,
+    Tick,
 )
 
 __all__ = ["FailingStore"]
@@ -152,6 +153,14 @@ class FailingStore:
     def load_snapshot(self, stream_id: StreamId) -> StateSnapshot | None:
         """See `EventStore.load_snapshot`."""
         return self._store.load_snapshot(stream_id)
+
+    def save_tick(self, tick: Tick, *, drop_below: int = 0) -> None:
+        """See `EventStore.save_tick`; it neither fails nor is held."""
+        self._store.save_tick(tick, drop_below=drop_below)
+
+    def load_ticks(self) -> Sequence[Tick]:
+        """See `EventStore.load_ticks`."""
+        return self._store.load_ticks()
 
     def open_streams(self) -> Sequence[StreamId]:
         """See `EventStore.open_streams`."""

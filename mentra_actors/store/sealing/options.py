@@ -10,12 +10,24 @@ from mentra_actors.ids import StreamId, category_of, name_of
 from mentra_actors.store.sealing.data_key import KEY_BYTES
 from mentra_actors.store.sealing.master_key import key_from_file, key_from_variable
 
-__all__ = ["OWN_SUBJECT", "CompressionMode", "Sealing", "SubjectOf", "subject_of_stream"]
+__all__ = [
+    "OWN_SUBJECT",
+    "TICK_TAG",
+    "CompressionMode",
+    "Sealing",
+    "SubjectOf",
+    "subject_of_stream",
+]
 
 CompressionMode: TypeAlias = Literal["zstd", "none"]
 SubjectOf: TypeAlias = Callable[[StreamId, str], str]
-"""Whom an event is about, by its stream and its tag."""
+"""Whom an event is about, by its stream and its tag.
 
+It is asked with `TICK_TAG` whom an answer is about that is being streamed and no event yet.
+"""
+
+TICK_TAG = "tick"
+"""Stands for a tag where there is none: in a tick."""
 OWN_SUBJECT = ""
 """The subject of all that is about nobody; the store's own key, which is never forgotten."""
 _OWNED = frozenset({"agent", "inbox", "memory"})

@@ -12,7 +12,7 @@ import msgspec
 
 from mentra_actors.errors import ConfigurationError, MentraError, StoreError
 from mentra_actors.ids import StreamId
-from mentra_actors.store.append_plan import check_request
+from mentra_actors.store.append_plan import check_request, check_tick
 from mentra_actors.store.ports import (
     Appended,
     AppendRequest,
@@ -22,6 +22,7 @@ from mentra_actors.store.ports import (
     StateSnapshot,
     StoredEvent,
     StreamAppend,
+    Tick,
 )
 from mentra_actors.store.sealing.dictionaries import trained_dictionary
 from mentra_actors.store.sealing.part_seal import PartSeal
@@ -170,6 +171,33 @@ class SealedEventStore(SealedJournalReader):
         """See `EventStore.load_snapshot`; one that does not open is as good as none."""
         stored = self._store.load_snapshot(stream_id)
         return None if stored is None else self._seal.snapshot_opened(stored)
+
+    def save_tick(self, tick: Tick, *, drop_below: int = 0) -> None:
+        """See `EventStore.save_tick`; sealed on the calling thread.
+
+        The first piece of a subject without events waits there until its key is on disk.
+
+        Raises:
+            TypeError, ValueError: the tick is malformed; nothing was queued.
+        """
+        check_tick(tick, drop_below)
+        try:
+            sealed = self._seal.tick_closed(tick)
+        except StoreError as error:
+            _LOG.warning("tick %d was not saved: %s", tick.number, error)
+            return
+        self._store.save_tick(sealed, drop_below=drop_below)
+
+    def load_ticks(self) -> Sequence[Tick]:
+        """See `EventStore.load_ticks`."""
+        self._seal.notice_changes()
+        found: list[Tick] = []
+        for stored in self._store.load_ticks():
+            try:
+                found.append(self._seal.tick_opened(stored))
+            except StoreError as error:
+                _LOG.warning("tick %d is ignored: %s", stored.number, error)
+        return found
 
     def open_streams(self) -> Sequence[StreamId]:
         """See `EventStore.open_streams`."""

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import msgspec
 
+from mentra_actors.envelope import FORGOTTEN_PAYLOAD
 from mentra_actors.errors import StoreCorrupted, StoreError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.archived_parts import ARCHIVED_EVENT_TYPE
-from mentra_actors.store.ports import EncodedEvent, StateSnapshot, StoredEvent
+from mentra_actors.store.ports import EncodedEvent, StateSnapshot, StoredEvent, Tick, TickPiece
 from mentra_actors.store.sealing.compression import Compression
 from mentra_actors.store.sealing.data_key import DataKey, SealBroken
 from mentra_actors.store.sealing.dictionaries import Dictionaries, trained_dictionary
@@ -16,7 +17,7 @@ from mentra_actors.store.sealing.durable_files import file_errors, remove_drafts
 from mentra_actors.store.sealing.forgetting import finish_forgetting, is_forgetting
 from mentra_actors.store.sealing.key_ring import KNOWN, KeyRing
 from mentra_actors.store.sealing.master_key import MasterKey
-from mentra_actors.store.sealing.options import Sealing
+from mentra_actors.store.sealing.options import TICK_TAG, Sealing
 from mentra_actors.store.sealing.part_seal import PartSeal
 from mentra_actors.store.sealing.seal import Seal, exactly
 from mentra_actors.store.sealing.sealed_blobs import SealedBlobs
@@ -121,6 +122,44 @@ class StoreSeal:
             return None
         return msgspec.structs.replace(stored, payload=payload)
 
+    def tick_closed(self, tick: Tick) -> Tick:
+        """A tick as the store behind gets it: each piece under the key of its own subject.
+
+        Raises:
+            StoreError: there is no key for a subject, and none can be kept.
+        """
+        pieces = tuple(self._piece_closed(tick.number, piece) for piece in tick.pieces)
+        return Tick(number=tick.number, pieces=pieces)
+
+    def tick_opened(self, stored: Tick) -> Tick:
+        """A tick as it was saved, without the pieces about subjects that were forgotten.
+
+        Raises:
+            StoreCorrupted: it is not what was sealed, or is from before the sealing.
+        """
+        opened = [(piece, self._piece_payload(stored.number, piece)) for piece in stored.pieces]
+        pieces = tuple(
+            msgspec.structs.replace(piece, payload=payload)
+            for piece, payload in opened
+            if payload is not FORGOTTEN_PAYLOAD  # this object: a piece may hold such bytes
+        )
+        return Tick(number=stored.number, pieces=pieces)
+
+    def _piece_closed(self, number: int, piece: TickPiece) -> TickPiece:
+        key = None
+        if self.ring is not None:
+            key = self.ring.of_subject(self._subject_of(piece.stream_id, TICK_TAG))
+        sealed = self._seal.closed(piece.payload, _piece_context(number, piece), key)
+        return TickPiece(piece.stream_id, piece.effect_id, sealed)
+
+    def _piece_payload(self, number: int, piece: TickPiece) -> bytes:
+        try:
+            return self._seal.opened(piece.payload, _piece_context(number, piece), self._find_key)
+        except SealBroken as error:
+            raise StoreCorrupted(
+                f"the piece of {piece.stream_id} in tick {number} is not what was written"
+            ) from error
+
 
 def draft_sealing(
     directory: Path, sealing: Sealing, key: bytes | None, *, plain_through: int
@@ -212,3 +251,8 @@ def _event_context(stream_id: str, event_type: str) -> bytes:
 def _snapshot_context(snapshot: StateSnapshot) -> bytes:
     place = f"{snapshot.stream_version}:{snapshot.fold_version}:{snapshot.stream_id}"
     return f"snapshot:{place}".encode()
+
+
+def _piece_context(number: int, piece: TickPiece) -> bytes:
+    place = f"{number}:{len(piece.stream_id)}:{piece.stream_id}:{piece.effect_id}"
+    return f"tick:{place}".encode()
