@@ -19,6 +19,8 @@ from mentra_actors.store.ports import (
     Fence,
     StateSnapshot,
     StreamAppend,
+    Tick,
+    TickPiece,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def make_full_store(path: Path, *, appends: int = 200, seed: int = 1, streams: i
 
 
 def fill_store(store: LmdbEventStore, *, appends: int, seed: int = 1, streams: int = 12) -> None:
-    """Append, and put snapshots, blobs, marks, fences, answers and rows beside the log."""
+    """Append, and put snapshots, blobs, marks, fences, answers, rows and ticks beside the log."""
     chance = random.Random(seed)
     first, epoch = store.last_position(), store.fence_epoch(_FENCE) + 1
     agents = [StreamId(f"agent-{number}") for number in range(streams)]
@@ -88,6 +90,7 @@ def fill_store(store: LmdbEventStore, *, appends: int, seed: int = 1, streams: i
             appended = store.append(request)
         if _is_one_in(10, chance):
             store.save_snapshot(_snapshot(stream_id, appended.versions[0], chance))
+    _save_ticks(store, agents, random.Random(f"ticks {seed}"))
     store.put_blob(b"a blob that no event names")
     store.append(AppendRequest(open_streams=(agents[0],)))
 
@@ -149,6 +152,18 @@ def _snapshot(stream_id: StreamId, version: int, chance: random.Random) -> State
 
 def _is_one_in(number: int, chance: random.Random) -> bool:
     return chance.randrange(number) == 0
+
+
+def _save_ticks(store: LmdbEventStore, agents: Sequence[StreamId], chance: random.Random) -> None:
+    """Some that are kept, short ones and long ones, and some that went again."""
+    kept = store.load_ticks()
+    first = kept[-1].number + 1 if kept else 1
+    for number in range(first, first + 8):
+        pieces = tuple(
+            TickPiece(stream_id, EffectId("call-1"), _text(chance, 20).encode())
+            for stream_id in chance.sample(agents, chance.choice([1, len(agents)]))
+        )
+        store.save_tick(Tick(number=number, pieces=pieces), drop_below=max(number - 5, 0))
 
 
 def _text(chance: random.Random, words: int) -> str:

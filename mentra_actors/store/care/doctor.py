@@ -28,6 +28,7 @@ from mentra_actors.store.care.table_checks import (
     check_index,
     check_marks,
     check_snapshots,
+    check_ticks,
     read_answers,
 )
 from mentra_actors.store.lmdb_tables import STORE_ID, WRITER_EPOCH
@@ -132,7 +133,8 @@ class _Examination:
         open_marks = check_marks(self._rows("open"), log, findings)
         fences = check_fences(self._rows("fences"), log, findings)
         epoch = self._check_meta(manifest)
-        for table in ("side", *self._image.other_tables()):
+        ticks = check_ticks(self._rows("side"), findings)
+        for table in self._image.other_tables():
             for _ in self._rows(table):
                 pass
         free_bytes = self._image.check_pages()
@@ -148,6 +150,7 @@ class _Examination:
             open_marks=open_marks,
             fences=fences,
             remembered_requests=len(self._answers),
+            ticks=ticks,
             size_bytes=(path / DATA_FILE).stat().st_size,
             free_bytes=free_bytes,
         )

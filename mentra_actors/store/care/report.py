@@ -89,6 +89,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     open_marks: int = 0
     fences: int = 0
     remembered_requests: int = 0
+    ticks: int = 0
     size_bytes: int = 0
     free_bytes: int = 0
     duration_s: float = 0.0

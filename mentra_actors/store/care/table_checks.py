@@ -1,4 +1,4 @@
-"""Checks what lies around the log: index, snapshots, blobs, marks, fences, answers.
+"""Checks what lies around the log: index, snapshots, blobs, marks, fences, answers, ticks.
 
 The index is compared with the log both ways at once: for each stream the log left one number that
 stands for the list of its entries, and the index must lead to the same one.
@@ -16,7 +16,9 @@ from mentra_actors.store.lmdb_index import IndexEntry
 from mentra_actors.store.lmdb_layout import decode_snapshot
 from mentra_actors.store.lmdb_requests import parse_request_row
 from mentra_actors.store.lmdb_tables import decode_epoch, mark_value
+from mentra_actors.store.lmdb_ticks import is_tick_key, tick_number
 from mentra_actors.store.ports import Appended, blob_digest
+from mentra_actors.store.tick_rows import decode_tick
 
 __all__ = [
     "by_position",
@@ -26,6 +28,7 @@ __all__ = [
     "check_index",
     "check_marks",
     "check_snapshots",
+    "check_ticks",
     "read_answers",
 ]
 
@@ -205,4 +208,17 @@ def check_fences(rows: Iterable[Row], log: LogCheck, findings: Findings) -> int:
     if log.highest_epoch > highest and is_readable:
         what = f"an append has epoch {log.highest_epoch}, and no fence is above {highest}"
         findings.warning("fences", what)
+    return count
+
+
+def check_ticks(rows: Iterable[Row], findings: Findings) -> int:
+    """Each tick among the rows beside the log must be readable; how many there are."""
+    count = 0
+    for key, value in rows:
+        if is_tick_key(key):
+            count += 1
+            try:
+                decode_tick(tick_number(key), value)
+            except (StoreCorrupted, StoreFormatError) as error:
+                findings.damage("ticks", str(error))
     return count

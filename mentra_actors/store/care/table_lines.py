@@ -1,4 +1,7 @@
-"""The lines of what lies around the log: snapshots, blobs, marks, fences, answers, other rows."""
+"""The lines of what lies around the log: snapshots, blobs, marks, fences, answers, other rows.
+
+Ticks have none: they are of use to the process that goes on with the store, and to no other.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
@@ -20,6 +23,7 @@ from mentra_actors.store.care.store_image import StoreImage
 from mentra_actors.store.lmdb_layout import decode_snapshot
 from mentra_actors.store.lmdb_requests import parse_request_row
 from mentra_actors.store.lmdb_tables import STORE_ID, decode_epoch, mark_value
+from mentra_actors.store.lmdb_ticks import is_tick_key
 from mentra_actors.store.lmdb_walk import MAIN_TREE
 from mentra_actors.store.ports import Appended, blob_digest
 
@@ -59,7 +63,7 @@ class TableLines:
         yield from self._rows("meta", _meta_line)
         if not self._is_cut:
             yield from self._rows("side", _side_line)
-        elif self._image.count("side"):
+        elif any(not is_tick_key(key) for key, _ in self._image.rows("side")):
             self._leave_out("rows of other libraries, as nobody knows of which events they tell")
 
     def _snapshots(self) -> Iterator[SnapshotLine | ArchivedLine]:
@@ -157,5 +161,5 @@ def _meta_line(key: bytes, value: bytes) -> MetaLine | None:
     return None if key == STORE_ID else MetaLine(key=key.decode(), value_b64=value)
 
 
-def _side_line(key: bytes, value: bytes) -> SideLine:
-    return SideLine(key_b64=key, value_b64=value)
+def _side_line(key: bytes, value: bytes) -> SideLine | None:
+    return None if is_tick_key(key) else SideLine(key_b64=key, value_b64=value)
