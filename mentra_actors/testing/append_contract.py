@@ -94,7 +94,7 @@ def positions_of(events: Sequence[StoredEvent]) -> list[int]:
 
 
 class AppendContract(abc.ABC):
-    """The half of `EventStoreContract` that is about writing."""
+    """The part of `EventStoreContract` that is about writing."""
 
     @abc.abstractmethod
     def make_store(self, directory: Path) -> EventStore:

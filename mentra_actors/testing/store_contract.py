@@ -5,6 +5,8 @@ class TestMyStore(EventStoreContract):
     def make_store(self, directory: Path) -> EventStore:
         return MyStore.open(directory / "store")
 ```
+
+A store that ends with its process also says that `reopen_store` returns None.
 """
 # ruff: noqa: ARG005, PLR2004 - the methods are tests
 
@@ -30,18 +32,18 @@ from mentra_actors.testing.append_contract import (
     PATIENCE_S,
     A,
     AnswerLog,
-    AppendContract,
     B,
     payloads_of,
     positions_of,
     request_for,
     stream_append,
 )
+from mentra_actors.testing.tick_contract import TickContract
 
 __all__ = ["EventStoreContract"]
 
 
-class EventStoreContract(AppendContract):
+class EventStoreContract(TickContract):
     """Subclass it, say how a store is made, and pytest collects the tests."""
 
     def test_a_part_of_a_stream_can_be_read(self, store: EventStore) -> None:

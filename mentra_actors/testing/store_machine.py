@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from mentra_actors.errors import StoreError
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import (
     Appended,
@@ -19,6 +19,8 @@ from mentra_actors.store.ports import (
     Fence,
     StateSnapshot,
     StreamAppend,
+    Tick,
+    TickPiece,
 )
 from mentra_actors.testing.append_contract import AnswerLog
 
@@ -40,6 +42,12 @@ _stream_appends = st.builds(
     events=_events,
     expected_version=st.none() | st.none() | _small,
 )
+_pieces = st.lists(
+    st.builds(
+        TickPiece, _stream_ids, st.sampled_from(["call-1", "call-2"]).map(EffectId), _payloads
+    ),
+    max_size=3,
+).map(tuple)
 _fences = st.builds(Fence, st.sampled_from(["lease-a", "lease-b"]), _small)
 _requests = st.builds(
     AppendRequest,
@@ -64,6 +72,7 @@ class EventStoreMachine(RuleBasedStateMachine):
         super().__init__()
         self._directory = tempfile.TemporaryDirectory(dir=_RAM if _RAM.is_dir() else None)
         self._model = MemoryEventStore()
+        self._ticks = 0
         self._store = self.open_store(Path(self._directory.name))
 
     @abc.abstractmethod
@@ -110,6 +119,20 @@ class EventStoreMachine(RuleBasedStateMachine):
 
         assert self._store.load_snapshot(stream_id) == self._model.load_snapshot(stream_id)
 
+    @rule(
+        ticks=st.lists(st.tuples(_pieces, st.none() | st.integers(-1, 8)), min_size=1, max_size=5)
+    )
+    def save_ticks(self, ticks: Sequence[tuple[tuple[TickPiece, ...], int | None]]) -> None:
+        """Both keep the same ticks, when some are dropped with later ones."""
+        for pieces, kept in ticks:
+            self._ticks += 1
+            drop_below = 0 if kept is None else max(self._ticks - kept, 0)
+            for store in (self._model, self._store):
+                store.save_tick(Tick(number=self._ticks, pieces=pieces), drop_below=drop_below)
+        self._store.append(AppendRequest())
+
+        assert list(self._store.load_ticks()) == self._model.load_ticks()
+
     @rule(content=_payloads)
     def put_blob(self, content: bytes) -> None:
         """Both name a blob alike and keep it."""
@@ -149,7 +172,8 @@ class EventStoreMachine(RuleBasedStateMachine):
             assert self._store.fence_epoch(resource) == self._model.fence_epoch(resource)
 
     def compare_everything(self) -> None:
-        """Both hold the same journal, streams and snapshots."""
+        """Both hold the same journal, streams, snapshots and ticks."""
+        assert list(self._store.load_ticks()) == self._model.load_ticks()
         assert list(self._store.read_journal(limit=_ALL)) == self._model.read_journal(limit=_ALL)
         for category in _CATEGORIES:
             names = self._model.stream_ids(category)

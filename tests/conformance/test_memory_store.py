@@ -12,3 +12,6 @@ class TestMemoryStore(EventStoreContract):
 
     def make_store(self, directory: Path) -> EventStore:
         return MemoryEventStore()
+
+    def reopen_store(self, directory: Path) -> EventStore | None:
+        return None

@@ -52,6 +52,9 @@ class TestCompressedMemoryStore(EventStoreContract):
     def make_store(self, directory: Path) -> EventStore:
         return in_memory(COMPRESSED, directory)
 
+    def reopen_store(self, directory: Path) -> EventStore | None:
+        return None
+
 
 class TestEncryptedMemoryStore(EventStoreContract):
     """The seal knows nothing of the store behind it."""
@@ -59,12 +62,18 @@ class TestEncryptedMemoryStore(EventStoreContract):
     def make_store(self, directory: Path) -> EventStore:
         return in_memory(ENCRYPTED, directory)
 
+    def reopen_store(self, directory: Path) -> EventStore | None:
+        return None
+
 
 class TestSealedMemoryStore(EventStoreContract):
     """The seal knows nothing of the store behind it."""
 
     def make_store(self, directory: Path) -> EventStore:
         return in_memory(BOTH, directory)
+
+    def reopen_store(self, directory: Path) -> EventStore | None:
+        return None
 
 
 class TestSealedSqliteStore(EventStoreContract):

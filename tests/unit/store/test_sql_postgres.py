@@ -45,6 +45,7 @@ from mentra_actors.testing.append_contract import (
     request_for,
     stream_append,
 )
+from mentra_actors.testing.tick_contract import tick_of
 
 SERVER = os.environ.get("MENTRA_TEST_POSTGRES", "")
 if not SERVER:
@@ -254,6 +255,57 @@ def test_a_rollback_leaves_no_gap(address, tool):
         assert store.append(request_for(stream_append(A, b"2"))) == Appended(2, 2, (2,))
         assert positions_of(store.read_journal()) == [1, 2]
         assert store.read_blob(digest) == b"blob"
+
+
+def test_what_is_full_for_ticks_takes_appends(address, tool):
+    """The last room on a disk belongs to the log."""
+    with opened(address) as store:
+        tool.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$"
+        )
+        tool.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON mentra_ticks EXECUTE FUNCTION refuse()"
+        )
+        answers = AnswerLog()
+        with lock_held(address):
+            store.submit(request_for(stream_append(A, b"1")), answers.add)
+            until(lambda: waiting_writers(tool, address))
+            store.save_tick(tick_of(1, b"text"))
+            store.submit(request_for(stream_append(A, b"2")), answers.add)
+        assert answers.first(2) == [Appended(1, 1, (1,)), Appended(2, 2, (2,))]
+        assert list(store.load_ticks()) == []
+        tool.execute("DROP TRIGGER refuse ON mentra_ticks")
+        store.save_tick(tick_of(2, b"text"))
+        store.append(AppendRequest())
+
+        assert list(store.load_ticks()) == [tick_of(2, b"text")]
+
+
+def test_a_log_of_an_earlier_release_gets_the_table(address, tool):
+    """Who upgrades must not have to know that there is one table more."""
+    with opened(address) as store:
+        store.append(request_for(stream_append(A, b"1")))
+    tool.execute("DROP TABLE mentra_ticks")
+    PostgresJournalReader.open(address).close()
+    stores, together = [], threading.Barrier(4)
+
+    def open_one():
+        together.wait()
+        stores.append(PostgresEventStore.open(address))
+
+    threads = [threading.Thread(target=open_one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(stores) == 4
+    for number, store in enumerate(stores, start=1):
+        store.save_tick(tick_of(number, b"text"))
+        store.append(AppendRequest())
+        assert [tick.number for tick in store.load_ticks()] == list(range(1, number + 1))
+        store.close()
 
 
 def test_a_role_may_prefer_another_isolation(address):
