@@ -8,7 +8,7 @@ import random
 
 import msgspec
 
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.store.ports import (
     AppendRequest,
     EncodedEvent,
@@ -16,6 +16,8 @@ from mentra_actors.store.ports import (
     StateSnapshot,
     StoredEvent,
     StreamAppend,
+    Tick,
+    TickPiece,
     blob_digest,
 )
 
@@ -23,6 +25,13 @@ CATEGORY = "agent"
 STREAMS = [StreamId(f"{CATEGORY}-{number}") for number in range(6)]
 RESOURCE = "writer"
 APPENDS_BEFORE_A_RAISE = 17
+
+
+class SavedTick(msgspec.Struct, frozen=True):
+    """A job: a tick, and below which number it drops."""
+
+    tick: Tick
+    drop_below: int
 
 
 class StateAfter(msgspec.Struct, frozen=True):
@@ -34,6 +43,7 @@ class StateAfter(msgspec.Struct, frozen=True):
     open_streams: frozenset[StreamId]
     epoch: int
     requests: int
+    ticks: dict[int, Tick]
 
 
 class _Load:
@@ -44,6 +54,7 @@ class _Load:
         self.versions = dict.fromkeys(STREAMS, 0)
         self.appends = 0
         self.epoch = 0
+        self.ticks = 0
         self.without_snapshot = []
 
     def batch(self, number):
@@ -51,7 +62,7 @@ class _Load:
         if number == 0:
             return (self.append(),)
         count = self.chance.choice([0, 0, 0, 1, 1, 2, 4, 9])
-        kinds = [self.append, self.append, self.snapshot, self.blob]
+        kinds = [self.append, self.append, self.snapshot, self.blob, self.tick]
         # Where one transaction puts a shorter value over a long one, LMDB keeps all its pages,
         # which `lmdb.verify` takes for damage: so no stream has two snapshots in a batch.
         self.without_snapshot = list(STREAMS)
@@ -105,6 +116,17 @@ class _Load:
     def blob(self):
         return self.content() + self.chance.randbytes(8)
 
+    def tick(self):
+        self.ticks += 1
+        pieces = tuple(
+            TickPiece(stream_id, EffectId(f"call-{self.ticks}"), self.content()[:5000])
+            for stream_id in self.chance.sample(STREAMS, self.chance.randint(0, len(STREAMS)))
+        )
+        drop_below = max(self.ticks - self.chance.choice([-1, 0, 2, 5]), 0)
+        return SavedTick(
+            Tick(number=self.ticks, pieces=pieces), self.chance.choice([0, drop_below])
+        )
+
     def content(self):
         """From nothing over some per page to several pages for one."""
         most = self.chance.choice([0, 60, 60, 300, 300, 300, 1500, 4000, 9000, 30_000])
@@ -126,7 +148,7 @@ class KnownStates:
         self.requests = []
         """Each id that was used, with the positions and versions of the answer to it."""
         self._versions = dict.fromkeys(STREAMS, 0)
-        self.states = [StateAfter(0, {}, 0, frozenset(), 0, 0)]
+        self.states = [StateAfter(0, {}, 0, frozenset(), 0, 0, {})]
         for job in (job for batch in batches for job in batch):
             self.states.append(self._after(job, self.states[-1]))
 
@@ -138,6 +160,10 @@ class KnownStates:
             case StateSnapshot():
                 snapshots = {**before.snapshots, job.stream_id: job}
                 return msgspec.structs.replace(before, snapshots=snapshots)
+            case SavedTick(tick=tick, drop_below=drop_below):
+                ticks = before.ticks | ({tick.number: tick} if tick.pieces else {})
+                kept = {number: one for number, one in ticks.items() if number >= drop_below}
+                return msgspec.structs.replace(before, ticks=kept)
             case _:
                 return self._after_append(job, before)
 

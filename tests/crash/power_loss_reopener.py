@@ -9,7 +9,7 @@ Each line of standard input is the path of a store, each line of standard output
 * intact: the store is exactly as it was after that many jobs of the load, and can be written.
 * refused: it could not be opened, and the error says that it is damaged.
 * noticed: it was opened, and a read said of what it should give that it is damaged; or a snapshot
-  is gone, which is the same for a thing that only saves time.
+  or a tick is gone, which is the same for a thing that only saves time.
 * corrupt: anything else; `detail` says what. A process that dies has no answer.
 """
 
@@ -80,28 +80,33 @@ def difference(store, known, state):
     for stream_id in STREAMS:
         if store.load_snapshot(stream_id) not in (None, state.snapshots.get(stream_id)):
             return f"snapshot of {stream_id}"
+    if any(state.ticks.get(tick.number) != tick for tick in store.load_ticks()):
+        return "ticks"
     for number, (digest, content) in enumerate(known.blobs):
         if store.read_blob(digest) != (content if number < state.blobs else None):
             return f"blob {number}"
     return None
 
 
-def lost_snapshots(store, state):
-    return [one for one in state.snapshots if store.load_snapshot(one) is None]
+def lost(store, state):
+    """Snapshots and ticks that are gone."""
+    ticks = state.ticks.keys() - {tick.number for tick in store.load_ticks()}
+    snapshots = [one for one in state.snapshots if store.load_snapshot(one) is None]
+    return [*snapshots, *sorted(ticks)]
 
 
 def job_of(store, known, last_position):
-    """The last job after which the store was as it is now; one with all snapshots, if there is."""
-    differences, without_snapshots = [], []
+    """The last job after which the store was as it is now; one that lost nothing, if there is."""
+    differences, with_losses = [], []
     for job, state in reversed(list(enumerate(known.states))):
         if state.last_position == last_position:
             differs = difference(store, known, state)
-            if differs is None and not lost_snapshots(store, state):
+            if differs is None and not lost(store, state):
                 return job
-            without_snapshots += [job] if differs is None else []
+            with_losses += [job] if differs is None else []
             differences.append(f"job {job}: {differs}")
-    if without_snapshots:
-        return without_snapshots[0]
+    if with_losses:
+        return with_losses[0]
     raise Damaged(f"as after no job: {', '.join(differences)}")
 
 
@@ -132,14 +137,14 @@ def found_in(path, known):
         expect(found=structure_problems(path), expected=[], what="structure")
         job = job_of(store, known, check_events(store, known))
         state = known.states[job]
-        lost = lost_snapshots(store, state)
+        losses = lost(store, state)
         check_writable(store, known, state)
     except StoreCorrupted as error:
         return "noticed", -1, str(error)
     finally:
         store.close()
     expect(found=structure_problems(path), expected=[], what="structure after an append")
-    return ("noticed", job, f"no snapshot of {lost}") if lost else ("intact", job, "")
+    return ("noticed", job, f"without {losses}") if losses else ("intact", job, "")
 
 
 def main(seed, batches):

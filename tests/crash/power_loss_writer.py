@@ -22,7 +22,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from power_loss_load import batches_of
+from power_loss_load import SavedTick, batches_of
 
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import Appended, AppendRequest, StateSnapshot
@@ -56,6 +56,8 @@ class Writing:
                 self._store.put_blob(job)
             case StateSnapshot():
                 self._store.save_snapshot(job)
+            case SavedTick():
+                self._store.save_tick(job.tick, drop_below=job.drop_below)
             case AppendRequest():
                 self._store.submit(job, lambda answer: self._on_appended(answer, number, is_last))
 
