@@ -190,10 +190,11 @@ def _conversation(process: PeerProcess, folder: Path, side: Side, plan: Plan) ->
         some = Turns(**process.ask(request))
         _added(run, some)
         seconds = sum(run.turns.wall_s)
-        run.stopped = _why_stop(seconds, some.disk, side, plan)
+        is_done = run.count >= plan.stops[-1]
+        run.stopped = "" if is_done else _why_stop(seconds, some.disk, side, plan)
         if run.count in plan.stops or run.stopped:
             run.disk[run.count] = some.disk
-        if run.stopped or run.count >= plan.stops[-1]:
+        if is_done or run.stopped:
             return run
         if seconds - told > _PROGRESS_S:
             told = seconds
