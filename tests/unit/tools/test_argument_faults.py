@@ -464,6 +464,17 @@ def test_a_union_without_tags_takes_no_exponential_time():
     assert problems(by_hand(schema), {"x": wrong})[0].startswith("`x`: expected object with `of`")
 
 
+def test_a_long_list_of_a_recursive_schema_is_checked_to_its_end():
+    """Only work that the size does not explain is given up."""
+    tree = {"type": "object", "properties": {"of": {"items": {"$ref": "#"}}}, "required": ["of"]}
+    leaves: list[Any] = [{"of": []} for _ in range(12_000)]
+
+    assert by_hand(tree).faults({"of": leaves}) == ""
+    assert problems(by_hand(tree), {"of": [*leaves, {}]}) == [
+        "missing required field `of[12000].of` (any)"
+    ]
+
+
 def test_a_tag_that_may_be_left_out_is_not_asked_for():
     """What is wrong must not be explained by what is right."""
     forms = [{"type": "object", "properties": {"kind": {"const": name}}} for name in ("a", "b")]
