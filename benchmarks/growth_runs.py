@@ -141,7 +141,7 @@ def our_run(side: Side, plan: Plan) -> Run:
     with _process(side) as (process, folder), _process(side) as (other, elsewhere):
         run = _talked(process, folder, side, plan)
         run.ratios = _compared(
-            late=lambda: Turns(**process.ask({"turns": len(_EARLY_TURNS)})),
+            late=lambda: _after_a_start(Turns(**process.ask({"turns": _EARLY_TURNS[-1]}))),
             early=_early_turns(other, elsewhere),
             rounds=plan.rounds,
         )
@@ -234,17 +234,22 @@ def _early_turns(process: PeerProcess, folder: Path) -> Callable[[], Turns]:
 
     def early() -> Turns:
         place = _new(folder, f"early-{next(numbers)}")
-        turns = Turns(**process.ask({"open": place, "turns": _EARLY_TURNS[-1]}))
-        window = slice(_EARLY_TURNS[0] - 1, _EARLY_TURNS[-1])
-        return Turns(
-            _EARLY_TURNS[0],
-            turns.wall_s[window],
-            turns.cpu_s[window],
-            turns.written[window],
-            turns.passed[window],
-        )
+        request = {"open": place, "turns": _EARLY_TURNS[-1]}
+        return _after_a_start(Turns(**process.ask(request)))
 
     return early
+
+
+def _after_a_start(turns: Turns) -> Turns:
+    """Those at EARLY; the ones before are left out, for their caches are cold on both sides."""
+    window = slice(_EARLY_TURNS[0] - 1, _EARLY_TURNS[-1])
+    return Turns(
+        turns.first + window.start,
+        turns.wall_s[window],
+        turns.cpu_s[window],
+        turns.written[window],
+        turns.passed[window],
+    )
 
 
 def _compared(late: Callable[[], Turns], early: Callable[[], Turns], rounds: int) -> Ratios:
