@@ -51,6 +51,10 @@ _OF_VALUES = _SIZES | {
 """Keywords whose errors are told as what is expected of the value and what it is."""
 
 
+class _Unusable(ValueError):
+    """A schema that cannot be applied, in words that go on after "input_schema"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a check has found, at most `MAX_FAULTS` and one more.
@@ -140,9 +144,11 @@ def schema_check(input_schema: str) -> SchemaCheck:
         with library_failures():
             return _checked(schema)
     except RecursionError as error:
-        raise ValueError("refers to itself without end") from error
-    except (RuntimeError, TooManySteps) as error:
-        raise ValueError(f"cannot be applied: {error}") from error
+        raise _Unusable("refers to itself without end") from error
+    except _Unusable:
+        raise
+    except Exception as error:
+        raise _Unusable(f"cannot be applied: {type(error).__name__}: {error}") from error
 
 
 def decoded_schema(input_schema: str) -> dict[str, Any]:
@@ -154,9 +160,9 @@ def decoded_schema(input_schema: str) -> dict[str, Any]:
     try:
         schema = msgspec.json.decode(input_schema)
     except (msgspec.DecodeError, UnicodeError, TypeError, RecursionError) as error:
-        raise ValueError(f"is not JSON: {error}") from error
+        raise _Unusable(f"is not JSON: {error}") from error
     if not isinstance(schema, dict):
-        raise ValueError("is not a JSON object")
+        raise _Unusable("is not a JSON object")
     _require_shallow(schema)
     return schema
 
@@ -168,7 +174,7 @@ def _require_shallow(schema: dict[str, Any]) -> None:
         level = [part for parts in inner for part in parts if isinstance(part, dict | list)]
         if not level:
             return
-    raise ValueError(f"is nested too deeply, more than {_SCHEMA_LEVELS} levels")
+    raise _Unusable(f"is nested too deeply, more than {_SCHEMA_LEVELS} levels")
 
 
 def _checked(schema: dict[str, Any]) -> SchemaCheck:
@@ -189,7 +195,7 @@ def _require_valid(schema: dict[str, Any]) -> None:
         validator_class().check_schema(schema)
     except refused as error:
         reason = cut(error.message, _REASON_CHARS)
-        raise ValueError(f"is no valid JSON Schema: at {error.json_path}: {reason}") from error
+        raise _Unusable(f"is no valid JSON Schema: at {error.json_path}: {reason}") from error
 
 
 def _require_references(schema: dict[str, Any]) -> None:
@@ -206,7 +212,7 @@ def _require_references(schema: dict[str, Any]) -> None:
                 _require_end(reference, resolver)
             except unresolvable as error:
                 told = f"refers to {reference!r}, which is not in it; nothing is fetched"
-                raise ValueError(told) from error
+                raise _Unusable(told) from error
         waiting += [(part, resolver.in_subresource(part)) for part in resource.subresources()]
 
 
@@ -217,7 +223,7 @@ def _require_end(reference: str, resolver: Any) -> None:
         if not isinstance(target.contents, dict) or "$ref" not in target.contents:
             return
         reference, resolver = target.contents["$ref"], target.resolver
-    raise ValueError(f"refers to itself without end: {reference!r}")
+    raise _Unusable(f"refers to itself without end: {reference!r}")
 
 
 def _references(contents: Any) -> list[str]:

@@ -106,7 +106,9 @@ def _words(error: Exception) -> str:
 def _is_taken(error: Any, check: SchemaCheck) -> bool:
     """Whether the schema refuses what a type takes leniently: `"5"` for an integer."""
     value = error.instance
-    if not isinstance(value, str | int | float) or len(str(value)) > _LENIENT_CHARS:
+    if not isinstance(value, str | int | float):
+        return False
+    if isinstance(value, str) and len(value) > _LENIENT_CHARS:
         return False
     return any(check.allows(meant, error.schema) for meant in _lenient_meanings(value))
 
@@ -115,7 +117,7 @@ def _lenient_meanings(value: Any) -> Iterator[Any]:
     for wanted in (int, float, bool, NoneType):
         try:
             meant = convert(value, wanted)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, OverflowError):
             continue
         if type(meant) is not type(value):
             yield meant

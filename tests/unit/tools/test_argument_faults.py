@@ -368,6 +368,18 @@ def test_names_that_are_no_strings_are_refused():
     ]
 
 
+def test_numbers_of_any_size_are_refused_in_words():
+    """Python can neither write an integer of ten thousand digits nor make a float of it."""
+    huge = {"customer": 1 << 40_000, "lines": [{"sku": 1 << 40_000, "price": 1 << 40_000}]}
+
+    assert problems(order, huge) == [
+        "`customer`: expected string; got an integer of 40001 bits (Expected `str`, got `int`)",
+        "`lines[0].sku`: Expected `str`, got `int`",
+    ]
+    bounded = by_hand({"properties": {"x": {"multipleOf": 0.1, "maximum": 5}}})
+    assert problems(bounded, {"x": 1 << 40_000}) != []
+
+
 @pytest.mark.parametrize("arguments", [None, [], "text", 5, math.nan, object()])
 def test_what_is_no_mapping_is_refused(arguments):
     """Some models send a list, or nothing."""
@@ -535,6 +547,8 @@ def test_a_schema_that_explodes_is_given_up():
         ({"properties": {"a": {"minimum": "x"}}}, r"at \$\.properties\.a\.minimum"),
         ({"properties": {"a": {"pattern": "("}}}, "'regex'"),
         ({"$ref": "#/$defs/none"}, "'#/\\$defs/none', which is not in it"),
+        ({"$ref": "#/title/x", "title": "t"}, "cannot be applied: ValueError"),
+        ({"$ref": "#/type/0", "type": ["object"]}, "cannot be applied: AttributeError"),
         ({"$ref": "#"}, "refers to itself without end"),
         ({"allOf": [{"$ref": "#"}]}, "without end"),
         ({"properties": {"a": {"$ref": "#/properties/a"}}}, "without end"),
@@ -545,7 +559,7 @@ def test_a_schema_that_explodes_is_given_up():
         ('{"not":' * 200 + "{}" + "}" * 200, "nested too deeply"),
         ('{"not":' * 5_000 + "{}" + "}" * 5_000, "recursion"),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_a_schema_that_cannot_be_applied_is_refused_at_registration(schema, words):
     """Its author learns it at the start, not from a model in production."""
