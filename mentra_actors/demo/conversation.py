@@ -17,8 +17,8 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
-from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.domain.conversation_tree import NO_RESULT
+from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.domain.transcript import unknown_outcome_text
 
 __all__ = ["BoardTask", "Conversation", "Identity", "Letter", "Step", "read_conversation"]

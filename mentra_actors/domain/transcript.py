@@ -160,7 +160,8 @@ def _answer(transcript: Transcript, event: e.ModelReplied) -> Transcript:
     before = closed(transcript)
     if not event.blocks:
         return before
-    blocks, call_ids = _with_unique_ids(event, before.call_ids)
+    number = len(before.entries) + 1
+    blocks, call_ids = _with_unique_ids(event.blocks, number, before.call_ids)
     calls = [block for block in blocks if isinstance(block, ToolCallBlock)]
     opened = tuple(
         OpenCall(key=call_key(event.effect_id, index), call_id=block.call_id, name=block.name)
@@ -173,21 +174,22 @@ def _answer(transcript: Transcript, event: e.ModelReplied) -> Transcript:
 
 
 def _with_unique_ids(
-    event: e.ModelReplied, known: AppendOnlySet[str]
+    answered: Sequence[AssistantBlock], entry: int, known: AppendOnlySet[str]
 ) -> tuple[tuple[AssistantBlock, ...], AppendOnlySet[str]]:
-    """The blocks of an answer, with an id of ours for a call whose id is missing or taken."""
+    """The blocks of an answer, with an id of ours for a call whose id is missing or taken.
+
+    It is made of the number of the entry, so it is the same however often a model was asked.
+    """
     blocks: list[AssistantBlock] = []
-    index = 0
-    for block in event.blocks:
+    for index, block in enumerate(answered):
         if not isinstance(block, ToolCallBlock):
             blocks.append(block)
             continue
         call_id = block.call_id
         if not call_id or call_id in known:
-            call_id = call_key(event.effect_id, index).replace(".", "-")
+            call_id = f"call-{entry}-{index}"
         blocks.append(block if call_id == block.call_id else _replace(block, call_id=call_id))
         known = known.add(call_id)
-        index += 1
     return tuple(blocks), known
 
 

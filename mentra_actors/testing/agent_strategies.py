@@ -6,11 +6,11 @@ its place what the state waits for, and a history is aimed from its first comman
     @given(agent_histories())
     def test_an_open_run_waits_for_something(commands):
         for answer in play(given(AGENT, SPAWNED), commands):
-            assert answer.state.run is None or answer.pending
+            assert not answer.state.run or answer.pending or answer.state.requests
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias, TypeVar, assert_never
+from collections.abc import Iterable
+from typing import assert_never
 
 import msgspec
 from hypothesis import strategies as st
@@ -20,20 +20,19 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.state import AgentState, call_key
-from mentra_actors.domain.content import (
-    AssistantBlock,
-    OpaqueBlock,
-    Provenance,
-    RefusalBlock,
-    TextBlock,
-    ThinkingBlock,
-    ToolCallBlock,
+from mentra_actors.ids import AgentId, CommandId, EffectId, MailId, RunId, TeamId
+from mentra_actors.testing.agent_commands import (
+    AIM,
+    Outcome,
+    agent_commands,
+    effect_outcomes,
+    model_outcomes,
+    model_replies,
+    outside_commands,
+    prompts,
+    run_options,
+    tool_outcomes,
 )
-from mentra_actors.domain.inbox import Mail
-from mentra_actors.domain.model_call import ModelReply, StopReason
-from mentra_actors.domain.tool_call import BlobRef, OutgoingMail, RetryMode, ToolOutcome
-from mentra_actors.ids import AgentId, CommandId, EffectId, MailId, TeamId
-from mentra_actors.testing.strategies import moments, words
 
 __all__ = [
     "AIM",
@@ -44,23 +43,16 @@ __all__ = [
     "agent_profiles",
     "aimed",
     "aimed_history",
+    "effect_outcomes",
     "model_outcomes",
     "model_replies",
     "outside_commands",
+    "run_options",
     "spawned",
     "tool_outcomes",
 ]
 
-T = TypeVar("T")
-
-Outcome: TypeAlias = (
-    c.RecordModelReply | c.RecordModelFailure | c.RecordToolOutcome | c.RecordProbeVerdict
-)
-
-AIM = EffectId("?")
-"""Stands for the id of something pending, until `aimed` puts it there."""
-
-MAX_MAIL = 3
+_replace = msgspec.structs.replace
 
 
 def agent_profiles() -> SearchStrategy[e.AgentProfile]:
@@ -74,6 +66,7 @@ def agent_profiles() -> SearchStrategy[e.AgentProfile]:
         model=st.just("scripted:model"),
         max_rounds=st.sampled_from([0, 1, 2, 50]),
         wake_on_mail=st.booleans(),
+        run=run_options(),
     )
 
 
@@ -92,173 +85,6 @@ SPAWNED = spawned(
     )
 )
 
-
-@st.composite
-def _some(draw: st.DrawFn, of: Sequence[T], at_most: int) -> tuple[T, ...]:
-    """Up to `at_most` items, in any order. Hypothesis pays per draw; this is a single one."""
-    base = len(of) + 1
-    number = draw(st.integers(0, base**at_most - 1))
-    digits = [number // base**place % base for place in range(at_most)]
-    return tuple(of[digit - 1] for digit in digits if digit)
-
-
-_BLOCKS: Sequence[AssistantBlock] = [
-    ToolCallBlock(call_id="c1", name="read"),
-    ToolCallBlock(call_id="c2", name="write", arguments='{"path": "a"}'),
-    TextBlock(text="yes"),
-    ToolCallBlock(call_id="c2", name="read", arguments=""),
-    ToolCallBlock(call_id="", name="nonsense", arguments='{"path": "a'),
-    ThinkingBlock(encrypted="later"),
-    ToolCallBlock(call_id="c1", name="write"),
-    RefusalBlock(text="no"),
-    OpaqueBlock(
-        item_type="web_search_call",
-        raw="{}",
-        provenance=Provenance("openai", "model", "responses"),
-    ),
-]
-_ANSWERS: Sequence[tuple[AssistantBlock, ...]] = [
-    (TextBlock(text="done"),),
-    (),
-    (TextBlock(text=""), RefusalBlock(text="no")),
-    (ThinkingBlock(parts=("so",)), TextBlock(text="done"), TextBlock(text="ünï ☃")),
-]
-
-
-def model_replies() -> SearchStrategy[ModelReply]:
-    """Answers with and without calls: duplicate call ids, unknown tools, malformed arguments."""
-    return st.builds(
-        ModelReply,
-        blocks=_some(_BLOCKS, 4) | st.sampled_from(_ANSWERS),
-        stop_reason=st.sampled_from(StopReason),
-    )
-
-
-def tool_outcomes() -> SearchStrategy[ToolOutcome]:
-    """Results and errors; some send mail, whose ids are made unique by `aimed`."""
-    return st.sampled_from(_OUTCOMES)
-
-
-def _letter(to: str) -> OutgoingMail:
-    return OutgoingMail(mail_id=MailId("m"), to=AgentId(to), body=f"hello {to}")
-
-
-_OUTCOMES = [
-    ToolOutcome(content="done"),
-    ToolOutcome(content=""),
-    ToolOutcome(content="failed", is_error=True),
-    ToolOutcome(content="long", details="{}", spilled=BlobRef(digest="d", size_bytes=9)),
-    ToolOutcome(content="sent", mail=(_letter("worker"),)),
-    ToolOutcome(content="sent", mail=(_letter("worker"), _letter("lead"))),
-    ToolOutcome(content="half sent", is_error=True, mail=(_letter("lead"),)),
-]
-
-_MODES: Sequence[RetryMode] = ["never", "probe", "safe", "idempotent"]
-_PLANS = [
-    e.CallPlan(key=AIM, retry=retry, parallel=parallel, refusal=refusal)
-    for refusal in ("", "", "Invalid arguments")
-    for parallel in (True, False)
-    for retry in _MODES
-]
-# fewer plans than calls now and then: a call for which nobody planned
-_plans = _some(_PLANS, 4)
-
-_model_ids = st.sampled_from([AIM] * 8 + [EffectId("model-1"), EffectId("model-2")])
-_call_keys = st.sampled_from(
-    [EffectId(f"{AIM}{n}") for n in (0, 0, 0, 1, 1, 2)]
-    + [EffectId("tool-1.0"), EffectId("tool-1.1"), EffectId("tool-9.9")]
-)
-_running = st.sampled_from(
-    [
-        frozenset[EffectId](),
-        frozenset[EffectId](),
-        frozenset({AIM}),
-        frozenset({EffectId("tool-1.0@1"), EffectId("tool-1.1@1"), EffectId("model-2")}),
-    ]
-)
-
-
-def agent_commands() -> SearchStrategy[c.AgentCommand]:
-    """One command of any kind; most outcomes carry `AIM` for an id."""
-    # one_of would count a strategy that is listed twice once
-    return st.sampled_from(_COMMANDS).flatmap(lambda strategy: strategy)
-
-
-_prompts = st.builds(
-    c.AcceptPrompt,
-    prompt_id=st.sampled_from([CommandId(f"p{n}") for n in range(1, 6)]),
-    text=words,
-    now=moments,
-)
-_LETTERS = [
-    Mail(mail_id=MailId("m"), sender=sender, to=AgentId("lead"), body=body, sent_at=1.0)
-    for sender in ("worker", "host")
-    for body in ("hello", "line\nbreak ☃")
-]
-_mail = st.builds(
-    c.TakeMail,
-    mail=_some(_LETTERS, MAX_MAIL),
-    after_version=st.just(0),
-    # how far beyond the mail that was taken: negative and 0 are late deliveries
-    through_version=st.sampled_from([-1, 0, 1, 1, 1, 2]),
-    now=moments,
-)
-_replies = st.builds(
-    c.RecordModelReply, effect_id=_model_ids, reply=model_replies(), plans=_plans, now=moments
-)
-_failures = st.builds(
-    c.RecordModelFailure,
-    effect_id=_model_ids,
-    kind=st.sampled_from(["overloaded", "bad_request"]),
-    message=words,
-    transient=st.sampled_from([True, True, False]),
-    now=moments,
-    retry_after_s=st.sampled_from([None, 0.1, 30.0, 900.0]),
-    partial_text=words,
-)
-
-
-def model_outcomes() -> SearchStrategy[c.RecordModelReply | c.RecordModelFailure]:
-    """Outcomes of a model call, most of them replies, to be `addressed`."""
-    return st.sampled_from([_replies] * 5 + [_failures]).flatmap(lambda strategy: strategy)
-
-
-_outcomes = st.builds(c.RecordToolOutcome, key=_call_keys, outcome=tool_outcomes(), now=moments)
-_verdicts = st.builds(
-    c.RecordProbeVerdict,
-    key=_call_keys,
-    # relative to the attempt that is open: a verdict on an earlier one is late
-    attempt=st.sampled_from([0, 0, 0, 0, -1]),
-    verdict=st.sampled_from(["done", "not_done", "unknown"]),
-    outcome=tool_outcomes(),
-    now=moments,
-)
-
-
-def outside_commands() -> SearchStrategy[c.AgentCommand]:
-    """What people and other agents do to an agent: prompts, mail, now and then an end."""
-    return st.sampled_from(_OUTSIDE).flatmap(lambda strategy: strategy)
-
-
-_OUTSIDE: list[SearchStrategy[Any]] = [
-    *[_prompts] * 8,
-    *[_mail] * 6,
-    *[st.builds(c.CancelRun, now=moments)] * 2,
-    st.builds(c.StopAgent, now=moments),
-]
-_recoveries = st.builds(c.RecoverEffects, running=_running, now=moments)
-_COMMANDS: list[SearchStrategy[Any]] = [
-    *[_prompts] * 3,
-    *[_mail] * 2,
-    *[_replies] * 6,
-    _failures,
-    *[_outcomes] * 6,
-    *[_verdicts] * 2,
-    *[_recoveries] * 2,
-    st.builds(c.CancelRun, now=moments),
-]
-
-
 _least_sizes = st.sampled_from([0, 10, 16])
 """Lists are short by default; a deep state needs a long one, and 0 is what shrinks."""
 
@@ -271,51 +97,73 @@ def aimed(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
     match command:
         case c.TakeMail():
             return _aimed_mail(command, state)
-        case c.RecordModelReply() | c.RecordModelFailure():
-            return addressed(command, _open_model_call(command.effect_id, state))
+        case c.RecordModelReply() | c.RecordModelFailure() | c.RecordAbandonedAnswer():
+            return addressed(command, _open_model_call(command, state))
         case c.RecordToolOutcome():
-            return addressed(command, _open_call(command.key, state))
+            return addressed(command, _open_call(command.key, state, "started", "probing"))
+        case c.RecordCallReview():
+            return addressed(command, _open_call(command.key, state, "reviewing"))
+        case c.RecordRoundDecision() if command.effect_id == AIM and state.decision:
+            return addressed(command, state.decision.effect_id)
         case c.RecordProbeVerdict():
             return _aimed_verdict(command, state)
+        case c.RecordCompensation():
+            return _aimed_compensation(command, state)
+        case _:
+            return _aimed_wish(command, state)
+
+
+def _aimed_wish(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
+    match command:
         case c.RecoverEffects() if AIM in command.running:
-            running = frozenset(list(AGENT.pending(state))[:1])
-            return msgspec.structs.replace(command, running=running)
+            return _replace(command, running=frozenset(list(AGENT.pending(state))[:1]))
+        case c.ResolvePermission() if command.request_id == CommandId(AIM) and state.requests:
+            return _replace(command, request_id=state.requests[-1].request_id)
+        case c.ExpireRun() if command.run_id == RunId(AIM):
+            return _replace(command, run_id=state.run.run_id if state.run else RunId("none"))
         case _:
             return command
 
 
 def addressed(command: Outcome, to: EffectId) -> Outcome:
     """The outcome as one of the effect or call `to`, with fitting plans and ids of mail."""
-    replace = msgspec.structs.replace
     match command:
         case c.RecordModelReply():
             plans = tuple(
-                replace(plan, key=call_key(to, index)) for index, plan in enumerate(command.plans)
+                _replace(plan, key=call_key(to, index)) for index, plan in enumerate(command.plans)
             )
-            return replace(command, effect_id=to, plans=plans)
-        case c.RecordModelFailure():
-            return replace(command, effect_id=to)
+            return _replace(command, effect_id=to, plans=plans)
+        case c.RecordModelFailure() | c.RecordAbandonedAnswer() | c.RecordRoundDecision():
+            return _replace(command, effect_id=to)
+        case c.RecordCallReview() | c.RecordCompensation():
+            return _replace(command, key=to)
         case c.RecordToolOutcome() | c.RecordProbeVerdict():
             mail = tuple(
-                replace(mail, mail_id=MailId(f"out-{to}-{index}"))
+                _replace(mail, mail_id=MailId(f"out-{to}-{index}"))
                 for index, mail in enumerate(command.outcome.mail)
             )
-            return replace(command, key=to, outcome=replace(command.outcome, mail=mail))
+            return _replace(command, key=to, outcome=_replace(command.outcome, mail=mail))
         case _:
             assert_never(command)
 
 
 def _aimed_verdict(command: c.RecordProbeVerdict, state: AgentState) -> c.AgentCommand:
-    key = _open_call(command.key, state)
+    key = _open_call(command.key, state, "started", "probing")
     attempt = next((call.attempt for call in state.calls if call.key == key), 1)
-    now_asked = msgspec.structs.replace(command, attempt=attempt + command.attempt)
-    return addressed(now_asked, key)
+    return addressed(_replace(command, attempt=attempt + command.attempt), key)
+
+
+def _aimed_compensation(command: c.RecordCompensation, state: AgentState) -> c.AgentCommand:
+    if not state.compensations or not command.key.startswith(AIM):
+        return command
+    first = state.compensations[0]
+    return _replace(command, key=first.key, attempt=first.attempt + command.attempt)
 
 
 def _aimed_mail(command: c.TakeMail, state: AgentState) -> c.TakeMail:
     first = state.mail_taken_through + min(command.through_version, 1)
     mail = tuple(
-        msgspec.structs.replace(letter, mail_id=MailId(f"in-{first + index}"))
+        _replace(letter, mail_id=MailId(f"in-{first + index}"))
         for index, letter in enumerate(command.mail)
     )
     # versions may be left out: events in an inbox that are not mail
@@ -325,22 +173,27 @@ def _aimed_mail(command: c.TakeMail, state: AgentState) -> c.TakeMail:
     if command.through_version < 1:
         through_version = state.mail_taken_through + command.through_version
         after_version = through_version - 1
-    return msgspec.structs.replace(
+    return _replace(
         command, mail=mail, after_version=after_version, through_version=through_version
     )
 
 
-def _open_model_call(effect_id: EffectId, state: AgentState) -> EffectId:
-    if effect_id != AIM:
-        return effect_id
+def _open_model_call(
+    command: c.RecordModelReply | c.RecordModelFailure | c.RecordAbandonedAnswer,
+    state: AgentState,
+) -> EffectId:
+    if command.effect_id != AIM:
+        return command.effect_id
+    if isinstance(command, c.RecordAbandonedAnswer):
+        return state.abandoned or EffectId("model-0")
     return state.model_call.effect_id if state.model_call else EffectId("model-0")
 
 
-def _open_call(key: EffectId, state: AgentState) -> EffectId:
-    """`?1` is the second call that is started or probed, or the first if there is only one."""
+def _open_call(key: EffectId, state: AgentState, *statuses: str) -> EffectId:
+    """`?1` is the second call that has such a status, or the first if there is only one."""
     if not key.startswith(AIM):
         return key
-    opened = [call.key for call in state.calls if call.status in ("started", "probing")]
+    opened = [call.key for call in state.calls if call.status in statuses]
     if not opened:
         return EffectId("tool-0.0")
     return opened[int(key.removeprefix(AIM)) % len(opened)]
@@ -371,7 +224,7 @@ def agent_histories(
     One history in eight ends with a stop and commands after it.
     """
     least = draw(_least_sizes)
-    first = draw(_prompts)
+    first = draw(prompts)
     commands = draw(st.lists(agent_commands(), min_size=min(least, max_size), max_size=max_size))
     if draw(st.integers(0, 7)) == 0:
         commands += [c.StopAgent(now=2e9), *draw(st.lists(agent_commands(), max_size=4))]

@@ -10,28 +10,39 @@ mistake in `evolve` cannot hide from it.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
+
+import msgspec
 
 from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.content import (
-    ToolCallBlock,
+from mentra_actors.domain.content import ToolCallBlock
+from mentra_actors.testing.call_audit import AuditedCall, CallAudit
+from mentra_actors.testing.input_audit import AuditedRun, InputAudit
+
+__all__ = ["AgentAudit", "AuditedCall", "AuditedRun"]
+
+_RunEnd: TypeAlias = e.RunFinished | e.RunFailed | e.RunCancelled
+_CALL_EVENTS = (
+    e.ToolCallsPlanned,
+    e.ToolCallReviewed,
+    e.PermissionRequested,
+    e.PermissionResolved,
+    e.ToolCallStarted,
+    e.ToolCallRestarted,
+    e.ToolCallProbeRequested,
+    e.ToolCallFinished,
+    e.ToolCallOutcomeUnknown,
+    e.ToolCallSkipped,
 )
-
-__all__ = ["AgentAudit", "AuditedCall"]
-
-MOST_ATTEMPTS = 5
-
-
-@dataclass(slots=True)
-class AuditedCall:
-    """One tool call as the log tells of it."""
-
-    key: str
-    plan: e.CallPlan | None = None
-    status: str = "asked"
-    attempt: int = 1
-    retry: str = ""
-    idempotency_key: str = ""
+_INPUT_EVENTS = (
+    e.PromptAccepted,
+    e.MailTaken,
+    e.InputQueued,
+    e.QueueCleared,
+    e.InputPlaced,
+    e.InputReturned,
+    e.LeafMoved,
+)
 
 
 @dataclass(slots=True)
@@ -41,14 +52,29 @@ class AgentAudit:
     faults: list[str] = field(default_factory=list)
     profile: e.AgentProfile | None = None
     stopped: bool = False
-    run_id: str = ""
+    run: AuditedRun | None = None
+    ended: AuditedRun | None = None
     model_call: str = ""
-    calls: list[AuditedCall] = field(default_factory=list)
-    closed_calls: set[str] = field(default_factory=set)
-    waiting_prompts: list[str] = field(default_factory=list)
-    waiting_mail: list[str] = field(default_factory=list)
-    taken_through: int = 0
+    abandoned: str = ""
+    undoing: list[str] = field(default_factory=list)
+    undo_attempts: dict[str, int] = field(default_factory=dict)
     seen: set[tuple[str, str]] = field(default_factory=set)
+    tools: CallAudit = field(init=False)
+    input: InputAudit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tools = CallAudit(self._require, self._once)
+        self.input = InputAudit(self._require, self._once)
+
+    @property
+    def calls(self) -> list[AuditedCall]:
+        """Calls of the last answer."""
+        return self.tools.calls
+
+    @property
+    def run_id(self) -> str:
+        """The open run, or empty."""
+        return self.run.run_id if self.run else ""
 
     def read(self, event: Any) -> None:
         """Judge one more event."""
@@ -56,50 +82,86 @@ class AgentAudit:
             case e.AgentSpawned():
                 self._require(self.profile is None, "spawned twice")
                 self.profile = event.profile
+            case e.AgentReconfigured():
+                self._require(self.profile, "options of nobody")
+                said = msgspec.structs.asdict(event.changes).items()
+                new = {name: value for name, value in said if value is not msgspec.UNSET}
+                self.profile = self.profile and msgspec.structs.replace(self.profile, **new)
             case e.AgentStopped():
                 self._require(not self.stopped, "stopped twice")
                 self.stopped = True
-            case e.PromptAccepted() | e.MailTaken() | e.InputPlaced():
-                self._read_input(event)
-            case e.RunStarted() | e.RunFinished() | e.RunFailed() | e.RunCancelled():
-                self._read_run(event)
-            case e.ModelCallRequested() | e.ModelReplied() | e.ModelCallFailed():
-                self._read_model_call(event)
-            case e.ToolCallsPlanned():
-                self._read_plans(event)
-            case e.ToolCallStarted() | e.ToolCallRestarted() | e.ToolCallProbeRequested():
-                self._read_opening(event)
-            case e.ToolCallFinished() | e.ToolCallOutcomeUnknown() | e.ToolCallSkipped():
-                self._read_closing(event)
             case e.MailSent():
                 self._once("mail sent", event.mail.mail_id)
+            case _ if isinstance(event, _INPUT_EVENTS):
+                self._read_input(event)
+            case _ if isinstance(event, _CALL_EVENTS):
+                self._read_call(event)
+            case e.RunStarted():
+                self._read_start(event)
+            case e.RunFinished() | e.RunFailed() | e.RunCancelled():
+                self._read_end(event)
+            case _:
+                self._read_step(event)
+
+    def _read_step(self, event: Any) -> None:
+        match event:
+            case e.ModelCallRequested():
+                self._read_request(event)
+            case e.ModelReplied() | e.ModelCallFailed():
+                self._read_outcome(event)
+            case e.AnswerAbandoned():
+                self._require(self.abandoned == event.effect_id, "half an answer of no run")
+                self._once("answer abandoned", event.effect_id)
+            case e.RunStopRequested():
+                self._read_stop(event)
+            case e.RoundDecisionRequested() | e.RoundDecided():
+                self._read_decision(event)
+            case (
+                e.CompensationRequested()
+                | e.ToolCallCompensationStarted()
+                | e.ToolCallCompensated()
+            ):
+                self._read_undoing(event)
             case _:
                 pass
 
     def at_rest(self) -> list[str]:
         """Faults so far, and those of a log that must not end here: an append is complete."""
         faults = list(self.faults)
-        if self.run_id and not self.pending:
+        waits_for_person = any(call.status == "wanted" for call in self.calls)
+        if self.run and not (self.pending - self._timers) and not waits_for_person:
             faults.append(f"run {self.run_id} is open and waits for nothing")
-        if self.run_id or self.stopped or self.profile is None:
+        if self.undoing and not self.run and not self.pending:
+            faults.append(f"{self.undoing} are to be undone and nobody does it")
+        if self.run or self.stopped or self.profile is None or self.undoing:
             return faults
-        if self.waiting_prompts:
-            faults.append(f"idle while prompts {self.waiting_prompts} wait")
-        if self.waiting_mail and self.profile.wake_on_mail:
-            faults.append(f"idle while mail {self.waiting_mail} waits")
+        if self.input.waiting_prompts:
+            faults.append(f"idle while prompts {self.input.waiting_prompts} wait")
+        has_news = len(self.input.waiting_mail) > self.input.held_mail
+        if has_news and self.profile.wake_on_mail:
+            faults.append(f"idle while mail {self.input.waiting_mail} waits")
         return faults
 
     @property
     def pending(self) -> set[str]:
         """Ids of the effects that the log asks for and has no answer to."""
+        if self.run is None:
+            first = self.undoing[:1]
+            return {f"{key}@undo-{self.undo_attempts.get(key, 0)}" for key in first}
+        effects = self.tools.pending | self._timers
         if self.model_call:
-            return {self.model_call}
-        suffix = {"started": "", "probing": "-probe"}
-        return {
-            f"{call.key}@{call.attempt}{suffix[call.status]}"
-            for call in self.calls
-            if call.status in suffix
-        }
+            effects.add(self.model_call)
+        if self.run.decision:
+            effects.add(self.run.decision)
+        return effects
+
+    @property
+    def _timers(self) -> set[str]:
+        run = self.run
+        if run is None:
+            return set()
+        timers = {f"{run.run_id}@deadline"} if run.has_deadline else set()
+        return timers | ({f"{run.run_id}@stop"} if run.has_stop_timer else set())
 
     # --- one group of events each ---
 
@@ -111,139 +173,153 @@ class AgentAudit:
         self._require((what, name) not in self.seen, f"{what} twice: {name}")
         self.seen.add((what, name))
 
-    def _read_input(self, event: e.PromptAccepted | e.MailTaken | e.InputPlaced) -> None:
+    def _read_call(self, event: Any) -> None:
+        self._require(self.run, f"{type(event).__name__} outside of a run")
+        self.tools.read(event)
+        budget = self.run.options.tool_budget if self.run else None
+        if isinstance(event, e.ToolCallStarted) and budget is not None:
+            within = self.tools.started_in_run <= budget
+            self._require(within, f"more than {budget} calls started")
+
+    def _read_input(self, event: Any) -> None:
+        is_new = isinstance(event, e.PromptAccepted | e.MailTaken | e.InputQueued)
+        self._require(not (is_new and self.stopped), "input after the stop")
         if isinstance(event, e.InputPlaced):
-            self._read_placing(event)
-            return
-        self._require(not self.stopped, "input after the stop")
-        if isinstance(event, e.PromptAccepted):
-            self._once("prompt accepted", event.prompt_id)
-            self.waiting_prompts.append(event.prompt_id)
-            return
-        rises = event.through_version > self.taken_through
-        self._require(rises, f"mail through {event.through_version} taken twice")
-        self.taken_through = max(self.taken_through, event.through_version)
-        for mail in event.mail:
-            self._once("mail taken", mail.mail_id)
-            self.waiting_mail.append(mail.mail_id)
+            self._require(self.run, "input placed outside of a run")
+            self._require(not self.tools.open_keys, "input placed between a call and its result")
+            self._require(not self.model_call, "input placed while the model answers")
+        self.input.read(event, run=self.run, ended=self.ended)
 
-    def _read_placing(self, event: e.InputPlaced) -> None:
-        self._require(event.run_id == self.run_id, "input placed outside of its run")
-        self._require(not self._open_calls, "input placed between a call and its result")
-        for prompt_id in event.prompt_ids:
-            oldest = self.waiting_prompts[:1] == [prompt_id]
-            self._require(oldest, f"prompt placed out of turn: {prompt_id}")
-            self.waiting_prompts = self.waiting_prompts[1:]
-        for mail_id in event.mail_ids:
-            oldest = self.waiting_mail[:1] == [mail_id]
-            self._require(oldest, f"mail placed out of turn: {mail_id}")
-            self.waiting_mail = self.waiting_mail[1:]
+    def _read_start(self, event: e.RunStarted) -> None:
+        self._require(self.run is None, f"two runs open: {self.run_id}, {event.run_id}")
+        self._require(not self.stopped, "a run after the stop")
+        self._require(not self.undoing, "a run while calls are being undone")
+        self._once("run started", event.run_id)
+        options = event.options
+        self.run = AuditedRun(
+            run_id=event.run_id,
+            options=options,
+            baseline=self.input.leaf if event.baseline is None else event.baseline,
+            has_deadline=options.deadline_at is not None or options.deadline_s is not None,
+            boundary=event.boundary,
+            is_begun=bool(event.resumes),
+        )
+        self.tools.begin_run()
 
-    def _read_run(
-        self, event: e.RunStarted | e.RunFinished | e.RunFailed | e.RunCancelled
-    ) -> None:
-        if isinstance(event, e.RunStarted):
-            self._require(not self.run_id, f"two runs open: {self.run_id}, {event.run_id}")
-            self._require(not self.stopped, "a run after the stop")
-            self._once("run started", event.run_id)
-            self.run_id = event.run_id
-            return
+    def _read_end(self, event: _RunEnd) -> None:
+        run = self.run
         self._require(event.run_id == self.run_id, f"no such run to end: {event.run_id}")
-        self._require(not self._open_calls, f"run ended with open calls {self._open_calls}")
-        if isinstance(event, e.RunFinished):
-            self._require(not self.model_call, "run finished with an open model call")
-        self.run_id, self.model_call, self.calls = "", "", []
-
-    @property
-    def _open_calls(self) -> list[str]:
-        return [call.key for call in self.calls if call.status != "closed"]
-
-    def _read_model_call(
-        self, event: e.ModelCallRequested | e.ModelReplied | e.ModelCallFailed
-    ) -> None:
-        if isinstance(event, e.ModelCallRequested):
-            self._require(event.run_id == self.run_id, "model call outside of its run")
-            self._require(not self.model_call, "two model calls open")
-            self._require(not self._open_calls, f"model called before {self._open_calls} closed")
-            self._once("model call", event.effect_id)
-            self.model_call, self.calls = event.effect_id, []
+        self._require(not self.tools.open_keys, f"run ended with open {self.tools.open_keys}")
+        if run is None:
             return
+        if isinstance(event, e.RunFinished):
+            is_stopped = event.early_end == "stop_requested"
+            self._require(is_stopped or not self.model_call, "finished with an open model call")
+            self._require(
+                not event.early_end or self._is_due(run, event), "an early end too early"
+            )
+            self._require(not run.unsent, "something was said that no request carried")
+        else:
+            self._end_badly(run, event)
+        self.abandoned = self.model_call
+        self.run, self.ended, self.model_call = None, run, ""
+        self.tools.calls = []
+
+    def _end_badly(self, run: AuditedRun, event: e.RunFailed | e.RunCancelled) -> None:
+        wants_rollback = run.options.on_failure == "rollback"
+        self._require(event.is_rolled_back == wants_rollback, "rolled back, or not, unasked")
+        if wants_rollback:
+            self.undoing += list(reversed(self.tools.undoable))
+
+    def _is_due(self, run: AuditedRun, event: e.RunFinished) -> bool:
+        tokens, cost = run.options.token_budget, run.options.cost_budget_usd_micros
+        return {
+            "stop_requested": run.has_stop,
+            "token_budget": tokens is not None and run.tokens >= tokens,
+            "cost_budget": cost is not None and run.cost_usd_micros >= cost,
+        }[event.early_end]
+
+    def _read_stop(self, event: e.RunStopRequested) -> None:
+        self._require(event.run_id == self.run_id, "stop of a run that is not open")
+        if self.run is not None:
+            self._require(not self.run.has_stop, "stopped twice")
+            self.run.has_stop, self.run.has_stop_timer = True, event.stop_by is not None
+
+    def _read_request(self, event: e.ModelCallRequested) -> None:
+        run = self.run
+        self._require(event.run_id == self.run_id, "model call outside of its run")
+        self._require(not self.model_call, "two model calls open")
+        self._require(not self.tools.open_keys, f"model called before {self.tools.open_keys}")
+        self._require(not self.tools.is_terminated, "model called after a tool ended the run")
+        self._once("model call", event.effect_id)
+        self.model_call, self.tools.calls = event.effect_id, []
+        if run is None:
+            return
+        self._require(not run.has_stop, "model called after the stop")
+        self._require(not run.decision, "model called before the strategy has decided")
+        run.requests += 1
+        run.rounds += event.attempt == 1
+        run.is_begun, run.unsent, run.boundary = True, False, "start"
+        self._require_budgets(run)
+
+    def _require_budgets(self, run: AuditedRun) -> None:
+        options = run.options
+        limits = (
+            ("model calls", run.requests, options.model_budget, 0),
+            ("tokens", run.tokens, options.token_budget, 1),
+            ("cost", run.cost_usd_micros, options.cost_budget_usd_micros, 1),
+        )
+        for what, spent, limit, more in limits:
+            within = limit is None or spent + more <= limit
+            self._require(within, f"{what}: {spent} of {limit}, and the model is called")
+        rounds = self.profile.max_rounds if self.profile else 0
+        self._require(not rounds or run.rounds <= rounds, f"round {run.rounds} of {rounds}")
+
+    def _read_outcome(self, event: e.ModelReplied | e.ModelCallFailed) -> None:
         expected = self.model_call and event.effect_id == self.model_call
         self._require(expected, f"an outcome for {event.effect_id}, which is not open")
         self.model_call = ""
+        if self.run is not None:
+            self.run.tokens += event.usage.input_tokens + event.usage.output_tokens
+            self.run.cost_usd_micros += event.cost_usd_micros or 0
         if isinstance(event, e.ModelReplied):
-            count = sum(isinstance(block, ToolCallBlock) for block in event.blocks)
-            number = event.effect_id.removeprefix("model-")
-            self.calls = [AuditedCall(key=f"tool-{number}.{index}") for index in range(count)]
-            for call in self.calls:
-                self._once("call asked", call.key)
+            self._read_answer(event)
 
-    def _read_plans(self, event: e.ToolCallsPlanned) -> None:
-        same = [plan.key for plan in event.calls] == [call.key for call in self.calls]
-        self._require(same, "plans do not fit the calls")
-        for call, plan in zip(self.calls, event.calls, strict=False):
-            call.plan = plan
+    def _read_answer(self, event: e.ModelReplied) -> None:
+        count = sum(isinstance(block, ToolCallBlock) for block in event.blocks)
+        number = event.effect_id.removeprefix("model-")
+        self.tools.begin_round([f"tool-{number}.{index}" for index in range(count)])
+        self.input.grow(bool(event.blocks) + bool(count))
+        if self.run is not None:
+            self.run.boundary = "tools" if count else "answer"
 
-    def _call(self, key: str, event: Any) -> AuditedCall | None:
-        call = next((call for call in self.calls if call.key == key), None)
-        closed = key in self.closed_calls or (call is not None and call.status == "closed")
-        self._require(not closed, f"{type(event).__name__} for the closed call {key}")
-        self._require(call or closed, f"{type(event).__name__} for the unknown call {key}")
-        return call
-
-    def _read_opening(
-        self, event: e.ToolCallStarted | e.ToolCallRestarted | e.ToolCallProbeRequested
-    ) -> None:
-        call = self._call(event.key, event)
-        if call is None:
+    def _read_decision(self, event: e.RoundDecisionRequested | e.RoundDecided) -> None:
+        run = self.run
+        self._require(event.run_id == self.run_id, "a decision outside of its run")
+        if run is None:
             return
-        match event:
-            case e.ToolCallStarted():
-                self._read_start(call, event)
-            case e.ToolCallRestarted():
-                self._require(call.retry != "never", f"never-call run again: {call.key}")
-                was_open = call.status in ("started", "probing")
-                self._require(was_open, f"restart of {call.key}, which was not open")
-                self._require(event.attempt == call.attempt + 1, "attempt does not rise by one")
-                limited = call.retry == "probe" or event.attempt <= MOST_ATTEMPTS
-                self._require(limited, f"{call.key} is run for the {event.attempt}th time")
-                call.status, call.attempt = "started", event.attempt
-            case e.ToolCallProbeRequested():
-                self._require(call.retry == "probe", f"{call.key} has no probe")
-                self._require(call.status == "started", f"probe of {call.key}, not started")
-                self._require(event.attempt == call.attempt, "the probe is of another attempt")
-                call.status = "probing"
-
-    def _read_start(self, call: AuditedCall, event: e.ToolCallStarted) -> None:
-        self._once("call started", event.key)
-        self._once("idempotency key", event.idempotency_key)
-        plan = call.plan or e.CallPlan(key=event.key)
-        self._require(call.plan is not None, f"{event.key} started without a plan")
-        self._require(not plan.refusal, f"the refused call {event.key} started")
-        self._require(event.retry == plan.retry, f"{event.key} started with another retry mode")
-        before = self.calls[: self.calls.index(call)]
-        in_turn = all(other.status != "asked" for other in before)
-        self._require(in_turn, f"{event.key} started before an earlier call")
-        beside = [o for o in self.calls if o.status in ("started", "probing") and o.plan]
-        alone = plan.parallel and all(o.plan.parallel for o in beside if o.plan)
-        self._require(not beside or alone, f"{event.key} started beside a call that runs alone")
-        call.status, call.retry = "started", event.retry
-        call.idempotency_key = event.idempotency_key
-
-    def _read_closing(
-        self, event: e.ToolCallFinished | e.ToolCallOutcomeUnknown | e.ToolCallSkipped
-    ) -> None:
-        call = self._call(event.key, event)
-        self._once("call closed", event.key)
-        self.closed_calls.add(event.key)
-        if call is None:
+        if isinstance(event, e.RoundDecided):
+            self._require(run.decision == event.effect_id, "a decision that nobody asked for")
+            run.decision = ""
             return
-        is_open = call.status in ("started", "probing")
-        if isinstance(event, e.ToolCallOutcomeUnknown):
-            self._require(is_open, f"{call.key} has an unknown outcome without a start")
-        if isinstance(event, e.ToolCallSkipped):
-            self._require(call.status == "asked", f"the started call {call.key} is skipped")
-        if isinstance(event, e.ToolCallFinished):
-            refused = call.plan is not None and bool(call.plan.refusal)
-            self._require(is_open or refused, f"{call.key} finished without a start")
-        call.status = "closed"
+        self._once("decision", event.effect_id)
+        self._require(run.options.strategy, "a decision without a strategy")
+        self._require(not (self.model_call or self.tools.open_keys), "a decision too early")
+        self._require(event.boundary == run.boundary != "start", "a decision at no boundary")
+        run.decision = event.effect_id
+
+    def _read_undoing(self, event: Any) -> None:
+        if isinstance(event, e.CompensationRequested):
+            is_last = self.ended is not None and self.ended.run_id == event.run_id
+            self._require(is_last and self.run is None, "undoing of another run")
+            self.undoing += list(reversed(self.tools.undoable))
+            return
+        first = self.undoing[0] if self.undoing else ""
+        self._require(event.key == first, f"{event.key} undone out of turn, or unasked")
+        if isinstance(event, e.ToolCallCompensationStarted):
+            before = self.undo_attempts.get(event.key, 0)
+            self._require(event.attempt == before + 1, "undoing attempts do not rise by one")
+            self.undo_attempts[event.key] = event.attempt
+            return
+        self._once("call undone", event.key)
+        self.undoing = self.undoing[1:]

@@ -32,7 +32,16 @@ from mentra_actors.domain.task_board import (
 )
 from mentra_actors.domain.team import AddMember
 from mentra_actors.envelope import RetiredEvent, UnknownEvent
-from mentra_actors.ids import AgentId, CommandId, EffectId, MailId, RunId, StreamId, TeamId
+from mentra_actors.ids import (
+    AgentId,
+    CommandId,
+    EffectId,
+    EntryId,
+    MailId,
+    RunId,
+    StreamId,
+    TeamId,
+)
 
 __all__ = [
     "any_history",
@@ -58,6 +67,7 @@ moments = st.sampled_from([0.0, 1.0, 7.5, 60.0, 1e9])
 _POOLS: dict[Any, SearchStrategy[Any]] = {
     AgentId: st.sampled_from(["lead", "worker"]),
     CommandId: st.sampled_from(["p1", "p2", "p3"]),
+    EntryId: st.integers(0, 4) | st.sampled_from([-1, 99]),
     EffectId: st.sampled_from(
         ["model-1", "model-2", "tool-1.0", "tool-1.1", "tool-2.0", "tool-2.0@1", "odd"]
     ),
@@ -71,6 +81,7 @@ _POOLS: dict[Any, SearchStrategy[Any]] = {
     bool: st.booleans(),
     bytes: st.binary(max_size=8),
     NoneType: st.none(),
+    msgspec.UnsetType: st.just(msgspec.UNSET),
 }
 """Ids come from small pools, so that events of one history speak of the same things."""
 
@@ -100,6 +111,8 @@ def _built(kind: Any) -> SearchStrategy[Any]:
         return st.lists(_strategy_of(arguments[0]), max_size=3).map(tuple)
     if origin is tuple:
         return st.tuples(*(_strategy_of(argument) for argument in arguments))
+    if origin is dict:
+        return st.dictionaries(*map(_strategy_of, arguments), max_size=2)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(list(kind))
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):

@@ -21,9 +21,17 @@ from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
-from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
+from mentra_actors.domain.agent.effects import (
+    CallModel,
+    CompensateCall,
+    DecideRound,
+    ProbeTool,
+    ReviewCall,
+    RunTool,
+)
 from mentra_actors.domain.content import TextBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
+from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
 from mentra_actors.errors import CommandRejected
@@ -31,6 +39,7 @@ from mentra_actors.testing.agent_strategies import (
     addressed,
     agent_profiles,
     aimed,
+    effect_outcomes,
     model_outcomes,
     outside_commands,
     spawned,
@@ -65,6 +74,7 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
         self.ran = Counter()  # the witness: how often each idempotency key touched the world
         self.retry = {}
         self.finished = set()
+        self.may_have_run = set()
         self.now = 0.0
         self.answers = []
         self.begin_process()
@@ -83,7 +93,7 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
         self.recover(frozenset())
 
     def recover(self, running):
-        command = AGENT.recover(self.state, running, self.now)
+        command = AGENT.recover(self.state, running, self.now, {})
         if command is not None:
             self.decide(command)
 
@@ -123,6 +133,8 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
                     self.retry[event.idempotency_key] = event.retry
                 if isinstance(event, e.ToolCallFinished | e.ToolCallOutcomeUnknown):
                     self.finished.add(event.key)
+                    unknown = isinstance(event, e.ToolCallOutcomeUnknown)
+                    self.may_have_run |= {event.key} if unknown else set()
             self.running = {i: effect for i, effect in self.running.items() if i in pending}
             new = {i: effect for i, effect in pending.items() if i not in self.released}
             self.running |= new
@@ -141,10 +153,17 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
         self.sync(count + 1)
 
     @precondition(lambda self: self.running)
-    @rule(pick=picks, model=model_outcomes(), tool=tool_outcomes(), arrives=mostly, now=mostly)
-    def an_effect_ends(self, pick, model, tool, arrives, now):
+    @rule(
+        pick=picks,
+        model=model_outcomes(),
+        tool=tool_outcomes(),
+        other=effect_outcomes(),
+        arrives=mostly,
+        now=mostly,
+    )
+    def an_effect_ends(self, pick, model, tool, other, arrives, now):
         effect_id = list(self.running)[pick % len(self.running)]
-        self.perform(effect_id, model, tool)
+        self.perform(effect_id, model, tool, other)
         if arrives:
             self.deliver(effect_id)
             self.sync(None if now else 0)
@@ -161,12 +180,40 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
                 self.deliver(effect_id)
                 self.sync()
 
-    def perform(self, effect_id, model, tool):
+    @precondition(lambda self: self.state.requests)
+    @rule(pick=picks, allow=mostly, now=mostly)
+    def a_person_decides(self, pick, allow, now):
+        waiting = self.state.requests
+        request_id = waiting[pick % len(waiting)].request_id
+        self.decide(c.ResolvePermission(request_id=request_id, allow=allow, now=self.now))
+        self.sync(None if now else 0)
+
+    def perform(self, effect_id, model, tool, other=None):
         match self.running.pop(effect_id):
+            case ReviewCall(key=key):
+                review = other if isinstance(other, c.RecordCallReview) else None
+                answer = addressed(
+                    review or c.RecordCallReview(key=key, verdict="allow", now=self.now), key
+                )
+            case DecideRound():
+                decided = other if isinstance(other, c.RecordRoundDecision) else None
+                answer = addressed(
+                    decided or c.RecordRoundDecision(effect_id=effect_id, now=self.now), effect_id
+                )
+            case CompensateCall(key=key, attempt=attempt):
+                assert key in self.may_have_run, "a call is undone that cannot have happened"
+                answer = c.RecordCompensation(
+                    key=key, attempt=attempt, content="undone", now=self.now
+                )
+            case WaitUntil(at=at, then=then):
+                _, limit, run_id = then.split(":")
+                self.now = max(self.now, at)
+                answer = c.ExpireRun(run_id=run_id, limit=limit, now=self.now)
             case CallModel():
                 answer = addressed(model, effect_id)
             case RunTool(key=key, idempotency_key=once_key):
                 assert key not in self.finished, "a closed call ran again"
+                self.may_have_run.add(key)
                 self.ran[once_key] += 1
                 # a probe that tells the truth must be enough to run a call once
                 allowed = 1 if self.retry[once_key] in ("never", "probe") else 5
@@ -218,7 +265,11 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
             if self.undelivered:
                 self.deliver(next(iter(self.undelivered)))
             elif self.running:
-                self.perform(next(iter(self.running)), DONE, ToolOutcome(content="done"))
+                at_work = [i for i, one in self.running.items() if not isinstance(one, WaitUntil)]
+                done = ToolOutcome(content="done")
+                self.perform((at_work or list(self.running))[0], DONE, done)
+            elif self.state.requests:
+                self.a_person_decides(0, allow=False, now=True)
             else:
                 break
 

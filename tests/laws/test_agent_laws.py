@@ -10,8 +10,8 @@ from mentra_actors.decider import Delivery, Settlement
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
-from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
-from mentra_actors.domain.inbox import MailDelivered
+from mentra_actors.domain.agent.effects import CallModel, CompensateCall, ProbeTool, RunTool
+from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.ids import inbox_stream
 from mentra_actors.testing.agent_strategies import (
     SPAWNED,
@@ -96,7 +96,7 @@ def test_mail_that_an_inbox_would_refuse_does_not_brick_its_sender(body):
     """A tool's outcome comes only once; if it cannot be appended, the call stays open for ever."""
     mail = SPAWNED.profile
     letter = e.MailSent(
-        mail=e.Mail(mail_id="m", sender=mail.name, to="worker", body=body, sent_at=0.0)
+        mail=Mail(mail_id="m", sender=mail.name, to="worker", body=body, sent_at=0.0)
     )
 
     list(AGENT.companions(letter))
@@ -191,10 +191,14 @@ def test_what_still_runs_is_left_alone(agent):
     """An actor that restarts beside its running effects must not start them a second time."""
     start, commands = agent
     for answer in play(given(AGENT, start), commands):
-        for effect_id in answer.pending:
-            recovered = answer.when(c.RecoverEffects(running=frozenset({effect_id}), now=1e9))
+        everything = frozenset(answer.pending)
 
-            assert effect_id in recovered.pending
+        assert answer.when(c.RecoverEffects(running=everything, now=1e9)) == []
+        for effect_id in everything:
+            recovered = answer.when(c.RecoverEffects(running=frozenset({effect_id}), now=1e9))
+            is_same_run = recovered.state.run and answer.state.run
+            if is_same_run and recovered.state.run.run_id == answer.state.run.run_id:
+                assert effect_id in recovered.pending
 
 
 @forall(agents())
@@ -267,7 +271,9 @@ def test_a_stopped_agent_stays_stopped(agent):
     stopped = end.when(c.StopAgent(now=2e9))
 
     assert stopped.state.stopped
-    assert not stopped.pending
-    for command in commands:
+    for command in [c.Configure(changes=e.ProfileChanges(), now=2e9), *commands]:
         after = stopped.when(command)
-        assert after.rejection is not None or after == []
+
+        assert after.state.stopped
+        assert after.state.run is None, "a stopped agent has begun a run"
+        assert all(isinstance(f, CompensateCall) for f in after.pending.values())

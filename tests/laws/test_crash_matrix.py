@@ -13,11 +13,20 @@ from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
-from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
+from mentra_actors.domain.agent.effects import (
+    CallModel,
+    CompensateCall,
+    DecideRound,
+    ProbeTool,
+    ReviewCall,
+    RunTool,
+)
+from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.model_call import ModelReply, StopReason
+from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
 from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
 from mentra_actors.testing.agent_strategies import SPAWNED
@@ -30,7 +39,9 @@ MOST_STEPS = 200
 @dataclass(frozen=True)
 class Script:
     """`answers` are the calls of each model answer, as words: retry mode, `+` for parallel,
-    `!` for refused. After the last one the model just says it is done."""
+    `!` for refused, `?` to be reviewed (and allowed by a person), `~` for one that can be undone,
+    `=` for the output. After the last one the model just says it is done, or fails for good if it
+    is `broken`; then somebody resumes the run, or its calls are undone."""
 
     name: str
     answers: tuple[tuple[str, ...], ...] = ()
@@ -38,6 +49,10 @@ class Script:
     mail: int = 0
     cancel_at: int = 0
     flaky: bool = False
+    broken: bool = False
+    resumed: bool = False
+    steers: int = 0
+    options: RunOptions | None = None
 
 
 SCRIPTS = [
@@ -50,6 +65,20 @@ SCRIPTS = [
     Script("two rounds", answers=(("safe",), ("never",)), mail=1),
     Script("mail between rounds", answers=(("idempotent",), ("idempotent",)), mail=3),
     Script("a flaky model", answers=(("safe",),), flaky=True),
+    Script("reviewed calls", answers=(("never?", "safe+?", "safe+"),)),
+    Script("steered", answers=(("safe",),), steers=2),
+    Script("a strategy", answers=(("safe",),), options=RunOptions(strategy="careful")),
+    Script("typed output", answers=(("safe", "never="),)),
+    Script("broken and resumed", answers=(("never",),), broken=True, resumed=True),
+    Script(
+        "taken back and undone",
+        answers=(("never~", "never", "never~"),),
+        broken=True,
+        steers=1,
+        mail=1,
+        options=RunOptions(on_failure="rollback"),
+    ),
+    Script("a deadline far off", answers=(("safe",),), options=RunOptions(deadline_s=1e6)),
     Script("cancelled", answers=(("never+", "never+", "safe"),), prompts=2, cancel_at=3),
 ]
 
@@ -67,6 +96,7 @@ class World:
     crashes: tuple[tuple[int, bool], ...]
     log: list = field(default_factory=lambda: [[CODEC.encode(SPAWNED)]])
     ran: dict = field(default_factory=dict)
+    undone: list = field(default_factory=list)
     appends: int = 0
     steps: int = 0
     audit: AgentAudit = field(default_factory=AgentAudit)
@@ -82,7 +112,7 @@ class World:
 
     def load(self):
         self.state = AGENT.fold(events_in(self.log))
-        recover = AGENT.recover(self.state, frozenset(), 0.0)
+        recover = AGENT.recover(self.state, frozenset(), 0.0, {})
         if recover is not None:
             self.append(recover)
 
@@ -103,7 +133,12 @@ class World:
         events = events_in(self.log)
         said = sum(isinstance(event, e.PromptAccepted) for event in events)
         if said < self.script.prompts:
-            return c.AcceptPrompt(prompt_id=f"p{said}", text=f"prompt {said}", now=0.0)
+            return c.AcceptPrompt(
+                prompt_id=f"p{said}",
+                text=f"prompt {said}",
+                now=0.0,
+                options=self.script.options,
+            )
         cancelled = any(isinstance(event, e.RunCancelled) for event in events)
         if self.script.cancel_at and not cancelled and self.steps >= self.script.cancel_at:
             return c.CancelRun(now=0.0)
@@ -115,8 +150,25 @@ class World:
             return c.TakeMail(
                 mail=(mail,), after_version=taken, through_version=taken + 1, now=0.0
             )
-        effect = next(iter(AGENT.pending(self.state).values()), None)
+        wish = self.wish(events)
+        if wish is not None:
+            return wish
+        effects = AGENT.pending(self.state).values()
+        effect = next((one for one in effects if not isinstance(one, WaitUntil)), None)
         return None if effect is None else self.outcome(effect, events)
+
+    def wish(self, events):
+        """What people do about a run besides."""
+        steered = sum(isinstance(event, e.InputQueued) for event in events)
+        if steered < min(self.script.steers, self.steps):
+            return c.QueueInput(queue="steer", item_id=f"s{steered}", text="left", now=0.0)
+        if self.state.requests:
+            request_id = self.state.requests[0].request_id
+            return c.ResolvePermission(request_id=request_id, allow=True, now=0.0)
+        was_resumed = any(getattr(event, "resumes", "") for event in events)
+        if self.script.resumed and self.state.resumable and not was_resumed:
+            return c.ResumeRun(command_id="again", now=0.0)
+        return None
 
     def outcome(self, effect, events):
         match effect:
@@ -126,27 +178,47 @@ class World:
                         effect_id=effect_id, kind="busy", message="", transient=True, now=0.0
                     )
                 return self.reply(effect_id, events)
+            case ReviewCall(key=key):
+                verdict = "ask" if key.endswith("0") else "allow"
+                return c.RecordCallReview(key=key, verdict=verdict, now=0.0)
+            case DecideRound(effect_id=effect_id):
+                injected = any(getattr(event, "injected", "") for event in events)
+                choice = "continue" if injected else "inject"
+                return c.RecordRoundDecision(
+                    effect_id=effect_id, choice=choice, text="And then?", now=0.0
+                )
+            case CompensateCall(key=key, attempt=attempt):
+                self.undone.append(key)
+                return c.RecordCompensation(key=key, attempt=attempt, content="", now=0.0)
             case RunTool(key=key):
                 self.ran[key] = self.ran.get(key, 0) + 1
                 letter = OutgoingMail(mail_id=f"out-{key}", to="worker", body="hello")
-                outcome = ToolOutcome(content=f"result of {key}", mail=(letter,))
+                outcome = ToolOutcome(content=f"result of {key[-2:]}", mail=(letter,))
                 return c.RecordToolOutcome(key=key, outcome=outcome, now=0.0)
             case ProbeTool(key=key, attempt=attempt):
                 verdict = "done" if key in self.ran else "not_done"
-                outcome = ToolOutcome(content=f"result of {key}")
+                outcome = ToolOutcome(content=f"result of {key[-2:]}")
                 return c.RecordProbeVerdict(
                     key=key, attempt=attempt, verdict=verdict, outcome=outcome, now=0.0
                 )
 
     def reply(self, effect_id, events):
         answered = sum(isinstance(event, e.ModelReplied) for event in events)
+        was_resumed = any(getattr(event, "resumes", "") for event in events)
+        if self.script.broken and answered == len(self.script.answers) and not was_resumed:
+            return c.RecordModelFailure(
+                effect_id=effect_id, kind="broken", message="", transient=False, now=0.0
+            )
         words = self.script.answers[answered] if answered < len(self.script.answers) else ()
         plans = tuple(
             e.CallPlan(
                 key=call_key(effect_id, index),
-                retry=word.rstrip("+!"),
+                retry=word.rstrip("+!?~="),
                 parallel="+" in word,
                 refusal="Invalid arguments" if "!" in word else "",
+                needs_review="?" in word,
+                can_compensate="~" in word,
+                is_output="=" in word,
             )
             for index, word in enumerate(words)
         )
@@ -167,10 +239,21 @@ class World:
             assert audit.at_rest() == []
         assert self.state.run is None
         assert not self.state.waiting_prompts
-        assert not self.state.waiting_mail
+        assert not self.state.compensations
+        is_taken_back = self.state.resumable is not None and self.state.resumable.is_rolled_back
+        assert is_taken_back or not self.state.waiting_mail
         assert self.state.mail_taken_through == self.script.mail
         for key, times in self.ran.items():
             assert times <= (1 if retry[key] in ("never", "probe") else 1 + len(self.crashes))
+        if "taken back" in self.script.name:
+            self.check_undone(audit)
+
+    def check_undone(self, audit):
+        """What ran, or may have, and can be undone was undone, the last first."""
+        last = list(dict.fromkeys(reversed(self.undone)))[::-1]
+        assert last == sorted(last, reverse=True)
+        assert set(last) == set(audit.tools.undoable)
+        assert all(self.undone.count(key) <= 1 + len(self.crashes) for key in last)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
@@ -191,8 +274,8 @@ def test_a_script_survives_every_pair_of_crashes(script):
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_a_crash_does_not_change_what_the_model_saw_of_safe_work(script):
     """Where all calls may be repeated, a crash leaves no trace in the conversation."""
-    modes = {word.rstrip("+!") for words in script.answers for word in words}
-    if "never" in modes or script.mail or script.cancel_at:
+    modes = {word.rstrip("+!?~=") for words in script.answers for word in words}
+    if "never" in modes or script.mail or script.cancel_at or script.steers:
         return  # an unknown outcome, or the time of mail and cancel, may show
     straight = World(script, ()).play()
     for crash in range(1, straight.appends + 1):

@@ -12,11 +12,13 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.content import ToolCallBlock, ToolResultsMessage, UserMessage
+from mentra_actors.domain.conversation_tree import closed, path_to
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.transcript import Transcript, apply, mail_text, prompt_messages
 from mentra_actors.testing.agent_strategies import SPAWNED, agent_histories, spawned
 from mentra_actors.testing.given_when_then import given, play
 from mentra_actors.testing.legality import prompt_faults
+from mentra_actors.testing.pairing import pairing_faults
 from mentra_actors.testing.strategies import any_history
 
 AGENT_EVENTS = get_args(e.AgentEvent)
@@ -48,16 +50,57 @@ def test_every_prefix_of_any_log_is_a_legal_prompt(events):
         assert prompt_faults(prompt_messages(transcript)) == []
 
 
+@forall(agent_histories())
+def test_every_request_is_one_that_each_provider_answers(commands):
+    """Each has rules of its own about pairs, ids and turns; a fault in one bricks its users."""
+    for event, transcript in transcripts(events_of(commands)):
+        prompt = prompt_messages(transcript)
+        if isinstance(event, e.ModelCallRequested):
+            assert pairing_faults(prompt) == []
+
+        assert pairing_faults([*prompt, UserMessage(text="Go on.")]) == [], "the next one fails"
+
+
 @forall(any_history(AGENT_EVENTS, max_size=30))
 def test_messages_only_grow_and_stay_the_same_objects(events):
     """Adapters keep what they have encoded; a message that changes would go out stale."""
-    before = ()
-    for _, transcript in transcripts(events):
-        messages = tuple(transcript.messages)
+    before, all_before = (), ()
+    for event, transcript in transcripts(events):
+        messages, entries = tuple(transcript.messages), tuple(transcript.entries)
+        is_moved = isinstance(event, e.LeafMoved)
 
-        assert len(messages) >= len(before)
-        assert all(old is same for old, same in zip(before, messages, strict=False))
-        before = messages
+        assert all(old is same for old, same in zip(all_before, entries, strict=False))
+        assert len(entries) >= len(all_before)
+        assert is_moved or len(messages) >= len(before)
+        assert is_moved or all(old is same for old, same in zip(before, messages, strict=False))
+        before, all_before = messages, entries
+
+
+@forall(any_history(AGENT_EVENTS, max_size=30))
+def test_a_path_is_a_chain_from_the_first_entry_to_the_leaf(events):
+    """Whatever was recorded, the prompt is what the tree says, and never half an exchange."""
+    for _, transcript in transcripts(events):
+        parents = [0, *transcript.path]
+        for entry_id, parent, message in zip(
+            transcript.path, parents, transcript.messages, strict=False
+        ):
+            entry = transcript.entries[entry_id - 1]
+            assert (entry.entry_id, entry.parent) == (entry_id, parent)
+            assert entry.message is message
+        last = transcript.entries[transcript.leaf - 1] if transcript.leaf else None
+        cut = last is not None and last.kind == "assistant_turn" and last.keys
+        assert not cut or transcript.open_calls
+
+
+@forall(agent_histories())
+def test_the_decider_and_the_transcript_count_alike(commands):
+    """An entry id in a command means the same to both; else a branch goes to another place."""
+    state, transcript = AGENT.initial, Transcript()
+    for event in [SPAWNED, *events_of(commands)]:
+        state, transcript = AGENT.evolve(state, event), apply(transcript, event)
+        if not transcript.open_calls:
+            assert state.entries == len(transcript.entries)
+            assert path_to(transcript, state.leaf) == list(transcript.path)
 
 
 @forall(agent_histories(), st.text(max_size=5))
@@ -73,13 +116,15 @@ def test_the_first_result_of_a_call_stays(commands, other):
 @forall(agent_histories())
 def test_a_prompt_extends_the_prompt_before(commands):
     """Prompt caches of providers work by prefix; a rewritten history costs money and time."""
-    asked = [()]
+    asked = ()
     for event, transcript in transcripts([SPAWNED, *events_of(commands)]):
+        if isinstance(event, e.LeafMoved):
+            asked = ()
         if isinstance(event, e.ModelCallRequested):
             prompt = tuple(prompt_messages(transcript))
 
-            assert prompt[: len(asked[-1])] == asked[-1]
-            asked.append(prompt)
+            assert prompt[: len(asked)] == asked
+            asked = prompt
 
 
 @forall(agent_histories())
@@ -133,51 +178,62 @@ def test_each_result_stands_at_its_call(commands):
     recorded = {
         event.key: event.content for event in events if isinstance(event, e.ToolCallFinished)
     }
-    expected = []
-    for event in events:
-        if isinstance(event, e.ModelReplied):
-            number = event.effect_id.removeprefix("model-")
-            asked = [block for block in event.blocks if isinstance(block, ToolCallBlock)]
-            expected += [
-                (block.call_id, recorded.get(f"tool-{number}.{index}"))
-                for index, block in enumerate(asked)
-            ]
-    last = reduce(apply, events, Transcript())
-    told = [
-        (result.call_id, result.content)
-        for message in prompt_messages(last)
-        if isinstance(message, ToolResultsMessage)
-        for result in message.results
-    ]
+    entries = closed(reduce(apply, events, Transcript())).entries
+    exchanges = [entry for entry in entries if isinstance(entry.message, ToolResultsMessage)]
+    asked = [entry for entry in entries if entry.kind == "assistant_turn" and entry.keys]
 
-    assert len(told) == len(expected)
-    for (call_id, content), (expected_id, finished) in zip(told, expected, strict=True):
-        assert call_id == expected_id
-        assert finished in (None, content)
+    assert len(exchanges) == len(asked)
+    for entry, answer in zip(exchanges, asked, strict=True):
+        calls = [b.call_id for b in answer.message.blocks if isinstance(b, ToolCallBlock)]
+        assert (entry.parent, entry.keys) == (answer.entry_id, answer.keys)
+        assert [result.call_id for result in entry.message.results] == calls
+        for key, result in zip(entry.keys, entry.message.results, strict=True):
+            assert recorded.get(key) in (None, result.content)
 
 
 @forall(agent_histories())
-def test_each_input_stands_in_the_prompt_once(commands):
-    """A prompt or a letter that is lost or doubled makes the agent do the wrong thing."""
-    events = events_of(commands)
-    prompts = {ev.prompt_id: ev.text for ev in events if isinstance(ev, e.PromptAccepted)}
-    letters = {
-        mail.mail_id: mail_text(mail)
-        for ev in events
-        if isinstance(ev, e.MailTaken)
-        for mail in ev.mail
-    }
-    placed = [
-        text
-        for ev in events
-        if isinstance(ev, e.InputPlaced)
-        for text in (
-            *(prompts[prompt_id] for prompt_id in ev.prompt_ids),
-            *(letters[mail_id] for mail_id in ev.mail_ids),
-        )
-    ]
-    last = reduce(apply, events, Transcript())
+def test_each_input_stands_in_the_conversation_once(commands):
+    """A prompt, a letter or a steer that is lost or doubled makes the agent do the wrong thing."""
+    waiting, said = [], []
+    for event, transcript in transcripts(events_of(commands)):
+        match event:
+            case e.PromptAccepted():
+                waiting.append(event.text)
+            case e.InputQueued():
+                waiting.append(event.text)
+            case e.MailTaken():
+                waiting += [mail_text(mail) for mail in event.mail]
+            case e.InputPlaced() if not event.injected:
+                new = list(transcript.entries)[len(said) :]
+                for entry in new:
+                    if isinstance(entry.message, UserMessage):
+                        for text in parts_of(entry.message.text, waiting):
+                            waiting.remove(text)
+            case e.InputReturned():
+                waiting += returned_texts(event, transcript)
+            case e.QueueCleared():
+                waiting = sorted(m.text for ms in transcript.waiting.values() for m in ms)
+        said = list(transcript.entries)
+        kept = sorted(m.text for ms in transcript.waiting.values() for m in ms)
 
-    assert [m.text for m in last.messages if isinstance(m, UserMessage)] == placed
-    waiting = (len(prompts) + len(letters)) - len(placed)
-    assert len(last.waiting) == waiting
+        assert kept == sorted(waiting)
+
+
+def parts_of(text, waiting):
+    """Items of a queue that were said together, apart again."""
+    if text in waiting:
+        return [text]
+    return next(
+        [text[:at], *parts_of(text[at + 2 :], waiting)]
+        for at in range(len(text))
+        if text[at : at + 2] == "\n\n" and text[:at] in waiting
+    )
+
+
+def returned_texts(event, transcript):
+    keys = [
+        *(f"mail:{one}" for one in event.mail_ids),
+        *(f"steer:{one}" for one in event.steer_ids),
+        *(f"follow_up:{one}" for one in event.follow_up_ids),
+    ]
+    return [message.text for key in keys for message in transcript.placed[key]]

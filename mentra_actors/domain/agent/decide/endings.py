@@ -107,19 +107,20 @@ def expired(command: c.ExpireRun, state: AgentState) -> list[e.AgentEvent]:
     return [*calls, finished(run, now, "early", "stop_requested")]
 
 
-def limit_reached(state: AgentState, run: Run, now: float) -> list[e.AgentEvent]:
+def limit_reached(
+    state: AgentState, run: Run, now: float, *, is_retry: bool = False
+) -> list[e.AgentEvent]:
     """The end of a run that must not make one more model call; nothing if it may.
 
-    The order is that of the reference: deadline, stop, what it has spent, rounds, model calls.
+    The order: deadline, stop, what it has spent, rounds (a retry is no new one), model calls.
     """
-    options = run.options
     if run.deadline_at is not None and now >= run.deadline_at:
         return failed(state, run, "deadline", "the deadline of the run is past", now)
     early = _early_end(run)
     if early:
         return [finished(run, now, "early", early)]
-    rounds = state.profile.max_rounds if state.profile else 0
-    hard = _hard_limit(run, rounds, options.model_budget)
+    rounds = state.profile.max_rounds if state.profile and not is_retry else 0
+    hard = _hard_limit(run, rounds, run.options.model_budget)
     if not hard:
         return []
     if run.boundary == "answer":  # the answer is there; what waits stays in its queue

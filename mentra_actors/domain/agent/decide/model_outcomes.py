@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.agent.decide.endings import failed
+from mentra_actors.domain.agent.decide.endings import failed, limit_reached
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.agent.state import AgentState, ModelCall, Run
@@ -98,17 +100,16 @@ def _after_failure(
     *,
     retry_at: float | None,
 ) -> Sequence[e.AgentEvent]:
-    budget = run.options.model_budget
-    is_used_up = budget is not None and run.model_requests >= budget
-    event = _failed_event(command, call, run.options, None if is_used_up else retry_at)
+    event = _failed_event(command, call, run.options, retry_at)
     after = evolve(state, event)
+    spent = after.run or run
     if retry_at is None:
-        return [event, *failed(after, run, command.kind, command.message, command.now)]
-    if is_used_up:
-        said = f"the run used all of its {budget} model calls; the last one: {command.message}"
-        return [event, *failed(after, run, "model_budget", said, command.now)]
+        return [event, *failed(after, spent, command.kind, command.message, command.now)]
+    limit = limit_reached(after, spent, command.now, is_retry=True)
+    if limit:
+        return [msgspec.structs.replace(event, retry_at=None), *limit]
     again = model_call_requested(
-        state, run, call.round, not_before=max(retry_at, 0.0), attempt=call.attempt + 1
+        state, run, call.round, not_before=retry_at, attempt=call.attempt + 1
     )
     return [event, again]
 

@@ -1,0 +1,129 @@
+"""What must hold of an agent's input on its log: each piece once, in order, at a boundary."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.run_options import RunOptions
+
+__all__ = ["AuditedRun", "InputAudit"]
+
+
+@dataclass(slots=True)
+class AuditedRun:
+    """The open run as the log tells of it."""
+
+    run_id: str
+    options: RunOptions
+    baseline: int
+    has_deadline: bool
+    boundary: str = "start"
+    is_begun: bool = False
+    tokens: int = 0
+    cost_usd_micros: int = 0
+    requests: int = 0
+    rounds: int = 0
+    has_stop: bool = False
+    has_stop_timer: bool = False
+    decision: str = ""
+    unsent: bool = False
+    placed: dict[str, list[str]] = field(
+        default_factory=lambda: {"mail": [], "steer": [], "follow_up": []}
+    )
+
+
+@dataclass(slots=True)
+class InputAudit:
+    """Reader of the input on one agent's log, and of where its conversation stands."""
+
+    require: Callable[[object, str], None]
+    once: Callable[[str, str], None]
+    waiting_prompts: list[str] = field(default_factory=list)
+    waiting_mail: list[str] = field(default_factory=list)
+    held_mail: int = 0
+    queues: dict[str, list[str]] = field(default_factory=lambda: {"steer": [], "follow_up": []})
+    taken_through: int = 0
+    entries: int = 0
+    leaf: int = 0
+
+    def grow(self, count: int) -> None:
+        """The conversation has so many entries more, and goes on from the last of them."""
+        self.entries += count
+        self.leaf = self.entries if count else self.leaf
+
+    def read(self, event: Any, *, run: AuditedRun | None, ended: AuditedRun | None) -> None:
+        """Judge one more event about input; `ended` is the run that ended last."""
+        match event:
+            case e.InputPlaced():
+                self._read_placing(event, run)
+            case e.InputReturned():
+                self.require(run is None and ended is not None, "input returned by an open run")
+                if ended is not None:
+                    self._read_return(event, ended)
+            case e.QueueCleared():
+                self.require(self.queues[event.queue], "an empty queue is cleared")
+                self.queues[event.queue] = []
+            case e.MailTaken():
+                self._read_mail(event)
+            case e.PromptAccepted():
+                self.once("prompt accepted", event.prompt_id)
+                self.waiting_prompts.append(event.prompt_id)
+            case e.InputQueued():
+                self.once("input queued", event.item_id)
+                self.queues[event.queue].append(event.item_id)
+            case e.LeafMoved():
+                self._read_leaf(event, run, ended)
+
+    def _read_mail(self, event: e.MailTaken) -> None:
+        rises = event.through_version > self.taken_through
+        self.require(rises, f"mail through {event.through_version} taken twice")
+        self.taken_through = max(self.taken_through, event.through_version)
+        for mail in event.mail:
+            self.once("mail taken", mail.mail_id)
+            self.waiting_mail.append(mail.mail_id)
+
+    def _read_placing(self, event: e.InputPlaced, run: AuditedRun | None) -> None:
+        self.waiting_prompts = self._taken(self.waiting_prompts, event.prompt_ids, "prompt")
+        self.waiting_mail = self._taken(self.waiting_mail, event.mail_ids, "mail")
+        self.held_mail = 0 if event.mail_ids else self.held_mail
+        steers = self._taken(self.queues["steer"], event.steer_ids, "steer")
+        follows = self._taken(self.queues["follow_up"], event.follow_up_ids, "follow-up")
+        self.queues = {"steer": steers, "follow_up": follows}
+        groups = (event.steer_ids, event.follow_up_ids, event.injected)
+        self.grow(len(event.prompt_ids) + len(event.mail_ids) + sum(map(bool, groups)))
+        if run is None:
+            return
+        self.require(event.run_id == run.run_id, "input placed outside of its run")
+        self.require(not event.follow_up_ids or run.boundary == "answer", "a follow-up too early")
+        run.unsent = run.is_begun
+        run.placed["mail"] += event.mail_ids
+        run.placed["steer"] += event.steer_ids
+        run.placed["follow_up"] += event.follow_up_ids
+
+    def _taken(self, waiting: list[str], ids: Sequence[str], what: str) -> list[str]:
+        in_order = waiting[: len(ids)] == list(ids)
+        self.require(in_order, f"{what} placed out of turn: {list(ids)} of {waiting}")
+        return waiting[len(ids) :]
+
+    def _read_return(self, event: e.InputReturned, run: AuditedRun) -> None:
+        mail, steers = list[str](event.mail_ids), list[str](event.steer_ids)
+        follows = list[str](event.follow_up_ids)
+        returned = {"mail": mail, "steer": steers, "follow_up": follows}
+        self.require(returned == run.placed, f"{run.run_id} returned {returned}")
+        self.waiting_mail = mail + self.waiting_mail
+        self.held_mail += len(mail)
+        self.queues["steer"] = steers + self.queues["steer"]
+        self.queues["follow_up"] = follows + self.queues["follow_up"]
+
+    def _read_leaf(
+        self, event: e.LeafMoved, run: AuditedRun | None, ended: AuditedRun | None
+    ) -> None:
+        self.require(event.from_entry == self.leaf, "moved from where it was not")
+        self.require(0 <= event.to_entry <= self.entries, "moved to what is not there")
+        self.require((run is not None) == (event.reason == "resume"), f"moved: {event.reason}")
+        if event.reason == "rollback" and ended is not None:
+            self.require(
+                event.to_entry == ended.baseline, "rolled back too far, or not far enough"
+            )
+        self.leaf = event.to_entry
