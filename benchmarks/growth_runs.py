@@ -1,14 +1,12 @@
 """Runs one side of the growth benchmark: a long conversation, and what its turns have cost."""
 
 import os
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +66,9 @@ class Figures:
 
 @dataclass(frozen=True)
 class Ratios:
-    """Late turns over early ones that were run beside them, in turn with them.
+    """Late turns over early ones that were run in turn with them.
 
-    Of times the first quartiles are compared, of bytes the sums.
+    Of times it is the median over the pairs, of bytes the ratio of the sums.
     """
 
     wall: float
@@ -135,16 +133,12 @@ def long_run(side: Side, plan: Plan) -> Run:
 def our_run(side: Side, plan: Plan) -> Run:
     """The same, then late turns of it beside early turns of new conversations, in turn.
 
-    The machine is noisy, and its noise comes and goes in minutes: what is run beside each other
-    suffers from it alike. The early ones are run by a process that is warm as well.
+    The machine is noisy, and its noise comes and goes: turns that are run one by one, a late one
+    and an early one, suffer from it alike. The early ones are run by a warm process as well.
     """
     with _process(side) as (process, folder), _process(side) as (other, elsewhere):
         run = _talked(process, folder, side, plan)
-        run.ratios = _compared(
-            late=lambda: _after_a_start(Turns(**process.ask({"turns": _EARLY_TURNS[-1]}))),
-            early=_early_turns(other, elsewhere),
-            rounds=plan.rounds,
-        )
+        run.ratios = _compared(process, other, elsewhere, plan.rounds)
         run.remarks = process.ask({"close": True})
         return run
 
@@ -228,52 +222,26 @@ def _why_stop(seconds: float, disk: int, side: Side, plan: Plan) -> str:
 # --- late beside early ------------------------------------------------------------------------
 
 
-def _early_turns(process: PeerProcess, folder: Path) -> Callable[[], Turns]:
-    """New conversations, each in a store of its own; of each, the turns around EARLY."""
-    numbers = count(1)
-
-    def early() -> Turns:
-        place = _new(folder, f"early-{next(numbers)}")
-        request = {"open": place, "turns": _EARLY_TURNS[-1]}
-        return _after_a_start(Turns(**process.ask(request)))
-
-    return early
-
-
-def _after_a_start(turns: Turns) -> Turns:
-    """Those at EARLY; the ones before are left out, for their caches are cold on both sides."""
-    window = slice(_EARLY_TURNS[0] - 1, _EARLY_TURNS[-1])
-    return Turns(
-        turns.first + window.start,
-        turns.wall_s[window],
-        turns.cpu_s[window],
-        turns.written[window],
-        turns.passed[window],
-    )
-
-
-def _compared(late: Callable[[], Turns], early: Callable[[], Turns], rounds: int) -> Ratios:
-    for _ in range(_WARM_UP_ROUNDS):
-        early()
+def _compared(late: PeerProcess, early: PeerProcess, folder: Path, rounds: int) -> Ratios:
+    """`late` goes on with its conversation; `early` begins one a round, in a store of its own."""
+    pairs: list[tuple[Turns, Turns]] = []
     begun = time.perf_counter()
-    pairs = [(late(), early()) for _ in range(rounds)]
+    for number in range(_WARM_UP_ROUNDS + rounds):
+        place = _new(folder, f"early-{number}")
+        early.ask({"open": place, "turns": _EARLY_TURNS[0] - 1})
+        some = [(_one(late), _one(early)) for _ in _EARLY_TURNS]
+        pairs += some if number >= _WARM_UP_ROUNDS else []
     print(f"  {rounds} rounds in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
-    late_turns, early_turns = zip(*pairs, strict=True)
     return Ratios(
-        wall=_quartile(late_turns, "wall_s") / _quartile(early_turns, "wall_s"),
-        cpu=_quartile(late_turns, "cpu_s") / _quartile(early_turns, "cpu_s"),
-        written=_sum(late_turns, "written") / max(_sum(early_turns, "written"), 1),
-        passed=_sum(late_turns, "passed") / max(_sum(early_turns, "passed"), 1),
+        wall=median([a.wall_s[0] / b.wall_s[0] for a, b in pairs]),
+        cpu=median([a.cpu_s[0] / b.cpu_s[0] for a, b in pairs]),
+        written=sum(a.written[0] for a, _ in pairs) / max(sum(b.written[0] for _, b in pairs), 1),
+        passed=sum(a.passed[0] for a, _ in pairs) / max(sum(b.passed[0] for _, b in pairs), 1),
     )
 
 
-def _quartile(some: Sequence[Turns], figure: str) -> float:
-    """The first one over all turns: noise only adds."""
-    return statistics.quantiles((one for turns in some for one in getattr(turns, figure)), n=4)[0]
-
-
-def _sum(some: Sequence[Turns], figure: str) -> int:
-    return sum(sum(getattr(turns, figure)) for turns in some)
+def _one(process: PeerProcess) -> Turns:
+    return Turns(**process.ask({"turns": 1}))
 
 
 def _mean(figures: Sequence[int]) -> float:
