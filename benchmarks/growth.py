@@ -32,7 +32,7 @@ PEERS = (
     Side("floor: JSON lines, flushed", "growth_plain json-lines"),
 )
 FULL = Plan((1, 10, 100, 1000, 5000), 40, ours_most_s=1e6, peers_most_s=180, most_bytes=5e9)
-QUICK = Plan((1, 10, 100, 1000), 12, ours_most_s=8, peers_most_s=4, most_bytes=1e9)
+QUICK = Plan((1, 10, 100, 500), 8, ours_most_s=6, peers_most_s=3, most_bytes=1e9)
 
 TITLE = f"Growth of one conversation (peers: {versions('langgraph', 'openai-agents')})"
 MOST_GROWTH = 1.3
@@ -95,22 +95,23 @@ def figure_goals(runs: Sequence[Run], plan: Plan) -> list[Goal]:
     """Every figure at every turn, without a goal; the value is ours, the first side's."""
     goals = []
     for stop in plan.stops:
-        known = {run.side.name: run.at(stop) for run in runs}
+        known = [(run.side.name, run.at(stop)) for run in runs]
         for figure, text in FIGURES.items():
-            values = {
-                name: float(getattr(one, figure)) for name, one in known.items() if one is not None
-            }
-            first, *_ = values
-            goals.append(
-                Goal(f"turn {stop}, {text}: {first}", values.pop(first), "", peers=values)
-            )
+            values = {name: float(getattr(one, figure)) for name, one in known if one is not None}
+            goals += _beside_first(f"turn {stop}, {text}", values)
     flushes = {run.side.name: run.flush_ms for run in runs}
-    first, *_ = flushes
-    name = f"ms of one flush at the time of the run: {first}"
-    goals.append(Goal(name, flushes.pop(first), "", peers=flushes))
+    goals += _beside_first("ms of one flush at the time of the run", flushes)
     stopped = [run for run in runs if run.stopped]
     return goals + [
         Goal(f"{run.side.name}: stopped {run.stopped}, at turn", run.count, "") for run in stopped
+    ]
+
+
+def _beside_first(name: str, values: Mapping[str, float]) -> list[Goal]:
+    """One figure of the first side that has it, the others beside it; none if nobody has it."""
+    return [
+        Goal(f"{name}: {first}", value, "", peers={k: v for k, v in values.items() if k != first})
+        for first, value in list(values.items())[:1]
     ]
 
 
