@@ -6,7 +6,7 @@ class TestMyStore(EventStoreContract):
         return MyStore.open(directory / "store")
 ```
 
-A store that ends with its process also says that `reopen_store` returns None.
+A store that is there again when it is opened once more passes `DurableStoreContract` as well.
 """
 # ruff: noqa: ARG005, PLR2004 - the methods are tests
 
@@ -38,9 +38,9 @@ from mentra_actors.testing.append_contract import (
     request_for,
     stream_append,
 )
-from mentra_actors.testing.tick_contract import TickContract
+from mentra_actors.testing.tick_contract import DurableTickContract, TickContract
 
-__all__ = ["EventStoreContract"]
+__all__ = ["DurableStoreContract", "EventStoreContract"]
 
 
 class EventStoreContract(TickContract):
@@ -276,3 +276,7 @@ class EventStoreContract(TickContract):
         waiter.join()
 
         assert outcomes == ["closed"]
+
+
+class DurableStoreContract(EventStoreContract, DurableTickContract):
+    """For a store that survives its end: `make_store` opens what it made in a directory before."""

@@ -6,32 +6,32 @@ from hypothesis import settings
 
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import EventStore
-from mentra_actors.testing.store_contract import EventStoreContract
+from mentra_actors.testing.store_contract import DurableStoreContract
 from mentra_actors.testing.store_machine import EventStoreMachine
 
 
-class TestLmdbStore(EventStoreContract):
+class TestLmdbStore(DurableStoreContract):
     """The default store."""
 
     def make_store(self, directory: Path) -> EventStore:
         return LmdbEventStore.open(directory / "store")
 
 
-class TestVolatileLmdbStore(EventStoreContract):
+class TestVolatileLmdbStore(DurableStoreContract):
     """The store of other people's tests must differ in nothing but what a power loss does."""
 
     def make_store(self, directory: Path) -> EventStore:
         return LmdbEventStore.open(directory / "store", durability="volatile")
 
 
-class TestRelaxedLmdbStore(EventStoreContract):
+class TestRelaxedLmdbStore(DurableStoreContract):
     """The store of those who trade the last commit for speed must be the same in all else."""
 
     def make_store(self, directory: Path) -> EventStore:
         return LmdbEventStore.open(directory / "store", durability="relaxed")
 
 
-class TestGrowingLmdbStore(EventStoreContract):
+class TestGrowingLmdbStore(DurableStoreContract):
     """Nobody should have to know beforehand how large a log will become."""
 
     def make_store(self, directory: Path) -> EventStore:

@@ -12,6 +12,3 @@ class TestMemoryStore(EventStoreContract):
 
     def make_store(self, directory: Path) -> EventStore:
         return MemoryEventStore()
-
-    def reopen_store(self, directory: Path) -> EventStore | None:
-        return None

@@ -10,7 +10,7 @@ from mentra_actors.store.ports import EventStore
 from mentra_actors.store.sealing.marks import FenceMark
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sealing.sealed_opening import sealed_event_store
-from mentra_actors.testing.store_contract import EventStoreContract
+from mentra_actors.testing.store_contract import DurableStoreContract, EventStoreContract
 from mentra_actors.testing.store_machine import EventStoreMachine
 
 KEY = bytes(range(32))
@@ -25,21 +25,21 @@ def in_memory(sealing: Sealing, directory: Path) -> EventStore:
     return sealed_event_store(store, FenceMark(store), directory / "keys", sealing)
 
 
-class TestCompressedLmdbStore(EventStoreContract):
+class TestCompressedLmdbStore(DurableStoreContract):
     """Who saves room must notice nothing of it."""
 
     def make_store(self, directory: Path) -> EventStore:
         return open_event_store(directory / "store", sealing=COMPRESSED)
 
 
-class TestEncryptedLmdbStore(EventStoreContract):
+class TestEncryptedLmdbStore(DurableStoreContract):
     """Secrecy must cost nothing but time."""
 
     def make_store(self, directory: Path) -> EventStore:
         return open_event_store(directory / "store", durability="volatile", sealing=ENCRYPTED)
 
 
-class TestSealedLmdbStore(EventStoreContract):
+class TestSealedLmdbStore(DurableStoreContract):
     """Both at once, with every flush."""
 
     def make_store(self, directory: Path) -> EventStore:
@@ -52,18 +52,12 @@ class TestCompressedMemoryStore(EventStoreContract):
     def make_store(self, directory: Path) -> EventStore:
         return in_memory(COMPRESSED, directory)
 
-    def reopen_store(self, directory: Path) -> EventStore | None:
-        return None
-
 
 class TestEncryptedMemoryStore(EventStoreContract):
     """The seal knows nothing of the store behind it."""
 
     def make_store(self, directory: Path) -> EventStore:
         return in_memory(ENCRYPTED, directory)
-
-    def reopen_store(self, directory: Path) -> EventStore | None:
-        return None
 
 
 class TestSealedMemoryStore(EventStoreContract):
@@ -72,11 +66,8 @@ class TestSealedMemoryStore(EventStoreContract):
     def make_store(self, directory: Path) -> EventStore:
         return in_memory(BOTH, directory)
 
-    def reopen_store(self, directory: Path) -> EventStore | None:
-        return None
 
-
-class TestSealedSqliteStore(EventStoreContract):
+class TestSealedSqliteStore(DurableStoreContract):
     """A database is no directory: its keys are where the owner says."""
 
     def make_store(self, directory: Path) -> EventStore:

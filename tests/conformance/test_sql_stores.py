@@ -15,7 +15,7 @@ from hypothesis import settings
 from mentra_actors.store.ports import EventStore
 from mentra_actors.store.sql.opening import open_sql_store
 from mentra_actors.store.sql.sqlite_store import SqliteEventStore
-from mentra_actors.testing.store_contract import EventStoreContract
+from mentra_actors.testing.store_contract import DurableStoreContract
 from mentra_actors.testing.store_machine import EventStoreMachine
 
 SERVER = os.environ.get("MENTRA_TEST_POSTGRES", "")
@@ -40,28 +40,28 @@ def drop_schema(address: str) -> None:
         connection.execute(f"DROP SCHEMA IF EXISTS {address.rpartition('=')[2]} CASCADE")
 
 
-class TestSqliteStore(EventStoreContract):
+class TestSqliteStore(DurableStoreContract):
     """The store for who wants one file that every tool can read."""
 
     def make_store(self, directory: Path) -> EventStore:
         return SqliteEventStore.open(directory / "team.db")
 
 
-class TestVolatileSqliteStore(EventStoreContract):
+class TestVolatileSqliteStore(DurableStoreContract):
     """The store of other people's tests must differ in nothing but what a power loss does."""
 
     def make_store(self, directory: Path) -> EventStore:
         return SqliteEventStore.open(directory / "team.db", durability="volatile")
 
 
-class TestRelaxedSqliteStore(EventStoreContract):
+class TestRelaxedSqliteStore(DurableStoreContract):
     """The store of those who trade the last commits for speed must be the same in all else."""
 
     def make_store(self, directory: Path) -> EventStore:
         return SqliteEventStore.open(directory / "team.db", durability="relaxed")
 
 
-class TestPostgresStore(EventStoreContract):
+class TestPostgresStore(DurableStoreContract):
     """The store for who has a database server, and wants its log there."""
 
     __test__ = bool(SERVER)
