@@ -95,9 +95,9 @@ class Decider(Generic[C, E, S, F]):
     pending: Callable[[S], Mapping[EffectId, F]] = field(default=_no_effects)
     companions: Callable[[E], Sequence[Companion]] = field(default=_no_companions)
     correlation: Callable[[S], str] = field(default=_no_correlation)
-    recover: (
-        Callable[[S, frozenset[EffectId], float, Mapping[EffectId, Any]], C | None] | None
-    ) = None
+    recover: Callable[[S, frozenset[EffectId], float, Mapping[EffectId, Any]], C | None] | None = (
+        None
+    )
     is_busy: Callable[[S], bool] | None = None
     follow: Follow[C, S] | None = None
     fold_version: int = 1

@@ -93,6 +93,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         self._spoiled: StoreError | None = None
         self._conflicts = 0
         self._deciding: Envelope | None = None
+        self._recovery: Envelope | None = None
         self._failure: BaseException | None = None
         self._left: list[Any] | None = None
         self._end_lock = threading.Lock()
@@ -117,16 +118,25 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
     def _resume(self) -> None:
         """Settle what an earlier owner left open, start what is pending, take what waits."""
         self._must_resume = False
-        running = self._services.effects.in_flight(self._stream_id)
-        if self._decider.recover is not None:
-            now = self._services.clock.now()
-            partials = self._services.partials(self._stream_id)
-            command = self._decider.recover(self._state, running, now, partials)
-            if command is not None:
-                self._perform(OwnCommand(command, causation="recovery"))
+        if self._stream_id not in self._services.recovered:
+            self._settle_earlier_owners()
         if not self._in_doubt:
             self._start_effects(self._state)
         self._look_at_followed()
+
+    def _settle_earlier_owners(self) -> None:
+        """Once a process: what it finds open, and does not perform itself, others had started."""
+        services, recover = self._services, self._decider.recover
+        command = None
+        if recover is not None:
+            running = services.effects.in_flight(self._stream_id)
+            partials = services.partials(self._stream_id)
+            command = recover(self._state, running, services.clock.now(), partials)
+        if command is None:
+            services.recovered.add(self._stream_id)
+        else:
+            self._recovery = OwnCommand(command, causation="recovery")
+            self._perform(self._recovery)
 
     def on_failure(self, _type: Any, value: BaseException | None, _traceback: Any) -> None:
         """Remember of what the actor died. On the dispatcher."""
@@ -291,6 +301,8 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             self._reload()
 
     def _release(self, done: _InDoubt[S], recorded: Sequence[RecordedEvent[Any]]) -> None:
+        if any(envelope is self._recovery for envelope, _ in done.waiting):
+            self._services.recovered.add(self._stream_id)
         before = self._durable.state
         self._durable = self._durable._replace(state=done.state, version=done.version)
         if self._view is not None:

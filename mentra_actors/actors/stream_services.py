@@ -83,3 +83,9 @@ class StreamServices:
     partials: Callable[[StreamId], Mapping[EffectId, Any]] = field(default=lambda _stream_id: {})
     """What earlier processes have left of effects of a stream that they were performing."""
     mailbox_bound: int = 10_000
+    recovered: set[StreamId] = field(default_factory=set)
+    """Streams of which this process has settled what earlier ones had left open.
+
+    From then on an effect that is pending and not in flight has simply not been started: its actor
+    died in between. It is started, and nothing is recorded.
+    """

@@ -32,6 +32,7 @@ __all__ = [
     "moved_to",
     "path_to",
     "spilled_result",
+    "told_result",
     "with_entry",
 ]
 
@@ -123,6 +124,14 @@ def spilled_result(transcript: Transcript, call: str) -> BlobRef | None:
     keys = {call, *(key for key, call_id in _named_calls(transcript) if call_id == call)}
     found = [ref for key, ref in transcript.spilled if key in keys]
     return found[-1] if found else None
+
+
+def told_result(transcript: Transcript, key: EffectId) -> str:
+    """What the model was told of a call; empty if that is not recorded."""
+    for entry in reversed(transcript.entries):
+        if key in entry.keys and isinstance(entry.message, ToolResultsMessage):
+            return entry.message.results[entry.keys.index(key)].content
+    return ""
 
 
 def _named_calls(transcript: Transcript) -> Sequence[tuple[EffectId, str]]:

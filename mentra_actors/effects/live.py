@@ -78,6 +78,11 @@ class LiveFeed(Generic[T]):
 
         return end
 
+    @property
+    def is_heard(self) -> bool:
+        """False if nobody would hear a notice, so that none need be made."""
+        return bool(self._subscribers)
+
     def publish(self, notice: T) -> None:
         """Pass one notice on; a subscriber that raises is logged and kept."""
         if not self._subscribers:

@@ -1,39 +1,54 @@
 """Performs model calls: the transcript goes out, the answer or the failure comes back."""
 
-import json
 import logging
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import msgspec
 
-from mentra_actors.domain.agent.commands import PartialAnswer, RecordModelFailure, RecordModelReply
+from mentra_actors.domain.agent.commands import (
+    RecordAbandonedAnswer,
+    RecordModelFailure,
+    RecordModelReply,
+)
 from mentra_actors.domain.agent.effects import CallModel
-from mentra_actors.domain.agent.events import AgentProfile, CallPlan
-from mentra_actors.domain.agent.state import call_key
-from mentra_actors.domain.content import ToolCallBlock
-from mentra_actors.domain.model_call import ModelReply, ModelRequest
-from mentra_actors.domain.transcript import Transcript, prompt_messages
+from mentra_actors.domain.model_call import ModelReply, TokenUsage
+from mentra_actors.effects.call_plans import CallPlanner, output_verdict
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
+from mentra_actors.effects.live_answers import LiveAnswer, LiveAnswers
 from mentra_actors.effects.loop import is_cancellation
-from mentra_actors.effects.ports import Clock
+from mentra_actors.effects.model_requests import model_request
+from mentra_actors.effects.ports import Clock, SendOutcome
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import ConfigurationError, ProviderError
-from mentra_actors.ids import EffectId
-from mentra_actors.providers.port import ModelEvent, ReplyFinished, TextDelta
+from mentra_actors.providers.port import ModelEvent, ReplyFinished
+from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
-from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistry
 from mentra_actors.tools.results import words_of
 
-__all__ = ["ModelCalls", "plan_call"]
+__all__ = ["ModelCalls", "ModelServices"]
 
 _log = logging.getLogger(__name__)
 
-SHOWN_ARGUMENTS = 240
+
+@dataclass(frozen=True, slots=True)
+class ModelServices:
+    """What model calls are made with."""
+
+    providers: ProviderRegistry
+    tools: ToolRegistry
+    planner: CallPlanner
+    prices: PriceList
+    clock: Clock
+    live: LiveFeed[LiveNotice]
+    answers: LiveAnswers
+    send: SendOutcome
 
 
 class ModelCalls:
@@ -43,51 +58,70 @@ class ModelCalls:
     that never stops talking ends too.
     """
 
-    def __init__(
-        self,
-        providers: ProviderRegistry,
-        tools: ToolRegistry,
-        clock: Clock,
-        live: LiveFeed[LiveNotice],
-        *,
-        deadline_s: float = 1800.0,
-    ) -> None:
-        self._providers = providers
-        self._tools = tools
-        self._clock = clock
-        self._live = live
+    def __init__(self, services: ModelServices, *, deadline_s: float = 1800.0) -> None:
+        self._services = services
+        self._clock = services.clock
         self._deadline_s = deadline_s
 
     async def __call__(self, order: Order) -> RecordModelReply | RecordModelFailure:
-        """See `Performer`."""
+        """See `Performer`. If it is cancelled, what has come so far is sent all the same."""
         effect: CallModel = order.effect
         await self._clock.sleep_until(effect.not_before)
-        heard = _Heard()
+        answers = self._services.answers
+        answer = answers.begin(order.stream_id, order.effect_id)
         try:
-            reply = await self._reply(order, heard)
+            return await self._outcome(order, answer)
+        except BaseException as error:
+            if is_cancellation(error):
+                self._abandon(order, answer)
+            raise
+        finally:
+            answers.end(answer)
+
+    async def _outcome(
+        self, order: Order, answer: LiveAnswer
+    ) -> RecordModelReply | RecordModelFailure:
+        effect: CallModel = order.effect
+        try:
+            reply = await self._reply(order, answer)
         except ProviderError as error:
-            return self._failure(effect, heard, error)
+            return self._failure(effect, answer, error)
         except ConfigurationError as error:
             refused = ProviderError(words_of(error), kind="configuration", transient=False)
-            return self._failure(effect, heard, refused)
+            return self._failure(effect, answer, refused)
         except BaseException as error:  # a broken adapter must not leave the run open
             if is_cancellation(error):
                 raise
             said = f"{type(error).__name__}: {words_of(error)}"
             broken = f"provider of {effect.profile.model!r} failed: {said}"
             internal = ProviderError(broken, kind="provider_bug", transient=False)
-            return self._failure(effect, heard, internal)
-        plans = plan_calls(effect.effect_id, reply, self._tools, effect.profile)
+            return self._failure(effect, answer, internal)
+        return self._recorded(effect, reply)
+
+    def _recorded(self, effect: CallModel, reply: ModelReply) -> RecordModelReply:
+        profile, options = effect.profile, effect.options
+        plans = self._services.planner.plans(effect.effect_id, reply, profile, options)
+        output, fault = output_verdict(reply, options.output)
         return RecordModelReply(
-            effect_id=effect.effect_id, reply=reply, plans=plans, now=self._clock.now()
+            effect_id=effect.effect_id,
+            reply=reply,
+            plans=plans,
+            now=self._clock.now(),
+            cost_usd_micros=self._cost(effect, reply.usage),
+            asked_model=profile.model,
+            output=output,
+            output_fault=fault,
         )
 
-    async def _reply(self, order: Order, heard: "_Heard") -> ModelReply:
+    async def _reply(self, order: Order, answer: LiveAnswer) -> ModelReply:
         effect: CallModel = order.effect
-        provider, model = self._providers.resolve(effect.profile.model)
-        request = self._request(effect, order.view, model)
+        services = self._services
+        provider, model = services.providers.resolve(effect.profile.model)
+        await self._look_up_price(effect.profile.model)
+        request = model_request(effect, order.view, model, services.tools)
+        heard = _Heard()
         with anyio.move_on_after(self._deadline_s) as deadline:
-            await self._hear(order, provider.stream(request), heard)
+            await self._hear(order, provider.stream(request), answer, heard)
         if heard.reply is not None:
             return _storable(heard.reply)
         if deadline.cancelled_caught:
@@ -97,41 +131,49 @@ class ModelCalls:
         raise ProviderError(cut, kind="malformed_stream", transient=True)
 
     async def _hear(
-        self, order: Order, stream: AsyncGenerator[ModelEvent, None], heard: "_Heard"
+        self,
+        order: Order,
+        stream: AsyncGenerator[ModelEvent, None],
+        answer: LiveAnswer,
+        heard: "_Heard",
     ) -> None:
         """Read to the end, past the answer: the connection can then be used again."""
+        answers, live = self._services.answers, self._services.live
+        stream_id, effect_id = order.stream_id, order.effect_id
         try:
             async with aclosing(stream) as events:
                 async for event in events:
                     if isinstance(event, ReplyFinished):
                         heard.reply = event.reply
-                    else:
-                        self._show(order, event, heard)
+                        continue
+                    answers.take(answer, event)
+                    if live.is_heard:
+                        live.publish(
+                            ModelDelta(stream_id=stream_id, effect_id=effect_id, event=event)
+                        )
         except Exception as error:
             if heard.reply is None:
                 raise
             _log.warning("after its answer the provider raised: %s", words_of(error))
 
-    def _show(self, order: Order, event: ModelEvent, heard: "_Heard") -> None:
-        if isinstance(event, TextDelta):
-            heard.text.append(str(event.text))
-        self._live.publish(
-            ModelDelta(stream_id=order.stream_id, effect_id=order.effect_id, event=event)
-        )
+    # --- money ----------------------------------------------------------------------------
 
-    def _request(self, effect: CallModel, transcript: Transcript, model: str) -> ModelRequest:
-        profile = effect.profile
-        return ModelRequest(
-            model=model,
-            messages=prompt_messages(transcript),
-            system=profile.system,
-            tools=tuple(t.spec for name, t in self._tools.items() if profile.offers(name)),
-            temperature=profile.temperature,
-            max_output_tokens=profile.max_output_tokens,
-        )
+    async def _look_up_price(self, model: str) -> None:
+        """On a thread, if it takes a while: the first look-up of all imports a library."""
+        prices = self._services.prices
+        if not prices.is_at_hand(model):
+            await anyio.to_thread.run_sync(prices.knows, model, abandon_on_cancel=True)
+
+    def _cost(self, effect: CallModel, usage: TokenUsage) -> int | None:
+        """Nothing counted is nothing known: a provider that broke off may bill all the same."""
+        if not usage.total_tokens:
+            return None
+        return self._services.prices.cost_usd_micros(effect.profile.model, usage)
+
+    # --- no answer ------------------------------------------------------------------------
 
     def _failure(
-        self, effect: CallModel, heard: "_Heard", error: ProviderError
+        self, effect: CallModel, answer: LiveAnswer, error: ProviderError
     ) -> RecordModelFailure:
         return RecordModelFailure(
             effect_id=effect.effect_id,
@@ -139,9 +181,29 @@ class ModelCalls:
             message=_encodable(words_of(error)),
             transient=bool(error.transient),
             retry_after_s=_seconds(error.retry_after_s),
-            partial=PartialAnswer(text=_encodable("".join(heard.text))),
+            partial=answer.partial,
+            usage=answer.usage,
+            cost_usd_micros=self._cost(effect, answer.usage),
+            asked_model=effect.profile.model,
             now=self._clock.now(),
         )
+
+    def _abandon(self, order: Order, answer: LiveAnswer) -> None:
+        """The run has ended: what had come is for people, and counts; nobody waits for it."""
+        partial, usage = answer.partial, answer.usage
+        if not (partial.text or partial.thinking or usage.total_tokens):
+            return
+        effect: CallModel = order.effect
+        abandoned = RecordAbandonedAnswer(
+            effect_id=effect.effect_id,
+            partial=partial,
+            usage=usage,
+            cost_usd_micros=self._cost(effect, usage),
+            asked_model=effect.profile.model,
+            now=self._clock.now(),
+        )
+        causation = f"{order.stream_id}/{order.effect_id}"
+        self._services.send(order.stream_id, abandoned, causation, lambda _error: None)
 
 
 def _seconds(wait: Any) -> float | None:
@@ -169,71 +231,7 @@ def _encodable(text: str) -> str:
 
 
 class _Heard:
-    """What has come of an answer so far."""
+    """The whole answer, once it has come."""
 
     def __init__(self) -> None:
-        self.text: list[str] = []
         self.reply: ModelReply | None = None
-
-
-def plan_calls(
-    effect_id: EffectId,
-    reply: ModelReply,
-    tools: ToolRegistry,
-    profile: AgentProfile,
-) -> tuple[CallPlan, ...]:
-    """How each call of an answer will be run, in its order."""
-    asked = [block for block in reply.blocks if isinstance(block, ToolCallBlock)]
-    return tuple(
-        plan_call(call_key(effect_id, index), block, tools, profile)
-        for index, block in enumerate(asked)
-    )
-
-
-def plan_call(
-    key: EffectId, block: ToolCallBlock, tools: ToolRegistry, profile: AgentProfile
-) -> CallPlan:
-    """How one call will be run; refused if its tool or its arguments are of no use."""
-    tool = tools.get(block.name)
-    if tool is None:
-        return CallPlan(key=key, refusal="Tool not found")
-    if not profile.offers(block.name):
-        return CallPlan(key=key, refusal=f"Tool '{block.name}' is not available for this agent")
-    arguments, problem = _decoded(block.arguments)
-    if problem:
-        return CallPlan(key=key, refusal=_malformed(block, problem))
-    return CallPlan(key=key, retry=tool.retry, parallel=_is_parallel(tool, arguments))
-
-
-def _is_parallel(tool: Tool, arguments: dict[str, object]) -> bool:
-    try:
-        return bool(tool.is_parallel(arguments))
-    except Exception:  # noqa: BLE001 - a tool that cannot say runs alone
-        return False
-
-
-def _decoded(arguments: str) -> tuple[dict[str, object], str]:
-    """The arguments, and what is wrong with them (empty if nothing)."""
-    try:
-        decoded = json.loads(arguments.strip() or "{}", parse_constant=_refuse_constant)
-        if "\\u" in arguments:  # half a surrogate pair is JSON, but not text that can be stored
-            json.dumps(decoded, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        return {}, str(error)
-    if not isinstance(decoded, dict):
-        return {}, f"expected a JSON object, found {type(decoded).__name__}"
-    return decoded, ""
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _malformed(block: ToolCallBlock, problem: str) -> str:
-    raw = block.arguments
-    shown = raw if len(raw) <= SHOWN_ARGUMENTS else raw[:SHOWN_ARGUMENTS] + "…"
-    return (
-        f"The call was not executed: its JSON arguments are invalid ({problem}). Please retry "
-        "with valid JSON that matches the tool schema exactly.\n"
-        f"Raw arguments (truncated): {shown}"
-    )

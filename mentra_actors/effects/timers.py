@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from mentra_actors.domain.agent.commands import ExpireRun
 from mentra_actors.domain.lease import RenewLease
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
+from mentra_actors.ids import RunId
 
 __all__ = ["Timers"]
 
@@ -20,7 +22,13 @@ class Timers:
         """See `Performer`."""
         effect: WaitUntil = order.effect
         await self._clock.sleep_until(effect.at)
-        wish, _, argument = effect.then.partition(":")
-        if wish != "renew-lease":
-            raise ValueError(f"no command for the timer {effect.then!r}")
-        return RenewLease(epoch=int(argument), now=self._clock.now())
+        now = self._clock.now()
+        match effect.then.split(":", 2):
+            case ["renew-lease", epoch]:
+                return RenewLease(epoch=int(epoch), now=now)
+            case ["expire-run", "deadline", run_id]:
+                return ExpireRun(run_id=RunId(run_id), limit="deadline", now=now)
+            case ["expire-run", "stop", run_id]:
+                return ExpireRun(run_id=RunId(run_id), limit="stop", now=now)
+            case _:
+                raise ValueError(f"no command for the timer {effect.then!r}")

@@ -4,15 +4,20 @@ import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, get_args
+from dataclasses import dataclass, field
+from typing import Any, Protocol, get_args
 
 import anyio
+import anyio.to_thread
 import msgspec
 
 from mentra_actors.domain.agent.commands import RecordProbeVerdict, RecordToolOutcome
 from mentra_actors.domain.agent.effects import ProbeTool, RunTool
+from mentra_actors.domain.agent.profile import READ_TOOL_RESULT
+from mentra_actors.domain.conversation_tree import Transcript, spilled_result
 from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, ToolOutcome
+from mentra_actors.effects.call_reviews import after_hooks, call_preview
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
@@ -28,9 +33,11 @@ from mentra_actors.tools.contract import (
     ToolOutput,
 )
 from mentra_actors.tools.registry import ToolRegistry
-from mentra_actors.tools.results import limit_outcome, render_failure, render_result, words_of
+from mentra_actors.tools.result_size import ResultLimits, limit_outcome
+from mentra_actors.tools.results import Rendered, render_failure, render_result, words_of
+from mentra_actors.tools.review import ToolHook
 
-__all__ = ["ToolProbes", "ToolRuns"]
+__all__ = ["Blobs", "ToolProbes", "ToolRuns", "ToolServices"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,58 +45,82 @@ MAX_ID_BYTES = 240
 """With its category in front the name of a stream stays within the store's 255 bytes."""
 
 
-class ToolRuns:
-    """The performer of `RunTool`. `keep_blob` stores bytes and returns their digest."""
+class Blobs(Protocol):
+    """Content-addressed bytes beside the log. Safe from any thread."""
 
-    def __init__(
-        self,
-        tools: ToolRegistry,
-        commands: Commands,
-        keep_blob: Callable[[bytes], str],
-        clock: Clock,
-        live: LiveFeed[LiveNotice],
-    ) -> None:
-        self._tools = tools
-        self._commands = commands
-        self._keep_blob = keep_blob
-        self._clock = clock
-        self._live = live
+    def put_blob(self, content: bytes) -> str:
+        """Keep `content` and return its digest at once; never blocks."""
+        ...
+
+    def read_blob(self, digest: str) -> bytes | None:
+        """The bytes kept under a digest, or None. May read a disk."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolServices:
+    """What tools are run with. `blobs` keeps the whole of long results."""
+
+    tools: ToolRegistry
+    commands: Commands
+    blobs: Blobs
+    clock: Clock
+    live: LiveFeed[LiveNotice]
+    hooks: tuple[ToolHook, ...] = ()
+    limits: ResultLimits = field(default_factory=ResultLimits)
+
+
+class ToolRuns:
+    """The performer of `RunTool`."""
+
+    def __init__(self, services: ToolServices) -> None:
+        self._services = services
 
     async def __call__(self, order: Order) -> RecordToolOutcome:
         """See `Performer`."""
         effect: RunTool = order.effect
-        outcome = await self._outcome(order, effect)
-        kept = limit_outcome(outcome, keep=self._keep_blob)
-        return RecordToolOutcome(key=effect.key, outcome=kept, now=self._clock.now())
+        services = self._services
+        rests: list[bool] = []
+        rendered = await self._rendered(order, effect, rests)
+        tool = services.tools.get(effect.tool)
+        outcome = rendered.outcome
+        if tool is not None and services.hooks:
+            outcome = await after_hooks(services.hooks, call_preview(effect, tool), outcome)
+        kept = limit_outcome(
+            outcome,
+            keep=services.blobs.put_blob,
+            limits=services.limits,
+            paging=None if effect.tool == READ_TOOL_RESULT else effect.profile.paging,
+            call=effect.key,
+            is_text=rendered.is_text or outcome.content != rendered.outcome.content,
+        )
+        if effect.tool == READ_TOOL_RESULT and not outcome.is_error:
+            kept = outcome  # a window is as long as was chosen
+        if rests:
+            kept = msgspec.structs.replace(kept, rest=True)
+        return RecordToolOutcome(key=effect.key, outcome=kept, now=services.clock.now())
 
-    async def _outcome(self, order: Order, effect: RunTool) -> ToolOutcome:
-        tool = self._tools.get(effect.tool)
+    async def _rendered(self, order: Order, effect: RunTool, rests: list[bool]) -> Rendered:
+        tool = self._services.tools.get(effect.tool)
         if tool is None:
-            return ToolOutcome(
-                content="Tool not found (it was there when the call was made)", is_error=True
-            )
-        context = self._context(order, effect)
+            text = "Tool not found (it was there when the call was made)"
+            return Rendered(ToolOutcome(content=text, is_error=True))
+        context = self._context(order, effect, rests)
         try:
             with anyio.move_on_after(tool.timeout_s):
                 result = await tool.run(json.loads(effect.arguments), context)
-                return _rendered(result, tool.name)
+                return _checked(result, tool.name)
         except BaseException as error:  # whatever a tool raises is told to the model
             if is_cancellation(error):
                 raise
-            return _failure(error, tool.name)
-        return self._timed_out(tool)
+            return Rendered(_failure(error, tool.name))
+        return Rendered(_timed_out(tool))
 
-    def _timed_out(self, tool: Tool) -> ToolOutcome:
-        text = f"Tool '{tool.name}' timed out after {tool.timeout_s:g} s"
-        if tool.retry == "never":
-            text += ". It may or may not have taken effect; check before you repeat it"
-        return ToolOutcome(content=text, is_error=True)
-
-    def _context(self, order: Order, effect: RunTool) -> ToolContext:
-        profile = effect.profile
+    def _context(self, order: Order, effect: RunTool, rests: list[bool]) -> ToolContext:
+        profile, services = effect.profile, self._services
 
         def show(text: str) -> None:
-            self._live.publish(
+            services.live.publish(
                 ToolProgress(
                     stream_id=order.stream_id,
                     effect_id=order.effect_id,
@@ -97,6 +128,9 @@ class ToolRuns:
                     text=text,
                 )
             )
+
+        async def read_result(call: str) -> str | None:
+            return await self._read_result(order.view, call)
 
         return ToolContext(
             agent_id=profile.agent_id,
@@ -107,9 +141,27 @@ class ToolRuns:
             tool_name=effect.tool,
             idempotency_key=effect.idempotency_key,
             attempt=effect.attempt,
-            commands=self._commands,
+            commands=services.commands,
             progress=show,
+            request_idle=lambda: rests.append(True),
+            read_result=read_result,
+            page_bytes=profile.paging.page_bytes if profile.paging else 0,
         )
+
+    async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:
+        """The whole of a long result; only the tool that reads them is given the transcript."""
+        kept = spilled_result(transcript, call) if transcript is not None else None
+        if kept is None:
+            return None
+        content = await anyio.to_thread.run_sync(self._services.blobs.read_blob, kept.digest)
+        return None if content is None else content.decode(errors="replace")
+
+
+def _timed_out(tool: Tool) -> ToolOutcome:
+    text = f"Tool '{tool.name}' timed out after {tool.timeout_s:g} s"
+    if tool.retry == "never":
+        text += ". It may or may not have taken effect; check before you repeat it"
+    return ToolOutcome(content=text, is_error=True)
 
 
 class ToolProbes:
@@ -126,12 +178,14 @@ class ToolProbes:
         """See `Performer`."""
         effect: ProbeTool = order.effect
         result = await self._ask(effect)
-        outcome = _rendered(result.content, effect.tool)
+        rendered = _checked(result.content, effect.tool)
         return RecordProbeVerdict(
             key=effect.key,
             attempt=effect.attempt,
             verdict=result.verdict,
-            outcome=limit_outcome(outcome, keep=self._keep_blob),
+            outcome=limit_outcome(
+                rendered.outcome, keep=self._keep_blob, is_text=rendered.is_text
+            ),
             now=self._clock.now(),
         )
 
@@ -159,19 +213,21 @@ def _failure(error: BaseException, tool_name: str) -> ToolOutcome:
     return render_failure(told, tool_name=tool_name)
 
 
-def _rendered(result: Any, tool_name: str) -> ToolOutcome:
+def _checked(result: Any, tool_name: str) -> Rendered:
     """The outcome of a result, checked: one that cannot be stored would end the agent."""
-    outcome = render_result(result, tool_name=tool_name)
+    rendered = render_result(result, tool_name=tool_name)
     if not isinstance(result, ToolOutput):
-        return outcome
+        return rendered
     try:
-        checked = msgspec.msgpack.decode(msgspec.msgpack.encode(outcome), type=ToolOutcome)
+        encoded = msgspec.msgpack.encode(rendered.outcome)
+        checked = msgspec.msgpack.decode(encoded, type=ToolOutcome)
         for mail in checked.mail:
             _check_mail(mail)
     except (TypeError, ValueError, msgspec.MsgspecError, CommandRejected) as error:
         told = f"Tool '{tool_name}' ran, but its result is lost: its ToolOutput is wrong ({error})"
-        return ToolOutcome(content=told.encode("utf-8", "replace").decode(), is_error=True)
-    return checked
+        lost = ToolOutcome(content=told.encode("utf-8", "replace").decode(), is_error=True)
+        return Rendered(lost)
+    return Rendered(checked, rendered.is_text)
 
 
 def _check_mail(mail: OutgoingMail) -> None:

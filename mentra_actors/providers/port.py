@@ -5,7 +5,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.model_call import ModelReply, ModelRequest
+from mentra_actors.domain.model_call import ModelReply, ModelRequest, TokenUsage
 
 __all__ = [
     "ModelEvent",
@@ -14,6 +14,7 @@ __all__ = [
     "TextDelta",
     "ThinkingDelta",
     "ToolCallDelta",
+    "UsageReported",
 ]
 
 
@@ -40,13 +41,22 @@ class ToolCallDelta(msgspec.Struct, frozen=True, tag="tool_call"):
     block_index: int = 0
 
 
+class UsageReported(msgspec.Struct, frozen=True, tag="usage"):
+    """Tokens counted so far; the last one counts, and the reply itself counts more.
+
+    What is known of the cost of an answer that then breaks off.
+    """
+
+    usage: TokenUsage
+
+
 class ReplyFinished(msgspec.Struct, frozen=True, tag="finished"):
     """The answer is complete. Always the last event, exactly once; calls run only after it."""
 
     reply: ModelReply
 
 
-ModelEvent: TypeAlias = TextDelta | ThinkingDelta | ToolCallDelta | ReplyFinished
+ModelEvent: TypeAlias = TextDelta | ThinkingDelta | ToolCallDelta | UsageReported | ReplyFinished
 
 
 class ModelProvider(Protocol):

@@ -93,6 +93,11 @@ class PriceList:
         """Whether the tokens of this model have a price."""
         return self.cost_usd_micros(model, TokenUsage()) is not None
 
+    def is_at_hand(self, model: str) -> bool:
+        """False if the next look-up of this model may take a while, to import the library."""
+        is_other = self._own_price(model) is None and _provider(model) in _LIBRARY_IDS
+        return not (is_other and self._uses_library) or _library.cache_info().currsize > 0
+
     def source(self, model: str) -> str:
         """Whose price it is: `own`, `local`, `genai-prices` with its version, or "" for none."""
         if self._own_price(model) is not None:

@@ -29,23 +29,24 @@ from mentra_actors.actors.messages import (
     error_in,
 )
 from mentra_actors.actors.stream_services import StreamServices
-from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
-from mentra_actors.domain.timer import WaitUntil
+from mentra_actors.domain.agent.effects import CallModel, CompensateCall, ProbeTool, RunTool
+from mentra_actors.domain.agent.events import ModelCallFailed
 from mentra_actors.effects.live import LiveFeed, LiveNotice
+from mentra_actors.effects.live_answers import FORGET_LEFT_S, LiveAnswers
 from mentra_actors.effects.loop import EffectLoop
-from mentra_actors.effects.model_calls import ModelCalls
 from mentra_actors.effects.ports import Delivered
-from mentra_actors.effects.runner import EffectRunner, Performer
-from mentra_actors.effects.timers import Timers
-from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns
+from mentra_actors.effects.round_decisions import RoundStrategy
+from mentra_actors.effects.runner import EffectRunner
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import Fenced, MentraError, RuntimeClosed, StoreError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lease_term import LeaseTerm
+from mentra_actors.runtime.performers import World, performers
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.take_over import open_or_take_over
+from mentra_actors.runtime.tick_journal import TickJournal
 from mentra_actors.runtime.tool_commands import ToolCommands
 from mentra_actors.runtime.writer_lease import (
     WRITER_LEASE,
@@ -57,6 +58,7 @@ from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import EventStore, Fence
 from mentra_actors.store.process_name import process_name
 from mentra_actors.tools.contract import Tool
+from mentra_actors.tools.read_tool_result import read_tool_result
 from mentra_actors.tools.registry import ToolRegistry
 from mentra_actors.tools.task_board import board_tools
 from mentra_actors.tools.team import team_tools
@@ -85,6 +87,8 @@ class RuntimeCore:
         self.clock = settings.clock
         self.tools = ToolRegistry(_all_tools(settings))
         self.providers = _providers(settings)
+        self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
+        """Round strategies by name; whoever passes one with a run adds it."""
         self.store = _open_store(settings)
         self.journal = Journal(self.store)
         self.recorded: LiveFeed[tuple[RecordedEvent[Any], ...]] = LiveFeed(
@@ -123,6 +127,10 @@ class RuntimeCore:
         self._loop = EffectLoop()
         self._lease = LeaseTerm(self.clock, self._loop.post, until=lease_until)
         self.recorded.subscribe(self._lease.note, topic=WRITER_LEASE)
+        self.answers = LiveAnswers(
+            TickJournal(self.store), self._loop.call_later, tick_s=settings.tick_s
+        )
+        self.recorded.subscribe(self._forget_partials)
         self._loop.start()
         self._ends.callback(self._loop.stop)
         self._ends.callback(self._close_providers)
@@ -142,6 +150,13 @@ class RuntimeCore:
         self._ends.callback(self._stop_actors)
         self.resumed = self._resume()
         self._loop.call_later(self._sweep_s, self._sweep)
+        self._loop.call_later(FORGET_LEFT_S, self.answers.forget_left)
+
+    def _forget_partials(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
+        """What an earlier process had heard of an answer stands on the log now."""
+        for one in recorded:
+            if isinstance(one.event, ModelCallFailed):
+                self.answers.forget(one.stream_id, one.event.effect_id)
 
     def _services(self) -> StreamServices:
         return StreamServices(
@@ -152,31 +167,26 @@ class RuntimeCore:
             clock=self.clock,
             neighbours=self.directory,
             fence=lambda: self._fence,
+            partials=self.answers.left,
             mailbox_bound=self.settings.mailbox_bound,
         )
 
     def _effect_runner(self) -> EffectRunner:
-        settings, clock = self.settings, self.clock
-        commands = ToolCommands(self.directory, self._loop, clock)
-        models = ModelCalls(
-            self.providers,
-            self.tools,
-            clock,
-            self.live,
-            deadline_s=settings.model_deadline_s,
+        settings = self.settings
+        world = World(
+            settings=settings,
+            store=self.store,
+            providers=self.providers,
+            tools=self.tools,
+            commands=ToolCommands(self.directory, self._loop, self.clock),
+            strategies=self.strategies,
+            live=self.live,
+            answers=self.answers,
+            send=self._send_outcome,
         )
-        performers: dict[type[Any], Performer] = {
-            CallModel: models,
-            RunTool: ToolRuns(self.tools, commands, self.store.put_blob, clock, self.live),
-            ProbeTool: ToolProbes(self.tools, self.store.put_blob, clock),
-        }
-        performers = {kind: self._lease.guarded(one) for kind, one in performers.items()}
-        performers[WaitUntil] = Timers(clock)
-        if settings.wrap_effects is not None:
-            performers = {kind: settings.wrap_effects(one) for kind, one in performers.items()}
         return EffectRunner(
             self._loop,
-            performers,
+            performers(world, self._lease),
             self._send_outcome,
             capacity={CallModel: settings.max_model_calls, RunTool: settings.max_tool_runs},
         )
@@ -289,7 +299,7 @@ class RuntimeCore:
     def _let_tools_end(self, grace_s: float) -> None:
         """Calls whose start is on the log, or just getting there, are run and recorded."""
         deadline = time.monotonic() + grace_s
-        self.effects.allow_only(frozenset({RunTool, ProbeTool}))
+        self.effects.allow_only(frozenset({RunTool, ProbeTool, CompensateCall}))
         self.directory.settle(grace_s)
         self.effects.wait_landed(max(0.0, deadline - time.monotonic()))
 
@@ -337,7 +347,7 @@ def _owner_of(stream_id: StreamId) -> StreamId:
 
 def _all_tools(settings: RuntimeSettings) -> list[Tool]:
     own = [*team_tools(), *board_tools()] if settings.team_tools else []
-    return [*settings.tools, *own]
+    return [*settings.tools, *own, read_tool_result]
 
 
 def _providers(settings: RuntimeSettings) -> ProviderRegistry:

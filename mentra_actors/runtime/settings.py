@@ -1,6 +1,6 @@
 """What may be chosen when a runtime is opened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict, get_args
@@ -8,15 +8,19 @@ from typing import TypedDict, get_args
 from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.effects.ports import Clock
+from mentra_actors.effects.round_decisions import RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.ids import TeamId
 from mentra_actors.providers.port import ModelProvider
+from mentra_actors.providers.prices import PriceList
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.take_over import TakeOver
 from mentra_actors.store.lmdb_store import Durability
 from mentra_actors.store.ports import EventStore
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import Tool
+from mentra_actors.tools.result_size import ResultLimits
+from mentra_actors.tools.review import Authorizer, ToolHook
 
 __all__ = ["Durability", "RuntimeOptions", "RuntimeSettings"]
 
@@ -33,7 +37,11 @@ class RuntimeSettings:
     dispatcher threads. An actor without commands for `passivate_after_s` seconds is stopped; its
     stream stays. The lease of the writer is renewed every third of `lease_term_s`; `take_over`
     says if a living process that has not done so may be replaced (`expired`, which is after four
-    thirds of its term) or not (`never`). `wrap_store` may put something between the runtime and
+    thirds of its term) or not (`never`). `hooks` and `authorizer` look at each call before it
+    runs (`mentra_actors.tools.review`). `strategies` are round strategies by the names under which
+    runs ask for them, also after a restart. `prices` say what an answer costs. `result_limits`
+    bound what a model is told of one result. Every `tick_s` seconds what has streamed so far is
+    kept beside the log. `wrap_store` may put something between the runtime and
     its store, `wrap_effects` around each performer of effects (tests do).
     """
 
@@ -51,6 +59,13 @@ class RuntimeSettings:
     lease_term_s: float = 60.0
     take_over: TakeOver = "expired"
     model_deadline_s: float = 1800.0
+    hooks: Sequence[ToolHook] = ()
+    authorizer: Authorizer | None = None
+    authorizer_timeout_s: float | None = 60.0
+    strategies: Mapping[str, RoundStrategy] = field(default_factory=dict)
+    prices: PriceList = field(default_factory=PriceList)
+    result_limits: ResultLimits = field(default_factory=ResultLimits)
+    tick_s: float = 0.1
     max_model_calls: int = 4096
     max_tool_runs: int = 256
     mailbox_bound: int = 10_000
@@ -64,7 +79,7 @@ class RuntimeSettings:
         for name in ("max_model_calls", "max_tool_runs", "mailbox_bound"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least one, not {getattr(self, name)}")
-        for name in ("lease_term_s", "model_deadline_s"):
+        for name in ("lease_term_s", "model_deadline_s", "tick_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
         if self.take_over not in get_args(TakeOver):
@@ -87,6 +102,13 @@ class RuntimeOptions(TypedDict, total=False):
     lease_term_s: float
     take_over: TakeOver
     model_deadline_s: float
+    hooks: Sequence[ToolHook]
+    authorizer: Authorizer | None
+    authorizer_timeout_s: float | None
+    strategies: Mapping[str, RoundStrategy]
+    prices: PriceList
+    result_limits: ResultLimits
+    tick_s: float
     max_model_calls: int
     max_tool_runs: int
     mailbox_bound: int

@@ -11,7 +11,17 @@ from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
 from mentra_actors.ids import AgentId, StreamId, TeamId
 from mentra_actors.tools.schema_faults import faults_by_schema
 
-__all__ = ["Commands", "Probe", "ProbeResult", "Tool", "ToolContext", "ToolError", "ToolOutput"]
+__all__ = [
+    "Commands",
+    "Compensate",
+    "FinishedToolCall",
+    "Probe",
+    "ProbeResult",
+    "Tool",
+    "ToolContext",
+    "ToolError",
+    "ToolOutput",
+]
 
 
 class ToolError(Exception):
@@ -23,13 +33,15 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
 
     `content` is told to the model: a string as it is, anything else as JSON. `details` (JSON
     serialisable) is kept for people and programs and never sent to a model. `mail` leaves in the
-    same append as the call's result.
+    same append as the call's result. `terminate` ends the run: calls after this one are not run,
+    and the model is not asked again. A call that runs beside others cannot do that.
     """
 
     content: Any
     details: Any = None
     mail: tuple[OutgoingMail, ...] = ()
     is_error: bool = False
+    terminate: bool = False
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +76,24 @@ class Commands(Protocol):
         ...
 
 
+class FinishedToolCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that is to be undone, as its `compensate` sees it.
+
+    `content` is what the model was told. If `is_known` is false nobody knows whether the call
+    happened. Undoing may be asked for more than once, with the same `idempotency_key`.
+    """
+
+    tool: str
+    arguments: dict[str, Any]
+    content: str
+    idempotency_key: str
+    is_known: bool = True
+
+
+async def _no_result(_call: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """What a running tool may know. A parameter annotated with this class receives it.
@@ -83,10 +113,19 @@ class ToolContext:
     commands: Commands
     progress: Callable[[str], None] = field(default=lambda _text: None)
     """Shows a line to whoever watches; nothing is stored. Thread-safe."""
+    request_idle: Callable[[], None] = field(default=lambda: None)
+    """Ends the run after this round, when the other calls of the answer have run. Thread-safe."""
+    read_result: Callable[[str], Awaitable[str | None]] = field(default=_no_result)
+    """The whole text of an earlier long result, by the id of its call; None if there is none."""
+    page_bytes: int = 0
+    """How much of a long result is shown at once; 0 if results are not paged."""
 
 
 Probe = Callable[[str], Awaitable[ProbeResult] | ProbeResult]
 """Asked with the idempotency key of a call whose process died."""
+
+Compensate = Callable[[FinishedToolCall], Awaitable[Any] | Any]
+"""Undoes a call; what it returns is kept for people. Raising means that it could not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +136,8 @@ class Tool:
     `ToolError` for everything that the model should hear about. `check(arguments)` is what
     `faults` answers; without one they are checked against `input_schema`, which must then be a
     JSON Schema of Draft 2020-12 that refers to nothing outside itself. `is_parallel(arguments)`
-    says whether this call may run beside others of the same answer. `timeout_s` None means no
-    limit.
+    says whether this call may run beside others of the same answer. `compensate(call)` undoes a
+    call of a run that is taken back. `timeout_s` None means no limit.
     """
 
     name: str
@@ -107,6 +146,7 @@ class Tool:
     run: Callable[[Mapping[str, Any], ToolContext], Awaitable[Any]]
     retry: RetryMode = "never"
     probe: Probe | None = None
+    compensate: Compensate | None = None
     is_parallel: Callable[[Mapping[str, Any]], bool] = field(default=lambda _arguments: False)
     timeout_s: float | None = None
     check: Callable[[Mapping[str, Any]], str] | None = None

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
 
 import anyio
 import anyio.lowlevel
@@ -13,12 +13,12 @@ import msgspec
 
 from mentra_actors.domain.tool_call import RetryMode
 from mentra_actors.errors import InvalidTool
-from mentra_actors.tools.contract import Probe, ProbeResult, Tool, ToolContext
+from mentra_actors.tools.contract import Compensate, Probe, ProbeResult, Tool, ToolContext
 from mentra_actors.tools.docstring import parse_docstring
 from mentra_actors.tools.registry import require_valid_name
 from mentra_actors.tools.signature import Signature, signature_of
 
-__all__ = ["FunctionTool", "ProbeRetry", "Retry", "probe", "tool"]
+__all__ = ["FunctionTool", "Parallel", "ProbeRetry", "Retry", "probe", "tool"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,6 +37,7 @@ class ProbeRetry:
 
 
 Retry: TypeAlias = Literal["never", "safe", "idempotent"] | ProbeRetry
+Parallel: TypeAlias = bool | Callable[[Mapping[str, Any]], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,8 @@ def tool(
     name: str | None = None,
     retry: Retry = "never",
     timeout_s: float | None = None,
-    parallel: bool = False,
+    parallel: Parallel = False,
+    compensate: Compensate | None = None,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -72,7 +74,8 @@ def tool(
     name: str | None = None,
     retry: Retry = "never",
     timeout_s: float | None = None,
-    parallel: bool = False,
+    parallel: Parallel = False,
+    compensate: Compensate | None = None,
 ) -> Any:
     """Make a tool of a typed function, sync or async.
 
@@ -86,26 +89,29 @@ def tool(
         name: what models call it; the function's name when left out.
         retry: what may be done with a call that was open when its process died.
         timeout_s: seconds that one attempt may take; None means no limit.
-        parallel: whether its calls may run beside others of the same answer.
+        parallel: whether its calls may run beside others of the same answer; a function says it
+            of each call by its arguments.
+        compensate: undoes a call when its run is taken back, or when somebody wants it.
 
     Raises:
         InvalidTool: the function cannot be offered to models; the message says why.
     """
+    options = _ToolOptions(name, retry, timeout_s, parallel, compensate)
     if function is None:
-        return partial(
-            _function_tool, name=name, retry=retry, timeout_s=timeout_s, parallel=parallel
-        )
-    return _function_tool(function, name=name, retry=retry, timeout_s=timeout_s, parallel=parallel)
+        return partial(_function_tool, options=options)
+    return _function_tool(function, options=options)
 
 
-def _function_tool(
-    function: Callable[P, R],
-    *,
-    name: str | None,
-    retry: Retry,
-    timeout_s: float | None,
-    parallel: bool,
-) -> FunctionTool[P, R]:
+class _ToolOptions(NamedTuple):
+    name: str | None
+    retry: Retry
+    timeout_s: float | None
+    parallel: Parallel
+    compensate: Compensate | None
+
+
+def _function_tool(function: Callable[P, R], *, options: _ToolOptions) -> FunctionTool[P, R]:
+    name, retry, timeout_s, parallel, compensate = options
     tool_name = require_valid_name(_name_of(function) if name is None else name)
     if timeout_s is not None and not timeout_s > 0:
         raise InvalidTool(f"tool {tool_name!r}: timeout_s must be above 0, not {timeout_s!r}")
@@ -121,7 +127,8 @@ def _function_tool(
         run=_runner(function, signature),
         retry=retry_mode,
         probe=probe_function,
-        is_parallel=lambda _arguments: parallel,
+        compensate=compensate,
+        is_parallel=parallel if callable(parallel) else lambda _arguments: parallel,
         timeout_s=timeout_s,
         check=signature.faults,
         function=function,

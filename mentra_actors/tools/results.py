@@ -1,27 +1,19 @@
-"""What a model is told of a result: rendered as text, kept within a size."""
+"""What a model is told of a result: rendered as text."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from mentra_actors.domain.tool_call import BlobRef, ToolOutcome
+from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.tools.contract import ToolError, ToolOutput
 
 __all__ = [
-    "MAX_CONTENT_BYTES",
-    "MAX_CONTENT_LINES",
-    "limit_outcome",
+    "Rendered",
     "outcome_text",
     "render_failure",
     "render_result",
     "words_of",
 ]
-
-MAX_CONTENT_BYTES = 50 * 1024
-MAX_CONTENT_LINES = 2_000
-_NOTICE_BYTES = 300
-"""Room that is kept for the notice, so that a limited text is within the limit as a whole."""
 
 
 class _Unserialisable(Exception):
@@ -41,7 +33,14 @@ def outcome_text(value: Any) -> str:
         raise TypeError(f"cannot write {error}") from error
 
 
-def render_result(value: Any, *, tool_name: str) -> ToolOutcome:
+class Rendered(NamedTuple):
+    """The outcome of a call, whole. `is_text` is false if its content is data written as JSON."""
+
+    outcome: ToolOutcome
+    is_text: bool = True
+
+
+def render_result(value: Any, *, tool_name: str) -> Rendered:
     """The outcome of a call that returned `value`, whole: pass it to `limit_outcome`.
 
     A value that JSON cannot carry gives an error for the model that names the tool and the type.
@@ -55,12 +54,14 @@ def render_result(value: Any, *, tool_name: str) -> ToolOutcome:
             "It should return a string, a ToolOutput or JSON data."
         )
         is_error = True
-    return ToolOutcome(
+    outcome = ToolOutcome(
         content=content,
         is_error=is_error,
         details=_details_of(output.details),
         mail=output.mail,
+        terminate=output.terminate,
     )
+    return Rendered(outcome, is_text=isinstance(output.content, str | None) or is_error)
 
 
 def render_failure(error: Exception, *, tool_name: str) -> ToolOutcome:
@@ -81,27 +82,6 @@ def words_of(error: BaseException) -> str:
         return str.__str__(str(error))
     except Exception:  # noqa: BLE001 - a broken error is still an error
         return "(it cannot say what)"
-
-
-def limit_outcome(outcome: ToolOutcome, *, keep: Callable[[bytes], str]) -> ToolOutcome:
-    """`outcome` with a content of at most 50 KiB and 2,000 lines, the notice included.
-
-    The head stays, on whole lines; only a first line that is too long by itself is cut, at a
-    character. `keep` takes the whole text as UTF-8 and returns the digest under which it can be
-    read again; it is called only when something is left out.
-    """
-    encoded = outcome.content.encode()
-    lines = _line_count(encoded)
-    if len(encoded) <= MAX_CONTENT_BYTES and lines <= MAX_CONTENT_LINES:
-        return outcome
-    head, shown = _head(encoded)
-    digest = keep(encoded)
-    notice = _notice(head, shown, lines, digest)
-    return msgspec.structs.replace(
-        outcome,
-        content=f"{head}{notice}",
-        spilled=BlobRef(digest=digest, size_bytes=len(encoded)),
-    )
 
 
 def _text_of(value: Any) -> str:
@@ -127,26 +107,3 @@ def _details_of(details: Any) -> str:
 
 def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
-
-
-def _line_count(text: bytes) -> int:
-    return text.count(b"\n") + (not text.endswith(b"\n"))
-
-
-def _head(text: bytes) -> tuple[str, int]:
-    """The part that is kept, and how many lines of it are whole; 0 when the first is cut."""
-    room = text[: MAX_CONTENT_BYTES - _NOTICE_BYTES]
-    lines = room.split(b"\n")
-    whole = lines[: min(len(lines) - 1, MAX_CONTENT_LINES - 1)]
-    if not whole:
-        return room.decode(errors="ignore"), 0
-    return b"\n".join(whole).decode() + "\n", len(whole)
-
-
-def _notice(head: str, shown: int, lines: int, digest: str) -> str:
-    if shown:
-        counted = f"showing {shown} of {lines} lines"
-        return f"[truncated: {counted}; full output kept as blob {digest}]"
-    kept = len(head.encode())
-    counted = f"showing 1 of {lines} lines, and of that one only the first {kept} bytes"
-    return f"\n[truncated: {counted}; full output kept as blob {digest}]"

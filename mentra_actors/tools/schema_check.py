@@ -205,24 +205,30 @@ def _require_references(schema: dict[str, Any]) -> None:
     unresolvable = jsonschema_library("referencing.exceptions").Unresolvable
     root = drafts.DRAFT202012.create_resource(schema)
     waiting = [(root, known.resolver_with_root(root))]
+    seen: set[int] = set()
     while waiting:
         resource, resolver = waiting.pop()
+        if id(resource.contents) in seen:
+            continue
+        seen.add(id(resource.contents))
         for reference in _references(resource.contents):
             try:
-                _require_end(reference, resolver)
+                target = _target(reference, resolver)
             except unresolvable as error:
                 told = f"refers to {reference!r}, which is not in it; nothing is fetched"
                 raise _Unusable(told) from error
+            waiting.append((drafts.DRAFT202012.create_resource(target.contents), target.resolver))
         waiting += [(part, resolver.in_subresource(part)) for part in resource.subresources()]
 
 
-def _require_end(reference: str, resolver: Any) -> None:
-    """A reference leads to more than references."""
+def _target(reference: str, resolver: Any) -> Any:
+    """Where a reference leads to, which must be more than references."""
+    target = resolver.lookup(reference)
+    final = target
     for _ in range(_REFERENCE_HOPS):
-        target = resolver.lookup(reference)
-        if not isinstance(target.contents, dict) or "$ref" not in target.contents:
-            return
-        reference, resolver = target.contents["$ref"], target.resolver
+        if not isinstance(final.contents, dict) or "$ref" not in final.contents:
+            return target
+        final = final.resolver.lookup(final.contents["$ref"])
     raise _Unusable(f"refers to itself without end: {reference!r}")
 
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.agent.run_options import RunOptions, option_fault
 from mentra_actors.domain.model_call import (
     NamedTool,
     ProviderOptions,
@@ -29,6 +29,7 @@ __all__ = [
     "Workspace",
     "changed_profile",
     "offered_tools",
+    "profile_fault",
     "tool_choice_for",
 ]
 
@@ -159,6 +160,18 @@ def changed_profile(profile: AgentProfile, changes: ProfileChanges) -> AgentProf
         and value != getattr(profile, name)
     }
     return msgspec.structs.replace(profile, **values) if values else profile
+
+
+def profile_fault(profile: AgentProfile) -> str:
+    """Why no agent could work like this; empty if one can."""
+    if ":" not in profile.model:
+        return f"a model is provider:name, found {profile.model!r}"
+    if profile.max_rounds < 0:
+        return f"max_rounds must not be negative, found {profile.max_rounds}"
+    paging = profile.paging
+    if paging is not None and (paging.page_bytes < 1 or paging.threshold_bytes < 0):
+        return "a page has at least one byte, and a threshold is not negative"
+    return option_fault(profile.run)
 
 
 def offered_tools(

@@ -133,10 +133,10 @@ async def test_a_call_that_fails_once_is_made_again(played, asked_s, waits_s):
     assert [c.text for c in said if type(c).__name__ == "AssistantText"] == ["Hello."]
 
 
-async def test_reasoning_of_a_broken_answer_is_not_kept(played):
+async def test_reasoning_of_a_broken_answer_goes_to_nobody_but_people(played):
     """Half a thought that goes back to a provider is refused there, or misleads the model."""
     clock = ManualClock()
-    thoughts = iter(["half a thought", "a whole thought"])
+    thoughts = iter(["half a thought", "a whole thought", "enough"])
 
     def turn(_request):
         return [ThinkingBlock(parts=(next(thoughts),)), say("Hello.")]
@@ -148,17 +148,18 @@ async def test_reasoning_of_a_broken_answer_is_not_kept(played):
         agent = await team.spawn()
         await play_through_wait(clock, 0.5, lambda: agent.send("Hi"))
 
+        await agent.send("And?")
+
     assert shown[0].event.text == "half a thought"
-    assert b"a whole thought" in everything_recorded(team)
-    assert b"half a thought" not in everything_recorded(team)
-
-
-def everything_recorded(team):
-    return b"".join(msgspec.msgpack.encode(one.event) for one in team.recorded)
+    (failure,) = team.events(e.ModelCallFailed)
+    assert failure.partial_thinking == "half a thought"
+    asked = [msgspec.msgpack.encode(list(request.messages)) for request in team.requests]
+    assert b"a whole thought" in asked[-1]
+    assert not any(b"half a thought" in request for request in asked)
 
 
 async def test_who_watches_sees_each_model_call_and_each_tool(played):
-    """Meters and audits stand on this; usage is known of an answer, not of a failure."""
+    """Meters and audits stand on this; a failure has cost what the provider said, here nothing."""
     failing = {"fail_first": [ProviderError("no", kind="http", transient=False, status=400)]}
     async with played([[call("look")], "Done."], look, model_options=failing) as team:
         agent = await team.spawn()
@@ -179,7 +180,7 @@ async def test_who_watches_sees_each_model_call_and_each_tool(played):
     ]
     assert all(reply.usage.input_tokens for reply in team.events(e.ModelReplied))
     (failure,) = team.events(e.ModelCallFailed)
-    assert not hasattr(failure, "usage")
+    assert (failure.usage, failure.cost_usd_micros) == (TokenUsage(), None)
 
 
 # --- tools ------------------------------------------------------------------------------------
@@ -362,7 +363,8 @@ async def test_a_team_in_memory_writes_no_file_and_shares_nothing(played, tmp_pa
         await namesake.send("Hi")
         boards = [len((await team.runtime.board()).tasks) for team in (one, other)]
 
-    assert "of 5000 lines; full output kept as blob" in one.results()[0][0]
+    assert "showing 1999 of 5000 lines: 1-1499 and 4501-5000" in one.results()[0][0]
+    assert "; full output kept as blob" in one.results()[0][0]
     assert boards == [1, 0]
     assert [message.text for message in other.requests[0].messages] == ["Hi"]
     assert list(tmp_path.iterdir()) == []

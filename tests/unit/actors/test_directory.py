@@ -114,7 +114,7 @@ def test_while_an_actor_waits_for_its_restart_commands_wait_too_in_order(bench):
     assert (first, second, bench.system.directory.live()) == ([], [], ())
     bench.system.settle(timers=True)
 
-    assert bench.state().known_prompts == ("p2", "p3")
+    assert bench.state().known_ids == ("p2", "p3")
 
 
 def test_between_its_end_and_its_report_no_second_actor_is_started(bench):
@@ -198,7 +198,7 @@ def test_a_redrive_lifts_the_quarantine_and_sends_the_letters_again(bench):
 
     assert again == 1
     assert loader.loads == 5
-    assert bench.state().known_prompts == ("p1",)
+    assert bench.state().known_ids == ("p1",)
     assert bench.system.directory.dead_letters() == ()
 
 

@@ -119,7 +119,7 @@ def test_after_a_conflict_everything_is_decided_again_in_order(bench):
     bench.system.settle()
 
     assert all(isinstance(answer[0], Accepted) for answer in answers)
-    assert list(bench.state().known_prompts) == [f"p{number}" for number in range(9)]
+    assert list(bench.state().known_ids) == [f"p{number}" for number in range(9)]
 
 
 def test_a_recovery_that_met_a_conflict_is_made_anew(bench):

@@ -62,7 +62,7 @@ def test_the_appends_of_the_dead_may_fail(bench):
     bench.system.settle(timers=True)
 
     assert lost == [Failed(FULL)]
-    assert bench.state().known_prompts == ()
+    assert bench.state().known_ids == ()
 
 
 def test_a_successor_decides_again_what_met_a_conflict_after_the_death(bench):
@@ -76,7 +76,7 @@ def test_a_successor_decides_again_what_met_a_conflict_after_the_death(bench):
     bench.system.settle(timers=True)
 
     assert [type(answer[0]) for answer in (first, poison, last)] == [Accepted, Failed, Accepted]
-    assert bench.state().known_prompts == ("p1", "p3")
+    assert bench.state().known_ids == ("p1", "p3")
 
 
 def test_a_death_in_a_reload_loses_no_stashed_command(bench):
@@ -94,7 +94,7 @@ def test_a_death_in_a_reload_loses_no_stashed_command(bench):
 
     assert isinstance(poison[0], Failed)
     assert [type(answer[0]) for answer in (first, second, last)] == [Accepted] * 3
-    assert bench.state().known_prompts == ("p1", "p2", "p4")
+    assert bench.state().known_ids == ("p1", "p2", "p4")
 
 
 # --- restarts ---------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_the_view_of_an_effect_is_the_fold_of_the_log(bench):
     for one in bench.journal.read_stream(bench.lead):
         folded = apply(folded, one.event)
 
-    assert (before.effect_id, after.effect_id) == ("model-2", "model-2")
+    assert (before.effect_id, after.effect_id) == ("model-2", "model-3")
     assert after.view == folded
     assert before.view.messages == after.view.messages
 

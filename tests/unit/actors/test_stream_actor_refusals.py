@@ -83,7 +83,7 @@ def test_work_goes_on_when_there_is_space_again(bench):
     bench.system.settle()
 
     assert "AgentRecovered" in bench.events()
-    assert bench.started() == ["model-1"]
+    assert bench.started() == ["model-2"]
 
 
 def test_mail_that_came_while_the_disk_was_full_is_taken_later(bench):

@@ -64,11 +64,21 @@ def test_money_is_counted_in_millionths_of_a_dollar():
 def test_failed_calls_count_too():
     """A provider bills what it has read, also if the answer broke off."""
     usage = TokenUsage(input_tokens=50)
-    broken = agent().when(go(token_budget=50)).when(failed(usage=usage, cost_usd_micros=7))
+    busy = agent().when(go(token_budget=60))
+    broken = busy.when(failed(usage=usage, cost_usd_micros=7))
+    again = broken.when(failed("model-2", usage=usage))
 
     assert (broken.state.run.tokens, broken.state.run.cost_usd_micros) == (50, 7)
-    again = broken.when(asked("safe", reply_to="model-2")).when(finished("tool-2.0"))
+    assert told(again) == ["ModelCallFailed model-2", "RunFinished lead/run-1"]
     assert only(again, e.RunFinished).early_end == "token_budget"
+    assert only(again, e.ModelCallFailed).retry_at is None
+
+
+def test_a_stop_is_not_followed_by_another_try():
+    """A call that fails after the stop is the boundary that the stop waits for."""
+    answer = agent().when(go()).when(stop()).when(failed())
+
+    assert told(answer) == ["ModelCallFailed model-1", "RunFinished lead/run-1"]
 
 
 def test_an_answer_that_is_there_is_the_end_whatever_it_has_cost():

@@ -1,27 +1,29 @@
 """Model calls: every way an answer can come, or not come, is an outcome for the log."""
 
 import asyncio
+import sys
+from pathlib import Path
 
 import anyio
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from model_bench import model_services
+
 from mentra_actors.domain.agent.commands import RecordModelFailure, RecordModelReply
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.events import AgentProfile
-from mentra_actors.domain.content import TextBlock, ToolCallBlock
+from mentra_actors.domain.content import TextBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
 from mentra_actors.domain.transcript import Transcript
 from mentra_actors.effects.live import LiveFeed
-from mentra_actors.effects.model_calls import ModelCalls, plan_call
+from mentra_actors.effects.model_calls import ModelCalls
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import MissingCredential, ProviderError
 from mentra_actors.providers.port import ReplyFinished, TextDelta
-from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.providers.scripted import NeverEnds, ScriptedModel, call, say
 from mentra_actors.testing.manual_clock import ManualClock
-from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.decorator import tool
-from mentra_actors.tools.registry import ToolRegistry
 
 pytestmark = pytest.mark.anyio
 
@@ -64,13 +66,10 @@ def order(profile=PROFILE, not_before=0.0):
 
 
 async def outcome_of(provider, *, deadline_s=60.0, profile=PROFILE, heard=None, clock=None):
-    registry = ProviderRegistry()
-    registry.register(provider)
     live = LiveFeed()
     live.subscribe(lambda notice: heard.append(notice) if heard is not None else None)
-    tools = ToolRegistry([look, hidden])
-    calls = ModelCalls(registry, tools, clock or ManualClock(), live, deadline_s=deadline_s)
-    return await calls(order(profile))
+    services = model_services(provider, [look, hidden], clock=clock or ManualClock(), live=live)
+    return await ModelCalls(services, deadline_s=deadline_s)(order(profile))
 
 
 async def test_an_answer_comes_with_a_plan_for_each_of_its_calls():
@@ -97,7 +96,7 @@ async def test_a_stream_that_stops_midway_may_be_tried_again():
     outcome = await outcome_of(Streams(stream))
 
     assert (outcome.kind, outcome.transient) == ("malformed_stream", True)
-    assert outcome.partial_text == "half an answer"
+    assert outcome.partial.text == "half an answer"
 
 
 async def test_a_provider_error_keeps_what_the_provider_said():
@@ -114,7 +113,7 @@ async def test_a_model_that_never_ends_has_a_deadline():
     outcome = await outcome_of(ScriptedModel([NeverEnds("well")]), deadline_s=0.01)
 
     assert (outcome.kind, outcome.transient) == ("timeout", False)
-    assert outcome.partial_text == "well"
+    assert outcome.partial.text == "well"
 
 
 @pytest.mark.parametrize("ending", ["hangs", "raises"])
@@ -206,7 +205,7 @@ async def test_a_message_that_cannot_be_stored_is_made_storable():
 async def test_a_call_waits_for_its_moment():
     """A retry must not come before the provider allows it."""
     clock = ManualClock(now=100.0)
-    calls = ModelCalls(_registry(ScriptedModel(["Done."])), ToolRegistry(), clock, LiveFeed())
+    calls = ModelCalls(model_services(ScriptedModel(["Done."]), clock=clock))
     async with anyio.create_task_group() as group:
         done = []
 
@@ -220,12 +219,6 @@ async def test_a_call_waits_for_its_moment():
 
     assert isinstance(done[0], RecordModelReply)
     assert done[0].now == 101.0
-
-
-def _registry(provider):
-    registry = ProviderRegistry()
-    registry.register(provider)
-    return registry
 
 
 async def test_only_offered_tools_are_shown_to_the_model():
@@ -247,61 +240,3 @@ async def test_only_offered_tools_are_shown_to_the_model():
     await outcome_of(ScriptedModel(script), profile=profile)
 
     assert seen == ["look"]
-
-
-# --- plans ------------------------------------------------------------------------------------
-
-
-def planned(name, arguments, profile=PROFILE, tools=(look, hidden)):
-    block = ToolCallBlock(call_id="c", name=name, arguments=arguments)
-    return plan_call("tool-1.0", block, ToolRegistry(tools), profile)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        ("{", "invalid"),
-        ("[1]", "expected a JSON object, found list"),
-        ('{"place": NaN}', "NaN is not JSON"),
-        ('{"place": "\\ud800"}', "surrogates"),
-        ('{"place": ' + "9" * 5000 + "}", "invalid"),
-        ("[" * 100_000, "invalid"),
-    ],
-    ids=["cut", "list", "NaN", "half a character", "huge number", "deep"],
-)
-def test_arguments_that_are_no_json_object_are_refused_with_a_reason(arguments, told):
-    """The model can only mend what it is told."""
-    plan = planned("look", arguments)
-
-    assert "was not executed" in plan.refusal
-    assert told in plan.refusal
-    assert len(plan.refusal) < 1000
-
-
-def test_empty_arguments_are_none():
-    """Some models send nothing for a tool without parameters."""
-    assert planned("look", "  ").refusal == ""
-    assert planned("look", '{"emoji": "\\ud83d\\ude00"}').refusal == ""
-
-
-def test_a_tool_that_is_not_offered_is_refused():
-    """Hiding it from the list does not keep a model from guessing its name."""
-    profile = AgentProfile(
-        agent_id="a", name="a", team_id="main", role="r", model="m", tools=("look",)
-    )
-
-    assert "not available" in planned("hidden", "{}", profile).refusal
-
-
-def test_a_tool_that_cannot_say_runs_alone():
-    """Running beside others is a promise; without it the safe way is one at a time."""
-    shy = Tool(
-        name="shy",
-        description="",
-        input_schema="{}",
-        run=look.run,
-        is_parallel=lambda arguments: arguments["missing"],
-    )
-    plan = planned("shy", "{}", tools=[shy])
-
-    assert (plan.refusal, plan.parallel) == ("", False)

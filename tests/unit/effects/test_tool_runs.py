@@ -12,12 +12,13 @@ from mentra_actors.domain.agent.events import AgentProfile
 from mentra_actors.domain.tool_call import OutgoingMail
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.runner import Order
-from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns
+from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.testing.manual_clock import ManualClock
 from mentra_actors.tools.contract import ProbeResult, ToolContext, ToolError, ToolOutput
 from mentra_actors.tools.decorator import probe, tool
 from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.result_size import ResultLimits
 
 pytestmark = pytest.mark.anyio
 
@@ -33,20 +34,38 @@ class Bench:
         self.live = LiveFeed()
         self.clock = ManualClock()
 
-    async def run(self, function, arguments="{}", name=None):
+    async def run(
+        self,
+        function,
+        arguments="{}",
+        name=None,
+        hooks=(),
+        limits=ResultLimits(),
+        profile=PROFILE,
+        view=None,
+    ):
         tools = ToolRegistry([function])
-        runs = ToolRuns(tools, None, self.store.put_blob, self.clock, self.live)
+        services = ToolServices(
+            tools=tools,
+            commands=None,
+            blobs=self.store,
+            clock=self.clock,
+            live=self.live,
+            hooks=tuple(hooks),
+            limits=limits,
+        )
+        runs = ToolRuns(services)
         effect = RunTool(
             key="tool-1.0",
             call_id="c1",
             run_id="a/run-1",
-            profile=PROFILE,
+            profile=profile,
             tool=name or function.name,
             arguments=arguments,
             idempotency_key="agent-a/tool-1.0",
             attempt=2,
         )
-        command = await runs(Order("agent-a", "tool-1.0@2", effect, None))
+        command = await runs(Order("agent-a", "tool-1.0@2", effect, view))
         assert command.key == "tool-1.0"
         return command.outcome
 

@@ -19,6 +19,7 @@ from mentra_actors.tools.argument_faults import MAX_TEXT_CHARS
 from mentra_actors.tools.contract import Tool, ToolError
 from mentra_actors.tools.docstring import parse_docstring
 from mentra_actors.tools.json_schema import json_types
+from mentra_actors.tools.jsonschema_library import library_failures
 from mentra_actors.tools.schema_check import schema_check
 from mentra_actors.tools.signature import Signature, signature_of
 
@@ -393,7 +394,12 @@ def test_a_schema_refuses_what_its_library_refuses(schema, arguments):
         assert '"$ref"' in made.input_schema
         return
     library = jsonschema.Draft202012Validator(schema, registry=Registry())
-    is_valid = library.is_valid(arguments)
+    try:
+        with library_failures():
+            is_valid = library.is_valid(arguments)
+    except RuntimeError:  # it looks on where we have seen enough, and finds no end
+        event("endless")
+        return
     event("fits" if is_valid else "does not fit")
     assert (text == "") == is_valid
 

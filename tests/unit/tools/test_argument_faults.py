@@ -547,6 +547,7 @@ def test_a_schema_that_explodes_is_given_up():
         ({"properties": {"a": {"minimum": "x"}}}, r"at \$\.properties\.a\.minimum"),
         ({"properties": {"a": {"pattern": "("}}}, "'regex'"),
         ({"$ref": "#/$defs/none"}, "'#/\\$defs/none', which is not in it"),
+        ({"$ref": "#/x-part", "x-part": {"not": {"$ref": "http://x.y/z"}}}, "nothing is fetched"),
         ({"$ref": "#/title/x", "title": "t"}, "cannot be applied: ValueError"),
         ({"$ref": "#/type/0", "type": ["object"]}, "cannot be applied: AttributeError"),
         ({"$ref": "#"}, "refers to itself without end"),
@@ -559,7 +560,7 @@ def test_a_schema_that_explodes_is_given_up():
         ('{"not":' * 200 + "{}" + "}" * 200, "nested too deeply"),
         ('{"not":' * 5_000 + "{}" + "}" * 5_000, "recursion"),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_a_schema_that_cannot_be_applied_is_refused_at_registration(schema, words):
     """Its author learns it at the start, not from a model in production."""
@@ -568,6 +569,36 @@ def test_a_schema_that_cannot_be_applied_is_refused_at_registration(schema, word
     with pytest.raises(InvalidTool, match=f"tool 'hand': input_schema .*{words}"):
         ToolRegistry([broken])
     assert "the tool itself is broken" in broken.faults({})
+
+
+def test_a_schema_that_names_its_draft_is_read_like_any_other():
+    """The library would go on with its own keywords where such a schema refers to itself."""
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    tree = {"properties": {"of": {"$ref": "#"}}, "additionalProperties": False}
+    unknown = ["unknown field `of.off`, did you mean `of`?"]
+
+    assert problems(by_hand(tree), {"of": {"off": 1}}) == unknown
+    assert problems(by_hand({"$schema": draft, **tree}), {"of": {"off": 1}}) == unknown
+
+
+@pytest.mark.parametrize(
+    ("kind", "fitting", "others"),
+    [
+        ("integer", [0, -1, 1.0, 10**40, 1e300], [True, 1.5, "1", None, [], {}]),
+        ("number", [0, 1.5], [False, "1"]),
+        ("boolean", [True, False], [0, 1, "true"]),
+        ("null", [None], [0, "", False]),
+        ("string", ["", "1"], [1, ["x"]]),
+        ("array", [[], [1]], ["", {}]),
+        ("object", [{}, {"a": 1}], [[], None]),
+    ],
+)
+def test_the_types_are_those_of_json(kind, fitting, others):
+    """To Python true is 1, and 1.0 is no integer."""
+    made = by_hand({"properties": {"x": {"type": kind}}})
+
+    assert [value for value in fitting if made.faults({"x": value})] == []
+    assert [value for value in others if not made.faults({"x": value})] == []
 
 
 def test_a_schema_may_refer_to_what_it_holds():
@@ -636,10 +667,15 @@ def test_checks_in_many_threads_do_not_meet():
         answers.extend(made.faults(wrong) == expected for made in tools for _ in range(20))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval_s)
 
     assert answers == [True] * 320
 

@@ -10,14 +10,18 @@ from hypothesis import strategies as st
 from mentra_actors.domain.tool_call import BlobRef, OutgoingMail, ToolOutcome
 from mentra_actors.ids import AgentId, MailId
 from mentra_actors.tools.contract import ToolError, ToolOutput
-from mentra_actors.tools.results import (
+from mentra_actors.tools.result_size import (
     MAX_CONTENT_BYTES,
     MAX_CONTENT_LINES,
+    ResultLimits,
     limit_outcome,
-    outcome_text,
-    render_failure,
-    render_result,
 )
+from mentra_actors.tools.results import outcome_text, render_failure
+from mentra_actors.tools.results import render_result as rendered
+
+
+def render_result(value, *, tool_name):
+    return rendered(value, tool_name=tool_name).outcome
 
 
 class Blobs:
@@ -137,25 +141,33 @@ def test_a_text_within_the_limits_stays_byte_identical(text):
     assert blobs.contents == {}
 
 
-def test_too_many_lines_keep_the_head_and_the_whole_is_kept():
-    """The model sees how much is missing, and the digest under which it can be read."""
+def test_too_many_lines_keep_head_and_tail_and_the_whole_is_kept():
+    """Errors and totals stand at the end; the model sees how much is missing, and where it is."""
     text = "".join(f"line {n}\r\n" for n in range(1, 2_502))
     outcome, blobs = limited(text)
-    lines = outcome.content.split("\n")
+    head, notice, tail = (
+        outcome.content.split("\n")[:1499],
+        outcome.content.split("\n")[1499],
+        outcome.content.split("\n")[1500:],
+    )
 
-    assert lines[-1] == "[truncated: showing 1999 of 2501 lines; full output kept as blob 1]"
-    assert lines[:-1] == text.split("\n")[:1999]
+    assert notice == (
+        "[truncated: showing 1999 of 2501 lines: 1-1499 and 2002-2501; full output kept as blob 1]"
+    )
+    assert head == text.split("\n")[:1499]
+    assert tail == text.split("\n")[2001:]
     assert blobs.contents == {"1": text.encode()}
     assert outcome.spilled == BlobRef(digest="1", size_bytes=len(text.encode()))
 
 
 def test_too_many_bytes_keep_whole_lines_only():
     """Half a line of JSON or code misleads; a missing one is announced."""
-    text = "ü" * 20_000 + "\n" + "ö" * 20_000 + "\n"
+    text = "ü" * 15_000 + "\n" + "ö" * 20_000 + "\nthe end"
     outcome, _ = limited(text)
 
     assert outcome.content == (
-        "ü" * 20_000 + "\n[truncated: showing 1 of 2 lines; full output kept as blob 1]"
+        "ü" * 15_000
+        + "\n[truncated: showing 2 of 3 lines: 1-1 and 3-3; full output kept as blob 1]\nthe end"
     )
 
 
@@ -165,8 +177,46 @@ def test_a_first_line_that_is_too_long_is_cut_at_a_character_and_says_so():
     head, notice = outcome.content.split("\n")
 
     assert set(head) == {"€"}
-    assert f"only the first {len(head.encode())} bytes" in notice
+    assert f"the first {len(head)} characters" in notice
     assert notice.startswith("[truncated: showing 1 of 1 lines")
+
+
+def test_data_is_never_cut():
+    """Half a JSON document tells a lie: it is kept whole, and the model is told where."""
+    blobs = Blobs()
+    outcome, is_text = rendered([{"n": n} for n in range(9_000)], tool_name="t")
+    limited_ = limit_outcome(outcome, keep=blobs.keep, is_text=is_text)
+    size = len(outcome.content)
+
+    assert not is_text
+    assert limited_.content == f"[structured output of {size} bytes; full output kept as blob 1]"
+    assert blobs.contents["1"] == outcome.content.encode()
+
+
+def test_a_failure_to_keep_the_whole_is_said():
+    """The call has happened: its result must be told, whatever the disk does."""
+
+    def full(_content):
+        raise OSError("no space left on device")
+
+    output = ToolOutput(content="x\n" * 9_000, details={"d": 1}, terminate=True)
+    outcome = limit_outcome(render_result(output, tool_name="t"), keep=full)
+
+    assert "the whole could not be kept (OSError: no space left on device)" in outcome.content
+    assert outcome.spilled is None
+    assert (outcome.details, outcome.terminate) == ('{"d":1}', True)
+
+
+def test_limits_may_be_chosen():
+    """A model with a small window wants less."""
+    text = "".join(f"{n}\n" for n in range(100))
+    blobs = Blobs()
+    limits = ResultLimits(max_bytes=1000, max_lines=9)
+    outcome = limit_outcome(ToolOutcome(content=text), keep=blobs.keep, limits=limits)
+
+    assert outcome.content.count("\n") == 9
+    with pytest.raises(ValueError, match="at least 800 bytes"):
+        ResultLimits(max_bytes=10)
 
 
 def test_an_error_is_limited_like_a_result():
@@ -176,7 +226,7 @@ def test_an_error_is_limited_like_a_result():
     outcome = limit_outcome(failure, keep=blobs.keep)
 
     assert outcome.is_error
-    assert len(outcome.content.split("\n")) == MAX_CONTENT_LINES
+    assert outcome.content.count("\n") == MAX_CONTENT_LINES
 
 
 def text_around_the_limits():

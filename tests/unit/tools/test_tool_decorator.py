@@ -51,7 +51,7 @@ def schema_of(made: Tool) -> dict[str, Any]:
 
 
 @tool
-async def echo(  # noqa: PLR0913, PLR0917
+async def echo(
     text: str,
     times: int = 1,
     ratio: float | None = None,

@@ -6,7 +6,7 @@ import msgspec
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.agent.profile import ProfileChanges, changed_profile
+from mentra_actors.domain.agent.profile import ProfileChanges, changed_profile, profile_fault
 from mentra_actors.domain.agent.run_options import RunOptions, option_fault
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.errors import CommandRejected
@@ -84,14 +84,8 @@ def configure(command: c.Configure, profile: e.AgentProfile) -> Sequence[e.Agent
     after = changed_profile(profile, command.changes)
     if after is profile:
         return []
-    if ":" not in after.model:
-        raise CommandRejected(f"a model is provider:name, found {after.model!r}")
-    if after.max_rounds < 0:
-        raise CommandRejected(f"max_rounds must not be negative, found {after.max_rounds}")
-    paging = after.paging
-    if paging is not None and (paging.page_bytes < 1 or paging.threshold_bytes < 0):
-        raise CommandRejected("a page has at least one byte, and a threshold is not negative")
-    _require_options(after.run)
+    if fault := profile_fault(after):
+        raise CommandRejected(fault)
     return [e.AgentReconfigured(changes=_only_new(command, profile), changed_at=command.now)]
 
 

@@ -20,7 +20,7 @@ from mentra_actors.domain.agent.decide.endings import failed, finished, limit_re
 from mentra_actors.domain.agent.decide.intake import next_run_id
 from mentra_actors.domain.agent.decide.model_outcomes import model_call_requested
 from mentra_actors.domain.agent.evolve import evolve
-from mentra_actors.domain.agent.profile import changed_profile
+from mentra_actors.domain.agent.profile import changed_profile, profile_fault
 from mentra_actors.domain.agent.state import AgentState, Run
 from mentra_actors.ids import EffectId
 
@@ -167,11 +167,13 @@ def round_decision(
     asked, run, now = state.decision, state.run, command.now
     if asked is None or asked.effect_id != command.effect_id or run is None:
         return []
-    if command.fault:
-        return failed(state, run, "strategy", command.fault, now)
+    after = changed_profile(profile, command.changes)
+    fault = command.fault or profile_fault(after)
+    if fault:
+        return failed(state, run, "strategy", fault, now)
     decided = e.RoundDecided(effect_id=command.effect_id, run_id=run.run_id, choice=command.choice)
     events: list[e.AgentEvent] = [decided]
-    if changed_profile(profile, command.changes) is not profile:
+    if after is not profile:
         reason = f"round strategy {run.options.strategy!r}"
         events.append(e.AgentReconfigured(changes=command.changes, changed_at=now, reason=reason))
     if command.choice != "inject" or limit_reached(state, run, now):

@@ -1,0 +1,72 @@
+"""Undoes finished tool calls, with what the tool gives for that."""
+
+import inspect
+import json
+import logging
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from mentra_actors.domain.agent.commands import RecordCompensation
+from mentra_actors.domain.agent.effects import CompensateCall
+from mentra_actors.domain.conversation_tree import told_result
+from mentra_actors.effects.loop import is_cancellation
+from mentra_actors.effects.ports import Clock
+from mentra_actors.effects.runner import Order
+from mentra_actors.tools.contract import Compensate, FinishedToolCall
+from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.results import outcome_text, words_of
+
+__all__ = ["Compensations"]
+
+_log = logging.getLogger(__name__)
+
+
+class Compensations:
+    """The performer of `CompensateCall`. Needs the transcript, for what the model was told."""
+
+    def __init__(self, tools: ToolRegistry, clock: Clock) -> None:
+        self._tools = tools
+        self._clock = clock
+
+    async def __call__(self, order: Order) -> RecordCompensation:
+        """See `Performer`."""
+        effect: CompensateCall = order.effect
+        text, is_error = await self._undone(order, effect)
+        return RecordCompensation(
+            key=effect.key,
+            attempt=effect.attempt,
+            content=text.encode("utf-8", "replace").decode(),
+            is_error=is_error,
+            now=self._clock.now(),
+        )
+
+    async def _undone(self, order: Order, effect: CompensateCall) -> tuple[str, bool]:
+        tool = self._tools.get(effect.tool)
+        if tool is None or tool.compensate is None:
+            return f"Tool '{effect.tool}' cannot undo its calls in this process", True
+        call = FinishedToolCall(
+            tool=effect.tool,
+            arguments=json.loads(effect.arguments),
+            content=told_result(order.view, effect.key),
+            idempotency_key=effect.idempotency_key,
+            is_known=effect.is_known,
+        )
+        try:
+            with anyio.fail_after(tool.timeout_s):
+                answer = await _called(tool.compensate, call)
+            return ("undone" if answer is None else outcome_text(answer)), False
+        except BaseException as error:
+            if is_cancellation(error):
+                raise
+            said = f"{type(error).__name__}: {words_of(error)}"
+            _log.warning("%s of %s was not undone: %s", effect.tool, order.stream_id, said)
+            return said, True
+
+
+async def _called(compensate: Compensate, call: FinishedToolCall) -> Any:
+    if inspect.iscoroutinefunction(compensate):
+        return await compensate(call)
+    answer = await anyio.to_thread.run_sync(compensate, call, abandon_on_cancel=True)
+    return await answer if inspect.isawaitable(answer) else answer

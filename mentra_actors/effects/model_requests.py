@@ -1,0 +1,49 @@
+"""From an agent and its transcript to what a provider is asked. Pure."""
+
+from mentra_actors.domain.agent.effects import CallModel
+from mentra_actors.domain.agent.profile import offered_tools, tool_choice_for
+from mentra_actors.domain.agent.run_options import TerminalOutput
+from mentra_actors.domain.model_call import ModelRequest, OutputSchema, ToolSpec
+from mentra_actors.domain.transcript import Transcript, prompt_messages
+from mentra_actors.tools.registry import ToolRegistry
+
+__all__ = ["model_request"]
+
+_OUTPUT_NAME = "output"
+
+
+def model_request(
+    effect: CallModel, transcript: Transcript, model: str, tools: ToolRegistry
+) -> ModelRequest:
+    """The request of one model call; `model` is the provider's own name for it."""
+    profile, options = effect.profile, effect.options
+    names = offered_tools(profile, options, tools)
+    specs = tuple(tools[name].spec for name in names)
+    output = options.output
+    if output is not None and output.mode == "tool":
+        specs = (*specs, _output_tool(output))
+    return ModelRequest(
+        model=model,
+        messages=prompt_messages(transcript),
+        system=profile.system,
+        tools=specs,
+        tool_choice=tool_choice_for(profile, options, names),
+        temperature=profile.temperature,
+        max_output_tokens=profile.max_output_tokens,
+        reasoning=profile.reasoning,
+        metadata=profile.metadata,
+        options=profile.provider,
+        output=_output_schema(output),
+    )
+
+
+def _output_tool(output: TerminalOutput) -> ToolSpec:
+    described = output.description or "Hand over the final result. Call it once, at the end."
+    return ToolSpec(name=output.tool_name, description=described, input_schema=output.schema)
+
+
+def _output_schema(output: TerminalOutput | None) -> OutputSchema | None:
+    if output is None or output.mode != "native":
+        return None
+    name = output.tool_name or _OUTPUT_NAME
+    return OutputSchema(name=name, schema=output.schema, description=output.description)

@@ -1,0 +1,99 @@
+"""Who performs which effect: models, tools, hooks, strategies and timers, put together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mentra_actors.domain.agent.effects import (
+    CallModel,
+    CompensateCall,
+    DecideRound,
+    ProbeTool,
+    ReviewCall,
+    RunTool,
+)
+from mentra_actors.domain.timer import WaitUntil
+from mentra_actors.effects.call_plans import CallPlanner
+from mentra_actors.effects.call_reviews import CallReviews
+from mentra_actors.effects.compensations import Compensations
+from mentra_actors.effects.live import LiveFeed, LiveNotice
+from mentra_actors.effects.live_answers import LiveAnswers
+from mentra_actors.effects.model_calls import ModelCalls, ModelServices
+from mentra_actors.effects.ports import SendOutcome
+from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
+from mentra_actors.effects.runner import Performer
+from mentra_actors.effects.timers import Timers
+from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
+from mentra_actors.providers.registry import ProviderRegistry
+from mentra_actors.runtime.lease_term import LeaseTerm
+from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.store.ports import EventStore
+from mentra_actors.tools.contract import Commands
+from mentra_actors.tools.registry import ToolRegistry
+
+__all__ = ["World", "performers"]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What effects are performed with."""
+
+    settings: RuntimeSettings
+    store: EventStore
+    providers: ProviderRegistry
+    tools: ToolRegistry
+    commands: Commands
+    strategies: Mapping[str, RoundStrategy]
+    live: LiveFeed[LiveNotice]
+    answers: LiveAnswers
+    send: SendOutcome
+
+
+def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
+    """The performer of each class of effects. Those that touch the world wait for the lease."""
+    settings, clock = world.settings, world.settings.clock
+    hooks = tuple(settings.hooks)
+    tools = ToolServices(
+        tools=world.tools,
+        commands=world.commands,
+        blobs=world.store,
+        clock=clock,
+        live=world.live,
+        hooks=hooks,
+        limits=settings.result_limits,
+    )
+    reviews = CallReviews(
+        world.tools,
+        hooks,
+        settings.authorizer,
+        clock,
+        authorizer_timeout_s=settings.authorizer_timeout_s,
+    )
+    by_kind: dict[type[Any], Performer] = {
+        CallModel: ModelCalls(_model_services(world), deadline_s=settings.model_deadline_s),
+        ReviewCall: reviews,
+        RunTool: ToolRuns(tools),
+        ProbeTool: ToolProbes(world.tools, world.store.put_blob, clock),
+        DecideRound: RoundDecisions(world.strategies, clock),
+        CompensateCall: Compensations(world.tools, clock),
+    }
+    by_kind = {kind: lease.guarded(one) for kind, one in by_kind.items()}
+    by_kind[WaitUntil] = Timers(clock)
+    if settings.wrap_effects is not None:
+        by_kind = {kind: settings.wrap_effects(one) for kind, one in by_kind.items()}
+    return by_kind
+
+
+def _model_services(world: World) -> ModelServices:
+    settings = world.settings
+    reviews = bool(settings.hooks) or settings.authorizer is not None
+    return ModelServices(
+        providers=world.providers,
+        tools=world.tools,
+        planner=CallPlanner(world.tools, reviews=reviews),
+        prices=settings.prices,
+        clock=settings.clock,
+        live=world.live,
+        answers=world.answers,
+        send=world.send,
+    )

@@ -1,0 +1,89 @@
+"""Who may look at a call before it runs, and change, refuse or hold it: hooks and an authorizer.
+
+The order is: hooks one after the other, each seeing what the one before has made of the arguments;
+then the check of the arguments against the tool's schema; then the authorizer. After the run the
+hooks see the outcome, the last one first.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from mentra_actors.domain.tool_call import RetryMode, ToolOutcome
+from mentra_actors.ids import AgentId, EffectId, RunId
+
+__all__ = [
+    "Allow",
+    "Ask",
+    "Authorizer",
+    "CallPreview",
+    "Deny",
+    "HookVerdict",
+    "Modify",
+    "ToolHook",
+    "Verdict",
+]
+
+
+class Allow(msgspec.Struct, frozen=True):
+    """The call may go on."""
+
+
+class Deny(msgspec.Struct, frozen=True):
+    """The call is not run; the model is told the reason, and the run goes on."""
+
+    reason: str = ""
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A person must allow the call; `reason` is what the person is told."""
+
+    reason: str = ""
+
+
+class Modify(msgspec.Struct, frozen=True):
+    """The call goes on with other arguments; the log says which, and why."""
+
+    arguments: dict[str, Any]
+    reason: str = ""
+
+
+HookVerdict: TypeAlias = Allow | Deny | Modify
+Verdict: TypeAlias = Allow | Deny | Ask
+
+
+class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that may run soon. `arguments` are decoded; they must not be changed in place."""
+
+    agent_id: AgentId
+    agent_name: str
+    run_id: RunId
+    key: EffectId
+    call_id: str
+    tool: str
+    arguments: dict[str, Any]
+    retry: RetryMode
+    parallel: bool
+
+
+class ToolHook:
+    """Looks at calls before and after they run. Subclass it and override what you need.
+
+    Both are awaited on the effects loop, so they must not block. After a crash `before` may be
+    asked again about a call that has not started.
+    """
+
+    async def before(self, call: CallPreview) -> HookVerdict:
+        """Allow the call, refuse it, or change its arguments. What it raises refuses the call."""
+        del call
+        return Allow()
+
+    async def after(self, call: CallPreview, outcome: ToolOutcome) -> ToolOutcome:
+        """The outcome to record, before it is cut to size. What it raises is logged."""
+        del call
+        return outcome
+
+
+Authorizer: TypeAlias = Callable[[CallPreview], Awaitable[Verdict]]
+"""Decides about each call, on the effects loop. One that raises or is late refuses the call."""

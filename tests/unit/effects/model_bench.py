@@ -1,0 +1,48 @@
+"""What model calls are made with, for tests: no store, no actor, no real price list."""
+
+from mentra_actors.effects.call_plans import CallPlanner
+from mentra_actors.effects.live import LiveFeed
+from mentra_actors.effects.live_answers import LiveAnswers
+from mentra_actors.effects.model_calls import ModelServices
+from mentra_actors.providers.prices import PriceList
+from mentra_actors.providers.registry import ProviderRegistry
+from mentra_actors.testing.manual_clock import ManualClock
+from mentra_actors.tools.registry import ToolRegistry
+
+
+class NoTicks:
+    """A tick journal that keeps nothing; `saved` has what it was given."""
+
+    def __init__(self, kept=()):
+        self.kept = list(kept)
+        self.saved = []
+
+    def save(self, number, pieces, drop_below):
+        self.saved.append((number, list(pieces), drop_below))
+
+    def load(self):
+        return self.kept
+
+
+def model_services(
+    provider, tools=(), *, clock=None, live=None, answers=None, prices=None, sent=None
+):
+    """`sent` is the list that gets commands which nobody waits for."""
+    registry = ProviderRegistry()
+    registry.register(provider)
+    tools = ToolRegistry(tools)
+
+    def send(stream_id, command, causation, on_delivered):
+        sent.append((stream_id, command, causation))
+        on_delivered(None)
+
+    return ModelServices(
+        providers=registry,
+        tools=tools,
+        planner=CallPlanner(tools, reviews=False),
+        prices=prices or PriceList(library=False),
+        clock=clock or ManualClock(),
+        live=live or LiveFeed(),
+        answers=answers or LiveAnswers(NoTicks(), lambda _delay_s, _call: None),
+        send=send,
+    )
