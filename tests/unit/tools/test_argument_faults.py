@@ -368,6 +368,16 @@ def test_names_that_are_no_strings_are_refused():
     ]
 
 
+def test_arguments_that_hold_themselves_are_no_trap():
+    """Nobody sends such JSON, but whoever calls a tool from Python may."""
+    endless: dict[str, Any] = {"n": math.inf}
+    endless["again"] = [endless]
+
+    assert problems(by_hand({}), endless) == ["`n`: expected a number that JSON has; got Infinity"]
+    assert problems(by_hand({"properties": {"again": {"items": {"$ref": "#"}}}}), endless) != []
+    assert problems(pick, {"picky": endless}) != []
+
+
 def test_numbers_of_any_size_are_refused_in_words():
     """Python can neither write an integer of ten thousand digits nor make a float of it."""
     huge = {"customer": 1 << 40_000, "lines": [{"sku": 1 << 40_000, "price": 1 << 40_000}]}
