@@ -25,8 +25,6 @@ from mentra_actors.tools.schema_words import expectation, kind
 __all__ = ["convert", "faults_of_fields"]
 
 _REASON_CHARS = 300
-_LENIENT_CHARS = 100
-"""A longer text is no number that anybody meant."""
 _PLACE = re.compile(r"(?P<reason>.*) - at (?P<name>`key` in )?`\$(?P<rest>.*)`", re.DOTALL)
 
 
@@ -108,8 +106,6 @@ def _is_taken(error: Any, check: SchemaCheck) -> bool:
     value = error.instance
     if not isinstance(value, str | int | float):
         return False
-    if isinstance(value, str) and len(value) > _LENIENT_CHARS:
-        return False
     return any(check.allows(meant, error.schema) for meant in _lenient_meanings(value))
 
 
@@ -117,7 +113,7 @@ def _lenient_meanings(value: Any) -> Iterator[Any]:
     for wanted in (int, float, bool, NoneType):
         try:
             meant = convert(value, wanted)
-        except (msgspec.ValidationError, OverflowError):
+        except (ValueError, OverflowError):
             continue
         if type(meant) is not type(value):
             yield meant

@@ -170,6 +170,14 @@ def test_counts_that_contradict_each_other_cost_no_less_than_nothing(model, usag
     assert 0 <= cost <= 15 * max(usage.input_tokens + usage.output_tokens, 0)
 
 
+def test_more_parts_than_the_whole_are_cut_to_it():
+    """8 cached and 2 of the 8 written are all of 10: 2.4 + 7.5 millionths."""
+    prices = PriceList({"x:y": PRICE})
+
+    assert prices.cost_usd_micros("x:y", used(10, 0, 8, 8)) == 10
+    assert prices.cost_usd_micros("x:y", used(10, 0, 20, 5)) == 3
+
+
 COUNTS = st.integers(0, 2_000_000)
 KINDS = st.tuples(COUNTS, COUNTS, COUNTS, COUNTS)
 MODELS = [

@@ -297,7 +297,7 @@ def test_only_fields_that_are_refused_are_accused(call):
     for name in plain.keys() & fields.keys():
         try:
             msgspec.convert(plain[name], fields[name].type, strict=False, str_keys=True)
-        except msgspec.ValidationError:
+        except ValueError:
             expected.add(name)
     assert accused == expected
 
