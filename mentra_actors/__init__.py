@@ -21,9 +21,11 @@ from mentra_actors.errors import (
     StoreError,
 )
 from mentra_actors.providers.scripted import ScriptedModel, call, say
+from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.run_watch import Reply
-from mentra_actors.runtime.runtime import Agent, Runtime, open_runtime
-from mentra_actors.runtime.sync_runtime import SyncAgent, SyncRuntime, open_runtime_sync
+from mentra_actors.runtime.runtime import Runtime, open_runtime
+from mentra_actors.runtime.sync_agent import SyncAgent
+from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
 from mentra_actors.store.sealing.offline import change_key, forget_subject
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import ProbeResult, Tool, ToolContext, ToolError, ToolOutput

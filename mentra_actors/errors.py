@@ -23,6 +23,7 @@
   + EffectError             the world refused
     - ProviderError         a model call failed; says whether a repeat may help
     - RunFailed             a run ended without an answer; the transcript is kept
+    - NoOutput              a run ended without the typed value that was asked for
   + ConfigurationError      the caller must change something before a retry makes sense
     - UnknownModel          no provider serves this name
     - MissingCredential     the provider needs a key that is not set
@@ -45,6 +46,7 @@ __all__ = [
     "MailboxFull",
     "MentraError",
     "MissingCredential",
+    "NoOutput",
     "ProviderError",
     "RunFailed",
     "RuntimeClosed",
@@ -252,6 +254,20 @@ class RunFailed(EffectError):
         super().__init__(message)
         self.run_id = run_id
         self.kind = kind
+
+
+class NoOutput(EffectError):
+    """A run ended in order, without the typed value that it was to end with.
+
+    What was said is kept; `text` is the answer in words, if the run gave one, and `ending` says
+    what ended it.
+    """
+
+    def __init__(self, message: str, *, run_id: str, text: str, ending: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.text = text
+        self.ending = ending
 
 
 class ConfigurationError(MentraError):

@@ -52,7 +52,7 @@ class TimelineProjection:
     """View: a page per 256 positions, under its number; see `page_keys`."""
 
     name = "timeline"
-    version = 1
+    version = 2
     handles: frozenset[type[Any]] | None = None
     view_type = TimelinePage
 
@@ -123,9 +123,16 @@ def _replied(event: agent.ModelReplied) -> str:
 def _input_placed(event: agent.InputPlaced) -> str:
     shown = [
         _counted(len(ids), word)
-        for ids, word in ((event.prompt_ids, "prompt"), (event.mail_ids, "letter"))
+        for ids, word in (
+            (event.prompt_ids, "prompt"),
+            (event.steer_ids, "steer"),
+            (event.follow_up_ids, "follow-up"),
+            (event.mail_ids, "letter"),
+        )
         if ids
     ]
+    if event.injected:
+        shown.append(_quoted(event.injected))
     return f"model is shown {' and '.join(shown) or 'nothing new'}"
 
 
@@ -144,6 +151,39 @@ def _model_failed(event: agent.ModelCallFailed) -> str:
 
 def _tool_finished(event: agent.ToolCallFinished) -> str:
     how = "failed" if event.is_error else "finished"
+    return f"{event.key} {how}: {event.content}"
+
+
+def _run_finished(event: agent.RunFinished) -> str:
+    if event.early_end:
+        return f"run {event.run_id} ended early: {event.early_end.replace('_', ' ')}"
+    how = "" if event.ending == "answered" else f" ({event.ending})"
+    return f"run {event.run_id} finished{how}"
+
+
+def _reconfigured(event: agent.AgentReconfigured) -> str:
+    changed = msgspec.to_builtins(event.changes)
+    return f"works in another way: {', '.join(changed) or 'as before'}"
+
+
+def _returned(event: agent.InputReturned) -> str:
+    ids = (*event.mail_ids, *event.steer_ids, *event.follow_up_ids)
+    return f"{_counted(len(ids), 'input')} of {event.run_id} wait again"
+
+
+def _labelled(event: agent.EntryLabelled) -> str:
+    name = f"is named {_quoted(event.label)}" if event.label else "has no name any more"
+    return f"entry {event.entry} {name}"
+
+
+def _resolved(event: agent.PermissionResolved) -> str:
+    who = event.resolved_by or "the host"
+    why = f": {event.reason}" if event.reason else ""
+    return f"{event.tool or event.key} {'allowed' if event.allow else 'denied'} by {who}{why}"
+
+
+def _compensated(event: agent.ToolCallCompensated) -> str:
+    how = "could not be undone" if event.is_error else "was undone"
     return f"{event.key} {how}: {event.content}"
 
 
@@ -167,6 +207,26 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     ),
     agent.PromptAccepted: lambda e: f"prompt {_quoted(e.text)}",
     agent.MailTaken: lambda e: f"took {_counted(len(e.mail), 'letter')} from the inbox",
+    agent.MailHandedOver: lambda e: f"{_counted(len(e.mail_ids), 'letter')} read by the host",
+    agent.InputQueued: lambda e: f"{e.queue.replace('_', '-')} {_quoted(e.text)}",
+    agent.InputReturned: _returned,
+    agent.QueueCleared: lambda e: f"the {e.queue.replace('_', '-')} queue was cleared",
+    agent.QueueModeChanged: lambda e: (
+        f"the {e.queue.replace('_', '-')} queue is taken {e.mode.replace('_', ' ')}"
+    ),
+    agent.AgentReconfigured: _reconfigured,
+    agent.LeafMoved: lambda e: f"goes on from entry {e.to_entry} ({e.reason})",
+    agent.EntryLabelled: _labelled,
+    agent.RunStopRequested: lambda e: f"run {e.run_id} is asked to stop: {e.reason}",
+    agent.AnswerAbandoned: lambda e: f"{e.effect_id} broke off at {_quoted(e.partial_text)}",
+    agent.RoundDecisionRequested: lambda e: f"the strategy is asked, boundary {e.boundary}",
+    agent.RoundDecided: lambda e: f"the strategy says {e.choice}",
+    agent.ToolCallReviewed: lambda e: f"{e.key} may run",
+    agent.PermissionRequested: lambda e: f"{e.key} waits for a person: {e.tool}",
+    agent.PermissionResolved: _resolved,
+    agent.CompensationRequested: lambda e: f"calls of {e.run_id} are undone",
+    agent.ToolCallCompensationStarted: lambda e: f"{e.key} is undone: {e.tool}",
+    agent.ToolCallCompensated: _compensated,
     agent.RunStarted: lambda e: f"run {e.run_id} started",
     agent.InputPlaced: _input_placed,
     agent.ModelCallRequested: _model_requested,
@@ -180,7 +240,7 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.ToolCallOutcomeUnknown: lambda e: f"{e.key}: outcome unknown, {e.reason}",
     agent.ToolCallSkipped: lambda e: f"{e.key} skipped: {e.reason}",
     agent.MailSent: lambda e: f"mail to {e.mail.to}: {_quoted(e.mail.body)}",
-    agent.RunFinished: lambda e: f"run {e.run_id} finished: {_quoted(e.text)}",
+    agent.RunFinished: _run_finished,
     agent.RunFailed: lambda e: f"run {e.run_id} failed ({e.kind}): {e.message}",
     agent.RunCancelled: lambda e: f"run {e.run_id} cancelled: {e.reason}",
     agent.AgentRecovered: lambda e: f"recovered with {len(e.open_effects)} effects open",

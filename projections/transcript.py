@@ -14,7 +14,8 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from projections.contract import fold_view
-from projections.transcript_item import TranscriptItem, items_of
+from projections.transcript_fold import items_of
+from projections.transcript_item import TranscriptItem
 
 __all__ = [
     "PAGE_VERSIONS",
@@ -40,11 +41,8 @@ class TranscriptProjection:
     """View: a page per 64 versions of an agent's stream, under `{stream id}/{page number}`."""
 
     name = "transcript"
-    version = 1
-    handles: frozenset[type[Any]] | None = frozenset(get_args(e.AgentEvent)) - {
-        e.InputPlaced,
-        e.ToolCallsPlanned,
-    }
+    version = 2
+    handles: frozenset[type[Any]] | None = frozenset(get_args(e.AgentEvent)) - {e.ToolCallsPlanned}
     view_type = TranscriptPage
 
     def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:

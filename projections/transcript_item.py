@@ -1,57 +1,63 @@
-"""What people read in a transcript: the items that each event of an agent gives.
+"""What people read in a transcript: the kinds of items.
 
 A call and its result may be far apart, so an item never changes: what became of a call is told by
 later items with the same key, and `call_statuses` joins them.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.agent.state import call_key
-from mentra_actors.domain.content import (
-    AssistantBlock,
-    OpaqueBlock,
-    RefusalBlock,
-    TextBlock,
-    ThinkingBlock,
-    ToolCallBlock,
-)
 from mentra_actors.domain.tool_call import BlobRef
-from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import AgentId, EffectId, RunId
+from mentra_actors.ids import AgentId, EffectId, EntryId, RunId
 
 __all__ = [
+    "Abandoned",
     "AssistantOpaque",
     "AssistantRefusal",
     "AssistantText",
     "AssistantThinking",
     "CallStatus",
+    "Injected",
     "ItemContent",
+    "MailHandedOver",
     "MailIn",
     "MailOut",
     "ModelFailure",
     "ModelRetry",
+    "Moved",
     "OutcomeUnknown",
+    "PermissionAsked",
+    "PermissionGiven",
     "Prompt",
+    "Queued",
+    "Reconfigured",
     "Recovered",
     "RunEnded",
     "RunStarted",
     "Skipped",
     "Spawned",
+    "StopAsked",
     "Stopped",
     "ToolCall",
     "ToolCallChanged",
     "ToolResult",
     "TranscriptItem",
+    "Undone",
     "call_statuses",
-    "items_of",
 ]
 
 CallStatus: TypeAlias = Literal[
-    "planned", "started", "restarted", "probing", "finished", "failed", "unknown", "skipped"
+    "planned",
+    "asked",
+    "started",
+    "restarted",
+    "probing",
+    "finished",
+    "failed",
+    "unknown",
+    "skipped",
 ]
 
 
@@ -68,6 +74,25 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True, tag="prompt"):
 
     prompt_id: str
     text: str
+
+
+class Queued(msgspec.Struct, frozen=True, kw_only=True, tag="queued"):
+    """Words wait for a boundary of a run."""
+
+    queue: Literal["steer", "follow_up"]
+    text: str
+
+
+class Injected(msgspec.Struct, frozen=True, kw_only=True, tag="injected"):
+    """The round strategy or the runtime said something to the model."""
+
+    text: str
+
+
+class MailHandedOver(msgspec.Struct, frozen=True, kw_only=True, tag="mail_handed_over"):
+    """The host read so many letters in the agent's place."""
+
+    letters: int
 
 
 class MailIn(msgspec.Struct, frozen=True, kw_only=True, tag="mail_in"):
@@ -151,6 +176,57 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True, tag="skipped"):
     reason: str
 
 
+class PermissionAsked(msgspec.Struct, frozen=True, kw_only=True, tag="permission_asked"):
+    """A call waits for a person."""
+
+    key: EffectId
+    request_id: str
+    description: str
+
+
+class PermissionGiven(msgspec.Struct, frozen=True, kw_only=True, tag="permission_given"):
+    """Somebody let a call run, or refused it."""
+
+    key: EffectId
+    allow: bool
+    reason: str = ""
+    resolved_by: str = ""
+
+
+class Undone(msgspec.Struct, frozen=True, kw_only=True, tag="undone"):
+    """A finished call was undone, or could not be."""
+
+    key: EffectId
+    tool: str
+    content: str
+    is_error: bool = False
+
+
+class Abandoned(msgspec.Struct, frozen=True, kw_only=True, tag="abandoned"):
+    """What had come of an answer when its run was ended."""
+
+    partial_text: str
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True, tag="moved"):
+    """The conversation goes on from another entry."""
+
+    to_entry: EntryId
+    reason: Literal["branch", "rollback", "resume"]
+
+
+class Reconfigured(msgspec.Struct, frozen=True, kw_only=True, tag="reconfigured"):
+    """Options were changed; their names."""
+
+    options: tuple[str, ...]
+
+
+class StopAsked(msgspec.Struct, frozen=True, kw_only=True, tag="stop_asked"):
+    """The run is to end in order."""
+
+    reason: str
+
+
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run_started"):
     """A run began."""
 
@@ -158,7 +234,7 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run_started"):
 
 
 class RunEnded(msgspec.Struct, frozen=True, kw_only=True, tag="run_ended"):
-    """A run ended; `text` is its answer, why it failed, or why it was cancelled."""
+    """A run ended; `text` is why it failed or was cancelled, or why it ended early."""
 
     run_id: RunId
     how: Literal["finished", "failed", "cancelled"]
@@ -166,7 +242,7 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True, tag="run_ended"):
 
 
 class ModelFailure(msgspec.Struct, frozen=True, kw_only=True, tag="model_failure"):
-    """A model call failed; `partial_text` had arrived before."""
+    """A model call failed; `partial_text` had arrived before, and is not part of the answer."""
 
     kind: str
     message: str
@@ -194,7 +270,10 @@ class Stopped(msgspec.Struct, frozen=True, kw_only=True, tag="stopped"):
 ItemContent: TypeAlias = (
     Spawned
     | Prompt
+    | Queued
+    | Injected
     | MailIn
+    | MailHandedOver
     | MailOut
     | AssistantText
     | AssistantRefusal
@@ -205,6 +284,13 @@ ItemContent: TypeAlias = (
     | ToolResult
     | OutcomeUnknown
     | Skipped
+    | PermissionAsked
+    | PermissionGiven
+    | Undone
+    | Abandoned
+    | Moved
+    | Reconfigured
+    | StopAsked
     | RunStarted
     | RunEnded
     | ModelFailure
@@ -231,6 +317,10 @@ def call_statuses(items: Iterable[TranscriptItem]) -> dict[EffectId, CallStatus]
         match item.content:
             case ToolCall(key=key, status=status) | ToolCallChanged(key=key, status=status):
                 statuses[key] = status
+            case PermissionAsked(key=key):
+                statuses[key] = "asked"
+            case PermissionGiven(key=key, allow=True):
+                statuses[key] = "planned"
             case ToolResult(key=key, is_error=is_error):
                 statuses[key] = "failed" if is_error else "finished"
             case OutcomeUnknown(key=key):
@@ -238,115 +328,3 @@ def call_statuses(items: Iterable[TranscriptItem]) -> dict[EffectId, CallStatus]
             case Skipped(key=key):
                 statuses[key] = "skipped"
     return statuses
-
-
-def items_of(recorded: RecordedEvent[Any]) -> list[TranscriptItem]:
-    """What one event adds to the transcript; nothing if it does not speak to people."""
-    return [
-        TranscriptItem(
-            stream_version=recorded.stream_version,
-            global_position=recorded.global_position,
-            recorded_at=recorded.recorded_at_ns / 1e9,
-            content=content,
-        )
-        for content in _contents(recorded.event)
-    ]
-
-
-def _contents(event: Any) -> Sequence[ItemContent]:
-    match event:
-        case e.MailTaken():
-            return [MailIn(mail_id=m.mail_id, sender=m.sender, body=m.body) for m in event.mail]
-        case e.ModelReplied():
-            return _answer(event)
-        case e.ModelCallRequested() if event.attempt > 1:
-            return [ModelRetry(attempt=event.attempt, not_before=event.not_before)]
-        case e.ModelCallFailed():
-            return [_failure(event)]
-        case _:
-            content = _run_content(event) or _call_content(event)
-            return [] if content is None else [content]
-
-
-def _run_content(event: Any) -> ItemContent | None:
-    match event:
-        case e.AgentSpawned(profile=profile):
-            return Spawned(name=profile.name, role=profile.role, model=profile.model)
-        case e.PromptAccepted():
-            return Prompt(prompt_id=event.prompt_id, text=event.text)
-        case e.MailSent(mail=mail):
-            return MailOut(mail_id=mail.mail_id, to=mail.to, body=mail.body)
-        case e.RunStarted():
-            return RunStarted(run_id=event.run_id)
-        case e.RunFinished():
-            return RunEnded(run_id=event.run_id, how="finished", text=event.text)
-        case e.RunFailed():
-            return RunEnded(run_id=event.run_id, how="failed", text=event.message)
-        case e.RunCancelled():
-            return RunEnded(run_id=event.run_id, how="cancelled", text=event.reason)
-        case e.AgentRecovered():
-            return Recovered(open_effects=event.open_effects)
-        case e.AgentStopped():
-            return Stopped()
-        case _:
-            return None
-
-
-def _call_content(event: Any) -> ItemContent | None:
-    match event:
-        case e.ToolCallStarted():
-            return ToolCallChanged(key=event.key, status="started")
-        case e.ToolCallRestarted():
-            return ToolCallChanged(key=event.key, status="restarted")
-        case e.ToolCallProbeRequested():
-            return ToolCallChanged(key=event.key, status="probing")
-        case e.ToolCallFinished():
-            return _result(event)
-        case e.ToolCallOutcomeUnknown():
-            return OutcomeUnknown(key=event.key, reason=event.reason)
-        case e.ToolCallSkipped():
-            return Skipped(key=event.key, reason=event.reason)
-        case _:
-            return None
-
-
-def _result(event: e.ToolCallFinished) -> ItemContent:
-    return ToolResult(
-        key=event.key,
-        content=event.content,
-        is_error=event.is_error,
-        details=event.details,
-        spilled=event.spilled,
-    )
-
-
-def _failure(event: e.ModelCallFailed) -> ItemContent:
-    return ModelFailure(
-        kind=event.kind,
-        message=event.message,
-        transient=event.transient,
-        partial_text=event.partial_text,
-    )
-
-
-def _answer(event: e.ModelReplied) -> Sequence[ItemContent]:
-    contents: list[ItemContent] = []
-    calls = 0
-    for block in event.blocks:
-        contents.append(_block_content(block, call_key(event.effect_id, calls)))
-        calls += isinstance(block, ToolCallBlock)
-    return contents
-
-
-def _block_content(block: AssistantBlock, key: EffectId) -> ItemContent:
-    match block:
-        case TextBlock():
-            return AssistantText(text=block.text)
-        case RefusalBlock():
-            return AssistantRefusal(text=block.text)
-        case ThinkingBlock():
-            return AssistantThinking(text="\n\n".join(block.parts))
-        case ToolCallBlock():
-            return ToolCall(key=key, name=block.name, arguments=block.arguments)
-        case OpaqueBlock():
-            return AssistantOpaque(item_type=block.item_type)

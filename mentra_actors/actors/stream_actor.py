@@ -224,7 +224,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     def _draft(self, events: Any, state: S, envelope: Envelope) -> Draft:
         decider = self._decider
-        correlation = decider.correlation(state) or decider.correlation(self._state)
+        correlation = decider.correlation(self._state) or decider.correlation(state)
         return draft_append(
             decider,
             self._services.journal,

@@ -72,22 +72,54 @@ def _label(content: t.ItemContent, names: dict[EffectId, str]) -> _Label | None:
             return "mail in", "magenta", f"from {sender}: {body}"
         case t.MailOut(to=to, body=body):
             return "mail out", "magenta", f"to {to}: {body}"
-        case t.RunStarted():
-            return None
+        case t.MailHandedOver(letters=letters):
+            return "mail", "dim", f"{letters} read by the host"
+        case t.Queued(queue=queue, text=text):
+            return queue.replace("_", "-"), "bold blue", text
+        case t.Injected(text=text):
+            return "told", "blue", text
+        case _:
+            return (
+                _run_label(content)
+                or _model_label(content)
+                or _permission_label(content, names)
+                or _call_label(content, names)
+            )
+
+
+def _run_label(content: t.ItemContent) -> _Label | None:
+    match content:
         case t.RunEnded(how=how, text=text):
-            return _run_end(how, text)
+            return ("rests", "dim", text) if how == "finished" else (how, "bold red", text)
+        case t.StopAsked(reason=reason):
+            return "stop", "yellow", reason
         case t.Recovered(open_effects=opened):
             return "recovered", "bold yellow", f"the process had died; open: {', '.join(opened)}"
+        case t.Moved(to_entry=to_entry, reason=reason):
+            where = f"to entry {to_entry}" if to_entry else "to the beginning"
+            return reason, "bold yellow", f"the conversation goes back {where}"
+        case t.Reconfigured(options=options):
+            return "configure", "dim", ", ".join(options)
         case t.Stopped():
             return "stopped", "dim", ""
         case _:
-            return _model_label(content) or _call_label(content, names)
+            return None
 
 
-def _run_end(how: str, text: str) -> _Label:
-    if how == "finished":
-        return "rests", "dim", ""
-    return how, "bold red", text
+def _permission_label(content: t.ItemContent, names: dict[EffectId, str]) -> _Label | None:
+    match content:
+        case t.PermissionAsked(key=key, description=description):
+            return "asks", "bold yellow", f"{names.get(key, key)}: {description}"
+        case t.PermissionGiven(key=key, allow=allow, reason=reason, resolved_by=by):
+            who = f" by {by}" if by else ""
+            why = f": {reason}" if reason else ""
+            said = f"{names.get(key, key)}{who}{why}"
+            return ("allowed", "green", said) if allow else ("denied", "red", said)
+        case t.Undone(tool=tool, content=text, is_error=is_error):
+            who, style = ("not undone", "bold red") if is_error else ("undone", "yellow")
+            return who, style, f"{tool}: {_clipped(text)}"
+        case _:
+            return None
 
 
 def _model_label(content: t.ItemContent) -> _Label | None:
@@ -104,6 +136,8 @@ def _model_label(content: t.ItemContent) -> _Label | None:
             return "failure", "bold red", f"{kind}: {message}"
         case t.ModelRetry(attempt=attempt):
             return "retry", "yellow", f"attempt {attempt}"
+        case t.Abandoned(partial_text=text):
+            return "broke off", "dim", text
         case _:
             return None
 

@@ -17,6 +17,10 @@ from mentra_actors.envelope import FORGOTTEN_PAYLOAD, RetiredEvent, SkippedEvent
 __all__ = ["CODEC", "EventCodec", "tag_of"]
 
 _FORGOTTEN = "forgotten: its key was destroyed"
+_FIXMAP, _FIXMAP_FIELDS = 0x80, 15
+_FIXED_MAP_BYTES, _LONG_MAP_BYTES = 1, 3
+_FIXSTR_BYTES = 32
+_TAG_FIELD = b"\xa4type"
 _MOST_UPCASTS = 1000
 """Steps from one stored event to what it says today; only a circle takes more."""
 
@@ -72,7 +76,7 @@ class EventCodec:
         tag = tag_of(type(event))
         if self._types.get(tag) is not type(event):
             raise TypeError(f"{type(event).__qualname__} is not a stored event type")
-        payload = self._encoder.encode(event)
+        payload = _without_tag(self._encoder.encode(event), tag)
         try:
             self._decoders[tag](payload)
         except (msgspec.DecodeError, RecursionError) as error:
@@ -140,6 +144,27 @@ class EventCodec:
             else:
                 raise ValueError(f"upcast to {tag!r}, which is not known")
         raise ValueError(f"the upcasters of {event_type!r} go round in a circle")
+
+
+def _without_tag(payload: bytes, tag: str) -> bytes:
+    """The fields of an event without its tag, which is stored beside them.
+
+    It is always the first field that msgspec writes. Reading takes both forms.
+    """
+    first = payload[0]
+    is_short = first & 0xF0 == _FIXMAP
+    count = (first & 0x0F if is_short else int.from_bytes(payload[1:3], "big")) - 1
+    head = _FIXED_MAP_BYTES if is_short else _LONG_MAP_BYTES
+    fields = payload[head + len(_TAG_FIELD) + _string_bytes(tag) :]
+    if count <= _FIXMAP_FIELDS:
+        return bytes([_FIXMAP | count]) + fields
+    return b"\xde" + count.to_bytes(2, "big") + fields
+
+
+def _string_bytes(text: str) -> int:
+    """Size of a text as MessagePack; tags have at most 255 bytes."""
+    size = len(text.encode())
+    return size + (1 if size < _FIXSTR_BYTES else 2)
 
 
 def _reason(error: Exception) -> str:

@@ -16,6 +16,7 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     agent.AgentReconfigured,
     agent.PromptAccepted,
     agent.MailTaken,
+    agent.MailHandedOver,
     agent.InputQueued,
     agent.QueueCleared,
     agent.QueueModeChanged,

@@ -13,5 +13,11 @@ __all__ = ["UPCASTERS", "Upcaster"]
 
 Upcaster: TypeAlias = Callable[[dict[str, Any]], Sequence[tuple[str, dict[str, Any]]]]
 
-UPCASTERS: Mapping[str, Upcaster] = {}
-"""By the old tag. Empty: no tag has been replaced so far."""
+
+def _run_finished_v1(fields: dict[str, Any]) -> Sequence[tuple[str, dict[str, Any]]]:
+    """The answer stood in the end of the run as well as in the reply of the model."""
+    return [("agent.run_finished.v2", fields)]
+
+
+UPCASTERS: Mapping[str, Upcaster] = {"agent.run_finished.v1": _run_finished_v1}
+"""By the old tag."""

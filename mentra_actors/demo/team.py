@@ -17,12 +17,13 @@ from mentra_actors.demo.survey_tools import NOTICES_FILE, survey_tools
 from mentra_actors.domain.task_board import Task
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.runtime import Agent, Runtime, open_runtime
+from mentra_actors.runtime.agent import Agent
+from mentra_actors.runtime.runtime import Runtime, open_runtime
 from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.files import file_tools
 from projections.roster import ROSTER, team_roster
-from projections.transcript_item import RunEnded, TranscriptItem
+from projections.transcript_item import AssistantText, TranscriptItem
 
 __all__ = ["OFFLINE_SURVEY", "DemoOutcome", "demo_tools", "open_demo"]
 
@@ -112,5 +113,5 @@ async def _outcome(runtime: Runtime, lead: Agent, report: Path) -> DemoOutcome:
 
 
 def _last_words(items: Sequence[TranscriptItem]) -> str:
-    ends = [item.content for item in items if isinstance(item.content, RunEnded)]
-    return ends[-1].text if ends else ""
+    said = [item.content.text for item in items if isinstance(item.content, AssistantText)]
+    return said[-1] if said else ""

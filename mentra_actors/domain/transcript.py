@@ -83,6 +83,13 @@ def _mail(transcript: Transcript, event: e.MailTaken) -> Transcript:
     return _wait(transcript, letters)
 
 
+def _handed_over(transcript: Transcript, event: e.MailHandedOver) -> Transcript:
+    waiting = dict(transcript.waiting)
+    for mail_id in event.mail_ids:
+        waiting.pop(f"mail:{mail_id}", None)
+    return _replace(transcript, waiting=waiting)
+
+
 def _queued(transcript: Transcript, event: e.InputQueued) -> Transcript:
     message = UserMessage(text=event.text, source=event.queue)
     return _wait(transcript, [(f"{event.queue}:{event.item_id}", message)])
@@ -245,6 +252,7 @@ def _labelled(transcript: Transcript, event: e.EntryLabelled) -> Transcript:
 _STEPS: Mapping[type[Any], Callable[[Transcript, Any], Transcript]] = {
     e.PromptAccepted: _prompt,
     e.MailTaken: _mail,
+    e.MailHandedOver: _handed_over,
     e.InputQueued: _queued,
     e.QueueCleared: _cleared,
     e.RunStarted: _run_started,

@@ -1,6 +1,8 @@
 """How the calls of an answer will be run: found, offered, sound, and in which lane."""
 
 import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -16,21 +18,35 @@ from mentra_actors.tools.schema_faults import faults_by_schema
 
 __all__ = [
     "CallPlanner",
+    "OutputCheck",
     "decoded_arguments",
     "encoded_arguments",
     "is_parallel",
-    "output_verdict",
 ]
 
 SHOWN_ARGUMENTS = 240
 
+OutputCheck: TypeAlias = Callable[[Mapping[str, Any]], str]
+"""What a type says about a value that fits its schema: a text for the model, empty if nothing."""
+
 
 class CallPlanner:
-    """Plans calls. With `reviews` hooks and authorizer look at each call that could run."""
+    """Plans calls. With `reviews` hooks and authorizer look at each call that could run.
 
-    def __init__(self, tools: ToolRegistry, *, reviews: bool) -> None:
+    `output_checks` are by the name of the output's tool. A run of an earlier process is checked by
+    its schema alone until its type is named again. On the effects loop.
+    """
+
+    def __init__(
+        self,
+        tools: ToolRegistry,
+        *,
+        reviews: bool,
+        output_checks: Mapping[str, OutputCheck] | None = None,
+    ) -> None:
         self._tools = tools
         self._reviews = reviews
+        self._output_checks = {} if output_checks is None else output_checks
 
     def plans(
         self, effect_id: EffectId, reply: ModelReply, profile: AgentProfile, options: RunOptions
@@ -47,7 +63,7 @@ class CallPlanner:
     ) -> CallPlan:
         output = options.output
         if output is not None and output.mode == "tool" and block.name == output.tool_name:
-            return _output_plan(key, block, output)
+            return self._output_plan(key, block, output)
         tool = self._tools.get(block.name)
         if tool is None:
             return CallPlan(key=key, refusal="Tool not found")
@@ -67,27 +83,30 @@ class CallPlanner:
             can_compensate=tool.compensate is not None,
         )
 
+    def _output_plan(
+        self, key: EffectId, block: ToolCallBlock, output: TerminalOutput
+    ) -> CallPlan:
+        arguments, problem = decoded_arguments(block.arguments)
+        refusal = _malformed(block, problem) if problem else self._faults(output, arguments)
+        return CallPlan(key=key, is_output=True, refusal=refusal)
 
-def _output_plan(key: EffectId, block: ToolCallBlock, output: TerminalOutput) -> CallPlan:
-    arguments, problem = decoded_arguments(block.arguments)
-    if problem:
-        return CallPlan(key=key, is_output=True, refusal=_malformed(block, problem))
-    refusal = faults_by_schema(output.tool_name, output.schema, arguments)
-    return CallPlan(key=key, is_output=True, refusal=refusal)
+    def output_verdict(self, reply: ModelReply, output: TerminalOutput | None) -> tuple[bool, str]:
+        """Whether the text of an answer is the typed value of its run, and what is wrong with it.
 
+        Neither, where the answer is not to be one: it has calls, or the value comes by a tool.
+        """
+        has_calls = any(isinstance(block, ToolCallBlock) for block in reply.blocks)
+        if output is None or output.mode != "native" or has_calls:
+            return False, ""
+        text = text_of(reply.blocks)
+        value, problem = decoded_arguments(text) if text.strip() else ({}, "the answer is empty")
+        fault = problem or self._faults(output, value, "the answer")
+        return not fault, fault
 
-def output_verdict(reply: ModelReply, output: TerminalOutput | None) -> tuple[str, str]:
-    """The text of an answer as the typed value of its run, and what is wrong with it.
-
-    Both are empty where the answer is not to be one: it has calls, or the value comes by a tool.
-    """
-    has_calls = any(isinstance(block, ToolCallBlock) for block in reply.blocks)
-    if output is None or output.mode != "native" or has_calls:
-        return "", ""
-    text = text_of(reply.blocks)
-    value, problem = decoded_arguments(text) if text.strip() else ({}, "the answer is empty")
-    fault = problem or faults_by_schema("the answer", output.schema, value)
-    return ("", fault) if fault else (text.strip(), "")
+    def _faults(self, output: TerminalOutput, value: Mapping[str, object], named: str = "") -> str:
+        fault = faults_by_schema(named or output.tool_name, output.schema, value)
+        check = self._output_checks.get(output.tool_name)
+        return fault or (check(value) if check else "")
 
 
 def is_parallel(tool: Tool, arguments: dict[str, object]) -> bool:

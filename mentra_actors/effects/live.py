@@ -25,11 +25,15 @@ _log = logging.getLogger(__name__)
 
 
 class ModelDelta(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of an answer that is being streamed for the effect `effect_id`."""
+    """A piece of an answer that is being streamed for the effect `effect_id`.
+
+    A piece of text, or of thinking, begins at `offset` (characters) of all that has come of it.
+    """
 
     stream_id: StreamId
     effect_id: EffectId
     event: ModelEvent
+    offset: int = 0
 
 
 class ToolProgress(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,25 +65,32 @@ class LiveAnswer:
         self._thinking: list[str] = []
         self._calls: dict[int, tuple[ToolCallDelta, list[str]]] = {}
         self._ticked = (0, 0)
+        self._chars = {TextDelta: 0, ThinkingDelta: 0}
 
-    def take(self, event: ModelEvent) -> bool:
-        """Add one event; whether there is more text now than before."""
+    def take(self, event: ModelEvent) -> int | None:
+        """Add one event; where new text begins (characters), None if it has no text."""
         match event:
-            case TextDelta(text=text):
-                self._text.append(str(text))
-            case ThinkingDelta(text=text):
-                self._thinking.append(str(text))
+            case TextDelta(text=text) | ThinkingDelta(text=text):
+                kind = type(event)
+                pieces = self._text if kind is TextDelta else self._thinking
+                pieces.append(str(text))
+                offset = self._chars[kind]
+                self._chars[kind] += len(pieces[-1])
+                return offset
             case ToolCallDelta():
-                _, pieces = self._calls.get(event.block_index, (event, []))
-                pieces.append(event.arguments)
-                self._calls[event.block_index] = (event, pieces)
-                return False
+                _, arguments = self._calls.get(event.block_index, (event, []))
+                arguments.append(event.arguments)
+                self._calls[event.block_index] = (event, arguments)
             case UsageReported(usage=TokenUsage() as usage):
                 self.usage = usage
-                return False
             case _:
-                return False
-        return True
+                pass
+        return None
+
+    @property
+    def has_begun(self) -> bool:
+        """True if anything has come."""
+        return bool(self._text or self._thinking or self._calls)
 
     @property
     def partial(self) -> PartialAnswer:
@@ -179,10 +186,12 @@ class LiveAnswers:
         answer = self._live[stream_id] = LiveAnswer(stream_id, effect_id)
         return answer
 
-    def take(self, answer: LiveAnswer, event: ModelEvent) -> None:
-        """A piece of it has come. On the loop."""
-        if answer.take(event) and not self._is_due:
+    def take(self, answer: LiveAnswer, event: ModelEvent) -> int:
+        """A piece of it has come; where its text begins (characters). On the loop."""
+        offset = answer.take(event)
+        if offset is not None and not self._is_due:
             self._tick_later()
+        return offset or 0
 
     def end(self, answer: LiveAnswer) -> None:
         """It is whole, or it broke off. On the loop."""

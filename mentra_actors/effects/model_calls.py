@@ -18,7 +18,7 @@ from mentra_actors.domain.agent.commands import (
 )
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
-from mentra_actors.effects.call_plans import CallPlanner, output_verdict
+from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
 from mentra_actors.effects.live_answers import LiveAnswer, LiveAnswers
 from mentra_actors.effects.loop import is_cancellation
@@ -100,8 +100,9 @@ class ModelCalls:
 
     def _recorded(self, effect: CallModel, reply: ModelReply) -> RecordModelReply:
         profile, options = effect.profile, effect.options
-        plans = self._services.planner.plans(effect.effect_id, reply, profile, options)
-        output, fault = output_verdict(reply, options.output)
+        planner = self._services.planner
+        plans = planner.plans(effect.effect_id, reply, profile, options)
+        is_output, fault = planner.output_verdict(reply, options.output)
         return RecordModelReply(
             effect_id=effect.effect_id,
             reply=reply,
@@ -109,7 +110,7 @@ class ModelCalls:
             now=self._clock.now(),
             cost_usd_micros=self._cost(effect, reply.usage),
             asked_model=profile.model,
-            output=output,
+            is_output=is_output,
             output_fault=fault,
         )
 
@@ -146,11 +147,12 @@ class ModelCalls:
                     if isinstance(event, ReplyFinished):
                         heard.reply = event.reply
                         continue
-                    answers.take(answer, event)
+                    offset = answers.take(answer, event)
                     if live.is_heard:
-                        live.publish(
-                            ModelDelta(stream_id=stream_id, effect_id=effect_id, event=event)
+                        delta = ModelDelta(
+                            stream_id=stream_id, effect_id=effect_id, event=event, offset=offset
                         )
+                        live.publish(delta)
         except Exception as error:
             if heard.reply is None:
                 raise
@@ -196,6 +198,7 @@ class ModelCalls:
         effect: CallModel = order.effect
         abandoned = RecordAbandonedAnswer(
             effect_id=effect.effect_id,
+            run_id=effect.run_id,
             partial=partial,
             usage=usage,
             cost_usd_micros=self._cost(effect, usage),

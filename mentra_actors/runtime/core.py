@@ -31,6 +31,7 @@ from mentra_actors.actors.messages import (
 from mentra_actors.actors.stream_services import StreamServices
 from mentra_actors.domain.agent.effects import CallModel, CompensateCall, ProbeTool, RunTool
 from mentra_actors.domain.agent.events import ModelCallFailed
+from mentra_actors.effects.call_plans import OutputCheck
 from mentra_actors.effects.live import LiveFeed, LiveNotice
 from mentra_actors.effects.live_answers import FORGET_LEFT_S, LiveAnswers
 from mentra_actors.effects.loop import EffectLoop
@@ -89,6 +90,8 @@ class RuntimeCore:
         self.providers = _providers(settings)
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""
+        self.output_checks: dict[str, OutputCheck] = {}
+        """Checks of typed outputs by the name of their tool; whoever asks for one adds it."""
         self.store = _open_store(settings)
         self.journal = Journal(self.store)
         self.recorded: LiveFeed[tuple[RecordedEvent[Any], ...]] = LiveFeed(
@@ -180,6 +183,7 @@ class RuntimeCore:
             tools=self.tools,
             commands=ToolCommands(self.directory, self._loop, self.clock),
             strategies=self.strategies,
+            output_checks=self.output_checks,
             live=self.live,
             answers=self.answers,
             send=self._send_outcome,

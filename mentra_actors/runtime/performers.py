@@ -13,7 +13,7 @@ from mentra_actors.domain.agent.effects import (
     RunTool,
 )
 from mentra_actors.domain.timer import WaitUntil
-from mentra_actors.effects.call_plans import CallPlanner
+from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
 from mentra_actors.effects.call_reviews import CallReviews
 from mentra_actors.effects.compensations import Compensations
 from mentra_actors.effects.live import LiveFeed, LiveNotice
@@ -44,6 +44,7 @@ class World:
     tools: ToolRegistry
     commands: Commands
     strategies: Mapping[str, RoundStrategy]
+    output_checks: Mapping[str, OutputCheck]
     live: LiveFeed[LiveNotice]
     answers: LiveAnswers
     send: SendOutcome
@@ -90,7 +91,7 @@ def _model_services(world: World) -> ModelServices:
     return ModelServices(
         providers=world.providers,
         tools=world.tools,
-        planner=CallPlanner(world.tools, reviews=reviews),
+        planner=CallPlanner(world.tools, reviews=reviews, output_checks=world.output_checks),
         prices=settings.prices,
         clock=settings.clock,
         live=world.live,

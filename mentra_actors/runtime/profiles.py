@@ -1,57 +1,115 @@
-"""From the arguments of `spawn` to an agent's profile."""
+"""From the arguments of `spawn` and `configure` to an agent's profile."""
 
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, TypeVar
 
 import msgspec
 
-from mentra_actors.domain.agent.events import AgentProfile
+from mentra_actors.domain.agent.profile import (
+    AgentProfile,
+    Autonomy,
+    CompactionOptions,
+    MemoryOptions,
+    ProfileChanges,
+    ToolResultPaging,
+    Workspace,
+    profile_fault,
+)
+from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.model_call import ProviderOptions, ReasoningOptions, ToolChoice
 from mentra_actors.domain.team import agent_id_of
 from mentra_actors.ids import TeamId
 
-__all__ = ["SpawnOptions", "profile_of"]
+__all__ = ["ProfileOptions", "SpawnOptions", "profile_changes", "profile_of"]
+
+T = TypeVar("T")
 
 
-class SpawnOptions(TypedDict, total=False):
-    """What `spawn` may be told of an agent; see `AgentProfile` for the meaning."""
+class ProfileOptions(TypedDict, total=False):
+    """What may be chosen for an agent, and changed while it lives; see `AgentProfile`."""
 
     system: str
-    role: str
     tools: Sequence[str] | None
     hidden_tools: Sequence[str]
     max_rounds: int
     wake_on_mail: bool
     temperature: float | None
     max_output_tokens: int | None
+    tool_choice: ToolChoice
+    reasoning: ReasoningOptions | None
+    metadata: Mapping[str, str]
+    provider: ProviderOptions
+    run: RunOptions
+    paging: ToolResultPaging | None
+    task_reminder_rounds: int
+    autonomy: Autonomy
+    workspace: Workspace
+    memory: MemoryOptions
+    compaction: CompactionOptions
+
+
+class SpawnOptions(ProfileOptions, total=False):
+    """What `spawn` may be told of an agent; see `AgentProfile` for the meaning."""
+
+    role: str
 
 
 def profile_of(team: TeamId, name: str, model: str, options: SpawnOptions) -> AgentProfile:
     """The profile of a lead: a member that nobody of the team has spawned.
 
     Raises:
-        TypeError, ValueError: an option has the wrong type, or is no text that can be stored.
+        TypeError: an option is not known, or has the wrong type.
+        ValueError: it is no text that can be stored, or no agent could work with it.
     """
-    if unknown := set(options) - set(SpawnOptions.__annotations__):
-        known = ", ".join(SpawnOptions.__annotations__)
-        raise TypeError(f"spawn has no option {sorted(unknown)[0]!r}; there are {known}")
-    tools = options.get("tools")
-    if isinstance(tools, str):
-        raise TypeError("tools are a list of names, not one string")
+    fields = _fields("spawn", options, SpawnOptions)
+    fields.setdefault("role", "lead")
     profile = AgentProfile(
-        agent_id=agent_id_of(team, name),
-        name=name,
-        team_id=team,
-        role=options.get("role", "lead"),
-        model=model,
-        system=options.get("system", ""),
-        tools=None if tools is None else tuple(tools),
-        hidden_tools=tuple(options.get("hidden_tools", ())),
-        max_rounds=options.get("max_rounds", 50),
-        wake_on_mail=options.get("wake_on_mail", True),
-        temperature=options.get("temperature"),
-        max_output_tokens=options.get("max_output_tokens", 8192),
+        agent_id=agent_id_of(team, name), name=name, team_id=team, model=model, **fields
     )
+    checked = _checked(profile, AgentProfile, f"agent {name!r}")
+    if ":" in model and (fault := profile_fault(checked)):
+        raise ValueError(f"agent {name!r}: {fault}")
+    return checked
+
+
+def profile_changes(model: str | None, options: ProfileOptions) -> ProfileChanges:
+    """Changes of a profile; what is not named stays as it is.
+
+    Raises:
+        TypeError, ValueError: an option is not known, has the wrong type, or cannot be stored.
+    """
+    fields = _fields("configure", options, ProfileOptions)
+    if model is not None:
+        fields["model"] = model
+    return _checked(ProfileChanges(**fields), ProfileChanges, "configure")
+
+
+def _fields(what: str, options: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
+    known = kind.__annotations__ | ProfileOptions.__annotations__
+    if unknown := set(options) - set(known):
+        raise TypeError(
+            f"{what} has no option {sorted(unknown)[0]!r}; there are {', '.join(known)}"
+        )
+    fields = dict(options)
+    for name in ("tools", "hidden_tools"):
+        if isinstance(fields.get(name), str):
+            raise TypeError(f"{name} are a list of names, not one string")
+        if fields.get(name) is not None:
+            fields[name] = tuple(fields[name])
+    if "metadata" in fields:
+        fields["metadata"] = dict(fields["metadata"])
+    return fields
+
+
+def _checked(value: T, kind: type[T], named: str) -> T:
+    """The value as the log will give it back.
+
+    Raises:
+        TypeError, ValueError: the log could not.
+    """
     try:
-        return msgspec.msgpack.decode(msgspec.msgpack.encode(profile), type=AgentProfile)
-    except msgspec.ValidationError as error:
-        raise TypeError(f"agent {name!r}: {error}") from error
+        return msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=kind)
+    except UnicodeError as error:
+        raise ValueError(f"{named}: {error}") from error
+    except (msgspec.ValidationError, TypeError) as error:
+        raise TypeError(f"{named}: {error}") from error

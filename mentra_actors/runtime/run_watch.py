@@ -1,39 +1,58 @@
-"""From a stream of recorded events to the answer of one prompt. Pure."""
+"""From a stream of recorded events to the answer of one run. Pure."""
 
 from typing import Any
 
 import msgspec
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
+from mentra_actors.domain.agent.state import call_key
+from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import RunFailed
-from mentra_actors.ids import CommandId, RunId
+from mentra_actors.ids import CommandId, EffectId, RunId
 
 __all__ = ["Reply", "RunWatch"]
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a prompt. `usage` is of all model calls of the run.
+    """How a run ended in order. `usage` and `cost_usd_micros` are of all its model calls.
 
-    `text` is empty when the model ended without words. `stream_version` is the version of the
-    agent's stream at which the run finished.
+    `text` is empty when the run ended without an answer; `ending` says what ended it, and
+    `early_end` which limit did. `output` is the typed value of a run that was to end with one, as
+    JSON text. `cost_usd_micros` (millionths of a US dollar) is None if a price is not known.
+    `stream_version` is the version of the agent's stream at which the run finished.
     """
 
     text: str
     run_id: RunId
     usage: TokenUsage = TokenUsage()
     stream_version: int = 0
+    cost_usd_micros: int | None = 0
+    ending: RunEnding = "answered"
+    early_end: EarlyEnd = ""
+    output: str = ""
 
 
 class RunWatch:
-    """Waits for the run that answers one prompt. Feed it the agent's events, in order, once."""
+    """Waits for the run that a prompt or another command begins.
 
-    def __init__(self, prompt_id: CommandId) -> None:
-        self._prompt_id = prompt_id
+    Feed it the agent's events, in order, once. A run that was broken off and resumed is one run.
+    """
+
+    def __init__(self, begun_by: CommandId | None) -> None:
+        """`begun_by` is the id of the prompt or command; None waits for whatever run is next."""
+        self._begun_by = begun_by
         self._run_id: RunId | None = None
         self._usage = TokenUsage()
+        self._cost: int | None = 0
+        self._last: e.ModelReplied | None = None
         self._seen = (0, 0)
+
+    def follow(self, run_id: RunId) -> None:
+        """Wait for the end of this run, which is open."""
+        self._run_id = run_id
 
     def take(self, recorded: RecordedEvent[Any]) -> Reply | RunFailed | None:
         """The end of the run if this event is it. What was seen before is passed over."""
@@ -42,15 +61,39 @@ class RunWatch:
             return None
         self._seen = place
         event = recorded.event
-        if isinstance(event, e.InputPlaced) and self._prompt_id in event.prompt_ids:
-            self._run_id = event.run_id
-        elif isinstance(event, e.ModelReplied) and self._run_id is not None:
-            self._usage += event.usage
-        elif isinstance(event, e.RunFinished | e.RunFailed | e.RunCancelled):
-            return self._end(event, recorded.stream_version)
-        elif isinstance(event, e.AgentStopped) and self._run_id is None:
-            return RunFailed("the agent was stopped", run_id="", kind="stopped")
+        match event:
+            case e.InputPlaced() if self._begun_by in event.prompt_ids:
+                self._run_id = event.run_id
+            case e.RunStarted() if self.is_begun_by(event):
+                self._run_id = event.run_id
+            case e.ModelReplied() | e.ModelCallFailed():
+                self._count(event)
+            case e.RunFinished() | e.RunFailed() | e.RunCancelled():
+                return self._end(event, recorded.stream_version)
+            case e.AgentStopped() if self._run_id is None:
+                return RunFailed("the agent was stopped", run_id="", kind="stopped")
+            case _:
+                pass
         return None
+
+    def is_begun_by(self, event: Any) -> bool:
+        """True for the start of the run, or of one that goes on with it."""
+        if not isinstance(event, e.RunStarted):
+            return False
+        if self._run_id is not None:
+            return event.resumes == self._run_id
+        return self._begun_by is None or event.asked_by == self._begun_by
+
+    def _count(self, event: e.ModelReplied | e.ModelCallFailed) -> None:
+        if isinstance(event, e.ModelReplied):
+            self._last = event
+        if self._run_id is None:
+            return
+        self._usage += event.usage
+        if not event.usage.total_tokens:
+            return
+        is_known = self._cost is not None and event.cost_usd_micros is not None
+        self._cost = (self._cost or 0) + (event.cost_usd_micros or 0) if is_known else None
 
     def _end(
         self, event: e.RunFinished | e.RunFailed | e.RunCancelled, version: int
@@ -58,9 +101,34 @@ class RunWatch:
         if event.run_id != self._run_id:
             return None
         match event:
-            case e.RunFinished(text=text, run_id=run_id):
-                return Reply(text=text, run_id=run_id, usage=self._usage, stream_version=version)
+            case e.RunFinished():
+                return self._reply(event, version)
             case e.RunFailed():
                 return RunFailed(event.message, run_id=event.run_id, kind=event.kind)
             case e.RunCancelled():
                 return RunFailed(event.reason, run_id=event.run_id, kind="cancelled")
+
+    def _reply(self, event: e.RunFinished, version: int) -> Reply:
+        last = self._last
+        is_answer = last is not None and last.effect_id == event.answer
+        return Reply(
+            text=event.text or (text_of(last.blocks) if last and is_answer else ""),
+            run_id=event.run_id,
+            usage=self._usage,
+            stream_version=version,
+            cost_usd_micros=self._cost,
+            ending=event.ending,
+            early_end=event.early_end,
+            output=_output(event.output, last),
+        )
+
+
+def _output(output: EffectId, last: e.ModelReplied | None) -> str:
+    """The typed value: the text of the last answer, or the arguments of one of its calls."""
+    if last is None or not output:
+        return ""
+    if output == last.effect_id:
+        return text_of(last.blocks)
+    calls = [block for block in last.blocks if isinstance(block, ToolCallBlock)]
+    keys = {call_key(last.effect_id, index): call for index, call in enumerate(calls)}
+    return keys[output].arguments.strip() or "{}" if output in keys else ""

@@ -1,4 +1,4 @@
-"""The asynchronous face: `open_runtime`, `Runtime`, `Agent`."""
+"""The asynchronous face: `open_runtime`, `Runtime`."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -8,25 +8,21 @@ from typing import Any, TypeVar, Unpack
 import anyio
 
 from mentra_actors.actors.dead_letters import DeadLetter
-from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import AgentId, StreamId, agent_stream
+from mentra_actors.ids import StreamId
+from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.awaiting import wait_for
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
-from mentra_actors.runtime.live_reply import LiveReply
 from mentra_actors.runtime.operations import Operations, member_id
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
-from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.settings import RuntimeOptions, RuntimeSettings
 from projections.contract import Projection, fold_view
-from projections.transcript import transcript_items
-from projections.transcript_item import TranscriptItem
 
-__all__ = ["Agent", "Runtime", "open_runtime"]
+__all__ = ["Runtime", "open_runtime"]
 
 V = TypeVar("V")
 
@@ -52,79 +48,6 @@ async def open_runtime(
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(core.close)
-
-
-class Agent:
-    """One agent of a running team."""
-
-    def __init__(self, name: str, agent_id: AgentId, operations: Operations) -> None:
-        """Made by `Runtime.spawn` and `Runtime.agent`."""
-        self.name = name
-        self.agent_id = agent_id
-        self._operations = operations
-
-    def __repr__(self) -> str:
-        return f"Agent({self.name!r})"
-
-    async def send(self, text: str, *, prompt_id: str | None = None) -> Reply:
-        """Send a prompt and return the answer of its run.
-
-        A prompt sent while a run is open waits for its end. The answer survives restarts: the
-        same `prompt_id` sent again, also to a later process, records nothing and returns the
-        answer of the first (among the last 256 prompts of the agent). If the caller is
-        cancelled the run goes on; `cancel` ends it.
-
-        Raises:
-            CommandRejected: the prompt is empty or too long, or the agent is stopped.
-            RunFailed: the run ended without an answer; what it recorded is kept.
-            ActorError, StoreError: the prompt was not recorded.
-        """
-        return await wait_for(self._operations.send(self.agent_id, text, prompt_id))
-
-    @asynccontextmanager
-    async def stream(self, text: str, *, prompt_id: str | None = None) -> AsyncIterator[LiveReply]:
-        """Send a prompt and watch the answer as it comes.
-
-            async with agent.stream("Why?") as reply:
-                async for notice in reply:   # ModelDelta and ToolProgress
-                    ...
-                print((await reply.result()).text)
-
-        Notices that nobody fetches are kept up to a bound, then the oldest are dropped: the
-        answer itself is whole in any case.
-        """
-        live = LiveReply()
-        topic = agent_stream(self.agent_id)
-        end = self._operations.core.live.subscribe(live.take, topic=topic)
-        try:
-            live.attach(self._operations.send(self.agent_id, text, prompt_id))
-            yield live
-        finally:
-            end()
-
-    async def cancel(self, reason: str = "cancelled") -> None:
-        """End the open run now, in whatever it waits for; without one nothing happens."""
-        await wait_for(self._operations.cancel(self.agent_id, reason))
-
-    async def stop(self) -> None:
-        """End the open run and take no prompt and no mail any more."""
-        await wait_for(self._operations.stop(self.agent_id))
-
-    async def mail(self, body: str) -> None:
-        """Put a letter from the host into the inbox; it wakes the agent unless told not to."""
-        await wait_for(self._operations.mail(self.agent_id, body))
-
-    async def state(self) -> AgentState:
-        """The agent as its decider sees it."""
-        return await wait_for(self._operations.agent_state(self.agent_id))
-
-    async def transcript(self, *, at_version: int | None = None) -> Sequence[TranscriptItem]:
-        """What was said and done, up to a version of the agent's stream (None: all of it)."""
-        stream_id = agent_stream(self.agent_id)
-        journal = self._operations.core.journal
-        return await anyio.to_thread.run_sync(
-            lambda: transcript_items(journal, stream_id, through_version=at_version)
-        )
 
 
 class Runtime:

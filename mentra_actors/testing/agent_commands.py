@@ -3,283 +3,29 @@
 Importing this module needs `hypothesis`.
 """
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from mentra_actors.domain.agent import commands as c
-from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.profile import ProfileChanges
-from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions, TerminalOutput
-from mentra_actors.domain.content import (
-    AssistantBlock,
-    OpaqueBlock,
-    Provenance,
-    RefusalBlock,
-    TextBlock,
-    ThinkingBlock,
-    ToolCallBlock,
-)
+from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.inbox import Mail
-from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
-from mentra_actors.domain.tool_call import BlobRef, OutgoingMail, RetryMode, ToolOutcome
 from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, MailId, RunId
+from mentra_actors.testing.agent_outcomes import (
+    AIM,
+    any_of,
+    one_of,
+    outcomes_of_any_kind,
+    run_options,
+    some,
+)
 from mentra_actors.testing.strategies import moments, words
 
-__all__ = [
-    "AIM",
-    "Outcome",
-    "agent_commands",
-    "effect_outcomes",
-    "model_outcomes",
-    "model_replies",
-    "outside_commands",
-    "prompts",
-    "run_options",
-    "tool_outcomes",
-]
-
-T = TypeVar("T")
-
-Outcome: TypeAlias = (
-    c.RecordModelReply
-    | c.RecordModelFailure
-    | c.RecordAbandonedAnswer
-    | c.RecordCallReview
-    | c.RecordRoundDecision
-    | c.RecordToolOutcome
-    | c.RecordProbeVerdict
-    | c.RecordCompensation
-)
-
-AIM = EffectId("?")
-"""Stands for the id of something pending, until `aimed` puts it there."""
+__all__ = ["agent_commands", "outside_commands", "prompts"]
 
 MAX_MAIL = 3
-
-
-@st.composite
-def _some(draw: st.DrawFn, of: Sequence[T], at_most: int) -> tuple[T, ...]:
-    """Up to `at_most` items, in any order. Hypothesis pays per draw; this is a single one."""
-    base = len(of) + 1
-    number = draw(st.integers(0, base**at_most - 1))
-    digits = [number // base**place % base for place in range(at_most)]
-    return tuple(of[digit - 1] for digit in digits if digit)
-
-
-def _one_of(values: Sequence[T]) -> SearchStrategy[T]:
-    """One of the values. Unlike `sampled_from` it does not show them all in its `repr`."""
-    return st.integers(0, len(values) - 1).map(lambda index: values[index])
-
-
-def _any_of(strategies: Sequence[SearchStrategy[Any]]) -> SearchStrategy[Any]:
-    """One of them; one that is listed twice comes twice as often, which `one_of` would not do."""
-    return _one_of(strategies).flatmap(lambda strategy: strategy)
-
-
-# --- options ----------------------------------------------------------------------------------
-
-_OUTPUTS = [
-    TerminalOutput(tool_name="hand_over", schema="{}"),
-    TerminalOutput(tool_name="hand_over", schema="{}", keeps_tools=True),
-    TerminalOutput(tool_name="", schema="{}", mode="native"),
-]
-_OPTIONS = [
-    RunOptions(),
-    RunOptions(on_failure="rollback"),
-    RunOptions(on_failure="rollback", model_budget=2, strategy="careful"),
-    RunOptions(tool_budget=1),
-    RunOptions(model_budget=0),
-    RunOptions(model_budget=3, retry_budget=1),
-    RunOptions(token_budget=10, retry=RetrySchedule(base_s=2.0)),
-    RunOptions(cost_budget_usd_micros=10, on_failure="rollback"),
-    RunOptions(deadline_s=5.0),
-    RunOptions(deadline_at=60.0, strategy="careful"),
-    RunOptions(strategy="careful", approvals="refuse"),
-    *(RunOptions(output=output) for output in _OUTPUTS),
-]
-
-
-def run_options() -> SearchStrategy[RunOptions]:
-    """Options of runs: most ordinary ones, and each limit and way now and then."""
-    return _one_of([RunOptions()] * 6 + _OPTIONS)
-
-
-# --- what a model says ------------------------------------------------------------------------
-
-_BLOCKS: Sequence[AssistantBlock] = [
-    ToolCallBlock(call_id="c1", name="read"),
-    ToolCallBlock(call_id="c2", name="write", arguments='{"path": "a"}'),
-    TextBlock(text="yes"),
-    ToolCallBlock(call_id="c2", name="read", arguments=""),
-    ToolCallBlock(call_id="", name="nonsense", arguments='{"path": "a'),
-    ThinkingBlock(encrypted="later"),
-    ToolCallBlock(call_id="c1", name="write"),
-    RefusalBlock(text="no"),
-    OpaqueBlock(
-        item_type="web_search_call",
-        raw="{}",
-        provenance=Provenance("openai", "model", "responses"),
-    ),
-]
-_ANSWERS: Sequence[tuple[AssistantBlock, ...]] = [
-    (TextBlock(text="done"),),
-    (),
-    (TextBlock(text=""), RefusalBlock(text="no")),
-    (ThinkingBlock(parts=("so",)), TextBlock(text="done"), TextBlock(text="ünï ☃")),
-]
-_usage = _one_of(
-    [TokenUsage(), TokenUsage(), TokenUsage(input_tokens=3, output_tokens=2)]
-    + [TokenUsage(input_tokens=30)]
-)
-_costs = st.sampled_from([None, 0, 4, 40])
-_partials = _one_of(
-    [c.PartialAnswer(), c.PartialAnswer(text="half an ans"), c.PartialAnswer(thinking="hm ☃")]
-)
-
-
-def model_replies() -> SearchStrategy[ModelReply]:
-    """Answers with and without calls: duplicate call ids, unknown tools, malformed arguments."""
-    return st.builds(
-        ModelReply,
-        blocks=_some(_BLOCKS, 4) | st.sampled_from(_ANSWERS),
-        stop_reason=st.sampled_from(StopReason),
-        usage=_usage,
-    )
-
-
-_MODES: Sequence[RetryMode] = ["never", "probe", "safe", "idempotent"]
-_PLANS = [
-    e.CallPlan(key=AIM, retry=retry, parallel=parallel, refusal=refusal)
-    for refusal in ("", "", "Invalid arguments")
-    for parallel in (True, False)
-    for retry in _MODES
-]
-_PLANS += [
-    e.CallPlan(key=AIM, retry=retry, parallel=parallel, needs_review=True, can_compensate=undo)
-    for parallel in (True, False)
-    for retry in ("never", "safe")
-    for undo in (True, False)
-]
-_PLANS += [
-    e.CallPlan(key=AIM, is_output=True),
-    e.CallPlan(key=AIM, can_compensate=True),
-    e.CallPlan(key=AIM, retry="safe", parallel=True, can_compensate=True),
-]
-# fewer plans than calls now and then: a call for which nobody planned
-_plans = _some(_PLANS, 4)
-
-_model_ids = st.sampled_from([AIM] * 8 + [EffectId("model-1"), EffectId("model-2")])
-_replies = st.builds(
-    c.RecordModelReply,
-    effect_id=_model_ids,
-    reply=model_replies(),
-    plans=_plans,
-    now=moments,
-    cost_usd_micros=_costs,
-    output=st.sampled_from(["", "", '{"n":1}']),
-    output_fault=st.sampled_from(["", "", "expected an object"]),
-)
-_failures = st.builds(
-    c.RecordModelFailure,
-    effect_id=_model_ids,
-    kind=st.sampled_from(["overloaded", "bad_request"]),
-    message=words,
-    transient=st.sampled_from([True, True, False]),
-    now=moments,
-    retry_after_s=st.sampled_from([None, 0.1, 30.0, 900.0]),
-    partial=_partials,
-    usage=_usage,
-    cost_usd_micros=_costs,
-)
-_abandoned = st.builds(
-    c.RecordAbandonedAnswer,
-    effect_id=_model_ids,
-    partial=_partials,
-    now=moments,
-    usage=_usage,
-    cost_usd_micros=_costs,
-)
-
-
-def model_outcomes() -> SearchStrategy[c.RecordModelReply | c.RecordModelFailure]:
-    """Outcomes of a model call, most of them replies, to be `addressed`."""
-    return _any_of([_replies] * 5 + [_failures])
-
-
-# --- what comes of calls ----------------------------------------------------------------------
-
-
-def tool_outcomes() -> SearchStrategy[ToolOutcome]:
-    """Results and errors; some send mail, whose ids are made unique by `aimed`."""
-    return _one_of(_OUTCOMES)
-
-
-def _letter(to: str) -> OutgoingMail:
-    return OutgoingMail(mail_id=MailId("m"), to=AgentId(to), body=f"hello {to}")
-
-
-_OUTCOMES = [
-    ToolOutcome(content="done"),
-    ToolOutcome(content=""),
-    ToolOutcome(content="failed", is_error=True),
-    ToolOutcome(content="long", details="{}", spilled=BlobRef(digest="d", size_bytes=9)),
-    ToolOutcome(content="sent", mail=(_letter("worker"),)),
-    ToolOutcome(content="sent", mail=(_letter("worker"), _letter("lead"))),
-    ToolOutcome(content="half sent", is_error=True, mail=(_letter("lead"),)),
-    ToolOutcome(content="done"),
-    ToolOutcome(content="bye", terminate=True),
-    ToolOutcome(content="resting", rest=True),
-]
-
-_call_keys = st.sampled_from(
-    [EffectId(f"{AIM}{n}") for n in (0, 0, 0, 1, 1, 2)]
-    + [EffectId("tool-1.0"), EffectId("tool-1.1"), EffectId("tool-9.9")]
-)
-_outcomes = st.builds(c.RecordToolOutcome, key=_call_keys, outcome=tool_outcomes(), now=moments)
-_verdicts = st.builds(
-    c.RecordProbeVerdict,
-    key=_call_keys,
-    # relative to the attempt that is open: a verdict on an earlier one is late
-    attempt=st.sampled_from([0, 0, 0, 0, -1]),
-    verdict=st.sampled_from(["done", "not_done", "unknown"]),
-    outcome=tool_outcomes(),
-    now=moments,
-)
-_reviews = st.builds(
-    c.RecordCallReview,
-    key=_call_keys,
-    verdict=st.sampled_from(["allow", "allow", "ask", "ask", "refuse"]),
-    text=words,
-    arguments=st.sampled_from(["", "", '{"changed":true}']),
-    parallel=st.booleans(),
-    now=moments,
-)
-_decisions = st.builds(
-    c.RecordRoundDecision,
-    effect_id=st.sampled_from([AIM] * 6 + [EffectId("round-1")]),
-    choice=st.sampled_from(["continue", "continue", "inject", "stop"]),
-    text=words,
-    changes=_one_of([ProfileChanges()] * 2 + [ProfileChanges(model="scripted:other")]),
-    fault=st.sampled_from(["", "", "", "it raised"]),
-    now=moments,
-)
-_undone = st.builds(
-    c.RecordCompensation,
-    key=_call_keys,
-    attempt=st.sampled_from([0, 0, 0, -1]),
-    content=words,
-    is_error=st.booleans(),
-    now=moments,
-)
-
-
-def effect_outcomes() -> SearchStrategy[Outcome]:
-    """Outcomes of reviews, strategies and undoing, to be `addressed`."""
-    return _any_of([_reviews, _decisions, _undone])
-
 
 # --- what people and others do ----------------------------------------------------------------
 
@@ -298,7 +44,7 @@ _LETTERS = [
 ]
 _mail = st.builds(
     c.TakeMail,
-    mail=_some(_LETTERS, MAX_MAIL),
+    mail=some(_LETTERS, MAX_MAIL),
     after_version=st.just(0),
     # how far beyond the mail that was taken: negative and 0 are late deliveries
     through_version=st.sampled_from([-1, 0, 1, 1, 1, 2]),
@@ -315,7 +61,7 @@ _queued = st.builds(
 _modes = st.builds(
     c.SetQueueMode, queue=_queues, mode=st.sampled_from(["one_at_a_time", "all"]), now=moments
 )
-_changes = _one_of(
+_changes = one_of(
     [
         ProfileChanges(model="scripted:other"),
         ProfileChanges(max_rounds=2),
@@ -349,6 +95,7 @@ _OUTSIDE: list[SearchStrategy[Any]] = [
     *[_mail] * 5,
     *[_queued] * 5,
     _modes,
+    st.builds(c.HandOverMail, command_id=_ids, now=moments),
     st.builds(c.ClearQueue, queue=_queues, now=moments),
     st.builds(c.Configure, changes=_changes, now=moments),
     *[_resolutions] * 3,
@@ -360,7 +107,7 @@ _OUTSIDE: list[SearchStrategy[Any]] = [
 
 def outside_commands() -> SearchStrategy[c.AgentCommand]:
     """What people and other agents do to an agent: prompts, mail, now and then an end."""
-    return _any_of(_OUTSIDE)
+    return any_of(_OUTSIDE)
 
 
 _running = st.sampled_from(
@@ -375,14 +122,7 @@ _recoveries = st.builds(c.RecoverEffects, running=_running, now=moments)
 _COMMANDS: list[SearchStrategy[Any]] = [
     *[prompts] * 4,
     *[_mail] * 2,
-    *[_replies] * 8,
-    _failures,
-    *[_outcomes] * 8,
-    *[_verdicts] * 2,
-    *[_reviews] * 4,
-    *[_decisions] * 3,
-    *[_undone] * 2,
-    _abandoned,
+    *[outcomes_of_any_kind()] * 30,
     *[_recoveries] * 2,
     *[_queued] * 2,
     _modes,
@@ -395,4 +135,4 @@ _COMMANDS: list[SearchStrategy[Any]] = [
 
 def agent_commands() -> SearchStrategy[c.AgentCommand]:
     """One command of any kind; most outcomes carry `AIM` for an id."""
-    return _any_of(_COMMANDS)
+    return any_of(_COMMANDS)

@@ -21,15 +21,13 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.state import AgentState, call_key
 from mentra_actors.ids import AgentId, CommandId, EffectId, MailId, RunId, TeamId
-from mentra_actors.testing.agent_commands import (
+from mentra_actors.testing.agent_commands import agent_commands, outside_commands, prompts
+from mentra_actors.testing.agent_outcomes import (
     AIM,
     Outcome,
-    agent_commands,
     effect_outcomes,
     model_outcomes,
     model_replies,
-    outside_commands,
-    prompts,
     run_options,
     tool_outcomes,
 )

@@ -66,6 +66,10 @@ class InputAudit:
                 self.queues[event.queue] = []
             case e.MailTaken():
                 self._read_mail(event)
+            case e.MailHandedOver():
+                self.once("mail handed over", event.command_id)
+                self.waiting_mail = self._taken(self.waiting_mail, event.mail_ids, "mail")
+                self.held_mail = 0
             case e.PromptAccepted():
                 self.once("prompt accepted", event.prompt_id)
                 self.waiting_prompts.append(event.prompt_id)

@@ -37,6 +37,7 @@ _CALL_EVENTS = (
 _INPUT_EVENTS = (
     e.PromptAccepted,
     e.MailTaken,
+    e.MailHandedOver,
     e.InputQueued,
     e.QueueCleared,
     e.InputPlaced,
@@ -55,6 +56,7 @@ class AgentAudit:
     run: AuditedRun | None = None
     ended: AuditedRun | None = None
     model_call: str = ""
+    answered_by: str = ""
     abandoned: str = ""
     undoing: list[str] = field(default_factory=list)
     undo_attempts: dict[str, int] = field(default_factory=dict)
@@ -219,6 +221,8 @@ class AgentAudit:
                 not event.early_end or self._is_due(run, event), "an early end too early"
             )
             self._require(not run.unsent, "something was said that no request carried")
+            is_last = not event.answer or event.answer == self.answered_by
+            self._require(is_last, f"{event.answer} is not the last answer of the run")
         else:
             self._end_badly(run, event)
         self.abandoned = self.model_call
@@ -286,6 +290,7 @@ class AgentAudit:
             self._read_answer(event)
 
     def _read_answer(self, event: e.ModelReplied) -> None:
+        self.answered_by = event.effect_id
         count = sum(isinstance(block, ToolCallBlock) for block in event.blocks)
         number = event.effect_id.removeprefix("model-")
         self.tools.begin_round([f"tool-{number}.{index}" for index in range(count)])

@@ -13,16 +13,16 @@ _NAMED_SCHEMAS = frozenset({"properties", "$defs"})
 _LITERALS = frozenset({"default", "enum", "const", "examples", "required"})
 
 
-def flat_schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """Schema of a struct: an object at the top, references inlined.
+def flat_schema(named: type[Any]) -> dict[str, Any]:
+    """Schema of a type with named fields: an object at the top, references inlined.
 
-    Only types that contain themselves stay under `$defs`. The OpenAPI word `discriminator` and the
-    struct's own title are left out.
+    `named` is a struct, a dataclass or a typed dict. Only types that contain themselves stay under
+    `$defs`. The OpenAPI word `discriminator` and the type's own title are left out.
 
     Raises:
         TypeError: a field's type cannot be described as JSON.
     """
-    (top,), components = msgspec.json.schema_components([struct], ref_template="#/$defs/{name}")
+    (top,), components = msgspec.json.schema_components([named], ref_template="#/$defs/{name}")
     recursive = {name for name in components if name in _reachable(components[name], components)}
     schema = _inlined(components[_referenced(top)], components, recursive)
     schema.pop("title", None)

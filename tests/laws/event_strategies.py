@@ -32,6 +32,7 @@ _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     float: st.floats(0, 4e9, allow_nan=False),
     bool: st.booleans(),
     type(None): st.none(),
+    msgspec.UnsetType: st.just(msgspec.UNSET),
 }
 STREAMS = tuple(
     StreamId(name)
@@ -62,6 +63,8 @@ def of_type(hint: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*map(of_type, arguments))
     if origin is tuple:
         return st.lists(of_type(arguments[0]), max_size=3).map(tuple)
+    if origin is dict:
+        return st.dictionaries(*map(of_type, arguments), max_size=2)
     if issubclass(hint, Enum):
         return st.sampled_from(list(hint))
     return events_of(hint)

@@ -25,6 +25,7 @@ __all__ = [
     "CompensateRun",
     "Configure",
     "ExpireRun",
+    "HandOverMail",
     "LabelEntry",
     "MoveLeaf",
     "PartialAnswer",
@@ -58,6 +59,13 @@ class AcceptPrompt(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     now: float
     options: RunOptions | None = None
+
+
+class HandOverMail(msgspec.Struct, frozen=True, kw_only=True):
+    """Let the host read the letters that wait, in the agent's place."""
+
+    command_id: CommandId
+    now: float
 
 
 class QueueInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,7 +189,7 @@ class TakeMail(msgspec.Struct, frozen=True, kw_only=True):
 class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of `CallModel`. `plans` are for the calls in `reply`, in order.
 
-    `output` and `output_fault` are the verdict on an answer that should be a typed value.
+    `is_output` and `output_fault` are the verdict on an answer that should be a typed value.
     """
 
     effect_id: EffectId
@@ -190,7 +198,7 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     cost_usd_micros: int | None = None
     asked_model: str = ""
-    output: str = ""
+    is_output: bool = False
     output_fault: str = ""
 
 
@@ -215,6 +223,7 @@ class RecordAbandonedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     effect_id: EffectId
     partial: PartialAnswer
     now: float
+    run_id: RunId = RunId("")
     usage: TokenUsage = TokenUsage()
     cost_usd_micros: int | None = None
     asked_model: str = ""
@@ -297,6 +306,7 @@ class RecoverEffects(msgspec.Struct, frozen=True, kw_only=True):
 
 AgentCommand: TypeAlias = (
     AcceptPrompt
+    | HandOverMail
     | QueueInput
     | ClearQueue
     | SetQueueMode

@@ -71,7 +71,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int = 0
     cost_usd_micros: int = 0
     answer: str = ""
-    output: str = ""
+    answered_by: EffectId = EffectId("")
+    output: EffectId = EffectId("")
     output_fault: str = ""
     output_faults: int = 0
     baseline: EntryId = EntryId(0)
@@ -95,6 +96,7 @@ class Resumable(msgspec.Struct, frozen=True, kw_only=True):
     options: RunOptions
     boundary: Boundary
     answer: str
+    answered_by: EffectId
     baseline: EntryId
     prompt_entry: EntryId
     is_rolled_back: bool

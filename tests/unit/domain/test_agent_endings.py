@@ -108,7 +108,7 @@ def test_a_run_that_broke_at_an_answer_ends_with_it():
     answer = busy.when(fault).when(resume(retry_budget=1))
 
     assert told(answer) == ["RunStarted lead/run-2", "RunFinished lead/run-2"]
-    assert only(answer, e.RunFinished).text == "forty-two"
+    assert only(answer, e.RunFinished).answer == "model-1"
 
 
 def test_a_new_prompt_goes_on_from_what_there_is():

@@ -57,7 +57,7 @@ def test_an_answer_without_calls_ends_the_run():
     answer = agent().when(GO).when(said("forty-two"))
 
     assert answer.events[-1] == e.RunFinished(
-        run_id="lead/run-1", text="forty-two", finished_at=3.0
+        run_id="lead/run-1", answer="model-1", finished_at=3.0
     )
     assert answer.pending == {}
 

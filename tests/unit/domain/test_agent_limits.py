@@ -43,7 +43,7 @@ def test_a_token_budget_ends_the_run_in_order_at_the_next_boundary():
 
     assert told(answer) == ["ToolCallFinished tool-1.0", "RunFinished lead/run-1"]
     assert only(answer, e.RunFinished).early_end == "token_budget"
-    assert only(answer, e.RunFinished).text == ""
+    assert only(answer, e.RunFinished).answer == ""
 
 
 def test_a_token_budget_that_is_not_reached_ends_nothing():
@@ -86,7 +86,7 @@ def test_an_answer_that_is_there_is_the_end_whatever_it_has_cost():
     answer = agent().when(go(token_budget=10)).when(said("forty-two", tokens=60))
 
     finished_ = only(answer, e.RunFinished)
-    assert (finished_.text, finished_.early_end) == ("forty-two", "")
+    assert (finished_.answer, finished_.early_end) == ("model-1", "")
 
 
 def test_a_steer_that_no_request_can_carry_stays_in_its_queue():
@@ -95,7 +95,7 @@ def test_a_steer_that_no_request_can_carry_stays_in_its_queue():
     answer = busy.when(said("forty-two", tokens=60))
 
     end = only(answer, e.RunFinished)
-    assert (end.text, end.early_end) == ("forty-two", "token_budget")
+    assert (end.answer, end.early_end) == ("model-1", "token_budget")
     assert answer.state.steer.items == ("s1",)
 
 
@@ -302,7 +302,7 @@ def test_a_stop_while_the_model_answers_keeps_the_answer():
     answer = agent().when(go()).when(stop()).when(said("forty-two"))
 
     end = only(answer, e.RunFinished)
-    assert (end.text, end.early_end) == ("forty-two", "")
+    assert (end.answer, end.early_end) == ("model-1", "")
 
 
 def test_a_stop_in_a_retry_wait_ends_the_run_at_once():

@@ -56,7 +56,7 @@ def test_to_go_on_is_what_happens_without_a_strategy():
 
     assert told(tools) == ["RoundDecided round-1", "ModelCallRequested model-2"]
     assert told(answer) == ["RoundDecided round-2", "RunFinished lead/run-1"]
-    assert only(answer, e.RunFinished).text == "done"
+    assert only(answer, e.RunFinished).answer == "model-2"
 
 
 @pytest.mark.parametrize("at_tools", [True, False])
@@ -75,14 +75,14 @@ def test_to_stop_after_tools_is_an_end_without_an_answer():
     answer = led().when(asked("safe")).when(finished()).when(decided(choice="stop"))
 
     end = only(answer, e.RunFinished)
-    assert (end.ending, end.text, end.early_end) == ("strategy", "", "")
+    assert (end.ending, end.answer, end.early_end) == ("strategy", "", "")
 
 
 def test_to_stop_after_an_answer_accepts_it():
     """It is the answer of the run."""
     end = only(led().when(said("forty-two")).when(decided(choice="stop")), e.RunFinished)
 
-    assert (end.ending, end.text) == ("answered", "forty-two")
+    assert (end.ending, end.answer) == ("answered", "model-1")
 
 
 def test_a_strategy_may_change_the_model_from_the_next_request_on():
@@ -132,7 +132,7 @@ def test_a_stop_does_not_wait_for_the_strategy():
     answer = led().when(said("forty-two")).when(c.StopRun(now=4.0))
 
     end = only(answer, e.RunFinished)
-    assert (end.text, end.early_end) == ("forty-two", "stop_requested")
+    assert (end.answer, end.early_end) == ("model-1", "stop_requested")
 
 
 def test_without_a_strategy_nobody_is_asked():
@@ -154,7 +154,7 @@ def test_the_call_that_hands_over_the_value_ends_the_run():
 
     assert told(answer)[2:] == ["ToolCallFinished tool-1.0", "RunFinished lead/run-1"]
     end = only(answer, e.RunFinished)
-    assert (end.output, end.ending, end.text) == ('{"n": 0}', "terminated", "")
+    assert (end.output, end.ending, end.answer) == ("tool-1.0", "terminated", "")
 
 
 def test_calls_before_it_run_and_calls_after_it_do_not():
@@ -169,7 +169,7 @@ def test_calls_before_it_run_and_calls_after_it_do_not():
         "ToolCallSkipped tool-1.3",
         "RunFinished lead/run-1",
     ]
-    assert only(answer, e.RunFinished).output == '{"n": 1}'
+    assert only(answer, e.RunFinished).output == "tool-1.1"
 
 
 def test_a_value_of_another_shape_is_sent_back():
@@ -183,14 +183,14 @@ def test_prose_ends_the_run_without_a_value():
     """Whoever asked for a value will be told that there is none; the words are kept."""
     end = only(agent().when(go(output=TOOL)).when(said("I'd rather talk.")), e.RunFinished)
 
-    assert (end.output, end.text) == ("", "I'd rather talk.")
+    assert (end.output, end.answer) == ("", "model-1")
 
 
 def test_a_native_answer_is_the_value():
     """Providers that promise a format need no tool for it."""
-    answer = agent().when(go(output=NATIVE)).when(said('{"n": 1}', output='{"n":1}'))
+    answer = agent().when(go(output=NATIVE)).when(said('{"n": 1}', is_output=True))
 
-    assert only(answer, e.RunFinished).output == '{"n":1}'
+    assert only(answer, e.RunFinished).output == "model-1"
 
 
 def test_a_native_answer_that_does_not_fit_is_repaired_once():

@@ -1,17 +1,21 @@
 """Plans of calls: found, offered, sound, and in which lane, before anything is written."""
 
+import msgspec
 import pytest
 
 from mentra_actors.domain.agent.events import AgentProfile
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
-from mentra_actors.effects.call_plans import CallPlanner, output_verdict
+from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.decorator import tool
 from mentra_actors.tools.registry import ToolRegistry
 
 PROFILE = AgentProfile(agent_id="a", name="a", team_id="main", role="r", model="scripted:m")
+
+
+PLANNER = CallPlanner(ToolRegistry(), reviews=False)
 
 
 @tool(retry="safe", parallel=True)
@@ -131,20 +135,20 @@ def test_the_name_of_that_tool_means_nothing_in_other_runs():
 
 
 @pytest.mark.parametrize(
-    ("text", "value", "fault"),
+    ("text", "is_value", "fault"),
     [
-        (' {"n": 1} ', '{"n": 1}', ""),
-        ('{"n": "x"}', "", "`n`"),
-        ("no", "", "Expecting value"),
-        ("", "", "the answer is empty"),
+        (' {"n": 1} ', True, ""),
+        ('{"n": "x"}', False, "`n`"),
+        ("no", False, "Expecting value"),
+        ("", False, "the answer is empty"),
     ],
 )
-def test_a_native_answer_is_checked_as_the_value(text, value, fault):
+def test_a_native_answer_is_checked_as_the_value(text, is_value, fault):
     """What a provider promises is looked at all the same."""
     reply = ModelReply(blocks=(TextBlock(text=text),), stop_reason=StopReason.END_TURN)
-    found, said = output_verdict(reply, NATIVE)
+    found, said = PLANNER.output_verdict(reply, NATIVE)
 
-    assert found == value
+    assert found == is_value
     assert (fault in said) if fault else not said
 
 
@@ -153,5 +157,20 @@ def test_an_answer_with_calls_is_no_value_yet():
     call = ToolCallBlock(call_id="c", name="look")
     reply = ModelReply(blocks=(TextBlock(text="no"), call), stop_reason=StopReason.TOOL_USE)
 
-    assert output_verdict(reply, NATIVE) == ("", "")
-    assert output_verdict(reply, None) == ("", "")
+    assert PLANNER.output_verdict(reply, NATIVE) == (False, "")
+    assert PLANNER.output_verdict(reply, None) == (False, "")
+
+
+def test_a_type_may_say_more_than_its_schema():
+    """Its text goes to the model, as the faults of its schema do."""
+    checks = {"hand_over": lambda value: "" if value["n"] > 1 else "n is too small"}
+    planner = CallPlanner(ToolRegistry(), reviews=False, output_checks=checks)
+    block = ToolCallBlock(call_id="c", name="hand_over", arguments='{"n": 1}')
+    reply = ModelReply(blocks=(block,), stop_reason=StopReason.TOOL_USE)
+    named = msgspec.structs.replace(NATIVE, tool_name="hand_over")
+    text = ModelReply(blocks=(TextBlock(text='{"n": 1}'),), stop_reason=StopReason.END_TURN)
+
+    (plan,) = planner.plans("model-1", reply, PROFILE, BY_TOOL)
+
+    assert plan.refusal == "n is too small"
+    assert planner.output_verdict(text, named) == (False, "n is too small")

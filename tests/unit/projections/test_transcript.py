@@ -23,7 +23,8 @@ from projections.transcript import (
     transcript_items,
     transcript_prefix,
 )
-from projections.transcript_item import call_statuses, items_of
+from projections.transcript_fold import items_of
+from projections.transcript_item import call_statuses
 
 LEAD = "agent-lead"
 MAIL = Mail(mail_id="m1", sender="mate", to="lead", body="done", sent_at=1.0)
@@ -71,8 +72,33 @@ def replied(*blocks):
          [item.OutcomeUnknown(key="tool-1.0", reason="died")]),
         (e.ToolCallSkipped(key="tool-1.0", reason="cancelled"),
          [item.Skipped(key="tool-1.0", reason="cancelled")]),
-        (e.RunFinished(run_id="r", text="42", finished_at=1.0),
-         [item.RunEnded(run_id="r", how="finished", text="42")]),
+        (e.InputPlaced(run_id="r", injected="think again"), [item.Injected(text="think again")]),
+        (e.InputQueued(queue="steer", item_id="q", text="left", queued_at=1.0),
+         [item.Queued(queue="steer", text="left")]),
+        (e.MailHandedOver(command_id="c", mail_ids=("m1", "m2"), handed_at=1.0),
+         [item.MailHandedOver(letters=2)]),
+        (e.AgentReconfigured(changes=e.ProfileChanges(model="x:z", temperature=None),
+                             changed_at=1.0),
+         [item.Reconfigured(options=("model", "temperature"))]),
+        (e.PermissionRequested(key="tool-1.0", request_id="p", tool="ls", call_id="c",
+                               description="look", preview="{}", requested_at=1.0),
+         [item.PermissionAsked(key="tool-1.0", request_id="p", description="look")]),
+        (e.PermissionResolved(key="tool-1.0", request_id="p", allow=False, resolved_at=1.0,
+                              reason="no", resolved_by="ann"),
+         [item.PermissionGiven(key="tool-1.0", allow=False, reason="no", resolved_by="ann")]),
+        (e.ToolCallCompensated(key="tool-1.0", tool="ls", content="gone"),
+         [item.Undone(key="tool-1.0", tool="ls", content="gone")]),
+        (e.AnswerAbandoned(effect_id="model-1", partial_text="hal", abandoned_at=1.0),
+         [item.Abandoned(partial_text="hal")]),
+        (e.AnswerAbandoned(effect_id="model-1", partial_text="", abandoned_at=1.0), []),
+        (e.LeafMoved(from_entry=4, to_entry=2, reason="branch", moved_at=1.0),
+         [item.Moved(to_entry=2, reason="branch")]),
+        (e.RunStopRequested(run_id="r", reason="late", requested_at=1.0),
+         [item.StopAsked(reason="late")]),
+        (e.RunFinished(run_id="r", answer="model-1", finished_at=1.0),
+         [item.RunEnded(run_id="r", how="finished", text="")]),
+        (e.RunFinished(run_id="r", finished_at=1.0, early_end="token_budget"),
+         [item.RunEnded(run_id="r", how="finished", text="token budget")]),
         (e.RunFailed(run_id="r", kind="http", message="no", failed_at=1.0),
          [item.RunEnded(run_id="r", how="failed", text="no")]),
         (e.RunCancelled(run_id="r", reason="enough", cancelled_at=1.0),

@@ -131,7 +131,7 @@ def test_idle_with_a_quarantined_agent_is_an_error():
     with opened([NEVER_ENDS], restart_policy=policy) as runtime:
         lead = runtime.spawn("lead", model=MODEL)
         operations = runtime._operations
-        sent = operations.send(lead.agent_id, "Go.", None)
+        sent = operations.runs.send(lead.agent_id, "Go.", None, {})
         lead.state()
         idle = operations.idle()
         wrong = c.RecordModelReply(effect_id="model-1", reply=None, plans=(), now=0.0)
@@ -155,7 +155,7 @@ def test_a_lost_lease_ends_all_waiting_and_all_work():
     with opened([NEVER_ENDS], wrap_store=lambda _store: store) as runtime:
         lead = runtime.spawn("lead", model=MODEL)
         operations = runtime._operations
-        waiting = operations.send(lead.agent_id, "Go.", "p1")
+        waiting = operations.runs.send(lead.agent_id, "Go.", "p1", {})
         lead.state()
         store.append(AppendRequest(fence=Fence("writer", 99), raise_fence=True))
         with pytest.raises(Fenced):
@@ -214,7 +214,7 @@ def test_a_close_in_the_middle_leaves_no_thread_and_the_work_goes_on_later(reope
     script = [mentra.call("look"), "Done."]
     with opened(script, tools=[never], path=path, close_grace_s=0.0, **options) as runtime:
         lead = runtime.spawn("lead", model=MODEL)
-        waiting = runtime._operations.send(lead.agent_id, "Go.", "p1")
+        waiting = runtime._operations.runs.send(lead.agent_id, "Go.", "p1", {})
         assert running.wait(WAIT_S)
     assert cancelled.is_set()
     assert named_threads() == []
@@ -243,7 +243,7 @@ def test_calls_that_follow_one_another_end_before_the_close():
     with opened(script, tools=[pay], wrap_store=lambda _store: store) as runtime:
         lead = runtime.spawn("lead", model=MODEL)
         runtime.on_recorded(lambda recorded: started.set() if _has_start(recorded) else None)
-        waiting = runtime._operations.send(lead.agent_id, "Go.", None)
+        waiting = runtime._operations.runs.send(lead.agent_id, "Go.", None, {})
         assert started.wait(WAIT_S)
         allow_only = runtime._operations.core.effects.allow_only
 
@@ -273,7 +273,7 @@ def test_a_prompt_in_the_moment_of_the_close_hears_of_it():
         operations = runtime._operations
 
         def send_again(_error):
-            waiting.append(operations.send(lead.agent_id, "Go.", None))
+            waiting.append(operations.runs.send(lead.agent_id, "Go.", None, {}))
             waiting.append(operations.idle())
 
         operations.core.trouble.subscribe(send_again)
@@ -355,7 +355,7 @@ def test_retries_wait_longer_and_longer_and_then_give_up():
     busy = mentra.ProviderError("busy", kind="http", transient=True)
     with opened(lambda _request: busy, clock=clock) as runtime:
         lead = runtime.spawn("lead", model=MODEL)
-        waiting = runtime._operations.send(lead.agent_id, "Go.", None)
+        waiting = runtime._operations.runs.send(lead.agent_id, "Go.", None, {})
         for delay_s in (0.5, 1.0, 2.0, 4.0, 5.0):
             clock.wait_for_sleeper(clock.now() + delay_s)
             clock.advance(delay_s)
@@ -373,7 +373,7 @@ def test_a_provider_may_ask_for_a_longer_wait_up_to_a_minute(asked_s, waits_s):
     model = mentra.ScriptedModel(["Done."], fail_first=[busy])
     with mentra.open_runtime_sync(":memory:", providers=[model], clock=clock) as runtime:
         lead = runtime.spawn("lead", model=MODEL)
-        waiting = runtime._operations.send(lead.agent_id, "Go.", None)
+        waiting = runtime._operations.runs.send(lead.agent_id, "Go.", None, {})
         clock.wait_for_sleeper(clock.now() + waits_s)
         clock.advance(waits_s)
 

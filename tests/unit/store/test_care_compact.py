@@ -1,6 +1,7 @@
 """Compacting loses nothing, and what is archived comes back as it was."""
 
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -450,7 +451,11 @@ def test_only_the_right_archive_is_put_back(store, tmp_path):
     export_store(store, tmp_path / "export.jsonl")
     with pytest.raises(StoreFormatError, match="no archive"):
         restore_archive(store, tmp_path / "export.jsonl")
-    archive.write_bytes(content.replace(b'"payload_b64":"h', b'"payload_b64":"g', 1))
+    (first,) = re.findall(rb'"payload_b64":"(.)', content)[:1]
+    other_letter = b"g" if first != b"g" else b"h"
+    archive.write_bytes(
+        content.replace(b'"payload_b64":"' + first, b'"payload_b64":"' + other_letter, 1)
+    )
     with pytest.raises(StoreCorrupted, match="changed"):
         restore_archive(store, archive)
     with pytest.raises(StoreFormatError, match="a part of a store"):

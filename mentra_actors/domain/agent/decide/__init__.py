@@ -23,6 +23,7 @@ from mentra_actors.domain.agent.decide.intake import (
     accept_prompt,
     clear_queue,
     configure,
+    hand_over_mail,
     queue_input,
     resume_run,
     run_queued,
@@ -59,6 +60,7 @@ _Events = Sequence[e.AgentEvent]
 
 _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events]] = {
     c.AcceptPrompt: lambda command, state, _: accept_prompt(command, state),
+    c.HandOverMail: lambda command, state, _: hand_over_mail(command, state),
     c.QueueInput: lambda command, state, _: queue_input(command, state),
     c.ClearQueue: lambda command, state, _: clear_queue(command, state),
     c.SetQueueMode: lambda command, state, _: set_queue_mode(command, state),

@@ -58,7 +58,6 @@ def _handed_over(call: ToolCall, state: AgentState, now: float) -> Sequence[e.Ag
     handed = e.ToolCallFinished(
         key=call.key,
         content="The output was taken.",
-        details=call.arguments,
         finished_at=now,
         tool=call.tool,
         call_id=call.call_id,

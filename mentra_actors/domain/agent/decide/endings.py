@@ -11,6 +11,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
 from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
 from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import EffectId
 
 __all__ = [
     "cancelled",
@@ -28,10 +29,10 @@ def finished(
     run: Run, now: float, ending: RunEnding = "answered", early_end: EarlyEnd = ""
 ) -> e.AgentEvent:
     """The end in order. Only at the boundary of an answer the run has one."""
-    text = run.answer if run.boundary == "answer" else ""
+    has_answer = run.boundary == "answer" and run.answer
     return e.RunFinished(
         run_id=run.run_id,
-        text=text,
+        answer=run.answered_by if has_answer else EffectId(""),
         finished_at=now,
         ending=ending,
         early_end=early_end,

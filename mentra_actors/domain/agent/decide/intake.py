@@ -17,6 +17,7 @@ __all__ = [
     "accept_prompt",
     "clear_queue",
     "configure",
+    "hand_over_mail",
     "next_run_id",
     "queue_input",
     "resume_run",
@@ -172,6 +173,16 @@ def take_mail(
         return []  # read before the last mail was taken: what it holds is taken already
     inbox = inbox_stream(profile.agent_id)
     return [e.MailTaken(inbox=inbox, mail=command.mail, through_version=command.through_version)]
+
+
+def hand_over_mail(command: c.HandOverMail, state: AgentState) -> Sequence[e.AgentEvent]:
+    """All letters that wait; nothing, if none does."""
+    if not state.waiting_mail or f"mail:{command.command_id}" in state.known_ids:
+        return []
+    handed = e.MailHandedOver(
+        command_id=command.command_id, mail_ids=state.waiting_mail, handed_at=command.now
+    )
+    return [handed]
 
 
 def next_run_id(state: AgentState, profile: e.AgentProfile) -> RunId:

@@ -42,7 +42,7 @@ def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.Ag
         finished_at=command.now,
         cost_usd_micros=command.cost_usd_micros,
         asked_model=command.asked_model,
-        output=command.output,
+        is_output=command.is_output,
         output_fault=command.output_fault,
     )
     after = evolve(state, replied)
@@ -143,6 +143,7 @@ def abandoned_answer(
     return [
         e.AnswerAbandoned(
             effect_id=command.effect_id,
+            run_id=command.run_id,
             partial_text=command.partial.text,
             partial_thinking=command.partial.thinking,
             abandoned_at=command.now,

@@ -27,6 +27,7 @@ from mentra_actors.domain.agent.events.inputs import (
     InputQueued,
     InputReturned,
     LeafMoved,
+    MailHandedOver,
     MailSent,
     MailTaken,
     PromptAccepted,
@@ -64,6 +65,7 @@ __all__ = [
     "InputQueued",
     "InputReturned",
     "LeafMoved",
+    "MailHandedOver",
     "MailSent",
     "MailTaken",
     "ModelCallFailed",
@@ -101,6 +103,7 @@ AgentEvent: TypeAlias = (
     | AgentRecovered
     | PromptAccepted
     | MailTaken
+    | MailHandedOver
     | MailSent
     | InputQueued
     | QueueCleared

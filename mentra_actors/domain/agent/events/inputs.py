@@ -22,6 +22,7 @@ __all__ = [
     "InputQueued",
     "InputReturned",
     "LeafMoved",
+    "MailHandedOver",
     "MailSent",
     "MailTaken",
     "PromptAccepted",
@@ -75,6 +76,16 @@ class MailTaken(
     inbox: StreamId
     mail: tuple[Mail, ...]
     through_version: int
+
+
+class MailHandedOver(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.mail_handed_over.v1"
+):
+    """The host has read these letters in the agent's place; no model is shown them."""
+
+    command_id: CommandId
+    mail_ids: tuple[MailId, ...]
+    handed_at: float
 
 
 class InputQueued(

@@ -80,19 +80,22 @@ class RunStopRequested(
 
 
 class RunFinished(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.run_finished.v1"
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.run_finished.v2"
 ):
-    """The run ended in order. `text` is its answer, empty if it ended without one.
+    """The run ended in order. `answer` names the model call that gave its answer, if one did.
 
-    `output` is the typed value of a run that was to end with one, as JSON text.
+    `output` names what handed over the typed value of a run that was to end with one: the call of
+    a tool, whose arguments it is, or the model call, whose text it is. A log says nothing twice:
+    `text` is only set where an earlier release has written the answer here as well.
     """
 
     run_id: RunId
-    text: str
     finished_at: float
+    answer: EffectId = EffectId("")
     ending: RunEnding = "answered"
     early_end: EarlyEnd = ""
-    output: str = ""
+    output: EffectId = EffectId("")
+    text: str = ""
 
 
 class RunFailed(
@@ -179,8 +182,8 @@ class ModelReplied(
 ):
     """A model call was answered, whole. `cost_usd_micros` None: the price is not known.
 
-    `output` is the text as JSON, if a typed answer was asked for and it is one; else
-    `output_fault` says what is wrong with it.
+    `is_output` says that its text is the typed value that was asked for; else `output_fault` may
+    say what is wrong with it.
     """
 
     effect_id: EffectId
@@ -193,7 +196,7 @@ class ModelReplied(
     finished_at: float = 0.0
     cost_usd_micros: int | None = None
     asked_model: str = ""
-    output: str = ""
+    is_output: bool = False
     output_fault: str = ""
 
 
@@ -229,6 +232,7 @@ class AnswerAbandoned(
     effect_id: EffectId
     partial_text: str
     abandoned_at: float
+    run_id: RunId = RunId("")
     partial_thinking: str = ""
     usage: TokenUsage = TokenUsage()
     cost_usd_micros: int | None = None

@@ -107,7 +107,7 @@ def _call_closed(state: AgentState, event: _Closing) -> AgentState:
 def _after_closing(run: Run, call: ToolCall | None, event: _Closing) -> Run:
     if isinstance(event, e.ToolCallFinished) and (event.terminate or event.rest):
         ending = "terminated" if event.terminate else run.ending or "idle"
-        output = event.details if call is not None and call.is_output else run.output
+        output = event.key if call is not None and call.is_output else run.output
         run = _replace(run, ending=ending, output=output)
     is_started = call is not None and call.status in ("started", "probing")
     may_have_happened = not (isinstance(event, e.ToolCallFinished) and event.is_error)

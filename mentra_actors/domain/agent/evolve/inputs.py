@@ -52,6 +52,15 @@ def _mail_taken(state: AgentState, event: e.MailTaken) -> AgentState:
     )
 
 
+def _handed_over(state: AgentState, event: e.MailHandedOver) -> AgentState:
+    return _replace(
+        state,
+        waiting_mail=_without(state.waiting_mail, event.mail_ids),
+        held_mail=0,
+        known_ids=remembered(state.known_ids, CommandId(f"mail:{event.command_id}")),
+    )
+
+
 def _queued(state: AgentState, event: e.InputQueued) -> AgentState:
     queue = _queue(state, event.queue)
     known_ids = remembered(state.known_ids, CommandId(f"queue:{event.item_id}"))
@@ -146,6 +155,7 @@ INPUT_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
     e.AgentRecovered: _unchanged,
     e.PromptAccepted: _prompt_accepted,
     e.MailTaken: _mail_taken,
+    e.MailHandedOver: _handed_over,
     e.MailSent: _unchanged,
     e.InputQueued: _queued,
     e.QueueCleared: _cleared,

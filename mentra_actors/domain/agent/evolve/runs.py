@@ -40,6 +40,7 @@ def _started(state: AgentState, event: e.RunStarted) -> AgentState:
         boundary=event.boundary,
         baseline=EntryId(baseline),
         answer=resumed.answer if resumed and event.boundary == "answer" else "",
+        answered_by=resumed.answered_by if resumed else EffectId(""),
         prompt_entry=resumed.prompt_entry if resumed else EntryId(0),
         undoable=resumed.undoable if resumed and not resumed.is_rolled_back else (),
     )
@@ -79,6 +80,7 @@ def _broken_off(state: AgentState, event: e.RunFailed | e.RunCancelled) -> Agent
         options=run.options,
         boundary="start" if event.is_rolled_back else run.boundary,
         answer=run.answer,
+        answered_by=run.answered_by,
         baseline=run.baseline,
         prompt_entry=run.prompt_entry,
         is_rolled_back=event.is_rolled_back,
@@ -154,8 +156,9 @@ def _replied(state: AgentState, event: e.ModelReplied) -> AgentState:
         run = _replace(
             run,
             answer=text_of(event.blocks),
+            answered_by=event.effect_id,
             boundary="tools" if calls else "answer",
-            output=event.output,
+            output=event.effect_id if event.is_output else EffectId(""),
             output_fault=event.output_fault,
             output_faults=run.output_faults + bool(event.output_fault),
         )

@@ -1,0 +1,335 @@
+"""One agent, as a program that has an event loop sees it."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar, Unpack
+
+import anyio
+
+from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
+from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.domain.inbox import Mail
+from mentra_actors.ids import AgentId, RunId, agent_stream
+from mentra_actors.runtime.agent_feed import agent_source, session_source
+from mentra_actors.runtime.awaiting import thread_safe_call, wait_for
+from mentra_actors.runtime.changes import changes_of
+from mentra_actors.runtime.conversation import Conversation
+from mentra_actors.runtime.feeds import Feed, FeedStart
+from mentra_actors.runtime.live_reply import LiveReply
+from mentra_actors.runtime.operations import Operations
+from mentra_actors.runtime.profiles import ProfileOptions, profile_changes
+from mentra_actors.runtime.run_options import RunArguments
+from mentra_actors.runtime.run_watch import Reply
+from mentra_actors.runtime.snapshots import AgentSnapshot
+from mentra_actors.runtime.typed_output import OutputArguments
+from projections.agent_event import AgentEvent
+from projections.session_event import SessionEvent
+from projections.transcript import transcript_items
+from projections.transcript_item import TranscriptItem
+from projections.usage import AgentUsage, RunUsage, agent_usage, run_usage, usage_of_events
+
+__all__ = ["STOP_GRACE_S", "Agent"]
+
+T = TypeVar("T")
+
+STOP_GRACE_S = 30.0
+"""How long `stop_run` lets a call run on by default."""
+
+
+class Agent:
+    """One agent of a running team."""
+
+    def __init__(self, name: str, agent_id: AgentId, operations: Operations) -> None:
+        """Made by `Runtime.spawn` and `Runtime.agent`."""
+        self.name = name
+        self.agent_id = agent_id
+        self.conversation = Conversation(agent_id, operations.agents)
+        """What was said, as a tree: entries, branches, labels."""
+        self._operations = operations
+        self._runs = operations.runs
+        self._agents = operations.agents
+
+    def __repr__(self) -> str:
+        return f"Agent({self.name!r})"
+
+    # --- runs -----------------------------------------------------------------------------
+
+    async def send(
+        self, text: str, *, prompt_id: str | None = None, **run: Unpack[RunArguments]
+    ) -> Reply:
+        """Send a prompt and return how its run ended.
+
+        A prompt sent while a run is open waits for its end. The answer survives restarts: the
+        same `prompt_id` sent again, also to a later process, records nothing and returns the
+        answer of the first (among the last 256 prompts of the agent). If the caller is
+        cancelled the run goes on; `cancel` ends it. `run` are limits and ways of this run alone
+        (`deadline_s=60`, `token_budget=50_000`, `strategy=...`, see `RunArguments`); without any,
+        those of the agent's profile count.
+
+        Raises:
+            CommandRejected: the prompt is empty or too long, or the agent is stopped.
+            RunFailed: the run was broken off; what it recorded is kept, `resume` goes on with it.
+            TypeError, ValueError: an option of the run is not known, or no run can have it.
+            ActorError, StoreError: the prompt was not recorded.
+        """
+        return await wait_for(self._runs.send(self.agent_id, text, prompt_id, run))
+
+    async def run_to(
+        self,
+        kind: type[T],
+        text: str,
+        *,
+        prompt_id: str | None = None,
+        output: OutputArguments | None = None,
+        **run: Unpack[RunArguments],
+    ) -> T:
+        """Send a prompt and return the typed value with which its run ends.
+
+        `kind` is any type that msgspec can describe: a struct, a dataclass, `list[str]`, `int`.
+        The model hands the value over by a tool that is made for this run, and is offered no
+        other; with `output={"keeps_tools": True}` it may work with its tools first, with
+        `output={"mode": "native"}` the provider makes it write an answer of this shape. A value
+        that does not fit is sent back to the model with what is wrong.
+
+            invoice = await agent.run_to(Invoice, "What does this letter ask for? ...")
+
+        Raises:
+            NoOutput: the run ended without such a value; `text` has what it said instead.
+            ConfigurationError: the type cannot be described as JSON.
+            CommandRejected, RunFailed, TypeError, ValueError, ActorError, StoreError: see `send`.
+        """
+        asked = self._runs.run_to(self.agent_id, kind, text, prompt_id, run, **(output or {}))
+        return await wait_for(asked)
+
+    @asynccontextmanager
+    async def stream(
+        self, text: str, *, prompt_id: str | None = None, **run: Unpack[RunArguments]
+    ) -> AsyncIterator[LiveReply]:
+        """Send a prompt and watch the answer as it comes.
+
+            async with agent.stream("Why?") as reply:
+                async for notice in reply:   # ModelDelta and ToolProgress
+                    ...
+                print((await reply.result()).text)
+
+        Notices that nobody fetches are kept up to a bound, then the oldest are dropped: the
+        answer itself is whole in any case. `events` has the whole story, in order.
+        """
+        live = LiveReply()
+        topic = agent_stream(self.agent_id)
+        end = self._operations.core.live.subscribe(live.take, topic=topic)
+        try:
+            live.attach(self._runs.send(self.agent_id, text, prompt_id, run))
+            yield live
+        finally:
+            end()
+
+    async def resume(self, **run: Unpack[RunArguments]) -> Reply:
+        """Go on with the run that was broken off last, from its last boundary.
+
+        Finished calls are not made again and nothing is said twice. It goes on with its own
+        options unless new ones are given; a run that was rolled back begins again with its
+        prompt.
+
+        Raises:
+            CommandRejected: no run was broken off, a run is open, or the agent is stopped.
+            RunFailed, TypeError, ValueError, ActorError, StoreError: see `send`.
+        """
+        return await wait_for(self._runs.resume(self.agent_id, run))
+
+    async def run_queued(self, **run: Unpack[RunArguments]) -> Reply:
+        """Start a run with what waits in the steering queue.
+
+        Raises:
+            CommandRejected: nothing waits there, a run is open, or the agent is stopped.
+            RunFailed, TypeError, ValueError, ActorError, StoreError: see `send`.
+        """
+        return await wait_for(self._runs.run_queued(self.agent_id, run))
+
+    async def wait_for_run(self) -> Reply:
+        """The end of the open run, or of the next one if none is open.
+
+        Raises:
+            RunFailed: it was broken off.
+        """
+        return await wait_for(self._runs.next_end(self.agent_id))
+
+    async def cancel(self, reason: str = "cancelled") -> None:
+        """End the open run now, in whatever it waits for; without one nothing happens."""
+        await wait_for(self._runs.cancel(self.agent_id, reason))
+
+    async def stop_run(
+        self, reason: str = "stopped", *, grace_s: float | None = STOP_GRACE_S
+    ) -> None:
+        """End the open run in order: what runs now is finished and recorded, then it ends.
+
+        Waits end at once: before a retry, for a person. An answer or a call that takes longer
+        than `grace_s` seconds (None: however long) is broken off.
+        """
+        await wait_for(self._runs.stop_run(self.agent_id, reason, grace_s))
+
+    # --- words for later ------------------------------------------------------------------
+
+    async def steer(self, text: str, *, item_id: str | None = None) -> None:
+        """Say this before the next model call of the open run, or in the next run.
+
+        Recorded when the call returns; the same `item_id` again records nothing. It starts no
+        run: see `run_queued`.
+
+        Raises:
+            CommandRejected: it is empty or too long, or the agent is stopped.
+        """
+        await wait_for(self._agents.queue(self.agent_id, "steer", text, item_id))
+
+    async def follow_up(self, text: str, *, item_id: str | None = None) -> None:
+        """Say this when the open run would end with an answer; otherwise like `steer`."""
+        await wait_for(self._agents.queue(self.agent_id, "follow_up", text, item_id))
+
+    async def clear_queue(self, queue: QueueName) -> None:
+        """Forget what waits in a queue."""
+        await wait_for(self._agents.clear(self.agent_id, queue))
+
+    async def set_queue_mode(self, queue: QueueName, mode: QueueMode) -> None:
+        """Take a queue `one_at_a_time` (as it begins) or `all` together at a boundary."""
+        await wait_for(self._agents.set_mode(self.agent_id, queue, mode))
+
+    async def mail(self, body: str) -> None:
+        """Put a letter from the host into the inbox; it wakes the agent unless told not to."""
+        await wait_for(self._operations.mail(self.agent_id, body))
+
+    async def read_mail(self) -> Sequence[Mail]:
+        """Take the letters that wait for the agent, in its place; no model is shown them."""
+        return await wait_for(self._agents.hand_over_mail(self.agent_id))
+
+    async def wait_for_mail(self) -> Sequence[Mail]:
+        """Wait until letters are there, and take them as `read_mail` does.
+
+        Meant for an agent with `wake_on_mail=False`: one that wakes reads them itself.
+        """
+        while True:
+            await self.wait_for_snapshot(lambda snapshot: snapshot.waiting_mail > 0)
+            letters = await self.read_mail()
+            if letters:
+                return letters
+
+    # --- permissions ----------------------------------------------------------------------
+
+    async def allow(self, request_id: str, *, by: str = "") -> None:
+        """Let a call run that waits for a person; see `AgentSnapshot.permissions`.
+
+        Raises:
+            CommandRejected: no call waits with this id.
+        """
+        await self._resolve(request_id, allow=True, reason="", by=by)
+
+    async def deny(self, request_id: str, reason: str = "", *, by: str = "") -> None:
+        """Refuse a call that waits for a person; the reason is told to the model.
+
+        Raises:
+            CommandRejected: no call waits with this id.
+        """
+        await self._resolve(request_id, allow=False, reason=reason, by=by)
+
+    async def _resolve(self, request_id: str, *, allow: bool, reason: str, by: str) -> None:
+        resolved = self._agents.resolve_permission(
+            self.agent_id, request_id, allow=allow, reason=reason, resolved_by=by
+        )
+        await wait_for(resolved)
+
+    # --- the agent itself -----------------------------------------------------------------
+
+    async def configure(
+        self, *, model: str | None = None, **options: Unpack[ProfileOptions]
+    ) -> None:
+        """Change how the agent works, from its next model call on; see `AgentProfile`.
+
+        Raises:
+            CommandRejected: no agent could work like this.
+            UnknownModel: no provider serves the model; nothing was recorded.
+            TypeError: an option is not known, or has the wrong type.
+        """
+        changes = profile_changes(model, options)
+        await wait_for(self._agents.configure(self.agent_id, changes))
+
+    async def compensate(self) -> None:
+        """Undo the finished calls of the run that was broken off last, the newest first.
+
+        Only calls of tools with `compensate`. Returns when it has begun; `until_idle` waits.
+
+        Raises:
+            CommandRejected: no run was broken off, or one is open.
+        """
+        await wait_for(self._agents.compensate(self.agent_id))
+
+    async def stop(self) -> None:
+        """End the open run and take no prompt and no mail any more."""
+        await wait_for(self._agents.stop(self.agent_id))
+
+    # --- looking --------------------------------------------------------------------------
+
+    async def state(self) -> AgentState:
+        """The agent as its decider sees it."""
+        return await wait_for(self._agents.state(self.agent_id))
+
+    async def snapshot(self) -> AgentSnapshot:
+        """What the agent does now, and what has come of its answer so far."""
+        return await wait_for(self._agents.snapshot(self.agent_id))
+
+    async def wait_for_snapshot(self, is_wanted: Callable[[AgentSnapshot], bool]) -> AgentSnapshot:
+        """The first snapshot from now on that is wanted; looked at whenever something changes.
+
+        States that last shorter than a look may be missed.
+
+        Raises:
+            RuntimeClosed, Fenced, ActorQuarantined: it will not come any more.
+        """
+        call, more = thread_safe_call(), anyio.Event()
+        stream_id = agent_stream(self.agent_id)
+        with changes_of(self._operations.core, stream_id, lambda: call(more.set)):
+            while True:
+                more = anyio.Event()
+                snapshot = await self.snapshot()
+                if is_wanted(snapshot):
+                    return snapshot
+                await more.wait()
+
+    def events(self, *, after: FeedStart = None) -> Feed[AgentEvent]:
+        """What the agent does, as typed events; see `projections.agent_event`.
+
+            async with agent.events(after=cursor) as feed:
+                async for item in feed:
+                    print(item.cursor, item.event)
+
+        Events of the log come once each, in order, with a cursor; whoever gives the last one that
+        it has seen (also to a later process) goes on after it. `after=0` begins with the first
+        event, None with what comes now. Pieces of answers come between them without a cursor: they
+        are dropped when nobody fetches them, and the event that follows has the whole.
+        """
+        return Feed(agent_source(self._operations.core, self.agent_id, after))
+
+    def session_events(self, *, after: FeedStart = None) -> Feed[SessionEvent]:
+        """The same story in the words of a chat; see `projections.session_event`."""
+        return Feed(session_source(self._operations.core, self.agent_id, after))
+
+    async def transcript(self, *, at_version: int | None = None) -> Sequence[TranscriptItem]:
+        """What was said and done, up to a version of the agent's stream (None: all of it)."""
+        stream_id = agent_stream(self.agent_id)
+        journal = self._operations.core.journal
+        return await anyio.to_thread.run_sync(
+            lambda: transcript_items(journal, stream_id, through_version=at_version)
+        )
+
+    async def usage(self) -> AgentUsage:
+        """Tokens and money of all model calls of the agent so far, by model as well."""
+        return agent_usage(await self._usage(), self.agent_id)
+
+    async def usage_of_run(self, run_id: RunId) -> RunUsage:
+        """What one run has used, call by call; see `projections.usage.usage_by_round`."""
+        return run_usage(await self._usage(), self.agent_id, run_id)
+
+    async def _usage(self) -> Mapping[str, AgentUsage | RunUsage]:
+        stream_id = agent_stream(self.agent_id)
+        journal = self._operations.core.journal
+        return await anyio.to_thread.run_sync(
+            lambda: usage_of_events(journal.read_stream(stream_id))
+        )

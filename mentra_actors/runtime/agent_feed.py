@@ -1,0 +1,131 @@
+"""The feeds of one agent: its own words, and those of a session."""
+
+from collections.abc import Sequence
+
+from mentra_actors.domain.agent.commands import PartialAnswer
+from mentra_actors.effects.live import LiveNotice, ModelDelta
+from mentra_actors.effects.live_answers import LiveAnswer
+from mentra_actors.ids import AgentId, EffectId, agent_stream
+from mentra_actors.providers.port import TextDelta, ThinkingDelta, ToolCallDelta
+from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.feeds import FeedSource, FeedStart, Teller
+from projections import agent_event as told
+from projections.agent_event import AgentEvent
+from projections.agent_events import AgentFeedState, agent_events
+from projections.session_event import SessionEvent
+from projections.session_events import session_event, session_events
+
+__all__ = ["agent_source", "session_source"]
+
+
+def agent_source(core: RuntimeCore, agent_id: AgentId, after: FeedStart) -> FeedSource[AgentEvent]:
+    """What an agent does; see `projections.agent_event`."""
+    return FeedSource(core, agent_stream(agent_id), _AgentTeller(core, agent_id), after)
+
+
+def session_source(
+    core: RuntimeCore, agent_id: AgentId, after: FeedStart
+) -> FeedSource[SessionEvent]:
+    """The same in the words of a chat; see `projections.session_event`."""
+    return FeedSource(core, agent_stream(agent_id), _SessionTeller(core, agent_id), after)
+
+
+class _Heard:
+    """How much of the answer that is being given a reader has been told."""
+
+    def __init__(self) -> None:
+        self._effect_id = EffectId("")
+        self._told = {told.TextDelta: 0, told.ReasoningDelta: 0}
+
+    def told(
+        self,
+        kind: type[told.TextDelta] | type[told.ReasoningDelta],
+        effect_id: EffectId,
+        text: str,
+        offset: int,
+    ) -> Sequence[AgentEvent]:
+        """The part of a piece of text that is new to the reader, if any is."""
+        if effect_id != self._effect_id:
+            self._effect_id, self._told = effect_id, dict.fromkeys(self._told, 0)
+        known = max(self._told[kind] - offset, 0)
+        if len(text) <= known:
+            return ()
+        self._told[kind] = offset + len(text)
+        return (kind(effect_id=effect_id, delta=text[known:], offset=offset + known),)
+
+
+class _AgentTeller(Teller[AgentEvent]):
+    def __init__(self, core: RuntimeCore, agent_id: AgentId) -> None:
+        self._answers = core.answers
+        self._stream_id = agent_stream(agent_id)
+        self.state = AgentFeedState()
+        self._heard = _Heard()
+
+    def recorded(self, event: object) -> Sequence[AgentEvent]:
+        """See `Teller.recorded`."""
+        self.state, events = agent_events(self.state, event)
+        return events
+
+    def live(self, notice: LiveNotice) -> Sequence[AgentEvent]:
+        """See `Teller.live`."""
+        if not isinstance(notice, ModelDelta):
+            key = EffectId(notice.effect_id.partition("@")[0])
+            if key not in self.state.calls:
+                return ()
+            line = told.ToolExecutionProgress(key=key, tool=notice.tool, progress=notice.text)
+            return (line,)
+        if notice.effect_id != self.state.heard:
+            return ()
+        return self._piece(notice)
+
+    def _piece(self, notice: ModelDelta) -> Sequence[AgentEvent]:
+        effect_id, offset = notice.effect_id, notice.offset
+        match notice.event:
+            case TextDelta(text=text):
+                return self._heard.told(told.TextDelta, effect_id, text, offset)
+            case ThinkingDelta(text=text):
+                return self._heard.told(told.ReasoningDelta, effect_id, text, offset)
+            case ToolCallDelta() as call:
+                update = told.ToolUseUpdated(
+                    effect_id=effect_id,
+                    index=call.block_index,
+                    call_id=call.call_id,
+                    tool=call.name,
+                    delta=call.arguments,
+                )
+                return (update,)
+            case _:
+                return ()
+
+    def caught_up(self) -> Sequence[AgentEvent]:
+        """See `Teller.caught_up`."""
+        heard: LiveAnswer | None = self._answers.heard(self._stream_id)
+        if heard is None or heard.effect_id != self.state.heard:
+            return ()
+        partial: PartialAnswer = heard.partial
+        return (
+            *self._heard.told(told.ReasoningDelta, heard.effect_id, partial.thinking, 0),
+            *self._heard.told(told.TextDelta, heard.effect_id, partial.text, 0),
+        )
+
+
+class _SessionTeller(Teller[SessionEvent]):
+    def __init__(self, core: RuntimeCore, agent_id: AgentId) -> None:
+        self._agent = _AgentTeller(core, agent_id)
+
+    def recorded(self, event: object) -> Sequence[SessionEvent]:
+        """See `Teller.recorded`."""
+        self._agent.state, events = session_events(self._agent.state, event)
+        return events
+
+    def live(self, notice: LiveNotice) -> Sequence[SessionEvent]:
+        """See `Teller.live`."""
+        return _in_words(self._agent.live(notice))
+
+    def caught_up(self) -> Sequence[SessionEvent]:
+        """See `Teller.caught_up`."""
+        return _in_words(self._agent.caught_up())
+
+
+def _in_words(events: Sequence[AgentEvent]) -> Sequence[SessionEvent]:
+    return [said for one in events if (said := session_event(one)) is not None]

@@ -1,0 +1,201 @@
+"""What can be told to one agent besides prompts, and asked of it. Safe from any thread."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from mentra_actors.actors.messages import Accepted
+from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
+from mentra_actors.domain.agent.profile import ProfileChanges
+from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.domain.content import Message
+from mentra_actors.domain.conversation_tree import (
+    Entry,
+    Transcript,
+    children_of,
+    closed,
+    path_to,
+)
+from mentra_actors.domain.inbox import Mail
+from mentra_actors.domain.transcript import apply
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import AgentId, CommandId, EntryId, agent_stream
+from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.futures import mapped
+from mentra_actors.runtime.run_operations import new_id, require_text
+from mentra_actors.runtime.snapshots import AgentSnapshot, agent_snapshot
+
+__all__ = ["AgentOperations"]
+
+
+class AgentOperations:
+    """Commands and questions to single agents, as futures; those that read a log block."""
+
+    def __init__(self, core: RuntimeCore) -> None:
+        self._core = core
+
+    def state(self, agent_id: AgentId) -> "Future[AgentState]":
+        """State of an agent."""
+        return mapped(self._core.look(agent_stream(agent_id)), lambda accepted: accepted.state)
+
+    def snapshot(self, agent_id: AgentId) -> "Future[AgentSnapshot]":
+        """What an agent does now."""
+        stream_id = agent_stream(agent_id)
+
+        def taken(accepted: Accepted) -> AgentSnapshot:
+            if accepted.state.profile is None:
+                raise CommandRejected("there is no such agent; spawn it first")
+            heard = self._core.answers.heard(stream_id)
+            now = self._core.clock.now()
+            return agent_snapshot(accepted.state, accepted.stream_version, heard, now)
+
+        return mapped(self._core.look(stream_id), taken)
+
+    def stop(self, agent_id: AgentId) -> "Future[Accepted]":
+        """Let the agent take nothing any more."""
+        return self._ask(agent_id, lambda now: c.StopAgent(now=now))
+
+    def configure(self, agent_id: AgentId, changes: ProfileChanges) -> "Future[Accepted]":
+        """Change options of the agent.
+
+        Raises:
+            UnknownModel: no provider serves the new model; nothing was recorded.
+        """
+        if isinstance(changes.model, str):
+            self._core.providers.resolve(changes.model)
+        return self._ask(agent_id, lambda now: c.Configure(changes=changes, now=now))
+
+    def compensate(self, agent_id: AgentId) -> "Future[Accepted]":
+        """Undo the calls of the run that was broken off last."""
+        return self._ask(agent_id, lambda now: c.CompensateRun(now=now))
+
+    def resolve_permission(
+        self, agent_id: AgentId, request_id: str, *, allow: bool, reason: str, resolved_by: str
+    ) -> "Future[Accepted]":
+        """Decide about a call that waits for a person.
+
+        Raises:
+            TypeError, ValueError: a text cannot be stored.
+        """
+        for text, what in ((reason, "a reason"), (resolved_by, "a name")):
+            require_text(text, what)
+        return self._ask(
+            agent_id,
+            lambda now: c.ResolvePermission(
+                request_id=CommandId(request_id),
+                allow=allow,
+                reason=reason,
+                resolved_by=resolved_by,
+                now=now,
+            ),
+        )
+
+    def hand_over_mail(self, agent_id: AgentId) -> "Future[Sequence[Mail]]":
+        """Letters that wait for the agent, which are then the host's."""
+        known = new_id()
+        stream_id = agent_stream(agent_id)
+
+        def letters(accepted: Accepted) -> Sequence[Mail]:
+            if not accepted.has_recorded:
+                return []
+            history = self._core.journal.read_stream(stream_id, through=accepted.stream_version)
+            return _handed_over([one.event for one in history], known)
+
+        handed = self._ask(agent_id, lambda now: c.HandOverMail(command_id=known, now=now))
+        return mapped(handed, letters)
+
+    # --- queues ---------------------------------------------------------------------------
+
+    def queue(
+        self, agent_id: AgentId, queue: QueueName, text: str, item_id: str | None
+    ) -> "Future[Accepted]":
+        """Let words wait for a boundary.
+
+        Raises:
+            TypeError, ValueError: they are not text that can be stored.
+        """
+        require_text(text, "what is queued")
+        require_text(item_id or "", "an item_id")
+        known = CommandId(item_id) if item_id else new_id()
+        return self._ask(
+            agent_id,
+            lambda now: c.QueueInput(queue=queue, item_id=known, text=text, now=now),
+        )
+
+    def clear(self, agent_id: AgentId, queue: QueueName) -> "Future[Accepted]":
+        """Forget what waits in a queue."""
+        return self._ask(agent_id, lambda now: c.ClearQueue(queue=queue, now=now))
+
+    def set_mode(self, agent_id: AgentId, queue: QueueName, mode: QueueMode) -> "Future[Accepted]":
+        """Take a queue item by item, or all of it at once.
+
+        Raises:
+            ValueError: there is no such mode.
+        """
+        if mode not in ("one_at_a_time", "all"):
+            raise ValueError(f"a queue is taken one_at_a_time or all, not {mode!r}")
+        return self._ask(agent_id, lambda now: c.SetQueueMode(queue=queue, mode=mode, now=now))
+
+    # --- the conversation -----------------------------------------------------------------
+
+    def conversation(self, agent_id: AgentId) -> Transcript:
+        """All that was ever said, as a tree. Reads the stream, so it blocks.
+
+        Raises:
+            StoreError: the stream cannot be read.
+        """
+        transcript = Transcript()
+        for one in self._core.journal.read_stream(agent_stream(agent_id)):
+            transcript = apply(transcript, one.event)
+        return closed(transcript)
+
+    def history(self, agent_id: AgentId) -> Sequence[Message]:
+        """What a model would be sent now. Blocks."""
+        return list(self.conversation(agent_id).messages)
+
+    def children(self, agent_id: AgentId, entry_id: int) -> Sequence[Entry]:
+        """Entries that follow one, on any branch. Blocks."""
+        return children_of(self.conversation(agent_id), EntryId(entry_id))
+
+    def move(self, agent_id: AgentId, entry_id: int) -> "tuple[Future[Accepted], int]":
+        """Go on from another entry; how many entries leave the path. Blocks to read the stream.
+
+        Raises:
+            CommandRejected: there is no such entry.
+        """
+        conversation = self.conversation(agent_id)
+        path = path_to(conversation, EntryId(entry_id))
+        if entry_id and not path:
+            count = len(conversation.entries)
+            raise CommandRejected(f"there is no entry {entry_id}; the conversation has {count}")
+        to_entry = path[-1] if path else EntryId(0)
+        left = len(set(conversation.path) - set(path))
+        moved = self._ask(agent_id, lambda now: c.MoveLeaf(to_entry=to_entry, now=now))
+        return moved, left
+
+    def label(self, agent_id: AgentId, entry_id: int, label: str) -> "Future[Accepted]":
+        """Give an entry a name.
+
+        Raises:
+            TypeError, ValueError: the name is not text that can be stored.
+        """
+        require_text(label, "a label")
+        return self._ask(
+            agent_id,
+            lambda now: c.LabelEntry(entry=EntryId(entry_id), label=label, now=now),
+        )
+
+    def _ask(self, agent_id: AgentId, command: Callable[[float], Any]) -> "Future[Accepted]":
+        return self._core.ask(agent_stream(agent_id), command(self._core.clock.now()))
+
+
+def _handed_over(events: Sequence[Any], command_id: CommandId) -> Sequence[Mail]:
+    taken = {m.mail_id: m for one in events if isinstance(one, e.MailTaken) for m in one.mail}
+    return [
+        taken[mail_id]
+        for one in events
+        if isinstance(one, e.MailHandedOver) and one.command_id == command_id
+        for mail_id in one.mail_ids
+    ]

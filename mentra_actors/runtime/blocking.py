@@ -1,0 +1,28 @@
+"""To wait for what another thread completes, where waiting is allowed."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from mentra_actors.runtime.core import RuntimeCore
+
+__all__ = ["result_of"]
+
+T = TypeVar("T")
+
+
+def result_of(
+    core: RuntimeCore, begin: "Callable[[], Future[T]]", timeout_s: float | None = None
+) -> T:
+    """Begin and wait; on a thread that must not wait nothing is begun.
+
+    Raises:
+        RuntimeError: this is an actor or loop thread.
+        TimeoutError: it was not done in time; it goes on.
+    """
+    if core.on_actor_thread():
+        raise RuntimeError(
+            "a blocking call on an actor or loop thread would wait for itself; "
+            "use the asynchronous runtime, or another thread"
+        )
+    return begin().result(timeout_s)

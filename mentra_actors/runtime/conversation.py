@@ -1,0 +1,120 @@
+"""What an agent and others have said to each other, as a tree of entries."""
+
+from collections.abc import Sequence
+
+import anyio
+
+from mentra_actors.domain.content import Message
+from mentra_actors.domain.conversation_tree import Entry
+from mentra_actors.ids import AgentId, EntryId
+from mentra_actors.runtime.agent_operations import AgentOperations
+from mentra_actors.runtime.awaiting import wait_for
+from mentra_actors.runtime.blocking import result_of
+from mentra_actors.runtime.operations import Operations
+
+__all__ = ["Conversation", "SyncConversation"]
+
+
+class Conversation:
+    """The conversation of one agent. Every message that was ever said is an entry with a number.
+
+    The path from the first entry to the leaf is what a model is sent.
+    """
+
+    def __init__(self, agent_id: AgentId, agents: AgentOperations) -> None:
+        """Made by `Agent`."""
+        self._agent_id = agent_id
+        self._agents = agents
+
+    async def history(self) -> Sequence[Message]:
+        """The messages of the path: what a model would be sent now."""
+        return await anyio.to_thread.run_sync(self._agents.history, self._agent_id)
+
+    async def entries(self) -> Sequence[Entry]:
+        """All entries on all branches, by number from 1."""
+        tree = await anyio.to_thread.run_sync(self._agents.conversation, self._agent_id)
+        return list(tree.entries)
+
+    async def path(self) -> Sequence[EntryId]:
+        """Numbers of the entries from the first one to the leaf."""
+        tree = await anyio.to_thread.run_sync(self._agents.conversation, self._agent_id)
+        return list(tree.path)
+
+    async def leaf(self) -> EntryId:
+        """The entry from which the conversation goes on; 0 at its beginning."""
+        tree = await anyio.to_thread.run_sync(self._agents.conversation, self._agent_id)
+        return tree.leaf
+
+    async def children(self, entry_id: int) -> Sequence[Entry]:
+        """Entries that follow this one, on any branch; those of 0 are the first ones."""
+        return await anyio.to_thread.run_sync(self._agents.children, self._agent_id, entry_id)
+
+    async def move_to(self, entry_id: int) -> int:
+        """Go on from another entry, 0 for the beginning; how many entries leave the path.
+
+        Nothing is deleted, and no branch cuts a call from its result: an answer with calls means
+        the results that follow it.
+
+        Raises:
+            CommandRejected: there is no such entry, or a run is open.
+        """
+        moved, left = await anyio.to_thread.run_sync(self._agents.move, self._agent_id, entry_id)
+        await wait_for(moved)
+        return left
+
+    async def label(self, entry_id: int, label: str) -> None:
+        """Give an entry a name; an empty one takes it away.
+
+        Raises:
+            CommandRejected: there is no such entry.
+        """
+        await wait_for(self._agents.label(self._agent_id, entry_id, label))
+
+    async def labels(self) -> dict[EntryId, str]:
+        """The names of entries."""
+        tree = await anyio.to_thread.run_sync(self._agents.conversation, self._agent_id)
+        return dict(tree.labels)
+
+
+class SyncConversation:
+    """See `Conversation`. Every call blocks."""
+
+    def __init__(self, agent_id: AgentId, operations: Operations) -> None:
+        """Made by `SyncAgent`."""
+        self._agent_id = agent_id
+        self._core = operations.core
+        self._agents = operations.agents
+
+    def history(self) -> Sequence[Message]:
+        """See `Conversation.history`."""
+        return self._agents.history(self._agent_id)
+
+    def entries(self) -> Sequence[Entry]:
+        """See `Conversation.entries`."""
+        return list(self._agents.conversation(self._agent_id).entries)
+
+    def path(self) -> Sequence[EntryId]:
+        """See `Conversation.path`."""
+        return list(self._agents.conversation(self._agent_id).path)
+
+    def leaf(self) -> EntryId:
+        """See `Conversation.leaf`."""
+        return self._agents.conversation(self._agent_id).leaf
+
+    def children(self, entry_id: int) -> Sequence[Entry]:
+        """See `Conversation.children`."""
+        return self._agents.children(self._agent_id, entry_id)
+
+    def move_to(self, entry_id: int) -> int:
+        """See `Conversation.move_to`."""
+        moved, left = self._agents.move(self._agent_id, entry_id)
+        result_of(self._core, lambda: moved)
+        return left
+
+    def label(self, entry_id: int, label: str) -> None:
+        """See `Conversation.label`."""
+        result_of(self._core, lambda: self._agents.label(self._agent_id, entry_id, label))
+
+    def labels(self) -> dict[EntryId, str]:
+        """See `Conversation.labels`."""
+        return dict(self._agents.conversation(self._agent_id).labels)

@@ -1,0 +1,244 @@
+"""Feeds: what a stream says, read off the log and from what is live, in one order.
+
+A reader that is slower than its stream loses nothing that is recorded: what does not fit into the
+buffer is read from the log again. Pieces of answers and lines of progress are dropped then; the
+text of an answer goes on where the reader had it.
+"""
+
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Generic, Self, TypeAlias, TypeVar
+
+import anyio
+import msgspec
+
+from mentra_actors.effects.live import LiveNotice
+from mentra_actors.envelope import RecordedEvent, SkippedEvent
+from mentra_actors.errors import ActorQuarantined, MentraError, RuntimeClosed
+from mentra_actors.ids import StreamId
+from mentra_actors.runtime.awaiting import thread_safe_call
+from mentra_actors.runtime.core import RuntimeCore
+
+__all__ = ["Cursor", "Feed", "FeedItem", "FeedSource", "FeedStart", "SyncFeed", "Teller"]
+
+E = TypeVar("E")
+
+MOST_BUFFERED = 10_000
+
+
+class Cursor(msgspec.Struct, frozen=True, order=True):
+    """A place in a feed: a global position of the log, and which of the events there it is."""
+
+    position: int
+    index: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.position}.{self.index}"
+
+
+FeedStart: TypeAlias = Cursor | int | None
+"""After which place a feed begins: a cursor, all of a global position, or what was recorded."""
+
+
+class FeedItem(msgspec.Struct, Generic[E], frozen=True):
+    """One event of a feed. `cursor` is None for what is live and stands nowhere."""
+
+    event: E
+    cursor: Cursor | None = None
+
+
+class Teller(Generic[E]):
+    """From the events of one stream, in order, to those of a feed. Subclasses keep a state."""
+
+    def recorded(self, event: Any) -> Sequence[E]:
+        """What one recorded event says."""
+        raise NotImplementedError
+
+    def live(self, notice: LiveNotice) -> Sequence[E]:
+        """What a notice says; nothing if the log has overtaken it."""
+        raise NotImplementedError
+
+    def caught_up(self) -> Sequence[E]:
+        """What is live at this moment and has not been told; asked after a reading of the log."""
+        raise NotImplementedError
+
+
+class FeedSource(Generic[E]):
+    """The buffer of one feed. It is filled from any thread and fetched by one reader."""
+
+    def __init__(
+        self, core: RuntimeCore, stream_id: StreamId, teller: Teller[E], after: FeedStart
+    ) -> None:
+        self._core = core
+        self._stream_id = stream_id
+        self._teller = teller
+        self._after = _start_of(after, core)
+        self._lock = threading.Lock()
+        self._buffer: deque[tuple[RecordedEvent[Any], ...] | LiveNotice] = deque()
+        self._place = (0, 0)
+        self._cursor = Cursor(0)
+        self._ends = ExitStack()
+        self.is_behind = True
+        """True if the next fetch reads the log, which blocks."""
+        self.trouble: MentraError | None = None
+
+    def open(self, on_more: Callable[[], None]) -> None:
+        """Begin to listen; `on_more` runs on any thread when there may be more to fetch."""
+
+        def take(item: "tuple[RecordedEvent[Any], ...] | LiveNotice") -> None:
+            with self._lock:
+                if len(self._buffer) >= MOST_BUFFERED:
+                    self._buffer.clear()
+                    self.is_behind = True
+                if not self.is_behind or not isinstance(item, tuple):
+                    self._buffer.append(item)
+            on_more()
+
+        def end(error: MentraError) -> None:
+            if not isinstance(error, ActorQuarantined) or error.stream_id == self._stream_id:
+                self.trouble = error
+                on_more()
+
+        core = self._core
+        self._ends.callback(core.recorded.subscribe(take, topic=self._stream_id))
+        self._ends.callback(core.live.subscribe(take, topic=self._stream_id))
+        self._ends.callback(core.trouble.subscribe(end))
+        self.trouble = self.trouble or core.ended
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._ends.close()
+
+    def fetch(self) -> list[FeedItem[E]]:
+        """What has come since the last fetch. Blocks only if `is_behind`."""
+        items: list[FeedItem[E]] = []
+        with self._lock:
+            was_behind, self.is_behind = self.is_behind, False
+            if was_behind:
+                self._buffer.clear()
+        if was_behind:
+            after = max(self._place[0] - 1, 0)
+            for one in self._core.journal.read_stream(self._stream_id, after=after):
+                items += self._told(one)
+            items += [FeedItem(event) for event in self._teller.caught_up()]
+        while True:
+            with self._lock:
+                if not self._buffer:
+                    return items
+                item = self._buffer.popleft()
+            if isinstance(item, tuple):
+                for one in item:
+                    items += self._told(one) if one.stream_id == self._stream_id else []
+            else:
+                items += [FeedItem(event) for event in self._teller.live(item)]
+
+    def _told(self, one: RecordedEvent[Any]) -> list[FeedItem[E]]:
+        place = (one.stream_version, one.part)
+        if place <= self._place:
+            return []
+        self._place = place
+        if isinstance(one.event, SkippedEvent):
+            return []
+        items: list[FeedItem[E]] = []
+        for event in self._teller.recorded(one.event):
+            index = self._cursor.index + 1 if self._cursor.position == one.global_position else 0
+            self._cursor = Cursor(one.global_position, index)
+            if self._cursor > self._after:
+                items.append(FeedItem(event, self._cursor))
+        return items
+
+
+def _start_of(after: FeedStart, core: RuntimeCore) -> Cursor:
+    if isinstance(after, Cursor):
+        return after
+    position = core.store.last_position() if after is None else after
+    if position < 0:
+        raise ValueError(f"positions count from 0, found {position}")
+    return Cursor(position, 2**31)
+
+
+class _Reading(Generic[E]):
+    """What both faces of a feed share: it ends in order with the runtime, else with an error."""
+
+    def __init__(self, source: FeedSource[E]) -> None:
+        """Made by `Agent.events` and its like."""
+        self._source = source
+        self._items: deque[FeedItem[E]] = deque()
+
+    def _is_over(self) -> bool:
+        trouble = self._source.trouble
+        if trouble is not None and not isinstance(trouble, RuntimeClosed):
+            raise trouble
+        return trouble is not None
+
+
+class Feed(_Reading[E]):
+    """Iterate over it inside `async with`. It ends when the runtime is closed.
+
+    Raises:
+        Fenced, ActorQuarantined: from the iteration, if nothing will come any more.
+    """
+
+    async def __aenter__(self) -> Self:
+        call, self._more = thread_safe_call(), anyio.Event()
+        self._source.open(lambda: call(self._more.set))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._source.close()
+
+    async def __aiter__(self) -> AsyncIterator[FeedItem[E]]:
+        """Items as they come."""
+        while True:
+            self._more = anyio.Event()
+            is_over = self._is_over()  # asked before the last fetch
+            if is_over and self._source.is_behind:
+                return  # the log cannot be read any more
+            if self._source.is_behind:
+                self._items.extend(await anyio.to_thread.run_sync(self._source.fetch))
+            else:
+                self._items.extend(self._source.fetch())
+            while self._items:
+                yield self._items.popleft()
+            if is_over:
+                return
+            await self._more.wait()
+
+
+class SyncFeed(_Reading[E]):
+    """`Feed` for programs without an event loop: iterating blocks until there is more."""
+
+    def __enter__(self) -> Self:
+        self._more = threading.Event()
+        self._source.open(self._more.set)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._source.close()
+
+    def __iter__(self) -> Iterator[FeedItem[E]]:
+        """Items as they come."""
+        while True:
+            self._more.clear()
+            is_over = self._is_over()
+            if is_over and self._source.is_behind:
+                return
+            self._items.extend(self._source.fetch())
+            while self._items:
+                yield self._items.popleft()
+            if is_over:
+                return
+            self._more.wait()

@@ -1,0 +1,173 @@
+"""An agent at one moment, for whoever looks: what it does, and what has come of it so far."""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from mentra_actors.domain.agent.state import AgentState, Run
+from mentra_actors.effects.live_answers import LiveAnswer
+from mentra_actors.ids import AgentId, CommandId, EntryId, RunId
+from mentra_actors.providers.port import ToolCallDelta
+
+__all__ = [
+    "AgentSnapshot",
+    "AgentStatus",
+    "OpenCallView",
+    "PermissionView",
+    "agent_snapshot",
+    "permissions",
+]
+
+AgentStatus: TypeAlias = Literal[
+    "idle",
+    "awaiting_model",
+    "retrying",
+    "streaming",
+    "executing_tool",
+    "reviewing",
+    "waiting_for_permission",
+    "deciding",
+    "undoing",
+    "stopped",
+]
+"""`retrying` waits before the next attempt, `deciding` asks the round strategy, `undoing` takes
+back calls of a run that was broken off."""
+
+
+class OpenCallView(msgspec.Struct, frozen=True, kw_only=True):
+    """A call of the last answer that has no result yet."""
+
+    key: str
+    call_id: str
+    tool: str
+    arguments: str
+    status: str
+
+
+class PermissionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that waits for a person. `preview` is JSON text that says what it would do."""
+
+    request_id: CommandId
+    tool: str
+    description: str
+    preview: str
+
+
+class AgentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent does at a version of its stream, and what streams at that moment.
+
+    `run_generation` counts the runs that were started, `rounds` the model calls of the open one.
+    `tokens` and `cost_usd_micros` are what the open run has spent. `current_text`,
+    `current_thinking` and `pending_tool_uses` are of the answer that is being given; they end when
+    it is whole. `last_ending` is how the last run ended; empty before the first end.
+    """
+
+    agent_id: AgentId
+    name: str
+    model: str
+    stream_version: int
+    status: AgentStatus
+    run_id: RunId = RunId("")
+    run_generation: int = 0
+    rounds: int = 0
+    tokens: int = 0
+    cost_usd_micros: int = 0
+    last_ending: Literal["", "finished", "failed", "cancelled"] = ""
+    can_resume: bool = False
+    leaf: EntryId = EntryId(0)
+    entries: int = 0
+    current_text: str = ""
+    current_thinking: str = ""
+    pending_tool_uses: tuple[ToolCallDelta, ...] = ()
+    open_calls: tuple[OpenCallView, ...] = ()
+    permissions: tuple[PermissionView, ...] = ()
+    waiting_prompts: int = 0
+    waiting_mail: int = 0
+    queued_steers: int = 0
+    queued_follow_ups: int = 0
+
+
+def agent_snapshot(
+    state: AgentState, version: int, heard: LiveAnswer | None, now: float
+) -> AgentSnapshot:
+    """The agent as its state and the answer that is being heard tell; `now` is Unix seconds.
+
+    Raises:
+        ValueError: there is no such agent.
+    """
+    profile, run = state.profile, state.run
+    if profile is None:
+        raise ValueError("there is no such agent")
+    call = state.model_call
+    is_heard = heard is not None and call is not None and heard.effect_id == call.effect_id
+    partial = heard.partial if heard is not None and is_heard else None
+    return AgentSnapshot(
+        agent_id=profile.agent_id,
+        name=profile.name,
+        model=profile.model,
+        stream_version=version,
+        status=_status(state, run, heard if is_heard else None, now),
+        run_id=run.run_id if run else RunId(""),
+        run_generation=state.runs_started,
+        rounds=run.rounds if run else 0,
+        tokens=run.tokens if run else 0,
+        cost_usd_micros=run.cost_usd_micros if run else 0,
+        last_ending=state.last_ending,
+        can_resume=state.resumable is not None,
+        leaf=state.leaf,
+        entries=state.entries,
+        current_text=partial.text if partial else "",
+        current_thinking=partial.thinking if partial else "",
+        pending_tool_uses=tuple(heard.calls) if heard is not None and is_heard else (),
+        open_calls=_open_calls(state),
+        permissions=permissions(state),
+        waiting_prompts=len(state.waiting_prompts),
+        waiting_mail=len(state.waiting_mail),
+        queued_steers=len(state.steer.items),
+        queued_follow_ups=len(state.follow_up.items),
+    )
+
+
+def permissions(state: AgentState) -> tuple[PermissionView, ...]:
+    """Calls that wait for a person to allow them."""
+    return tuple(
+        PermissionView(
+            request_id=call.request_id,
+            tool=call.tool,
+            description=call.description,
+            preview=call.preview,
+        )
+        for call in state.requests
+    )
+
+
+def _open_calls(state: AgentState) -> tuple[OpenCallView, ...]:
+    return tuple(
+        OpenCallView(
+            key=call.key,
+            call_id=call.call_id,
+            tool=call.tool,
+            arguments=call.arguments,
+            status=call.status,
+        )
+        for call in state.open_calls
+    )
+
+
+def _status(
+    state: AgentState, run: Run | None, heard: LiveAnswer | None, now: float
+) -> AgentStatus:
+    if run is None:
+        if state.compensations:
+            return "undoing"
+        return "stopped" if state.stopped else "idle"
+    if state.model_call is not None:
+        if state.model_call.not_before > now:
+            return "retrying"
+        return "streaming" if heard is not None and heard.has_begun else "awaiting_model"
+    if state.decision is not None:
+        return "deciding"
+    statuses = {call.status for call in state.open_calls}
+    if statuses & {"started", "probing"}:
+        return "executing_tool"
+    return "waiting_for_permission" if "asked" in statuses else "reviewing"

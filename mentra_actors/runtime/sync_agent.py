@@ -1,0 +1,220 @@
+"""One agent, as a program without an event loop sees it: `agent`, without `await`."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TypeVar, Unpack
+
+from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
+from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.domain.inbox import Mail
+from mentra_actors.ids import AgentId, RunId, agent_stream
+from mentra_actors.runtime.agent import STOP_GRACE_S
+from mentra_actors.runtime.agent_feed import agent_source, session_source
+from mentra_actors.runtime.blocking import result_of
+from mentra_actors.runtime.changes import changes_of
+from mentra_actors.runtime.conversation import SyncConversation
+from mentra_actors.runtime.feeds import FeedStart, SyncFeed
+from mentra_actors.runtime.operations import Operations
+from mentra_actors.runtime.profiles import ProfileOptions, profile_changes
+from mentra_actors.runtime.run_options import RunArguments
+from mentra_actors.runtime.run_watch import Reply
+from mentra_actors.runtime.snapshots import AgentSnapshot
+from mentra_actors.runtime.typed_output import OutputArguments
+from projections.agent_event import AgentEvent
+from projections.session_event import SessionEvent
+from projections.transcript import transcript_items
+from projections.transcript_item import TranscriptItem
+from projections.usage import AgentUsage, RunUsage, agent_usage, run_usage, usage_of_events
+
+__all__ = ["SyncAgent"]
+
+T = TypeVar("T")
+
+
+class SyncAgent:
+    """One agent of a running team; see `Agent`. Every call blocks until it is answered.
+
+    A call from an actor or loop thread raises RuntimeError: it would wait for itself. After
+    `timeout_s` seconds (None: never) `TimeoutError` is raised, and the work goes on.
+    """
+
+    def __init__(self, name: str, agent_id: AgentId, operations: Operations) -> None:
+        """Made by `SyncRuntime.spawn` and `SyncRuntime.agent`."""
+        self.name = name
+        self.agent_id = agent_id
+        self.conversation = SyncConversation(agent_id, operations)
+        """See `Agent.conversation`."""
+        self._operations = operations
+        self._core = operations.core
+        self._runs = operations.runs
+        self._agents = operations.agents
+
+    def __repr__(self) -> str:
+        return f"SyncAgent({self.name!r})"
+
+    def _done(self, begin: "Callable[[], Future[T]]", timeout_s: float | None = None) -> T:
+        return result_of(self._core, begin, timeout_s)
+
+    # --- runs -----------------------------------------------------------------------------
+
+    def send(
+        self,
+        text: str,
+        *,
+        prompt_id: str | None = None,
+        timeout_s: float | None = None,
+        **run: Unpack[RunArguments],
+    ) -> Reply:
+        """See `Agent.send`."""
+        return self._done(lambda: self._runs.send(self.agent_id, text, prompt_id, run), timeout_s)
+
+    def run_to(
+        self,
+        kind: type[T],
+        text: str,
+        *,
+        prompt_id: str | None = None,
+        output: OutputArguments | None = None,
+        timeout_s: float | None = None,
+        **run: Unpack[RunArguments],
+    ) -> T:
+        """See `Agent.run_to`."""
+        asked = output or {}
+        return self._done(
+            lambda: self._runs.run_to(self.agent_id, kind, text, prompt_id, run, **asked),
+            timeout_s,
+        )
+
+    def resume(self, *, timeout_s: float | None = None, **run: Unpack[RunArguments]) -> Reply:
+        """See `Agent.resume`."""
+        return self._done(lambda: self._runs.resume(self.agent_id, run), timeout_s)
+
+    def run_queued(self, *, timeout_s: float | None = None, **run: Unpack[RunArguments]) -> Reply:
+        """See `Agent.run_queued`."""
+        return self._done(lambda: self._runs.run_queued(self.agent_id, run), timeout_s)
+
+    def wait_for_run(self, *, timeout_s: float | None = None) -> Reply:
+        """See `Agent.wait_for_run`."""
+        return self._done(lambda: self._runs.next_end(self.agent_id), timeout_s)
+
+    def cancel(self, reason: str = "cancelled") -> None:
+        """See `Agent.cancel`."""
+        self._done(lambda: self._runs.cancel(self.agent_id, reason))
+
+    def stop_run(self, reason: str = "stopped", *, grace_s: float | None = STOP_GRACE_S) -> None:
+        """See `Agent.stop_run`."""
+        self._done(lambda: self._runs.stop_run(self.agent_id, reason, grace_s))
+
+    # --- words for later ------------------------------------------------------------------
+
+    def steer(self, text: str, *, item_id: str | None = None) -> None:
+        """See `Agent.steer`."""
+        self._done(lambda: self._agents.queue(self.agent_id, "steer", text, item_id))
+
+    def follow_up(self, text: str, *, item_id: str | None = None) -> None:
+        """See `Agent.follow_up`."""
+        self._done(lambda: self._agents.queue(self.agent_id, "follow_up", text, item_id))
+
+    def clear_queue(self, queue: QueueName) -> None:
+        """See `Agent.clear_queue`."""
+        self._done(lambda: self._agents.clear(self.agent_id, queue))
+
+    def set_queue_mode(self, queue: QueueName, mode: QueueMode) -> None:
+        """See `Agent.set_queue_mode`."""
+        self._done(lambda: self._agents.set_mode(self.agent_id, queue, mode))
+
+    def mail(self, body: str) -> None:
+        """See `Agent.mail`."""
+        self._done(lambda: self._operations.mail(self.agent_id, body))
+
+    def read_mail(self) -> Sequence[Mail]:
+        """See `Agent.read_mail`."""
+        return self._done(lambda: self._agents.hand_over_mail(self.agent_id))
+
+    def wait_for_mail(self, *, timeout_s: float | None = None) -> Sequence[Mail]:
+        """See `Agent.wait_for_mail`; the time counts for each letter that another reader takes."""
+        while True:
+            self.wait_for_snapshot(lambda one: one.waiting_mail > 0, timeout_s=timeout_s)
+            letters = self.read_mail()
+            if letters:
+                return letters
+
+    # --- permissions ----------------------------------------------------------------------
+
+    def allow(self, request_id: str, *, by: str = "") -> None:
+        """See `Agent.allow`."""
+        self._resolve(request_id, allow=True, reason="", by=by)
+
+    def deny(self, request_id: str, reason: str = "", *, by: str = "") -> None:
+        """See `Agent.deny`."""
+        self._resolve(request_id, allow=False, reason=reason, by=by)
+
+    def _resolve(self, request_id: str, *, allow: bool, reason: str, by: str) -> None:
+        self._done(
+            lambda: self._agents.resolve_permission(
+                self.agent_id, request_id, allow=allow, reason=reason, resolved_by=by
+            )
+        )
+
+    # --- the agent itself -----------------------------------------------------------------
+
+    def configure(self, *, model: str | None = None, **options: Unpack[ProfileOptions]) -> None:
+        """See `Agent.configure`."""
+        changes = profile_changes(model, options)
+        self._done(lambda: self._agents.configure(self.agent_id, changes))
+
+    def compensate(self) -> None:
+        """See `Agent.compensate`."""
+        self._done(lambda: self._agents.compensate(self.agent_id))
+
+    def stop(self) -> None:
+        """See `Agent.stop`."""
+        self._done(lambda: self._agents.stop(self.agent_id))
+
+    # --- looking --------------------------------------------------------------------------
+
+    def state(self) -> AgentState:
+        """See `Agent.state`."""
+        return self._done(lambda: self._agents.state(self.agent_id))
+
+    def snapshot(self) -> AgentSnapshot:
+        """See `Agent.snapshot`."""
+        return self._done(lambda: self._agents.snapshot(self.agent_id))
+
+    def wait_for_snapshot(
+        self, is_wanted: Callable[[AgentSnapshot], bool], *, timeout_s: float | None = None
+    ) -> AgentSnapshot:
+        """See `Agent.wait_for_snapshot`; `timeout_s` counts from the last change."""
+        more = threading.Event()
+        with changes_of(self._core, agent_stream(self.agent_id), more.set):
+            while True:
+                more.clear()
+                snapshot = self.snapshot()
+                if is_wanted(snapshot):
+                    return snapshot
+                if not more.wait(timeout_s):
+                    raise TimeoutError(f"nothing has changed within {timeout_s:g} s")
+
+    def events(self, *, after: FeedStart = None) -> SyncFeed[AgentEvent]:
+        """See `Agent.events`; use it with `with` and `for`."""
+        return SyncFeed(agent_source(self._core, self.agent_id, after))
+
+    def session_events(self, *, after: FeedStart = None) -> SyncFeed[SessionEvent]:
+        """See `Agent.session_events`; use it with `with` and `for`."""
+        return SyncFeed(session_source(self._core, self.agent_id, after))
+
+    def transcript(self, *, at_version: int | None = None) -> Sequence[TranscriptItem]:
+        """See `Agent.transcript`."""
+        stream_id = agent_stream(self.agent_id)
+        return transcript_items(self._core.journal, stream_id, through_version=at_version)
+
+    def usage(self) -> AgentUsage:
+        """See `Agent.usage`."""
+        history = self._core.journal.read_stream(agent_stream(self.agent_id))
+        return agent_usage(usage_of_events(history), self.agent_id)
+
+    def usage_of_run(self, run_id: RunId) -> RunUsage:
+        """See `Agent.usage_of_run`."""
+        history = self._core.journal.read_stream(agent_stream(self.agent_id))
+        return run_usage(usage_of_events(history), self.agent_id, run_id)

@@ -1,0 +1,227 @@
+"""What model calls have used: tokens and money, by call, round, run, agent and model.
+
+The view has a part per agent with its sums, and a part per run with its calls. Every attempt
+counts once: an answer, one that failed after a part of it had come, one that was broken off.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.model_call import TokenUsage
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.ids import AgentId, EffectId, RunId, StreamId, agent_stream
+from projections.contract import fold_view
+
+__all__ = [
+    "USAGE",
+    "AgentUsage",
+    "CallUsage",
+    "RunUsage",
+    "Usage",
+    "UsageProjection",
+    "agent_usage",
+    "run_usage",
+    "team_usage",
+    "usage_by_round",
+    "usage_of_events",
+]
+
+CallEnd: TypeAlias = Literal["answered", "failed", "abandoned"]
+_Outcome: TypeAlias = e.ModelReplied | e.ModelCallFailed | e.AnswerAbandoned
+
+_replace = msgspec.structs.replace
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """A sum over model calls.
+
+    `cost_usd_micros` (millionths of a US dollar) is of the calls whose price is known;
+    `unpriced_calls` have used tokens at a price that is not.
+    """
+
+    calls: int = 0
+    failed_calls: int = 0
+    tokens: TokenUsage = TokenUsage()
+    cost_usd_micros: int = 0
+    unpriced_calls: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            calls=self.calls + other.calls,
+            failed_calls=self.failed_calls + other.failed_calls,
+            tokens=self.tokens + other.tokens,
+            cost_usd_micros=self.cost_usd_micros + other.cost_usd_micros,
+            unpriced_calls=self.unpriced_calls + other.unpriced_calls,
+        )
+
+    @property
+    def cost_usd(self) -> float:
+        """US dollars of the calls whose price is known."""
+        return self.cost_usd_micros / 1e6
+
+
+class CallUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """One model call. `round` and `attempt` count from 1; `model` is the one that was asked."""
+
+    effect_id: EffectId
+    round: int
+    attempt: int
+    model: str
+    how: CallEnd
+    tokens: TokenUsage
+    cost_usd_micros: int | None
+
+    @property
+    def usage(self) -> Usage:
+        """As a sum of one."""
+        is_unpriced = self.cost_usd_micros is None and self.tokens.total_tokens > 0
+        return Usage(
+            calls=1,
+            failed_calls=int(self.how != "answered"),
+            tokens=self.tokens,
+            cost_usd_micros=self.cost_usd_micros or 0,
+            unpriced_calls=int(is_unpriced),
+        )
+
+
+class AgentUsage(msgspec.Struct, frozen=True, kw_only=True, tag="agent"):
+    """All calls of one agent. `parent` is the agent whose subagent it is, or empty."""
+
+    parent: AgentId = AgentId("")
+    total: Usage = Usage()
+    by_model: dict[str, Usage] = {}
+
+
+class RunUsage(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
+    """The calls of one run, in order. `asked` is the round and attempt of the last request."""
+
+    calls: tuple[CallUsage, ...] = ()
+    asked: tuple[int, int] = (0, 0)
+
+    @property
+    def total(self) -> Usage:
+        """The sum of the calls."""
+        return sum((call.usage for call in self.calls), Usage())
+
+
+class UsageProjection:
+    """View: `AgentUsage` under the stream of an agent, `RunUsage` under `{stream}#{run id}`."""
+
+    name = "usage"
+    version = 1
+    handles: frozenset[type[Any]] | None = frozenset(
+        {
+            e.AgentSpawned,
+            e.ModelCallRequested,
+            e.ModelReplied,
+            e.ModelCallFailed,
+            e.AnswerAbandoned,
+        }
+    )
+    view_type: Any = AgentUsage | RunUsage
+
+    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+        """See `Projection.keys`."""
+        event, stream_id = recorded.event, recorded.stream_id
+        match event:
+            case e.AgentSpawned():
+                return (stream_id,)
+            case e.ModelCallRequested(run_id=run_id):
+                return (_run_key(stream_id, run_id),)
+            case _:
+                own = event.run_id if isinstance(event, e.AnswerAbandoned) else ""
+                return (stream_id, _run_key(stream_id, own or recorded.correlation))
+
+    def initial(self, key: str) -> AgentUsage | RunUsage:
+        """See `Projection.initial`."""
+        return RunUsage() if "#" in key else AgentUsage()
+
+    def apply(
+        self,
+        view: AgentUsage | RunUsage,
+        key: str,  # noqa: ARG002 - the view says which part it is
+        recorded: RecordedEvent[Any],
+    ) -> AgentUsage | RunUsage:
+        """See `Projection.apply`."""
+        event = recorded.event
+        if isinstance(view, RunUsage):
+            return _with_call(view, event)
+        if isinstance(event, e.AgentSpawned):
+            return _replace(view, parent=event.profile.parent)
+        usage = _call(event, (0, 0)).usage
+        model = _model(event)
+        by_model = {**view.by_model, model: view.by_model.get(model, Usage()) + usage}
+        return _replace(view, total=view.total + usage, by_model=by_model)
+
+
+USAGE = UsageProjection()
+
+
+def usage_of_events(
+    recorded_events: Iterable[RecordedEvent[Any]],
+) -> Mapping[str, AgentUsage | RunUsage]:
+    """The view after these events; read it with `agent_usage`, `run_usage` and `team_usage`."""
+    return fold_view(USAGE, recorded_events)
+
+
+def agent_usage(view: Mapping[str, Any], agent_id: AgentId) -> AgentUsage:
+    """What one agent has used itself."""
+    found = view.get(agent_stream(agent_id))
+    return found if isinstance(found, AgentUsage) else AgentUsage()
+
+
+def run_usage(view: Mapping[str, Any], agent_id: AgentId, run_id: RunId) -> RunUsage:
+    """What one run has used, call by call."""
+    found = view.get(_run_key(agent_stream(agent_id), run_id))
+    return found if isinstance(found, RunUsage) else RunUsage()
+
+
+def usage_by_round(run: RunUsage) -> dict[int, Usage]:
+    """The sums of each round of a run, by its number."""
+    rounds: dict[int, Usage] = {}
+    for call in run.calls:
+        rounds[call.round] = rounds.get(call.round, Usage()) + call.usage
+    return rounds
+
+
+def team_usage(view: Mapping[str, Any]) -> AgentUsage:
+    """The sum over all agents of the view, subagents among them."""
+    agents = [part for part in view.values() if isinstance(part, AgentUsage)]
+    by_model: dict[str, Usage] = {}
+    for part in agents:
+        for model, usage in part.by_model.items():
+            by_model[model] = by_model.get(model, Usage()) + usage
+    return AgentUsage(total=sum((part.total for part in agents), Usage()), by_model=by_model)
+
+
+def _run_key(stream_id: StreamId, run_id: str) -> str:
+    return f"{stream_id}#{run_id}"
+
+
+def _with_call(view: RunUsage, event: Any) -> RunUsage:
+    if isinstance(event, e.ModelCallRequested):
+        return _replace(view, asked=(event.round, event.attempt))
+    return _replace(view, calls=(*view.calls, _call(event, view.asked)))
+
+
+def _model(event: _Outcome) -> str:
+    """The model that was asked; logs of the first release only have the one that answered."""
+    return event.asked_model or getattr(event, "model", "")
+
+
+def _call(event: _Outcome, asked: tuple[int, int]) -> CallUsage:
+    how: CallEnd = "answered"
+    if not isinstance(event, e.ModelReplied):
+        how = "failed" if isinstance(event, e.ModelCallFailed) else "abandoned"
+    return CallUsage(
+        effect_id=event.effect_id,
+        round=asked[0],
+        attempt=asked[1],
+        model=_model(event),
+        how=how,
+        tokens=event.usage,
+        cost_usd_micros=event.cost_usd_micros,
+    )
