@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -55,8 +55,7 @@ class _Unusable(ValueError):
     """A schema that cannot be applied, in words that go on after "input_schema"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a check has found, at most `MAX_FAULTS` and one more.
 
     `gave_up` says why it ended early; "" if it did not.

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import cache
 from types import NoneType
 from typing import Any
@@ -55,14 +54,14 @@ class TooManySteps(Exception):
     """A check was given up: it takes more steps than the size of the value explains."""
 
 
-@dataclass(slots=True)
 class _Run:
-    value: Any
-    root: Mapping[str, Any]
-    steps: int = 0
-    allowed_steps: int = MAX_STEPS
-    fits: dict[tuple[int, int], tuple[Any, bool]] = field(default_factory=dict)
-    """By the identity of value and form; the value is kept, so that its identity stays its own."""
+    def __init__(self, value: Any, root: Mapping[str, Any]) -> None:
+        self.value = value
+        self.root = root
+        self.steps = 0
+        self.allowed_steps = MAX_STEPS
+        # by the identity of value and form; the value is kept, so that its identity stays its own
+        self.fits: dict[tuple[int, int], tuple[Any, bool]] = {}
 
     def step(self) -> None:
         _require_room()
