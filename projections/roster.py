@@ -39,7 +39,8 @@ __all__ = [
     "team_roster",
 ]
 
-MemberStatus: TypeAlias = Literal["idle", "working", "failed", "stopped"]
+MemberStatus: TypeAlias = Literal["idle", "working", "waiting", "failed", "stopped"]
+"""`waiting`: for a person to allow a call."""
 
 _AGENT_EVENTS: frozenset[type[Any]] = frozenset(get_args(e.AgentEvent))
 _replace = msgspec.structs.replace
@@ -67,6 +68,8 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True, tag="member"):
     rounds: int = 0
     open_calls: tuple[EffectId, ...] = ()
     """Tool calls without an outcome."""
+    waits_for: tuple[EffectId, ...] = ()
+    """Those of them that a person must allow."""
     inbox_version: int = 0
     mail_taken_through: int = 0
     mail_unplaced: tuple[MailId, ...] = ()
@@ -81,7 +84,7 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True, tag="member"):
         if self.is_stopped:
             return "stopped"
         if self.is_working:
-            return "working"
+            return "waiting" if self.waits_for else "working"
         return "failed" if self.failure else "idle"
 
     @property
@@ -97,7 +100,7 @@ class RosterProjection:
     """View: `team-…` streams hold `TeamMembers`, `agent-…` streams hold `MemberView`."""
 
     name = "roster"
-    version = 1
+    version = 2
     handles: frozenset[type[Any]] | None = _AGENT_EVENTS | {MemberJoined, MailDelivered}
     view_type = RosterPart
 
@@ -176,16 +179,20 @@ def _member_after(member: MemberView, event: Any) -> MemberView:
             return _replace(member, is_stopped=True)
         case e.MailTaken():
             return _taken(member, event)
-        case e.InputPlaced():
+        case e.InputPlaced() | e.MailHandedOver():
             left = tuple(mail for mail in member.mail_unplaced if mail not in event.mail_ids)
             return _replace(member, mail_unplaced=left)
+        case e.InputReturned():
+            return _replace(member, mail_unplaced=event.mail_ids + member.mail_unplaced)
+        case e.AgentReconfigured(changes=changes) if isinstance(changes.model, str):
+            return _replace(member, model=changes.model)
         case e.RunStarted():
             return _replace(member, run_id=event.run_id, is_working=True, failure="", rounds=0)
         case e.RunFinished() | e.RunCancelled():
-            return _replace(member, is_working=False, open_calls=())
+            return _replace(member, is_working=False, open_calls=(), waits_for=())
         case e.RunFailed():
             failure = event.message or event.kind or "failed"
-            return _replace(member, is_working=False, open_calls=(), failure=failure)
+            return _replace(member, is_working=False, open_calls=(), waits_for=(), failure=failure)
         case _:
             return _after_call(member, event)
 
@@ -204,11 +211,24 @@ def _after_call(member: MemberView, event: Any) -> MemberView:
             asked = sum(isinstance(block, ToolCallBlock) for block in event.blocks)
             calls = tuple(call_key(event.effect_id, index) for index in range(asked))
             return _replace(member, open_calls=calls, usage=member.usage + event.usage)
+        case e.ModelCallFailed() | e.AnswerAbandoned():
+            return _replace(member, usage=member.usage + event.usage)
+        case e.PermissionRequested():
+            return _replace(member, waits_for=(*member.waits_for, event.key))
+        case e.PermissionResolved():
+            return _replace(member, waits_for=_without(member.waits_for, event.key))
         case e.ToolCallFinished() | e.ToolCallOutcomeUnknown() | e.ToolCallSkipped():
-            left = tuple(key for key in member.open_calls if key != event.key)
-            return _replace(member, open_calls=left)
+            return _replace(
+                member,
+                open_calls=_without(member.open_calls, event.key),
+                waits_for=_without(member.waits_for, event.key),
+            )
         case _:
             return member
+
+
+def _without(keys: tuple[EffectId, ...], gone: EffectId) -> tuple[EffectId, ...]:
+    return tuple(key for key in keys if key != gone)
 
 
 def _introduced(member: MemberView, profile: e.AgentProfile) -> MemberView:

@@ -6,8 +6,8 @@ actor goes on with the next command without waiting. Whatever the outside may se
 durable, in order. So until then the state is ahead of the log, and a refused append means that
 it is wrong: the actor waits for the other appends in doubt (they fail too, each expects a version
 that did not come), loads the stream again, and decides again what was refused for a version
-conflict. After any other refusal it first settles what an earlier owner left open, before it
-takes a command: only then do effects that are pending belong to this process.
+conflict. After any other refusal it first settles what an earlier owner left open: only then do
+effects that are pending belong to this process.
 
 An actor that ends reports it when nothing of it is in doubt any more. So a successor never loads
 a log that its predecessor still writes: an append of the successor that expects the version after
@@ -88,8 +88,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         self._in_doubt: deque[_InDoubt[S]] = deque()
         self._refused: deque[Envelope] = deque()
         self._stash: deque[Envelope] = deque()
-        self._must_reload = False
-        self._must_resume = False
+        self._must_reload = self._must_resume = False
         self._spoiled: StoreError | None = None
         self._conflicts = 0
         self._deciding: Envelope | None = None
@@ -127,11 +126,9 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
     def _settle_earlier_owners(self) -> None:
         """Once a process: what it finds open, and does not perform itself, others had started."""
         services, recover = self._services, self._decider.recover
-        command = None
-        if recover is not None:
-            running = services.effects.in_flight(self._stream_id)
-            partials = services.partials(self._stream_id)
-            command = recover(self._state, running, services.clock.now(), partials)
+        running = services.effects.in_flight(self._stream_id)
+        partials = services.partials(self._stream_id)
+        command = recover and recover(self._state, running, services.clock.now(), partials)
         if command is None:
             services.recovered.add(self._stream_id)
         else:
@@ -139,7 +136,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             self._perform(self._recovery)
 
     def on_failure(self, _type: Any, value: BaseException | None, _traceback: Any) -> None:
-        """Remember of what the actor died. On the dispatcher."""
+        """Remember of what it died. On the dispatcher."""
         self._failure = value
 
     def on_messages_left(self, messages: list[Any]) -> None:

@@ -32,7 +32,12 @@ AGENT_COLUMNS = (
 )
 BOARD_COLUMNS = ("id", "state", "owner", "waits for", "task")
 
-_STATUS_STYLES = {"working": "bold yellow", "failed": "bold red", "stopped": "dim"}
+_STATUS_STYLES = {
+    "working": "bold yellow",
+    "waiting": "bold magenta",
+    "failed": "bold red",
+    "stopped": "dim",
+}
 _STATE_STYLES = {
     "completed": "green",
     "in progress": "bold yellow",

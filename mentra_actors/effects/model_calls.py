@@ -17,6 +17,7 @@ from mentra_actors.domain.agent.commands import (
     RecordModelReply,
 )
 from mentra_actors.domain.agent.effects import CallModel
+from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
 from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
@@ -118,7 +119,7 @@ class ModelCalls:
         effect: CallModel = order.effect
         services = self._services
         provider, model = services.providers.resolve(effect.profile.model)
-        await self._look_up_price(effect.profile.model)
+        await self._look_up_price(effect.profile.model, effect.options)
         request = model_request(effect, order.view, model, services.tools)
         heard = _Heard()
         with anyio.move_on_after(self._deadline_s) as deadline:
@@ -160,11 +161,20 @@ class ModelCalls:
 
     # --- money ----------------------------------------------------------------------------
 
-    async def _look_up_price(self, model: str) -> None:
-        """On a thread, if it takes a while: the first look-up of all imports a library."""
+    async def _look_up_price(self, model: str, options: RunOptions) -> None:
+        """On a thread, if it takes a while: the first look-up of all imports a library.
+
+        Raises:
+            ConfigurationError: the run has a budget of money, and the price is not known.
+        """
         prices = self._services.prices
         if not prices.is_at_hand(model):
             await anyio.to_thread.run_sync(prices.knows, model, abandon_on_cancel=True)
+        if options.cost_budget_usd_micros is not None and not prices.knows(model):
+            raise ConfigurationError(
+                f"the run has a budget of money, and nobody knows what {model!r} costs; "
+                "open the runtime with prices=PriceList({model: ModelPrice(...)})"
+            )
 
     def _cost(self, effect: CallModel, usage: TokenUsage) -> int | None:
         """Nothing counted is nothing known: a provider that broke off may bill all the same."""

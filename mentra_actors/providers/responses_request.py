@@ -27,8 +27,8 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
-from mentra_actors.domain.model_call import ModelRequest, ToolSpec
-from mentra_actors.errors import ProviderError
+from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.providers.responses_fields import request_fields
 from mentra_actors.providers.responses_wire import Profile
 
 __all__ = ["RequestEncoder", "build_request", "input_items"]
@@ -50,7 +50,7 @@ def build_request(request: ModelRequest, profile: Profile) -> dict[str, Any]:
         for message in request.messages
         for item in input_items(message, request.model, profile)
     ]
-    return {**_fields(request, profile), "input": items}
+    return {**request_fields(request, profile), "input": items}
 
 
 class RequestEncoder:
@@ -69,7 +69,7 @@ class RequestEncoder:
 
     def encode(self, request: ModelRequest) -> bytes:
         """The bytes of `build_request`, up to the order of fields."""
-        head = msgspec.json.encode(_fields(request, self._profile))
+        head = msgspec.json.encode(request_fields(request, self._profile))
         fragments = [self._fragment(message, request.model) for message in request.messages]
         self._evict()
         joined = b",".join(fragment for fragment in fragments if fragment)
@@ -104,49 +104,6 @@ def input_items(message: Message, model: str, profile: Profile) -> list[_Item]:
             return [_tool_output(result) for result in message.results]
         case _:
             assert_never(message)
-
-
-def _fields(request: ModelRequest, profile: Profile) -> _Item:
-    fields: _Item = {"model": request.model, "store": False, "stream": True}
-    if request.system:
-        fields["instructions"] = request.system
-    fields.update(_tool_fields(request, profile))
-    if request.temperature is not None:
-        fields["temperature"] = request.temperature
-    if request.max_output_tokens is not None:
-        fields["max_output_tokens"] = request.max_output_tokens
-    if profile.asks_encrypted_reasoning and not request.model.startswith(profile.plain_models):
-        fields["include"] = ["reasoning.encrypted_content"]
-    return fields
-
-
-def _tool_fields(request: ModelRequest, profile: Profile) -> _Item:
-    if not request.tools:
-        return {}
-    if profile.takes_tool_choice:
-        choice = "required" if request.tool_choice == "any" else request.tool_choice
-        return {"tools": [_tool(tool) for tool in request.tools], "tool_choice": choice}
-    if request.tool_choice == "any":
-        raise _invalid(f"{profile.name} cannot be made to call a tool")
-    if request.tool_choice == "none":
-        return {}
-    return {"tools": [_tool(tool) for tool in request.tools]}
-
-
-def _tool(tool: ToolSpec) -> _Item:
-    """A tool; `strict` is said, because leaving it out asks for strict schemas."""
-    try:
-        parameters = msgspec.json.decode(tool.input_schema)
-    except msgspec.DecodeError as error:
-        raise _invalid(f"the schema of tool {tool.name!r} is not JSON: {error}") from error
-    described = {"description": tool.description} if tool.description else {}
-    return {
-        "type": "function",
-        "name": tool.name,
-        **described,
-        "parameters": parameters,
-        "strict": False,
-    }
 
 
 def _tool_output(result: ToolResultBlock) -> _Item:
@@ -272,7 +229,3 @@ def _without_orphan(items: list[_Item]) -> list[_Item]:
     while count and items[count - 1].get("type") == "reasoning":
         count -= 1
     return items[:count]
-
-
-def _invalid(message: str) -> ProviderError:
-    return ProviderError(message, kind="invalid_request", transient=False)

@@ -8,7 +8,7 @@ from mentra_actors.effects.live_answers import LiveAnswer
 from mentra_actors.ids import AgentId, EffectId, agent_stream
 from mentra_actors.providers.port import TextDelta, ThinkingDelta, ToolCallDelta
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.feeds import FeedSource, FeedStart, Teller
+from mentra_actors.runtime.feeds import FeedSource, FeedStart
 from projections import agent_event as told
 from projections.agent_event import AgentEvent
 from projections.agent_events import AgentFeedState, agent_events
@@ -54,7 +54,7 @@ class _Heard:
         return (kind(effect_id=effect_id, delta=text[known:], offset=offset + known),)
 
 
-class _AgentTeller(Teller[AgentEvent]):
+class _AgentTeller:
     def __init__(self, core: RuntimeCore, agent_id: AgentId) -> None:
         self._answers = core.answers
         self._stream_id = agent_stream(agent_id)
@@ -62,12 +62,12 @@ class _AgentTeller(Teller[AgentEvent]):
         self._heard = _Heard()
 
     def recorded(self, event: object) -> Sequence[AgentEvent]:
-        """See `Teller.recorded`."""
+        """See `feeds.Teller.recorded`."""
         self.state, events = agent_events(self.state, event)
         return events
 
     def live(self, notice: LiveNotice) -> Sequence[AgentEvent]:
-        """See `Teller.live`."""
+        """See `feeds.Teller.live`."""
         if not isinstance(notice, ModelDelta):
             key = EffectId(notice.effect_id.partition("@")[0])
             if key not in self.state.calls:
@@ -98,7 +98,7 @@ class _AgentTeller(Teller[AgentEvent]):
                 return ()
 
     def caught_up(self) -> Sequence[AgentEvent]:
-        """See `Teller.caught_up`."""
+        """See `feeds.Teller.caught_up`."""
         heard: LiveAnswer | None = self._answers.heard(self._stream_id)
         if heard is None or heard.effect_id != self.state.heard:
             return ()
@@ -109,21 +109,21 @@ class _AgentTeller(Teller[AgentEvent]):
         )
 
 
-class _SessionTeller(Teller[SessionEvent]):
+class _SessionTeller:
     def __init__(self, core: RuntimeCore, agent_id: AgentId) -> None:
         self._agent = _AgentTeller(core, agent_id)
 
     def recorded(self, event: object) -> Sequence[SessionEvent]:
-        """See `Teller.recorded`."""
+        """See `feeds.Teller.recorded`."""
         self._agent.state, events = session_events(self._agent.state, event)
         return events
 
     def live(self, notice: LiveNotice) -> Sequence[SessionEvent]:
-        """See `Teller.live`."""
+        """See `feeds.Teller.live`."""
         return _in_words(self._agent.live(notice))
 
     def caught_up(self) -> Sequence[SessionEvent]:
-        """See `Teller.caught_up`."""
+        """See `feeds.Teller.caught_up`."""
         return _in_words(self._agent.caught_up())
 
 

@@ -94,12 +94,7 @@ class RuntimeCore:
         """Checks of typed outputs by the name of their tool; whoever asks for one adds it."""
         self.store = _open_store(settings)
         self.journal = Journal(self.store)
-        self.recorded: LiveFeed[tuple[RecordedEvent[Any], ...]] = LiveFeed(
-            lambda recorded: (one.stream_id for one in recorded)
-        )
-        self.live: LiveFeed[LiveNotice] = LiveFeed(lambda notice: (notice.stream_id,))
-        self.trouble: LiveFeed[MentraError] = LiveFeed()
-        """Errors that end all waiting: a quarantine, the loss of the lease, the close."""
+        self._make_feeds()
         self._is_closed = False
         self._resources = ExitStack()
         self._fenced: Fenced | None = None
@@ -115,6 +110,14 @@ class RuntimeCore:
             self._ends.close()
             raise
         _close_before_exit(self)
+
+    def _make_feeds(self) -> None:
+        self.recorded: LiveFeed[tuple[RecordedEvent[Any], ...]] = LiveFeed(
+            lambda recorded: (one.stream_id for one in recorded)
+        )
+        self.live: LiveFeed[LiveNotice] = LiveFeed(lambda notice: (notice.stream_id,))
+        self.trouble: LiveFeed[MentraError] = LiveFeed()
+        """Errors that end all waiting: a quarantine, the loss of the lease, the close."""
 
     def _take_lease(self) -> Fence:
         return acquire_writer_lease(

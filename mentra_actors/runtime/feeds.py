@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Generic, Self, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 import anyio
 import msgspec
@@ -25,6 +25,7 @@ from mentra_actors.runtime.core import RuntimeCore
 __all__ = ["Cursor", "Feed", "FeedItem", "FeedSource", "FeedStart", "SyncFeed", "Teller"]
 
 E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
 
 MOST_BUFFERED = 10_000
 
@@ -50,20 +51,20 @@ class FeedItem(msgspec.Struct, Generic[E], frozen=True):
     cursor: Cursor | None = None
 
 
-class Teller(Generic[E]):
-    """From the events of one stream, in order, to those of a feed. Subclasses keep a state."""
+class Teller(Protocol[E_co]):
+    """From the events of one stream, in order, to those of a feed. It keeps a state."""
 
-    def recorded(self, event: Any) -> Sequence[E]:
+    def recorded(self, event: Any) -> Sequence[E_co]:
         """What one recorded event says."""
-        raise NotImplementedError
+        ...
 
-    def live(self, notice: LiveNotice) -> Sequence[E]:
+    def live(self, notice: LiveNotice) -> Sequence[E_co]:
         """What a notice says; nothing if the log has overtaken it."""
-        raise NotImplementedError
+        ...
 
-    def caught_up(self) -> Sequence[E]:
+    def caught_up(self) -> Sequence[E_co]:
         """What is live at this moment and has not been told; asked after a reading of the log."""
-        raise NotImplementedError
+        ...
 
 
 class FeedSource(Generic[E]):

@@ -53,27 +53,10 @@ class World:
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     """The performer of each class of effects. Those that touch the world wait for the lease."""
     settings, clock = world.settings, world.settings.clock
-    hooks = tuple(settings.hooks)
-    tools = ToolServices(
-        tools=world.tools,
-        commands=world.commands,
-        blobs=world.store,
-        clock=clock,
-        live=world.live,
-        hooks=hooks,
-        limits=settings.result_limits,
-    )
-    reviews = CallReviews(
-        world.tools,
-        hooks,
-        settings.authorizer,
-        clock,
-        authorizer_timeout_s=settings.authorizer_timeout_s,
-    )
     by_kind: dict[type[Any], Performer] = {
         CallModel: ModelCalls(_model_services(world), deadline_s=settings.model_deadline_s),
-        ReviewCall: reviews,
-        RunTool: ToolRuns(tools),
+        ReviewCall: _reviews(world),
+        RunTool: ToolRuns(_tool_services(world)),
         ProbeTool: ToolProbes(world.tools, world.store.put_blob, clock),
         DecideRound: RoundDecisions(world.strategies, clock),
         CompensateCall: Compensations(world.tools, clock),
@@ -83,6 +66,30 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     if settings.wrap_effects is not None:
         by_kind = {kind: settings.wrap_effects(one) for kind, one in by_kind.items()}
     return by_kind
+
+
+def _reviews(world: World) -> CallReviews:
+    settings = world.settings
+    return CallReviews(
+        world.tools,
+        tuple(settings.hooks),
+        settings.authorizer,
+        settings.clock,
+        authorizer_timeout_s=settings.authorizer_timeout_s,
+    )
+
+
+def _tool_services(world: World) -> ToolServices:
+    settings = world.settings
+    return ToolServices(
+        tools=world.tools,
+        commands=world.commands,
+        blobs=world.store,
+        clock=settings.clock,
+        live=world.live,
+        hooks=tuple(settings.hooks),
+        limits=settings.result_limits,
+    )
 
 
 def _model_services(world: World) -> ModelServices:

@@ -98,15 +98,13 @@ def agent_snapshot(
     profile, run = state.profile, state.run
     if profile is None:
         raise ValueError("there is no such agent")
-    call = state.model_call
-    is_heard = heard is not None and call is not None and heard.effect_id == call.effect_id
-    partial = heard.partial if heard is not None and is_heard else None
+    heard = _of_open_call(heard, state)
     return AgentSnapshot(
         agent_id=profile.agent_id,
         name=profile.name,
         model=profile.model,
         stream_version=version,
-        status=_status(state, run, heard if is_heard else None, now),
+        status=_status(state, run, heard, now),
         run_id=run.run_id if run else RunId(""),
         run_generation=state.runs_started,
         rounds=run.rounds if run else 0,
@@ -116,9 +114,9 @@ def agent_snapshot(
         can_resume=state.resumable is not None,
         leaf=state.leaf,
         entries=state.entries,
-        current_text=partial.text if partial else "",
-        current_thinking=partial.thinking if partial else "",
-        pending_tool_uses=tuple(heard.calls) if heard is not None and is_heard else (),
+        current_text=heard.partial.text if heard else "",
+        current_thinking=heard.partial.thinking if heard else "",
+        pending_tool_uses=tuple(heard.calls) if heard else (),
         open_calls=_open_calls(state),
         permissions=permissions(state),
         waiting_prompts=len(state.waiting_prompts),
@@ -126,6 +124,12 @@ def agent_snapshot(
         queued_steers=len(state.steer.items),
         queued_follow_ups=len(state.follow_up.items),
     )
+
+
+def _of_open_call(heard: LiveAnswer | None, state: AgentState) -> LiveAnswer | None:
+    call = state.model_call
+    is_open = heard is not None and call is not None and heard.effect_id == call.effect_id
+    return heard if is_open else None
 
 
 def permissions(state: AgentState) -> tuple[PermissionView, ...]:

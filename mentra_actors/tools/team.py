@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+import msgspec
+
 from mentra_actors.domain.agent.events import AgentProfile
 from mentra_actors.domain.inbox import MAX_BODY_CHARS, Mail
 from mentra_actors.domain.team import AddMember, TeamState, agent_id_of
 from mentra_actors.domain.tool_call import OutgoingMail
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import CommandId, MailId, agent_stream, team_stream
+from mentra_actors.ids import AgentId, CommandId, MailId, agent_stream, team_stream
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError, ToolOutput
 from mentra_actors.tools.decorator import tool
 
@@ -91,19 +93,17 @@ def teammate_system(profile: AgentProfile, name: str, role: str) -> str:
 
 
 def _teammate(parent: AgentProfile, name: str, role: str) -> AgentProfile:
-    hidden = tuple(sorted({*parent.hidden_tools, *LEAD_TOOLS}))
-    return AgentProfile(
+    """Like its lead in all that is not said of it: model, tools, limits."""
+    return msgspec.structs.replace(
+        parent,
         agent_id=agent_id_of(parent.team_id, name),
         name=name,
-        team_id=parent.team_id,
         role=role,
-        model=parent.model,
         system=teammate_system(parent, name, role),
         lead=parent.name,
-        tools=parent.tools,
-        hidden_tools=hidden,
-        temperature=parent.temperature,
-        max_output_tokens=parent.max_output_tokens,
+        hidden_tools=tuple(sorted({*parent.hidden_tools, *LEAD_TOOLS})),
+        wake_on_mail=True,
+        parent=AgentId(""),
     )
 
 

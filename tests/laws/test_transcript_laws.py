@@ -196,27 +196,41 @@ def test_each_input_stands_in_the_conversation_once(commands):
     """A prompt, a letter or a steer that is lost or doubled makes the agent do the wrong thing."""
     waiting, said = [], []
     for event, transcript in transcripts(events_of(commands)):
-        match event:
-            case e.PromptAccepted():
-                waiting.append(event.text)
-            case e.InputQueued():
-                waiting.append(event.text)
-            case e.MailTaken():
-                waiting += [mail_text(mail) for mail in event.mail]
-            case e.InputPlaced() if not event.injected:
-                new = list(transcript.entries)[len(said) :]
-                for entry in new:
-                    if isinstance(entry.message, UserMessage):
-                        for text in parts_of(entry.message.text, waiting):
-                            waiting.remove(text)
-            case e.InputReturned():
-                waiting += returned_texts(event, transcript)
-            case e.QueueCleared():
-                waiting = sorted(m.text for ms in transcript.waiting.values() for m in ms)
+        new = list(transcript.entries)[len(said) :] if isinstance(event, e.InputPlaced) else []
+        waiting = still_waiting(waiting, event, new, transcript)
         said = list(transcript.entries)
-        kept = sorted(m.text for ms in transcript.waiting.values() for m in ms)
 
-        assert kept == sorted(waiting)
+        assert sorted(texts_in(transcript)) == sorted(waiting)
+
+
+def still_waiting(waiting, event, new, transcript):
+    """What waits after an event, of what waited before it."""
+    match event:
+        case e.PromptAccepted() | e.InputQueued():
+            return [*waiting, event.text]
+        case e.MailTaken():
+            return [*waiting, *(mail_text(mail) for mail in event.mail)]
+        case e.InputPlaced() if not event.injected:
+            return without(waiting, [one.message for one in new])
+        case e.InputReturned():
+            return waiting + returned_texts(event, transcript)
+        case e.QueueCleared() | e.MailHandedOver():
+            return texts_in(transcript)
+        case _:
+            return waiting
+
+
+def without(waiting, messages):
+    left = list(waiting)
+    for message in messages:
+        if isinstance(message, UserMessage):
+            for text in parts_of(message.text, left):
+                left.remove(text)
+    return left
+
+
+def texts_in(transcript):
+    return [message.text for messages in transcript.waiting.values() for message in messages]
 
 
 def parts_of(text, waiting):

@@ -18,7 +18,16 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
-from mentra_actors.domain.model_call import ModelRequest, ToolChoice, ToolSpec
+from mentra_actors.domain.model_call import (
+    ModelRequest,
+    NamedTool,
+    OutputSchema,
+    ProviderOptions,
+    ReasoningOptions,
+    ResponsesOptions,
+    ToolChoice,
+    ToolSpec,
+)
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.responses_request import build_request, input_items
 from mentra_actors.providers.responses_wire import GENERIC, LMSTUDIO, OLLAMA, OPENAI, Profile
@@ -303,3 +312,116 @@ def test_a_failed_tool_is_marked_in_its_text() -> None:
     items = input_items(ToolResultsMessage(results=(result,)), "m", OPENAI)
 
     assert items[0]["output"] == "Tool error: no such file"
+
+
+def test_a_forced_tool_is_named() -> None:
+    """A server that knows no tool choice is offered that tool alone."""
+    other = msgspec.structs.replace(_TOOL, name="other")
+    request = ModelRequest(
+        model="m", messages=(), tools=(_TOOL, other), tool_choice=NamedTool(name="other")
+    )
+
+    assert build_request(request, OPENAI)["tool_choice"] == {"type": "function", "name": "other"}
+    assert len(build_request(request, OPENAI)["tools"]) == 2
+    assert [tool["name"] for tool in build_request(request, OLLAMA)["tools"]] == ["other"]
+    assert "tool_choice" not in build_request(request, OLLAMA)
+
+
+def test_how_the_model_is_to_think_and_write() -> None:
+    """Options go out as the wire names them, and what is not set is not said."""
+    request = ModelRequest(
+        model=_MODEL,
+        messages=(),
+        tools=(_TOOL,),
+        reasoning=ReasoningOptions(effort="high"),
+        metadata={"ticket": "7"},
+        options=ProviderOptions(
+            parallel_tool_calls=False,
+            responses=ResponsesOptions(
+                include=("file_search_call.results",),
+                service_tier="flex",
+                prompt_cache_key="k",
+                text_verbosity="low",
+                store=True,
+            ),
+        ),
+    )
+    body = build_request(request, OPENAI)
+    plain = build_request(ModelRequest(model=_MODEL, messages=()), OPENAI)
+
+    assert body["reasoning"] == {"effort": "high"}
+    assert body["metadata"] == {"ticket": "7"}
+    assert body["parallel_tool_calls"] is False
+    assert body["include"] == ["file_search_call.results", "reasoning.encrypted_content"]
+    assert (body["service_tier"], body["prompt_cache_key"]) == ("flex", "k")
+    assert body["text"] == {"verbosity": "low"}
+    assert body["store"] is True
+    assert not {"reasoning", "metadata", "text", "parallel_tool_calls"} & set(plain)
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        (
+            {"type": "object", "properties": {"n": {"type": "integer", "default": 1}}},
+            {
+                "type": "object",
+                "properties": {"n": {"type": "integer"}},
+                "required": ["n"],
+                "additionalProperties": False,
+            },
+        ),
+        ({"type": "object", "properties": {"n": {"minLength": 2}}}, None),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, None),
+        ({"type": "object", "properties": {"anything": {}}}, None),
+        (
+            {
+                "$defs": {"A": {"type": "object", "properties": {}, "title": "A"}},
+                "type": "object",
+                "properties": {
+                    "a": {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]},
+                    "b": {"type": "array", "items": {"enum": [1]}},
+                },
+            },
+            {
+                "$defs": {
+                    "A": {
+                        "type": "object",
+                        "properties": {},
+                        "required": [],
+                        "additionalProperties": False,
+                    }
+                },
+                "type": "object",
+                "properties": {
+                    "a": {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]},
+                    "b": {"type": "array", "items": {"enum": [1]}},
+                },
+                "required": ["a", "b"],
+                "additionalProperties": False,
+            },
+        ),
+    ],
+    ids=["plain", "unknown keyword", "any names", "any value", "nested"],
+)
+def test_a_shape_is_asked_for_strictly_where_that_can_be_said(
+    schema: dict[str, Any], sent: dict[str, Any] | None
+) -> None:
+    """What fits the strict schema fits ours; any other is asked for as it is."""
+    output = OutputSchema(name="o", schema=msgspec.json.encode(schema).decode(), description="d")
+    request = ModelRequest(model=_MODEL, messages=(), output=output)
+
+    assert build_request(request, OPENAI)["text"]["format"] == {
+        "type": "json_schema",
+        "name": "o",
+        "description": "d",
+        "schema": schema if sent is None else sent,
+        "strict": sent is not None,
+    }
+
+
+def test_a_shape_that_is_no_json_is_refused() -> None:
+    """The provider would say so in worse words."""
+    request = ModelRequest(model="m", messages=(), output=OutputSchema(name="o", schema="{"))
+    with pytest.raises(ProviderError, match="output 'o' is not JSON"):
+        build_request(request, OPENAI)
