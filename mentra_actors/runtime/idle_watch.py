@@ -15,7 +15,15 @@ from mentra_actors.runtime.core import RuntimeCore
 __all__ = ["IdleWatch"]
 
 CHECK_S = 0.5
-_ENDS = (e.RunFinished, e.RunFailed, e.RunCancelled, e.AgentStopped, e.MailTaken)
+_ENDS = (
+    e.RunFinished,
+    e.RunFailed,
+    e.RunCancelled,
+    e.AgentStopped,
+    e.MailTaken,
+    e.MailHandedOver,
+    e.ToolCallCompensated,
+)
 
 
 class IdleWatch:

@@ -12,26 +12,26 @@ from pathlib import Path
 from typing import Any
 
 from mentra_actors.domain.agent.events import (
+    ModelReplied,
     RunCancelled,
     RunFailed,
     RunFinished,
     ToolCallRestarted,
     ToolCallStarted,
 )
-from mentra_actors.domain.content import AssistantBlock
+from mentra_actors.domain.content import AssistantBlock, text_of
 from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.domain.model_call import ModelRequest
-from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
 from mentra_actors.effects.runner import Performer
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import StreamId, category_of
+from mentra_actors.ids import category_of
 from mentra_actors.providers.scripted import ScriptedModel, call, position, say
 from mentra_actors.runtime.settings import Durability
 from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.store.ports import EventStore
-from mentra_actors.testing.legality import prompt_faults
+from mentra_actors.testing.guarantees import prefix_faults
 from mentra_actors.tools.contract import ProbeResult, Tool, ToolContext
 from mentra_actors.tools.decorator import probe, tool
 
@@ -91,7 +91,7 @@ def crash_team_facts(store: str) -> dict[str, Any]:
     letters = [one.event.mail for one in recorded if isinstance(one.event, MailDelivered)]
     return {
         "gap_free": positions == list(range(1, len(positions) + 1)),
-        "prompt_faults": _legality(recorded),
+        "prompt_faults": prefix_faults(recorded),
         "starts": _starts(recorded),
         "mail": sorted((mail.sender, mail.to, mail.body) for mail in letters),
         "mail_ids": [mail.mail_id for mail in letters],
@@ -108,24 +108,19 @@ def crash_team_facts(store: str) -> dict[str, Any]:
 def _ends(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, Any]:
     """How runs ended: the last words of each agent, and what failed."""
     failures = [one for one in recorded if isinstance(one.event, RunFailed | RunCancelled)]
+    said = {
+        (one.stream_id, one.event.effect_id): text_of(one.event.blocks)
+        for one in recorded
+        if isinstance(one.event, ModelReplied)
+    }
     return {
         "last_words": {
-            one.stream_id: one.event.text for one in recorded if isinstance(one.event, RunFinished)
+            one.stream_id: said[one.stream_id, one.event.answer]
+            for one in recorded
+            if isinstance(one.event, RunFinished)
         },
         "failures": [f"{one.stream_id} {one.event}" for one in failures],
     }
-
-
-def _legality(recorded: Sequence[RecordedEvent[Any]]) -> list[str]:
-    """Problems of the prompt at every prefix of every agent's stream."""
-    transcripts: dict[StreamId, Transcript] = {}
-    problems: list[str] = []
-    for one in recorded:
-        if category_of(one.stream_id) == "agent":
-            after = apply(transcripts.get(one.stream_id, Transcript()), one.event)
-            transcripts[one.stream_id] = after
-            problems += prompt_faults(prompt_messages(after))
-    return problems
 
 
 def _starts(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, int]:

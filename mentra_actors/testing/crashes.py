@@ -1,0 +1,217 @@
+"""A scenario, cut at every place where a process may die.
+
+    def scenario(runtime):
+        lead = runtime.spawn("lead", model="scripted:lead", reuse=True)
+        return lead.send("Ship it.", prompt_id="ship").text
+
+    def test_my_team_survives_every_crash():
+        assert_survives_crashes(scenario, tools=[ship], providers=[ScriptedModel(SCRIPT)])
+
+The scenario runs once without a crash. Then it is begun again for each append (before it is
+written, after it is durable) and each effect (before it touches the world, after it has), dies
+there, is opened again, and runs to its end. After each of them the whole log and what the tools
+have done are checked against the guarantees of `mentra_actors.testing.guarantees`.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Unpack
+
+import msgspec
+
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import Fenced
+from mentra_actors.runtime.settings import RuntimeOptions
+from mentra_actors.store.memory_store import MemoryEventStore
+from mentra_actors.store.ports import Appended
+from mentra_actors.testing.crash_points import CrashPoint
+from mentra_actors.testing.guarantees import broken_guarantees
+from mentra_actors.testing.life_runner import LifeRunner, Scenario
+from mentra_actors.testing.mortal_life import MortalLife, World
+from projections.timeline import line_of
+
+__all__ = ["CrashReport", "Scenario", "assert_survives_crashes"]
+
+SHOWN_LINES = 40
+
+
+class CrashReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What was tried: appends and effects of the scenario, and how many lives were ended."""
+
+    appends: int
+    effects: int
+    crashes: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"survived {self.crashes} crashes, before and after each of {self.appends} appends "
+            f"and {self.effects} effects, in {self.seconds:.1f} s"
+        )
+
+
+def assert_survives_crashes(
+    scenario: Scenario,
+    *,
+    only: str = "",
+    every: int = 1,
+    twice: bool = False,
+    timeout_s: float = 60.0,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Unpack[RuntimeOptions],
+) -> CrashReport:
+    """Crash a scenario everywhere; see the module. Blocks; some 20 ms for each place.
+
+    `options` are those of `open_runtime`; the store is one in memory. `only` is one place, as a
+    failure names it (`append:7:before`); `every=3` tries a third of them. With `twice` the next
+    life dies as well, after its first append. `progress` is told how many of how many were tried;
+    without it a terminal shows that.
+
+    Raises:
+        AssertionError: a guarantee is broken, or the scenario does not come to its end; it says
+            where the process died and shows the log.
+        Exception: what the scenario itself raises without a crash.
+    """
+    begun = time.monotonic()
+    trial = _Trial(LifeRunner(scenario, options, timeout_s))
+    counted = trial.play_whole()
+    points = [CrashPoint.parse(only)] if only else _points(counted)[::every]
+    tell = progress or _shown_progress()
+    crashes = 0
+    for number, point in enumerate(points, start=1):
+        crashes += trial.crash(point, twice=twice)
+        tell(number, len(points))
+    return CrashReport(
+        appends=counted["append"],
+        effects=counted["effect"],
+        crashes=crashes,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _points(counted: Mapping[str, int]) -> list[CrashPoint]:
+    return [
+        CrashPoint(place, number, when)
+        for place in ("append", "effect")
+        for number in range(1, counted[place] + 1)
+        for when in ("before", "after")
+    ]
+
+
+class _Trial:
+    """One scenario, played in one world after the other."""
+
+    def __init__(self, runner: LifeRunner) -> None:
+        self._runner = runner
+        self._expected: Any = None
+
+    def play_whole(self) -> dict[str, int]:
+        """Without a crash; how many appends and effects there are."""
+        world = World(MemoryEventStore())
+        life = self._runner.new_life(world)
+        self._expected = self._runner.run_to_the_end(life)
+        _require(world, [], "without a crash")
+        return life.counted
+
+    def crash(self, point: CrashPoint, *, twice: bool) -> int:
+        """Die at `point`, come back, go to the end, check everything; how many lives ended."""
+        world = World(MemoryEventStore())
+        deaths = [point, CrashPoint("append", 1, "after")] if twice else [point]
+        where = f"after a crash at {point}" + (" and another after the next append" * twice)
+        crashes, faults, late = 0, list[str](), None
+        for death in deaths:
+            life = self._runner.new_life(world, death)
+            with _quiet():
+                error = self._runner.run(life, on_open=_too_late(world, late, faults))
+            if error is not None and not life.died.is_set():
+                raise AssertionError(_told(world, [f"it fails: {error!r}"], where)) from error
+            crashes += life.died.is_set()
+            late = life.in_flight
+            faults += _lost(world, life)
+        faults += self._last_life(world, _too_late(world, late, faults), where)
+        _require(world, faults, where)
+        return crashes
+
+    def _last_life(
+        self, world: World, on_open: Callable[[], None], where: str
+    ) -> Iterator[str] | list[str]:
+        life = self._runner.new_life(world)
+        try:
+            result = self._runner.run_to_the_end(life, on_open=on_open)
+        except Exception as error:
+            told = _told(world, [f"2. it does not come to its end: {error!r}"], where)
+            raise AssertionError(told) from error
+        if self._expected is None or result == self._expected:
+            return []
+        return [f"2. it returned {result!r}, and {self._expected!r} without a crash"]
+
+
+def _lost(world: World, life: MortalLife) -> list[str]:
+    """What subscribers of a life have heard of and the log does not have."""
+    durable = {_place(one): one.event for one in world.everything()}
+    return [
+        f"1. {one.event_type} at version {one.stream_version} of {one.stream_id} was told and lost"
+        for one in life.heard
+        if durable.get(_place(one)) != one.event
+    ]
+
+
+def _place(one: RecordedEvent[Any]) -> tuple[str, int, int]:
+    return one.stream_id, one.stream_version, one.part
+
+
+def _too_late(world: World, request: Any, faults: list[str]) -> Callable[[], None]:
+    """An append that a dead process had in flight arrives when another has taken over."""
+
+    def submit() -> None:
+        if request is None:
+            return
+        try:
+            written: Appended = world.store.append(request)
+        except Fenced:
+            return
+        faults.append(f"6. a process that was replaced has written up to {written.last_position}")
+
+    return submit
+
+
+def _require(world: World, faults: Sequence[str], where: str) -> None:
+    found = [*faults, *world.faults, *broken_guarantees(world.everything(), world.runs)]
+    if found:
+        raise AssertionError(_told(world, found, where))
+
+
+def _told(world: World, faults: Sequence[str], where: str) -> str:
+    recorded = world.everything()
+    lines = [line_of(one) for one in recorded[-SHOWN_LINES:]]
+    shown = [f"  {one.global_position:>4} {one.stream_id:<16} {one.sentence}" for one in lines]
+    left_out = len(recorded) - len(lines)
+    head = [f"  ({left_out} earlier events)"] if left_out else []
+    return "\n".join([f"{where}:", *(f"- {fault}" for fault in faults), "The log:", *head, *shown])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """A life that dies complains in the log; that is no news."""
+    logger = logging.getLogger("mentra_actors")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _shown_progress() -> Callable[[int, int], None]:
+    if not sys.stderr.isatty():
+        return lambda _number, _count: None
+
+    def show(number: int, count: int) -> None:
+        end = "\n" if number == count else ""
+        sys.stderr.write(f"\r{number} of {count} crashes{end}")
+        sys.stderr.flush()
+
+    return show
