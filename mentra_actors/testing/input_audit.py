@@ -46,6 +46,15 @@ class InputAudit:
     taken_through: int = 0
     entries: int = 0
     leaf: int = 0
+    owed: set[str] = field(default_factory=set)
+    """What must still be said of a run that was taken back, before its append ends."""
+
+    def take_back(self, run: AuditedRun) -> None:
+        """The run is taken back: its input waits again, the conversation goes on before it."""
+        if any(run.placed.values()):
+            self.owed.add("its input waits again")
+        if self.leaf != run.baseline:
+            self.owed.add("the conversation goes on from before it")
 
     def grow(self, count: int) -> None:
         """The conversation has so many entries more, and goes on from the last of them."""
@@ -59,6 +68,7 @@ class InputAudit:
                 self._read_placing(event, run)
             case e.InputReturned():
                 self.require(run is None and ended is not None, "input returned by an open run")
+                self.owed.discard("its input waits again")
                 if ended is not None:
                     self._read_return(event, ended)
             case e.QueueCleared():
@@ -127,6 +137,7 @@ class InputAudit:
         self.require(0 <= event.to_entry <= self.entries, "moved to what is not there")
         self.require((run is not None) == (event.reason == "resume"), f"moved: {event.reason}")
         if event.reason == "rollback" and ended is not None:
+            self.owed.discard("the conversation goes on from before it")
             self.require(
                 event.to_entry == ended.baseline, "rolled back too far, or not far enough"
             )

@@ -130,6 +130,7 @@ class AgentAudit:
     def at_rest(self) -> list[str]:
         """Faults so far, and those of a log that must not end here: an append is complete."""
         faults = list(self.faults)
+        faults += [f"a run was taken back, and nothing says that {one}" for one in self.input.owed]
         waits_for_person = any(call.status == "wanted" for call in self.calls)
         if self.run and not (self.pending - self._timers) and not waits_for_person:
             faults.append(f"run {self.run_id} is open and waits for nothing")
@@ -234,6 +235,7 @@ class AgentAudit:
         self._require(event.is_rolled_back == wants_rollback, "rolled back, or not, unasked")
         if wants_rollback:
             self.undoing += list(reversed(self.tools.undoable))
+            self.input.take_back(run)
 
     def _is_due(self, run: AuditedRun, event: e.RunFinished) -> bool:
         tokens, cost = run.options.token_budget, run.options.cost_budget_usd_micros

@@ -1,282 +1,130 @@
-"""An agent whose process dies at any moment, with effects and late answers of every kind.
+"""An agent survives what the machine does to it, and the machine finds faults that are planted."""
 
-The machine is the world around one agent: a log whose last appends may not be durable yet,
-effects that run, answers that come late or twice. It crashes and recovers wherever hypothesis
-likes, and a witness counts how often each call really touched the world.
-"""
+import dataclasses
+import sys
+from pathlib import Path
 
-from collections import Counter
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+sys.path.insert(0, str(Path(__file__).parent))
+from agent_crash_machine import AgentInACrashingProcess
 
-from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
-from mentra_actors.domain.agent.effects import (
-    CallModel,
-    CompensateCall,
-    DecideRound,
-    ProbeTool,
-    ReviewCall,
-    RunTool,
-)
-from mentra_actors.domain.content import TextBlock
-from mentra_actors.domain.model_call import ModelReply, StopReason
+from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.timer import WaitUntil
-from mentra_actors.domain.tool_call import ToolOutcome
-from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
-from mentra_actors.errors import CommandRejected
-from mentra_actors.testing.agent_strategies import (
-    addressed,
-    agent_profiles,
-    aimed,
-    effect_outcomes,
-    model_outcomes,
-    outside_commands,
-    spawned,
-    tool_outcomes,
+
+ENOUGH = settings(
+    stateful_step_count=50,
+    max_examples=400,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
 )
-from mentra_actors.testing.legality import prompt_faults
-from mentra_actors.testing.log_audit import AgentAudit
+"""In how many histories a fault must show itself; nobody needs the shortest one."""
 
-DONE = c.RecordModelReply(
-    effect_id="?",
-    reply=ModelReply(blocks=(TextBlock(text="done"),), stop_reason=StopReason.END_TURN),
-    plans=(),
-    now=0.0,
-)
-MOST_STEPS_TO_IDLE = 100
-
-picks = st.integers(0, 7)
-mostly = st.sampled_from([True, True, True, False])
-
-
-def events_in(rows):
-    """The events of one append, as they are read back."""
-    return [event for row in rows for event in CODEC.decode(*row)]
-
-
-class AgentInACrashingProcess(RuleBasedStateMachine):
-    """`durable` and `unsynced` are the log, by append; all else dies with the process."""
-
-    @initialize(profile=agent_profiles(), prompts=st.integers(1, 3))
-    def spawn(self, profile, prompts):
-        self.durable = [[CODEC.encode(spawned(profile))]]
-        self.ran = Counter()  # the witness: how often each idempotency key touched the world
-        self.retry = {}
-        self.finished = set()
-        self.may_have_run = set()
-        self.now = 0.0
-        self.answers = []
-        self.begin_process()
-        for number in range(prompts):
-            self.decide(c.AcceptPrompt(prompt_id=f"first-{number}", text="go", now=0.0))
-        self.sync()
-
-    def begin_process(self):
-        """Load the durable log and settle what an earlier process had started."""
-        self.unsynced, self.released, self.running, self.undelivered = [], set(), {}, {}
-        # a probe answers for its own process only: what it saw may have changed since
-        self.answers = [a for a in self.answers if not isinstance(a, c.RecordProbeVerdict)]
-        self.audit, self.transcript, self.state = AgentAudit(), Transcript(), AGENT.initial
-        for rows in self.durable:
-            self.fold(rows)
-        self.recover(frozenset())
-
-    def recover(self, running):
-        command = AGENT.recover(self.state, running, self.now, {})
-        if command is not None:
-            self.decide(command)
-
-    # --- the actor and its store ---
-
-    def decide(self, command):
-        """The actor's answer to a command: written, but not yet durable."""
-        self.now += 1.0
-        try:
-            events = AGENT.decide(command, self.state)
-        except CommandRejected:
-            return
-        if events:
-            rows = [CODEC.encode(event) for event in events]
-            live = AGENT.fold(events, self.state)
-            self.fold(rows)
-            assert self.state == live, "the stored bytes fold to another state"
-            self.unsynced.append((rows, dict(AGENT.pending(live))))
-
-    def fold(self, rows):
-        for event in events_in(rows):
-            self.state = AGENT.evolve(self.state, event)
-            self.transcript = apply(self.transcript, event)
-            self.audit.read(event)
-            assert prompt_faults(prompt_messages(self.transcript)) == []
-        assert self.audit.at_rest() == []
-        assert set(AGENT.pending(self.state)) == self.audit.pending
-
-    def sync(self, count=None):
-        """Make the oldest appends durable; start what they wait for, cancel what they do not."""
-        synced = self.unsynced[:count]
-        del self.unsynced[:count]
-        for rows, pending in synced:
-            self.durable.append(rows)
-            for event in events_in(rows):
-                if isinstance(event, e.ToolCallStarted):
-                    self.retry[event.idempotency_key] = event.retry
-                if isinstance(event, e.ToolCallFinished | e.ToolCallOutcomeUnknown):
-                    self.finished.add(event.key)
-                    unknown = isinstance(event, e.ToolCallOutcomeUnknown)
-                    self.may_have_run |= {event.key} if unknown else set()
-            self.running = {i: effect for i, effect in self.running.items() if i in pending}
-            new = {i: effect for i, effect in pending.items() if i not in self.released}
-            self.running |= new
-            self.released |= set(new)
-
-    # --- what happens ---
-
-    @rule(command=outside_commands(), now=mostly)
-    def somebody_speaks(self, command, now):
-        self.decide(aimed(command, self.state))
-        self.sync(None if now else 0)
-
-    @precondition(lambda self: self.unsynced)
-    @rule(count=picks)
-    def the_disk_catches_up(self, count):
-        self.sync(count + 1)
-
-    @precondition(lambda self: self.running)
-    @rule(
-        pick=picks,
-        model=model_outcomes(),
-        tool=tool_outcomes(),
-        other=effect_outcomes(),
-        arrives=mostly,
-        now=mostly,
-    )
-    def an_effect_ends(self, pick, model, tool, other, arrives, now):
-        effect_id = list(self.running)[pick % len(self.running)]
-        self.perform(effect_id, model, tool, other)
-        if arrives:
-            self.deliver(effect_id)
-            self.sync(None if now else 0)
-
-    @precondition(lambda self: self.running)
-    @rule(
-        ends=st.lists(st.tuples(picks, model_outcomes(), tool_outcomes()), min_size=2, max_size=8)
-    )
-    def all_goes_well_for_a_while(self, ends):
-        for pick, model, tool in ends:
-            if self.running:
-                effect_id = list(self.running)[pick % len(self.running)]
-                self.perform(effect_id, model, tool)
-                self.deliver(effect_id)
-                self.sync()
-
-    @precondition(lambda self: self.state.requests)
-    @rule(pick=picks, allow=mostly, now=mostly)
-    def a_person_decides(self, pick, allow, now):
-        waiting = self.state.requests
-        request_id = waiting[pick % len(waiting)].request_id
-        self.decide(c.ResolvePermission(request_id=request_id, allow=allow, now=self.now))
-        self.sync(None if now else 0)
-
-    def perform(self, effect_id, model, tool, other=None):
-        match self.running.pop(effect_id):
-            case ReviewCall(key=key):
-                review = other if isinstance(other, c.RecordCallReview) else None
-                answer = addressed(
-                    review or c.RecordCallReview(key=key, verdict="allow", now=self.now), key
-                )
-            case DecideRound():
-                decided = other if isinstance(other, c.RecordRoundDecision) else None
-                answer = addressed(
-                    decided or c.RecordRoundDecision(effect_id=effect_id, now=self.now), effect_id
-                )
-            case CompensateCall(key=key, attempt=attempt):
-                assert key in self.may_have_run, "a call is undone that cannot have happened"
-                answer = c.RecordCompensation(
-                    key=key, attempt=attempt, content="undone", now=self.now
-                )
-            case WaitUntil(at=at, then=then):
-                _, limit, run_id = then.split(":")
-                self.now = max(self.now, at)
-                answer = c.ExpireRun(run_id=run_id, limit=limit, now=self.now)
-            case CallModel():
-                answer = addressed(model, effect_id)
-            case RunTool(key=key, idempotency_key=once_key):
-                assert key not in self.finished, "a closed call ran again"
-                self.may_have_run.add(key)
-                self.ran[once_key] += 1
-                # a probe that tells the truth must be enough to run a call once
-                allowed = 1 if self.retry[once_key] in ("never", "probe") else 5
-                assert self.ran[once_key] <= allowed, f"{once_key} ran again"
-                answer = addressed(c.RecordToolOutcome(key=key, outcome=tool, now=self.now), key)
-            case ProbeTool(key=key, idempotency_key=once_key, attempt=attempt):
-                verdict = "done" if self.ran[once_key] else "not_done"
-                outcome = ToolOutcome(content="done")
-                answer = c.RecordProbeVerdict(
-                    key=key, attempt=attempt, verdict=verdict, outcome=outcome, now=self.now
-                )
-        self.answers.append(answer)
-        self.undelivered[effect_id] = answer
-
-    def deliver(self, effect_id):
-        self.decide(self.undelivered.pop(effect_id))
-
-    @precondition(lambda self: self.undelivered)
-    @rule(pick=picks, now=mostly)
-    def an_answer_arrives_after_all(self, pick, now):
-        self.deliver(list(self.undelivered)[pick % len(self.undelivered)])
-        self.sync(None if now else 0)
-
-    @precondition(lambda self: self.answers)
-    @rule(pick=picks, now=mostly)
-    def an_answer_comes_again(self, pick, now):
-        self.decide(self.answers[-1 - pick % len(self.answers)])
-        self.sync(None if now else 0)
-
-    @rule(kept=picks, then_now=mostly)
-    def the_process_dies(self, kept, then_now):
-        self.sync(kept)
-        self.begin_process()
-        self.sync(None if then_now else 0)
-
-    @rule()
-    def only_the_actor_restarts(self):
-        self.sync()
-        self.recover(frozenset(self.running) | frozenset(self.undelivered))
-        self.sync()
-
-    def teardown(self):
-        """However it was left, a world that answers lets the agent come to rest."""
-        if not hasattr(self, "durable"):
-            return
-        assert self.audit.faults == []
-        for _ in range(MOST_STEPS_TO_IDLE):
-            self.sync()
-            if self.undelivered:
-                self.deliver(next(iter(self.undelivered)))
-            elif self.running:
-                at_work = [i for i, one in self.running.items() if not isinstance(one, WaitUntil)]
-                done = ToolOutcome(content="done")
-                self.perform((at_work or list(self.running))[0], DONE, done)
-            elif self.state.requests:
-                self.a_person_decides(0, allow=False, now=True)
-            else:
-                break
-
-        assert self.state.run is None, "the agent waits for something that nobody performs"
-        assert self.audit.at_rest() == []
+_replace = msgspec.structs.replace
 
 
 def test_an_agent_survives_crashes_at_any_moment():
     """Crash, recovery, late and doubled answers in any order: no call of `never` runs twice."""
     run_state_machine_as_test(AgentInACrashingProcess, settings=settings(stateful_step_count=50))
+
+
+# --- faults -----------------------------------------------------------------------------------
+
+
+def evolving(change):
+    """An agent whose fold is wrong: `change` gets the state after, the event, the state before."""
+
+    def evolve(state, event):
+        return change(AGENT.evolve(state, event), event, state)
+
+    return dataclasses.replace(AGENT, evolve=evolve)
+
+
+def leaving_out(*kinds):
+    """An agent that forgets to say something."""
+
+    def decide(command, state):
+        return [one for one in AGENT.decide(command, state) if not isinstance(one, kinds)]
+
+    return dataclasses.replace(AGENT, decide=decide)
+
+
+def without_limits(after, event, _before):
+    if not isinstance(event, e.RunStarted):
+        return after
+    kept = RunOptions(output=event.options.output, on_failure=event.options.on_failure)
+    return _replace(after, run=_replace(after.run, options=kept))
+
+
+def results_twice(command, state):
+    events = AGENT.decide(command, state)
+    if not events and isinstance(command, c.RecordToolOutcome):
+        return [e.ToolCallFinished(key=command.key, content=command.outcome.content)]
+    return events
+
+
+def everything_is_safe(after, event, _before):
+    if not isinstance(event, e.ToolCallsPlanned):
+        return after
+    calls = tuple(_replace(call, retry="safe") for call in after.calls)
+    return _replace(after, calls=calls)
+
+
+def nobody_is_asked(after, event, _before):
+    if not isinstance(event, e.PermissionRequested):
+        return after
+    calls = tuple(
+        _replace(call, status="planned") if call.key == event.key else call
+        for call in after.calls
+    )
+    return _replace(after, calls=calls)
+
+
+FAULTS = {
+    "what is left open simply starts again": dataclasses.replace(AGENT, recover=lambda *_: None),
+    "every tool is safe to run again": evolving(everything_is_safe),
+    "limits are forgotten": evolving(without_limits),
+    "an outcome counts each time it comes": dataclasses.replace(AGENT, decide=results_twice),
+    "mail is taken again": evolving(
+        lambda after, event, before: _replace(after, mail_taken_through=before.mail_taken_through)
+    ),
+    "prompts are not remembered": evolving(
+        lambda after, _event, _before: _replace(after, known_ids=())
+    ),
+    "model calls are not counted": evolving(
+        lambda after, _event, before: _replace(after, model_calls=min(before.model_calls, 1))
+    ),
+    "a call that never started has no result": leaving_out(e.ToolCallSkipped),
+    "an unknown outcome is not told": leaving_out(e.ToolCallOutcomeUnknown),
+    "what was taken back does not wait again": leaving_out(e.InputReturned),
+    "the conversation does not go back": leaving_out(e.LeafMoved),
+    "a person is asked, and not waited for": evolving(nobody_is_asked),
+    "nobody looks at the clock": dataclasses.replace(
+        AGENT,
+        pending=lambda state: {
+            key: one for key, one in AGENT.pending(state).items() if not isinstance(one, WaitUntil)
+        },
+    ),
+    "mail that is sent is not delivered": leaving_out(e.MailSent),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(fault):
+    """A machine that accepts a broken agent says nothing about a good one."""
+    broken = type("BrokenAgent", (AgentInACrashingProcess,), {"agent": FAULTS[fault]})
+
+    with pytest.raises(Exception) as found:  # noqa: PT011 - however it shows itself
+        run_state_machine_as_test(broken, settings=ENOUGH)
+
+    print(fault, "->", repr(found.value)[:200])
