@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("store", "turn", "kill_matrix", "growth")
+BENCHMARKS = ("store", "turn", "deltas", "kill_matrix", "growth")
 
 
 def main() -> None:

@@ -11,55 +11,112 @@ Command ──▶│ decide(command, state) ─▶ [Event]   evolve(state, event
    └──────────── effects/ ─▶ providers/ (models), tools/ (world)
 """
 
-from mentra_actors.domain.model_call import ModelReply, ModelRequest, TokenUsage
+from mentra_actors.domain.agent.effects import RoundContext
+from mentra_actors.domain.agent.profile import AgentProfile, ToolResultPaging
+from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions
+from mentra_actors.domain.model_call import (
+    ModelReply,
+    ModelRequest,
+    NamedTool,
+    ProviderOptions,
+    ReasoningOptions,
+    TokenUsage,
+)
+from mentra_actors.effects.round_decisions import Continue, Inject, RoundStrategy, Stop
 from mentra_actors.errors import (
     CommandRejected,
     ConfigurationError,
     MentraError,
+    NoOutput,
     ProviderError,
     RunFailed,
     StoreError,
 )
+from mentra_actors.providers.prices import ModelPrice, PriceList
 from mentra_actors.providers.scripted import ScriptedModel, call, say
 from mentra_actors.runtime.agent import Agent
+from mentra_actors.runtime.conversation import Conversation, SyncConversation
+from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.runtime import Runtime, open_runtime
+from mentra_actors.runtime.snapshots import AgentSnapshot
 from mentra_actors.runtime.sync_agent import SyncAgent
 from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
+from mentra_actors.runtime.typed_output import output_of
 from mentra_actors.store.sealing.offline import change_key, forget_subject
 from mentra_actors.store.sealing.options import Sealing
-from mentra_actors.tools.contract import ProbeResult, Tool, ToolContext, ToolError, ToolOutput
+from mentra_actors.tools.contract import (
+    FinishedToolCall,
+    ProbeResult,
+    Tool,
+    ToolContext,
+    ToolError,
+    ToolOutput,
+)
 from mentra_actors.tools.decorator import probe, tool
 from mentra_actors.tools.files import file_tools
+from mentra_actors.tools.result_size import ResultLimits
+from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
 
 __all__ = [
     "Agent",
+    "AgentProfile",
+    "AgentSnapshot",
+    "Allow",
+    "Ask",
+    "CallPreview",
     "CommandRejected",
     "ConfigurationError",
+    "Continue",
+    "Conversation",
+    "Cursor",
+    "Deny",
+    "Feed",
+    "FeedItem",
+    "FinishedToolCall",
+    "Inject",
     "MentraError",
+    "ModelPrice",
     "ModelReply",
     "ModelRequest",
+    "Modify",
+    "NamedTool",
+    "NoOutput",
+    "PriceList",
     "ProbeResult",
     "ProviderError",
+    "ProviderOptions",
+    "ReasoningOptions",
     "Reply",
+    "ResultLimits",
+    "RetrySchedule",
+    "RoundContext",
+    "RoundStrategy",
     "RunFailed",
+    "RunOptions",
     "Runtime",
     "ScriptedModel",
     "Sealing",
+    "Stop",
     "StoreError",
     "SyncAgent",
+    "SyncConversation",
+    "SyncFeed",
     "SyncRuntime",
     "TokenUsage",
     "Tool",
     "ToolContext",
     "ToolError",
+    "ToolHook",
     "ToolOutput",
+    "ToolResultPaging",
     "call",
     "change_key",
     "file_tools",
     "forget_subject",
     "open_runtime",
     "open_runtime_sync",
+    "output_of",
     "probe",
     "say",
     "tool",

@@ -54,12 +54,17 @@ class SseParser:
         if not chunk:
             return []
         self._is_after_cr = chunk.endswith(b"\r")
-        *ends, rest = _LINE_END.split(chunk)
+        lines = _LINE_END.split(chunk) if b"\r" in chunk else chunk.split(b"\n")
+        *ends, rest = lines
         events = []
         for end in ends:
-            event = self._take_line(self._complete_line(end))
-            if event is not None:
-                events.append(event)
+            line = self._complete_line(end) if self._line_bytes or self._is_first_line else end
+            if line:
+                self._take_line(line)
+            elif self._data_lines or self._fields:
+                event = self._dispatch()
+                if event is not None:
+                    events.append(event)
         self._keep(rest)
         return events
 
@@ -72,13 +77,18 @@ class SseParser:
             ProviderError: `malformed_stream`: it is not UTF-8.
         """
         if self._line_bytes:
-            self._take_line(self._complete_line(b""))
+            line = self._complete_line(b"")
+            if line:  # a mark of the byte order alone is none
+                self._take_line(line)
         return self._dispatch()
 
     def _keep(self, piece: bytes) -> None:
         if piece:
             self._line_pieces.append(piece)
             self._line_bytes += len(piece)
+        self._check_size()
+
+    def _check_size(self) -> None:
         if self._line_bytes + self._data_bytes > self._max_frame_bytes:
             raise _malformed(f"an event is longer than {self._max_frame_bytes} bytes")
 
@@ -92,30 +102,35 @@ class SseParser:
             return line.removeprefix(_BOM)
         return line
 
-    def _take_line(self, line: bytes) -> ServerSentEvent | None:
-        if not line:
-            return self._dispatch()
+    def _take_line(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
+        if value.startswith(b" "):
+            value = value[1:]
         if name == b"data":
             self._data_lines.append(value)
             self._data_bytes += len(value) + 1
+            if self._data_bytes > self._max_frame_bytes:
+                self._check_size()
         elif name:
             self._fields[name] = value
-        return None
 
     def _dispatch(self) -> ServerSentEvent | None:
         lines, fields = self._data_lines, self._fields
         self._data_lines, self._fields, self._data_bytes = [], {}, 0
         if not lines:
             return None
-        retry = fields.get(b"retry", b"")
+        data = _decoded(lines[0] if len(lines) == 1 else b"\n".join(lines))
+        event, event_id = fields.get(b"event"), fields.get(b"id")
         return ServerSentEvent(
-            data=_decoded(b"\n".join(lines)),
-            event=_decoded(fields.get(b"event", b"")),
-            event_id=_decoded(fields.get(b"id", b"")),
-            retry_ms=int(retry) if retry.isdigit() and len(retry) < _MAX_DIGITS else None,
+            data,
+            _decoded(event) if event else "",
+            _decoded(event_id) if event_id else "",
+            _milliseconds(fields.get(b"retry")),
         )
+
+
+def _milliseconds(value: bytes | None) -> int | None:
+    return int(value) if value and value.isdigit() and len(value) < _MAX_DIGITS else None
 
 
 def _decoded(value: bytes) -> str:
