@@ -26,12 +26,14 @@ class Delivery:
     """Events for another stream, written in the same append as the event that caused them.
 
     `must_be_new` asks that the other stream does not exist yet; else any version will do, which
-    is right only for streams that take facts from any writer (an inbox).
+    is right only for streams that take facts from any writer (an inbox). `is_work` says that its
+    owner must be woken to take them.
     """
 
     stream_id: StreamId
     events: tuple[Any, ...]
     must_be_new: bool = False
+    is_work: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from mentra_actors.domain.agent.events import ProfileChanges
 from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
 from mentra_actors.domain.content import AssistantBlock
 from mentra_actors.domain.model_call import StopReason, TokenUsage
-from mentra_actors.ids import CommandId, EffectId, EntryId, RunId
+from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, RunId
 
 __all__ = [
     "AgentEvent",
@@ -29,6 +29,8 @@ __all__ = [
     "RunFailed",
     "RunFinished",
     "RunStarted",
+    "SubagentFinished",
+    "SubagentSpawned",
     "TeamInboxUpdated",
     "TextDelta",
     "ToolExecutionFinished",
@@ -190,6 +192,22 @@ class PermissionResolved(msgspec.Struct, frozen=True, kw_only=True, tag="permiss
     resolved_by: str = ""
 
 
+class SubagentSpawned(msgspec.Struct, frozen=True, kw_only=True, tag="subagent_spawned"):
+    """A running call has made an agent of its own; it has a stream, and so a feed."""
+
+    key: EffectId
+    agent_id: AgentId
+    name: str
+    model: str
+
+
+class SubagentFinished(msgspec.Struct, frozen=True, kw_only=True, tag="subagent_finished"):
+    """That agent has ended: its run, or because it was told to (`stopped`, `cancelled`)."""
+
+    agent_id: AgentId
+    how: Literal["finished", "failed", "stopped", "cancelled"]
+
+
 class UsageReport(msgspec.Struct, frozen=True, kw_only=True, tag="usage_report"):
     """What one model call has used; `cost_usd_micros` None: the price is not known."""
 
@@ -245,6 +263,8 @@ AgentEvent: TypeAlias = (
     | ToolExecutionFinished
     | PermissionRequested
     | PermissionResolved
+    | SubagentSpawned
+    | SubagentFinished
     | UsageReport
     | RetryAttempt
     | Branched

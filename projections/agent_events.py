@@ -251,6 +251,22 @@ _PLAIN: Mapping[type[Any], Callable[[Any], AgentEvent]] = {
         reason=event.reason,
         resolved_by=event.resolved_by,
     ),
+    e.SubagentSpawned: lambda event: told.SubagentSpawned(
+        key=event.key,
+        agent_id=event.profile.agent_id,
+        name=event.profile.name,
+        model=event.profile.model,
+    ),
+    e.SubagentFinished: lambda event: told.SubagentFinished(
+        agent_id=event.agent_id, how=event.how
+    ),
+    e.SubagentEndOrdered: lambda event: told.SubagentFinished(
+        agent_id=event.agent_id, how="stopped" if event.how == "stop" else "cancelled"
+    ),
+    e.ModelCallWithheld: lambda event: told.Notice(
+        severity="warning",
+        message=f"the model was not asked: the shared {event.limit.replace('_', ' ')} is used up",
+    ),
     e.LeafMoved: lambda event: told.Branched(
         entry_id=event.to_entry, from_entry=event.from_entry, reason=event.reason
     ),

@@ -1,4 +1,4 @@
-"""Who is in a team, and what each member is doing.
+"""Who is in a team, and what each member is doing. A subagent is no member.
 
 The view has a part per team, with its members' names, and a part per agent: an event of an agent
 rewrites only its own line. `team_roster` joins them.
@@ -111,7 +111,7 @@ class RosterProjection:
                 return (_team_key(profile.team_id),)
             case MailDelivered():
                 return (_agent_key(AgentId(name_of(recorded.stream_id))),)
-            case e.AgentSpawned(profile=profile):
+            case e.AgentSpawned(profile=profile) if not profile.parent:
                 own = _agent_key(AgentId(name_of(recorded.stream_id)))
                 return (own, _team_key(profile.team_id))
             case event if type(event) in _AGENT_EVENTS:

@@ -29,6 +29,7 @@ __all__ = [
     "RetryAttempt",
     "SessionEvent",
     "SessionStarted",
+    "TaskUpdated",
     "ToolCompleted",
     "ToolProgress",
     "ToolQueued",
@@ -119,6 +120,15 @@ class ToolCompleted(msgspec.Struct, frozen=True, kw_only=True, tag="tool_complet
     is_error: bool
 
 
+class TaskUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="task_updated"):
+    """Work that somebody does for the agent has begun or ended."""
+
+    task_id: str
+    kind: Literal["subagent"]
+    status: Literal["spawned", "finished", "failed", "stopped", "cancelled"]
+    title: str
+
+
 class UsageReport(msgspec.Struct, frozen=True, kw_only=True, tag="usage_report"):
     """What one model call has used; `cost_usd_micros` None: the price is not known."""
 
@@ -155,6 +165,7 @@ SessionEvent: TypeAlias = (
     | ToolCompleted
     | PermissionRequested
     | PermissionResolved
+    | TaskUpdated
     | UsageReport
     | RetryAttempt
     | Branched

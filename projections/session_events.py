@@ -113,6 +113,12 @@ _WORDS: Mapping[type[Any], Callable[[Any], SessionEvent]] = {
         usage=event.usage,
         cost_usd_micros=event.cost_usd_micros,
     ),
+    a.SubagentSpawned: lambda event: s.TaskUpdated(
+        task_id=event.agent_id, kind="subagent", status="spawned", title=event.name
+    ),
+    a.SubagentFinished: lambda event: s.TaskUpdated(
+        task_id=event.agent_id, kind="subagent", status=event.how, title=""
+    ),
     a.RunFinished: lambda event: s.TurnEnded(ending=event.ending, early_end=event.early_end),
     a.RunFailed: lambda event: s.TurnFailed(
         kind=event.kind, message=event.error, recoverable=event.is_transient

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.domain import inbox, lease, task_board, team
+from mentra_actors.domain import budget, inbox, lease, task_board, team
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.envelope import RecordedEvent
@@ -244,7 +244,18 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.RunFailed: lambda e: f"run {e.run_id} failed ({e.kind}): {e.message}",
     agent.RunCancelled: lambda e: f"run {e.run_id} cancelled: {e.reason}",
     agent.AgentRecovered: lambda e: f"recovered with {len(e.open_effects)} effects open",
+    agent.SubagentSpawned: lambda e: f"{e.key} made subagent {e.profile.name}",
+    agent.SubagentFinished: lambda e: f"subagent {e.agent_id} {e.how}",
+    agent.SubagentEndOrdered: lambda e: f"subagent {e.agent_id} is to end ({e.how}): {e.reason}",
+    agent.SharedSpending: lambda e: (
+        f"{e.effect_id} used {_counted(e.tokens, 'token')} of {e.budget}"
+    ),
+    agent.ModelCallWithheld: lambda e: (
+        f"the model is not asked: {e.limit.replace('_', ' ')} used up ({e.tokens} tokens by all)"
+    ),
     agent.AgentStopped: lambda _: "stopped",
+    inbox.RunEndOrdered: lambda e: f"an order to end ({e.how}): {e.reason}",
+    budget.BudgetSpent: lambda e: f"{e.agent_id} used {_counted(e.tokens, 'token')}",
     inbox.MailDelivered: lambda e: f"mail from {e.mail.sender}: {_quoted(e.mail.body)}",
     team.MemberJoined: _member_joined,
     task_board.TaskCreated: lambda e: f"task {e.task_id} created: {e.subject}",

@@ -161,6 +161,18 @@ _CONTENTS: Mapping[type[Any], Callable[[Any], Sequence[ItemContent]]] = {
     ),
     e.ToolCallSkipped: _one(lambda event: t.Skipped(key=event.key, reason=event.reason)),
     e.ToolCallCompensated: _one(_undone),
+    e.SubagentSpawned: _one(
+        lambda event: t.SubagentMade(
+            key=event.key, agent_id=event.profile.agent_id, name=event.profile.name
+        )
+    ),
+    e.SubagentFinished: _one(
+        lambda event: t.SubagentEnded(agent_id=event.agent_id, how=event.how)
+    ),
+    e.SubagentEndOrdered: _one(
+        lambda event: t.SubagentEnded(agent_id=event.agent_id, how=event.how)
+    ),
+    e.ModelCallWithheld: _one(lambda event: t.Withheld(limit=event.limit, tokens=event.tokens)),
     e.LeafMoved: _one(lambda event: t.Moved(to_entry=event.to_entry, reason=event.reason)),
     e.RunStarted: _one(lambda event: t.RunStarted(run_id=event.run_id)),
     e.RunStopRequested: _one(lambda event: t.StopAsked(reason=event.reason)),

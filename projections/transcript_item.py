@@ -40,11 +40,14 @@ __all__ = [
     "Spawned",
     "StopAsked",
     "Stopped",
+    "SubagentEnded",
+    "SubagentMade",
     "ToolCall",
     "ToolCallChanged",
     "ToolResult",
     "TranscriptItem",
     "Undone",
+    "Withheld",
     "call_statuses",
 ]
 
@@ -202,6 +205,28 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True, tag="undone"):
     is_error: bool = False
 
 
+class SubagentMade(msgspec.Struct, frozen=True, kw_only=True, tag="subagent_made"):
+    """A call has made an agent of its own."""
+
+    key: EffectId
+    agent_id: AgentId
+    name: str
+
+
+class SubagentEnded(msgspec.Struct, frozen=True, kw_only=True, tag="subagent_ended"):
+    """That agent has ended, or was told to."""
+
+    agent_id: AgentId
+    how: Literal["finished", "failed", "stop", "cancel"]
+
+
+class Withheld(msgspec.Struct, frozen=True, kw_only=True, tag="withheld"):
+    """The model was not asked: a budget that others spend from as well was used up."""
+
+    limit: str
+    tokens: int
+
+
 class Abandoned(msgspec.Struct, frozen=True, kw_only=True, tag="abandoned"):
     """What had come of an answer when its run was ended."""
 
@@ -287,6 +312,9 @@ ItemContent: TypeAlias = (
     | PermissionAsked
     | PermissionGiven
     | Undone
+    | SubagentMade
+    | SubagentEnded
+    | Withheld
     | Abandoned
     | Moved
     | Reconfigured

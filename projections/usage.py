@@ -12,7 +12,7 @@ import msgspec
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import AgentId, EffectId, RunId, StreamId, agent_stream
+from mentra_actors.ids import AgentId, EffectId, RunId, StreamId, agent_stream, name_of
 from projections.contract import fold_view
 
 __all__ = [
@@ -167,10 +167,24 @@ def usage_of_events(
     return fold_view(USAGE, recorded_events)
 
 
-def agent_usage(view: Mapping[str, Any], agent_id: AgentId) -> AgentUsage:
-    """What one agent has used itself."""
+def agent_usage(
+    view: Mapping[str, Any], agent_id: AgentId, *, with_subagents: bool = False
+) -> AgentUsage:
+    """What one agent has used itself, or with its subagents and theirs.
+
+    The rule: a subagent counts to the agent that made it, a teammate to nobody but itself.
+    """
     found = view.get(agent_stream(agent_id))
-    return found if isinstance(found, AgentUsage) else AgentUsage()
+    own = found if isinstance(found, AgentUsage) else AgentUsage()
+    if not with_subagents:
+        return own
+    made = [
+        AgentId(name_of(StreamId(key)))
+        for key, part in view.items()
+        if isinstance(part, AgentUsage) and part.parent == agent_id
+    ]
+    parts = [agent_usage(view, child, with_subagents=True) for child in made]
+    return _summed([own, *parts], parent=own.parent)
 
 
 def run_usage(view: Mapping[str, Any], agent_id: AgentId, run_id: RunId) -> RunUsage:
@@ -189,12 +203,16 @@ def usage_by_round(run: RunUsage) -> dict[int, Usage]:
 
 def team_usage(view: Mapping[str, Any]) -> AgentUsage:
     """The sum over all agents of the view, subagents among them."""
-    agents = [part for part in view.values() if isinstance(part, AgentUsage)]
+    return _summed([part for part in view.values() if isinstance(part, AgentUsage)])
+
+
+def _summed(parts: Sequence[AgentUsage], parent: AgentId | None = None) -> AgentUsage:
     by_model: dict[str, Usage] = {}
-    for part in agents:
+    for part in parts:
         for model, usage in part.by_model.items():
             by_model[model] = by_model.get(model, Usage()) + usage
-    return AgentUsage(total=sum((part.total for part in agents), Usage()), by_model=by_model)
+    total = sum((part.total for part in parts), Usage())
+    return AgentUsage(parent=parent or AgentId(""), total=total, by_model=by_model)
 
 
 def _run_key(stream_id: StreamId, run_id: str) -> str:

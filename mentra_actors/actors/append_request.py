@@ -1,7 +1,7 @@
 """From decided events to one atomic append. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mentra_actors.decider import Decider, Delivery, Settlement
@@ -55,7 +55,7 @@ def draft_append(  # noqa: PLR0913 - the parts of one append, each named at the 
         settled.append((stream_id, version))
     streams = [journal.stream_append(stream_id, events, expected_version)]
     streams.extend(_stream_append(journal, one) for one in deliveries.values())
-    opened = [one.stream_id for one in deliveries.values() if not one.must_be_new]
+    opened = [one.stream_id for one in deliveries.values() if one.is_work and not one.must_be_new]
     request = AppendRequest(
         streams=tuple(streams),
         fence=stamp.fence,
@@ -76,7 +76,7 @@ def _merged(deliveries: Sequence[Delivery]) -> Mapping[StreamId, Delivery]:
         before = merged.get(one.stream_id)
         if before is not None:
             events = before.events + one.events
-            one = Delivery(one.stream_id, events, must_be_new=before.must_be_new)  # noqa: PLW2901
+            one = replace(before, events=events)  # noqa: PLW2901
         merged[one.stream_id] = one
     return merged
 

@@ -115,6 +115,10 @@ def _permission_label(content: t.ItemContent, names: dict[EffectId, str]) -> _La
             why = f": {reason}" if reason else ""
             said = f"{names.get(key, key)}{who}{why}"
             return ("allowed", "green", said) if allow else ("denied", "red", said)
+        case t.SubagentMade(key=key, name=name):
+            return "subagent", "cyan", f"{name}, made by {names.get(key, key)}"
+        case t.SubagentEnded(agent_id=agent_id, how=how):
+            return "subagent", "red" if how == "failed" else "dim", f"{agent_id}: {how}"
         case t.Undone(tool=tool, content=text, is_error=is_error):
             who, style = ("not undone", "bold red") if is_error else ("undone", "yellow")
             return who, style, f"{tool}: {_clipped(text)}"
@@ -136,6 +140,12 @@ def _model_label(content: t.ItemContent) -> _Label | None:
             return "failure", "bold red", f"{kind}: {message}"
         case t.ModelRetry(attempt=attempt):
             return "retry", "yellow", f"attempt {attempt}"
+        case t.Withheld(limit=limit):
+            return (
+                "withheld",
+                "bold yellow",
+                f"not asked: {limit.replace('_', ' ')} used up by all",
+            )
         case t.Abandoned(partial_text=text):
             return "broke off", "dim", text
         case _:

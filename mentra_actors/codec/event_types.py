@@ -6,7 +6,7 @@ misunderstand gets a new tag, and an upcaster in `mentra_actors.codec.upcasters`
 
 from typing import Any
 
-from mentra_actors.domain import inbox, lease, task_board, team
+from mentra_actors.domain import budget, inbox, lease, task_board, team
 from mentra_actors.domain.agent import events as agent
 
 __all__ = ["EVENT_TYPES"]
@@ -50,8 +50,15 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     agent.RunFailed,
     agent.RunCancelled,
     agent.AgentRecovered,
+    agent.SubagentSpawned,
+    agent.SubagentFinished,
+    agent.SubagentEndOrdered,
+    agent.SharedSpending,
+    agent.ModelCallWithheld,
     agent.AgentStopped,
     inbox.MailDelivered,
+    inbox.RunEndOrdered,
+    budget.BudgetSpent,
     team.MemberJoined,
     task_board.TaskCreated,
     task_board.TaskClaimed,

@@ -5,7 +5,7 @@ has taken mail, together with the mail itself: lost or doubled mail would need a
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -13,7 +13,15 @@ from mentra_actors.decider import Decider
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, MailId
 
-__all__ = ["INBOX", "DeliverMail", "InboxEvent", "InboxState", "Mail", "MailDelivered"]
+__all__ = [
+    "INBOX",
+    "DeliverMail",
+    "InboxEvent",
+    "InboxState",
+    "Mail",
+    "MailDelivered",
+    "RunEndOrdered",
+]
 
 REMEMBERED_MAIL = 1024
 MAX_BODY_CHARS = 256_000
@@ -38,7 +46,16 @@ class MailDelivered(
     mail: Mail
 
 
-InboxEvent: TypeAlias = MailDelivered
+class RunEndOrdered(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="inbox.run_end_ordered.v1"
+):
+    """Whoever made this agent wants it to end: its run in order, or all of it at once."""
+
+    how: Literal["stop", "cancel"]
+    reason: str
+
+
+InboxEvent: TypeAlias = MailDelivered | RunEndOrdered
 
 
 class DeliverMail(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +70,7 @@ class InboxState(msgspec.Struct, frozen=True, kw_only=True):
     delivered: tuple[MailId, ...] = ()
 
 
-def decide(command: DeliverMail, state: InboxState) -> Sequence[InboxEvent]:
+def decide(command: DeliverMail, state: InboxState) -> Sequence[MailDelivered]:
     """Events that `command` causes.
 
     Raises:
@@ -70,13 +87,13 @@ def decide(command: DeliverMail, state: InboxState) -> Sequence[InboxEvent]:
     return [] if mail.mail_id in state.delivered else [MailDelivered(mail=mail)]
 
 
-def evolve(state: InboxState, event: InboxEvent) -> InboxState:
+def evolve(state: InboxState, event: MailDelivered) -> InboxState:
     """State after one event."""
     delivered = (*state.delivered, event.mail.mail_id)[-REMEMBERED_MAIL:]
     return InboxState(delivered=delivered)
 
 
-INBOX: Decider[DeliverMail, InboxEvent, InboxState, None] = Decider(
+INBOX: Decider[DeliverMail, MailDelivered, InboxState, None] = Decider(
     category="inbox",
     initial=InboxState(),
     event_types=frozenset({MailDelivered}),

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ import msgspec
 
 from mentra_actors.domain.agent.commands import (
     RecordAbandonedAnswer,
+    RecordBudgetUsedUp,
     RecordModelFailure,
     RecordModelReply,
 )
@@ -27,6 +28,7 @@ from mentra_actors.effects.model_requests import model_request
 from mentra_actors.effects.ports import Clock, SendOutcome
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import ConfigurationError, ProviderError
+from mentra_actors.ids import StreamId
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
@@ -50,6 +52,8 @@ class ModelServices:
     live: LiveFeed[LiveNotice]
     answers: LiveAnswers
     send: SendOutcome
+    spent_of: Callable[[StreamId], tuple[int, int]]
+    """Tokens and money (millionths of a US dollar) that a shared budget has lost. May block."""
 
 
 class ModelCalls:
@@ -64,10 +68,15 @@ class ModelCalls:
         self._clock = services.clock
         self._deadline_s = deadline_s
 
-    async def __call__(self, order: Order) -> RecordModelReply | RecordModelFailure:
+    async def __call__(
+        self, order: Order
+    ) -> RecordModelReply | RecordModelFailure | RecordBudgetUsedUp:
         """See `Performer`. If it is cancelled, what has come so far is sent all the same."""
         effect: CallModel = order.effect
         await self._clock.sleep_until(effect.not_before)
+        used_up = await self._used_up(effect)
+        if used_up is not None:
+            return used_up
         answers = self._services.answers
         answer = answers.begin(order.stream_id, order.effect_id)
         try:
@@ -158,6 +167,24 @@ class ModelCalls:
             if heard.reply is None:
                 raise
             _log.warning("after its answer the provider raised: %s", words_of(error))
+
+    async def _used_up(self, effect: CallModel) -> RecordBudgetUsedUp | None:
+        """That others have used up what this run spends from as well."""
+        options = effect.options
+        if not effect.budget or not options.has_shared_limits:
+            return None
+        tokens, cost = await anyio.to_thread.run_sync(self._services.spent_of, effect.budget)
+        most_tokens, most_cost = options.token_budget, options.cost_budget_usd_micros
+        has_tokens = most_tokens is None or tokens < most_tokens
+        has_money = most_cost is None or cost < most_cost
+        if has_tokens and has_money:
+            return None
+        return RecordBudgetUsedUp(
+            effect_id=effect.effect_id,
+            tokens=tokens,
+            cost_usd_micros=cost,
+            now=self._clock.now(),
+        )
 
     # --- money ----------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
+from mentra_actors.effects.subagents import Subagents
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import is_valid_name
 from mentra_actors.tools.contract import (
@@ -146,6 +147,7 @@ class ToolRuns:
             request_idle=lambda: rests.append(True),
             read_result=read_result,
             page_bytes=profile.paging.page_bytes if profile.paging else 0,
+            subagents=Subagents(order.stream_id, effect, services.commands),
         )
 
     async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:

@@ -319,17 +319,18 @@ class Agent:
             lambda: transcript_items(journal, stream_id, through_version=at_version)
         )
 
-    async def usage(self) -> AgentUsage:
-        """Tokens and money of all model calls of the agent so far, by model as well."""
-        return agent_usage(await self._usage(), self.agent_id)
+    async def usage(self, *, with_subagents: bool = True) -> AgentUsage:
+        """Tokens and money of all model calls so far, by model as well; failed ones count.
+
+        Those of subagents are part of it unless told otherwise; those of teammates never are.
+        """
+        view = await self._usage()
+        return agent_usage(view, self.agent_id, with_subagents=with_subagents)
 
     async def usage_of_run(self, run_id: RunId) -> RunUsage:
-        """What one run has used, call by call; see `projections.usage.usage_by_round`."""
+        """What one run has used itself, call by call; see `projections.usage.usage_by_round`."""
         return run_usage(await self._usage(), self.agent_id, run_id)
 
     async def _usage(self) -> Mapping[str, AgentUsage | RunUsage]:
-        stream_id = agent_stream(self.agent_id)
-        journal = self._operations.core.journal
-        return await anyio.to_thread.run_sync(
-            lambda: usage_of_events(journal.read_stream(stream_id))
-        )
+        read = self._agents.with_subagents
+        return await anyio.to_thread.run_sync(lambda: usage_of_events(read(self.agent_id)))

@@ -20,6 +20,7 @@ from mentra_actors.domain.conversation_tree import (
 )
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.transcript import apply
+from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, CommandId, EntryId, agent_stream
 from mentra_actors.runtime.core import RuntimeCore
@@ -150,6 +151,16 @@ class AgentOperations:
         for one in self._core.journal.read_stream(agent_stream(agent_id)):
             transcript = apply(transcript, one.event)
         return closed(transcript)
+
+    def with_subagents(self, agent_id: AgentId) -> Sequence[RecordedEvent[Any]]:
+        """The streams of an agent and of all subagents that it and they have had. Blocks."""
+        recorded = self._core.journal.read_stream(agent_stream(agent_id))
+        made = [
+            one.event.profile.agent_id
+            for one in recorded
+            if isinstance(one.event, e.SubagentSpawned)
+        ]
+        return [*recorded, *(one for child in made for one in self.with_subagents(child))]
 
     def history(self, agent_id: AgentId) -> Sequence[Message]:
         """What a model would be sent now. Blocks."""

@@ -45,6 +45,7 @@ from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.performers import World, performers
+from mentra_actors.runtime.run_operations import RunOperations
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.take_over import open_or_take_over
 from mentra_actors.runtime.tick_journal import TickJournal
@@ -61,6 +62,7 @@ from mentra_actors.store.process_name import process_name
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.read_tool_result import read_tool_result
 from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.subagent import subagent_tools
 from mentra_actors.tools.task_board import board_tools
 from mentra_actors.tools.team import team_tools
 
@@ -95,6 +97,7 @@ class RuntimeCore:
         self.store = _open_store(settings)
         self.journal = Journal(self.store)
         self._make_feeds()
+        self.runs = RunOperations(self)
         self._is_closed = False
         self._resources = ExitStack()
         self._fenced: Fenced | None = None
@@ -182,9 +185,10 @@ class RuntimeCore:
         world = World(
             settings=settings,
             store=self.store,
+            journal=self.journal,
             providers=self.providers,
             tools=self.tools,
-            commands=ToolCommands(self.directory, self._loop, self.clock),
+            commands=ToolCommands(self.directory, self._loop, self.clock, self.runs),
             strategies=self.strategies,
             output_checks=self.output_checks,
             live=self.live,
@@ -353,7 +357,7 @@ def _owner_of(stream_id: StreamId) -> StreamId:
 
 
 def _all_tools(settings: RuntimeSettings) -> list[Tool]:
-    own = [*team_tools(), *board_tools()] if settings.team_tools else []
+    own = [*team_tools(), *board_tools(), *subagent_tools()] if settings.team_tools else []
     return [*settings.tools, *own, read_tool_result]
 
 

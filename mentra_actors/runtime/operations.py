@@ -24,7 +24,7 @@ from mentra_actors.runtime.agent_operations import AgentOperations
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.idle_watch import IdleWatch
-from mentra_actors.runtime.run_operations import RunOperations, new_id, require_text
+from mentra_actors.runtime.run_operations import new_id, require_text
 from mentra_actors.store.ports import Appended, AppendRequest
 
 __all__ = ["Operations", "member_id"]
@@ -50,7 +50,7 @@ class Operations:
 
     def __init__(self, core: RuntimeCore) -> None:
         self.core = core
-        self.runs = RunOperations(core)
+        self.runs = core.runs
         self.agents = AgentOperations(core)
         self._team = core.settings.team
 

@@ -12,6 +12,7 @@ from mentra_actors.domain.agent.effects import (
     ReviewCall,
     RunTool,
 )
+from mentra_actors.domain.budget import spent
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
 from mentra_actors.effects.call_reviews import CallReviews
@@ -27,6 +28,7 @@ from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Commands
 from mentra_actors.tools.registry import ToolRegistry
@@ -40,6 +42,7 @@ class World:
 
     settings: RuntimeSettings
     store: EventStore
+    journal: Journal
     providers: ProviderRegistry
     tools: ToolRegistry
     commands: Commands
@@ -104,4 +107,5 @@ def _model_services(world: World) -> ModelServices:
         live=world.live,
         answers=world.answers,
         send=world.send,
+        spent_of=lambda budget: spent(one.event for one in world.journal.read_stream(budget)),
     )

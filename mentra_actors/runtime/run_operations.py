@@ -4,16 +4,19 @@ import threading
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar, Unpack
+from typing import Any, Protocol, TypeVar, Unpack
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.run_options import TerminalOutput
 from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.effects.call_plans import OutputCheck
+from mentra_actors.effects.live import LiveFeed
+from mentra_actors.effects.ports import Clock
+from mentra_actors.effects.round_decisions import RoundStrategy
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, MentraError, RunFailed
 from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream
-from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.run_options import RunArguments, run_options
 from mentra_actors.runtime.run_watch import Reply, RunWatch
@@ -23,6 +26,7 @@ from mentra_actors.runtime.typed_output import (
     output_of,
     terminal_output,
 )
+from mentra_actors.store.journal import Journal
 
 __all__ = ["RunOperations", "new_id", "require_text"]
 
@@ -48,10 +52,34 @@ def require_text(text: object, what: str) -> None:
         raise ValueError(f"{what} must be Unicode text: {error}") from error
 
 
+class RunSource(Protocol):
+    """What runs are begun with and heard of: a running system."""
+
+    clock: Clock
+    journal: Journal
+    recorded: LiveFeed[tuple[RecordedEvent[Any], ...]]
+    trouble: LiveFeed[MentraError]
+    strategies: dict[str, RoundStrategy]
+    output_checks: dict[str, OutputCheck]
+
+    @property
+    def ended(self) -> MentraError | None:
+        """Why nothing more will come of anything."""
+        ...
+
+    def ask(self, stream_id: StreamId, command: Any) -> "Future[Accepted]":
+        """Send a command."""
+        ...
+
+    def look(self, stream_id: StreamId) -> "Future[Accepted]":
+        """The state of a stream."""
+        ...
+
+
 class RunOperations:
     """What can be done with the runs of agents, as futures."""
 
-    def __init__(self, core: RuntimeCore) -> None:
+    def __init__(self, core: RunSource) -> None:
         self._core = core
 
     def send(

@@ -14,6 +14,7 @@ __all__ = [
     "AgentStatus",
     "OpenCallView",
     "PermissionView",
+    "SubagentView",
     "agent_snapshot",
     "permissions",
 ]
@@ -53,6 +54,15 @@ class PermissionView(msgspec.Struct, frozen=True, kw_only=True):
     preview: str
 
 
+class SubagentView(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent that a running call has made, and that works for it."""
+
+    agent_id: AgentId
+    key: str
+    name: str
+    model: str
+
+
 class AgentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What an agent does at a version of its stream, and what streams at that moment.
 
@@ -81,6 +91,7 @@ class AgentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     pending_tool_uses: tuple[ToolCallDelta, ...] = ()
     open_calls: tuple[OpenCallView, ...] = ()
     permissions: tuple[PermissionView, ...] = ()
+    subagents: tuple[SubagentView, ...] = ()
     waiting_prompts: int = 0
     waiting_mail: int = 0
     queued_steers: int = 0
@@ -119,6 +130,7 @@ def agent_snapshot(
         pending_tool_uses=tuple(heard.calls) if heard else (),
         open_calls=_open_calls(state),
         permissions=permissions(state),
+        subagents=_subagents(state),
         waiting_prompts=len(state.waiting_prompts),
         waiting_mail=len(state.waiting_mail),
         queued_steers=len(state.steer.items),
@@ -142,6 +154,14 @@ def permissions(state: AgentState) -> tuple[PermissionView, ...]:
             preview=call.preview,
         )
         for call in state.requests
+    )
+
+
+def _subagents(state: AgentState) -> tuple[SubagentView, ...]:
+    return tuple(
+        SubagentView(agent_id=one.agent_id, key=one.key, name=one.name, model=one.model)
+        for one in state.subagents
+        if not one.has_ended
     )
 
 

@@ -209,12 +209,12 @@ class SyncAgent:
         stream_id = agent_stream(self.agent_id)
         return transcript_items(self._core.journal, stream_id, through_version=at_version)
 
-    def usage(self) -> AgentUsage:
+    def usage(self, *, with_subagents: bool = True) -> AgentUsage:
         """See `Agent.usage`."""
-        history = self._core.journal.read_stream(agent_stream(self.agent_id))
-        return agent_usage(usage_of_events(history), self.agent_id)
+        view = usage_of_events(self._agents.with_subagents(self.agent_id))
+        return agent_usage(view, self.agent_id, with_subagents=with_subagents)
 
     def usage_of_run(self, run_id: RunId) -> RunUsage:
         """See `Agent.usage_of_run`."""
-        history = self._core.journal.read_stream(agent_stream(self.agent_id))
-        return run_usage(usage_of_events(history), self.agent_id, run_id)
+        view = usage_of_events(self._agents.with_subagents(self.agent_id))
+        return run_usage(view, self.agent_id, run_id)

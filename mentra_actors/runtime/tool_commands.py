@@ -14,7 +14,10 @@ from mentra_actors.actors.messages import (
 )
 from mentra_actors.effects.loop import EffectLoop
 from mentra_actors.effects.ports import Clock
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import AgentId, CommandId, StreamId
+from mentra_actors.runtime.awaiting import wait_for
+from mentra_actors.runtime.run_operations import RunOperations
+from mentra_actors.tools.contract import AgentAnswer
 
 __all__ = ["ToolCommands"]
 
@@ -22,10 +25,13 @@ __all__ = ["ToolCommands"]
 class ToolCommands:
     """See `Commands`. Awaited on the effects loop, where waiting blocks nobody."""
 
-    def __init__(self, directory: Directory, loop: EffectLoop, clock: Clock) -> None:
+    def __init__(
+        self, directory: Directory, loop: EffectLoop, clock: Clock, runs: RunOperations
+    ) -> None:
         self._directory = directory
         self._loop = loop
         self._clock = clock
+        self._runs = runs
 
     async def ask(self, stream_id: StreamId, command: Any) -> Any:
         """See `Commands.ask`."""
@@ -46,6 +52,16 @@ class ToolCommands:
     async def look(self, stream_id: StreamId) -> Any:
         """See `Commands.look`."""
         return await self.ask(stream_id, Look())
+
+    async def prompt(self, agent_id: AgentId, prompt_id: CommandId, text: str) -> AgentAnswer:
+        """See `Commands.prompt`."""
+        reply = await wait_for(self._runs.send(agent_id, text, prompt_id, {}))
+        return AgentAnswer(
+            agent_id=agent_id,
+            text=reply.text,
+            ending=reply.ending,
+            early_end=reply.early_end,
+        )
 
     def now(self) -> float:
         """See `Commands.now`."""

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from mentra_actors.domain.agent import commands as c
-from mentra_actors.domain.agent.profile import ProfileChanges
+from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
 from mentra_actors.domain.agent.run_options import RunOptions
-from mentra_actors.domain.inbox import Mail
-from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, MailId, RunId
+from mentra_actors.domain.inbox import Mail, RunEndOrdered
+from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, MailId, RunId, TeamId
 from mentra_actors.testing.agent_outcomes import (
     AIM,
     any_of,
@@ -42,9 +42,17 @@ _LETTERS = [
     for sender in ("worker", "host")
     for body in ("hello", "line\nbreak ☃")
 ]
+_orders = one_of(
+    [()] * 12
+    + [
+        (RunEndOrdered(how="stop", reason="enough"),),
+        (RunEndOrdered(how="cancel", reason="enough"),),
+    ]
+)
 _mail = st.builds(
     c.TakeMail,
     mail=some(_LETTERS, MAX_MAIL),
+    orders=_orders,
     after_version=st.just(0),
     # how far beyond the mail that was taken: negative and 0 are late deliveries
     through_version=st.sampled_from([-1, 0, 1, 1, 1, 2]),
@@ -61,6 +69,40 @@ _queued = st.builds(
 _modes = st.builds(
     c.SetQueueMode, queue=_queues, mode=st.sampled_from(["one_at_a_time", "all"]), now=moments
 )
+_CHILDREN = [
+    AgentProfile(
+        agent_id=AgentId(f"lead.child-{number}"),
+        name=f"lead.child-{number}",
+        team_id=TeamId("team"),
+        role="subagent",
+        model="scripted:model",
+    )
+    for number in range(3)
+]
+_DELEGATION: list[SearchStrategy[Any]] = [
+    *[
+        st.builds(
+            c.SpawnSubagent,
+            key=st.sampled_from([EffectId(f"{AIM}{n}") for n in (0, 0, 1)]),
+            profile=one_of(_CHILDREN),
+            now=moments,
+        )
+    ]
+    * 2,
+    st.builds(
+        c.RecordSubagentEnd,
+        agent_id=st.sampled_from([AgentId(AIM), AgentId(AIM), AgentId("lead.child-0")]),
+        how=st.sampled_from(["finished", "failed"]),
+        now=moments,
+    ),
+    st.builds(
+        c.RecordBudgetUsedUp,
+        effect_id=st.sampled_from([AIM, EffectId("model-1")]),
+        tokens=st.sampled_from([0, 10, 100]),
+        cost_usd_micros=st.sampled_from([0, 10]),
+        now=moments,
+    ),
+]
 _changes = one_of(
     [
         ProfileChanges(model="scripted:other"),
@@ -129,6 +171,7 @@ _COMMANDS: list[SearchStrategy[Any]] = [
     *[_resolutions] * 2,
     *_ENDS,
     *_AFTERWARDS,
+    *_DELEGATION,
     st.builds(c.Configure, changes=_changes, now=moments),
 ]
 

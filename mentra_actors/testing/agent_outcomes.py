@@ -26,7 +26,7 @@ from mentra_actors.domain.content import (
 )
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
 from mentra_actors.domain.tool_call import BlobRef, OutgoingMail, RetryMode, ToolOutcome
-from mentra_actors.ids import AgentId, EffectId, MailId
+from mentra_actors.ids import AgentId, EffectId, MailId, StreamId
 from mentra_actors.testing.strategies import moments, words
 
 __all__ = [
@@ -87,6 +87,7 @@ _OUTPUTS = [
     TerminalOutput(tool_name="", schema="{}", mode="native"),
 ]
 _OPTIONS = [
+    RunOptions(token_budget=50, budget=StreamId("budget-shared")),
     RunOptions(),
     RunOptions(on_failure="rollback"),
     RunOptions(on_failure="rollback", model_budget=2, strategy="careful"),

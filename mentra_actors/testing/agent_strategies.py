@@ -113,6 +113,12 @@ def aimed(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
 
 def _aimed_wish(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
     match command:
+        case c.SpawnSubagent():
+            return _replace(command, key=_open_call(command.key, state, "started"))
+        case c.RecordSubagentEnd() if command.agent_id == AgentId(AIM) and state.subagents:
+            return _replace(command, agent_id=state.subagents[-1].agent_id)
+        case c.RecordBudgetUsedUp() if command.effect_id == AIM and state.model_call:
+            return _replace(command, effect_id=state.model_call.effect_id)
         case c.RecoverEffects() if AIM in command.running:
             return _replace(command, running=frozenset(list(AGENT.pending(state))[:1]))
         case c.ResolvePermission() if command.request_id == CommandId(AIM) and state.requests:

@@ -28,6 +28,8 @@ class AuditedRun:
     has_stop_timer: bool = False
     decision: str = ""
     unsent: bool = False
+    budget: str = ""
+    withheld: str = ""
     placed: dict[str, list[str]] = field(
         default_factory=lambda: {"mail": [], "steer": [], "follow_up": []}
     )

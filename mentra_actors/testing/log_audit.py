@@ -18,6 +18,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.testing.call_audit import AuditedCall, CallAudit
 from mentra_actors.testing.input_audit import AuditedRun, InputAudit
+from mentra_actors.testing.subagent_audit import SUBAGENT_EVENTS, SubagentAudit
 
 __all__ = ["AgentAudit", "AuditedCall", "AuditedRun"]
 
@@ -63,8 +64,10 @@ class AgentAudit:
     seen: set[tuple[str, str]] = field(default_factory=set)
     tools: CallAudit = field(init=False)
     input: InputAudit = field(init=False)
+    subagents: SubagentAudit = field(init=False)
 
     def __post_init__(self) -> None:
+        self.subagents = SubagentAudit(self._require, self._once)
         self.tools = CallAudit(self._require, self._once)
         self.input = InputAudit(self._require, self._once)
 
@@ -98,6 +101,8 @@ class AgentAudit:
                 self._read_input(event)
             case _ if isinstance(event, _CALL_EVENTS):
                 self._read_call(event)
+            case _ if isinstance(event, SUBAGENT_EVENTS):
+                self._read_subagents(event)
             case e.RunStarted():
                 self._read_start(event)
             case e.RunFinished() | e.RunFailed() | e.RunCancelled():
@@ -131,6 +136,7 @@ class AgentAudit:
         """Faults so far, and those of a log that must not end here: an append is complete."""
         faults = list(self.faults)
         faults += [f"a run was taken back, and nothing says that {one}" for one in self.input.owed]
+        faults += self.subagents.at_rest(self.tools.open_keys)
         waits_for_person = any(call.status == "wanted" for call in self.calls)
         if self.run and not (self.pending - self._timers) and not waits_for_person:
             faults.append(f"run {self.run_id} is open and waits for nothing")
@@ -184,6 +190,13 @@ class AgentAudit:
             within = self.tools.started_in_run <= budget
             self._require(within, f"more than {budget} calls started")
 
+    def _read_subagents(self, event: Any) -> None:
+        if isinstance(event, e.ModelCallWithheld):
+            is_open = self.model_call and event.effect_id == self.model_call
+            self._require(is_open, f"{event.effect_id} is withheld, and is not open")
+            self.model_call = ""
+        self.subagents.read(event, self.run, self.tools.open_keys)
+
     def _read_input(self, event: Any) -> None:
         is_new = isinstance(event, e.PromptAccepted | e.MailTaken | e.InputQueued)
         self._require(not (is_new and self.stopped), "input after the stop")
@@ -204,6 +217,7 @@ class AgentAudit:
             options=options,
             baseline=self.input.leaf if event.baseline is None else event.baseline,
             has_deadline=options.deadline_at is not None or options.deadline_s is not None,
+            budget=options.budget,
             boundary=event.boundary,
             is_begun=bool(event.resumes),
         )
@@ -239,6 +253,8 @@ class AgentAudit:
 
     def _is_due(self, run: AuditedRun, event: e.RunFinished) -> bool:
         tokens, cost = run.options.token_budget, run.options.cost_budget_usd_micros
+        if run.withheld:
+            return event.early_end == run.withheld
         return {
             "stop_requested": run.has_stop,
             "token_budget": tokens is not None and run.tokens >= tokens,
@@ -285,6 +301,7 @@ class AgentAudit:
         expected = self.model_call and event.effect_id == self.model_call
         self._require(expected, f"an outcome for {event.effect_id}, which is not open")
         self.model_call = ""
+        self.subagents.note_outcome(event, self.run)
         if self.run is not None:
             self.run.tokens += event.usage.input_tokens + event.usage.output_tokens
             self.run.cost_usd_micros += event.cost_usd_micros or 0

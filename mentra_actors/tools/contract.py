@@ -1,6 +1,6 @@
 """What a tool is, and what it gets to see while it runs."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -8,15 +8,18 @@ import msgspec
 
 from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
-from mentra_actors.ids import AgentId, StreamId, TeamId
+from mentra_actors.ids import AgentId, CommandId, StreamId, TeamId
 from mentra_actors.tools.schema_faults import faults_by_schema
 
 __all__ = [
+    "AgentAnswer",
     "Commands",
     "Compensate",
     "FinishedToolCall",
     "Probe",
     "ProbeResult",
+    "SubagentFailed",
+    "SubagentRequest",
     "Tool",
     "ToolContext",
     "ToolError",
@@ -51,6 +54,15 @@ class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
     content: Any = ""
 
 
+class AgentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How the run of an agent has ended; see `Reply` for `ending` and `early_end`."""
+
+    agent_id: AgentId
+    text: str
+    ending: str = "answered"
+    early_end: str = ""
+
+
 class Commands(Protocol):
     """The way from a tool to the actors of this runtime. Awaited on the effects loop."""
 
@@ -71,9 +83,34 @@ class Commands(Protocol):
         """
         ...
 
+    async def prompt(self, agent_id: AgentId, prompt_id: CommandId, text: str) -> AgentAnswer:
+        """Prompt an agent and wait for the end of its run; the same id again gives the same.
+
+        Raises:
+            RunFailed: the run was broken off.
+            CommandRejected, ActorError, StoreError: the prompt was not recorded.
+        """
+        ...
+
     def now(self) -> float:
         """Unix time in seconds, for commands that carry it."""
         ...
+
+
+class SubagentFailed(ToolError):
+    """A subagent ended without an answer; the text is for the model that wanted one."""
+
+
+class SubagentRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a subagent; see `ToolContext.run_subagent`."""
+
+    prompt: str
+    name: str = ""
+    system: str = ""
+    model: str = ""
+    tools: tuple[str, ...] | None = None
+    hidden_tools: tuple[str, ...] = ()
+    max_rounds: int = 30
 
 
 class FinishedToolCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +129,10 @@ class FinishedToolCall(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _no_result(_call: str) -> str | None:
     return None
+
+
+async def _no_subagents(_request: SubagentRequest) -> AgentAnswer:
+    raise ToolError("this call cannot have subagents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +160,43 @@ class ToolContext:
     """The whole text of an earlier long result, by the id of its call; None if there is none."""
     page_bytes: int = 0
     """How much of a long result is shown at once; 0 if results are not paged."""
+    subagents: Callable[[SubagentRequest], Awaitable[AgentAnswer]] = field(default=_no_subagents)
+    """Runs subagents; see `run_subagent`."""
+
+    async def run_subagent(  # noqa: PLR0913 - each is a choice of its own
+        self,
+        prompt: str,
+        *,
+        name: str = "",
+        system: str = "",
+        model: str = "",
+        tools: Sequence[str] | None = None,
+        hidden_tools: Sequence[str] = (),
+        max_rounds: int = 30,
+    ) -> AgentAnswer:
+        """Hand `prompt` to an agent that is made for it, and wait for its answer.
+
+        It starts with an empty conversation and the options of this agent, less its tool choice
+        and the limits of its runs: it shares the deadline and what is left of tokens and money,
+        ends when this call ends, and stops when this run is to stop. `system` is added to the
+        system prompt, `tools` and `hidden_tools` narrow its tools. It survives a crash if this
+        tool is declared `retry="idempotent"`: the next attempt finds it again, by `name` (letters,
+        digits, `_`; unique in this call), or by its number if it has none. On the effects loop.
+
+        Raises:
+            SubagentFailed: its run failed, or ended without an answer.
+            ToolError: it could not be made.
+        """
+        request = SubagentRequest(
+            prompt=prompt,
+            name=name,
+            system=system,
+            model=model,
+            tools=None if tools is None else tuple(tools),
+            hidden_tools=tuple(hidden_tools),
+            max_rounds=max_rounds,
+        )
+        return await self.subagents(request)
 
 
 Probe = Callable[[str], Awaitable[ProbeResult] | ProbeResult]

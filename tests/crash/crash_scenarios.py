@@ -244,6 +244,19 @@ def branches(runtime):
     return ask(runtime, "Else?", "p2").text, len(lead.conversation.entries())
 
 
+def delegation(runtime):
+    """Two subagents work at once, within one budget."""
+    return ask(runtime, token_budget=1_000_000).text
+
+
+def delegation_script(request):
+    """A lead with two tasks, and whoever does them."""
+    if "You are a subagent" in request.system:
+        return [[call("look", place="x"), call("charge", euros=2)], "Done."][position(request)]
+    tasks = [call("task", prompt="Do x."), call("task", prompt="Do y.")]
+    return [tasks, "All done."][position(request)]
+
+
 def team(runtime):
     """A lead spawns a teammate, who works and writes back; the board is used."""
     reply = ask(runtime)

@@ -11,8 +11,9 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import CallModel, CompensateCall, ProbeTool, RunTool
-from mentra_actors.domain.inbox import Mail, MailDelivered
-from mentra_actors.ids import inbox_stream
+from mentra_actors.domain.budget import spent
+from mentra_actors.domain.inbox import Mail, MailDelivered, RunEndOrdered
+from mentra_actors.ids import agent_stream, inbox_stream
 from mentra_actors.testing.agent_strategies import (
     SPAWNED,
     agent_histories,
@@ -241,8 +242,30 @@ def test_mail_sent_and_mail_delivered_are_one_append(agent):
                 assert beside == [Delivery(inbox_stream(mail.to), (letter,))]
             case e.MailTaken(inbox=inbox, through_version=version):
                 assert beside == [Settlement(inbox, version)]
+            case e.SubagentSpawned() | e.SubagentEndOrdered() | e.SharedSpending():
+                assert len(beside) == 1
             case _:
                 assert beside == []
+
+
+@forall(agents())
+def test_what_is_said_of_a_subagent_reaches_it_in_the_same_append(agent):
+    """An agent that its parent knows and that is not there would hang for ever."""
+    start, commands = agent
+    for event in events_of(play(given(AGENT, start), commands)):
+        beside = list(AGENT.companions(event))
+        match event:
+            case e.SubagentSpawned(profile=profile, spawned_at=at):
+                born = e.AgentSpawned(profile=profile, spawned_at=at)
+                stream_id = agent_stream(profile.agent_id)
+                assert beside == [Delivery(stream_id, (born,), must_be_new=True)]
+            case e.SubagentEndOrdered(agent_id=agent_id, how=how, reason=reason):
+                order = RunEndOrdered(how=how, reason=reason)
+                assert beside == [Delivery(inbox_stream(agent_id), (order,))]
+            case e.SharedSpending(tokens=tokens, cost_usd_micros=cost):
+                [delivery] = beside
+                assert spent(delivery.events) == (tokens, cost)
+                assert (delivery.stream_id, delivery.is_work) == (event.budget, False)
 
 
 @forall(agents())

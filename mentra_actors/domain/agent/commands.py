@@ -10,12 +10,12 @@ import msgspec
 from mentra_actors.domain.agent.events.calls import CallPlan
 from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.events.runs import RoundChoice
-from mentra_actors.domain.agent.profile import ProfileChanges
+from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
 from mentra_actors.domain.agent.run_options import RunOptions
-from mentra_actors.domain.inbox import Mail
+from mentra_actors.domain.inbox import Mail, RunEndOrdered
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
 from mentra_actors.domain.tool_call import ProbeVerdict, ToolOutcome
-from mentra_actors.ids import CommandId, EffectId, EntryId, RunId
+from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, RunId
 
 __all__ = [
     "AcceptPrompt",
@@ -31,18 +31,21 @@ __all__ = [
     "PartialAnswer",
     "QueueInput",
     "RecordAbandonedAnswer",
+    "RecordBudgetUsedUp",
     "RecordCallReview",
     "RecordCompensation",
     "RecordModelFailure",
     "RecordModelReply",
     "RecordProbeVerdict",
     "RecordRoundDecision",
+    "RecordSubagentEnd",
     "RecordToolOutcome",
     "RecoverEffects",
     "ResolvePermission",
     "ResumeRun",
     "RunQueued",
     "SetQueueMode",
+    "SpawnSubagent",
     "StopAgent",
     "StopRun",
     "TakeMail",
@@ -178,11 +181,37 @@ class PartialAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TakeMail(msgspec.Struct, frozen=True, kw_only=True):
-    """Take the mail of the inbox with `after_version < version <= through_version`."""
+    """Take what the inbox holds with `after_version < version <= through_version`."""
 
     mail: tuple[Mail, ...]
     after_version: int
     through_version: int
+    now: float
+    orders: tuple[RunEndOrdered, ...] = ()
+
+
+class SpawnSubagent(msgspec.Struct, frozen=True, kw_only=True):
+    """Make an agent for the running call `key`; the same id again makes none."""
+
+    key: EffectId
+    profile: AgentProfile
+    now: float
+
+
+class RecordSubagentEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """The run of a subagent has ended."""
+
+    agent_id: AgentId
+    how: Literal["finished", "failed"]
+    now: float
+
+
+class RecordBudgetUsedUp(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `CallModel`: the model was not asked, so much has been spent by all."""
+
+    effect_id: EffectId
+    tokens: int
+    cost_usd_micros: int
     now: float
 
 
@@ -323,6 +352,9 @@ AgentCommand: TypeAlias = (
     | TakeMail
     | RecordModelReply
     | RecordModelFailure
+    | RecordBudgetUsedUp
+    | SpawnSubagent
+    | RecordSubagentEnd
     | RecordAbandonedAnswer
     | RecordCallReview
     | RecordRoundDecision

@@ -8,7 +8,7 @@ from mentra_actors.domain.agent.events.runs import Boundary
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.timer import WaitUntil
-from mentra_actors.ids import EffectId, RunId
+from mentra_actors.ids import EffectId, RunId, StreamId
 
 __all__ = [
     "AgentEffect",
@@ -24,7 +24,10 @@ __all__ = [
 
 
 class CallModel(msgspec.Struct, frozen=True, kw_only=True):
-    """Send the transcript to the model, not before `not_before` (Unix seconds)."""
+    """Send the transcript to the model, not before `not_before` (Unix seconds).
+
+    With a `budget` what all have spent of it is looked at first.
+    """
 
     effect_id: EffectId
     run_id: RunId
@@ -32,6 +35,7 @@ class CallModel(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     not_before: float
     options: RunOptions = RunOptions()
+    budget: StreamId = StreamId("")
 
 
 class ReviewCall(msgspec.Struct, frozen=True, kw_only=True):

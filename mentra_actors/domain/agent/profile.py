@@ -88,10 +88,11 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     `model` is `provider:name`. `tools` None offers every registered tool, else the named ones;
     a tool in `hidden_tools` is never offered. `lead` is empty for a lead, `parent` for an agent
-    that is nobody's subagent. `max_rounds` limits the model calls of one run (0: no limit).
-    `wake_on_mail` starts a run when mail arrives while the agent is idle. `run` are the options
-    of runs that bring none of their own. `task_reminder_rounds`, `autonomy`, `workspace`,
-    `memory` and `compaction` are kept for the parts of the system that read them.
+    that is nobody's subagent; `depth` counts its parents. `max_rounds` limits the model calls of
+    one run (0: no limit). `wake_on_mail` starts a run when mail arrives while the agent is idle.
+    `run` are the options of runs that bring none of their own. `task_reminder_rounds`,
+    `autonomy`, `workspace`, `memory` and `compaction` are kept for the parts of the system that
+    read them.
     """
 
     agent_id: AgentId
@@ -119,6 +120,7 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     memory: MemoryOptions = MemoryOptions()
     compaction: CompactionOptions = CompactionOptions()
     parent: AgentId = AgentId("")
+    depth: int = 0
 
     def offers(self, tool: str) -> bool:
         """True if the agent may use the tool of this name."""

@@ -9,7 +9,7 @@ from mentra_actors.domain.agent.events.runs import Boundary, RoundChoice
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.tool_call import RetryMode
-from mentra_actors.ids import CommandId, EffectId, EntryId, MailId, RunId
+from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, MailId, RunId, StreamId
 
 __all__ = [
     "AgentState",
@@ -21,6 +21,7 @@ __all__ = [
     "RoundDecision",
     "Run",
     "StopRequest",
+    "Subagent",
     "ToolCall",
     "WaitingPrompt",
     "call_key",
@@ -55,7 +56,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     `rounds` counts the model calls asked for, retries not included; `model_requests` with them.
     `tokens` and `cost_usd_micros` are what it has spent. `baseline` is the entry before it,
     `prompt_entry` its prompt (0: none). `ending` is set when it ends after this round. `placed_…`
-    is what it has taken from mail and queues.
+    is what it has taken from mail and queues. `budget` is shared with others, or empty.
     """
 
     run_id: RunId
@@ -84,6 +85,20 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     placed_steer: tuple[CommandId, ...] = ()
     placed_follow_up: tuple[CommandId, ...] = ()
     undoable: tuple[Compensation, ...] = ()
+    budget: StreamId = StreamId("")
+
+
+class Subagent(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent that the running call `key` has made.
+
+    One that `has_ended` is remembered until its call is closed: the call may be run again.
+    """
+
+    agent_id: AgentId
+    key: EffectId
+    name: str
+    model: str
+    has_ended: bool = False
 
 
 class Resumable(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +205,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     compensations: tuple[Compensation, ...] = ()
     abandoned: EffectId = EffectId("")
     last_ending: Literal["", "finished", "failed", "cancelled"] = ""
+    subagents: tuple[Subagent, ...] = ()
 
     @property
     def open_calls(self) -> tuple[ToolCall, ...]:

@@ -46,12 +46,12 @@ class PlayedTeam:
             if isinstance(one.event, kinds) and stream_id in (None, one.stream_id)
         ]
 
-    async def until(self, kind):
+    async def until(self, kind, stream_id=None):
         """Wait until an event of this class is recorded."""
         seen, call = anyio.Event(), thread_safe_call()
 
         def look(_recorded=()):
-            if self.events(kind):
+            if self.events(kind, stream_id=stream_id):
                 call(seen.set)
 
         end = self.runtime.on_recorded(look)

@@ -45,10 +45,16 @@ from mentra_actors.domain.agent.decide.model_outcomes import (
 from mentra_actors.domain.agent.decide.pending import companions, is_busy, pending
 from mentra_actors.domain.agent.decide.reviews import call_review, permission_resolution
 from mentra_actors.domain.agent.decide.rounds import continued, round_decision
+from mentra_actors.domain.agent.decide.subagents import (
+    budget_used_up,
+    spawn_subagent,
+    subagent_ended,
+    with_orders,
+)
 from mentra_actors.domain.agent.effects import AgentEffect
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.state import AgentState
-from mentra_actors.domain.inbox import Mail, MailDelivered
+from mentra_actors.domain.inbox import Mail, MailDelivered, RunEndOrdered
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
@@ -81,6 +87,9 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.RecordAbandonedAnswer: lambda command, state, _: abandoned_answer(command, state),
     c.RecordCallReview: lambda command, state, _: call_review(command, state),
     c.RecordRoundDecision: round_decision,
+    c.RecordBudgetUsedUp: lambda command, state, _: budget_used_up(command, state),
+    c.SpawnSubagent: spawn_subagent,
+    c.RecordSubagentEnd: lambda command, state, _: subagent_ended(command, state),
     c.RecordToolOutcome: call_outcome,
     c.RecordProbeVerdict: call_outcome,
     c.RecordCompensation: lambda command, state, _: compensation_outcome(command, state),
@@ -98,7 +107,8 @@ def decide(command: c.AgentCommand, state: AgentState) -> _Events:
     if state.profile is None:
         raise CommandRejected("there is no such agent; spawn it first")
     answer = _ANSWERS[type(command)](command, state, state.profile)
-    return continued(answer, state, command.now) if answer else []
+    events = continued(answer, state, command.now) if answer else []
+    return with_orders(events, state)
 
 
 def _recovered(command: c.RecoverEffects, state: AgentState) -> _Events:
@@ -139,8 +149,10 @@ def _inbox_position(state: AgentState) -> tuple[StreamId, int] | None:
 
 def _take(recorded: Sequence[RecordedEvent[object]], now: float) -> c.TakeMail:
     mail: list[Mail] = [r.event.mail for r in recorded if isinstance(r.event, MailDelivered)]
+    orders = [r.event for r in recorded if isinstance(r.event, RunEndOrdered)]
     return c.TakeMail(
         mail=tuple(mail),
+        orders=tuple(orders),
         after_version=recorded[0].stream_version - 1,
         through_version=recorded[-1].stream_version,
         now=now,

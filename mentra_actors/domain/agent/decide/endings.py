@@ -67,11 +67,13 @@ def cancelled(reason: str, state: AgentState, now: float) -> list[e.AgentEvent]:
     return [*calls, end, *(_taken_back(state, run, now) if is_rolled_back else ())]
 
 
-def stopped(state: AgentState, now: float) -> list[e.AgentEvent]:
+def stopped(
+    state: AgentState, now: float, reason: str = "the agent was stopped"
+) -> list[e.AgentEvent]:
     """The end of the agent."""
     if state.stopped:
         return []
-    return [*cancelled("the agent was stopped", state, now), e.AgentStopped(stopped_at=now)]
+    return [*cancelled(reason, state, now), e.AgentStopped(stopped_at=now)]
 
 
 def stop_requested(command: c.StopRun, state: AgentState) -> list[e.AgentEvent]:
@@ -90,7 +92,12 @@ def stop_requested(command: c.StopRun, state: AgentState) -> list[e.AgentEvent]:
     skipped = [
         _skipped(call, "the run was stopped before anybody allowed it") for call in state.requests
     ]
-    return [request, *skipped]
+    orders = [
+        e.SubagentEndOrdered(agent_id=one.agent_id, how="stop", reason=command.reason)
+        for one in state.subagents
+        if not one.has_ended
+    ]
+    return [request, *skipped, *orders]
 
 
 def expired(command: c.ExpireRun, state: AgentState) -> list[e.AgentEvent]:

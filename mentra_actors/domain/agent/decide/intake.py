@@ -6,6 +6,7 @@ import msgspec
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide.endings import stop_requested, stopped
 from mentra_actors.domain.agent.profile import ProfileChanges, changed_profile, profile_fault
 from mentra_actors.domain.agent.run_options import RunOptions, option_fault
 from mentra_actors.domain.agent.state import AgentState
@@ -172,7 +173,18 @@ def take_mail(
     if state.stopped or is_late or command.through_version <= command.after_version:
         return []  # read before the last mail was taken: what it holds is taken already
     inbox = inbox_stream(profile.agent_id)
-    return [e.MailTaken(inbox=inbox, mail=command.mail, through_version=command.through_version)]
+    taken = e.MailTaken(inbox=inbox, mail=command.mail, through_version=command.through_version)
+    return [taken, *_obeyed(command, state)]
+
+
+def _obeyed(command: c.TakeMail, state: AgentState) -> Sequence[e.AgentEvent]:
+    """One that may end in order goes on to its next boundary, if it is at work at all."""
+    if not command.orders:
+        return []
+    order = next((one for one in command.orders if one.how == "cancel"), command.orders[0])
+    if order.how == "stop" and state.run is not None:
+        return stop_requested(c.StopRun(reason=order.reason, now=command.now), state)
+    return stopped(state, command.now, order.reason)
 
 
 def hand_over_mail(command: c.HandOverMail, state: AgentState) -> Sequence[e.AgentEvent]:

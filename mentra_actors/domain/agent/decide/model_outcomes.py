@@ -46,14 +46,35 @@ def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.Ag
         output_fault=command.output_fault,
     )
     after = evolve(state, replied)
+    shared = shared_spending(replied, state)
     if not after.calls:
-        return [replied]
+        return [replied, *shared]
     plans_by_key = {plan.key: plan for plan in command.plans}
     plans = tuple(
         plans_by_key.get(call.key) or e.CallPlan(key=call.key, refusal="Tool not found")
         for call in after.calls
     )
-    return [replied, e.ToolCallsPlanned(calls=plans)]
+    return [replied, *shared, e.ToolCallsPlanned(calls=plans)]
+
+
+def shared_spending(
+    event: e.ModelReplied | e.ModelCallFailed, state: AgentState
+) -> list[e.AgentEvent]:
+    """What a call has used, for those who spend from the same budget."""
+    run, profile = state.run, state.profile
+    used = event.usage.total_tokens or event.cost_usd_micros
+    if run is None or profile is None or not run.budget or not used:
+        return []
+    return [
+        e.SharedSpending(
+            budget=run.budget,
+            agent_id=profile.agent_id,
+            run_id=run.run_id,
+            effect_id=event.effect_id,
+            tokens=event.usage.total_tokens,
+            cost_usd_micros=event.cost_usd_micros or 0,
+        )
+    ]
 
 
 def model_failure(command: c.RecordModelFailure, state: AgentState) -> Sequence[e.AgentEvent]:
@@ -102,16 +123,17 @@ def _after_failure(
 ) -> Sequence[e.AgentEvent]:
     event = _failed_event(command, call, run.options, retry_at)
     after = evolve(state, event)
-    spent = after.run or run
+    spent, shared = after.run or run, shared_spending(event, state)
     if retry_at is None:
-        return [event, *failed(after, spent, command.kind, command.message, command.now)]
+        end = failed(after, spent, command.kind, command.message, command.now)
+        return [event, *shared, *end]
     limit = limit_reached(after, spent, command.now, is_retry=True)
     if limit:
-        return [msgspec.structs.replace(event, retry_at=None), *limit]
+        return [msgspec.structs.replace(event, retry_at=None), *shared, *limit]
     again = model_call_requested(
         state, run, call.round, not_before=retry_at, attempt=call.attempt + 1
     )
-    return [event, again]
+    return [event, *shared, again]
 
 
 def _failed_event(

@@ -6,9 +6,10 @@ from mentra_actors.decider import Companion, Delivery, Settlement
 from mentra_actors.domain.agent import effects as f
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.state import AgentState, Compensation, Run, ToolCall
-from mentra_actors.domain.inbox import MailDelivered
+from mentra_actors.domain.budget import BudgetSpent
+from mentra_actors.domain.inbox import MailDelivered, RunEndOrdered
 from mentra_actors.domain.timer import WaitUntil
-from mentra_actors.ids import EffectId, inbox_stream
+from mentra_actors.ids import EffectId, agent_stream, inbox_stream
 
 __all__ = ["companions", "is_busy", "pending"]
 
@@ -30,6 +31,7 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
             attempt=call.attempt,
             not_before=call.not_before,
             options=run.options,
+            budget=run.budget,
         )
     if state.decision is not None:
         effects[state.decision.effect_id] = _decision(state, run)
@@ -136,11 +138,32 @@ def _timers(run: Run) -> Iterator[tuple[EffectId, f.AgentEffect]]:
 
 
 def companions(event: e.AgentEvent) -> Sequence[Companion]:
-    """Mail goes to its inbox with the fact that it was sent; taken mail settles the own inbox."""
+    """What else is written in the same append.
+
+    Mail and orders go to their inbox, a subagent's stream begins, spending stands in its budget;
+    taken mail settles the own inbox.
+    """
     match event:
         case e.MailSent(mail=mail):
             return [Delivery(inbox_stream(mail.to), (MailDelivered(mail=mail),))]
         case e.MailTaken(inbox=inbox, through_version=version):
             return [Settlement(inbox, version)]
+        case e.SubagentSpawned(profile=profile, spawned_at=at):
+            spawned = e.AgentSpawned(profile=profile, spawned_at=at)
+            return [Delivery(agent_stream(profile.agent_id), (spawned,), must_be_new=True)]
+        case e.SubagentEndOrdered(agent_id=agent_id, how=how, reason=reason):
+            return [Delivery(inbox_stream(agent_id), (RunEndOrdered(how=how, reason=reason),))]
+        case e.SharedSpending():
+            return [Delivery(event.budget, (_spent(event),), is_work=False)]
         case _:
             return []
+
+
+def _spent(event: e.SharedSpending) -> BudgetSpent:
+    return BudgetSpent(
+        agent_id=event.agent_id,
+        run_id=event.run_id,
+        effect_id=event.effect_id,
+        tokens=event.tokens,
+        cost_usd_micros=event.cost_usd_micros,
+    )

@@ -48,6 +48,13 @@ from mentra_actors.domain.agent.events.runs import (
     RunStarted,
     RunStopRequested,
 )
+from mentra_actors.domain.agent.events.subagents import (
+    ModelCallWithheld,
+    SharedSpending,
+    SubagentEndOrdered,
+    SubagentFinished,
+    SubagentSpawned,
+)
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
 
 __all__ = [
@@ -70,6 +77,7 @@ __all__ = [
     "MailTaken",
     "ModelCallFailed",
     "ModelCallRequested",
+    "ModelCallWithheld",
     "ModelReplied",
     "PermissionRequested",
     "PermissionResolved",
@@ -84,6 +92,10 @@ __all__ = [
     "RunFinished",
     "RunStarted",
     "RunStopRequested",
+    "SharedSpending",
+    "SubagentEndOrdered",
+    "SubagentFinished",
+    "SubagentSpawned",
     "ToolCallCompensated",
     "ToolCallCompensationStarted",
     "ToolCallFinished",
@@ -101,6 +113,11 @@ AgentEvent: TypeAlias = (
     | AgentReconfigured
     | AgentStopped
     | AgentRecovered
+    | SubagentSpawned
+    | SubagentFinished
+    | SubagentEndOrdered
+    | SharedSpending
+    | ModelCallWithheld
     | PromptAccepted
     | MailTaken
     | MailHandedOver

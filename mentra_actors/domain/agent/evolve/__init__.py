@@ -10,6 +10,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.evolve.calls import CALL_STEPS
 from mentra_actors.domain.agent.evolve.inputs import INPUT_STEPS
 from mentra_actors.domain.agent.evolve.runs import RUN_STEPS
+from mentra_actors.domain.agent.evolve.subagents import SUBAGENT_STEPS
 from mentra_actors.domain.agent.state import AgentState
 
 __all__ = ["STEPS", "evolve"]
@@ -18,6 +19,7 @@ STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
     **INPUT_STEPS,
     **RUN_STEPS,
     **CALL_STEPS,
+    **SUBAGENT_STEPS,
 }
 
 

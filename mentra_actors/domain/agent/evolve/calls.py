@@ -6,9 +6,10 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mentra_actors.domain.agent.events import calls as e
-from mentra_actors.domain.agent.state import AgentState, Compensation, Run, ToolCall
+from mentra_actors.domain.agent.state import AgentState, Compensation, Run, Subagent, ToolCall
+from mentra_actors.ids import EffectId
 
-__all__ = ["CALL_STEPS"]
+__all__ = ["CALL_STEPS", "left_open"]
 
 _replace = msgspec.structs.replace
 
@@ -101,7 +102,14 @@ def _call_closed(state: AgentState, event: _Closing) -> AgentState:
     )
     before = next((call for call in state.calls if call.key == event.key), None)
     run = state.run and _after_closing(state.run, before, event)
-    return _replace(state, calls=closed, run=run)
+    return _replace(state, calls=closed, run=run, subagents=left_open(state, event.key))
+
+
+def left_open(state: AgentState, *keys: EffectId) -> tuple[Subagent, ...]:
+    """Subagents without those of these calls that have ended: nobody will ask for them again."""
+    if not state.subagents:
+        return ()
+    return tuple(one for one in state.subagents if not (one.has_ended and one.key in keys))
 
 
 def _after_closing(run: Run, call: ToolCall | None, event: _Closing) -> Run:

@@ -7,6 +7,7 @@ import msgspec
 
 from mentra_actors.domain.agent.entries import entries_in
 from mentra_actors.domain.agent.events import runs as e
+from mentra_actors.domain.agent.evolve.calls import left_open
 from mentra_actors.domain.agent.evolve.inputs import remembered
 from mentra_actors.domain.agent.state import (
     AgentState,
@@ -43,6 +44,7 @@ def _started(state: AgentState, event: e.RunStarted) -> AgentState:
         answered_by=resumed.answered_by if resumed else EffectId(""),
         prompt_entry=resumed.prompt_entry if resumed else EntryId(0),
         undoable=resumed.undoable if resumed and not resumed.is_rolled_back else (),
+        budget=event.options.budget,
     )
     known_ids = state.known_ids
     if event.asked_by and event.asked_by not in known_ids:
@@ -106,6 +108,7 @@ def _ended(
         resumable=resumable,
         compensations=state.compensations + compensations,
         last_ending=how,
+        subagents=left_open(state, *(one.key for one in state.subagents)),
     )
 
 

@@ -1,0 +1,124 @@
+"""Subagents: agents that a running call makes for itself, and that end with it."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide.endings import finished
+from mentra_actors.domain.agent.events.runs import EarlyEnd
+from mentra_actors.domain.agent.evolve import evolve
+from mentra_actors.domain.agent.run_options import child_options
+from mentra_actors.domain.agent.state import AgentState, Run
+from mentra_actors.domain.budget import budget_stream
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import EffectId, StreamId
+
+__all__ = [
+    "BEFORE",
+    "MAX_DEPTH",
+    "budget_used_up",
+    "spawn_subagent",
+    "subagent_ended",
+    "with_orders",
+]
+
+MAX_DEPTH = 3
+"""A subagent of a subagent of a subagent has none."""
+
+BEFORE = EffectId("before")
+"""Stands for all model calls of a run before it shared its budget."""
+
+
+def spawn_subagent(
+    command: c.SpawnSubagent, state: AgentState, profile: e.AgentProfile
+) -> Sequence[e.AgentEvent]:
+    """A new agent for an open call; nothing, if it is there already.
+
+    Raises:
+        CommandRejected: the call is not running, or the nesting is too deep.
+    """
+    child = command.profile
+    if any(one.agent_id == child.agent_id for one in state.subagents):
+        return []
+    run = state.run
+    is_running = any(
+        call.key == command.key and call.status == "started" for call in state.open_calls
+    )
+    if run is None or not is_running:
+        raise CommandRejected(f"call {command.key} is not running: it can have no subagent")
+    if profile.depth >= MAX_DEPTH:
+        raise CommandRejected(f"subagents are nested {MAX_DEPTH} deep at most")
+    budget = run.budget or (budget_stream(run.run_id) if run.options.has_shared_limits else "")
+    options = child_options(run.options, deadline_at=run.deadline_at, budget=StreamId(budget))
+    spawned = e.SubagentSpawned(
+        key=command.key,
+        profile=msgspec.structs.replace(
+            child, parent=profile.agent_id, depth=profile.depth + 1, run=options
+        ),
+        options=options,
+        spawned_at=command.now,
+    )
+    return [*_spent_before(run, profile, StreamId(budget)), spawned]
+
+
+def _spent_before(run: Run, profile: e.AgentProfile, budget: StreamId) -> list[e.AgentEvent]:
+    """The first subagent of a run starts from what the run has used."""
+    if not budget or run.budget:
+        return []
+    return [
+        e.SharedSpending(
+            budget=budget,
+            agent_id=profile.agent_id,
+            run_id=run.run_id,
+            effect_id=BEFORE,
+            tokens=run.tokens,
+            cost_usd_micros=run.cost_usd_micros,
+        )
+    ]
+
+
+def subagent_ended(command: c.RecordSubagentEnd, state: AgentState) -> Sequence[e.AgentEvent]:
+    """Its run has ended; nothing, if that is known."""
+    if not any(one.agent_id == command.agent_id and not one.has_ended for one in state.subagents):
+        return []
+    return [
+        e.SubagentFinished(agent_id=command.agent_id, how=command.how, finished_at=command.now)
+    ]
+
+
+def budget_used_up(command: c.RecordBudgetUsedUp, state: AgentState) -> Sequence[e.AgentEvent]:
+    """The model is not asked: the run ends in order."""
+    call, run = state.model_call, state.run
+    if call is None or call.effect_id != command.effect_id or run is None or not run.budget:
+        return []
+    limit: EarlyEnd = "token_budget"
+    most = run.options.token_budget
+    if most is None or command.tokens < most:
+        limit = "cost_budget"
+    withheld = e.ModelCallWithheld(
+        effect_id=command.effect_id,
+        limit=limit,
+        tokens=command.tokens,
+        cost_usd_micros=command.cost_usd_micros,
+    )
+    return [withheld, finished(run, command.now, "early", limit)]
+
+
+def with_orders(events: Sequence[e.AgentEvent], state: AgentState) -> Sequence[e.AgentEvent]:
+    """The events, and an order to end for each subagent whose call they have closed."""
+    if not state.subagents or not events:
+        return events
+    after = state
+    for event in events:
+        after = evolve(after, event)
+    running = {call.key for call in after.open_calls}
+    orders = [
+        e.SubagentEndOrdered(
+            agent_id=one.agent_id, how="cancel", reason="the call that made it has ended"
+        )
+        for one in after.subagents
+        if one.key not in running and not one.has_ended
+    ]
+    return [*events, *orders]
