@@ -7,6 +7,7 @@ likes, and a witness counts how often each call really touched the world.
 
 from collections import Counter
 
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -34,6 +35,7 @@ from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
 from mentra_actors.errors import CommandRejected
 from mentra_actors.testing.agent_strategies import (
+    SPAWNED,
     addressed,
     agent_profiles,
     aimed,
@@ -219,6 +221,23 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
 
     def reviews(self):
         return [i for i, one in self.running.items() if isinstance(one, ReviewCall)]
+
+    @precondition(lambda self: self.runs())
+    @rule(pick=picks, ends=st.booleans(), now=mostly)
+    def a_call_delegates(self, pick, ends, now):
+        """Each attempt of a call asks for the same subagent; later ones find it."""
+        runs = self.runs()
+        key = runs[pick % len(runs)].key
+        child = msgspec.structs.replace(SPAWNED.profile, agent_id=f"lead.{key}")
+        self.decide(c.SpawnSubagent(key=key, profile=child, now=self.now))
+        self.sync(None if now else 0)
+        if ends:
+            end = c.RecordSubagentEnd(agent_id=child.agent_id, how="finished", now=self.now)
+            self.decide(end)
+            self.sync(None if now else 0)
+
+    def runs(self):
+        return [one for one in self.running.values() if isinstance(one, RunTool)]
 
     @precondition(lambda self: self.state.requests)
     @rule(pick=picks, allow=mostly, now=mostly)

@@ -115,6 +115,13 @@ FAULTS = {
         },
     ),
     "mail that is sent is not delivered": leaving_out(e.MailSent),
+    "a subagent that has ended is forgotten": evolving(
+        lambda after, _event, _before: _replace(
+            after, subagents=tuple(one for one in after.subagents if not one.has_ended)
+        )
+    ),
+    "a subagent outlives its call": leaving_out(e.SubagentEndOrdered),
+    "what is used of a shared budget is not said": leaving_out(e.SharedSpending),
 }
 
 
