@@ -22,7 +22,7 @@ MISUSED = 2
 INTERRUPTED = 130
 _NOTHING_RECORDED = "Nothing was recorded."
 _RECORDING = frozenset({"", "demo", "run"})
-_READING = frozenset({"agents", "board", "doctor", "log", "transcript"})
+_READING = frozenset({"agents", "board", "doctor", "entries", "log", "transcript", "usage"})
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
 """Commands that take the store as an argument."""
 _NAME_AS_ARGUMENT = "Name the directory of a store: `mentra {command} STORE`."
@@ -81,7 +81,7 @@ _WORDS: Mapping[type[MentraError], _Words] = {
     errors.StoreError: _Words("Everything that was acknowledged is intact.", ""),
     errors.RunFailed: _Words(
         "The transcript is kept, with everything that the agent did.",
-        "Look with `mentra transcript`, remove the cause, and send a prompt to go on.",
+        "Look with `mentra transcript`, remove the cause, and go on with `mentra run --resume`.",
     ),
     errors.ActorQuarantined: _Words(
         "Everything recorded is kept; this agent is set aside.",

@@ -15,6 +15,7 @@ from mentra_actors.cli.backup_command import backup
 from mentra_actors.cli.compact_command import compact
 from mentra_actors.cli.demo_command import demo
 from mentra_actors.cli.doctor_command import doctor
+from mentra_actors.cli.entries_command import entries
 from mentra_actors.cli.export_command import export, import_
 from mentra_actors.cli.failures import (
     FAILED,
@@ -32,6 +33,7 @@ from mentra_actors.cli.output import discard_output
 from mentra_actors.cli.run_command import run
 from mentra_actors.cli.team_commands import agents, board
 from mentra_actors.cli.transcript_command import transcript
+from mentra_actors.cli.usage_command import usage
 from mentra_actors.errors import MentraError
 
 __all__ = ["app", "exit_code_of", "main"]
@@ -147,7 +149,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 
 _COMMANDS: Sequence[Callable[..., None]] = (
-    *(demo, run, agents, log, transcript, board),
+    *(demo, run, agents, log, transcript, entries, board, usage),
     *(new_key, forget, rotate_key, train_dictionary),
     *(doctor, backup, export, compact),
 )

@@ -9,13 +9,13 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from mentra_actors.cli.output import Output, discard_output
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import ToolCallBlock
-from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.effects.live import ModelDelta, ToolProgress
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, category_of, name_of
 from mentra_actors.providers.port import TextDelta
+from mentra_actors.runtime.run_watch import Reply
 
-__all__ = ["RunScreen", "usage_text"]
+__all__ = ["RunScreen", "reply_text"]
 
 _MOST_CHARS = 100
 
@@ -72,8 +72,9 @@ class RunScreen:
                 self._beside(f"{mark} {who}{_clipped(content)}", style)
             case e.ToolCallOutcomeUnknown(reason=reason):
                 self._beside(f"? {who}outcome unknown: {reason}", "bold red")
-            case e.ModelCallFailed(message=message):
-                self._beside(f"✗ {who}{message}", "red")
+            case e.ModelCallFailed(message=message, failed_at=failed_at, retry_at=retry_at):
+                again = "" if retry_at is None else f" (again in {retry_at - failed_at:.1f} s)"
+                self._beside(f"✗ {who}{message}{again}", "red")
             case e.RunFailed(message=message) if who:
                 self._beside(f"✗ {who}stopped: {message}", "bold red")
             case e.AgentRecovered(open_effects=opened):
@@ -92,10 +93,14 @@ class RunScreen:
             self._is_in_line = False
 
 
-def usage_text(usage: TokenUsage, store: Path) -> str:
-    """What an answer has cost, and where it is kept."""
+def reply_text(reply: Reply, store: Path) -> str:
+    """How a run has ended, what it has cost, and where it is kept."""
+    usage, cost = reply.usage, reply.cost_usd_micros
     cached = f" ({usage.cached_input_tokens} cached)" if usage.cached_input_tokens else ""
-    return f"{usage.input_tokens} tokens in{cached}, {usage.output_tokens} out; kept in {store}"
+    money = f", ${cost / 1e6:,.4f}" if cost else ""
+    early = f"ended early: {reply.early_end.replace('_', ' ')}; " if reply.early_end else ""
+    tokens = f"{usage.input_tokens} tokens in{cached}, {usage.output_tokens} out"
+    return f"{early}{tokens}{money}; kept in {store}"
 
 
 def _clipped(text: str) -> str:

@@ -13,11 +13,12 @@ from mentra_actors.cli.model_choice import MODEL_VARIABLE, require_model, requir
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
-from mentra_actors.cli.render_run import RunScreen, usage_text
+from mentra_actors.cli.render_run import RunScreen, reply_text
 from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.errors import CommandRejected, MentraError, StoreNotFound
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.awaiting import thread_safe_call
+from mentra_actors.runtime.run_options import RunArguments
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.runtime import Runtime, open_runtime
 from mentra_actors.tools.files import file_tools
@@ -39,6 +40,18 @@ def run(
     root: Annotated[Path, typer.Option(help="Where the file tools work.")] = Path(),
     files: Annotated[bool, typer.Option(help="Offer `files` and `write_file`.")] = True,
     wait: Annotated[bool, typer.Option(help="Wait until the whole team rests.")] = True,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the agent's run that was broken off.")
+    ] = False,
+    deadline: Annotated[
+        float | None, typer.Option(min=0, help="Seconds after which the run fails.")
+    ] = None,
+    token_budget: Annotated[
+        int | None, typer.Option(min=0, help="Tokens after which the run ends in order.")
+    ] = None,
+    cost_budget: Annotated[
+        float | None, typer.Option(min=0, help="US dollars after which the run ends in order.")
+    ] = None,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
@@ -48,9 +61,27 @@ def run(
     if prompt is None and members is None:
         raise StoreNotFound(f"there is no store at {store}, so there is nothing to go on with")
     chosen = _model_of(agent, members or [], model, output)
+    if resume and prompt is not None:
+        raise typer.BadParameter("--resume goes on with a prompt that was sent; leave it out")
     job = _Job(output, store, agent, chosen, system, wait=wait)
     job.tools = file_tools(root) if files else []
+    job.limits = _limits(deadline, token_budget, cost_budget)
+    job.resumes = resume
     anyio.run(job.run, prompt)
+
+
+def _limits(
+    deadline_s: float | None, token_budget: int | None, cost_budget_usd: float | None
+) -> RunArguments:
+    """Those that were named: without any, the limits of the agent count."""
+    limits: RunArguments = {}
+    if deadline_s is not None:
+        limits["deadline_s"] = deadline_s
+    if token_budget is not None:
+        limits["token_budget"] = token_budget
+    if cost_budget_usd is not None:
+        limits["cost_budget_usd"] = cost_budget_usd
+    return limits
 
 
 def _members(store: Path) -> list[MemberView] | None:
@@ -82,6 +113,8 @@ class _Job:
         self, output: Output, store: Path, agent: str, model: str, system: str, *, wait: bool
     ) -> None:
         self.tools: list[Any] = []
+        self.limits: RunArguments = {}
+        self.resumes = False
         self._output = output
         self._store = store
         self._agent = agent
@@ -103,7 +136,7 @@ class _Job:
         if self._output.as_json:
             self._output.document(self._document(reply, resumed))
         elif reply is not None:
-            self._output.remark(usage_text(reply.usage, self._store))
+            self._output.remark(reply_text(reply, self._store))
         elif not resumed:
             self._output.remark("Nothing was open: the team rests.")
 
@@ -138,7 +171,10 @@ class _Job:
             agent = await runtime.spawn(
                 self._agent, model=self._model, system=self._system, reuse=True
             )
-            reply = await agent.send(prompt)
+            reply = await agent.send(prompt, **self.limits)
+        elif self.resumes:
+            agent = await runtime.agent(self._agent)
+            reply = await agent.resume(**self.limits)
         if self._wait or prompt is None:
             await runtime.until_idle()
         return reply
@@ -151,6 +187,8 @@ class _Job:
             "text": reply.text if reply else None,
             "run_id": reply.run_id if reply else None,
             "usage": reply.usage if reply else None,
+            "cost_usd_micros": reply.cost_usd_micros if reply else None,
+            "early_end": reply.early_end if reply else None,
             "stream_version": reply.stream_version if reply else None,
         }
 

@@ -17,7 +17,7 @@ __all__ = ["ModelPrice", "PriceList"]
 
 _log = logging.getLogger(__name__)
 
-_LOCAL_PROVIDERS = frozenset({"lmstudio", "ollama", "scripted"})
+_LOCAL_PROVIDERS = frozenset({"lmstudio", "offline", "ollama", "scripted"})
 """They run on machines of the user, who is sent no bill for tokens."""
 
 _LIBRARY_IDS: Mapping[str, str] = MappingProxyType(

@@ -214,3 +214,45 @@ def test_version_and_misuse(mentra):
     assert mentra("frobnicate") == 2
     assert mentra("log", "--after", "soon") == 2
     assert "--help" in mentra.err
+
+
+def test_usage_by_agent_model_and_run(mentra, team_store):
+    """Whoever pays wants to know for what."""
+    by_agent = mentra.json("usage", "--store", team_store)
+    by_model = mentra.json("usage", "--by", "model", "--store", team_store)
+    by_run = mentra.json("usage", "--by", "run", "--store", team_store)
+    of_bob = mentra.json("usage", "bob", "--by", "run", "--store", team_store)
+
+    assert set(by_agent["rows"]) == {"lead", "bob"}
+    assert by_agent["total"] == by_model["rows"]["scripted:x"] == by_run["total"]
+    assert by_agent["total"]["calls"] == sum(row["calls"] for row in by_run["rows"].values())
+    assert set(of_bob["rows"]) <= {name for name in by_run["rows"] if name.startswith("bob/")}
+    assert mentra("usage", "--store", team_store) == 0
+    assert "$0.0000" in mentra.out
+
+
+def test_usage_of_a_team_that_asked_nobody(mentra, tmp_path):
+    """A line, not an empty table."""
+    with open_runtime_sync(tmp_path / "t") as runtime:
+        assert runtime.team().members == {}
+    assert mentra("usage", "--store", tmp_path / "t") == 0
+    assert "No model was called yet." in mentra.out
+
+
+def test_entries_shows_every_branch(mentra, tmp_path):
+    """What was said on another branch is kept, and one sees where the conversation goes on."""
+    model = ScriptedModel(["First.", "Second."])
+    with open_runtime_sync(tmp_path / "t", providers=[model]) as runtime:
+        lead = runtime.spawn("lead", model="scripted:x")
+        lead.send("One.")
+        lead.send("Two.")
+        lead.conversation.move_to(2)
+        lead.conversation.label(2, "here")
+    tree = mentra.json("entries", "lead", "--store", tmp_path / "t")
+
+    assert (tree["leaf"], tree["path"]) == (2, [1, 2])
+    assert [one["parent"] for one in tree["entries"]] == [0, 1, 2, 3]
+    assert tree["entries"][1]["label"] == "here"
+    assert mentra("entries", "lead", "--store", tmp_path / "t") == 0
+    assert "▶    2 assistant turn: First.  [here]" in mentra.out
+    assert "Second." in mentra.out

@@ -94,3 +94,23 @@ def test_without_files_the_model_gets_no_file_tools(mentra, place):
     """A model that may not look around says so."""
     assert mentra("run", "Hi", "--no-files", *place, *OFFLINE) == 0
     assert "Without tools" in mentra.out
+
+
+def test_a_run_has_limits_and_can_be_resumed(mentra, place):
+    """A limit from the command line holds, and what was broken off goes on."""
+    assert mentra("run", "What is here?", *place, *OFFLINE, "--token-budget", 0) == 0
+    assert "ended early: token budget" in mentra.err
+    assert mentra("run", "What is here?", *place, "--deadline", 0) == 1
+    assert "mentra run --resume" in mentra.err
+    assert mentra("run", "--resume", *place, "--deadline", 60) == 0
+    assert "1 files" in mentra.out
+
+
+def test_resume_takes_no_prompt_and_needs_a_run(mentra, place):
+    """What it goes on with was sent already."""
+    mentra("run", "What is here?", *place, *OFFLINE)
+
+    assert mentra("run", "Hi", "--resume", *place) == 2
+    assert "leave it out" in mentra.err
+    assert mentra("run", "--resume", *place) == 2
+    assert "no run was broken off" in mentra.err
