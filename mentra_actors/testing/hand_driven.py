@@ -68,12 +68,16 @@ class HandDispatcher:
 
 
 class HandEffects:
-    """Performs nothing: it knows what is in flight, and a test sends the outcomes."""
+    """Performs nothing: it knows what is in flight, and a test sends the outcomes.
+
+    `left` is what an earlier process has left of effects, for agents that wake later.
+    """
 
     def __init__(self) -> None:
         self.started: list[Order] = []
         self.cancelled: list[tuple[StreamId, EffectId]] = []
         self.running: dict[tuple[StreamId, EffectId], Order] = {}
+        self.left: dict[StreamId, Mapping[EffectId, Any]] = {}
         self.on_started: Callable[[Order], None] = lambda _order: None
 
     def ensure_started(
@@ -127,17 +131,19 @@ class HandDriven:
             on_fenced=self.fenced.append,
             on_quarantined=self.quarantined.append,
         )
-        self.directory.connect(
-            StreamServices(
-                store=store,
-                journal=self.journal,
-                effects=self.effects,
-                feed=self,
-                clock=self.clock,
-                neighbours=self.directory,
-                fence=lambda: fence,
-                mailbox_bound=mailbox_bound,
-            )
+        self.directory.connect(self._services(fence, mailbox_bound))
+
+    def _services(self, fence: Fence | None, mailbox_bound: int) -> StreamServices:
+        return StreamServices(
+            store=self.store,
+            journal=self.journal,
+            effects=self.effects,
+            feed=self,
+            clock=self.clock,
+            neighbours=self.directory,
+            fence=lambda: fence,
+            partials=lambda stream_id: self.effects.left.get(stream_id, {}),
+            mailbox_bound=mailbox_bound,
         )
 
     def publish(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:

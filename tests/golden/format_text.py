@@ -1,6 +1,7 @@
 """The storage format as text: every stored event, its fields, and the values inside of them."""
 
 import difflib
+import re
 from enum import Enum
 
 import msgspec
@@ -9,8 +10,13 @@ from mentra_actors.codec.event_codec import tag_of
 
 __all__ = ["advice", "breaking_changes", "format_text"]
 
-_READ_ONCE = {"array_like": False, "forbid_unknown_fields": False, "omit_defaults": False}
-"""Settings of a class that change its bytes, with the values that all of them have."""
+_SETTINGS = {"array_like": False, "forbid_unknown_fields": False, "omit_defaults": False}
+"""Settings of a class that change its bytes, with their usual values."""
+
+_READ_THE_SAME = ("(omit_defaults)",)
+"""Settings with which the bytes are others, and what is read of them is the same."""
+
+_MODULE = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z])")
 
 
 def format_text(event_types):
@@ -51,32 +57,39 @@ def _lines_of(kind):
         return [f"  {member.value!r}" for member in kind]
     config = kind.__struct_config__
     settings = [
-        f"  ({name})" for name, usual in _READ_ONCE.items() if getattr(config, name) != usual
+        f"  ({name})" for name, usual in _SETTINGS.items() if getattr(config, name) != usual
     ]
     return [*settings, *map(_field_line, msgspec.structs.fields(kind))]
 
 
 def _field_line(field):
-    line = f"  {field.encode_name}: {_readable(_type_name(field.type))}"
+    line = f"  {field.encode_name}: {_type_name(field.type)}"
     if field.default is not msgspec.NODEFAULT:
-        return f"{line} = {field.default!r}"
+        return f"{line} = {_default_text(field.default)}"
     if field.default_factory is not msgspec.NODEFAULT:
         return f"{line} = {_name(field.default_factory)}()"
     return line
 
 
+def _default_text(default):
+    """A struct that is all defaults is named only: its own section says what they are."""
+    is_plain = isinstance(default, msgspec.Struct) and default == _without_values(type(default))
+    return f"{type(default).__name__}()" if is_plain else repr(default)
+
+
+def _without_values(kind):
+    needed = any(field.required for field in msgspec.structs.fields(kind))
+    return None if needed else kind()
+
+
 def _type_name(kind):
-    return repr(kind) if not isinstance(kind, type) or hasattr(kind, "__origin__") else _name(kind)
+    """A type without the modules it lives in: those may change."""
+    is_plain = isinstance(kind, type) and not hasattr(kind, "__origin__")
+    return _name(kind) if is_plain else _MODULE.sub("", repr(kind))
 
 
 def _name(kind):
     return getattr(kind, "__name__", repr(kind))
-
-
-def _readable(text):
-    for prefix in ("mentra_actors.domain.", "mentra_actors.ids.", "typing."):
-        text = text.replace(prefix, "")
-    return text
 
 
 # --- what a difference means ------------------------------------------------------------------
@@ -100,7 +113,13 @@ def breaking_changes(agreed, found):
 
 def _sections(text):
     blocks = (block.split("\n") for block in text.split("\n\n")[1:])
-    return {head: [line.strip() for line in lines] for head, *lines in blocks if head}
+    return {head: _promises(lines) for head, *lines in blocks if head}
+
+
+def _promises(lines):
+    """What a section says that readers of a log rely on."""
+    stripped = (line.strip() for line in lines)
+    return [line for line in stripped if line and line not in _READ_THE_SAME]
 
 
 def advice(agreed, found):

@@ -11,7 +11,8 @@ import tomllib
 from pathlib import Path
 
 import msgspec
-from golden_team import GoldenTeam, play
+from golden_script import play
+from golden_team import GoldenTeam
 from made_up import made_up
 
 from mentra_actors.codec.event_codec import CODEC

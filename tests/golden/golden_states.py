@@ -1,7 +1,8 @@
 """What a journal means, as text: every stream folded by its decider, every part of every view.
 
-A field that has its default is left out, so that a later release may add one. A section of an
-older release must stay as it is; new sections may come.
+Of an agent also what it asked of the world on its way, and its whole conversation: the state at
+the end says little of events in the middle. A field that has its default is left out, so that a
+later release may add one. A section of an older release must stay as it is; new ones may come.
 """
 
 import json
@@ -15,6 +16,7 @@ from golden_journal import fill
 
 from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.content import AssistantMessage, UserMessage, text_of
 from mentra_actors.domain.inbox import INBOX
 from mentra_actors.domain.lease import LEASE
 from mentra_actors.domain.task_board import BOARD
@@ -26,10 +28,12 @@ from mentra_actors.store.memory_store import MemoryEventStore
 from projections import BUILT_IN
 from projections.memory_views import MemoryViews
 from projections.runner import ProjectionRunner
+from projections.usage import USAGE
 
 __all__ = ["changed_sections", "meaning_of"]
 
 DECIDERS = (AGENT, BOARD, INBOX, LEASE, TEAM)
+VIEWS = (*BUILT_IN, USAGE)
 LINE_CHARS = 180
 
 
@@ -37,7 +41,7 @@ def meaning_of(stored_events):
     """All sections, each with its head."""
     store = MemoryEventStore()
     fill(store, stored_events)
-    sections = [*_states(store), *_prompts(store), *_views(store)]
+    sections = [*_states(store), *_agents(store), *_views(store)]
     return "\n".join(f"# {head}\n{_text(value)}\n" for head, value in sections)
 
 
@@ -63,17 +67,50 @@ def _states(store):
             yield f"pending in {stream_id}", decider.pending(loaded.state)
 
 
-def _prompts(store):
+def _agents(store):
     for stream_id in store.stream_ids("agent"):
-        events = [one.event for one in Journal(store).read_stream(stream_id)]
-        yield f"prompt of {stream_id}", prompt_messages(reduce(apply, events, Transcript()))
+        recorded = Journal(store).read_stream(stream_id)
+        transcript = reduce(apply, [one.event for one in recorded], Transcript())
+        yield f"prompt of {stream_id}", prompt_messages(transcript)
+        tree = [_entry(one, transcript.labels) for one in transcript.entries]
+        yield f"conversation of {stream_id}", tree
+        yield f"effects of {stream_id}", _effects(recorded)
+
+
+def _entry(entry, labels):
+    """A line of the tree: what was said, after what, and what the entry is called."""
+    message = entry.message
+    match message:
+        case UserMessage():
+            said = message.text
+        case AssistantMessage():
+            said = text_of(message.blocks)
+        case _:
+            said = [result.content for result in message.results]
+    line = {"entry": entry.entry_id, "after": entry.parent, "kind": entry.kind, "says": said}
+    label = labels.get(entry.entry_id)
+    return {**line, "label": label} if label else line
+
+
+def _effects(recorded):
+    """What was asked of the world, and after which event; who the agent is stands elsewhere."""
+    asked, before, state = [], {}, AGENT.initial
+    for one in recorded:
+        state = AGENT.fold([one.event], state)
+        now = AGENT.pending(state)
+        for effect_id, effect in now.items():
+            if before.get(effect_id) != effect:
+                said = {k: v for k, v in _plain(effect).items() if k != "profile"}
+                asked.append({"version": one.stream_version, "id": effect_id, **said})
+        before = now
+    return asked
 
 
 def _views(store):
-    runner = ProjectionRunner(store, MemoryViews(), BUILT_IN)
+    runner = ProjectionRunner(store, MemoryViews(), VIEWS)
     runner.catch_up()
     assert [one.failure for one in runner.status() if one.failure] == []
-    for found in BUILT_IN:
+    for found in VIEWS:
         for key, part in runner.parts(found.name).items():
             yield f"view {found.name}, part {key}", part
 

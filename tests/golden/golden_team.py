@@ -1,36 +1,31 @@
-"""The script of a small team that does everything once: it writes the golden journal.
+"""A small team of real deciders and actors, driven by hand, on a clock that only a script moves.
 
-The real deciders and actors are driven by hand, on a clock that only the script moves, so the same
-script gives the same bytes. An event type that the script does not cause is added at the end with
-made-up values; better is to let the team do it.
+The same script gives the same bytes. `golden_script` tells what the team does.
 """
 
 import msgspec
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.agent.effects import CallModel, ProbeTool, RunTool
+from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.effects import (
+    CallModel,
+    CompensateCall,
+    DecideRound,
+    ProbeTool,
+    ReviewCall,
+    RunTool,
+)
+from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.agent.state import call_key
-from mentra_actors.domain.content import (
-    OpaqueBlock,
-    Provenance,
-    RefusalBlock,
-    TextBlock,
-    ThinkingBlock,
-    ToolCallBlock,
-)
+from mentra_actors.domain.content import Provenance, ToolCallBlock
 from mentra_actors.domain.inbox import Mail, MailDelivered
-from mentra_actors.domain.lease import RenewLease
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
-from mentra_actors.domain.task_board import AddDependency, ClaimTask, CreateTask, SetTaskStatus
 from mentra_actors.domain.team import AddMember
-from mentra_actors.domain.tool_call import BlobRef, OutgoingMail, ToolOutcome
-from mentra_actors.ids import StreamId, agent_stream, board_stream, inbox_stream, team_stream
-from mentra_actors.runtime.writer_lease import (
-    WRITER_LEASE,
-    acquire_writer_lease,
-    release_writer_lease,
-)
+from mentra_actors.domain.timer import WaitUntil
+from mentra_actors.domain.tool_call import ToolOutcome
+from mentra_actors.ids import EffectId, StreamId, agent_stream, inbox_stream, team_stream
+from mentra_actors.runtime.writer_lease import acquire_writer_lease, release_writer_lease
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
@@ -55,13 +50,14 @@ class GoldenTeam:
 
     # --- the process ----------------------------------------------------------------------
 
-    def begin(self, holder):
+    def begin(self, holder, partials=None):
         """Take the lease and resume what an earlier process left open."""
         fence = acquire_writer_lease(
             self.store, self.journal, self.clock, holder=holder, term_s=TERM_S
         )
         self.fence = fence
         self.system = HandDriven(self.store, fence=fence)
+        self.system.effects.left.update(partials or {})
         self.system.clock.advance(self.clock.now() - self.system.clock.now())
         self.clock = self.system.clock
         owners = {name.replace("inbox-", "agent-", 1) for name in self.store.open_streams()}
@@ -69,11 +65,15 @@ class GoldenTeam:
             self.system.directory.wake(StreamId(stream_id))
         self.system.settle()
 
-    def die_and_begin_again(self, holder):
-        """End without a word; whatever was in flight is lost."""
+    def die_and_begin_again(self, holder, **heard):
+        """End without a word; what was in flight is lost, but for what was heard of answers."""
+        partials = {
+            agent_stream(name): {self.state(name).model_call.effect_id: c.PartialAnswer(**partial)}
+            for name, partial in heard.items()
+        }
         self.system.close()
         self.clock.advance(STEP_S)
-        self.begin(holder)
+        self.begin(holder, partials)
 
     def end(self):
         """Give the lease back."""
@@ -89,6 +89,10 @@ class GoldenTeam:
     def now(self):
         return self.clock.now()
 
+    def state(self, name):
+        """What the log says of an agent."""
+        return AGENT.fold(one.event for one in self.journal.read_stream(agent_stream(name)))
+
     # --- what people ask for --------------------------------------------------------------
 
     def send(self, stream_id, command):
@@ -98,15 +102,28 @@ class GoldenTeam:
         assert [type(answer).__name__ for answer in answers] == ["Accepted"], answers
         self.clock.advance(STEP_S)
 
+    def tell(self, name, kind, **fields):
+        """A command for an agent."""
+        self.send(agent_stream(name), kind(now=self.now, **fields))
+
     def add(self, profile, first_mail=None):
         command = AddMember(
             command_id=self.new_id(), profile=profile, now=self.now, first_mail=first_mail
         )
         self.send(team_stream("main"), command)
 
-    def prompt(self, name, text):
-        command = c.AcceptPrompt(prompt_id=self.new_id(), text=text, now=self.now)
-        self.send(agent_stream(name), command)
+    def prompt(self, name, text, **options):
+        """A prompt; `options` are those of its run."""
+        run = RunOptions(**options) if options else None
+        self.tell(name, c.AcceptPrompt, prompt_id=self.new_id(), text=text, options=run)
+
+    def queue(self, name, queue, text):
+        self.tell(name, c.QueueInput, queue=queue, item_id=self.new_id(), text=text)
+
+    def resolve(self, name, *, allow, **fields):
+        """The answer of a person to the first call that waits for one."""
+        request_id = self.state(name).requests[0].request_id
+        self.tell(name, c.ResolvePermission, request_id=request_id, allow=allow, **fields)
 
     def letter(self, sender, to, body):
         return Mail(mail_id=self.new_id(), sender=sender, to=to, body=body, sent_at=self.now)
@@ -132,59 +149,67 @@ class GoldenTeam:
 
     # --- what the world answers -----------------------------------------------------------
 
-    def outcome(self, name, kind, choose, command_of):
-        """Answer the effect of an agent that is of a kind and chosen."""
-        running = self.system.effects.running
-        [key] = [
+    def outcome(self, name, kind, command_of, tool=None):
+        """Answer an effect of an agent; of several calls (of one tool), that of the first."""
+        found = sorted(
             key
-            for key, order in running.items()
+            for key, order in self.system.effects.running.items()
             if key[0] == agent_stream(name)
             and isinstance(order.effect, kind)
-            and choose(order.effect)
-        ]
-        order = running.pop(key)
-        self.send(agent_stream(name), command_of(order.effect))
+            and (tool is None or order.effect.tool == tool)
+        )
+        assert found, f"{name} waits for no {kind.__name__}"
+        self.send(agent_stream(name), command_of(self.system.effects.running.pop(found[0]).effect))
 
-    def reply(self, name, *blocks, plans=(), stop=StopReason.END_TURN, **fields):
-        """A whole answer; `plans` are those of its calls."""
+    def reply(self, name, *blocks, plans=(), stop=StopReason.END_TURN, verdict=None, **fields):
+        """A whole answer; `plans` are those of its calls, `verdict` what is recorded beside it."""
 
         def command_of(effect):
             keyed = tuple(
                 msgspec.structs.replace(plan, key=call_key(effect.effect_id, index))
                 for index, plan in enumerate(plans)
             )
-            reply = ModelReply(blocks=blocks, stop_reason=stop, usage=USAGE, **fields)
+            reply = ModelReply(blocks=blocks, stop_reason=stop, **{"usage": USAGE, **fields})
             return c.RecordModelReply(
-                effect_id=effect.effect_id, reply=reply, plans=keyed, now=self.now
+                effect_id=effect.effect_id,
+                reply=reply,
+                plans=keyed,
+                now=self.now,
+                **(verdict or {}),
             )
 
-        self.outcome(name, CallModel, lambda _: True, command_of)
+        self.outcome(name, CallModel, command_of)
 
     def fail(self, name, **fields):
         """A model call that gave no whole answer."""
         self.outcome(
             name,
             CallModel,
-            lambda _: True,
             lambda effect: c.RecordModelFailure(
                 effect_id=effect.effect_id, now=self.now, **fields
             ),
         )
 
+    def review(self, name, tool, verdict, **fields):
+        """What hooks and the authorizer say of a call."""
+        self.outcome(
+            name,
+            ReviewCall,
+            lambda effect: c.RecordCallReview(
+                key=effect.key, verdict=verdict, now=self.now, **fields
+            ),
+            tool,
+        )
+
     def finish(self, name, tool, content, **fields):
-        """The result of a tool; of two with one name, that of the first."""
-        keys = [
-            order.effect.key
-            for order in self.system.effects.running.values()
-            if isinstance(order.effect, RunTool) and order.effect.tool == tool
-        ]
+        """The result of a tool."""
         self.outcome(
             name,
             RunTool,
-            lambda effect: effect.key == min(keys),
             lambda effect: c.RecordToolOutcome(
                 key=effect.key, outcome=ToolOutcome(content=content, **fields), now=self.now
             ),
+            tool,
         )
 
     def verdict(self, name, verdict, content=""):
@@ -192,7 +217,6 @@ class GoldenTeam:
         self.outcome(
             name,
             ProbeTool,
-            lambda _: True,
             lambda effect: c.RecordProbeVerdict(
                 key=effect.key,
                 attempt=effect.attempt,
@@ -202,6 +226,40 @@ class GoldenTeam:
             ),
         )
 
+    def decide(self, name, choice="continue", **fields):
+        """What the round strategy says."""
+        self.outcome(
+            name,
+            DecideRound,
+            lambda effect: c.RecordRoundDecision(
+                effect_id=effect.effect_id, choice=choice, now=self.now, **fields
+            ),
+        )
+
+    def undone(self, name, content, **fields):
+        """How a call was undone."""
+        self.outcome(
+            name,
+            CompensateCall,
+            lambda effect: c.RecordCompensation(
+                key=effect.key, attempt=effect.attempt, content=content, now=self.now, **fields
+            ),
+        )
+
+    def expire(self, name, limit):
+        """A limit of a run passes: the `deadline`, or the patience with one that shall `stop`."""
+        [order] = [
+            order
+            for (owner, key), order in self.system.effects.running.items()
+            if owner == agent_stream(name) and key.endswith(f"@{limit}")
+        ]
+        assert isinstance(order.effect, WaitUntil)
+        self.clock.advance(max(order.effect.at - self.now, 0.0) + STEP_S)
+        self.tell(name, c.ExpireRun, run_id=self.state(name).run.run_id, limit=limit)
+
+
+# --- words of the script ----------------------------------------------------------------------
+
 
 def call(tool, arguments="{}", **fields):
     """A call as a model writes it; providers may use a call id again."""
@@ -210,160 +268,14 @@ def call(tool, arguments="{}", **fields):
 
 def plan(retry="never", **fields):
     """How a call is run; its key comes with the answer."""
-    return e.CallPlan(key="", retry=retry, **fields)
+    return e.CallPlan(key=EffectId(""), retry=retry, **fields)
 
 
 def profile(name, **fields):
     """A member of the team."""
-    return e.AgentProfile(agent_id=name, name=name, team_id="main", model="openai:gpt-x", **fields)
-
-
-# --- the script -------------------------------------------------------------------------------
-
-
-def play(team):
-    """Everything once."""
-    add_members(team)
-    survey(team)
-    after_each_death(team)
-    runs_that_fail(team)
-    the_board(team)
-    the_end(team)
-
-
-def add_members(team):
-    """A lead with every setting, a helper with an instruction, one who may call a model once."""
-    team.add(
-        profile(
-            "lead",
-            role="lead",
-            system="You lead. — Führe das Team 🙂",
-            tools=("look", "charge", "pay", "register"),
-            hidden_tools=("shell",),
-            max_rounds=9,
-            temperature=0.25,
-            max_output_tokens=1024,
-        )
+    return e.AgentProfile(
+        agent_id=name,
+        name=name,
+        team_id="main",
+        **{"model": "openai:gpt-x", "role": name, **fields},
     )
-    instruction = team.letter("lead", "helper", "Count the files.\nThen report.")
-    team.add(profile("helper", role="counter", lead="lead"), instruction)
-    team.add(
-        profile("loner", role="loner", max_rounds=1, wake_on_mail=False, max_output_tokens=None)
-    )
-    team.reply("helper", TextBlock(text="There are 3."), model="gpt-x-1", response_id="resp-1")
-
-
-def survey(team):
-    """A call that breaks, an answer of every kind of block, two tools at once, mail between."""
-    team.prompt("lead", "Survey the house, please.")
-    team.fail(
-        "lead",
-        kind="overloaded",
-        message="busy",
-        transient=True,
-        retry_after_s=2.0,
-        partial_text="I will",
-    )
-    team.prompt("lead", "And be quick.")
-    team.reply(
-        "lead",
-        ThinkingBlock(parts=("Look", "first"), item_id="rs-1", encrypted="x==", provenance=MAKER),
-        TextBlock(text="I look.", item_id="msg-1", phase="commentary"),
-        OpaqueBlock(item_type="web_search_call", raw='{"id": "ws-1"}', provenance=MAKER),
-        call("look", '{"place": "cellar"}', item_id="fc-1", namespace="house"),
-        call("look", '{"place": "roof"}'),
-        call("charge", '{"euros": 5}'),
-        call("pay", '{"euros": 7}'),
-        call("register", '{"name": "x"}'),
-        call("paint", "{not json"),
-        plans=(
-            plan("safe", parallel=True),
-            plan("safe", parallel=True),
-            plan(),
-            plan("probe"),
-            plan("idempotent"),
-            plan(refusal="Tool not found"),
-        ),
-        stop=StopReason.TOOL_USE,
-        raw_stop_reason="tool_calls",
-        model="gpt-x-1",
-        response_id="resp-2",
-    )
-    team.mail("lead", "Do not forget the garden.")
-    letter = OutgoingMail(mail_id=team.new_id(), to="helper", body="The cellar is wet.")
-    team.finish(
-        "lead",
-        "look",
-        "wet, see the report",
-        details='{"depth_cm": 3}',
-        spilled=BlobRef(digest="0123456789abcdef0123456789abcdef", size_bytes=70_000),
-        mail=(letter,),
-    )
-    team.reply("helper", RefusalBlock(text="I cannot swim.", item_id="msg-2"))
-
-
-def after_each_death(team):
-    """A call of each retry mode is open when the process dies."""
-    team.die_and_begin_again("host-2")  # look: again
-    team.finish("lead", "look", "leaks", is_error=True)
-    team.die_and_begin_again("host-3")  # charge: nobody knows
-    team.die_and_begin_again("host-4")  # pay: its probe is asked
-    team.verdict("lead", "not_done")
-    team.die_and_begin_again("host-5")
-    team.verdict("lead", "done", "paid, as the bank says")
-    team.die_and_begin_again("host-6")  # register: again, with the same key
-    team.finish("lead", "register", "registered")
-    team.reply("lead", TextBlock(text="The house leaks."))
-    team.reply("lead", TextBlock(text="Quicker was not possible."))
-
-
-def runs_that_fail(team):
-    """Cancelled in the middle, out of rounds, refused by the provider, stopped."""
-    team.prompt("loner", "Charge twice.")
-    team.reply("loner", call("charge"), call("charge"), plans=(plan(), plan()))
-    team.send(agent_stream("loner"), c.CancelRun(now=team.now, reason="too dear"))
-    team.prompt("loner", "Look once.")
-    team.reply("loner", call("look"), plans=(plan("safe"),))
-    team.finish("loner", "look", "nothing to see")
-    team.prompt("helper", "Write a poem.")
-    team.fail("helper", kind="auth", message="the key is wrong", transient=False)
-    team.send(agent_stream("helper"), c.StopAgent(now=team.now))
-    team.mail("helper", "Are you there?")
-
-
-def the_board(team):
-    """Three tasks, of which the last waits for the others."""
-    board = board_stream("main")
-    for subject, blocked_by in (("Dry the cellar", ()), ("Mend the roof", ()), ("Paint", (1,))):
-        team.send(
-            board,
-            CreateTask(
-                command_id=team.new_id(),
-                subject=subject,
-                description=f"{subject} before winter.",
-                blocked_by=blocked_by,
-                created_by="lead",
-                now=team.now,
-            ),
-        )
-    team.send(board, AddDependency(command_id=team.new_id(), task_id=3, blocker_id=2))
-    team.send(board, ClaimTask(command_id=team.new_id(), claimant="loner", now=team.now))
-    for status in ("in_progress", "completed"):
-        team.send(
-            board,
-            SetTaskStatus(
-                command_id=team.new_id(),
-                task_id=1,
-                status=status,
-                changed_by="loner",
-                now=team.now,
-            ),
-        )
-
-
-def the_end(team):
-    """The lease is renewed, and the process ends while the lead waits for a model and has mail."""
-    team.send(WRITER_LEASE, RenewLease(epoch=team.fence.epoch, now=team.now))
-    team.prompt("lead", "Say goodbye.")
-    team.mail("loner", "Wake up.")
-    team.end()

@@ -1,0 +1,31 @@
+"""Everything that the golden team does, in order. The journal of a release is what it writes.
+
+To add an event or a field: write a story, a function of the team with an agent of its own, into a
+`golden_script_*.py`, name it in the list at the end of that file, run `make golden` and read the
+diff. `test_journal_coverage` names what no story tells yet.
+"""
+
+from golden_script_calls import CALL_STORIES
+from golden_script_house import HOUSE_STORIES, the_next_day
+from golden_script_input import INPUT_STORIES
+from golden_script_options import OPTION_STORIES
+from golden_script_runs import RUN_STORIES, the_last_evening
+
+__all__ = ["play"]
+
+
+STORIES = (
+    *HOUSE_STORIES,
+    the_next_day,
+    *OPTION_STORIES,
+    *INPUT_STORIES,
+    *CALL_STORIES,
+    *RUN_STORIES,
+    the_last_evening,
+)
+
+
+def play(team):
+    """Everything once; the last story ends the process."""
+    for story in STORIES:
+        story(team)
