@@ -248,6 +248,20 @@ async def test_words_that_wait_again_may_begin_a_run(played):
     assert left.queued_steers == 0
 
 
+async def test_a_queued_run_that_was_taken_back_is_resumed_with_its_words(played):
+    """A model that is asked without them would be asked nothing."""
+    async with played(fails_once_at(0)) as team:
+        agent = await team.spawn()
+        await agent.steer("Left.")
+        with pytest.raises(RunFailed):
+            await agent.run_queued(on_failure="rollback")
+        await agent.resume()
+        left = await agent.snapshot()
+
+    assert [words(request) for request in team.requests] == [["Left."], ["Left."]]
+    assert (left.queued_steers, left.last_ending) == (0, "finished")
+
+
 async def test_an_end_that_the_store_refuses_is_recorded_later(played):
     """Answer and end are one append: nothing can be half finished, and nothing is said twice."""
     store = FailingStore(MemoryEventStore())
