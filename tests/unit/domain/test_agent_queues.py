@@ -22,6 +22,7 @@ from agent_words import (
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.run_options import RunOptions
 
 
 def placed(when):
@@ -164,6 +165,20 @@ def test_a_run_that_is_taken_back_gives_back_what_it_has_said():
     assert only(broken, e.InputReturned).steer_ids == ("s1",)
     assert broken.state.steer.items == ("s1", "s2")
     assert broken.state.follow_up.items == ("f1",)
+
+
+def test_a_queued_run_that_was_taken_back_begins_again_with_its_words():
+    """They wait in the queue again; a model that is asked without them answers nothing."""
+    run = c.RunQueued(command_id="r1", now=3.0, options=RunOptions(on_failure="rollback"))
+    broken = agent().when(steer()).when(run).when(failed(transient=False))
+    resume = c.ResumeRun(command_id="r2", now=9.0)
+    answer = broken.when(resume)
+
+    assert told(broken)[-2:] == ["InputReturned lead/run-1", "LeafMoved 0"]
+    assert placed(answer).steer_ids == ("s1",)
+    assert answer.state.entries == 2  # the same words once on each branch
+    cleared = broken.when(c.ClearQueue(queue="steer", now=8.0))
+    assert cleared.when(resume).rejects("nothing is left of what began the run")
 
 
 def test_queues_of_a_stopped_agent_take_nothing():

@@ -131,7 +131,8 @@ def resume_run(
     """A run that goes on where the last one was broken off.
 
     Raises:
-        CommandRejected: there is none to go on with, or a run is open.
+        CommandRejected: there is none to go on with, or a run is open; or it was taken back, and
+            what had begun it waits no more.
     """
     if command.command_id in state.known_ids:
         return []
@@ -140,6 +141,9 @@ def resume_run(
     resumable = state.resumable
     if resumable is None:
         raise CommandRejected("no run was broken off that could be resumed")
+    has_words = resumable.prompt_entry or state.waiting_mail or state.steer.items
+    if resumable.is_rolled_back and not has_words:
+        raise CommandRejected("nothing is left of what began the run; send a prompt")
     started = e.RunStarted(
         run_id=next_run_id(state, profile),
         started_at=command.now,

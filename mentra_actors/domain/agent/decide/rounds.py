@@ -22,7 +22,7 @@ from mentra_actors.domain.agent.decide.model_outcomes import model_call_requeste
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.profile import changed_profile, profile_fault
 from mentra_actors.domain.agent.state import AgentState, Run
-from mentra_actors.ids import EffectId
+from mentra_actors.ids import CommandId, EffectId
 
 __all__ = ["continued", "round_decision"]
 
@@ -98,11 +98,18 @@ def _next_round(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEven
         run_id=run.run_id,
         prompt_ids=tuple(prompts) if is_first and not run.asked_by else (),
         mail_ids=state.waiting_mail,
+        steer_ids=_begun_anew_with(state, run),
     )
-    before = [placed] if placed.prompt_ids or placed.mail_ids else []
+    before = [placed] if placed.prompt_ids or placed.mail_ids or placed.steer_ids else []
     if limit and before:  # what began the run is said all the same; then the limit is met again
         return before
     return limit or [*before, model_call_requested(state, run, run.rounds + 1)]
+
+
+def _begun_anew_with(state: AgentState, run: Run) -> tuple[CommandId, ...]:
+    """Words from the queue for a run that was taken back, if nothing else begins it again."""
+    is_begun = run.rounds > 0 or not run.is_resumed or state.leaf != run.baseline
+    return () if is_begun or state.waiting_mail else state.steer.next_items
 
 
 def _after_tools(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEvent]:
