@@ -84,8 +84,7 @@ def nobody_is_asked(after, event, _before):
     if not isinstance(event, e.PermissionRequested):
         return after
     calls = tuple(
-        _replace(call, status="planned") if call.key == event.key else call
-        for call in after.calls
+        _replace(call, status="planned") if call.key == event.key else call for call in after.calls
     )
     return _replace(after, calls=calls)
 

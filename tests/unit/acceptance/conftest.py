@@ -89,7 +89,7 @@ def played():
     """`async with played(turns, *tools) as team`; turns are a list, or lists by agent name."""
 
     @asynccontextmanager
-    async def play(turns, *tools, path=":memory:", model_options=None, **options):
+    async def play(turns, *tools, path=":memory:", model_options=None, providers=(), **options):
         script = turns
         if isinstance(turns, dict):
 
@@ -98,7 +98,7 @@ def played():
 
         model = ListeningModel(script, **(model_options or {}))
         async with open_runtime(
-            path, tools=tools, providers=[model], durability="volatile", **options
+            path, tools=tools, providers=[model, *providers], durability="volatile", **options
         ) as runtime:
             yield PlayedTeam(runtime, model)
 
