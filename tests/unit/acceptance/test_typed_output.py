@@ -194,6 +194,18 @@ async def test_a_run_that_is_ended_early_has_no_value(played, why):
     assert team.events(e.RunFinished)[0].early_end == why
 
 
+async def test_a_value_of_another_type_is_not_the_one_that_was_asked_for(played):
+    """The name of an earlier question is known no more, and the run goes on."""
+    earlier = terminal_output(Invoice).tool_name
+    turns = handing_over((value(ACME),), [call(earlier, **value(ACME))], ({"value": 7},))
+    async with played(turns) as team:
+        agent = await team.spawn()
+        await agent.run_to(Invoice, "What does this letter ask for?")
+        assert await agent.run_to(int, "How many pages has it?") == 7
+
+    assert team.results() == [("Tool not found", True)]
+
+
 async def test_the_value_of_an_earlier_run_counts_for_no_later_one(played):
     """The way to hand over has the same name each time; an old value must not pass for new."""
     async with played(handing_over((value(ACME),), "The same again.")) as team:
@@ -362,7 +374,8 @@ async def test_a_type_that_json_cannot_carry_is_refused_before_anything_is_sent(
     assert (team.requests, team.steps()) == ([], ["AgentSpawned"])
 
 
-NAMES = st.text(min_size=1, max_size=200).filter(lambda name: "\0" not in name)
+WORDS = st.text("aZ09_- .", min_size=1, max_size=200)
+NAMES = WORDS | st.text(min_size=1, max_size=50).filter(lambda name: "\0" not in name)
 
 
 @given(NAMES, st.sampled_from([int, str, list[bool]]))
