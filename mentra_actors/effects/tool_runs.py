@@ -87,19 +87,18 @@ class ToolRuns:
         outcome = rendered.outcome
         if tool is not None and services.hooks:
             outcome = await after_hooks(services.hooks, call_preview(effect, tool), outcome)
-        kept = limit_outcome(
-            outcome,
-            keep=services.blobs.put_blob,
-            limits=services.limits,
-            paging=None if effect.tool == READ_TOOL_RESULT else effect.profile.paging,
-            call=effect.key,
-            is_text=rendered.is_text or outcome.content != rendered.outcome.content,
-        )
-        if effect.tool == READ_TOOL_RESULT and not outcome.is_error:
-            kept = outcome  # a window is as long as was chosen
+        if effect.tool != READ_TOOL_RESULT or outcome.is_error:  # a window has its own size
+            outcome = limit_outcome(
+                outcome,
+                keep=services.blobs.put_blob,
+                limits=services.limits,
+                paging=None if effect.tool == READ_TOOL_RESULT else effect.profile.paging,
+                call=effect.key,
+                is_text=rendered.is_text or outcome.content != rendered.outcome.content,
+            )
         if rests:
-            kept = msgspec.structs.replace(kept, rest=True)
-        return RecordToolOutcome(key=effect.key, outcome=kept, now=services.clock.now())
+            outcome = msgspec.structs.replace(outcome, rest=True)
+        return RecordToolOutcome(key=effect.key, outcome=outcome, now=services.clock.now())
 
     async def _rendered(self, order: Order, effect: RunTool, rests: list[bool]) -> Rendered:
         tool = self._services.tools.get(effect.tool)

@@ -97,12 +97,16 @@ class RunOperations:
             TypeError, ValueError: the prompt or its id is not text that can be stored, or an
                 argument is one that no run can have.
         """
-        options = run_options(arguments, self._core.strategies, output=output)
+        options = run_options(arguments, self._core.strategies)
         require_text(text, "a prompt")
         require_text(prompt_id or "", "a prompt_id")
         known = CommandId(prompt_id) if prompt_id else new_id()
         command = c.AcceptPrompt(
-            prompt_id=known, text=text, now=self._core.clock.now(), options=options
+            prompt_id=known,
+            text=text,
+            now=self._core.clock.now(),
+            options=options,
+            output=output,
         )
         return self._begun(agent_id, command, RunWatch(known))
 

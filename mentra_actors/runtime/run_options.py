@@ -11,7 +11,6 @@ from mentra_actors.domain.agent.run_options import (
     OnFailure,
     RetrySchedule,
     RunOptions,
-    TerminalOutput,
     option_fault,
 )
 from mentra_actors.effects.round_decisions import RoundStrategy
@@ -40,10 +39,7 @@ class RunArguments(TypedDict, total=False):
 
 
 def run_options(
-    arguments: Mapping[str, Any],
-    strategies: MutableMapping[str, RoundStrategy],
-    *,
-    output: TerminalOutput | None = None,
+    arguments: Mapping[str, Any], strategies: MutableMapping[str, RoundStrategy]
 ) -> RunOptions | None:
     """The options that the arguments name; None if there are none: those of the agent count.
 
@@ -56,7 +52,7 @@ def run_options(
     if unknown := set(arguments) - set(RunArguments.__annotations__):
         known = ", ".join(RunArguments.__annotations__)
         raise TypeError(f"a run has no option {sorted(unknown)[0]!r}; there are {known}")
-    if not arguments and output is None:
+    if not arguments:
         return None
     fields = dict(arguments)
     cost = fields.pop("cost_budget_usd", None)
@@ -65,7 +61,6 @@ def run_options(
         **fields,
         cost_budget_usd_micros=None if cost is None else _micros(cost),
         strategy=_strategy_name(strategy, strategies),
-        output=output,
     )
     try:
         checked = msgspec.msgpack.decode(msgspec.msgpack.encode(options), type=RunOptions)

@@ -46,9 +46,10 @@ def text_page(text: str, start_line: int, page_bytes: int) -> TextPage | None:
     if shown:
         last = start_line + len(shown) - 1
         return TextPage("".join(shown), start_line, last, len(lines), size_bytes)
-    whole = lines[start_line - 1].encode()
+    whole = lines[start_line - 1].removesuffix("\n").encode()
     part = whole[:page_bytes].decode(errors="ignore")
-    cut = (len(part.encode()), len(whole))
+    shown_bytes = len(part.encode())
+    cut = (shown_bytes, len(whole)) if shown_bytes < len(whole) else None
     return TextPage(part, start_line, start_line, len(lines), size_bytes, cut)
 
 

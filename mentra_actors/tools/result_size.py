@@ -55,8 +55,10 @@ def limit_outcome(
     """
     encoded = outcome.content.encode()
     lines = _line_count(encoded)
-    is_long = len(encoded) > limits.max_bytes or lines > limits.max_lines
-    if not (is_long or (paging is not None and len(encoded) > paging.threshold_bytes)):
+    most_bytes, most_lines = limits.max_bytes, limits.max_lines
+    if paging is not None and is_text:  # windows are of bytes, however many lines they have
+        most_bytes, most_lines = min(most_bytes, paging.threshold_bytes), lines
+    if len(encoded) <= most_bytes and lines <= most_lines:
         return outcome
     spilled, kept_as = _kept(encoded, keep)
     if not is_text:

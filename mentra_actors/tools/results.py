@@ -46,14 +46,15 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
     A value that JSON cannot carry gives an error for the model that names the tool and the type.
     """
     output = value if isinstance(value, ToolOutput) else ToolOutput(content=value)
+    is_text, is_error = isinstance(output.content, str | None), output.is_error
     try:
-        content, is_error = _text_of(output.content), output.is_error
+        content = _text_of(output.content)
     except _Unserialisable as error:
         content = (
             f"Tool '{tool_name}' ran, but its result is lost: it returned {error}. "
             "It should return a string, a ToolOutput or JSON data."
         )
-        is_error = True
+        is_text = is_error = True
     outcome = ToolOutcome(
         content=content,
         is_error=is_error,
@@ -61,7 +62,7 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
         mail=output.mail,
         terminate=output.terminate,
     )
-    return Rendered(outcome, is_text=isinstance(output.content, str | None) or is_error)
+    return Rendered(outcome, is_text=is_text)
 
 
 def render_failure(error: Exception, *, tool_name: str) -> ToolOutcome:

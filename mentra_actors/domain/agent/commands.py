@@ -11,7 +11,7 @@ from mentra_actors.domain.agent.events.calls import CallPlan
 from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.events.runs import RoundChoice
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
-from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.inbox import Mail, RunEndOrdered
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
 from mentra_actors.domain.tool_call import ProbeVerdict, ToolOutcome
@@ -56,12 +56,16 @@ __all__ = [
 
 
 class AcceptPrompt(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer this prompt in a run of its own; `options` None means those of the profile."""
+    """Answer this prompt in a run of its own; `options` None means those of the profile.
+
+    With an `output` the run is to end with that value, whatever its options are.
+    """
 
     prompt_id: CommandId
     text: str
     now: float
     options: RunOptions | None = None
+    output: TerminalOutput | None = None
 
 
 class HandOverMail(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,27 @@ class ListeningModel(ScriptedModel):
         return super().stream(request)
 
 
+class WatchedStore:
+    """Stands in front of a store, as `wrap_store`: its blobs are counted, or none is kept."""
+
+    def __init__(self, *, keeps_blobs=True):
+        self.kept = []
+        self._keeps_blobs = keeps_blobs
+
+    def __call__(self, store):
+        self._store = store
+        return self
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def put_blob(self, content):
+        if not self._keeps_blobs:
+            raise OSError("no space left on device")
+        self.kept.append(content)
+        return self._store.put_blob(content)
+
+
 class PlayedTeam:
     """A runtime, its model, and the events that were recorded after it was opened.
 
@@ -89,7 +110,7 @@ def played():
     """`async with played(turns, *tools) as team`; turns are a list, or lists by agent name."""
 
     @asynccontextmanager
-    async def play(turns, *tools, path=":memory:", model_options=None, **options):
+    async def play(turns, *tools, path=":memory:", model_options=None, providers=(), **options):
         script = turns
         if isinstance(turns, dict):
 
@@ -98,8 +119,14 @@ def played():
 
         model = ListeningModel(script, **(model_options or {}))
         async with open_runtime(
-            path, tools=tools, providers=[model], durability="volatile", **options
+            path, tools=tools, providers=[model, *providers], durability="volatile", **options
         ) as runtime:
             yield PlayedTeam(runtime, model)
 
     return play
+
+
+@pytest.fixture
+def watched_store():
+    """`watched_store(keeps_blobs=True)` makes one for `wrap_store`."""
+    return WatchedStore

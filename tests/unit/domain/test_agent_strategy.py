@@ -21,7 +21,7 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.effects import DecideRound, FinishedCall
 from mentra_actors.domain.agent.profile import ProfileChanges
-from mentra_actors.domain.agent.run_options import TerminalOutput
+from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 
 
 def decided(number=1, choice="continue", now=5.0, **more):
@@ -209,3 +209,27 @@ def test_an_early_end_leaves_no_value():
     end = only(busy.when(finished()), e.RunFinished)
 
     assert (end.output, end.early_end) == ("", "token_budget")
+
+
+def wanted(**options):
+    """A prompt whose run is to end with a value, with run options if any are named."""
+    chosen = RunOptions(**options) if options else None
+    return c.AcceptPrompt(prompt_id="p1", text="go", now=1.0, options=chosen, output=TOOL)
+
+
+def test_a_wish_for_a_value_leaves_the_limits_of_the_agent():
+    """Nobody who asks for a type means to lift a budget; own options count as in any run."""
+    lead = agent(run=RunOptions(tool_budget=3))
+
+    plain, own = lead.when(wanted()), lead.when(wanted(model_budget=9))
+    assert only(plain, e.RunStarted).options == RunOptions(tool_budget=3, output=TOOL)
+    assert only(own, e.RunStarted).options == RunOptions(model_budget=9, output=TOOL)
+
+
+def test_a_resumed_run_still_ends_with_its_value():
+    """New limits change how it goes on, and not what was asked for."""
+    broken = agent().when(wanted(model_budget=1)).when(asked("safe")).when(finished())
+    again = c.ResumeRun(command_id="again", now=9.0, options=RunOptions(model_budget=9))
+
+    options = only(broken.when(again), e.RunStarted).options
+    assert options == RunOptions(model_budget=9, output=TOOL)

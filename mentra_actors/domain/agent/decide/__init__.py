@@ -65,7 +65,7 @@ __all__ = ["AGENT", "MAX_PROMPT_CHARS", "decide"]
 _Events = Sequence[e.AgentEvent]
 
 _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events]] = {
-    c.AcceptPrompt: lambda command, state, _: accept_prompt(command, state),
+    c.AcceptPrompt: accept_prompt,
     c.HandOverMail: lambda command, state, _: hand_over_mail(command, state),
     c.QueueInput: lambda command, state, _: queue_input(command, state),
     c.ClearQueue: lambda command, state, _: clear_queue(command, state),

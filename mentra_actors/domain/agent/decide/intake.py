@@ -8,7 +8,7 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import stop_requested, stopped
 from mentra_actors.domain.agent.profile import ProfileChanges, changed_profile, profile_fault
-from mentra_actors.domain.agent.run_options import RunOptions, option_fault
+from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput, option_fault
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import RunId, inbox_stream
@@ -30,18 +30,23 @@ __all__ = [
 MAX_PROMPT_CHARS = 2_000_000
 
 
-def accept_prompt(command: c.AcceptPrompt, state: AgentState) -> Sequence[e.AgentEvent]:
+def accept_prompt(
+    command: c.AcceptPrompt, state: AgentState, profile: e.AgentProfile
+) -> Sequence[e.AgentEvent]:
     """A prompt, which starts a run when its turn comes."""
     if command.prompt_id in state.known_ids:
         return []  # sent twice: the first one was recorded
     _require_living(state)
     _require_words(command.text, "a prompt")
     _require_options(command.options)
+    options = command.options
+    if command.output is not None:
+        options = _ending_with(command.output, options or profile.run)
     accepted = e.PromptAccepted(
         prompt_id=command.prompt_id,
         text=command.text,
         accepted_at=command.now,
-        options=command.options,
+        options=options,
     )
     return [accepted]
 
@@ -147,7 +152,7 @@ def resume_run(
     started = e.RunStarted(
         run_id=next_run_id(state, profile),
         started_at=command.now,
-        options=command.options or _without_deadline(resumable.options),
+        options=_resumed_options(command.options, resumable.options),
         asked_by=command.command_id,
         resumes=resumable.run_id,
         boundary=resumable.boundary,
@@ -164,9 +169,16 @@ def resume_run(
     return [started, back]
 
 
-def _without_deadline(options: RunOptions) -> RunOptions:
+def _ending_with(output: TerminalOutput | None, options: RunOptions) -> RunOptions:
+    """What a run is to end with is part of what was asked for, and none of its limits."""
+    return msgspec.structs.replace(options, output=output)
+
+
+def _resumed_options(given: RunOptions | None, own: RunOptions) -> RunOptions:
     """A deadline was a moment of the first try; a length of time counts anew."""
-    return msgspec.structs.replace(options, deadline_at=None)
+    if given is None:
+        return msgspec.structs.replace(own, deadline_at=None)
+    return _ending_with(given.output or own.output, given)
 
 
 def take_mail(
