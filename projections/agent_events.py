@@ -12,6 +12,7 @@ import msgspec
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.content import ToolCallBlock
+from mentra_actors.domain.transcript import unknown_outcome_text
 from mentra_actors.ids import EffectId, MailId
 from projections import agent_event as told
 from projections.agent_event import AgentEvent, CallOutcome
@@ -172,7 +173,7 @@ def _ended(
             content, is_error = event.content, event.is_error
             details = event.details
         case e.ToolCallOutcomeUnknown():
-            content, is_error, outcome = event.reason, True, "unknown"
+            content, is_error, outcome = unknown_outcome_text(event.reason), True, "unknown"
         case e.ToolCallSkipped():
             content, is_error, outcome = event.reason, True, "skipped"
     event_told = told.ToolExecutionFinished(

@@ -13,6 +13,7 @@ from projections.session_event import SessionEvent
 
 __all__ = ["call_summary", "session_event", "session_events"]
 
+MOST_SUMMARY_BYTES = 160
 MOST_RESULT_BYTES = 200
 MOST_HINT_BYTES = 100
 MOST_INPUT_BYTES = 60
@@ -45,24 +46,26 @@ def session_event(event: a.AgentEvent) -> SessionEvent | None:
 
 
 def call_summary(tool: str, arguments: str) -> str:
-    """A call on one line: the tool with its command or path, else with its arguments."""
+    """A call on one line: the tool with its command or path, else with its arguments.
+
+    A model may have written anything; whatever it is, there is a line to show.
+    """
     try:
         decoded = json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         decoded = None
     if isinstance(decoded, Mapping):
         hints = [decoded[name] for name in _HINTS if isinstance(decoded.get(name), str)]
         if hints:
-            return f"{tool}: {_cut(hints[0], MOST_HINT_BYTES)}"
-    return f"{tool}({_cut(arguments, MOST_INPUT_BYTES)})"
+            return _cut(f"{tool}: {_cut(hints[0], MOST_HINT_BYTES)}", MOST_SUMMARY_BYTES)
+    return _cut(f"{tool}({_cut(arguments, MOST_INPUT_BYTES)})", MOST_SUMMARY_BYTES)
 
 
 def _cut(text: str, most_bytes: int) -> str:
-    """The beginning of a text on one line; whole characters."""
-    line = " ".join(text.split())
-    encoded = line.encode()
+    """The beginning of a text on one line; whole characters, and none that JSON cannot carry."""
+    encoded = " ".join(text.split()).encode("utf-8", "replace")
     if len(encoded) <= most_bytes:
-        return line
+        return encoded.decode()
     return encoded[: most_bytes - 3].decode(errors="ignore") + "..."
 
 

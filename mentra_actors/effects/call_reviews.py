@@ -77,19 +77,20 @@ class CallReviews:
             reviewed, parallel=is_parallel(tool, reviewed.arguments)
         )
         verdict = await self._authorized(reviewed)
-        is_changed = reviewed.arguments != preview.arguments
+        changed = encoded_arguments(reviewed.arguments) if notes else ""
         return RecordCallReview(
             key=effect.key,
             verdict="ask" if isinstance(verdict, Ask) else "allow",
             text=_encodable(verdict.reason) if isinstance(verdict, Ask) else "",
-            preview=encoded_arguments(reviewed.arguments) if isinstance(verdict, Ask) else "",
-            arguments=encoded_arguments(reviewed.arguments) if is_changed else "",
+            preview=(changed or effect.arguments) if isinstance(verdict, Ask) else "",
+            arguments=changed,
             parallel=reviewed.parallel,
             note=_encodable("; ".join(notes)),
             now=self._clock.now(),
         )
 
     async def _after_hooks(self, preview: CallPreview) -> tuple[CallPreview, list[str]]:
+        """The call as hooks have left it, and a note of each that has changed it."""
         notes: list[str] = []
         for hook in self._hooks:
             verdict = await self._asked(hook, preview)
@@ -104,7 +105,7 @@ class CallReviews:
                 case _:
                     said = f"hook {type(hook).__name__} answered {verdict!r}"
                     raise _Refused(f"Tool execution blocked: {said}")
-        return preview, [note for note in notes if note]
+        return preview, notes
 
     async def _asked(self, hook: ToolHook, preview: CallPreview) -> Any:
         try:
