@@ -173,33 +173,23 @@ def goals(name: str, found: dict[str, dict[str, float]], *, is_paced: bool) -> l
     """Ratios of one pace. With a pace the wall clock is the server's, so only CPU time counts."""
     base = found["bare httpx"]
 
-    def ratio(kind: str, side: str) -> float:
-        return found[side][kind] / base[kind]
+    def goal(said: str, kind: str, side: str = "ours", most: float | None = None) -> Goal:
+        beside = {one: figure[kind] for one, figure in found.items()}
+        value = found[side][kind] / base[kind]
+        if most is None:
+            return Goal(f"{name}: {said}", value, "x", peers=beside)
+        return at_most(f"{name}: {said}", value, most, beside)
 
-    def beside(kind: str) -> dict[str, float]:
-        return {side: figure[kind] for side, figure in found.items()}
-
+    over = "over a bare httpx loop"
     result = [
-        at_most(f"{name}: CPU time per delta, over a bare httpx loop", ratio("delta_cpu_us", "ours"),
-                MOST_RATIO, beside("delta_cpu_us")),
-        Goal(f"{name}: with a listener, CPU time per delta", ratio("delta_cpu_us", "ours, heard"), "x",
-             peers=beside("delta_cpu_us")),
-        Goal(f"{name}: CPU time of a whole message", ratio("message_cpu_ms", "ours"), "x",
-             peers=beside("message_cpu_ms")),
-    ]  # fmt: skip
-    if not is_paced:
-        result.insert(
-            0,
-            at_most(
-                f"{name}: time per delta, over a bare httpx loop",
-                ratio("delta_us", "ours"),
-                MOST_RATIO,
-                beside("delta_us"),
-            ),
-        )
-        result.append(Goal(f"{name}: time of a whole message", ratio("message_ms", "ours"), "x",
-                           peers=beside("message_ms")))  # fmt: skip
-    return result
+        goal(f"CPU time per delta, {over}", "delta_cpu_us", most=MOST_RATIO),
+        goal("with a listener, CPU time per delta", "delta_cpu_us", "ours, heard"),
+        goal("CPU time of a whole message", "message_cpu_ms"),
+    ]
+    if is_paced:
+        return result
+    first = goal(f"time per delta, {over}", "delta_us", most=MOST_RATIO)
+    return [first, *result, goal("time of a whole message", "message_ms")]
 
 
 def main() -> None:

@@ -43,10 +43,11 @@ def frames(deltas: int) -> list[bytes]:
             "response": {**response, "status": "completed", "output": [done], "usage": usage},
         },
     ]
-    return [
-        f"event: {one['type']}\ndata: {json.dumps({**one, 'sequence_number': number})}\n\n".encode()
-        for number, one in enumerate(events)
-    ]
+    return [_sse(one["type"], {**one, "sequence_number": n}) for n, one in enumerate(events)]
+
+
+def _sse(kind: str, data: dict[str, Any]) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
 
 
 async def _serve(stream: list[bytes], pace_s: float) -> None:
