@@ -110,7 +110,7 @@ def agent_snapshot(
     if profile is None:
         raise ValueError("there is no such agent")
     heard = _of_open_call(heard, state)
-    return AgentSnapshot(
+    snapshot = AgentSnapshot(
         agent_id=profile.agent_id,
         name=profile.name,
         model=profile.model,
@@ -125,9 +125,6 @@ def agent_snapshot(
         can_resume=state.resumable is not None,
         leaf=state.leaf,
         entries=state.entries,
-        current_text=heard.partial.text if heard else "",
-        current_thinking=heard.partial.thinking if heard else "",
-        pending_tool_uses=tuple(heard.calls) if heard else (),
         open_calls=_open_calls(state),
         permissions=permissions(state),
         subagents=_subagents(state),
@@ -135,6 +132,16 @@ def agent_snapshot(
         waiting_mail=len(state.waiting_mail),
         queued_steers=len(state.steer.items),
         queued_follow_ups=len(state.follow_up.items),
+    )
+    return _with_answer(snapshot, heard) if heard else snapshot
+
+
+def _with_answer(snapshot: AgentSnapshot, heard: LiveAnswer) -> AgentSnapshot:
+    return msgspec.structs.replace(
+        snapshot,
+        current_text=heard.partial.text,
+        current_thinking=heard.partial.thinking,
+        pending_tool_uses=tuple(heard.calls),
     )
 
 

@@ -10,6 +10,7 @@ from golden_script_house import HOUSE_STORIES, the_next_day
 from golden_script_input import INPUT_STORIES
 from golden_script_options import OPTION_STORIES
 from golden_script_runs import RUN_STORIES, the_last_evening
+from golden_script_subagents import SUBAGENT_STORIES
 
 __all__ = ["play"]
 
@@ -21,6 +22,7 @@ STORIES = (
     *INPUT_STORIES,
     *CALL_STORIES,
     *RUN_STORIES,
+    *SUBAGENT_STORIES,
     the_last_evening,
 )
 

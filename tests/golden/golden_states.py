@@ -16,6 +16,7 @@ from golden_journal import fill
 
 from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.budget import spent
 from mentra_actors.domain.content import AssistantMessage, UserMessage, text_of
 from mentra_actors.domain.inbox import INBOX
 from mentra_actors.domain.lease import LEASE
@@ -33,6 +34,7 @@ from projections.usage import USAGE
 __all__ = ["changed_sections", "meaning_of"]
 
 DECIDERS = (AGENT, BOARD, INBOX, LEASE, TEAM)
+BUDGET = "budget"  # a stream without an owner, so without a decider
 VIEWS = (*BUILT_IN, USAGE)
 LINE_CHARS = 180
 
@@ -58,8 +60,13 @@ def _by_head(text):
 
 def _states(store):
     categories = {category_of(one.stream_id) for one in store.read_journal(limit=100_000)}
-    unfolded = categories - {decider.category for decider in DECIDERS}
+    unfolded = categories - {decider.category for decider in DECIDERS} - {BUDGET}
     assert not unfolded, f"no decider folds the streams of {unfolded}: add it to DECIDERS"
+    for stream_id in store.stream_ids(BUDGET):
+        yield (
+            f"sum of {stream_id}",
+            spent(one.event for one in Journal(store).read_stream(stream_id)),
+        )
     for decider in DECIDERS:
         for stream_id in store.stream_ids(decider.category):
             loaded = StateLoader(decider, store).load(stream_id)

@@ -24,7 +24,7 @@ from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
 from mentra_actors.domain.team import AddMember
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.domain.tool_call import ToolOutcome
-from mentra_actors.ids import EffectId, StreamId, agent_stream, inbox_stream, team_stream
+from mentra_actors.ids import AgentId, EffectId, StreamId, agent_stream, inbox_stream, team_stream
 from mentra_actors.runtime.writer_lease import acquire_writer_lease, release_writer_lease
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
@@ -245,6 +245,27 @@ class GoldenTeam:
                 key=effect.key, attempt=effect.attempt, content=content, now=self.now, **fields
             ),
         )
+
+    def withhold(self, name, **spent):
+        """The shared budget is used up: the model is not asked."""
+        self.outcome(
+            name,
+            CallModel,
+            lambda effect: c.RecordBudgetUsedUp(effect_id=effect.effect_id, now=self.now, **spent),
+        )
+
+    def subagent(self, parent, tool, name, nth=0):
+        """An agent that a running call makes for itself; its name."""
+        calls = [call for call in self.state(parent).open_calls if call.tool == tool]
+        child = AgentId(f"{parent}.{calls[nth].key}.{name}")
+        made = profile(child, system="You are a subagent.", lead=parent, wake_on_mail=False)
+        self.tell(parent, c.SpawnSubagent, key=calls[nth].key, profile=made)
+        return child
+
+    def dismiss(self, parent, child, how):
+        """The run of a subagent has ended: it takes nothing any more."""
+        self.tell(child, c.StopAgent)
+        self.tell(parent, c.RecordSubagentEnd, agent_id=child, how=how)
 
     def expire(self, name, limit):
         """A limit of a run passes: the `deadline`, or the patience with one that shall `stop`."""

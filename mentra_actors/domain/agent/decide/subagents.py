@@ -1,13 +1,13 @@
 """Subagents: agents that a running call makes for itself, and that end with it."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import finished
-from mentra_actors.domain.agent.events.runs import EarlyEnd
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.run_options import child_options
 from mentra_actors.domain.agent.state import AgentState, Run
@@ -93,10 +93,11 @@ def budget_used_up(command: c.RecordBudgetUsedUp, state: AgentState) -> Sequence
     call, run = state.model_call, state.run
     if call is None or call.effect_id != command.effect_id or run is None or not run.budget:
         return []
-    limit: EarlyEnd = "token_budget"
     most = run.options.token_budget
-    if most is None or command.tokens < most:
-        limit = "cost_budget"
+    is_token_limit = most is not None and command.tokens >= most
+    limit: Literal["token_budget", "cost_budget"] = (
+        "token_budget" if is_token_limit else "cost_budget"
+    )
     withheld = e.ModelCallWithheld(
         effect_id=command.effect_id,
         limit=limit,

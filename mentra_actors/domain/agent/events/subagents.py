@@ -8,7 +8,6 @@ from typing import Literal
 
 import msgspec
 
-from mentra_actors.domain.agent.events.runs import EarlyEnd
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.ids import AgentId, EffectId, RunId, StreamId
@@ -94,6 +93,6 @@ class ModelCallWithheld(
     """The shared budget was used up, so the model was not asked. The sums are those of all."""
 
     effect_id: EffectId
-    limit: EarlyEnd
+    limit: Literal["token_budget", "cost_budget"]
     tokens: int
     cost_usd_micros: int = 0
