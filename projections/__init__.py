@@ -5,7 +5,8 @@
 * `contract`: what a projection is, and the one fold.
 * `runner`: follows the journal and keeps the views; `rebuild`: raised versions.
 * `view_store` with `memory_views` and `lmdb_views`: where views are kept.
-* `transcript`, `task_board`, `roster`, `timeline`: the built-in views.
+* `transcript`, `task_board`, `roster`, `timeline`, `usage`: the built-in views.
+* `agent_events`, `session_events`: the log as the events of feeds.
 
 A view is never the truth: it may be deleted at any time and comes back from the log.
 """
@@ -23,6 +24,7 @@ from projections.roster import ROSTER
 from projections.task_board import TASK_BOARD
 from projections.timeline import TIMELINE
 from projections.transcript import TRANSCRIPT
+from projections.usage import USAGE
 
 __all__ = [
     "BUILT_IN",
@@ -30,6 +32,7 @@ __all__ = [
     "TASK_BOARD",
     "TIMELINE",
     "TRANSCRIPT",
+    "USAGE",
     "FunctionProjection",
     "Projection",
     "ProjectionFailed",

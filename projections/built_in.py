@@ -7,7 +7,8 @@ from projections.roster import ROSTER
 from projections.task_board import TASK_BOARD
 from projections.timeline import TIMELINE
 from projections.transcript import TRANSCRIPT
+from projections.usage import USAGE
 
 __all__ = ["BUILT_IN"]
 
-BUILT_IN: tuple[Projection[Any], ...] = (TRANSCRIPT, TASK_BOARD, ROSTER, TIMELINE)
+BUILT_IN: tuple[Projection[Any], ...] = (TRANSCRIPT, TASK_BOARD, ROSTER, TIMELINE, USAGE)

@@ -29,13 +29,11 @@ from mentra_actors.store.memory_store import MemoryEventStore
 from projections import BUILT_IN
 from projections.memory_views import MemoryViews
 from projections.runner import ProjectionRunner
-from projections.usage import USAGE
 
 __all__ = ["changed_sections", "meaning_of"]
 
 DECIDERS = (AGENT, BOARD, INBOX, LEASE, TEAM)
 BUDGET = "budget"  # a stream without an owner, so without a decider
-VIEWS = (*BUILT_IN, USAGE)
 LINE_CHARS = 180
 
 
@@ -114,10 +112,10 @@ def _effects(recorded):
 
 
 def _views(store):
-    runner = ProjectionRunner(store, MemoryViews(), VIEWS)
+    runner = ProjectionRunner(store, MemoryViews(), BUILT_IN)
     runner.catch_up()
     assert [one.failure for one in runner.status() if one.failure] == []
-    for found in VIEWS:
+    for found in BUILT_IN:
         for key, part in runner.parts(found.name).items():
             yield f"view {found.name}, part {key}", part
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.model_call import StopReason, TokenUsage
@@ -14,6 +15,7 @@ from projections import agent_event as a
 from projections.agent_events import AgentFeedState, agent_events
 
 PROFILE = e.AgentProfile(agent_id="lead", name="lead", team_id="t", role="leads", model="x:y")
+CHILD = msgspec.structs.replace(PROFILE, agent_id="lead.1", name="scout")
 USAGE = TokenUsage(input_tokens=3, output_tokens=2)
 LETTERS = tuple(
     Mail(mail_id=mail_id, sender="mate", to="lead", body="hi", sent_at=1.0)
@@ -99,6 +101,17 @@ TOLD = [
      a.Notice(severity="info", message="pay was undone: refunded")),
     (e.ToolCallCompensated(key="tool-1.0", tool="pay", content="no", is_error=True),
      a.Notice(severity="warning", message="pay could not be undone: no")),
+    (e.SubagentSpawned(key="tool-1.0", profile=CHILD, options=RunOptions(), spawned_at=1.0),
+     a.SubagentSpawned(key="tool-1.0", agent_id="lead.1", name="scout", model="x:y")),
+    (e.SubagentFinished(agent_id="lead.1", how="failed", finished_at=1.0),
+     a.SubagentFinished(agent_id="lead.1", how="failed")),
+    (e.SubagentEndOrdered(agent_id="lead.1", how="stop", reason="late"),
+     a.SubagentFinished(agent_id="lead.1", how="stopped")),
+    (e.SubagentEndOrdered(agent_id="lead.1", how="cancel", reason="late"),
+     a.SubagentFinished(agent_id="lead.1", how="cancelled")),
+    (e.ModelCallWithheld(effect_id="model-1", limit="cost_budget", tokens=9),
+     a.Notice(severity="warning",
+              message="the model was not asked: the shared cost budget is used up")),
     (e.LeafMoved(from_entry=4, to_entry=2, reason="rollback", moved_at=1.0),
      a.Branched(entry_id=2, from_entry=4, reason="rollback")),
     (e.AgentReconfigured(changes=e.ProfileChanges(model="x:z"), changed_at=1.0),
@@ -124,6 +137,7 @@ SILENT = [
     e.ToolCallsPlanned(calls=()),
     e.ToolCallReviewed(key="tool-1.0", note="cheaper"),
     e.ToolCallProbeRequested(key="tool-1.0", attempt=1),
+    e.SharedSpending(budget="b", agent_id="lead", run_id="r", effect_id="model-1", tokens=9),
     failed(transient=False),
 ]
 

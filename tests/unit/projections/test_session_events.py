@@ -48,6 +48,10 @@ WORDS = [
                      is_error=True)),
     (a.UsageReport(effect_id="model-1", model="x:y", usage=USAGE, cost_usd_micros=7),
      s.UsageReport(effect_id="model-1", model="x:y", usage=USAGE, cost_usd_micros=7)),
+    (a.SubagentSpawned(key="tool-1.0", agent_id="lead.1", name="scout", model="x:y"),
+     s.TaskUpdated(task_id="lead.1", kind="subagent", status="spawned", title="scout")),
+    (a.SubagentFinished(agent_id="lead.1", how="failed"),
+     s.TaskUpdated(task_id="lead.1", kind="subagent", status="failed", title="")),
     (a.RunFinished(run_id="r", ending="early", early_end="token_budget"),
      s.TurnEnded(ending="early", early_end="token_budget")),
     (a.RunFailed(run_id="r", kind="http", error="503", is_transient=True),
@@ -97,7 +101,7 @@ def test_each_event_goes_through_json(union):
     """A feed ends in a browser or a file: `type` names the event, and it comes back as it was."""
     examples = [event for event, _ in WORDS] + UNSAID
     if union is s.SessionEvent:
-        examples = [said for _, said in WORDS]
+        examples = list({type(said): said for _, said in WORDS}.values())
         examples.append(s.SessionStarted(agent_id="lead", name="lead", model="x:y"))
     tags = [msgspec.to_builtins(event)["type"] for event in examples]
 
