@@ -14,6 +14,7 @@ from mentra_actors.ids import category_of
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from projections import BUILT_IN, ROSTER, TASK_BOARD, TRANSCRIPT, fold_view, projection
+from projections.contract import is_handled
 from projections.memory_views import MemoryViews
 from projections.runner import ProjectionRunner
 from projections.task_board import board_groups
@@ -67,8 +68,9 @@ def test_apply_changes_nothing_in_place(each, journal):
     for end in range(len(journal)):
         before = fold_view(each, journal[:end])
         stored = msgspec.msgpack.encode(before)
-        is_handled = each.handles is None or type(journal[end].event) in each.handles
-        for key in each.keys(journal[end]) if is_handled else ():
+        if not is_handled(each, journal[end]):
+            continue
+        for key in each.keys(journal[end]):
             each.apply(before.get(key, each.initial(key)), key, journal[end])
 
         assert msgspec.msgpack.encode(before) == stored
