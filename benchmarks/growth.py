@@ -24,6 +24,7 @@ from benchmarks.peers.versions import versions
 OURS = (
     Side("ours, sync", "growth_mentra sync", is_peer=False),
     Side("ours, volatile", "growth_mentra volatile", is_peer=False),
+    Side("ours, volatile, zstd", "growth_mentra volatile zstd", is_peer=False),
 )
 PEERS = (
     Side("LangGraph, SqliteSaver, sync", "growth_langgraph", "langgraph"),

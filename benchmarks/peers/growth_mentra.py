@@ -11,7 +11,7 @@ from typing import Any, get_args
 from benchmarks.growth_bytes import bytes_by_kind, bytes_by_table, bytes_by_type
 from benchmarks.peers.conversation import TOOL, Turn
 from benchmarks.peers.turns import OneTurn, served
-from mentra_actors import open_runtime, tool
+from mentra_actors import Sealing, open_runtime, tool
 from mentra_actors.domain.content import TextBlock, ToolCallBlock, UserMessage
 from mentra_actors.domain.model_call import ModelReply, ModelRequest, StopReason, TokenUsage
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
@@ -45,7 +45,9 @@ class ScriptedModel:
 
 
 @asynccontextmanager
-async def _opened(durability: Durability, folder: Path) -> AsyncIterator[OneTurn]:
+async def _opened(
+    durability: Durability, sealing: Sealing | None, folder: Path
+) -> AsyncIterator[OneTurn]:
     model = ScriptedModel()
 
     @tool(retry="safe")
@@ -54,7 +56,12 @@ async def _opened(durability: Durability, folder: Path) -> AsyncIterator[OneTurn
         return model.turn.result
 
     async with open_runtime(
-        folder / STORE, durability=durability, tools=[look], providers=[model], team_tools=False
+        folder / STORE,
+        durability=durability,
+        sealing=sealing,
+        tools=[look],
+        providers=[model],
+        team_tools=False,
     ) as runtime:
         agent = await runtime.spawn("agent", model="bench:model")
 
@@ -66,6 +73,8 @@ async def _opened(durability: Durability, folder: Path) -> AsyncIterator[OneTurn
 
 
 def _remarks(folder: Path, turns: int) -> dict[str, Any]:
+    if (folder / STORE / "sealing").exists():  # the events are not to be read without it
+        return {"bytes by table": bytes_by_table(folder / STORE, turns)}
     return {
         "bytes by type": bytes_by_type(folder / STORE, turns),
         "bytes by kind": bytes_by_kind(folder / STORE, turns),
@@ -78,4 +87,6 @@ def _durability(word: str) -> Durability:
 
 
 if __name__ == "__main__":
-    asyncio.run(served(partial(_opened, _durability(sys.argv[1])), _remarks))
+    level = _durability(sys.argv[1])
+    compressed = Sealing() if "zstd" in sys.argv else None
+    asyncio.run(served(partial(_opened, level, compressed), _remarks))
