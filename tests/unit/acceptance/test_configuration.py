@@ -40,7 +40,8 @@ async def change() -> str:
 
 
 def offered(request):
-    return [spec.name for spec in request.tools if not spec.name.startswith(("team_", "task_"))]
+    """The tools of this file in a request, without those that each team has."""
+    return [spec.name for spec in request.tools if not spec.name.startswith(("team_", "task"))]
 
 
 async def test_everything_that_a_team_keeps_is_under_the_path_that_it_was_given(

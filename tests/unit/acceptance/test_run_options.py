@@ -19,6 +19,8 @@ from mentra_actors import (
     RunFailed,
     TokenUsage,
     ToolContext,
+    ToolError,
+    ToolOutput,
     call,
     say,
     tool,
@@ -93,10 +95,14 @@ async def test_each_wait_is_announced_and_then_kept(played, failures, schedule, 
 
 
 @pytest.mark.parametrize(
-    ("on_failure", "kept"), [("suspend", ["Hi", "Hello.", "More"]), ("rollback", ["Hi", "Hello."])]
+    ("on_failure", "kept", "last"),
+    [
+        ("suspend", ["Hi", "Hello.", "More"], ["RunFailed"]),
+        ("rollback", ["Hi", "Hello."], ["RunFailed", "LeafMoved"]),
+    ],
 )
 async def test_a_run_that_breaks_in_an_answer_is_kept_or_taken_back(
-    played, tmp_path, on_failure, kept
+    played, tmp_path, on_failure, kept, last
 ):
     """Whoever retries by himself wants all or nothing; whoever pays wants to go on."""
     path = tmp_path / "team.mentra"
@@ -112,6 +118,7 @@ async def test_a_run_that_breaks_in_an_answer_is_kept_or_taken_back(
         said = await agent.conversation.history()
 
     assert (end.kind, end.is_rolled_back) == ("transport", on_failure == "rollback")
+    assert team.steps()[-len(last) - 1 :] == ["ModelCallFailed", *last]
     assert texts(said) == kept
 
 
@@ -159,15 +166,16 @@ async def test_a_tool_that_wants_to_rest_ends_the_run_without_an_answer(played):
     assert [result.content for result in results.results] == ["resting"]
 
 
-def over_budget():
-    usage = TokenUsage(input_tokens=40, output_tokens=20)
-    return ModelReply(blocks=(call("look"),), stop_reason=StopReason.TOOL_USE, usage=usage)
+def calling(name, tokens):
+    """An answer that calls this tool and has cost so many tokens."""
+    usage = TokenUsage(input_tokens=tokens - 20, output_tokens=20)
+    return ModelReply(blocks=(call(name),), stop_reason=StopReason.TOOL_USE, usage=usage)
 
 
 async def test_whoever_asks_reads_why_a_run_ended_early(played, tmp_path):
     """The caller may be gone; another one, and a later process, must read the same."""
     path = tmp_path / "team.mentra"
-    async with played([over_budget()], look, path=path) as team:
+    async with played([calling("look", 60)], look, path=path) as team:
         agent = await team.spawn()
         reply = await agent.send("Go", prompt_id="p1", token_budget=60)
         events = await history_of(agent)
@@ -183,7 +191,7 @@ async def test_whoever_asks_reads_why_a_run_ended_early(played, tmp_path):
 
 async def test_the_first_reason_for_an_early_end_stays(played):
     """A stop that comes too late must not claim an end that the budget has made."""
-    async with played([over_budget()], look) as team:
+    async with played([calling("look", 60)], look) as team:
         agent = await team.spawn()
         await agent.send("Go", prompt_id="p1", token_budget=60)
         await agent.stop_run("too late")
@@ -192,6 +200,31 @@ async def test_the_first_reason_for_an_early_end_stays(played):
     assert again.early_end == "token_budget"
     assert team.events(e.RunStopRequested) == []
     assert len(team.events(e.RunFinished)) == 1
+
+
+async def test_the_early_end_of_a_subagent_is_its_own(played):
+    """Both are charged, but a run that ended as it wanted must not be told as cut short."""
+
+    @tool(retry="idempotent")
+    async def delegate(context: ToolContext) -> ToolOutput:
+        """Ask a subagent, and end with what becomes of it."""
+        try:
+            return ToolOutput(content=(await context.run_subagent("Look.")).text)
+        except ToolError as error:
+            return ToolOutput(content=str(error), terminate=True)
+
+    def turn(request):
+        return calling("look", 50) if "subagent" in request.system else calling("delegate", 60)
+
+    async with played(turn, look, delegate) as team:
+        agent = await team.spawn()
+        reply = await agent.send("Go", token_budget=100)
+        usage = await agent.usage()
+        [of_child] = team.events(e.RunFinished, stream_id="agent-lead.tool-1.0")
+
+    assert (of_child.ending, of_child.early_end) == ("early", "token_budget")
+    assert (reply.ending, reply.early_end) == ("terminated", "")
+    assert (reply.usage.total_tokens, usage.total.tokens.total_tokens) == (60, 110)
 
 
 # --- names ------------------------------------------------------------------------------------

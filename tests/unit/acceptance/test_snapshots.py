@@ -148,3 +148,27 @@ async def test_waiting_for_mail_takes_it_each_time(played):
 
     assert got == [["one"], ["two"]]
     assert [message.text for message in team.requests[0].messages] == ["What was there?"]
+
+
+async def test_replies_of_a_teammate_are_waited_for_one_after_the_other(played):
+    """A host that plays the lead itself asks, waits, and asks again."""
+    script = {
+        "bob": [
+            [call("team_send", to="lead", content="It is 3.")],
+            "Sent.",
+            [call("team_send", to="lead", content="It is 4.")],
+            "Sent.",
+        ]
+    }
+    got = []
+    async with played(script) as team:
+        lead = await team.spawn("lead", wake_on_mail=False)
+        bob = await team.spawn("bob")
+        for question in ("How many?", "And now?"):
+            await bob.send(question)
+            await lead.wait_for_snapshot(lambda snapshot: snapshot.waiting_mail == 1)
+            got += [(letter.sender, letter.body) for letter in await lead.wait_for_mail()]
+            assert (await lead.snapshot()).waiting_mail == 0
+
+    assert got == [("bob", "It is 3."), ("bob", "It is 4.")]
+    assert team.asked("lead") == []
