@@ -63,7 +63,8 @@ class RunFinished(msgspec.Struct, frozen=True, kw_only=True, tag="run_finished")
 class RunFailed(msgspec.Struct, frozen=True, kw_only=True, tag="run_failed"):
     """A run was broken off; the kind of one that somebody ended is `cancelled`.
 
-    With `is_transient` the failure may well be over: `resume` is worth a try.
+    With `is_transient` the failure may well be over: `resume` is worth a try. With
+    `is_rolled_back` a `Branched` follows, to where the run began.
     """
 
     run_id: RunId

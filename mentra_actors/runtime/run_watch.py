@@ -19,6 +19,8 @@ __all__ = ["Reply", "RunWatch"]
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended in order. `usage` and `cost_usd_micros` are of all its model calls.
 
+    Those of subagents are not among them, though they spend from the same budget: see
+    `Agent.usage`.
     `text` is empty when the run ended without an answer; `ending` says what ended it, and
     `early_end` which limit did. `output` is the typed value of a run that was to end with one, as
     JSON text. `cost_usd_micros` (millionths of a US dollar) is None if a price is not known.

@@ -1,6 +1,6 @@
 """The asynchronous face: `open_runtime`, `Runtime`."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
@@ -20,6 +20,7 @@ from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.operations import Operations, member_id
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.settings import RuntimeOptions, RuntimeSettings
+from mentra_actors.tools.contract import Tool
 from projections.contract import Projection, fold_view
 
 __all__ = ["Runtime", "open_runtime"]
@@ -61,6 +62,11 @@ class Runtime:
     def resumed(self) -> Sequence[StreamId]:
         """Streams that had open work when the store was opened."""
         return self._operations.core.resumed
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """The registered tools by name, in the order in which they were given."""
+        return self._operations.core.tools
 
     async def spawn(
         self,

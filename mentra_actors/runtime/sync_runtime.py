@@ -1,6 +1,6 @@
 """The blocking face, for scripts: the same as `runtime`, without `await`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
@@ -18,6 +18,7 @@ from mentra_actors.runtime.operations import Operations, member_id
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.settings import RuntimeOptions, RuntimeSettings
 from mentra_actors.runtime.sync_agent import SyncAgent
+from mentra_actors.tools.contract import Tool
 from projections.contract import Projection, fold_view
 
 __all__ = ["SyncRuntime", "open_runtime_sync"]
@@ -48,6 +49,11 @@ class SyncRuntime:
     def resumed(self) -> Sequence[StreamId]:
         """See `Runtime.resumed`."""
         return self._operations.core.resumed
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """See `Runtime.tools`."""
+        return self._operations.core.tools
 
     def spawn(
         self,

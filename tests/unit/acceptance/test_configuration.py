@@ -153,3 +153,14 @@ async def test_how_to_think_lasts_until_it_is_changed(played, tmp_path):
 
     asked = [request.reasoning for request in (*before, *team.requests, *later.requests)]
     assert asked == [high, high, None]
+
+
+async def test_the_tools_of_a_runtime_can_be_looked_up(played):
+    """A screen that lets people choose tools must know which there are, and what they say."""
+    async with played([], look, change) as team:
+        tools = team.runtime.tools
+
+        assert list(tools)[:2] == ["look", "change"]
+        assert tools["look"].description == "Look."
+        assert tools["look"].retry == "safe"
+        assert tools.get("jump") is None
