@@ -35,6 +35,8 @@ def report_lines(report: Report) -> Iterator[Text]:
         f"{counted(report.open_marks, 'open stream')}, {counted(report.fences, 'fence')}, "
         f"{counted(report.remembered_requests, 'remembered request')}"
     )
+    if report.ticks:
+        yield Text(f"  {counted(report.ticks, 'tick')} of answers that were being streamed")
     yield Text(f"  {sizes(report)}; looked at in {report.duration_s:.1f} s")
     if report.fingerprint_position:
         yield Text(

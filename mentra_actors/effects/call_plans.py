@@ -34,7 +34,8 @@ class CallPlanner:
     """Plans calls. With `reviews` hooks and authorizer look at each call that could run.
 
     `output_checks` are by the name of the output's tool. A run of an earlier process is checked by
-    its schema alone until its type is named again. On the effects loop.
+    its schema alone until its type is named again. On the effects loop, or for a large answer on
+    a worker thread.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from mentra_actors.domain.agent.commands import RecordCallReview
 from mentra_actors.domain.agent.effects import ReviewCall
 from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.effects.call_plans import decoded_arguments, encoded_arguments, is_parallel
+from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
@@ -71,7 +72,8 @@ class CallReviews:
             raise _Refused("Tool not found (it was there when the call was made)")
         preview = call_preview(effect, tool)
         reviewed, notes = await self._after_hooks(preview)
-        if fault := tool.faults(reviewed.arguments):
+        fault = await aside_if_large(len(effect.arguments), tool.faults, reviewed.arguments)
+        if fault:
             raise _Refused(fault)
         reviewed = msgspec.structs.replace(
             reviewed, parallel=is_parallel(tool, reviewed.arguments)

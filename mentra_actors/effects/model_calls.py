@@ -19,8 +19,10 @@ from mentra_actors.domain.agent.commands import (
 )
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
 from mentra_actors.effects.call_plans import CallPlanner
+from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
 from mentra_actors.effects.live_answers import LiveAnswer, LiveAnswers
 from mentra_actors.effects.loop import is_cancellation
@@ -106,13 +108,17 @@ class ModelCalls:
             broken = f"provider of {effect.profile.model!r} failed: {said}"
             internal = ProviderError(broken, kind="provider_bug", transient=False)
             return self._failure(effect, answer, internal)
-        return self._recorded(effect, reply)
+        return await self._recorded(effect, reply)
 
-    def _recorded(self, effect: CallModel, reply: ModelReply) -> RecordModelReply:
+    async def _recorded(self, effect: CallModel, reply: ModelReply) -> RecordModelReply:
         profile, options = effect.profile, effect.options
-        planner = self._services.planner
-        plans = planner.plans(effect.effect_id, reply, profile, options)
-        is_output, fault = planner.output_verdict(reply, options.output)
+        planner, size_chars = self._services.planner, _checked_chars(reply)
+        plans = await aside_if_large(
+            size_chars, planner.plans, effect.effect_id, reply, profile, options
+        )
+        is_output, fault = await aside_if_large(
+            size_chars, planner.output_verdict, reply, options.output
+        )
         return RecordModelReply(
             effect_id=effect.effect_id,
             reply=reply,
@@ -244,6 +250,12 @@ class ModelCalls:
         )
         causation = f"{order.stream_id}/{order.effect_id}"
         self._services.send(order.stream_id, abandoned, causation, lambda _error: None)
+
+
+def _checked_chars(reply: ModelReply) -> int:
+    """How much of an answer is read as JSON: arguments of calls, or all of its text."""
+    calls = [block for block in reply.blocks if isinstance(block, ToolCallBlock)]
+    return sum(len(call.arguments) for call in calls) or len(text_of(reply.blocks))
 
 
 def _seconds(wait: Any) -> float | None:

@@ -25,9 +25,17 @@ class NoTicks:
 
 
 def model_services(
-    provider, tools=(), *, clock=None, live=None, answers=None, prices=None, sent=None
+    provider,
+    tools=(),
+    *,
+    clock=None,
+    live=None,
+    answers=None,
+    prices=None,
+    sent=None,
+    spent=(0, 0),
 ):
-    """`sent` is the list that gets commands which nobody waits for."""
+    """`sent` is the list that gets commands which nobody waits for, `spent` what a budget has lost."""
     registry = ProviderRegistry()
     registry.register(provider)
     tools = ToolRegistry(tools)
@@ -45,4 +53,5 @@ def model_services(
         live=live or LiveFeed(),
         answers=answers or LiveAnswers(NoTicks(), lambda _delay_s, _call: None),
         send=send,
+        spent_of=lambda _budget: spent,
     )
