@@ -35,7 +35,7 @@ def model_services(
     sent=None,
     spent=(0, 0),
 ):
-    """`sent` is the list that gets commands which nobody waits for, `spent` what a budget has lost."""
+    """`sent` gets commands that nobody waits for, `spent` is what a shared budget has lost."""
     registry = ProviderRegistry()
     registry.register(provider)
     tools = ToolRegistry(tools)
