@@ -6,7 +6,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import failed
 from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
 
-__all__ = ["calls_due", "skipped_after"]
+__all__ = ["calls_due", "closed_with", "skipped_after"]
 
 _RUNNING = ("started", "probing")
 
@@ -16,7 +16,7 @@ def calls_due(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEvent]
     open_calls = state.open_calls
     first = open_calls[0]
     if first.status == "planned" and first.refusal:
-        return [_closed(first, first.refusal, now, is_error=True)]
+        return [closed_with(first, first.refusal, now)]
     if first.status == "planned" and first.is_output:
         return _handed_over(first, state, now)
     batch = _batch(open_calls)
@@ -76,11 +76,12 @@ def skipped_after(call: ToolCall, state: AgentState) -> Sequence[e.AgentEvent]:
     ]
 
 
-def _closed(call: ToolCall, text: str, now: float, *, is_error: bool) -> e.AgentEvent:
+def closed_with(call: ToolCall, text: str, now: float) -> e.ToolCallFinished:
+    """An error that the agent itself gives to a call as its result, in words for the model."""
     return e.ToolCallFinished(
         key=call.key,
         content=text,
-        is_error=is_error,
+        is_error=True,
         finished_at=now,
         tool=call.tool,
         call_id=call.call_id,

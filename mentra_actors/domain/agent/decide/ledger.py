@@ -11,7 +11,7 @@ from typing import assert_never
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.agent.decide.batches import skipped_after
+from mentra_actors.domain.agent.decide.batches import closed_with, skipped_after
 from mentra_actors.domain.agent.state import AgentState, Compensation, ToolCall
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
@@ -86,14 +86,7 @@ def _not_honored(call: ToolCall, now: float) -> e.AgentEvent:
         f"not honored: tool '{call.tool}' requested termination from a parallel execution; "
         "only a call that runs alone may end the run"
     )
-    return e.ToolCallFinished(
-        key=call.key,
-        content=text,
-        is_error=True,
-        finished_at=now,
-        tool=call.tool,
-        call_id=call.call_id,
-    )
+    return closed_with(call, text, now)
 
 
 def _stamped(mail: OutgoingMail, profile: e.AgentProfile, now: float) -> Mail:
@@ -131,14 +124,7 @@ def _restarted(call: ToolCall, now: float) -> e.AgentEvent:
 
 def _given_up(call: ToolCall, now: float) -> e.AgentEvent:
     text = f"Not done: its process died in each of {call.attempt} attempts"
-    return e.ToolCallFinished(
-        key=call.key,
-        content=text,
-        is_error=True,
-        finished_at=now,
-        tool=call.tool,
-        call_id=call.call_id,
-    )
+    return closed_with(call, text, now)
 
 
 def _unknown(call: ToolCall, reason: str) -> e.AgentEvent:

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide.batches import closed_with
 from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import CommandId
@@ -23,7 +24,7 @@ def call_review(command: c.RecordCallReview, state: AgentState) -> Sequence[e.Ag
         case "allow":
             return [_reviewed(command)]
         case "refuse":
-            return [_refused(call, command.text, command.now)]
+            return [closed_with(call, command.text, command.now)]
         case "ask":
             return [_asked(command, call, state.run)]
         case _:
@@ -54,7 +55,7 @@ def permission_resolution(
     if command.allow:
         return [resolved]
     text = f"Tool execution denied: {command.reason or DENIED}"
-    return [resolved, _refused(call, text, command.now)]
+    return [resolved, closed_with(call, text, command.now)]
 
 
 def _reviewed(command: c.RecordCallReview) -> e.ToolCallReviewed:
@@ -69,7 +70,7 @@ def _reviewed(command: c.RecordCallReview) -> e.ToolCallReviewed:
 def _asked(command: c.RecordCallReview, call: ToolCall, run: Run) -> e.AgentEvent:
     why = command.text or f"Approval required for {call.tool}"
     if run.stop is not None or run.options.approvals == "refuse":
-        return _refused(call, f"Tool execution requires approval: {why}", command.now)
+        return closed_with(call, f"Tool execution requires approval: {why}", command.now)
     return e.PermissionRequested(
         key=call.key,
         request_id=CommandId(f"perm-{call.key}"),
@@ -80,15 +81,4 @@ def _asked(command: c.RecordCallReview, call: ToolCall, run: Run) -> e.AgentEven
         requested_at=command.now,
         arguments=command.arguments,
         parallel=command.parallel,
-    )
-
-
-def _refused(call: ToolCall, text: str, now: float) -> e.ToolCallFinished:
-    return e.ToolCallFinished(
-        key=call.key,
-        content=text,
-        is_error=True,
-        finished_at=now,
-        tool=call.tool,
-        call_id=call.call_id,
     )
