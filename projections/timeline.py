@@ -154,6 +154,13 @@ def _tool_finished(event: agent.ToolCallFinished) -> str:
     return f"{event.key} {how}: {event.content}"
 
 
+def _shared_spending(event: agent.SharedSpending) -> str:
+    used = _counted(event.tokens, "token")
+    if event.effect_id == "before":
+        return f"{event.budget} is shared from now on, with {used} that were used before"
+    return f"{event.effect_id} used {used} of {event.budget}"
+
+
 def _run_finished(event: agent.RunFinished) -> str:
     if event.early_end:
         return f"run {event.run_id} ended early: {event.early_end.replace('_', ' ')}"
@@ -247,9 +254,7 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.SubagentSpawned: lambda e: f"{e.key} made subagent {e.profile.name}",
     agent.SubagentFinished: lambda e: f"subagent {e.agent_id} {e.how}",
     agent.SubagentEndOrdered: lambda e: f"subagent {e.agent_id} is to end ({e.how}): {e.reason}",
-    agent.SharedSpending: lambda e: (
-        f"{e.effect_id} used {_counted(e.tokens, 'token')} of {e.budget}"
-    ),
+    agent.SharedSpending: _shared_spending,
     agent.ModelCallWithheld: lambda e: (
         f"the model is not asked: {e.limit.replace('_', ' ')} used up ({e.tokens} tokens by all)"
     ),

@@ -4,7 +4,7 @@ The view has a part per agent with its sums, and a part per run with its calls. 
 counts once: an answer, one that failed after a part of it had come, one that was broken off.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -27,6 +27,7 @@ __all__ = [
     "team_usage",
     "usage_by_round",
     "usage_of_events",
+    "with_subagents",
 ]
 
 CallEnd: TypeAlias = Literal["answered", "failed", "abandoned"]
@@ -165,6 +166,17 @@ def usage_of_events(
 ) -> Mapping[str, AgentUsage | RunUsage]:
     """The view after these events; read it with `agent_usage`, `run_usage` and `team_usage`."""
     return fold_view(USAGE, recorded_events)
+
+
+def with_subagents(
+    read_stream: Callable[[StreamId], Iterable[RecordedEvent[Any]]], agent_id: AgentId
+) -> Sequence[RecordedEvent[Any]]:
+    """The events of an agent and of all subagents that it and they have had."""
+    recorded = list(read_stream(agent_stream(agent_id)))
+    made = [
+        one.event.profile.agent_id for one in recorded if isinstance(one.event, e.SubagentSpawned)
+    ]
+    return [*recorded, *(one for child in made for one in with_subagents(read_stream, child))]
 
 
 def agent_usage(

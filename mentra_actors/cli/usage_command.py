@@ -9,8 +9,8 @@ from rich.text import Text
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
-from mentra_actors.ids import StreamId, name_of
-from projections.usage import AgentUsage, RunUsage, Usage, usage_of_events
+from mentra_actors.ids import AgentId, StreamId, name_of
+from projections.usage import AgentUsage, RunUsage, Usage, usage_of_events, with_subagents
 
 __all__ = ["cost_text", "usage"]
 
@@ -20,7 +20,7 @@ _COLUMNS = ("calls", "failed", "tokens in", "cached", "tokens out", "reasoning",
 
 def usage(
     agent: Annotated[
-        str | None, typer.Argument(help="Of this agent only; without it: of all.")
+        str | None, typer.Argument(help="Of this agent and its subagents; without it: of all.")
     ] = None,
     by: Annotated[By, typer.Option(help="What a row stands for.")] = "agent",
     store: StorePath = DEFAULT_STORE,
@@ -32,7 +32,8 @@ def usage(
         if agent is None:
             view = usage_of_events(team.journal.through())
         else:
-            view = usage_of_events(team.journal.read_stream(team.agent_stream(agent)))
+            agent_id = AgentId(name_of(team.agent_stream(agent)))
+            view = usage_of_events(with_subagents(team.journal.read_stream, agent_id))
     rows = _rows(view, by)
     total = sum(rows.values(), Usage())
     if as_json:
@@ -42,7 +43,8 @@ def usage(
         output.show("No model was called yet.")
     else:
         shown = [_row(name, one) for name, one in rows.items()]
-        output.table("Usage", (by, *_COLUMNS), [*shown, _row("all", total, style="bold")])
+        whole = [_row("all", total, style="bold")] if len(shown) > 1 else []
+        output.table("Usage", (by, *_COLUMNS), [*shown, *whole])
 
 
 def _rows(view: Mapping[str, AgentUsage | RunUsage], by: By) -> dict[str, Usage]:

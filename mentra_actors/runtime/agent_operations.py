@@ -27,6 +27,7 @@ from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.run_operations import new_id, require_text
 from mentra_actors.runtime.snapshots import AgentSnapshot, agent_snapshot
+from projections.usage import with_subagents
 
 __all__ = ["AgentOperations"]
 
@@ -154,13 +155,7 @@ class AgentOperations:
 
     def with_subagents(self, agent_id: AgentId) -> Sequence[RecordedEvent[Any]]:
         """The streams of an agent and of all subagents that it and they have had. Blocks."""
-        recorded = self._core.journal.read_stream(agent_stream(agent_id))
-        made = [
-            one.event.profile.agent_id
-            for one in recorded
-            if isinstance(one.event, e.SubagentSpawned)
-        ]
-        return [*recorded, *(one for child in made for one in self.with_subagents(child))]
+        return with_subagents(self._core.journal.read_stream, agent_id)
 
     def history(self, agent_id: AgentId) -> Sequence[Message]:
         """What a model would be sent now. Blocks."""

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from mentra_actors import ScriptedModel, open_runtime_sync
+from mentra_actors import ScriptedModel, call, open_runtime_sync
 from mentra_actors.cli.failures import failure_of
 from mentra_actors.errors import StoreLocked
+from mentra_actors.providers.scripted import position
 
 
 def test_agents_shows_the_roster(mentra, team_store):
@@ -229,6 +230,25 @@ def test_usage_by_agent_model_and_run(mentra, team_store):
     assert set(of_bob["rows"]) <= {name for name in by_run["rows"] if name.startswith("bob/")}
     assert mentra("usage", "--store", team_store) == 0
     assert "$0.0000" in mentra.out
+
+
+def test_usage_of_an_agent_has_its_subagents(mentra, tmp_path):
+    """Who hands work on still pays for it."""
+    script = {"Find it.": "Here."}
+    turns = [[call("task", prompt="Find it.")], "Found."]
+
+    def said(request):
+        return script.get(request.messages[0].text) or turns[position(request)]
+
+    with open_runtime_sync(tmp_path / "t", providers=[ScriptedModel(said)]) as runtime:
+        for name in ("lead", "other"):
+            runtime.spawn(name, model="scripted:x").send("Go")
+    of_lead = mentra.json("usage", "lead", "--store", tmp_path / "t")
+
+    assert {name: row["calls"] for name, row in of_lead["rows"].items()} == {
+        "lead": 2,
+        "lead.tool-1.0": 1,
+    }
 
 
 def test_usage_of_a_team_that_asked_nobody(mentra, tmp_path):
