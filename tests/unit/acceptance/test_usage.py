@@ -1,5 +1,7 @@
 """What it has cost: every model call with its tokens and its price, and the sums of them."""
 
+from functools import partial
+
 import anyio
 import pytest
 
@@ -11,6 +13,7 @@ from mentra_actors import (
     RunFailed,
     ScriptedModel,
     TokenUsage,
+    ToolContext,
     call,
     say,
     tool,
@@ -54,9 +57,11 @@ class Metered(ScriptedModel):
     def __init__(self, turns, *failures):
         super().__init__(turns, name="metered")
         self._failures = list(failures)
+        self.has_said = anyio.Event()
 
     async def stream(self, request):
         yield UsageReported(usage=KINDS)
+        self.has_said.set()
         if self._failures:
             raise self._failures.pop(0)
         async for event in super().stream(request):
@@ -224,6 +229,34 @@ async def test_a_model_without_a_known_price_is_named_as_such(played):
 
 
 # --- subagents --------------------------------------------------------------------------------
+
+
+async def test_what_a_cancelled_subagent_has_used_is_paid_from_the_budget(played):
+    """Two answers of 120 tokens and one of 120 that nobody has heard to its end are 360."""
+    model = Metered([NeverEnds(text="Well")])
+
+    @tool
+    async def consult(context: ToolContext) -> str:
+        """Ask, and then lose interest."""
+        ask = partial(context.run_subagent, "Think.", model="metered:expert")
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await model.has_said.wait()
+            group.cancel_scope.cancel()
+        return "never mind"
+
+    @tool
+    async def wait() -> str:
+        """Wait until the answer is given up."""
+        await team.until(e.AnswerAbandoned)
+        return "it is gone"
+
+    turns = [answer(call("consult")), answer(call("wait")), "never said"]
+    async with played(turns, consult, wait, providers=[model]) as team:
+        lead = await team.spawn()
+        reply = await lead.send("Go", token_budget=360)
+
+    assert (reply.text, reply.early_end, len(team.requests)) == ("", "token_budget", 2)
 
 
 async def test_a_subagent_counts_to_who_made_it_and_a_teammate_does_not(played):
