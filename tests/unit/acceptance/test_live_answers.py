@@ -132,9 +132,7 @@ async def test_a_call_is_shown_as_it_takes_shape_and_runs_when_the_answer_is_who
         agent = await team.runtime.spawn("lead", model="held:lead")
         async with watched(agent) as heard, agent.stream("Note milk") as live:
             shaped = await agent.wait_for_snapshot(
-                lambda now: any(
-                    use.arguments == '{"text":"milk"}' for use in now.pending_tool_uses
-                )
+                lambda now: [use.arguments for use in now.pending_tool_uses] == ['{"text":"milk"}']
             )
             ran_before = list(ran)
             model.let_go()
