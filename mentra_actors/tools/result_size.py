@@ -20,6 +20,8 @@ MAX_CONTENT_BYTES = 50 * 1024
 MAX_CONTENT_LINES = 2_000
 _NOTICE_BYTES = 400
 """Room that is kept for the notice, so that a limited text is within the limit as a whole."""
+_REASON_BYTES = 200
+"""So much of that room is for why the whole could not be kept."""
 _TAIL_SHARE = 4
 """One part in four of the room is for the end of the text: there errors and totals stand."""
 
@@ -74,7 +76,8 @@ def _kept(encoded: bytes, keep: Callable[[bytes], str]) -> tuple[BlobRef | None,
     try:
         digest = keep(encoded)
     except Exception as error:  # noqa: BLE001 - the call has happened: its result must be told
-        return None, f"the whole could not be kept ({type(error).__name__}: {error})"
+        why = f"{type(error).__name__}: {error}".encode(errors="replace")[:_REASON_BYTES]
+        return None, f"the whole could not be kept ({why.decode(errors='ignore')})"
     return BlobRef(digest=digest, size_bytes=len(encoded)), f"full output kept as blob {digest}"
 
 
@@ -84,21 +87,19 @@ def _line_count(text: bytes) -> int:
 
 def _head_and_tail(text: bytes, lines: int, limits: ResultLimits, kept_as: str) -> str:
     room = limits.max_bytes - _NOTICE_BYTES
-    tail_room, tail_lines = room // _TAIL_SHARE, max(limits.max_lines // _TAIL_SHARE, 1)
+    tail_room, tail_lines = room // _TAIL_SHARE, limits.max_lines // _TAIL_SHARE
+    if limits.max_lines > 2:  # noqa: PLR2004 - head and notice
+        tail_lines = max(tail_lines, 1)
     head, head_count = _head(text, room - tail_room, limits.max_lines - tail_lines - 1)
     tail, tail_count = _tail(text, tail_room, tail_lines, len(head.encode()))
-    if not head_count:
-        shown = (
-            f"showing 1 of {lines} lines, and of that one only the first {len(head)} characters"
-        )
+    shown = f"showing {max(head_count, 1) + tail_count} of {lines} lines"
+    tail_shown = f" and {lines - tail_count + 1}-{lines}" if tail_count else ""
+    if not head_count and not tail_count:
+        shown += f", and of that one only the first {len(head)} characters"
+    elif not head_count:
+        shown += f": the first {len(head)} characters of line 1{tail_shown}"
     elif tail_count:
-        first = lines - tail_count + 1
-        shown = (
-            f"showing {head_count + tail_count} of {lines} lines: "
-            f"1-{head_count} and {first}-{lines}"
-        )
-    else:
-        shown = f"showing {head_count} of {lines} lines"
+        shown += f": 1-{head_count}{tail_shown}"
     break_before = "" if head.endswith("\n") else "\n"
     break_after = "\n" if tail else ""
     return f"{head}{break_before}[truncated: {shown}; {kept_as}]{break_after}{tail}"
@@ -122,6 +123,6 @@ def _tail(text: bytes, room: int, max_lines: int, head_bytes: int) -> tuple[str,
     if start > head_bytes:
         lines = lines[1:]  # it may have been cut
     kept = lines[-max_lines:]
-    if not kept or not head_bytes:
+    if not kept or not head_bytes or not max_lines:
         return "", 0
     return b"\n".join(kept).decode(errors="replace") + ("\n" if ends else ""), len(kept)

@@ -77,7 +77,10 @@ class CompactionOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
 
 class ToolResultPaging(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Text results above `threshold_bytes` are shown window by window of `page_bytes`."""
+    """Text results above `threshold_bytes` are shown window by window of `page_bytes`.
+
+    So are those below it that are longer than a model is told at once; see `ResultLimits`.
+    """
 
     threshold_bytes: int = 65_536
     page_bytes: int = 32_768

@@ -1,5 +1,6 @@
 """What a run may use: when that is used up it ends in order, and what it has done stays."""
 
+import anyio
 import pytest
 
 from mentra_actors import (
@@ -166,6 +167,80 @@ async def test_limits_of_calls_are_hard_and_the_run_can_go_on(
 
     assert (caught.value.kind, asked, looked) == (kind, requests, 1)
     assert (reply.text, len(team.requests)) == ("Done.", 3)
+
+
+HARD = pytest.mark.parametrize(
+    ("limits", "requests", "ran", "kept"),
+    [
+        ({"tool_budget": 0}, 1, 0, 3),
+        ({"tool_budget": 1}, 2, 1, 5),
+        ({"model_budget": 1}, 1, 1, 3),
+    ],
+)
+
+
+@HARD
+@pytest.mark.parametrize("on_failure", ["suspend", "rollback"])
+async def test_a_run_that_a_hard_limit_ends_is_kept_or_taken_back(
+    played, limits, requests, ran, kept, on_failure
+):
+    """Whoever pays keeps what was done; whoever wants all or nothing gets nothing."""
+    async with played([[call("look")], [call("look")], "never said"], look) as team:
+        agent = await team.spawn()
+        with pytest.raises(RunFailed) as caught:
+            await agent.send("Look", on_failure=on_failure, **limits)
+        kinds = await kinds_of(agent)
+
+    assert caught.value.kind in limits
+    assert (len(team.requests), len(team.events(e.ToolCallStarted))) == (requests, ran)
+    left = kept if on_failure == "suspend" else 0
+    assert kinds == [*ROUND, *ROUND[1:]][:left]
+
+
+# --- ends from outside ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limits", [{"deadline_s": 0}, {"deadline_at": 1.0}])
+async def test_a_run_that_is_over_before_it_begins_asks_nobody(played, limits):
+    """A caller whose time is up pays nothing; what was asked stands in the conversation."""
+    async with played(["never said"]) as team:
+        agent = await team.spawn()
+        with pytest.raises(RunFailed) as caught:
+            await agent.send("Go", **limits)
+        kinds = await kinds_of(agent)
+
+    assert (caught.value.kind, team.requests) == ("deadline", [])
+    assert kinds == [UserMessage]
+
+
+@pytest.mark.parametrize("on_failure", ["suspend", "rollback"])
+async def test_to_cancel_parallel_calls_tells_of_each_what_is_true(played, on_failure):
+    """One is done, one may have happened, one never began; or all of it is as if never asked."""
+
+    @tool(parallel=True)
+    async def work(number: int) -> str:
+        """Work."""
+        if number == 2:
+            await anyio.sleep_forever()
+        return str(number)
+
+    turns = [[call("work", number=1), call("work", number=2), call("look")]]
+    async with played(turns, work, look) as team:
+        agent = await team.spawn()
+        async with agent.stream("Go", on_failure=on_failure) as live:
+            await team.until(e.ToolCallFinished)
+            await agent.cancel("enough")
+            with pytest.raises(RunFailed, match="enough"):
+                await live.result()
+        said = await agent.conversation.history()
+
+    told = [result.content for message in said[2:] for result in message.results]
+    if on_failure == "suspend":
+        assert told[0] == "1"
+        assert told[1].startswith("The outcome of this call is unknown: the run was cancelled")
+        assert told[2].startswith("not executed")
+    else:
+        assert said == []
 
 
 # --- money ------------------------------------------------------------------------------------

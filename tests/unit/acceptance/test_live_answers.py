@@ -132,9 +132,7 @@ async def test_a_call_is_shown_as_it_takes_shape_and_runs_when_the_answer_is_who
         agent = await team.runtime.spawn("lead", model="held:lead")
         async with watched(agent) as heard, agent.stream("Note milk") as live:
             shaped = await agent.wait_for_snapshot(
-                lambda now: any(
-                    use.arguments == '{"text":"milk"}' for use in now.pending_tool_uses
-                )
+                lambda now: [use.arguments for use in now.pending_tool_uses] == ['{"text":"milk"}']
             )
             ran_before = list(ran)
             model.let_go()
@@ -142,14 +140,10 @@ async def test_a_call_is_shown_as_it_takes_shape_and_runs_when_the_answer_is_who
 
     assert (ran_before, ran, shaped.open_calls) == ([], ["milk"], ())
     pieces = [event.delta for event in of_kind(heard, told.ToolUseUpdated)]
-    assert (len(pieces), "".join(pieces)) == (3, '{"text":"milk"}')
+    assert "".join(pieces) == '{"text":"milk"}'
     order = [type(event).__name__ for event in heard if type(event).__name__.startswith("Tool")]
-    assert order == [
-        *(["ToolUseUpdated"] * 3),
-        "ToolUseReady",
-        "ToolExecutionStarted",
-        "ToolExecutionFinished",
-    ]
+    execution = ["ToolExecutionStarted", "ToolExecutionFinished"]
+    assert order == [*(["ToolUseUpdated"] * 3), "ToolUseReady", *execution]
     (ready,) = of_kind(heard, told.ToolUseReady)
     assert (ready.key, ready.tool, ready.arguments) == ("tool-1.0", "note", '{"text":"milk"}')
 

@@ -5,6 +5,7 @@ import pytest
 
 from mentra_actors import ModelReply, RunFailed, ToolContext, ToolError, call, say, tool
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.budget import BudgetSpent
 from mentra_actors.domain.content import ToolResultsMessage, UserMessage
 from mentra_actors.domain.model_call import NamedTool, StopReason, TokenUsage
 from mentra_actors.providers.scripted import NEVER_ENDS, position
@@ -80,6 +81,25 @@ async def test_a_subagent_sees_only_its_prompt(played):
         "SubagentSpawned",
         "SubagentFinished",
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "offered"),
+    [
+        ({"tools": ["task", "look"]}, {"look"}),
+        ({"tools": ["task", "look"], "hidden_tools": ["look"]}, set()),
+    ],
+)
+async def test_a_subagent_has_no_tool_that_its_parent_has_not(played, options, offered):
+    """Whoever narrows an agent narrows all that it sets to work."""
+    script = playing([[call("task", prompt="Look.")], "Thanks."], ["Done."])
+    async with played(script, look) as team:
+        lead = await team.spawn(temperature=0.5, **options)
+        await lead.send("Go.")
+        [asked] = [one for one in team.requests if is_subagent(one)]
+
+    assert {spec.name for spec in asked.tools} == offered
+    assert asked.temperature == 0.5
 
 
 async def test_a_subagent_that_fails_is_told_to_the_model(played):
@@ -222,6 +242,25 @@ async def test_what_a_subagent_uses_counts_in_its_parent(played):
     assert all_of_it.total.tokens.total_tokens == sum(one.tokens for one in shared) == 110
 
 
+async def test_every_call_of_a_run_and_its_subagents_is_counted_once(played):
+    """What the budget has lost, what the log says and what is reported must be one sum."""
+    script = playing(
+        [using(60, call("task", prompt="Say.")), using(10, say("Thanks."))],
+        [using(50, say("It is said."))],
+    )
+    async with played(script) as team:
+        lead = await team.spawn()
+        reply = await lead.send("Go.", token_budget=1_000)
+        used = await lead.usage()
+        answers = team.events(e.ModelReplied)
+        spent = team.events(BudgetSpent, stream_id="budget-lead.run-1")
+
+    assert reply.text == "Thanks."
+    assert [one.usage.total_tokens for one in answers] == [60, 50, 10]
+    assert [one.tokens for one in spent] == [60, 50, 10]
+    assert used.total.tokens.total_tokens == 120
+
+
 async def test_a_spent_budget_lets_no_subagent_ask(played):
     """The subagent makes no request, and the model would be told why."""
 
@@ -239,8 +278,10 @@ async def test_a_spent_budget_lets_no_subagent_ask(played):
         lead = await team.spawn()
         await lead.send("Go.", token_budget=100)
         [told] = team.events(e.ToolCallFinished)
+        [end] = team.events(e.SubagentFinished)
 
     assert len(team.requests) == 1
+    assert end.how == "failed"
     assert told.content == (
         "told: Subagent failed: it ended early (token_budget) without an answer"
     )
@@ -264,6 +305,29 @@ async def test_a_cancelled_run_ends_its_subagents(played):
 
     assert len(ends) == 2
     assert team.events(e.AgentStopped, stream_id="agent-lead.tool-1.0")
+
+
+async def test_a_subagent_that_cancels_the_run_ends_with_it(played):
+    """The order comes from its own tool: nobody must wait for the one that is being ended."""
+
+    @tool(retry="safe")
+    async def cancel_all() -> str:
+        """Cancel the lead."""
+        await leads[0].cancel("enough")
+        return await anyio.sleep_forever()
+
+    leads = []
+    script = playing(
+        [[call("task", prompt="Cancel.")], "never asked"], [[call("cancel_all")], "never asked"]
+    )
+    async with played(script, cancel_all) as team:
+        leads.append(await team.spawn())
+        with anyio.fail_after(10), pytest.raises(RunFailed, match="enough") as caught:
+            await leads[0].send("Go.")
+        await team.runtime.until_idle()
+        ends = team.events(e.RunCancelled)
+
+    assert (caught.value.kind, len(team.requests), len(ends)) == ("cancelled", 2, 2)
 
 
 async def _failing(lead):

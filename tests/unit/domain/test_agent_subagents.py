@@ -13,8 +13,10 @@ from mentra_actors.decider import Delivery
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.budget import BudgetSpent
 from mentra_actors.domain.inbox import RunEndOrdered
+from mentra_actors.domain.model_call import TokenUsage
 
 CHILD = msgspec.structs.replace(PROFILE, agent_id="lead.tool-1.0", name="scout", role="subagent")
 
@@ -185,6 +187,25 @@ def test_a_subagent_says_what_it_uses():
     answer = agent().when(go(**options)).when(said(tokens=9))
 
     assert [one.tokens for one in spent(failure) + spent(answer)] == [7, 9]
+
+
+def test_what_a_cancelled_subagent_has_used_is_said_too():
+    """Its run is gone; the budget that it has spent from is not."""
+    options = RunOptions(budget="budget-lead.run-1", token_budget=100)
+    ended = agent(run=options).when(go()).when(ordered("cancel"))
+    usage = said(tokens=7).reply.usage
+    half = c.RecordAbandonedAnswer(
+        effect_id="model-1",
+        run_id="lead/run-1",
+        partial=c.PartialAnswer(),
+        usage=usage,
+        now=6.1,
+    )
+    [used] = spent(ended.when(half))
+
+    assert (used.budget, used.run_id, used.tokens) == ("budget-lead.run-1", "lead/run-1", 7)
+    assert spent(ended.when(msgspec.structs.replace(half, usage=TokenUsage()))) == []
+    assert spent(agent().when(go()).when(c.CancelRun(now=6.0)).when(half)) == []
 
 
 def test_a_run_without_limits_shares_nothing():

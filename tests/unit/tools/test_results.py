@@ -181,6 +181,38 @@ def test_a_first_line_that_is_too_long_is_cut_at_a_character_and_says_so():
     assert notice.startswith("[truncated: showing 1 of 1 lines")
 
 
+def test_a_first_line_that_is_cut_does_not_hide_that_the_end_is_shown():
+    """The end is there to be read: a notice that leaves it out makes the model doubt it."""
+    outcome, _ = limited("€" * 40_000 + "\nthe total: 7")
+    head, notice, tail = outcome.content.split("\n")
+
+    assert (set(head), tail) == ({"€"}, "the total: 7")
+    assert notice == (
+        f"[truncated: showing 2 of 2 lines: the first {len(head)} characters of line 1 and 2-2; "
+        "full output kept as blob 1]"
+    )
+
+
+def test_two_lines_are_the_first_one_and_the_notice():
+    """The smallest limit is a limit too, and the notice does not call four lines one."""
+    outcome = limit_outcome(
+        ToolOutcome(content="a\nb\nc\nd"), keep=Blobs().keep, limits=ResultLimits(max_lines=2)
+    )
+
+    assert outcome.content == "a\n[truncated: showing 1 of 4 lines; full output kept as blob 1]"
+
+
+def test_a_long_reason_why_nothing_was_kept_is_cut():
+    """It stands in the prompt of every later request."""
+
+    def full(_content):
+        raise OSError("x" * 90_000)
+
+    outcome = limit_outcome(ToolOutcome(content="y" * 90_000), keep=full)
+
+    assert len(outcome.content.encode()) <= MAX_CONTENT_BYTES
+
+
 def test_data_is_never_cut():
     """Half a JSON document tells a lie: it is kept whole, and the model is told where."""
     blobs = Blobs()

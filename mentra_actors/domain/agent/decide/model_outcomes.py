@@ -11,7 +11,7 @@ from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.agent.state import AgentState, ModelCall, Run
 from mentra_actors.domain.model_call import StopReason
-from mentra_actors.ids import EffectId
+from mentra_actors.ids import EffectId, RunId, StreamId
 
 __all__ = [
     "MOST_INTERRUPTIONS",
@@ -61,15 +61,25 @@ def shared_spending(
     event: e.ModelReplied | e.ModelCallFailed, state: AgentState
 ) -> list[e.AgentEvent]:
     """What a call has used, for those who spend from the same budget."""
-    run, profile = state.run, state.profile
+    run = state.run
+    return [] if run is None else _spending(event, state, run.run_id, run.budget)
+
+
+def _spending(
+    event: e.ModelReplied | e.ModelCallFailed | e.AnswerAbandoned,
+    state: AgentState,
+    run_id: RunId,
+    budget: StreamId,
+) -> list[e.AgentEvent]:
+    profile = state.profile
     used = event.usage.total_tokens or event.cost_usd_micros
-    if run is None or profile is None or not run.budget or not used:
+    if profile is None or not budget or not used:
         return []
     return [
         e.SharedSpending(
-            budget=run.budget,
+            budget=budget,
             agent_id=profile.agent_id,
-            run_id=run.run_id,
+            run_id=run_id,
             effect_id=event.effect_id,
             tokens=event.usage.total_tokens,
             cost_usd_micros=event.cost_usd_micros or 0,
@@ -159,21 +169,24 @@ def _failed_event(
 def abandoned_answer(
     command: c.RecordAbandonedAnswer, state: AgentState
 ) -> Sequence[e.AgentEvent]:
-    """What had come of the answer that the last run was waiting for when it was ended."""
-    if not state.abandoned or state.abandoned != command.effect_id:
+    """What had come of the answer that the last run was waiting for when it was ended.
+
+    The run is gone and the budget of a subagent is not: those who share it go on.
+    """
+    profile = state.profile
+    if not state.abandoned or state.abandoned != command.effect_id or profile is None:
         return []
-    return [
-        e.AnswerAbandoned(
-            effect_id=command.effect_id,
-            run_id=command.run_id,
-            partial_text=command.partial.text,
-            partial_thinking=command.partial.thinking,
-            abandoned_at=command.now,
-            usage=command.usage,
-            cost_usd_micros=command.cost_usd_micros,
-            asked_model=command.asked_model,
-        )
-    ]
+    event = e.AnswerAbandoned(
+        effect_id=command.effect_id,
+        run_id=command.run_id,
+        partial_text=command.partial.text,
+        partial_thinking=command.partial.thinking,
+        abandoned_at=command.now,
+        usage=command.usage,
+        cost_usd_micros=command.cost_usd_micros,
+        asked_model=command.asked_model,
+    )
+    return [event, *_spending(event, state, command.run_id, profile.run.budget)]
 
 
 def model_call_requested(
