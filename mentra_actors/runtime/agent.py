@@ -11,7 +11,7 @@ from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.runtime.agent_feed import agent_source, session_source
-from mentra_actors.runtime.awaiting import thread_safe_call, wait_for
+from mentra_actors.runtime.awaiting import asked, thread_safe_call
 from mentra_actors.runtime.changes import changes_of
 from mentra_actors.runtime.conversation import Conversation
 from mentra_actors.runtime.feeds import Feed, FeedStart
@@ -72,7 +72,7 @@ class Agent:
             TypeError, ValueError: an option of the run is not known, or no run can have it.
             ActorError, StoreError: the prompt was not recorded.
         """
-        return await wait_for(self._runs.send(self.agent_id, text, prompt_id, run))
+        return await asked(self._runs.send, self.agent_id, text, prompt_id, run)
 
     async def run_to(
         self,
@@ -98,8 +98,10 @@ class Agent:
             ConfigurationError: the type cannot be described as JSON.
             CommandRejected, RunFailed, TypeError, ValueError, ActorError, StoreError: see `send`.
         """
-        asked = self._runs.run_to(self.agent_id, kind, text, prompt_id, run, **(output or {}))
-        return await wait_for(asked)
+        ways = output or {}
+        return await asked(
+            lambda: self._runs.run_to(self.agent_id, kind, text, prompt_id, run, **ways)
+        )
 
     @asynccontextmanager
     async def stream(
@@ -135,7 +137,7 @@ class Agent:
             CommandRejected: no run was broken off, a run is open, or the agent is stopped.
             RunFailed, TypeError, ValueError, ActorError, StoreError: see `send`.
         """
-        return await wait_for(self._runs.resume(self.agent_id, run))
+        return await asked(self._runs.resume, self.agent_id, run)
 
     async def run_queued(self, **run: Unpack[RunArguments]) -> Reply:
         """Start a run with what waits in the steering queue.
@@ -144,7 +146,7 @@ class Agent:
             CommandRejected: nothing waits there, a run is open, or the agent is stopped.
             RunFailed, TypeError, ValueError, ActorError, StoreError: see `send`.
         """
-        return await wait_for(self._runs.run_queued(self.agent_id, run))
+        return await asked(self._runs.run_queued, self.agent_id, run)
 
     async def wait_for_run(self) -> Reply:
         """The end of the open run, or of the next one if none is open.
@@ -152,11 +154,11 @@ class Agent:
         Raises:
             RunFailed: it was broken off.
         """
-        return await wait_for(self._runs.next_end(self.agent_id))
+        return await asked(self._runs.next_end, self.agent_id)
 
     async def cancel(self, reason: str = "cancelled") -> None:
         """End the open run now, in whatever it waits for; without one nothing happens."""
-        await wait_for(self._runs.cancel(self.agent_id, reason))
+        await asked(self._runs.cancel, self.agent_id, reason)
 
     async def stop_run(
         self, reason: str = "stopped", *, grace_s: float | None = STOP_GRACE_S
@@ -166,7 +168,7 @@ class Agent:
         Waits end at once: before a retry, for a person. An answer or a call that takes longer
         than `grace_s` seconds (None: however long) is broken off.
         """
-        await wait_for(self._runs.stop_run(self.agent_id, reason, grace_s))
+        await asked(self._runs.stop_run, self.agent_id, reason, grace_s)
 
     # --- words for later ------------------------------------------------------------------
 
@@ -179,27 +181,27 @@ class Agent:
         Raises:
             CommandRejected: it is empty or too long, or the agent is stopped.
         """
-        await wait_for(self._agents.queue(self.agent_id, "steer", text, item_id))
+        await asked(self._agents.queue, self.agent_id, "steer", text, item_id)
 
     async def follow_up(self, text: str, *, item_id: str | None = None) -> None:
         """Say this when the open run would end with an answer; otherwise like `steer`."""
-        await wait_for(self._agents.queue(self.agent_id, "follow_up", text, item_id))
+        await asked(self._agents.queue, self.agent_id, "follow_up", text, item_id)
 
     async def clear_queue(self, queue: QueueName) -> None:
         """Forget what waits in a queue."""
-        await wait_for(self._agents.clear(self.agent_id, queue))
+        await asked(self._agents.clear, self.agent_id, queue)
 
     async def set_queue_mode(self, queue: QueueName, mode: QueueMode) -> None:
         """Take a queue `one_at_a_time` (as it begins) or `all` together at a boundary."""
-        await wait_for(self._agents.set_mode(self.agent_id, queue, mode))
+        await asked(self._agents.set_mode, self.agent_id, queue, mode)
 
     async def mail(self, body: str) -> None:
         """Put a letter from the host into the inbox; it wakes the agent unless told not to."""
-        await wait_for(self._operations.mail(self.agent_id, body))
+        await asked(self._operations.mail, self.agent_id, body)
 
     async def read_mail(self) -> Sequence[Mail]:
         """Take the letters that wait for the agent, in its place; no model is shown them."""
-        return await wait_for(self._agents.hand_over_mail(self.agent_id))
+        return await asked(self._agents.hand_over_mail, self.agent_id)
 
     async def wait_for_mail(self) -> Sequence[Mail]:
         """Wait until letters are there, and take them as `read_mail` does.
@@ -231,10 +233,11 @@ class Agent:
         await self._resolve(request_id, allow=False, reason=reason, by=by)
 
     async def _resolve(self, request_id: str, *, allow: bool, reason: str, by: str) -> None:
-        resolved = self._agents.resolve_permission(
-            self.agent_id, request_id, allow=allow, reason=reason, resolved_by=by
+        await asked(
+            lambda: self._agents.resolve_permission(
+                self.agent_id, request_id, allow=allow, reason=reason, resolved_by=by
+            )
         )
-        await wait_for(resolved)
 
     # --- the agent itself -----------------------------------------------------------------
 
@@ -249,7 +252,7 @@ class Agent:
             TypeError: an option is not known, or has the wrong type.
         """
         changes = profile_changes(model, options)
-        await wait_for(self._agents.configure(self.agent_id, changes))
+        await asked(self._agents.configure, self.agent_id, changes)
 
     async def compensate(self) -> None:
         """Undo the finished calls of the run that was broken off last, the newest first.
@@ -259,21 +262,21 @@ class Agent:
         Raises:
             CommandRejected: no run was broken off, or one is open.
         """
-        await wait_for(self._agents.compensate(self.agent_id))
+        await asked(self._agents.compensate, self.agent_id)
 
     async def stop(self) -> None:
         """End the open run and take no prompt and no mail any more."""
-        await wait_for(self._agents.stop(self.agent_id))
+        await asked(self._agents.stop, self.agent_id)
 
     # --- looking --------------------------------------------------------------------------
 
     async def state(self) -> AgentState:
         """The agent as its decider sees it."""
-        return await wait_for(self._agents.state(self.agent_id))
+        return await asked(self._agents.state, self.agent_id)
 
     async def snapshot(self) -> AgentSnapshot:
         """What the agent does now, and what has come of its answer so far."""
-        return await wait_for(self._agents.snapshot(self.agent_id))
+        return await asked(self._agents.snapshot, self.agent_id)
 
     async def wait_for_snapshot(self, is_wanted: Callable[[AgentSnapshot], bool]) -> AgentSnapshot:
         """The first snapshot from now on that is wanted; looked at whenever something changes.

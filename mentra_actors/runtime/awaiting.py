@@ -3,14 +3,21 @@
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 import anyio
-from anyio.lowlevel import current_token
+from anyio.lowlevel import checkpoint_if_cancelled, current_token
 
-__all__ = ["thread_safe_call", "wait_for"]
+__all__ = ["asked", "thread_safe_call", "wait_for"]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+async def asked(ask: Callable[[*Ts], "Future[T]"], *arguments: *Ts) -> T:
+    """The answer to what `ask` begins. A caller that is cancelled already begins nothing."""
+    await checkpoint_if_cancelled()
+    return await wait_for(ask(*arguments))
 
 
 async def wait_for(future: "Future[T]") -> T:

@@ -8,7 +8,7 @@ from mentra_actors.domain.content import Message
 from mentra_actors.domain.conversation_tree import Entry
 from mentra_actors.ids import AgentId, EntryId
 from mentra_actors.runtime.agent_operations import AgentOperations
-from mentra_actors.runtime.awaiting import wait_for
+from mentra_actors.runtime.awaiting import asked, wait_for
 from mentra_actors.runtime.blocking import result_of
 from mentra_actors.runtime.operations import Operations
 
@@ -68,7 +68,7 @@ class Conversation:
         Raises:
             CommandRejected: there is no such entry.
         """
-        await wait_for(self._agents.label(self._agent_id, entry_id, label))
+        await asked(self._agents.label, self._agent_id, entry_id, label)
 
     async def labels(self) -> dict[EntryId, str]:
         """The names of entries."""

@@ -16,6 +16,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import (
     AgentId,
     MailId,
+    agent_stream,
     board_stream,
     inbox_stream,
     team_stream,
@@ -27,22 +28,9 @@ from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.run_operations import new_id, require_text
 from mentra_actors.store.ports import Appended, AppendRequest
 
-__all__ = ["Operations", "member_id"]
+__all__ = ["Operations"]
 
 HOST = "host"
-
-
-def member_id(team: TeamState, name: str) -> AgentId:
-    """Id of the member with this name.
-
-    Raises:
-        CommandRejected: the team has none; the message lists its members.
-    """
-    member = team.members.get(name)
-    if member is None:
-        known = ", ".join(sorted(team.members)) or "nobody"
-        raise CommandRejected(f"no agent is named {name!r}; the team has {known}")
-    return member.agent_id
 
 
 class Operations:
@@ -55,6 +43,20 @@ class Operations:
         self._team = core.settings.team
 
     # --- agents ---------------------------------------------------------------------------
+
+    def agent_id(self, team: TeamState, name: str) -> AgentId:
+        """Id of the member with this name, or of the subagent with this id. Reads the store.
+
+        Raises:
+            CommandRejected: there is none; the message lists the members.
+        """
+        member = team.members.get(name)
+        if member is not None:
+            return member.agent_id
+        if name.isascii() and self.core.store.stream_version(agent_stream(AgentId(name))):
+            return AgentId(name)
+        known = ", ".join(sorted(team.members)) or "nobody"
+        raise CommandRejected(f"no agent is named {name!r}; the team has {known}")
 
     def spawn(self, profile: e.AgentProfile, *, prompt: str, reuse: bool) -> "Future[AgentId]":
         """Add a member to the team; see `Runtime.spawn`."""

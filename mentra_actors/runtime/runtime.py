@@ -14,14 +14,15 @@ from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.agent import Agent
-from mentra_actors.runtime.awaiting import wait_for
+from mentra_actors.runtime.awaiting import asked
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
-from mentra_actors.runtime.operations import Operations, member_id
+from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.settings import RuntimeOptions, RuntimeSettings
 from mentra_actors.tools.contract import Tool
 from projections.contract import Projection, fold_view
+from projections.usage import USAGE, AgentUsage, team_usage
 
 __all__ = ["Runtime", "open_runtime"]
 
@@ -88,25 +89,26 @@ class Runtime:
             UnknownModel: no provider serves the model; nothing was recorded.
         """
         profile = profile_of(self._operations.core.settings.team, name, model, options)
-        agent_id = await wait_for(self._operations.spawn(profile, prompt=prompt, reuse=reuse))
+        agent_id = await asked(lambda: self._operations.spawn(profile, prompt=prompt, reuse=reuse))
         return Agent(name, agent_id, self._operations)
 
     async def agent(self, name: str) -> Agent:
-        """The member with this name.
+        """The member with this name, or the subagent with this id.
 
         Raises:
-            CommandRejected: the team has none; the message lists its members.
+            CommandRejected: there is none; the message lists the members.
         """
         team = await self.team()
-        return Agent(name, member_id(team, name), self._operations)
+        agent_id = await anyio.to_thread.run_sync(self._operations.agent_id, team, name)
+        return Agent(name, agent_id, self._operations)
 
     async def team(self) -> TeamState:
         """The members of the team by name."""
-        return await wait_for(self._operations.team())
+        return await asked(self._operations.team)
 
     async def board(self) -> BoardState:
         """The task board of the team."""
-        return await wait_for(self._operations.board())
+        return await asked(self._operations.board)
 
     async def until_idle(self) -> None:
         """Wait until no agent has anything to do.
@@ -114,7 +116,7 @@ class Runtime:
         Raises:
             ActorQuarantined: an agent with work is set aside, so that would be never.
         """
-        await wait_for(self._operations.idle())
+        await asked(self._operations.idle)
 
     async def view(
         self, projection: Projection[V], *, at_position: int | None = None
@@ -124,6 +126,10 @@ class Runtime:
         return await anyio.to_thread.run_sync(
             lambda: fold_view(projection, journal.through(at_position))
         )
+
+    async def usage(self) -> AgentUsage:
+        """Tokens and money of all agents so far, subagents among them, by model as well."""
+        return team_usage(await self.view(USAGE))
 
     async def project(self, *projections: Projection[Any]) -> KeptViews:
         """Keep views of these projections up to date until the runtime is closed.

@@ -14,12 +14,13 @@ from mentra_actors.ids import StreamId
 from mentra_actors.runtime.blocking import result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
-from mentra_actors.runtime.operations import Operations, member_id
+from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.settings import RuntimeOptions, RuntimeSettings
 from mentra_actors.runtime.sync_agent import SyncAgent
 from mentra_actors.tools.contract import Tool
 from projections.contract import Projection, fold_view
+from projections.usage import USAGE, AgentUsage, team_usage
 
 __all__ = ["SyncRuntime", "open_runtime_sync"]
 
@@ -75,7 +76,7 @@ class SyncRuntime:
     def agent(self, name: str) -> SyncAgent:
         """See `Runtime.agent`."""
         team = self.team()
-        return SyncAgent(name, member_id(team, name), self._operations)
+        return SyncAgent(name, self._operations.agent_id(team, name), self._operations)
 
     def team(self) -> TeamState:
         """See `Runtime.team`."""
@@ -92,6 +93,10 @@ class SyncRuntime:
     def view(self, projection: Projection[V], *, at_position: int | None = None) -> dict[str, V]:
         """See `Runtime.view`."""
         return fold_view(projection, self._operations.core.journal.through(at_position))
+
+    def usage(self) -> AgentUsage:
+        """See `Runtime.usage`."""
+        return team_usage(self.view(USAGE))
 
     def project(self, *projections: Projection[Any]) -> KeptViews:
         """See `Runtime.project`."""

@@ -150,7 +150,7 @@ async def test_a_stop_from_a_tool_ends_the_run_after_its_round(played, budget):
 @pytest.mark.parametrize(
     ("limits", "kind", "words", "requests"),
     [
-        ({"tool_budget": 1}, "tool_budget", "may make 1 tool calls", 2),
+        ({"tool_budget": 1}, "tool_budget", "tool budget of the run is 1", 2),
         ({"model_budget": 1}, "model_budget", "all of its 1 model calls", 1),
     ],
 )

@@ -3,7 +3,16 @@
 import anyio
 import pytest
 
-from mentra_actors import ModelReply, RunFailed, ToolContext, ToolError, call, say, tool
+from mentra_actors import (
+    CommandRejected,
+    ModelReply,
+    RunFailed,
+    ToolContext,
+    ToolError,
+    call,
+    say,
+    tool,
+)
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.budget import BudgetSpent
 from mentra_actors.domain.content import ToolResultsMessage, UserMessage
@@ -358,3 +367,18 @@ async def test_a_stop_in_order_ends_a_subagent_at_its_boundary(played):
     assert len(team.requests) == 2
     assert reply.early_end == "stop_requested"
     assert [one.early_end for one in finishes] == ["stop_requested", "stop_requested"]
+
+
+async def test_a_subagent_can_be_looked_at(played):
+    """Whoever waits for it wants to see what it does; afterwards, what it did and what it cost."""
+    script = playing([[call("task", prompt="Look.")], "Thanks."], ["It is fine."])
+    async with played(script) as team:
+        await (await team.spawn()).send("Go.")
+        scout = await team.runtime.agent("lead.tool-1.0")
+        told = await scout.conversation.history()
+
+        assert (await scout.snapshot()).status == "stopped"
+        assert [type(one).__name__ for one in told] == ["UserMessage", "AssistantMessage"]
+        assert (await team.runtime.usage()).total.calls == 3
+        with pytest.raises(CommandRejected, match="the team has lead"):
+            await team.runtime.agent("lead.tool-9.9")

@@ -366,3 +366,26 @@ async def test_the_faces_work_on_trio_too():
 
     reply = await anyio.to_thread.run_sync(trio.run, main)
     assert reply.text == "Done."
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda lead: lead.send("Go"),
+        lambda lead: lead.run_to(int, "Go"),
+        lambda lead: lead.steer("Go"),
+        lambda lead: lead.mail("Go"),
+        lambda lead: lead.configure(model="scripted:other"),
+    ],
+    ids=["send", "run_to", "steer", "mail", "configure"],
+)
+async def test_who_is_cancelled_already_begins_nothing(ask):
+    """A program that is being torn down would pay for a run that nobody waits for."""
+    async with team(["Never said."]) as (runtime, lead):
+        before = (await lead.snapshot()).stream_version
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await ask(lead)
+        await runtime.until_idle()
+
+        assert (await lead.snapshot()).stream_version == before

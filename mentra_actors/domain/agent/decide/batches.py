@@ -22,7 +22,7 @@ def calls_due(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEvent]
     batch = _batch(open_calls)
     budget = run.options.tool_budget
     if batch and budget is not None and run.tool_calls + len(batch) > budget:
-        said = f"the run may make {budget} tool calls, and would go beyond"
+        said = f"the tool budget of the run is {budget}, and the next calls would go beyond"
         return failed(state, run, "tool_budget", said, now)
     return [_started(call, state, now) for call in batch]
 
