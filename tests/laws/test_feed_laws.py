@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from hypothesis import example
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
@@ -161,6 +162,7 @@ STEPS = st.lists(
 
 
 @forall(STEPS)
+@example([TextDelta("so"), "cancel", "late reader", "fetch"])
 def test_a_reader_has_every_word_of_the_open_answer(steps):
     """Pieces may be dropped on the way to a slow reader; what it shows has no hole in the end."""
     talk = Talk()
