@@ -343,7 +343,7 @@ async def test_a_run_that_is_taken_back_undoes_its_calls_newest_first(played, un
 async def test_a_run_that_is_kept_is_undone_when_somebody_wants_it(played, undo, undone):
     """Giving up is a decision; after it there is nothing to go on with."""
     book, _ = booking(undo)
-    turn = breaks_once_at(1, [[call("book", seat=1)]])
+    turn = breaks_once_at(1, [[call("book", seat=1), call("book", seat=2)]])
     async with played(turn, book) as team:
         agent = await team.spawn()
         with pytest.raises(CommandRejected, match="no run was broken off"):
@@ -358,7 +358,7 @@ async def test_a_run_that_is_kept_is_undone_when_somebody_wants_it(played, undo,
             await agent.resume()
 
     assert before == []
-    assert [one.arguments["seat"] for one in undone] == [1]
+    assert [one.arguments["seat"] for one in undone] == [2, 1]
 
 
 async def test_undoing_a_call_that_was_open_says_that_nobody_knows(played):
