@@ -134,6 +134,7 @@ class LiveAnswers:
         self._tick_s = tick_s
         self._live: dict[StreamId, LiveAnswer] = {}
         self._is_due = False
+        self._is_closed = False
         self._lock = threading.Lock()
         """Guards what earlier processes have left."""
         self._left: dict[tuple[StreamId, EffectId], PartialAnswer] = {}
@@ -200,6 +201,10 @@ class LiveAnswers:
         if self._saved:
             self._tick_later()
 
+    def close(self) -> None:
+        """This process ends: what is kept of open answers stays for the next. From any thread."""
+        self._is_closed = True
+
     def heard(self, stream_id: StreamId) -> LiveAnswer | None:
         """What has come of the answer that a stream is waiting for. From any thread."""
         return self._live.get(stream_id)
@@ -212,6 +217,8 @@ class LiveAnswers:
     def _tick(self) -> None:
         """One row for all; or none, if nothing is new and nothing can go."""
         self._is_due = False
+        if self._is_closed:
+            return
         pieces = []
         for answer in list(self._live.values()):
             piece = answer.new_piece()

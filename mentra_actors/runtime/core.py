@@ -256,6 +256,7 @@ class RuntimeCore:
         if self._fenced is None:
             self._fenced = error
             _log.error("%s; nothing more is performed", error)
+            self.answers.close()
             self.effects.close()
             self.trouble.publish(error)
 
@@ -300,6 +301,7 @@ class RuntimeCore:
         self._ends.close()
 
     def _stop_actors(self) -> None:
+        self.answers.close()
         if self._fenced is None and self.settings.close_grace_s > 0:
             self._let_tools_end(self.settings.close_grace_s)
         self.effects.close()

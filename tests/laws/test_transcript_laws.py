@@ -12,7 +12,7 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.content import ToolCallBlock, ToolResultsMessage, UserMessage
-from mentra_actors.domain.conversation_tree import closed, path_to
+from mentra_actors.domain.conversation_tree import closed, moved_to, path_to
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.transcript import Transcript, apply, mail_text, prompt_messages
 from mentra_actors.testing.agent_strategies import SPAWNED, agent_histories, spawned
@@ -101,6 +101,19 @@ def test_the_decider_and_the_transcript_count_alike(commands):
         if not transcript.open_calls:
             assert state.entries == len(transcript.entries)
             assert path_to(transcript, state.leaf) == list(transcript.path)
+
+
+@forall(agent_histories(), st.integers(0, 99))
+def test_a_branch_from_anywhere_is_a_legal_conversation(commands, where):
+    """No place can be chosen where a call has lost its result, and the way back is the same."""
+    here = closed(reduce(apply, events_of(commands), Transcript()))
+    chosen = where % (len(here.entries) + 1)
+    there = moved_to(here, chosen)
+
+    assert pairing_faults([*there.messages, UserMessage(text="Go on.")]) == []
+    assert chosen == 0 or chosen in there.path[-2:]
+    assert list(there.entries) == list(here.entries)
+    assert moved_to(there, here.leaf) == here
 
 
 @forall(agent_histories(), st.text(max_size=5))

@@ -76,6 +76,8 @@ async def test_reasoning_and_ids_of_a_provider_survive(played, path):
     own = Provenance(provider="openai", model="m", wire="responses")
     blocks = (
         ThinkingBlock(parts=("a", "b"), item_id="rs_1", encrypted="enc", provenance=own),
+        ThinkingBlock(parts=("signed words",), signature="c2lnbmVk", provenance=own),
+        ThinkingBlock(encrypted="cmVkYWN0ZWQ=", is_redacted=True, provenance=own),
         ToolCallBlock(call_id="call_1", name="look", item_id="fc_1"),
     )
     turns = [ModelReply(blocks=blocks, stop_reason=StopReason.TOOL_USE), "Done.", "Again."]

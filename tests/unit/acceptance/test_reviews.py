@@ -231,6 +231,19 @@ async def test_an_authorizer_sees_the_call_and_lets_it_run(played, pay, paid):
     assert paid == [(5, "bob")]
 
 
+async def test_an_authorizer_decides_about_what_would_run(played, pay, paid):
+    """A limit on payments must hold for the payment, not for what it was before a hook."""
+
+    async def limit(one):
+        return Deny("over 100") if one.arguments["euros"] > 100 else Allow()
+
+    async with played([PAY, "I see."], pay, hooks=[changing(euros=500)], authorizer=limit) as team:
+        agent = await team.spawn()
+        await agent.send("Pay")
+
+    assert (team.results(), paid) == ([("Tool execution denied: over 100", True)], [])
+
+
 async def broken(_call):
     raise RuntimeError("no such policy")
 

@@ -1,0 +1,57 @@
+"""What has come of answers that are open: kept beside the log, and for how long."""
+
+from mentra_actors.effects.live_answers import LiveAnswers
+from mentra_actors.ids import EffectId, StreamId
+from mentra_actors.providers.port import TextDelta
+from mentra_actors.runtime.tick_journal import TickJournal
+from mentra_actors.store.memory_store import MemoryEventStore
+
+LEAD, CALL = StreamId("agent-lead"), EffectId("model-1")
+
+
+class Ticks:
+    """Live answers over a store, whose ticks come when a test wants them."""
+
+    def __init__(self):
+        self.journal = TickJournal(MemoryEventStore())
+        self._due = []
+        self.answers = LiveAnswers(self.journal, lambda _seconds, call: self._due.append(call))
+
+    def come(self):
+        due, self._due = self._due, []
+        for tick in due:
+            tick()
+
+    def left(self):
+        """What the next process would find."""
+        later = LiveAnswers(self.journal, lambda _seconds, _call: None)
+        return {effect_id: partial.text for effect_id, partial in later.left(LEAD).items()}
+
+
+def test_what_is_kept_of_an_answer_goes_with_its_end():
+    """The log has it then; a store that keeps it twice would only grow."""
+    ticks = Ticks()
+    answer = ticks.answers.begin(LEAD, CALL)
+    ticks.answers.take(answer, TextDelta("Hel"))
+    ticks.come()
+    before = ticks.left()
+    ticks.answers.end(answer)
+    ticks.come()
+
+    assert (before, ticks.left()) == ({CALL: "Hel"}, {})
+
+
+def test_an_answer_that_is_broken_off_by_the_close_is_kept():
+    """The call stays open on the log; the next process tells people how far it had come.
+
+    A close that took longer than a tick, because a tool was given time to end, lost it.
+    """
+    ticks = Ticks()
+    answer = ticks.answers.begin(LEAD, CALL)
+    ticks.answers.take(answer, TextDelta("Hel"))
+    ticks.come()
+    ticks.answers.close()
+    ticks.answers.end(answer)
+    ticks.come()
+
+    assert ticks.left() == {CALL: "Hel"}
