@@ -2,6 +2,7 @@
 
 import logging
 import math
+import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ from mentra_actors.tools.results import words_of
 __all__ = ["ModelCalls", "ModelServices"]
 
 _log = logging.getLogger(__name__)
+
+SALT_BYTES = 9
+"""Random bytes in the idempotency keys of an answer's calls: 72 bits are unique in the world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ class ModelCalls:
             plans=plans,
             now=self._clock.now(),
             cost_usd_micros=self._cost(effect, reply.usage),
+            salt=secrets.token_urlsafe(SALT_BYTES) if plans else "",
             asked_model=profile.model,
             is_output=is_output,
             output_fault=fault,

@@ -139,8 +139,9 @@ async def _no_subagents(_request: SubagentRequest) -> AgentAnswer:
 class ToolContext:
     """What a running tool may know. A parameter annotated with this class receives it.
 
-    `idempotency_key` is the same for every attempt of this call, also after a restart; `attempt`
-    counts from 1.
+    `idempotency_key` is the same for every attempt of this call, also after a restart, and no
+    other call in the world has it: not one of another store either, nor of a backup that goes on.
+    It is text of ASCII letters, digits and `_ . : - /`. `attempt` counts from 1.
     """
 
     agent_id: AgentId

@@ -67,7 +67,7 @@ def test_a_tool_that_runs_twice_is_found(monkeypatch):
     with_agent(monkeypatch, recover=lambda *_: None)
     told = broken("ran 2 times, and is `never`")
 
-    assert "3. charge (agent-lead/tool-1.0 of agent-lead)" in told
+    assert "3. charge (agent-lead/tool-1.0/" in told
     assert "tool-1.0 started: charge" in told
 
 

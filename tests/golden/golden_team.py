@@ -174,6 +174,7 @@ class GoldenTeam:
                 effect_id=effect.effect_id,
                 reply=reply,
                 plans=keyed,
+                salt="c2FsdA" if keyed else "",
                 now=self.now,
                 **(verdict or {}),
             )

@@ -223,12 +223,14 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of `CallModel`. `plans` are for the calls in `reply`, in order.
 
     `is_output` and `output_fault` are the verdict on an answer that should be a typed value.
+    `salt` is random: it makes the idempotency keys of the calls unique in the world.
     """
 
     effect_id: EffectId
     reply: ModelReply
     plans: tuple[CallPlan, ...]
     now: float
+    salt: str = ""
     cost_usd_micros: int | None = None
     asked_model: str = ""
     is_output: bool = False

@@ -148,6 +148,7 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     can_compensate: bool = False
     status: CallStatus = "planned"
     attempt: int = 1
+    salt: str = ""
     idempotency_key: str = ""
     request_id: CommandId = CommandId("")
     description: str = ""

@@ -5,7 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from mentra_actors import ModelReply, ToolOutput, call, open_runtime, say, tool
+from mentra_actors import ModelReply, ToolContext, ToolOutput, call, open_runtime, say, tool
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import (
     AssistantMessage,
@@ -208,3 +208,20 @@ async def test_mail_that_waited_is_worked_off_without_being_asked(played, path):
     assert ["one" in texts[0], "two" in texts[1]] == [True, True]
     said = [i.content.text for i in items if type(i.content).__name__ == "AssistantText"]
     assert said == ["I have read it.", "And that."]
+
+
+async def test_no_other_store_has_the_key_of_a_call(played, tmp_path):
+    """A service that dedupes on keys would take the order of one team for that of another."""
+    keys = []
+
+    @tool(retry="idempotent")
+    async def pay(context: ToolContext) -> str:
+        """Pay."""
+        keys.append(context.idempotency_key)
+        return "paid"
+
+    for number in (1, 2):
+        async with played([[call("pay")], "Done."], pay, path=tmp_path / f"{number}") as team:
+            await (await team.spawn()).send("Pay")
+
+    assert len(set(keys)) == 2

@@ -179,8 +179,11 @@ def test_a_tool_is_told_a_key_that_no_other_call_has():
     """Tools dedupe on the key, so it must be the same after a restart and never another's."""
     answer = agent().when(GO).when(asked("idempotent+", "idempotent+"))
     keys = [effect.idempotency_key for effect in answer.pending.values()]
+    salted = msgspec.structs.replace(asked("idempotent"), salt="x7Qa")
+    [effect] = agent().when(GO).when(salted).pending.values()
 
     assert keys == ["agent-lead/tool-1.0", "agent-lead/tool-1.1"]
+    assert effect.idempotency_key == "agent-lead/tool-1.0/x7Qa"
 
 
 def test_the_mail_of_a_call_leaves_with_its_outcome():

@@ -43,10 +43,11 @@ def _batch(open_calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
 
 def _started(call: ToolCall, state: AgentState, now: float) -> e.AgentEvent:
     owner = state.profile.agent_id if state.profile else ""
+    salt = f"/{call.salt}" if call.salt else ""
     return e.ToolCallStarted(
         key=call.key,
         tool=call.tool,
-        idempotency_key=f"agent-{owner}/{call.key}",
+        idempotency_key=f"agent-{owner}/{call.key}{salt}",
         retry=call.retry,
         started_at=now,
         call_id=call.call_id,

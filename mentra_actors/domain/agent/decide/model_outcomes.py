@@ -54,7 +54,7 @@ def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.Ag
         plans_by_key.get(call.key) or e.CallPlan(key=call.key, refusal="Tool not found")
         for call in after.calls
     )
-    return [replied, *shared, e.ToolCallsPlanned(calls=plans)]
+    return [replied, *shared, e.ToolCallsPlanned(calls=plans, salt=command.salt)]
 
 
 def shared_spending(

@@ -50,9 +50,13 @@ class ToolCallsPlanned(
     omit_defaults=True,
     tag="agent.tool_calls_planned.v1",
 ):
-    """The calls of the answer just recorded, in its order."""
+    """The calls of the answer just recorded, in its order.
+
+    `salt` is a random text that makes their idempotency keys unique in the world.
+    """
 
     calls: tuple[CallPlan, ...]
+    salt: str = ""
 
 
 class ToolCallReviewed(

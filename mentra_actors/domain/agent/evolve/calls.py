@@ -19,14 +19,16 @@ _Closing: TypeAlias = e.ToolCallFinished | e.ToolCallOutcomeUnknown | e.ToolCall
 def _planned(state: AgentState, event: e.ToolCallsPlanned) -> AgentState:
     plans = {plan.key: plan for plan in event.calls}
     calls = tuple(
-        _with_plan(call, plan) if (plan := plans.get(call.key)) else call for call in state.calls
+        _with_plan(call, plan, event.salt) if (plan := plans.get(call.key)) else call
+        for call in state.calls
     )
     return _replace(state, calls=calls)
 
 
-def _with_plan(call: ToolCall, plan: e.CallPlan) -> ToolCall:
+def _with_plan(call: ToolCall, plan: e.CallPlan, salt: str) -> ToolCall:
     return _replace(
         call,
+        salt=salt,
         retry=plan.retry,
         parallel=plan.parallel,
         refusal=plan.refusal,
