@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, get_args
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
@@ -127,15 +127,21 @@ class AgentOperations:
         )
 
     def clear(self, agent_id: AgentId, queue: QueueName) -> "Future[Accepted]":
-        """Forget what waits in a queue."""
+        """Forget what waits in a queue.
+
+        Raises:
+            ValueError: there is no such queue.
+        """
+        _require_queue(queue)
         return self._ask(agent_id, lambda now: c.ClearQueue(queue=queue, now=now))
 
     def set_mode(self, agent_id: AgentId, queue: QueueName, mode: QueueMode) -> "Future[Accepted]":
         """Take a queue item by item, or all of it at once.
 
         Raises:
-            ValueError: there is no such mode.
+            ValueError: there is no such queue, or no such mode.
         """
+        _require_queue(queue)
         if mode not in ("one_at_a_time", "all"):
             raise ValueError(f"a queue is taken one_at_a_time or all, not {mode!r}")
         return self._ask(agent_id, lambda now: c.SetQueueMode(queue=queue, mode=mode, now=now))
@@ -205,3 +211,8 @@ def _handed_over(events: Sequence[Any], command_id: CommandId) -> Sequence[Mail]
         if isinstance(one, e.MailHandedOver) and one.command_id == command_id
         for mail_id in one.mail_ids
     ]
+
+
+def _require_queue(queue: str) -> None:
+    if queue not in get_args(QueueName):
+        raise ValueError(f"the queues are steer and follow_up, there is no {queue!r}")

@@ -44,10 +44,14 @@ class CrashPoint(msgspec.Struct, frozen=True):
         Raises:
             ValueError: it was not.
         """
-        place, number, when = text.split(":")
-        return msgspec.convert(
-            {"place": place, "number": int(number), "when": when}, cls, strict=True
-        )
+        words = text.split(":")
+        try:
+            place, number, when = words
+            fields = {"place": place, "number": int(number), "when": when}
+            return msgspec.convert(fields, cls, strict=True)
+        except ValueError as error:
+            said = f"{text!r} is no place to crash: write append:7:before, or effect:2:after"
+            raise ValueError(said) from error
 
 
 class CrashPoints:

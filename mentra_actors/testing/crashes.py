@@ -11,24 +11,36 @@ The scenario runs once without a crash. Then it is begun again for each append (
 written, after it is durable) and each effect (before it touches the world, after it has), dies
 there, is opened again, and runs to its end. After each of them the whole log and what the tools
 have done are checked against the guarantees of `mentra_actors.testing.guarantees`.
+
+What tools do to a world of their own nobody here can see: `fresh` begins that anew for each
+crash, and `check` says what must be true of it afterwards.
+
+        sent = []
+
+        def once():
+            assert len(sent) == 1
+
+        assert_survives_crashes(scenario, fresh=sent.clear, check=once, tools=[ship], ...)
 """
 
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 import msgspec
 
+from mentra_actors.domain.agent.events import ToolCallOutcomeUnknown
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import Fenced
 from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import Appended
 from mentra_actors.testing.crash_points import CrashPoint
-from mentra_actors.testing.guarantees import broken_guarantees
+from mentra_actors.testing.guarantees import broken_guarantees, other_answers
 from mentra_actors.testing.life_runner import LifeRunner, Scenario
 from mentra_actors.testing.mortal_life import MortalLife, World
 from projections.timeline import line_of
@@ -53,12 +65,15 @@ class CrashReport(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def assert_survives_crashes(
+def assert_survives_crashes(  # noqa: PLR0913 - independent switches of a test
     scenario: Scenario,
     *,
     only: str = "",
     every: int = 1,
     twice: bool = False,
+    fresh: Callable[[], object] | None = None,
+    check: Callable[[], object] | None = None,
+    answers_may_differ: Collection[str] = (),
     timeout_s: float = 60.0,
     progress: Callable[[int, int], None] | None = None,
     **options: Unpack[RuntimeOptions],
@@ -70,20 +85,31 @@ def assert_survives_crashes(
     life dies as well, after its first append. `progress` is told how many of how many were tried;
     without it a terminal shows that.
 
+    `fresh` is called before each playing, `check` after it; an AssertionError of `check`, or
+    False, is a failure. A tool that is `safe` or `idempotent` must answer the same when it is run
+    again, unless it is named in `answers_may_differ` (a clock). The scenario must return the same
+    after each crash, unless a call ended with an unknown outcome: then the model was told so.
+
     Raises:
-        AssertionError: a guarantee is broken, or the scenario does not come to its end; it says
-            where the process died and shows the log.
+        AssertionError: a guarantee is broken, the scenario does not come to its end, or no crash
+            was tried; it says where the process died and shows the log.
+        ValueError: `only` is no place.
         Exception: what the scenario itself raises without a crash.
     """
     begun = time.monotonic()
-    trial = _Trial(LifeRunner(scenario, options, timeout_s))
+    points = [CrashPoint.parse(only)] if only else []
+    own = _OwnWorld(fresh, check, frozenset(answers_may_differ))
+    trial = _Trial(LifeRunner(scenario, options, timeout_s), own)
     counted = trial.play_whole()
-    points = [CrashPoint.parse(only)] if only else _points(counted)[::every]
+    points = points or _points(counted)[::every]
     tell = progress or _shown_progress()
     crashes = 0
     for number, point in enumerate(points, start=1):
         crashes += trial.crash(point, twice=twice)
         tell(number, len(points))
+    if not crashes:
+        tried = f"{only} is not reached" if only else "no crash was tried"
+        raise AssertionError(f"{tried}: the scenario has {_amount(counted)}")
     return CrashReport(
         appends=counted["append"],
         effects=counted["effect"],
@@ -101,24 +127,52 @@ def _points(counted: Mapping[str, int]) -> list[CrashPoint]:
     ]
 
 
+def _amount(counted: Mapping[str, int]) -> str:
+    return f"{counted['append']} appends and {counted['effect']} effects"
+
+
+@dataclass(frozen=True)
+class _OwnWorld:
+    """What tools do to the world beside the store, as the caller knows it."""
+
+    fresh: Callable[[], object] | None
+    check: Callable[[], object] | None
+    answers_may_differ: frozenset[str]
+
+    def new(self) -> World:
+        if self.fresh:
+            self.fresh()
+        return World(MemoryEventStore())
+
+    def faults(self, world: World) -> list[str]:
+        found = other_answers(world.runs, self.answers_may_differ)
+        try:
+            if self.check and self.check() is False:
+                found.append("`check` is False")
+        except AssertionError as error:
+            found.append(f"`check` fails: {str(error).strip() or 'AssertionError'}")
+        return found
+
+
 class _Trial:
     """One scenario, played in one world after the other."""
 
-    def __init__(self, runner: LifeRunner) -> None:
+    def __init__(self, runner: LifeRunner, own: _OwnWorld) -> None:
         self._runner = runner
+        self._own = own
         self._expected: Any = None
 
     def play_whole(self) -> dict[str, int]:
         """Without a crash; how many appends and effects there are."""
-        world = World(MemoryEventStore())
+        world = self._own.new()
         life = self._runner.new_life(world)
         self._expected = self._runner.run_to_the_end(life)
-        _require(world, [], "without a crash")
+        _require(world, self._own.faults(world), "without a crash")
         return life.counted
 
     def crash(self, point: CrashPoint, *, twice: bool) -> int:
         """Die at `point`, come back, go to the end, check everything; how many lives ended."""
-        world = World(MemoryEventStore())
+        world = self._own.new()
         deaths = [point, CrashPoint("append", 1, "after")] if twice else [point]
         where = f"after a crash at {point}" + (" and another after the next append" * twice)
         crashes, faults, late = 0, list[str](), None
@@ -129,10 +183,11 @@ class _Trial:
             if error is not None and not life.died.is_set():
                 raise AssertionError(_told(world, [f"it fails: {error!r}"], where)) from error
             crashes += life.died.is_set()
+            world.note_death(str(death))
             late = life.in_flight
             faults += _lost(world, life)
         faults += self._last_life(world, _too_late(world, late, faults), where)
-        _require(world, faults, where)
+        _require(world, [*faults, *self._own.faults(world)], where)
         return crashes
 
     def _last_life(
@@ -144,9 +199,14 @@ class _Trial:
         except Exception as error:
             told = _told(world, [f"2. it does not come to its end: {error!r}"], where)
             raise AssertionError(told) from error
-        if self._expected is None or result == self._expected:
+        if self._expected is None or result == self._expected or _was_told_unknown(world):
             return []
         return [f"2. it returned {result!r}, and {self._expected!r} without a crash"]
+
+
+def _was_told_unknown(world: World) -> bool:
+    """The model has heard what it does not hear without a crash, so it may say something else."""
+    return any(isinstance(one.event, ToolCallOutcomeUnknown) for one in world.everything())
 
 
 def _lost(world: World, life: MortalLife) -> list[str]:
@@ -186,11 +246,19 @@ def _require(world: World, faults: Sequence[str], where: str) -> None:
 
 def _told(world: World, faults: Sequence[str], where: str) -> str:
     recorded = world.everything()
-    lines = [line_of(one) for one in recorded[-SHOWN_LINES:]]
-    shown = [f"  {one.global_position:>4} {one.stream_id:<16} {one.sentence}" for one in lines]
-    left_out = len(recorded) - len(lines)
-    head = [f"  ({left_out} earlier events)"] if left_out else []
-    return "\n".join([f"{where}:", *(f"- {fault}" for fault in faults), "The log:", *head, *shown])
+    shown = recorded[-SHOWN_LINES:]
+    left_out = len(recorded) - len(shown)
+    lines = [f"  ({left_out} earlier events)"] if left_out else []
+    deaths = list(world.deaths)
+    for one in shown:
+        while deaths and deaths[0][0] < one.global_position:
+            lines.append(f"  --- here the process died: {deaths.pop(0)[1]} ---")
+        line = line_of(one)
+        lines.append(f"  {line.global_position:>4} {line.stream_id:<16} {line.sentence}")
+    lines += [f"  --- here the process died: {name} ---" for _, name in deaths]
+    numbers = "(numbers: the guarantees of mentra_actors.testing.guarantees)"
+    said = [f"- {fault}" for fault in faults]
+    return "\n".join([f"{where}: {numbers}", *said, "The log:", *lines])
 
 
 @contextmanager

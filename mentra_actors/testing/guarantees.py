@@ -12,7 +12,7 @@
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from mentra_actors.domain import task_board
@@ -27,7 +27,7 @@ from mentra_actors.testing.log_audit import AgentAudit
 from mentra_actors.testing.mortal_life import ToolRun
 from mentra_actors.testing.pairing import pairing_faults
 
-__all__ = ["broken_guarantees", "prefix_faults"]
+__all__ = ["broken_guarantees", "other_answers", "prefix_faults"]
 
 
 def broken_guarantees(
@@ -113,6 +113,21 @@ def _double_runs(recorded: Sequence[RecordedEvent[Any]], runs: Sequence[ToolRun]
     for place, run in tools.items():
         if place not in asked and not run.key.endswith("/undo"):
             yield f"3. {run.tool} ({run.key} of {run.stream_id}) ran, and the log has no start"
+
+
+def other_answers(runs: Sequence[ToolRun], may_differ: Collection[str] = ()) -> list[str]:
+    """Tools that may be run again, were, and then said something else."""
+    said: dict[tuple[StreamId, str], list[ToolRun]] = defaultdict(list)
+    for run in runs:
+        if run.answer is not None and run.tool not in may_differ:
+            said[run.stream_id, run.key].append(run)
+    return [
+        f"3. {again.tool} is `{again.retry}`, was run again and answered {again.answer!r}, before "
+        f"it was {first.answer!r}: is it `never`, or `idempotent` by its key?"
+        for first, *others in said.values()
+        for again in others[-1:]
+        if again.retry in ("safe", "idempotent") and again.answer != first.answer
+    ]
 
 
 # --- mail and tasks ---------------------------------------------------------------------------

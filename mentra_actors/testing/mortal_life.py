@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import msgspec
 
+from mentra_actors.domain.agent.commands import RecordToolOutcome
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import CompensateCall, RunTool
 from mentra_actors.domain.agent.events import ToolCallFinished
@@ -28,12 +29,16 @@ __all__ = ["MortalLife", "ToolRun", "World"]
 
 
 class ToolRun(msgspec.Struct, frozen=True):
-    """A tool that touched the world. `key` is the idempotency key of its call."""
+    """A tool that touched the world. `key` is the idempotency key of its call.
+
+    `answer` is what it said, None as long as it has said nothing.
+    """
 
     stream_id: StreamId
     key: str
     tool: str
     retry: str
+    answer: str | None = None
 
 
 class World:
@@ -45,16 +50,28 @@ class World:
         self.runs: list[ToolRun] = []
         self.faults: list[str] = []
         """What was seen to be wrong while it happened."""
+        self.deaths: list[tuple[int, str]] = []
+        """After which position of the log a life ended, and at which place."""
         self._lock = threading.Lock()
 
     def everything(self) -> list[RecordedEvent[Any]]:
         """The whole journal."""
         return list(self.journal.through())
 
-    def note_run(self, run: ToolRun) -> None:
-        """A tool begins to run."""
+    def note_death(self, place: str) -> None:
+        """A life has ended."""
+        self.deaths.append((self.store.last_position(), place))
+
+    def note_run(self, run: ToolRun) -> int:
+        """A tool begins to run; the number of this run."""
         with self._lock:
             self.runs.append(run)
+            return len(self.runs) - 1
+
+    def note_answer(self, number: int, answer: str) -> None:
+        """What the tool has said in that run."""
+        with self._lock:
+            self.runs[number] = msgspec.structs.replace(self.runs[number], answer=answer)
 
     def note_fault(self, fault: str) -> None:
         """A guarantee was seen broken."""
@@ -122,8 +139,10 @@ class MortalLife:
             number = self._next("effect")
             self._look_before(order)
             await self._survive("effect", number, "before")
-            self._note(order)
+            run = self._noted(order)
             outcome = await perform(order)
+            if run is not None and isinstance(outcome, RecordToolOutcome):
+                self.world.note_answer(run, outcome.outcome.content)
             await self._survive("effect", number, "after")
             return outcome
 
@@ -159,7 +178,8 @@ class MortalLife:
                 f"1. {order.effect_id} of {order.stream_id} starts, and nobody asks for it"
             )
 
-    def _note(self, order: Order) -> None:
+    def _noted(self, order: Order) -> int | None:
+        """The number of the run, if the effect is one of a tool."""
         effect = order.effect
         if isinstance(effect, RunTool):
             key, retry = effect.idempotency_key, self._retry_of(effect.tool)
@@ -168,8 +188,8 @@ class MortalLife:
         elif isinstance(effect, CompensateCall):
             key, retry = f"{effect.idempotency_key}/undo", "idempotent"
         else:
-            return
-        self.world.note_run(ToolRun(order.stream_id, key, effect.tool, retry))
+            return None
+        return self.world.note_run(ToolRun(order.stream_id, key, effect.tool, retry))
 
 
 class _MortalStore:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mentra_actors import ScriptedModel, call
+from mentra_actors import ScriptedModel, call, tool
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.transcript import Transcript, apply
@@ -58,7 +58,7 @@ def test_what_is_right_passes():
 def test_one_place_can_be_tried_alone():
     """As a failure names it: so it can be debugged."""
     assert crashed(only="effect:2:after").crashes == 1
-    with pytest.raises(ValueError, match="not enough values"):
+    with pytest.raises(ValueError, match="no place to crash"):
         crashed(only="somewhere")
 
 
@@ -177,3 +177,68 @@ def test_the_reader_of_prompts_begins_with_nothing():
     """An empty log breaks nothing."""
     assert guarantees.broken_guarantees([]) == []
     assert Transcript().leaf == 0
+
+
+# --- the world beside the store ---------------------------------------------------------------
+
+
+def drawing(retry):
+    """A tool whose every run has an effect, and says so; and what it has done."""
+    drawn = []
+
+    @tool(retry=retry)
+    async def draw() -> str:
+        """Draw a number."""
+        drawn.append(1)
+        return f"number {len(drawn)}"
+
+    return drawn, {"tools": [draw], "providers": [ScriptedModel([[call("draw")], "Drawn."])]}
+
+
+def test_a_tool_that_says_it_may_be_repeated_and_answers_otherwise_is_found():
+    """The model would be told of one number, and somebody else knows of another."""
+    drawn, team = drawing("safe")
+    with pytest.raises(AssertionError, match="was run again and answered 'number 2'") as failure:
+        assert_survives_crashes(s.answer, fresh=drawn.clear, **team)
+    lines = str(failure.value).splitlines()
+
+    death = lines.index("  --- here the process died: append:4:before ---")
+    assert "started: draw" in lines[death - 1]
+    drawn.clear()
+    assert_survives_crashes(s.answer, fresh=drawn.clear, answers_may_differ=["draw"], **team)
+
+
+def test_what_only_its_author_can_see_is_checked():
+    """A tool that says nothing of what it does is judged by what must be true of the world."""
+    drawn, team = drawing("safe")
+
+    def once():
+        assert len(drawn) == 1, f"drawn {len(drawn)} times"
+
+    with pytest.raises(AssertionError, match="`check` fails: drawn 2 times"):
+        assert_survives_crashes(
+            s.answer, fresh=drawn.clear, check=once, answers_may_differ=["draw"], **team
+        )
+    drawn, team = drawing("never")
+    assert_survives_crashes(s.answer, fresh=drawn.clear, check=lambda: len(drawn) <= 1, **team)
+    with pytest.raises(AssertionError, match="`check` is False"):
+        assert_survives_crashes(s.answer, fresh=drawn.clear, check=lambda: bool(drawn), **team)
+
+
+def test_a_call_that_nobody_knows_of_may_change_what_is_said():
+    """The model is told that the outcome is unknown: its answer need not be the same."""
+    drawn, team = drawing("never")
+    team["providers"] = [
+        ScriptedModel(
+            lambda r: call("draw") if len(r.messages) == 1 else r.messages[-1].results[0].content
+        )
+    ]
+    assert assert_survives_crashes(s.answer, fresh=drawn.clear, **team).crashes > 10
+
+
+def test_a_scenario_that_nothing_can_crash_is_no_success():
+    """A test that tries nothing must not be green."""
+    with pytest.raises(AssertionError, match="no crash was tried: the scenario has 0 appends"):
+        assert_survives_crashes(lambda _runtime: 1)
+    with pytest.raises(AssertionError, match="append:99:before is not reached"):
+        crashed(only="append:99:before")

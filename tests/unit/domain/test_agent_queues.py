@@ -184,3 +184,18 @@ def test_a_queued_run_that_was_taken_back_begins_again_with_its_words():
 def test_queues_of_a_stopped_agent_take_nothing():
     """Whoever dismissed an agent must be able to rely on it."""
     assert agent().when(c.StopAgent(now=1.0)).when(steer()).rejects("stopped")
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (c.QueueInput(queue="steers", item_id="s1", text="left", now=1.0), "there is no 'steers'"),
+        (c.ClearQueue(queue="steers", now=1.0), "there is no 'steers'"),
+        (c.SetQueueMode(queue="steers", mode="all", now=1.0), "there is no 'steers'"),
+        (c.SetQueueMode(queue="steer", mode="both", now=1.0), "one_at_a_time or all"),
+    ],
+    ids=["input", "clear", "queue", "mode"],
+)
+def test_a_queue_that_there_is_not_is_refused(command, reason):
+    """A slip in a name must not end the agent."""
+    assert agent().when(command).rejects(reason)

@@ -1,15 +1,17 @@
 """What comes to an agent from outside: prompts, mail, words for its queues, new options."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import msgspec
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import stop_requested, stopped
+from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.profile import ProfileChanges, changed_profile, profile_fault
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput, option_fault
-from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.domain.agent.state import AgentState, Queue
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import RunId, inbox_stream
 
@@ -56,6 +58,7 @@ def queue_input(command: c.QueueInput, state: AgentState) -> Sequence[e.AgentEve
     if f"queue:{command.item_id}" in state.known_ids:
         return []
     _require_living(state)
+    _queue_of(command.queue, state)
     _require_words(command.text, "what is queued")
     queued = e.InputQueued(
         queue=command.queue,
@@ -68,7 +71,7 @@ def queue_input(command: c.QueueInput, state: AgentState) -> Sequence[e.AgentEve
 
 def clear_queue(command: c.ClearQueue, state: AgentState) -> Sequence[e.AgentEvent]:
     """Nothing, if nothing waits."""
-    queue = state.steer if command.queue == "steer" else state.follow_up
+    queue = _queue_of(command.queue, state)
     if not queue.items:
         return []
     return [e.QueueCleared(queue=command.queue, cleared_at=command.now)]
@@ -76,10 +79,18 @@ def clear_queue(command: c.ClearQueue, state: AgentState) -> Sequence[e.AgentEve
 
 def set_queue_mode(command: c.SetQueueMode, state: AgentState) -> Sequence[e.AgentEvent]:
     """Nothing, if the queue has the mode."""
-    queue = state.steer if command.queue == "steer" else state.follow_up
+    queue = _queue_of(command.queue, state)
+    if command.mode not in get_args(QueueMode):
+        raise CommandRejected(f"a queue is taken one_at_a_time or all, not {command.mode!r}")
     if queue.mode == command.mode:
         return []
     return [e.QueueModeChanged(queue=command.queue, mode=command.mode)]
+
+
+def _queue_of(name: str, state: AgentState) -> Queue:
+    if name not in get_args(QueueName):
+        raise CommandRejected(f"the queues are steer and follow_up, there is no {name!r}")
+    return state.steer if name == "steer" else state.follow_up
 
 
 def configure(command: c.Configure, profile: e.AgentProfile) -> Sequence[e.AgentEvent]:
