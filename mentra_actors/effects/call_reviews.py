@@ -15,6 +15,7 @@ from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
+from mentra_actors.effects.user_calls import called
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistry
 from mentra_actors.tools.results import words_of
@@ -123,10 +124,11 @@ class CallReviews:
         verdict: Any = None
         try:
             with anyio.move_on_after(self._timeout_s) as limit:
-                verdict = await self._authorizer(preview)
+                verdict = await called(self._authorizer, preview)
         except BaseException as error:
             if is_cancellation(error):
                 raise
+            _log.warning("the authorizer raised; %s is refused", preview.tool, exc_info=error)
             raise _Refused(f"Tool execution blocked: {words_of(error)}") from error
         if limit.cancelled_caught:
             raise _Refused(f"authorizer timed out after {self._timeout_s:g} s")
@@ -137,7 +139,9 @@ class CallReviews:
                 why = f": {reason}" if reason else " by authorizer"
                 raise _Refused(f"Tool execution denied{why}")
             case _:
-                raise _Refused(f"Tool execution blocked: the authorizer answered {verdict!r}")
+                said = f"the authorizer answered {verdict!r}, not Allow, Deny or Ask"
+                _log.warning("%s; %s is refused", said, preview.tool)
+                raise _Refused(f"Tool execution blocked: {said}")
 
 
 def call_preview(effect: Any, tool: Tool) -> CallPreview:

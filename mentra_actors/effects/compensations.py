@@ -1,9 +1,7 @@
 """Undoes finished tool calls, with what the tool gives for that."""
 
-import inspect
 import json
 import logging
-from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -14,7 +12,8 @@ from mentra_actors.domain.conversation_tree import told_result
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
-from mentra_actors.tools.contract import Compensate, FinishedToolCall
+from mentra_actors.effects.user_calls import called
+from mentra_actors.tools.contract import FinishedToolCall
 from mentra_actors.tools.registry import ToolRegistry
 from mentra_actors.tools.results import outcome_text, words_of
 
@@ -55,7 +54,7 @@ class Compensations:
         )
         try:
             with anyio.fail_after(tool.timeout_s):
-                answer = await _called(tool.compensate, call)
+                answer = await called(tool.compensate, call)
             return ("undone" if answer is None else outcome_text(answer)), False
         except BaseException as error:
             if is_cancellation(error):
@@ -63,10 +62,3 @@ class Compensations:
             said = f"{type(error).__name__}: {words_of(error)}"
             _log.warning("%s of %s was not undone: %s", effect.tool, order.stream_id, said)
             return said, True
-
-
-async def _called(compensate: Compensate, call: FinishedToolCall) -> Any:
-    if inspect.iscoroutinefunction(compensate):
-        return await compensate(call)
-    answer = await anyio.to_thread.run_sync(compensate, call, abandon_on_cancel=True)
-    return await answer if inspect.isawaitable(answer) else answer

@@ -1,12 +1,9 @@
 """Asks round strategies how a run goes on from a boundary."""
 
-import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
-import anyio
-import anyio.to_thread
 import msgspec
 
 from mentra_actors.domain.agent.commands import RecordRoundDecision
@@ -15,6 +12,7 @@ from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
+from mentra_actors.effects.user_calls import called
 from mentra_actors.tools.results import words_of
 
 __all__ = ["Continue", "Inject", "RoundDecisions", "RoundStrategy", "Stop"]
@@ -66,7 +64,7 @@ class RoundDecisions:
                 "as strategies={...}, then resume the run",
             )
         try:
-            decision = _checked(await _called(strategy, effect.context))
+            decision = _checked(await called(strategy, effect.context))
         except BaseException as error:
             if is_cancellation(error):
                 raise
@@ -102,10 +100,3 @@ def _checked(decision: Any) -> Decision:
         raise TypeError(f"a strategy returns Continue, Inject or Stop, not {decision!r}")
     kind = type(decision)
     return msgspec.msgpack.decode(msgspec.msgpack.encode(decision), type=kind)
-
-
-async def _called(strategy: RoundStrategy, context: RoundContext) -> Any:
-    if inspect.iscoroutinefunction(strategy):
-        return await strategy(context)
-    answer = await anyio.to_thread.run_sync(strategy, context, abandon_on_cancel=True)
-    return await answer if inspect.isawaitable(answer) else answer

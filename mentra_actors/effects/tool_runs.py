@@ -1,9 +1,8 @@
 """Performs tool calls and probes: every way a tool can end is an outcome for the log."""
 
-import inspect
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, get_args
 
@@ -23,6 +22,7 @@ from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.effects.subagents import Subagents
+from mentra_actors.effects.user_calls import called
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import is_valid_name
 from mentra_actors.tools.contract import (
@@ -196,7 +196,7 @@ class ToolProbes:
             return ProbeResult(verdict="unknown")
         try:
             with anyio.fail_after(tool.timeout_s):
-                answer = await _called(tool.probe, effect.idempotency_key)
+                answer: Any = await called(tool.probe, effect.idempotency_key)
         except BaseException as error:  # a probe that fails does not know
             if is_cancellation(error):
                 raise
@@ -241,10 +241,3 @@ def _check_mail(mail: OutgoingMail) -> None:
         raise CommandRejected(f"mail to {mail.to!r}, which is no agent's id")
     letter = Mail(mail_id=mail.mail_id, sender="", to=mail.to, body=mail.body, sent_at=0.0)
     INBOX.decide(DeliverMail(mail=letter), INBOX.initial)
-
-
-async def _called(probe: Callable[[str], Awaitable[Any] | Any], key: str) -> Any:
-    if inspect.iscoroutinefunction(probe):
-        return await probe(key)
-    answer = await anyio.to_thread.run_sync(probe, key, abandon_on_cancel=True)
-    return await answer if inspect.isawaitable(answer) else answer

@@ -85,5 +85,6 @@ class ToolHook:
         return outcome
 
 
-Authorizer: TypeAlias = Callable[[CallPreview], Awaitable[Verdict]]
-"""Decides about each call, on the effects loop. One that raises or is late refuses the call."""
+Authorizer: TypeAlias = Callable[[CallPreview], Awaitable[Verdict] | Verdict]
+"""Decides about each call. An async one is awaited on the effects loop and must not block it; any
+other one runs on a worker thread. One that raises or is late refuses the call."""

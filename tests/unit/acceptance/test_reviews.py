@@ -248,6 +248,9 @@ async def broken(_call):
     raise RuntimeError("no such policy")
 
 
+NONSENSE = "Tool execution blocked: the authorizer answered"
+
+
 async def late(_call):
     await anyio.sleep_forever()
 
@@ -261,9 +264,10 @@ async def late(_call):
         (answering(Ask()), "Tool execution requires approval: Approval required for pay"),
         (broken, "Tool execution blocked: no such policy"),
         (late, "authorizer timed out after 0.02 s"),
-        (answering(None), "Tool execution blocked: the authorizer answered None"),
+        (answering(None), f"{NONSENSE} None, not Allow, Deny or Ask"),
+        (lambda _call: Deny("plain"), "Tool execution denied: plain"),
     ],
-    ids=["deny", "deny without a word", "ask", "ask without a word", "raise", "late", "nonsense"],
+    ids=["deny", "no word", "ask", "ask without a word", "raise", "late", "nonsense", "plain def"],
 )
 async def test_an_authorizer_that_does_not_allow_refuses(played, pay, paid, authorizer, told):
     """Whatever goes wrong with it, nothing runs that nobody has allowed; the run goes on."""

@@ -1,0 +1,21 @@
+"""Calls functions that users give: async ones on the loop, all others on a worker thread."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, TypeVarTuple
+
+import anyio.to_thread
+
+__all__ = ["called"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+async def called(function: Callable[[*Ts], Awaitable[T] | T], *arguments: *Ts) -> T:
+    """What the function returns. If the caller is cancelled, a thread is left to end by itself."""
+    if inspect.iscoroutinefunction(function):
+        answer: Awaitable[T] | T = function(*arguments)
+    else:
+        answer = await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
+    return await answer if inspect.isawaitable(answer) else answer
