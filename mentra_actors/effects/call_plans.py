@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mentra_actors.domain.agent.events import AgentProfile, CallPlan
+from mentra_actors.domain.agent.profile import offered_tools
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.content import ToolCallBlock, text_of
@@ -68,7 +69,7 @@ class CallPlanner:
         tool = self._tools.get(block.name)
         if tool is None:
             return CallPlan(key=key, refusal="Tool not found")
-        if not profile.offers(block.name):
+        if not offered_tools(profile, options, (block.name,)):
             refusal = f"Tool '{block.name}' is not available for this agent"
             return CallPlan(key=key, refusal=refusal)
         arguments, problem = decoded_arguments(block.arguments)
@@ -88,7 +89,8 @@ class CallPlanner:
         self, key: EffectId, block: ToolCallBlock, output: TerminalOutput
     ) -> CallPlan:
         arguments, problem = decoded_arguments(block.arguments)
-        refusal = _malformed(block, problem) if problem else self._faults(output, arguments)
+        fault = _malformed(block, problem) if problem else ""
+        refusal = fault or self._faults(output, arguments, named=output.tool_name)
         return CallPlan(key=key, is_output=True, refusal=refusal)
 
     def output_verdict(self, reply: ModelReply, output: TerminalOutput | None) -> tuple[bool, str]:
@@ -101,11 +103,11 @@ class CallPlanner:
             return False, ""
         text = text_of(reply.blocks)
         value, problem = decoded_arguments(text) if text.strip() else ({}, "the answer is empty")
-        fault = problem or self._faults(output, value, "the answer")
+        fault = problem or self._faults(output, value, named="")
         return not fault, fault
 
-    def _faults(self, output: TerminalOutput, value: Mapping[str, object], named: str = "") -> str:
-        fault = faults_by_schema(named or output.tool_name, output.schema, value)
+    def _faults(self, output: TerminalOutput, value: Mapping[str, object], *, named: str) -> str:
+        fault = faults_by_schema(named, output.schema, value)
         check = self._output_checks.get(output.tool_name)
         return fault or (check(value) if check else "")
 

@@ -89,7 +89,8 @@ class Agent:
         The model hands the value over by a tool that is made for this run, and is offered no
         other; with `output={"keeps_tools": True}` it may work with its tools first, with
         `output={"mode": "native"}` the provider makes it write an answer of this shape. A value
-        that does not fit is sent back to the model with what is wrong.
+        that does not fit is sent back to the model with what is wrong, twice, or as often as
+        `output={"retries": 5}` says. A model that answers in words is not asked again.
 
             invoice = await agent.run_to(Invoice, "What does this letter ask for? ...")
 
@@ -98,9 +99,8 @@ class Agent:
             ConfigurationError: the type cannot be described as JSON.
             CommandRejected, RunFailed, TypeError, ValueError, ActorError, StoreError: see `send`.
         """
-        ways = output or {}
         return await asked(
-            lambda: self._runs.run_to(self.agent_id, kind, text, prompt_id, run, **ways)
+            self._runs.run_to, self.agent_id, kind, text, prompt_id, run, output or {}
         )
 
     @asynccontextmanager

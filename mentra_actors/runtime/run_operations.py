@@ -2,9 +2,9 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar, Unpack
+from typing import Any, Protocol, TypeVar
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
@@ -117,7 +117,7 @@ class RunOperations:
         text: str,
         prompt_id: str | None,
         arguments: RunArguments,
-        **output: Unpack[OutputArguments],
+        output: OutputArguments,
     ) -> "Future[T]":
         """Send a prompt; the future holds the typed value with which its run ends.
 
@@ -125,6 +125,11 @@ class RunOperations:
             ConfigurationError: the type cannot be described as JSON.
             TypeError, ValueError: as for `send`.
         """
+        if not isinstance(output, Mapping):
+            raise TypeError(f"output is a dict like {{'mode': 'native'}}, not {output!r}")
+        if unknown := set(output) - set(OutputArguments.__annotations__):
+            known = ", ".join(OutputArguments.__annotations__)
+            raise TypeError(f"an output has no {sorted(unknown)[0]!r}; there are {known}")
         asked = terminal_output(kind, **output)
         self._core.output_checks[asked.tool_name] = output_check(kind)
         reply = self.send(agent_id, text, prompt_id, arguments, output=asked)

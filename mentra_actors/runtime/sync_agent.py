@@ -80,9 +80,8 @@ class SyncAgent:
         **run: Unpack[RunArguments],
     ) -> T:
         """See `Agent.run_to`."""
-        asked = output or {}
         return self._done(
-            lambda: self._runs.run_to(self.agent_id, kind, text, prompt_id, run, **asked),
+            lambda: self._runs.run_to(self.agent_id, kind, text, prompt_id, run, output or {}),
             timeout_s,
         )
 

@@ -41,7 +41,7 @@ def terminal_output(
     description: str = "",
     keeps_tools: bool = False,
     mode: OutputMode = "tool",
-    retries: int = 1,
+    retries: int = 2,
 ) -> TerminalOutput:
     """What a run must end with, for any type that msgspec can describe.
 
@@ -82,16 +82,23 @@ def output_of(reply: Reply, kind: type[T]) -> T:
         NoOutput: it ended without one, or with one that is of another type.
     """
     if not reply.output:
-        how = f"its {reply.early_end}" if reply.early_end else f"{reply.ending!r}"
-        raise _no_output(
-            reply, f"the run ended without handing over {_name_of(kind)}; what ended it: {how}"
-        )
+        raise _no_output(reply, f"the run ended without its {_name_of(kind)}: {_why(reply)}")
     try:
         value: T = _value_of(msgspec.json.decode(reply.output), kind)
     except (msgspec.ValidationError, TypeError, ValueError) as error:
         message = f"what the run has handed over is no {_name_of(kind)}: {error}"
         raise _no_output(reply, message) from error
     return value
+
+
+def _why(reply: Reply) -> str:
+    if reply.early_end:
+        return f"it ended early ({reply.early_end.replace('_', ' ')})"
+    if reply.ending != "answered":
+        return f"what ended it was {reply.ending!r}"
+    if reply.text:
+        return "the model answered in words, see `text`"
+    return "nothing came that fits; the transcript says why"
 
 
 def output_check(kind: Any) -> Callable[[Mapping[str, Any]], str]:

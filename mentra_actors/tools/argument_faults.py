@@ -109,11 +109,14 @@ def refusal(tool_name: str, faults: Sequence[Fault], takes: str, *, has_more: bo
     """What the model is told instead of a result, in at most 4,000 characters.
 
     One fault is told in a sentence, several are a list with one on each line. `has_more` means
-    that there are more than `faults`, nobody knows how many.
+    that there are more than `faults`, nobody knows how many. Without a `tool_name` it is told of
+    an answer that should have a format.
     """
     lines = list(dict.fromkeys(_one_line(fault.line) for fault in faults))
-    head = f"Invalid arguments for tool '{_one_line(cut(tool_name, 64))}': "
-    end = f"The tool takes {cut(_one_line(takes), _TAKES_CHARS)}. Nothing was run."
+    head, end = "", f"The format is {cut(_one_line(takes), _TAKES_CHARS)}."
+    if tool_name:
+        head = f"Invalid arguments for tool '{_one_line(cut(tool_name, 64))}': "
+        end = f"The tool takes {cut(_one_line(takes), _TAKES_CHARS)}. Nothing was run."
     if len(lines) == 1 and not has_more:
         stop = "" if lines[0].endswith("?") else "."
         return _encodable(f"{head}{lines[0]}{stop} {end}")

@@ -129,7 +129,7 @@ EVERY_RUN_OPTION = {
         description="How long the wall is.",
         keeps_tools=True,
         mode="native",
-        retries=2,
+        retries=3,
     ),
     "on_failure": "rollback",
     "approvals": "refuse",

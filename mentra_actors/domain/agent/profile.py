@@ -185,10 +185,10 @@ def offered_tools(
     """Which of the registered tools a request of a run offers, in their order.
 
     A run to a typed output that does not keep its tools offers none of them: the request then
-    has only the tool that ends the run.
+    has only the tool that ends the run, or none.
     """
     output = options.output
-    if output is not None and output.mode == "tool" and not output.keeps_tools:
+    if output is not None and not output.keeps_tools:
         return ()
     return tuple(name for name in names if profile.offers(name))
 
@@ -198,8 +198,10 @@ def tool_choice_for(
 ) -> ToolChoice:
     """The tool choice of a request: a configured tool that is not offered means `auto`."""
     output = options.output
-    if output is not None and output.mode == "tool":
-        return "auto" if output.keeps_tools else NamedTool(name=output.tool_name)
+    if output is not None and output.mode == "tool" and not output.keeps_tools:
+        return NamedTool(name=output.tool_name)
+    if output is not None and (output.mode == "tool" or not output.keeps_tools):
+        return "auto"
     choice = profile.tool_choice
     if isinstance(choice, NamedTool) and choice.name not in set(offered):
         return "auto"

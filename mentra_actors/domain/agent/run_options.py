@@ -48,8 +48,8 @@ class TerminalOutput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """The typed value that a run is to end with.
 
     `schema` is its JSON Schema, as JSON text. With the mode `tool` the model hands it over by
-    calling `tool_name`; with `native` the provider makes it write an answer of this shape, and
-    one that does not fit is sent back `retries` times. `keeps_tools` leaves the agent its tools.
+    calling `tool_name`; with `native` the provider makes it write an answer of this shape. One
+    that does not fit is sent back `retries` times. `keeps_tools` leaves the agent its tools.
     """
 
     tool_name: str
@@ -57,7 +57,7 @@ class TerminalOutput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     description: str = ""
     keeps_tools: bool = False
     mode: Literal["tool", "native"] = "tool"
-    retries: int = 1
+    retries: int = 2
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -70,8 +70,10 @@ async def test_a_native_answer_is_checked_and_asked_for_once_more(played):
         terminal_output(Invoice).tool_name
     ] * 2
     told = team.requests[1].messages[-1].text
-    assert told.startswith("Your answer does not match the requested format: ")
+    assert told.startswith("Your answer does not match the requested format: missing")
     assert "`cents`" in told
+    assert "tool" not in told
+    assert [request.tools for request in team.requests] == [()] * 2
 
 
 async def test_a_native_answer_that_never_fits_is_no_value(played):
@@ -82,6 +84,22 @@ async def test_a_native_answer_that_never_fits_is_no_value(played):
             await agent.run_to(Invoice, "Read this", output={"mode": "native", "retries": 1})
 
     assert (caught.value.text, len(team.requests)) == ("no", 2)
+
+
+async def test_a_value_that_never_fits_is_not_asked_for_for_ever(played):
+    """Fifty rounds of the same mistake are fifty bills."""
+    wrong = {"payee": "ACME"}
+    async with played(handing_over(*[(wrong,)] * 9)) as team:
+        agent = await team.spawn()
+        with pytest.raises(NoOutput, match="nothing came that fits"):
+            await agent.run_to(Invoice, "Read this", output={"retries": 1})
+        with pytest.raises(TypeError, match="an output has no 'keep_tools'; there are"):
+            await agent.run_to(Invoice, "Read this", output={"keep_tools": True})
+        with pytest.raises(TypeError, match="output is a dict like"):
+            await agent.run_to(Invoice, "Read this", output="native")
+
+    assert len(team.requests) == 2
+    assert team.events(e.RunFinished)[0].output == ""
 
 
 # --- types ------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -195,12 +196,24 @@ def test_a_native_answer_is_the_value():
 
 def test_a_native_answer_that_does_not_fit_is_repaired_once():
     """The model is told what is wrong; a second fault is the end."""
-    first = agent().when(go(output=NATIVE)).when(said("no", output_fault="expected an object"))
+    once = msgspec.structs.replace(NATIVE, retries=1)
+    first = agent().when(go(output=once)).when(said("no", output_fault="expected an object"))
     second = first.when(said("no", reply_to="model-2", output_fault="expected an object"))
 
     assert "expected an object" in only(first, e.InputPlaced).injected
     assert told(first)[-1] == "ModelCallRequested model-2"
     assert only(second, e.RunFinished).output == ""
+
+
+def test_a_value_that_does_not_fit_is_sent_back_so_many_times():
+    """Its own result says what is wrong; then the run ends, in order and without a value."""
+    once = msgspec.structs.replace(TOOL, retries=1)
+    first = agent().when(go(output=once)).when(asked("never=!"))
+    second = first.when(asked("never=!", reply_to="model-2"))
+
+    assert told(first)[-1] == "ModelCallRequested model-2"
+    end = only(second, e.RunFinished)
+    assert (end.ending, end.output, end.answer) == ("answered", "", "")
 
 
 def test_an_early_end_leaves_no_value():

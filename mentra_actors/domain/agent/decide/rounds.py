@@ -115,6 +115,9 @@ def _begun_anew_with(state: AgentState, run: Run) -> tuple[CommandId, ...]:
 def _after_tools(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEvent]:
     if run.ending:
         return [finished(run, now, run.ending)]
+    output = run.options.output
+    if output is not None and output.mode == "tool" and run.output_faults > output.retries:
+        return [finished(run, now)]  # no value that fits will come
     if state.steer.items and run.choice is None:
         return _with_queued(state, run, now, steers=True)
     match run.choice:
@@ -202,7 +205,7 @@ def _repair(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEvent]:
     if limit:
         return limit
     told = (
-        f"Your answer does not match the requested format: {run.output_fault}. "
+        f"Your answer does not match the requested format: {run.output_fault.rstrip('.')}. "
         "Answer again, with JSON of that format and nothing else."
     )
     return [

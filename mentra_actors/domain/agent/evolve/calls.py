@@ -22,7 +22,9 @@ def _planned(state: AgentState, event: e.ToolCallsPlanned) -> AgentState:
         _with_plan(call, plan, event.salt) if (plan := plans.get(call.key)) else call
         for call in state.calls
     )
-    return _replace(state, calls=calls)
+    faults = any(plan.is_output and plan.refusal for plan in event.calls)
+    run = state.run and _replace(state.run, output_faults=state.run.output_faults + faults)
+    return _replace(state, calls=calls, run=run)
 
 
 def _with_plan(call: ToolCall, plan: e.CallPlan, salt: str) -> ToolCall:
