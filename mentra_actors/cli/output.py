@@ -63,6 +63,18 @@ class Output:
             line.truncate(self.console.width - 1, overflow="ellipsis")
         self.show(line)
 
+    def show_hanging(self, line: Text, indent: int) -> None:
+        """Text whose wrapped lines begin below the `indent`th column; whole elsewhere."""
+        if not self.is_terminal:
+            self.show(line)
+            return
+        room = max(self.console.width - indent, 20)
+        for part in line.split("\n", allow_blank=True):
+            head, body = part[:indent], part[indent:]
+            for piece in body.wrap(self.console, room) or [Text()]:
+                self.show(Text.assemble(head, piece))
+                head = Text(" " * indent)
+
     def remark(self, text: str, style: str = "dim") -> None:
         """A line beside the answer, on standard error; nothing with `--json`."""
         if not self.as_json:
@@ -82,8 +94,8 @@ class Output:
         table = Table(
             title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1)
         )
-        for column in columns:
-            table.add_column(column, overflow="fold")
+        for place, column in enumerate(columns):
+            table.add_column(column, overflow="fold", no_wrap=_are_figures(rows, place))
         for row in rows:
             table.add_row(*row)
         self.show(table)
@@ -93,15 +105,21 @@ def plain_table(columns: Sequence[str], rows: Sequence[Sequence[Text]]) -> Text:
     """Aligned columns without a frame."""
     lines = [[Text(column) for column in columns], *rows]
     widths = [max(line[place].cell_len for line in lines) for place in range(len(columns))]
+    figures = [_are_figures(rows, place) for place in range(len(columns))]
     text = Text()
     for line in lines:
-        for cell, width in zip(line[:-1], widths, strict=False):
-            text.append_text(cell)
-            text.append(" " * (width - cell.cell_len + 2))
-        text.append_text(line[-1])
+        for cell, width, is_figure in zip(line, widths, figures, strict=True):
+            room = " " * (width - cell.cell_len)
+            text.append(room if is_figure else "").append_text(cell)
+            text.append("  " if is_figure else f"{room}  ")
+        text.rstrip()
         text.append("\n")
     text.rstrip()
     return text
+
+
+def _are_figures(rows: Sequence[Sequence[Text]], place: int) -> bool:
+    return bool(rows) and all(row[place].justify == "right" for row in rows)
 
 
 def discard_output() -> None:

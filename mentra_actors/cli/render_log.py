@@ -17,7 +17,8 @@ _STREAM_STYLES = {"agent": "cyan", "board": "green", "inbox": "magenta", "team":
 
 def event_line(recorded: RecordedEvent[Any], *, with_stream: bool) -> Text:
     """Position, stream, version, time, a sentence and the tag."""
-    line = Text(f"{recorded.global_position:>6}  ", style="dim")
+    line = Text()
+    line.append(f"{recorded.global_position:>6}  ", style="dim")
     if with_stream:
         style = _STREAM_STYLES.get(category_of(recorded.stream_id), "")
         line.append(f"{recorded.stream_id:<14}", style=style)

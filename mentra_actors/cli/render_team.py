@@ -25,10 +25,9 @@ AGENT_COLUMNS = (
     "model",
     "status",
     "rounds",
-    "open calls",
+    "calls",
     "mail",
-    "tokens in",
-    "tokens out",
+    "tokens",
 )
 BOARD_COLUMNS = ("id", "state", "owner", "waits for", "task")
 
@@ -52,15 +51,14 @@ def agent_row(member: MemberView) -> Sequence[Text]:
         member.rounds,
         len(member.open_calls),
         member.mail_waiting,
-        member.usage.input_tokens,
-        member.usage.output_tokens,
+        member.usage.total_tokens,
     )
     return [
         Text(member.name, style="bold"),
         Text(member.role),
         Text(member.model),
         Text(member.status, style=_STATUS_STYLES.get(member.status, "")),
-        *(Text(str(figure), justify="right") for figure in figures),
+        *(Text(f"{figure:,}", justify="right") for figure in figures),
     ]
 
 

@@ -11,12 +11,12 @@ from mentra_actors.ids import EffectId
 from projections import transcript_item as t
 from projections.transcript_item import TranscriptItem
 
-__all__ = ["item_document", "item_lines"]
+__all__ = ["INDENT", "item_document", "item_lines"]
 
 _MOST_LINES = 12
 _MOST_CHARS = 1_000
 _MOST_RESULT_CHARS = 300
-_INDENT = " " * 17
+INDENT = 17
 
 
 def item_document(item: TranscriptItem) -> dict[str, Any]:
@@ -48,7 +48,8 @@ _Label: TypeAlias = tuple[str, str, str]
 
 
 def _line(version: int, who: str, style: str, text: str) -> Text:
-    line = Text(f"{f'v{version}':>5} ", style="dim")
+    line = Text()
+    line.append(f"{f'v{version}':>5} ", style="dim")
     line.append(f"{who:<10} ", style=style)
     line.append(_shortened(text), style="dim" if style == "dim" else "")
     return line
@@ -59,7 +60,7 @@ def _shortened(text: str) -> str:
     shown = lines[:_MOST_LINES]
     if len(shown) < len(lines) or len(text.strip()) > _MOST_CHARS:
         shown.append("…")
-    return f"\n{_INDENT}".join(shown)
+    return ("\n" + " " * INDENT).join(shown)
 
 
 def _label(content: t.ItemContent, names: dict[EffectId, str]) -> _Label | None:

@@ -7,7 +7,7 @@ import typer
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
-from mentra_actors.cli.render_transcript import item_document, item_lines
+from mentra_actors.cli.render_transcript import INDENT, item_document, item_lines
 from mentra_actors.errors import CommandRejected
 from projections.transcript import transcript_items
 
@@ -41,6 +41,6 @@ def transcript(
         output.document(shown)
         return
     for _, line in item_lines(items):
-        output.show(line)
+        output.show_hanging(line, INDENT)
     if at is not None and at < last:
         output.remark(f"As of version {at}; the newest is {last}.")

@@ -1,6 +1,6 @@
 """`mentra usage`: tokens and money, by agent, model or run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import typer
@@ -15,7 +15,7 @@ from projections.usage import AgentUsage, RunUsage, Usage, usage_of_events, with
 __all__ = ["cost_text", "usage"]
 
 By = Literal["agent", "model", "run"]
-_COLUMNS = ("calls", "failed", "tokens in", "cached", "tokens out", "reasoning", "cost")
+_BASIC = ("calls", "tokens in", "tokens out")
 
 
 def usage(
@@ -42,9 +42,7 @@ def usage(
     elif not rows:
         output.show("No model was called yet.")
     else:
-        shown = [_row(name, one) for name, one in rows.items()]
-        whole = [_row("all", total, style="bold")] if len(shown) > 1 else []
-        output.table("Usage", (by, *_COLUMNS), [*shown, *whole])
+        output.table("Usage: calls, tokens and money", *_table(by, rows, total))
 
 
 def _rows(view: Mapping[str, AgentUsage | RunUsage], by: By) -> dict[str, Usage]:
@@ -63,19 +61,35 @@ def _rows(view: Mapping[str, AgentUsage | RunUsage], by: By) -> dict[str, Usage]
     return {name: one for name, one in rows.items() if one.calls}
 
 
-def _row(name: str, one: Usage, style: str = "") -> Sequence[Text]:
-    tokens = one.tokens
-    figures = (
-        one.calls,
-        one.failed_calls,
-        tokens.input_tokens,
-        tokens.cached_input_tokens,
-        tokens.output_tokens,
-        tokens.reasoning_tokens,
-    )
+def _table(
+    by: By, rows: Mapping[str, Usage], total: Usage
+) -> tuple[Sequence[str], Sequence[Sequence[Text]]]:
+    """Its heads and rows, without the columns in which nothing is counted."""
+    counted = {
+        head: figure for head, figure in _figures(total).items() if figure or head in _BASIC
+    }
+    lines = [_row(name, one, counted) for name, one in rows.items()]
+    if len(lines) > 1:
+        lines.append(_row("all", total, counted, style="bold"))
+    return (by, *counted, "cost"), lines
+
+
+def _figures(one: Usage) -> dict[str, int]:
+    return {
+        "calls": one.calls,
+        "failed": one.failed_calls,
+        "tokens in": one.tokens.input_tokens,
+        "cached": one.tokens.cached_input_tokens,
+        "tokens out": one.tokens.output_tokens,
+        "reasoning": one.tokens.reasoning_tokens,
+    }
+
+
+def _row(name: str, one: Usage, heads: Iterable[str], style: str = "") -> Sequence[Text]:
+    figures = _figures(one)
     return [
         Text(name, style=style),
-        *(Text(f"{figure:,}", justify="right", style=style) for figure in figures),
+        *(Text(f"{figures[head]:,}", justify="right", style=style) for head in heads),
         Text(cost_text(one), justify="right", style=style),
     ]
 
