@@ -96,13 +96,10 @@ def _members(store: Path) -> list[MemberView] | None:
 def _model_of(agent: str, members: list[MemberView], model: str | None, output: Output) -> str:
     """The model that the agent has, or is to get."""
     known = {member.name: member.model for member in members}
-    if agent not in known:
-        chosen = require_model(model)
-    else:
-        chosen = known[agent]
-        if model and model != chosen:
-            output.remark(f"{agent} keeps its model {chosen}; --model is for a new agent.")
+    chosen = require_model(model or known.get(agent))
     require_usable(chosen)
+    if known.get(agent, chosen) != chosen:
+        output.remark(f"{agent} goes on with {chosen}, before it was {known[agent]}.")
     return chosen
 
 
@@ -171,9 +168,11 @@ class _Job:
             agent = await runtime.spawn(
                 self._agent, model=self._model, system=self._system, reuse=True
             )
+            await agent.configure(model=self._model)
             reply = await agent.send(prompt, **self.limits)
         elif self.resumes:
             agent = await runtime.agent(self._agent)
+            await agent.configure(model=self._model)
             reply = await agent.resume(**self.limits)
         if self._wait or prompt is None:
             await runtime.until_idle()

@@ -35,14 +35,18 @@ def test_run_prints_one_json_document(mentra, place):
     assert document["usage"]["output_tokens"] > 0
 
 
-def test_an_agent_keeps_its_model(mentra, place):
-    """The second prompt needs no --model, and another one is not quietly taken."""
-    mentra("run", "What is here?", *place, *OFFLINE)
+def test_an_agent_keeps_its_model_until_another_is_chosen(mentra, place, monkeypatch):
+    """Who began with a model that does not answer is not bound to it for ever."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    monkeypatch.setenv("MENTRA_OPENAI_BASE_URL", "http://127.0.0.1:9")  # nobody listens there
+    limits = ("--deadline", "0")
+    assert mentra("run", "What is here?", *place, "--model", "openai:gpt-5", *limits) == 1
+    assert mentra("run", "And now?", *place, *OFFLINE) == 0
+    assert "lead goes on with offline:survey, before it was openai:gpt-5." in mentra.err
+    assert mentra("run", "And then?", *place) == 0
+    [lead] = mentra.json("agents", *place[:2])
 
-    assert mentra("run", "And now?", *place) == 0
-    assert mentra("run", "And now?", *place, "--model", "openai:gpt-5") == 0
-    assert "keeps its model offline:survey" in mentra.err
-    assert len(mentra.json("agents", *place[:2])) == 1
+    assert lead["model"] == "offline:survey"
 
 
 @pytest.mark.parametrize(
