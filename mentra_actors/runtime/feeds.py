@@ -31,7 +31,10 @@ MOST_BUFFERED = 10_000
 
 
 class Cursor(msgspec.Struct, frozen=True, order=True):
-    """A place in a feed: a global position of the log, and which of the events there it is."""
+    """A place in a feed: a global position of the log, and which of the events there it is.
+
+    As text it is `12.0`, for a file or a header; `parse` reads that.
+    """
 
     position: int
     index: int = 0
@@ -39,9 +42,22 @@ class Cursor(msgspec.Struct, frozen=True, order=True):
     def __str__(self) -> str:
         return f"{self.position}.{self.index}"
 
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """The cursor that is written like this.
 
-FeedStart: TypeAlias = Cursor | int | None
-"""After which place a feed begins: a cursor, all of a global position, or what was recorded."""
+        Raises:
+            ValueError: none is.
+        """
+        position, _, index = text.partition(".")
+        if not (position.isdecimal() and index.isdecimal()):
+            raise ValueError(f"a cursor is written like 12.0, not {text!r}")
+        return cls(int(position), int(index))
+
+
+FeedStart: TypeAlias = Cursor | str | int | None
+"""After which place a feed begins: a cursor, also as text, all of a global position, or None for
+what is recorded by now."""
 
 
 class FeedItem(msgspec.Struct, Generic[E], frozen=True):
@@ -153,12 +169,17 @@ class FeedSource(Generic[E]):
 
 
 def _start_of(after: FeedStart, core: RuntimeCore) -> Cursor:
-    if isinstance(after, Cursor):
-        return after
-    position = core.store.last_position() if after is None else after
-    if position < 0:
-        raise ValueError(f"positions count from 0, found {position}")
-    return Cursor(position, 2**31)
+    last = core.store.last_position()
+    if after is None:
+        return Cursor(last, 2**31)
+    if isinstance(after, str):
+        after = Cursor.parse(after)
+    start = after if isinstance(after, Cursor) else Cursor(after, 2**31)
+    if not 0 <= start.position <= last:
+        raise ValueError(
+            f"the log has positions 1 to {last}, found {start.position}: is it of another store?"
+        )
+    return start
 
 
 class _Reading(Generic[E]):
@@ -168,12 +189,19 @@ class _Reading(Generic[E]):
         """Made by `Agent.events` and its like."""
         self._source = source
         self._items: deque[FeedItem[E]] = deque()
+        self._is_open = False
 
     def _is_over(self) -> bool:
+        """True if nothing more will come; asked before the last fetch."""
+        if not self._is_open:
+            raise RuntimeError("a feed is read inside of `with` or `async with`")
         trouble = self._source.trouble
-        if trouble is not None and not isinstance(trouble, RuntimeClosed):
+        if trouble is None:
+            return False
+        # behind means that the log has more, and it cannot be read any more
+        if not isinstance(trouble, RuntimeClosed) or self._source.is_behind:
             raise trouble
-        return trouble is not None
+        return True
 
 
 class Feed(_Reading[E]):
@@ -181,9 +209,12 @@ class Feed(_Reading[E]):
 
     Raises:
         Fenced, ActorQuarantined: from the iteration, if nothing will come any more.
+        RuntimeClosed: the runtime was closed before all that is recorded was read.
+        RuntimeError: it is read outside of `async with`.
     """
 
     async def __aenter__(self) -> Self:
+        self._is_open = True
         call, self._more = thread_safe_call(), anyio.Event()
         self._source.open(lambda: call(self._more.set))
         return self
@@ -200,9 +231,7 @@ class Feed(_Reading[E]):
         """Items as they come."""
         while True:
             self._more = anyio.Event()
-            is_over = self._is_over()  # asked before the last fetch
-            if is_over and self._source.is_behind:
-                return  # the log cannot be read any more
+            is_over = self._is_over()
             if self._source.is_behind:
                 self._items.extend(await anyio.to_thread.run_sync(self._source.fetch))
             else:
@@ -218,6 +247,7 @@ class SyncFeed(_Reading[E]):
     """`Feed` for programs without an event loop: iterating blocks until there is more."""
 
     def __enter__(self) -> Self:
+        self._is_open = True
         self._more = threading.Event()
         self._source.open(self._more.set)
         return self
@@ -235,8 +265,6 @@ class SyncFeed(_Reading[E]):
         while True:
             self._more.clear()
             is_over = self._is_over()
-            if is_over and self._source.is_behind:
-                return
             self._items.extend(self._source.fetch())
             while self._items:
                 yield self._items.popleft()

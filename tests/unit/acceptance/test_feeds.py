@@ -21,6 +21,7 @@ from mentra_actors import (
     open_runtime_sync,
     tool,
 )
+from mentra_actors.errors import RuntimeClosed
 from projections import agent_event as told
 from projections import session_event as said
 
@@ -131,12 +132,45 @@ async def test_without_a_place_a_feed_begins_now(played, face):
     assert type(items[0].event).__name__ in ("InputAdded", "UserMessage")
 
 
-async def test_a_place_before_the_log_is_refused(played):
-    """A wrong number would otherwise mean everything."""
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        (-1, "found -1"),
+        (Cursor(999), "found 999: is it of another store?"),
+        ("soon", "written like 12.0, not 'soon'"),
+    ],
+)
+async def test_a_place_that_the_log_does_not_have_is_refused(played, after, why):
+    """It is a mistake, or of another store; to wait there would be for ever."""
     async with played([]) as team:
         agent = await team.spawn()
-        with pytest.raises(ValueError, match="positions count from 0, found -1"):
-            agent.events(after=-1)
+        with pytest.raises(ValueError, match=why):
+            agent.events(after=after)
+
+
+async def test_a_cursor_is_kept_as_text(played):
+    """It stands in a file, or in the header with which a browser comes back."""
+    async with played(["One."]) as team:
+        agent = await team.spawn()
+        await agent.send("Go")
+        whole = await story_of(agent, after=0)
+        rest = await story_of(agent, after=str(whole[1].cursor))
+
+    assert Cursor.parse(str(whole[1].cursor)) == whole[1].cursor
+    assert rest == whole[2:]
+
+
+async def test_a_feed_that_is_cut_short_says_so(played):
+    """Who has not read the end must not take what there was for all."""
+    async with played(["One."]) as team:
+        agent = await team.spawn()
+        await agent.send("Go")
+        feed = agent.events(after=0)
+        with pytest.raises(RuntimeError, match="inside of `with`"):
+            await anext(aiter(feed))
+        await feed.__aenter__()
+    with pytest.raises(RuntimeClosed):
+        await anext(aiter(feed))
 
 
 @BOTH
