@@ -25,4 +25,13 @@ def result_of(
             "a blocking call on an actor or loop thread would wait for itself; "
             "use the asynchronous runtime, or another thread"
         )
-    return begin().result(timeout_s)
+    future = begin()
+    try:
+        return future.result(timeout_s)
+    except TimeoutError as error:
+        if future.done():  # it has ended, by a TimeoutError of its own
+            raise
+        raise TimeoutError(
+            f"not done after {timeout_s:g} s; it goes on, `wait_for_run` waits for its end and "
+            "`cancel` ends it"
+        ) from error

@@ -19,7 +19,7 @@ from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
-from mentra_actors.runtime.settings import RuntimeOptions, RuntimeSettings
+from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.tools.contract import Tool
 from projections.contract import Projection, fold_view
 from projections.usage import USAGE, AgentUsage, team_usage
@@ -35,15 +35,17 @@ async def open_runtime(
 ) -> AsyncIterator["Runtime"]:
     """Open a team's store, go on with whatever was open, and close it at the end of the block.
 
-    `path` is a directory (made if it is not there) or `":memory:"`. See `RuntimeSettings` for
-    the options. What is still running at the end of the block stays open on the log and goes on
-    at the next opening; to let it finish first, `await runtime.until_idle()`.
+    `path` is a directory (made if it is not there), `":memory:"`, `"sqlite:FILE"` or
+    `"postgresql://…"`. The options are those of `mentra_actors.runtime.settings.RuntimeSettings`.
+    What is still running at the end of the block stays open on the log and goes on at the next
+    opening; to let it finish first, `await runtime.until_idle()`.
 
     Raises:
         StoreError: the store cannot be opened; nothing was changed.
         ConfigurationError: two tools or two providers have one name.
+        TypeError, ValueError: an option is not known, or nothing would ever happen with it.
     """
-    settings = RuntimeSettings(path=path, **options)
+    settings = settings_of(path, options)
     core = await anyio.to_thread.run_sync(lambda: RuntimeCore(settings))
     try:
         yield Runtime(Operations(core))

@@ -22,7 +22,7 @@ from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Authorizer, ToolHook
 
-__all__ = ["Durability", "RuntimeOptions", "RuntimeSettings"]
+__all__ = ["Durability", "RuntimeOptions", "RuntimeSettings", "settings_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,8 @@ class RuntimeSettings:
     """Everything about a runtime that is not on the log.
 
     Closing gives running tools `close_grace_s` seconds to end; what still runs then stays open.
-    `path` is the store's directory, or `:memory:` for one that ends with the process. `sealing`
+    `path` is the store's directory, `:memory:` for one that ends with the process, `sqlite:FILE`
+    or `postgresql://…`. `sealing`
     says how a new store is compressed and encrypted, and has the key of one that is encrypted.
     `durability` says what an acknowledged event survives: `sync` a power loss, `relaxed` one
     without the last commit, `volatile` the death of the process only. `threads` is the number of
@@ -38,7 +39,11 @@ class RuntimeSettings:
     stream stays. The lease of the writer is renewed every third of `lease_term_s`; `take_over`
     says if a living process that has not done so may be replaced (`expired`, which is after four
     thirds of its term) or not (`never`). `hooks` and `authorizer` look at each call before it
-    runs (`mentra_actors.tools.review`). `strategies` are round strategies by the names under which
+    runs (`mentra_actors.tools.review`); an authorizer that takes longer than
+    `authorizer_timeout_s` has refused. A model may take `model_deadline_s` for one answer, and
+    `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
+    out the tools `team_*`, `task_*` and `task`, `create=False` refuses to make a store that is not
+    there. `strategies` are round strategies by the names under which
     runs ask for them, also after a restart. `prices` say what an answer costs. `result_limits`
     bound what a model is told of one result. Every `tick_s` seconds what has streamed so far is
     kept beside the log. `wrap_store` may put something between the runtime and
@@ -84,6 +89,19 @@ class RuntimeSettings:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
         if self.take_over not in get_args(TakeOver):
             raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
+
+
+def settings_of(path: str | Path, options: "RuntimeOptions") -> RuntimeSettings:
+    """The settings with these options.
+
+    Raises:
+        TypeError: there is no such option; the message lists them.
+        ValueError: one has a value with which nothing would ever happen.
+    """
+    if unknown := set(options) - set(RuntimeOptions.__annotations__):
+        known = ", ".join(RuntimeOptions.__annotations__)
+        raise TypeError(f"a runtime has no option {sorted(unknown)[0]!r}; there are {known}")
+    return RuntimeSettings(path=path, **options)
 
 
 class RuntimeOptions(TypedDict, total=False):

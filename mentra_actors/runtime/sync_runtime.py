@@ -16,7 +16,7 @@ from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
-from mentra_actors.runtime.settings import RuntimeOptions, RuntimeSettings
+from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.sync_agent import SyncAgent
 from mentra_actors.tools.contract import Tool
 from projections.contract import Projection, fold_view
@@ -32,7 +32,7 @@ def open_runtime_sync(
     path: str | Path, **options: Unpack[RuntimeOptions]
 ) -> Iterator["SyncRuntime"]:
     """`open_runtime` for programs without an event loop; the same arguments and errors."""
-    core = RuntimeCore(RuntimeSettings(path=path, **options))
+    core = RuntimeCore(settings_of(path, options))
     try:
         yield SyncRuntime(Operations(core))
     finally:

@@ -66,9 +66,13 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     The run fails at `deadline_at` (Unix seconds) or `deadline_s` seconds after it began, whichever
     is first. `tool_budget` and `model_budget` are hard: the call that would go beyond fails the
     run; model calls count with their retries. `token_budget` (input and output) and
-    `cost_budget_usd_micros` (millionths of a US dollar) are soft: the run ends in order at the
-    next boundary after they are reached. `strategy` is the name of a round strategy. A run with
-    `budget` shares what it spends with others that write to this stream.
+    `cost_budget_usd_micros` (millionths of a US dollar; `send` takes `cost_budget_usd`) are soft:
+    the run ends in order at the next boundary after they are reached.
+
+    A model call that fails for a time is made again `retry_budget` times, after the waits of
+    `retry`. `on_failure` says what becomes of a run that breaks, `approvals` of calls that need a
+    person. `strategy` is the name of a round strategy, `output` the typed value that the run is to
+    end with. A run with `budget` shares what it spends with others that write to this stream.
     """
 
     deadline_at: float | None = None

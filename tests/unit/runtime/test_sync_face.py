@@ -423,3 +423,23 @@ def test_effects_and_store_can_be_wrapped():
         runtime.spawn("lead", model=MODEL).send("Go.")
 
     assert RunTool in seen
+
+
+def test_an_option_that_there_is_not_is_named_with_those_that_there_are():
+    """`tool=` for `tools=` must not cost an hour."""
+    with (
+        pytest.raises(TypeError, match="a runtime has no option 'tool'; there are tools, prov"),
+        mentra.open_runtime_sync(":memory:", tool=[]),
+    ):
+        pass
+
+
+def test_who_gives_up_waiting_is_told_that_the_run_goes_on():
+    """An empty TimeoutError leaves one wondering whether to send again."""
+    with mentra.open_runtime_sync(
+        ":memory:", providers=[mentra.ScriptedModel([NEVER_ENDS])]
+    ) as runtime:
+        lead = runtime.spawn("lead", model="scripted:m")
+        with pytest.raises(TimeoutError, match=r"not done after 0\.01 s; it goes on"):
+            lead.send("Go", timeout_s=0.01)
+        lead.cancel()
