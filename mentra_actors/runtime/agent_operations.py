@@ -106,7 +106,7 @@ class AgentOperations:
             return _handed_over([one.event for one in history], known)
 
         handed = self._ask(agent_id, lambda now: c.HandOverMail(command_id=known, now=now))
-        return mapped(handed, letters)
+        return mapped(handed, letters, on=self._core.readers)
 
     # --- queues ---------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, TypeVar
 
@@ -104,6 +104,9 @@ class RuntimeCore:
         self._ends = ExitStack()
         """What `close` does, last part first; each part adds its end when it has started."""
         self._ends.callback(self.store.close)
+        self.readers = ThreadPoolExecutor(2, thread_name_prefix="mentra-reader")
+        """Threads that read long histories, so that no actor waits for them."""
+        self._ends.callback(self.readers.shutdown, wait=True, cancel_futures=True)
         try:
             until = self.clock.now() + settings.lease_term_s
             self._fence = self._take_lease()

@@ -1,24 +1,49 @@
 """Futures that are made of futures."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TypeVar
+from concurrent.futures import Executor, Future
+from typing import Any, TypeVar
 
-__all__ = ["mapped"]
+from mentra_actors.errors import RuntimeClosed
+
+__all__ = ["mapped", "performed"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def mapped(future: "Future[T]", convert: Callable[[T], R]) -> "Future[R]":
-    """A future of what `convert` makes of the result; it runs on the thread that completes."""
+def mapped(
+    future: "Future[T]", convert: Callable[[T], R], *, on: Executor | None = None
+) -> "Future[R]":
+    """A future of what `convert` makes of the result.
+
+    It runs on the thread that completes, or, where it may take a while, `on` one of these.
+    """
     converted: Future[R] = Future()
 
-    def on_done(done: "Future[T]") -> None:
+    def convert_now(done: "Future[T]") -> None:
         try:
             converted.set_result(convert(done.result()))
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
             converted.set_exception(error)
 
-    future.add_done_callback(on_done)
+    if on is None:
+        future.add_done_callback(convert_now)
+    else:
+        future.add_done_callback(
+            lambda done: performed(on, lambda: convert_now(done), converted.set_exception)
+        )
     return converted
+
+
+def performed(
+    on: Executor, work: Callable[[], None], fail: Callable[[RuntimeClosed], Any]
+) -> None:
+    """Let the work be done on a thread of `on`; `fail` is told if it never will be."""
+    closed = RuntimeClosed("the runtime was closed; what was asked is recorded")
+    try:
+        done = on.submit(work)
+    except RuntimeError:  # it is shut down
+        fail(closed)
+        return
+    done.add_done_callback(lambda one: fail(closed) if one.cancelled() else None)

@@ -3,7 +3,8 @@
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from mentra_actors.actors.messages import Accepted
@@ -17,7 +18,7 @@ from mentra_actors.effects.round_decisions import RoundStrategy
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, MentraError, RunFailed
 from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream
-from mentra_actors.runtime.futures import mapped
+from mentra_actors.runtime.futures import mapped, performed
 from mentra_actors.runtime.run_options import RunArguments, run_options
 from mentra_actors.runtime.run_watch import Reply, RunWatch
 from mentra_actors.runtime.typed_output import (
@@ -59,6 +60,7 @@ class RunSource(Protocol):
     journal: Journal
     recorded: LiveFeed[tuple[RecordedEvent[Any], ...]]
     trouble: LiveFeed[MentraError]
+    readers: Executor
     strategies: dict[str, RoundStrategy]
     output_checks: dict[str, OutputCheck]
 
@@ -206,10 +208,14 @@ class RunOperations:
         def on_answer(answer: "Future[Accepted]") -> None:
             try:
                 accepted = answer.result()
-                is_known = with_history or not accepted.has_recorded
-                waiting.begin(self._history(stream_id, accepted) if is_known else [])
             except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
                 waiting.fail(error)
+                return
+            if not with_history and accepted.has_recorded:
+                waiting.begin([])
+                return
+            read = partial(self._begin_with_history, waiting, stream_id, accepted)
+            performed(self._core.readers, read, waiting.fail)
 
         if self._core.ended is not None:  # asked after subscribing: one of the two is heard
             waiting.fail(self._core.ended)
@@ -228,9 +234,15 @@ class RunOperations:
         )
         return waiting
 
-    def _history(self, stream_id: StreamId, accepted: Accepted) -> list[RecordedEvent[Any]]:
+    def _begin_with_history(
+        self, waiting: "_WaitingRun", stream_id: StreamId, accepted: Accepted
+    ) -> None:
         """What happened before: the run of a prompt that is not new may have ended long ago."""
-        return self._core.journal.read_stream(stream_id, through=accepted.stream_version)
+        try:
+            read = self._core.journal.read_stream(stream_id, through=accepted.stream_version)
+            waiting.begin(read)
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            waiting.fail(error)
 
 
 class _WaitingRun:

@@ -178,7 +178,8 @@ class WaitingPrompt(msgspec.Struct, frozen=True, kw_only=True):
 class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `decide` and `pending` read.
 
-    `known_ids` are the last ids of prompts and other commands that count once. `held_mail` is
+    `known_ids` are the last ids of prompts, `known_items` those of queued words, `known_commands`
+    those of other commands that count once: each kind has a window of its own. `held_mail` is
     mail that a run took back has returned: it starts no run by itself. `entries` is how many the
     conversation ever had, `leaf` the one it goes on from. `abandoned` is the model call whose
     partial answer may still come.
@@ -195,6 +196,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[ToolCall, ...] = ()
     waiting_prompts: tuple[WaitingPrompt, ...] = ()
     known_ids: tuple[CommandId, ...] = ()
+    known_items: tuple[CommandId, ...] = ()
+    known_commands: tuple[CommandId, ...] = ()
     waiting_mail: tuple[MailId, ...] = ()
     held_mail: int = 0
     mail_taken_through: int = 0

@@ -199,3 +199,22 @@ def test_queues_of_a_stopped_agent_take_nothing():
 def test_a_queue_that_there_is_not_is_refused(command, reason):
     """A slip in a name must not end the agent."""
     assert agent().when(command).rejects(reason)
+
+
+def test_ids_of_different_kinds_do_not_meet():
+    """Whoever numbers prompts and words apart must not lose one that is taken for the other."""
+    words = c.QueueInput(queue="steer", item_id="7", text="stop", now=1.0)
+    prompt = c.AcceptPrompt(prompt_id="queue:7", text="go", now=1.0)
+
+    assert told(agent().when(prompt).when(words)) == ["InputQueued 7"]
+    assert "PromptAccepted queue:7" in told(agent().when(words).when(prompt))
+
+
+def test_a_prompt_is_remembered_however_much_else_is_said():
+    """A payment that is sent again after a day of steering must not be made again."""
+    prompt = c.AcceptPrompt(prompt_id="pay", text="go", now=1.0)
+    busy = agent().when(prompt)
+    for number in range(300):
+        busy = busy.when(c.QueueInput(queue="steer", item_id=f"s{number}", text="x", now=1.0))
+
+    assert busy.when(prompt) == []

@@ -175,5 +175,5 @@ AGENT: Decider[c.AgentCommand, e.AgentEvent, AgentState, AgentEffect] = Decider(
     correlation=_correlation,
     recover=_recovery,
     follow=Follow(position=_inbox_position, take=_take),
-    fold_version=2,
+    fold_version=3,
 )

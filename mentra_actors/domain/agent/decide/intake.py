@@ -55,7 +55,7 @@ def accept_prompt(
 
 def queue_input(command: c.QueueInput, state: AgentState) -> Sequence[e.AgentEvent]:
     """Words that wait for a boundary."""
-    if f"queue:{command.item_id}" in state.known_ids:
+    if command.item_id in state.known_items:
         return []
     _require_living(state)
     _queue_of(command.queue, state)
@@ -125,7 +125,7 @@ def run_queued(
     Raises:
         CommandRejected: nothing is queued, or a run is open.
     """
-    if command.command_id in state.known_ids:
+    if command.command_id in state.known_commands:
         return []
     _require_idle(state)
     _require_options(command.options)
@@ -150,7 +150,7 @@ def resume_run(
         CommandRejected: there is none to go on with, or a run is open; or it was taken back, and
             what had begun it waits no more.
     """
-    if command.command_id in state.known_ids:
+    if command.command_id in state.known_commands:
         return []
     _require_idle(state)
     _require_options(command.options)
@@ -216,7 +216,7 @@ def _obeyed(command: c.TakeMail, state: AgentState) -> Sequence[e.AgentEvent]:
 
 def hand_over_mail(command: c.HandOverMail, state: AgentState) -> Sequence[e.AgentEvent]:
     """All letters that wait; nothing, if none does."""
-    if not state.waiting_mail or f"mail:{command.command_id}" in state.known_ids:
+    if not state.waiting_mail or command.command_id in state.known_commands:
         return []
     handed = e.MailHandedOver(
         command_id=command.command_id, mail_ids=state.waiting_mail, handed_at=command.now

@@ -57,15 +57,15 @@ def _handed_over(state: AgentState, event: e.MailHandedOver) -> AgentState:
         state,
         waiting_mail=_without(state.waiting_mail, event.mail_ids),
         held_mail=0,
-        known_ids=remembered(state.known_ids, CommandId(f"mail:{event.command_id}")),
+        known_commands=remembered(state.known_commands, event.command_id),
     )
 
 
 def _queued(state: AgentState, event: e.InputQueued) -> AgentState:
     queue = _queue(state, event.queue)
-    known_ids = remembered(state.known_ids, CommandId(f"queue:{event.item_id}"))
+    known_items = remembered(state.known_items, event.item_id)
     items = (*queue.items, event.item_id)
-    return _with_queue(_replace(state, known_ids=known_ids), event.queue, items)
+    return _with_queue(_replace(state, known_items=known_items), event.queue, items)
 
 
 def _cleared(state: AgentState, event: e.QueueCleared) -> AgentState:

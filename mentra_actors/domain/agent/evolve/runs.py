@@ -46,14 +46,14 @@ def _started(state: AgentState, event: e.RunStarted) -> AgentState:
         undoable=resumed.undoable if resumed and not resumed.is_rolled_back else (),
         budget=event.options.budget,
     )
-    known_ids = state.known_ids
-    if event.asked_by and event.asked_by not in known_ids:
-        known_ids = remembered(known_ids, event.asked_by)
+    known_commands = state.known_commands
+    if event.asked_by:
+        known_commands = remembered(known_commands, event.asked_by)
     return _replace(
         state,
         run=run,
         runs_started=state.runs_started + 1,
-        known_ids=known_ids,
+        known_commands=known_commands,
         resumable=None,
     )
 
