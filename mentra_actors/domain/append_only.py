@@ -12,8 +12,9 @@ class AppendOnly(Sequence[T]):
     """An immutable sequence; `append` returns a longer one that shares the items.
 
     Every value sees its own first items of one list that only grows at its end. Whoever appends
-    to the longest value extends that list; appending to a shorter one (a branch) copies. Owners
-    append on one thread; reading is safe on any.
+    to the longest value extends that list; appending to a shorter one (a branch) copies, and the
+    first item begins a list: the empty value is everybody's. Owners append on one thread; reading
+    is safe on any.
     """
 
     __slots__ = ("_items", "_length")
@@ -25,7 +26,7 @@ class AppendOnly(Sequence[T]):
     def append(self, item: T) -> "AppendOnly[T]":
         """This sequence with `item` after it; this one stays as it is."""
         longer: AppendOnly[T] = AppendOnly.__new__(AppendOnly)
-        is_longest = self._length == len(self._items)
+        is_longest = 0 < self._length == len(self._items)
         longer._items = self._items if is_longest else self._items[: self._length]
         longer._items.append(item)
         longer._length = self._length + 1
@@ -84,7 +85,9 @@ class AppendOnlySet(Generic[T]):
             return self
         larger: AppendOnlySet[T] = AppendOnlySet.__new__(AppendOnlySet)
         larger._numbers = self._numbers
-        if self._count < len(self._numbers):
+        if self._count == 0:
+            larger._numbers = {}
+        elif self._count < len(self._numbers):
             larger._numbers = {m: n for m, n in self._numbers.items() if n < self._count}
         larger._numbers[member] = self._count
         larger._count = self._count + 1

@@ -38,6 +38,10 @@ class StopReason(StrEnum):
     OTHER = "other"
 
 
+MOST_TOKENS = 10**12
+"""More than any answer has, and few enough that sums of them can be stored."""
+
+
 class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of one answer. Input includes cached and cache-writing tokens, output reasoning."""
 
@@ -58,6 +62,12 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
         )
+
+    @property
+    def is_sound(self) -> bool:
+        """False for counts that no answer can have: a budget must not grow by what is spent."""
+        counts = (getattr(self, name) for name in self.__struct_fields__)
+        return all(type(count) is int and 0 <= count <= MOST_TOKENS for count in counts)
 
     @property
     def total_tokens(self) -> int:

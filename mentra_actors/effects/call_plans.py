@@ -1,6 +1,7 @@
 """How the calls of an answer will be run: found, offered, sound, and in which lane."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -15,6 +16,7 @@ from mentra_actors.domain.model_call import ModelReply
 from mentra_actors.ids import EffectId
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.results import words_of
 from mentra_actors.tools.schema_faults import faults_by_schema
 
 __all__ = [
@@ -22,8 +24,11 @@ __all__ = [
     "OutputCheck",
     "decoded_arguments",
     "encoded_arguments",
+    "faults_of",
     "is_parallel",
 ]
+
+_log = logging.getLogger(__name__)
 
 SHOWN_ARGUMENTS = 240
 
@@ -75,7 +80,7 @@ class CallPlanner:
         arguments, problem = decoded_arguments(block.arguments)
         if problem:
             return CallPlan(key=key, refusal=_malformed(block, problem))
-        refusal = "" if self._reviews else tool.faults(arguments)
+        refusal = "" if self._reviews else faults_of(tool, arguments)
         return CallPlan(
             key=key,
             retry=tool.retry,
@@ -112,11 +117,23 @@ class CallPlanner:
         return fault or (check(value) if check else "")
 
 
+def faults_of(tool: Tool, arguments: Mapping[str, object]) -> str:
+    """What is wrong with the arguments, for the model; a tool that cannot check takes none."""
+    try:
+        found: Any = tool.faults(arguments)
+        if not isinstance(found, str):
+            raise TypeError(f"its check returned {type(found).__name__}, not a text")
+    except BaseException as error:  # noqa: BLE001 - whatever it raises, the answer was paid for
+        _log.exception("the arguments of %s could not be checked", tool.name)
+        found = f"Tool '{tool.name}' could not check its arguments: {words_of(error)}"
+    return str(found).encode("utf-8", "replace").decode()
+
+
 def is_parallel(tool: Tool, arguments: dict[str, object]) -> bool:
     """Whether a call may run beside others; a tool that cannot say runs alone."""
     try:
         return bool(tool.is_parallel(arguments))
-    except Exception:  # noqa: BLE001 - a tool that cannot say runs alone
+    except BaseException:  # noqa: BLE001 - a tool that cannot say runs alone
         return False
 
 

@@ -10,7 +10,12 @@ import msgspec
 from mentra_actors.domain.agent.commands import RecordCallReview
 from mentra_actors.domain.agent.effects import ReviewCall
 from mentra_actors.domain.tool_call import ToolOutcome
-from mentra_actors.effects.call_plans import decoded_arguments, encoded_arguments, is_parallel
+from mentra_actors.effects.call_plans import (
+    decoded_arguments,
+    encoded_arguments,
+    faults_of,
+    is_parallel,
+)
 from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
@@ -63,6 +68,11 @@ class CallReviews:
             return await self._review(effect)
         except _Refused as refused:
             text = str(refused)
+        except BaseException as error:
+            if is_cancellation(error):
+                raise
+            _log.exception("the review of %s broke; it is refused", effect.tool)
+            text = f"Tool execution blocked: {type(error).__name__}: {words_of(error)}"
         return RecordCallReview(
             key=effect.key, verdict="refuse", text=_encodable(text), now=self._clock.now()
         )
@@ -73,7 +83,7 @@ class CallReviews:
             raise _Refused("Tool not found (it was there when the call was made)")
         preview = call_preview(effect, tool)
         reviewed, notes = await self._after_hooks(preview)
-        fault = await aside_if_large(len(effect.arguments), tool.faults, reviewed.arguments)
+        fault = await aside_if_large(len(effect.arguments), faults_of, tool, reviewed.arguments)
         if fault:
             raise _Refused(fault)
         reviewed = msgspec.structs.replace(

@@ -21,6 +21,9 @@ __all__ = ["Compensations"]
 
 _log = logging.getLogger(__name__)
 
+UNDO_TIMEOUT_S = 300.0
+"""How long a call may be undone whose tool has no `timeout_s`: meanwhile no run can begin."""
+
 
 class Compensations:
     """The performer of `CompensateCall`. Needs the transcript, for what the model was told."""
@@ -53,7 +56,7 @@ class Compensations:
             is_known=effect.is_known,
         )
         try:
-            with anyio.fail_after(tool.timeout_s):
+            with anyio.fail_after(tool.timeout_s or UNDO_TIMEOUT_S):
                 answer = await called(tool.compensate, call)
             return ("undone" if answer is None else outcome_text(answer)), False
         except BaseException as error:

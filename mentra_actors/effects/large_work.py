@@ -1,9 +1,10 @@
 """Work that is quick on what models usually write, and not on a megabyte of it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar, TypeVarTuple
 
-import anyio.to_thread
+from mentra_actors.tools.worker_threads import on_worker_thread
 
 __all__ = ["MOST_CHARS_ON_THE_LOOP", "aside_if_large"]
 
@@ -18,4 +19,4 @@ async def aside_if_large(size_chars: int, work: Callable[[*Ts], T], *arguments: 
     """What `work` returns: done here, or on a worker thread so that nobody waits for it."""
     if size_chars <= MOST_CHARS_ON_THE_LOOP:
         return work(*arguments)
-    return await anyio.to_thread.run_sync(work, *arguments, abandon_on_cancel=True)
+    return await on_worker_thread(partial(work, *arguments))

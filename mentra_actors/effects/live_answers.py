@@ -81,7 +81,7 @@ class LiveAnswer:
                 _, arguments = self._calls.get(event.block_index, (event, []))
                 arguments.append(event.arguments)
                 self._calls[event.block_index] = (event, arguments)
-            case UsageReported(usage=TokenUsage() as usage):
+            case UsageReported(usage=TokenUsage() as usage) if usage.is_sound:
                 self.usage = usage
             case _:
                 pass

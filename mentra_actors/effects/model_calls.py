@@ -276,11 +276,15 @@ def _storable(reply: ModelReply) -> ModelReply:
         ProviderError: a field has the wrong type, or a text is not Unicode.
     """
     try:
-        return msgspec.msgpack.decode(msgspec.msgpack.encode(reply), type=ModelReply)
-    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        stored = msgspec.msgpack.decode(msgspec.msgpack.encode(reply), type=ModelReply)
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise ProviderError(
             f"the answer cannot be stored: {error}", kind="invalid_response", transient=False
         ) from error
+    if stored.usage.is_sound:
+        return stored
+    _log.warning("the provider counts tokens that no answer has: %s", stored.usage)
+    return msgspec.structs.replace(stored, usage=TokenUsage())
 
 
 def _encodable(text: str) -> str:

@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar, TypeVarTuple
 
-import anyio.to_thread
+from mentra_actors.tools.worker_threads import on_worker_thread
 
 __all__ = ["called"]
 
@@ -17,5 +18,5 @@ async def called(function: Callable[[*Ts], Awaitable[T] | T], *arguments: *Ts) -
     if inspect.iscoroutinefunction(function):
         answer: Awaitable[T] | T = function(*arguments)
     else:
-        answer = await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
+        answer = await on_worker_thread(partial(function, *arguments))
     return await answer if inspect.isawaitable(answer) else answer

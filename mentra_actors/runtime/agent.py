@@ -157,7 +157,10 @@ class Agent:
         return await asked(self._runs.next_end, self.agent_id)
 
     async def cancel(self, reason: str = "cancelled") -> None:
-        """End the open run now, in whatever it waits for; without one nothing happens."""
+        """End the open run now, in whatever it waits for.
+
+        Without one, undoing of the last run is given up; without that nothing happens.
+        """
         await asked(self._runs.cancel, self.agent_id, reason)
 
     async def stop_run(

@@ -17,6 +17,7 @@ from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
 from mentra_actors.effects.call_reviews import CallReviews
 from mentra_actors.effects.compensations import Compensations
+from mentra_actors.effects.last_words import with_last_words
 from mentra_actors.effects.live import LiveFeed, LiveNotice
 from mentra_actors.effects.live_answers import LiveAnswers
 from mentra_actors.effects.model_calls import ModelCalls, ModelServices
@@ -64,7 +65,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         DecideRound: RoundDecisions(world.strategies, clock),
         CompensateCall: Compensations(world.tools, clock),
     }
-    by_kind = {kind: lease.guarded(one) for kind, one in by_kind.items()}
+    by_kind = {kind: with_last_words(lease.guarded(one), clock) for kind, one in by_kind.items()}
     by_kind[WaitUntil] = Timers(clock)
     if settings.wrap_effects is not None:
         by_kind = {kind: settings.wrap_effects(one) for kind, one in by_kind.items()}

@@ -216,7 +216,7 @@ class Tool:
     `faults` answers; without one they are checked against `input_schema`, which must then be a
     JSON Schema of Draft 2020-12 that refers to nothing outside itself. `is_parallel(arguments)`
     says whether this call may run beside others of the same answer. `compensate(call)` undoes a
-    call of a run that is taken back. `timeout_s` None means no limit.
+    call of a run that is taken back. `timeout_s` None means no limit, and for undoing 300 s.
     """
 
     name: str

@@ -17,6 +17,7 @@ from mentra_actors.tools.contract import Compensate, Probe, ProbeResult, Tool, T
 from mentra_actors.tools.docstring import parse_docstring
 from mentra_actors.tools.registry import require_valid_name
 from mentra_actors.tools.signature import Signature, signature_of
+from mentra_actors.tools.worker_threads import on_worker_thread
 
 __all__ = ["FunctionTool", "Parallel", "ProbeRetry", "Retry", "probe", "tool"]
 
@@ -159,7 +160,7 @@ def _runner(
         call = partial(function, **signature.keywords(arguments, context))
         if is_async:
             return await call()
-        answer = await anyio.to_thread.run_sync(call, limiter=_limiter(), abandon_on_cancel=True)
+        answer = await on_worker_thread(call, limiter=_limiter())
         return await answer if inspect.isawaitable(answer) else answer
 
     return run

@@ -233,6 +233,20 @@ def test_a_suspended_run_undoes_nothing_unless_somebody_wants_it():
     assert undoing.when(resume()).rejects("being undone")
 
 
+def test_undoing_that_does_not_end_is_given_up_when_somebody_wants_it():
+    """A refund that hangs must not keep the agent from ever running again."""
+    broken = with_two_calls(on_failure="rollback")
+    answer = broken.when(c.CancelRun(now=9.0, reason="enough"))
+
+    assert told(answer) == ["ToolCallCompensated tool-1.2", "ToolCallCompensated tool-1.0"]
+    assert [one.content for one in answer.events] == [
+        "Given up (enough) while it was being undone",
+        "Given up (enough)",
+    ]
+    assert (answer.pending, answer.state.compensations) == ({}, ())
+    assert answer.when(undone("tool-1.2")) == []
+
+
 def test_a_call_that_failed_is_not_undone_and_one_that_may_have_happened_is():
     """The tool is told that nobody knows."""
     outcome = c.RecordToolOutcome

@@ -33,6 +33,7 @@ from mentra_actors.domain.agent.decide.intake import (
 from mentra_actors.domain.agent.decide.ledger import (
     call_outcome,
     compensation_outcome,
+    given_up,
     recovered_calls,
     recovered_compensations,
 )
@@ -72,7 +73,7 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.SetQueueMode: lambda command, state, _: set_queue_mode(command, state),
     c.RunQueued: run_queued,
     c.ResumeRun: resume_run,
-    c.CancelRun: lambda command, state, _: cancelled(command.reason, state, command.now),
+    c.CancelRun: lambda command, state, _: _cancelled(command, state),
     c.StopRun: lambda command, state, _: stop_requested(command, state),
     c.ExpireRun: lambda command, state, _: expired(command, state),
     c.CompensateRun: lambda command, state, _: compensation_requested(command, state),
@@ -109,6 +110,13 @@ def decide(command: c.AgentCommand, state: AgentState) -> _Events:
     answer = _ANSWERS[type(command)](command, state, state.profile)
     events = continued(answer, state, command.now) if answer else []
     return with_orders(events, state)
+
+
+def _cancelled(command: c.CancelRun, state: AgentState) -> _Events:
+    """The end of the run; without one, of the undoing of the last one."""
+    if state.run is None:
+        return given_up(command.reason, state, command.now)
+    return cancelled(command.reason, state, command.now)
 
 
 def _recovered(command: c.RecoverEffects, state: AgentState) -> _Events:

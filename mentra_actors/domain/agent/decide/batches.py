@@ -1,6 +1,7 @@
 """Which calls of an answer start now: parallel neighbours together, any other one alone."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import failed
@@ -15,8 +16,9 @@ def calls_due(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEvent]
     """The next step of the calls of the last answer; none while all that is open waits."""
     open_calls = state.open_calls
     first = open_calls[0]
-    if first.status == "planned" and first.refusal:
-        return [closed_with(first, first.refusal, now)]
+    refused = [*takewhile(_is_refused, open_calls)]
+    if refused:  # all at once: a model may write thousands of them
+        return [closed_with(call, call.refusal, now) for call in refused]
     if first.status == "planned" and first.is_output:
         return _handed_over(first, state, now)
     batch = _batch(open_calls)
@@ -25,6 +27,10 @@ def calls_due(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEvent]
         said = f"the tool budget of the run is {budget}, and the next calls would go beyond"
         return failed(state, run, "tool_budget", said, now)
     return [_started(call, state, now) for call in batch]
+
+
+def _is_refused(call: ToolCall) -> bool:
+    return call.status == "planned" and bool(call.refusal)
 
 
 def _batch(open_calls: Sequence[ToolCall]) -> Sequence[ToolCall]:

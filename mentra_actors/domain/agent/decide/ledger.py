@@ -21,6 +21,7 @@ __all__ = [
     "MAX_ATTEMPTS",
     "call_outcome",
     "compensation_outcome",
+    "given_up",
     "recovered_calls",
     "recovered_compensations",
 ]
@@ -151,6 +152,20 @@ def compensation_outcome(
             is_error=command.is_error,
             finished_at=command.now,
         )
+    ]
+
+
+def given_up(reason: str, state: AgentState, now: float) -> Sequence[e.AgentEvent]:
+    """Nothing more is undone; what was being undone may or may not be."""
+    return [
+        e.ToolCallCompensated(
+            key=one.key,
+            tool=one.tool,
+            content=f"Given up ({reason})" + (" while it was being undone" * (one.attempt > 0)),
+            is_error=True,
+            finished_at=now,
+        )
+        for one in state.compensations
     ]
 
 

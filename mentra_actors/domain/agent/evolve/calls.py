@@ -13,6 +13,8 @@ __all__ = ["CALL_STEPS", "left_open"]
 
 _replace = msgspec.structs.replace
 
+MOST_DIGITS = 9
+
 _Closing: TypeAlias = e.ToolCallFinished | e.ToolCallOutcomeUnknown | e.ToolCallSkipped
 
 
@@ -87,10 +89,25 @@ def _changed(
     """The step of the whole state, from that of the one call that an event names."""
 
     def changed(state: AgentState, event: Any) -> AgentState:
-        calls = tuple(step(call, event) if call.key == event.key else call for call in state.calls)
-        return _replace(state, calls=calls)
+        at = _place_of(state.calls, event.key)
+        if at is None:
+            return state
+        return _replace(state, calls=_with_call(state.calls, at, step(state.calls[at], event)))
 
     return changed
+
+
+def _place_of(calls: tuple[ToolCall, ...], key: EffectId) -> int | None:
+    """Where a call is among those of its answer: keys end with that number."""
+    number = key.rpartition(".")[2][:MOST_DIGITS]
+    place = int(number) if number.isdecimal() else len(calls)
+    if place < len(calls) and calls[place].key == key:
+        return place
+    return next((at for at, call in enumerate(calls) if call.key == key), None)
+
+
+def _with_call(calls: tuple[ToolCall, ...], at: int, call: ToolCall) -> tuple[ToolCall, ...]:
+    return (*calls[:at], call, *calls[at + 1 :])
 
 
 def _call_started(state: AgentState, event: e.ToolCallStarted) -> AgentState:
@@ -100,13 +117,13 @@ def _call_started(state: AgentState, event: e.ToolCallStarted) -> AgentState:
 
 def _call_closed(state: AgentState, event: _Closing) -> AgentState:
     is_error = not isinstance(event, e.ToolCallFinished) or event.is_error
-    closed = tuple(
-        _replace(call, status="closed", is_error=is_error) if call.key == event.key else call
-        for call in state.calls
-    )
-    before = next((call for call in state.calls if call.key == event.key), None)
+    calls, before = state.calls, None
+    at = _place_of(calls, event.key)
+    if at is not None:
+        before = calls[at]
+        calls = _with_call(calls, at, _replace(before, status="closed", is_error=is_error))
     run = state.run and _after_closing(state.run, before, event)
-    return _replace(state, calls=closed, run=run, subagents=left_open(state, event.key))
+    return _replace(state, calls=calls, run=run, subagents=left_open(state, event.key))
 
 
 def left_open(state: AgentState, *keys: EffectId) -> tuple[Subagent, ...]:

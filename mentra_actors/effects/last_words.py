@@ -1,0 +1,92 @@
+"""An outcome for every effect, also where whoever performs it breaks: nothing stays open for that.
+
+Performers turn what tools, models, hooks and strategies do wrong into outcomes themselves. What is
+left are mistakes in performers, and values that nobody thought of.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mentra_actors.domain.agent.commands import (
+    RecordCallReview,
+    RecordCompensation,
+    RecordModelFailure,
+    RecordProbeVerdict,
+    RecordRoundDecision,
+    RecordToolOutcome,
+)
+from mentra_actors.domain.agent.effects import (
+    CallModel,
+    CompensateCall,
+    DecideRound,
+    ProbeTool,
+    ReviewCall,
+    RunTool,
+)
+from mentra_actors.domain.tool_call import ToolOutcome
+from mentra_actors.domain.transcript import unknown_outcome_text
+from mentra_actors.effects.loop import is_cancellation
+from mentra_actors.effects.ports import Clock
+from mentra_actors.effects.runner import Order, Performer
+from mentra_actors.tools.results import words_of
+
+__all__ = ["with_last_words"]
+
+_log = logging.getLogger(__name__)
+
+
+def with_last_words(performer: Performer, clock: Clock) -> Performer:
+    """`performer`, which raises nothing but a cancellation."""
+
+    async def perform(order: Order) -> Any:
+        try:
+            return await performer(order)
+        except BaseException as error:
+            if is_cancellation(error):
+                raise
+            _log.exception("%s of %s was not performed", order.effect_id, order.stream_id)
+            said = f"{type(error).__name__}: {words_of(error)}"
+            return _LAST_WORDS[type(order.effect)](order.effect, said, clock.now())
+
+    return perform
+
+
+def _not_asked(effect: CallModel, said: str, now: float) -> RecordModelFailure:
+    return RecordModelFailure(
+        effect_id=effect.effect_id,
+        kind="internal",
+        message=f"the model call broke: {said}",
+        transient=False,
+        asked_model=effect.profile.model,
+        now=now,
+    )
+
+
+def _unknown(effect: RunTool, said: str, now: float) -> RecordToolOutcome:
+    content = unknown_outcome_text(f"running it broke ({said})")
+    return RecordToolOutcome(
+        key=effect.key, outcome=ToolOutcome(content=content, is_error=True), now=now
+    )
+
+
+_LAST_WORDS: Mapping[type[Any], Callable[[Any, str, float], Any]] = {
+    CallModel: _not_asked,
+    RunTool: _unknown,
+    ReviewCall: lambda effect, said, now: RecordCallReview(
+        key=effect.key, verdict="refuse", text=f"Tool execution blocked: {said}", now=now
+    ),
+    ProbeTool: lambda effect, _said, now: RecordProbeVerdict(
+        key=effect.key,
+        attempt=effect.attempt,
+        verdict="unknown",
+        outcome=ToolOutcome(content=""),
+        now=now,
+    ),
+    DecideRound: lambda effect, said, now: RecordRoundDecision(
+        effect_id=effect.effect_id, fault=said, now=now
+    ),
+    CompensateCall: lambda effect, said, now: RecordCompensation(
+        key=effect.key, attempt=effect.attempt, content=said, is_error=True, now=now
+    ),
+}
