@@ -104,9 +104,7 @@ class RuntimeCore:
         self._ends = ExitStack()
         """What `close` does, last part first; each part adds its end when it has started."""
         self._ends.callback(self.store.close)
-        self.readers = ThreadPoolExecutor(2, thread_name_prefix="mentra-reader")
-        """Threads that read long histories, so that no actor waits for them."""
-        self._ends.callback(self.readers.shutdown, wait=True, cancel_futures=True)
+        self._make_readers()
         try:
             until = self.clock.now() + settings.lease_term_s
             self._fence = self._take_lease()
@@ -124,6 +122,11 @@ class RuntimeCore:
         self.live: LiveFeed[LiveNotice] = LiveFeed(lambda notice: (notice.stream_id,))
         self.trouble: LiveFeed[MentraError] = LiveFeed()
         """Errors that end all waiting: a quarantine, the loss of the lease, the close."""
+
+    def _make_readers(self) -> None:
+        self.readers = ThreadPoolExecutor(2, thread_name_prefix="mentra-reader")
+        """Threads that read long histories, so that no actor waits for them."""
+        self._ends.callback(self.readers.shutdown, wait=True, cancel_futures=True)
 
     def _take_lease(self) -> Fence:
         return acquire_writer_lease(
