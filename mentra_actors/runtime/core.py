@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, TypeVar
 
@@ -124,7 +124,7 @@ class RuntimeCore:
         """Errors that end all waiting: a quarantine, the loss of the lease, the close."""
 
     def _make_readers(self) -> None:
-        self.readers = ThreadPoolExecutor(2, thread_name_prefix="mentra-reader")
+        self.readers: Executor = ThreadPoolExecutor(2, thread_name_prefix="mentra-reader")
         """Threads that read long histories, so that no actor waits for them."""
         self._ends.callback(self.readers.shutdown, wait=True, cancel_futures=True)
 
