@@ -196,6 +196,10 @@ def _mail(
     return _replace(state, unread=unread), (told.TeamInboxUpdated(unread_count=len(unread)),)
 
 
+def _effects(count: int) -> str:
+    return "1 open effect" if count == 1 else f"{count} open effects"
+
+
 _RUN_ENDS = (e.RunFinished, e.RunCancelled)
 
 _STEPS: Mapping[type[Any], _Step] = {
@@ -274,7 +278,7 @@ _PLAIN: Mapping[type[Any], Callable[[Any], AgentEvent]] = {
     e.AgentReconfigured: lambda event: told.Reconfigured(changes=event.changes),
     e.AgentRecovered: lambda event: told.Notice(
         severity="info",
-        message=f"the agent came back with {len(event.open_effects)} open effects",
+        message=f"the agent came back with {_effects(len(event.open_effects))}",
     ),
     e.RunStopRequested: lambda event: told.Notice(
         severity="info", message=f"the run is asked to stop: {event.reason}"

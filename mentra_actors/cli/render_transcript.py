@@ -91,7 +91,9 @@ def _label(content: t.ItemContent, names: dict[EffectId, str]) -> _Label | None:
 def _run_label(content: t.ItemContent) -> _Label | None:
     match content:
         case t.RunEnded(how=how, text=text):
-            return ("rests", "dim", text) if how == "finished" else (how, "bold red", text)
+            if how != "finished":
+                return how, "bold red", text
+            return "rests", "dim", text or "the run has ended"
         case t.StopAsked(reason=reason):
             return "stop", "yellow", reason
         case t.Recovered(open_effects=opened):

@@ -156,7 +156,9 @@ def resume_run(
     _require_options(command.options)
     resumable = state.resumable
     if resumable is None:
-        raise CommandRejected("no run was broken off that could be resumed")
+        raise CommandRejected(
+            "no run was broken off that could be resumed (one that was undone cannot)"
+        )
     has_words = resumable.prompt_entry or state.waiting_mail or state.steer.items
     if resumable.is_rolled_back and not has_words:
         raise CommandRejected("nothing is left of what began the run; send a prompt")
