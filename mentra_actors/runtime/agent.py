@@ -167,6 +167,9 @@ class Agent:
 
         Waits end at once: before a retry, for a person. An answer or a call that takes longer
         than `grace_s` seconds (None: however long) is broken off.
+
+        Raises:
+            TypeError, ValueError: `grace_s` is no number of seconds from 0.
         """
         await asked(self._runs.stop_run, self.agent_id, reason, grace_s)
 

@@ -18,6 +18,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, MentraError, RunFailed
 from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream
 from mentra_actors.runtime.futures import mapped
+from mentra_actors.runtime.plain_arguments import require_seconds, require_text
 from mentra_actors.runtime.run_options import RunArguments, run_options
 from mentra_actors.runtime.run_watch import Reply, RunWatch
 from mentra_actors.runtime.typed_output import (
@@ -28,7 +29,7 @@ from mentra_actors.runtime.typed_output import (
 )
 from mentra_actors.store.journal import Journal
 
-__all__ = ["RunOperations", "new_id", "require_text"]
+__all__ = ["RunOperations", "new_id"]
 
 T = TypeVar("T")
 
@@ -36,20 +37,6 @@ T = TypeVar("T")
 def new_id() -> CommandId:
     """A fresh id for a command or a letter."""
     return CommandId(uuid.uuid4().hex)
-
-
-def require_text(text: object, what: str) -> None:
-    """Refuse what is no text that can be stored.
-
-    Raises:
-        TypeError, ValueError: it is no string, or not Unicode.
-    """
-    if type(text) is not str:
-        raise TypeError(f"{what} is a plain string, not {type(text).__name__}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{what} must be Unicode text: {error}") from error
 
 
 class RunSource(Protocol):
@@ -191,9 +178,11 @@ class RunOperations:
         """End the agent's open run in order.
 
         Raises:
-            TypeError, ValueError: the reason is not text that can be stored.
+            TypeError, ValueError: the reason is not text that can be stored, or `grace_s` is no
+                time to wait.
         """
         require_text(reason, "a reason")
+        require_seconds(grace_s, "grace_s")
         command = c.StopRun(now=self._core.clock.now(), reason=reason, grace_s=grace_s)
         return self._core.ask(agent_stream(agent_id), command)
 
