@@ -21,7 +21,11 @@ __all__ = [
     "TokenUsage",
     "ToolChoice",
     "ToolSpec",
+    "usage_fault",
 ]
+
+MOST_TOKENS = 10**12
+"""More than one answer can ever count; sums of them stay within the integers of a store."""
 
 
 class StopReason(StrEnum):
@@ -63,6 +67,15 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
     def total_tokens(self) -> int:
         """What budgets of tokens count: input and output."""
         return self.input_tokens + self.output_tokens
+
+
+def usage_fault(usage: TokenUsage) -> str:
+    """Why no answer can have used this; empty if one can."""
+    for name in usage.__struct_fields__:
+        count = getattr(usage, name)
+        if type(count) is not int or not 0 <= count <= MOST_TOKENS:
+            return f"{name} must be a whole number from 0 to {MOST_TOKENS:,}, found {count!r}"
+    return ""
 
 
 class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from mentra_actors.domain.agent.commands import (
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import ToolCallBlock, text_of
-from mentra_actors.domain.model_call import ModelReply, TokenUsage
+from mentra_actors.domain.model_call import ModelReply, TokenUsage, usage_fault
 from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
@@ -273,11 +273,13 @@ def _storable(reply: ModelReply) -> ModelReply:
     """The reply as the log will give it back; one that cannot be stored would end its agent.
 
     Raises:
-        ProviderError: a field has the wrong type, or a text is not Unicode.
+        ProviderError: a field has the wrong type, a text is not Unicode, or a count is none.
     """
     try:
+        if fault := usage_fault(reply.usage):
+            raise ValueError(fault)
         return msgspec.msgpack.decode(msgspec.msgpack.encode(reply), type=ModelReply)
-    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+    except (AttributeError, TypeError, ValueError, msgspec.MsgspecError) as error:
         raise ProviderError(
             f"the answer cannot be stored: {error}", kind="invalid_response", transient=False
         ) from error
