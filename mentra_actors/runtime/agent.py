@@ -310,6 +310,10 @@ class Agent:
         it has seen (also to a later process) goes on after it. `after=0` begins with the first
         event, None with what comes now. Pieces of answers come between them without a cursor: they
         are dropped when nobody fetches them, and the event that follows has the whole.
+
+        Raises:
+            ValueError: the log has no such place.
+            RuntimeClosed: the runtime is closed.
         """
         return Feed(agent_source(self._operations.core, self.agent_id, after))
 
