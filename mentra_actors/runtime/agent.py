@@ -11,7 +11,7 @@ from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.runtime.agent_feed import agent_source, session_source
-from mentra_actors.runtime.awaiting import asked, thread_safe_call
+from mentra_actors.runtime.awaiting import asked, thread_safe_call, watched
 from mentra_actors.runtime.changes import changes_of
 from mentra_actors.runtime.conversation import Conversation
 from mentra_actors.runtime.feeds import Feed, FeedStart
@@ -154,7 +154,7 @@ class Agent:
         Raises:
             RunFailed: it was broken off.
         """
-        return await asked(self._runs.next_end, self.agent_id)
+        return await watched(self._runs.next_end, self.agent_id)
 
     async def cancel(self, reason: str = "cancelled") -> None:
         """End the open run now, in whatever it waits for; without one nothing happens."""

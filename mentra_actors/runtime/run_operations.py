@@ -1,9 +1,10 @@
 """Runs: how they are begun, waited for and ended. Safe from any thread; nothing blocks long."""
 
+import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from typing import Any, Protocol, TypeVar
 
 from mentra_actors.actors.messages import Accepted
@@ -265,10 +266,11 @@ class _WaitingRun:
             self._finish(last)
 
     def _finish(self, end: Reply | RunFailed) -> None:
-        if isinstance(end, Reply):
-            self.reply.set_result(end)
-        else:
-            self.reply.set_exception(end)
+        with contextlib.suppress(InvalidStateError):  # nobody waits for it any more
+            if isinstance(end, Reply):
+                self.reply.set_result(end)
+            else:
+                self.reply.set_exception(end)
 
     def end_if_hopeless(self, error: MentraError, stream_id: StreamId) -> None:
         """Nobody will answer: the agent is quarantined, or the whole runtime has ended."""
@@ -277,6 +279,5 @@ class _WaitingRun:
 
     def fail(self, error: BaseException) -> None:
         """The command was not accepted."""
-        with self._lock:
-            if not self.reply.done():
-                self.reply.set_exception(error)
+        with self._lock, contextlib.suppress(InvalidStateError):
+            self.reply.set_exception(error)
