@@ -8,6 +8,7 @@ import re
 from typing import NewType
 
 __all__ = [
+    "MAX_AGENT_ID_BYTES",
     "AgentId",
     "CommandId",
     "EffectId",
@@ -29,6 +30,8 @@ __all__ = [
 StreamId = NewType("StreamId", str)
 """`{category}-{name}`, at most 255 bytes of UTF-8."""
 AgentId = NewType("AgentId", str)
+MAX_AGENT_ID_BYTES = 240
+"""With its category in front the name of a stream stays within the 255 bytes of a store."""
 TeamId = NewType("TeamId", str)
 RunId = NewType("RunId", str)
 EffectId = NewType("EffectId", str)

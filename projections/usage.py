@@ -4,6 +4,7 @@ The view has a part per agent with its sums, and a part per run with its calls. 
 counts once: an answer, one that failed after a part of it had come, one that was broken off.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -13,7 +14,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import AgentId, EffectId, RunId, StreamId, agent_stream, name_of
-from projections.contract import fold_view
+from projections.contract import MAX_KEY_BYTES, fold_view
 
 __all__ = [
     "USAGE",
@@ -23,6 +24,7 @@ __all__ = [
     "Usage",
     "UsageProjection",
     "agent_usage",
+    "run_named",
     "run_usage",
     "team_usage",
     "usage_by_round",
@@ -109,10 +111,14 @@ class RunUsage(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
 
 
 class UsageProjection:
-    """View: `AgentUsage` under the stream of an agent, `RunUsage` under `{stream}#{run id}`."""
+    """View: `AgentUsage` under the stream of an agent, `RunUsage` under `{stream}#{run id}`.
+
+    A run id that is too long for a key is named by what follows the agent's id, or by a digest;
+    see `run_named`.
+    """
 
     name = "usage"
-    version = 1
+    version = 2
     handles: frozenset[type[Any]] | None = frozenset(
         {
             e.AgentSpawned,
@@ -227,8 +233,22 @@ def _summed(parts: Sequence[AgentUsage], parent: AgentId | None = None) -> Agent
     return AgentUsage(parent=parent or AgentId(""), total=total, by_model=by_model)
 
 
+def run_named(key: str) -> str:
+    """The id of the run whose part has this key, or its digest where the key has no more."""
+    stream_id, _, run = key.partition("#")
+    return f"{name_of(StreamId(stream_id))}{run}" if run.startswith("/") else run
+
+
 def _run_key(stream_id: StreamId, run_id: str) -> str:
-    return f"{stream_id}#{run_id}"
+    agent_id = name_of(stream_id)
+    names = [run_id]
+    if run_id.startswith(f"{agent_id}/"):
+        names.append(run_id.removeprefix(agent_id))
+    keys = [f"{stream_id}#{name}" for name in names]
+    fitting = [key for key in keys if len(key.encode()) <= MAX_KEY_BYTES]
+    if fitting:
+        return fitting[0]
+    return f"{stream_id}#{hashlib.blake2b(run_id.encode(), digest_size=16).hexdigest()}"
 
 
 def _with_call(view: RunUsage, event: Any) -> RunUsage:

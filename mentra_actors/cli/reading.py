@@ -48,7 +48,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
             return agent_stream(members[name])
         # An agent may be on no roster: those who are forgotten have left no name there.
         for stream_id in (StreamId(name), agent_stream(AgentId(name))):
-            if self.reader.stream_version(stream_id):
+            if name and self.reader.stream_version(stream_id):
                 return stream_id
         listed = {agent_stream(agent_id) for agent_id in members.values()}
         categories = ("agent", "board", "inbox", "lease", "team")

@@ -10,7 +10,14 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.ids import AgentId, StreamId, name_of
-from projections.usage import AgentUsage, RunUsage, Usage, usage_of_events, with_subagents
+from projections.usage import (
+    AgentUsage,
+    RunUsage,
+    Usage,
+    run_named,
+    usage_of_events,
+    with_subagents,
+)
 
 __all__ = ["cost_text", "usage"]
 
@@ -50,7 +57,7 @@ def _rows(view: Mapping[str, AgentUsage | RunUsage], by: By) -> dict[str, Usage]
     rows: dict[str, Usage] = {}
     for key, part in view.items():
         if isinstance(part, RunUsage):
-            named = {key.partition("#")[2]: part.total} if by == "run" else {}
+            named = {run_named(key): part.total} if by == "run" else {}
         elif by == "run":
             named = {}
         else:

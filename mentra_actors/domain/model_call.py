@@ -21,7 +21,11 @@ __all__ = [
     "TokenUsage",
     "ToolChoice",
     "ToolSpec",
+    "usage_fault",
 ]
+
+MOST_TOKENS = 10**12
+"""More than one answer can ever count; sums of them stay within the integers of a store."""
 
 
 class StopReason(StrEnum):
@@ -36,10 +40,6 @@ class StopReason(StrEnum):
     REFUSAL = "refusal"
     CONTENT_FILTER = "content_filter"
     OTHER = "other"
-
-
-MOST_TOKENS = 10**12
-"""More than any answer has, and few enough that sums of them can be stored."""
 
 
 class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,15 +64,18 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def is_sound(self) -> bool:
-        """False for counts that no answer can have: a budget must not grow by what is spent."""
-        counts = (getattr(self, name) for name in self.__struct_fields__)
-        return all(type(count) is int and 0 <= count <= MOST_TOKENS for count in counts)
-
-    @property
     def total_tokens(self) -> int:
         """What budgets of tokens count: input and output."""
         return self.input_tokens + self.output_tokens
+
+
+def usage_fault(usage: TokenUsage) -> str:
+    """Why no answer can have used this; empty if one can."""
+    for name in usage.__struct_fields__:
+        count = getattr(usage, name)
+        if type(count) is not int or not 0 <= count <= MOST_TOKENS:
+            return f"{name} must be a whole number from 0 to {MOST_TOKENS:,}, found {count!r}"
+    return ""
 
 
 class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,7 +122,7 @@ class CallReviews:
 
     async def _asked(self, hook: ToolHook, preview: CallPreview) -> Any:
         try:
-            return await hook.before(preview)
+            return await hook.before(_own(preview))
         except BaseException as error:
             if is_cancellation(error):
                 raise
@@ -134,7 +134,7 @@ class CallReviews:
         verdict: Any = None
         try:
             with anyio.move_on_after(self._timeout_s) as limit:
-                verdict = await called(self._authorizer, preview)
+                verdict = await called(self._authorizer, _own(preview))
         except BaseException as error:
             if is_cancellation(error):
                 raise
@@ -170,13 +170,24 @@ def call_preview(effect: Any, tool: Tool) -> CallPreview:
     )
 
 
+def _own(preview: CallPreview) -> CallPreview:
+    """For one reviewer: what it does to the arguments no other sees, and nothing that runs."""
+    return msgspec.structs.replace(preview, arguments=_copied(preview.arguments))
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _copied(one) for name, one in value.items()}
+    return [_copied(one) for one in value] if isinstance(value, list) else value
+
+
 async def after_hooks(
     hooks: Sequence[ToolHook], preview: CallPreview, outcome: ToolOutcome
 ) -> ToolOutcome:
     """The outcome after all hooks, the last one first; one that raises changes nothing."""
     for hook in reversed(hooks):
         try:
-            changed = await hook.after(preview, outcome)
+            changed = await hook.after(_own(preview), outcome)
             encoded = msgspec.msgpack.encode(changed)
             outcome = msgspec.msgpack.decode(encoded, type=ToolOutcome)
         except BaseException as error:

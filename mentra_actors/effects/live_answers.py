@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from mentra_actors.domain.agent.commands import PartialAnswer
-from mentra_actors.domain.model_call import TokenUsage
+from mentra_actors.domain.model_call import TokenUsage, usage_fault
 from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.providers.port import (
     ModelEvent,
@@ -81,7 +81,7 @@ class LiveAnswer:
                 _, arguments = self._calls.get(event.block_index, (event, []))
                 arguments.append(event.arguments)
                 self._calls[event.block_index] = (event, arguments)
-            case UsageReported(usage=TokenUsage() as usage) if usage.is_sound:
+            case UsageReported(usage=TokenUsage() as usage) if not usage_fault(usage):
                 self.usage = usage
             case _:
                 pass

@@ -11,6 +11,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -99,11 +100,31 @@ class EffectLoop:
 
         self.post(lambda: self.start_soon(later))
 
-    def run(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
-        """Run a coroutine function on the loop and wait for it; from other threads only."""
+    def run(
+        self,
+        work: Callable[..., Awaitable[Any]],
+        *arguments: Any,
+        timeout_s: float | None = None,
+    ) -> Any:
+        """Run a coroutine function on the loop and wait for it; from other threads only.
+
+        Raises:
+            TimeoutError: the loop has not done it in time, as when a tool blocks it; it goes on.
+        """
         if self._portal is None:
             raise RuntimeError("the effects loop is not running")
-        return self._portal.call(work, *arguments)
+        result: Future[Any] = Future()
+
+        async def told() -> None:
+            try:
+                result.set_result(await work(*arguments))
+            except BaseException as error:
+                result.set_exception(error)
+                if is_cancellation(error):
+                    raise
+
+        self.post(lambda: self.start_soon(told))
+        return result.result(timeout_s)
 
     def is_current(self) -> bool:
         """True on the loop's own thread, where nothing may block."""

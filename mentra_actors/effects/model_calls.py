@@ -21,7 +21,7 @@ from mentra_actors.domain.agent.commands import (
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import ToolCallBlock, text_of
-from mentra_actors.domain.model_call import ModelReply, TokenUsage
+from mentra_actors.domain.model_call import ModelReply, TokenUsage, usage_fault
 from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
@@ -281,9 +281,10 @@ def _storable(reply: ModelReply) -> ModelReply:
         raise ProviderError(
             f"the answer cannot be stored: {error}", kind="invalid_response", transient=False
         ) from error
-    if stored.usage.is_sound:
+    fault = usage_fault(stored.usage)
+    if not fault:
         return stored
-    _log.warning("the provider counts tokens that no answer has: %s", stored.usage)
+    _log.warning("the provider counts what no answer has used: %s", fault)
     return msgspec.structs.replace(stored, usage=TokenUsage())
 
 

@@ -34,6 +34,7 @@ class Subagents:
         self._effect = effect
         self._commands = commands
         self._count = 0
+        self._asked: dict[str, SubagentRequest] = {}
 
     async def __call__(self, request: SubagentRequest) -> AgentAnswer:
         """Run one to its end.
@@ -41,6 +42,7 @@ class Subagents:
         Raises:
             SubagentFailed: its run failed, or ended without an answer.
             ToolError: it could not be made.
+            ValueError: another one has its name.
         """
         commands, profile = self._commands, self._profile(request)
         spawn = SpawnSubagent(key=self._effect.key, profile=profile, now=commands.now())
@@ -78,6 +80,7 @@ class Subagents:
         self._count += 1
         key = self._effect.key
         place = request.name or (str(self._count) if self._count > 1 else "")
+        self._take(place, request)
         suffix = f"{key}.{place}" if place else key
         hidden = {*parent.hidden_tools, *request.hidden_tools}
         choice = parent.tool_choice
@@ -96,6 +99,14 @@ class Subagents:
             tool_choice="auto" if isinstance(choice, NamedTool) else choice,
             run=RunOptions(),
         )
+
+    def _take(self, place: str, request: SubagentRequest) -> None:
+        """A subagent is asked once: who asks it for something else would get the first answer."""
+        asked = self._asked.setdefault(place, msgspec.structs.replace(request, name=place))
+        if asked != msgspec.structs.replace(request, name=place):
+            raise ValueError(
+                f"two subagents of this call are named {place!r}, and asked for different things"
+            )
 
 
 def _identity(parent: AgentProfile) -> str:

@@ -24,7 +24,7 @@ from mentra_actors.effects.runner import Order
 from mentra_actors.effects.subagents import Subagents
 from mentra_actors.effects.user_calls import called
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import is_valid_name
+from mentra_actors.ids import MAX_AGENT_ID_BYTES, is_valid_name
 from mentra_actors.tools.contract import (
     Commands,
     ProbeResult,
@@ -41,9 +41,6 @@ from mentra_actors.tools.review import ToolHook
 __all__ = ["Blobs", "ToolProbes", "ToolRuns", "ToolServices"]
 
 _log = logging.getLogger(__name__)
-
-MAX_ID_BYTES = 240
-"""With its category in front the name of a stream stays within the store's 255 bytes."""
 
 
 class Blobs(Protocol):
@@ -237,7 +234,8 @@ def _check_mail(mail: OutgoingMail) -> None:
     Raises:
         CommandRejected: the body is empty or too long, or `to` is no agent's id.
     """
-    if not is_valid_name(mail.to.rpartition(".")[2]) or len(mail.to.encode()) > MAX_ID_BYTES:
+    is_short = len(mail.to.encode()) <= MAX_AGENT_ID_BYTES
+    if not is_short or not is_valid_name(mail.to.rpartition(".")[2]):
         raise CommandRejected(f"mail to {mail.to!r}, which is no agent's id")
     letter = Mail(mail_id=mail.mail_id, sender="", to=mail.to, body=mail.body, sent_at=0.0)
     INBOX.decide(DeliverMail(mail=letter), INBOX.initial)

@@ -11,7 +11,7 @@ from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.runtime.agent_feed import agent_source, session_source
-from mentra_actors.runtime.awaiting import asked, thread_safe_call
+from mentra_actors.runtime.awaiting import asked, thread_safe_call, watched
 from mentra_actors.runtime.changes import changes_of
 from mentra_actors.runtime.conversation import Conversation
 from mentra_actors.runtime.feeds import Feed, FeedStart
@@ -154,7 +154,7 @@ class Agent:
         Raises:
             RunFailed: it was broken off.
         """
-        return await asked(self._runs.next_end, self.agent_id)
+        return await watched(self._runs.next_end, self.agent_id)
 
     async def cancel(self, reason: str = "cancelled") -> None:
         """End the open run now, in whatever it waits for.
@@ -170,6 +170,9 @@ class Agent:
 
         Waits end at once: before a retry, for a person. An answer or a call that takes longer
         than `grace_s` seconds (None: however long) is broken off.
+
+        Raises:
+            TypeError, ValueError: `grace_s` is no number of seconds from 0.
         """
         await asked(self._runs.stop_run, self.agent_id, reason, grace_s)
 
@@ -310,6 +313,10 @@ class Agent:
         it has seen (also to a later process) goes on after it. `after=0` begins with the first
         event, None with what comes now. Pieces of answers come between them without a cursor: they
         are dropped when nobody fetches them, and the event that follows has the whole.
+
+        Raises:
+            ValueError: the log has no such place.
+            RuntimeClosed: the runtime is closed.
         """
         return Feed(agent_source(self._operations.core, self.agent_id, after))
 

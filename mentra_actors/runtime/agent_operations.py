@@ -25,7 +25,8 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, CommandId, EntryId, agent_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
-from mentra_actors.runtime.run_operations import new_id, require_text
+from mentra_actors.runtime.plain_arguments import require_entry, require_text
+from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.runtime.snapshots import AgentSnapshot, agent_snapshot
 from projections.usage import with_subagents
 
@@ -175,8 +176,10 @@ class AgentOperations:
         """Go on from another entry; how many entries leave the path. Blocks to read the stream.
 
         Raises:
+            TypeError: an entry is a whole number.
             CommandRejected: there is no such entry.
         """
+        require_entry(entry_id)
         conversation = self.conversation(agent_id)
         path = path_to(conversation, EntryId(entry_id))
         if entry_id and not path:
@@ -191,8 +194,10 @@ class AgentOperations:
         """Give an entry a name.
 
         Raises:
-            TypeError, ValueError: the name is not text that can be stored.
+            TypeError, ValueError: the name is not text that can be stored, or the entry is no
+                whole number.
         """
+        require_entry(entry_id)
         require_text(label, "a label")
         return self._ask(
             agent_id,

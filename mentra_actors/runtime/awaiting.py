@@ -8,7 +8,7 @@ from typing import Any, TypeVar, TypeVarTuple
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled, current_token
 
-__all__ = ["asked", "thread_safe_call", "wait_for"]
+__all__ = ["asked", "thread_safe_call", "wait_for", "watched"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -18,6 +18,16 @@ async def asked(ask: Callable[[*Ts], "Future[T]"], *arguments: *Ts) -> T:
     """The answer to what `ask` begins. A caller that is cancelled already begins nothing."""
     await checkpoint_if_cancelled()
     return await wait_for(ask(*arguments))
+
+
+async def watched(watch: Callable[[*Ts], "Future[T]"], *arguments: *Ts) -> T:
+    """Like `asked`, of what only looks on: it listens no more when the waiter is cancelled."""
+    await checkpoint_if_cancelled()
+    future = watch(*arguments)
+    try:
+        return await wait_for(future)
+    finally:
+        future.cancel()
 
 
 async def wait_for(future: "Future[T]") -> T:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from mentra_actors.runtime.core import RuntimeCore
 
-__all__ = ["result_of"]
+__all__ = ["result_of", "watched_result_of"]
 
 T = TypeVar("T")
 
@@ -35,3 +35,25 @@ def result_of(
             f"not done after {timeout_s:g} s; it goes on, `wait_for_run` waits for its end and "
             "`cancel` ends it"
         ) from error
+
+
+def watched_result_of(
+    core: RuntimeCore, watch: "Callable[[], Future[T]]", timeout_s: float | None = None
+) -> T:
+    """Like `result_of`, of what only looks on: it listens no more when the time is over.
+
+    Raises:
+        RuntimeError: this is an actor or loop thread.
+        TimeoutError: it was not done in time.
+    """
+    watching: list[Future[T]] = []
+
+    def begin() -> "Future[T]":
+        watching.append(watch())
+        return watching[0]
+
+    try:
+        return result_of(core, begin, timeout_s)
+    finally:
+        for future in watching:
+            future.cancel()

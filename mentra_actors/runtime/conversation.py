@@ -57,6 +57,7 @@ class Conversation:
 
         Raises:
             CommandRejected: there is no such entry, or a run is open.
+            TypeError: an entry is a whole number.
         """
         moved, left = await anyio.to_thread.run_sync(self._agents.move, self._agent_id, entry_id)
         await wait_for(moved)
@@ -67,6 +68,7 @@ class Conversation:
 
         Raises:
             CommandRejected: there is no such entry.
+            TypeError, ValueError: an entry is a whole number, a name is text.
         """
         await asked(self._agents.label, self._agent_id, entry_id, label)
 

@@ -300,7 +300,11 @@ class RuntimeCore:
     # --- the end --------------------------------------------------------------------------
 
     def close(self) -> None:
-        """End orderly; calling it twice is allowed. Blocks for at most a few seconds."""
+        """End orderly; calling it twice is allowed.
+
+        Blocks for `close_grace_s` and a few seconds more; for some twenty if something
+        blocks the effects loop, or does not end when it is cancelled: that is left behind.
+        """
         if self._is_closed:
             return
         self._is_closed = True
@@ -323,8 +327,11 @@ class RuntimeCore:
         self.effects.wait_landed(max(0.0, deadline - time.monotonic()))
 
     def _close_providers(self) -> None:
+        limit_s = PROVIDER_CLOSE_TIMEOUT_S
         try:
-            self._loop.run(_within, PROVIDER_CLOSE_TIMEOUT_S, self.providers.aclose)
+            self._loop.run(_within, limit_s, self.providers.aclose, timeout_s=1.2 * limit_s)
+        except TimeoutError:
+            _log.error("the effects loop is blocked: the providers are not closed")
         except Exception:  # noqa: BLE001 - what comes after it must be closed all the same
             _log.exception("a provider could not be closed")
 

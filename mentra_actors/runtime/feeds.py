@@ -17,7 +17,7 @@ import msgspec
 
 from mentra_actors.effects.live import LiveNotice
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
-from mentra_actors.errors import ActorQuarantined, MentraError, RuntimeClosed
+from mentra_actors.errors import ActorQuarantined, MentraError, RuntimeClosed, StoreClosed
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.awaiting import thread_safe_call
 from mentra_actors.runtime.core import RuntimeCore
@@ -169,7 +169,7 @@ class FeedSource(Generic[E]):
 
 
 def _start_of(after: FeedStart, core: RuntimeCore) -> Cursor:
-    last = core.store.last_position()
+    last = _last_position(core)
     if after is None:
         return Cursor(last, 2**31)
     if isinstance(after, str):
@@ -180,6 +180,18 @@ def _start_of(after: FeedStart, core: RuntimeCore) -> Cursor:
             f"the log has positions 1 to {last}, found {start.position}: is it of another store?"
         )
     return start
+
+
+def _last_position(core: RuntimeCore) -> int:
+    """Where the log ends by now.
+
+    Raises:
+        RuntimeClosed, Fenced: it cannot be read any more.
+    """
+    try:
+        return core.store.last_position()
+    except StoreClosed as closed:
+        raise core.ended or closed from None
 
 
 class _Reading(Generic[E]):

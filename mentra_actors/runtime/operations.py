@@ -25,7 +25,8 @@ from mentra_actors.runtime.agent_operations import AgentOperations
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.idle_watch import IdleWatch
-from mentra_actors.runtime.run_operations import new_id, require_text
+from mentra_actors.runtime.plain_arguments import require_text
+from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.store.ports import Appended, AppendRequest
 
 __all__ = ["Operations"]

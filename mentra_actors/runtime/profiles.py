@@ -1,9 +1,7 @@
 """From the arguments of `spawn` and `configure` to an agent's profile."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, TypeVar
-
-import msgspec
+from typing import Any, TypedDict
 
 from mentra_actors.domain.agent.profile import (
     AgentProfile,
@@ -17,12 +15,11 @@ from mentra_actors.domain.agent.profile import (
 )
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.model_call import ProviderOptions, ReasoningOptions, ToolChoice
+from mentra_actors.domain.storable import as_stored
 from mentra_actors.domain.team import agent_id_of
 from mentra_actors.ids import TeamId
 
 __all__ = ["ProfileOptions", "SpawnOptions", "profile_changes", "profile_of"]
-
-T = TypeVar("T")
 
 
 class ProfileOptions(TypedDict, total=False):
@@ -66,7 +63,7 @@ def profile_of(team: TeamId, name: str, model: str, options: SpawnOptions) -> Ag
     profile = AgentProfile(
         agent_id=agent_id_of(team, name), name=name, team_id=team, model=model, **fields
     )
-    checked = _checked(profile, AgentProfile, f"agent {name!r}")
+    checked = as_stored(profile, AgentProfile, f"agent {name!r}")
     if ":" in model and (fault := profile_fault(checked)):
         raise ValueError(f"agent {name!r}: {fault}")
     return checked
@@ -81,7 +78,7 @@ def profile_changes(model: str | None, options: ProfileOptions) -> ProfileChange
     fields = _fields("configure", options, ProfileOptions)
     if model is not None:
         fields["model"] = model
-    return _checked(ProfileChanges(**fields), ProfileChanges, "configure")
+    return as_stored(ProfileChanges(**fields), ProfileChanges, "configure")
 
 
 def _fields(what: str, options: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
@@ -99,17 +96,3 @@ def _fields(what: str, options: Mapping[str, Any], kind: type[Any]) -> dict[str,
     if "metadata" in fields:
         fields["metadata"] = dict(fields["metadata"])
     return fields
-
-
-def _checked(value: T, kind: type[T], named: str) -> T:
-    """The value as the log will give it back.
-
-    Raises:
-        TypeError, ValueError: the log could not.
-    """
-    try:
-        return msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=kind)
-    except UnicodeError as error:
-        raise ValueError(f"{named}: {error}") from error
-    except (msgspec.ValidationError, TypeError) as error:
-        raise TypeError(f"{named}: {error}") from error

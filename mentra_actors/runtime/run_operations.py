@@ -1,9 +1,10 @@
 """Runs: how they are begun, waited for and ended. Safe from any thread; nothing blocks long."""
 
+import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, InvalidStateError
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +20,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, MentraError, RunFailed
 from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream
 from mentra_actors.runtime.futures import mapped, performed
+from mentra_actors.runtime.plain_arguments import require_seconds, require_text
 from mentra_actors.runtime.run_options import RunArguments, run_options
 from mentra_actors.runtime.run_watch import Reply, RunWatch
 from mentra_actors.runtime.typed_output import (
@@ -29,7 +31,7 @@ from mentra_actors.runtime.typed_output import (
 )
 from mentra_actors.store.journal import Journal
 
-__all__ = ["RunOperations", "new_id", "require_text"]
+__all__ = ["RunOperations", "new_id"]
 
 T = TypeVar("T")
 
@@ -37,20 +39,6 @@ T = TypeVar("T")
 def new_id() -> CommandId:
     """A fresh id for a command or a letter."""
     return CommandId(uuid.uuid4().hex)
-
-
-def require_text(text: object, what: str) -> None:
-    """Refuse what is no text that can be stored.
-
-    Raises:
-        TypeError, ValueError: it is no string, or not Unicode.
-    """
-    if type(text) is not str:
-        raise TypeError(f"{what} is a plain string, not {type(text).__name__}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{what} must be Unicode text: {error}") from error
 
 
 class RunSource(Protocol):
@@ -193,9 +181,11 @@ class RunOperations:
         """End the agent's open run in order.
 
         Raises:
-            TypeError, ValueError: the reason is not text that can be stored.
+            TypeError, ValueError: the reason is not text that can be stored, or `grace_s` is no
+                time to wait.
         """
         require_text(reason, "a reason")
+        require_seconds(grace_s, "grace_s")
         command = c.StopRun(now=self._core.clock.now(), reason=reason, grace_s=grace_s)
         return self._core.ask(agent_stream(agent_id), command)
 
@@ -288,10 +278,11 @@ class _WaitingRun:
             self._finish(last)
 
     def _finish(self, end: Reply | RunFailed) -> None:
-        if isinstance(end, Reply):
-            self.reply.set_result(end)
-        else:
-            self.reply.set_exception(end)
+        with contextlib.suppress(InvalidStateError):  # nobody waits for it any more
+            if isinstance(end, Reply):
+                self.reply.set_result(end)
+            else:
+                self.reply.set_exception(end)
 
     def end_if_hopeless(self, error: MentraError, stream_id: StreamId) -> None:
         """Nobody will answer: the agent is quarantined, or the whole runtime has ended."""
@@ -300,6 +291,5 @@ class _WaitingRun:
 
     def fail(self, error: BaseException) -> None:
         """The command was not accepted."""
-        with self._lock:
-            if not self.reply.done():
-                self.reply.set_exception(error)
+        with self._lock, contextlib.suppress(InvalidStateError):
+            self.reply.set_exception(error)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, MutableMapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypedDict
 
-import msgspec
-
 from mentra_actors.domain.agent.run_options import (
     Approvals,
     OnFailure,
@@ -13,9 +11,13 @@ from mentra_actors.domain.agent.run_options import (
     RunOptions,
     option_fault,
 )
+from mentra_actors.domain.storable import as_stored
 from mentra_actors.effects.round_decisions import RoundStrategy
 
 __all__ = ["RunArguments", "run_options"]
+
+_MOST = 2**63 - 1
+_MOST_USD = 10**12
 
 
 class RunArguments(TypedDict, total=False):
@@ -55,6 +57,7 @@ def run_options(
     if not arguments:
         return None
     fields = dict(arguments)
+    _require_bounds(fields)
     cost = fields.pop("cost_budget_usd", None)
     strategy = fields.pop("strategy", "")
     options = RunOptions(
@@ -62,18 +65,25 @@ def run_options(
         cost_budget_usd_micros=None if cost is None else _micros(cost),
         strategy=_strategy_name(strategy, strategies),
     )
-    try:
-        checked = msgspec.msgpack.decode(msgspec.msgpack.encode(options), type=RunOptions)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise TypeError(f"an option of a run has the wrong type: {error}") from error
+    checked = as_stored(options, RunOptions, "an option of a run is wrong")
     if fault := option_fault(checked):
         raise ValueError(fault)
     return checked
 
 
-def _micros(dollars: float | Decimal) -> int:
+def _require_bounds(fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        if isinstance(value, int) and not -_MOST <= value <= _MOST:
+            raise ValueError(f"{name} is beyond all bounds: it must be at most {_MOST:,}")
+
+
+def _micros(dollars: object) -> int:
     """Millionths of a dollar, the half rounded up; a float means its shortest decimal form."""
-    exact = dollars if isinstance(dollars, Decimal) else Decimal(repr(dollars))
+    if isinstance(dollars, bool) or not isinstance(dollars, int | float | Decimal):
+        raise TypeError(f"cost_budget_usd is a number of US dollars, not {dollars!r}")
+    exact = Decimal(repr(float(dollars))) if isinstance(dollars, float) else Decimal(dollars)
+    if not exact.is_finite() or not 0 <= exact <= _MOST_USD:
+        raise ValueError(f"cost_budget_usd must be from 0 to {_MOST_USD:,}, found {dollars}")
     return int((exact * 1_000_000).to_integral_value(ROUND_HALF_UP))
 
 

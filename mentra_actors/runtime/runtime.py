@@ -14,7 +14,7 @@ from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.agent import Agent
-from mentra_actors.runtime.awaiting import asked
+from mentra_actors.runtime.awaiting import asked, watched
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.operations import Operations
@@ -118,7 +118,7 @@ class Runtime:
         Raises:
             ActorQuarantined: an agent with work is set aside, so that would be never.
         """
-        await asked(self._operations.idle)
+        await watched(self._operations.idle)
 
     async def view(
         self, projection: Projection[V], *, at_position: int | None = None

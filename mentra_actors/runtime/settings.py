@@ -1,5 +1,6 @@
 """What may be chosen when a runtime is opened."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,17 @@ from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Authorizer, ToolHook
 
 __all__ = ["Durability", "RuntimeOptions", "RuntimeSettings", "settings_of"]
+
+_YEAR_S = 366 * 86_400.0
+_INSTANT_S = 1e-6
+_BOUNDS_S = {
+    "passivate_after_s": (0.0, math.inf),
+    "close_grace_s": (0.0, _YEAR_S),
+    "lease_term_s": (0.1, _YEAR_S),
+    "model_deadline_s": (_INSTANT_S, math.inf),
+    "authorizer_timeout_s": (0.0, math.inf),
+    "tick_s": (_INSTANT_S, _YEAR_S),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +92,17 @@ class RuntimeSettings:
     wrap_effects: Callable[[Performer], Performer] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers with which nothing would ever happen."""
+        """Refuse numbers with which nothing would ever happen, or never end."""
         for name in ("max_model_calls", "max_tool_runs", "mailbox_bound"):
-            if getattr(self, name) < 1:
+            if not getattr(self, name) >= 1:
                 raise ValueError(f"{name} must be at least one, not {getattr(self, name)}")
-        for name in ("lease_term_s", "model_deadline_s", "tick_s"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        for name, (least, most) in _BOUNDS_S.items():
+            seconds = getattr(self, name)
+            if seconds is None and name == "authorizer_timeout_s":
+                continue
+            if not least <= seconds <= most:
+                bounds = f"from {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+                raise ValueError(f"{name} is {bounds} seconds, not {seconds}")
         if self.take_over not in get_args(TakeOver):
             raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import TypeVar, Unpack
 
 from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
@@ -11,7 +12,7 @@ from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.runtime.agent import STOP_GRACE_S
 from mentra_actors.runtime.agent_feed import agent_source, session_source
-from mentra_actors.runtime.blocking import result_of
+from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.changes import changes_of
 from mentra_actors.runtime.conversation import SyncConversation
 from mentra_actors.runtime.feeds import FeedStart, SyncFeed
@@ -95,7 +96,8 @@ class SyncAgent:
 
     def wait_for_run(self, *, timeout_s: float | None = None) -> Reply:
         """See `Agent.wait_for_run`."""
-        return self._done(lambda: self._runs.next_end(self.agent_id), timeout_s)
+        watch = partial(self._runs.next_end, self.agent_id)
+        return watched_result_of(self._core, watch, timeout_s)
 
     def cancel(self, reason: str = "cancelled") -> None:
         """See `Agent.cancel`."""

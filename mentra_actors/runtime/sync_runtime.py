@@ -11,7 +11,7 @@ from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.blocking import result_of
+from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.operations import Operations
@@ -88,7 +88,7 @@ class SyncRuntime:
 
     def until_idle(self, *, timeout_s: float | None = None) -> None:
         """See `Runtime.until_idle`."""
-        result_of(self._operations.core, self._operations.idle, timeout_s)
+        watched_result_of(self._operations.core, self._operations.idle, timeout_s)
 
     def view(self, projection: Projection[V], *, at_position: int | None = None) -> dict[str, V]:
         """See `Runtime.view`."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, TypeVar, get_args
 import msgspec
 
 from mentra_actors.domain.agent.run_options import TerminalOutput
+from mentra_actors.domain.storable import as_stored
 from mentra_actors.errors import ConfigurationError, NoOutput
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.tools.json_schema import flat_schema
@@ -52,10 +53,14 @@ def terminal_output(
 
     Raises:
         ConfigurationError: the type cannot be described as JSON.
-        ValueError: there is no such mode, or `retries` is negative.
+        TypeError, ValueError: there is no such mode, `retries` is negative, or one of them could
+            not be stored.
     """
     if mode not in get_args(OutputMode):
         raise ValueError(f"an output comes by tool or native, not {mode!r}")
+    description = as_stored(description, str, "the description of an output")
+    keeps_tools = as_stored(keeps_tools, bool, "keeps_tools of an output")
+    retries = as_stored(retries, int, "retries of an output")
     if retries < 0:
         raise ValueError(f"retries must not be negative, found {retries}")
     try:

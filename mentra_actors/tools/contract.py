@@ -1,5 +1,6 @@
 """What a tool is, and what it gets to see while it runs."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -7,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from mentra_actors.domain.model_call import ToolSpec
+from mentra_actors.domain.storable import as_stored
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
 from mentra_actors.ids import AgentId, CommandId, StreamId, TeamId
 from mentra_actors.tools.schema_faults import faults_by_schema
@@ -25,6 +27,9 @@ __all__ = [
     "ToolError",
     "ToolOutput",
 ]
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+"""No dot, which parts the id of a subagent from that of its parent."""
 
 
 class ToolError(Exception):
@@ -182,12 +187,18 @@ class ToolContext:
         ends when this call ends, and stops when this run is to stop. `system` is added to the
         system prompt, `tools` and `hidden_tools` narrow its tools. It survives a crash if this
         tool is declared `retry="idempotent"`: the next attempt finds it again, by `name` (letters,
-        digits, `_`; unique in this call), or by its number if it has none. On the effects loop.
+        digits, `_` and `-`; unique in this call), or by its number if it has none. On the effects
+        loop.
 
         Raises:
             SubagentFailed: its run failed, or ended without an answer.
-            ToolError: it could not be made.
+            ToolError: it could not be made: no agent could work like this.
+            TypeError, ValueError: an argument is of a wrong type, `name` is none, or the name of
+                a subagent of this call that was asked for something else.
         """
+        for names, what in ((tools, "tools"), (hidden_tools, "hidden_tools")):
+            if isinstance(names, str):
+                raise TypeError(f"{what} are a list of names, not one string")
         request = SubagentRequest(
             prompt=prompt,
             name=name,
@@ -197,7 +208,17 @@ class ToolContext:
             hidden_tools=tuple(hidden_tools),
             max_rounds=max_rounds,
         )
-        return await self.subagents(request)
+        return await self.subagents(_checked(request))
+
+
+def _checked(request: SubagentRequest) -> SubagentRequest:
+    """The request, if all of it can be stored and its name is one."""
+    checked = as_stored(request, SubagentRequest, "run_subagent")
+    if checked.name and _NAME.fullmatch(checked.name) is None:
+        raise ValueError(
+            f"{checked.name!r} is no name of a subagent: use 1 to 100 letters, digits, _ and -"
+        )
+    return checked
 
 
 Probe = Callable[[str], Awaitable[ProbeResult] | ProbeResult]

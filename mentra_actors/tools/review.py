@@ -54,7 +54,7 @@ Verdict: TypeAlias = Allow | Deny | Ask
 
 
 class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that may run soon. `arguments` are decoded; they must not be changed in place."""
+    """A call that may run soon. `arguments` are decoded, and a copy: changes in it do nothing."""
 
     agent_id: AgentId
     agent_name: str

@@ -173,6 +173,17 @@ async def test_a_feed_that_is_cut_short_says_so(played):
         await anext(aiter(feed))
 
 
+@pytest.mark.parametrize("after", [None, 0, "1.0"])
+@pytest.mark.parametrize("feed", ["events", "session_events"])
+async def test_a_runtime_that_is_closed_has_no_feeds(played, feed, after):
+    """Wherever it was to begin: nothing must not look like all that there was."""
+    async with played(["One."]) as team:
+        agent = await team.spawn()
+        await agent.send("Go")
+    with pytest.raises(RuntimeClosed):
+        getattr(agent, feed)(after=after)
+
+
 @BOTH
 async def test_a_feed_ends_with_its_runtime(played, face):
     """Whoever reads must not wait for ever, and has been told all that was recorded."""

@@ -244,6 +244,36 @@ async def test_an_authorizer_decides_about_what_would_run(played, pay, paid):
     assert (team.results(), paid) == ([("Tool execution denied: over 100", True)], [])
 
 
+async def test_what_a_reviewer_changes_in_place_nobody_else_sees(played):
+    """Else an authorizer would allow a harmless call, and the one of the model would run."""
+    seen, ran = [], []
+
+    @tool
+    async def remove(paths: list[str]) -> str:
+        """Remove."""
+        ran.append(paths)
+        return "removed"
+
+    class InPlace(ToolHook):
+        async def before(self, call):
+            return decide(call)
+
+        async def after(self, call, outcome):
+            decide(call)
+            return outcome
+
+    def decide(one):
+        seen.append([*one.arguments["paths"]])
+        one.arguments["paths"][0] = "harmless"
+        return Allow()
+
+    turns = [[call("remove", paths=["all"])], "Done."]
+    async with played(turns, remove, hooks=[InPlace(), InPlace()], authorizer=decide) as team:
+        await (await team.spawn()).send("Go")
+
+    assert (seen, ran) == ([["all"]] * 5, [["all"]])
+
+
 async def broken(_call):
     raise RuntimeError("no such policy")
 

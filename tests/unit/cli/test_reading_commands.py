@@ -169,6 +169,14 @@ def test_an_unknown_agent_lists_the_known_ones(mentra, team_store):
     assert "board-main" in mentra.err
 
 
+@pytest.mark.parametrize("command", ["log", "transcript", "usage", "entries"])
+def test_nobody_has_no_name(mentra, team_store, command):
+    """A variable of a script that is empty is no trouble of the store."""
+    assert mentra(command, "", "--store", team_store) == 2
+    assert "no agent or stream is named ''" in mentra.err
+    assert "agents: lead" in mentra.err
+
+
 def test_a_stream_that_is_no_agent_has_no_transcript(mentra, team_store):
     """A board says nothing."""
     assert mentra("transcript", "board-main", "--store", team_store) == 2

@@ -152,6 +152,23 @@ def test_the_stop_cancels_what_waits(loop):
     assert ended.is_set()
 
 
+def test_who_waits_for_a_blocked_loop_need_not_wait_for_ever(loop):
+    """A tool that blocks the loop for an hour must not keep a close that long."""
+    blocked, go_on = threading.Event(), threading.Event()
+
+    def block():
+        blocked.set()
+        go_on.wait(WAIT_S)
+
+    loop.post(block)
+    assert blocked.wait(WAIT_S)
+    with pytest.raises(TimeoutError):
+        loop.run(_answer, 1, timeout_s=0.01)
+    go_on.set()
+
+    assert loop.run(_answer, 2, timeout_s=WAIT_S) == 2
+
+
 def test_a_loop_that_does_not_run_takes_no_tasks():
     """A silent drop would leave an effect pending for ever."""
     with pytest.raises(RuntimeError, match="not running"):

@@ -1,8 +1,11 @@
 """What has come of answers that are open: kept beside the log, and for how long."""
 
+import pytest
+
+from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.effects.live_answers import LiveAnswers
 from mentra_actors.ids import EffectId, StreamId
-from mentra_actors.providers.port import TextDelta
+from mentra_actors.providers.port import TextDelta, UsageReported
 from mentra_actors.runtime.tick_journal import TickJournal
 from mentra_actors.store.memory_store import MemoryEventStore
 
@@ -55,3 +58,14 @@ def test_an_answer_that_is_broken_off_by_the_close_is_kept():
     ticks.come()
 
     assert ticks.left() == {CALL: "Hel"}
+
+
+@pytest.mark.parametrize("count", [-5, 2**63, 1.5, "5", None])
+def test_a_report_that_counts_nonsense_does_not_count(count):
+    """If the answer breaks off then, the log must be able to keep what it has used."""
+    ticks, used = Ticks(), TokenUsage(input_tokens=5)
+    answer = ticks.answers.begin(LEAD, CALL)
+    ticks.answers.take(answer, UsageReported(usage=used))
+    ticks.answers.take(answer, UsageReported(usage=TokenUsage(input_tokens=count)))
+
+    assert answer.usage == used

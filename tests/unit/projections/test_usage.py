@@ -1,5 +1,6 @@
 """What model calls have used, added up in every way in which somebody may ask for it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from projections.usage import (
     AgentUsage,
     Usage,
     agent_usage,
+    run_named,
     run_usage,
     team_usage,
     usage_by_round,
@@ -142,6 +144,31 @@ def test_a_run_holds_its_own_calls_only():
 
     assert totals == [10, 20]
     assert run_usage(calls, "lead", "r3").total == Usage()
+
+
+LONG = f"{'t' * 100}.{'l' * 100}"
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "named"),
+    [
+        ("lead", "lead/run-1", "lead/run-1"),
+        ("lead", "r1", "r1"),
+        (LONG, f"{LONG}/run-1", f"{LONG}/run-1"),
+        ("l" * 240, f"{'l' * 240}/run-100000", f"{'l' * 240}/run-100000"),
+        (LONG, "r" * 300, None),
+        (LONG, f"{LONG}/{'r' * 300}", None),
+    ],
+)
+def test_a_run_is_found_however_long_its_name_is(name, run, named):
+    """Legal names of a team and an agent together must not end all sums for ever."""
+    stream = f"agent-{name}"
+    parts = view(asked(1, run=run, stream=stream), answered(10, run=run, stream=stream))
+    [key] = parts.keys() - {stream}
+
+    assert run_usage(parts, name, run).total.tokens.total_tokens == 10
+    assert run_usage(parts, name, f"{run}0").total == Usage()
+    assert named in (None, run_named(key))
 
 
 def test_a_subagent_counts_to_the_agent_that_made_it_and_a_teammate_to_nobody():

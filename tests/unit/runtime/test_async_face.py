@@ -33,6 +33,24 @@ async def count(context: mentra.ToolContext, text: str) -> int:
     return len(text.split())
 
 
+@pytest.mark.parametrize("way", ["until_idle", "wait_for_run"])
+async def test_who_waits_no_more_listens_no_more(way):
+    """A program that looks in now and then must not gather listeners until a run ends."""
+    async with team([NEVER_ENDS], close_grace_s=0) as (runtime, _):
+        worker = await runtime.spawn("worker", model=MODEL, prompt="Go.")
+        wait = runtime.until_idle if way == "until_idle" else worker.wait_for_run
+        trouble = runtime._operations.core.trouble
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            while not trouble.is_heard:
+                await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+
+        assert not trouble.is_heard
+        await worker.cancel()
+        await runtime.until_idle()
+
+
 async def test_a_turn_with_a_tool_ends_in_an_answer():
     """The shortest program that anybody will write."""
     script = [mentra.call("count", text="a b c"), "Three."]

@@ -1,15 +1,19 @@
 """What a close lets end, and what the feed shows."""
 
+import threading
+
 import anyio
 import anyio.lowlevel
 import pytest
 
-from mentra_actors import ScriptedModel, call, open_runtime, tool
+from mentra_actors import ScriptedModel, call, open_runtime, open_runtime_sync, tool
 from mentra_actors.domain.agent.events import ToolCallFinished, ToolCallOutcomeUnknown
 from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.ids import AgentId, agent_stream
 
 pytestmark = pytest.mark.anyio
+
+WAIT_S = 10.0
 
 
 @pytest.fixture
@@ -46,6 +50,30 @@ async def test_a_running_tool_may_end_before_the_runtime_closes(tmp_path):
     kinds = [type(one.event) for one in stored]
     assert ToolCallOutcomeUnknown not in kinds
     assert kinds.count(ToolCallFinished) == 1
+
+
+def test_a_tool_that_blocks_the_loop_does_not_block_the_close(monkeypatch, caplog):
+    """Whoever ends a program must not wait for the hour that a tool sleeps."""
+    begun, go_on, blocked = threading.Event(), threading.Event(), []
+
+    @tool(retry="safe")
+    async def block() -> str:
+        """Block."""
+        begun.set()
+        blocked.append(go_on.wait(WAIT_S))
+        return "x"
+
+    for limit in ("runtime.core.PROVIDER_CLOSE_TIMEOUT_S", "effects.loop.STOP_TIMEOUT_S"):
+        monkeypatch.setattr(f"mentra_actors.{limit}", 0.05)
+    model = ScriptedModel(turns=[[call("block")], "done"])
+    with open_runtime_sync(":memory:", tools=[block], providers=[model], close_grace_s=0) as team:
+        team.spawn("lead", model="scripted:x", prompt="go")
+        assert begun.wait(WAIT_S)
+    has_waited = bool(blocked)
+    go_on.set()
+
+    assert not has_waited
+    assert "the providers are not closed" in caplog.text
 
 
 async def _until(is_so) -> None:

@@ -45,6 +45,20 @@ def named_threads():
     return [t.name for t in threading.enumerate() if t.name.startswith("mentra")]
 
 
+@pytest.mark.parametrize("way", ["until_idle", "wait_for_run"])
+def test_who_waits_no_more_listens_no_more(way):
+    """A program that looks in now and then must not gather listeners until a run ends."""
+    with opened([NEVER_ENDS], close_grace_s=0) as runtime:
+        worker = runtime.spawn("worker", model=MODEL, prompt="Go.")
+        wait = runtime.until_idle if way == "until_idle" else worker.wait_for_run
+        with pytest.raises(TimeoutError):
+            wait(timeout_s=0.01)
+
+        assert not runtime._operations.core.trouble.is_heard
+        worker.cancel()
+        runtime.until_idle(timeout_s=WAIT_S)
+
+
 def test_a_turn_needs_no_await():
     """Scripts and notebooks have no event loop of their own to spare."""
     with opened(["Done."]) as runtime:

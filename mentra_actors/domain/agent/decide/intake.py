@@ -31,6 +31,8 @@ __all__ = [
 
 MAX_PROMPT_CHARS = 2_000_000
 
+_UNDONE = "(one that was undone cannot)"
+
 
 def accept_prompt(
     command: c.AcceptPrompt, state: AgentState, profile: e.AgentProfile
@@ -156,9 +158,7 @@ def resume_run(
     _require_options(command.options)
     resumable = state.resumable
     if resumable is None:
-        raise CommandRejected(
-            "no run was broken off that could be resumed (one that was undone cannot)"
-        )
+        raise CommandRejected(f"no run was broken off that could be resumed {_UNDONE}")
     has_words = resumable.prompt_entry or state.waiting_mail or state.steer.items
     if resumable.is_rolled_back and not has_words:
         raise CommandRejected("nothing is left of what began the run; send a prompt")

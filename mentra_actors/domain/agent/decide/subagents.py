@@ -9,11 +9,12 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import finished
 from mentra_actors.domain.agent.evolve import evolve
+from mentra_actors.domain.agent.profile import profile_fault
 from mentra_actors.domain.agent.run_options import child_options
 from mentra_actors.domain.agent.state import AgentState, Run
 from mentra_actors.domain.budget import budget_stream
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import EffectId, StreamId
+from mentra_actors.ids import MAX_AGENT_ID_BYTES, EffectId, StreamId
 
 __all__ = [
     "BEFORE",
@@ -37,7 +38,8 @@ def spawn_subagent(
     """A new agent for an open call; nothing, if it is there already.
 
     Raises:
-        CommandRejected: the call is not running, or the nesting is too deep.
+        CommandRejected: the call is not running, the nesting is too deep, or no agent could be
+            like this.
     """
     child = command.profile
     if any(one.agent_id == child.agent_id for one in state.subagents):
@@ -50,6 +52,8 @@ def spawn_subagent(
         raise CommandRejected(f"call {command.key} is not running: it can have no subagent")
     if profile.depth >= MAX_DEPTH:
         raise CommandRejected(f"subagents are nested {MAX_DEPTH} deep at most")
+    if fault := _child_fault(child):
+        raise CommandRejected(fault)
     budget = run.budget or (budget_stream(run.run_id) if run.options.has_shared_limits else "")
     options = child_options(run.options, deadline_at=run.deadline_at, budget=StreamId(budget))
     spawned = e.SubagentSpawned(
@@ -61,6 +65,14 @@ def spawn_subagent(
         spawned_at=command.now,
     )
     return [*_spent_before(run, profile, StreamId(budget)), spawned]
+
+
+def _child_fault(child: e.AgentProfile) -> str:
+    size = len(child.agent_id.encode())
+    if size > MAX_AGENT_ID_BYTES:
+        most = f"at most {MAX_AGENT_ID_BYTES} are possible: give it a shorter name"
+        return f"the id of the subagent would have {size} bytes, {most}"
+    return profile_fault(child)
 
 
 def _spent_before(run: Run, profile: e.AgentProfile, budget: StreamId) -> list[e.AgentEvent]:

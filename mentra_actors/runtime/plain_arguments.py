@@ -1,0 +1,48 @@
+"""Checks of single arguments, made where a program gives them: an actor only sees good ones."""
+
+import math
+
+__all__ = ["require_entry", "require_seconds", "require_text"]
+
+
+def require_text(text: object, what: str) -> None:
+    """Refuse what is no text that can be stored.
+
+    Raises:
+        TypeError, ValueError: it is no string, or not Unicode.
+    """
+    if type(text) is not str:
+        raise TypeError(f"{what} is a plain string, not {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{what} must be Unicode text: {error}") from error
+
+
+def require_entry(entry_id: object) -> None:
+    """Refuse what cannot be the number of an entry.
+
+    Raises:
+        TypeError: it is no whole number.
+    """
+    if type(entry_id) is not int:
+        raise TypeError(f"an entry is a whole number, not {entry_id!r}")
+
+
+def require_seconds(seconds: object, what: str) -> None:
+    """Refuse what is no time to wait; None is one: however long.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is negative, or not finite.
+    """
+    if seconds is None:
+        return
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"{what} is a number of seconds or None, not {seconds!r}")
+    try:
+        is_time = math.isfinite(seconds) and seconds >= 0
+    except OverflowError:
+        is_time = False
+    if not is_time:
+        raise ValueError(f"{what} must be a number of seconds from 0, found {seconds}")
