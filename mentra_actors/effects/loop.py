@@ -140,6 +140,7 @@ class EffectLoop:
         except TimeoutError:  # a tool that swallows its cancellation, or blocks the loop
             _log.error("the effects loop did not end within %.0f s; left behind", STOP_TIMEOUT_S)
             self._portal = None
+            self._finished.add_done_callback(self._leave_later)
             return
         except BaseException:
             self._leave()
@@ -149,6 +150,10 @@ class EffectLoop:
     def _leave(self) -> None:
         self._portal = None
         self._portal_manager.__exit__(None, None, None)
+
+    def _leave_later(self, _finished: Any) -> None:
+        """End the thread when the loop that was left behind has ended; it cannot do so itself."""
+        threading.Thread(target=self._leave, name="mentra-loop-end", daemon=True).start()
 
 
 def is_cancellation(error: BaseException) -> bool:

@@ -70,9 +70,14 @@ def test_a_tool_that_blocks_the_loop_does_not_block_the_close(monkeypatch, caplo
         team.spawn("lead", model="scripted:x", prompt="go")
         assert begun.wait(WAIT_S)
     has_waited = bool(blocked)
+    loops = [one for one in threading.enumerate() if one.name.startswith("mentra-effects")]
     go_on.set()
+    for one in loops:
+        one.join(WAIT_S)
 
     assert not has_waited
+    assert loops
+    assert not any(one.is_alive() for one in loops), "the process could not end"
     assert "the providers are not closed" in caplog.text
 
 
