@@ -5,7 +5,8 @@ import threading
 import pytest
 
 import mentra_actors as mentra
-from mentra_actors.domain.agent.events import RunFinished, ToolCallFinished
+from mentra_actors.domain.agent.events import ModelReplied, RunFinished, ToolCallFinished
+from mentra_actors.domain.content import text_of
 from mentra_actors.ids import category_of
 from mentra_actors.providers.scripted import position
 from mentra_actors.testing.log_audit import AgentAudit
@@ -43,8 +44,15 @@ def test_a_thousand_agents_finish_on_a_handful_of_threads():
     for one in recorded:
         if category_of(one.stream_id) == "agent":
             audits.setdefault(one.stream_id, AgentAudit()).read(one.event)
-    answers = {one.stream_id: one.event.text for one in recorded if _is(one, RunFinished)}
-    assert answers == {f"agent-n{number}": f"done by {number}" for number in range(AGENTS)}
+    said = {
+        (one.stream_id, one.event.effect_id): text_of(one.event.blocks)
+        for one in recorded
+        if _is(one, ModelReplied)
+    }
+    ends = [one for one in recorded if _is(one, RunFinished)]
+    answers = {(one.stream_id, said[one.stream_id, one.event.answer]) for one in ends}
+    assert len(ends) == AGENTS
+    assert answers == {(f"agent-n{number}", f"done by {number}") for number in range(AGENTS)}
     assert sum(_is(one, ToolCallFinished) for one in recorded) == AGENTS * 2 * (ROUNDS - 1)
     assert [fault for audit in audits.values() for fault in audit.faults] == []
     assert grown == 0
