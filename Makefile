@@ -29,8 +29,8 @@ setup: $(SETUP)  ## install everything into .venv
 demo: setup      ## the main job: a team that survives kill -9 (DIR=… surveys another directory)
 	$(call TOOL,mentra) demo $(DIR)
 
-test: setup      ## all tests
-	$(call TOOL,pytest) -q
+test: setup      ## all tests, on all processors
+	$(call TOOL,pytest) -q -n auto --dist worksteal
 
 postgres: setup  ## the stores on PostgreSQL, on a server of its own
 	.ci/with_postgres $(call TOOL,pytest) -q tests/conformance/test_sql_stores.py tests/unit/store/test_sql_*.py
