@@ -118,7 +118,7 @@ def test_an_upcaster_that_raises_loses_nothing(error):
         [("later.v9", {})],
         (pair for pair in [(RENEWED, {"epoch": 1, "expires_at": 0.0})]),
     ],
-    ids=repr,
+    ids=lambda answer: repr(answer).partition(" at 0x")[0],
 )
 def test_a_wrong_answer_of_an_upcaster_loses_nothing(answer):
     """A slip in an upcaster is an event that is kept, not a team that does not open."""
