@@ -38,7 +38,8 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     `content` is what the model is told, at most 50 KiB or 2,000 lines; the whole of a longer
     text is kept under `spilled`. `details` is JSON for people and programs, never sent to a model.
-    `terminate` ends the run at once, `rest` after this round.
+    `terminate` ends the run at once, `rest` after this round. `has_run` marks an error that came
+    after the tool had done its work: its result was lost, or a hook refused it.
     """
 
     content: str
@@ -48,3 +49,4 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     mail: tuple[OutgoingMail, ...] = ()
     terminate: bool = False
     rest: bool = False
+    has_run: bool = False

@@ -25,7 +25,6 @@ from mentra_actors.domain.agent.effects import (
     RunTool,
 )
 from mentra_actors.domain.tool_call import ToolOutcome
-from mentra_actors.domain.transcript import unknown_outcome_text
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order, Performer
@@ -64,9 +63,11 @@ def _not_asked(effect: CallModel, said: str, now: float) -> RecordModelFailure:
 
 
 def _unknown(effect: RunTool, said: str, now: float) -> RecordToolOutcome:
-    content = unknown_outcome_text(f"running it broke ({said})")
     return RecordToolOutcome(
-        key=effect.key, outcome=ToolOutcome(content=content, is_error=True), now=now
+        key=effect.key,
+        outcome=ToolOutcome(content="", is_error=True),
+        now=now,
+        unknown=f"what ran it broke ({said})",
     )
 
 

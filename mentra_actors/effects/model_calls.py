@@ -108,11 +108,13 @@ class ModelCalls:
         except BaseException as error:  # a broken adapter must not leave the run open
             if is_cancellation(error):
                 raise
-            said = f"{type(error).__name__}: {words_of(error)}"
-            broken = f"provider of {effect.profile.model!r} failed: {said}"
-            internal = ProviderError(broken, kind="provider_bug", transient=False)
-            return self._failure(effect, answer, internal)
-        return await self._recorded(effect, reply)
+            return self._failure(effect, answer, _broken(effect, "provider_bug", error))
+        try:
+            return await self._recorded(effect, reply)
+        except BaseException as error:  # the answer was paid for: it counts
+            if is_cancellation(error):
+                raise
+            return self._failure(effect, answer, _broken(effect, "internal", error))
 
     async def _recorded(self, effect: CallModel, reply: ModelReply) -> RecordModelReply:
         profile, options = effect.profile, effect.options
@@ -145,7 +147,9 @@ class ModelCalls:
         with anyio.move_on_after(self._deadline_s) as deadline:
             await self._hear(order, provider.stream(request), answer, heard)
         if heard.reply is not None:
-            return _storable(heard.reply)
+            reply = _storable(heard.reply)
+            answer.usage = reply.usage  # it counts, whatever becomes of the answer
+            return reply
         if deadline.cancelled_caught:
             late = f"the answer was not finished after {self._deadline_s:g} s"
             raise ProviderError(late, kind="timeout", transient=False)
@@ -255,6 +259,14 @@ class ModelCalls:
         )
         causation = f"{order.stream_id}/{order.effect_id}"
         self._services.send(order.stream_id, abandoned, causation, lambda _error: None)
+
+
+def _broken(effect: CallModel, kind: str, error: BaseException) -> ProviderError:
+    said = f"{type(error).__name__}: {words_of(error)}"
+    what = f"provider of {effect.profile.model!r} failed"
+    if kind == "internal":
+        what = "the answer could not be taken"
+    return ProviderError(f"{what}: {said}", kind=kind, transient=False)
 
 
 def _checked_chars(reply: ModelReply) -> int:

@@ -81,9 +81,13 @@ class ToolRuns:
         rests: list[bool] = []
         rendered = await self._rendered(order, effect, rests)
         tool = services.tools.get(effect.tool)
+        if rendered.unknown:
+            return _unknown(effect, rendered, services.clock.now())
         outcome = rendered.outcome
         if tool is not None and services.hooks:
             outcome = await after_hooks(services.hooks, call_preview(effect, tool), outcome)
+            if outcome.is_error and not rendered.outcome.is_error:
+                outcome = msgspec.structs.replace(outcome, has_run=True)
         if effect.tool != READ_TOOL_RESULT or outcome.is_error:  # a window has its own size
             outcome = limit_outcome(
                 outcome,
@@ -111,7 +115,7 @@ class ToolRuns:
             if is_cancellation(error):
                 raise
             return Rendered(_failure(error, tool.name))
-        return Rendered(_timed_out(tool))
+        return _timed_out(tool)
 
     def _context(self, order: Order, effect: RunTool, rests: list[bool]) -> ToolContext:
         profile, services = effect.profile, self._services
@@ -155,11 +159,18 @@ class ToolRuns:
         return None if content is None else content.decode(errors="replace")
 
 
-def _timed_out(tool: Tool) -> ToolOutcome:
+def _timed_out(tool: Tool) -> Rendered:
+    """Nobody knows if it has had an effect, where that matters: to repeat it, or to undo it."""
     text = f"Tool '{tool.name}' timed out after {tool.timeout_s:g} s"
-    if tool.retry == "never":
-        text += ". It may or may not have taken effect; check before you repeat it"
-    return ToolOutcome(content=text, is_error=True)
+    matters = tool.retry == "never" or tool.compensate is not None
+    unknown = f"it timed out after {tool.timeout_s:g} s" if matters else ""
+    return Rendered(ToolOutcome(content=text, is_error=True), unknown=unknown)
+
+
+def _unknown(effect: RunTool, rendered: Rendered, now: float) -> RecordToolOutcome:
+    return RecordToolOutcome(
+        key=effect.key, outcome=rendered.outcome, now=now, unknown=rendered.unknown
+    )
 
 
 class ToolProbes:

@@ -246,7 +246,7 @@ def _from_httpx(call: HttpCall, error: Exception) -> ProviderError:
     words = call.redacted(str(error)) or "no details"
     message = f"{call.provider} at {_host(call.url)}: {type(error).__name__}: {words}"
     match error:
-        case httpx.ConnectError():
+        case httpx.ConnectError() if "SSL" not in words:
             hint = f"nothing answers there ({words}): is it running, is the address right?"
             message = f"{call.provider} at {_host(call.url)}: {hint}"
             return ProviderError(message, kind="transport", transient=True)

@@ -157,10 +157,7 @@ class Agent:
         return await watched(self._runs.next_end, self.agent_id)
 
     async def cancel(self, reason: str = "cancelled") -> None:
-        """End the open run now, in whatever it waits for.
-
-        Without one, undoing of the last run is given up; without that nothing happens.
-        """
+        """End the open run now, in whatever it waits for; without one nothing happens."""
         await asked(self._runs.cancel, self.agent_id, reason)
 
     async def stop_run(
@@ -269,6 +266,13 @@ class Agent:
             CommandRejected: no run was broken off, or one is open.
         """
         await asked(self._agents.compensate, self.agent_id)
+
+    async def give_up_undoing(self, reason: str = "given up") -> None:
+        """Undo nothing more: for an undoing that hangs, since meanwhile no run begins.
+
+        What was being undone may or may not be. Without undoing nothing happens.
+        """
+        await asked(self._agents.give_up_undoing, self.agent_id, reason)
 
     async def stop(self) -> None:
         """End the open run and take no prompt and no mail any more."""

@@ -56,6 +56,15 @@ class AgentOperations:
 
         return mapped(self._core.look(stream_id), taken)
 
+    def give_up_undoing(self, agent_id: AgentId, reason: str) -> "Future[Accepted]":
+        """Undo nothing more of the run that was broken off last.
+
+        Raises:
+            TypeError, ValueError: the reason is not text that can be stored.
+        """
+        require_text(reason, "a reason")
+        return self._ask(agent_id, lambda now: c.GiveUpUndoing(now=now, reason=reason))
+
     def stop(self, agent_id: AgentId) -> "Future[Accepted]":
         """Let the agent take nothing any more."""
         return self._ask(agent_id, lambda now: c.StopAgent(now=now))

@@ -1,5 +1,6 @@
 """To wait for what another thread completes, where waiting is allowed."""
 
+import concurrent.futures
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
@@ -12,7 +13,11 @@ T = TypeVar("T")
 
 
 def result_of(
-    core: RuntimeCore, begin: "Callable[[], Future[T]]", timeout_s: float | None = None
+    core: RuntimeCore,
+    begin: "Callable[[], Future[T]]",
+    timeout_s: float | None = None,
+    *,
+    hint: str = "it goes on, `wait_for_run` waits for its end and `cancel` ends it",
 ) -> T:
     """Begin and wait; on a thread that must not wait nothing is begun.
 
@@ -26,15 +31,10 @@ def result_of(
             "use the asynchronous runtime, or another thread"
         )
     future = begin()
-    try:
-        return future.result(timeout_s)
-    except TimeoutError as error:
-        if future.done():  # it has ended, by a TimeoutError of its own
-            raise
-        raise TimeoutError(
-            f"not done after {timeout_s:g} s; it goes on, `wait_for_run` waits for its end and "
-            "`cancel` ends it"
-        ) from error
+    concurrent.futures.wait([future], timeout_s)
+    if not future.done():
+        raise TimeoutError(f"not done after {timeout_s:g} s; {hint}")
+    return future.result()
 
 
 def watched_result_of(
@@ -53,7 +53,7 @@ def watched_result_of(
         return watching[0]
 
     try:
-        return result_of(core, begin, timeout_s)
+        return result_of(core, begin, timeout_s, hint="nothing was changed by waiting")
     finally:
         for future in watching:
             future.cancel()

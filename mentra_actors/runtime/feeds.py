@@ -137,8 +137,7 @@ class FeedSource(Generic[E]):
             if was_behind:
                 self._buffer.clear()
         if was_behind:
-            after = max(self._place[0] - 1, 0)
-            for one in self._core.journal.read_stream(self._stream_id, after=after):
+            for one in self._read():
                 items += self._told(one)
             items += [FeedItem(event) for event in self._teller.caught_up()]
         while True:
@@ -151,6 +150,16 @@ class FeedSource(Generic[E]):
                     items += self._told(one) if one.stream_id == self._stream_id else []
             else:
                 items += [FeedItem(event) for event in self._teller.live(item)]
+
+    def _read(self) -> Sequence[RecordedEvent[Any]]:
+        after = max(self._place[0] - 1, 0)
+        try:
+            return self._core.journal.read_stream(self._stream_id, after=after)
+        except BaseException as error:
+            self.is_behind = True
+            if isinstance(error, StoreClosed):
+                raise RuntimeClosed("the runtime was closed while its log was read") from error
+            raise
 
     def _told(self, one: RecordedEvent[Any]) -> list[FeedItem[E]]:
         place = (one.stream_version, one.part)

@@ -21,7 +21,7 @@ from mentra_actors.errors import ActorQuarantined, MentraError, RunFailed
 from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream
 from mentra_actors.runtime.futures import mapped, performed
 from mentra_actors.runtime.plain_arguments import require_seconds, require_text
-from mentra_actors.runtime.run_options import RunArguments, run_options
+from mentra_actors.runtime.run_options import RunArguments, given_options, run_options
 from mentra_actors.runtime.run_watch import Reply, RunWatch
 from mentra_actors.runtime.typed_output import (
     OutputArguments,
@@ -96,6 +96,7 @@ class RunOperations:
             text=text,
             now=self._core.clock.now(),
             options=options,
+            given=given_options(arguments),
             output=output,
         )
         return self._begun(agent_id, command, RunWatch(known))
@@ -123,7 +124,8 @@ class RunOperations:
         asked = terminal_output(kind, **output)
         self._core.output_checks[asked.tool_name] = output_check(kind)
         reply = self.send(agent_id, text, prompt_id, arguments, output=asked)
-        return mapped(reply, lambda answered: output_of(answered, kind))
+        read = self._core.readers  # a type's own code may take a while
+        return mapped(reply, lambda answered: output_of(answered, kind), on=read)
 
     def run_queued(self, agent_id: AgentId, arguments: RunArguments) -> "Future[Reply]":
         """Start a run with what waits in the steering queue.
@@ -133,7 +135,12 @@ class RunOperations:
         """
         options = run_options(arguments, self._core.strategies)
         known = new_id()
-        command = c.RunQueued(command_id=known, now=self._core.clock.now(), options=options)
+        command = c.RunQueued(
+            command_id=known,
+            now=self._core.clock.now(),
+            options=options,
+            given=given_options(arguments),
+        )
         return self._begun(agent_id, command, RunWatch(known))
 
     def resume(self, agent_id: AgentId, arguments: RunArguments) -> "Future[Reply]":
@@ -144,7 +151,12 @@ class RunOperations:
         """
         options = run_options(arguments, self._core.strategies)
         known = new_id()
-        command = c.ResumeRun(command_id=known, now=self._core.clock.now(), options=options)
+        command = c.ResumeRun(
+            command_id=known,
+            now=self._core.clock.now(),
+            options=options,
+            given=given_options(arguments),
+        )
         return self._begun(agent_id, command, RunWatch(known), with_history=True)
 
     def next_end(self, agent_id: AgentId) -> "Future[Reply]":
@@ -152,6 +164,9 @@ class RunOperations:
         stream_id = agent_stream(agent_id)
         watch = RunWatch(None)
         waiting = self._waiting(stream_id, watch)
+        if self._core.ended is not None:
+            waiting.fail(self._core.ended)
+            return waiting.reply
 
         def on_state(answer: "Future[Accepted]") -> None:
             try:

@@ -14,7 +14,7 @@ from mentra_actors.domain.agent.run_options import (
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.effects.round_decisions import RoundStrategy
 
-__all__ = ["RunArguments", "run_options"]
+__all__ = ["RunArguments", "given_options", "run_options"]
 
 _MOST = 2**63 - 1
 _MOST_USD = 10**12
@@ -38,6 +38,12 @@ class RunArguments(TypedDict, total=False):
     strategy: str | RoundStrategy
     on_failure: OnFailure
     approvals: Approvals
+
+
+def given_options(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """The options of a run that the arguments name; the others are the agent's."""
+    names = {"cost_budget_usd": "cost_budget_usd_micros"}
+    return tuple(names.get(one, one) for one in arguments)
 
 
 def run_options(

@@ -169,6 +169,10 @@ class SyncAgent:
         """See `Agent.compensate`."""
         self._done(lambda: self._agents.compensate(self.agent_id))
 
+    def give_up_undoing(self, reason: str = "given up") -> None:
+        """See `Agent.give_up_undoing`."""
+        self._done(lambda: self._agents.give_up_undoing(self.agent_id, reason))
+
     def stop(self) -> None:
         """See `Agent.stop`."""
         self._done(lambda: self._agents.stop(self.agent_id))

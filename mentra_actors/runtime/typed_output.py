@@ -12,6 +12,7 @@ from mentra_actors.domain.storable import as_stored
 from mentra_actors.errors import ConfigurationError, NoOutput
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.tools.json_schema import flat_schema
+from mentra_actors.tools.results import words_of
 from mentra_actors.tools.schema_check import schema_check
 
 __all__ = ["OutputArguments", "OutputMode", "output_check", "output_of", "terminal_output"]
@@ -115,8 +116,8 @@ def output_check(kind: Any) -> Callable[[Mapping[str, Any]], str]:
     def check(value: Mapping[str, Any]) -> str:
         try:
             _value_of(value, kind)
-        except Exception as error:  # noqa: BLE001 - a type's own code may raise anything
-            return f"The value does not fit: {error}"
+        except BaseException as error:  # noqa: BLE001 - a type's own code may raise anything
+            return f"The value does not fit: {words_of(error)}"
         return ""
 
     return check

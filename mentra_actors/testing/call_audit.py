@@ -184,8 +184,8 @@ class CallAudit:
             self.require(not is_open, f"the started call {call.key} is skipped")
         if isinstance(event, e.ToolCallFinished):
             self._read_finish(call, event, is_open=is_open)
-        may_have_happened = not (isinstance(event, e.ToolCallFinished) and event.is_error)
-        if is_open and call.plan and call.plan.can_compensate and may_have_happened:
+        has_failed = isinstance(event, e.ToolCallFinished) and event.is_error and not event.has_run
+        if is_open and call.plan and call.plan.can_compensate and not has_failed:
             self.undoable.append(call.key)
         call.status = "closed"
 

@@ -85,8 +85,8 @@ def assert_survives_crashes(  # noqa: PLR0913 - independent switches of a test
     life dies as well, after its first append. `progress` is told how many of how many were tried;
     without it a terminal shows that.
 
-    `fresh` is called before each playing, `check` after it; an AssertionError of `check`, or
-    False, is a failure. A tool that is `safe` or `idempotent` must answer the same when it is run
+    `fresh` is called before each playing, `check` after it; what `check` raises, or False, is a
+    failure. A tool that is `safe` or `idempotent` must answer the same when it is run
     again, unless it is named in `answers_may_differ` (a clock). The scenario must return the same
     after each crash, unless a call ended with an unknown outcome: then the model was told so.
 
@@ -149,8 +149,8 @@ class _OwnWorld:
         try:
             if self.check and self.check() is False:
                 found.append("`check` is False")
-        except AssertionError as error:
-            found.append(f"`check` fails: {str(error).strip() or 'AssertionError'}")
+        except Exception as error:  # noqa: BLE001 - where the process died must be said
+            found.append(f"`check` fails: {str(error).strip() or type(error).__name__}")
         return found
 
 
@@ -182,8 +182,9 @@ class _Trial:
                 error = self._runner.run(life, on_open=_too_late(world, late, faults))
             if error is not None and not life.died.is_set():
                 raise AssertionError(_told(world, [f"it fails: {error!r}"], where)) from error
-            crashes += life.died.is_set()
-            world.note_death(str(death))
+            if life.died.is_set():
+                crashes += 1
+                world.note_death(str(death))
             late = life.in_flight
             faults += _lost(world, life)
         faults += self._last_life(world, _too_late(world, late, faults), where)

@@ -38,6 +38,7 @@ class Rendered(NamedTuple):
 
     outcome: ToolOutcome
     is_text: bool = True
+    unknown: str = ""
 
 
 def render_result(value: Any, *, tool_name: str) -> Rendered:
@@ -47,6 +48,7 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
     """
     output = value if isinstance(value, ToolOutput) else ToolOutput(content=value)
     is_text, is_error = isinstance(output.content, str | None), output.is_error
+    is_lost = False
     try:
         content = _text_of(output.content)
     except _Unserialisable as error:
@@ -54,13 +56,14 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
             f"Tool '{tool_name}' ran, but its result is lost: it returned {error}. "
             "It should return a string, a ToolOutput or JSON data."
         )
-        is_text = is_error = True
+        is_text = is_error = is_lost = True
     outcome = ToolOutcome(
         content=content,
         is_error=is_error,
         details=_details_of(output.details),
         mail=output.mail,
         terminate=output.terminate,
+        has_run=is_lost,
     )
     return Rendered(outcome, is_text=is_text)
 
@@ -78,10 +81,13 @@ def render_failure(error: Exception, *, tool_name: str) -> ToolOutcome:
 
 
 def words_of(error: BaseException) -> str:
-    """What an error says of itself; never raises, whatever its class does in `__str__`."""
+    """What an error says of itself, as text that can be stored.
+
+    Never raises, whatever its class does in `__str__`.
+    """
     try:
-        return str.__str__(str(error))
-    except Exception:  # noqa: BLE001 - a broken error is still an error
+        return _encodable(str.__str__(str(error)))
+    except BaseException:  # noqa: BLE001 - a broken error is still an error
         return "(it cannot say what)"
 
 

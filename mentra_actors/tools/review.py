@@ -87,4 +87,5 @@ class ToolHook:
 
 Authorizer: TypeAlias = Callable[[CallPreview], Awaitable[Verdict] | Verdict]
 """Decides about each call. An async one is awaited on the effects loop and must not block it; any
-other one runs on a worker thread. One that raises or is late refuses the call."""
+other one runs on a worker thread. One that raises or is late refuses the call. To wait for a
+person answer `Ask`: that takes no thread, and lasts over a restart."""

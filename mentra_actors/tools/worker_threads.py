@@ -5,10 +5,16 @@ from typing import TypeVar
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import RunVar
 
 __all__ = ["on_worker_thread"]
 
 T = TypeVar("T")
+
+USER_THREADS = 256
+"""Apart from the threads of anyio: functions that wait must not keep ours from reading."""
+
+_limiter: RunVar[anyio.CapacityLimiter] = RunVar("mentra_user_threads")
 
 _BREAKS_TASKS = (GeneratorExit, StopIteration, StopAsyncIteration)
 """What means something else to a coroutine: raised out of a future it ends the whole loop."""
@@ -24,13 +30,21 @@ async def on_worker_thread(
         BaseException: anything else that it raises.
     """
     value, error = await anyio.to_thread.run_sync(
-        _kept, function, limiter=limiter, abandon_on_cancel=True
+        _kept, function, limiter=limiter or _own_limiter(), abandon_on_cancel=True
     )
     if isinstance(error, _BREAKS_TASKS):
         raise RuntimeError(f"it raised {type(error).__name__}: {error}") from error
     if error is not None:
         raise error
     return value[0]
+
+
+def _own_limiter() -> anyio.CapacityLimiter:
+    try:
+        return _limiter.get()
+    except LookupError:
+        _limiter.set(anyio.CapacityLimiter(USER_THREADS))
+        return _limiter.get()
 
 
 def _kept(function: Callable[[], T]) -> tuple[tuple[T, ...], BaseException | None]:

@@ -93,7 +93,7 @@ def rolled_back(team):
     team.reply("mender", *calls, plans=(undoable, undoable, plan()))
     team.finish("mender", "lay", "row 1 lies")
     team.finish("mender", "lay", "row 2 lies")
-    team.finish("mender", "saw", "sawn")
+    team.finish("mender", "saw", "its result is lost", is_error=True, has_run=True)
     team.reply("mender", TextBlock(text="Mended."))
     team.fail("mender", **FOR_GOOD, partial=c.PartialAnswer(text="I pai"))
     team.undone("mender", "row 2 is off")

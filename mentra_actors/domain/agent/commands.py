@@ -25,6 +25,7 @@ __all__ = [
     "CompensateRun",
     "Configure",
     "ExpireRun",
+    "GiveUpUndoing",
     "HandOverMail",
     "LabelEntry",
     "MoveLeaf",
@@ -58,13 +59,15 @@ __all__ = [
 class AcceptPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """Answer this prompt in a run of its own; `options` None means those of the profile.
 
-    With an `output` the run is to end with that value, whatever its options are.
+    `given` names those of the `options` that count, the others are the profile's; None: all of
+    them count. With an `output` the run is to end with that value, whatever its options are.
     """
 
     prompt_id: CommandId
     text: str
     now: float
     options: RunOptions | None = None
+    given: tuple[str, ...] | None = None
     output: TerminalOutput | None = None
 
 
@@ -100,19 +103,24 @@ class SetQueueMode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunQueued(msgspec.Struct, frozen=True, kw_only=True):
-    """Start a run with what waits in the steering queue."""
+    """Start a run with what waits in the steering queue; `given` as in `AcceptPrompt`."""
 
     command_id: CommandId
     now: float
     options: RunOptions | None = None
+    given: tuple[str, ...] | None = None
 
 
 class ResumeRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Go on with the run that ended last without an answer; `options` None: with its own."""
+    """Go on with the run that ended last without an answer; `options` None: with its own.
+
+    `given` names those that count, the others are its own; None: all of them count.
+    """
 
     command_id: CommandId
     now: float
     options: RunOptions | None = None
+    given: tuple[str, ...] | None = None
 
 
 class CancelRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +128,13 @@ class CancelRun(msgspec.Struct, frozen=True, kw_only=True):
 
     now: float
     reason: str = "cancelled"
+
+
+class GiveUpUndoing(msgspec.Struct, frozen=True, kw_only=True):
+    """Undo nothing more of the run that was broken off last; the agent can run again."""
+
+    now: float
+    reason: str = "given up"
 
 
 class StopRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -293,11 +308,12 @@ class RecordRoundDecision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """Outcome of `RunTool`."""
+    """Outcome of `RunTool`. `unknown` says why nobody knows what came of it; else it is empty."""
 
     key: EffectId
     outcome: ToolOutcome
     now: float
+    unknown: str = ""
 
 
 class RecordProbeVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -350,6 +366,7 @@ AgentCommand: TypeAlias = (
     | CancelRun
     | StopRun
     | CompensateRun
+    | GiveUpUndoing
     | StopAgent
     | Configure
     | MoveLeaf

@@ -1,6 +1,7 @@
 """What one run may use and how it is steered: limits, retries, output, failure."""
 
 import math
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -14,6 +15,7 @@ __all__ = [
     "RunOptions",
     "TerminalOutput",
     "child_options",
+    "chosen_options",
     "option_fault",
 ]
 
@@ -120,6 +122,16 @@ def child_options(
         approvals=options.approvals,
         budget=budget,
     )
+
+
+def chosen_options(
+    base: RunOptions, options: RunOptions | None, given: Iterable[str] | None
+) -> RunOptions | None:
+    """`base` with the options that are `given`; all of them count if that is None."""
+    if options is None or given is None:
+        return options
+    known = {name: getattr(options, name) for name in given if name in options.__struct_fields__}
+    return msgspec.structs.replace(base, **known)
 
 
 def option_fault(options: RunOptions) -> str:

@@ -163,7 +163,7 @@ async def test_limits_of_calls_are_hard_and_the_run_can_go_on(
         with pytest.raises(RunFailed, match=words) as caught:
             await agent.send("Look", **limits)
         asked, looked = len(team.requests), len(team.events(e.ToolCallStarted))
-        reply = await agent.resume(tool_budget=2)
+        reply = await agent.resume(tool_budget=2, model_budget=None)
 
     assert (caught.value.kind, asked, looked) == (kind, requests, 1)
     assert (reply.text, len(team.requests)) == ("Done.", 3)

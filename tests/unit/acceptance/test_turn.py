@@ -337,7 +337,7 @@ async def test_a_tool_that_takes_too_long_is_an_error_for_the_model(played):
 
     ((text, is_error),) = team.results()
     assert is_error
-    assert text.startswith("Tool 'hang' timed out after 0.02 s")
+    assert "timed out after 0.02 s" in text
     assert reply.text == "I see."
 
 

@@ -53,6 +53,26 @@ def test_a_failed_run_keeps_its_rounds_and_goes_on_where_it_was():
     assert only(answer, e.ModelCallRequested).round == 1
 
 
+def test_what_is_given_to_a_run_leaves_the_other_options_as_they_are():
+    """A deadline for one prompt must not lift the budget of the agent, nor one for a resume."""
+    own = RunOptions(token_budget=9_000, approvals="refuse")
+    late = RunOptions(deadline_s=60.0)
+    prompt = c.AcceptPrompt(
+        prompt_id="p1", text="go", now=1.0, options=late, given=("deadline_s", "no such")
+    )
+    begun = agent(run=own).when(prompt)
+    broken = begun.when(failed(transient=False))
+    again = c.ResumeRun(
+        command_id="r1", now=9.0, options=RunOptions(tool_budget=2), given=("tool_budget",)
+    )
+
+    expected = RunOptions(token_budget=9_000, approvals="refuse", deadline_s=60.0)
+    assert begun.state.run.options == expected
+    assert broken.when(again).state.run.options == RunOptions(
+        token_budget=9_000, approvals="refuse", deadline_s=60.0, tool_budget=2
+    )
+
+
 def test_a_run_is_resumed_once():
     """A second wish finds nothing to go on with."""
     answer = broken_in_round_2().when(resume()).when(said(reply_to="model-3"))
@@ -236,7 +256,7 @@ def test_a_suspended_run_undoes_nothing_unless_somebody_wants_it():
 def test_undoing_that_does_not_end_is_given_up_when_somebody_wants_it():
     """A refund that hangs must not keep the agent from ever running again."""
     broken = with_two_calls(on_failure="rollback")
-    answer = broken.when(c.CancelRun(now=9.0, reason="enough"))
+    answer = broken.when(c.GiveUpUndoing(now=9.0, reason="enough"))
 
     assert told(answer) == ["ToolCallCompensated tool-1.2", "ToolCallCompensated tool-1.0"]
     assert [one.content for one in answer.events] == [
@@ -245,6 +265,7 @@ def test_undoing_that_does_not_end_is_given_up_when_somebody_wants_it():
     ]
     assert (answer.pending, answer.state.compensations) == ({}, ())
     assert answer.when(undone("tool-1.2")) == []
+    assert broken.when(c.CancelRun(now=9.0)) == [], "it came late, and was meant for the run"
 
 
 def test_a_call_that_failed_is_not_undone_and_one_that_may_have_happened_is():

@@ -1,5 +1,7 @@
 """Whatever breaks while an effect is performed, the effect has an outcome and the run an end."""
 
+import anyio
+import msgspec
 import pytest
 
 from mentra_actors import (
@@ -7,6 +9,7 @@ from mentra_actors import (
     Ask,
     Deny,
     Modify,
+    NoOutput,
     RunFailed,
     ScriptedModel,
     ToolHook,
@@ -157,7 +160,61 @@ async def test_a_performer_that_breaks_fails_the_run_under_a_name(monkeypatch):
     monkeypatch.setattr(model_calls, "_checked_chars", raising(ZeroDivisionError("ours")))
     async with open_runtime(":memory:", providers=[ScriptedModel(ASKS)]) as runtime:
         lead = await runtime.spawn("lead", model="scripted:x")
-        with pytest.raises(RunFailed, match="the model call broke: ZeroDivisionError: ours") as it:
-            await lead.send("Go")
+        with pytest.raises(
+            RunFailed, match="the answer could not be taken: ZeroDivisionError: ours"
+        ) as it:
+            await lead.send("Go and look at all that there is to see.")
+
+        counted = (await lead.usage()).total.tokens.total_tokens
 
     assert it.value.kind == "internal"
+    assert counted > 0, "it was paid for"
+
+
+async def test_what_is_raised_need_not_be_text_that_can_be_stored():
+    """A file name of another age in an error must not end the agent."""
+
+    class Strict(msgspec.Struct):
+        name: str
+
+        def __post_init__(self):
+            raise ValueError("no such file \udcff")
+
+    def hands_over(request):
+        return [call(request.tools[0].name, name="x")] if request.tools else "Done."
+
+    async with open_runtime(":memory:", providers=[ScriptedModel(hands_over)]) as runtime:
+        lead = await runtime.spawn("lead", model="scripted:x")
+        with pytest.raises(NoOutput):
+            await lead.run_to(Strict, "Go")
+        assert (await lead.snapshot()).status == "idle"
+
+
+async def test_a_call_that_has_run_is_undone_whatever_became_of_its_result():
+    """A booking is made though its receipt is lost, refused by a hook, or too late."""
+    booked = []
+
+    class Refusing(ToolHook):
+        async def after(self, call, outcome):
+            if call.arguments["way"] != "hook":
+                return outcome
+            return msgspec.structs.replace(outcome, content="no", is_error=True)
+
+    @tool(timeout_s=0.05, compensate=lambda undo: booked.remove(undo.arguments["way"]))
+    async def book(way: str) -> object:
+        """Book."""
+        booked.append(way)
+        if way == "late":
+            await anyio.sleep_forever()
+        return object() if way == "lost" else "booked"
+
+    turns = [[call("book", way=way) for way in ("lost", "hook", "late")], ValueError("down")]
+    async with open_runtime(
+        ":memory:", providers=[ScriptedModel(turns)], tools=[book], hooks=[Refusing()]
+    ) as runtime:
+        lead = await runtime.spawn("lead", model="scripted:x")
+        with pytest.raises(RunFailed, match="down"):
+            await lead.send("Go", on_failure="rollback")
+        await runtime.until_idle()
+
+    assert booked == []

@@ -216,7 +216,7 @@ def test_a_long_reason_why_nothing_was_kept_is_cut():
 def test_data_is_never_cut():
     """Half a JSON document tells a lie: it is kept whole, and the model is told where."""
     blobs = Blobs()
-    outcome, is_text = rendered([{"n": n} for n in range(9_000)], tool_name="t")
+    outcome, is_text, _ = rendered([{"n": n} for n in range(9_000)], tool_name="t")
     limited_ = limit_outcome(outcome, keep=blobs.keep, is_text=is_text)
     size = len(outcome.content)
 

@@ -33,9 +33,9 @@ from mentra_actors.domain.agent.decide.intake import (
 from mentra_actors.domain.agent.decide.ledger import (
     call_outcome,
     compensation_outcome,
-    given_up,
     recovered_calls,
     recovered_compensations,
+    undoing_given_up,
 )
 from mentra_actors.domain.agent.decide.model_outcomes import (
     abandoned_answer,
@@ -73,7 +73,8 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.SetQueueMode: lambda command, state, _: set_queue_mode(command, state),
     c.RunQueued: run_queued,
     c.ResumeRun: resume_run,
-    c.CancelRun: lambda command, state, _: _cancelled(command, state),
+    c.CancelRun: lambda command, state, _: cancelled(command.reason, state, command.now),
+    c.GiveUpUndoing: lambda command, state, _: undoing_given_up(command, state),
     c.StopRun: lambda command, state, _: stop_requested(command, state),
     c.ExpireRun: lambda command, state, _: expired(command, state),
     c.CompensateRun: lambda command, state, _: compensation_requested(command, state),
@@ -110,13 +111,6 @@ def decide(command: c.AgentCommand, state: AgentState) -> _Events:
     answer = _ANSWERS[type(command)](command, state, state.profile)
     events = continued(answer, state, command.now) if answer else []
     return with_orders(events, state)
-
-
-def _cancelled(command: c.CancelRun, state: AgentState) -> _Events:
-    """The end of the run; without one, of the undoing of the last one."""
-    if state.run is None:
-        return given_up(command.reason, state, command.now)
-    return cancelled(command.reason, state, command.now)
 
 
 def _recovered(command: c.RecoverEffects, state: AgentState) -> _Events:

@@ -10,7 +10,12 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import stop_requested, stopped
 from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.profile import ProfileChanges, changed_profile, profile_fault
-from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput, option_fault
+from mentra_actors.domain.agent.run_options import (
+    RunOptions,
+    TerminalOutput,
+    chosen_options,
+    option_fault,
+)
 from mentra_actors.domain.agent.state import AgentState, Queue
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import RunId, inbox_stream
@@ -43,7 +48,7 @@ def accept_prompt(
     _require_living(state)
     _require_words(command.text, "a prompt")
     _require_options(command.options)
-    options = command.options
+    options = chosen_options(profile.run, command.options, command.given)
     if command.output is not None:
         options = _ending_with(command.output, options or profile.run)
     accepted = e.PromptAccepted(
@@ -137,7 +142,7 @@ def run_queued(
     started = e.RunStarted(
         run_id=next_run_id(state, profile),
         started_at=command.now,
-        options=command.options or profile.run,
+        options=chosen_options(profile.run, command.options, command.given) or profile.run,
         asked_by=command.command_id,
     )
     return [started, e.InputPlaced(run_id=started.run_id, steer_ids=items)]
@@ -165,7 +170,7 @@ def resume_run(
     started = e.RunStarted(
         run_id=next_run_id(state, profile),
         started_at=command.now,
-        options=_resumed_options(command.options, resumable.options),
+        options=_resumed_options(command, resumable.options),
         asked_by=command.command_id,
         resumes=resumable.run_id,
         boundary=resumable.boundary,
@@ -187,11 +192,11 @@ def _ending_with(output: TerminalOutput | None, options: RunOptions) -> RunOptio
     return msgspec.structs.replace(options, output=output)
 
 
-def _resumed_options(given: RunOptions | None, own: RunOptions) -> RunOptions:
+def _resumed_options(command: c.ResumeRun, own: RunOptions) -> RunOptions:
     """A deadline was a moment of the first try; a length of time counts anew."""
-    if given is None:
-        return msgspec.structs.replace(own, deadline_at=None)
-    return _ending_with(given.output or own.output, given)
+    base = msgspec.structs.replace(own, deadline_at=None)
+    options = chosen_options(base, command.options, command.given)
+    return base if options is None else _ending_with(options.output or own.output, options)
 
 
 def take_mail(

@@ -21,9 +21,9 @@ __all__ = [
     "MAX_ATTEMPTS",
     "call_outcome",
     "compensation_outcome",
-    "given_up",
     "recovered_calls",
     "recovered_compensations",
+    "undoing_given_up",
 ]
 
 MAX_ATTEMPTS = 5
@@ -40,6 +40,8 @@ def call_outcome(
     if call is None or call.status not in ("started", "probing"):
         return []
     if isinstance(command, c.RecordToolOutcome):
+        if command.unknown:
+            return [_unknown(call, command.unknown)]
         return _finished(call, command.outcome, state, profile, command.now)
     if call.status != "probing" or call.attempt != command.attempt:
         return []
@@ -77,6 +79,7 @@ def _finished(
         call_id=call.call_id,
         terminate=outcome.terminate,
         rest=outcome.rest,
+        has_run=outcome.has_run and outcome.is_error,
     )
     return [*sent, finished, *(skipped_after(call, state) if outcome.terminate else ())]
 
@@ -155,15 +158,16 @@ def compensation_outcome(
     ]
 
 
-def given_up(reason: str, state: AgentState, now: float) -> Sequence[e.AgentEvent]:
+def undoing_given_up(command: c.GiveUpUndoing, state: AgentState) -> Sequence[e.AgentEvent]:
     """Nothing more is undone; what was being undone may or may not be."""
+    why = f"Given up ({command.reason})"
     return [
         e.ToolCallCompensated(
             key=one.key,
             tool=one.tool,
-            content=f"Given up ({reason})" + (" while it was being undone" * (one.attempt > 0)),
+            content=f"{why} while it was being undone" if one.attempt else why,
             is_error=True,
-            finished_at=now,
+            finished_at=command.now,
         )
         for one in state.compensations
     ]

@@ -163,6 +163,7 @@ class ToolCallFinished(
     """The call has its result; it never runs again.
 
     `terminate` ends the run, and skips the calls after it; `rest` ends it after the round.
+    `has_run` marks an error of a tool that had done its work: then there is something to undo.
     """
 
     key: EffectId
@@ -175,6 +176,7 @@ class ToolCallFinished(
     call_id: str = ""
     terminate: bool = False
     rest: bool = False
+    has_run: bool = False
 
 
 class ToolCallOutcomeUnknown(

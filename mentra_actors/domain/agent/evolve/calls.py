@@ -139,8 +139,8 @@ def _after_closing(run: Run, call: ToolCall | None, event: _Closing) -> Run:
         output = event.key if call is not None and call.is_output else run.output
         run = _replace(run, ending=ending, output=output)
     is_started = call is not None and call.status in ("started", "probing")
-    may_have_happened = not (isinstance(event, e.ToolCallFinished) and event.is_error)
-    if call is None or not (call.can_compensate and is_started and may_have_happened):
+    has_failed = isinstance(event, e.ToolCallFinished) and event.is_error and not event.has_run
+    if call is None or not (call.can_compensate and is_started and not has_failed):
         return run
     undo = Compensation(
         key=call.key,
