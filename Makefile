@@ -47,8 +47,8 @@ types: setup     ## mypy strict
 contracts: setup ## import contracts
 	$(call TOOL,lint-imports)
 
-bench: setup     ## all benchmarks, renders benchmarks/RESULTS.md
-	$(call TOOL,python) -m benchmarks.run
+bench: setup     ## benchmarks (NAMES="deltas growth"; all of them), renders benchmarks/RESULTS.md
+	$(call TOOL,python) -m benchmarks.run $(NAMES)
 
 crash: setup     ## the long crash campaign: a kill at every append and around every effect
 	MENTRA_CRASH_CAMPAIGN=full $(call TOOL,pytest) -q -m crash
