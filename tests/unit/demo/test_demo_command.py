@@ -98,6 +98,9 @@ def test_a_worker_that_fails_is_heard(project, monkeypatch):
 
 def test_ctrl_c_says_what_is_kept(project):
     """Whoever interrupts must not wonder what is lost, and no worker goes on in the dark."""
+    for number in range(60):  # enough to do, so that it is not over before it is interrupted
+        (project / f"part-{number}").mkdir()
+        (project / f"part-{number}" / "notes.txt").write_text("words\n" * 50)
     command = [*MENTRA, "demo", "--no-kill"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=project, bufsize=1
