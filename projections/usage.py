@@ -24,12 +24,12 @@ __all__ = [
     "Usage",
     "UsageProjection",
     "agent_usage",
+    "events_with_subagents",
     "run_named",
     "run_usage",
     "team_usage",
     "usage_by_round",
     "usage_of_events",
-    "with_subagents",
 ]
 
 CallEnd: TypeAlias = Literal["answered", "failed", "abandoned"]
@@ -174,7 +174,7 @@ def usage_of_events(
     return fold_view(USAGE, recorded_events)
 
 
-def with_subagents(
+def events_with_subagents(
     read_stream: Callable[[StreamId], Iterable[RecordedEvent[Any]]], agent_id: AgentId
 ) -> Sequence[RecordedEvent[Any]]:
     """The events of an agent and of all subagents that it and they have had."""
@@ -182,7 +182,10 @@ def with_subagents(
     made = [
         one.event.profile.agent_id for one in recorded if isinstance(one.event, e.SubagentSpawned)
     ]
-    return [*recorded, *(one for child in made for one in with_subagents(read_stream, child))]
+    return [
+        *recorded,
+        *(one for child in made for one in events_with_subagents(read_stream, child)),
+    ]
 
 
 def agent_usage(

@@ -14,9 +14,9 @@ from projections.usage import (
     AgentUsage,
     RunUsage,
     Usage,
+    events_with_subagents,
     run_named,
     usage_of_events,
-    with_subagents,
 )
 
 __all__ = ["cost_text", "usage"]
@@ -40,7 +40,7 @@ def usage(
             view = usage_of_events(team.journal.through())
         else:
             agent_id = AgentId(name_of(team.agent_stream(agent)))
-            view = usage_of_events(with_subagents(team.journal.read_stream, agent_id))
+            view = usage_of_events(events_with_subagents(team.journal.read_stream, agent_id))
     rows = _rows(view, by)
     total = sum(rows.values(), Usage())
     if as_json:

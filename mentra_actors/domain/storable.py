@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
-__all__ = ["as_stored"]
+__all__ = ["as_stored", "encodable"]
 
 T = TypeVar("T")
 
@@ -24,3 +24,8 @@ def as_stored(value: object, kind: type[T], named: str) -> T:
         raise ValueError(f"{named}: a number of more than 64 bits cannot be stored") from error
     except (msgspec.ValidationError, TypeError) as error:
         raise TypeError(f"{named}: {error}") from error
+
+
+def encodable(text: str) -> str:
+    """The text, with a question mark for each half of a character that no log can keep."""
+    return text.encode("utf-8", "replace").decode()

@@ -13,6 +13,7 @@ from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.model_call import ModelReply
+from mentra_actors.domain.storable import encodable
 from mentra_actors.ids import EffectId
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistry
@@ -126,7 +127,7 @@ def faults_of(tool: Tool, arguments: Mapping[str, object]) -> str:
     except BaseException as error:  # noqa: BLE001 - whatever it raises, the answer was paid for
         _log.exception("the arguments of %s could not be checked", tool.name)
         found = f"Tool '{tool.name}' could not check its arguments: {words_of(error)}"
-    return str(found).encode("utf-8", "replace").decode()
+    return encodable(found)
 
 
 def is_parallel(tool: Tool, arguments: dict[str, object]) -> bool:

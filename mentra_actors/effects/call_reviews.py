@@ -9,6 +9,7 @@ import msgspec
 
 from mentra_actors.domain.agent.commands import RecordCallReview
 from mentra_actors.domain.agent.effects import ReviewCall
+from mentra_actors.domain.storable import encodable
 from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.effects.call_plans import (
     decoded_arguments,
@@ -23,7 +24,7 @@ from mentra_actors.effects.runner import Order
 from mentra_actors.effects.user_calls import called
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistry
-from mentra_actors.tools.results import words_of
+from mentra_actors.tools.results import named_words_of, words_of
 from mentra_actors.tools.review import (
     Allow,
     Ask,
@@ -72,9 +73,9 @@ class CallReviews:
             if is_cancellation(error):
                 raise
             _log.exception("the review of %s broke; it is refused", effect.tool)
-            text = f"Tool execution blocked: {type(error).__name__}: {words_of(error)}"
+            text = f"Tool execution blocked: {named_words_of(error)}"
         return RecordCallReview(
-            key=effect.key, verdict="refuse", text=_encodable(text), now=self._clock.now()
+            key=effect.key, verdict="refuse", text=encodable(text), now=self._clock.now()
         )
 
     async def _review(self, effect: ReviewCall) -> RecordCallReview:
@@ -94,11 +95,11 @@ class CallReviews:
         return RecordCallReview(
             key=effect.key,
             verdict="ask" if isinstance(verdict, Ask) else "allow",
-            text=_encodable(verdict.reason) if isinstance(verdict, Ask) else "",
+            text=encodable(verdict.reason) if isinstance(verdict, Ask) else "",
             preview=(changed or effect.arguments) if isinstance(verdict, Ask) else "",
             arguments=changed,
             parallel=reviewed.parallel,
-            note=_encodable("; ".join(notes)),
+            note=encodable("; ".join(notes)),
             now=self._clock.now(),
         )
 
@@ -207,7 +208,3 @@ def _storable(arguments: Any) -> dict[str, Any]:
     if problem:
         raise _Refused(f"Tool execution blocked: a hook made no JSON of it ({problem})")
     return decoded
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()

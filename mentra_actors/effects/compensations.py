@@ -9,13 +9,14 @@ import anyio.to_thread
 from mentra_actors.domain.agent.commands import RecordCompensation
 from mentra_actors.domain.agent.effects import CompensateCall
 from mentra_actors.domain.conversation_tree import told_result
+from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.effects.user_calls import called
 from mentra_actors.tools.contract import FinishedToolCall
 from mentra_actors.tools.registry import ToolRegistry
-from mentra_actors.tools.results import outcome_text, words_of
+from mentra_actors.tools.results import named_words_of, outcome_text
 
 __all__ = ["Compensations"]
 
@@ -39,7 +40,7 @@ class Compensations:
         return RecordCompensation(
             key=effect.key,
             attempt=effect.attempt,
-            content=text.encode("utf-8", "replace").decode(),
+            content=encodable(text),
             is_error=is_error,
             now=self._clock.now(),
         )
@@ -62,6 +63,6 @@ class Compensations:
         except BaseException as error:
             if is_cancellation(error):
                 raise
-            said = f"{type(error).__name__}: {words_of(error)}"
+            said = named_words_of(error)
             _log.warning("%s of %s was not undone: %s", effect.tool, order.stream_id, said)
             return said, True

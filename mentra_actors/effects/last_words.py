@@ -28,7 +28,7 @@ from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order, Performer
-from mentra_actors.tools.results import words_of
+from mentra_actors.tools.results import named_words_of
 
 __all__ = ["with_last_words"]
 
@@ -45,7 +45,7 @@ def with_last_words(performer: Performer, clock: Clock) -> Performer:
             if is_cancellation(error):
                 raise
             _log.exception("%s of %s was not performed", order.effect_id, order.stream_id)
-            said = f"{type(error).__name__}: {words_of(error)}"
+            said = named_words_of(error)
             return _LAST_WORDS[type(order.effect)](order.effect, said, clock.now())
 
     return perform

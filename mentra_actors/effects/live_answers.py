@@ -14,6 +14,7 @@ import msgspec
 
 from mentra_actors.domain.agent.commands import PartialAnswer
 from mentra_actors.domain.model_call import TokenUsage, usage_fault
+from mentra_actors.domain.storable import encodable
 from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.providers.port import (
     ModelEvent,
@@ -96,7 +97,7 @@ class LiveAnswer:
     def partial(self) -> PartialAnswer:
         """All text so far, storable."""
         return PartialAnswer(
-            text=_encodable("".join(self._text)), thinking=_encodable("".join(self._thinking))
+            text=encodable("".join(self._text)), thinking=encodable("".join(self._thinking))
         )
 
     @property
@@ -112,8 +113,8 @@ class LiveAnswer:
         texts, thoughts = self._ticked
         self._ticked = (len(self._text), len(self._thinking))
         piece = LivePiece(
-            text=_encodable("".join(self._text[texts:])),
-            thinking=_encodable("".join(self._thinking[thoughts:])),
+            text=encodable("".join(self._text[texts:])),
+            thinking=encodable("".join(self._thinking[thoughts:])),
         )
         return piece if piece.text or piece.thinking else None
 
@@ -247,7 +248,3 @@ def _decoded(payload: bytes) -> LivePiece | None:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         _log.warning("a piece of an answer cannot be read: %s", error)
         return None
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()

@@ -19,9 +19,11 @@ from mentra_actors.domain.agent.commands import (
     RecordModelReply,
 )
 from mentra_actors.domain.agent.effects import CallModel
+from mentra_actors.domain.agent.events import CallPlan
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.model_call import ModelReply, TokenUsage, usage_fault
+from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
@@ -36,7 +38,7 @@ from mentra_actors.providers.port import ModelEvent, ReplyFinished
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.tools.registry import ToolRegistry
-from mentra_actors.tools.results import words_of
+from mentra_actors.tools.results import named_words_of, words_of
 
 __all__ = ["ModelCalls", "ModelServices"]
 
@@ -118,13 +120,13 @@ class ModelCalls:
 
     async def _recorded(self, effect: CallModel, reply: ModelReply) -> RecordModelReply:
         profile, options = effect.profile, effect.options
-        planner, size_chars = self._services.planner, _checked_chars(reply)
-        plans = await aside_if_large(
-            size_chars, planner.plans, effect.effect_id, reply, profile, options
-        )
-        is_output, fault = await aside_if_large(
-            size_chars, planner.output_verdict, reply, options.output
-        )
+        planner = self._services.planner
+
+        def read() -> tuple[tuple[CallPlan, ...], tuple[bool, str]]:
+            plans = planner.plans(effect.effect_id, reply, profile, options)
+            return plans, planner.output_verdict(reply, options.output)
+
+        plans, (is_output, fault) = await aside_if_large(_checked_chars(reply), read)
         return RecordModelReply(
             effect_id=effect.effect_id,
             reply=reply,
@@ -231,8 +233,8 @@ class ModelCalls:
     ) -> RecordModelFailure:
         return RecordModelFailure(
             effect_id=effect.effect_id,
-            kind=_encodable(str(error.kind)),
-            message=_encodable(words_of(error)),
+            kind=encodable(str(error.kind)),
+            message=words_of(error),
             transient=bool(error.transient),
             retry_after_s=_seconds(error.retry_after_s),
             partial=answer.partial,
@@ -262,7 +264,7 @@ class ModelCalls:
 
 
 def _broken(effect: CallModel, kind: str, error: BaseException) -> ProviderError:
-    said = f"{type(error).__name__}: {words_of(error)}"
+    said = named_words_of(error)
     what = f"provider of {effect.profile.model!r} failed"
     if kind == "internal":
         what = "the answer could not be taken"
@@ -298,10 +300,6 @@ def _storable(reply: ModelReply) -> ModelReply:
         return stored
     _log.warning("the provider counts what no answer has used: %s", fault)
     return msgspec.structs.replace(stored, usage=TokenUsage())
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
 
 
 class _Heard:

@@ -9,11 +9,12 @@ import msgspec
 from mentra_actors.domain.agent.commands import RecordRoundDecision
 from mentra_actors.domain.agent.effects import DecideRound, RoundContext
 from mentra_actors.domain.agent.profile import ProfileChanges
+from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.effects.user_calls import called
-from mentra_actors.tools.results import words_of
+from mentra_actors.tools.results import named_words_of
 
 __all__ = ["Continue", "Inject", "RoundDecisions", "RoundStrategy", "Stop"]
 
@@ -68,7 +69,7 @@ class RoundDecisions:
         except BaseException as error:
             if is_cancellation(error):
                 raise
-            said = f"{type(error).__name__}: {words_of(error)}"
+            said = named_words_of(error)
             _log.warning("round strategy %r raised: %s", name, said)
             return self._fault(effect, f"round strategy {name!r} raised {said}")
         return self._recorded(effect, decision)
@@ -90,7 +91,7 @@ class RoundDecisions:
                 return RecordRoundDecision(effect_id=effect.effect_id, changes=changes, now=now)
 
     def _fault(self, effect: DecideRound, said: str) -> RecordRoundDecision:
-        fault = said.encode("utf-8", "replace").decode()
+        fault = encodable(said)
         return RecordRoundDecision(effect_id=effect.effect_id, fault=fault, now=self._clock.now())
 
 

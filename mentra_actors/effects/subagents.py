@@ -102,8 +102,8 @@ class Subagents:
 
     def _take(self, place: str, request: SubagentRequest) -> None:
         """A subagent is asked once: who asks it for something else would get the first answer."""
-        asked = self._asked.setdefault(place, msgspec.structs.replace(request, name=place))
-        if asked != msgspec.structs.replace(request, name=place):
+        asked = msgspec.structs.replace(request, name=place)
+        if self._asked.setdefault(place, asked) != asked:
             raise ValueError(
                 f"two subagents of this call are named {place!r}, and asked for different things"
             )

@@ -15,6 +15,7 @@ from mentra_actors.domain.agent.effects import ProbeTool, RunTool
 from mentra_actors.domain.agent.profile import READ_TOOL_RESULT
 from mentra_actors.domain.conversation_tree import Transcript, spilled_result
 from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
+from mentra_actors.domain.storable import encodable
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, ToolOutcome
 from mentra_actors.effects.call_reviews import after_hooks, call_preview
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
@@ -35,7 +36,13 @@ from mentra_actors.tools.contract import (
 )
 from mentra_actors.tools.registry import ToolRegistry
 from mentra_actors.tools.result_size import ResultLimits, limit_outcome
-from mentra_actors.tools.results import Rendered, render_failure, render_result, words_of
+from mentra_actors.tools.results import (
+    Rendered,
+    named_words_of,
+    render_failure,
+    render_result,
+    words_of,
+)
 from mentra_actors.tools.review import ToolHook
 
 __all__ = ["Blobs", "ToolProbes", "ToolRuns", "ToolServices"]
@@ -218,7 +225,7 @@ def _failure(error: BaseException, tool_name: str) -> ToolOutcome:
     if isinstance(error, Exception):
         return render_failure(error, tool_name=tool_name)
     # SystemExit, KeyboardInterrupt, a cancellation that nobody asked for: the tool's own doing
-    told = ToolError(f"Tool '{tool_name}' failed: {type(error).__name__}: {words_of(error)}")
+    told = ToolError(f"Tool '{tool_name}' failed: {named_words_of(error)}")
     return render_failure(told, tool_name=tool_name)
 
 
@@ -234,7 +241,7 @@ def _checked(result: Any, tool_name: str) -> Rendered:
             _check_mail(mail)
     except (TypeError, ValueError, msgspec.MsgspecError, CommandRejected) as error:
         told = f"Tool '{tool_name}' ran, but its result is lost: its ToolOutput is wrong ({error})"
-        lost = ToolOutcome(content=told.encode("utf-8", "replace").decode(), is_error=True)
+        lost = ToolOutcome(content=encodable(told), is_error=True)
         return Rendered(lost)
     return Rendered(checked, rendered.is_text)
 

@@ -1,7 +1,8 @@
 """One agent, as a program that has an event loop sees it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar, Unpack
 
 import anyio
@@ -26,7 +27,7 @@ from projections.agent_event import AgentEvent
 from projections.session_event import SessionEvent
 from projections.transcript import transcript_items
 from projections.transcript_item import TranscriptItem
-from projections.usage import AgentUsage, RunUsage, agent_usage, run_usage, usage_of_events
+from projections.usage import AgentUsage, RunUsage
 
 __all__ = ["STOP_GRACE_S", "Agent"]
 
@@ -341,13 +342,9 @@ class Agent:
 
         Those of subagents are part of it unless told otherwise; those of teammates never are.
         """
-        view = await self._usage()
-        return agent_usage(view, self.agent_id, with_subagents=with_subagents)
+        read = partial(self._agents.usage, self.agent_id, with_subagents=with_subagents)
+        return await anyio.to_thread.run_sync(read)
 
     async def usage_of_run(self, run_id: RunId) -> RunUsage:
         """What one run has used itself, call by call; see `projections.usage.usage_by_round`."""
-        return run_usage(await self._usage(), self.agent_id, run_id)
-
-    async def _usage(self) -> Mapping[str, AgentUsage | RunUsage]:
-        read = self._agents.with_subagents
-        return await anyio.to_thread.run_sync(lambda: usage_of_events(read(self.agent_id)))
+        return await anyio.to_thread.run_sync(self._agents.usage_of_run, self.agent_id, run_id)

@@ -20,15 +20,21 @@ from mentra_actors.domain.conversation_tree import (
 )
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.transcript import apply
-from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, CommandId, EntryId, agent_stream
+from mentra_actors.ids import AgentId, CommandId, EntryId, RunId, agent_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.plain_arguments import require_entry, require_text
 from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.runtime.snapshots import AgentSnapshot, agent_snapshot
-from projections.usage import with_subagents
+from projections.usage import (
+    AgentUsage,
+    RunUsage,
+    agent_usage,
+    events_with_subagents,
+    run_usage,
+    usage_of_events,
+)
 
 __all__ = ["AgentOperations"]
 
@@ -169,9 +175,19 @@ class AgentOperations:
             transcript = apply(transcript, one.event)
         return closed(transcript)
 
-    def with_subagents(self, agent_id: AgentId) -> Sequence[RecordedEvent[Any]]:
-        """The streams of an agent and of all subagents that it and they have had. Blocks."""
-        return with_subagents(self._core.journal.read_stream, agent_id)
+    def usage(self, agent_id: AgentId, *, with_subagents: bool) -> AgentUsage:
+        """See `Agent.usage`. Blocks."""
+        read = self._core.journal.read_stream
+        if with_subagents:
+            events = events_with_subagents(read, agent_id)
+        else:
+            events = read(agent_stream(agent_id))
+        return agent_usage(usage_of_events(events), agent_id, with_subagents=with_subagents)
+
+    def usage_of_run(self, agent_id: AgentId, run_id: RunId) -> RunUsage:
+        """See `Agent.usage_of_run`. Blocks."""
+        own = self._core.journal.read_stream(agent_stream(agent_id))
+        return run_usage(usage_of_events(own), agent_id, run_id)
 
     def history(self, agent_id: AgentId) -> Sequence[Message]:
         """What a model would be sent now. Blocks."""

@@ -1,8 +1,9 @@
 """Checks of single arguments, made where a program gives them: an actor only sees good ones."""
 
 import math
+from collections.abc import Iterable
 
-__all__ = ["require_entry", "require_seconds", "require_text"]
+__all__ = ["require_entry", "require_known", "require_seconds", "require_text"]
 
 
 def require_text(text: object, what: str) -> None:
@@ -46,3 +47,14 @@ def require_seconds(seconds: object, what: str) -> None:
         is_time = False
     if not is_time:
         raise ValueError(f"{what} must be a number of seconds from 0, found {seconds}")
+
+
+def require_known(given: Iterable[str], known: Iterable[str], no: str) -> None:
+    """Refuse arguments that there are not; `no` is how the refusal begins.
+
+    Raises:
+        TypeError: one is not known; the message lists those that are.
+    """
+    known = list(known)
+    if unknown := set(given) - set(known):
+        raise TypeError(f"{no} {sorted(unknown)[0]!r}; there are {', '.join(known)}")

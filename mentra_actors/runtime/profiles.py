@@ -18,6 +18,7 @@ from mentra_actors.domain.model_call import ProviderOptions, ReasoningOptions, T
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.domain.team import agent_id_of
 from mentra_actors.ids import TeamId
+from mentra_actors.runtime.plain_arguments import require_known
 
 __all__ = ["ProfileOptions", "SpawnOptions", "profile_changes", "profile_of"]
 
@@ -83,10 +84,7 @@ def profile_changes(model: str | None, options: ProfileOptions) -> ProfileChange
 
 def _fields(what: str, options: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
     known = kind.__annotations__ | ProfileOptions.__annotations__
-    if unknown := set(options) - set(known):
-        raise TypeError(
-            f"{what} has no option {sorted(unknown)[0]!r}; there are {', '.join(known)}"
-        )
+    require_known(options, known, f"{what} has no option")
     fields = dict(options)
     for name in ("tools", "hidden_tools"):
         if isinstance(fields.get(name), str):

@@ -20,7 +20,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, MentraError, RunFailed
 from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream
 from mentra_actors.runtime.futures import mapped, performed
-from mentra_actors.runtime.plain_arguments import require_seconds, require_text
+from mentra_actors.runtime.plain_arguments import require_known, require_seconds, require_text
 from mentra_actors.runtime.run_options import RunArguments, given_options, run_options
 from mentra_actors.runtime.run_watch import Reply, RunWatch
 from mentra_actors.runtime.typed_output import (
@@ -118,9 +118,7 @@ class RunOperations:
         """
         if not isinstance(output, Mapping):
             raise TypeError(f"output is a dict like {{'mode': 'native'}}, not {output!r}")
-        if unknown := set(output) - set(OutputArguments.__annotations__):
-            known = ", ".join(OutputArguments.__annotations__)
-            raise TypeError(f"an output has no {sorted(unknown)[0]!r}; there are {known}")
+        require_known(output, OutputArguments.__annotations__, "an output has no")
         asked = terminal_output(kind, **output)
         self._core.output_checks[asked.tool_name] = output_check(kind)
         reply = self.send(agent_id, text, prompt_id, arguments, output=asked)

@@ -13,6 +13,7 @@ from mentra_actors.domain.agent.run_options import (
 )
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.effects.round_decisions import RoundStrategy
+from mentra_actors.runtime.plain_arguments import require_known
 
 __all__ = ["RunArguments", "given_options", "run_options"]
 
@@ -57,9 +58,7 @@ def run_options(
         TypeError: an argument is not known, or has the wrong type.
         ValueError: a number is one that no limit can be.
     """
-    if unknown := set(arguments) - set(RunArguments.__annotations__):
-        known = ", ".join(RunArguments.__annotations__)
-        raise TypeError(f"a run has no option {sorted(unknown)[0]!r}; there are {known}")
+    require_known(arguments, RunArguments.__annotations__, "a run has no option")
     if not arguments:
         return None
     fields = dict(arguments)

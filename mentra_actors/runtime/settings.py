@@ -15,6 +15,7 @@ from mentra_actors.ids import TeamId
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.runtime.clock import SystemClock
+from mentra_actors.runtime.plain_arguments import require_known
 from mentra_actors.runtime.take_over import TakeOver
 from mentra_actors.store.lmdb_store import Durability
 from mentra_actors.store.ports import EventStore
@@ -114,9 +115,7 @@ def settings_of(path: str | Path, options: "RuntimeOptions") -> RuntimeSettings:
         TypeError: there is no such option; the message lists them.
         ValueError: one has a value with which nothing would ever happen.
     """
-    if unknown := set(options) - set(RuntimeOptions.__annotations__):
-        known = ", ".join(RuntimeOptions.__annotations__)
-        raise TypeError(f"a runtime has no option {sorted(unknown)[0]!r}; there are {known}")
+    require_known(options, RuntimeOptions.__annotations__, "a runtime has no option")
     return RuntimeSettings(path=path, **options)
 
 

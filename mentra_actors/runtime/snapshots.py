@@ -137,10 +137,11 @@ def agent_snapshot(
 
 
 def _with_answer(snapshot: AgentSnapshot, heard: LiveAnswer) -> AgentSnapshot:
+    partial = heard.partial
     return msgspec.structs.replace(
         snapshot,
-        current_text=heard.partial.text,
-        current_thinking=heard.partial.thinking,
+        current_text=partial.text,
+        current_thinking=partial.thinking,
         pending_tool_uses=tuple(heard.calls),
     )
 

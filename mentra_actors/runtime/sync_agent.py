@@ -26,7 +26,7 @@ from projections.agent_event import AgentEvent
 from projections.session_event import SessionEvent
 from projections.transcript import transcript_items
 from projections.transcript_item import TranscriptItem
-from projections.usage import AgentUsage, RunUsage, agent_usage, run_usage, usage_of_events
+from projections.usage import AgentUsage, RunUsage
 
 __all__ = ["SyncAgent"]
 
@@ -216,10 +216,8 @@ class SyncAgent:
 
     def usage(self, *, with_subagents: bool = True) -> AgentUsage:
         """See `Agent.usage`."""
-        view = usage_of_events(self._agents.with_subagents(self.agent_id))
-        return agent_usage(view, self.agent_id, with_subagents=with_subagents)
+        return self._agents.usage(self.agent_id, with_subagents=with_subagents)
 
     def usage_of_run(self, run_id: RunId) -> RunUsage:
         """See `Agent.usage_of_run`."""
-        view = usage_of_events(self._agents.with_subagents(self.agent_id))
-        return run_usage(view, self.agent_id, run_id)
+        return self._agents.usage_of_run(self.agent_id, run_id)

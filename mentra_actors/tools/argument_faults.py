@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from mentra_actors.domain.storable import encodable
+
 __all__ = [
     "MAX_FAULTS",
     "MAX_TEXT_CHARS",
@@ -119,10 +121,10 @@ def refusal(tool_name: str, faults: Sequence[Fault], takes: str, *, has_more: bo
         end = f"The tool takes {cut(_one_line(takes), _TAKES_CHARS)}. Nothing was run."
     if len(lines) == 1 and not has_more:
         stop = "" if lines[0].endswith("?") else "."
-        return _encodable(f"{head}{lines[0]}{stop} {end}")
+        return encodable(f"{head}{lines[0]}{stop} {end}")
     count = f"{'more than ' if has_more else ''}{len(lines)} problems"
     listed = _listed(lines, MAX_TEXT_CHARS - len(head) - len(end) - 100, has_more=has_more)
-    return _encodable("\n".join([head + count, *listed, end]))
+    return encodable("\n".join([head + count, *listed, end]))
 
 
 def _listed(lines: Sequence[str], room: int, *, has_more: bool) -> list[str]:
@@ -147,10 +149,6 @@ def _one_line(text: str) -> str:
 def _short(path: str) -> str:
     half = _PATH_CHARS // 2
     return path if len(path) <= _PATH_CHARS else f"{path[:half]}…{path[-half:]}"
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
 
 
 def _step_text(step: Any) -> str:

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
 
-import anyio
-import anyio.lowlevel
-import anyio.to_thread
 import msgspec
+from anyio.lowlevel import RunVar
 
 from mentra_actors.domain.tool_call import RetryMode
 from mentra_actors.errors import InvalidTool
@@ -17,17 +15,15 @@ from mentra_actors.tools.contract import Compensate, Probe, ProbeResult, Tool, T
 from mentra_actors.tools.docstring import parse_docstring
 from mentra_actors.tools.registry import require_valid_name
 from mentra_actors.tools.signature import Signature, signature_of
-from mentra_actors.tools.worker_threads import on_worker_thread
+from mentra_actors.tools.worker_threads import WorkerThreads, on_worker_thread
 
 __all__ = ["FunctionTool", "Parallel", "ProbeRetry", "Retry", "probe", "tool"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-SYNC_TOOL_THREADS = 40
+SYNC_TOOL_THREADS = WorkerThreads(40, RunVar("sync_tool_limiter"))
 """Synchronous tools that run at the same time on one loop; more of them wait."""
-
-_sync_tool_limiter = anyio.lowlevel.RunVar[anyio.CapacityLimiter]("sync_tool_limiter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +156,7 @@ def _runner(
         call = partial(function, **signature.keywords(arguments, context))
         if is_async:
             return await call()
-        answer = await on_worker_thread(call, limiter=_limiter())
+        answer = await on_worker_thread(call, threads=SYNC_TOOL_THREADS)
         return await answer if inspect.isawaitable(answer) else answer
 
     return run
-
-
-def _limiter() -> anyio.CapacityLimiter:
-    try:
-        return _sync_tool_limiter.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(SYNC_TOOL_THREADS)
-        _sync_tool_limiter.set(limiter)
-        return limiter

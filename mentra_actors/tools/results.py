@@ -4,11 +4,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from mentra_actors.domain.storable import encodable
 from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.tools.contract import ToolError, ToolOutput
 
 __all__ = [
     "Rendered",
+    "named_words_of",
     "outcome_text",
     "render_failure",
     "render_result",
@@ -76,8 +78,8 @@ def render_failure(error: Exception, *, tool_name: str) -> ToolOutcome:
     elif isinstance(error, ToolError):
         text = f"Tool '{tool_name}' failed."
     else:
-        text = f"Tool '{tool_name}' failed: {type(error).__name__}: {words}"
-    return ToolOutcome(content=_encodable(text), is_error=True)
+        text = f"Tool '{tool_name}' failed: {named_words_of(error)}"
+    return ToolOutcome(content=encodable(text), is_error=True)
 
 
 def words_of(error: BaseException) -> str:
@@ -86,14 +88,19 @@ def words_of(error: BaseException) -> str:
     Never raises, whatever its class does in `__str__`.
     """
     try:
-        return _encodable(str.__str__(str(error)))
+        return encodable(str.__str__(str(error)))
     except BaseException:  # noqa: BLE001 - a broken error is still an error
         return "(it cannot say what)"
 
 
+def named_words_of(error: BaseException) -> str:
+    """The same, after what kind of error it is; for errors that were not meant to be read."""
+    return f"{type(error).__name__}: {words_of(error)}"
+
+
 def _text_of(value: Any) -> str:
     if isinstance(value, str):
-        return _encodable(value)
+        return encodable(value)
     if value is None:
         return "(no output)"
     try:
@@ -110,7 +117,3 @@ def _details_of(details: Any) -> str:
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         lost = str(_Unserialisable(details, str(error)))
         return msgspec.json.encode({"details_lost": lost}).decode()
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()

@@ -18,7 +18,7 @@ from mentra_actors.tools.argument_faults import (
     unexpected_value,
     unknown_field,
 )
-from mentra_actors.tools.results import words_of
+from mentra_actors.tools.results import named_words_of, words_of
 from mentra_actors.tools.schema_check import SchemaCheck
 from mentra_actors.tools.schema_words import expectation, kind
 
@@ -98,7 +98,7 @@ def _words(error: Exception) -> str:
         return words_of(error)
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    return f"{type(error).__name__}: {words_of(error)}"
+    return named_words_of(error)
 
 
 def _is_taken(error: Any, check: SchemaCheck) -> bool:
