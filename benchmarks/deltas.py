@@ -31,8 +31,8 @@ import msgspec
 from benchmarks.harness import Goal, at_most, median, parsed_arguments, report
 from mentra_actors import open_runtime
 from mentra_actors.effects.live import LiveNotice
-from mentra_actors.providers.openai_responses import OpenAIResponses
-from mentra_actors.providers.responses_wire import GENERIC
+from mentra_actors.providers.http_provider import HttpProvider
+from mentra_actors.providers.presets import GENERIC
 
 DELTAS, FEW = 200, 2
 PACE_MS = 1.5
@@ -86,7 +86,7 @@ async def ours(url: str, *, is_heard: bool = False) -> AsyncIterator[Message]:
     profile = msgspec.structs.replace(GENERIC, base_url=url)
     try:
         async with open_runtime(
-            f"{folder}/store", providers=[OpenAIResponses(profile)], team_tools=False
+            f"{folder}/store", providers=[HttpProvider(profile)], team_tools=False
         ) as runtime:
             number = 0
 

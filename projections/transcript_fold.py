@@ -9,6 +9,8 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.content import (
     AssistantBlock,
+    HostedToolBlock,
+    ImageBlock,
     OpaqueBlock,
     RefusalBlock,
     TextBlock,
@@ -127,6 +129,10 @@ def _block_content(block: AssistantBlock, key: EffectId) -> ItemContent:
             return t.ToolCall(key=key, name=block.name, arguments=block.arguments)
         case OpaqueBlock():
             return t.AssistantOpaque(item_type=block.item_type)
+        case HostedToolBlock():
+            return t.AssistantOpaque(item_type=block.tool)
+        case ImageBlock():
+            return t.AssistantOpaque(item_type="image")
 
 
 _CONTENTS: Mapping[type[Any], Callable[[Any], Sequence[ItemContent]]] = {

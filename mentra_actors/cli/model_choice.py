@@ -4,16 +4,16 @@ import os
 
 from mentra_actors.demo.offline_model import OFFLINE_MODELS, OFFLINE_PROVIDER, OfflineModel
 from mentra_actors.errors import ConfigurationError, MissingCredential, UnknownModel
+from mentra_actors.providers.presets import PRESETS
 from mentra_actors.providers.registry import ProviderRegistry
-from mentra_actors.providers.responses_wire import LMSTUDIO, OLLAMA, OPENAI
 
 __all__ = ["MODEL_VARIABLE", "require_model", "require_usable"]
 
 MODEL_VARIABLE = "MENTRA_MODEL"
 
-_PROFILES = {profile.name: profile for profile in (OPENAI, OLLAMA, LMSTUDIO)}
 _WAYS = (
-    "openai:NAME (with OPENAI_API_KEY), ollama:NAME or lmstudio:NAME (servers on this machine), "
+    "anthropic:NAME, openai:NAME, gemini:NAME or openrouter:NAME (with a key in the environment), "
+    "ollama:NAME or lmstudio:NAME (servers on this machine), "
     f"or {OFFLINE_PROVIDER}:{OFFLINE_MODELS[0]} (rules, no network)"
 )
 
@@ -47,8 +47,11 @@ def require_usable(model: str) -> None:
     if provider.name == OFFLINE_PROVIDER and name not in OFFLINE_MODELS:
         known = ", ".join(f"{OFFLINE_PROVIDER}:{one}" for one in OFFLINE_MODELS)
         raise UnknownModel(f"no offline model {name!r}; known: {known}")
-    profile = _PROFILES.get(provider.name)
-    if profile and profile.needs_key and not os.environ.get(profile.key_variable, "").strip():
-        raise MissingCredential(
-            f"{model} needs an API key: set {profile.key_variable}, or choose another model"
-        )
+    profile = PRESETS.get(provider.name)
+    if profile and profile.needs_key and not any(map(_is_set, profile.key_variables)):
+        named = " or ".join(profile.key_variables)
+        raise MissingCredential(f"{model} needs an API key: set {named}, or choose another model")
+
+
+def _is_set(variable: str) -> bool:
+    return bool(os.environ.get(variable, "").strip())

@@ -1,12 +1,18 @@
 """Content of messages: the neutral form between the log and every provider's wire."""
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 __all__ = [
     "AssistantBlock",
     "AssistantMessage",
+    "Attachment",
+    "CallKind",
+    "Citation",
+    "FileBlock",
+    "HostedToolBlock",
+    "ImageBlock",
     "Message",
     "OpaqueBlock",
     "Provenance",
@@ -29,12 +35,35 @@ class Provenance(msgspec.Struct, frozen=True):
     wire: str
 
 
+class Citation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A source that the model names for a text: a page, or a place in a document it was given.
+
+    `start` and `end` are characters of the text of its block, from 0 and without the end, where
+    the provider says them. `raw` is the provider's own JSON, sent back only to its producer.
+    """
+
+    kind: str
+    title: str = ""
+    url: str = ""
+    quoted: str = ""
+    start: int | None = None
+    end: int | None = None
+    raw: str = ""
+
+
 class TextBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
-    """Plain text. `item_id` and `phase` are the provider's, sent back unchanged where it asks."""
+    """Plain text. `item_id` and `phase` are the provider's, sent back unchanged where it asks.
+
+    A `signature` vouches for the reasoning before it; with it, or with citations, `provenance`
+    says who can read them back.
+    """
 
     text: str
     item_id: str = ""
     phase: str = ""
+    citations: tuple[Citation, ...] = ()
+    signature: str = ""
+    provenance: Provenance | None = None
 
 
 class RefusalBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="refusal"):
@@ -48,7 +77,8 @@ class ThinkingBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Reasoning. `parts` are its summaries in order; only its producer can read `encrypted`.
 
     `signature` vouches for the text to its producer. `is_redacted` marks reasoning of which only
-    the encrypted form was given out.
+    the encrypted form was given out. `is_raw` marks parts that are the reasoning itself and no
+    summary of it, `format` the provider's word for the form of the signature.
     """
 
     parts: tuple[str, ...] = ()
@@ -57,6 +87,11 @@ class ThinkingBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     provenance: Provenance | None = None
     signature: str = ""
     is_redacted: bool = False
+    is_raw: bool = False
+    format: str = ""
+
+
+CallKind: TypeAlias = Literal["function", "custom", "tool_search"]
 
 
 class ToolCallBlock(
@@ -65,7 +100,10 @@ class ToolCallBlock(
     """A call that the model asked for.
 
     `call_id` is the provider's and need not be unique between answers. `arguments` is the JSON
-    text as the model wrote it (empty means `{}`); it may be malformed.
+    text as the model wrote it (empty means `{}`); it may be malformed. Of a call with the kind
+    `custom` it is a JSON object whose `input` is the free text of the model. A call of the kind
+    `tool_search` asks for the definitions of tools. `signature` vouches for the reasoning before
+    it; `provenance` then says who can read it back.
     """
 
     call_id: str
@@ -73,6 +111,9 @@ class ToolCallBlock(
     arguments: str = "{}"
     item_id: str = ""
     namespace: str = ""
+    kind: CallKind = "function"
+    signature: str = ""
+    provenance: Provenance | None = None
 
 
 class OpaqueBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="opaque"):
@@ -83,18 +124,86 @@ class OpaqueBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     provenance: Provenance
 
 
-AssistantBlock: TypeAlias = TextBlock | RefusalBlock | ThinkingBlock | ToolCallBlock | OpaqueBlock
+class ImageBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="image"):
+    """An image: its bytes (`data`), a `url`, or the digest of bytes that the store has (`blob`).
+
+    One of the three is set. `media_type` is that of the bytes, like `image/png`. `detail` says how
+    closely to look (`low`, `high`, `auto`), where a provider takes that.
+    """
+
+    media_type: str = ""
+    data: bytes = b""
+    url: str = ""
+    blob: str = ""
+    detail: str = ""
+
+
+class FileBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="file"):
+    """A document, like a PDF: bytes, a URL, a blob of the store, or a file that `provider` keeps.
+
+    One of `data`, `url`, `blob` and `file_id` is set.
+    """
+
+    media_type: str = ""
+    name: str = ""
+    data: bytes = b""
+    url: str = ""
+    blob: str = ""
+    file_id: str = ""
+    provider: str = ""
+
+
+Attachment: TypeAlias = ImageBlock | FileBlock
+
+
+class HostedToolBlock(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="hosted_tool"
+):
+    """Work that the provider did itself while it answered; nobody else has to run anything.
+
+    `tool` is a neutral word: `tool_search`, `web_search`, `image_generation`, else the
+    provider's. `query` is what was searched for, or the prompt of an image as it was revised;
+    `action` the JSON text of what was done. `raw` is the provider's item, without the bytes of
+    `images`, and goes back only to its producer.
+    """
+
+    tool: str
+    raw: str
+    provenance: Provenance
+    call_id: str = ""
+    status: str = ""
+    query: str = ""
+    action: str = ""
+    images: tuple[ImageBlock, ...] = ()
+
+
+AssistantBlock: TypeAlias = (
+    TextBlock
+    | RefusalBlock
+    | ThinkingBlock
+    | ToolCallBlock
+    | OpaqueBlock
+    | HostedToolBlock
+    | ImageBlock
+)
 
 
 class ToolResultBlock(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="tool_result"
 ):
-    """What the model is told of one call; `call_id` is that of the `ToolCallBlock`."""
+    """What the model is told of one call; `call_id` is that of the `ToolCallBlock`.
+
+    `structured` is the same as JSON text, where the tool returned data. `kind` is that of the
+    call; the content of a `tool_search` is a JSON array of definitions of tools.
+    """
 
     call_id: str
     name: str
     content: str
     is_error: bool = False
+    structured: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    kind: CallKind = "function"
 
 
 class UserMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="user"):
@@ -102,15 +211,17 @@ class UserMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
     text: str
     source: str = "prompt"
+    attachments: tuple[Attachment, ...] = ()
 
 
 class AssistantMessage(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="assistant"
 ):
-    """One answer of a model."""
+    """One answer of a model. `response_id` is the provider's, `provenance` says whose it is."""
 
     blocks: tuple[AssistantBlock, ...]
     provenance: Provenance | None = None
+    response_id: str = ""
 
 
 class ToolResultsMessage(

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.content import AssistantBlock, Message
+from mentra_actors.domain.content import AssistantBlock, Message, Provenance
 
 __all__ = [
+    "CacheOptions",
+    "HostedTool",
     "ModelReply",
     "ModelRequest",
     "NamedTool",
@@ -39,6 +41,8 @@ class StopReason(StrEnum):
     CONTEXT_EXCEEDED = "context_exceeded"
     REFUSAL = "refusal"
     CONTENT_FILTER = "content_filter"
+    COMPACTION = "compaction"
+    MALFORMED_CALL = "malformed_call"
     OTHER = "other"
 
 
@@ -79,11 +83,28 @@ def usage_fault(usage: TokenUsage) -> str:
 
 
 class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model is told of a tool. `input_schema` is a JSON Schema object, as JSON text."""
+    """What a model is told of a tool. `input_schema` is a JSON Schema object, as JSON text.
+
+    `strict` asks the provider to hold the model to the schema; None leaves it to the provider.
+    A deferred tool is told only when the provider's own search for tools finds it.
+    """
 
     name: str
     description: str
     input_schema: str
+    strict: bool | None = None
+    is_deferred: bool = False
+
+
+class HostedTool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tool that the provider runs itself: `web_search`, `image_generation`, or its own word.
+
+    `options` are added to its declaration as they are. A kind that a provider does not know by
+    one of the neutral words is sent as the `type` that it is.
+    """
+
+    kind: str
+    options: dict[str, Any] = {}
 
 
 class NamedTool(msgspec.Struct, frozen=True, tag="tool"):
@@ -98,11 +119,15 @@ ToolChoice: TypeAlias = Literal["auto", "any", "none"] | NamedTool
 class ReasoningOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How hard a model should think: `effort` from `minimal` to `max`, `summary` as it knows it.
 
-    Words that a provider does not know are its to refuse; empty means its default.
+    Words that a provider does not know are its to refuse; empty means its default. `enabled`
+    switches reasoning on or off, where that is a choice. `budget_tokens` bounds it, for models
+    that take a number and not a word.
     """
 
     effort: str = ""
     summary: str = ""
+    enabled: bool | None = None
+    budget_tokens: int | None = None
 
 
 class ResponsesOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +143,16 @@ class ResponsesOptions(msgspec.Struct, frozen=True, kw_only=True):
     text_verbosity: str = ""
 
 
+class CacheOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the provider's cache of prompts is used; providers that cache by themselves do anyway.
+
+    `auto` marks what is stable (tools, system, the conversation so far), `off` marks nothing.
+    """
+
+    mode: Literal["auto", "off"] = "auto"
+    ttl: Literal["5m", "1h"] = "5m"
+
+
 class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Hints for providers that keep state for a conversation."""
 
@@ -130,13 +165,27 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Options for providers; each reads those that it knows. None leaves it to the provider."""
+    """Options for providers; each reads those that it knows. None leaves it to the provider.
+
+    `extra_body` is added to the body of each request, field by field and over what stands there;
+    `session.extra_headers` to its headers. Both are stored with the agent: put no secret there.
+    `user_id` names the person for whom the model works, in a form that tells nobody who it is.
+    """
 
     tool_search: Literal["disabled", "hosted"] = "disabled"
     parallel_tool_calls: bool | None = None
     thoughts: bool | None = None
     responses: ResponsesOptions = ResponsesOptions()
     session: SessionOptions = SessionOptions()
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    stop_sequences: tuple[str, ...] = ()
+    service_tier: str = ""
+    user_id: str = ""
+    cache: CacheOptions = CacheOptions()
+    hosted_tools: tuple[HostedTool, ...] = ()
+    extra_body: dict[str, Any] = {}
 
 
 class OutputSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,7 +218,10 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelReply(msgspec.Struct, frozen=True, kw_only=True):
-    """One whole answer."""
+    """One whole answer. `request_id` is what the provider's support finds the call by.
+
+    `cost_usd_micros` is the price that the provider itself names, in millionths of a US dollar.
+    """
 
     blocks: tuple[AssistantBlock, ...]
     stop_reason: StopReason
@@ -177,3 +229,6 @@ class ModelReply(msgspec.Struct, frozen=True, kw_only=True):
     usage: TokenUsage = TokenUsage()
     response_id: str = ""
     model: str = ""
+    provenance: Provenance | None = None
+    request_id: str = ""
+    cost_usd_micros: int | None = None

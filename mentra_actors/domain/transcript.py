@@ -22,6 +22,7 @@ from mentra_actors.domain.content import (
     AssistantBlock,
     AssistantMessage,
     Message,
+    Provenance,
     ToolCallBlock,
     ToolResultBlock,
     UserMessage,
@@ -175,9 +176,19 @@ def _answer(transcript: Transcript, event: e.ModelReplied) -> Transcript:
         for index, block in enumerate(calls)
     )
     keys = tuple(call.key for call in opened)
-    message = AssistantMessage(blocks=blocks)
+    message = AssistantMessage(
+        blocks=blocks, provenance=_provenance(event), response_id=event.response_id
+    )
     after = with_entry(before, message, "assistant_turn", keys=keys)
     return _replace(after, open_calls=opened, call_ids=call_ids)
+
+
+def _provenance(event: e.ModelReplied) -> Provenance | None:
+    """Who can read the answer back; None for one of a time when that was not recorded."""
+    if not event.wire:
+        return None
+    provider, _, model = event.asked_model.partition(":")
+    return Provenance(provider=provider, model=model, wire=event.wire)
 
 
 def _with_unique_ids(

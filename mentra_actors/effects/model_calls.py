@@ -132,7 +132,7 @@ class ModelCalls:
             reply=reply,
             plans=plans,
             now=self._clock.now(),
-            cost_usd_micros=self._cost(effect, reply.usage),
+            cost_usd_micros=self._reply_cost(effect, reply),
             salt=secrets.token_urlsafe(SALT_BYTES) if plans else "",
             asked_model=profile.model,
             is_output=is_output,
@@ -219,6 +219,11 @@ class ModelCalls:
                 f"the run has a budget of money, and nobody knows what {model!r} costs; "
                 "open the runtime with prices=PriceList({model: ModelPrice(...)})"
             )
+
+    def _reply_cost(self, effect: CallModel, reply: ModelReply) -> int | None:
+        """What the provider itself says that it cost counts first."""
+        said = reply.cost_usd_micros
+        return self._cost(effect, reply.usage) if said is None or said < 0 else said
 
     def _cost(self, effect: CallModel, usage: TokenUsage) -> int | None:
         """Nothing counted is nothing known: a provider that broke off may bill all the same."""

@@ -22,14 +22,8 @@ import httpx
 import msgspec
 
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.responses_wire import (
-    Json,
-    is_final_code,
-    is_transient_status,
-    object_of,
-    text_of,
-    whole_of,
-)
+from mentra_actors.providers.json_access import Json, object_of, text_of, whole_of
+from mentra_actors.providers.provider_faults import is_final_code, is_transient_status
 from mentra_actors.providers.sse import ServerSentEvent, SseParser
 
 __all__ = ["HttpCall", "HttpTransport", "is_event_stream", "request_id_of", "retry_after_s"]

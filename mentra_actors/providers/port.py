@@ -5,9 +5,13 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.content import Citation, HostedToolBlock
 from mentra_actors.domain.model_call import ModelReply, ModelRequest, TokenUsage
 
 __all__ = [
+    "AnswerStarted",
+    "CitationFound",
+    "HostedToolChanged",
     "ModelEvent",
     "ModelProvider",
     "ReplyFinished",
@@ -16,6 +20,17 @@ __all__ = [
     "ToolCallDelta",
     "UsageReported",
 ]
+
+
+class AnswerStarted(msgspec.Struct, frozen=True, tag="started"):
+    """The provider has begun to answer; nothing of the answer has come yet.
+
+    `headers` are those of the response that help: ids of the request and limits on its rate.
+    """
+
+    model: str = ""
+    response_id: str = ""
+    headers: dict[str, str] = {}
 
 
 class TextDelta(msgspec.Struct, frozen=True, tag="text"):
@@ -41,6 +56,20 @@ class ToolCallDelta(msgspec.Struct, frozen=True, tag="tool_call"):
     block_index: int = 0
 
 
+class CitationFound(msgspec.Struct, frozen=True, tag="citation"):
+    """The text of a block has a source; it stands in the block of the whole answer, too."""
+
+    citation: Citation
+    block_index: int = 0
+
+
+class HostedToolChanged(msgspec.Struct, frozen=True, tag="hosted_tool"):
+    """The provider's own tool has begun, got on or ended, as far as that is known now."""
+
+    block: HostedToolBlock
+    block_index: int = 0
+
+
 class UsageReported(msgspec.Struct, frozen=True, tag="usage"):
     """Tokens counted so far; the last one counts, and the reply itself counts more.
 
@@ -56,7 +85,16 @@ class ReplyFinished(msgspec.Struct, frozen=True, tag="finished"):
     reply: ModelReply
 
 
-ModelEvent: TypeAlias = TextDelta | ThinkingDelta | ToolCallDelta | UsageReported | ReplyFinished
+ModelEvent: TypeAlias = (
+    AnswerStarted
+    | TextDelta
+    | ThinkingDelta
+    | ToolCallDelta
+    | CitationFound
+    | HostedToolChanged
+    | UsageReported
+    | ReplyFinished
+)
 
 
 class ModelProvider(Protocol):

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from mentra_actors.errors import ConfigurationError, UnknownModel
-from mentra_actors.providers.openai_responses import OpenAIResponses
+from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.port import ModelProvider
-from mentra_actors.providers.responses_wire import LMSTUDIO, OLLAMA, OPENAI
+from mentra_actors.providers.presets import PRESETS
 
 __all__ = ["BUILTIN_PROVIDERS", "ProviderRegistry"]
 
 BUILTIN_PROVIDERS: Mapping[str, Callable[[], ModelProvider]] = {
-    profile.name: partial(OpenAIResponses, profile) for profile in (OPENAI, OLLAMA, LMSTUDIO)
+    name: partial(HttpProvider, profile) for name, profile in PRESETS.items()
 }
 
 _EXAMPLE = "openai:gpt-5.4-mini"

@@ -18,6 +18,8 @@ import msgspec
 from mentra_actors.domain.content import (
     AssistantBlock,
     AssistantMessage,
+    HostedToolBlock,
+    ImageBlock,
     Message,
     OpaqueBlock,
     RefusalBlock,
@@ -253,7 +255,7 @@ def _deltas(blocks: tuple[AssistantBlock, ...], delta_chars: int | None) -> Iter
                     yield ThinkingDelta(piece, block_index=index)
                 case ToolCallBlock():
                     yield ToolCallDelta(block.call_id, block.name, piece, block_index=index)
-                case OpaqueBlock():
+                case OpaqueBlock() | HostedToolBlock() | ImageBlock():
                     pass
 
 
@@ -289,5 +291,5 @@ def _text_of_block(block: AssistantBlock) -> str:
             return "\n\n".join(block.parts)
         case ToolCallBlock():
             return block.arguments
-        case OpaqueBlock():
+        case OpaqueBlock() | HostedToolBlock() | ImageBlock():
             return ""

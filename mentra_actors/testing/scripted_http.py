@@ -18,10 +18,11 @@ import httpx
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
+from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.http_transport import HttpTransport
-from mentra_actors.providers.openai_responses import OpenAIResponses
 from mentra_actors.providers.port import ModelEvent
-from mentra_actors.providers.responses_wire import OPENAI, Profile
+from mentra_actors.providers.presets import OPENAI
+from mentra_actors.providers.profile import Profile
 
 __all__ = [
     "COMPLETED",
@@ -85,7 +86,7 @@ Answer: TypeAlias = Callable[[httpx.Request], httpx.Response]
 
 def answering(
     answer: Answer | httpx.Response, profile: Profile = OPENAI, **options: Any
-) -> OpenAIResponses:
+) -> HttpProvider:
     """A provider whose server answers with `answer`; `options` go to `HttpTransport`."""
 
     def respond(request: httpx.Request) -> httpx.Response:
@@ -93,7 +94,7 @@ def answering(
 
     client = httpx.AsyncClient(transport=httpx.MockTransport(respond))
     transport = HttpTransport(client, clock=lambda: NOW, **options)
-    return OpenAIResponses(profile, api_key=KEY, environ={}, transport=transport)
+    return HttpProvider(profile, api_key=KEY, environ={}, transport=transport)
 
 
 def streamed(*steps: bytes | float | Exception, status: int = 200) -> httpx.Response:
@@ -102,13 +103,13 @@ def streamed(*steps: bytes | float | Exception, status: int = 200) -> httpx.Resp
     return httpx.Response(status, headers=headers, stream=ScriptedBody(*steps))
 
 
-async def events_from(provider: OpenAIResponses) -> list[ModelEvent]:
+async def events_from(provider: HttpProvider) -> list[ModelEvent]:
     """All events of one call."""
     async with aclosing(provider.stream(REQUEST)) as stream:
         return [event async for event in stream]
 
 
-async def error_from(provider: OpenAIResponses) -> ProviderError:
+async def error_from(provider: HttpProvider) -> ProviderError:
     """The error of one call, which must fail."""
     try:
         await events_from(provider)

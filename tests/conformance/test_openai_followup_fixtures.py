@@ -17,10 +17,12 @@ from mentra_actors.domain.content import (
 )
 from mentra_actors.domain.model_call import ModelReply, ModelRequest
 from mentra_actors.providers.port import ReplyFinished
-from mentra_actors.providers.responses_decoder import ResponsesDecoder
-from mentra_actors.providers.responses_request import build_request
-from mentra_actors.providers.responses_wire import GENERIC, OPENAI, Profile
+from mentra_actors.providers.presets import GENERIC, OPENAI
+from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.sse import SseParser
+from mentra_actors.providers.wires.contract import whole_body
+from mentra_actors.providers.wires.responses.decoder import ResponsesDecoder
+from mentra_actors.providers.wires.responses_wire import RESPONSES
 
 _MODEL = "gpt-5.5"
 _OWN = OPENAI.provenance(_MODEL)
@@ -43,7 +45,7 @@ def _recorded_input(name: str) -> list[dict[str, Any]]:
 
 
 def _recorded_reply(name: str, profile: Profile, model: str) -> ModelReply:
-    decoder = ResponsesDecoder(profile, model)
+    decoder = ResponsesDecoder(model, profile)
     parser = SseParser()
     for event in parser.feed(_fixture(name, "response.sse")):
         for neutral in decoder.feed(json.loads(event.data)):
@@ -63,7 +65,7 @@ def _follow_up(
     )
     messages = (AssistantMessage(blocks=reply.blocks), ToolResultsMessage(results=results))
     request = ModelRequest(model=model, messages=messages)
-    return reply, list(build_request(request, profile)["input"])
+    return reply, list(whole_body(RESPONSES, request, profile)["input"])
 
 
 def test_the_follow_up_of_a_recorded_call_is_the_recorded_one() -> None:
@@ -128,6 +130,6 @@ def test_a_recorded_answer_with_phases_goes_back_as_recorded() -> None:
     )
     messages = (AssistantMessage(blocks=blocks), ToolResultsMessage(results=(result,)))
 
-    built = build_request(ModelRequest(model=_MODEL, messages=messages), OPENAI)
+    built = whole_body(RESPONSES, ModelRequest(model=_MODEL, messages=messages), OPENAI)
 
     assert built["input"] == recorded[1:]

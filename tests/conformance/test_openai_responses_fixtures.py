@@ -21,8 +21,8 @@ from mentra_actors.domain.content import (
 )
 from mentra_actors.domain.model_call import ModelReply, ModelRequest, StopReason
 from mentra_actors.errors import ProviderError
+from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.http_transport import HttpTransport
-from mentra_actors.providers.openai_responses import OpenAIResponses
 from mentra_actors.providers.port import (
     ModelEvent,
     ReplyFinished,
@@ -30,6 +30,7 @@ from mentra_actors.providers.port import (
     ThinkingDelta,
     ToolCallDelta,
 )
+from mentra_actors.providers.presets import OPENAI
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +52,7 @@ _DEVIATIONS: dict[str, tuple[str, Any, str]] = {
 
 # Streams that must fail: fixture -> (kind, code, transient). The SDK reports the parts instead.
 _FAILURES: dict[str, tuple[str, str | None, bool]] = {
-    "syn_truncated": ("malformed_stream", None, False),
+    "syn_truncated": ("malformed_stream", None, True),
     "syn_error_event_flat": ("in_band", "rate_limit_exceeded", True),
     "syn_failed_server_error": ("in_band", "server_error", True),
 }
@@ -109,7 +110,7 @@ async def _play(
 
     events: list[ModelEvent] = []
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        provider = OpenAIResponses(api_key="key", transport=HttpTransport(client), environ={})
+        provider = HttpProvider(OPENAI, api_key="key", transport=HttpTransport(client), environ={})
         request = ModelRequest(model="asked", messages=[UserMessage(text="hi")])
         try:
             async with aclosing(provider.stream(request)) as stream:

@@ -11,9 +11,9 @@ import pytest
 
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.domain.model_call import ModelRequest
-from mentra_actors.providers.openai_responses import OpenAIResponses
+from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.port import ModelEvent, ReplyFinished, TextDelta
-from mentra_actors.providers.responses_wire import GENERIC
+from mentra_actors.providers.presets import GENERIC
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ _DELTA = _frame(type="response.output_text.delta", delta="hello")
 _COMPLETED = _frame(type="response.completed", response={"status": "completed", "output": None})
 
 
-async def _events(provider: OpenAIResponses) -> list[ModelEvent]:
+async def _events(provider: HttpProvider) -> list[ModelEvent]:
     async with aclosing(provider.stream(_REQUEST)) as stream:
         return [event async for event in stream]
 
@@ -71,7 +71,7 @@ async def test_a_closed_stream_hangs_up_and_the_next_call_works() -> None:
     server = _Server(_DELTA, hangs=True)
     async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listener:
         port = listener.sockets[0].getsockname()[1]
-        provider = OpenAIResponses(GENERIC, base_url=f"http://127.0.0.1:{port}", environ={})
+        provider = HttpProvider(GENERIC, base_url=f"http://127.0.0.1:{port}", environ={})
         for _ in range(2):
             async with aclosing(provider.stream(_REQUEST)) as stream:
                 assert await anext(stream) == TextDelta("hello")
@@ -89,7 +89,7 @@ async def test_a_finished_stream_leaves_its_connection_to_the_next_call() -> Non
     server = _Server(_DELTA, _COMPLETED, hangs=False)
     async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listener:
         port = listener.sockets[0].getsockname()[1]
-        provider = OpenAIResponses(GENERIC, base_url=f"http://127.0.0.1:{port}", environ={})
+        provider = HttpProvider(GENERIC, base_url=f"http://127.0.0.1:{port}", environ={})
         for _ in range(3):
             assert isinstance((await _events(provider))[-1], ReplyFinished)
         await provider.aclose()

@@ -9,10 +9,10 @@ import anyio.lowlevel
 import httpx
 import pytest
 
+from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.http_transport import HttpCall, retry_after_s
-from mentra_actors.providers.openai_responses import OpenAIResponses
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
-from mentra_actors.providers.responses_wire import OLLAMA
+from mentra_actors.providers.presets import OLLAMA
 from mentra_actors.testing.scripted_http import (
     COMPLETED,
     CREATED,
@@ -182,7 +182,7 @@ async def test_a_connection_error_is_neutral(
 
 async def test_an_address_that_is_no_url_is_refused() -> None:
     """A typing mistake in a variable is no crash."""
-    provider = OpenAIResponses(OLLAMA, base_url="http://x:not-a-port", environ={})
+    provider = HttpProvider(OLLAMA, base_url="http://x:not-a-port", environ={})
 
     assert (await error_from(provider)).kind == "invalid_request"
     await provider.aclose()

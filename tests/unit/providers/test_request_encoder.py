@@ -16,9 +16,13 @@ from mentra_actors.domain.content import (
     UserMessage,
 )
 from mentra_actors.domain.model_call import ModelRequest, ToolSpec
-from mentra_actors.providers import responses_request
-from mentra_actors.providers.responses_request import RequestEncoder, build_request, input_items
-from mentra_actors.providers.responses_wire import OPENAI, Profile
+from mentra_actors.providers.presets import OPENAI
+from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.request_encoder import RequestEncoder
+from mentra_actors.providers.wires import responses_wire
+from mentra_actors.providers.wires.contract import whole_body
+from mentra_actors.providers.wires.responses.request import input_items
+from mentra_actors.providers.wires.responses_wire import RESPONSES
 
 _MODEL = "gpt-5.5"
 _OWN = OPENAI.provenance(_MODEL)
@@ -52,7 +56,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
         seen.append(message)
         return input_items(message, model, profile)
 
-    monkeypatch.setattr(responses_request, "input_items", spy)
+    monkeypatch.setattr(responses_wire, "input_items", spy)
     return seen
 
 
@@ -60,16 +64,16 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
 def test_the_encoder_writes_what_the_builder_builds(count: int) -> None:
     """The fast path and the plain one must say the same."""
     request = ModelRequest(model=_MODEL, messages=_conversation(count), tools=(_TOOL,), system="x")
-    encoder = RequestEncoder(OPENAI)
+    encoder = RequestEncoder(RESPONSES, OPENAI)
 
-    assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
-    assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
+    assert json.loads(encoder.encode(request)) == whole_body(RESPONSES, request, OPENAI)
+    assert json.loads(encoder.encode(request)) == whole_body(RESPONSES, request, OPENAI)
 
 
 def test_the_next_round_encodes_only_its_own_messages(encoded: list[Message]) -> None:
     """Encoding the whole history at each call would make a long run quadratic."""
     messages = _conversation(50)
-    encoder = RequestEncoder(OPENAI)
+    encoder = RequestEncoder(RESPONSES, OPENAI)
     encoder.encode(ModelRequest(model=_MODEL, messages=tuple(messages)))
     encoded.clear()
     added = _conversation(1)
@@ -82,20 +86,20 @@ def test_the_next_round_encodes_only_its_own_messages(encoded: list[Message]) ->
 def test_another_model_gets_its_own_encoding() -> None:
     """What goes back depends on the model, so a fragment of one must not serve another."""
     messages = tuple(_conversation(1))
-    encoder = RequestEncoder(OPENAI)
+    encoder = RequestEncoder(RESPONSES, OPENAI)
     encoder.encode(ModelRequest(model=_MODEL, messages=messages))
     other = ModelRequest(model="gpt-5.4", messages=messages)
 
-    assert json.loads(encoder.encode(other)) == build_request(other, OPENAI)
+    assert json.loads(encoder.encode(other)) == whole_body(RESPONSES, other, OPENAI)
 
 
 def test_the_cache_is_bounded(encoded: list[Message]) -> None:
     """A process that serves many agents must not keep all their transcripts twice."""
-    encoder = RequestEncoder(OPENAI, max_cached_bytes=5_000)
+    encoder = RequestEncoder(RESPONSES, OPENAI, max_cached_bytes=5_000)
     old, new = _conversation(1), _conversation(40)
     for messages in (old, new, old):
         request = ModelRequest(model=_MODEL, messages=tuple(messages))
-        assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
+        assert json.loads(encoder.encode(request)) == whole_body(RESPONSES, request, OPENAI)
 
     assert sum(message is old[0] for message in encoded) == 4
     assert encoder._cached_bytes <= 5_000
@@ -103,7 +107,7 @@ def test_the_cache_is_bounded(encoded: list[Message]) -> None:
 
 def test_a_message_in_the_cache_is_kept_alive() -> None:
     """The cache knows messages by identity, and an identity is used again after its owner dies."""
-    encoder = RequestEncoder(OPENAI)
+    encoder = RequestEncoder(RESPONSES, OPENAI)
     for index in range(200):
         request = ModelRequest(model="m", messages=(UserMessage(text=f"{index}"),))
-        assert json.loads(encoder.encode(request)) == build_request(request, OPENAI)
+        assert json.loads(encoder.encode(request)) == whole_body(RESPONSES, request, OPENAI)

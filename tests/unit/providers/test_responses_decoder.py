@@ -22,15 +22,15 @@ from mentra_actors.providers.port import (
     ThinkingDelta,
     ToolCallDelta,
 )
-from mentra_actors.providers.responses_decoder import ResponsesDecoder
-from mentra_actors.providers.responses_wire import OPENAI
+from mentra_actors.providers.presets import OPENAI
+from mentra_actors.providers.wires.responses.decoder import ResponsesDecoder
 
 _Event = dict[str, Any]
 _OWN = OPENAI.provenance("m")
 
 
 def _events(*events: _Event) -> list[ModelEvent]:
-    decoder = ResponsesDecoder(OPENAI, "m")
+    decoder = ResponsesDecoder("m", OPENAI)
     found = [neutral for event in events for neutral in decoder.feed(event)]
     decoder.finish()
     return found
@@ -324,7 +324,7 @@ _JSON = st.recursive(
     ),
     max_leaves=6,
 )
-_TYPES = st.sampled_from(sorted(ResponsesDecoder(OPENAI, "m")._readers))
+_TYPES = st.sampled_from(sorted(ResponsesDecoder("m", OPENAI)._readers))
 _KEYS = st.sampled_from(
     ["item", "delta", "output_index", "response", "text", "arguments", "error", "content_index"]
 )
@@ -333,7 +333,7 @@ _KEYS = st.sampled_from(
 @given(st.lists(st.tuples(_TYPES, st.dictionaries(_KEYS, _JSON, max_size=4)), max_size=6))
 def test_no_event_can_crash_the_decoder(events: list[tuple[str, _Event]]) -> None:
     """Strange servers exist; the only failure is a `ProviderError`."""
-    decoder = ResponsesDecoder(OPENAI, "m")
+    decoder = ResponsesDecoder("m", OPENAI)
     kind = ""
     try:
         for event_type, fields in events:

@@ -29,8 +29,11 @@ from mentra_actors.domain.model_call import (
     ToolSpec,
 )
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.responses_request import build_request, input_items
-from mentra_actors.providers.responses_wire import GENERIC, LMSTUDIO, OLLAMA, OPENAI, Profile
+from mentra_actors.providers.presets import GENERIC, LMSTUDIO, OLLAMA, OPENAI
+from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.wires.contract import whole_body
+from mentra_actors.providers.wires.responses.request import input_items
+from mentra_actors.providers.wires.responses_wire import RESPONSES
 
 _MODEL = "gpt-5.5"
 _OWN = OPENAI.provenance(_MODEL)
@@ -44,6 +47,10 @@ _CALL = ToolCallBlock(call_id="call_1", name="search", arguments='{"q":1}', item
 _OPAQUE = OpaqueBlock(
     item_type="web_search_call", raw='{"type":"web_search_call"}', provenance=_OWN
 )
+
+
+def _body(request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    return whole_body(RESPONSES, request, profile)
 
 
 def _items(
@@ -77,7 +84,7 @@ def test_a_request_is_stateless_and_whole() -> None:
         max_output_tokens=100,
     )
 
-    assert build_request(request, OPENAI) == {
+    assert _body(request, OPENAI) == {
         "model": _MODEL,
         "store": False,
         "stream": True,
@@ -112,7 +119,7 @@ def test_what_is_not_asked_for_is_not_sent() -> None:
     """Servers answer 400 to a tool choice without tools, and some to null fields."""
     request = ModelRequest(model="m", messages=(), tool_choice="any", max_output_tokens=None)
 
-    assert build_request(request, GENERIC) == {
+    assert _body(request, GENERIC) == {
         "model": "m",
         "store": False,
         "stream": True,
@@ -136,7 +143,7 @@ def test_encrypted_reasoning_is_asked_for_where_the_model_reasons(
     profile: Profile, model: str, *, asks: bool
 ) -> None:
     """Without it reasoning cannot be sent back; with it, models that do not reason refuse."""
-    assert ("include" in build_request(ModelRequest(model=model, messages=()), profile)) == asks
+    assert ("include" in _body(ModelRequest(model=model, messages=()), profile)) == asks
 
 
 @pytest.mark.parametrize(
@@ -146,7 +153,7 @@ def test_a_tool_choice_is_translated(choice: ToolChoice, sent: str) -> None:
     """The neutral word `any` is `required` on this wire."""
     request = ModelRequest(model="m", messages=(), tools=(_TOOL,), tool_choice=choice)
 
-    assert build_request(request, OPENAI)["tool_choice"] == sent
+    assert _body(request, OPENAI)["tool_choice"] == sent
 
 
 def test_a_server_without_tool_choice_is_not_asked_for_it() -> None:
@@ -155,10 +162,10 @@ def test_a_server_without_tool_choice_is_not_asked_for_it() -> None:
     forced = msgspec.structs.replace(request, tool_choice="any")
     without = msgspec.structs.replace(request, tool_choice="none")
 
-    assert "tool_choice" not in build_request(request, OLLAMA)
-    assert "tools" not in build_request(without, OLLAMA)
+    assert "tool_choice" not in _body(request, OLLAMA)
+    assert "tools" not in _body(without, OLLAMA)
     with pytest.raises(ProviderError, match="ollama cannot be made") as caught:
-        build_request(forced, OLLAMA)
+        _body(forced, OLLAMA)
     assert caught.value.kind == "invalid_request"
 
 
@@ -167,7 +174,7 @@ def test_a_schema_that_is_no_json_is_refused_before_sending() -> None:
     tool = ToolSpec(name="broken", description="", input_schema="{")
 
     with pytest.raises(ProviderError, match="'broken'"):
-        build_request(ModelRequest(model="m", messages=(), tools=(tool,)), OPENAI)
+        _body(ModelRequest(model="m", messages=(), tools=(tool,)), OPENAI)
 
 
 def test_an_own_answer_goes_back_as_it_came() -> None:
@@ -321,10 +328,13 @@ def test_a_forced_tool_is_named() -> None:
         model="m", messages=(), tools=(_TOOL, other), tool_choice=NamedTool(name="other")
     )
 
-    assert build_request(request, OPENAI)["tool_choice"] == {"type": "function", "name": "other"}
-    assert len(build_request(request, OPENAI)["tools"]) == 2
-    assert [tool["name"] for tool in build_request(request, OLLAMA)["tools"]] == ["other"]
-    assert "tool_choice" not in build_request(request, OLLAMA)
+    assert _body(request, OPENAI)["tool_choice"] == {
+        "type": "function",
+        "name": "other",
+    }
+    assert len(_body(request, OPENAI)["tools"]) == 2
+    assert [tool["name"] for tool in _body(request, OLLAMA)["tools"]] == ["other"]
+    assert "tool_choice" not in _body(request, OLLAMA)
 
 
 def test_how_the_model_is_to_think_and_write() -> None:
@@ -346,8 +356,8 @@ def test_how_the_model_is_to_think_and_write() -> None:
             ),
         ),
     )
-    body = build_request(request, OPENAI)
-    plain = build_request(ModelRequest(model=_MODEL, messages=()), OPENAI)
+    body = _body(request, OPENAI)
+    plain = _body(ModelRequest(model=_MODEL, messages=()), OPENAI)
 
     assert body["reasoning"] == {"effort": "high"}
     assert body["metadata"] == {"ticket": "7"}
@@ -411,7 +421,7 @@ def test_a_shape_is_asked_for_strictly_where_that_can_be_said(
     output = OutputSchema(name="o", schema=msgspec.json.encode(schema).decode(), description="d")
     request = ModelRequest(model=_MODEL, messages=(), output=output)
 
-    assert build_request(request, OPENAI)["text"]["format"] == {
+    assert _body(request, OPENAI)["text"]["format"] == {
         "type": "json_schema",
         "name": "o",
         "description": "d",
@@ -424,4 +434,4 @@ def test_a_shape_that_is_no_json_is_refused() -> None:
     """The provider would say so in worse words."""
     request = ModelRequest(model="m", messages=(), output=OutputSchema(name="o", schema="{"))
     with pytest.raises(ProviderError, match="output 'o' is not JSON"):
-        build_request(request, OPENAI)
+        _body(request, OPENAI)

@@ -44,6 +44,8 @@ def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.Ag
         asked_model=command.asked_model,
         is_output=command.is_output,
         output_fault=command.output_fault,
+        wire=reply.provenance.wire if reply.provenance else "",
+        request_id=reply.request_id,
     )
     after = evolve(state, replied)
     shared = shared_spending(replied, state)

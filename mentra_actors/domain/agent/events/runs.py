@@ -182,6 +182,9 @@ class ModelReplied(
 ):
     """A model call was answered, whole. `cost_usd_micros` None: the price is not known.
 
+    `wire` is the protocol in which the blocks can go back; `request_id` is what the provider's
+    support finds the call by.
+
     `is_output` says that its text is the typed value that was asked for; else `output_fault` may
     say what is wrong with it.
     """
@@ -198,6 +201,8 @@ class ModelReplied(
     asked_model: str = ""
     is_output: bool = False
     output_fault: str = ""
+    wire: str = ""
+    request_id: str = ""
 
 
 class ModelCallFailed(

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from mentra_actors.domain.model_call import ModelRequest, NamedTool, OutputSchema, ToolSpec
-from mentra_actors.errors import ProviderError
-from mentra_actors.providers.responses_wire import Profile
-from mentra_actors.providers.strict_schema import strict_schema
+from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.provider_faults import invalid_request
+from mentra_actors.providers.wires.strict_schema import strict_schema
 
 __all__ = ["request_fields"]
 
@@ -99,7 +99,7 @@ def _choice(request: ModelRequest, profile: Profile) -> _Fields:
     if profile.takes_tool_choice:
         return {"tools": [_tool(tool) for tool in tools], "tool_choice": _choice_field(request)}
     if choice == "any":
-        raise _invalid(f"{profile.name} cannot be made to call a tool")
+        raise invalid_request(f"{profile.name} cannot be made to call a tool")
     if choice == "none":
         return {}
     if isinstance(choice, NamedTool):
@@ -134,8 +134,4 @@ def _decoded(schema: str, named: str) -> Any:
     try:
         return msgspec.json.decode(schema)
     except msgspec.DecodeError as error:
-        raise _invalid(f"the schema of {named} is not JSON: {error}") from error
-
-
-def _invalid(message: str) -> ProviderError:
-    return ProviderError(message, kind="invalid_request", transient=False)
+        raise invalid_request(f"the schema of {named} is not JSON: {error}") from error

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from mentra_actors.domain.content import AssistantBlock, OpaqueBlock, RefusalBlock, ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
 from mentra_actors.errors import ProviderError
+from mentra_actors.providers.json_access import Json, list_of, object_of, text_of, whole_of
 from mentra_actors.providers.port import (
     ModelEvent,
     ReplyFinished,
@@ -17,16 +18,9 @@ from mentra_actors.providers.port import (
     ThinkingDelta,
     ToolCallDelta,
 )
-from mentra_actors.providers.responses_items import StreamedItem, blocks_of, merged_items
-from mentra_actors.providers.responses_wire import (
-    Json,
-    Profile,
-    in_band_error,
-    list_of,
-    object_of,
-    text_of,
-    whole_of,
-)
+from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.provider_faults import in_band_error, malformed_stream
+from mentra_actors.providers.wires.responses.items import StreamedItem, blocks_of, merged_items
 
 __all__ = ["ResponsesDecoder", "is_terminal"]
 
@@ -49,7 +43,7 @@ def is_terminal(event: Json) -> bool:
 class ResponsesDecoder:
     """Feed it each event in order, then `finish`. `model` is the model that was asked for."""
 
-    def __init__(self, profile: Profile, model: str) -> None:
+    def __init__(self, model: str, profile: Profile) -> None:
         self._profile = profile
         self._model = model
         self._started: Json = {}
@@ -57,6 +51,11 @@ class ResponsesDecoder:
         self._block_indexes: dict[tuple[int, str, int], int] = {}
         self._is_finished = False
         self._readers = self._reader_by_type()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the answer has ended."""
+        return self._is_finished
 
     def feed(self, event: Json) -> list[ModelEvent]:
         """The neutral events that this event gives; none after the terminal one.
@@ -70,7 +69,7 @@ class ResponsesDecoder:
             return []
         return read(event)
 
-    def finish(self) -> None:
+    def finish(self) -> list[ModelEvent]:
         """Say that no event follows.
 
         Raises:
@@ -78,6 +77,7 @@ class ResponsesDecoder:
         """
         if not self._is_finished:
             raise self._malformed("it ended before the answer did")
+        return []
 
     def _reader_by_type(self) -> Mapping[str, Callable[[Json], list[ModelEvent]]]:
         return {
@@ -241,6 +241,7 @@ class ResponsesDecoder:
             usage=_usage(object_of(response, "usage")),
             response_id=text_of(response, "id") or text_of(self._started, "id"),
             model=text_of(response, "model") or text_of(self._started, "model") or self._model,
+            provenance=provenance,
         )
 
     def _fail(self, event: Json) -> list[ModelEvent]:
@@ -261,11 +262,7 @@ class ResponsesDecoder:
         return self._block_indexes.setdefault(key, len(self._block_indexes))
 
     def _malformed(self, message: str) -> ProviderError:
-        return ProviderError(
-            f"{self._profile.name} sent a malformed stream: {message}",
-            kind="malformed_stream",
-            transient=False,
-        )
+        return malformed_stream(f"{self._profile.name} sent a malformed stream: {message}")
 
 
 def _replace(pieces: dict[int, list[str]], index: int, text: str) -> None:

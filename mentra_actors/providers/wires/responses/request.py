@@ -7,7 +7,6 @@ when all reasoning of its answer can. Without reasoning, items lose their ids an
 stay at home. Reasoning that nothing follows is dropped.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from itertools import groupby
 from typing import Any, assert_never
@@ -17,6 +16,8 @@ import msgspec
 from mentra_actors.domain.content import (
     AssistantBlock,
     AssistantMessage,
+    HostedToolBlock,
+    ImageBlock,
     Message,
     OpaqueBlock,
     RefusalBlock,
@@ -27,70 +28,11 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
-from mentra_actors.domain.model_call import ModelRequest
-from mentra_actors.providers.responses_fields import request_fields
-from mentra_actors.providers.responses_wire import Profile
+from mentra_actors.providers.profile import Profile
 
-__all__ = ["RequestEncoder", "build_request", "input_items"]
+__all__ = ["input_items"]
 
 _Item = dict[str, Any]
-
-_MAX_CACHED_BYTES = 64 * 1024 * 1024
-_ENTRY_BYTES = 512  # what an entry costs beside its fragment, roughly
-
-
-def build_request(request: ModelRequest, profile: Profile) -> dict[str, Any]:
-    """The body of a request.
-
-    Raises:
-        ProviderError: `invalid_request`: the server cannot do what is asked.
-    """
-    items = [
-        item
-        for message in request.messages
-        for item in input_items(message, request.model, profile)
-    ]
-    return {**request_fields(request, profile), "input": items}
-
-
-class RequestEncoder:
-    """Encodes requests, each message of a conversation once.
-
-    The encoded messages are kept by the identity of the message object, which is kept alive with
-    them, and the ones that were not used for the longest time go first. Used on the effects loop
-    only.
-    """
-
-    def __init__(self, profile: Profile, max_cached_bytes: int = _MAX_CACHED_BYTES) -> None:
-        self._profile = profile
-        self._max_cached_bytes = max_cached_bytes
-        self._cached_bytes = 0
-        self._fragments: OrderedDict[tuple[int, str], tuple[Message, bytes]] = OrderedDict()
-
-    def encode(self, request: ModelRequest) -> bytes:
-        """The bytes of `build_request`, up to the order of fields."""
-        head = msgspec.json.encode(request_fields(request, self._profile))
-        fragments = [self._fragment(message, request.model) for message in request.messages]
-        self._evict()
-        joined = b",".join(fragment for fragment in fragments if fragment)
-        return b'%b,"input":[%b]}' % (head[:-1], joined)
-
-    def _fragment(self, message: Message, model: str) -> bytes:
-        """The items of a message as JSON, without the brackets around them; it may be empty."""
-        key = (id(message), model)
-        kept = self._fragments.get(key)
-        if kept is not None:
-            self._fragments.move_to_end(key)
-            return kept[1]
-        fragment = msgspec.json.encode(input_items(message, model, self._profile))[1:-1]
-        self._fragments[key] = (message, fragment)
-        self._cached_bytes += len(fragment) + _ENTRY_BYTES
-        return fragment
-
-    def _evict(self) -> None:
-        while self._cached_bytes > self._max_cached_bytes:
-            _, (_, fragment) = self._fragments.popitem(last=False)
-            self._cached_bytes -= len(fragment) + _ENTRY_BYTES
 
 
 def input_items(message: Message, model: str, profile: Profile) -> list[_Item]:
@@ -126,7 +68,7 @@ def _assistant_items(message: AssistantMessage, model: str, profile: Profile) ->
             case ThinkingBlock() as thinking if is_own:
                 items.append(_reasoning_item(thinking, profile))
                 keeps_id = profile.replays_item_ids
-            case OpaqueBlock() as opaque if is_own:
+            case (OpaqueBlock() | HostedToolBlock()) as opaque if is_own:
                 items.append(msgspec.json.decode(opaque.raw))
     return _without_orphan(items)
 
@@ -138,15 +80,17 @@ def _goes_back(block: AssistantBlock, model: str, profile: Profile) -> bool:
             has_id = bool(block.item_id) or not profile.replays_item_ids
             is_whole = bool(block.encrypted) and has_id and profile.replays_reasoning
             return is_whole and _is_from(block, model, profile)
-        case OpaqueBlock():
+        case OpaqueBlock() | HostedToolBlock():
             return profile.replays_opaque and _is_from(block, model, profile)
-        case TextBlock() | RefusalBlock() | ToolCallBlock():
+        case TextBlock() | RefusalBlock() | ToolCallBlock() | ImageBlock():
             return True
         case _:
             assert_never(block)
 
 
-def _is_from(block: ThinkingBlock | OpaqueBlock, model: str, profile: Profile) -> bool:
+def _is_from(
+    block: ThinkingBlock | OpaqueBlock | HostedToolBlock, model: str, profile: Profile
+) -> bool:
     return block.provenance == profile.provenance(model)
 
 

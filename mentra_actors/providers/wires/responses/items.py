@@ -17,7 +17,7 @@ from mentra_actors.domain.content import (
     ThinkingBlock,
     ToolCallBlock,
 )
-from mentra_actors.providers.responses_wire import Json, list_of, text_of
+from mentra_actors.providers.json_access import Json, list_of, text_of
 
 __all__ = ["StreamedItem", "blocks_of", "merged_items"]
 

@@ -1,0 +1,62 @@
+"""Keys: where they come from, and how they go with a call."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from mentra_actors.errors import MissingCredential
+from mentra_actors.providers.profile import Bearer, HeaderKey, Profile, QueryKey
+
+__all__ = ["CredentialSource", "KeyedCall", "found_key", "keyed"]
+
+CredentialSource: TypeAlias = str | Callable[[], str | Awaitable[str]]
+"""A key, or a function (sync or async) that gives one; it is asked before each call."""
+
+
+class KeyedCall:
+    """What a key adds to a call."""
+
+    def __init__(self, headers: Mapping[str, str], query: Mapping[str, str]) -> None:
+        self.headers = headers
+        self.query = query
+
+
+async def found_key(
+    profile: Profile, source: CredentialSource | None, environ: Mapping[str, str]
+) -> str:
+    """The key of a provider; empty where it needs none and none is set.
+
+    Raises:
+        MissingCredential: there is none, or it cannot be sent.
+    """
+    if callable(source):
+        given = source()
+        key = await given if inspect.isawaitable(given) else given
+    else:
+        key = source or ""
+    variables = (environ.get(name, "") for name in profile.key_variables)
+    key = (key or next(filter(str.strip, variables), "")).strip()
+    if not key and profile.needs_key:
+        named = " or ".join(profile.key_variables) or "its api_key"
+        raise MissingCredential(f"{profile.name} needs an API key: set {named}")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise MissingCredential(
+            f"the API key of {profile.name} holds characters that a header cannot carry: "
+            f"check {' or '.join(profile.key_variables) or 'its api_key'}"
+        )
+    return key
+
+
+def keyed(profile: Profile, key: str) -> KeyedCall:
+    """The headers and the query that carry a key."""
+    if not key:
+        return KeyedCall({}, {})
+    match profile.auth:
+        case Bearer():
+            return KeyedCall({"authorization": f"Bearer {key}"}, {})
+        case HeaderKey(name=name):
+            return KeyedCall({name: key}, {})
+        case QueryKey(name=name):
+            return KeyedCall({}, {name: key})
+        case _:
+            return KeyedCall({}, {})

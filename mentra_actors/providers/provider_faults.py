@@ -1,0 +1,83 @@
+"""What the errors of providers mean: which stay, and which may pass when a call is repeated."""
+
+import re
+from collections.abc import Mapping
+
+from mentra_actors.errors import ProviderError
+from mentra_actors.providers.json_access import Json, text_of, whole_of
+
+__all__ = [
+    "in_band_error",
+    "invalid_request",
+    "is_final_code",
+    "is_transient_status",
+    "malformed_stream",
+]
+
+_STATUS_BY_CODE: Mapping[str, int] = {
+    "server_error": 500,
+    "rate_limit_exceeded": 429,
+    "vector_store_timeout": 504,
+    "server_is_overloaded": 503,
+    "overloaded_error": 529,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "internal_server_error": 500,
+    "timeout_error": 408,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "invalid_request_error": 400,
+    "billing_error": 402,
+    "insufficient_quota": 429,
+    "context_length_exceeded": 400,
+}
+_TRANSIENT_STATUSES = frozenset({408, 409, 429, *range(500, 600)})
+_HTTP_STATUS = re.compile(r"[1-5][0-9]{2}")
+_FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+
+
+def in_band_error(provider: str, error: Json) -> ProviderError:
+    """An error that came inside an answer, from its object with `code`, `type` and `message`.
+
+    A code says more than a type; an error that has neither of the known ones is final.
+    """
+    code = text_of(error, "code") or str(whole_of(error, "code") or "")
+    error_type = text_of(error, "type")
+    status = _status_of(code) or _STATUS_BY_CODE.get(error_type)
+    is_final = not _FINAL_CODES.isdisjoint({code, error_type})
+    label = code or error_type
+    message = text_of(error, "message") or "no message"
+    return ProviderError(
+        f"{provider} reported an error ({label or 'no code'}): {message}",
+        kind="in_band",
+        transient=not is_final and is_transient_status(status),
+        status=status,
+        code=label or None,
+    )
+
+
+def is_final_code(code: str) -> bool:
+    """Whether an error of this code stays, whatever its status says."""
+    return code in _FINAL_CODES
+
+
+def is_transient_status(status: int | None) -> bool:
+    """Whether a call that got this HTTP status may succeed when it is repeated."""
+    return status in _TRANSIENT_STATUSES
+
+
+def _status_of(code: str) -> int | None:
+    """The HTTP status that a code stands for; some servers send the number itself."""
+    return int(code) if _HTTP_STATUS.fullmatch(code) else _STATUS_BY_CODE.get(code)
+
+
+def invalid_request(message: str) -> ProviderError:
+    """The provider cannot do what is asked; nothing was sent."""
+    return ProviderError(message, kind="invalid_request", transient=False)
+
+
+def malformed_stream(message: str, *, transient: bool = True) -> ProviderError:
+    """An answer that broke off, or that nobody can read."""
+    return ProviderError(message, kind="malformed_stream", transient=transient)

@@ -1,0 +1,155 @@
+"""What a wire is: pure functions from a request to JSON, and from events to an answer."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from mentra_actors.domain.content import Message
+from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.providers.catalogue import ListedModel
+from mentra_actors.providers.json_access import Json
+from mentra_actors.providers.port import ModelEvent
+from mentra_actors.providers.profile import Profile
+
+__all__ = ["Decoder", "ModelPage", "RequestPlan", "Wire", "whole_body"]
+
+_Fields = dict[str, Any]
+
+
+class RequestPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A request but for its messages.
+
+    The messages from `first_message` on are sent (the server remembers those before). After the
+    last block of each message in `breakpoints` the server is asked to cache what came so far.
+    """
+
+    fields: _Fields
+    first_message: int = 0
+    breakpoints: frozenset[int] = frozenset()
+
+
+class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a list of models; `next_page` are the query parameters of the next, if any."""
+
+    models: tuple[ListedModel, ...]
+    next_page: dict[str, str] = {}
+
+
+class Decoder(Protocol):
+    """The state of one answer. Feed it each event in order, then `finish`."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether `ReplyFinished` was given: what follows changes nothing."""
+        ...
+
+    def feed(self, event: Json) -> list[ModelEvent]:
+        """The neutral events that this event gives; none after `ReplyFinished`.
+
+        Raises:
+            ProviderError: `in_band`: the server reported an error; `malformed_stream`: the answer
+                ended and a call in it did not.
+        """
+        ...
+
+    def finish(self) -> list[ModelEvent]:
+        """Say that no event follows; some wires end an answer like this.
+
+        Raises:
+            ProviderError: `malformed_stream`: the answer has not ended.
+        """
+        ...
+
+
+class Wire(Protocol):
+    """One protocol. All of it is pure; one instance serves every provider that speaks it."""
+
+    @property
+    def name(self) -> str:
+        """The word of `Profile.wire` and of `Provenance.wire`."""
+        ...
+
+    @property
+    def messages_field(self) -> str:
+        """The field of the body that holds the messages."""
+        ...
+
+    def answer_path(self, request: ModelRequest, profile: Profile) -> str:
+        """The path of the answering endpoint below the version, with its query if it has one."""
+        ...
+
+    def plan(self, request: ModelRequest, profile: Profile) -> RequestPlan:
+        """The request but for its messages.
+
+        Raises:
+            ProviderError: `invalid_request`: the server cannot do what is asked.
+        """
+        ...
+
+    def items(
+        self, message: Message, model: str, profile: Profile, *, is_breakpoint: bool = False
+    ) -> list[_Fields]:
+        """One message as items of `messages_field`; they depend on no other message.
+
+        Raises:
+            ProviderError: `invalid_request`: the server cannot take what is in it.
+        """
+        ...
+
+    def headers(self, request: ModelRequest, profile: Profile) -> dict[str, str]:
+        """Headers that this request needs beside those of the profile."""
+        ...
+
+    def decoder(self, model: str, profile: Profile) -> Decoder:
+        """The decoder of one answer; `model` is the one that was asked for."""
+        ...
+
+    def is_terminal(self, event: Json) -> bool:
+        """Whether an event that was cut off after its data may be taken for a whole one."""
+        ...
+
+    def events_of_result(self, result: Json) -> list[Json]:
+        """A body that is one JSON object and no stream, as the events that would have said it.
+
+        Raises:
+            ProviderError: `invalid_response`: it is no answer.
+        """
+        ...
+
+    def count_path(self, request: ModelRequest, profile: Profile) -> str:
+        """The path of the endpoint that counts tokens; empty if there is none."""
+        ...
+
+    def count_body(self, request: ModelRequest, profile: Profile) -> _Fields:
+        """The body of a request to count the tokens of `request`."""
+        ...
+
+    def counted(self, result: Json) -> int | None:
+        """The number of input tokens that was counted; None if the result does not say."""
+        ...
+
+    def models_path(self, profile: Profile) -> str:
+        """The path of the list of models, with the query of its first page."""
+        ...
+
+    def models_page(self, result: Json, profile: Profile) -> ModelPage:
+        """The models of one page."""
+        ...
+
+
+def whole_body(wire: Wire, request: ModelRequest, profile: Profile) -> _Fields:
+    """The body of a request, as one object.
+
+    Raises:
+        ProviderError: `invalid_request`: the server cannot do what is asked.
+    """
+    plan = wire.plan(request, profile)
+    items = [
+        item
+        for index, message in enumerate(request.messages)
+        if index >= plan.first_message
+        for item in wire.items(
+            message, request.model, profile, is_breakpoint=index in plan.breakpoints
+        )
+    ]
+    return {**plan.fields, wire.messages_field: items, **request.options.extra_body}

@@ -1,0 +1,11 @@
+"""All wires by name."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from mentra_actors.providers.wires.contract import Wire
+from mentra_actors.providers.wires.responses_wire import RESPONSES
+
+__all__ = ["WIRES"]
+
+WIRES: Mapping[str, Wire] = MappingProxyType({wire.name: wire for wire in (RESPONSES,)})

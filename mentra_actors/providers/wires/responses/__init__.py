@@ -1,0 +1,1 @@
+"""Parts of the Responses wire; its face is `responses_wire`."""
