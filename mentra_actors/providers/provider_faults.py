@@ -33,7 +33,7 @@ _STATUS_BY_CODE: Mapping[str, int] = {
     "insufficient_quota": 429,
     "context_length_exceeded": 400,
 }
-_TRANSIENT_STATUSES = frozenset({408, 409, 429, *range(500, 600)})
+_TRANSIENT_STATUSES = frozenset({408, 409, 425, 429, *range(500, 600)})
 _HTTP_STATUS = re.compile(r"[1-5][0-9]{2}")
 _FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 
