@@ -13,8 +13,9 @@ __all__ = ["closed_schema"]
 
 _KEPT = frozenset({"type", "enum", "const", "default", "description", "title", "required", "$ref"})
 _FORMATS = frozenset(
-    "date-time time date duration email hostname uri ipv4 ipv6 uuid".split(),
+    ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"],
 )
+_WITH_REF = ("$ref", "$defs", "definitions")
 _WRITTEN_ANEW = frozenset({"additionalProperties"})
 
 
@@ -23,7 +24,11 @@ def closed_schema(schema: Any) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     if "$ref" in schema:
-        return {key: _part(key, schema[key]) for key in ("$ref", "$defs") if key in schema}
+        return {
+            key: _part(key, schema[key])
+            for key in ("$ref", "$defs", "definitions")
+            if key in schema
+        }
     closed: dict[str, Any] = {}
     said: dict[str, Any] = {}
     for key, value in schema.items():
@@ -68,6 +73,7 @@ def _closed_list(value: Any) -> Any:
 _PARTS: Mapping[str, Callable[[Any], Any]] = {
     "properties": _closed_values,
     "$defs": _closed_values,
+    "definitions": _closed_values,
     "items": closed_schema,
     "anyOf": _closed_list,
     "oneOf": _closed_list,
