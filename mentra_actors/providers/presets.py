@@ -43,6 +43,7 @@ OPENAI = Profile(
     plain_models=("gpt-3", "gpt-4", "gpt-5-chat", "chatgpt-", "ft:gpt-3", "ft:gpt-4"),
     takes_phase=True,
     takes_previous_response=True,
+    max_tokens_field="max_completion_tokens",
     capabilities=Capabilities(
         files=True,
         websockets=True,
@@ -63,6 +64,9 @@ OPENROUTER = Profile(
     needs_key=True,
     asks_encrypted_reasoning=True,
     replays_item_ids=False,
+    reasoning_request="object",
+    reasoning_replay="reasoning_details",
+    takes_cache_marks=True,
     capabilities=Capabilities(
         files=True, hosted_tools=True, structured_tool_results=True, embeddings=True
     ),

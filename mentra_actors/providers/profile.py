@@ -17,12 +17,19 @@ __all__ = [
     "NoAuth",
     "Profile",
     "QueryKey",
+    "ReasoningReplay",
     "WireName",
 ]
 
 WireName: TypeAlias = Literal[
     "openai_responses", "anthropic_messages", "gemini_generate_content", "chat_completions"
 ]
+
+ReasoningReplay: TypeAlias = Literal[
+    "text", "omit", "think_tags", "reasoning", "reasoning_content", "reasoning_details"
+]
+"""How Chat Completions gets its own reasoning back: as words of the answer, not at all, in
+`<think>` tags, or in the field of this name."""
 
 
 class NoAuth(msgspec.Struct, frozen=True, tag="none"):
@@ -81,6 +88,13 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     `takes_previous_response` whether it remembers answers by their id. `hint_404` explains the
     usual cause of that status. `is_local` marks a server on a machine of the user: the first
     answer may take minutes, while it loads a model.
+
+    The rest is of Chat Completions. `max_tokens_field` is the field that bounds an answer,
+    `reasoning_request` whether effort is asked as the word `reasoning_effort` or in a `reasoning`
+    object, `reasoning_replay` how reasoning goes back to the model that it is of.
+    `splits_think_tags` takes a `<think>` at the beginning of a text for reasoning,
+    `takes_stream_options` asks for the usage of a stream, and `takes_cache_marks` marks in the
+    messages what may be cached.
     """
 
     name: str
@@ -109,6 +123,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     takes_previous_response: bool = False
     is_local: bool = False
     hint_404: str = ""
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    reasoning_request: Literal["word", "object"] = "word"
+    reasoning_replay: ReasoningReplay = "text"
+    splits_think_tags: bool = False
+    takes_stream_options: bool = True
+    takes_cache_marks: bool = False
 
     def provenance(self, model: str) -> Provenance:
         """The mark on blocks that only this server and model can read back."""

@@ -45,7 +45,8 @@ class RequestEncoder:
         head = msgspec.json.encode(fields)
         if field in request.options.extra_body:
             return head
-        fragments = [
+        fragments = [msgspec.json.encode(item) for item in plan.first_items]
+        fragments += [
             self._fragment(message, request.model, is_breakpoint=index in plan.breakpoints)
             for index, message in enumerate(request.messages)
             if index >= plan.first_message

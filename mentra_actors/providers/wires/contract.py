@@ -19,11 +19,13 @@ _Fields = dict[str, Any]
 class RequestPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A request but for its messages.
 
-    The messages from `first_message` on are sent (the server remembers those before). After the
-    last block of each message in `breakpoints` the server is asked to cache what came so far.
+    The messages from `first_message` on are sent (the server remembers those before), after
+    `first_items`. After the last block of each message in `breakpoints` the server is asked to
+    cache what came so far.
     """
 
     fields: _Fields
+    first_items: tuple[_Fields, ...] = ()
     first_message: int = 0
     breakpoints: frozenset[int] = frozenset()
 
@@ -152,4 +154,5 @@ def whole_body(wire: Wire, request: ModelRequest, profile: Profile) -> _Fields:
             message, request.model, profile, is_breakpoint=index in plan.breakpoints
         )
     ]
-    return {**plan.fields, wire.messages_field: items, **request.options.extra_body}
+    all_items = [*plan.first_items, *items]
+    return {**plan.fields, wire.messages_field: all_items, **request.options.extra_body}

@@ -5,10 +5,10 @@ from typing import Any
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.catalogue import ListedModel
-from mentra_actors.providers.json_access import Json, list_of, number_of, object_of, text_of
+from mentra_actors.providers.json_access import Json, number_of, object_of, text_of
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.contract import ModelPage, RequestPlan, whole_body
+from mentra_actors.providers.wires.model_pages import listed_page
 from mentra_actors.providers.wires.responses.decoder import ResponsesDecoder, is_terminal
 from mentra_actors.providers.wires.responses.fields import request_fields
 from mentra_actors.providers.wires.responses.request import input_items
@@ -83,21 +83,7 @@ class ResponsesWire:
 
     def models_page(self, result: Json, profile: Profile) -> ModelPage:
         """See `Wire`."""
-        models = tuple(_model(entry, profile) for entry in list_of(result, "data"))
-        return ModelPage(models=tuple(model for model in models if model.model_id))
-
-
-def _model(entry: Json, profile: Profile) -> ListedModel:
-    owner = text_of(entry, "owned_by")
-    window = number_of(entry, "context_length")
-    return ListedModel(
-        provider=profile.name,
-        model_id=text_of(entry, "id"),
-        display_name=text_of(entry, "name"),
-        description=text_of(entry, "description") or (f"Owned by {owner}" if owner else ""),
-        created_at=number_of(entry, "created"),
-        context_window=None if window is None else int(window),
-    )
+        return listed_page(result, profile)
 
 
 RESPONSES = ResponsesWire()

@@ -1,0 +1,1 @@
+"""Parts of the Chat Completions wire; its face is `chat_wire`."""
