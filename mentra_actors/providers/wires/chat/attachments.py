@@ -4,9 +4,14 @@ import base64
 from typing import Any, assert_never
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
-from mentra_actors.errors import ProviderError
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
+from mentra_actors.providers.wires.attachment_sources import (
+    absent_bytes,
+    image_of_file,
+    image_url,
+    own_file_id,
+)
 from mentra_actors.providers.wires.data_urls import data_url
 
 __all__ = ["attachment_part"]
@@ -25,13 +30,7 @@ def attachment_part(attachment: Attachment, profile: Profile) -> _Part:
     match attachment:
         case ImageBlock():
             return _image(attachment, profile)
-        case FileBlock() if attachment.media_type.startswith("image/") and not attachment.file_id:
-            image = ImageBlock(
-                media_type=attachment.media_type,
-                data=attachment.data,
-                url=attachment.url,
-                blob=attachment.blob,
-            )
+        case FileBlock() if (image := image_of_file(attachment)) is not None:
             return _image(image, profile)
         case FileBlock():
             return _file(attachment, profile)
@@ -40,33 +39,17 @@ def attachment_part(attachment: Attachment, profile: Profile) -> _Part:
 
 
 def _image(image: ImageBlock, profile: Profile) -> _Part:
-    if not profile.capabilities.images:
-        raise invalid_request(f"{profile.title} takes no images: leave them out")
     detail = {"detail": image.detail} if image.detail else {}
-    return {"type": "image_url", "image_url": {"url": _image_url(image, profile), **detail}}
-
-
-def _image_url(image: ImageBlock, profile: Profile) -> str:
-    if image.data:
-        if not image.media_type.startswith("image/"):
-            raise invalid_request(
-                f"an image has the media type {image.media_type!r}: give its own, like image/png"
-            )
-        return data_url(image.media_type, image.data)
-    if not image.url:
-        raise _absent("image", image.blob)
-    if not profile.takes_image_urls and not image.url.startswith("data:"):
-        raise invalid_request(f"{profile.title} takes no URLs of images: send the bytes")
-    return image.url
+    return {"type": "image_url", "image_url": {"url": image_url(image, profile), **detail}}
 
 
 def _file(file: FileBlock, profile: Profile) -> _Part:
     if not profile.capabilities.files:
         raise invalid_request(f"{profile.title} takes no files: leave them out, or send text")
     if file.file_id:
-        return {"type": "file", "file": {"file_id": _own_file_id(file, profile)}}
+        return {"type": "file", "file": {"file_id": own_file_id(file, profile)}}
     if not file.data and not file.url:
-        raise _absent("file", file.blob)
+        raise absent_bytes("file", file.blob)
     if file.data and file.media_type.startswith("audio/"):
         return _audio(file)
     name = file.name or "document"
@@ -80,18 +63,3 @@ def _audio(file: FileBlock) -> _Part:
     sound = base64.b64encode(file.data).decode("ascii")
     sound_format = "mp3" if word == "mpeg" else word
     return {"type": "input_audio", "input_audio": {"data": sound, "format": sound_format}}
-
-
-def _own_file_id(file: FileBlock, profile: Profile) -> str:
-    if file.provider not in ("", profile.name):
-        raise invalid_request(
-            f"the file {file.file_id!r} is kept by {file.provider}: send its bytes, or upload it "
-            f"to {profile.title}"
-        )
-    return file.file_id
-
-
-def _absent(kind: str, blob: str) -> ProviderError:
-    if blob:
-        return invalid_request(f"the bytes of the {kind} {blob} were not read from the store")
-    return invalid_request(f"the {kind} is empty: give it bytes or a URL")

@@ -14,7 +14,8 @@ from mentra_actors.providers.port import AnswerStarted, ModelEvent, ReplyFinishe
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import in_band_error, malformed_stream
 from mentra_actors.providers.wires.chat.content import AnswerContent
-from mentra_actors.providers.wires.chat.usage import cost_of, token_usage, usage_of
+from mentra_actors.providers.wires.chat.usage import token_usage, usage_of
+from mentra_actors.providers.wires.counts import cost_of
 
 __all__ = ["ChatDecoder", "error_of", "finish_reason_of"]
 

@@ -1,0 +1,60 @@
+"""Where the bytes of images and documents come from, and what a server does not take."""
+
+from mentra_actors.domain.content import FileBlock, ImageBlock
+from mentra_actors.errors import ProviderError
+from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.provider_faults import invalid_request
+from mentra_actors.providers.wires.data_urls import data_url
+
+__all__ = ["absent_bytes", "image_of_file", "image_url", "own_file_id"]
+
+
+def image_url(image: ImageBlock, profile: Profile) -> str:
+    """The URL of an image, or one that holds its bytes.
+
+    Raises:
+        ProviderError: `invalid_request`: the server cannot take it, or its bytes are not here.
+    """
+    if not profile.capabilities.images:
+        raise invalid_request(f"{profile.title} takes no images: leave them out")
+    if image.data:
+        if not image.media_type.startswith("image/"):
+            raise invalid_request(
+                f"an image has the media type {image.media_type!r}: give its own, like image/png"
+            )
+        return data_url(image.media_type, image.data)
+    if not image.url:
+        raise absent_bytes("image", image.blob)
+    if not profile.takes_image_urls and not image.url.startswith("data:"):
+        raise invalid_request(f"{profile.title} takes no URLs of images: send the bytes")
+    return image.url
+
+
+def image_of_file(file: FileBlock) -> ImageBlock | None:
+    """The image that a file is; None if it is something else, or kept by a provider."""
+    if not file.media_type.startswith("image/") or file.file_id:
+        return None
+    return ImageBlock(
+        media_type=file.media_type, data=file.data, url=file.url, blob=file.blob
+    )
+
+
+def own_file_id(file: FileBlock, profile: Profile) -> str:
+    """The id of a file that this provider keeps.
+
+    Raises:
+        ProviderError: `invalid_request`: another provider keeps it.
+    """
+    if file.provider not in ("", profile.name):
+        raise invalid_request(
+            f"the file {file.file_id!r} is kept by {file.provider}: send its bytes, or upload it "
+            f"to {profile.title}"
+        )
+    return file.file_id
+
+
+def absent_bytes(kind: str, blob: str) -> ProviderError:
+    """An attachment (`kind` says what it is) has no content that could be sent."""
+    if blob:
+        return invalid_request(f"the bytes of the {kind} {blob} were not read from the store")
+    return invalid_request(f"the {kind} is empty: give it bytes or a URL")
