@@ -12,6 +12,7 @@ import msgspec
 from mentra_actors.domain.append_only import AppendOnly, AppendOnlySet
 from mentra_actors.domain.content import (
     AssistantMessage,
+    CallKind,
     Message,
     ToolCallBlock,
     ToolResultBlock,
@@ -65,6 +66,7 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     result: ToolResultBlock | None = None
     details: str = ""
+    kind: CallKind = "function"
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +152,13 @@ def closed(transcript: Transcript) -> Transcript:
         return transcript
     results = tuple(
         call.result
-        or ToolResultBlock(call_id=call.call_id, name=call.name, content=NO_RESULT, is_error=True)
+        or ToolResultBlock(
+            call_id=call.call_id,
+            name=call.name,
+            content=NO_RESULT,
+            is_error=True,
+            kind=call.kind,
+        )
         for call in calls
     )
     after = with_entry(

@@ -172,7 +172,12 @@ def _answer(transcript: Transcript, event: e.ModelReplied) -> Transcript:
     blocks, call_ids = _with_unique_ids(event.blocks, number, before.call_ids)
     calls = [block for block in blocks if isinstance(block, ToolCallBlock)]
     opened = tuple(
-        OpenCall(key=call_key(event.effect_id, index), call_id=block.call_id, name=block.name)
+        OpenCall(
+            key=call_key(event.effect_id, index),
+            call_id=block.call_id,
+            name=block.name,
+            kind=block.kind,
+        )
         for index, block in enumerate(calls)
     )
     keys = tuple(call.key for call in opened)
@@ -242,7 +247,9 @@ def _result(
 
 
 def _answered(call: OpenCall, text: str, *, is_error: bool, details: str) -> OpenCall:
-    result = ToolResultBlock(call_id=call.call_id, name=call.name, content=text, is_error=is_error)
+    result = ToolResultBlock(
+        call_id=call.call_id, name=call.name, content=text, is_error=is_error, kind=call.kind
+    )
     return _replace(call, result=result, details=details)
 
 

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
-from typing import Any
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Any, TypeAlias
 
 import anyio
 import httpx
@@ -21,9 +21,11 @@ from mentra_actors.providers.http_transport import HttpTransport
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.port import AnswerStarted, ModelEvent, ReplyFinished, UsageReported
 from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.request_encoder import RequestEncoder
 from mentra_actors.providers.time_limits import LIMITS, LOCAL_LIMITS
-from mentra_actors.providers.wires.contract import Decoder
+from mentra_actors.providers.websocket_transport import WebsocketTransport
+from mentra_actors.providers.wires.contract import Decoder, StatefulWire
 from mentra_actors.providers.wires.known import WIRES
 
 __all__ = ["HttpProvider"]
@@ -31,6 +33,7 @@ __all__ = ["HttpProvider"]
 _DRAIN_LIMIT_S = 0.5
 _EVENTS_AND_JSON = {"content-type": "application/json", "accept": "text/event-stream"}
 _ONLY_JSON = {"accept": "application/json"}
+_Opened: TypeAlias = tuple[Mapping[str, str], AsyncGenerator[Json, None]]
 
 
 class HttpProvider:
@@ -45,6 +48,7 @@ class HttpProvider:
         base_url: the address; without it, the variables of the profile, then its default.
         environ: where variables are looked up; the environment of the process without it.
         transport: connections and time limits; an own transport without it.
+        websockets: the same for requests that ask for a websocket.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class HttpProvider:
         base_url: str | None = None,
         environ: Mapping[str, str] = os.environ,
         transport: HttpTransport | None = None,
+        websockets: WebsocketTransport | None = None,
     ) -> None:
         self._profile = profile
         self._wire = WIRES[profile.wire]
@@ -63,7 +68,9 @@ class HttpProvider:
         self._environ = environ
         limits = LOCAL_LIMITS if profile.is_local else LIMITS
         self._transport = transport or HttpTransport(limits=limits)
+        self._websockets = websockets or WebsocketTransport(limits=limits)
         self._encoder = RequestEncoder(self._wire, profile)
+        self._stateless_models: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -81,14 +88,48 @@ class HttpProvider:
         An error that is the first thing the server says is raised before any event. An error
         before text, thinking, a call, a citation or a hosted tool says `output_seen=False`.
         """
+        request = self._without_vain_state(request)
+        try:
+            async with aclosing(self._answer(request)) as events:
+                async for event in events:
+                    yield event
+            return
+        except ProviderError as error:
+            replayed = self._replayed(request, error)
+            if replayed is None:
+                raise
+        async with aclosing(self._answer(replayed)) as events:
+            async for event in events:
+                yield event
+
+    def _without_vain_state(self, request: ModelRequest) -> ModelRequest:
+        """The request as it is sent to a model of which the server remembers nothing."""
+        if request.model not in self._stateless_models:
+            return request
+        wire = self._wire
+        stateless = wire.without_state(request, None) if isinstance(wire, StatefulWire) else None
+        return request if stateless is None else stateless.request
+
+    def _replayed(self, request: ModelRequest, error: ProviderError) -> ModelRequest | None:
+        """The request to send once more, with all that the server did not remember."""
+        wire = self._wire
+        stateless = wire.without_state(request, error) if isinstance(wire, StatefulWire) else None
+        if stateless is None:
+            return None
+        if stateless.is_lasting:
+            self._stateless_models.add(request.model)
+        return stateless.request
+
+    async def _answer(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """Events of one answer, asked for once."""
         call = await self._call(request)
         decoder = self._wire.decoder(request.model, self._profile)
         request_id: str | None = None
         output_seen = False
         try:
-            async with self._transport.answer(call) as response:
-                request_id = request_id_of(response.headers)
-                events = _with_headers(self._events(call, response, decoder), response)
+            async with self._opened(call, request) as (headers, values):
+                request_id = request_id_of(headers)
+                events = _with_headers(self._events(values, decoder), headers)
                 async with aclosing(events):
                     async for event in events:
                         output_seen = output_seen or _is_output(event)
@@ -96,6 +137,26 @@ class HttpProvider:
         except ProviderError as error:
             error.output_seen = output_seen
             raise _cleaned(error, call, request_id) from None
+
+    @asynccontextmanager
+    async def _opened(
+        self, call: HttpCall, request: ModelRequest
+    ) -> AsyncGenerator[_Opened, None]:
+        """The headers of an answer and the server's events, over HTTP or a websocket."""
+        if request.options.responses.transport == "websocket":
+            self._require_websockets()
+            session = request.options.session.session_affinity
+            async with self._websockets.answer(call, self._wire.is_terminal, session) as opened:
+                yield opened
+            return
+        async with self._transport.answer(call) as response:
+            yield response.headers, self._values(call, response)
+
+    def _require_websockets(self) -> None:
+        if not self._profile.capabilities.websockets:
+            raise invalid_request(
+                f"{self._profile.title} takes no websockets: set responses.transport to 'http_sse'"
+            )
 
     async def models(self) -> tuple[ListedModel, ...]:
         """All models of the server, the newest first.
@@ -126,12 +187,13 @@ class HttpProvider:
     async def aclose(self) -> None:
         """Close the connections. Calling it twice is allowed."""
         await self._transport.aclose()
+        await self._websockets.aclose()
 
     async def _events(
-        self, call: HttpCall, response: httpx.Response, decoder: Decoder
+        self, values: AsyncGenerator[Json, None], decoder: Decoder
     ) -> AsyncGenerator[ModelEvent, None]:
         """The neutral events of the answer."""
-        async with aclosing(self._values(call, response)) as values:
+        async with aclosing(values):
             async for value in values:
                 for event in decoder.feed(value):
                     yield event
@@ -219,13 +281,13 @@ class HttpProvider:
 
 
 async def _with_headers(
-    events: AsyncGenerator[ModelEvent, None], response: httpx.Response
+    events: AsyncGenerator[ModelEvent, None], of_response: Mapping[str, str]
 ) -> AsyncGenerator[ModelEvent, None]:
     """The events with the response's headers in the first, which waits until more has come.
 
     So an error right after it is the first thing that is heard.
     """
-    headers = helpful_headers(response.headers)
+    headers = helpful_headers(of_response)
     started = AnswerStarted(headers=headers) if headers else None
     has_begun = False
     async with aclosing(events):

@@ -89,9 +89,14 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     usual cause of that status. `is_local` marks a server on a machine of the user: the first
     answer may take minutes, while it loads a model.
 
-    The rest is of Chat Completions. `max_tokens_field` is the field that bounds an answer,
-    `reasoning_request` whether effort is asked as the word `reasoning_effort` or in a `reasoning`
-    object, `reasoning_replay` how reasoning goes back to the model that it is of.
+    `has_openai_models` says that model names are OpenAI's own, of which a table knows what they
+    refuse. `takes_unusual_sampling` lets `top_k`, `seed` and stop sequences through where the
+    wire has no fields for them, `user_field` is the field for the person that is served, and
+    `calls_last` moves the calls of an answer behind its texts.
+
+    `reasoning_request` says whether effort is asked as a word or with all else in a `reasoning`
+    object. The rest is of Chat Completions. `max_tokens_field` is the field that bounds an answer,
+    `reasoning_replay` how reasoning goes back to the model that it is of.
     `splits_think_tags` takes a `<think>` at the beginning of a text for reasoning,
     `takes_stream_options` asks for the usage of a stream, and `takes_cache_marks` marks in the
     messages what may be cached.
@@ -123,6 +128,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     takes_previous_response: bool = False
     is_local: bool = False
     hint_404: str = ""
+    has_openai_models: bool = False
+    takes_unusual_sampling: bool = True
+    user_field: Literal["user", "safety_identifier"] = "user"
+    calls_last: bool = False
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     reasoning_request: Literal["word", "object"] = "word"
     reasoning_replay: ReasoningReplay = "text"

@@ -34,9 +34,7 @@ def image_of_file(file: FileBlock) -> ImageBlock | None:
     """The image that a file is; None if it is something else, or kept by a provider."""
     if not file.media_type.startswith("image/") or file.file_id:
         return None
-    return ImageBlock(
-        media_type=file.media_type, data=file.data, url=file.url, blob=file.blob
-    )
+    return ImageBlock(media_type=file.media_type, data=file.data, url=file.url, blob=file.blob)
 
 
 def own_file_id(file: FileBlock, profile: Profile) -> str:

@@ -1,17 +1,26 @@
 """What a wire is: pure functions from a request to JSON, and from events to an answer."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.errors import ProviderError
 from mentra_actors.providers.catalogue import ListedModel
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.port import ModelEvent
 from mentra_actors.providers.profile import Profile
 
-__all__ = ["Decoder", "ModelPage", "RequestPlan", "Wire", "whole_body"]
+__all__ = [
+    "Decoder",
+    "ModelPage",
+    "RequestPlan",
+    "StatefulWire",
+    "StatelessRequest",
+    "Wire",
+    "whole_body",
+]
 
 _Fields = dict[str, Any]
 
@@ -28,6 +37,16 @@ class RequestPlan(msgspec.Struct, frozen=True, kw_only=True):
     first_items: tuple[_Fields, ...] = ()
     first_message: int = 0
     breakpoints: frozenset[int] = frozenset()
+
+
+class StatelessRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that needs nothing that the server remembers, in place of one that does.
+
+    `is_lasting`: the server remembers nothing for this model, so the other need not be tried.
+    """
+
+    request: ModelRequest
+    is_lasting: bool
 
 
 class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +155,21 @@ class Wire(Protocol):
 
     def models_page(self, result: Json, profile: Profile) -> ModelPage:
         """The models of one page."""
+        ...
+
+
+@runtime_checkable
+class StatefulWire(Protocol):
+    """A wire whose servers may remember their answers, so that not all is sent again."""
+
+    def without_state(
+        self, request: ModelRequest, error: ProviderError | None
+    ) -> StatelessRequest | None:
+        """The request with its whole history; None if it has to be sent as it is.
+
+        With an `error`, which the request has met: only if that is about what the server
+        remembers, and the request allows a repeat.
+        """
         ...
 
 

@@ -7,13 +7,32 @@ from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.json_access import Json, number_of, object_of, text_of
 from mentra_actors.providers.profile import Profile
-from mentra_actors.providers.wires.contract import ModelPage, RequestPlan, whole_body
+from mentra_actors.providers.wires.contract import (
+    ModelPage,
+    RequestPlan,
+    StatelessRequest,
+    whole_body,
+)
 from mentra_actors.providers.wires.model_pages import listed_page
 from mentra_actors.providers.wires.responses.decoder import ResponsesDecoder, is_terminal
-from mentra_actors.providers.wires.responses.fields import request_fields
+from mentra_actors.providers.wires.responses.fields import request_plan
 from mentra_actors.providers.wires.responses.request import input_items
+from mentra_actors.providers.wires.responses.state import stateless_request
+from mentra_actors.providers.wires.session_headers import session_headers
 
 __all__ = ["RESPONSES", "ResponsesWire"]
+
+_COUNTED = (
+    "model",
+    "input",
+    "previous_response_id",
+    "instructions",
+    "tools",
+    "tool_choice",
+    "reasoning",
+    "text",
+)
+"""The fields that the endpoint which counts tokens takes."""
 
 
 class ResponsesWire:
@@ -28,7 +47,7 @@ class ResponsesWire:
 
     def plan(self, request: ModelRequest, profile: Profile) -> RequestPlan:
         """See `Wire`."""
-        return RequestPlan(fields=request_fields(request, profile))
+        return request_plan(request, profile)
 
     def items(
         self, message: Message, model: str, profile: Profile, *, is_breakpoint: bool = False
@@ -37,8 +56,14 @@ class ResponsesWire:
         return input_items(message, model, profile)
 
     def headers(self, request: ModelRequest, profile: Profile) -> dict[str, str]:
-        """See `Wire`."""
-        return {}
+        """See `Wire`; only what the session options say."""
+        return session_headers(request)
+
+    def without_state(
+        self, request: ModelRequest, error: ProviderError | None
+    ) -> StatelessRequest | None:
+        """See `StatefulWire`."""
+        return stateless_request(request, error)
 
     def decoder(self, model: str, profile: Profile) -> ResponsesDecoder:
         """See `Wire`."""
@@ -69,8 +94,7 @@ class ResponsesWire:
     def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
         """See `Wire`."""
         body = whole_body(self, request, profile)
-        counted = ("model", "input", "instructions", "tools", "tool_choice", "reasoning", "text")
-        return {name: body[name] for name in counted if name in body}
+        return {name: body[name] for name in _COUNTED if name in body}
 
     def counted(self, result: Json) -> int | None:
         """See `Wire`."""

@@ -212,7 +212,10 @@ def test_reasoning_may_come_only_at_its_end(kind: str) -> None:
 
     assert events[0] == ThinkingDelta("hm")
     assert isinstance(events[-1], ReplyFinished)
-    assert events[-1].reply.blocks == (ThinkingBlock(parts=("hm",), provenance=_OWN),)
+    is_raw = kind == "reasoning_text"
+    assert events[-1].reply.blocks == (
+        ThinkingBlock(parts=("hm",), provenance=_OWN, is_raw=is_raw),
+    )
 
 
 def test_the_later_copy_of_a_text_is_trusted() -> None:

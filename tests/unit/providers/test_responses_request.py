@@ -82,6 +82,7 @@ def test_a_request_is_stateless_and_whole() -> None:
         tools=(_TOOL,),
         temperature=0.5,
         max_output_tokens=100,
+        reasoning=ReasoningOptions(effort="none"),
     )
 
     assert _body(request, OPENAI) == {
@@ -101,6 +102,7 @@ def test_a_request_is_stateless_and_whole() -> None:
         "tool_choice": "auto",
         "temperature": 0.5,
         "max_output_tokens": 100,
+        "reasoning": {"effort": "none"},
         "include": ["reasoning.encrypted_content"],
         "input": [
             {"role": "user", "content": [{"type": "input_text", "text": "hi"}]},
@@ -164,7 +166,7 @@ def test_a_server_without_tool_choice_is_not_asked_for_it() -> None:
 
     assert "tool_choice" not in _body(request, OLLAMA)
     assert "tools" not in _body(without, OLLAMA)
-    with pytest.raises(ProviderError, match="ollama cannot be made") as caught:
+    with pytest.raises(ProviderError, match="Ollama cannot be made") as caught:
         _body(forced, OLLAMA)
     assert caught.value.kind == "invalid_request"
 
@@ -228,10 +230,11 @@ def test_an_own_reasoning_without_summary_keeps_the_empty_list() -> None:
 def test_reasoning_that_cannot_go_back_takes_ids_and_opaque_items_with_it(
     changed: dict[str, Any],
 ) -> None:
-    """An id without its reasoning is a 400: 'provided without its required reasoning item'."""
+    """Its words stay, as text; an id without it is a 400: 'without its required reasoning'."""
     items = _items(msgspec.structs.replace(_THINKING, **changed), _OPAQUE, _TEXT, _CALL)
 
-    assert _types(items) == ["message", "function_call"]
+    assert _types(items) == ["message", "message", "function_call"]
+    assert items[0]["content"] == [{"type": "output_text", "text": "a\n\nb"}]
     assert not any("id" in item for item in items)
 
 

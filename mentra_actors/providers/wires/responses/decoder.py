@@ -7,32 +7,44 @@ harm. The only event that delivers anything to act on is `ReplyFinished`.
 
 from collections.abc import Callable, Mapping
 
-from mentra_actors.domain.content import AssistantBlock, OpaqueBlock, RefusalBlock, ToolCallBlock
-from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
+import msgspec
+
+from mentra_actors.domain.model_call import ModelReply
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.json_access import Json, list_of, object_of, text_of, whole_of
 from mentra_actors.providers.port import (
+    AnswerStarted,
+    CitationFound,
+    HostedToolChanged,
     ModelEvent,
     ReplyFinished,
     TextDelta,
     ThinkingDelta,
     ToolCallDelta,
+    UsageReported,
 )
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import in_band_error, malformed_stream
-from mentra_actors.providers.wires.responses.items import StreamedItem, blocks_of, merged_items
+from mentra_actors.providers.wires.annotations import citation_of
+from mentra_actors.providers.wires.counts import cost_of
+from mentra_actors.providers.wires.responses.ending import (
+    raw_stop_reason,
+    stop_reason_of,
+    token_usage,
+)
+from mentra_actors.providers.wires.responses.hosted import HOSTED_TOOLS, image_of
+from mentra_actors.providers.wires.responses.items import (
+    CALL_TYPES,
+    StreamedItem,
+    asked_in,
+    blocks_of,
+    hosted_work,
+    merged_items,
+)
 
 __all__ = ["ResponsesDecoder", "is_terminal"]
 
 _TERMINAL = {"response.completed", "response.incomplete", "response.failed", "error"}
-
-_STOP_REASONS: Mapping[str, StopReason] = {
-    "completed": StopReason.END_TURN,
-    "max_output_tokens": StopReason.MAX_TOKENS,
-    "content_filter": StopReason.CONTENT_FILTER,
-    "queued": StopReason.PAUSE,
-    "in_progress": StopReason.PAUSE,
-}
 
 
 def is_terminal(event: Json) -> bool:
@@ -46,6 +58,8 @@ class ResponsesDecoder:
     def __init__(self, model: str, profile: Profile) -> None:
         self._profile = profile
         self._model = model
+        self._provenance = profile.provenance(model)
+        self._has_started = False
         self._started: Json = {}
         self._items: dict[int, StreamedItem] = {}
         self._block_indexes: dict[tuple[int, str, int], int] = {}
@@ -64,10 +78,13 @@ class ResponsesDecoder:
             ProviderError: `in_band`: the server reported an error; `malformed_stream`: the answer
                 ended and a call in it did not.
         """
-        read = self._readers.get(text_of(event, "type"))
-        if self._is_finished or read is None:
+        if self._is_finished:
             return []
-        return read(event)
+        event_type = text_of(event, "type")
+        read = self._readers.get(event_type)
+        if read is not None:
+            return read(event)
+        return self._hosted_status(event, event_type)
 
     def finish(self) -> list[ModelEvent]:
         """Say that no event follows.
@@ -96,6 +113,11 @@ class ResponsesDecoder:
             "response.reasoning_text.done": self._reasoning_done,
             "response.function_call_arguments.delta": self._arguments_delta,
             "response.function_call_arguments.done": self._arguments_done,
+            "response.custom_tool_call_input.delta": self._input_delta,
+            "response.custom_tool_call_input.done": self._input_done,
+            "response.output_text.annotation.added": self._annotation,
+            "response.tool_search_call.delta": self._search_delta,
+            "response.image_generation_call.partial_image": self._partial_image,
             "response.completed": self._finish,
             "response.incomplete": self._finish,
             "response.failed": self._fail,
@@ -103,17 +125,61 @@ class ResponsesDecoder:
         }
 
     def _start(self, event: Json) -> list[ModelEvent]:
-        self._started = self._started or object_of(event, "response")
-        return []
+        response = object_of(event, "response")
+        started: list[ModelEvent] = []
+        if not self._has_started:
+            self._has_started = True
+            model = text_of(response, "model") or self._model
+            started = [AnswerStarted(model=model, response_id=text_of(response, "id"))]
+        self._started = self._started or response
+        usage = object_of(response, "usage")
+        return [*started, UsageReported(token_usage(usage))] if usage else started
 
     def _item_added(self, event: Json) -> list[ModelEvent]:
         added = object_of(event, "item")
         item = self._item(event, text_of(added, "type"))
         item.item_type = text_of(added, "type") or item.item_type
         item.added = added
-        if item.item_type != "function_call":
+        if item.is_call:
+            return [self._call_delta(event, item, text_of(added, CALL_TYPES[item.item_type]))]
+        return self._work(event, item) if item.is_hosted else []
+
+    def _hosted_status(self, event: Json, event_type: str) -> list[ModelEvent]:
+        """Events like `response.web_search_call.searching`; others are ignored."""
+        _, _, rest = event_type.partition("response.")
+        item_type, _, status = rest.partition(".")
+        if item_type not in HOSTED_TOOLS or not status or "." in status:
             return []
-        return [self._call_delta(event, item, text_of(added, "arguments"))]
+        item = self._item(event, item_type)
+        item.status = status
+        return self._work(event, item) if item.is_hosted else []
+
+    def _search_delta(self, event: Json) -> list[ModelEvent]:
+        item = self._item(event, "tool_search_call")
+        item.arguments.append(text_of(event, "delta"))
+        return self._work(event, item) if item.is_hosted else []
+
+    def _partial_image(self, event: Json) -> list[ModelEvent]:
+        """An image on its way: shown, and not kept."""
+        item = self._item(event, "image_generation_call")
+        image = image_of(text_of(event, "partial_image_b64"), text_of(event, "output_format"))
+        if image is None:
+            return []
+        block = msgspec.structs.replace(hosted_work(item, self._provenance), images=(image,))
+        return [HostedToolChanged(block, block_index=self._block_index(event, "hosted", 0))]
+
+    def _work(self, event: Json, item: StreamedItem) -> list[ModelEvent]:
+        block = hosted_work(item, self._provenance)
+        return [HostedToolChanged(block, block_index=self._block_index(event, "hosted", 0))]
+
+    def _annotation(self, event: Json) -> list[ModelEvent]:
+        annotation = object_of(event, "annotation")
+        if not annotation:
+            return []
+        item, part = self._item(event, "message"), whole_of(event, "content_index")
+        item.annotations.setdefault(part, []).append(annotation)
+        index = self._block_index(event, "text", part)
+        return [CitationFound(citation_of(annotation), block_index=index)]
 
     def _text_delta(self, event: Json) -> list[ModelEvent]:
         pieces = self._item(event, "message").parts
@@ -178,33 +244,49 @@ class ResponsesDecoder:
         return [ThinkingDelta(shown, block_index=self._block_index(event, "thinking", 0))]
 
     def _arguments_delta(self, event: Json) -> list[ModelEvent]:
-        item = self._item(event, "function_call")
+        return self._asked_piece(event, "function_call")
+
+    def _arguments_done(self, event: Json) -> list[ModelEvent]:
+        return self._asked_whole(event, "function_call")
+
+    def _input_delta(self, event: Json) -> list[ModelEvent]:
+        return self._asked_piece(event, "custom_tool_call")
+
+    def _input_done(self, event: Json) -> list[ModelEvent]:
+        return self._asked_whole(event, "custom_tool_call")
+
+    def _asked_piece(self, event: Json, item_type: str) -> list[ModelEvent]:
+        item = self._item(event, item_type)
         piece = text_of(event, "delta")
         item.arguments.append(piece)
         return [self._call_delta(event, item, piece)] if piece else []
 
-    def _arguments_done(self, event: Json) -> list[ModelEvent]:
-        item = self._item(event, "function_call")
-        arguments = text_of(event, "arguments")
-        if not arguments:
+    def _asked_whole(self, event: Json, item_type: str) -> list[ModelEvent]:
+        item = self._item(event, item_type)
+        asked = text_of(event, CALL_TYPES[item_type])
+        if not asked:
             return []
         is_shown = any(item.arguments)
-        item.arguments = [arguments]
-        return [] if is_shown else [self._call_delta(event, item, arguments)]
+        item.arguments = [asked]
+        return [] if is_shown else [self._call_delta(event, item, asked)]
 
     def _item_done(self, event: Json) -> list[ModelEvent]:
         done = object_of(event, "item")
         item = self._item(event, text_of(done, "type"))
         item.item_type = text_of(done, "type") or item.item_type
         item.done = done
-        arguments = text_of(done, "arguments")
-        if item.item_type != "function_call" or any(item.arguments) or not arguments:
+        if item.is_hosted:
+            return self._work(event, item)
+        if not item.is_call or any(item.arguments):
             return []
-        return [self._call_delta(event, item, arguments)]
+        asked = asked_in(item, done)
+        if not asked:
+            return []
+        return [self._call_delta(event, item, asked)]
 
     def _call_delta(self, event: Json, item: StreamedItem, piece: str) -> ModelEvent:
         index = self._block_index(event, "tool_call", 0)
-        return ToolCallDelta(item.first("call_id"), item.first("name"), piece, block_index=index)
+        return ToolCallDelta(item.call_id, item.call_name, piece, block_index=index)
 
     def _finish(self, event: Json) -> list[ModelEvent]:
         response = object_of(event, "response")
@@ -212,36 +294,29 @@ class ResponsesDecoder:
             return self._fail(event)
         streamed = [self._items[index] for index in sorted(self._items)]
         items = merged_items(streamed, list_of(response, "output"))
-        raw_stop_reason = _raw_stop_reason(event, response)
-        if raw_stop_reason == "completed":
+        raw = raw_stop_reason(event, response)
+        if raw == "completed":
             self._require_closed_calls(items)
         self._is_finished = True
-        return [ReplyFinished(self._reply(response, items, raw_stop_reason))]
+        return [ReplyFinished(self._reply(response, items, raw))]
 
     def _require_closed_calls(self, items: list[StreamedItem]) -> None:
         for item in items:
-            if item.item_type == "function_call" and not item.is_closed:
-                raise self._malformed(f"the call of {item.first('name')!r} was never closed")
+            if item.is_call and not item.is_closed:
+                raise self._malformed(f"the call of {item.call_name!r} was never closed")
 
-    def _reply(
-        self, response: Json, items: list[StreamedItem], raw_stop_reason: str
-    ) -> ModelReply:
-        provenance = self._profile.provenance(self._model)
-        blocks = tuple(block for item in items for block in blocks_of(item, provenance))
-        stop_reason = _STOP_REASONS.get(raw_stop_reason, StopReason.OTHER)
-        if stop_reason is StopReason.END_TURN:
-            if any(map(_is_call, blocks)):
-                stop_reason = StopReason.TOOL_USE
-            elif any(isinstance(block, RefusalBlock) for block in blocks):
-                stop_reason = StopReason.REFUSAL
+    def _reply(self, response: Json, items: list[StreamedItem], raw: str) -> ModelReply:
+        blocks = tuple(block for item in items for block in blocks_of(item, self._provenance))
+        usage = object_of(response, "usage")
         return ModelReply(
             blocks=blocks,
-            stop_reason=stop_reason,
-            raw_stop_reason=raw_stop_reason,
-            usage=_usage(object_of(response, "usage")),
+            stop_reason=stop_reason_of(raw, blocks),
+            raw_stop_reason=raw,
+            usage=token_usage(usage),
             response_id=text_of(response, "id") or text_of(self._started, "id"),
             model=text_of(response, "model") or text_of(self._started, "model") or self._model,
-            provenance=provenance,
+            provenance=self._provenance,
+            cost_usd_micros=cost_of(usage),
         )
 
     def _fail(self, event: Json) -> list[ModelEvent]:
@@ -268,24 +343,3 @@ class ResponsesDecoder:
 def _replace(pieces: dict[int, list[str]], index: int, text: str) -> None:
     if text:
         pieces[index] = [text]
-
-
-def _raw_stop_reason(event: Json, response: Json) -> str:
-    reason = text_of(object_of(response, "incomplete_details"), "reason")
-    status = text_of(response, "status")
-    return reason or status or text_of(event, "type").removeprefix("response.")
-
-
-def _is_call(block: AssistantBlock) -> bool:
-    """Whether the block waits for a result; custom tools are not offered, but they are calls."""
-    is_custom = isinstance(block, OpaqueBlock) and block.item_type == "custom_tool_call"
-    return is_custom or isinstance(block, ToolCallBlock)
-
-
-def _usage(usage: Json) -> TokenUsage:
-    return TokenUsage(
-        input_tokens=whole_of(usage, "input_tokens"),
-        output_tokens=whole_of(usage, "output_tokens"),
-        cached_input_tokens=whole_of(object_of(usage, "input_tokens_details"), "cached_tokens"),
-        reasoning_tokens=whole_of(object_of(usage, "output_tokens_details"), "reasoning_tokens"),
-    )

@@ -2,67 +2,85 @@
 
 from typing import Any
 
-import msgspec
-
-from mentra_actors.domain.model_call import ModelRequest, NamedTool, OutputSchema, ToolSpec
+from mentra_actors.domain.model_call import ModelRequest, OutputSchema
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
+from mentra_actors.providers.wires.contract import RequestPlan
+from mentra_actors.providers.wires.json_texts import schema_object
+from mentra_actors.providers.wires.responses.state import is_stateful, state_fields
+from mentra_actors.providers.wires.responses.thinking import (
+    known_traits,
+    reasoning_field,
+    require_sampling,
+)
+from mentra_actors.providers.wires.responses.tools import tool_fields
 from mentra_actors.providers.wires.strict_schema import strict_schema
 
-__all__ = ["request_fields"]
+__all__ = ["request_plan"]
 
 _Fields = dict[str, Any]
 
 _ENCRYPTED_REASONING = "reasoning.encrypted_content"
+_MOST_METADATA = 16
 
 
-def request_fields(request: ModelRequest, profile: Profile) -> _Fields:
-    """All fields but `input`.
+def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
+    """All fields but `input`, and the first message that is sent.
 
     Raises:
         ProviderError: `invalid_request`: the server cannot do what is asked.
     """
-    options = request.options.responses
-    fields: _Fields = {"model": request.model, "store": bool(options.store), "stream": True}
+    is_remembered = is_stateful(request) and profile.takes_previous_response
+    stored = bool(request.options.responses.store) or is_remembered
+    state, first_message = state_fields(request, profile)
+    fields: _Fields = {"model": request.model, "store": stored, "stream": True, **state}
     if request.system:
         fields["instructions"] = request.system
-    fields.update(_tool_fields(request, profile))
-    if request.temperature is not None:
-        fields["temperature"] = request.temperature
-    if request.max_output_tokens is not None:
-        fields["max_output_tokens"] = request.max_output_tokens
+    fields.update(tool_fields(request, profile))
+    fields.update(_sampling(request, profile))
     if include := _include(request, profile):
         fields["include"] = include
-    fields.update(_reasoning(request))
-    fields.update(_text(request))
-    if request.metadata:
-        fields["metadata"] = dict(request.metadata)
-    for name in ("service_tier", "prompt_cache_key"):
-        if value := getattr(options, name):
-            fields[name] = value
-    return fields
+    reasoning = reasoning_field(request, profile)
+    require_sampling(request, profile, reasoning.get("reasoning", {}).get("effort", ""))
+    fields.update(reasoning)
+    fields.update(_text(request, profile))
+    fields.update(_labels(request, profile))
+    fields.update(_caching(request, profile))
+    return RequestPlan(fields=fields, first_message=first_message)
+
+
+def _sampling(request: ModelRequest, profile: Profile) -> _Fields:
+    """How words are chosen; what the wire has no field for goes only to unknown servers."""
+    options = request.options
+    unusual: _Fields = {"top_k": options.top_k, "seed": options.seed}
+    unusual["stop"] = list(options.stop_sequences) or None
+    given = {name: value for name, value in unusual.items() if value is not None}
+    if given and not profile.takes_unusual_sampling:
+        words = ", ".join("stop_sequences" if name == "stop" else name for name in given)
+        raise invalid_request(f"{profile.title} has no field for {words}: leave it out")
+    usual = {
+        "temperature": request.temperature,
+        "top_p": options.top_p,
+        "max_output_tokens": request.max_output_tokens,
+    }
+    return {name: value for name, value in usual.items() if value is not None} | given
 
 
 def _include(request: ModelRequest, profile: Profile) -> list[str]:
-    include = list(request.options.responses.include)
+    include = list(dict.fromkeys(request.options.responses.include))
     reasons = not request.model.startswith(profile.plain_models)
     if profile.asks_encrypted_reasoning and reasons and _ENCRYPTED_REASONING not in include:
         include.append(_ENCRYPTED_REASONING)
     return include
 
 
-def _reasoning(request: ModelRequest) -> _Fields:
-    reasoning = request.reasoning
-    if reasoning is None:
-        return {}
-    named = {"effort": reasoning.effort, "summary": reasoning.summary}
-    asked = {name: value for name, value in named.items() if value}
-    return {"reasoning": asked} if asked else {}
-
-
-def _text(request: ModelRequest) -> _Fields:
+def _text(request: ModelRequest, profile: Profile) -> _Fields:
     text: _Fields = {}
     if request.output is not None:
+        if not profile.capabilities.structured_output:
+            raise invalid_request(
+                f"{profile.title} cannot promise a shape of the answer: leave out output"
+            )
         text["format"] = _format(request.output)
     if verbosity := request.options.responses.text_verbosity:
         text["verbosity"] = verbosity
@@ -71,7 +89,7 @@ def _text(request: ModelRequest) -> _Fields:
 
 def _format(output: OutputSchema) -> _Fields:
     """The shape of the answer, strict where that can be said in the way that it asks for."""
-    schema = _decoded(output.schema, f"output {output.name!r}")
+    schema = schema_object(output.schema, f"output {output.name!r}")
     strict = strict_schema(schema)
     described = {"description": output.description} if output.description else {}
     return {
@@ -83,55 +101,28 @@ def _format(output: OutputSchema) -> _Fields:
     }
 
 
-def _tool_fields(request: ModelRequest, profile: Profile) -> _Fields:
-    if not request.tools:
-        return {}
-    fields = _choice(request, profile)
-    parallel = request.options.parallel_tool_calls
-    if fields and parallel is not None:
-        fields["parallel_tool_calls"] = parallel
+def _labels(request: ModelRequest, profile: Profile) -> _Fields:
+    options = request.options
+    words = {
+        profile.user_field: options.user_id,
+        "service_tier": options.service_tier or options.responses.service_tier,
+        "prompt_cache_key": options.responses.prompt_cache_key,
+    }
+    fields: _Fields = {name: word for name, word in words.items() if word}
+    if len(request.metadata) > _MOST_METADATA:
+        raise invalid_request(
+            f"{profile.title} takes at most {_MOST_METADATA} pairs of metadata, not "
+            f"{len(request.metadata)}"
+        )
+    if request.metadata:
+        fields["metadata"] = dict(request.metadata)
     return fields
 
 
-def _choice(request: ModelRequest, profile: Profile) -> _Fields:
-    """The tools with the choice; a server that knows no choice is offered only the named tool."""
-    tools, choice = request.tools, request.tool_choice
-    if profile.takes_tool_choice:
-        return {"tools": [_tool(tool) for tool in tools], "tool_choice": _choice_field(request)}
-    if choice == "any":
-        raise invalid_request(f"{profile.name} cannot be made to call a tool")
-    if choice == "none":
-        return {}
-    if isinstance(choice, NamedTool):
-        tools = tuple(tool for tool in tools if tool.name == choice.name)
-    return {"tools": [_tool(tool) for tool in tools]}
-
-
-def _choice_field(request: ModelRequest) -> Any:
-    match request.tool_choice:
-        case NamedTool(name=name):
-            return {"type": "function", "name": name}
-        case "any":
-            return "required"
-        case choice:
-            return choice
-
-
-def _tool(tool: ToolSpec) -> _Fields:
-    """A tool; `strict` is said, because leaving it out asks for strict schemas."""
-    parameters = _decoded(tool.input_schema, f"tool {tool.name!r}")
-    described = {"description": tool.description} if tool.description else {}
-    return {
-        "type": "function",
-        "name": tool.name,
-        **described,
-        "parameters": parameters,
-        "strict": False,
-    }
-
-
-def _decoded(schema: str, named: str) -> Any:
-    try:
-        return msgspec.json.decode(schema)
-    except msgspec.DecodeError as error:
-        raise invalid_request(f"the schema of {named} is not JSON: {error}") from error
+def _caching(request: ModelRequest, profile: Profile) -> _Fields:
+    """Wishes for the server's cache of prompts, for models that are known to take them."""
+    traits, cache = known_traits(request, profile), request.options.cache
+    if cache.mode == "off":
+        return {"prompt_cache_options": {"mode": "explicit"}} if traits.has_cache_options else {}
+    is_long = cache.ttl == "1h" and traits.has_long_cache
+    return {"prompt_cache_retention": "24h"} if is_long else {}

@@ -4,12 +4,16 @@ The same text arrives up to four times: in deltas, in `.done` events, in the clo
 final response. The later copy is the authority, and a copy that is empty or missing is skipped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from mentra_actors.domain.content import (
     AssistantBlock,
+    CallKind,
+    Citation,
+    HostedToolBlock,
     OpaqueBlock,
     Provenance,
     RefusalBlock,
@@ -18,8 +22,24 @@ from mentra_actors.domain.content import (
     ToolCallBlock,
 )
 from mentra_actors.providers.json_access import Json, list_of, text_of
+from mentra_actors.providers.wires.annotations import citation_of
+from mentra_actors.providers.wires.responses.hosted import HOSTED_TOOLS, hosted_block
 
-__all__ = ["StreamedItem", "blocks_of", "merged_items"]
+__all__ = ["CALL_TYPES", "StreamedItem", "asked_in", "blocks_of", "hosted_work", "merged_items"]
+
+CALL_TYPES: Mapping[str, str] = {
+    "function_call": "arguments",
+    "custom_tool_call": "input",
+    "tool_search_call": "arguments",
+}
+"""The types of items that may wait for a result of ours, and their field with what is asked."""
+
+_SEARCH = "tool_search_call"
+_KINDS: Mapping[str, CallKind] = {
+    "function_call": "function",
+    "custom_tool_call": "custom",
+    "tool_search_call": "tool_search",
+}
 
 
 class StreamedItem:
@@ -34,6 +54,30 @@ class StreamedItem:
         self.refusals: dict[int, list[str]] = {}
         self.summaries: dict[int, list[str]] = {}
         self.arguments: list[str] = []
+        self.annotations: dict[int, list[Json]] = {}
+        self.status = ""
+
+    @property
+    def is_call(self) -> bool:
+        """Whether the item is a call that we have to answer; a search may be the server's."""
+        if self.item_type == _SEARCH:
+            return self.first("execution") == "client"
+        return self.item_type in CALL_TYPES
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether the item is work of a tool that the server has run."""
+        return self.item_type in HOSTED_TOOLS and not self.is_call
+
+    @property
+    def call_id(self) -> str:
+        """The id for the result of a call; a server that gives none has to know the item's."""
+        return self.first("call_id") or self.first("id")
+
+    @property
+    def call_name(self) -> str:
+        """The name of the tool that is called."""
+        return self.first("name") or ("tool_search" if self.item_type == _SEARCH else "")
 
     @property
     def is_closed(self) -> bool:
@@ -78,18 +122,29 @@ def merged_items(streamed: Sequence[StreamedItem], output: Sequence[Json]) -> li
 
 def blocks_of(item: StreamedItem, provenance: Provenance) -> list[AssistantBlock]:
     """The neutral blocks of an item; one that was never closed gives at most its text."""
-    match item.item_type:
-        case "message":
-            return _message_blocks(item)
-        case "reasoning":
-            return [_thinking(item, provenance)]
-        case "function_call":
-            return [_tool_call(item)] if _is_whole_call(item) else []
-        case _:
-            return [_opaque(item, provenance)] if item.is_closed else []
+    if item.item_type == "message":
+        return _message_blocks(item, provenance)
+    if item.item_type == "reasoning":
+        return [_thinking(item, provenance)]
+    if item.is_call:
+        return [_tool_call(item)] if _is_whole_call(item) else []
+    if not item.is_closed:
+        return []
+    return [hosted_work(item, provenance) if item.is_hosted else _opaque(item, provenance)]
 
 
-def _message_blocks(item: StreamedItem) -> list[AssistantBlock]:
+def hosted_work(item: StreamedItem, provenance: Provenance) -> HostedToolBlock:
+    """The block of work that the server does itself, as far as it is known by now."""
+    known: dict[str, Any] = {}
+    for version in reversed((item.done, item.final, item.added)):
+        known |= {name: value for name, value in version.items() if value is not None}
+    shown = {"type": item.item_type, **known}
+    if item.status and not item.is_closed:
+        shown["status"] = item.status
+    return hosted_block(shown, provenance, query="".join(item.arguments))
+
+
+def _message_blocks(item: StreamedItem, provenance: Provenance) -> list[AssistantBlock]:
     contents = [list_of(version, "content") for version in item.closed_versions]
     indexes = {*range(max(map(len, contents))), *item.parts, *item.refusals}
     blocks: list[AssistantBlock] = []
@@ -100,9 +155,27 @@ def _message_blocks(item: StreamedItem) -> list[AssistantBlock]:
         if refusal:
             blocks.append(RefusalBlock(text=refusal, item_id=item.first("id")))
         elif text:
-            item_id, phase = item.first("id"), item.first("phase")
-            blocks.append(TextBlock(text=text, item_id=item_id, phase=phase))
+            citations = _citations(parts, item.annotations.get(index, ()))
+            blocks.append(_text_block(item, text, citations, provenance))
     return blocks
+
+
+def _text_block(
+    item: StreamedItem, text: str, citations: tuple[Citation, ...], provenance: Provenance
+) -> TextBlock:
+    return TextBlock(
+        text=text,
+        item_id=item.first("id"),
+        phase=item.first("phase"),
+        citations=citations,
+        provenance=provenance if citations else None,
+    )
+
+
+def _citations(parts: Sequence[Json], streamed: Sequence[Json]) -> tuple[Citation, ...]:
+    """The sources of a text; those of the first copy that has any."""
+    copies = (*(list_of(part, "annotations") for part in parts), streamed)
+    return tuple(map(citation_of, next(filter(None, copies), ())))
 
 
 def _first_text(parts: Sequence[Json], key: str) -> str:
@@ -111,25 +184,32 @@ def _first_text(parts: Sequence[Json], key: str) -> str:
 
 def _thinking(item: StreamedItem, provenance: Provenance) -> ThinkingBlock:
     """Reasoning; the encrypted form of `added` is provisional and does not count."""
-    encrypted = text_of(item.done, "encrypted_content") or text_of(item.final, "encrypted_content")
+    closed = (item.done, item.final)
+    encrypted = _first_text(closed, "encrypted_content")
+    key, parts = _thinking_parts(item)
     return ThinkingBlock(
-        parts=_thinking_parts(item),
-        item_id=text_of(item.done, "id") or text_of(item.final, "id") or text_of(item.added, "id"),
+        parts=parts,
+        item_id=_first_text((*closed, item.added), "id"),
         encrypted=encrypted,
         provenance=provenance,
+        signature=_first_text(closed, "signature"),
+        is_redacted=bool(encrypted) and not any(parts),
+        is_raw=key == "content",
+        format=_first_text(closed, "format"),
     )
 
 
-def _thinking_parts(item: StreamedItem) -> tuple[str, ...]:
+def _thinking_parts(item: StreamedItem) -> tuple[str, tuple[str, ...]]:
+    """The field that has the reasoning, and its parts: a summary, or the reasoning itself."""
     for key, streamed in (("summary", item.summaries), ("content", item.parts)):
         for version in item.closed_versions:
             texts = tuple(text_of(part, "text") for part in list_of(version, key))
             if any(texts):
-                return texts
+                return key, texts
         texts = tuple("".join(streamed[index]) for index in sorted(streamed))
         if any(texts):
-            return texts
-    return ()
+            return key, texts
+    return "", ()
 
 
 def _is_whole_call(item: StreamedItem) -> bool:
@@ -139,15 +219,32 @@ def _is_whole_call(item: StreamedItem) -> bool:
 
 
 def _tool_call(item: StreamedItem) -> ToolCallBlock:
-    closed = [text_of(version, "arguments") for version in item.closed_versions]
-    arguments = next(filter(None, closed), "".join(item.arguments))
+    arguments = _arguments(item)
     return ToolCallBlock(
-        call_id=item.first("call_id"),
-        name=item.first("name"),
+        call_id=item.call_id,
+        name=item.call_name,
         arguments=arguments if arguments.strip() else "{}",
         item_id=item.first("id"),
         namespace=item.first("namespace"),
+        kind=_KINDS[item.item_type],
     )
+
+
+def asked_in(item: StreamedItem, version: Json) -> str:
+    """What the model asks of a tool in one version of its call; most servers send JSON text."""
+    asked = version.get(CALL_TYPES[item.item_type])
+    if isinstance(asked, dict):
+        return msgspec.json.encode(asked).decode()
+    return asked if isinstance(asked, str) else ""
+
+
+def _arguments(item: StreamedItem) -> str:
+    """The arguments of a call as JSON text; the free text of a custom one is in an object."""
+    texts = [asked_in(item, version) for version in item.closed_versions]
+    asked = next(filter(None, texts), "".join(item.arguments))
+    if item.item_type == "custom_tool_call":
+        return msgspec.json.encode({"input": asked}).decode()
+    return asked
 
 
 def _opaque(item: StreamedItem, provenance: Provenance) -> OpaqueBlock:

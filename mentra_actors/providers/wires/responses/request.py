@@ -1,13 +1,12 @@
-"""Requests of the Responses wire: stateless, with the whole history in each.
+"""Messages as input items: each answer goes back in the form in which it came.
 
-The server keeps nothing (`store: false`), so an answer goes back in the form in which it came:
-reasoning with its id and encrypted content, directly followed by the item it led to. Three rules
-keep that valid. Reasoning goes back only to the provider, model and wire that made it, and only
-when all reasoning of its answer can. Without reasoning, items lose their ids and opaque items
-stay at home. Reasoning that nothing follows is dropped.
+Reasoning is sent with its id and encrypted content, directly followed by the item it led to.
+Three rules keep that valid. Reasoning goes back only to the provider, model and wire that made it,
+and only when all reasoning of its answer can; elsewhere its words are text of the assistant.
+Without reasoning, items lose their ids and items that only their producer knows stay at home.
+Reasoning that nothing follows is dropped.
 """
 
-from collections.abc import Mapping
 from itertools import groupby
 from typing import Any, assert_never
 
@@ -24,74 +23,176 @@ from mentra_actors.domain.content import (
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
-    ToolResultBlock,
     ToolResultsMessage,
     UserMessage,
 )
 from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.wires.json_texts import arguments_object
+from mentra_actors.providers.wires.plain_reasoning import plain_reasoning
+from mentra_actors.providers.wires.responses.attachments import attachment_part
+from mentra_actors.providers.wires.responses.hosted import hosted_item
+from mentra_actors.providers.wires.responses.results import (
+    CUSTOM_INPUT,
+    result_items,
+    takes_custom_calls,
+    takes_search_calls,
+)
 
 __all__ = ["input_items"]
 
 _Item = dict[str, Any]
+_CALLS = frozenset({"function_call", "custom_tool_call", "tool_search_call"})
 
 
 def input_items(message: Message, model: str, profile: Profile) -> list[_Item]:
-    """The input items of one message; they depend on no other message."""
+    """The input items of one message; they depend on no other message.
+
+    Raises:
+        ProviderError: `invalid_request`: the server cannot take what is attached.
+    """
     match message:
         case UserMessage():
-            return [{"role": "user", "content": [{"type": "input_text", "text": message.text}]}]
+            return [_user_item(message, profile)]
         case AssistantMessage():
-            return _assistant_items(message, model, profile)
+            return _Answer(message, model, profile).items()
         case ToolResultsMessage():
-            return [_tool_output(result) for result in message.results]
+            return result_items(message, profile)
         case _:
             assert_never(message)
 
 
-def _tool_output(result: ToolResultBlock) -> _Item:
-    output = f"Tool error: {result.content}" if result.is_error else result.content
-    return {"type": "function_call_output", "call_id": result.call_id, "output": output}
+def _user_item(message: UserMessage, profile: Profile) -> _Item:
+    has_text = message.text or not message.attachments
+    texts = [{"type": "input_text", "text": message.text}] if has_text else []
+    parts = [attachment_part(one, profile) for one in message.attachments]
+    return {"role": "user", "content": [*texts, *parts]}
 
 
-def _assistant_items(message: AssistantMessage, model: str, profile: Profile) -> list[_Item]:
-    """The items of an answer; ids go with everything after reasoning that goes back."""
-    is_own = all(_goes_back(block, model, profile) for block in message.blocks)
-    has_phase = profile.takes_phase and _is_of_provider(message, profile)
-    items: list[_Item] = []
-    keeps_id = False
-    for blocks in _grouped(message.blocks):
+class _Answer:
+    """One answer on its way back; ids go with everything after reasoning that goes back."""
+
+    def __init__(self, message: AssistantMessage, model: str, profile: Profile) -> None:
+        self._blocks = message.blocks
+        self._profile = profile
+        self._own = profile.provenance(model)
+        self._goes_back = all(_goes_back(block, model, profile) for block in message.blocks)
+        self._is_of_provider = _is_of_provider(message, profile)
+        reasons = any(isinstance(block, ThinkingBlock) for block in message.blocks)
+        is_of_model = message.provenance in (None, self._own)
+        self._keeps_search_ids = is_of_model and not reasons and profile.replays_item_ids
+        self._keeps_id = False
+
+    def items(self) -> list[_Item]:
+        """The items of the answer; calls come last where the server wants them together."""
+        items = [item for blocks in _grouped(self._blocks) for item in self._items_of(blocks)]
+        if self._profile.calls_last:
+            items.sort(key=lambda item: item.get("type") in _CALLS)
+        return _without_orphan(items)
+
+    def _items_of(self, blocks: list[AssistantBlock]) -> list[_Item]:
         match blocks[0]:
             case TextBlock() | RefusalBlock():
-                items.append(_message_item(blocks, keeps_id=keeps_id, has_phase=has_phase))
+                return [self._message(blocks)]
             case ToolCallBlock() as call:
-                items.append(_call_item(call, keeps_id=keeps_id))
-            case ThinkingBlock() as thinking if is_own:
-                items.append(_reasoning_item(thinking, profile))
-                keeps_id = profile.replays_item_ids
-            case (OpaqueBlock() | HostedToolBlock()) as opaque if is_own:
-                items.append(msgspec.json.decode(opaque.raw))
-    return _without_orphan(items)
+                return [self._call(call)]
+            case ThinkingBlock() as thinking if self._goes_back:
+                self._keeps_id = self._profile.replays_item_ids
+                return [_reasoning_item(thinking, self._profile)]
+            case ThinkingBlock() as thinking:
+                text = {"type": "output_text", "text": plain_reasoning(thinking)}
+                return [{"type": "message", "role": "assistant", "content": [text]}]
+            case OpaqueBlock() as opaque if self._goes_back:
+                return [msgspec.json.decode(opaque.raw)]
+            case HostedToolBlock() as hosted if self._goes_back:
+                item = hosted_item(hosted)
+                return [] if item is None else [item]
+            case _:
+                return []
+
+    def _message(self, blocks: list[AssistantBlock]) -> _Item:
+        item: _Item = {"type": "message", "role": "assistant"}
+        texts = [block for block in blocks if isinstance(block, TextBlock | RefusalBlock)]
+        keeps_id = self._keeps_id and bool(texts[0].item_id)
+        if keeps_id:
+            item.update(id=texts[0].item_id, status="completed")
+        phase = next((block.phase for block in texts if isinstance(block, TextBlock)), "")
+        if phase and self._profile.takes_phase and self._is_of_provider:
+            item["phase"] = phase
+        item["content"] = [self._text_part(block, is_exact=keeps_id) for block in texts]
+        return item
+
+    def _text_part(self, block: TextBlock | RefusalBlock, *, is_exact: bool) -> _Item:
+        """A part of a message; only one that goes back exactly keeps its type and sources."""
+        if not is_exact:
+            return {"type": "output_text", "text": block.text}
+        if isinstance(block, RefusalBlock):
+            return {"type": "refusal", "refusal": block.text}
+        citations = block.citations if block.provenance == self._own else ()
+        annotations = [msgspec.json.decode(one.raw) for one in citations if one.raw]
+        return {"type": "output_text", "text": block.text, "annotations": annotations}
+
+    def _call(self, block: ToolCallBlock) -> _Item:
+        if block.kind == "tool_search" and takes_search_calls(self._profile):
+            return self._search_call(block)
+        identity = {"id": block.item_id} if self._keeps_id and block.item_id else {}
+        if block.kind == "custom" and takes_custom_calls(self._profile):
+            return {**_custom_call(block), **identity}
+        namespace = {"namespace": block.namespace} if self._is_of_provider else {}
+        return {**_function_call(block), **identity, **(namespace if block.namespace else {})}
+
+    def _search_call(self, block: ToolCallBlock) -> _Item:
+        keeps_id = self._keeps_id or self._keeps_search_ids
+        identity = {"id": block.item_id} if keeps_id and block.item_id else {}
+        return {
+            "type": "tool_search_call",
+            **identity,
+            "call_id": block.call_id,
+            "execution": "client",
+            "status": "completed",
+            "arguments": arguments_object(block.arguments),
+        }
+
+
+def _function_call(block: ToolCallBlock) -> _Item:
+    """A call of a function; malformed arguments become `{}`: some servers parse them again."""
+    is_object = arguments_object(block.arguments)
+    return {
+        "type": "function_call",
+        "call_id": block.call_id,
+        "name": block.name or block.kind,
+        "arguments": block.arguments if is_object else "{}",
+    }
+
+
+def _custom_call(block: ToolCallBlock) -> _Item:
+    given = arguments_object(block.arguments).get(CUSTOM_INPUT)
+    return {
+        "type": "custom_tool_call",
+        "call_id": block.call_id,
+        "name": block.name,
+        "input": given if isinstance(given, str) else block.arguments,
+    }
 
 
 def _goes_back(block: AssistantBlock, model: str, profile: Profile) -> bool:
     """Whether this block does not stand in the way of sending reasoning and opaque items back."""
     match block:
         case ThinkingBlock():
-            has_id = bool(block.item_id) or not profile.replays_item_ids
-            is_whole = bool(block.encrypted) and has_id and profile.replays_reasoning
-            return is_whole and _is_from(block, model, profile)
+            is_own = block.provenance == profile.provenance(model)
+            return is_own and profile.replays_reasoning and _is_readable(block, profile)
         case OpaqueBlock() | HostedToolBlock():
-            return profile.replays_opaque and _is_from(block, model, profile)
+            return profile.replays_opaque and block.provenance == profile.provenance(model)
         case TextBlock() | RefusalBlock() | ToolCallBlock() | ImageBlock():
             return True
         case _:
             assert_never(block)
 
 
-def _is_from(
-    block: ThinkingBlock | OpaqueBlock | HostedToolBlock, model: str, profile: Profile
-) -> bool:
-    return block.provenance == profile.provenance(model)
+def _is_readable(block: ThinkingBlock, profile: Profile) -> bool:
+    """Whether its producer gets enough to read it; a summary alone is not."""
+    if block.encrypted:
+        return bool(block.item_id) or not profile.replays_item_ids
+    return bool(block.signature) or (block.is_raw and any(block.parts))
 
 
 def _is_of_provider(message: AssistantMessage, profile: Profile) -> bool:
@@ -109,62 +210,21 @@ def _group_key(block: AssistantBlock) -> str | int:
     return id(block)
 
 
-def _message_item(blocks: list[AssistantBlock], *, keeps_id: bool, has_phase: bool) -> _Item:
-    item: _Item = {"type": "message", "role": "assistant"}
-    texts = [block for block in blocks if isinstance(block, TextBlock | RefusalBlock)]
-    keeps_id = keeps_id and bool(texts[0].item_id)
-    if keeps_id:
-        item.update(id=texts[0].item_id, status="completed")
-    phase = next((block.phase for block in texts if isinstance(block, TextBlock)), "")
-    if phase and has_phase:
-        item["phase"] = phase
-    item["content"] = [_text_part(block, is_exact=keeps_id) for block in texts]
-    return item
-
-
-def _text_part(block: TextBlock | RefusalBlock, *, is_exact: bool) -> _Item:
-    """A part of a message; a refusal keeps its type only where the item is sent back exactly."""
-    if not is_exact:
-        return {"type": "output_text", "text": block.text}
-    if isinstance(block, RefusalBlock):
-        return {"type": "refusal", "refusal": block.text}
-    return {"type": "output_text", "text": block.text, "annotations": []}
-
-
-def _call_item(block: ToolCallBlock, *, keeps_id: bool) -> _Item:
-    item: _Item = {
-        "type": "function_call",
-        "call_id": block.call_id,
-        "name": block.name,
-        "arguments": _valid_arguments(block.arguments),
-    }
-    if keeps_id and block.item_id:
-        item["id"] = block.item_id
-    if block.namespace:
-        item["namespace"] = block.namespace
-    return item
-
-
-def _valid_arguments(arguments: str) -> str:
-    """The arguments, or `{}` where they are no JSON object: some servers parse them again.
-
-    The model learns what was wrong from the result of the call.
-    """
-    try:
-        is_object = isinstance(msgspec.json.decode(arguments), Mapping)
-    except msgspec.DecodeError:
-        is_object = False
-    return arguments if is_object else "{}"
-
-
 def _reasoning_item(block: ThinkingBlock, profile: Profile) -> _Item:
-    identity = {"id": block.item_id} if profile.replays_item_ids else {}
-    return {
-        "type": "reasoning",
-        **identity,
+    """Reasoning as it came: a summary (required, even an empty one) or the reasoning itself."""
+    item: _Item = {"type": "reasoning", "summary": []}
+    if block.item_id and profile.replays_item_ids:
+        item["id"] = block.item_id
+    if block.is_raw:
+        item["content"] = [{"type": "reasoning_text", "text": part} for part in block.parts]
+    else:
+        item["summary"] = [{"type": "summary_text", "text": part} for part in block.parts]
+    marks = {
         "encrypted_content": block.encrypted,
-        "summary": [{"type": "summary_text", "text": part} for part in block.parts],
+        "signature": block.signature,
+        "format": block.format,
     }
+    return item | {name: mark for name, mark in marks.items() if mark}
 
 
 def _without_orphan(items: list[_Item]) -> list[_Item]:
