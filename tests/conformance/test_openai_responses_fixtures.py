@@ -1,30 +1,34 @@
 """Recorded Responses traffic gives what the vendor's own SDK makes of it, however it is cut."""
 
 import json
-import os
-import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from recordings import (
+    CHUNK_SIZES,
+    file_of,
+    named,
+    play,
+    recorded,
+    recordings,
+    reply_of,
+    require_malformed_when_cut,
+)
 
 from mentra_actors.domain.content import (
+    AssistantBlock,
+    HostedToolBlock,
     OpaqueBlock,
     RefusalBlock,
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
-    UserMessage,
 )
-from mentra_actors.domain.model_call import ModelReply, ModelRequest, StopReason
-from mentra_actors.errors import ProviderError
-from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.http_transport import HttpTransport
+from mentra_actors.domain.model_call import ModelReply, StopReason
 from mentra_actors.providers.port import (
-    ModelEvent,
+    CitationFound,
+    HostedToolChanged,
     ReplyFinished,
     TextDelta,
     ThinkingDelta,
@@ -34,11 +38,9 @@ from mentra_actors.providers.presets import OPENAI
 
 pytestmark = pytest.mark.anyio
 
-_ROOT = Path(
-    os.environ.get("MENTRA_FIXTURES") or Path(__file__).parents[2] / ".." / "shared" / "fixtures"
-)
 _DIRECTORIES = ("openai_responses", "openai_compat", "openrouter")
-_CHUNK_SIZES = (1, 7, 997, 10**9)
+_STREAMS = recordings(*_DIRECTORIES, wire="responses", suffix="response.sse")
+_BODIES = recordings(*_DIRECTORIES, wire="responses", suffix="response.json")
 
 # Where we differ from expected.json on purpose: fixture -> (field, our value, why).
 _DEVIATIONS: dict[str, tuple[str, Any, str]] = {
@@ -57,68 +59,24 @@ _FAILURES: dict[str, tuple[str, str | None, bool]] = {
     "syn_failed_server_error": ("in_band", "server_error", True),
 }
 
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-def _metas() -> Iterator[Path]:
-    for directory in _DIRECTORIES:
-        for path in sorted((_ROOT / directory).glob("*.meta.json")):
-            if json.loads(path.read_bytes())["wire"] == "responses":
-                yield path.with_name(path.name.removesuffix(".meta.json"))
-
-
-def _with(suffix: str) -> list[Any]:
-    found = [base for base in _metas() if base.with_name(base.name + suffix).exists()]
-    if not found:
-        reason = f"no fixtures at {_ROOT}: set MENTRA_FIXTURES to their directory"
-        print(reason)
-        return [pytest.param(None, marks=pytest.mark.skip(reason=reason), id="absent")]
-    return [pytest.param(base, id=f"{base.parent.name}-{base.name}") for base in found]
-
-
-_STREAMS = _with(".response.sse")
-_BODIES = _with(".response.json")
-
-
-def _expected(base: Path) -> dict[str, Any]:
-    return dict(json.loads(base.with_name(base.name + ".expected.json").read_bytes()))
-
-
-def _meta(base: Path) -> dict[str, Any]:
-    return dict(json.loads(base.with_name(base.name + ".meta.json").read_bytes()))
-
-
-class _Chunks(httpx.AsyncByteStream):
-    def __init__(self, body: bytes, size: int) -> None:
-        self._body = body
-        self._size = size
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for start in range(0, len(self._body), self._size):
-            yield self._body[start : start + self._size]
-
-
-async def _play(
-    body: bytes, size: int, meta: dict[str, Any]
-) -> tuple[list[ModelEvent], ProviderError | None]:
-    def answer(_: httpx.Request) -> httpx.Response:
-        headers = meta["response_headers"]
-        return httpx.Response(meta["status"], headers=headers, stream=_Chunks(body, size))
-
-    events: list[ModelEvent] = []
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        provider = HttpProvider(OPENAI, api_key="key", transport=HttpTransport(client), environ={})
-        request = ModelRequest(model="asked", messages=[UserMessage(text="hi")])
-        try:
-            async with aclosing(provider.stream(request)) as stream:
-                async for event in stream:
-                    events.append(event)
-        except ProviderError as error:
-            return events, error
-    return events, None
+_SUMMARY_KEYS = (
+    "text",
+    "text_parts",
+    "refusal",
+    "tool_calls",
+    "other_items",
+    "annotations",
+    "stop_reason",
+    "thinking",
+    "message_id",
+    "model",
+)
+_NO_USAGE = {
+    "input_tokens": 0,
+    "output_tokens": 0,
+    "cache_read_input_tokens": 0,
+    "reasoning_tokens": 0,
+}
 
 
 def _summary(reply: ModelReply) -> dict[str, Any]:
@@ -129,8 +87,9 @@ def _summary(reply: ModelReply) -> dict[str, Any]:
         "text": "".join(block.text for block in texts),
         "text_parts": len(texts),
         "refusal": "".join(b.text for b in reply.blocks if isinstance(b, RefusalBlock)) or None,
-        "tool_calls": [_call(b) for b in reply.blocks if isinstance(b, ToolCallBlock)],
-        "other_items": [_other(b) for b in reply.blocks if isinstance(b, OpaqueBlock)],
+        "tool_calls": [_call(b) for b in reply.blocks if _is_function_call(b)],
+        "other_items": [other for b in reply.blocks if (other := _other(b)) is not None],
+        "annotations": sum(len(block.citations) for block in texts),
         "stop_reason": reply.raw_stop_reason,
         "thinking": {
             "blocks": len(thinking),
@@ -149,7 +108,11 @@ def _summary(reply: ModelReply) -> dict[str, Any]:
     }
 
 
-def _call(block: ToolCallBlock) -> dict[str, Any]:
+def _is_function_call(block: AssistantBlock) -> bool:
+    return isinstance(block, ToolCallBlock) and block.kind == "function"
+
+
+def _call(block: Any) -> dict[str, Any]:
     call = {
         "id": block.call_id,
         "item_id": block.item_id,
@@ -159,24 +122,28 @@ def _call(block: ToolCallBlock) -> dict[str, Any]:
     return {**call, "namespace": block.namespace} if block.namespace else call
 
 
-def _other(block: OpaqueBlock) -> dict[str, Any]:
-    raw = json.loads(block.raw)
-    assert raw["type"] == block.item_type
-    custom = ("input",) if block.item_type == "custom_tool_call" else ()
-    return {key: raw[key] for key in ("type", "id", "call_id", "status", *custom) if raw.get(key)}
+def _other(block: AssistantBlock) -> dict[str, Any] | None:
+    """An item that is neither text nor reasoning nor the call of a function."""
+    match block:
+        case OpaqueBlock() | HostedToolBlock():
+            raw = json.loads(block.raw)
+        case ToolCallBlock(kind="custom"):
+            raw = {"type": "custom_tool_call", "id": block.item_id, "call_id": block.call_id}
+            raw |= {"status": "completed", "input": json.loads(block.arguments)["input"]}
+            return raw
+        case ToolCallBlock(kind="tool_search"):
+            raw = {"type": "tool_search_call", "id": block.item_id, "call_id": block.call_id}
+            raw["status"] = "completed"
+        case _:
+            return None
+    return {key: raw[key] for key in ("type", "id", "call_id", "status") if raw.get(key)}
 
 
 def _wanted(base: Path) -> dict[str, Any]:
-    expected = _expected(base)
-    usage = {
-        "input_tokens": 0,
-        "output_tokens": 0,
-        "cache_read_input_tokens": 0,
-        "reasoning_tokens": 0,
-        **expected["usage"],
-    }
+    expected = recorded(base, "expected.json")
+    usage = {**_NO_USAGE, **expected["usage"]}
     usage.pop("total_tokens", None)
-    wanted = {key: expected[key] for key in _SUMMARY_KEYS} | {"usage": usage}
+    wanted = {key: expected.get(key) for key in _SUMMARY_KEYS} | {"usage": usage}
     if base.name in _DEVIATIONS:
         field, value, _ = _DEVIATIONS[base.name]
         assert wanted[field] != value, "the deviation is gone: delete its row"
@@ -184,26 +151,13 @@ def _wanted(base: Path) -> dict[str, Any]:
     return wanted
 
 
-_SUMMARY_KEYS = (
-    "text",
-    "text_parts",
-    "refusal",
-    "tool_calls",
-    "other_items",
-    "stop_reason",
-    "thinking",
-    "message_id",
-    "model",
-)
-
-
-@pytest.mark.parametrize("size", _CHUNK_SIZES)
+@pytest.mark.parametrize("size", CHUNK_SIZES)
 @pytest.mark.parametrize("base", _STREAMS)
 async def test_a_stream_gives_what_the_sdk_makes_of_it(base: Path, size: int) -> None:
     """The vendor's SDK is the best witness of what an answer means."""
-    body = base.with_name(base.name + ".response.sse").read_bytes()
+    body = file_of(base, "response.sse").read_bytes()
 
-    events, error = await _play(body, size, _meta(base))
+    events, error = await play(OPENAI, body, size, recorded(base, "meta.json"))
 
     if base.name in _FAILURES:
         assert error is not None
@@ -211,19 +165,16 @@ async def test_a_stream_gives_what_the_sdk_makes_of_it(base: Path, size: int) ->
         assert not any(isinstance(event, ReplyFinished) for event in events)
         return
     assert error is None
-    last = events[-1]
-    assert isinstance(last, ReplyFinished)
-    assert _summary(last.reply) == _wanted(base)
-    assert sum(isinstance(event, ReplyFinished) for event in events) == 1
+    assert _summary(reply_of(events)) == _wanted(base)
 
 
 @pytest.mark.parametrize("base", _STREAMS)
 async def test_deltas_show_what_was_streamed(base: Path) -> None:
     """A viewer sees the same text and reasoning live as the SDK reports while streaming."""
-    expected = _expected(base)
-    body = base.with_name(base.name + ".response.sse").read_bytes()
+    expected = recorded(base, "expected.json")
+    body = file_of(base, "response.sse").read_bytes()
 
-    events, _ = await _play(body, 997, _meta(base))
+    events, _ = await play(OPENAI, body, 997, recorded(base, "meta.json"))
 
     texts = [event.text for event in events if isinstance(event, TextDelta)]
     assert "".join(texts) == expected["streamed_text"] or expected.get("refusal")
@@ -238,34 +189,47 @@ async def test_deltas_show_what_was_streamed(base: Path) -> None:
 
 
 @pytest.mark.parametrize("base", _STREAMS)
+async def test_what_is_told_live_of_sources_and_hosted_tools_is_in_the_answer(base: Path) -> None:
+    """A viewer sees each search and each source once it is known, and the log keeps them."""
+    body = file_of(base, "response.sse").read_bytes()
+
+    events, error = await play(OPENAI, body, 10**9, recorded(base, "meta.json"))
+
+    if error is not None:
+        return
+    blocks = reply_of(events).blocks
+    last = {e.block_index: e.block for e in events if isinstance(e, HostedToolChanged)}
+    hosted = [block for block in blocks if isinstance(block, HostedToolBlock)]
+    assert list(last.values()) == hosted or not last
+    shown = [event.citation for event in events if isinstance(event, CitationFound)]
+    kept = [one for b in blocks if isinstance(b, TextBlock) for one in b.citations]
+    assert shown == kept or not shown
+
+
+@pytest.mark.parametrize("base", _STREAMS)
 async def test_a_stream_that_is_cut_is_malformed(base: Path) -> None:
     """Half an answer must never count as an answer, and none of its calls may run."""
     if base.name in _FAILURES:
         return
-    body = base.with_name(base.name + ".response.sse").read_bytes()
-    ends = [match.end() for match in re.finditer(rb"\r\n\r\n|\n\n|\r\r", body)]
+    body = file_of(base, "response.sse").read_bytes()
     terminal = max(body.find(b'"response.completed"'), body.find(b'"response.incomplete"'))
-    cuts = [0, *(end for end in ends if end < terminal)]
-    for cut in [*cuts, cuts[-1] + 20, cuts[-1] + 60]:
-        events, error = await _play(body[:cut], 10**9, _meta(base))
 
-        assert error is not None
-        assert error.kind == "malformed_stream"
-        assert not any(isinstance(event, ReplyFinished) for event in events)
+    await require_malformed_when_cut(
+        OPENAI, base, lambda part: len(part) > terminal - len(b'data: {"type":') - 40
+    )
 
 
 @pytest.mark.parametrize("base", _BODIES)
 async def test_a_plain_body_is_an_error_or_an_answer(base: Path) -> None:
     """Errors, and answers of servers that do not stream, come as one JSON body."""
-    expected = _expected(base)
-    body = base.with_name(base.name + ".response.json").read_bytes()
+    expected = recorded(base, "expected.json")
+    body = file_of(base, "response.json").read_bytes()
 
-    events, error = await _play(body, 997, _meta(base))
+    events, error = await play(OPENAI, body, 997, recorded(base, "meta.json"))
 
     if expected["error"] is None:
         assert error is None
-        assert isinstance(events[-1], ReplyFinished)
-        assert _summary(events[-1].reply) == _wanted(base)
+        assert _summary(reply_of(events)) == _wanted(base)
         return
     assert error is not None
     assert error.kind == "http"
@@ -284,16 +248,27 @@ async def test_a_plain_body_is_an_error_or_an_answer(base: Path) -> None:
         ("syn_refusal", StopReason.REFUSAL),
         ("syn_incomplete_max_output_tokens", StopReason.MAX_TOKENS),
         ("custom_tool_freeform", StopReason.TOOL_USE),
+        ("tool_search_client", StopReason.TOOL_USE),
     ],
 )
 async def test_stop_reasons_are_neutral(name: str, reason: StopReason) -> None:
     """The wire says `completed` of an answer whether or not it asks for tools."""
-    base = _ROOT / "openai_responses" / name
-    if not base.with_name(f"{name}.meta.json").exists():
-        pytest.skip(f"no fixture {name} at {_ROOT}: set MENTRA_FIXTURES")
-    body = base.with_name(f"{name}.response.sse").read_bytes()
+    base = named(f"openai_responses/{name}")
+    body = file_of(base, "response.sse").read_bytes()
 
-    events, _ = await _play(body, 10**9, _meta(base))
+    events, _ = await play(OPENAI, body, 10**9, recorded(base, "meta.json"))
 
-    assert isinstance(events[-1], ReplyFinished)
-    assert events[-1].reply.stop_reason is reason
+    assert reply_of(events).stop_reason is reason
+
+
+async def test_the_price_that_a_server_names_is_kept() -> None:
+    """A reseller knows what an answer cost better than a table."""
+    base = named("openrouter/responses_raw_cot_2025_11_a")
+    body = file_of(base, "response.sse").read_bytes()
+
+    events, _ = await play(OPENAI, body, 10**9, recorded(base, "meta.json"))
+
+    reply = reply_of(events)
+    assert reply.cost_usd_micros == 13
+    (thinking,) = [block for block in reply.blocks if isinstance(block, ThinkingBlock)]
+    assert thinking.is_raw
