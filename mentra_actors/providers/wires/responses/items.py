@@ -137,7 +137,11 @@ def hosted_work(item: StreamedItem, provenance: Provenance) -> HostedToolBlock:
     """The block of work that the server does itself, as far as it is known by now."""
     known: dict[str, Any] = {}
     for version in reversed((item.done, item.final, item.added)):
-        known |= {name: value for name, value in version.items() if value is not None}
+        known |= {
+            name: value
+            for name, value in version.items()
+            if value is not None or name not in known
+        }
     shown = {"type": item.item_type, **known}
     if item.status and not item.is_closed:
         shown["status"] = item.status

@@ -14,6 +14,7 @@ from mentra_actors.providers.wires.contract import StatelessRequest
 __all__ = ["is_stateful", "state_fields", "stateless_request"]
 
 _FIELD = "previous_response_id"
+_PREVIOUS = "previous response"
 _REFUSING_STATUSES = (400, 404)
 _UNSUPPORTED = ("unsupported", "unknown", "unrecognized", "not supported", "unexpected")
 _LOST = ("not found", "expired", "does not exist")
@@ -95,13 +96,14 @@ def _blames_state(error: ProviderError) -> bool:
     if error.status not in _REFUSING_STATUSES or error.output_seen:
         return False
     is_about_response = "response" in words and any(word in words for word in _LOST)
-    return _FIELD in words or "previous response" in words or is_about_response
+    return _PREVIOUS in words or is_about_response
 
 
 def _is_unsupported(error: ProviderError) -> bool:
     words = _words(error)
-    return _FIELD in words and any(word in words for word in _UNSUPPORTED)
+    return _PREVIOUS in words and any(word in words for word in _UNSUPPORTED)
 
 
 def _words(error: ProviderError) -> str:
-    return f"{error.code or ''} {error} {error.body}".lower()
+    """All that is said, where names of fields and codes are words like others."""
+    return f"{error.code or ''} {error} {error.body}".lower().replace("_", " ")
