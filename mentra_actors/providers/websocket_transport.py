@@ -8,7 +8,6 @@ import importlib
 import logging
 import ssl
 import time
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, TypeAlias
@@ -33,7 +32,7 @@ from mentra_actors.providers.time_limits import LIMITS, Silence, TimeLimits
 __all__ = ["WebsocketTransport", "request_frame"]
 
 _MAX_FRAME_BYTES = 64 * 1024 * 1024
-_MOST_IDLE = 8
+_MOST_IDLE = 32
 _CLOSE_LIMIT_S = 2.0
 _NOT_OF_AN_UPGRADE = frozenset({"accept", "content-type", "content-length", "accept-encoding"})
 _LIMIT_REACHED = "websocket_connection_limit_reached"
@@ -61,7 +60,7 @@ class WebsocketTransport:
     ) -> None:
         self._limits = limits
         self._clock = clock
-        self._idle: dict[_Place, list[Any]] = defaultdict(list)
+        self._idle: dict[_Place, list[Any]] = {}
         self._locks: dict[_Place, anyio.Lock] = {}
 
     @asynccontextmanager
@@ -93,7 +92,7 @@ class WebsocketTransport:
 
     async def aclose(self) -> None:
         """Close the idle connections. Calling it twice is allowed."""
-        idle, self._idle = self._idle, defaultdict(list)
+        idle, self._idle = self._idle, {}
         for connections in idle.values():
             for connection in connections:
                 await _close(connection)
@@ -109,7 +108,7 @@ class WebsocketTransport:
 
     async def _connected(self, call: HttpCall, place: _Place) -> Any:
         """An idle connection that is still open, or a new one."""
-        idle = self._idle[place]
+        idle = self._idle.get(place, [])
         while idle:
             connection = idle.pop()
             if connection.state.name == "OPEN":
@@ -117,11 +116,23 @@ class WebsocketTransport:
         return await self._opened(call)
 
     async def _release(self, place: _Place, connection: Any, *, is_whole: bool) -> None:
-        idle = self._idle[place]
-        if is_whole and connection.state.name == "OPEN" and len(idle) < _MOST_IDLE:
-            idle.append(connection)
+        if not is_whole or connection.state.name != "OPEN":
+            await _close(connection)
             return
-        await _close(connection)
+        self._idle.setdefault(place, []).append(connection)
+        if sum(map(len, self._idle.values())) > _MOST_IDLE:
+            oldest = next(iter(self._idle))
+            await _close(self._idle[oldest].pop(0))
+        self._forget_empty_places()
+
+    def _forget_empty_places(self) -> None:
+        """Conversations end, and their places with them."""
+        self._idle = {place: idle for place, idle in self._idle.items() if idle}
+        self._locks = {
+            place: lock
+            for place, lock in self._locks.items()
+            if lock.locked() or place in self._idle
+        }
 
     async def _opened(self, call: HttpCall) -> Any:
         library = _library()

@@ -142,7 +142,7 @@ def hosted_work(item: StreamedItem, provenance: Provenance) -> HostedToolBlock:
             for name, value in version.items()
             if value is not None or name not in known
         }
-    shown = {"type": item.item_type, **known}
+    shown = {**known, "type": item.item_type}
     if item.status and not item.is_closed:
         shown["status"] = item.status
     return hosted_block(shown, provenance, query="".join(item.arguments))

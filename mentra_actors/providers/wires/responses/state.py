@@ -16,7 +16,13 @@ __all__ = ["is_stateful", "state_fields", "stateless_request"]
 _FIELD = "previous_response_id"
 _PREVIOUS = "previous response"
 _REFUSING_STATUSES = (400, 404)
-_UNSUPPORTED = ("unsupported", "unknown", "unrecognized", "not supported", "unexpected")
+_UNSUPPORTED = (
+    "unsupported",
+    "not supported",
+    "unrecognized",
+    "unknown parameter",
+    "unknown field",
+)
 _LOST = ("not found", "expired", "does not exist")
 
 

@@ -327,6 +327,22 @@ def test_the_sources_of_a_text_are_shown_and_kept() -> None:
     assert "annotations" not in _back(events[-1].reply, model="other")[-1]["content"][0]
 
 
+def test_the_sources_of_another_do_not_go_back() -> None:
+    """Their JSON means nothing to this server."""
+    citation = Citation(kind="url_citation", raw="{}")
+    text = TextBlock(
+        text="cats",
+        item_id="msg_1",
+        citations=(citation,),
+        provenance=GENERIC.provenance(_MODEL),
+    )
+    thinking = ThinkingBlock(item_id="rs_1", encrypted="enc", provenance=_OWN)
+
+    items = input_items(AssistantMessage(blocks=(thinking, text)), _MODEL, OPENAI)
+
+    assert items[1]["content"][0]["annotations"] == []
+
+
 def test_sources_that_only_the_stream_told_are_kept() -> None:
     """Some servers leave them out of the closed item."""
     annotation = {"type": "file_citation", "filename": "a.pdf"}
