@@ -145,8 +145,13 @@ class HttpProvider:
         """The headers of an answer and the server's events, over HTTP or a websocket."""
         if request.options.responses.transport == "websocket":
             self._require_websockets()
-            session = request.options.session.session_affinity
-            async with self._websockets.answer(call, self._wire.is_terminal, session) as opened:
+            session = request.options.session
+            async with self._websockets.answer(
+                call,
+                self._wire.is_terminal,
+                session.session_affinity,
+                is_fresh=not session.prefer_connection_reuse,
+            ) as opened:
                 yield opened
             return
         async with self._transport.answer(call) as response:

@@ -65,16 +65,24 @@ class WebsocketTransport:
 
     @asynccontextmanager
     async def answer(
-        self, call: HttpCall, is_terminal: Callable[[Json], bool], session: str = ""
+        self,
+        call: HttpCall,
+        is_terminal: Callable[[Json], bool],
+        session: str = "",
+        *,
+        is_fresh: bool = False,
     ) -> AsyncGenerator[_Opened, None]:
         """The headers of the connection, and the events of one answer up to the terminal one.
+
+        An answer that `is_fresh` takes no connection that was used before.
 
         Raises:
             ProviderError: the server was not reached, it refused, or the extra is missing.
         """
         place = (call.url, call.secrets, session)
         async with self._turn(place):
-            connection = await self._connected(call, place)
+            connection = None if is_fresh else self._taken(place)
+            connection = connection or await self._opened(call)
             is_whole = False
 
             async def events() -> AsyncGenerator[Json, None]:
@@ -106,14 +114,14 @@ class WebsocketTransport:
         async with self._locks.setdefault(place, anyio.Lock()):
             yield
 
-    async def _connected(self, call: HttpCall, place: _Place) -> Any:
-        """An idle connection that is still open, or a new one."""
+    def _taken(self, place: _Place) -> Any:
+        """An idle connection that is still open, if there is one."""
         idle = self._idle.get(place, [])
         while idle:
             connection = idle.pop()
             if connection.state.name == "OPEN":
                 return connection
-        return await self._opened(call)
+        return None
 
     async def _release(self, place: _Place, connection: Any, *, is_whole: bool) -> None:
         if not is_whole or connection.state.name != "OPEN":

@@ -124,6 +124,23 @@ async def test_a_connection_serves_one_answer_after_the_other() -> None:
     assert len(script.headers) == 1
 
 
+async def test_a_fresh_connection_can_be_asked_for() -> None:
+    """Who does not trust the one before need not use it."""
+    script = _Server([_DELTA, _COMPLETED], [_DELTA, _COMPLETED])
+    request = _request()
+    fresh = msgspec.structs.replace(
+        request,
+        options=msgspec.structs.replace(
+            request.options, session=SessionOptions(prefer_connection_reuse=False)
+        ),
+    )
+    async with _provider(script) as provider:
+        await _events(provider, request)
+        await _events(provider, fresh)
+
+    assert len(script.headers) == 2
+
+
 async def test_requests_of_one_session_wait_for_each_other() -> None:
     """Two answers on one connection at the same time could not be told apart."""
     script = _Server([_DELTA, _COMPLETED], [_DELTA, _COMPLETED])
