@@ -12,6 +12,7 @@ Command ──▶│ decide(command, state) ─▶ [Event]   evolve(state, event
 """
 
 from mentra_actors.domain.agent.effects import RoundContext
+from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import AgentProfile, ToolResultPaging
 from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions
 from mentra_actors.domain.model_call import (
@@ -71,6 +72,7 @@ __all__ = [
     "Conversation",
     "Cursor",
     "Deny",
+    "Fallback",
     "Feed",
     "FeedItem",
     "FinishedToolCall",

@@ -142,7 +142,8 @@ def _counted(count: int, word: str) -> str:
 
 def _model_requested(event: agent.ModelCallRequested) -> str:
     again = f", attempt {event.attempt}" if event.attempt > 1 else ""
-    return f"model asked, round {event.round}{again}"
+    other = f", {event.model}" if event.model else ""
+    return f"model asked, round {event.round}{again}{other}"
 
 
 def _model_failed(event: agent.ModelCallFailed) -> str:

@@ -176,9 +176,9 @@ def _answer(transcript: Transcript, event: e.ModelReplied) -> Transcript:
         for index, block in enumerate(calls)
     )
     keys = tuple(call.key for call in opened)
-    message = AssistantMessage(
-        blocks=blocks, provenance=_provenance(event), response_id=event.response_id
-    )
+    provenance = _provenance(event)
+    response_id = event.response_id if provenance else ""
+    message = AssistantMessage(blocks=blocks, provenance=provenance, response_id=response_id)
     after = with_entry(before, message, "assistant_turn", keys=keys)
     return _replace(after, open_calls=opened, call_ids=call_ids)
 

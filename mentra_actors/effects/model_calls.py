@@ -247,6 +247,9 @@ class ModelCalls:
             cost_usd_micros=self._cost(effect, answer.usage),
             asked_model=effect.profile.model,
             now=self._clock.now(),
+            status=_status(error.status),
+            code=encodable(str(error.code or "")),
+            request_id=encodable(str(error.request_id or "")),
         )
 
     def _abandon(self, order: Order, answer: LiveAnswer) -> None:
@@ -280,6 +283,12 @@ def _checked_chars(reply: ModelReply) -> int:
     """How much of an answer is read as JSON: arguments of calls, or all of its text."""
     calls = [block for block in reply.blocks if isinstance(block, ToolCallBlock)]
     return sum(len(call.arguments) for call in calls) or len(text_of(reply.blocks))
+
+
+def _status(status: Any) -> int | None:
+    """A status of HTTP, if it is one."""
+    is_status = isinstance(status, int) and not isinstance(status, bool)
+    return status if is_status and 0 < status < 1000 else None  # noqa: PLR2004
 
 
 def _seconds(wait: Any) -> float | None:

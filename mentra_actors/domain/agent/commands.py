@@ -265,6 +265,9 @@ class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
     usage: TokenUsage = TokenUsage()
     cost_usd_micros: int | None = None
     asked_model: str = ""
+    status: int | None = None
+    code: str = ""
+    request_id: str = ""
 
 
 class RecordAbandonedAnswer(msgspec.Struct, frozen=True, kw_only=True):

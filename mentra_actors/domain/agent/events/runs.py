@@ -168,13 +168,19 @@ class ModelCallRequested(
     omit_defaults=True,
     tag="agent.model_call_requested.v1",
 ):
-    """The transcript so far goes to the model. `round` and `attempt` count from 1."""
+    """The transcript so far goes to the model. `round` and `attempt` count from 1.
+
+    `model` is set where it is not the agent's own, but the one of the run's fallbacks with the
+    number `fallback`, from 1.
+    """
 
     effect_id: EffectId
     run_id: RunId
     round: int
     attempt: int = 1
     not_before: float = 0.0
+    model: str = ""
+    fallback: int = 0
 
 
 class ModelReplied(
@@ -211,7 +217,8 @@ class ModelCallFailed(
     """An attempt ended without a whole answer; `partial_text` is what had arrived of it.
 
     It is shown to people and never sent to a model. `retry_at` is when the next attempt begins,
-    None if there is none; `max_attempts` is the retry budget of the run.
+    None if there is none; `max_attempts` is the retry budget of the run. `status` is that of
+    HTTP, `code` the provider's own word.
     """
 
     effect_id: EffectId
@@ -227,6 +234,9 @@ class ModelCallFailed(
     attempt: int = 1
     max_attempts: int = 0
     retry_at: float | None = None
+    status: int | None = None
+    code: str = ""
+    request_id: str = ""
 
 
 class AnswerAbandoned(
