@@ -36,6 +36,7 @@ from mentra_actors.errors import (
 from mentra_actors.providers.prices import ModelPrice, PriceList
 from mentra_actors.providers.scripted import ScriptedModel, call, say
 from mentra_actors.runtime.agent import Agent
+from mentra_actors.runtime.attachments import document, image
 from mentra_actors.runtime.conversation import Conversation, SyncConversation
 from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
 from mentra_actors.runtime.run_watch import Reply
@@ -114,8 +115,10 @@ __all__ = [
     "ToolResultPaging",
     "call",
     "change_key",
+    "document",
     "file_tools",
     "forget_subject",
+    "image",
     "open_runtime",
     "open_runtime_sync",
     "output_of",

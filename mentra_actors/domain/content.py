@@ -4,6 +4,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.blob import BlobRef
+
 __all__ = [
     "AssistantBlock",
     "AssistantMessage",
@@ -125,7 +127,7 @@ class OpaqueBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
 
 class ImageBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="image"):
-    """An image: its bytes (`data`), a `url`, or the digest of bytes that the store has (`blob`).
+    """An image: its bytes (`data`), a `url`, or the name of bytes that the store has (`blob`).
 
     One of the three is set. `media_type` is that of the bytes, like `image/png`. `detail` says how
     closely to look (`low`, `high`, `auto`), where a provider takes that.
@@ -134,7 +136,7 @@ class ImageBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     media_type: str = ""
     data: bytes = b""
     url: str = ""
-    blob: str = ""
+    blob: BlobRef | None = None
     detail: str = ""
 
 
@@ -148,7 +150,7 @@ class FileBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     name: str = ""
     data: bytes = b""
     url: str = ""
-    blob: str = ""
+    blob: BlobRef | None = None
     file_id: str = ""
     provider: str = ""
 

@@ -24,6 +24,7 @@ from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.model_call import ModelReply, TokenUsage, usage_fault
 from mentra_actors.domain.storable import encodable
+from mentra_actors.effects.attached_blobs import AttachedBlobs, Blobs, kept_blocks
 from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
@@ -56,6 +57,7 @@ class ModelServices:
     tools: ToolRegistry
     planner: CallPlanner
     prices: PriceList
+    blobs: Blobs
     clock: Clock
     live: LiveFeed[LiveNotice]
     answers: LiveAnswers
@@ -75,6 +77,7 @@ class ModelCalls:
         self._services = services
         self._clock = services.clock
         self._deadline_s = deadline_s
+        self._attached = AttachedBlobs(services.blobs)
 
     async def __call__(
         self, order: Order
@@ -127,9 +130,10 @@ class ModelCalls:
             return plans, planner.output_verdict(reply, options.output)
 
         plans, (is_output, fault) = await aside_if_large(_checked_chars(reply), read)
+        blocks = kept_blocks(reply.blocks, self._services.blobs.put_blob)
         return RecordModelReply(
             effect_id=effect.effect_id,
-            reply=reply,
+            reply=msgspec.structs.replace(reply, blocks=blocks),
             plans=plans,
             now=self._clock.now(),
             cost_usd_micros=self._reply_cost(effect, reply),
@@ -145,6 +149,8 @@ class ModelCalls:
         provider, model = services.providers.resolve(effect.profile.model)
         await self._look_up_price(effect.profile.model, effect.options)
         request = model_request(effect, order.view, model, services.tools)
+        messages = await self._attached.loaded(request.messages)
+        request = msgspec.structs.replace(request, messages=messages)
         heard = _Heard()
         with anyio.move_on_after(self._deadline_s) as deadline:
             await self._hear(order, provider.stream(request), answer, heard)

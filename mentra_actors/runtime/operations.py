@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from mentra_actors.actors.append_request import Draft, recorded_events
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import AddMember, TeamState
@@ -96,6 +97,12 @@ class Operations:
     def board(self) -> "Future[BoardState]":
         """The tasks of the team."""
         return mapped(self.core.look(board_stream(self._team)), lambda accepted: accepted.state)
+
+    def content_of(self, attachment: Attachment) -> bytes | None:
+        """The bytes of an image or a document; None if they are not kept here. Reads a disk."""
+        if attachment.data or attachment.blob is None:
+            return attachment.data or None
+        return self.core.store.read_blob(attachment.blob.digest)
 
     # --- mail and rest --------------------------------------------------------------------
 

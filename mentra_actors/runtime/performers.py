@@ -104,6 +104,7 @@ def _model_services(world: World) -> ModelServices:
         tools=world.tools,
         planner=CallPlanner(world.tools, reviews=reviews, output_checks=world.output_checks),
         prices=settings.prices,
+        blobs=world.store,
         clock=settings.clock,
         live=world.live,
         answers=world.answers,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, Unpack
 import anyio
 
 from mentra_actors.actors.dead_letters import DeadLetter
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
@@ -111,6 +112,13 @@ class Runtime:
     async def board(self) -> BoardState:
         """The task board of the team."""
         return await asked(self._operations.board)
+
+    async def content_of(self, attachment: Attachment) -> bytes | None:
+        """The bytes of an image or a document of a conversation; None if they are not kept here.
+
+        Not kept are those behind a URL, and those of an agent that was forgotten.
+        """
+        return await anyio.to_thread.run_sync(self._operations.content_of, attachment)
 
     async def until_idle(self) -> None:
         """Wait until no agent has anything to do.

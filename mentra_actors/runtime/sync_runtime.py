@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from mentra_actors.actors.dead_letters import DeadLetter
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
@@ -85,6 +86,10 @@ class SyncRuntime:
     def board(self) -> BoardState:
         """See `Runtime.board`."""
         return result_of(self._operations.core, self._operations.board)
+
+    def content_of(self, attachment: Attachment) -> bytes | None:
+        """See `Runtime.content_of`."""
+        return self._operations.content_of(attachment)
 
     def until_idle(self, *, timeout_s: float | None = None) -> None:
         """See `Runtime.until_idle`."""

@@ -16,6 +16,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions, TerminalOutput
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantBlock,
     OpaqueBlock,
@@ -26,7 +27,7 @@ from mentra_actors.domain.content import (
     ToolCallBlock,
 )
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
-from mentra_actors.domain.tool_call import BlobRef, OutgoingMail, RetryMode, ToolOutcome
+from mentra_actors.domain.tool_call import OutgoingMail, RetryMode, ToolOutcome
 from mentra_actors.ids import AgentId, EffectId, MailId, StreamId
 from mentra_actors.testing.strategies import moments, words
 

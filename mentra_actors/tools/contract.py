@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
@@ -39,10 +40,12 @@ class ToolError(Exception):
 class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     """Returned by a tool that wants to say more than a text.
 
-    `content` is told to the model: a string as it is, anything else as JSON. `details` (JSON
-    serialisable) is kept for people and programs and never sent to a model. `mail` leaves in the
-    same append as the call's result. `terminate` ends the run: calls after this one are not run,
-    and the model is not asked again. A call that runs beside others cannot do that.
+    `content` is told to the model: a string as it is, anything else as JSON. `attachments` are
+    images and documents for it to look at (`mentra_actors.image`, `mentra_actors.document`).
+    `details` (JSON serialisable) is kept for people and programs and never sent to a model.
+    `mail` leaves in the same append as the call's result. `terminate` ends the run: calls after
+    this one are not run, and the model is not asked again. A call that runs beside others cannot
+    do that.
     """
 
     content: Any
@@ -50,6 +53,7 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     mail: tuple[OutgoingMail, ...] = ()
     is_error: bool = False
     terminate: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.events.runs import RoundChoice
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail, RunEndOrdered
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
 from mentra_actors.domain.tool_call import ProbeVerdict, ToolOutcome
@@ -69,6 +70,7 @@ class AcceptPrompt(msgspec.Struct, frozen=True, kw_only=True):
     options: RunOptions | None = None
     given: tuple[str, ...] | None = None
     output: TerminalOutput | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class HandOverMail(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +87,7 @@ class QueueInput(msgspec.Struct, frozen=True, kw_only=True):
     item_id: CommandId
     text: str
     now: float
+    attachments: tuple[Attachment, ...] = ()
 
 
 class ClearQueue(msgspec.Struct, frozen=True, kw_only=True):

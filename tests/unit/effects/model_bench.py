@@ -24,6 +24,16 @@ class NoTicks:
         return self.kept
 
 
+class NoBlobs:
+    """A store of blobs in which nothing is."""
+
+    def put_blob(self, content):
+        raise AssertionError("nothing here brings a picture")
+
+    def read_blob(self, digest):
+        return None
+
+
 def model_services(
     provider,
     tools=(),
@@ -48,6 +58,7 @@ def model_services(
         providers=registry,
         tools=tools,
         planner=CallPlanner(tools, reviews=False),
+        blobs=NoBlobs(),
         prices=prices or PriceList(library=False),
         clock=clock or ManualClock(),
         live=live or LiveFeed(),
