@@ -242,6 +242,7 @@ class Tool:
     JSON Schema of Draft 2020-12 that refers to nothing outside itself. `is_parallel(arguments)`
     says whether this call may run beside others of the same answer. `compensate(call)` undoes a
     call of a run that is taken back. `timeout_s` None means no limit, and for undoing 300 s.
+    `is_deferred` and `strict` are those of `ToolSpec`.
     """
 
     name: str
@@ -254,6 +255,8 @@ class Tool:
     is_parallel: Callable[[Mapping[str, Any]], bool] = field(default=lambda _arguments: False)
     timeout_s: float | None = None
     check: Callable[[Mapping[str, Any]], str] | None = None
+    is_deferred: bool = False
+    strict: bool | None = None
 
     def faults(self, arguments: Mapping[str, Any]) -> str:
         """All that is wrong with the arguments of a call, as a text for the model; "" if nothing.
@@ -270,5 +273,9 @@ class Tool:
     def spec(self) -> ToolSpec:
         """What a model is told of this tool."""
         return ToolSpec(
-            name=self.name, description=self.description, input_schema=self.input_schema
+            name=self.name,
+            description=self.description,
+            input_schema=self.input_schema,
+            strict=self.strict,
+            is_deferred=self.is_deferred,
         )
