@@ -66,7 +66,7 @@ def tool(
     deferred: bool = False,
     strict: bool | None = None,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
-def tool(
+def tool(  # noqa: PLR0913 - each is a choice of its own
     function: Callable[..., Any] | None = None,
     /,
     *,
