@@ -12,7 +12,7 @@ import msgspec
 from mentra_actors.domain.content import AssistantBlock, Citation, TextBlock, ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.json_access import Json, list_of, object_of, text_of
+from mentra_actors.providers.json_access import Json, list_of, object_of, text_of, whole_of
 from mentra_actors.providers.port import (
     AnswerStarted,
     CitationFound,
@@ -69,6 +69,7 @@ class GeminiDecoder:
         self._finish_reason = ""
         self._block_reason = ""
         self._has_candidates = False
+        self._has_feedback = False
         self._counted = CountedTokens()
         self._reported = TokenUsage()
         self._readers: Mapping[str, Callable[[Json], list[ModelEvent]]] = {
@@ -95,8 +96,9 @@ class GeminiDecoder:
         if error := object_of(event, "error"):
             raise in_band_error(self._profile.name, error)
         events = self._start(event)
-        for candidate in list_of(event, "candidates")[:1]:
-            events += self._candidate(candidate)
+        for candidate in list_of(event, "candidates"):
+            if whole_of(candidate, "index") == 0:
+                events += self._candidate(candidate)
         self._feedback(event)
         return events + self._usage(event)
 
@@ -108,7 +110,7 @@ class GeminiDecoder:
         """
         if self._is_finished:
             return []
-        if not self._finish_reason and not self._block_reason:
+        if not self._reason:
             raise self._malformed("it ended before the answer did")
         blocks = self._closed_blocks()
         self._is_finished = True
@@ -116,7 +118,7 @@ class GeminiDecoder:
         reply = ModelReply(
             blocks=tuple(blocks.values()),
             stop_reason=self._stop_reason(blocks),
-            raw_stop_reason=self._finish_reason or self._block_reason,
+            raw_stop_reason=self._reason,
             usage=self._counted.usage,
             response_id=self._response_id,
             model=self._answering_model or self._model,
@@ -145,12 +147,18 @@ class GeminiDecoder:
         return events
 
     def _feedback(self, event: Json) -> None:
-        """A prompt that was blocked has no candidates; feedback beside them only describes it."""
         reason = text_of(object_of(event, "promptFeedback"), "blockReason")
-        if reason:
-            self._block_reason = reason
-        elif "promptFeedback" in event and not self._has_candidates:
-            self._block_reason = self._block_reason or "BLOCKED"
+        self._block_reason = reason or self._block_reason
+        self._has_feedback = self._has_feedback or "promptFeedback" in event
+
+    @property
+    def _reason(self) -> str:
+        """Why the answer ended, in the word of the server; empty if it has not.
+
+        A prompt that was blocked has no candidates; feedback beside them only describes it.
+        """
+        is_blocked = self._has_feedback and not self._has_candidates
+        return self._finish_reason or self._block_reason or ("BLOCKED" if is_blocked else "")
 
     def _usage(self, event: Json) -> list[ModelEvent]:
         self._counted.add(object_of(event, "usageMetadata"))
@@ -270,7 +278,7 @@ class GeminiDecoder:
         return events
 
     def _stop_reason(self, blocks: Mapping[int, AssistantBlock]) -> StopReason:
-        reason = stop_reason_of(self._finish_reason, self._block_reason)
+        reason = stop_reason_of(self._finish_reason)
         has_calls = any(isinstance(block, ToolCallBlock) for block in blocks.values())
         return StopReason.TOOL_USE if has_calls and reason is StopReason.END_TURN else reason
 

@@ -28,21 +28,22 @@ class CitedText(msgspec.Struct, frozen=True):
     text: str
     first_byte: int
 
-    def span(self, start: int, end: int, words: str) -> tuple[int, int] | None:
+    def span(self, start: int, end: int) -> tuple[int, int] | None:
         """The characters of a place that is given in bytes of the answer; None if it is not here.
 
-        `words` is the text of that place as the server says it, which decides.
+        A place that goes on in the next block ends with this one.
         """
         encoded = self.text.encode()
-        first, last = start - self.first_byte, end - self.first_byte
+        first, last = start - self.first_byte, max(start, end) - self.first_byte
         if not 0 <= first < len(encoded):
             return None
-        first_character = len(encoded[:first].decode("utf-8", "replace"))
-        last_character = len(encoded[: max(last, first)].decode("utf-8", "replace"))
-        if words and self.text[first_character:last_character] != words:
-            first_character = self.text.find(words)
-            last_character = first_character + len(words)
-        return (first_character, last_character) if first_character >= 0 else None
+        ends = [len(encoded[:end].decode("utf-8", "replace")) for end in (first, last)]
+        return ends[0], ends[1]
+
+    def found(self, words: str) -> tuple[int, int] | None:
+        """The characters of the first place with these words."""
+        first = self.text.find(words) if words else -1
+        return (first, first + len(words)) if first >= 0 else None
 
 
 def citations_of(
@@ -84,11 +85,14 @@ def _indexes(support: Json) -> list[int]:
 def _place(
     segment: Json, words: str, texts: Sequence[CitedText]
 ) -> tuple[int, tuple[int, int]] | None:
+    """The block and the characters of a segment; its words decide, where it has some."""
     start, end = whole_of(segment, "startIndex"), whole_of(segment, "endIndex")
-    for text in texts:
-        if (span := text.span(start, end, words)) is not None:
-            return text.block_index, span
-    return None
+    counted = [(text, span) for text in texts if (span := text.span(start, end)) is not None]
+    spans = [(text, span) for text, span in counted if text.text[slice(*span)] == words]
+    spans += [(text, span) for text in texts if (span := text.found(words)) is not None]
+    spans += [(text, span) for text, span in counted if words.startswith(text.text[slice(*span)])]
+    spans += [] if words else counted
+    return next(((text.block_index, span) for text, span in spans), None)
 
 
 def _citation(chunk: Json, span: tuple[int, int]) -> Citation:

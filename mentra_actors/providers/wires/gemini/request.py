@@ -142,7 +142,7 @@ def _model_part(block: AssistantBlock, own: Provenance, profile: Profile) -> _Pa
         case HostedToolBlock():
             return _hosted_part(block, own, profile)
         case ImageBlock():
-            return attachment_part(block, profile)
+            return _image_part(block)
         case _:
             assert_never(block)
 
@@ -162,6 +162,13 @@ def _thought_part(block: ThinkingBlock, own: Provenance, profile: Profile) -> _P
 def _call_part(block: ToolCallBlock, own: Provenance) -> _Part:
     call = {"id": block.call_id, "name": _name(block), "args": arguments_object(block.arguments)}
     return {"functionCall": call, **_signature(block, own)}
+
+
+def _image_part(image: ImageBlock) -> _Part | None:
+    """An image that some model made; one whose bytes are elsewhere is only named."""
+    if image.data and image.media_type:
+        return inline_part(image.data, image.media_type)
+    return {"text": f"[image at {image.url}]"} if image.url else None
 
 
 def _signature(block: TextBlock | ThinkingBlock | ToolCallBlock, own: Provenance) -> _Part:

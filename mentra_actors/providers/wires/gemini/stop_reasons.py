@@ -33,8 +33,8 @@ _STOP_REASONS: Mapping[str, StopReason] = {
 }
 
 
-def stop_reason_of(finish_reason: str, block_reason: str) -> StopReason:
-    """The neutral word; a prompt that was blocked counts as filtered, whatever its reason."""
-    if not finish_reason and block_reason:
+def stop_reason_of(finish_reason: str) -> StopReason:
+    """The neutral word; an answer that ended without a reason had a prompt that was blocked."""
+    if not finish_reason:
         return StopReason.CONTENT_FILTER
     return _STOP_REASONS.get(finish_reason, StopReason.OTHER)
