@@ -211,8 +211,9 @@ class GeminiDecoder:
 
     def _continued(self, fragment: Json) -> CallDraft | None:
         """The open call that a fragment goes on with: only its first one has a name."""
-        last = self._blocks[-1] if self._blocks else None
-        if not isinstance(last, CallDraft) or last.is_closed:
+        calls = [block for block in self._blocks if isinstance(block, CallDraft)]
+        last = calls[-1] if calls else None
+        if last is None or last.is_closed:
             return None
         is_same = text_of(fragment, "id") == last.call_id
         return last if is_same or not text_of(fragment, "name") else None

@@ -201,6 +201,7 @@ def test_a_call_may_come_in_fragments() -> None:
     """Each names its place; texts of one place are joined, other values are whole."""
     events = _events(
         _parts({**_call("f", willContinue=True), "thoughtSignature": "s"}),
+        _parts({"text": ""}, {"text": "hm", "thought": True}),
         *[
             _parts({"functionCall": {"partialArgs": [fragment], "willContinue": True}})
             for fragment in (
@@ -218,7 +219,7 @@ def test_a_call_may_come_in_fragments() -> None:
 
     last = events[-1]
     assert isinstance(last, ReplyFinished)
-    [call] = last.reply.blocks
+    call, _ = last.reply.blocks
     assert isinstance(call, ToolCallBlock)
     assert json.loads(call.arguments) == {
         "city": "New York",
@@ -459,6 +460,19 @@ def test_sources_stand_on_the_words_that_they_are_for() -> None:
     assert first.provenance == second.provenance == _OWN
     assert (second.citations[0].kind, second.citations[0].url) == ("web", "https://x.example")
     assert isinstance(hosted, HostedToolBlock)
+
+
+def test_words_that_come_twice_are_told_apart_by_their_place() -> None:
+    """The place decides where the words alone do not."""
+    first, second, _ = _reply(
+        _parts({"text": "so ", "thoughtSignature": "s"}, {"text": "so, so"}),
+        _parts(reason="STOP", **_grounded((7, 9, "so"))),
+    ).blocks
+
+    assert isinstance(first, TextBlock)
+    assert isinstance(second, TextBlock)
+    assert first.citations == ()
+    assert [(c.start, c.end) for c in second.citations] == [(4, 6)]
 
 
 def test_a_search_is_told_with_what_was_searched_for() -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from mentra_actors.domain.content import (
@@ -189,6 +190,29 @@ def test_a_model_is_in_its_collection_once(model: str, path: str) -> None:
     assert endpoint(GEMINI, GEMINI.base_url, found) == (
         f"https://generativelanguage.googleapis.com/v1beta/{path}:streamGenerateContent?alt=sse"
     )
+
+
+def test_a_server_may_have_a_path_of_its_own() -> None:
+    """A gateway that speaks the wire elsewhere still has to be told the model."""
+    profile = msgspec.structs.replace(GEMINI, path="gateway/{model}/stream?alt=sse")
+
+    path = GEMINI_GENERATE_CONTENT.answer_path(_request("gemini-x"), profile)
+
+    assert path == "gateway/gemini-x/stream?alt=sse"
+
+
+def test_a_server_that_reads_urls_gets_them() -> None:
+    """What one server cannot fetch, another may."""
+    profile = msgspec.structs.replace(GEMINI, takes_image_urls=True)
+    image = ImageBlock(url="https://example.com/cat.png", media_type="image/png")
+
+    [content] = GEMINI_GENERATE_CONTENT.items(
+        UserMessage(text="", attachments=(image,)), _MODEL, profile
+    )
+
+    assert content["parts"] == [
+        {"fileData": {"fileUri": "https://example.com/cat.png", "mimeType": "image/png"}}
+    ]
 
 
 def test_counting_asks_for_the_whole_request() -> None:
