@@ -1,7 +1,6 @@
 """Images and files as parts of a content: their bytes, or the address where Google keeps them."""
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any, assert_never
@@ -10,6 +9,7 @@ from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
+from mentra_actors.providers.wires.data_urls import image_of_url
 
 __all__ = ["attachment_part", "inline_part", "is_result_part"]
 
@@ -20,9 +20,6 @@ _READABLE_URL = re.compile(
     r"|https://generativelanguage\.googleapis\.com/.*\bfiles/.+"
     r"|https://((www|m)\.)?youtube\.com/.+"
     r"|https://youtu\.be/.+"
-)
-_ENCODED_URL = re.compile(
-    r"data:(?P<type>[\w.+-]+/[\w.+-]+)(;[\w=.-]+)*;base64,(?P<data>.+)", re.S
 )
 _BEGINNINGS: Mapping[bytes, str] = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -88,18 +85,12 @@ def _media_type(attachment: Attachment, kind: str, profile: Profile) -> str:
 
 
 def _part_of_url(attachment: Attachment, kind: str, profile: Profile) -> _Part:
-    if encoded := _ENCODED_URL.fullmatch(attachment.url):
-        return inline_part(_decoded(encoded["data"], kind), encoded["type"])
+    held = image_of_url(attachment.url)
+    if held.data:
+        return inline_part(held.data, held.media_type or _media_type(attachment, kind, profile))
     if profile.takes_image_urls or _READABLE_URL.fullmatch(attachment.url):
         return _address_part(attachment.url, attachment.media_type)
     raise _unreadable(attachment.url, kind, profile)
-
-
-def _decoded(data: str, kind: str) -> bytes:
-    try:
-        return base64.b64decode(data, validate=True)
-    except binascii.Error as error:
-        raise invalid_request(f"the data URL of the {kind} is not base64: {error}") from error
 
 
 def _unreadable(url: str, kind: str, profile: Profile) -> ProviderError:

@@ -326,7 +326,7 @@ def test_an_uploaded_file_is_sent_by_its_address(file_id: str) -> None:
         (FileBlock(data=b"who knows"), "media type"),
         (ImageBlock(blob="sha256:00"), "not read"),
         (ImageBlock(), "give it bytes"),
-        (ImageBlock(url="data:image/png;base64,???"), "base64"),
+        (ImageBlock(url="data:image/png;base64,???"), "pass the bytes"),
     ],
 )
 def test_what_google_cannot_read_is_refused(attachment: Attachment, advice: str) -> None:
