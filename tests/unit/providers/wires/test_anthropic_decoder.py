@@ -196,10 +196,15 @@ def test_what_a_block_begins_with_counts() -> None:
 
 
 def test_streamed_arguments_stand_for_those_of_the_start() -> None:
-    """The start is only a fallback."""
-    [call] = _reply(_start(), *_call(0, '{"b":2}', input={"a": 1}), _stop(0), *_end()).blocks
+    """The start is only a fallback, for viewers, too."""
+    events = _events(_start(), *_call(0, '{"b":2}', input={"a": 1}), _stop(0), *_end())
+
+    last = events[-1]
+    assert isinstance(last, ReplyFinished)
+    [call] = last.reply.blocks
     assert isinstance(call, ToolCallBlock)
-    assert call.arguments == '{"b":2}'
+    shown = "".join(event.arguments for event in events if isinstance(event, ToolCallDelta))
+    assert call.arguments == shown == '{"b":2}'
 
 
 def test_a_message_may_be_whole_at_its_start() -> None:
