@@ -264,7 +264,7 @@ class AnthropicDecoder:
     def _count(self, event: Json) -> list[ModelEvent]:
         """Counts are totals so far: those that are given replace those before, field by field."""
         usage = object_of(event, "usage")
-        self._usage.update({k: v for k, v in usage.items() if v is not None})
+        self._usage.update({k: v for k, v in usage.items() if isinstance(v, int | dict)})
         return [UsageReported(token_usage(self._usage))] if usage else []
 
     def _finish(self) -> list[ModelEvent]:

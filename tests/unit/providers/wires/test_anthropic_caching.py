@@ -92,6 +92,16 @@ def test_a_paused_answer_leaves_the_marks_where_they_were() -> None:
     assert _marked(_request(messages)) == _marked(_request([*messages, paused])) == [0, 2]
 
 
+def test_a_tool_that_is_told_later_is_not_marked() -> None:
+    """The server refuses a mark on it: what is cached is what every request begins with."""
+    later = HostedTool(kind="later", options={"defer_loading": True})
+    request = _request([UserMessage(text="a")], options=ProviderOptions(hosted_tools=(later,)))
+
+    tools = msgspec.json.decode(_encoded(request))["tools"]
+
+    assert ["cache_control" in tool for tool in tools] == [True, False]
+
+
 def test_nothing_is_marked_where_it_is_switched_off() -> None:
     """Whoever has one-off requests would pay for writing and never read."""
     options = ProviderOptions(cache=CacheOptions(mode="off"))

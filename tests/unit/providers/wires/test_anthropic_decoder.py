@@ -155,6 +155,12 @@ def test_usage_merges_field_by_field() -> None:
     )
 
 
+def test_a_count_of_a_wrong_type_leaves_the_one_before() -> None:
+    """A proxy that garbles the last event must not make the answer look free."""
+    start = _start(usage={"input_tokens": 10, "output_tokens": 1})
+    assert _reply(start, *_end(input_tokens="many")).usage.input_tokens == 10
+
+
 def test_counts_that_no_answer_has_count_as_none() -> None:
     """They would be stored for good and break every sum."""
     usage = {"input_tokens": -1, "output_tokens": 10**30, "cache_read_input_tokens": True}
