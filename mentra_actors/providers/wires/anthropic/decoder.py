@@ -310,7 +310,9 @@ class AnthropicDecoder:
         if explanation and text_of(self._stop, "stop_reason") == "refusal":
             closing.append(RefusalBlock(text=explanation))
         container = object_of(self._stop, "container")
-        if container and any(isinstance(b, ToolCallBlock) and b.caller for b in blocks):
+        if text_of(container, "id") and any(
+            isinstance(b, ToolCallBlock) and b.caller for b in blocks
+        ):
             raw = msgspec.json.encode(container).decode()
             closing.append(OpaqueBlock(item_type=CONTAINER, raw=raw, provenance=self._provenance))
         return closing
