@@ -126,6 +126,7 @@ def _container(request: ModelRequest, profile: Profile) -> _Fields:
     own = profile.provenance(request.model)
     for block in next((answer.blocks for answer in answers), ()):
         match block:
-            case OpaqueBlock(item_type=kind, provenance=maker) if (kind, maker) == (CONTAINER, own):
-                return {"container": text_of(arguments_object(block.raw), "id")}
+            case OpaqueBlock(item_type=kind, raw=raw) if kind == CONTAINER:
+                is_own = block.provenance == own
+                return {"container": text_of(arguments_object(raw), "id")} if is_own else {}
     return {}

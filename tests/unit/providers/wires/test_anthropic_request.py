@@ -468,10 +468,11 @@ def test_a_temperature_of_one_means_nothing_to_models_that_have_only_that() -> N
     assert _body(model="claude-opus-4-6", temperature=1.0)["temperature"] == 1.0
 
 
-def test_unknown_models_take_whatever_they_are_given() -> None:
+@pytest.mark.parametrize("model", ["other", "claude-haiku-9", "claude-opus-4-6-turbo"])
+def test_unknown_models_take_whatever_they_are_given(model: str) -> None:
     """A closed table would break with every new model."""
     body = _body(
-        model="other",
+        model=model,
         temperature=1.7,
         options=ProviderOptions(top_p=0.1, top_k=1),
         reasoning=ReasoningOptions(budget_tokens=10, effort="absurd"),
@@ -615,6 +616,7 @@ def test_a_file_that_the_server_keeps_asks_for_that_feature() -> None:
     keeps = UserMessage(text="", attachments=(FileBlock(file_id="f"),))
     for messages, headers in (
         ((keeps,), {"anthropic-beta": "files-api-2025-04-14"}),
+        ((UserMessage(text="", attachments=(FileBlock(data=b"x"),)),), {}),
         (_HELLO, {}),
     ):
         request = ModelRequest(model=_MODEL, messages=messages)
