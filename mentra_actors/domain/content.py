@@ -105,7 +105,8 @@ class ToolCallBlock(
     text as the model wrote it (empty means `{}`); it may be malformed. Of a call with the kind
     `custom` it is a JSON object whose `input` is the free text of the model. A call of the kind
     `tool_search` asks for the definitions of tools. `signature` vouches for the reasoning before
-    it; `provenance` then says who can read it back.
+    it, and `caller` is the provider's JSON for a program of its own that made the call;
+    `provenance` then says who can read them back.
     """
 
     call_id: str
@@ -116,6 +117,7 @@ class ToolCallBlock(
     kind: CallKind = "function"
     signature: str = ""
     provenance: Provenance | None = None
+    caller: str = ""
 
 
 class OpaqueBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="opaque"):

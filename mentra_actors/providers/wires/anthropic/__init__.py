@@ -1,0 +1,1 @@
+"""Parts of the Anthropic Messages wire; its face is `anthropic_wire`."""

@@ -1,0 +1,85 @@
+"""JSON Schemas in the form to which this server can hold a model.
+
+Every object has only the properties that it names; those that are not required may be left out.
+Bounds that the server does not know become words of the description, for the model to keep.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+__all__ = ["closed_schema"]
+
+_KEPT = frozenset({"type", "enum", "const", "default", "description", "title", "required", "$ref"})
+_FORMATS = frozenset(
+    ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"],
+)
+_WITH_REF = ("$ref", "$defs", "definitions")
+_WRITTEN_ANEW = frozenset({"additionalProperties"})
+
+
+def closed_schema(schema: Any) -> Any:
+    """A schema that the server takes; what fits it and keeps the bounds in words fits `schema`."""
+    if not isinstance(schema, Mapping):
+        return schema
+    if "$ref" in schema:
+        return {
+            key: _part(key, schema[key])
+            for key in ("$ref", "$defs", "definitions")
+            if key in schema
+        }
+    closed: dict[str, Any] = {}
+    said: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _WRITTEN_ANEW:
+            continue
+        if _is_known(key, value):
+            closed["anyOf" if key == "oneOf" else key] = _part(key, value)
+        else:
+            said[key] = value
+    if closed.get("type") == "object":
+        closed.setdefault("properties", {})
+        closed["additionalProperties"] = False
+    if said:
+        words = f"{{{', '.join(f'{key}: {_text(value)}' for key, value in said.items())}}}"
+        closed["description"] = "\n\n".join(filter(None, (closed.get("description"), words)))
+    return closed
+
+
+def _is_known(key: str, value: Any) -> bool:
+    if key == "format":
+        return isinstance(value, str) and value in _FORMATS
+    if key == "minItems":
+        return value in (0, 1)
+    return key in _KEPT or key in _PARTS
+
+
+def _part(key: str, value: Any) -> Any:
+    read = _PARTS.get(key)
+    return value if read is None else read(value)
+
+
+def _closed_values(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {name: closed_schema(one) for name, one in value.items()}
+
+
+def _closed_list(value: Any) -> Any:
+    return [closed_schema(one) for one in value] if isinstance(value, list) else value
+
+
+_PARTS: Mapping[str, Callable[[Any], Any]] = {
+    "properties": _closed_values,
+    "$defs": _closed_values,
+    "definitions": _closed_values,
+    "items": closed_schema,
+    "anyOf": _closed_list,
+    "oneOf": _closed_list,
+    "allOf": _closed_list,
+}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
