@@ -71,7 +71,7 @@ def _content_part(attachment: Attachment, kind: str, profile: Profile) -> _Part:
     if attachment.url:
         return _part_of_url(attachment, kind, profile)
     if attachment.blob:
-        raise invalid_request(f"the bytes of the {kind} {attachment.blob} were not read")
+        raise invalid_request(f"the bytes of the {kind} {attachment.blob.digest} were not read")
     raise invalid_request(f"the {kind} is empty: give it bytes")
 
 
