@@ -32,6 +32,7 @@ from mentra_actors.errors import (
     RunFailed,
     StoreError,
 )
+from mentra_actors.providers.limits import ProviderLimits
 from mentra_actors.providers.prices import ModelPrice, PriceList
 from mentra_actors.providers.scripted import ScriptedModel, call, say
 from mentra_actors.runtime.agent import Agent
@@ -85,6 +86,7 @@ __all__ = [
     "PriceList",
     "ProbeResult",
     "ProviderError",
+    "ProviderLimits",
     "ProviderOptions",
     "ReasoningOptions",
     "Reply",

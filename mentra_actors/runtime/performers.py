@@ -22,6 +22,7 @@ from mentra_actors.effects.live import LiveFeed, LiveNotice
 from mentra_actors.effects.live_answers import LiveAnswers
 from mentra_actors.effects.model_calls import ModelCalls, ModelServices
 from mentra_actors.effects.ports import SendOutcome
+from mentra_actors.effects.provider_gates import ProviderGates
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.timers import Timers
@@ -104,6 +105,7 @@ def _model_services(world: World) -> ModelServices:
         tools=world.tools,
         planner=CallPlanner(world.tools, reviews=reviews, output_checks=world.output_checks),
         prices=settings.prices,
+        gates=ProviderGates(settings.limits, settings.clock),
         clock=settings.clock,
         live=world.live,
         answers=world.answers,

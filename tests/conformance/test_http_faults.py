@@ -101,7 +101,7 @@ class Case:
     says: str = ""
 
 
-def _refused(status: int, transient: bool, body: bytes = b"", **more: Any) -> Case:
+def _refused(status: int, transient: bool, body: bytes = b"", **more: Any) -> Case:  # noqa: FBT001
     headers = more.pop("headers", {})
     answer = [http(status, body, **headers), KEEP]
     return Case(answer, "http", transient, status=status, phase="sent", **more)

@@ -238,7 +238,8 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of `CallModel`. `plans` are for the calls in `reply`, in order.
 
     `is_output` and `output_fault` are the verdict on an answer that should be a typed value.
-    `salt` is random: it makes the idempotency keys of the calls unique in the world.
+    `salt` is random: it makes the idempotency keys of the calls unique in the world. `queued_s` is
+    how long the call had waited for its turn at the provider.
     """
 
     effect_id: EffectId
@@ -250,6 +251,7 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     asked_model: str = ""
     is_output: bool = False
     output_fault: str = ""
+    queued_s: float = 0.0
 
 
 class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,6 +267,7 @@ class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
     usage: TokenUsage = TokenUsage()
     cost_usd_micros: int | None = None
     asked_model: str = ""
+    queued_s: float = 0.0
 
 
 class RecordAbandonedAnswer(msgspec.Struct, frozen=True, kw_only=True):

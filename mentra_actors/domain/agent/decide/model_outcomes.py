@@ -46,6 +46,7 @@ def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.Ag
         output_fault=command.output_fault,
         wire=reply.provenance.wire if reply.provenance else "",
         request_id=reply.request_id,
+        queued_s=command.queued_s,
     )
     after = evolve(state, replied)
     shared = shared_spending(replied, state)
@@ -165,6 +166,7 @@ def _failed_event(
         attempt=call.attempt,
         max_attempts=options.retry_budget,
         retry_at=retry_at,
+        queued_s=command.queued_s,
     )
 
 

@@ -183,7 +183,8 @@ class ModelReplied(
     """A model call was answered, whole. `cost_usd_micros` None: the price is not known.
 
     `wire` is the protocol in which the blocks can go back; `request_id` is what the provider's
-    support finds the call by.
+    support finds the call by. `queued_s` is how long the call had waited for its turn, where the
+    provider has limits.
 
     `is_output` says that its text is the typed value that was asked for; else `output_fault` may
     say what is wrong with it.
@@ -203,6 +204,7 @@ class ModelReplied(
     output_fault: str = ""
     wire: str = ""
     request_id: str = ""
+    queued_s: float = 0.0
 
 
 class ModelCallFailed(
@@ -227,6 +229,7 @@ class ModelCallFailed(
     attempt: int = 1
     max_attempts: int = 0
     retry_at: float | None = None
+    queued_s: float = 0.0
 
 
 class AnswerAbandoned(
