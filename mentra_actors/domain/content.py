@@ -236,8 +236,16 @@ Message: TypeAlias = UserMessage | AssistantMessage | ToolResultsMessage
 
 
 def text_of(blocks: tuple[AssistantBlock, ...]) -> str:
-    """The text (or, without any, the refusal) of an answer; parts are joined by a blank line."""
-    texts = [block.text for block in blocks if isinstance(block, TextBlock) and block.text]
-    if not texts:
-        texts = [block.text for block in blocks if isinstance(block, RefusalBlock)]
-    return "\n\n".join(texts)
+    """The text (or, without any, the refusal) of an answer; parts are joined by a blank line.
+
+    A signature cuts a text where it came, so a signed block and the text beside it are one.
+    """
+    joined, is_cut = "", False
+    for block in blocks:
+        if isinstance(block, TextBlock):
+            goes_on = is_cut or block.signature or not joined or not block.text
+            joined += block.text if goes_on else f"\n\n{block.text}"
+        is_cut = isinstance(block, TextBlock) and bool(block.signature)
+    if joined:
+        return joined
+    return "\n\n".join(block.text for block in blocks if isinstance(block, RefusalBlock))

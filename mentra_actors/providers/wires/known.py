@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from mentra_actors.providers.wires.contract import Wire
+from mentra_actors.providers.wires.gemini_wire import GEMINI_GENERATE_CONTENT
 from mentra_actors.providers.wires.responses_wire import RESPONSES
 
 __all__ = ["WIRES"]
 
-WIRES: Mapping[str, Wire] = MappingProxyType({wire.name: wire for wire in (RESPONSES,)})
+WIRES: Mapping[str, Wire] = MappingProxyType(
+    {wire.name: wire for wire in (GEMINI_GENERATE_CONTENT, RESPONSES)}
+)
