@@ -104,8 +104,8 @@ def _decoded(data: str, kind: str) -> bytes:
 
 def _unreadable(url: str, kind: str, profile: Profile) -> ProviderError:
     return invalid_request(
-        f"{profile.title} does not read the {kind} at {url[:200]!r}: pass the bytes, or the URL of "
-        "an uploaded file, of gs:// or of YouTube"
+        f"{profile.title} does not read the {kind} at {url[:200]!r}: pass the bytes, or the URL "
+        "of an uploaded file, of gs:// or of YouTube"
     )
 
 

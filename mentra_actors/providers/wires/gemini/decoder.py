@@ -243,8 +243,10 @@ class GeminiDecoder:
                 if self._finish_reason in COMPLETE:
                     raise self._malformed(f"the call of {block.name!r} was never closed")
                 continue
-            is_draft = isinstance(block, TextRun | CallDraft)
-            blocks[index] = block.block(self._provenance) if is_draft else block
+            if isinstance(block, TextRun | CallDraft):
+                blocks[index] = block.block(self._provenance)
+            else:
+                blocks[index] = block
         return blocks
 
     def _cite(self, blocks: dict[int, AssistantBlock]) -> list[ModelEvent]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from mentra_actors.providers.json_access import Json, list_of, text_of
@@ -72,7 +73,7 @@ def _step(found: Mapping[str, str | None]) -> str | int:
 
 def _put(arguments: dict[str, Any], path: list[str | int], value: Any) -> None:
     place: Any = arguments
-    for step, following in zip(path, path[1:], strict=False):
+    for step, following in pairwise(path):
         empty: Any = [] if isinstance(following, int) else {}
         found = _at(place, step)
         if found is None:
