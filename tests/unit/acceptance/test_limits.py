@@ -4,9 +4,10 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from mentra_actors import ProviderError, ProviderLimits
+from mentra_actors import ModelReply, ProviderError, ProviderLimits, TokenUsage, say
 from mentra_actors.domain.agent import events as e
 from mentra_actors.testing.manual_clock import ManualClock
+from projections import TIMELINE
 
 pytestmark = pytest.mark.anyio
 
@@ -14,22 +15,30 @@ pytestmark = pytest.mark.anyio
 async def test_a_wait_for_the_provider_stands_on_the_log(played) -> None:
     """Otherwise a slow team looks like a slow model."""
     clock = ManualClock()
-    limits = {"scripted": ProviderLimits(requests_per_minute=1)}
+    limits = {"scripted": ProviderLimits(requests_per_minute=1.25)}
     async with played(["one", "two"], clock=clock, limits=limits) as team:
         agent = await team.spawn()
         await agent.send("first")
         async with anyio.create_task_group() as group:
             group.start_soon(agent.send, "second")
-            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 60)
-            clock.advance(60)
+            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 48)
+            clock.advance(48)
 
-        assert [one.queued_s for one in team.events(e.ModelReplied)] == [0, 60]
+        assert [one.queued_s for one in team.events(e.ModelReplied)] == [0, 48]
+        pages = (await team.runtime.view(TIMELINE)).values()
+        replies = [
+            line.sentence
+            for page in pages
+            for line in page.lines
+            if line.sentence.startswith("model replied")
+        ]
+        assert ["48.0 s in the queue" in sentence for sentence in replies] == [False, True]
 
 
 async def test_a_failure_also_says_how_long_it_had_waited(played) -> None:
     """Its attempt counts, and so does its wait."""
     clock = ManualClock()
-    limits = {"scripted": ProviderLimits(requests_per_minute=1)}
+    limits = {"scripted": ProviderLimits(requests_per_minute=1.25)}
     refused = ProviderError("no", kind="http", transient=False, status=400)
     async with played(["one", refused], clock=clock, limits=limits) as team:
         agent = await team.spawn()
@@ -41,16 +50,16 @@ async def test_a_failure_also_says_how_long_it_had_waited(played) -> None:
                     await agent.send("second")
 
             group.start_soon(fail)
-            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 60)
-            clock.advance(60)
+            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 48)
+            clock.advance(48)
 
-        assert [one.queued_s for one in team.events(e.ModelCallFailed)] == [60]
+        assert [one.queued_s for one in team.events(e.ModelCallFailed)] == [48]
 
 
 async def test_a_run_is_cancelled_while_it_waits_for_its_turn(played) -> None:
     """A queue must not hold a run that its user has ended; nothing was asked, nothing costs."""
     clock = ManualClock()
-    limits = {"scripted": ProviderLimits(requests_per_minute=1)}
+    limits = {"scripted": ProviderLimits(requests_per_minute=1.25)}
     async with played(["one", "two"], clock=clock, limits=limits) as team:
         agent = await team.spawn()
         await agent.send("first")
@@ -61,7 +70,7 @@ async def test_a_run_is_cancelled_while_it_waits_for_its_turn(played) -> None:
                     await agent.send("second")
 
             group.start_soon(broken_off)
-            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 60)
+            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 48)
             await agent.cancel()
 
         assert len(team.requests) == 1
@@ -73,3 +82,42 @@ async def test_limits_that_are_none_are_refused_at_once(played) -> None:
     with pytest.raises(TypeError, match="ProviderLimits"):
         async with played([], limits={"scripted": {"max_concurrent": 1}}):
             pass
+
+
+async def test_one_agent_that_is_told_to_wait_holds_back_the_others(played) -> None:
+    """A team that goes on calling keeps its provider overloaded."""
+    clock = ManualClock()
+    busy = ProviderError("busy", kind="http", transient=True, status=429, retry_after_s=17)
+    turns = {"first": [busy], "second": ["hello"]}
+    async with played(turns, clock=clock, limits={"scripted": ProviderLimits()}) as team:
+        first, second = await team.spawn("first"), await team.spawn("second")
+        with pytest.raises(Exception, match="busy"):
+            await first.send("hi", retry_budget=0)
+        async with anyio.create_task_group() as group:
+            group.start_soon(second.send, "hi")
+            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 17)
+            assert team.asked("second") == []
+            clock.advance(17)
+
+        assert [one.queued_s for one in team.events(e.ModelReplied)] == [17]
+
+
+async def test_what_an_answer_has_used_counts_for_the_next(played) -> None:
+    """The estimate of a request says nothing of the length of its answer."""
+    clock = ManualClock()
+    used = TokenUsage(input_tokens=3000, output_tokens=3000)
+    limits = {"scripted": ProviderLimits(tokens_per_minute=6000)}
+    turns = [ModelReply(blocks=(say("one"),), stop_reason="end_turn", usage=used), "two"]
+    async with played(turns, clock=clock, limits=limits, team_tools=False) as team:
+        agent = await team.spawn()
+        await agent.send("first")
+        tokens = (await agent.count_tokens()).tokens + estimated_text("second")
+        async with anyio.create_task_group() as group:
+            group.start_soon(agent.send, "second")
+            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + tokens / 100)
+            clock.advance(48)
+
+
+def estimated_text(text):
+    """Tokens of one more prompt, as they are estimated."""
+    return 4 + -(-len(text) // 4)
