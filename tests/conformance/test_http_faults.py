@@ -26,7 +26,13 @@ from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.providers.http_body import body_pieces
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.http_transport import HttpTransport
-from mentra_actors.providers.port import AnswerStarted, ModelEvent, ReplyFinished, TextDelta
+from mentra_actors.providers.port import (
+    AnswerStarted,
+    ModelEvent,
+    ReplyFinished,
+    TextDelta,
+    UsageReported,
+)
 from mentra_actors.providers.presets import GEMINI, GENERIC, LMSTUDIO
 from mentra_actors.providers.profile import QueryKey
 from mentra_actors.providers.time_limits import LIMITS, LOCAL_LIMITS, TimeLimits
@@ -315,6 +321,7 @@ async def test_a_first_error_comes_before_any_event() -> None:
 
 
 _GEMINI_START = frame(candidates=[], modelVersion="g-1", responseId="r1")
+_GEMINI_USAGE = frame(candidates=[], usageMetadata={"promptTokenCount": 5})
 _GEMINI_ERROR = frame(error={"code": 503, "status": "UNAVAILABLE", "message": "later"})
 _GEMINI_TEXT = frame(candidates=[{"content": {"parts": [{"text": "hello"}]}}])
 
@@ -323,6 +330,7 @@ _GEMINI_TEXT = frame(candidates=[{"content": {"parts": [{"text": "hello"}]}}])
     ("frames", "heard_kinds", "output_seen"),
     [
         ([_GEMINI_START, _GEMINI_ERROR], [], False),
+        ([_GEMINI_USAGE, _GEMINI_ERROR], [AnswerStarted, UsageReported], False),
         ([_GEMINI_TEXT, _GEMINI_ERROR], [AnswerStarted, TextDelta], True),
     ],
 )

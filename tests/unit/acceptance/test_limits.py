@@ -21,10 +21,10 @@ async def test_a_wait_for_the_provider_stands_on_the_log(played) -> None:
         await agent.send("first")
         async with anyio.create_task_group() as group:
             group.start_soon(agent.send, "second")
-            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 48)
-            clock.advance(48)
+            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 36)
+            clock.advance(36)
 
-        assert [one.queued_s for one in team.events(e.ModelReplied)] == [0, 48]
+        assert [one.queued_s for one in team.events(e.ModelReplied)] == [0, 36]
         pages = (await team.runtime.view(TIMELINE)).values()
         replies = [
             line.sentence
@@ -32,7 +32,7 @@ async def test_a_wait_for_the_provider_stands_on_the_log(played) -> None:
             for line in page.lines
             if line.sentence.startswith("model replied")
         ]
-        assert ["48.0 s in the queue" in sentence for sentence in replies] == [False, True]
+        assert ["36.0 s in the queue" in sentence for sentence in replies] == [False, True]
 
 
 async def test_a_failure_also_says_how_long_it_had_waited(played) -> None:
@@ -50,10 +50,10 @@ async def test_a_failure_also_says_how_long_it_had_waited(played) -> None:
                     await agent.send("second")
 
             group.start_soon(fail)
-            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 48)
-            clock.advance(48)
+            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 36)
+            clock.advance(36)
 
-        assert [one.queued_s for one in team.events(e.ModelCallFailed)] == [48]
+        assert [one.queued_s for one in team.events(e.ModelCallFailed)] == [36]
 
 
 async def test_a_run_is_cancelled_while_it_waits_for_its_turn(played) -> None:
@@ -70,7 +70,7 @@ async def test_a_run_is_cancelled_while_it_waits_for_its_turn(played) -> None:
                     await agent.send("second")
 
             group.start_soon(broken_off)
-            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 48)
+            await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + 36)
             await agent.cancel()
 
         assert len(team.requests) == 1
@@ -115,7 +115,7 @@ async def test_what_an_answer_has_used_counts_for_the_next(played) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(agent.send, "second")
             await anyio.to_thread.run_sync(clock.wait_for_sleeper, clock.now() + tokens / 100)
-            clock.advance(48)
+            clock.advance(36)
 
 
 def estimated_text(text):
