@@ -32,6 +32,7 @@ from mentra_actors.errors import (
     RunFailed,
     StoreError,
 )
+from mentra_actors.providers.catalogue import ListedModel, TokenCount
 from mentra_actors.providers.limits import ProviderLimits
 from mentra_actors.providers.prices import ModelPrice, PriceList
 from mentra_actors.providers.scripted import ScriptedModel, call, say
@@ -76,6 +77,7 @@ __all__ = [
     "FeedItem",
     "FinishedToolCall",
     "Inject",
+    "ListedModel",
     "MentraError",
     "ModelPrice",
     "ModelReply",
@@ -105,6 +107,7 @@ __all__ = [
     "SyncConversation",
     "SyncFeed",
     "SyncRuntime",
+    "TokenCount",
     "TokenUsage",
     "Tool",
     "ToolContext",
