@@ -27,6 +27,7 @@ from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
+from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.settings import RuntimeSettings
@@ -105,10 +106,21 @@ def _model_services(world: World) -> ModelServices:
         tools=world.tools,
         planner=CallPlanner(world.tools, reviews=reviews, output_checks=world.output_checks),
         prices=settings.prices,
-        gates=ProviderGates(settings.limits, settings.clock),
+        gates=_gates(world),
         clock=settings.clock,
         live=world.live,
         answers=world.answers,
         send=world.send,
         spent_of=lambda budget: spent(one.event for one in world.journal.read_stream(budget)),
     )
+
+
+def _gates(world: World) -> ProviderGates:
+    settings = world.settings
+    unknown = sorted(set(settings.limits) - set(world.providers.names))
+    if unknown:
+        known = ", ".join(world.providers.names)
+        raise ConfigurationError(
+            f"limits are given for {', '.join(unknown)}, which no provider is named; known: {known}"
+        )
+    return ProviderGates(settings.limits, settings.clock)

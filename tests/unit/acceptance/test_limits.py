@@ -4,7 +4,14 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from mentra_actors import ModelReply, ProviderError, ProviderLimits, TokenUsage, say
+from mentra_actors import (
+    ConfigurationError,
+    ModelReply,
+    ProviderError,
+    ProviderLimits,
+    TokenUsage,
+    say,
+)
 from mentra_actors.domain.agent import events as e
 from mentra_actors.testing.manual_clock import ManualClock
 from projections import TIMELINE
@@ -121,3 +128,10 @@ async def test_what_an_answer_has_used_counts_for_the_next(played) -> None:
 def estimated_text(text):
     """Tokens of one more prompt, as they are estimated."""
     return 4 + -(-len(text) // 4)
+
+
+async def test_limits_for_nobody_are_refused_at_once(played) -> None:
+    """A name with a typing mistake would limit nothing, and nobody would notice."""
+    with pytest.raises(ConfigurationError, match="scriptd"):
+        async with played([], limits={"scriptd": ProviderLimits()}):
+            pass
