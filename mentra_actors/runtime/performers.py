@@ -121,6 +121,6 @@ def _gates(world: World) -> ProviderGates:
     if unknown:
         known = ", ".join(world.providers.names)
         raise ConfigurationError(
-            f"limits are given for {', '.join(unknown)}, which no provider is named; known: {known}"
+            f"no provider is named {', '.join(unknown)}, so it can have no limits; known: {known}"
         )
     return ProviderGates(settings.limits, settings.clock)
