@@ -33,6 +33,8 @@ from mentra_actors.errors import (
     RunFailed,
     StoreError,
 )
+from mentra_actors.providers.catalogue import ListedModel, TokenCount
+from mentra_actors.providers.limits import ProviderLimits
 from mentra_actors.providers.prices import ModelPrice, PriceList
 from mentra_actors.providers.scripted import ScriptedModel, call, say
 from mentra_actors.runtime.agent import Agent
@@ -78,6 +80,7 @@ __all__ = [
     "FeedItem",
     "FinishedToolCall",
     "Inject",
+    "ListedModel",
     "MentraError",
     "ModelPrice",
     "ModelReply",
@@ -88,6 +91,7 @@ __all__ = [
     "PriceList",
     "ProbeResult",
     "ProviderError",
+    "ProviderLimits",
     "ProviderOptions",
     "ReasoningOptions",
     "Reply",
@@ -106,6 +110,7 @@ __all__ = [
     "SyncConversation",
     "SyncFeed",
     "SyncRuntime",
+    "TokenCount",
     "TokenUsage",
     "Tool",
     "ToolContext",

@@ -222,7 +222,8 @@ class ProviderError(EffectError):
     `kind` is one of `transport`, `http`, `timeout`, `malformed_stream`, `in_band`,
     `invalid_request`, `invalid_response`. `transient` says whether a repeat may help;
     `retry_after_s` is the wait that the provider asked for. `output_seen` is true when part of
-    an answer had arrived.
+    an answer had arrived. `phase` says how far the call had come: `connecting`, `sent` or
+    `streaming`, empty where nobody knows. `body` is what the server said, cut and without keys.
     """
 
     def __init__(  # noqa: PLR0913 - what a provider may say of a failure
@@ -236,6 +237,8 @@ class ProviderError(EffectError):
         retry_after_s: float | None = None,
         output_seen: bool = False,
         request_id: str | None = None,
+        phase: str = "",
+        body: str = "",
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -245,6 +248,8 @@ class ProviderError(EffectError):
         self.retry_after_s = retry_after_s
         self.output_seen = output_seen
         self.request_id = request_id
+        self.phase = phase
+        self.body = body
 
 
 class RunFailed(EffectError):

@@ -1,10 +1,23 @@
 """What is known of models: which ones a provider has, and which of them a selector means."""
 
 from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
-__all__ = ["ListedModel", "newest_first"]
+from mentra_actors.domain.model_call import ModelRequest
+
+__all__ = [
+    "NEWEST",
+    "CountsTokens",
+    "ListedModel",
+    "ListsModels",
+    "TokenCount",
+    "newest_first",
+]
+
+NEWEST = "newest"
+"""The selector that means the newest model of a provider."""
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -21,6 +34,46 @@ class ListedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     created_at: float | None = None
     context_window: int | None = None
     max_output_tokens: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The name under which agents ask for it: `provider:model_id`."""
+        return f"{self.provider}:{self.model_id}"
+
+
+class TokenCount(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of a request. An estimate is a guess from its size and not the provider's count."""
+
+    tokens: int
+    is_estimate: bool
+
+
+@runtime_checkable
+class ListsModels(Protocol):
+    """A provider that can say which models it has."""
+
+    async def models(self) -> tuple[ListedModel, ...]:
+        """All of them, the newest first.
+
+        Raises:
+            ProviderError: the provider could not be asked, or has no list.
+            MissingCredential: nothing was sent.
+        """
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A provider that can say how many tokens a request has, without answering it."""
+
+    async def count_tokens(self, request: ModelRequest) -> TokenCount:
+        """The input tokens of a request.
+
+        Raises:
+            ProviderError: the provider could not be asked, or cannot do what is asked.
+            MissingCredential: nothing was sent.
+        """
+        ...
 
 
 def newest_first(models: Iterable[ListedModel]) -> list[ListedModel]:

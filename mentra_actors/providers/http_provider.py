@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
+from typing import Any
 
 import anyio
 import httpx
@@ -10,18 +11,18 @@ import msgspec
 
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
+from mentra_actors.providers.catalogue import ListedModel, TokenCount
 from mentra_actors.providers.credentials import CredentialSource, found_key, keyed
 from mentra_actors.providers.endpoint import base_url_of, endpoint
-from mentra_actors.providers.http_transport import (
-    HttpCall,
-    HttpTransport,
-    is_event_stream,
-    request_id_of,
-)
+from mentra_actors.providers.http_call import HttpCall
+from mentra_actors.providers.http_headers import helpful_headers, is_event_stream, request_id_of
+from mentra_actors.providers.http_questions import counted_tokens, listed_models
+from mentra_actors.providers.http_transport import HttpTransport
 from mentra_actors.providers.json_access import Json
-from mentra_actors.providers.port import ModelEvent, ReplyFinished
+from mentra_actors.providers.port import AnswerStarted, ModelEvent, ReplyFinished, UsageReported
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.request_encoder import RequestEncoder
+from mentra_actors.providers.time_limits import LIMITS, LOCAL_LIMITS
 from mentra_actors.providers.wires.contract import Decoder
 from mentra_actors.providers.wires.known import WIRES
 
@@ -29,6 +30,7 @@ __all__ = ["HttpProvider"]
 
 _DRAIN_LIMIT_S = 0.5
 _EVENTS_AND_JSON = {"content-type": "application/json", "accept": "text/event-stream"}
+_ONLY_JSON = {"accept": "application/json"}
 
 
 class HttpProvider:
@@ -59,7 +61,8 @@ class HttpProvider:
         self._api_key = api_key
         self._base_url = base_url
         self._environ = environ
-        self._transport = transport or HttpTransport()
+        limits = LOCAL_LIMITS if profile.is_local else LIMITS
+        self._transport = transport or HttpTransport(limits=limits)
         self._encoder = RequestEncoder(self._wire, profile)
 
     @property
@@ -75,22 +78,50 @@ class HttpProvider:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Events of one answer; closing the generator closes the connection.
 
-        An error before the first event says `output_seen=False`: nothing was delivered.
+        An error that is the first thing the server says is raised before any event. An error
+        before text, thinking, a call, a citation or a hosted tool says `output_seen=False`.
         """
         call = await self._call(request)
         decoder = self._wire.decoder(request.model, self._profile)
+        request_id: str | None = None
         output_seen = False
-        async with self._transport.answer(call) as response:
-            try:
-                async with aclosing(self._events(call, response, decoder)) as events:
+        try:
+            async with self._transport.answer(call) as response:
+                request_id = request_id_of(response.headers)
+                events = _with_headers(self._events(call, response, decoder), response)
+                async with aclosing(events):
                     async for event in events:
-                        output_seen = True
-                        yield _with_request_id(event, request_id_of(response))
-            except ProviderError as error:
-                error.output_seen = output_seen
-                error.request_id = request_id_of(response)
-                error.args = (call.redacted(str(error)),)
-                raise
+                        output_seen = output_seen or _is_output(event)
+                        yield _with_request_id(event, request_id)
+        except ProviderError as error:
+            error.output_seen = output_seen
+            raise _cleaned(error, call, request_id) from None
+
+    async def models(self) -> tuple[ListedModel, ...]:
+        """All models of the server, the newest first.
+
+        Raises:
+            ProviderError: the server could not be asked, or has no list.
+            MissingCredential: nothing was sent.
+        """
+
+        async def fetch(path: str, parameters: Mapping[str, str]) -> Json:
+            return await self._json(await self._question(path, parameters))
+
+        return await listed_models(self._wire, self._profile, fetch)
+
+    async def count_tokens(self, request: ModelRequest) -> TokenCount:
+        """The input tokens of a request; an estimate where the server does not count.
+
+        Raises:
+            ProviderError: the server could not be asked, or cannot do what is asked.
+            MissingCredential: nothing was sent.
+        """
+
+        async def post(path: str, body: Mapping[str, Any]) -> Json:
+            return await self._json(await self._question(path, {}, body, request))
+
+        return await counted_tokens(self._wire, self._profile, request, post)
 
     async def aclose(self) -> None:
         """Close the connections. Calling it twice is allowed."""
@@ -99,44 +130,118 @@ class HttpProvider:
     async def _events(
         self, call: HttpCall, response: httpx.Response, decoder: Decoder
     ) -> AsyncGenerator[ModelEvent, None]:
-        """The neutral events of the answer; a plain result counts as the events it stands for."""
-        if not is_event_stream(response):
-            for value in self._wire.events_of_result(await self._transport.result(call, response)):
+        """The neutral events of the answer."""
+        async with aclosing(self._values(call, response)) as values:
+            async for value in values:
                 for event in decoder.feed(value):
                     yield event
-        else:
-            async with aclosing(self._transport.events(call, response)) as values:
-                async for value, is_whole in values:
-                    if not is_whole and not self._wire.is_terminal(value):
-                        continue
-                    for event in decoder.feed(value):
-                        yield event
-                    if decoder.is_finished:
-                        await _drain(values)
+                if decoder.is_finished:
+                    await _drain(values)
         if not decoder.is_finished:
             for event in decoder.finish():
                 yield event
 
+    async def _values(
+        self, call: HttpCall, response: httpx.Response
+    ) -> AsyncGenerator[Json, None]:
+        """The server's events; a plain result counts as the events it stands for."""
+        if not is_event_stream(response.headers):
+            for result in await self._transport.results(call, response):
+                for value in self._wire.events_of_result(result):
+                    yield value
+            return
+        async with aclosing(self._transport.events(call, response)) as events:
+            async for value, is_whole in events:
+                if is_whole or self._wire.is_terminal(value):
+                    yield value
+
     async def _call(self, request: ModelRequest) -> HttpCall:
+        path = self._wire.answer_path(request, self._profile)
+        return await self._made(
+            path,
+            {},
+            {
+                **_EVENTS_AND_JSON,
+                **self._profile.headers,
+                **self._wire.headers(request, self._profile),
+                **request.options.session.extra_headers,
+            },
+            self._encoder.encode(request),
+        )
+
+    async def _question(
+        self,
+        path: str,
+        parameters: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        request: ModelRequest | None = None,
+    ) -> HttpCall:
+        """A call whose answer is one JSON object; with a `body` it is sent there."""
+        headers = {**_ONLY_JSON, **self._profile.headers}
+        if request is not None:
+            headers |= self._wire.headers(request, self._profile)
+            headers |= request.options.session.extra_headers
+        if body is None:
+            return await self._made(path, parameters, headers, None)
+        headers["content-type"] = "application/json"
+        return await self._made(path, parameters, headers, msgspec.json.encode(body))
+
+    async def _made(
+        self,
+        path: str,
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> HttpCall:
+        """A call with the key and the address of now; without a body it only asks."""
         profile = self._profile
         key = await found_key(profile, self._api_key, self._environ)
         auth = keyed(profile, key)
         base_url = base_url_of(profile, self._base_url, self._environ)
-        headers = {
-            **_EVENTS_AND_JSON,
-            **profile.headers,
-            **self._wire.headers(request, profile),
-            **request.options.session.extra_headers,
-            **auth.headers,
-        }
         return HttpCall(
             provider=self.name,
-            url=endpoint(profile, base_url, self._wire.answer_path(request, profile), auth.query),
-            body=self._encoder.encode(request),
-            headers=headers,
+            url=endpoint(profile, base_url, path, {**parameters, **auth.query}),
+            body=body or b"",
+            headers={**headers, **auth.headers},
             secrets=(key,) if key else (),
             hint_404=profile.hint_404,
+            method="GET" if body is None else "POST",
         )
+
+    async def _json(self, call: HttpCall) -> Json:
+        request_id: str | None = None
+        try:
+            async with self._transport.answer(call) as response:
+                request_id = request_id_of(response.headers)
+                return (await self._transport.results(call, response))[0]
+        except ProviderError as error:
+            raise _cleaned(error, call, request_id) from None
+
+
+async def _with_headers(
+    events: AsyncGenerator[ModelEvent, None], response: httpx.Response
+) -> AsyncGenerator[ModelEvent, None]:
+    """The events with the response's headers in the first, which waits until more has come.
+
+    So an error right after it is the first thing that is heard.
+    """
+    headers = helpful_headers(response.headers)
+    started = AnswerStarted(headers=headers) if headers else None
+    has_begun = False
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, AnswerStarted):
+                started = msgspec.structs.replace(event, headers={**headers, **event.headers})
+                has_begun = False
+                continue
+            if started is not None and not has_begun:
+                yield started
+            has_begun = True
+            yield event
+
+
+def _is_output(event: ModelEvent) -> bool:
+    return not isinstance(event, AnswerStarted | UsageReported)
 
 
 def _with_request_id(event: ModelEvent, request_id: str | None) -> ModelEvent:
@@ -145,8 +250,18 @@ def _with_request_id(event: ModelEvent, request_id: str | None) -> ModelEvent:
     return ReplyFinished(msgspec.structs.replace(event.reply, request_id=request_id))
 
 
-async def _drain(events: AsyncGenerator[tuple[Json, bool], None]) -> None:
+def _cleaned(error: ProviderError, call: HttpCall, request_id: str | None) -> ProviderError:
+    """The error without keys; what caused it may repeat them, so it is let go."""
+    error.args = (call.redacted(str(error)),)
+    error.code = call.redacted(error.code) if error.code else None
+    error.request_id = error.request_id or request_id
+    error.phase = error.phase or "streaming"
+    error.__cause__ = error.__context__ = None
+    return error
+
+
+async def _drain(values: AsyncGenerator[Json, None]) -> None:
     """Read the rest of an answer that is complete: only then can its connection be used again."""
     with suppress(ProviderError), anyio.move_on_after(_DRAIN_LIMIT_S):
-        async for _ in events:
+        async for _ in values:
             pass

@@ -47,7 +47,7 @@ _STATUS_BY_CODE: Mapping[str, int] = {
     "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }
-_TRANSIENT_STATUSES = frozenset({408, 409, 429, *range(500, 600)})
+_TRANSIENT_STATUSES = frozenset({408, 409, 425, 429, *range(500, 600)})
 _DURATION = re.compile(r"(?P<seconds>[0-9]{1,9}(\.[0-9]{1,9})?)s")
 _HTTP_STATUS = re.compile(r"[1-5][0-9]{2}")
 _FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})

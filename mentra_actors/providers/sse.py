@@ -2,7 +2,8 @@
 
 Lines end at LF, CR or CRLF and at nothing else: JSON may hold U+2028, U+0085 and other separators
 raw. Every byte is searched once, however small the chunks are, because a line that is not complete
-is kept in pieces until its end arrives.
+is put aside until its end arrives. Nothing is kept but that line, the data of the open frame, and
+the last value of each field that counts.
 """
 
 import re
@@ -17,6 +18,7 @@ MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _MAX_DIGITS = 10
+_FIELDS = frozenset({b"event", b"id", b"retry"})
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -34,20 +36,21 @@ class SseParser:
 
     def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self._max_frame_bytes = max_frame_bytes
-        self._line_pieces: list[bytes] = []
-        self._line_bytes = 0
-        self._data_lines: list[bytes] = []
-        self._data_bytes = 0
+        self._line = bytearray()
+        self._data: bytes | bytearray | None = None
+        self._fault: ProviderError | None = None
         self._fields: dict[bytes, bytes] = {}
         self._is_after_cr = False
         self._is_first_line = True
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """The events that this chunk completes.
+        """The events that this chunk completes; a fault after them is raised by the next call.
 
         Raises:
             ProviderError: `malformed_stream`: not UTF-8, or a frame above the size limit.
         """
+        if self._fault is not None:
+            raise self._fault
         if self._is_after_cr and chunk:
             self._is_after_cr = False
             chunk = chunk.removeprefix(b"\n")
@@ -56,16 +59,20 @@ class SseParser:
         self._is_after_cr = chunk.endswith(b"\r")
         lines = _LINE_END.split(chunk) if b"\r" in chunk else chunk.split(b"\n")
         *ends, rest = lines
-        events = []
-        for end in ends:
-            line = self._complete_line(end) if self._line_bytes or self._is_first_line else end
-            if line:
-                self._take_line(line)
-            elif self._data_lines or self._fields:
-                event = self._dispatch()
-                if event is not None:
+        events: list[ServerSentEvent] = []
+        try:
+            for end in ends:
+                line = self._complete_line(end) if self._line or self._is_first_line else end
+                if line:
+                    self._take_line(line)
+                elif (event := self._dispatch()) is not None:
                     events.append(event)
-        self._keep(rest)
+            self._keep(rest)
+        except ProviderError as error:
+            self._fault = error
+            self._line, self._data = bytearray(), None
+            if not events:
+                raise
         return events
 
     def close(self) -> ServerSentEvent | None:
@@ -76,50 +83,56 @@ class SseParser:
         Raises:
             ProviderError: `malformed_stream`: it is not UTF-8.
         """
-        if self._line_bytes:
+        if self._fault is not None:
+            raise self._fault
+        if self._line:
             line = self._complete_line(b"")
             if line:  # a mark of the byte order alone is none
                 self._take_line(line)
         return self._dispatch()
 
     def _keep(self, piece: bytes) -> None:
-        if piece:
-            self._line_pieces.append(piece)
-            self._line_bytes += len(piece)
-        self._check_size()
+        self._line += piece
+        self._check_size(len(self._line))
 
-    def _check_size(self) -> None:
-        if self._line_bytes + self._data_bytes > self._max_frame_bytes:
+    def _check_size(self, line_bytes: int) -> None:
+        if line_bytes + len(self._data or b"") > self._max_frame_bytes:
             raise _malformed(f"an event is longer than {self._max_frame_bytes} bytes")
 
     def _complete_line(self, end: bytes) -> bytes:
         self._keep(end)
-        line = b"".join(self._line_pieces)
-        self._line_pieces.clear()
-        self._line_bytes = 0
+        line = bytes(self._line)
+        self._line.clear()
         if self._is_first_line:
             self._is_first_line = False
             return line.removeprefix(_BOM)
         return line
 
     def _take_line(self, line: bytes) -> None:
+        self._check_size(len(line))
         name, _, value = line.partition(b":")
         if value.startswith(b" "):
             value = value[1:]
         if name == b"data":
-            self._data_lines.append(value)
-            self._data_bytes += len(value) + 1
-            if self._data_bytes > self._max_frame_bytes:
-                self._check_size()
-        elif name:
+            self._take_data(value)
+        elif name in _FIELDS:
             self._fields[name] = value
 
+    def _take_data(self, value: bytes) -> None:
+        if self._data is None:
+            self._data = value
+        else:
+            if isinstance(self._data, bytes):
+                self._data = bytearray(self._data)
+            self._data += b"\n"
+            self._data += value
+
     def _dispatch(self) -> ServerSentEvent | None:
-        lines, fields = self._data_lines, self._fields
-        self._data_lines, self._fields, self._data_bytes = [], {}, 0
-        if not lines:
+        found, fields = self._data, self._fields
+        self._data, self._fields = None, {}
+        if found is None:
             return None
-        data = _decoded(lines[0] if len(lines) == 1 else b"\n".join(lines))
+        data = _decoded(found)
         event, event_id = fields.get(b"event"), fields.get(b"id")
         return ServerSentEvent(
             data,
@@ -133,7 +146,7 @@ def _milliseconds(value: bytes | None) -> int | None:
     return int(value) if value and value.isdigit() and len(value) < _MAX_DIGITS else None
 
 
-def _decoded(value: bytes) -> str:
+def _decoded(value: bytes | bytearray) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -12,6 +12,7 @@ from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
+from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.awaiting import asked, thread_safe_call, watched
 from mentra_actors.runtime.changes import changes_of
@@ -367,6 +368,17 @@ class Agent:
         """
         read = partial(self._agents.usage, self.agent_id, with_subagents=with_subagents)
         return await anyio.to_thread.run_sync(read)
+
+    async def count_tokens(self) -> TokenCount:
+        """How many tokens the next request of the agent would have, were it made now.
+
+        That is its conversation with its system prompt and its tools; what waits in queues or in
+        the inbox is not in it yet. The provider is asked if it counts, else it is an estimate.
+
+        Raises:
+            ProviderError, MissingCredential, UnknownModel: the provider could not be asked.
+        """
+        return await asked(self._operations.models.count, self.agent_id)
 
     async def usage_of_run(self, run_id: RunId) -> RunUsage:
         """What one run has used itself, call by call; see `projections.usage.usage_by_round`."""

@@ -26,6 +26,7 @@ from mentra_actors.runtime.agent_operations import AgentOperations
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.idle_watch import IdleWatch
+from mentra_actors.runtime.model_questions import ModelQuestions
 from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.store.ports import Appended, AppendRequest
@@ -42,6 +43,7 @@ class Operations:
         self.core = core
         self.runs = core.runs
         self.agents = AgentOperations(core)
+        self.models = ModelQuestions(core)
         self._team = core.settings.team
 
     # --- agents ---------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
+from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent import STOP_GRACE_S
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.blocking import result_of, watched_result_of
@@ -231,6 +232,10 @@ class SyncAgent:
     def usage(self, *, with_subagents: bool = True) -> AgentUsage:
         """See `Agent.usage`."""
         return self._agents.usage(self.agent_id, with_subagents=with_subagents)
+
+    def count_tokens(self) -> TokenCount:
+        """See `Agent.count_tokens`."""
+        return self._done(lambda: self._operations.models.count(self.agent_id))
 
     def usage_of_run(self, run_id: RunId) -> RunUsage:
         """See `Agent.usage_of_run`."""

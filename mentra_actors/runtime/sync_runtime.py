@@ -12,6 +12,7 @@ from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
+from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
@@ -90,6 +91,16 @@ class SyncRuntime:
     def content_of(self, attachment: Attachment) -> bytes | None:
         """See `Runtime.content_of`."""
         return self._operations.content_of(attachment)
+
+    def models(self, provider: str) -> tuple[ListedModel, ...]:
+        """See `Runtime.models`."""
+        operations = self._operations
+        return result_of(operations.core, lambda: operations.models.models(provider))
+
+    def resolve_model(self, provider: str, selector: str = NEWEST) -> ListedModel:
+        """See `Runtime.resolve_model`."""
+        operations = self._operations
+        return result_of(operations.core, lambda: operations.models.resolved(provider, selector))
 
     def until_idle(self, *, timeout_s: float | None = None) -> None:
         """See `Runtime.until_idle`."""

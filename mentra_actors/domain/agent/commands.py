@@ -241,7 +241,8 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of `CallModel`. `plans` are for the calls in `reply`, in order.
 
     `is_output` and `output_fault` are the verdict on an answer that should be a typed value.
-    `salt` is random: it makes the idempotency keys of the calls unique in the world.
+    `salt` is random: it makes the idempotency keys of the calls unique in the world. `queued_s` is
+    how long the call had waited for its turn at the provider.
     """
 
     effect_id: EffectId
@@ -253,6 +254,7 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     asked_model: str = ""
     is_output: bool = False
     output_fault: str = ""
+    queued_s: float = 0.0
 
 
 class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,6 +273,7 @@ class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     code: str = ""
     request_id: str = ""
+    queued_s: float = 0.0
 
 
 class RecordAbandonedAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,10 +9,12 @@ import anyio.lowlevel
 import httpx
 import pytest
 
+from mentra_actors.providers.http_call import HttpCall
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.http_transport import HttpCall, retry_after_s
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
 from mentra_actors.providers.presets import OLLAMA
+from mentra_actors.providers.retry_hints import retry_after_s
+from mentra_actors.providers.time_limits import TimeLimits
 from mentra_actors.testing.scripted_http import (
     COMPLETED,
     CREATED,
@@ -225,7 +227,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
 async def test_a_silent_stream_times_out() -> None:
     """Hung streams are the most frequent complaint about clients of models."""
-    error = await error_from(answering(streamed(CREATED, 5.0), event_limit_s=0.02))
+    error = await error_from(answering(streamed(CREATED, 5.0), limits=TimeLimits(event_s=0.02)))
 
     assert (error.kind, error.transient) == ("timeout", True)
 
@@ -234,7 +236,7 @@ async def test_keep_alive_comments_do_not_hold_a_stream() -> None:
     """A proxy can send them for ever."""
     pings = [step for _ in range(500) for step in (b": ping\n\n", 0.01)]
 
-    error = await error_from(answering(streamed(DELTA, *pings), event_limit_s=0.05))
+    error = await error_from(answering(streamed(DELTA, *pings), limits=TimeLimits(event_s=0.05)))
 
     assert (error.kind, error.output_seen) == ("timeout", True)
 
@@ -242,7 +244,7 @@ async def test_keep_alive_comments_do_not_hold_a_stream() -> None:
 async def test_events_renew_the_limit_and_a_slow_consumer_does_not_use_it() -> None:
     """The limit is on the server's silence, not on the length of an answer."""
     steps = [step for _ in range(12) for step in (DELTA, 0.02)]
-    provider = answering(streamed(*steps, COMPLETED), event_limit_s=0.15)
+    provider = answering(streamed(*steps, COMPLETED), limits=TimeLimits(event_s=0.15))
     seen: list[ModelEvent] = []
 
     async with aclosing(provider.stream(REQUEST)) as stream:

@@ -158,3 +158,72 @@ def test_any_chunking_gives_the_same_events(pieces: list[bytes], cuts: list[int]
 
     assert _parse(*chunks) == whole
     assert _parse(*(bytes([byte]) for byte in stream)) == whole
+
+
+_ANY_PIECES = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [b"data: ", b"data", b"event:x", b"id: 1", b": c", b"\n", b"\r", b"\r\n", b"\n\n"]
+        ),
+        st.binary(max_size=12),
+    ),
+    max_size=40,
+)
+
+
+def _outcome(
+    chunks: list[bytes], most_bytes: int
+) -> tuple[list[ServerSentEvent], str | None, SseParser]:
+    """The events, and what was wrong at the end."""
+    parser = SseParser(max_frame_bytes=most_bytes)
+    events: list[ServerSentEvent] = []
+    try:
+        for chunk in chunks:
+            events += parser.feed(chunk)
+            assert len(parser._line) + len(parser._data or b"") <= most_bytes + 1
+            assert set(parser._fields) <= {b"event", b"id", b"retry"}
+        last = parser.close()
+    except ProviderError as error:
+        return events, error.kind, parser
+    return [*events, *([last] if last else [])], None, parser
+
+
+@given(
+    pieces=_ANY_PIECES,
+    cuts=st.lists(st.integers(0, 300), max_size=20),
+    most_bytes=st.sampled_from([8, 30, 100_000]),
+)
+def test_any_bytes_give_events_or_one_error_however_they_are_cut(
+    pieces: list[bytes], cuts: list[int], most_bytes: int
+) -> None:
+    """A broken proxy can send anything: what was whole before it counts, and nothing is kept."""
+    stream = b"".join(pieces)
+    places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    chunks = [stream[start:end] for start, end in itertools.pairwise(places)]
+
+    events, fault, parser = _outcome(chunks, most_bytes)
+
+    assert (events, fault) == _outcome([stream], most_bytes)[:2]
+    assert (events, fault) == _outcome([bytes([one]) for one in stream], most_bytes)[:2]
+    if parser._fault is not None:
+        with pytest.raises(ProviderError):
+            parser.feed(b"data: more\n\n")
+
+
+def test_what_was_whole_before_the_error_is_not_lost() -> None:
+    """Bytes that came together with bad ones must not decide which events were heard."""
+    parser = SseParser()
+
+    assert [event.data for event in parser.feed(b"data: a\n\ndata: \xff\n\n")] == ["a"]
+    with pytest.raises(ProviderError, match="UTF-8"):
+        parser.close()
+
+
+def test_unknown_fields_and_empty_data_are_not_kept() -> None:
+    """Each of them is short; a stream of nothing else would fill the memory."""
+    parser = SseParser(max_frame_bytes=1000)
+    parser.feed(b"".join(b"f%d: x\n" % number for number in range(10_000)))
+
+    assert parser._fields == {}
+    with pytest.raises(ProviderError, match="longer than 1000 bytes"):
+        parser.feed(b"data\n" * 2000)

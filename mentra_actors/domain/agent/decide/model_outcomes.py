@@ -31,8 +31,22 @@ def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.Ag
     """The answer, and how its calls will be run."""
     if state.model_call is None or state.model_call.effect_id != command.effect_id:
         return []  # delivered twice, or the run has ended
+    replied = _replied_event(command)
+    after = evolve(state, replied)
+    shared = shared_spending(replied, state)
+    if not after.calls:
+        return [replied, *shared]
+    plans_by_key = {plan.key: plan for plan in command.plans}
+    plans = tuple(
+        plans_by_key.get(call.key) or e.CallPlan(key=call.key, refusal="Tool not found")
+        for call in after.calls
+    )
+    return [replied, *shared, e.ToolCallsPlanned(calls=plans, salt=command.salt)]
+
+
+def _replied_event(command: c.RecordModelReply) -> e.ModelReplied:
     reply = command.reply
-    replied = e.ModelReplied(
+    return e.ModelReplied(
         effect_id=command.effect_id,
         blocks=reply.blocks,
         stop_reason=StopReason(reply.stop_reason),
@@ -47,17 +61,8 @@ def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.Ag
         output_fault=command.output_fault,
         wire=reply.provenance.wire if reply.provenance else "",
         request_id=reply.request_id,
+        queued_s=command.queued_s,
     )
-    after = evolve(state, replied)
-    shared = shared_spending(replied, state)
-    if not after.calls:
-        return [replied, *shared]
-    plans_by_key = {plan.key: plan for plan in command.plans}
-    plans = tuple(
-        plans_by_key.get(call.key) or e.CallPlan(key=call.key, refusal="Tool not found")
-        for call in after.calls
-    )
-    return [replied, *shared, e.ToolCallsPlanned(calls=plans, salt=command.salt)]
 
 
 def shared_spending(
@@ -200,6 +205,7 @@ def _failed_event(
         status=command.status,
         code=command.code,
         request_id=command.request_id,
+        queued_s=command.queued_s,
     )
 
 

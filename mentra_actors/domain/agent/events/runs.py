@@ -189,7 +189,8 @@ class ModelReplied(
     """A model call was answered, whole. `cost_usd_micros` None: the price is not known.
 
     `wire` is the protocol in which the blocks can go back; `request_id` is what the provider's
-    support finds the call by.
+    support finds the call by. `queued_s` is how long the call had waited for its turn, where the
+    provider has limits.
 
     `is_output` says that its text is the typed value that was asked for; else `output_fault` may
     say what is wrong with it.
@@ -209,6 +210,7 @@ class ModelReplied(
     output_fault: str = ""
     wire: str = ""
     request_id: str = ""
+    queued_s: float = 0.0
 
 
 class ModelCallFailed(
@@ -237,6 +239,7 @@ class ModelCallFailed(
     status: int | None = None
     code: str = ""
     request_id: str = ""
+    queued_s: float = 0.0
 
 
 class AnswerAbandoned(

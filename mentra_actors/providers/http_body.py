@@ -1,0 +1,92 @@
+"""Bodies of responses in pieces of bounded size, whatever the server has compressed into them."""
+
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
+from typing import cast
+
+import httpx
+
+__all__ = ["ACCEPTED_ENCODINGS", "body_pieces", "first_bytes"]
+
+ACCEPTED_ENCODINGS = "gzip, deflate"
+"""What a request asks for: these are undone here, step by step, so that no body explodes."""
+
+_PIECE_BYTES = 1024 * 1024
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_GZIP_MARK = 0x1F
+_PLAIN = {"", "identity"}
+_ZIPPED = {"gzip", "x-gzip", "deflate"}
+
+
+async def body_pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The body in pieces of at most a megabyte, decompressed; closing it stops the reading.
+
+    Raises:
+        httpx.DecodingError: the body is compressed in another way, or broken.
+    """
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if response.is_stream_consumed:  # a client has read it already
+        yield response.content
+        return
+    if encoding in _PLAIN:
+        async with aclosing(_raw(response)) as pieces:
+            async for piece in pieces:
+                yield piece
+        return
+    if encoding not in _ZIPPED:
+        raise httpx.DecodingError(f"the body has an encoding that was not asked for: {encoding}")
+    async with aclosing(_raw(response)) as pieces:
+        async for piece in _unzipped(pieces):
+            yield piece
+
+
+async def first_bytes(
+    response: httpx.Response, most_bytes: int, pieces: list[bytes] | None = None
+) -> bytes:
+    """The first bytes of a body; `pieces` keeps what was read when it breaks."""
+    pieces = [] if pieces is None else pieces
+    size_bytes = 0
+    async with aclosing(body_pieces(response)) as body:
+        async for piece in body:
+            pieces.append(piece)
+            size_bytes += len(piece)
+            if size_bytes >= most_bytes:
+                break
+    return b"".join(pieces)[:most_bytes]
+
+
+def _raw(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    return cast(AsyncGenerator[bytes, None], response.aiter_raw())
+
+
+async def _unzipped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    unzip = zlib.decompressobj(_GZIP_OR_ZLIB)
+    is_first = True
+    async for piece in pieces:
+        if is_first and piece and not _has_zlib_head(piece):
+            unzip = zlib.decompressobj(-zlib.MAX_WBITS)  # `deflate` without its head is common
+        is_first = is_first and not piece
+        for part in _steps(unzip, piece):
+            yield part
+    rest = unzip.flush()
+    if rest:
+        yield rest
+
+
+def _steps(unzip: "zlib._Decompress", piece: bytes) -> Iterator[bytes]:
+    try:
+        while piece and not unzip.eof:
+            part = unzip.decompress(piece, _PIECE_BYTES)
+            piece = unzip.unconsumed_tail
+            if part:
+                yield part
+            elif piece:
+                return
+    except zlib.error as error:
+        raise httpx.DecodingError(str(error)) from None
+
+
+def _has_zlib_head(piece: bytes) -> bool:
+    """Of gzip, or of zlib as far as the first byte shows it (RFC 1950: method 8)."""
+    return piece[0] == _GZIP_MARK or piece[0] & 0x0F == zlib.DEFLATED

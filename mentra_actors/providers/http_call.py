@@ -1,0 +1,44 @@
+"""One call to a server, before it is made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+from urllib.parse import urlsplit
+
+from mentra_actors.providers.redaction import Redaction, secret_texts
+
+__all__ = ["HttpCall"]
+
+
+@dataclass(frozen=True)
+class HttpCall:
+    """One request. `secrets` are texts that no message may hold; its `repr` hides them too.
+
+    Headers and parameters of the query whose names say that they are secret are kept out of
+    messages as well.
+    """
+
+    provider: str
+    url: str = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    hint_404: str = ""
+    method: Literal["GET", "POST"] = "POST"
+
+    def redacted(self, text: str) -> str:
+        """The text without the secrets of this call."""
+        return self._redaction(text)
+
+    @cached_property
+    def host(self) -> str:
+        """Where the call goes, without the password that a URL may hold."""
+        try:
+            return urlsplit(self.url).netloc.rpartition("@")[2] or "an invalid URL"
+        except ValueError:
+            return "an invalid URL"
+
+    @cached_property
+    def _redaction(self) -> Redaction:
+        return Redaction((*self.secrets, *secret_texts(self.headers, self.url)))
