@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from mentra_actors.domain.append_only import AppendOnly, AppendOnlySet
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantMessage,
     CallKind,
@@ -19,7 +20,6 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
-from mentra_actors.domain.tool_call import BlobRef
 from mentra_actors.ids import EffectId, EntryId
 
 __all__ = [

@@ -1,5 +1,6 @@
 """Where the bytes of images and documents come from, and what a server does not take."""
 
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import FileBlock, ImageBlock
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.profile import Profile
@@ -51,8 +52,10 @@ def own_file_id(file: FileBlock, profile: Profile) -> str:
     return file.file_id
 
 
-def absent_bytes(kind: str, blob: str) -> ProviderError:
+def absent_bytes(kind: str, blob: BlobRef | None) -> ProviderError:
     """An attachment (`kind` says what it is) has no content that could be sent."""
     if blob:
-        return invalid_request(f"the bytes of the {kind} {blob} were not read from the store")
+        return invalid_request(
+            f"the bytes of the {kind} {blob.digest} were not read from the store"
+        )
     return invalid_request(f"the {kind} is empty: give it bytes or a URL")

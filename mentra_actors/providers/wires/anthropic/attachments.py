@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
-from mentra_actors.errors import ProviderError
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
+from mentra_actors.providers.wires.attachment_sources import absent_bytes, own_file_id
 
 __all__ = ["attachment_block"]
 
@@ -48,7 +48,7 @@ def _image(image: ImageBlock, profile: Profile) -> _Block:
         return _image_of_bytes(image.data, image.media_type, profile)
     if image.url:
         return _image_of_url(image.url, profile)
-    raise _absent("image", image.blob)
+    raise absent_bytes("image", image.blob)
 
 
 def _image_of_bytes(content: bytes, media_type: str, profile: Profile) -> _Block:
@@ -72,7 +72,7 @@ def _file(file: FileBlock, profile: Profile) -> _Block:
         raise invalid_request(f"{profile.title} takes no files: leave them out")
     is_image = file.media_type.startswith("image/")
     if file.file_id:
-        source = {"type": "file", "file_id": _own_file_id(file, profile)}
+        source = {"type": "file", "file_id": own_file_id(file, profile)}
         return {"type": "image", "source": source} if is_image else _document(source, file)
     if file.data:
         if is_image:
@@ -82,7 +82,7 @@ def _file(file: FileBlock, profile: Profile) -> _Block:
         if is_image:
             return _image_of_url(file.url, profile)
         return _document({"type": "url", "url": file.url}, file)
-    raise _absent("file", file.blob)
+    raise absent_bytes("file", file.blob)
 
 
 def _document(source: _Block, file: FileBlock) -> _Block:
@@ -106,21 +106,6 @@ def _document_source(file: FileBlock, profile: Profile) -> _Block:
     return {"type": "text", "media_type": "text/plain", "data": text}
 
 
-def _own_file_id(file: FileBlock, profile: Profile) -> str:
-    if file.provider not in ("", profile.name):
-        raise invalid_request(
-            f"the file {file.file_id!r} is kept by {file.provider}: send its bytes, or upload it "
-            f"to {profile.title}"
-        )
-    return file.file_id
-
-
 def _base64(content: bytes, media_type: str) -> _Block:
     encoded = base64.b64encode(content).decode("ascii")
     return {"type": "base64", "media_type": media_type, "data": encoded}
-
-
-def _absent(kind: str, blob: str) -> ProviderError:
-    if blob:
-        return invalid_request(f"the bytes of the {kind} {blob} were not read from the store")
-    return invalid_request(f"the {kind} is empty: give it bytes or a URL")

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantMessage,
     Attachment,
@@ -98,7 +99,7 @@ def test_images_and_files_go_with_the_words_of_a_user() -> None:
         (ImageBlock(url="https://a.b/c.png"), OLLAMA, "Ollama takes no URLs of images"),
         (FileBlock(data=b"%PDF"), OLLAMA, "Ollama takes no files"),
         (FileBlock(file_id="f", provider="anthropic"), OPENAI, "kept by anthropic"),
-        (ImageBlock(blob="sha256:1"), OPENAI, "sha256:1 were not read"),
+        (ImageBlock(blob=BlobRef(digest="abc", size_bytes=1)), OPENAI, "abc were not read"),
         (FileBlock(name="a"), OPENAI, "the file is empty"),
         (ImageBlock(data=b"x"), OPENAI, "give its own, like image/png"),
         (
