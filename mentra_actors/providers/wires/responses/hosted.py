@@ -15,14 +15,15 @@ from mentra_actors.providers.json_access import Json, object_of, text_of
 
 __all__ = ["HOSTED_TOOLS", "hosted_block", "hosted_item", "image_of"]
 
+_IMAGE_CALL = "image_generation_call"
+_RESULT = "result"
+
 HOSTED_TOOLS: Mapping[str, str] = {
     "web_search_call": "web_search",
-    "image_generation_call": "image_generation",
+    _IMAGE_CALL: "image_generation",
     "tool_search_call": "tool_search",
 }
 """The neutral word for the tool of each type of item."""
-
-_RESULT = "result"
 
 
 def hosted_block(item: Json, provenance: Provenance, *, query: str = "") -> HostedToolBlock:
@@ -46,7 +47,8 @@ def hosted_item(block: HostedToolBlock) -> dict[str, Any] | None:
     """The item of a block as it came; None where the bytes of its image are not here."""
     item: dict[str, Any] = msgspec.json.decode(block.raw)
     if not block.images:
-        return item
+        is_lost = text_of(item, "type") == _IMAGE_CALL and _RESULT not in item
+        return None if is_lost else item
     content = block.images[0].data
     return {**item, _RESULT: base64.b64encode(content).decode("ascii")} if content else None
 
@@ -62,7 +64,7 @@ def image_of(encoded: str, output_format: str) -> ImageBlock | None:
 
 
 def _images(item: Json) -> tuple[ImageBlock, ...]:
-    if text_of(item, "type") != "image_generation_call":
+    if text_of(item, "type") != _IMAGE_CALL:
         return ()
     image = image_of(text_of(item, _RESULT), text_of(item, "output_format"))
     return () if image is None else (image,)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantMessage,
     Citation,
@@ -143,6 +144,15 @@ def test_an_image_is_kept_once_and_goes_back_whole() -> None:
         False,
     )
     assert _back(events[-1].reply) == [item]
+
+
+def test_an_image_whose_bytes_are_gone_stays_at_home() -> None:
+    """An item without its result would be refused, and the conversation with it."""
+    raw = '{"type":"image_generation_call","id":"ig_1"}'
+    unread = ImageBlock(media_type="image/png", blob=BlobRef(digest="abc", size_bytes=1))
+    for images in ((), (unread,)):
+        block = HostedToolBlock(tool="image_generation", raw=raw, provenance=_OWN, images=images)
+        assert input_items(AssistantMessage(blocks=(block,)), _MODEL, OPENAI) == []
 
 
 @pytest.mark.parametrize("result", ["no base64!", "", None, 7])
