@@ -70,7 +70,9 @@ class ThinkTags:
 def split_thoughts(text: str) -> _Split:
     """Reasoning and text of a whole text; its opening tag may have stood in the prompt."""
     thoughts, tag, rest = text.partition(_CLOSE)
-    return _Split(thoughts, rest.lstrip()) if tag else _Split("", text)
+    if not tag or _OPEN in thoughts:  # the tags are what the text is about
+        return _Split("", text)
+    return _Split(thoughts, rest.lstrip())
 
 
 def _overlap(text: str, tag: str) -> int:
