@@ -32,7 +32,18 @@ from mentra_actors.errors import (
     RunFailed,
     StoreError,
 )
+from mentra_actors.providers.custom import provider
+from mentra_actors.providers.embeddings import Embeddings
+from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.prices import ModelPrice, PriceList
+from mentra_actors.providers.profile import (
+    Bearer,
+    Capabilities,
+    HeaderKey,
+    NoAuth,
+    Profile,
+    QueryKey,
+)
 from mentra_actors.providers.scripted import ScriptedModel, call, say
 from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.conversation import Conversation, SyncConversation
@@ -64,16 +75,21 @@ __all__ = [
     "AgentSnapshot",
     "Allow",
     "Ask",
+    "Bearer",
     "CallPreview",
+    "Capabilities",
     "CommandRejected",
     "ConfigurationError",
     "Continue",
     "Conversation",
     "Cursor",
     "Deny",
+    "Embeddings",
     "Feed",
     "FeedItem",
     "FinishedToolCall",
+    "HeaderKey",
+    "HttpProvider",
     "Inject",
     "MentraError",
     "ModelPrice",
@@ -81,11 +97,14 @@ __all__ = [
     "ModelRequest",
     "Modify",
     "NamedTool",
+    "NoAuth",
     "NoOutput",
     "PriceList",
     "ProbeResult",
+    "Profile",
     "ProviderError",
     "ProviderOptions",
+    "QueryKey",
     "ReasoningOptions",
     "Reply",
     "ResultLimits",
@@ -118,6 +137,7 @@ __all__ = [
     "open_runtime_sync",
     "output_of",
     "probe",
+    "provider",
     "say",
     "tool",
 ]

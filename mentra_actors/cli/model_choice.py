@@ -13,7 +13,8 @@ MODEL_VARIABLE = "MENTRA_MODEL"
 
 _WAYS = (
     "anthropic:NAME, openai:NAME, gemini:NAME or openrouter:NAME (with a key in the environment), "
-    "ollama:NAME or lmstudio:NAME (servers on this machine), "
+    "ollama:NAME or lmstudio:NAME (servers on this machine), custom:NAME (any other server, at "
+    "MENTRA_CUSTOM_BASE_URL), "
     f"or {OFFLINE_PROVIDER}:{OFFLINE_MODELS[0]} (rules, no network)"
 )
 
@@ -36,6 +37,7 @@ def require_usable(model: str) -> None:
 
     Raises:
         UnknownModel: no provider serves it.
+        ConfigurationError: it is of a custom provider that is not described.
         MissingCredential: its key is not set.
     """
     registry = ProviderRegistry()

@@ -87,7 +87,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     `takes_phase`, `takes_tool_choice` and `takes_image_urls` which fields it knows;
     `takes_previous_response` whether it remembers answers by their id. `hint_404` explains the
     usual cause of that status. `is_local` marks a server on a machine of the user: the first
-    answer may take minutes, while it loads a model.
+    answer may take minutes, while it loads a model. `embeddings_per_call` bounds the texts of one
+    call for vectors.
 
     The rest is of Chat Completions. `max_tokens_field` is the field that bounds an answer,
     `reasoning_request` whether effort is asked as the word `reasoning_effort` or in a `reasoning`
@@ -123,6 +124,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     takes_previous_response: bool = False
     is_local: bool = False
     hint_404: str = ""
+    embeddings_per_call: int = 2048
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     reasoning_request: Literal["word", "object"] = "word"
     reasoning_replay: ReasoningReplay = "text"
