@@ -12,7 +12,12 @@ import msgspec
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.catalogue import ListedModel, TokenCount
-from mentra_actors.providers.credentials import CredentialSource, found_key, keyed
+from mentra_actors.providers.credentials import (
+    CredentialSource,
+    found_key,
+    keyed,
+    may_get_another_key,
+)
 from mentra_actors.providers.embeddings import EmbeddingRequest, Embeddings, embedded
 from mentra_actors.providers.endpoint import base_url_of, endpoint
 from mentra_actors.providers.http_call import HttpCall
@@ -96,7 +101,7 @@ class HttpProvider:
                         yield _with_request_id(event, request_id)
         except ProviderError as error:
             error.output_seen = output_seen
-            raise _cleaned(error, call, request_id) from None
+            raise self._judged(error, call, request_id) from None
 
     async def models(self) -> tuple[ListedModel, ...]:
         """All models of the server, the newest first.
@@ -240,7 +245,15 @@ class HttpProvider:
                 request_id = request_id_of(response.headers)
                 return (await self._transport.results(call, response))[0]
         except ProviderError as error:
-            raise _cleaned(error, call, request_id) from None
+            raise self._judged(error, call, request_id) from None
+
+    def _judged(
+        self, error: ProviderError, call: HttpCall, request_id: str | None
+    ) -> ProviderError:
+        """The error without keys; it may pass if only the key was old and there is another."""
+        key = next(iter(call.secrets), "")
+        error.transient = error.transient or may_get_another_key(self._api_key, key, error)
+        return _cleaned(error, call, request_id)
 
 
 async def _with_headers(

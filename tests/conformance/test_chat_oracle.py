@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[_Server]:
     listening = _Server(("127.0.0.1", 0), _Handler)
     listening.asked = []
-    thread = threading.Thread(target=listening.serve_forever)
+    thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
     thread.start()
     yield listening
     listening.shutdown()
@@ -117,17 +117,19 @@ def server() -> Iterator[_Server]:
 def _sdk_answer(url: str) -> dict[str, Any]:
     """What the SDK makes of the stream, with the pieces put together by its own accumulator."""
     tool = {"type": "function", "function": {"name": "now", "parameters": {}}}
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client:
-        with client.chat.completions.stream(
+    with (
+        openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client,
+        client.chat.completions.stream(
             model="m",
             messages=[{"role": "user", "content": "hi"}],
             tools=[tool],
             max_tokens=9,
             stream_options={"include_usage": True},
-        ) as stream:
-            for _ in stream:
-                pass
-            final = stream.current_completion_snapshot
+        ) as stream,
+    ):
+        for _ in stream:
+            pass
+        final = stream.current_completion_snapshot
     message = final.choices[0].message
     return {
         "text": message.content or "",
