@@ -2,6 +2,7 @@
 
 import os
 
+from mentra_actors.cli.signed_in import is_signed_in
 from mentra_actors.demo.offline_model import OFFLINE_MODELS, OFFLINE_PROVIDER, OfflineModel
 from mentra_actors.errors import ConfigurationError, MissingCredential, UnknownModel
 from mentra_actors.providers.presets import PRESETS
@@ -51,6 +52,8 @@ def require_usable(model: str) -> None:
         raise UnknownModel(f"no offline model {name!r}; known: {known}")
     profile = PRESETS.get(provider.name)
     if profile and profile.needs_key and not any(map(_is_set, profile.key_variables)):
+        if is_signed_in(profile.name):
+            return
         named = " or ".join(profile.key_variables)
         raise MissingCredential(f"{model} needs an API key: set {named}, or choose another model")
 

@@ -6,7 +6,7 @@ connection is served by itself, and only the answer to this login ends the waiti
 
 import secrets
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +19,7 @@ __all__ = ["Callback", "listening_callback"]
 
 _MOST_BYTES = 16 * 1024
 _CONNECTION_LIMIT_S = 10.0
+_GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError)
 _DONE = "You are signed in. You can close this window."
 _STRAY = "This is not the answer that the program waits for. It goes on waiting."
 
@@ -53,11 +54,8 @@ class Callback:
     async def serve(self, stream: SocketStream) -> None:
         """Answer one connection, whatever it sends."""
         async with stream:
-            with anyio.move_on_after(_CONNECTION_LIMIT_S):
-                try:
-                    await stream.send(_response(self._page(await _request_line(stream))))
-                except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-                    pass  # it went away
+            with anyio.move_on_after(_CONNECTION_LIMIT_S), suppress(*_GONE):
+                await stream.send(_response(self._page(await _request_line(stream))))
         if self._code or self._failure:
             self._answered.set()
 
