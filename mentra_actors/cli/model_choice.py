@@ -33,8 +33,10 @@ def require_model(model: str | None) -> str:
     return model
 
 
-def require_usable(model: str) -> None:
+def require_usable(model: str, *, with_login: bool = False) -> None:
     """Check that a model can be asked at all; the server is not called.
+
+    With `with_login` a login stands in for a key.
 
     Raises:
         UnknownModel: no provider serves it.
@@ -52,7 +54,7 @@ def require_usable(model: str) -> None:
         raise UnknownModel(f"no offline model {name!r}; known: {known}")
     profile = PRESETS.get(provider.name)
     if profile and profile.needs_key and not any(map(_is_set, profile.key_variables)):
-        if is_signed_in(profile.name):
+        if with_login and is_signed_in(profile.name):
             return
         named = " or ".join(profile.key_variables)
         raise MissingCredential(f"{model} needs an API key: set {named}, or choose another model")

@@ -99,7 +99,7 @@ def _model_of(agent: str, members: list[MemberView], model: str | None, output: 
     """The model that the agent has, or is to get."""
     known = {member.name: member.model for member in members}
     chosen = require_model(model or known.get(agent))
-    require_usable(chosen)
+    require_usable(chosen, with_login=True)
     if known.get(agent, chosen) != chosen:
         output.remark(f"{agent} goes on with {chosen}, before it was {known[agent]}.")
     return chosen
