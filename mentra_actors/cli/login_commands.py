@@ -1,11 +1,13 @@
 """`mentra login` and `mentra logout`: sign in with a browser instead of a key."""
 
 import webbrowser
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import anyio
 import msgspec
 import typer
+from rich.text import Text
 
 from mentra_actors.cli.options import AsJson
 from mentra_actors.cli.output import Output
@@ -17,6 +19,7 @@ from mentra_actors.providers.presets import OPENAI, PRESETS
 
 __all__ = ["login", "logout"]
 
+_REDIRECT = "http://127.0.0.1:0/callback"
 _Provider = Annotated[str, typer.Argument(help="The provider, like openai.")]
 
 
@@ -32,7 +35,9 @@ def login(
     bearer: Annotated[
         BearerRule, typer.Option(help="Which token is sent as the key.")
     ] = "access_token",
-    port: Annotated[int, typer.Option(min=0, help="Of the callback; 0 takes a free one.")] = 0,
+    redirect: Annotated[
+        str, typer.Option(help="Where the browser comes back to; port 0 takes a free one.")
+    ] = _REDIRECT,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -41,14 +46,16 @@ def login(
     _require_known(provider)
     settings = _settings(provider, client_id, authorize_url, token_url)
     settings = msgspec.structs.replace(
-        settings, bearer=bearer, redirect_port=port, scope=scope or settings.scope
+        settings, bearer=bearer, scope=scope or settings.scope, **_redirect_fields(redirect)
     )
     store = token_store(provider)
 
     def show(url: str) -> None:
         if as_json:
             output.json_line({"sign_in_at": url})
-        output.remark(f"Sign in at {url}")
+        else:
+            output.remark("Sign in here:")
+            output.remarks.print(Text(url), soft_wrap=True, highlight=False)
         if browser:
             webbrowser.open(url)
 
@@ -71,6 +78,21 @@ def logout(provider: _Provider, as_json: AsJson = False) -> None:
         output.show(f"You are signed out of {provider}.")
     else:
         output.show(f"Nobody was signed in to {provider}.")
+
+
+def _redirect_fields(redirect: str) -> dict[str, Any]:
+    parts = urlsplit(redirect)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme != "http" or not parts.hostname or port is None or parts.query:
+        raise ConfigurationError(
+            f"--redirect is an address of this machine with a port, like {_REDIRECT}; "
+            f"found {redirect!r}"
+        )
+    path = parts.path or "/"
+    return {"redirect_host": parts.hostname, "redirect_port": port, "redirect_path": path}
 
 
 def _require_known(provider: str) -> None:

@@ -1,6 +1,7 @@
 """`mentra login` and `mentra logout`, and what a login is good for."""
 
 import json
+import socket
 import stat
 import threading
 import webbrowser
@@ -68,6 +69,13 @@ def browser(monkeypatch):
 
 
 @pytest.fixture
+def unused_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
 def urls(server):
     return ["--authorize-url", f"{server}/authorize", "--token-url", f"{server}/token"]
 
@@ -105,6 +113,17 @@ def test_a_login_for_programs(mentra, urls, browser):
     assert "at-1" not in mentra.out + mentra.err
 
 
+def test_the_browser_comes_back_to_a_registered_address(mentra, urls, browser, unused_port):
+    """Many servers know only the addresses that were registered with a client."""
+    redirect = f"http://localhost:{unused_port}/auth/callback"
+    arguments = ["login", "openai", "--client-id", "c1", *urls, "--redirect", redirect, "--json"]
+
+    assert mentra(*arguments) == 0
+
+    address = json.loads(mentra.out.splitlines()[0])["sign_in_at"]
+    assert parse_qs(urlsplit(address).query)["redirect_uri"] == [redirect]
+
+
 def test_a_logout_without_a_login_is_no_failure(mentra):
     """It is what was wanted."""
     assert mentra.json("logout", "openai") == {"provider": "openai", "forgotten": False}
@@ -117,6 +136,8 @@ def test_a_logout_without_a_login_is_no_failure(mentra):
         (["login", "gemini", "--client-id", "c"], "--authorize-url and --token-url"),
         (["login", "openai", "--client-id", "c", "--token-url", "http://h"], "say both"),
         (["login", "openai"], "client"),
+        (["login", "openai", "--client-id", "c", "--redirect", "http://h/x"], "with a port"),
+        (["login", "openai", "--client-id", "c", "--redirect", "http://h:x/"], "with a port"),
     ],
 )
 def test_what_a_login_needs_is_said(mentra, arguments, words):

@@ -372,6 +372,15 @@ def test_reasoning_is_asked_with_a_word(reasoning: ReasoningOptions, word: str |
     assert _body(reasoning=reasoning).get("reasoning_effort") == word
 
 
+@pytest.mark.parametrize("effort", ["minimal", "low", "medium", "high", "xhigh", "max"])
+def test_a_word_for_effort_goes_as_it_is(effort: str) -> None:
+    """Servers learn new words faster than we do; a wrong one is theirs to refuse."""
+    asked = ReasoningOptions(effort=effort)
+
+    assert _body(reasoning=asked)["reasoning_effort"] == effort
+    assert _body(_CHAT_OPENROUTER, reasoning=asked)["reasoning"] == {"effort": effort}
+
+
 @pytest.mark.parametrize(
     ("choice", "field"), [("auto", "auto"), ("any", "required"), ("none", "none")]
 )
