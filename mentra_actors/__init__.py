@@ -12,6 +12,7 @@ Command ──▶│ decide(command, state) ─▶ [Event]   evolve(state, event
 """
 
 from mentra_actors.domain.agent.effects import RoundContext
+from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import AgentProfile, ToolResultPaging
 from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions
 from mentra_actors.domain.model_call import (
@@ -32,9 +33,11 @@ from mentra_actors.errors import (
     RunFailed,
     StoreError,
 )
+from mentra_actors.providers.catalogue import ListedModel, TokenCount
 from mentra_actors.providers.custom import provider
 from mentra_actors.providers.embeddings import Embeddings
 from mentra_actors.providers.http_provider import HttpProvider
+from mentra_actors.providers.limits import ProviderLimits
 from mentra_actors.providers.prices import ModelPrice, PriceList
 from mentra_actors.providers.profile import (
     Bearer,
@@ -46,6 +49,7 @@ from mentra_actors.providers.profile import (
 )
 from mentra_actors.providers.scripted import ScriptedModel, call, say
 from mentra_actors.runtime.agent import Agent
+from mentra_actors.runtime.attachments import document, image
 from mentra_actors.runtime.conversation import Conversation, SyncConversation
 from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
 from mentra_actors.runtime.run_watch import Reply
@@ -85,12 +89,14 @@ __all__ = [
     "Cursor",
     "Deny",
     "Embeddings",
+    "Fallback",
     "Feed",
     "FeedItem",
     "FinishedToolCall",
     "HeaderKey",
     "HttpProvider",
     "Inject",
+    "ListedModel",
     "MentraError",
     "ModelPrice",
     "ModelReply",
@@ -103,6 +109,7 @@ __all__ = [
     "ProbeResult",
     "Profile",
     "ProviderError",
+    "ProviderLimits",
     "ProviderOptions",
     "QueryKey",
     "ReasoningOptions",
@@ -122,6 +129,7 @@ __all__ = [
     "SyncConversation",
     "SyncFeed",
     "SyncRuntime",
+    "TokenCount",
     "TokenUsage",
     "Tool",
     "ToolContext",
@@ -131,8 +139,10 @@ __all__ = [
     "ToolResultPaging",
     "call",
     "change_key",
+    "document",
     "file_tools",
     "forget_subject",
+    "image",
     "open_runtime",
     "open_runtime_sync",
     "output_of",

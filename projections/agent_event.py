@@ -19,6 +19,7 @@ __all__ = [
     "AssistantMessageCommitted",
     "Branched",
     "CallOutcome",
+    "FallbackUsed",
     "InputAdded",
     "Notice",
     "PermissionRequested",
@@ -227,6 +228,12 @@ class RetryAttempt(msgspec.Struct, frozen=True, kw_only=True, tag="retry_attempt
     next_delay_s: float
 
 
+class FallbackUsed(msgspec.Struct, frozen=True, kw_only=True, tag="fallback_used"):
+    """The model before has failed, and this one serves the rest of the run."""
+
+    model: str
+
+
 class Branched(msgspec.Struct, frozen=True, kw_only=True, tag="branched"):
     """The conversation goes on from another entry."""
 
@@ -268,6 +275,7 @@ AgentEvent: TypeAlias = (
     | SubagentFinished
     | UsageReport
     | RetryAttempt
+    | FallbackUsed
     | Branched
     | Reconfigured
     | Notice

@@ -31,13 +31,15 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
 class AgentFeedState(msgspec.Struct, frozen=True, kw_only=True):
     """What the next events of a feed are told with.
 
-    `heard` is the model call that is open, `broke` the kind of the last failure that may be over.
+    `heard` is the model call that is open, `broke` the kind of the last failure that may be over,
+    `fallback` the model that has taken over in this run.
     """
 
     calls: Mapping[EffectId, OpenCall] = {}
     unread: frozenset[MailId] = frozenset()
     heard: EffectId = EffectId("")
     broke: str = ""
+    fallback: str = ""
 
 
 _Step: TypeAlias = Callable[[AgentFeedState, Any], tuple[AgentFeedState, Sequence[AgentEvent]]]
@@ -57,6 +59,14 @@ def agent_events(state: AgentFeedState, event: Any) -> tuple[AgentFeedState, Seq
         state = _replace(state, heard=EffectId(""))
     plain = _PLAIN.get(type(event))
     return (state, ()) if plain is None else (state, (plain(event),))
+
+
+def _requested(
+    state: AgentFeedState, event: e.ModelCallRequested
+) -> tuple[AgentFeedState, Sequence[AgentEvent]]:
+    is_new = event.model not in ("", state.fallback)
+    after = _replace(state, heard=event.effect_id, fallback=event.model)
+    return after, (told.FallbackUsed(model=event.model),) if is_new else ()
 
 
 def _replied(
@@ -203,7 +213,7 @@ def _effects(count: int) -> str:
 _RUN_ENDS = (e.RunFinished, e.RunCancelled)
 
 _STEPS: Mapping[type[Any], _Step] = {
-    e.ModelCallRequested: lambda state, event: (_replace(state, heard=event.effect_id), ()),
+    e.ModelCallRequested: _requested,
     e.ModelReplied: _replied,
     e.ModelCallFailed: _model_failed,
     e.RunFailed: _run_failed,

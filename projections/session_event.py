@@ -12,6 +12,7 @@ from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.ids import AgentId, CommandId, EffectId
 from projections.agent_event import (
     Branched,
+    FallbackUsed,
     Notice,
     PermissionRequested,
     PermissionResolved,
@@ -23,6 +24,7 @@ __all__ = [
     "AssistantReasoningDelta",
     "AssistantTokenDelta",
     "Branched",
+    "FallbackUsed",
     "Notice",
     "PermissionRequested",
     "PermissionResolved",
@@ -168,6 +170,7 @@ SessionEvent: TypeAlias = (
     | TaskUpdated
     | UsageReport
     | RetryAttempt
+    | FallbackUsed
     | Branched
     | Notice
     | TurnEnded

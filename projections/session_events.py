@@ -35,9 +35,21 @@ def session_events(
     return after, [said for one in told if (said := session_event(one)) is not None]
 
 
+_SAME_IN_A_SESSION = (
+    s.PermissionRequested,
+    s.PermissionResolved,
+    s.RetryAttempt,
+    s.FallbackUsed,
+    s.Branched,
+    s.Notice,
+)
+
+
 def session_event(event: a.AgentEvent) -> SessionEvent | None:
     """An event of the agent's feed in the words of a session; None if a session does not tell."""
-    if isinstance(event, s.PermissionRequested | s.PermissionResolved | s.RetryAttempt):
+    if isinstance(
+        event, s.PermissionRequested | s.PermissionResolved | s.RetryAttempt | s.FallbackUsed
+    ):
         return event
     if isinstance(event, s.Branched | s.Notice):
         return event

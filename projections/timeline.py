@@ -114,7 +114,7 @@ def _quoted(text: str) -> str:
 def _replied(event: agent.ModelReplied) -> str:
     asked = [block.name for block in event.blocks if isinstance(block, ToolCallBlock)]
     text = text_of(event.blocks)
-    tokens = f"{event.usage.output_tokens} tokens"
+    tokens = f"{event.usage.output_tokens} tokens{_queued(event.queued_s)}"
     if asked:
         return f"model asked for {', '.join(asked)} ({tokens})"
     return f"model replied {_quoted(text)} ({tokens})" if text else f"model replied ({tokens})"
@@ -142,11 +142,17 @@ def _counted(count: int, word: str) -> str:
 
 def _model_requested(event: agent.ModelCallRequested) -> str:
     again = f", attempt {event.attempt}" if event.attempt > 1 else ""
-    return f"model asked, round {event.round}{again}"
+    other = f", {event.model}" if event.model else ""
+    return f"model asked, round {event.round}{again}{other}"
 
 
 def _model_failed(event: agent.ModelCallFailed) -> str:
-    return f"model call failed ({event.kind}): {event.message}"
+    return f"model call failed ({event.kind}{_queued(event.queued_s)}): {event.message}"
+
+
+def _queued(seconds: float) -> str:
+    """How long a call had waited for its turn, if it had."""
+    return f", {seconds:.1f} s in the queue" if seconds else ""
 
 
 def _tool_finished(event: agent.ToolCallFinished) -> str:

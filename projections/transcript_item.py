@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.tool_call import BlobRef
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.ids import AgentId, EffectId, EntryId, RunId
 
 __all__ = [

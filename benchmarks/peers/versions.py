@@ -9,6 +9,8 @@ REQUIREMENTS: Mapping[str, Sequence[str]] = {
     "openai-agents": ("openai-agents==0.24.0",),
     "pydantic-ai": ("pydantic-ai-slim==2.68.0", "dbos==3.4.0"),
     "google-adk": ("google-adk==2.13.0", "aiosqlite==0.22.1", "sqlalchemy==2.1.9"),
+    "vendor-sdks": ("anthropic==2.14.0", "openai==3.57.0", "google-genai==3.6.1"),
+    "pydantic-ai-models": ("pydantic-ai-slim[anthropic,openai,google]==2.68.0",),
     "autogen": ("autogen-agentchat==0.7.5",),
 }
 """By the name of the environment: what pip is asked for. The first one names the peer."""

@@ -30,6 +30,7 @@ from mentra_actors.cli.key_commands import forget, new_key, rotate_key, train_di
 from mentra_actors.cli.key_options import with_key_options
 from mentra_actors.cli.log_command import log
 from mentra_actors.cli.login_commands import login, logout
+from mentra_actors.cli.models_command import models
 from mentra_actors.cli.output import discard_output
 from mentra_actors.cli.run_command import run
 from mentra_actors.cli.team_commands import agents, board
@@ -157,6 +158,7 @@ _COMMANDS: Sequence[Callable[..., None]] = (
 )
 for one in _COMMANDS:
     app.command()(_with_ctrl_c(with_key_options(one)))
+app.command()(_with_ctrl_c(models))
 app.command("import")(_with_ctrl_c(import_))
 
 

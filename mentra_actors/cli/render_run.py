@@ -27,6 +27,7 @@ class RunScreen:
         self._output = output
         self._stream_id = stream_id
         self._is_in_line = False
+        self._fallback = ""
         self._streamed: set[str] = set()
 
     async def show_all(self, notices: MemoryObjectReceiveStream[Any]) -> None:
@@ -75,6 +76,9 @@ class RunScreen:
             case e.ModelCallFailed(message=message, failed_at=failed_at, retry_at=retry_at):
                 again = "" if retry_at is None else f" (again in {retry_at - failed_at:.1f} s)"
                 self._beside(f"✗ {who}{message}{again}", "red")
+            case e.ModelCallRequested(model=model) if model and model != self._fallback:
+                self._fallback = model
+                self._beside(f"⇄ {who}goes on with {model}", "yellow")
             case e.RunFailed(message=message) if who:
                 self._beside(f"✗ {who}stopped: {message}", "bold red")
             case e.AgentRecovered(open_effects=opened):

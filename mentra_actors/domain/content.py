@@ -4,6 +4,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.blob import BlobRef
+
 __all__ = [
     "AssistantBlock",
     "AssistantMessage",
@@ -127,7 +129,7 @@ class OpaqueBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
 
 class ImageBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="image"):
-    """An image: its bytes (`data`), a `url`, or the digest of bytes that the store has (`blob`).
+    """An image: its bytes (`data`), a `url`, or the name of bytes that the store has (`blob`).
 
     One of the three is set. `media_type` is that of the bytes, like `image/png`. `detail` says how
     closely to look (`low`, `high`, `auto`), where a provider takes that.
@@ -136,7 +138,7 @@ class ImageBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     media_type: str = ""
     data: bytes = b""
     url: str = ""
-    blob: str = ""
+    blob: BlobRef | None = None
     detail: str = ""
 
 
@@ -150,7 +152,7 @@ class FileBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     name: str = ""
     data: bytes = b""
     url: str = ""
-    blob: str = ""
+    blob: BlobRef | None = None
     file_id: str = ""
     provider: str = ""
 
@@ -238,8 +240,16 @@ Message: TypeAlias = UserMessage | AssistantMessage | ToolResultsMessage
 
 
 def text_of(blocks: tuple[AssistantBlock, ...]) -> str:
-    """The text (or, without any, the refusal) of an answer; parts are joined by a blank line."""
-    texts = [block.text for block in blocks if isinstance(block, TextBlock) and block.text]
-    if not texts:
-        texts = [block.text for block in blocks if isinstance(block, RefusalBlock)]
-    return "\n\n".join(texts)
+    """The text (or, without any, the refusal) of an answer; parts are joined by a blank line.
+
+    A signature cuts a text where it came, so a signed block and the text beside it are one.
+    """
+    joined, is_cut = "", False
+    for block in blocks:
+        if isinstance(block, TextBlock):
+            goes_on = is_cut or block.signature or not joined or not block.text
+            joined += block.text if goes_on else f"\n\n{block.text}"
+        is_cut = isinstance(block, TextBlock) and bool(block.signature)
+    if joined:
+        return joined
+    return "\n\n".join(block.text for block in blocks if isinstance(block, RefusalBlock))

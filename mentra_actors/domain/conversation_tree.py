@@ -10,15 +10,16 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from mentra_actors.domain.append_only import AppendOnly, AppendOnlySet
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantMessage,
+    CallKind,
     Message,
     ToolCallBlock,
     ToolResultBlock,
     ToolResultsMessage,
     UserMessage,
 )
-from mentra_actors.domain.tool_call import BlobRef
 from mentra_actors.ids import EffectId, EntryId
 
 __all__ = [
@@ -65,6 +66,7 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     result: ToolResultBlock | None = None
     details: str = ""
+    kind: CallKind = "function"
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):

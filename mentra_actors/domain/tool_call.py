@@ -4,9 +4,11 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.blob import BlobRef
+from mentra_actors.domain.content import Attachment
 from mentra_actors.ids import AgentId, MailId
 
-__all__ = ["BlobRef", "OutgoingMail", "ProbeVerdict", "RetryMode", "ToolOutcome"]
+__all__ = ["OutgoingMail", "ProbeVerdict", "RetryMode", "ToolOutcome"]
 
 RetryMode: TypeAlias = Literal["safe", "idempotent", "probe", "never"]
 """What may be done with a call that was open when its process died.
@@ -16,13 +18,6 @@ tool's probe. `never`: say truthfully that the outcome is unknown.
 """
 
 ProbeVerdict: TypeAlias = Literal["done", "not_done", "unknown"]
-
-
-class BlobRef(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes kept beside the log."""
-
-    digest: str
-    size_bytes: int
 
 
 class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +34,8 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     `content` is what the model is told, at most 50 KiB or 2,000 lines; the whole of a longer
     text is kept under `spilled`. `details` is JSON for people and programs, never sent to a model.
     `terminate` ends the run at once, `rest` after this round. `has_run` marks an error that came
-    after the tool had done its work: its result was lost, or a hook refused it.
+    after the tool had done its work: its result was lost, or a hook refused it. `attachments` are
+    images and documents that the model is shown.
     """
 
     content: str
@@ -50,3 +46,4 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     terminate: bool = False
     rest: bool = False
     has_run: bool = False
+    attachments: tuple[Attachment, ...] = ()

@@ -11,7 +11,7 @@ No history can make a conversation that a provider would refuse.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,7 @@ from mentra_actors.domain.append_only import AppendOnlySet
 from mentra_actors.domain.content import (
     AssistantBlock,
     AssistantMessage,
+    Attachment,
     Message,
     Provenance,
     ToolCallBlock,
@@ -72,7 +73,7 @@ def mail_text(mail: Mail) -> str:
 
 
 def _prompt(transcript: Transcript, event: e.PromptAccepted) -> Transcript:
-    message = UserMessage(text=event.text)
+    message = UserMessage(text=event.text, attachments=event.attachments)
     return _wait(transcript, [(f"prompt:{event.prompt_id}", message)])
 
 
@@ -92,7 +93,7 @@ def _handed_over(transcript: Transcript, event: e.MailHandedOver) -> Transcript:
 
 
 def _queued(transcript: Transcript, event: e.InputQueued) -> Transcript:
-    message = UserMessage(text=event.text, source=event.queue)
+    message = UserMessage(text=event.text, source=event.queue, attachments=event.attachments)
     return _wait(transcript, [(f"{event.queue}:{event.item_id}", message)])
 
 
@@ -145,7 +146,10 @@ def _place_together(transcript: Transcript, keys: Sequence[str], kind: EntryKind
     if not said:  # its number is taken all the same
         return with_entry(after, UserMessage(text=""), kind, is_said=False)
     text = "\n\n".join(message.text for message in said)
-    message = said[0] if len(said) == 1 else UserMessage(text=text, source=said[0].source)
+    shown = tuple(one for message in said for one in message.attachments)
+    message = said[0]
+    if len(said) > 1:
+        message = UserMessage(text=text, source=message.source, attachments=shown)
     return with_entry(after, message, kind)
 
 
@@ -172,13 +176,18 @@ def _answer(transcript: Transcript, event: e.ModelReplied) -> Transcript:
     blocks, call_ids = _with_unique_ids(event.blocks, number, before.call_ids)
     calls = [block for block in blocks if isinstance(block, ToolCallBlock)]
     opened = tuple(
-        OpenCall(key=call_key(event.effect_id, index), call_id=block.call_id, name=block.name)
+        OpenCall(
+            key=call_key(event.effect_id, index),
+            call_id=block.call_id,
+            name=block.name,
+            kind=block.kind,
+        )
         for index, block in enumerate(calls)
     )
     keys = tuple(call.key for call in opened)
-    message = AssistantMessage(
-        blocks=blocks, provenance=_provenance(event), response_id=event.response_id
-    )
+    provenance = _provenance(event)
+    response_id = event.response_id if provenance else ""
+    message = AssistantMessage(blocks=blocks, provenance=provenance, response_id=response_id)
     after = with_entry(before, message, "assistant_turn", keys=keys)
     return _replace(after, open_calls=opened, call_ids=call_ids)
 
@@ -212,38 +221,49 @@ def _with_unique_ids(
 
 
 def _finished(transcript: Transcript, event: e.ToolCallFinished) -> Transcript:
-    after = _result(
-        transcript, event.key, event.content, is_error=event.is_error, details=event.details
-    )
+    told = _Told(event.content, event.is_error, event.details, event.attachments)
+    after = _result(transcript, event.key, told)
     if event.spilled is None:
         return after
     return _replace(after, spilled=after.spilled.append((event.key, event.spilled)))
 
 
 def _unknown(transcript: Transcript, event: e.ToolCallOutcomeUnknown) -> Transcript:
-    return _result(transcript, event.key, unknown_outcome_text(event.reason), is_error=True)
+    return _result(transcript, event.key, _Told(unknown_outcome_text(event.reason), is_error=True))
 
 
 def _skipped(transcript: Transcript, event: e.ToolCallSkipped) -> Transcript:
-    return _result(transcript, event.key, event.reason, is_error=True)
+    return _result(transcript, event.key, _Told(event.reason, is_error=True))
 
 
-def _result(
-    transcript: Transcript, key: EffectId, text: str, *, is_error: bool, details: str = ""
-) -> Transcript:
+class _Told(NamedTuple):
+    """What is told of a call."""
+
+    text: str
+    is_error: bool = False
+    details: str = ""
+    attachments: tuple[Attachment, ...] = ()
+
+
+def _result(transcript: Transcript, key: EffectId, told: _Told) -> Transcript:
     calls = tuple(
-        _answered(call, text, is_error=is_error, details=details)
-        if call.key == key and call.result is None
-        else call
+        _answered(call, told) if call.key == key and call.result is None else call
         for call in transcript.open_calls
     )
     after = _replace(transcript, open_calls=calls)
     return closed(after) if all(call.result is not None for call in calls) else after
 
 
-def _answered(call: OpenCall, text: str, *, is_error: bool, details: str) -> OpenCall:
-    result = ToolResultBlock(call_id=call.call_id, name=call.name, content=text, is_error=is_error)
-    return _replace(call, result=result, details=details)
+def _answered(call: OpenCall, told: _Told) -> OpenCall:
+    result = ToolResultBlock(
+        call_id=call.call_id,
+        name=call.name,
+        content=told.text,
+        is_error=told.is_error,
+        attachments=told.attachments,
+        kind=call.kind,
+    )
+    return _replace(call, result=result, details=told.details)
 
 
 # --- the tree ---------------------------------------------------------------------------------

@@ -60,6 +60,8 @@ class LiveAnswer:
         self.stream_id = stream_id
         self.effect_id = effect_id
         self.usage = TokenUsage()
+        self.queued_s = 0.0
+        """How long its call had waited for its turn at the provider."""
         self.first_tick = 0
         """The first tick that has some of it; 0 for none."""
         self._text: list[str] = []

@@ -5,19 +5,22 @@ made before the loop looks (a wake-up per call costs ten times as much).
 """
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import math
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from functools import partial
 from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from mentra_actors.errors import RuntimeClosed
 
 __all__ = ["EffectLoop", "is_cancellation"]
 
@@ -41,6 +44,8 @@ class EffectLoop:
         self._thread_id = 0
         self._stop: anyio.Event | None = None
         self._finished: Any = None
+        self._submitted: set[Future[Any]] = set()
+        """What was asked for and is not done."""
 
     def start(self) -> None:
         """Start the thread and its loop; returns when it takes work."""
@@ -110,21 +115,45 @@ class EffectLoop:
 
         Raises:
             TimeoutError: the loop has not done it in time, as when a tool blocks it; it goes on.
+            RuntimeError: the loop is not running.
+            RuntimeClosed: the loop has ended before it was done.
         """
         if self._portal is None:
             raise RuntimeError("the effects loop is not running")
+        return self.submit(work, *arguments).result(timeout_s)
+
+    def submit(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> "Future[Any]":
+        """Run a coroutine function on the loop; from any thread, never blocks.
+
+        The future fails with `RuntimeClosed` if the loop ends first.
+        """
         result: Future[Any] = Future()
+        result.set_running_or_notify_cancel()
 
         async def told() -> None:
             try:
-                result.set_result(await work(*arguments))
+                answer = await work(*arguments)
             except BaseException as error:
-                result.set_exception(error)
                 if is_cancellation(error):
-                    raise
+                    raise  # the loop ends, and says so itself
+                self._submitted.discard(result)
+                result.set_exception(error)
+            else:
+                self._submitted.discard(result)
+                result.set_result(answer)
 
-        self.post(lambda: self.start_soon(told))
-        return result.result(timeout_s)
+        self._submitted.add(result)
+        if self._portal is None:
+            self._refuse_submitted()
+        else:
+            self.post(lambda: self.start_soon(told))
+        return result
+
+    def _refuse_submitted(self) -> None:
+        """Nobody waits for ever for what will not be done any more."""
+        while self._submitted:
+            with contextlib.suppress(KeyError, InvalidStateError):
+                self._submitted.pop().set_exception(RuntimeClosed("the runtime is closed"))
 
     def is_current(self) -> bool:
         """True on the loop's own thread, where nothing may block."""
@@ -140,6 +169,7 @@ class EffectLoop:
         except TimeoutError:  # a tool that swallows its cancellation, or blocks the loop
             _log.error("the effects loop did not end within %.0f s; left behind", STOP_TIMEOUT_S)
             self._portal = None
+            self._refuse_submitted()
             self._finished.add_done_callback(self._leave_later)
             return
         except BaseException:
@@ -149,6 +179,7 @@ class EffectLoop:
 
     def _leave(self) -> None:
         self._portal = None
+        self._refuse_submitted()
         self._portal_manager.__exit__(None, None, None)
 
     def _leave_later(self, _finished: Any) -> None:

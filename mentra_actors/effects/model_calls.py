@@ -24,6 +24,7 @@ from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.model_call import ModelReply, TokenUsage, usage_fault
 from mentra_actors.domain.storable import encodable
+from mentra_actors.effects.attached_blobs import AttachedBlobs, Blobs, kept_blocks
 from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
@@ -31,12 +32,14 @@ from mentra_actors.effects.live_answers import LiveAnswer, LiveAnswers
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.model_requests import model_request
 from mentra_actors.effects.ports import Clock, SendOutcome
+from mentra_actors.effects.provider_gates import Admission, ProviderGates
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import ConfigurationError, ProviderError
 from mentra_actors.ids import StreamId
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
+from mentra_actors.providers.token_estimate import estimated_tokens
 from mentra_actors.tools.registry import ToolRegistry
 from mentra_actors.tools.results import named_words_of, words_of
 
@@ -56,6 +59,8 @@ class ModelServices:
     tools: ToolRegistry
     planner: CallPlanner
     prices: PriceList
+    blobs: Blobs
+    gates: ProviderGates
     clock: Clock
     live: LiveFeed[LiveNotice]
     answers: LiveAnswers
@@ -75,6 +80,7 @@ class ModelCalls:
         self._services = services
         self._clock = services.clock
         self._deadline_s = deadline_s
+        self._attached = AttachedBlobs(services.blobs)
 
     async def __call__(
         self, order: Order
@@ -82,27 +88,45 @@ class ModelCalls:
         """See `Performer`. If it is cancelled, what has come so far is sent all the same."""
         effect: CallModel = order.effect
         await self._clock.sleep_until(effect.not_before)
-        used_up = await self._used_up(effect)
-        if used_up is not None:
-            return used_up
+        provider = effect.profile.model.partition(":")[0]
+        gates = self._services.gates
+        async with gates.admitted(provider, lambda: self._estimated(order)) as admission:
+            used_up = await self._used_up(effect)
+            return used_up or await self._heard(order, admission)
+
+    async def _heard(
+        self, order: Order, admission: Admission
+    ) -> RecordModelReply | RecordModelFailure:
         answers = self._services.answers
         answer = answers.begin(order.stream_id, order.effect_id)
+        answer.queued_s = admission.queued_s
         try:
-            return await self._outcome(order, answer)
+            return await self._outcome(order, answer, admission)
         except BaseException as error:
             if is_cancellation(error):
                 self._abandon(order, answer)
             raise
         finally:
+            admission.used_tokens = answer.usage.total_tokens
             answers.end(answer)
 
+    def _estimated(self, order: Order) -> int:
+        """Tokens of the request; 0 for one that cannot be made, which is told later."""
+        try:
+            tools = self._services.tools
+            return estimated_tokens(model_request(order.effect, order.view, "", tools))
+        except Exception as error:  # noqa: BLE001 - a guess is never worth a call
+            _log.warning("the tokens of a request cannot be estimated: %s", words_of(error))
+            return 0
+
     async def _outcome(
-        self, order: Order, answer: LiveAnswer
+        self, order: Order, answer: LiveAnswer, admission: Admission
     ) -> RecordModelReply | RecordModelFailure:
         effect: CallModel = order.effect
         try:
             reply = await self._reply(order, answer)
         except ProviderError as error:
+            admission.failed(error)
             return self._failure(effect, answer, error)
         except ConfigurationError as error:
             refused = ProviderError(words_of(error), kind="configuration", transient=False)
@@ -112,13 +136,15 @@ class ModelCalls:
                 raise
             return self._failure(effect, answer, _broken(effect, "provider_bug", error))
         try:
-            return await self._recorded(effect, reply)
+            return await self._recorded(effect, reply, answer.queued_s)
         except BaseException as error:  # the answer was paid for: it counts
             if is_cancellation(error):
                 raise
             return self._failure(effect, answer, _broken(effect, "internal", error))
 
-    async def _recorded(self, effect: CallModel, reply: ModelReply) -> RecordModelReply:
+    async def _recorded(
+        self, effect: CallModel, reply: ModelReply, queued_s: float
+    ) -> RecordModelReply:
         profile, options = effect.profile, effect.options
         planner = self._services.planner
 
@@ -127,9 +153,10 @@ class ModelCalls:
             return plans, planner.output_verdict(reply, options.output)
 
         plans, (is_output, fault) = await aside_if_large(_checked_chars(reply), read)
+        blocks = kept_blocks(reply.blocks, self._services.blobs.put_blob)
         return RecordModelReply(
             effect_id=effect.effect_id,
-            reply=reply,
+            reply=msgspec.structs.replace(reply, blocks=blocks),
             plans=plans,
             now=self._clock.now(),
             cost_usd_micros=self._reply_cost(effect, reply),
@@ -137,6 +164,7 @@ class ModelCalls:
             asked_model=profile.model,
             is_output=is_output,
             output_fault=fault,
+            queued_s=queued_s,
         )
 
     async def _reply(self, order: Order, answer: LiveAnswer) -> ModelReply:
@@ -145,6 +173,8 @@ class ModelCalls:
         provider, model = services.providers.resolve(effect.profile.model)
         await self._look_up_price(effect.profile.model, effect.options)
         request = model_request(effect, order.view, model, services.tools)
+        messages = await self._attached.loaded(request.messages)
+        request = msgspec.structs.replace(request, messages=messages)
         heard = _Heard()
         with anyio.move_on_after(self._deadline_s) as deadline:
             await self._hear(order, provider.stream(request), answer, heard)
@@ -246,7 +276,11 @@ class ModelCalls:
             usage=answer.usage,
             cost_usd_micros=self._cost(effect, answer.usage),
             asked_model=effect.profile.model,
+            queued_s=answer.queued_s,
             now=self._clock.now(),
+            status=_status(error.status),
+            code=encodable(str(error.code or "")),
+            request_id=encodable(str(error.request_id or "")),
         )
 
     def _abandon(self, order: Order, answer: LiveAnswer) -> None:
@@ -280,6 +314,12 @@ def _checked_chars(reply: ModelReply) -> int:
     """How much of an answer is read as JSON: arguments of calls, or all of its text."""
     calls = [block for block in reply.blocks if isinstance(block, ToolCallBlock)]
     return sum(len(call.arguments) for call in calls) or len(text_of(reply.blocks))
+
+
+def _status(status: Any) -> int | None:
+    """A status of HTTP, if it is one."""
+    is_status = isinstance(status, int) and not isinstance(status, bool)
+    return status if is_status and 0 < status < 1000 else None  # noqa: PLR2004
 
 
 def _seconds(wait: Any) -> float | None:

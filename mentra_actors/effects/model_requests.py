@@ -1,13 +1,13 @@
 """From an agent and its transcript to what a provider is asked. Pure."""
 
 from mentra_actors.domain.agent.effects import CallModel
-from mentra_actors.domain.agent.profile import offered_tools, tool_choice_for
-from mentra_actors.domain.agent.run_options import TerminalOutput
+from mentra_actors.domain.agent.profile import AgentProfile, offered_tools, tool_choice_for
+from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.model_call import ModelRequest, OutputSchema, ToolSpec
 from mentra_actors.domain.transcript import Transcript, prompt_messages
 from mentra_actors.tools.registry import ToolRegistry
 
-__all__ = ["model_request"]
+__all__ = ["model_request", "request_of"]
 
 _OUTPUT_NAME = "output"
 
@@ -16,7 +16,17 @@ def model_request(
     effect: CallModel, transcript: Transcript, model: str, tools: ToolRegistry
 ) -> ModelRequest:
     """The request of one model call; `model` is the provider's own name for it."""
-    profile, options = effect.profile, effect.options
+    return request_of(effect.profile, effect.options, transcript, model, tools)
+
+
+def request_of(
+    profile: AgentProfile,
+    options: RunOptions,
+    transcript: Transcript,
+    model: str,
+    tools: ToolRegistry,
+) -> ModelRequest:
+    """What an agent would ask of a model, with these options of a run."""
     names = offered_tools(profile, options, tools)
     specs = tuple(tools[name].spec for name in names)
     output = options.output

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
 import anyio
 import anyio.to_thread
@@ -17,6 +17,7 @@ from mentra_actors.domain.conversation_tree import Transcript, spilled_result
 from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
 from mentra_actors.domain.storable import encodable
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, ToolOutcome
+from mentra_actors.effects.attached_blobs import Blobs, kept_attachments
 from mentra_actors.effects.call_reviews import after_hooks, call_preview
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
 from mentra_actors.effects.loop import is_cancellation
@@ -45,21 +46,9 @@ from mentra_actors.tools.results import (
 )
 from mentra_actors.tools.review import ToolHook
 
-__all__ = ["Blobs", "ToolProbes", "ToolRuns", "ToolServices"]
+__all__ = ["ToolProbes", "ToolRuns", "ToolServices"]
 
 _log = logging.getLogger(__name__)
-
-
-class Blobs(Protocol):
-    """Content-addressed bytes beside the log. Safe from any thread."""
-
-    def put_blob(self, content: bytes) -> str:
-        """Keep `content` and return its digest at once; never blocks."""
-        ...
-
-    def read_blob(self, digest: str) -> bytes | None:
-        """The bytes kept under a digest, or None. May read a disk."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +93,9 @@ class ToolRuns:
                 call=effect.key,
                 is_text=rendered.is_text or outcome.content != rendered.outcome.content,
             )
+        if outcome.attachments:
+            kept = kept_attachments(outcome.attachments, services.blobs.put_blob)
+            outcome = msgspec.structs.replace(outcome, attachments=kept)
         if rests:
             outcome = msgspec.structs.replace(outcome, rest=True)
         return RecordToolOutcome(key=effect.key, outcome=outcome, now=services.clock.now())

@@ -19,11 +19,14 @@ from mentra_actors.providers.http_body import first_bytes
 from mentra_actors.providers.http_call import HttpCall
 from mentra_actors.providers.http_headers import request_id_of
 from mentra_actors.providers.json_access import Json, object_of, text_of, whole_of
-from mentra_actors.providers.provider_faults import is_final_code, is_transient_status
+from mentra_actors.providers.provider_faults import (
+    is_final_code,
+    is_transient_status,
+    retry_delay_of,
+)
 from mentra_actors.providers.retry_hints import (
     rate_limit_reset_s,
     retry_after_s,
-    retry_delay_of,
 )
 
 __all__ = ["Phase", "body_start", "decoded_json", "neutral_errors", "status_error", "too_late"]

@@ -93,6 +93,32 @@ class PriceList:
         """Whether the tokens of this model have a price."""
         return self.cost_usd_micros(model, TokenUsage()) is not None
 
+    def usd_per_million(self, model: str) -> tuple[float, float] | None:
+        """US dollars for a million tokens of input, and of output; None if they are not known.
+
+        Never raises; see `cost_usd_micros`.
+        """
+        tokens = 10_000  # long prompts may cost more for each token
+        asked = self.cost_usd_micros(model, TokenUsage(input_tokens=tokens))
+        said = self.cost_usd_micros(model, TokenUsage(output_tokens=tokens))
+        if asked is None or said is None:
+            return None
+        return asked / tokens, said / tokens
+
+    def context_window(self, model: str) -> int | None:
+        """Tokens that fit into a model, as the library knows it; None if it does not."""
+        provider_id = _LIBRARY_IDS.get(_provider(model))
+        if provider_id is None or not self._uses_library or _library() is None:
+            return None
+        try:
+            known = importlib.import_module("genai_prices.data_snapshot").get_snapshot()
+            name = model.partition(":")[2]
+            _, found = known.find_provider_model(name, None, provider_id, None)
+        except Exception:  # noqa: BLE001 - it is only for people to look at
+            return None
+        window = getattr(found, "context_window", None)
+        return window if isinstance(window, int) else None
+
     def is_at_hand(self, model: str) -> bool:
         """False if the next look-up of this model may take a while, to import the library."""
         is_other = self._own_price(model) is None and _provider(model) in _LIBRARY_IDS

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.json_access import Json, text_of, whole_of
+from mentra_actors.providers.json_access import Json, list_of, text_of, whole_of
 
 __all__ = [
     "in_band_error",
@@ -12,6 +12,7 @@ __all__ = [
     "is_final_code",
     "is_transient_status",
     "malformed_stream",
+    "retry_delay_of",
 ]
 
 _STATUS_BY_CODE: Mapping[str, int] = {
@@ -32,8 +33,22 @@ _STATUS_BY_CODE: Mapping[str, int] = {
     "billing_error": 402,
     "insufficient_quota": 429,
     "context_length_exceeded": 400,
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "OUT_OF_RANGE": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "ABORTED": 409,
+    "RESOURCE_EXHAUSTED": 429,
+    "CANCELLED": 499,
+    "INTERNAL": 500,
+    "UNKNOWN": 500,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
 }
 _TRANSIENT_STATUSES = frozenset({408, 409, 425, 429, *range(500, 600)})
+_DURATION = re.compile(r"(?P<seconds>[0-9]{1,9}(\.[0-9]{1,9})?)s")
 _HTTP_STATUS = re.compile(r"[1-5][0-9]{2}")
 _FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 
@@ -41,13 +56,14 @@ _FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 def in_band_error(provider: str, error: Json) -> ProviderError:
     """An error that came inside an answer, from its object with `code`, `type` and `message`.
 
-    A code says more than a type; an error that has neither of the known ones is final.
+    A code says more than a type; an error that has neither of the known ones is final. Some
+    servers send a number as the code, and then a word for it as `status`.
     """
     code = text_of(error, "code") or str(whole_of(error, "code") or "")
-    error_type = text_of(error, "type")
-    status = _status_of(code) or _STATUS_BY_CODE.get(error_type)
-    is_final = not _FINAL_CODES.isdisjoint({code, error_type})
-    label = code or error_type
+    word = text_of(error, "type") or text_of(error, "status")
+    status = _status_of(code) or _STATUS_BY_CODE.get(word)
+    is_final = not _FINAL_CODES.isdisjoint({code, word})
+    label = (word or code) if code.isdecimal() else (code or word)
     message = text_of(error, "message") or "no message"
     return ProviderError(
         f"{provider} reported an error ({label or 'no code'}): {message}",
@@ -55,7 +71,17 @@ def in_band_error(provider: str, error: Json) -> ProviderError:
         transient=not is_final and is_transient_status(status),
         status=status,
         code=label or None,
+        retry_after_s=retry_delay_of(error),
     )
+
+
+def retry_delay_of(error: Json) -> float | None:
+    """Seconds that the `RetryInfo` among the details of an error asks to wait; None without."""
+    for detail in list_of(error, "details"):
+        delay = _DURATION.fullmatch(text_of(detail, "retryDelay").strip())
+        if text_of(detail, "@type").endswith("google.rpc.RetryInfo") and delay:
+            return float(delay["seconds"])
+    return None
 
 
 def is_final_code(code: str) -> bool:

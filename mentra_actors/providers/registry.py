@@ -1,6 +1,6 @@
 """Model names to providers: `openai:gpt-5.4-mini` is the provider `openai` and its own name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
 
@@ -28,10 +28,15 @@ class ProviderRegistry:
     """
 
     def __init__(
-        self, builtin: Mapping[str, Callable[[], ModelProvider]] = BUILTIN_PROVIDERS
+        self,
+        builtin: Mapping[str, Callable[[], ModelProvider]] = BUILTIN_PROVIDERS,
+        providers: Iterable[ModelProvider] = (),
     ) -> None:
+        """See `register` for the `providers` and their errors."""
         self._builtin = dict(builtin)
         self._providers: dict[str, ModelProvider] = {}
+        for provider in providers:
+            self.register(provider)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,10 +78,21 @@ class ProviderRegistry:
         provider_name, _, model = name.partition(":")
         if not model or provider_name not in self.names:
             raise UnknownModel(self._unknown(name))
+        return self.named(provider_name), model
+
+    def named(self, provider_name: str) -> ModelProvider:
+        """The provider of this name.
+
+        Raises:
+            UnknownModel: there is none.
+        """
+        if provider_name not in self.names:
+            known = ", ".join(self.names) or "none"
+            raise UnknownModel(f"no provider is named {provider_name!r}; known providers: {known}")
         provider = self._providers.get(provider_name)
         if provider is None:
             provider = self._providers[provider_name] = self._builtin[provider_name]()
-        return provider, model
+        return provider
 
     async def aclose(self) -> None:
         """Close every provider that was made or registered. Calling it twice is allowed."""

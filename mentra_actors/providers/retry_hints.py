@@ -1,18 +1,15 @@
-"""How long a server asks to wait: in headers of several forms, or in the body of its error."""
+"""How long a server asks to wait, in headers of several forms."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from mentra_actors.providers.json_access import Json, list_of, text_of
-
-__all__ = ["rate_limit_reset_s", "retry_after_s", "retry_delay_of"]
+__all__ = ["rate_limit_reset_s", "retry_after_s"]
 
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|[dhms])")
 _UNIT_S: Mapping[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_RETRY_INFO = "google.rpc.RetryInfo"
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
@@ -52,14 +49,6 @@ def rate_limit_reset_s(headers: Mapping[str, str]) -> float | None:
         if headers.get(f"x-ratelimit-remaining-{unit}", "").strip() == "0"
     ]
     return max(used_up) if used_up else min(waits.values(), default=None)
-
-
-def retry_delay_of(error: Json) -> float | None:
-    """Seconds that the `RetryInfo` among the details of a Google error asks to wait."""
-    for detail in list_of(error, "details"):
-        if text_of(detail, "@type").endswith(_RETRY_INFO):
-            return _duration_s(text_of(detail, "retryDelay").strip())
-    return None
 
 
 def _duration_s(text: str) -> float | None:

@@ -70,6 +70,7 @@ class SseParser:
             self._keep(rest)
         except ProviderError as error:
             self._fault = error
+            self._line, self._data = bytearray(), None
             if not events:
                 raise
         return events

@@ -9,8 +9,10 @@ import anyio
 
 from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
+from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.awaiting import asked, thread_safe_call, watched
 from mentra_actors.runtime.changes import changes_of
@@ -56,7 +58,12 @@ class Agent:
     # --- runs -----------------------------------------------------------------------------
 
     async def send(
-        self, text: str, *, prompt_id: str | None = None, **run: Unpack[RunArguments]
+        self,
+        text: str,
+        *,
+        attachments: Sequence[Attachment] = (),
+        prompt_id: str | None = None,
+        **run: Unpack[RunArguments],
     ) -> Reply:
         """Send a prompt and return how its run ended.
 
@@ -65,7 +72,8 @@ class Agent:
         answer of the first (among the last 256 prompts of the agent). If the caller is
         cancelled the run goes on; `cancel` ends it. `run` are limits and ways of this run alone
         (`deadline_s=60`, `token_budget=50_000`, `strategy=...`, see `RunArguments`); without any,
-        those of the agent's profile count.
+        those of the agent's profile count. `attachments` are images and documents, made by
+        `mentra_actors.image` and `mentra_actors.document`; with one the text may be empty.
 
         Raises:
             CommandRejected: the prompt is empty or too long, or the agent is stopped.
@@ -73,13 +81,16 @@ class Agent:
             TypeError, ValueError: an option of the run is not known, or no run can have it.
             ActorError, StoreError: the prompt was not recorded.
         """
-        return await asked(self._runs.send, self.agent_id, text, prompt_id, run)
+        return await asked(
+            lambda: self._runs.send(self.agent_id, text, prompt_id, run, attachments=attachments)
+        )
 
     async def run_to(
         self,
         kind: type[T],
         text: str,
         *,
+        attachments: Sequence[Attachment] = (),
         prompt_id: str | None = None,
         output: OutputArguments | None = None,
         **run: Unpack[RunArguments],
@@ -101,12 +112,19 @@ class Agent:
             CommandRejected, RunFailed, TypeError, ValueError, ActorError, StoreError: see `send`.
         """
         return await asked(
-            self._runs.run_to, self.agent_id, kind, text, prompt_id, run, output or {}
+            lambda: self._runs.run_to(
+                self.agent_id, kind, text, prompt_id, run, output or {}, attachments=attachments
+            )
         )
 
     @asynccontextmanager
     async def stream(
-        self, text: str, *, prompt_id: str | None = None, **run: Unpack[RunArguments]
+        self,
+        text: str,
+        *,
+        attachments: Sequence[Attachment] = (),
+        prompt_id: str | None = None,
+        **run: Unpack[RunArguments],
     ) -> AsyncIterator[LiveReply]:
         """Send a prompt and watch the answer as it comes.
 
@@ -122,7 +140,9 @@ class Agent:
         topic = agent_stream(self.agent_id)
         end = self._operations.core.live.subscribe(live.take, topic=topic)
         try:
-            live.attach(self._runs.send(self.agent_id, text, prompt_id, run))
+            live.attach(
+                self._runs.send(self.agent_id, text, prompt_id, run, attachments=attachments)
+            )
             yield live
         finally:
             end()
@@ -176,7 +196,9 @@ class Agent:
 
     # --- words for later ------------------------------------------------------------------
 
-    async def steer(self, text: str, *, item_id: str | None = None) -> None:
+    async def steer(
+        self, text: str, *, attachments: Sequence[Attachment] = (), item_id: str | None = None
+    ) -> None:
         """Say this before the next model call of the open run, or in the next run.
 
         Recorded when the call returns; the same `item_id` again records nothing. It starts no
@@ -185,11 +207,13 @@ class Agent:
         Raises:
             CommandRejected: it is empty or too long, or the agent is stopped.
         """
-        await asked(self._agents.queue, self.agent_id, "steer", text, item_id)
+        await asked(self._agents.queue, self.agent_id, "steer", text, item_id, attachments)
 
-    async def follow_up(self, text: str, *, item_id: str | None = None) -> None:
+    async def follow_up(
+        self, text: str, *, attachments: Sequence[Attachment] = (), item_id: str | None = None
+    ) -> None:
         """Say this when the open run would end with an answer; otherwise like `steer`."""
-        await asked(self._agents.queue, self.agent_id, "follow_up", text, item_id)
+        await asked(self._agents.queue, self.agent_id, "follow_up", text, item_id, attachments)
 
     async def clear_queue(self, queue: QueueName) -> None:
         """Forget what waits in a queue."""
@@ -344,6 +368,17 @@ class Agent:
         """
         read = partial(self._agents.usage, self.agent_id, with_subagents=with_subagents)
         return await anyio.to_thread.run_sync(read)
+
+    async def count_tokens(self) -> TokenCount:
+        """How many tokens the next request of the agent would have, were it made now.
+
+        That is its conversation with its system prompt and its tools; what waits in queues or in
+        the inbox is not in it yet. The provider is asked if it counts, else it is an estimate.
+
+        Raises:
+            ProviderError, MissingCredential, UnknownModel: the provider could not be asked.
+        """
+        return await asked(self._operations.models.count, self.agent_id)
 
     async def usage_of_run(self, run_id: RunId) -> RunUsage:
         """What one run has used itself, call by call; see `projections.usage.usage_by_round`."""

@@ -10,7 +10,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.agent.state import AgentState
-from mentra_actors.domain.content import Message
+from mentra_actors.domain.content import Attachment, Message
 from mentra_actors.domain.conversation_tree import (
     Entry,
     Transcript,
@@ -20,8 +20,10 @@ from mentra_actors.domain.conversation_tree import (
 )
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.transcript import apply
+from mentra_actors.effects.attached_blobs import kept_attachments
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, CommandId, EntryId, RunId, agent_stream
+from mentra_actors.runtime.attachments import checked_attachments
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.plain_arguments import require_entry, require_text
@@ -127,7 +129,12 @@ class AgentOperations:
     # --- queues ---------------------------------------------------------------------------
 
     def queue(
-        self, agent_id: AgentId, queue: QueueName, text: str, item_id: str | None
+        self,
+        agent_id: AgentId,
+        queue: QueueName,
+        text: str,
+        item_id: str | None,
+        attachments: Sequence[Attachment] = (),
     ) -> "Future[Accepted]":
         """Let words wait for a boundary.
 
@@ -137,9 +144,12 @@ class AgentOperations:
         require_text(text, "what is queued")
         require_text(item_id or "", "an item_id")
         known = CommandId(item_id) if item_id else new_id()
+        shown = kept_attachments(checked_attachments(attachments), self._core.store.put_blob)
         return self._ask(
             agent_id,
-            lambda now: c.QueueInput(queue=queue, item_id=known, text=text, now=now),
+            lambda now: c.QueueInput(
+                queue=queue, item_id=known, text=text, now=now, attachments=shown
+            ),
         )
 
     def clear(self, agent_id: AgentId, queue: QueueName) -> "Future[Accepted]":

@@ -89,7 +89,7 @@ class RuntimeCore:
         self.settings = settings
         self.clock = settings.clock
         self.tools = ToolRegistry(_all_tools(settings))
-        self.providers = _providers(settings)
+        self.providers = ProviderRegistry(providers=settings.providers)
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""
         self.output_checks: dict[str, OutputCheck] = {}
@@ -279,6 +279,10 @@ class RuntimeCore:
         """Run `call` on the effects loop after so many seconds."""
         self._loop.call_later(delay_s, call)
 
+    def perform(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> "Future[T]":
+        """Run a coroutine function on the effects loop; the future fails if that has ended."""
+        return self._loop.submit(work, *arguments)
+
     # --- looking --------------------------------------------------------------------------
 
     def open_agents(self) -> Sequence[StreamId]:
@@ -374,13 +378,6 @@ def _owner_of(stream_id: StreamId) -> StreamId:
 def _all_tools(settings: RuntimeSettings) -> list[Tool]:
     own = [*team_tools(), *board_tools(), *subagent_tools()] if settings.team_tools else []
     return [*settings.tools, *own, read_tool_result]
-
-
-def _providers(settings: RuntimeSettings) -> ProviderRegistry:
-    registry = ProviderRegistry()
-    for provider in settings.providers:
-        registry.register(provider)
-    return registry
 
 
 def _open_store(settings: RuntimeSettings) -> EventStore:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from mentra_actors.errors import RuntimeClosed
 
-__all__ = ["mapped", "performed"]
+__all__ = ["chained", "mapped", "performed"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,6 +34,27 @@ def mapped(
             lambda done: performed(on, lambda: convert_now(done), converted.set_exception)
         )
     return converted
+
+
+def chained(future: "Future[T]", begin: "Callable[[T], Future[R]]") -> "Future[R]":
+    """The future that `begin` makes of the result; it is called on the thread that completes."""
+    last: Future[R] = Future()
+
+    def tell(done: "Future[R]") -> None:
+        error = done.exception()
+        if error is None:
+            last.set_result(done.result())
+        else:
+            last.set_exception(error)
+
+    def go_on(done: "Future[T]") -> None:
+        try:
+            begin(done.result()).add_done_callback(tell)
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            last.set_exception(error)
+
+    future.add_done_callback(go_on)
+    return last
 
 
 def performed(

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from mentra_actors.actors.append_request import Draft, recorded_events
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import AddMember, TeamState
@@ -25,6 +26,7 @@ from mentra_actors.runtime.agent_operations import AgentOperations
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.idle_watch import IdleWatch
+from mentra_actors.runtime.model_questions import ModelQuestions
 from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.store.ports import Appended, AppendRequest
@@ -41,6 +43,7 @@ class Operations:
         self.core = core
         self.runs = core.runs
         self.agents = AgentOperations(core)
+        self.models = ModelQuestions(core)
         self._team = core.settings.team
 
     # --- agents ---------------------------------------------------------------------------
@@ -96,6 +99,12 @@ class Operations:
     def board(self) -> "Future[BoardState]":
         """The tasks of the team."""
         return mapped(self.core.look(board_stream(self._team)), lambda accepted: accepted.state)
+
+    def content_of(self, attachment: Attachment) -> bytes | None:
+        """The bytes of an image or a document; None if they are not kept here. Reads a disk."""
+        if attachment.data or attachment.blob is None:
+            return attachment.data or None
+        return self.core.store.read_blob(attachment.blob.digest)
 
     # --- mail and rest --------------------------------------------------------------------
 

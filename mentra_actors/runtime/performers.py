@@ -22,10 +22,12 @@ from mentra_actors.effects.live import LiveFeed, LiveNotice
 from mentra_actors.effects.live_answers import LiveAnswers
 from mentra_actors.effects.model_calls import ModelCalls, ModelServices
 from mentra_actors.effects.ports import SendOutcome
+from mentra_actors.effects.provider_gates import ProviderGates
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
+from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.settings import RuntimeSettings
@@ -104,9 +106,22 @@ def _model_services(world: World) -> ModelServices:
         tools=world.tools,
         planner=CallPlanner(world.tools, reviews=reviews, output_checks=world.output_checks),
         prices=settings.prices,
+        blobs=world.store,
+        gates=_gates(world),
         clock=settings.clock,
         live=world.live,
         answers=world.answers,
         send=world.send,
         spent_of=lambda budget: spent(one.event for one in world.journal.read_stream(budget)),
     )
+
+
+def _gates(world: World) -> ProviderGates:
+    settings = world.settings
+    unknown = sorted(set(settings.limits) - set(world.providers.names))
+    if unknown:
+        known = ", ".join(world.providers.names)
+        raise ConfigurationError(
+            f"no provider is named {', '.join(unknown)}, so it can have no limits; known: {known}"
+        )
+    return ProviderGates(settings.limits, settings.clock)

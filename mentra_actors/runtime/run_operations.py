@@ -12,6 +12,8 @@ from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.run_options import TerminalOutput
 from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.domain.content import Attachment
+from mentra_actors.effects.attached_blobs import Blobs, kept_attachments
 from mentra_actors.effects.call_plans import OutputCheck
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.ports import Clock
@@ -19,6 +21,7 @@ from mentra_actors.effects.round_decisions import RoundStrategy
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, MentraError, RunFailed
 from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream
+from mentra_actors.runtime.attachments import checked_attachments
 from mentra_actors.runtime.futures import mapped, performed
 from mentra_actors.runtime.plain_arguments import require_known, require_seconds, require_text
 from mentra_actors.runtime.run_options import RunArguments, given_options, run_options
@@ -53,6 +56,11 @@ class RunSource(Protocol):
     output_checks: dict[str, OutputCheck]
 
     @property
+    def store(self) -> Blobs:
+        """Where attachments are kept."""
+        ...
+
+    @property
     def ended(self) -> MentraError | None:
         """Why nothing more will come of anything."""
         ...
@@ -80,6 +88,7 @@ class RunOperations:
         arguments: RunArguments,
         *,
         output: TerminalOutput | None = None,
+        attachments: Sequence[Attachment] = (),
     ) -> "Future[Reply]":
         """Send a prompt; the future holds the answer of its run.
 
@@ -91,6 +100,7 @@ class RunOperations:
         require_text(text, "a prompt")
         require_text(prompt_id or "", "a prompt_id")
         known = CommandId(prompt_id) if prompt_id else new_id()
+        shown = checked_attachments(attachments)
         command = c.AcceptPrompt(
             prompt_id=known,
             text=text,
@@ -98,10 +108,11 @@ class RunOperations:
             options=options,
             given=given_options(arguments),
             output=output,
+            attachments=kept_attachments(shown, self._core.store.put_blob),
         )
         return self._begun(agent_id, command, RunWatch(known))
 
-    def run_to(
+    def run_to(  # noqa: PLR0913 - as the public one
         self,
         agent_id: AgentId,
         kind: type[T],
@@ -109,6 +120,8 @@ class RunOperations:
         prompt_id: str | None,
         arguments: RunArguments,
         output: OutputArguments,
+        *,
+        attachments: Sequence[Attachment] = (),
     ) -> "Future[T]":
         """Send a prompt; the future holds the typed value with which its run ends.
 
@@ -121,7 +134,9 @@ class RunOperations:
         require_known(output, OutputArguments.__annotations__, "an output has no")
         asked = terminal_output(kind, **output)
         self._core.output_checks[asked.tool_name] = output_check(kind)
-        reply = self.send(agent_id, text, prompt_id, arguments, output=asked)
+        reply = self.send(
+            agent_id, text, prompt_id, arguments, output=asked, attachments=attachments
+        )
         read = self._core.readers  # a type's own code may take a while
         return mapped(reply, lambda answered: output_of(answered, kind), on=read)
 

@@ -1,9 +1,10 @@
 """From the keyword arguments of `send` and its like to the options of a run."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypedDict
 
+from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.run_options import (
     Approvals,
     OnFailure,
@@ -24,6 +25,8 @@ _MOST_USD = 10**12
 class RunArguments(TypedDict, total=False):
     """Limits and ways of one run; see `RunOptions`. Money is in US dollars here.
 
+    `fallbacks` are models that take over when the agent's own has failed: names, or `Fallback`s.
+
     A `strategy` that is a function counts for this process; after a restart the run is asked for
     by its name, so pass it to `open_runtime(strategies=...)` under that name as well.
     """
@@ -39,6 +42,7 @@ class RunArguments(TypedDict, total=False):
     strategy: str | RoundStrategy
     on_failure: OnFailure
     approvals: Approvals
+    fallbacks: Sequence[Fallback | str]
 
 
 def given_options(arguments: Mapping[str, Any]) -> tuple[str, ...]:
@@ -62,6 +66,8 @@ def run_options(
     if not arguments:
         return None
     fields = dict(arguments)
+    if "fallbacks" in fields:
+        fields["fallbacks"] = _fallbacks(fields["fallbacks"])
     _require_bounds(fields)
     cost = fields.pop("cost_budget_usd", None)
     strategy = fields.pop("strategy", "")
@@ -80,6 +86,13 @@ def _require_bounds(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
         if isinstance(value, int) and not -_MOST <= value <= _MOST:
             raise ValueError(f"{name} is beyond all bounds: it must be at most {_MOST:,}")
+
+
+def _fallbacks(given: Any) -> tuple[Fallback, ...]:
+    """Fallbacks; a name of a model alone takes over after any failure."""
+    if isinstance(given, str | Fallback):
+        raise TypeError("fallbacks are a list of models, not a single one")
+    return tuple(Fallback(model=one) if isinstance(one, str) else one for one in given)
 
 
 def _micros(dollars: object) -> int:

@@ -8,11 +8,13 @@ from typing import Any, TypeVar, Unpack
 import anyio
 
 from mentra_actors.actors.dead_letters import DeadLetter
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
+from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.awaiting import asked, watched
 from mentra_actors.runtime.core import RuntimeCore
@@ -111,6 +113,39 @@ class Runtime:
     async def board(self) -> BoardState:
         """The task board of the team."""
         return await asked(self._operations.board)
+
+    async def content_of(self, attachment: Attachment) -> bytes | None:
+        """The bytes of an image or a document of a conversation; None if they are not kept here.
+
+        Not kept are those behind a URL, and those of an agent that was forgotten.
+        """
+        return await anyio.to_thread.run_sync(self._operations.content_of, attachment)
+
+    async def models(self, provider: str) -> tuple[ListedModel, ...]:
+        """The models that a provider has now, the newest first; it is asked each time.
+
+        Raises:
+            UnknownModel: there is no such provider.
+            MissingCredential: its key is not set.
+            ConfigurationError: it has no list.
+            ProviderError: it could not be asked.
+        """
+        return await asked(self._operations.models.models, provider)
+
+    async def resolve_model(self, provider: str, selector: str = NEWEST) -> ListedModel:
+        """The model that a selector means: the newest that the provider has, or one by its id.
+
+        The newest is the one that was made last; among those of which nobody says when, and
+        of the same moment, the first by its id. An id is taken as it is, and nobody is asked.
+
+            newest = await runtime.resolve_model("openai", "newest")
+            agent = await runtime.spawn("lead", model=newest.name)
+
+        Raises:
+            UnknownModel: there is no such provider, or it has no models.
+            MissingCredential, ConfigurationError, ProviderError: see `models`.
+        """
+        return await asked(self._operations.models.resolved, provider, selector)
 
     async def until_idle(self) -> None:
         """Wait until no agent has anything to do.

@@ -12,6 +12,7 @@ from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.round_decisions import RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.ids import TeamId
+from mentra_actors.providers.limits import ProviderLimits
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.runtime.clock import SystemClock
@@ -57,7 +58,9 @@ class RuntimeSettings:
     `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
     out the tools `team_*`, `task_*` and `task`, `create=False` refuses to make a store that is not
     there. `strategies` are round strategies by the names under which
-    runs ask for them, also after a restart. `prices` say what an answer costs. `result_limits`
+    runs ask for them, also after a restart. `prices` say what an answer costs. `limits`
+    are how much may be asked of a provider, by its name; without them calls begin at once.
+    `result_limits`
     bound what a model is told of one result. Every `tick_s` seconds what has streamed so far is
     kept beside the log. `wrap_store` may put something between the runtime and
     its store, `wrap_effects` around each performer of effects (tests do).
@@ -82,6 +85,7 @@ class RuntimeSettings:
     authorizer_timeout_s: float | None = 60.0
     strategies: Mapping[str, RoundStrategy] = field(default_factory=dict)
     prices: PriceList = field(default_factory=PriceList)
+    limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
     result_limits: ResultLimits = field(default_factory=ResultLimits)
     tick_s: float = 0.1
     max_model_calls: int = 4096
@@ -104,6 +108,9 @@ class RuntimeSettings:
             if not least <= seconds <= most:
                 bounds = f"from {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
                 raise ValueError(f"{name} is {bounds} seconds, not {seconds}")
+        for name, limits in self.limits.items():
+            if not isinstance(limits, ProviderLimits):
+                raise TypeError(f"the limits of {name!r} are ProviderLimits, not {limits!r}")
         if self.take_over not in get_args(TakeOver):
             raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
 
@@ -140,6 +147,7 @@ class RuntimeOptions(TypedDict, total=False):
     authorizer_timeout_s: float | None
     strategies: Mapping[str, RoundStrategy]
     prices: PriceList
+    limits: Mapping[str, ProviderLimits]
     result_limits: ResultLimits
     tick_s: float
     max_model_calls: int

@@ -8,8 +8,10 @@ from typing import TypeVar, Unpack
 
 from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
+from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent import STOP_GRACE_S
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.blocking import result_of, watched_result_of
@@ -63,18 +65,23 @@ class SyncAgent:
         self,
         text: str,
         *,
+        attachments: Sequence[Attachment] = (),
         prompt_id: str | None = None,
         timeout_s: float | None = None,
         **run: Unpack[RunArguments],
     ) -> Reply:
         """See `Agent.send`."""
-        return self._done(lambda: self._runs.send(self.agent_id, text, prompt_id, run), timeout_s)
+        return self._done(
+            lambda: self._runs.send(self.agent_id, text, prompt_id, run, attachments=attachments),
+            timeout_s,
+        )
 
     def run_to(
         self,
         kind: type[T],
         text: str,
         *,
+        attachments: Sequence[Attachment] = (),
         prompt_id: str | None = None,
         output: OutputArguments | None = None,
         timeout_s: float | None = None,
@@ -82,7 +89,9 @@ class SyncAgent:
     ) -> T:
         """See `Agent.run_to`."""
         return self._done(
-            lambda: self._runs.run_to(self.agent_id, kind, text, prompt_id, run, output or {}),
+            lambda: self._runs.run_to(
+                self.agent_id, kind, text, prompt_id, run, output or {}, attachments=attachments
+            ),
             timeout_s,
         )
 
@@ -109,13 +118,19 @@ class SyncAgent:
 
     # --- words for later ------------------------------------------------------------------
 
-    def steer(self, text: str, *, item_id: str | None = None) -> None:
+    def steer(
+        self, text: str, *, attachments: Sequence[Attachment] = (), item_id: str | None = None
+    ) -> None:
         """See `Agent.steer`."""
-        self._done(lambda: self._agents.queue(self.agent_id, "steer", text, item_id))
+        queue = self._agents.queue
+        self._done(lambda: queue(self.agent_id, "steer", text, item_id, attachments))
 
-    def follow_up(self, text: str, *, item_id: str | None = None) -> None:
+    def follow_up(
+        self, text: str, *, attachments: Sequence[Attachment] = (), item_id: str | None = None
+    ) -> None:
         """See `Agent.follow_up`."""
-        self._done(lambda: self._agents.queue(self.agent_id, "follow_up", text, item_id))
+        queue = self._agents.queue
+        self._done(lambda: queue(self.agent_id, "follow_up", text, item_id, attachments))
 
     def clear_queue(self, queue: QueueName) -> None:
         """See `Agent.clear_queue`."""
@@ -217,6 +232,10 @@ class SyncAgent:
     def usage(self, *, with_subagents: bool = True) -> AgentUsage:
         """See `Agent.usage`."""
         return self._agents.usage(self.agent_id, with_subagents=with_subagents)
+
+    def count_tokens(self) -> TokenCount:
+        """See `Agent.count_tokens`."""
+        return self._done(lambda: self._operations.models.count(self.agent_id))
 
     def usage_of_run(self, run_id: RunId) -> RunUsage:
         """See `Agent.usage_of_run`."""

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from mentra_actors.actors.dead_letters import DeadLetter
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
+from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
@@ -85,6 +87,20 @@ class SyncRuntime:
     def board(self) -> BoardState:
         """See `Runtime.board`."""
         return result_of(self._operations.core, self._operations.board)
+
+    def content_of(self, attachment: Attachment) -> bytes | None:
+        """See `Runtime.content_of`."""
+        return self._operations.content_of(attachment)
+
+    def models(self, provider: str) -> tuple[ListedModel, ...]:
+        """See `Runtime.models`."""
+        operations = self._operations
+        return result_of(operations.core, lambda: operations.models.models(provider))
+
+    def resolve_model(self, provider: str, selector: str = NEWEST) -> ListedModel:
+        """See `Runtime.resolve_model`."""
+        operations = self._operations
+        return result_of(operations.core, lambda: operations.models.resolved(provider, selector))
 
     def until_idle(self, *, timeout_s: float | None = None) -> None:
         """See `Runtime.until_idle`."""

@@ -13,8 +13,10 @@ from hypothesis.strategies import SearchStrategy
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions, TerminalOutput
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantBlock,
     OpaqueBlock,
@@ -25,7 +27,7 @@ from mentra_actors.domain.content import (
     ToolCallBlock,
 )
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
-from mentra_actors.domain.tool_call import BlobRef, OutgoingMail, RetryMode, ToolOutcome
+from mentra_actors.domain.tool_call import OutgoingMail, RetryMode, ToolOutcome
 from mentra_actors.ids import AgentId, EffectId, MailId, StreamId
 from mentra_actors.testing.strategies import moments, words
 
@@ -92,6 +94,13 @@ _OPTIONS = [
     RunOptions(on_failure="rollback"),
     RunOptions(on_failure="rollback", model_budget=2, strategy="careful"),
     RunOptions(tool_budget=1),
+    RunOptions(fallbacks=(Fallback(model="other:model"),), retry_budget=1),
+    RunOptions(
+        fallbacks=(
+            Fallback(model="other:model", on=("overloaded",), after_attempts=1),
+            Fallback(model="third:model"),
+        )
+    ),
     RunOptions(model_budget=0),
     RunOptions(model_budget=3, retry_budget=1),
     RunOptions(token_budget=10, retry=RetrySchedule(base_s=2.0)),
@@ -194,6 +203,7 @@ _failures = st.builds(
     partial=_partials,
     usage=_usage,
     cost_usd_micros=_costs,
+    status=st.sampled_from([None, 429, 503]),
 )
 _abandoned = st.builds(
     c.RecordAbandonedAnswer,

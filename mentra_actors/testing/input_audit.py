@@ -24,6 +24,7 @@ class AuditedRun:
     cost_usd_micros: int = 0
     requests: int = 0
     rounds: int = 0
+    fallback: int = 0
     has_stop: bool = False
     has_stop_timer: bool = False
     decision: str = ""

@@ -280,7 +280,9 @@ class AgentAudit:
         self._require(not run.has_stop, "model called after the stop")
         self._require(not run.decision, "model called before the strategy has decided")
         run.requests += 1
-        run.rounds += event.attempt == 1
+        run.rounds += event.attempt == 1 and event.fallback == run.fallback
+        self._require(event.fallback >= run.fallback, "a run went back to a model that had failed")
+        run.fallback = event.fallback
         run.is_begun, run.unsent, run.boundary = True, False, "start"
         self._require_budgets(run)
 

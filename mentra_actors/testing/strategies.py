@@ -82,6 +82,7 @@ _POOLS: dict[Any, SearchStrategy[Any]] = {
     bytes: st.binary(max_size=8),
     NoneType: st.none(),
     msgspec.UnsetType: st.just(msgspec.UNSET),
+    Any: st.none() | st.booleans() | st.text(max_size=4) | st.lists(st.integers(0, 9), max_size=2),
 }
 """Ids come from small pools, so that events of one history speak of the same things."""
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
@@ -39,10 +40,12 @@ class ToolError(Exception):
 class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     """Returned by a tool that wants to say more than a text.
 
-    `content` is told to the model: a string as it is, anything else as JSON. `details` (JSON
-    serialisable) is kept for people and programs and never sent to a model. `mail` leaves in the
-    same append as the call's result. `terminate` ends the run: calls after this one are not run,
-    and the model is not asked again. A call that runs beside others cannot do that.
+    `content` is told to the model: a string as it is, anything else as JSON. `attachments` are
+    images and documents for it to look at (`mentra_actors.image`, `mentra_actors.document`).
+    `details` (JSON serialisable) is kept for people and programs and never sent to a model.
+    `mail` leaves in the same append as the call's result. `terminate` ends the run: calls after
+    this one are not run, and the model is not asked again. A call that runs beside others cannot
+    do that.
     """
 
     content: Any
@@ -50,6 +53,7 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     mail: tuple[OutgoingMail, ...] = ()
     is_error: bool = False
     terminate: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,6 +242,7 @@ class Tool:
     JSON Schema of Draft 2020-12 that refers to nothing outside itself. `is_parallel(arguments)`
     says whether this call may run beside others of the same answer. `compensate(call)` undoes a
     call of a run that is taken back. `timeout_s` None means no limit, and for undoing 300 s.
+    `is_deferred` and `strict` are those of `ToolSpec`.
     """
 
     name: str
@@ -250,6 +255,8 @@ class Tool:
     is_parallel: Callable[[Mapping[str, Any]], bool] = field(default=lambda _arguments: False)
     timeout_s: float | None = None
     check: Callable[[Mapping[str, Any]], str] | None = None
+    is_deferred: bool = False
+    strict: bool | None = None
 
     def faults(self, arguments: Mapping[str, Any]) -> str:
         """All that is wrong with the arguments of a call, as a text for the model; "" if nothing.
@@ -266,5 +273,9 @@ class Tool:
     def spec(self) -> ToolSpec:
         """What a model is told of this tool."""
         return ToolSpec(
-            name=self.name, description=self.description, input_schema=self.input_schema
+            name=self.name,
+            description=self.description,
+            input_schema=self.input_schema,
+            strict=self.strict,
+            is_deferred=self.is_deferred,
         )

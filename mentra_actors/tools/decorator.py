@@ -63,8 +63,10 @@ def tool(
     timeout_s: float | None = None,
     parallel: Parallel = False,
     compensate: Compensate | None = None,
+    deferred: bool = False,
+    strict: bool | None = None,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
-def tool(
+def tool(  # noqa: PLR0913 - each is a choice of its own
     function: Callable[..., Any] | None = None,
     /,
     *,
@@ -73,6 +75,8 @@ def tool(
     timeout_s: float | None = None,
     parallel: Parallel = False,
     compensate: Compensate | None = None,
+    deferred: bool = False,
+    strict: bool | None = None,
 ) -> Any:
     """Make a tool of a typed function, sync or async.
 
@@ -89,11 +93,15 @@ def tool(
         parallel: whether its calls may run beside others of the same answer; a function says it
             of each call by its arguments.
         compensate: undoes a call when its run is taken back, or when somebody wants it.
+        deferred: tell models of it only when the provider's own search for tools finds it; needs
+            `ProviderOptions(tool_search="hosted")`.
+        strict: have the provider hold the model to the schema, where it can; None leaves it to
+            the provider.
 
     Raises:
         InvalidTool: the function cannot be offered to models; the message says why.
     """
-    options = _ToolOptions(name, retry, timeout_s, parallel, compensate)
+    options = _ToolOptions(name, retry, timeout_s, parallel, compensate, deferred, strict)
     if function is None:
         return partial(_function_tool, options=options)
     return _function_tool(function, options=options)
@@ -105,16 +113,18 @@ class _ToolOptions(NamedTuple):
     timeout_s: float | None
     parallel: Parallel
     compensate: Compensate | None
+    deferred: bool
+    strict: bool | None
 
 
 def _function_tool(function: Callable[P, R], *, options: _ToolOptions) -> FunctionTool[P, R]:
-    name, retry, timeout_s, parallel, compensate = options
+    name, timeout_s, parallel = options.name, options.timeout_s, options.parallel
     tool_name = require_valid_name(_name_of(function) if name is None else name)
     if timeout_s is not None and not timeout_s > 0:
         raise InvalidTool(f"tool {tool_name!r}: timeout_s must be above 0, not {timeout_s!r}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise InvalidTool(f"tool {tool_name!r}: a generator has no single result; return a value")
-    retry_mode, probe_function = _retry_of(retry, tool_name)
+    retry_mode, probe_function = _retry_of(options.retry, tool_name)
     docstring = parse_docstring(inspect.getdoc(function))
     signature = signature_of(function, tool_name, docstring)
     return FunctionTool(
@@ -124,7 +134,9 @@ def _function_tool(function: Callable[P, R], *, options: _ToolOptions) -> Functi
         run=_runner(function, signature),
         retry=retry_mode,
         probe=probe_function,
-        compensate=compensate,
+        compensate=options.compensate,
+        is_deferred=options.deferred,
+        strict=options.strict,
         is_parallel=parallel if callable(parallel) else lambda _arguments: parallel,
         timeout_s=timeout_s,
         check=signature.faults,

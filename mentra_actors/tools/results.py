@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mentra_actors.domain.storable import encodable
+from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
+from mentra_actors.domain.storable import as_stored, encodable
 from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.tools.contract import ToolError, ToolOutput
 
@@ -48,7 +49,7 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
 
     A value that JSON cannot carry gives an error for the model that names the tool and the type.
     """
-    output = value if isinstance(value, ToolOutput) else ToolOutput(content=value)
+    output = _output(value)
     is_text, is_error = isinstance(output.content, str | None), output.is_error
     is_lost = False
     try:
@@ -59,6 +60,11 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
             "It should return a string, a ToolOutput or JSON data."
         )
         is_text = is_error = is_lost = True
+    try:
+        shown = as_stored(tuple(output.attachments), tuple[Attachment, ...], "attachments")
+    except (TypeError, ValueError) as error:
+        content, shown = f"Tool '{tool_name}' ran, but its attachments are lost: {error}", ()
+        is_text = is_error = is_lost = True
     outcome = ToolOutcome(
         content=content,
         is_error=is_error,
@@ -66,8 +72,19 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
         mail=output.mail,
         terminate=output.terminate,
         has_run=is_lost,
+        attachments=shown,
     )
     return Rendered(outcome, is_text=is_text)
+
+
+def _output(value: Any) -> ToolOutput:
+    """What a tool has returned; an image or a document alone is shown with a word to it."""
+    if isinstance(value, ToolOutput):
+        return value
+    if isinstance(value, ImageBlock | FileBlock):
+        named = "an image" if isinstance(value, ImageBlock) else value.name or "a document"
+        return ToolOutput(content=f"({named} is attached)", attachments=(value,))
+    return ToolOutput(content=value)
 
 
 def render_failure(error: Exception, *, tool_name: str) -> ToolOutcome:

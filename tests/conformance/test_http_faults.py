@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
+import httpx
 import msgspec
 import pytest
 from fault_server import HANG, KEEP, RESET, Drip, Script, closed_port, serving
@@ -22,10 +23,17 @@ from mentra_actors import ProviderError, RetrySchedule, RunFailed, open_runtime
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.providers.http_body import body_pieces
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.http_transport import HttpTransport
-from mentra_actors.providers.port import AnswerStarted, ModelEvent, ReplyFinished, TextDelta
-from mentra_actors.providers.presets import GENERIC, LMSTUDIO
+from mentra_actors.providers.port import (
+    AnswerStarted,
+    ModelEvent,
+    ReplyFinished,
+    TextDelta,
+    UsageReported,
+)
+from mentra_actors.providers.presets import GEMINI, GENERIC, LMSTUDIO
 from mentra_actors.providers.profile import QueryKey
 from mentra_actors.providers.time_limits import LIMITS, LOCAL_LIMITS, TimeLimits
 
@@ -101,7 +109,7 @@ class Case:
     says: str = ""
 
 
-def _refused(status: int, transient: bool, body: bytes = b"", **more: Any) -> Case:
+def _refused(status: int, transient: bool, body: bytes = b"", **more: Any) -> Case:  # noqa: FBT001
     headers = more.pop("headers", {})
     answer = [http(status, body, **headers), KEEP]
     return Case(answer, "http", transient, status=status, phase="sent", **more)
@@ -298,6 +306,7 @@ async def test_each_fault_is_told_in_the_same_words(name: str) -> None:
     assert (error.output_seen, error.phase) == (case.output_seen, case.phase)
     assert case.says in str(error)
     assert len(str(error)) < 1000
+    assert error.__context__ is None, "what caused it may repeat the key"
     assert len(server.requests) == 1
     assert case.output_seen == any(not isinstance(one, AnswerStarted) for one in events)
 
@@ -309,6 +318,34 @@ async def test_a_first_error_comes_before_any_event() -> None:
             events, error = await heard(provider_at(server.url))
 
         assert (events, error is None) == ([], False)
+
+
+_GEMINI_START = frame(candidates=[], modelVersion="g-1", responseId="r1")
+_GEMINI_USAGE = frame(candidates=[], usageMetadata={"promptTokenCount": 5})
+_GEMINI_ERROR = frame(error={"code": 503, "status": "UNAVAILABLE", "message": "later"})
+_GEMINI_TEXT = frame(candidates=[{"content": {"parts": [{"text": "hello"}]}}])
+
+
+@pytest.mark.parametrize(
+    ("frames", "heard_kinds", "output_seen"),
+    [
+        ([_GEMINI_START, _GEMINI_ERROR], [], False),
+        ([_GEMINI_USAGE, _GEMINI_ERROR], [AnswerStarted, UsageReported], False),
+        ([_GEMINI_TEXT, _GEMINI_ERROR], [AnswerStarted, TextDelta], True),
+    ],
+)
+async def test_that_it_has_begun_is_no_output(frames, heard_kinds, *, output_seen) -> None:
+    """A wire says which model answers before anything of the answer has come."""
+    async with serving([_HEAD, *map(chunk, frames), HANG]) as server:
+        transport = HttpTransport(limits=_TINY)
+        provider = HttpProvider(
+            GEMINI, base_url=server.url, api_key=_KEY, environ={}, transport=transport
+        )
+        events, error = await heard(provider)
+
+    assert error is not None
+    assert (error.status, error.output_seen) == (503, output_seen)
+    assert [type(event) for event in events] == heard_kinds
 
 
 async def test_nobody_listens() -> None:
@@ -352,6 +389,19 @@ async def test_a_bomb_is_read_in_pieces() -> None:
     assert error is not None
     assert (error.kind, error.transient) == ("malformed_stream", False)
     assert "longer than 3,000,000 bytes" in str(error)
+
+
+async def test_no_piece_of_a_bomb_is_large() -> None:
+    """A limit on the sum is of no use if the first piece is all of it."""
+
+    async def packed():
+        yield gzip.compress(b"x" * 20_000_000)
+
+    response = httpx.Response(200, headers={"content-encoding": "gzip"}, content=packed())
+    sizes = [len(piece) async for piece in body_pieces(response)]
+
+    assert sum(sizes) == 20_000_000
+    assert max(sizes) <= 1024 * 1024
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw deflate"])

@@ -2,7 +2,7 @@
 
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
@@ -16,6 +16,8 @@ def made_up(kind):
     while hasattr(kind, "__supertype__"):
         kind = kind.__supertype__
     origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return "anything"
     if kind in _PLAIN:
         return _PLAIN[kind]
     if origin is Literal:

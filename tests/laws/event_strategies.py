@@ -32,6 +32,8 @@ _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     float: st.floats(0, 4e9, allow_nan=False),
     bool: st.booleans(),
     type(None): st.none(),
+    bytes: st.binary(max_size=4),
+    Any: st.none() | st.booleans() | st.text(max_size=4),
     msgspec.UnsetType: st.just(msgspec.UNSET),
 }
 STREAMS = tuple(

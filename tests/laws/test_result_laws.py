@@ -6,7 +6,8 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from mentra_actors.domain.agent.profile import ToolResultPaging
-from mentra_actors.domain.tool_call import BlobRef, ToolOutcome
+from mentra_actors.domain.blob import BlobRef
+from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.tools.result_pages import END, first_page, next_page, text_page
 from mentra_actors.tools.result_size import ResultLimits, limit_outcome
 

@@ -12,6 +12,7 @@ from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.events.runs import RoundChoice
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail, RunEndOrdered
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
 from mentra_actors.domain.tool_call import ProbeVerdict, ToolOutcome
@@ -69,6 +70,7 @@ class AcceptPrompt(msgspec.Struct, frozen=True, kw_only=True):
     options: RunOptions | None = None
     given: tuple[str, ...] | None = None
     output: TerminalOutput | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class HandOverMail(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +87,7 @@ class QueueInput(msgspec.Struct, frozen=True, kw_only=True):
     item_id: CommandId
     text: str
     now: float
+    attachments: tuple[Attachment, ...] = ()
 
 
 class ClearQueue(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,7 +241,8 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of `CallModel`. `plans` are for the calls in `reply`, in order.
 
     `is_output` and `output_fault` are the verdict on an answer that should be a typed value.
-    `salt` is random: it makes the idempotency keys of the calls unique in the world.
+    `salt` is random: it makes the idempotency keys of the calls unique in the world. `queued_s` is
+    how long the call had waited for its turn at the provider.
     """
 
     effect_id: EffectId
@@ -250,6 +254,7 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     asked_model: str = ""
     is_output: bool = False
     output_fault: str = ""
+    queued_s: float = 0.0
 
 
 class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,6 +270,10 @@ class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
     usage: TokenUsage = TokenUsage()
     cost_usd_micros: int | None = None
     asked_model: str = ""
+    status: int | None = None
+    code: str = ""
+    request_id: str = ""
+    queued_s: float = 0.0
 
 
 class RecordAbandonedAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ __all__ = [
     "offered_tools",
     "profile_fault",
     "tool_choice_for",
+    "with_model",
 ]
 
 READ_TOOL_RESULT = "read_tool_result"
@@ -165,6 +166,13 @@ def changed_profile(profile: AgentProfile, changes: ProfileChanges) -> AgentProf
         and value != getattr(profile, name)
     }
     return msgspec.structs.replace(profile, **values) if values else profile
+
+
+def with_model(profile: AgentProfile, model: str) -> AgentProfile:
+    """The profile with another model; the same object if it is empty or the one that it has."""
+    if not model or model == profile.model:
+        return profile
+    return msgspec.structs.replace(profile, model=model)
 
 
 def profile_fault(profile: AgentProfile) -> str:

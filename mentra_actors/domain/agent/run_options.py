@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.ids import StreamId
 
 __all__ = [
@@ -75,6 +76,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `retry`. `on_failure` says what becomes of a run that breaks, `approvals` of calls that need a
     person. `strategy` is the name of a round strategy, `output` the typed value that the run is to
     end with. A run with `budget` shares what it spends with others that write to this stream.
+    `fallbacks` are the models that take over, in this order, when the agent's own has failed.
     """
 
     deadline_at: float | None = None
@@ -90,6 +92,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     on_failure: OnFailure = "suspend"
     approvals: Approvals = "wait"
     budget: StreamId = StreamId("")
+    fallbacks: tuple[Fallback, ...] = ()
 
     def deadline(self, started_at: float) -> float | None:
         """When a run that began then must have ended, in Unix seconds; None for never."""
@@ -121,6 +124,7 @@ def child_options(
         on_failure=options.on_failure,
         approvals=options.approvals,
         budget=budget,
+        fallbacks=options.fallbacks,
     )
 
 
@@ -141,6 +145,8 @@ def option_fault(options: RunOptions) -> str:
         value = getattr(options, name)
         if value is not None and value < 0:
             return f"{name} must not be negative, found {value}"
+    if fault := _fallback_fault(options):
+        return fault
     retry = options.retry
     times = {
         "deadline_at": options.deadline_at,
@@ -152,4 +158,14 @@ def option_fault(options: RunOptions) -> str:
     for name, seconds in times.items():
         if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
             return f"{name} must be a number of seconds from 0, found {seconds}"
+    return ""
+
+
+def _fallback_fault(options: RunOptions) -> str:
+    for fallback in options.fallbacks:
+        provider, colon, name = fallback.model.partition(":")
+        if not (provider and colon and name):
+            return f"a fallback is a model, provider:name, found {fallback.model!r}"
+        if fallback.after_attempts is not None and fallback.after_attempts < 1:
+            return f"after_attempts of a fallback is at least 1, found {fallback.after_attempts}"
     return ""

@@ -86,6 +86,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     placed_follow_up: tuple[CommandId, ...] = ()
     undoable: tuple[Compensation, ...] = ()
     budget: StreamId = StreamId("")
+    model: str = ""
+    fallback: int = 0
 
 
 class Subagent(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +127,7 @@ class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     attempt: int
     not_before: float
+    model: str = ""
 
 
 class RoundDecision(msgspec.Struct, frozen=True, kw_only=True):

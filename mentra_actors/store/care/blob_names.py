@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.domain.tool_call import BlobRef
+from mentra_actors.domain.blob import BlobRef
 
 __all__ = ["DIGEST_BYTES", "named_blobs", "possible_names"]
 

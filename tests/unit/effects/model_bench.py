@@ -4,6 +4,7 @@ from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.live_answers import LiveAnswers
 from mentra_actors.effects.model_calls import ModelServices
+from mentra_actors.effects.provider_gates import ProviderGates
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.testing.manual_clock import ManualClock
@@ -24,6 +25,16 @@ class NoTicks:
         return self.kept
 
 
+class NoBlobs:
+    """A store of blobs in which nothing is."""
+
+    def put_blob(self, content):
+        raise AssertionError("nothing here brings a picture")
+
+    def read_blob(self, digest):
+        return None
+
+
 def model_services(
     provider,
     tools=(),
@@ -34,6 +45,7 @@ def model_services(
     prices=None,
     sent=None,
     spent=(0, 0),
+    limits=None,
 ):
     """`sent` gets commands that nobody waits for, `spent` is what a shared budget has lost."""
     registry = ProviderRegistry()
@@ -48,7 +60,9 @@ def model_services(
         providers=registry,
         tools=tools,
         planner=CallPlanner(tools, reviews=False),
+        blobs=NoBlobs(),
         prices=prices or PriceList(library=False),
+        gates=ProviderGates(limits or {}, clock or ManualClock()),
         clock=clock or ManualClock(),
         live=live or LiveFeed(),
         answers=answers or LiveAnswers(NoTicks(), lambda _delay_s, _call: None),

@@ -74,6 +74,8 @@ TOLD = [
      a.Notice(severity="info", message="the run is asked to stop: late")),
     (failed(transient=True, attempt=2, max_attempts=5, failed_at=10.0, retry_at=12.5),
      a.RetryAttempt(error="503", attempt=2, max_attempts=5, next_delay_s=2.5)),
+    (e.ModelCallRequested(effect_id="model-2", run_id="r", round=1, model="spare:x", fallback=1),
+     a.FallbackUsed(model="spare:x")),
     (e.AnswerAbandoned(effect_id="model-1", partial_text="hal", abandoned_at=1.0, usage=USAGE,
                        cost_usd_micros=4, asked_model="x:y"),
      a.UsageReport(effect_id="model-1", model="x:y", usage=USAGE, cost_usd_micros=4)),

@@ -20,6 +20,7 @@ ASKED = a.PermissionRequested(
 DECIDED = a.PermissionResolved(
     request_id="perm-1", key="tool-1.0", call_id="c", tool="rm", allow=False, reason="no"
 )
+OTHER_MODEL = a.FallbackUsed(model="spare:small")
 RETRY = a.RetryAttempt(error="503", attempt=1, max_attempts=5, next_delay_s=0.5)
 BRANCHED = a.Branched(entry_id=1, from_entry=3, reason="branch")
 NOTICE = a.Notice(severity="info", message="the agent was stopped")
@@ -56,7 +57,7 @@ WORDS = [
      s.TurnEnded(ending="early", early_end="token_budget")),
     (a.RunFailed(run_id="r", kind="http", error="503", is_transient=True),
      s.TurnFailed(kind="http", message="503", recoverable=True)),
-    *[(same, same) for same in (ASKED, DECIDED, RETRY, BRANCHED, NOTICE)],
+    *[(same, same) for same in (ASKED, DECIDED, RETRY, OTHER_MODEL, BRANCHED, NOTICE)],
 ]  # fmt: skip
 UNSAID = [
     a.RunStarted(run_id="r"),

@@ -3,6 +3,7 @@
 import pytest
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     OpaqueBlock,
     Provenance,
@@ -13,7 +14,6 @@ from mentra_actors.domain.content import (
 )
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.model_call import StopReason
-from mentra_actors.domain.tool_call import BlobRef
 from projections import transcript_item as item
 from projections.contract import fold_view
 from projections.transcript import (

@@ -205,7 +205,7 @@ def test_any_bytes_give_events_or_one_error_however_they_are_cut(
 
     assert (events, fault) == _outcome([stream], most_bytes)[:2]
     assert (events, fault) == _outcome([bytes([one]) for one in stream], most_bytes)[:2]
-    if fault:
+    if parser._fault is not None:
         with pytest.raises(ProviderError):
             parser.feed(b"data: more\n\n")
 

@@ -13,7 +13,7 @@ import pytest
 from mentra_actors import ScriptedModel, open_runtime_sync
 from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.domain.agent.events import ToolCallFinished
-from mentra_actors.domain.tool_call import BlobRef
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.envelope import UnknownEvent
 from mentra_actors.errors import (
     ActorQuarantined,

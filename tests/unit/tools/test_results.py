@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mentra_actors.domain.tool_call import BlobRef, OutgoingMail, ToolOutcome
+from mentra_actors.domain.blob import BlobRef
+from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
 from mentra_actors.ids import AgentId, MailId
 from mentra_actors.tools.contract import ToolError, ToolOutput
 from mentra_actors.tools.result_size import (

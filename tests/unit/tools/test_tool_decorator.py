@@ -378,3 +378,14 @@ def test_wrong_options_are_refused_at_decoration(options, words):
 def _fine(text: str) -> str:
     """Fine."""
     return text
+
+
+def test_a_tool_says_how_models_are_told_of_it():
+    """Hundreds of tools do not fit into every prompt."""
+
+    @tool(deferred=True, strict=True)
+    def look_up(word: str) -> str:
+        """Look a word up."""
+        return word
+
+    assert (look_up.spec.is_deferred, look_up.spec.strict) == (True, True)

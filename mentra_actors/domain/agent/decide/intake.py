@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 MAX_PROMPT_CHARS = 2_000_000
+MAX_ATTACHMENTS = 100
 
 _UNDONE = "(one that was undone cannot)"
 
@@ -46,7 +47,7 @@ def accept_prompt(
     if command.prompt_id in state.known_ids:
         return []  # sent twice: the first one was recorded
     _require_living(state)
-    _require_words(command.text, "a prompt")
+    _require_said(command, "a prompt")
     _require_options(command.options)
     options = chosen_options(profile.run, command.options, command.given)
     if command.output is not None:
@@ -56,6 +57,7 @@ def accept_prompt(
         text=command.text,
         accepted_at=command.now,
         options=options,
+        attachments=command.attachments,
     )
     return [accepted]
 
@@ -66,12 +68,13 @@ def queue_input(command: c.QueueInput, state: AgentState) -> Sequence[e.AgentEve
         return []
     _require_living(state)
     _queue_of(command.queue, state)
-    _require_words(command.text, "what is queued")
+    _require_said(command, "what is queued")
     queued = e.InputQueued(
         queue=command.queue,
         item_id=command.item_id,
         text=command.text,
         queued_at=command.now,
+        attachments=command.attachments,
     )
     return [queued]
 
@@ -247,6 +250,16 @@ def _require_idle(state: AgentState) -> None:
         raise CommandRejected(f"{state.run.run_id} is open; wait for its end or cancel it")
     if state.compensations:
         raise CommandRejected("calls of the last run are being undone; wait for the end of that")
+
+
+def _require_said(command: c.AcceptPrompt | c.QueueInput, named: str) -> None:
+    """Words, or something to look at; both within bounds."""
+    if len(command.attachments) > MAX_ATTACHMENTS:
+        raise CommandRejected(
+            f"{named} has at most {MAX_ATTACHMENTS} attachments, not {len(command.attachments)}"
+        )
+    if command.text or not command.attachments:
+        _require_words(command.text, named)
 
 
 def _require_words(text: str, what: str) -> None:

@@ -80,6 +80,7 @@ def _finished(
         terminate=outcome.terminate,
         rest=outcome.rest,
         has_run=outcome.has_run and outcome.is_error,
+        attachments=outcome.attachments,
     )
     return [*sent, finished, *(skipped_after(call, state) if outcome.terminate else ())]
 

@@ -8,6 +8,7 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import failed, limit_reached
 from mentra_actors.domain.agent.evolve import evolve
+from mentra_actors.domain.agent.fallback import failure_name
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.agent.state import AgentState, ModelCall, Run
 from mentra_actors.domain.model_call import StopReason
@@ -30,8 +31,22 @@ def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.Ag
     """The answer, and how its calls will be run."""
     if state.model_call is None or state.model_call.effect_id != command.effect_id:
         return []  # delivered twice, or the run has ended
+    replied = _replied_event(command)
+    after = evolve(state, replied)
+    shared = shared_spending(replied, state)
+    if not after.calls:
+        return [replied, *shared]
+    plans_by_key = {plan.key: plan for plan in command.plans}
+    plans = tuple(
+        plans_by_key.get(call.key) or e.CallPlan(key=call.key, refusal="Tool not found")
+        for call in after.calls
+    )
+    return [replied, *shared, e.ToolCallsPlanned(calls=plans, salt=command.salt)]
+
+
+def _replied_event(command: c.RecordModelReply) -> e.ModelReplied:
     reply = command.reply
-    replied = e.ModelReplied(
+    return e.ModelReplied(
         effect_id=command.effect_id,
         blocks=reply.blocks,
         stop_reason=StopReason(reply.stop_reason),
@@ -46,17 +61,8 @@ def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.Ag
         output_fault=command.output_fault,
         wire=reply.provenance.wire if reply.provenance else "",
         request_id=reply.request_id,
+        queued_s=command.queued_s,
     )
-    after = evolve(state, replied)
-    shared = shared_spending(replied, state)
-    if not after.calls:
-        return [replied, *shared]
-    plans_by_key = {plan.key: plan for plan in command.plans}
-    plans = tuple(
-        plans_by_key.get(call.key) or e.CallPlan(key=call.key, refusal="Tool not found")
-        for call in after.calls
-    )
-    return [replied, *shared, e.ToolCallsPlanned(calls=plans, salt=command.salt)]
 
 
 def shared_spending(
@@ -96,10 +102,41 @@ def model_failure(command: c.RecordModelFailure, state: AgentState) -> Sequence[
         return []
     options = run.options
     is_tried_again = command.transient and call.attempt <= options.retry_budget
+    number = _next_fallback(command, run, call, is_tried_again=is_tried_again)
+    if number:
+        return _with_fallback(command, state, run, call, number)
     delay_s = options.retry.delay_s(call.attempt, command.retry_after_s)
     return _after_failure(
         command, state, run, call, retry_at=command.now + delay_s if is_tried_again else None
     )
+
+
+def _next_fallback(
+    command: c.RecordModelFailure, run: Run, call: ModelCall, *, is_tried_again: bool
+) -> int:
+    """The number (from 1) of the fallback that takes over now; 0 for none."""
+    failure = failure_name(command.kind, command.status, command.code)
+    for number, fallback in enumerate(run.options.fallbacks, start=1):
+        is_left = number > run.fallback
+        if is_left and fallback.is_for(failure, call.attempt, is_tried_again=is_tried_again):
+            return number
+    return 0
+
+
+def _with_fallback(
+    command: c.RecordModelFailure, state: AgentState, run: Run, call: ModelCall, number: int
+) -> Sequence[e.AgentEvent]:
+    """The failure, and the same call to the model that takes over: at once, with no wait."""
+    event = _failed_event(command, call, run.options, command.now)
+    after = evolve(state, event)
+    shared = shared_spending(event, state)
+    limit = limit_reached(after, after.run or run, command.now, is_retry=True)
+    if limit:
+        return [msgspec.structs.replace(event, retry_at=None), *shared, *limit]
+    there = msgspec.structs.replace(
+        run, model=run.options.fallbacks[number - 1].model, fallback=number
+    )
+    return [event, *shared, model_call_requested(state, there, call.round)]
 
 
 def interrupted_call(
@@ -119,7 +156,7 @@ def interrupted_call(
         transient=True,
         now=now,
         partial=partial,
-        asked_model=state.profile.model if state.profile else "",
+        asked_model=call.model or (state.profile.model if state.profile else ""),
     )
     is_tried_again = call.attempt <= run.options.retry_budget + MOST_INTERRUPTIONS
     return _after_failure(interruption, state, run, call, retry_at=now if is_tried_again else None)
@@ -165,6 +202,10 @@ def _failed_event(
         attempt=call.attempt,
         max_attempts=options.retry_budget,
         retry_at=retry_at,
+        status=command.status,
+        code=command.code,
+        request_id=command.request_id,
+        queued_s=command.queued_s,
     )
 
 
@@ -201,4 +242,6 @@ def model_call_requested(
         round=round_number,
         attempt=attempt,
         not_before=not_before,
+        model=run.model,
+        fallback=run.fallback,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mentra_actors.decider import Companion, Delivery, Settlement
 from mentra_actors.domain.agent import effects as f
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.profile import with_model
 from mentra_actors.domain.agent.state import AgentState, Compensation, Run, ToolCall
 from mentra_actors.domain.budget import BudgetSpent
 from mentra_actors.domain.inbox import MailDelivered, RunEndOrdered
@@ -27,7 +28,7 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
         effects[call.effect_id] = f.CallModel(
             effect_id=call.effect_id,
             run_id=run.run_id,
-            profile=profile,
+            profile=with_model(profile, call.model),
             attempt=call.attempt,
             not_before=call.not_before,
             options=run.options,

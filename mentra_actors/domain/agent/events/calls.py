@@ -7,7 +7,9 @@ are not. Times are Unix seconds.
 
 import msgspec
 
-from mentra_actors.domain.tool_call import BlobRef, RetryMode
+from mentra_actors.domain.blob import BlobRef
+from mentra_actors.domain.content import Attachment
+from mentra_actors.domain.tool_call import RetryMode
 from mentra_actors.ids import CommandId, EffectId
 
 __all__ = [
@@ -177,6 +179,7 @@ class ToolCallFinished(
     terminate: bool = False
     rest: bool = False
     has_run: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 class ToolCallOutcomeUnknown(

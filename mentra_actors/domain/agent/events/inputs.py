@@ -9,6 +9,7 @@ import msgspec
 
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
 from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import CommandId, EffectId, EntryId, MailId, RunId, StreamId
 
@@ -66,6 +67,7 @@ class PromptAccepted(
     text: str
     accepted_at: float
     options: RunOptions | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class MailTaken(
@@ -97,6 +99,7 @@ class InputQueued(
     item_id: CommandId
     text: str
     queued_at: float
+    attachments: tuple[Attachment, ...] = ()
 
 
 class QueueCleared(

@@ -168,13 +168,19 @@ class ModelCallRequested(
     omit_defaults=True,
     tag="agent.model_call_requested.v1",
 ):
-    """The transcript so far goes to the model. `round` and `attempt` count from 1."""
+    """The transcript so far goes to the model. `round` and `attempt` count from 1.
+
+    `model` is set where it is not the agent's own, but the one of the run's fallbacks with the
+    number `fallback`, from 1.
+    """
 
     effect_id: EffectId
     run_id: RunId
     round: int
     attempt: int = 1
     not_before: float = 0.0
+    model: str = ""
+    fallback: int = 0
 
 
 class ModelReplied(
@@ -183,7 +189,8 @@ class ModelReplied(
     """A model call was answered, whole. `cost_usd_micros` None: the price is not known.
 
     `wire` is the protocol in which the blocks can go back; `request_id` is what the provider's
-    support finds the call by.
+    support finds the call by. `queued_s` is how long the call had waited for its turn, where the
+    provider has limits.
 
     `is_output` says that its text is the typed value that was asked for; else `output_fault` may
     say what is wrong with it.
@@ -203,6 +210,7 @@ class ModelReplied(
     output_fault: str = ""
     wire: str = ""
     request_id: str = ""
+    queued_s: float = 0.0
 
 
 class ModelCallFailed(
@@ -211,7 +219,8 @@ class ModelCallFailed(
     """An attempt ended without a whole answer; `partial_text` is what had arrived of it.
 
     It is shown to people and never sent to a model. `retry_at` is when the next attempt begins,
-    None if there is none; `max_attempts` is the retry budget of the run.
+    None if there is none; `max_attempts` is the retry budget of the run. `status` is that of
+    HTTP, `code` the provider's own word.
     """
 
     effect_id: EffectId
@@ -227,6 +236,10 @@ class ModelCallFailed(
     attempt: int = 1
     max_attempts: int = 0
     retry_at: float | None = None
+    status: int | None = None
+    code: str = ""
+    request_id: str = ""
+    queued_s: float = 0.0
 
 
 class AnswerAbandoned(

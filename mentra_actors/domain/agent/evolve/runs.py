@@ -136,6 +136,7 @@ def _model_requested(state: AgentState, event: e.ModelCallRequested) -> AgentSta
         round=event.round,
         attempt=event.attempt,
         not_before=event.not_before,
+        model=event.model,
     )
     run = state.run or Run(run_id=event.run_id)
     run = _replace(
@@ -147,6 +148,8 @@ def _model_requested(state: AgentState, event: e.ModelCallRequested) -> AgentSta
         answer="",
         choice=None,
         output_fault="",
+        model=event.model,
+        fallback=event.fallback,
     )
     return _replace(state, model_call=call, model_calls=state.model_calls + 1, calls=(), run=run)
 

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any, assert_never
 
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.profile import Profile
@@ -120,7 +121,9 @@ def _base64(content: bytes, media_type: str) -> _Block:
     return {"type": "base64", "media_type": media_type, "data": encoded}
 
 
-def _absent(kind: str, blob: str) -> ProviderError:
+def _absent(kind: str, blob: BlobRef | None) -> ProviderError:
     if blob:
-        return invalid_request(f"the bytes of the {kind} {blob} were not read from the store")
+        return invalid_request(
+            f"the bytes of the {kind} {blob.digest} were not read from the store"
+        )
     return invalid_request(f"the {kind} is empty: give it bytes or a URL")

@@ -264,7 +264,7 @@ class AnthropicDecoder:
     def _count(self, event: Json) -> list[ModelEvent]:
         """Counts are totals so far: those that are given replace those before, field by field."""
         usage = object_of(event, "usage")
-        self._usage.update({k: v for k, v in usage.items() if v is not None})
+        self._usage.update({k: v for k, v in usage.items() if isinstance(v, int | dict)})
         return [UsageReported(token_usage(self._usage))] if usage else []
 
     def _finish(self) -> list[ModelEvent]:
@@ -310,7 +310,9 @@ class AnthropicDecoder:
         if explanation and text_of(self._stop, "stop_reason") == "refusal":
             closing.append(RefusalBlock(text=explanation))
         container = object_of(self._stop, "container")
-        if container and any(isinstance(b, ToolCallBlock) and b.caller for b in blocks):
+        if text_of(container, "id") and any(
+            isinstance(b, ToolCallBlock) and b.caller for b in blocks
+        ):
             raw = msgspec.json.encode(container).decode()
             closing.append(OpaqueBlock(item_type=CONTAINER, raw=raw, provenance=self._provenance))
         return closing

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mentra_actors.domain.content import AssistantMessage, OpaqueBlock, ToolCallBlock
+from mentra_actors.domain.content import AssistantMessage, OpaqueBlock
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.providers.json_access import text_of
 from mentra_actors.providers.profile import Profile
@@ -121,14 +121,12 @@ def _small_fields(request: ModelRequest) -> _Fields:
 
 
 def _container(request: ModelRequest, profile: Profile) -> _Fields:
-    """Where the program waits that made the calls of the last answer."""
+    """Where the program waits that made the calls of the last answer, if one did."""
+    answers = (one for one in reversed(request.messages) if isinstance(one, AssistantMessage))
     own = profile.provenance(request.model)
-    for message in reversed(request.messages):
-        if not isinstance(message, AssistantMessage):
-            continue
-        kept = [b for b in message.blocks if isinstance(b, OpaqueBlock) and b.provenance == own]
-        waits = any(isinstance(b, ToolCallBlock) and b.caller for b in message.blocks)
-        raws = [block.raw for block in kept if block.item_type == CONTAINER]
-        container_id = text_of(arguments_object(raws[-1]), "id") if waits and raws else ""
-        return {"container": container_id} if container_id else {}
+    for block in next((answer.blocks for answer in answers), ()):
+        match block:
+            case OpaqueBlock(item_type=kind, raw=raw) if kind == CONTAINER:
+                is_own = block.provenance == own
+                return {"container": text_of(arguments_object(raw), "id")} if is_own else {}
     return {}

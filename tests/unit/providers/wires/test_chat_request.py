@@ -8,6 +8,7 @@ import pytest
 from openai.types.chat import completion_create_params
 from pydantic import TypeAdapter
 
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantMessage,
     FileBlock,
@@ -454,7 +455,11 @@ def _asking(attachment: Any) -> ModelRequest:
         (_FEW, _request(tools=(_TOOL,), tool_choice="any"), "cannot be made to call"),
         (GENERIC_CHAT, _asking(FileBlock(data=b"x")), "takes no files"),
         (GENERIC_CHAT, _asking(ImageBlock(data=b"x")), "media type"),
-        (GENERIC_CHAT, _asking(ImageBlock(blob="abc")), "abc were not read"),
+        (
+            GENERIC_CHAT,
+            _asking(ImageBlock(blob=BlobRef(digest="abc", size_bytes=1))),
+            "abc were not read",
+        ),
         (GENERIC_CHAT, _asking(ImageBlock()), "is empty"),
         (_CHAT_OPENAI, _asking(FileBlock()), "is empty"),
         (_CHAT_OPENAI, _asking(FileBlock(file_id="f", provider="gemini")), "kept by gemini"),

@@ -1,0 +1,1 @@
+"""Parts of the Gemini wire; its face is `gemini_wire`."""

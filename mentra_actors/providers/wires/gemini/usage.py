@@ -1,0 +1,41 @@
+"""Tokens of a Gemini answer, from the counts that come with its chunks."""
+
+from mentra_actors.domain.model_call import TokenUsage
+from mentra_actors.providers.json_access import Json, whole_of
+
+__all__ = ["CountedTokens"]
+
+_OF_THE_PROMPT = ("promptTokenCount", "cachedContentTokenCount")
+_OF_THE_STEPS = ("candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount")
+
+
+class CountedTokens:
+    """What was counted so far.
+
+    Counts of the prompt are estimates until the last chunk that has them, and may go down: the
+    last one counts. The others are counts of one step where the server's own tools run, so they
+    may go down or vanish at the end although the tokens were spent: the highest one counts.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def add(self, metadata: Json) -> None:
+        """Take note of the counts of one chunk; a count that it has not stays as it was."""
+        for name in _OF_THE_PROMPT:
+            self._counts[name] = max(whole_of(metadata, name), 0) or self._counts.get(name, 0)
+        for name in _OF_THE_STEPS:
+            self._counts[name] = max(whole_of(metadata, name), self._counts.get(name, 0))
+
+    @property
+    def usage(self) -> TokenUsage:
+        """Results of the server's own tools are input, too; thoughts are output of their own."""
+        counts = self._counts
+        thoughts = counts.get("thoughtsTokenCount", 0)
+        tool_results = counts.get("toolUsePromptTokenCount", 0)
+        return TokenUsage(
+            input_tokens=counts.get("promptTokenCount", 0) + tool_results,
+            output_tokens=counts.get("candidatesTokenCount", 0) + thoughts,
+            cached_input_tokens=counts.get("cachedContentTokenCount", 0),
+            reasoning_tokens=thoughts,
+        )
