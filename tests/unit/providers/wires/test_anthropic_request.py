@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantBlock,
     AssistantMessage,
@@ -596,12 +597,12 @@ def test_files(file: FileBlock, block: dict[str, Any]) -> None:
     [
         (ImageBlock(media_type="image/tiff", data=b"x"), "image/tiff"),
         (ImageBlock(data=b"x"), "media type"),
-        (ImageBlock(blob="b3:1"), "b3:1"),
+        (ImageBlock(blob=BlobRef(digest="b3:1", size_bytes=9)), "b3:1"),
         (ImageBlock(), "empty"),
         (FileBlock(media_type="application/zip", data=b"x", name="a.zip"), "a.zip"),
         (FileBlock(media_type="text/plain", data=b"\xff", name="a.txt"), "UTF-8"),
         (FileBlock(file_id="f", provider="openai"), "openai"),
-        (FileBlock(blob="b3:2"), "b3:2"),
+        (FileBlock(blob=BlobRef(digest="b3:2", size_bytes=9)), "b3:2"),
     ],
 )
 def test_attachments_that_cannot_be_sent_are_refused(attachment: Attachment, words: str) -> None:

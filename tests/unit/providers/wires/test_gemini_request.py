@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantBlock,
     AssistantMessage,
@@ -324,7 +325,7 @@ def test_an_uploaded_file_is_sent_by_its_address(file_id: str) -> None:
         (FileBlock(url="http://youtube.com.evil.example/x"), "pass the bytes"),
         (FileBlock(file_id="file-1", provider="openai"), "pass its bytes"),
         (FileBlock(data=b"who knows"), "media type"),
-        (ImageBlock(blob="sha256:00"), "not read"),
+        (ImageBlock(blob=BlobRef(digest="sha256:00", size_bytes=9)), "not read"),
         (ImageBlock(), "give it bytes"),
         (ImageBlock(url="data:image/png;base64,???"), "pass the bytes"),
     ],
