@@ -86,6 +86,11 @@ BLOCKS: list[AssistantBlock] = [
     ImageBlock(media_type="image/png", data=PNG),
     *(block for profile in PROFILES for block in foreign(profile)),
 ]
+POOLS = [
+    BLOCKS,
+    *([one, TextBlock(text="yes")] for profile in PROFILES for one in foreign(profile)),
+]
+"""Answers of one producer, with all that goes back, are rare among blocks of all of them."""
 CALLS = [
     ToolCallBlock(call_id="", name="read"),
     ToolCallBlock(call_id="", name="read", arguments='{"path": "a'),
@@ -116,7 +121,8 @@ def conversations(draw: st.DrawFn) -> list[Message]:
     """Rounds of a conversation in which any provider may have answered; the user is last."""
     messages: list[Message] = [draw(st.sampled_from(USERS))]
     for number in range(draw(st.integers(0, 5))):
-        blocks = draw(st.lists(st.sampled_from(BLOCKS), max_size=4))
+        pool = draw(st.sampled_from(POOLS))
+        blocks = draw(st.lists(st.sampled_from(pool), max_size=4))
         calls = draw(st.lists(st.sampled_from(CALLS), max_size=3))
         named = [
             ToolCallBlock(
@@ -164,12 +170,12 @@ def anthropic_faults(body: Json) -> list[str]:
 def responses_faults(body: Json) -> list[str]:
     """Pairs, and reasoning that nothing follows."""
     items = body["input"]
-    types = [item.get("type", "message") for item in items]
+    types = [item.get("type") or item["role"] for item in items]
     asked = [item["call_id"] for item in items if item.get("type") == "function_call"]
     told = [item["call_id"] for item in items if item.get("type") == "function_call_output"]
     faults = [] if asked == told else [f"calls {asked} are answered by {told}"]
     for here, after in zip(types, [*types[1:], ""], strict=True):
-        if here == "reasoning" and after in ("", "function_call_output"):
+        if here == "reasoning" and after in ("", "user", "function_call_output"):
             faults.append("reasoning without its item")
     return faults + [
         "a message without content"
