@@ -117,12 +117,12 @@ def conversations(draw: st.DrawFn, own: Profile) -> list[Message]:
 
     Every other answer is one of `own` alone: only such an answer goes back whole.
     """
-    pools = [[one, TextBlock(text="yes")] for one in foreign(own)]
+    pools = [[one, *more] for one in foreign(own) for more in ([], [TextBlock(text="yes")])]
     messages: list[Message] = [draw(st.sampled_from(USERS))]
     for number in range(draw(st.integers(0, 5))):
         pool = draw(st.sampled_from(pools)) if draw(st.booleans()) else BLOCKS
         blocks = draw(st.lists(st.sampled_from(pool), max_size=4))
-        calls = draw(st.lists(st.sampled_from(CALLS), max_size=3))
+        calls = draw(st.lists(st.sampled_from(CALLS), max_size=draw(st.sampled_from([0, 3]))))
         named = [
             ToolCallBlock(
                 **{name: getattr(call, name) for name in call.__struct_fields__}
