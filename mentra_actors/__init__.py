@@ -34,8 +34,19 @@ from mentra_actors.errors import (
     StoreError,
 )
 from mentra_actors.providers.catalogue import ListedModel, TokenCount
+from mentra_actors.providers.custom import provider
+from mentra_actors.providers.embeddings import Embeddings
+from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.limits import ProviderLimits
 from mentra_actors.providers.prices import ModelPrice, PriceList
+from mentra_actors.providers.profile import (
+    Bearer,
+    Capabilities,
+    HeaderKey,
+    NoAuth,
+    Profile,
+    QueryKey,
+)
 from mentra_actors.providers.scripted import ScriptedModel, call, say
 from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.attachments import document, image
@@ -68,17 +79,22 @@ __all__ = [
     "AgentSnapshot",
     "Allow",
     "Ask",
+    "Bearer",
     "CallPreview",
+    "Capabilities",
     "CommandRejected",
     "ConfigurationError",
     "Continue",
     "Conversation",
     "Cursor",
     "Deny",
+    "Embeddings",
     "Fallback",
     "Feed",
     "FeedItem",
     "FinishedToolCall",
+    "HeaderKey",
+    "HttpProvider",
     "Inject",
     "ListedModel",
     "MentraError",
@@ -87,12 +103,15 @@ __all__ = [
     "ModelRequest",
     "Modify",
     "NamedTool",
+    "NoAuth",
     "NoOutput",
     "PriceList",
     "ProbeResult",
+    "Profile",
     "ProviderError",
     "ProviderLimits",
     "ProviderOptions",
+    "QueryKey",
     "ReasoningOptions",
     "Reply",
     "ResultLimits",
@@ -128,6 +147,7 @@ __all__ = [
     "open_runtime_sync",
     "output_of",
     "probe",
+    "provider",
     "say",
     "tool",
 ]

@@ -27,6 +27,7 @@
   + ConfigurationError      the caller must change something before a retry makes sense
     - UnknownModel          no provider serves this name
     - MissingCredential     the provider needs a key that is not set
+    - LoginFailed           a sign-in with the browser came to nothing
     - InvalidTool           a function cannot be offered to models as it is written
 
 Bugs (broken invariants, wrong argument types) raise the built-in TypeError,
@@ -43,6 +44,7 @@ __all__ = [
     "EffectError",
     "Fenced",
     "InvalidTool",
+    "LoginFailed",
     "MailboxFull",
     "MentraError",
     "MissingCredential",
@@ -285,6 +287,10 @@ class UnknownModel(ConfigurationError):
 
 class MissingCredential(ConfigurationError):
     """The provider needs a key that is not set; the message names the variable."""
+
+
+class LoginFailed(ConfigurationError):
+    """A sign-in came to nothing; the message says why. A login from before is kept."""
 
 
 class InvalidTool(ConfigurationError):

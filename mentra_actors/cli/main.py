@@ -29,6 +29,7 @@ from mentra_actors.cli.failures import (
 from mentra_actors.cli.key_commands import forget, new_key, rotate_key, train_dictionary
 from mentra_actors.cli.key_options import with_key_options
 from mentra_actors.cli.log_command import log
+from mentra_actors.cli.login_commands import login, logout
 from mentra_actors.cli.models_command import models
 from mentra_actors.cli.output import discard_output
 from mentra_actors.cli.run_command import run
@@ -153,6 +154,7 @@ _COMMANDS: Sequence[Callable[..., None]] = (
     *(demo, run, agents, log, transcript, entries, board, usage),
     *(new_key, forget, rotate_key, train_dictionary),
     *(doctor, backup, export, compact),
+    *(login, logout),
 )
 for one in _COMMANDS:
     app.command()(_with_ctrl_c(with_key_options(one)))

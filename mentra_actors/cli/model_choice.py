@@ -2,6 +2,7 @@
 
 import os
 
+from mentra_actors.cli.signed_in import is_signed_in
 from mentra_actors.demo.offline_model import OFFLINE_MODELS, OFFLINE_PROVIDER, OfflineModel
 from mentra_actors.errors import ConfigurationError, MissingCredential, UnknownModel
 from mentra_actors.providers.presets import PRESETS
@@ -13,7 +14,8 @@ MODEL_VARIABLE = "MENTRA_MODEL"
 
 _WAYS = (
     "anthropic:NAME, openai:NAME, gemini:NAME or openrouter:NAME (with a key in the environment), "
-    "ollama:NAME or lmstudio:NAME (servers on this machine), "
+    "ollama:NAME or lmstudio:NAME (servers on this machine), custom:NAME (any other server, at "
+    "MENTRA_CUSTOM_BASE_URL), "
     f"or {OFFLINE_PROVIDER}:{OFFLINE_MODELS[0]} (rules, no network)"
 )
 
@@ -31,11 +33,14 @@ def require_model(model: str | None) -> str:
     return model
 
 
-def require_usable(model: str) -> None:
+def require_usable(model: str, *, with_login: bool = False) -> None:
     """Check that a model can be asked at all; the server is not called.
+
+    With `with_login` a login stands in for a key.
 
     Raises:
         UnknownModel: no provider serves it.
+        ConfigurationError: it is of a custom provider that is not described.
         MissingCredential: its key is not set.
     """
     registry = ProviderRegistry()
@@ -49,6 +54,8 @@ def require_usable(model: str) -> None:
         raise UnknownModel(f"no offline model {name!r}; known: {known}")
     profile = PRESETS.get(provider.name)
     if profile and profile.needs_key and not any(map(_is_set, profile.key_variables)):
+        if with_login and is_signed_in(profile.name):
+            return
         named = " or ".join(profile.key_variables)
         raise MissingCredential(f"{model} needs an API key: set {named}, or choose another model")
 

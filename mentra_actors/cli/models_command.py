@@ -10,7 +10,8 @@ from rich.text import Text
 
 from mentra_actors.cli.options import AsJson
 from mentra_actors.cli.output import Output
-from mentra_actors.errors import ConfigurationError, MissingCredential, ProviderError
+from mentra_actors.cli.signed_in import signed_in_providers
+from mentra_actors.errors import ConfigurationError, ProviderError
 from mentra_actors.providers.catalogue import ListedModel, ListsModels
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
@@ -50,13 +51,15 @@ async def _asked(provider: str | None) -> tuple[Sequence[ListedModel], Sequence[
         ConfigurationError, ProviderError: the one provider that was named could not be asked.
     """
     registry = ProviderRegistry()
+    for signed_in in signed_in_providers():
+        registry.register(signed_in)
     found: list[ListedModel] = []
     refusals: list[str] = []
     try:
         for name in (provider,) if provider else registry.names:
             try:
                 found += await _listed(registry, name)
-            except (MissingCredential, ProviderError) as error:
+            except (ConfigurationError, ProviderError) as error:
                 if provider:
                     raise
                 refusals.append(str(error))

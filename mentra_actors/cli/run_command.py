@@ -14,9 +14,11 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_run import RunScreen, reply_text
+from mentra_actors.cli.signed_in import signed_in_providers
 from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.errors import CommandRejected, MentraError, StoreNotFound
 from mentra_actors.ids import StreamId
+from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.awaiting import thread_safe_call
 from mentra_actors.runtime.run_options import RunArguments
 from mentra_actors.runtime.run_watch import Reply
@@ -97,7 +99,7 @@ def _model_of(agent: str, members: list[MemberView], model: str | None, output: 
     """The model that the agent has, or is to get."""
     known = {member.name: member.model for member in members}
     chosen = require_model(model or known.get(agent))
-    require_usable(chosen)
+    require_usable(chosen, with_login=True)
     if known.get(agent, chosen) != chosen:
         output.remark(f"{agent} goes on with {chosen}, before it was {known[agent]}.")
     return chosen
@@ -121,7 +123,7 @@ class _Job:
 
     async def run(self, prompt: str | None) -> None:
         """Go on with what is open, send the prompt, wait, and say what came of it."""
-        providers = [OfflineModel()]
+        providers: list[ModelProvider] = [OfflineModel(), *signed_in_providers()]
         async with open_runtime(
             self._store, tools=self.tools, providers=providers, sealing=chosen_sealing()
         ) as runtime:

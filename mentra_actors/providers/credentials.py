@@ -2,15 +2,33 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
-from mentra_actors.errors import MissingCredential
+from mentra_actors.errors import MissingCredential, ProviderError
 from mentra_actors.providers.profile import Bearer, HeaderKey, Profile, QueryKey
 
-__all__ = ["CredentialSource", "KeyedCall", "found_key", "keyed"]
+__all__ = [
+    "CredentialSource",
+    "KeyedCall",
+    "RenewableKey",
+    "found_key",
+    "keyed",
+    "may_get_another_key",
+]
+
+_UNAUTHORIZED = 401
 
 CredentialSource: TypeAlias = str | Callable[[], str | Awaitable[str]]
 """A key, or a function (sync or async) that gives one; it is asked before each call."""
+
+
+@runtime_checkable
+class RenewableKey(Protocol):
+    """A source of keys that ends before its time, and can then give another one."""
+
+    def refused(self, key: str) -> bool:
+        """A server refused this key; whether the next call may get another one."""
+        ...
 
 
 class KeyedCall:
@@ -60,3 +78,10 @@ def keyed(profile: Profile, key: str) -> KeyedCall:
             return KeyedCall({}, {name: key})
         case _:
             return KeyedCall({}, {})
+
+
+def may_get_another_key(source: object, key: str, error: ProviderError) -> bool:
+    """Whether a call that failed like this may succeed with another key of its source."""
+    if error.status != _UNAUTHORIZED or not isinstance(source, RenewableKey):
+        return False
+    return source.refused(key)

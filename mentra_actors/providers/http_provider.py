@@ -1,9 +1,9 @@
 """Providers over HTTP: a profile and its wire, keys, connections and the stream of one answer."""
 
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import anyio
 import httpx
@@ -12,7 +12,13 @@ import msgspec
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.catalogue import ListedModel, TokenCount
-from mentra_actors.providers.credentials import CredentialSource, found_key, keyed
+from mentra_actors.providers.credentials import (
+    CredentialSource,
+    found_key,
+    keyed,
+    may_get_another_key,
+)
+from mentra_actors.providers.embeddings import EmbeddingRequest, Embeddings, embedded
 from mentra_actors.providers.endpoint import base_url_of, endpoint
 from mentra_actors.providers.http_call import HttpCall
 from mentra_actors.providers.http_headers import helpful_headers, is_event_stream, request_id_of
@@ -136,7 +142,7 @@ class HttpProvider:
                         yield _with_request_id(event, request_id)
         except ProviderError as error:
             error.output_seen = output_seen
-            raise _cleaned(error, call, request_id) from None
+            raise self._judged(error, call, request_id) from None
 
     @asynccontextmanager
     async def _opened(
@@ -188,6 +194,30 @@ class HttpProvider:
             return await self._json(await self._question(path, {}, body, request))
 
         return await counted_tokens(self._wire, self._profile, request, post)
+
+    async def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        model: str,
+        dimensions: int | None = None,
+        task: str = "",
+        encoding: Literal["float", "base64"] = "float",
+    ) -> Embeddings:
+        """One vector for each text, in their order; see `EmbeddingRequest`.
+
+        Raises:
+            ProviderError: the server failed, has no embeddings, or answered something else.
+            MissingCredential: nothing was sent.
+        """
+        request = EmbeddingRequest(
+            model=model, dimensions=dimensions, task=task, encoding=encoding
+        )
+
+        async def post(path: str, body: Mapping[str, Any]) -> Json:
+            return await self._json(await self._question(path, {}, body))
+
+        return await embedded(self._profile, texts, request, post)
 
     async def aclose(self) -> None:
         """Close the connections. Calling it twice is allowed."""
@@ -282,7 +312,15 @@ class HttpProvider:
                 request_id = request_id_of(response.headers)
                 return (await self._transport.results(call, response))[0]
         except ProviderError as error:
-            raise _cleaned(error, call, request_id) from None
+            raise self._judged(error, call, request_id) from None
+
+    def _judged(
+        self, error: ProviderError, call: HttpCall, request_id: str | None
+    ) -> ProviderError:
+        """The error without keys; it may pass if only the key was old and there is another."""
+        key = next(iter(call.secrets), "")
+        error.transient = error.transient or may_get_another_key(self._api_key, key, error)
+        return _cleaned(error, call, request_id)
 
 
 async def _with_headers(

@@ -86,6 +86,7 @@ GEMINI = Profile(
     key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     needs_key=True,
     takes_image_urls=False,
+    embeddings_per_call=100,
     capabilities=Capabilities(
         files=True,
         hosted_tools=True,

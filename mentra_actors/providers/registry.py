@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from mentra_actors.errors import ConfigurationError, UnknownModel
+from mentra_actors.providers.custom import CUSTOM_PROVIDER, provider_of_environment
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.providers.presets import PRESETS
+from mentra_actors.providers.profile import Profile
 
 __all__ = ["BUILTIN_PROVIDERS", "ProviderRegistry"]
 
 BUILTIN_PROVIDERS: Mapping[str, Callable[[], ModelProvider]] = {
-    name: partial(HttpProvider, profile) for name, profile in PRESETS.items()
+    **{name: partial(HttpProvider, profile) for name, profile in PRESETS.items()},
+    CUSTOM_PROVIDER: provider_of_environment,
 }
 
 _EXAMPLE = "openai:gpt-5.4-mini"
@@ -38,6 +42,15 @@ class ProviderRegistry:
     def names(self) -> tuple[str, ...]:
         """The names of all providers that can be asked for, in order."""
         return tuple(sorted({*self._builtin, *self._providers}))
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """The profiles of the providers that have one, by name: what each server is and can do."""
+        own = (one for one in self._providers.values() if isinstance(one, HttpProvider))
+        known = {name: PRESETS[name] for name in self._builtin if name in PRESETS}
+        hidden = self._providers.keys() & known.keys()
+        kept = {name: known[name] for name in known.keys() - hidden}
+        return MappingProxyType({**kept, **{one.name: one.profile for one in own}})
 
     def register(self, provider: ModelProvider) -> None:
         """Offer a provider under its name; it takes the place of a built-in one.

@@ -11,6 +11,7 @@ from mentra_actors.domain.model_call import (
 )
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
+from mentra_actors.providers.wires.anthropic.caching import breakpoints, cache_mark
 from mentra_actors.providers.wires.contract import RequestPlan
 from mentra_actors.providers.wires.json_texts import schema_object
 from mentra_actors.providers.wires.strict_schema import strict_schema
@@ -26,22 +27,20 @@ def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
     Raises:
         ProviderError: `invalid_request`: the server cannot do what is asked.
     """
-    is_marked = profile.takes_cache_marks and request.options.cache.mode == "auto"
-    last = {len(request.messages) - 1} if is_marked and request.messages else ()
+    mark = cache_mark(request.options.cache) if profile.takes_cache_marks else {}
     return RequestPlan(
         fields=_fields(request, profile),
-        first_items=_system(request, is_marked=is_marked),
-        breakpoints=frozenset(last),
+        first_items=_system(request.system, mark),
+        breakpoints=breakpoints(request.messages, bool(request.system)) if mark else frozenset(),
     )
 
 
-def _system(request: ModelRequest, *, is_marked: bool) -> tuple[_Fields, ...]:
-    if not request.system:
+def _system(system: str, mark: _Fields) -> tuple[_Fields, ...]:
+    if not system:
         return ()
-    content: Any = request.system
-    if is_marked:
-        mark = {"type": "ephemeral", "ttl": request.options.cache.ttl}
-        content = [{"type": "text", "text": request.system, "cache_control": mark}]
+    content: Any = system
+    if mark:
+        content = [{"type": "text", "text": system, "cache_control": mark}]
     return ({"role": "system", "content": content},)
 
 

@@ -20,6 +20,7 @@ from mentra_actors.domain.content import (
     UserMessage,
 )
 from mentra_actors.providers.profile import Profile, ReasoningReplay
+from mentra_actors.providers.wires.anthropic.caching import MESSAGE_MARK
 from mentra_actors.providers.wires.chat.attachments import attachment_part
 from mentra_actors.providers.wires.chat.reasoning_details import REASONING_ITEM, detail_of
 from mentra_actors.providers.wires.json_texts import arguments_object
@@ -58,8 +59,7 @@ def _marked(item: _Item) -> _Item:
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     if not parts or parts[-1].get("text") == "":
         return item
-    mark = {"cache_control": {"type": "ephemeral"}}
-    return {**item, "content": [*parts[:-1], {**parts[-1], **mark}]}
+    return {**item, "content": [*parts[:-1], {**parts[-1], "cache_control": MESSAGE_MARK}]}
 
 
 def _user_item(message: UserMessage, profile: Profile) -> _Item:

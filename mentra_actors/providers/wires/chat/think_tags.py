@@ -34,43 +34,49 @@ class ThinkTags:
     def close(self) -> _Split:
         """What was held back, because it could have become a tag."""
         held, self._held = self._held, ""
-        if self._is_thinking:
-            return _Split(held, "")
-        return _Split("", held.lstrip() if self._skips_space else held)
+        held = self._without_space(held)
+        return _Split(held, "") if self._is_thinking else _Split("", held)
 
     def _open(self) -> None:
         """Take a tag at the beginning, or find out that there is none."""
         start = self._held.lstrip()
         if start.startswith(_OPEN):
-            self._is_thinking = True
-            self._held = start[len(_OPEN) :].lstrip("\n")
+            self._is_thinking = self._skips_space = True
+            self._held = start[len(_OPEN) :]
         elif not _OPEN.startswith(start):
             self._has_text = True
 
     def _thoughts(self) -> str:
         thoughts, tag, rest = self._held.partition(_CLOSE)
         if tag:
+            thoughts = self._without_space(thoughts)
             self._is_thinking, self._has_text, self._skips_space = False, True, True
             self._held = rest
             return thoughts
         kept = _overlap(thoughts, _CLOSE)
         self._held = thoughts[len(thoughts) - kept :]
-        return thoughts[: len(thoughts) - kept]
+        return self._without_space(thoughts[: len(thoughts) - kept])
 
     def _text(self) -> str:
         if not self._has_text:
             return ""
         text, self._held = self._held, ""
+        return self._without_space(text)
+
+    def _without_space(self, words: str) -> str:
+        """The words without the space after a tag, which may come in a piece of its own."""
         if self._skips_space:
-            text = text.lstrip()
-            self._skips_space = not text
-        return text
+            words = words.lstrip()
+            self._skips_space = not words
+        return words
 
 
 def split_thoughts(text: str) -> _Split:
     """Reasoning and text of a whole text; its opening tag may have stood in the prompt."""
     thoughts, tag, rest = text.partition(_CLOSE)
-    return _Split(thoughts, rest.lstrip()) if tag else _Split("", text)
+    if not tag or _OPEN in thoughts:  # the tags are what the text is about
+        return _Split("", text)
+    return _Split(thoughts, rest.lstrip())
 
 
 def _overlap(text: str, tag: str) -> int:

@@ -1,0 +1,54 @@
+"""Providers for which somebody has signed in on this machine."""
+
+import os
+from collections.abc import Mapping
+
+from mentra_actors.errors import ConfigurationError
+from mentra_actors.providers.http_provider import HttpProvider
+from mentra_actors.providers.oauth.source import LoginKey
+from mentra_actors.providers.oauth.token_store import (
+    FileTokens,
+    KeyringTokens,
+    TokenStore,
+    login_file,
+)
+from mentra_actors.providers.presets import PRESETS
+
+__all__ = ["is_signed_in", "signed_in_providers", "token_store"]
+
+_STORE_VARIABLE = "MENTRA_LOGIN_STORE"
+
+
+def token_store(provider: str, environ: Mapping[str, str] = os.environ) -> TokenStore:
+    """Where the login of a provider is kept: a file, or what `MENTRA_LOGIN_STORE` says.
+
+    Raises:
+        ConfigurationError: there is no such place.
+    """
+    match environ.get(_STORE_VARIABLE, "").strip() or "file":
+        case "file":
+            return FileTokens(login_file(provider, environ))
+        case "keyring":
+            return KeyringTokens(provider)
+        case other:
+            raise ConfigurationError(
+                f"{_STORE_VARIABLE} is {other!r}; logins are kept in a 'file' or the 'keyring'"
+            )
+
+
+def is_signed_in(provider: str) -> bool:
+    """Whether a login is kept; one that cannot be read counts, and is told of when it is used."""
+    try:
+        return token_store(provider).load() is not None
+    except ConfigurationError:
+        return True
+
+
+def signed_in_providers(environ: Mapping[str, str] = os.environ) -> list[HttpProvider]:
+    """The providers that have a login and no key: a key that is set is the nearer choice."""
+    return [
+        HttpProvider(profile, api_key=LoginKey(token_store(name)))
+        for name, profile in PRESETS.items()
+        if not any(environ.get(variable, "").strip() for variable in profile.key_variables)
+        and is_signed_in(name)
+    ]

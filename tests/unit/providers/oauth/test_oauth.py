@@ -1,0 +1,561 @@
+"""Signing in, against an authorization server of our own on this machine."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import anyio
+import anyio.to_thread
+import httpx
+import msgspec
+import pytest
+
+from mentra_actors.errors import (
+    ConfigurationError,
+    LoginFailed,
+    MissingCredential,
+    ProviderError,
+)
+from mentra_actors.providers.http_provider import HttpProvider
+from mentra_actors.providers.http_transport import HttpTransport
+from mentra_actors.providers.oauth.flow import sign_in
+from mentra_actors.providers.oauth.pkce import challenge_of, new_pkce
+from mentra_actors.providers.oauth.settings import OAuthSettings, SavedLogin, openai_settings
+from mentra_actors.providers.oauth.source import LoginKey
+from mentra_actors.providers.oauth.token_store import (
+    FileTokens,
+    KeyringTokens,
+    MemoryTokens,
+    TokenStore,
+    login_file,
+)
+from mentra_actors.providers.oauth.tokens import Tokens, tokens_of
+from mentra_actors.providers.presets import OPENAI
+from mentra_actors.testing.scripted_http import COMPLETED, error_from, events_from, streamed
+
+pytestmark = pytest.mark.anyio
+
+_NOW = 1_000_000.0
+_FIRST = {"access_token": "at-1", "refresh_token": "rt-1", "expires_in": 3600}
+
+
+class _AuthServer(ThreadingHTTPServer):
+    """A token endpoint that answers by script and keeps the forms that it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.forms: list[dict[str, str]] = []
+        self.answers: list[tuple[int, Any]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _AuthServer
+
+    def do_POST(self) -> None:
+        size = int(self.headers["content-length"])
+        form = parse_qs(self.rfile.read(size).decode())
+        self.server.forms.append({name: values[0] for name, values in form.items()})
+        status, answer = self.server.answers.pop(0)
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[_AuthServer]:
+    listening = _AuthServer()
+    thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
+    thread.start()
+    yield listening
+    listening.shutdown()
+    thread.join()
+    listening.server_close()
+
+
+def _settings(server: _AuthServer | None = None, **changes: Any) -> OAuthSettings:
+    url = server.url if server else "http://127.0.0.1:1"
+    settings = openai_settings(
+        "client-1", authorize_url=f"{url}/authorize", token_url=f"{url}/token"
+    )
+    return msgspec.structs.replace(settings, **changes)
+
+
+def _login(server: _AuthServer | None = None, **changes: Any) -> SavedLogin:
+    settings = _settings(server, **changes)
+    tokens = Tokens(access_token="at-1", refresh_token="rt-1", expires_at=_NOW + 3600)
+    return SavedLogin(settings=settings, tokens=tokens)
+
+
+class _Browser:
+    """Goes where it is sent, and comes back with what it was told to."""
+
+    def __init__(self, *, before: tuple[str, ...] = (), **answer: str) -> None:
+        self.asked: dict[str, str] = {}
+        self.pages: list[tuple[int, str]] = []
+        self._before = before
+        self._answer = answer
+
+    async def login(self, settings: OAuthSettings) -> SavedLogin:
+        """Sign in with this browser."""
+        shown = anyio.Event()
+        address: list[str] = []
+
+        def show(url: str) -> None:
+            address.append(url)
+            shown.set()
+
+        async def browse() -> None:
+            await shown.wait()
+            await self._go(address[0])
+
+        failure: LoginFailed | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(browse)
+            try:
+                saved = await sign_in(settings, show, clock=lambda: _NOW)
+            except LoginFailed as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        return saved
+
+    async def _go(self, url: str) -> None:
+        query = parse_qs(urlsplit(url).query)
+        self.asked = {name: values[0] for name, values in query.items()}
+        back = self.asked["redirect_uri"]
+        answer = {"state": self.asked["state"], **self._answer}
+        answer = {name: value for name, value in answer.items() if value}
+        async with httpx.AsyncClient() as client:
+            for stray in self._before:
+                response = await client.get(back.rpartition("/")[0] + stray)
+                self.pages.append((response.status_code, response.text))
+            response = await client.get(back, params=answer)
+            self.pages.append((response.status_code, response.text))
+
+
+async def test_a_login_gives_tokens(server: _AuthServer) -> None:
+    """The whole way: address, browser, code, tokens."""
+    server.answers = [(200, _FIRST)]
+    browser = _Browser(code="c-1")
+
+    login = await browser.login(_settings(server))
+
+    assert login.tokens == Tokens(
+        access_token="at-1", refresh_token="rt-1", expires_at=_NOW + 3600
+    )
+    [form] = server.forms
+    assert form["grant_type"] == "authorization_code"
+    assert (form["code"], form["client_id"]) == ("c-1", "client-1")
+    assert form["redirect_uri"] == browser.asked["redirect_uri"]
+    assert challenge_of(form["code_verifier"]) == browser.asked["code_challenge"]
+    assert browser.asked["code_challenge_method"] == "S256"
+    assert browser.asked["response_type"] == "code"
+    assert browser.asked["scope"] == "openid profile email offline_access"
+    status, page = browser.pages[-1]
+    assert status == 200
+    assert "signed in" in page
+
+
+async def test_stray_requests_do_not_end_a_login(server: _AuthServer) -> None:
+    """Browsers ask for icons, and any page may send a request here."""
+    server.answers = [(200, _FIRST)]
+    strays = ("/favicon.ico", "/callback?code=evil&state=wrong", "/callback")
+    browser = _Browser(before=strays, code="c-1")
+
+    await browser.login(_settings(server))
+
+    assert [status for status, _ in browser.pages] == [404, 400, 400, 200]
+    assert server.forms[0]["code"] == "c-1"
+
+
+async def test_connections_that_say_nothing_do_not_end_a_login(server: _AuthServer) -> None:
+    """Browsers connect ahead and send nothing, or go away."""
+    server.answers = [(200, _FIRST)]
+    browser = _Browser(code="c-1")
+    go = browser._go
+
+    async def go_after_silence(url: str) -> None:
+        back = urlsplit(parse_qs(urlsplit(url).query)["redirect_uri"][0])
+        assert back.port is not None
+        async with await anyio.connect_tcp("127.0.0.1", back.port):
+            async with await anyio.connect_tcp("127.0.0.1", back.port) as half:
+                await half.send(b"GET /callback?co")
+            await go(url)
+
+    browser._go = go_after_silence  # type: ignore[method-assign]
+    login = await browser.login(_settings(server))
+
+    assert login.tokens.access_token == "at-1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"error": "access_denied", "error_description": "not today"}, "not today"),
+        ({"error": "access_denied", "state": ""}, "access_denied"),
+        ({}, "no code"),
+    ],
+)
+async def test_a_refusal_ends_the_login_with_its_reason(
+    answer: dict[str, str], words: str, server: _AuthServer
+) -> None:
+    """Who pressed "cancel" must not wait for minutes."""
+    browser = _Browser(**answer)
+
+    with pytest.raises(LoginFailed, match=words):
+        await browser.login(_settings(server))
+
+    assert browser.pages[-1][0] == 400
+    assert not server.forms
+
+
+async def test_nobody_who_comes_back_ends_the_login() -> None:
+    """A closed browser is not waited for for ever."""
+    with pytest.raises(LoginFailed, match="nobody came back"):
+        await sign_in(_settings(login_limit_s=0.01), lambda _: None)
+
+
+async def test_a_taken_port_is_told(server: _AuthServer) -> None:
+    """A fixed port may be in use."""
+    port = server.server_address[1]
+
+    with pytest.raises(LoginFailed, match=f"cannot listen on 127.0.0.1:{port}"):
+        await sign_in(_settings(redirect_port=port), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((400, {"error": "invalid_grant", "error_description": "code code-1 is old"}), "is old"),
+        ((500, "oops"), "HTTP 500"),
+        ((200, []), "HTTP 200"),
+        ((200, {"refresh_token": "rt"}), "no access_token"),
+    ],
+)
+async def test_a_code_without_tokens_is_a_failed_login(
+    answer: tuple[int, Any], words: str, server: _AuthServer
+) -> None:
+    """The reason is the server's, and no code is shown."""
+    server.answers = [answer]
+
+    with pytest.raises(LoginFailed, match=words) as caught:
+        await _Browser(code="code-1").login(_settings(server))
+
+    assert "code-1" not in str(caught.value)
+
+
+async def test_the_bearer_may_be_another_token(server: _AuthServer) -> None:
+    """Which token an API takes is for its owner to say."""
+    server.answers = [(200, {**_FIRST, "api_key": "sk-1"})]
+
+    login = await _Browser(code="c").login(_settings(server, bearer="api_key"))
+
+    assert await LoginKey(MemoryTokens(login), clock=lambda: _NOW)() == "sk-1"
+
+
+def test_a_challenge_fits_a_url() -> None:
+    """No padding, and no character that a URL would change."""
+    first, second = new_pkce(), new_pkce()
+
+    assert first != second
+    assert len(first.verifier) == len(first.challenge) == 43
+    assert set("+/=").isdisjoint(first.challenge + first.verifier)
+    # the example of RFC 7636
+    assert challenge_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == (
+        "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    )
+
+
+@pytest.mark.parametrize(
+    ("result", "expires_at"),
+    [
+        ({"expires_in": 10}, _NOW + 10),
+        ({"expires_in": "10"}, _NOW + 10),
+        ({"expires_in_seconds": 10}, _NOW + 10),
+        ({"expires_in": None}, None),
+        ({}, None),
+    ],
+)
+def test_a_lifetime_is_read_where_servers_write_it(
+    result: dict[str, Any], expires_at: float | None
+) -> None:
+    """A token whose end is not known is used until it is refused."""
+    assert tokens_of({"access_token": "a", **result}, _NOW).expires_at == expires_at
+
+
+def test_tokens_do_not_show_themselves() -> None:
+    """A log of an object must not hold a key."""
+    assert "at-1" not in repr(_login())
+    assert "rt-1" not in str(_login().tokens)
+
+
+async def test_a_young_token_is_used_as_it_is(server: _AuthServer) -> None:
+    """No call is made for it."""
+    key = LoginKey(MemoryTokens(_login(server)), clock=lambda: _NOW + 3600 - 61)
+
+    assert await key() == "at-1"
+    assert not server.forms
+
+
+async def test_a_token_is_renewed_before_it_ends(server: _AuthServer) -> None:
+    """A call that begins now must still be answered; a refresh token not given stays."""
+    server.answers = [(200, {"access_token": "at-2", "expires_in": 3600})]
+    store = MemoryTokens(_login(server))
+    key = LoginKey(store, clock=lambda: _NOW + 3600 - 60)
+
+    assert await key() == "at-2"
+    assert await key() == "at-2"
+
+    [form] = server.forms
+    assert (form["grant_type"], form["refresh_token"]) == ("refresh_token", "rt-1")
+    saved = store.load()
+    assert saved is not None
+    assert (saved.tokens.access_token, saved.tokens.refresh_token) == ("at-2", "rt-1")
+
+
+async def test_calls_at_once_renew_once(server: _AuthServer) -> None:
+    """A refresh token often counts only once."""
+    server.answers = [(200, {"access_token": "at-2", "refresh_token": "rt-2", "expires_in": 99})]
+    key = LoginKey(MemoryTokens(_login(server)), clock=lambda: _NOW + 3600)
+    found: list[str] = []
+
+    async def ask() -> None:
+        found.append(await key())
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(ask)
+
+    assert found == ["at-2"] * 5
+    assert len(server.forms) == 1
+
+
+async def test_a_token_that_another_process_renewed_is_taken(server: _AuthServer) -> None:
+    """Two programs of one person share a login."""
+    store = MemoryTokens(_login(server))
+    now = [_NOW]
+    key = LoginKey(store, clock=lambda: now[0])
+    assert await key() == "at-1"
+    renewed = Tokens(access_token="at-other", refresh_token="rt-2", expires_at=_NOW + 7200)
+    store.save(SavedLogin(settings=_settings(server), tokens=renewed))
+    now[0] = _NOW + 3600
+
+    assert await key() == "at-other"
+    assert not server.forms
+
+
+async def test_an_ended_login_asks_for_a_new_one(server: _AuthServer) -> None:
+    """Nothing else helps, so no call is repeated."""
+    server.answers = [(400, {"error": "invalid_grant", "error_description": "rt-1 revoked"})]
+    key = LoginKey(MemoryTokens(_login(server)), clock=lambda: _NOW + 3600)
+
+    with pytest.raises(MissingCredential, match="mentra login openai") as caught:
+        await key()
+
+    assert "rt-1" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+async def test_a_server_in_trouble_is_asked_again_later(status: int, server: _AuthServer) -> None:
+    """A login must not be lost for a moment of trouble."""
+    server.answers = [(status, {"error": "busy"})]
+    store = MemoryTokens(_login(server))
+
+    with pytest.raises(ProviderError) as caught:
+        await LoginKey(store, clock=lambda: _NOW + 3600)()
+
+    assert caught.value.transient
+    assert store.load() == _login(server)
+
+
+async def test_a_server_that_is_away_is_asked_again_later() -> None:
+    """The network comes back."""
+    key = LoginKey(MemoryTokens(_login()), clock=lambda: _NOW + 3600)
+
+    with pytest.raises(ProviderError, match="not reached") as caught:
+        await key()
+
+    assert caught.value.transient
+
+
+async def test_without_a_login_there_is_no_key() -> None:
+    """The message says what to do."""
+    with pytest.raises(MissingCredential, match="mentra login"):
+        await LoginKey(MemoryTokens())()
+
+
+class _Api:
+    """An API that takes some tokens and refuses others."""
+
+    def __init__(self, *good: str) -> None:
+        self.seen: list[str] = []
+        self._good = good
+        client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        self.transport = HttpTransport(client)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        self.seen.append(token)
+        if token in self._good:
+            return streamed(COMPLETED)
+        return httpx.Response(401, json={"error": {"message": "token expired"}})
+
+
+async def test_a_token_that_is_refused_early_is_renewed_for_the_next_call(
+    server: _AuthServer,
+) -> None:
+    """The repeat of the call, which a runtime makes of a transient error, succeeds."""
+    server.answers = [(200, {"access_token": "at-2", "expires_in": 3600})]
+    api = _Api("at-2")
+    key = LoginKey(MemoryTokens(_login(server)), clock=lambda: _NOW)
+    provider = HttpProvider(OPENAI, api_key=key, environ={}, transport=api.transport)
+
+    error = await error_from(provider)
+    await events_from(provider)
+
+    assert (error.status, error.transient) == (401, True)
+    assert api.seen == ["at-1", "at-2"]
+
+
+async def test_a_token_that_is_refused_again_is_the_answer(server: _AuthServer) -> None:
+    """Else a login without the right to call would be renewed for ever."""
+    server.answers = [(200, {"access_token": "at-2", "expires_in": 3600})]
+    api = _Api()
+    key = LoginKey(MemoryTokens(_login(server)), clock=lambda: _NOW)
+    provider = HttpProvider(OPENAI, api_key=key, environ={}, transport=api.transport)
+
+    errors = [await error_from(provider) for _ in range(3)]
+
+    assert [error.transient for error in errors] == [True, False, False]
+    assert api.seen == ["at-1", "at-2", "at-2"]
+    assert len(server.forms) == 1
+
+
+async def test_a_plain_key_that_is_refused_is_final() -> None:
+    """Nobody can renew it."""
+    api = _Api()
+    provider = HttpProvider(OPENAI, api_key="sk", environ={}, transport=api.transport)
+
+    assert not (await error_from(provider)).transient
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> list[TokenStore]:
+    return [MemoryTokens(), FileTokens(tmp_path / "auth" / "openai.json")]
+
+
+async def test_stores_keep_one_login(stores: list[TokenStore]) -> None:
+    """Saved, read, replaced, forgotten."""
+    for store in stores:
+        assert store.load() is None
+        assert store.clear() is False
+        store.save(_login())
+        other = SavedLogin(settings=_settings(), tokens=Tokens(access_token="new"))
+        store.save(other)
+
+        assert store.load() == other
+        assert store.clear() is True
+        assert store.load() is None
+
+
+def test_a_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    """Also where an older file or directory was open to others, and nothing else is left."""
+    directory = tmp_path / "auth"
+    directory.mkdir(mode=0o755)
+    file = directory / "openai.json"
+    file.write_text("{}")
+    file.chmod(0o644)
+
+    FileTokens(file).save(_login())
+
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert list(directory.iterdir()) == [file]
+
+
+def test_a_file_that_cannot_be_replaced_keeps_the_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a login is none: the old one stays until the new one is whole."""
+    store = FileTokens(tmp_path / "auth" / "openai.json")
+    store.save(_login())
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigurationError, match="No space left"):
+        store.save(SavedLogin(settings=_settings(), tokens=Tokens(access_token="new")))
+
+    assert store.load() == _login()
+    assert len(list((tmp_path / "auth").iterdir())) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"settings": 1}', b"\xff"])
+def test_a_broken_file_is_told(content: bytes, tmp_path: Path) -> None:
+    """And what to do about it; not what stands in it."""
+    file = tmp_path / "openai.json"
+    file.write_bytes(content)
+
+    with pytest.raises(ConfigurationError, match="sign in again"):
+        FileTokens(file).load()
+
+
+def test_the_file_is_where_the_platform_keeps_such_things() -> None:
+    """By the simple rule of each platform."""
+    linux = login_file("openai", {"XDG_DATA_HOME": "/data"}, "linux")
+
+    assert linux == Path("/data/mentra/auth/openai.json")
+    assert login_file("openai", {}, "linux").parts[-5:-3] == (".local", "share")
+    assert "Application Support" in str(login_file("openai", {}, "darwin"))
+    assert login_file("openai", {"APPDATA": "/roaming"}, "win32").parent.parent == Path(
+        "/roaming/mentra"
+    )
+
+
+def test_the_keyring_keeps_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same contract, over the keyring of the system (here: one in memory)."""
+    keyring = pytest.importorskip("keyring")
+    kept: dict[tuple[str, str], str] = {}
+
+    class _Memory(keyring.backend.KeyringBackend):
+        priority = 1
+
+        def get_password(self, service: str, username: str) -> str | None:
+            return kept.get((service, username))
+
+        def set_password(self, service: str, username: str, password: str) -> None:
+            kept[service, username] = password
+
+        def delete_password(self, service: str, username: str) -> None:
+            del kept[service, username]
+
+    before = keyring.get_keyring()
+    keyring.set_keyring(_Memory())
+    try:
+        store = KeyringTokens("openai")
+        assert store.load() is None
+        assert store.clear() is False
+        store.save(_login())
+        assert store.load() == _login()
+        assert store.clear() is True
+        assert not kept
+    finally:
+        keyring.set_keyring(before)

@@ -1,0 +1,521 @@
+"""Bodies of Chat Completions: as the vendor defines them, and as other servers take them."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from openai.types.chat import completion_create_params
+from pydantic import TypeAdapter
+
+from mentra_actors.domain.blob import BlobRef
+from mentra_actors.domain.content import (
+    AssistantMessage,
+    FileBlock,
+    HostedToolBlock,
+    ImageBlock,
+    Message,
+    OpaqueBlock,
+    Provenance,
+    RefusalBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    ToolResultBlock,
+    ToolResultsMessage,
+    UserMessage,
+)
+from mentra_actors.domain.model_call import (
+    CacheOptions,
+    HostedTool,
+    ModelRequest,
+    NamedTool,
+    OutputSchema,
+    ProviderOptions,
+    ReasoningOptions,
+    ToolSpec,
+)
+from mentra_actors.errors import ProviderError
+from mentra_actors.providers.presets import GENERIC_CHAT, OPENAI, OPENROUTER
+from mentra_actors.providers.profile import Capabilities, Profile
+from mentra_actors.providers.request_encoder import RequestEncoder
+from mentra_actors.providers.wires.chat_wire import CHAT_COMPLETIONS
+from mentra_actors.providers.wires.contract import whole_body
+
+_CHAT_OPENAI = msgspec.structs.replace(OPENAI, wire="chat_completions")
+_CHAT_OPENROUTER = msgspec.structs.replace(OPENROUTER, wire="chat_completions")
+_TOOL = ToolSpec(name="f", description="does f", input_schema='{"type":"object"}')
+_OWN = GENERIC_CHAT.provenance("m")
+_FOREIGN = Provenance(provider="other", model="m", wire="chat_completions")
+_HI = UserMessage(text="hi")
+_BARE = msgspec.structs.replace(
+    GENERIC_CHAT,
+    takes_tool_choice=False,
+    takes_image_urls=False,
+    capabilities=Capabilities(
+        images=False, tool_calls=False, structured_output=False, reasoning_effort=False
+    ),
+)
+_FEW = msgspec.structs.replace(GENERIC_CHAT, takes_tool_choice=False, takes_image_urls=False)
+
+
+def _with(profile: Profile = GENERIC_CHAT, **changes: Any) -> Profile:
+    return msgspec.structs.replace(profile, **changes)
+
+
+def _request(*messages: Message, **fields: Any) -> ModelRequest:
+    return ModelRequest(model="m", messages=messages or (_HI,), **fields)
+
+
+def _body(profile: Profile = GENERIC_CHAT, *messages: Message, **fields: Any) -> dict[str, Any]:
+    return whole_body(CHAT_COMPLETIONS, _request(*messages, **fields), profile)
+
+
+def _items(message: Message, profile: Profile = GENERIC_CHAT) -> list[dict[str, Any]]:
+    return CHAT_COMPLETIONS.items(message, "m", profile)
+
+
+_EVERYTHING = _request(
+    UserMessage(
+        text="look",
+        attachments=(
+            ImageBlock(media_type="image/png", data=b"foo", detail="low"),
+            ImageBlock(url="https://a/b.png"),
+            FileBlock(media_type="application/pdf", name="a.pdf", data=b"%PDF"),
+            FileBlock(media_type="audio/x-wav", data=b"RIFF"),
+            FileBlock(file_id="file_1", provider="openai"),
+        ),
+    ),
+    AssistantMessage(
+        blocks=(TextBlock(text="well"), ToolCallBlock(call_id="a", name="f", arguments='{"x":1}'))
+    ),
+    ToolResultsMessage(
+        results=(
+            ToolResultBlock(
+                call_id="a",
+                name="f",
+                content="1",
+                attachments=(ImageBlock(media_type="image/png", data=b"foo"),),
+            ),
+        )
+    ),
+    AssistantMessage(blocks=(ToolCallBlock(call_id="b", name="f"),)),
+    ToolResultsMessage(
+        results=(ToolResultBlock(call_id="b", name="f", content="no", is_error=True),)
+    ),
+    system="be brief",
+    tools=(_TOOL, ToolSpec(name="g", description="", input_schema="{}", strict=True)),
+    tool_choice=NamedTool("f"),
+    temperature=0.5,
+    reasoning=ReasoningOptions(effort="low"),
+    metadata={"k": "v"},
+    output=OutputSchema(name="o", schema='{"type":"object","properties":{}}', description="d"),
+    options=ProviderOptions(
+        parallel_tool_calls=False,
+        top_p=0.9,
+        seed=7,
+        stop_sequences=("END",),
+        service_tier="flex",
+        user_id="u1",
+    ),
+)
+
+
+def test_the_vendors_own_types_take_our_body() -> None:
+    """A field that is misspelt or misplaced is found here and not by a user."""
+    body = whole_body(CHAT_COMPLETIONS, _EVERYTHING, _CHAT_OPENAI)
+    vendors = completion_create_params.CompletionCreateParamsStreaming
+
+    TypeAdapter(vendors).validate_python(body)
+
+    assert set(body) <= set(vendors.__annotations__) | set(
+        completion_create_params.CompletionCreateParamsBase.__annotations__
+    )
+
+
+def test_each_field_has_its_place() -> None:
+    """The whole body, as the wire has it."""
+    body = whole_body(CHAT_COMPLETIONS, _EVERYTHING, _CHAT_OPENAI)
+
+    messages = body.pop("messages")
+    assert body == {
+        "model": "m",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "tools": [
+            {
+                "type": "function",
+                "function": {
+                    "name": "f",
+                    "description": "does f",
+                    "parameters": {"type": "object"},
+                },
+            },
+            {"type": "function", "function": {"name": "g", "parameters": {}, "strict": True}},
+        ],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "parallel_tool_calls": False,
+        "max_completion_tokens": 8192,
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "seed": 7,
+        "stop": ["END"],
+        "reasoning_effort": "low",
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {
+                "name": "o",
+                "description": "d",
+                "schema": {
+                    "type": "object",
+                    "properties": {},
+                    "required": [],
+                    "additionalProperties": False,
+                },
+                "strict": True,
+            },
+        },
+        "user": "u1",
+        "service_tier": "flex",
+        "metadata": {"k": "v"},
+    }
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,Zm9v"}}
+    assert messages == [
+        {"role": "system", "content": "be brief"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "look"},
+                {
+                    "type": "image_url",
+                    "image_url": {"url": "data:image/png;base64,Zm9v", "detail": "low"},
+                },
+                {"type": "image_url", "image_url": {"url": "https://a/b.png"}},
+                {
+                    "type": "file",
+                    "file": {
+                        "filename": "a.pdf",
+                        "file_data": "data:application/pdf;base64,JVBERg==",
+                    },
+                },
+                {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+                {"type": "file", "file": {"file_id": "file_1"}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": "well",
+            "tool_calls": [
+                {
+                    "id": "a",
+                    "type": "function",
+                    "function": {"name": "f", "arguments": '{"x":1}'},
+                }
+            ],
+        },
+        {"role": "tool", "tool_call_id": "a", "content": "1"},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "From the result of f (a):"}, image],
+        },
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "b", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "b", "content": "Tool error: no"},
+    ]
+
+
+@pytest.mark.parametrize("profile", [_CHAT_OPENAI, _CHAT_OPENROUTER])
+def test_bytes_say_the_same_as_the_body(profile: Profile) -> None:
+    """What is sent is encoded message by message, the system message first."""
+    request = msgspec.structs.replace(_EVERYTHING, reasoning=None)
+    request = msgspec.structs.replace(
+        request, messages=[UserMessage(text="look"), *request.messages[1:]]
+    )
+
+    encoded = RequestEncoder(CHAT_COMPLETIONS, profile).encode(request)
+
+    assert json.loads(encoded) == whole_body(CHAT_COMPLETIONS, request, profile)
+
+
+def test_arguments_that_are_no_object_go_back_as_an_empty_one() -> None:
+    """Servers parse them again and refuse the whole conversation."""
+    call = ToolCallBlock(call_id="a", name="f", arguments='{"x"')
+
+    [item] = _items(AssistantMessage(blocks=(call,)))
+
+    assert item["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+def test_own_reasoning_goes_back_in_its_field(field: Any) -> None:
+    """Only the model that made it may get it as reasoning; for others it is words."""
+    profile = _with(reasoning_replay=field)
+    block = ThinkingBlock(parts=("hm",), provenance=_OWN)
+    answer = AssistantMessage(blocks=(block, TextBlock(text="42")))
+
+    own = CHAT_COMPLETIONS.items(answer, "m", profile)
+    other = CHAT_COMPLETIONS.items(answer, "m2", profile)
+
+    assert own == [{"role": "assistant", "content": "42", field: "hm"}]
+    assert other == [{"role": "assistant", "content": "hm\n\n42"}]
+
+
+def test_own_reasoning_can_go_back_in_tags_or_not_at_all() -> None:
+    """Templates of local models cut tags out; some servers refuse reasoning in any form."""
+    answer = AssistantMessage(
+        blocks=(ThinkingBlock(parts=("hm",), provenance=_OWN), TextBlock(text="42"))
+    )
+
+    [tagged] = _items(answer, _with(reasoning_replay="think_tags"))
+    [without] = _items(answer, _with(reasoning_replay="omit"))
+
+    assert tagged["content"] == "<think>\nhm\n</think>\n\n42"
+    assert without == {"role": "assistant", "content": "42"}
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        (ThinkingBlock(parts=("hm",), provenance=_FOREIGN, signature="s"), "hm"),
+        (ThinkingBlock(encrypted="x", provenance=_FOREIGN), "[reasoning unavailable]"),
+        (
+            ThinkingBlock(encrypted="x", provenance=_FOREIGN, is_redacted=True),
+            "[redacted reasoning]",
+        ),
+        (ThinkingBlock(parts=("hm",)), "hm"),
+    ],
+)
+def test_reasoning_of_others_becomes_words(block: ThinkingBlock, words: str) -> None:
+    """A conversation goes on with another model, without what only the first can read."""
+    profile = _with(reasoning_replay="reasoning_details")
+
+    [item] = _items(AssistantMessage(blocks=(block,)), profile)
+
+    assert item == {"role": "assistant", "content": words}
+
+
+def test_details_go_back_in_their_order() -> None:
+    """A signature is of the text beside it; an entry of a new type goes as it came."""
+    profile = _with(reasoning_replay="reasoning_details")
+    raw = '{"type":"reasoning.new","word":"x"}'
+    answer = AssistantMessage(
+        blocks=(
+            ThinkingBlock(parts=("hm",), signature="s", format="f", provenance=_OWN, is_raw=True),
+            ThinkingBlock(parts=("short",), provenance=_OWN),
+            ThinkingBlock(encrypted="e", item_id="rs", provenance=_OWN, is_redacted=True),
+            OpaqueBlock(item_type="reasoning_detail", raw=raw, provenance=_OWN),
+            TextBlock(text="42"),
+        )
+    )
+
+    [item] = _items(answer, profile)
+
+    assert item["content"] == "42"
+    assert item["reasoning_details"] == [
+        {"type": "reasoning.text", "text": "hm", "signature": "s", "format": "f", "index": 0},
+        {"type": "reasoning.summary", "summary": "short", "index": 1},
+        {"type": "reasoning.encrypted", "data": "e", "id": "rs", "index": 2},
+        {"type": "reasoning.new", "word": "x", "index": 3},
+    ]
+
+
+def test_what_only_others_can_read_stays_at_home() -> None:
+    """Raw items of another wire would be refused, and may be somebody's secret."""
+    answer = AssistantMessage(
+        blocks=(
+            OpaqueBlock(item_type="x", raw='{"type":"x"}', provenance=_OWN),
+            HostedToolBlock(tool="web_search", raw="{}", provenance=_OWN),
+            ImageBlock(media_type="image/png", data=b"foo"),
+        )
+    )
+
+    assert _items(answer, _with(reasoning_replay="reasoning_details")) == []
+
+
+def test_a_refusal_goes_back_as_words() -> None:
+    """The model must see what it said."""
+    [item] = _items(AssistantMessage(blocks=(RefusalBlock(text="no"),)))
+
+    assert item == {"role": "assistant", "content": "no"}
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "fields"),
+    [
+        (ReasoningOptions(effort="high"), {"effort": "high"}),
+        (ReasoningOptions(budget_tokens=9), {"max_tokens": 9}),
+        (ReasoningOptions(enabled=False), {"enabled": False}),
+    ],
+)
+def test_reasoning_may_be_asked_as_an_object(
+    reasoning: ReasoningOptions, fields: dict[str, Any]
+) -> None:
+    """Some servers take a number of tokens where others take a word."""
+    assert _body(_CHAT_OPENROUTER, reasoning=reasoning)["reasoning"] == fields
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "word"),
+    [
+        (ReasoningOptions(effort="high", budget_tokens=9), "high"),
+        (ReasoningOptions(enabled=False), "none"),
+        (ReasoningOptions(enabled=True), None),
+        (ReasoningOptions(), None),
+    ],
+)
+def test_reasoning_is_asked_with_a_word(reasoning: ReasoningOptions, word: str | None) -> None:
+    """What is not chosen is left to the server."""
+    assert _body(reasoning=reasoning).get("reasoning_effort") == word
+
+
+@pytest.mark.parametrize("effort", ["minimal", "low", "medium", "high", "xhigh", "max"])
+def test_a_word_for_effort_goes_as_it_is(effort: str) -> None:
+    """Servers learn new words faster than we do; a wrong one is theirs to refuse."""
+    asked = ReasoningOptions(effort=effort)
+
+    assert _body(reasoning=asked)["reasoning_effort"] == effort
+    assert _body(_CHAT_OPENROUTER, reasoning=asked)["reasoning"] == {"effort": effort}
+
+
+@pytest.mark.parametrize(
+    ("choice", "field"), [("auto", "auto"), ("any", "required"), ("none", "none")]
+)
+def test_a_choice_of_tools_has_the_wires_word(choice: Any, field: str) -> None:
+    """Without tools nothing is said of their choice: servers refuse that."""
+    assert _body(tools=(_TOOL,), tool_choice=choice)["tool_choice"] == field
+    assert "tool_choice" not in _body(tool_choice=choice)
+
+
+def test_a_server_without_choice_is_offered_what_may_be_called() -> None:
+    """The choice is kept by what is offered; what cannot be kept is refused below."""
+    other = ToolSpec(name="g", description="", input_schema="{}")
+
+    named = _body(_FEW, tools=(_TOOL, other), tool_choice=NamedTool("g"))
+    none = _body(_FEW, tools=(_TOOL,), tool_choice="none")
+
+    assert [tool["function"]["name"] for tool in named["tools"]] == ["g"]
+    assert "tool_choice" not in named
+    assert "tools" not in none
+
+
+def test_tools_of_the_server_are_sent_as_they_are() -> None:
+    """They have no neutral form on this wire."""
+    tool = HostedTool(kind="openrouter:web_search", options={"parameters": {"max_uses": 1}})
+
+    body = _body(_CHAT_OPENROUTER, options=ProviderOptions(hosted_tools=(tool,)))
+
+    assert body["tools"] == [{"type": "openrouter:web_search", "parameters": {"max_uses": 1}}]
+
+
+def test_a_forced_deferred_tool_is_a_plain_one() -> None:
+    """There is nothing to search for."""
+    tool = msgspec.structs.replace(_TOOL, is_deferred=True)
+
+    body = _body(tools=(tool,), tool_choice=NamedTool("f"))
+
+    assert body["tools"][0]["function"]["name"] == "f"
+
+
+def test_caching_is_asked_for_by_marks() -> None:
+    """The marks stand after what stays the same."""
+    answer = AssistantMessage(blocks=(TextBlock(text="a"),))
+    options = ProviderOptions(cache=CacheOptions(ttl="1h"))
+    messages = (_HI, answer, UserMessage(text="and"))
+
+    marked = _body(_CHAT_OPENROUTER, *messages, system="s", options=options)["messages"]
+    off = _body(
+        _CHAT_OPENROUTER, *messages, options=ProviderOptions(cache=CacheOptions(mode="off"))
+    )
+
+    mark = {"type": "ephemeral"}
+    assert marked[0]["content"][0]["cache_control"] == {**mark, "ttl": "1h"}
+    assert marked[1]["content"] == [{"type": "text", "text": "hi", "cache_control": mark}]
+    assert marked[2]["content"] == "a"
+    assert marked[3]["content"] == [{"type": "text", "text": "and", "cache_control": mark}]
+    assert "cache_control" not in json.dumps(off)
+
+
+def _asking(attachment: Any) -> ModelRequest:
+    return _request(UserMessage(text="", attachments=(attachment,)))
+
+
+@pytest.mark.parametrize(
+    ("profile", "request_", "words"),
+    [
+        (_BARE, _request(tools=(_TOOL,)), "calls no tools"),
+        (_BARE, _request(reasoning=ReasoningOptions(effort="low")), "how to reason"),
+        (_BARE, _request(output=OutputSchema(name="o", schema="{}")), "shape of an answer"),
+        (_BARE, _asking(ImageBlock(url="https://a")), "takes no images"),
+        (_FEW, _asking(ImageBlock(url="https://a")), "send the bytes"),
+        (_FEW, _request(tools=(_TOOL,), tool_choice="any"), "cannot be made to call"),
+        (GENERIC_CHAT, _asking(FileBlock(data=b"x")), "takes no files"),
+        (GENERIC_CHAT, _asking(ImageBlock(data=b"x")), "media type"),
+        (
+            GENERIC_CHAT,
+            _asking(ImageBlock(blob=BlobRef(digest="abc", size_bytes=1))),
+            "abc were not read",
+        ),
+        (GENERIC_CHAT, _asking(ImageBlock()), "is empty"),
+        (_CHAT_OPENAI, _asking(FileBlock()), "is empty"),
+        (_CHAT_OPENAI, _asking(FileBlock(file_id="f", provider="gemini")), "kept by gemini"),
+        (GENERIC_CHAT, _request(reasoning=ReasoningOptions(budget_tokens=5)), "choose an effort"),
+        (
+            GENERIC_CHAT,
+            _request(tools=(msgspec.structs.replace(_TOOL, is_deferred=True),)),
+            "do not defer",
+        ),
+        (
+            GENERIC_CHAT,
+            _request(options=ProviderOptions(hosted_tools=(HostedTool(kind="x"),))),
+            "no tools of its own",
+        ),
+        (
+            GENERIC_CHAT,
+            _request(tools=(ToolSpec(name="f", description="", input_schema="{"),)),
+            "not JSON",
+        ),
+    ],
+)
+def test_what_a_server_cannot_do_is_refused_before_it_is_sent(
+    profile: Profile, request_: ModelRequest, words: str
+) -> None:
+    """The user learns what to change, and no tokens are paid for."""
+    with pytest.raises(ProviderError, match=words) as caught:
+        whole_body(CHAT_COMPLETIONS, request_, profile)
+
+    assert caught.value.kind == "invalid_request"
+    assert not caught.value.transient
+
+
+def test_extra_fields_of_the_user_stand_over_ours() -> None:
+    """A field that we do not know is never out of reach."""
+    options = ProviderOptions(extra_body={"top_k": 4, "temperature": 1})
+
+    body = _body(temperature=0.5, options=options)
+
+    assert (body["top_k"], body["temperature"]) == (4, 1)
+
+
+def test_a_list_of_models_says_what_servers_say_of_them() -> None:
+    """The window has as many names as there are servers."""
+    page = CHAT_COMPLETIONS.models_page(
+        {"data": [{"id": "a", "created": 5, "max_model_len": 4096}, {"id": ""}, "x"]},
+        GENERIC_CHAT,
+    )
+
+    [model] = page.models
+    assert (model.model_id, model.created_at, model.context_window) == ("a", 5.0, 4096)
+
+
+def test_the_paths_are_the_wires_or_the_profiles() -> None:
+    """Azure and others have their own."""
+    own = _with(path="deployments/x/chat/completions")
+
+    assert CHAT_COMPLETIONS.answer_path(_request(), GENERIC_CHAT) == "chat/completions"
+    assert CHAT_COMPLETIONS.answer_path(_request(), own) == own.path
+    assert not CHAT_COMPLETIONS.count_path(_request(), GENERIC_CHAT)
