@@ -29,8 +29,8 @@ from benchmarks.peers.versions import versions
 from benchmarks.provider_streams import made_up, recorded_paths
 from mentra_actors.domain.content import TextBlock, UserMessage
 from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.http_transport import HttpTransport
 from mentra_actors.providers.port import ReplyFinished, TextDelta
 from mentra_actors.providers.presets import ANTHROPIC, GEMINI, GENERIC, OPENAI
 from mentra_actors.providers.profile import Profile

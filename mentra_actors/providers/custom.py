@@ -8,8 +8,8 @@ import msgspec
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.credentials import CredentialSource
+from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.http_transport import HttpTransport
 from mentra_actors.providers.presets import GENERIC
 from mentra_actors.providers.profile import (
     AuthScheme,

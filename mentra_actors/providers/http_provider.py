@@ -19,18 +19,18 @@ from mentra_actors.providers.credentials import (
     may_get_another_key,
 )
 from mentra_actors.providers.embeddings import EmbeddingRequest, Embeddings, embedded
-from mentra_actors.providers.endpoint import base_url_of, endpoint
-from mentra_actors.providers.http_call import HttpCall
-from mentra_actors.providers.http_headers import helpful_headers, is_event_stream, request_id_of
-from mentra_actors.providers.http_questions import counted_tokens, listed_models
-from mentra_actors.providers.http_transport import HttpTransport
+from mentra_actors.providers.http.call import HttpCall
+from mentra_actors.providers.http.endpoint import base_url_of, endpoint
+from mentra_actors.providers.http.headers import helpful_headers, is_event_stream, request_id_of
+from mentra_actors.providers.http.questions import counted_tokens, listed_models
+from mentra_actors.providers.http.time_limits import LIMITS, LOCAL_LIMITS
+from mentra_actors.providers.http.transport import HttpTransport
+from mentra_actors.providers.http.websocket import WebsocketTransport
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.port import AnswerStarted, ModelEvent, ReplyFinished, UsageReported
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.request_encoder import RequestEncoder
-from mentra_actors.providers.time_limits import LIMITS, LOCAL_LIMITS
-from mentra_actors.providers.websocket_transport import WebsocketTransport
 from mentra_actors.providers.wires.contract import Decoder, StatefulWire
 from mentra_actors.providers.wires.known import WIRES
 

@@ -18,8 +18,8 @@ import httpx
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
+from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.http_transport import HttpTransport
 from mentra_actors.providers.port import ModelEvent
 from mentra_actors.providers.presets import OPENAI
 from mentra_actors.providers.profile import Profile

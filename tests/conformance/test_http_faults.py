@@ -23,9 +23,10 @@ from mentra_actors import ProviderError, RetrySchedule, RunFailed, open_runtime
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.domain.model_call import ModelRequest
-from mentra_actors.providers.http_body import body_pieces
+from mentra_actors.providers.http.body import body_pieces
+from mentra_actors.providers.http.time_limits import LIMITS, LOCAL_LIMITS, TimeLimits
+from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.http_transport import HttpTransport
 from mentra_actors.providers.port import (
     AnswerStarted,
     ModelEvent,
@@ -35,7 +36,6 @@ from mentra_actors.providers.port import (
 )
 from mentra_actors.providers.presets import GEMINI, GENERIC, LMSTUDIO
 from mentra_actors.providers.profile import QueryKey
-from mentra_actors.providers.time_limits import LIMITS, LOCAL_LIMITS, TimeLimits
 
 pytestmark = pytest.mark.anyio
 

@@ -6,11 +6,11 @@ import httpx
 import msgspec
 
 from mentra_actors.errors import LoginFailed, MissingCredential, ProviderError
+from mentra_actors.providers.http.redaction import Redaction
 from mentra_actors.providers.json_access import Json, text_of
 from mentra_actors.providers.oauth.settings import OAuthSettings
 from mentra_actors.providers.oauth.tokens import Tokens, tokens_of
 from mentra_actors.providers.provider_faults import is_transient_status
-from mentra_actors.providers.redaction import Redaction
 
 __all__ = ["ClientFactory", "TokenEndpoint", "bearer_of"]
 

@@ -11,8 +11,8 @@ import mentra_actors as mentra
 from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.errors import ConfigurationError, MissingCredential
 from mentra_actors.providers.custom import provider, provider_of_environment
+from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.http_transport import HttpTransport
 from mentra_actors.providers.port import ReplyFinished
 from mentra_actors.providers.presets import ANTHROPIC, GEMINI, OPENAI, OPENROUTER, PRESETS
 from mentra_actors.providers.profile import HeaderKey, Profile, QueryKey

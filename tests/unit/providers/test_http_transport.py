@@ -9,12 +9,12 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from mentra_actors.providers.http_call import HttpCall
+from mentra_actors.providers.http.call import HttpCall
+from mentra_actors.providers.http.retry_hints import retry_after_s
+from mentra_actors.providers.http.time_limits import TimeLimits
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
 from mentra_actors.providers.presets import OLLAMA
-from mentra_actors.providers.retry_hints import retry_after_s
-from mentra_actors.providers.time_limits import TimeLimits
 from mentra_actors.testing.scripted_http import (
     COMPLETED,
     CREATED,

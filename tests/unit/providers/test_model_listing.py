@@ -22,8 +22,8 @@ from mentra_actors.domain.content import (
 from mentra_actors.domain.model_call import ModelRequest, ToolSpec
 from mentra_actors.errors import MissingCredential, ProviderError
 from mentra_actors.providers.catalogue import CountsTokens, ListsModels, TokenCount
+from mentra_actors.providers.http.questions import listed_models
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.http_questions import listed_models
 from mentra_actors.providers.json_access import Json, text_of
 from mentra_actors.providers.presets import OLLAMA, OPENAI
 from mentra_actors.providers.profile import Capabilities

@@ -12,9 +12,9 @@ import pytest
 
 from mentra_actors.domain.content import text_of
 from mentra_actors.errors import MissingCredential
-from mentra_actors.providers.endpoint import endpoint
+from mentra_actors.providers.http.endpoint import endpoint
+from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.http_transport import HttpTransport
 from mentra_actors.providers.port import ReplyFinished, TextDelta
 from mentra_actors.providers.presets import LMSTUDIO, OLLAMA, OPENAI
 from mentra_actors.providers.profile import Profile

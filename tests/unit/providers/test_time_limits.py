@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mentra_actors.providers.time_limits import Silence, TimeLimits
+from mentra_actors.providers.http.time_limits import Silence, TimeLimits
 
 
 @pytest.mark.parametrize("name", TimeLimits.__dataclass_fields__)

@@ -18,11 +18,11 @@ from mentra_actors.domain.model_call import (
     SessionOptions,
 )
 from mentra_actors.errors import ProviderError
+from mentra_actors.providers.http.time_limits import TimeLimits
+from mentra_actors.providers.http.websocket import WebsocketTransport
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.port import AnswerStarted, ModelEvent, ReplyFinished, TextDelta
 from mentra_actors.providers.presets import OPENAI, OPENROUTER
-from mentra_actors.providers.time_limits import TimeLimits
-from mentra_actors.providers.websocket_transport import WebsocketTransport
 
 server = pytest.importorskip("websockets.asyncio.server")
 

@@ -21,8 +21,8 @@ from mentra_actors.errors import (
     MissingCredential,
     ProviderError,
 )
+from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.http_transport import HttpTransport
 from mentra_actors.providers.oauth.flow import sign_in
 from mentra_actors.providers.oauth.pkce import challenge_of, new_pkce
 from mentra_actors.providers.oauth.settings import OAuthSettings, SavedLogin, openai_settings

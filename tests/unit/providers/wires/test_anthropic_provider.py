@@ -8,8 +8,8 @@ import pytest
 
 from mentra_actors.domain.content import FileBlock, UserMessage
 from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.http_transport import HttpTransport
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
 from mentra_actors.providers.presets import ANTHROPIC
 

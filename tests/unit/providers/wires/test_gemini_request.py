@@ -35,7 +35,7 @@ from mentra_actors.domain.model_call import (
     ToolSpec,
 )
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.endpoint import endpoint
+from mentra_actors.providers.http.endpoint import endpoint
 from mentra_actors.providers.presets import GEMINI
 from mentra_actors.providers.request_encoder import RequestEncoder
 from mentra_actors.providers.wires.contract import whole_body

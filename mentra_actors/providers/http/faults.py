@@ -15,18 +15,18 @@ import httpx
 import msgspec
 
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.http_body import first_bytes
-from mentra_actors.providers.http_call import HttpCall
-from mentra_actors.providers.http_headers import request_id_of
+from mentra_actors.providers.http.body import first_bytes
+from mentra_actors.providers.http.call import HttpCall
+from mentra_actors.providers.http.headers import request_id_of
+from mentra_actors.providers.http.retry_hints import (
+    rate_limit_reset_s,
+    retry_after_s,
+)
 from mentra_actors.providers.json_access import Json, object_of, text_of, whole_of
 from mentra_actors.providers.provider_faults import (
     is_final_code,
     is_transient_status,
     retry_delay_of,
-)
-from mentra_actors.providers.retry_hints import (
-    rate_limit_reset_s,
-    retry_after_s,
 )
 
 __all__ = ["Phase", "body_start", "decoded_json", "neutral_errors", "status_error", "too_late"]

@@ -17,8 +17,10 @@ import httpx
 import msgspec
 
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.http_call import HttpCall
-from mentra_actors.providers.http_faults import decoded_json, status_error, too_late
+from mentra_actors.providers.http.call import HttpCall
+from mentra_actors.providers.http.faults import decoded_json, status_error, too_late
+from mentra_actors.providers.http.retry_hints import retry_after_s
+from mentra_actors.providers.http.time_limits import LIMITS, Silence, TimeLimits
 from mentra_actors.providers.json_access import Json, object_of, text_of, whole_of
 from mentra_actors.providers.provider_faults import (
     invalid_request,
@@ -26,8 +28,6 @@ from mentra_actors.providers.provider_faults import (
     is_transient_status,
     malformed_stream,
 )
-from mentra_actors.providers.retry_hints import retry_after_s
-from mentra_actors.providers.time_limits import LIMITS, Silence, TimeLimits
 
 __all__ = ["WebsocketTransport", "request_frame"]
 

@@ -9,19 +9,19 @@ import anyio
 import httpx
 
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.http_body import ACCEPTED_ENCODINGS, body_pieces, first_bytes
-from mentra_actors.providers.http_call import HttpCall
-from mentra_actors.providers.http_faults import (
+from mentra_actors.providers.http.body import ACCEPTED_ENCODINGS, body_pieces, first_bytes
+from mentra_actors.providers.http.call import HttpCall
+from mentra_actors.providers.http.faults import (
     body_start,
     decoded_json,
     neutral_errors,
     status_error,
     too_late,
 )
-from mentra_actors.providers.http_headers import request_id_of
+from mentra_actors.providers.http.headers import request_id_of
+from mentra_actors.providers.http.time_limits import LIMITS, Silence, TimeLimits
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.sse import ServerSentEvent, SseParser
-from mentra_actors.providers.time_limits import LIMITS, Silence, TimeLimits
 
 __all__ = ["MAX_ANSWER_BYTES", "HttpTransport"]
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 from urllib.parse import urlsplit
 
-from mentra_actors.providers.redaction import Redaction, secret_texts
+from mentra_actors.providers.http.redaction import Redaction, secret_texts
 
 __all__ = ["HttpCall"]
 

@@ -1,0 +1,1 @@
+"""HTTP and websockets below every provider: calls, limits, errors in neutral words."""
