@@ -197,15 +197,16 @@ class ToolResultBlock(
 ):
     """What the model is told of one call; `call_id` is that of the `ToolCallBlock`.
 
-    `structured` is the same as JSON text, where the tool returned data. `kind` is that of the
-    call; the content of a `tool_search` is a JSON array of definitions of tools.
+    `is_json` says that the content is the JSON text of data that the tool returned, all of it.
+    `kind` is that of the call; the content of a `tool_search` is a JSON array of definitions of
+    tools.
     """
 
     call_id: str
     name: str
     content: str
     is_error: bool = False
-    structured: str = ""
+    is_json: bool = False
     attachments: tuple[Attachment, ...] = ()
     kind: CallKind = "function"
 

@@ -35,7 +35,7 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     text is kept under `spilled`. `details` is JSON for people and programs, never sent to a model.
     `terminate` ends the run at once, `rest` after this round. `has_run` marks an error that came
     after the tool had done its work: its result was lost, or a hook refused it. `attachments` are
-    images and documents that the model is shown.
+    images and documents that the model is shown. `is_json`: see `ToolResultBlock`.
     """
 
     content: str
@@ -47,3 +47,4 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     rest: bool = False
     has_run: bool = False
     attachments: tuple[Attachment, ...] = ()
+    is_json: bool = False

@@ -221,7 +221,7 @@ def _with_unique_ids(
 
 
 def _finished(transcript: Transcript, event: e.ToolCallFinished) -> Transcript:
-    told = _Told(event.content, event.is_error, event.details, event.attachments)
+    told = _Told(event.content, event.is_error, event.details, event.attachments, event.is_json)
     after = _result(transcript, event.key, told)
     if event.spilled is None:
         return after
@@ -243,6 +243,7 @@ class _Told(NamedTuple):
     is_error: bool = False
     details: str = ""
     attachments: tuple[Attachment, ...] = ()
+    is_json: bool = False
 
 
 def _result(transcript: Transcript, key: EffectId, told: _Told) -> Transcript:
@@ -261,6 +262,7 @@ def _answered(call: OpenCall, told: _Told) -> OpenCall:
         content=told.text,
         is_error=told.is_error,
         attachments=told.attachments,
+        is_json=told.is_json,
         kind=call.kind,
     )
     return _replace(call, result=result, details=told.details)

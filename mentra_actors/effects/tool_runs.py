@@ -93,6 +93,8 @@ class ToolRuns:
                 call=effect.key,
                 is_text=rendered.is_text or outcome.content != rendered.outcome.content,
             )
+        if not rendered.is_text and outcome.content == rendered.outcome.content:
+            outcome = msgspec.structs.replace(outcome, is_json=True)
         if outcome.attachments:
             kept = kept_attachments(outcome.attachments, services.blobs.put_blob)
             outcome = msgspec.structs.replace(outcome, attachments=kept)

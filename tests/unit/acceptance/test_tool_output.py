@@ -202,3 +202,26 @@ async def test_a_call_that_runs_beside_others_cannot_end_the_run(played):
     assert neighbour == ("a result\n", False)
     assert (reply.text, reply.ending) == ("I go on.", "answered")
     assert not any(one.details for one in team.events(e.ToolCallFinished))
+
+
+async def test_data_of_a_tool_is_told_as_data(played):
+    """A wire that has a place for data need not wrap its text once more."""
+
+    @tool
+    def rows() -> dict[str, list[int]]:
+        """Rows."""
+        return {"rows": [1]}
+
+    @tool
+    def words() -> str:
+        """Words that look like data."""
+        return '{"rows": [1]}'
+
+    async with played([[call("rows"), call("words")], "Done."], rows, words) as team:
+        await (await team.spawn()).send("Go")
+
+    results = team.requests[-1].messages[-1].results
+    assert [(one.content, one.is_json) for one in results] == [
+        ('{"rows":[1]}', True),
+        ('{"rows": [1]}', False),
+    ]

@@ -81,6 +81,7 @@ def _finished(
         rest=outcome.rest,
         has_run=outcome.has_run and outcome.is_error,
         attachments=outcome.attachments,
+        is_json=outcome.is_json,
     )
     return [*sent, finished, *(skipped_after(call, state) if outcome.terminate else ())]
 

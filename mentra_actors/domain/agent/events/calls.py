@@ -180,6 +180,7 @@ class ToolCallFinished(
     rest: bool = False
     has_run: bool = False
     attachments: tuple[Attachment, ...] = ()
+    is_json: bool = False
 
 
 class ToolCallOutcomeUnknown(

@@ -80,7 +80,7 @@ def _plain(text: str) -> list[_Block]:
 
 def _tool_result(result: ToolResultBlock, profile: Profile) -> _Block:
     """The result of a call: a text, or blocks where something is attached."""
-    text = result.content if result.content.strip() else result.structured
+    text = result.content
     content: Any = text
     if result.attachments:
         attached = [attachment_block(attachment, profile) for attachment in result.attachments]

@@ -96,10 +96,10 @@ def _response_part(result: ToolResultBlock, within: list[_Part]) -> _Part:
 
 def _output(result: ToolResultBlock) -> Any:
     """What the tool returned: its data where it is JSON, else its words."""
-    if not result.structured:
+    if not result.is_json:
         return result.content
     try:
-        return msgspec.json.decode(result.structured)
+        return msgspec.json.decode(result.content)
     except msgspec.DecodeError:
         return result.content
 

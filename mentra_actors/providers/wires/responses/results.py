@@ -55,8 +55,7 @@ def _result_item(result: ToolResultBlock, profile: Profile) -> _Item:
 
 def _output(result: ToolResultBlock, profile: Profile) -> Any:
     """The words of a result, and what is attached where both can stand; no flag says failed."""
-    text = result.content or result.structured
-    text = f"Tool error: {text}" if result.is_error else text
+    text = f"Tool error: {result.content}" if result.is_error else result.content
     if not result.attachments or not profile.capabilities.structured_tool_results:
         return text
     texts = [{"type": "input_text", "text": text}] if text else []

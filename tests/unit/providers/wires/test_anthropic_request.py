@@ -634,7 +634,6 @@ def test_results_of_tools() -> None:
     assert _result(content="no", is_error=True)["is_error"] is True
     assert _result(is_error=True)["content"] == "the tool failed and said nothing"
     assert "content" not in _result()
-    assert _result(structured='{"a":1}')["content"] == '{"a":1}'
 
 
 def test_a_result_with_an_image() -> None:

@@ -468,8 +468,8 @@ def test_citations_stay_at_home() -> None:
     [
         ({"content": "no"}, {"output": "no"}),
         ({"content": "no", "is_error": True}, {"error": "no"}),
-        ({"content": "x", "structured": '{"t":[1]}'}, {"output": {"t": [1]}}),
-        ({"content": "x", "structured": "{"}, {"output": "x"}),
+        ({"content": '{"t":[1]}', "is_json": True}, {"output": {"t": [1]}}),
+        ({"content": "{", "is_json": True}, {"output": "{"}),
     ],
 )
 def test_results_say_whether_they_are_errors(
