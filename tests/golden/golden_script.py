@@ -8,6 +8,7 @@ diff. `test_journal_coverage` names what no story tells yet.
 from golden_script_calls import CALL_STORIES
 from golden_script_house import HOUSE_STORIES, the_next_day
 from golden_script_input import INPUT_STORIES
+from golden_script_models import MODEL_STORIES
 from golden_script_options import OPTION_STORIES
 from golden_script_runs import RUN_STORIES, the_last_evening
 from golden_script_subagents import SUBAGENT_STORIES
@@ -23,6 +24,7 @@ STORIES = (
     *CALL_STORIES,
     *RUN_STORIES,
     *SUBAGENT_STORIES,
+    *MODEL_STORIES,
     the_last_evening,
 )
 

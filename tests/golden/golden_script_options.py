@@ -14,6 +14,8 @@ from mentra_actors.domain.agent.profile import (
 from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions, TerminalOutput
 from mentra_actors.domain.content import TextBlock
 from mentra_actors.domain.model_call import (
+    CacheOptions,
+    HostedTool,
     NamedTool,
     ProviderOptions,
     ReasoningOptions,
@@ -46,6 +48,15 @@ PROVIDER = ProviderOptions(
         session_affinity="north",
         extra_headers={"x-site": "north"},
     ),
+    top_p=0.9,
+    top_k=40,
+    seed=7,
+    stop_sequences=("END",),
+    service_tier="flex",
+    user_id="site-north",
+    cache=CacheOptions(mode="off", ttl="1h"),
+    hosted_tools=(HostedTool(kind="web_search", options={"max_uses": 2}),),
+    extra_body={"provider": {"sort": ["price"]}},
 )
 EVERY_OPTION = {
     "system": "You lay stones.",
@@ -56,7 +67,7 @@ EVERY_OPTION = {
     "temperature": 0.5,
     "max_output_tokens": 2048,
     "tool_choice": NamedTool("lay"),
-    "reasoning": ReasoningOptions(effort="high", summary="auto"),
+    "reasoning": ReasoningOptions(effort="high", summary="auto", enabled=True, budget_tokens=2048),
     "metadata": {"site": "north"},
     "provider": PROVIDER,
     "run": RunOptions(retry_budget=2, on_failure="rollback"),
@@ -91,7 +102,7 @@ OTHER_OPTIONS = {
     "temperature": 1.0,
     "max_output_tokens": 4096,
     "tool_choice": "any",
-    "reasoning": ReasoningOptions(effort="minimal", summary="detailed"),
+    "reasoning": ReasoningOptions(effort="minimal", summary="detailed", enabled=False),
     "metadata": {"site": "south"},
     "provider": ProviderOptions(
         parallel_tool_calls=True,

@@ -112,13 +112,20 @@ class GoldenTeam:
         )
         self.send(team_stream("main"), command)
 
-    def prompt(self, name, text, **options):
+    def prompt(self, name, text, *, attachments=(), **options):
         """A prompt; `options` are those of its run."""
         run = RunOptions(**options) if options else None
-        self.tell(name, c.AcceptPrompt, prompt_id=self.new_id(), text=text, options=run)
+        self.tell(
+            name,
+            c.AcceptPrompt,
+            prompt_id=self.new_id(),
+            text=text,
+            options=run,
+            attachments=attachments,
+        )
 
-    def queue(self, name, queue, text):
-        self.tell(name, c.QueueInput, queue=queue, item_id=self.new_id(), text=text)
+    def queue(self, name, queue, text, **fields):
+        self.tell(name, c.QueueInput, queue=queue, item_id=self.new_id(), text=text, **fields)
 
     def resolve(self, name, *, allow, **fields):
         """The answer of a person to the first call that waits for one."""

@@ -85,7 +85,8 @@ def _said_of(kind, field, value):
     if not is_default:
         yield Said(kind, field.name)
     words = {word for part in _parts(field.type) for word in _words(part)}
-    word = repr(value.value if isinstance(value, Enum) else value)
-    if word in words:
-        yield Said(kind, field.name, word)
+    for one in value if isinstance(value, tuple | list) else (value,):
+        word = repr(one.value if isinstance(one, Enum) else one)
+        if word in words:
+            yield Said(kind, field.name, word)
     yield from _said_by(value)

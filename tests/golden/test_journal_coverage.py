@@ -18,6 +18,8 @@ from mentra_actors.testing.log_audit import AgentAudit
 
 NEVER_WRITTEN = {
     Said("RunFinished", "text"): "only read from logs of 0.1.0",
+    Said("ImageBlock", "data"): "the log has names of blobs, not bytes",
+    Said("FileBlock", "data"): "the log has names of blobs, not bytes",
     Said("RoundDecisionRequested", "boundary", "'start'"): "a strategy is asked after a round",
 }
 """What today's code cannot store, and why the type has it all the same."""
