@@ -3,9 +3,19 @@
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-__all__ = ["Json", "list_of", "number_of", "object_of", "text_of", "whole_of"]
+import msgspec
+
+__all__ = ["Json", "decoded_json", "list_of", "number_of", "object_of", "text_of", "whole_of"]
 
 Json: TypeAlias = Mapping[str, Any]
+
+
+def decoded_json(text: str | bytes) -> Any:
+    """The value that a text of JSON says; None if it is none."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def text_of(value: Json, key: str) -> str:

@@ -236,7 +236,7 @@ def _streamed_arguments(events: list[ModelEvent], call_id: str) -> str:
 async def test_a_stream_that_is_cut_is_malformed(base: Path) -> None:
     """Half an answer must never count as an answer, and none of its calls may run."""
     if _wanted_failure(base) is None:
-        await require_malformed_when_cut(ANTHROPIC, base, _is_whole)
+        require_malformed_when_cut(ANTHROPIC, base, _is_whole)
 
 
 @pytest.mark.parametrize("base", _BODIES)

@@ -117,7 +117,7 @@ async def test_a_stream_that_is_cut_is_malformed(base: Path) -> None:
         ended = part.rfind(b'"finish_reason":"')
         return (ended >= 0 and b"\n" in part[ended:]) or b'"error":{' in part
 
-    await require_malformed_when_cut(_CHAT_OPENROUTER, base, is_whole)
+    require_malformed_when_cut(_CHAT_OPENROUTER, base, is_whole)
 
 
 @pytest.mark.parametrize("base", _BODIES)

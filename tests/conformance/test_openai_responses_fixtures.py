@@ -214,7 +214,7 @@ async def test_a_stream_that_is_cut_is_malformed(base: Path) -> None:
     body = file_of(base, "response.sse").read_bytes()
     terminal = max(body.find(b'"response.completed"'), body.find(b'"response.incomplete"'))
 
-    await require_malformed_when_cut(
+    require_malformed_when_cut(
         OPENAI, base, lambda part: len(part) > terminal - len(b'data: {"type":') - 40
     )
 

@@ -7,12 +7,11 @@ from outside passes through `HttpCall.redacted`, and the original error is not k
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 import anyio
 import httpx
-import msgspec
 
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.http.body import first_bytes
@@ -22,14 +21,14 @@ from mentra_actors.providers.http.retry_hints import (
     rate_limit_reset_s,
     retry_after_s,
 )
-from mentra_actors.providers.json_access import Json, object_of, text_of, whole_of
+from mentra_actors.providers.json_access import Json, decoded_json, object_of, text_of, whole_of
 from mentra_actors.providers.provider_faults import (
     is_final_code,
     is_transient_status,
     retry_delay_of,
 )
 
-__all__ = ["Phase", "body_start", "decoded_json", "neutral_errors", "status_error", "too_late"]
+__all__ = ["Phase", "body_start", "neutral_errors", "status_error", "too_late"]
 
 Phase: TypeAlias = Literal["connecting", "sent", "streaming"]
 
@@ -210,11 +209,3 @@ async def _error_body(response: httpx.Response) -> bytes:
     except (httpx.HTTPError, httpx.StreamError):
         pass
     return b"".join(pieces)[:_MAX_ERROR_BYTES]
-
-
-def decoded_json(text: str | bytes) -> Any:
-    """The value that a text of JSON says; None if it is none."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None

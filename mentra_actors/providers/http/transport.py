@@ -9,19 +9,19 @@ import anyio
 import httpx
 
 from mentra_actors.errors import ProviderError
+from mentra_actors.providers.event_values import event_value
 from mentra_actors.providers.http.body import ACCEPTED_ENCODINGS, body_pieces, first_bytes
 from mentra_actors.providers.http.call import HttpCall
 from mentra_actors.providers.http.faults import (
     body_start,
-    decoded_json,
     neutral_errors,
     status_error,
     too_late,
 )
 from mentra_actors.providers.http.headers import request_id_of
 from mentra_actors.providers.http.time_limits import LIMITS, Silence, TimeLimits
-from mentra_actors.providers.json_access import Json
-from mentra_actors.providers.sse import ServerSentEvent, SseParser
+from mentra_actors.providers.json_access import Json, decoded_json
+from mentra_actors.providers.sse import SseParser
 
 __all__ = ["MAX_ANSWER_BYTES", "HttpTransport"]
 
@@ -94,7 +94,8 @@ class HttpTransport:
                     raise _too_large(call, self._max_answer_bytes)
                 for event in parser.feed(piece):
                     silence.heard_event()
-                    if (value := _json_of(call, event)) is not None:
+                    value = event_value(call.provider, event.data, call.redacted)
+                    if value is not None:
                         yield value, True
         last = parser.close()
         if last is not None and isinstance(value := decoded_json(last.data), dict):
@@ -173,22 +174,6 @@ async def _next_piece(
         raise too_late(call, what, "streaming") from None
     silence.waited(anyio.current_time() - started)
     return piece
-
-
-def _json_of(call: HttpCall, event: ServerSentEvent) -> Json | None:
-    """The event as JSON; None for an empty one and for `[DONE]`, which is no sign of success."""
-    if event.data.strip() in {"", "[DONE]"}:
-        return None
-    value = decoded_json(event.data)
-    if not isinstance(value, dict):
-        raise ProviderError(
-            f"{call.provider} sent an event that is not a JSON object: "
-            f"{call.redacted(event.data[:2000])[:200]}",
-            kind="malformed_stream",
-            transient=False,
-            phase="streaming",
-        )
-    return value
 
 
 def _no_result(call: HttpCall, response: httpx.Response, body: bytes) -> ProviderError:

@@ -18,10 +18,10 @@ import msgspec
 
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.http.call import HttpCall
-from mentra_actors.providers.http.faults import decoded_json, status_error, too_late
+from mentra_actors.providers.http.faults import status_error, too_late
 from mentra_actors.providers.http.retry_hints import retry_after_s
 from mentra_actors.providers.http.time_limits import LIMITS, Silence, TimeLimits
-from mentra_actors.providers.json_access import Json, object_of, text_of, whole_of
+from mentra_actors.providers.json_access import Json, decoded_json, object_of, text_of, whole_of
 from mentra_actors.providers.provider_faults import (
     invalid_request,
     is_final_code,
