@@ -28,7 +28,15 @@ from mentra_actors.providers.provider_faults import (
     retry_delay_of,
 )
 
-__all__ = ["Phase", "body_start", "neutral_errors", "status_error", "too_late"]
+__all__ = [
+    "HTTPX_ERRORS",
+    "Phase",
+    "body_start",
+    "neutral_error",
+    "neutral_errors",
+    "status_error",
+    "too_late",
+]
 
 Phase: TypeAlias = Literal["connecting", "sent", "streaming"]
 
@@ -36,6 +44,7 @@ _MAX_ERROR_BYTES = 64 * 1024
 _ERROR_BODY_LIMIT_S = 10.0
 _SHOULD_RETRY: Mapping[str, bool] = {"true": True, "false": False}
 _MOST_PAGE_CHARS = 500
+HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError)
 _NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -53,10 +62,15 @@ def neutral_errors(call: HttpCall, phase: Phase) -> Iterator[None]:
     """Turns what httpx raises into a `ProviderError`; the original may repeat a header."""
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-        fault = _from_httpx(call, error)
-        fault.phase = "connecting" if isinstance(error, _NEVER_SENT) else phase
-        raise fault from None
+    except HTTPX_ERRORS as error:
+        raise neutral_error(call, phase, error) from None
+
+
+def neutral_error(call: HttpCall, phase: Phase, error: Exception) -> ProviderError:
+    """The same for an error that was caught; it is one of `HTTPX_ERRORS`."""
+    fault = _from_httpx(call, error)
+    fault.phase = "connecting" if isinstance(error, _NEVER_SENT) else phase
+    return fault
 
 
 def _from_httpx(call: HttpCall, error: Exception) -> ProviderError:

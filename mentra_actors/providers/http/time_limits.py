@@ -55,16 +55,27 @@ class Silence:
         self._without_event_s = 0.0
         self._has_begun = False
 
-    def allowed(self, now: float) -> tuple[float, str]:
-        """The seconds until a limit is passed, and what is to be said then."""
+    def allowed_s(self, now: float) -> float:
+        """The seconds until a limit is passed."""
+        return min(self._bytes_s, self._event_s, self._ends_at - now)
+
+    def limit_at(self, now: float) -> str:
+        """What is to be said when `allowed_s(now)` is over."""
         limits = self._limits
-        bytes_s = limits.bytes_s if self._has_begun else limits.first_byte_s
-        event_s = limits.event_s - self._without_event_s
-        return min(
-            (bytes_s, f"sent nothing for {bytes_s:g} s"),
-            (event_s, f"sent no event for {limits.event_s:g} s"),
+        _, said = min(
+            (self._bytes_s, f"sent nothing for {self._bytes_s:g} s"),
+            (self._event_s, f"sent no event for {limits.event_s:g} s"),
             (self._ends_at - now, f"did not end its answer within {limits.total_s or 0:g} s"),
         )
+        return said
+
+    @property
+    def _bytes_s(self) -> float:
+        return self._limits.bytes_s if self._has_begun else self._limits.first_byte_s
+
+    @property
+    def _event_s(self) -> float:
+        return self._limits.event_s - self._without_event_s
 
     def waited(self, seconds: float) -> None:
         """Bytes have come after so long."""

@@ -13,7 +13,9 @@ from mentra_actors.providers.event_values import event_value
 from mentra_actors.providers.http.body import ACCEPTED_ENCODINGS, body_pieces, first_bytes
 from mentra_actors.providers.http.call import HttpCall
 from mentra_actors.providers.http.faults import (
+    HTTPX_ERRORS,
     body_start,
+    neutral_error,
     neutral_errors,
     status_error,
     too_late,
@@ -137,7 +139,7 @@ class HttpTransport:
             read=max(limits.first_byte_s, limits.bytes_s),
         )
         whole_s = limits.event_s if limits.total_s is None else min(limits.event_s, limits.total_s)
-        started_at = anyio.current_time()
+        started_at = time.monotonic()
         try:
             with neutral_errors(call, "sent"), anyio.fail_after(whole_s):
                 request = client.build_request(
@@ -164,15 +166,18 @@ class HttpTransport:
 async def _next_piece(
     call: HttpCall, pieces: AsyncIterator[bytes], silence: Silence
 ) -> bytes | None:
-    """The next bytes of an answer; None at its end."""
-    started = anyio.current_time()
-    allowed_s, what = silence.allowed(started)
-    try:
-        with neutral_errors(call, "streaming"), anyio.fail_after(max(allowed_s, 0)):
+    """The next bytes of an answer; None at its end. A plain scope: it is made for each piece."""
+    started = time.monotonic()
+    allowed_s = silence.allowed_s(started)
+    piece: bytes | None = None
+    with anyio.CancelScope(deadline=anyio.current_time() + max(allowed_s, 0)) as scope:
+        try:
             piece = await anext(pieces, None)
-    except TimeoutError:
-        raise too_late(call, what, "streaming") from None
-    silence.waited(anyio.current_time() - started)
+        except HTTPX_ERRORS as error:
+            raise neutral_error(call, "streaming", error) from None
+    if scope.cancelled_caught:
+        raise too_late(call, silence.limit_at(started), "streaming")
+    silence.waited(time.monotonic() - started)
     return piece
 
 

@@ -268,12 +268,12 @@ def _unreached(call: HttpCall, error: Exception) -> ProviderError:
 
 async def _next_frame(call: HttpCall, connection: Any, silence: Silence) -> str | bytes:
     started = anyio.current_time()
-    allowed_s, what = silence.allowed(started)
+    allowed_s = silence.allowed_s(started)
     try:
         with anyio.fail_after(max(allowed_s, 0)):
             frame: str | bytes = await connection.recv()
     except TimeoutError:
-        raise too_late(call, what, "streaming") from None
+        raise too_late(call, silence.limit_at(started), "streaming") from None
     except _library().ConnectionClosed as error:
         raise malformed_stream(
             f"{call.provider} closed the websocket before the answer ended: "

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mentra_actors.domain.content import (
@@ -451,7 +451,6 @@ def test_think_tags_are_text_where_nobody_asked() -> None:
 
 
 @given(st.lists(st.sampled_from(["<think>", "</think>", "<", "x", " ", "/", "think>", "\n"])))
-@settings(max_examples=2000)
 def test_no_cut_of_a_text_with_tags_changes_what_it_says(parts: list[str]) -> None:
     """Chunks of a stream are chance."""
 
