@@ -21,7 +21,7 @@ from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from benchmarks.peers.decode_streams import serve, timed, transport_of
+from benchmarks.peers.decode_streams import serve, transport_of, with_bare
 
 
 def model_of(wire: str, body: bytes) -> Any:
@@ -57,8 +57,8 @@ def reader_of(wire: str, body: bytes) -> Callable[[], Awaitable[int]]:
 async def answer(wire: str, bodies: list[bytes], rounds: int) -> dict[str, float]:
     """Warm up once, then measure."""
     readers = [reader_of(wire, body) for body in bodies]
-    await timed(readers, 1)
-    return await timed(readers, rounds)
+    http = httpx if wire == "gemini_generate_content" else httpx2
+    return await with_bare(http, bodies, readers, rounds)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What the programs that decode recorded streams share: the bytes, the clock, the protocol.
 
 A program reads requests as JSON lines, `{"wire": …, "paths": […], "rounds": …}`, and answers
-`{"seconds": …, "chars": …}`.
+`{"seconds": …, "chars": …, "bare": …}`.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["serve", "timed", "transport_of"]
+__all__ = ["serve", "transport_of", "with_bare"]
 
 CHUNK_BYTES = 1024
 EVENTS = {"content-type": "text/event-stream"}
@@ -37,6 +37,31 @@ async def timed(readers: list[Callable[[], Awaitable[int]]], rounds: int) -> dic
         for read in readers:
             chars += await read()
     return {"seconds": time.perf_counter() - started, "chars": chars}
+
+
+def bare_reader(http: Any, body: bytes) -> Callable[[], Awaitable[int]]:
+    """Reads the bytes of a stream and does nothing with them: what the HTTP library costs."""
+    client = http.AsyncClient(transport=transport_of(http, body))
+
+    async def read() -> int:
+        size = 0
+        async with client.stream("POST", "http://server/", content=b"{}") as response:
+            async for piece in response.aiter_raw():
+                size += len(piece)
+        return size
+
+    return read
+
+
+async def with_bare(
+    http: Any, bodies: list[bytes], readers: list[Callable[[], Awaitable[int]]], rounds: int
+) -> dict[str, float]:
+    """Warm up once, then measure: `seconds` of the readers, and `bare` of the library alone."""
+    bare = [bare_reader(http, body) for body in bodies]
+    for all_readers in (readers, bare):
+        await timed(all_readers, 1)
+    found = await timed(readers, rounds)
+    return {**found, "bare": (await timed(bare, rounds))["seconds"]}
 
 
 def serve(answer: Callable[[str, list[bytes], int], Awaitable[dict[str, float]]]) -> None:

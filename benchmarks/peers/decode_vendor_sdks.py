@@ -15,7 +15,7 @@ import openai
 from google import genai
 from google.genai import types
 
-from benchmarks.peers.decode_streams import serve, timed, transport_of
+from benchmarks.peers.decode_streams import serve, transport_of, with_bare
 
 
 async def anthropic_reader(body: bytes) -> Callable[[], Awaitable[int]]:
@@ -83,8 +83,7 @@ READERS = {
 async def answer(wire: str, bodies: list[bytes], rounds: int) -> dict[str, float]:
     """Warm up once, then measure."""
     readers = [await READERS[wire](body) for body in bodies]
-    await timed(readers, 1)
-    return await timed(readers, rounds)
+    return await with_bare(httpx2, bodies, readers, rounds)
 
 
 if __name__ == "__main__":
