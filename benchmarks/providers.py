@@ -86,7 +86,7 @@ def our_reader(profile: Profile, body: bytes) -> Reader:
 
 
 async def our_seconds(profile: Profile, paths: Sequence[Path], rounds: int) -> tuple[float, float]:
-    """Seconds to read all streams so often, after each was read once: whole calls, and decoding."""
+    """Seconds to read all streams so often, each read once before: whole calls, and decoding."""
     bodies = [path.read_bytes() for path in paths]
     readers = [our_reader(profile, body) for body in bodies]
     cut = [

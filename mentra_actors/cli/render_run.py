@@ -102,9 +102,16 @@ def reply_text(reply: Reply, store: Path) -> str:
     usage, cost = reply.usage, reply.cost_usd_micros
     cached = f" ({usage.cached_input_tokens} cached)" if usage.cached_input_tokens else ""
     money = f", ${cost / 1e6:,.4f}" if cost else ""
+    cut = "" if reply.is_whole else f"the model stopped: {_stop_words(reply)}; "
     early = f"ended early: {reply.early_end.replace('_', ' ')}; " if reply.early_end else ""
     tokens = f"{usage.input_tokens} tokens in{cached}, {usage.output_tokens} out"
-    return f"{early}{tokens}{money}; kept in {store}"
+    return f"{cut}{early}{tokens}{money}; kept in {store}"
+
+
+def _stop_words(reply: Reply) -> str:
+    said = str(reply.stop_reason or "").replace("_", " ")
+    raw = reply.raw_stop_reason
+    return said if raw.lower() in ("", str(reply.stop_reason)) else f"{said} ({raw})"
 
 
 def _clipped(text: str) -> str:

@@ -22,7 +22,7 @@ from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.events import CallPlan
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import ToolCallBlock, text_of
-from mentra_actors.domain.model_call import ModelReply, TokenUsage, usage_fault
+from mentra_actors.domain.model_call import ModelReply, ModelRequest, TokenUsage, usage_fault
 from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.attached_blobs import AttachedBlobs, Blobs, kept_blocks
 from mentra_actors.effects.call_plans import CallPlanner
@@ -31,12 +31,18 @@ from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
 from mentra_actors.effects.live_answers import LiveAnswer, LiveAnswers
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.model_requests import model_request
+from mentra_actors.effects.paused_answers import (
+    MOST_PAUSES,
+    is_paused,
+    joined,
+    resumed_request,
+)
 from mentra_actors.effects.ports import Clock, SendOutcome
 from mentra_actors.effects.provider_gates import Admission, ProviderGates
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import ConfigurationError, ProviderError
 from mentra_actors.ids import StreamId
-from mentra_actors.providers.port import ModelEvent, ReplyFinished
+from mentra_actors.providers.port import ModelEvent, ModelProvider, ReplyFinished
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.providers.token_estimate import estimated_tokens
@@ -177,16 +183,35 @@ class ModelCalls:
         request = msgspec.structs.replace(request, messages=messages)
         heard = _Heard()
         with anyio.move_on_after(self._deadline_s) as deadline:
-            await self._hear(order, provider.stream(request), answer, heard)
+            await self._hear_all(order, provider, request, answer, heard)
         if heard.reply is not None:
-            reply = _storable(heard.reply)
-            answer.usage = reply.usage  # it counts, whatever becomes of the answer
-            return reply
+            return heard.reply
         if deadline.cancelled_caught:
             late = f"the answer was not finished after {self._deadline_s:g} s"
             raise ProviderError(late, kind="timeout", transient=False)
         cut = "the answer ended before it was finished"
         raise ProviderError(cut, kind="malformed_stream", transient=True)
+
+    async def _hear_all(
+        self,
+        order: Order,
+        provider: ModelProvider,
+        request: ModelRequest,
+        answer: LiveAnswer,
+        heard: "_Heard",
+    ) -> None:
+        """The answer, and its further parts if the provider pauses."""
+        await self._hear(order, provider.stream(request), answer, heard)
+        for _ in range(MOST_PAUSES):
+            if heard.reply is None or not is_paused(heard.reply):
+                return
+            before, part = heard.reply, _Heard()
+            again = provider.stream(resumed_request(request, before))
+            await self._hear(order, again, answer, part)
+            if part.reply is None:
+                return
+            heard.reply = joined(before, part.reply)
+            answer.usage = heard.reply.usage  # it counts, whatever becomes of the answer
 
     async def _hear(
         self,
@@ -202,7 +227,8 @@ class ModelCalls:
             async with aclosing(stream) as events:
                 async for event in events:
                     if isinstance(event, ReplyFinished):
-                        heard.reply = event.reply
+                        heard.reply = _storable(event.reply)
+                        answer.usage = heard.reply.usage
                         continue
                     offset = answers.take(answer, event)
                     if live.is_heard:

@@ -8,12 +8,15 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
 from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.content import ToolCallBlock, text_of
-from mentra_actors.domain.model_call import TokenUsage
+from mentra_actors.domain.model_call import StopReason, TokenUsage
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import RunFailed
 from mentra_actors.ids import CommandId, EffectId, RunId
 
 __all__ = ["Reply", "RunWatch"]
+
+
+_WHOLE = frozenset({None, StopReason.END_TURN, StopReason.TOOL_USE, StopReason.STOP_SEQUENCE})
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +27,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     `text` is empty when the run ended without an answer; `ending` says what ended it, and
     `early_end` which limit did. `output` is the typed value of a run that was to end with one, as
     JSON text. `cost_usd_micros` (millionths of a US dollar) is None if a price is not known.
-    `stream_version` is the version of the agent's stream at which the run finished.
+    `stream_version` is the version of the agent's stream at which the run finished. `stop_reason`
+    says why the last answer of the model ended, `raw_stop_reason` in the provider's own word; None
+    if there was no answer.
     """
 
     text: str
@@ -35,6 +40,13 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     ending: RunEnding = "answered"
     early_end: EarlyEnd = ""
     output: str = ""
+    stop_reason: StopReason | None = None
+    raw_stop_reason: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """False if the model was stopped before it had said all: cut off, filtered, refused."""
+        return self.stop_reason in _WHOLE
 
 
 class RunWatch:
@@ -122,6 +134,8 @@ class RunWatch:
             ending=event.ending,
             early_end=event.early_end,
             output=_output(event.output, last),
+            stop_reason=last.stop_reason if last else None,
+            raw_stop_reason=last.raw_stop_reason if last else "",
         )
 
 

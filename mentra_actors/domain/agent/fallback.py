@@ -4,6 +4,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.model_call import ProviderOptions, ReasoningOptions
+
 __all__ = ["FailureName", "Fallback", "failure_name"]
 
 FailureName: TypeAlias = Literal[
@@ -61,12 +63,18 @@ class Fallback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     It takes over for the failures named in `on`, or for all of them if that is empty, once the
     retries of the one before are used up, or after `after_attempts` failed attempts if that is
     fewer (1: at once). It then serves the rest of the run; the next run begins with the first
-    model again. `retry_budget` counts for each model anew.
+    model again. `retry_budget` counts for each model anew. `temperature`, `max_output_tokens`,
+    `reasoning` and `provider` are the agent's, unless they are set here: what one model takes
+    another may refuse.
     """
 
     model: str
     on: tuple[FailureName, ...] = ()
     after_attempts: int | None = None
+    temperature: float | msgspec.UnsetType | None = msgspec.UNSET
+    max_output_tokens: int | msgspec.UnsetType | None = msgspec.UNSET
+    reasoning: ReasoningOptions | msgspec.UnsetType | None = msgspec.UNSET
+    provider: ProviderOptions | msgspec.UnsetType = msgspec.UNSET
 
     def is_for(self, failure: FailureName, attempt: int, *, is_tried_again: bool) -> bool:
         """Whether it takes over when the attempt of this number (from 1) has failed."""

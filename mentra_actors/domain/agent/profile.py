@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.run_options import RunOptions, option_fault
 from mentra_actors.domain.model_call import (
     NamedTool,
@@ -31,7 +32,7 @@ __all__ = [
     "offered_tools",
     "profile_fault",
     "tool_choice_for",
-    "with_model",
+    "with_fallback",
 ]
 
 READ_TOOL_RESULT = "read_tool_result"
@@ -168,11 +169,16 @@ def changed_profile(profile: AgentProfile, changes: ProfileChanges) -> AgentProf
     return msgspec.structs.replace(profile, **values) if values else profile
 
 
-def with_model(profile: AgentProfile, model: str) -> AgentProfile:
-    """The profile with another model; the same object if it is empty or the one that it has."""
-    if not model or model == profile.model:
-        return profile
-    return msgspec.structs.replace(profile, model=model)
+def with_fallback(profile: AgentProfile, fallback: Fallback) -> AgentProfile:
+    """The profile for the model that has taken over."""
+    changes = ProfileChanges(
+        model=fallback.model,
+        temperature=fallback.temperature,
+        max_output_tokens=fallback.max_output_tokens,
+        reasoning=fallback.reasoning,
+        provider=fallback.provider,
+    )
+    return changed_profile(profile, changes)
 
 
 def profile_fault(profile: AgentProfile) -> str:

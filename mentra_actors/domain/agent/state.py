@@ -88,6 +88,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     budget: StreamId = StreamId("")
     model: str = ""
     fallback: int = 0
+    given_up: tuple[str, ...] = ()
+    """What was said of each model that a fallback has taken over from."""
 
 
 class Subagent(msgspec.Struct, frozen=True, kw_only=True):

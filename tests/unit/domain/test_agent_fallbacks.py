@@ -11,6 +11,7 @@ from agent_words import agent, asked, failed, finished, go, only, told
 from mentra_actors.domain.agent import effects as f
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.fallback import Fallback, failure_name
+from mentra_actors.domain.model_call import ProviderOptions, ReasoningOptions
 
 SPARE = Fallback(model="spare:small")
 
@@ -134,3 +135,34 @@ def test_failures_have_names(kind, status, code, name):
 def test_a_fallback_that_cannot_be_is_refused(fallback, fault):
     """A wrong name is found when the run begins, not when it is needed."""
     assert agent().when(go(fallbacks=(fallback,))).rejects(fault)
+
+
+def test_a_run_that_fails_names_all_models_that_failed():
+    """The last failure alone hides why the first one was left."""
+    answer = (
+        agent()
+        .when(go(fallbacks=(SPARE,)))
+        .when(failed(transient=False, asked_model="scripted:model"))
+    )
+    answer = answer.when(failed("model-2", transient=False, asked_model="spare:small"))
+
+    assert only(answer, e.RunFailed).message == (
+        "try later (before that: scripted:model: try later)"
+    )
+
+
+def test_a_fallback_has_its_own_options():
+    """What one model takes another may refuse, and then the fallback is of no use."""
+    spare = Fallback(
+        model="spare:x",
+        reasoning=None,
+        max_output_tokens=100,
+        provider=ProviderOptions(seed=1),
+    )
+    start = agent(reasoning=ReasoningOptions(effort="high"), temperature=0.5)
+    answer = start.when(go(fallbacks=(spare,))).when(failed(transient=False))
+
+    (call,) = answer.pending.values()
+    asked_as = call.profile
+    assert (asked_as.model, asked_as.reasoning, asked_as.temperature) == ("spare:x", None, 0.5)
+    assert (asked_as.max_output_tokens, asked_as.provider.seed) == (100, 1)

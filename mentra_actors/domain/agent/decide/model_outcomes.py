@@ -133,6 +133,7 @@ def _with_fallback(
     limit = limit_reached(after, after.run or run, command.now, is_retry=True)
     if limit:
         return [msgspec.structs.replace(event, retry_at=None), *shared, *limit]
+    event = msgspec.structs.replace(event, is_given_up=True)
     there = msgspec.structs.replace(
         run, model=run.options.fallbacks[number - 1].model, fallback=number
     )
@@ -174,7 +175,7 @@ def _after_failure(
     after = evolve(state, event)
     spent, shared = after.run or run, shared_spending(event, state)
     if retry_at is None:
-        end = failed(after, spent, command.kind, command.message, command.now)
+        end = failed(after, spent, command.kind, _all_failures(run, command), command.now)
         return [event, *shared, *end]
     limit = limit_reached(after, spent, command.now, is_retry=True)
     if limit:
@@ -183,6 +184,13 @@ def _after_failure(
         state, run, call.round, not_before=retry_at, attempt=call.attempt + 1
     )
     return [event, *shared, again]
+
+
+def _all_failures(run: Run, command: c.RecordModelFailure) -> str:
+    """What the last model has said, and what was said of those that it took over from."""
+    if not run.given_up:
+        return command.message
+    return f"{command.message} (before that: {'; '.join(run.given_up)})"
 
 
 def _failed_event(

@@ -220,7 +220,7 @@ class ModelCallFailed(
 
     It is shown to people and never sent to a model. `retry_at` is when the next attempt begins,
     None if there is none; `max_attempts` is the retry budget of the run. `status` is that of
-    HTTP, `code` the provider's own word.
+    HTTP, `code` the provider's own word. `is_given_up`: another model takes over.
     """
 
     effect_id: EffectId
@@ -239,6 +239,7 @@ class ModelCallFailed(
     status: int | None = None
     code: str = ""
     request_id: str = ""
+    is_given_up: bool = False
     queued_s: float = 0.0
 
 

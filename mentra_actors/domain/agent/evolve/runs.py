@@ -174,6 +174,8 @@ def _replied(state: AgentState, event: e.ModelReplied) -> AgentState:
 
 def _model_failed(state: AgentState, event: e.ModelCallFailed) -> AgentState:
     run = state.run and _spent(state.run, event.usage, event.cost_usd_micros)
+    if run is not None and event.is_given_up:
+        run = _replace(run, given_up=(*run.given_up, f"{event.asked_model}: {event.message}"))
     return _replace(state, model_call=None, run=run)
 
 
