@@ -1,5 +1,6 @@
 """Models to go on with when one fails, and the names of failures by which they are chosen."""
 
+import re
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -53,6 +54,26 @@ _BY_KIND: dict[str, FailureName] = {
     "timeout": "timeout",
     "transport": "transport",
 }
+_BY_WORDS: tuple[tuple[re.Pattern[str], FailureName], ...] = (
+    (
+        re.compile(
+            r"prompt is too long|context.(length|size|window)|maximum context|input token count"
+            r"|exceed_context|too many (input )?tokens",
+            re.IGNORECASE,
+        ),
+        "context_exceeded",
+    ),
+    (re.compile(r"credit balance|insufficient (funds|credits|quota)", re.IGNORECASE), "quota"),
+    (
+        re.compile(
+            r"api.key (is )?(not valid|invalid)|(invalid|incorrect) api.key|API_KEY_INVALID",
+            re.IGNORECASE,
+        ),
+        "authentication",
+    ),
+)
+"""Most servers have no code for these and say them in a 400, each in words of its own."""
+_SAID_IN_WORDS = {400, 402, 403, 413, 422, 500, None}
 _CLIENT_ERRORS = range(400, 500)
 _SERVER_ERRORS = range(500, 600)
 
@@ -84,10 +105,14 @@ class Fallback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return is_early or not is_tried_again
 
 
-def failure_name(kind: str, status: int | None, code: str) -> FailureName:
-    """The name of a failure: its code says more than its status, and that more than its kind."""
+def failure_name(kind: str, status: int | None, code: str, message: str = "") -> FailureName:
+    """The name of a failure: a code says more than words, these more than a status or a kind."""
     if code in _BY_CODE:
         return _BY_CODE[code]
+    if status in _SAID_IN_WORDS and kind in ("http", "in_band"):
+        for words, name in _BY_WORDS:
+            if words.search(message):
+                return name
     if status is not None and status in _BY_STATUS:
         return _BY_STATUS[status]
     if status in _SERVER_ERRORS:

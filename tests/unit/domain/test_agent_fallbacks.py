@@ -126,6 +126,27 @@ def test_failures_have_names(kind, status, code, name):
 
 
 @pytest.mark.parametrize(
+    ("status", "message", "name"),
+    [
+        (400, "prompt is too long: 210000 tokens > 200000 maximum", "context_exceeded"),
+        (
+            400,
+            "The input token count (9) exceeds the maximum number of tokens",
+            "context_exceeded",
+        ),
+        (400, "This model's maximum context length is 8192 tokens", "context_exceeded"),
+        (400, "Your credit balance is too low to access the API", "quota"),
+        (400, "API key not valid. Please pass a valid API key.", "authentication"),
+        (400, "messages: at least one message is required", "invalid_request"),
+        (429, "too many tokens per minute", "rate_limit"),
+    ],
+)
+def test_most_providers_say_it_only_in_words(status, message, name):
+    """One name has to mean the same of all of them."""
+    assert failure_name("http", status, "invalid_request_error", message) == name
+
+
+@pytest.mark.parametrize(
     ("fallback", "fault"),
     [
         (Fallback(model="nameless"), "provider:name"),

@@ -115,7 +115,7 @@ def _next_fallback(
     command: c.RecordModelFailure, run: Run, call: ModelCall, *, is_tried_again: bool
 ) -> int:
     """The number (from 1) of the fallback that takes over now; 0 for none."""
-    failure = failure_name(command.kind, command.status, command.code)
+    failure = failure_name(command.kind, command.status, command.code, command.message)
     for number, fallback in enumerate(run.options.fallbacks, start=1):
         is_left = number > run.fallback
         if is_left and fallback.is_for(failure, call.attempt, is_tried_again=is_tried_again):
