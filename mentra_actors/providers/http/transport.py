@@ -21,7 +21,7 @@ from mentra_actors.providers.http.faults import (
 from mentra_actors.providers.http.headers import request_id_of
 from mentra_actors.providers.http.time_limits import LIMITS, Silence, TimeLimits
 from mentra_actors.providers.json_access import Json
-from mentra_actors.providers.sse import ServerSentEvent, SseParser
+from mentra_actors.providers.sse import SseParser
 
 __all__ = ["MAX_ANSWER_BYTES", "HttpTransport"]
 
@@ -97,7 +97,7 @@ class HttpTransport:
                     if (value := _json_of(call, event)) is not None:
                         yield value, True
         last = parser.close()
-        if last is not None and isinstance(value := decoded_json(last.data), dict):
+        if last is not None and isinstance(value := decoded_json(last), dict):
             yield value, False
 
     async def results(self, call: HttpCall, response: httpx.Response) -> list[Json]:
@@ -175,15 +175,15 @@ async def _next_piece(
     return piece
 
 
-def _json_of(call: HttpCall, event: ServerSentEvent) -> Json | None:
+def _json_of(call: HttpCall, event: str) -> Json | None:
     """The event as JSON; None for an empty one and for `[DONE]`, which is no sign of success."""
-    if event.data.strip() in {"", "[DONE]"}:
+    if event.strip() in {"", "[DONE]"}:
         return None
-    value = decoded_json(event.data)
+    value = decoded_json(event)
     if not isinstance(value, dict):
         raise ProviderError(
             f"{call.provider} sent an event that is not a JSON object: "
-            f"{call.redacted(event.data[:2000])[:200]}",
+            f"{call.redacted(event[:2000])[:200]}",
             kind="malformed_stream",
             transient=False,
             phase="streaming",
