@@ -20,7 +20,6 @@ from mentra_actors.providers.wires.responses.decoder import ResponsesDecoder, is
 from mentra_actors.providers.wires.responses.fields import request_plan
 from mentra_actors.providers.wires.responses.request import input_items
 from mentra_actors.providers.wires.responses.state import stateless_request
-from mentra_actors.providers.wires.session_headers import session_headers
 
 __all__ = ["RESPONSES", "ResponsesWire"]
 
@@ -58,8 +57,8 @@ class ResponsesWire:
         return input_items(message, model, profile)
 
     def headers(self, request: ModelRequest, profile: Profile) -> dict[str, str]:
-        """See `Wire`; only what the session options say."""
-        return session_headers(request)
+        """See `Wire`."""
+        return {}
 
     def without_state(
         self, request: ModelRequest, error: ProviderError | None
