@@ -352,3 +352,18 @@ def test_the_path_may_be_without_a_version() -> None:
     server = msgspec.structs.replace(GENERIC, path="responses", version_path="")
 
     assert RESPONSES.answer_path(_asked(), server) == "responses"
+
+
+def test_a_listed_model_says_who_made_it() -> None:
+    """Servers that have no words for a model still say whose it is."""
+    entries = [
+        {"id": "a", "created": 5, "owned_by": "them"},
+        {"id": "b", "name": "Bee", "description": "Flies.", "owned_by": "them"},
+        {"id": "c"},
+    ]
+
+    plain, described, bare = RESPONSES.models_page({"data": entries}, OPENAI).models
+
+    assert (plain.created_at, plain.display_name, plain.description) == (5.0, "", "Owned by them")
+    assert (described.display_name, described.description) == ("Bee", "Flies.")
+    assert (bare.created_at, bare.description) == (None, "")
