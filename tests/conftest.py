@@ -1,16 +1,22 @@
 """Hypothesis profiles, and the check that no test leaves an actor or a thread behind.
 
+Tests import `local_server`, which stands beside this file.
+
 `HYPOTHESIS_PROFILE` chooses the profile: `dev` (the default), `ci` (the default where CI=true)
 or `nightly`.
 """
 
 import os
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pykka
 import pytest
 from hypothesis import HealthCheck, settings
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 SLOW_DATA = [HealthCheck.too_slow, HealthCheck.data_too_large]
 

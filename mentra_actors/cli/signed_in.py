@@ -36,10 +36,10 @@ def token_store(provider: str, environ: Mapping[str, str] = os.environ) -> Token
             )
 
 
-def is_signed_in(provider: str) -> bool:
+def is_signed_in(provider: str, environ: Mapping[str, str] = os.environ) -> bool:
     """Whether a login is kept; one that cannot be read counts, and is told of when it is used."""
     try:
-        return token_store(provider).load() is not None
+        return token_store(provider, environ).load() is not None
     except ConfigurationError:
         return True
 
@@ -47,8 +47,8 @@ def is_signed_in(provider: str) -> bool:
 def signed_in_providers(environ: Mapping[str, str] = os.environ) -> list[HttpProvider]:
     """The providers that have a login and no key: a key that is set is the nearer choice."""
     return [
-        HttpProvider(profile, api_key=LoginKey(token_store(name)))
+        HttpProvider(profile, api_key=LoginKey(token_store(name, environ)))
         for name, profile in PRESETS.items()
         if not any(environ.get(variable, "").strip() for variable in profile.key_variables)
-        and is_signed_in(name)
+        and is_signed_in(name, environ)
     ]

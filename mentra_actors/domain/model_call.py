@@ -154,7 +154,11 @@ class CacheOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Hints for providers that keep state for a conversation."""
+    """What a provider is told of the conversation, in headers `x-mentra-…`; none that is not set.
+
+    Requests of one `session_affinity` share a websocket; without `prefer_connection_reuse` each
+    answer opens its own. `extra_headers` are sent as they are.
+    """
 
     sticky_turn_state: str = ""
     turn_metadata: str = ""

@@ -35,7 +35,6 @@ class Habits(TypedDict, total=False):
     """What else may be said of a server; see `Profile`."""
 
     display_name: str
-    description: str
     path: str
     version_path: str
     capabilities: Capabilities

@@ -8,25 +8,24 @@ import binascii
 import math
 import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
 
 import msgspec
 
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.errors import ProviderError
+from mentra_actors.providers.http.questions import Post
 from mentra_actors.providers.json_access import Json, list_of, object_of, text_of, whole_of
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 
-__all__ = ["Embedder", "EmbeddingRequest", "Embeddings", "embedded"]
+__all__ = ["EmbeddingRequest", "Embeddings", "embedded"]
 
 _MOST_CHARS = 400_000
 """Of one batch: servers bound the tokens of a request, too."""
 _FLOAT_BYTES = 4
 
-Post: TypeAlias = Callable[[str, Mapping[str, Any]], Awaitable[Json]]
-"""The JSON object that a server answers to one that is sent to a path."""
 _Vector: TypeAlias = tuple[float, ...]
 
 
@@ -49,27 +48,6 @@ class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: int | None = None
     task: str = ""
     encoding: Literal["float", "base64"] = "float"
-
-
-class Embedder(Protocol):
-    """A source of vectors."""
-
-    async def embed(
-        self,
-        texts: Sequence[str],
-        *,
-        model: str,
-        dimensions: int | None = None,
-        task: str = "",
-        encoding: Literal["float", "base64"] = "float",
-    ) -> Embeddings:
-        """One vector for each text, in their order; see `EmbeddingRequest`.
-
-        Raises:
-            ProviderError: the server failed, or answered something else.
-            MissingCredential: nothing was sent.
-        """
-        ...
 
 
 async def embedded(

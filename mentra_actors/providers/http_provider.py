@@ -23,6 +23,7 @@ from mentra_actors.providers.http.call import HttpCall
 from mentra_actors.providers.http.endpoint import base_url_of, endpoint
 from mentra_actors.providers.http.headers import helpful_headers, is_event_stream, request_id_of
 from mentra_actors.providers.http.questions import counted_tokens, listed_models
+from mentra_actors.providers.http.session_headers import session_headers
 from mentra_actors.providers.http.time_limits import LIMITS, LOCAL_LIMITS
 from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http.websocket import WebsocketTransport
@@ -260,11 +261,16 @@ class HttpProvider:
             {
                 **_EVENTS_AND_JSON,
                 **self._profile.headers,
-                **self._wire.headers(request, self._profile),
-                **request.options.session.extra_headers,
+                **self._asked_headers(request),
             },
             self._encoder.encode(request),
         )
+
+    def _asked_headers(self, request: ModelRequest) -> dict[str, str]:
+        """What this request needs, and what is said of its conversation."""
+        session = request.options.session
+        features = self._wire.headers(request, self._profile)
+        return {**features, **session_headers(session), **session.extra_headers}
 
     async def _question(
         self,
@@ -276,8 +282,7 @@ class HttpProvider:
         """A call whose answer is one JSON object; with a `body` it is sent there."""
         headers = {**_ONLY_JSON, **self._profile.headers}
         if request is not None:
-            headers |= self._wire.headers(request, self._profile)
-            headers |= request.options.session.extra_headers
+            headers |= self._asked_headers(request)
         if body is None:
             return await self._made(path, parameters, headers, None)
         headers["content-type"] = "application/json"

@@ -107,7 +107,6 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     wire: WireName = "openai_responses"
     display_name: str = ""
-    description: str = ""
     path: str = ""
     version_path: str = "v1"
     base_url_variables: tuple[str, ...] = ()

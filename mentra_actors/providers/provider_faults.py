@@ -11,7 +11,10 @@ __all__ = [
     "invalid_request",
     "is_final_code",
     "is_transient_status",
+    "malformed_answer",
     "malformed_stream",
+    "no_answer",
+    "open_call",
     "retry_delay_of",
 ]
 
@@ -107,3 +110,22 @@ def invalid_request(message: str) -> ProviderError:
 def malformed_stream(message: str, *, transient: bool = True) -> ProviderError:
     """An answer that broke off, or that nobody can read."""
     return ProviderError(message, kind="malformed_stream", transient=transient)
+
+
+def malformed_answer(provider: str, fault: str, *, transient: bool = True) -> ProviderError:
+    """A stream in which a decoder found a fault."""
+    return malformed_stream(f"{provider} sent a malformed stream: {fault}", transient=transient)
+
+
+def open_call(provider: str, name: str) -> ProviderError:
+    """An answer has ended, and a call in it has not."""
+    return malformed_answer(provider, f"the call of {name!r} was never closed")
+
+
+def no_answer(result: Json) -> ProviderError:
+    """A body that is JSON, and nothing that a wire knows."""
+    return ProviderError(
+        f"the body is neither events nor an answer: it has the fields {sorted(result)[:20]}",
+        kind="invalid_response",
+        transient=False,
+    )

@@ -33,11 +33,11 @@ def decoded_stream(
     parser = SseParser()
     for piece in pieces:
         for event in parser.feed(piece):
-            value = event_value(profile.name, event.data)
+            value = event_value(profile.name, event)
             if value is not None:
                 yield from decoder.feed(value)
     last = parser.close()
-    value = None if last is None else decoded_json(last.data)
+    value = None if last is None else decoded_json(last)
     if isinstance(value, dict) and wire.is_terminal(value):
         yield from decoder.feed(value)
     if not decoder.is_finished:

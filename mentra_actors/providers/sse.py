@@ -2,48 +2,37 @@
 
 Lines end at LF, CR or CRLF and at nothing else: JSON may hold U+2028, U+0085 and other separators
 raw. Every byte is searched once, however small the chunks are, because a line that is not complete
-is put aside until its end arrives. Nothing is kept but that line, the data of the open frame, and
-the last value of each field that counts.
+is put aside until its end arrives. Nothing is kept but that line and the data of the open frame.
 """
 
 import re
 
-import msgspec
-
 from mentra_actors.errors import ProviderError
 
-__all__ = ["MAX_FRAME_BYTES", "ServerSentEvent", "SseParser"]
+__all__ = ["MAX_FRAME_BYTES", "SseParser"]
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-_MAX_DIGITS = 10
-_FIELDS = frozenset({b"event", b"id", b"retry"})
 _BOM = b"\xef\xbb\xbf"
 
 
-class ServerSentEvent(msgspec.Struct, frozen=True):
-    """One event: its data lines joined by LF, and the optional fields as they came."""
-
-    data: str
-    event: str = ""
-    event_id: str = ""
-    retry_ms: int | None = None
-
-
 class SseParser:
-    """Chunks of bytes in, events out; the same events for every way of cutting the bytes."""
+    """Chunks of bytes in, events out; the same events for every way of cutting the bytes.
+
+    An event is its data: the lines joined by LF. What kind it is stands in the data, too, so the
+    other fields say nothing that is needed.
+    """
 
     def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self._max_frame_bytes = max_frame_bytes
         self._line = bytearray()
         self._data: bytes | bytearray | None = None
         self._fault: ProviderError | None = None
-        self._fields: dict[bytes, bytes] = {}
         self._is_after_cr = False
         self._is_first_line = True
 
-    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
+    def feed(self, chunk: bytes) -> list[str]:
         """The events that this chunk completes; a fault after them is raised by the next call.
 
         Raises:
@@ -59,7 +48,7 @@ class SseParser:
         self._is_after_cr = chunk.endswith(b"\r")
         lines = _LINE_END.split(chunk) if b"\r" in chunk else chunk.split(b"\n")
         *ends, rest = lines
-        events: list[ServerSentEvent] = []
+        events: list[str] = []
         try:
             for end in ends:
                 line = self._complete_line(end) if self._line or self._is_first_line else end
@@ -75,7 +64,7 @@ class SseParser:
                 raise
         return events
 
-    def close(self) -> ServerSentEvent | None:
+    def close(self) -> str | None:
         """The last frame, where the bytes ended before the blank line that should follow it.
 
         The caller decides whether it is whole: a connection that broke leaves the same trace.
@@ -115,8 +104,6 @@ class SseParser:
             value = value[1:]
         if name == b"data":
             self._take_data(value)
-        elif name in _FIELDS:
-            self._fields[name] = value
 
     def _take_data(self, value: bytes) -> None:
         if self._data is None:
@@ -127,23 +114,9 @@ class SseParser:
             self._data += b"\n"
             self._data += value
 
-    def _dispatch(self) -> ServerSentEvent | None:
-        found, fields = self._data, self._fields
-        self._data, self._fields = None, {}
-        if found is None:
-            return None
-        data = _decoded(found)
-        event, event_id = fields.get(b"event"), fields.get(b"id")
-        return ServerSentEvent(
-            data,
-            _decoded(event) if event else "",
-            _decoded(event_id) if event_id else "",
-            _milliseconds(fields.get(b"retry")),
-        )
-
-
-def _milliseconds(value: bytes | None) -> int | None:
-    return int(value) if value and value.isdigit() and len(value) < _MAX_DIGITS else None
+    def _dispatch(self) -> str | None:
+        found, self._data = self._data, None
+        return None if found is None else _decoded(found)
 
 
 def _decoded(value: bytes | bytearray) -> str:

@@ -24,6 +24,7 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
+from mentra_actors.domain.media_types import PNG, media_type_of
 from mentra_actors.domain.model_call import ModelRequest
 
 __all__ = ["estimated_tokens"]
@@ -34,7 +35,6 @@ _PIXELS_PER_TOKEN = 750
 _MOST_IMAGE_TOKENS = 1600
 _FILE_BYTES_PER_TOKEN = 25
 _UNSEEN_FILE_TOKENS = 2000
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def estimated_tokens(request: ModelRequest) -> int:
@@ -84,7 +84,7 @@ def _attached_tokens(attachments: tuple[Attachment, ...]) -> int:
 
 def _image_tokens(image: ImageBlock) -> int:
     """By its pixels; as many as the largest where they are not known."""
-    if not image.data.startswith(_PNG):
+    if media_type_of(image.data) != PNG:
         return _MOST_IMAGE_TOKENS
     width, height = (int.from_bytes(image.data[at : at + 4]) for at in (16, 20))
     return min(math.ceil(width * height / _PIXELS_PER_TOKEN), _MOST_IMAGE_TOKENS)

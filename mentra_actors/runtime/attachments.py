@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
+from mentra_actors.domain.media_types import media_type_of
 from mentra_actors.domain.storable import as_stored
 
 __all__ = ["MAX_ATTACHMENT_BYTES", "Source", "checked_attachments", "document", "image"]
@@ -18,12 +19,6 @@ Source: TypeAlias = str | PathLike[str] | bytes
 """A path, bytes, or a URL (a text that begins with `http://`, `https://` or `gs://`)."""
 
 _URLS = ("http://", "https://", "gs://")
-_MAGIC = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"%PDF-": "application/pdf",
-}
 
 
 def image(source: Source, *, media_type: str = "", detail: str = "") -> ImageBlock:
@@ -39,7 +34,7 @@ def image(source: Source, *, media_type: str = "", detail: str = "") -> ImageBlo
     if _is_url(source):
         return ImageBlock(url=str(source), media_type=media_type, detail=detail)
     content, name = _content(source)
-    kind = media_type or _media_type(content, name)
+    kind = media_type or media_type_of(content) or _type_by_name(name)
     if not kind.startswith("image/"):
         raise ValueError(f"{name or 'these bytes'} are no image that is known: say its media_type")
     return ImageBlock(data=content, media_type=kind, detail=detail)
@@ -56,10 +51,10 @@ def document(source: Source, *, name: str = "", media_type: str = "") -> FileBlo
     """
     if _is_url(source):
         url = str(source)
-        kind = media_type or mimetypes.guess_type(url.partition("?")[0])[0] or ""
+        kind = media_type or _type_by_name(url.partition("?")[0])
         return FileBlock(url=url, media_type=kind, name=name)
     content, found = _content(source)
-    kind = media_type or _media_type(content, name or found)
+    kind = media_type or media_type_of(content) or _type_by_name(name or found)
     if not kind:
         raise ValueError(
             f"the kind of {name or found or 'these bytes'} is not known: say its media_type"
@@ -105,10 +100,5 @@ def _require_size(size_bytes: int) -> None:
         )
 
 
-def _media_type(content: bytes, name: str) -> str:
-    for magic, kind in _MAGIC.items():
-        if content.startswith(magic):
-            return kind
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp"
+def _type_by_name(name: str) -> str:
     return mimetypes.guess_type(name)[0] or ""

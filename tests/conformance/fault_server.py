@@ -22,7 +22,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-__all__ = ["HANG", "KEEP", "RESET", "Drip", "FaultServer", "Script", "closed_port", "serving"]
+__all__ = [
+    "HANG",
+    "KEEP",
+    "LAST_CHUNK",
+    "RESET",
+    "Drip",
+    "FaultServer",
+    "Script",
+    "chunk",
+    "closed_port",
+    "serving",
+]
+
+LAST_CHUNK = b"0\r\n\r\n"
 
 _TLS_MARK = b"\x16"
 
@@ -134,6 +147,11 @@ async def serving(*scripts: Script, certificate: Path | None = None) -> AsyncIte
         yield server
     finally:
         listener.close()
+
+
+def chunk(body: bytes) -> bytes:
+    """A piece of a body whose length nobody knows yet."""
+    return b"%x\r\n%b\r\n" % (len(body), body)
 
 
 def closed_port() -> int:

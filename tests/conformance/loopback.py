@@ -3,11 +3,10 @@
 The SDKs of the vendors and our own providers read it over real sockets.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-_LENGTH = b"content-length:"
+import fault_server
 
 
 @asynccontextmanager
@@ -22,26 +21,11 @@ async def serving(
     The body goes out in chunks of `chunk_size` bytes, each as a write of its own; without
     headers it is an event stream.
     """
+    starts = range(0, len(body), chunk_size)
+    chunks = [fault_server.chunk(body[start : start + chunk_size]) for start in starts]
     head = _head(status, headers or {"content-type": "text/event-stream"})
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await _read_request(reader)
-            writer.write(head)
-            for start in range(0, len(body), chunk_size):
-                chunk = body[start : start + chunk_size]
-                writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-                await writer.drain()
-            writer.write(b"0\r\n\r\n")
-            await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return  # the client hung up
-        finally:
-            writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listener:
-        port = listener.sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
+    async with fault_server.serving([head, *chunks, fault_server.LAST_CHUNK]) as server:
+        yield server.url
 
 
 def _head(status: int, headers: Mapping[str, str]) -> bytes:
@@ -52,11 +36,3 @@ def _head(status: int, headers: Mapping[str, str]) -> bytes:
         "connection: close",
     ]
     return "\r\n".join([*lines, "", ""]).encode()
-
-
-async def _read_request(reader: asyncio.StreamReader) -> bytes:
-    """The body of the request, so that nothing unread makes the connection reset."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    lengths = [line for line in head.split(b"\r\n") if line.startswith(_LENGTH)]
-    length = int(lengths[0].removeprefix(_LENGTH)) if lengths else 0
-    return await reader.readexactly(length)

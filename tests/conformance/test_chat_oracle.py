@@ -1,14 +1,13 @@
 """The vendor's own SDK and we read the same answers, over a real socket."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import aclosing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import openai
 import pytest
+from local_server import LocalServer, running
 
 from mentra_actors.domain.content import TextBlock, ToolCallBlock, UserMessage
 from mentra_actors.domain.model_call import ModelReply, ModelRequest, ToolSpec
@@ -77,41 +76,10 @@ _ANSWERS: dict[str, list[_Chunk]] = {
 }
 
 
-class _Server(ThreadingHTTPServer):
-    """Answers each POST with the same events and keeps what it was asked."""
-
-    daemon_threads = True
-    answer: bytes = b""
-    asked: list[_Chunk]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-
-    def do_POST(self) -> None:
-        """Answer."""
-        size = int(self.headers["content-length"])
-        self.server.asked.append({"path": self.path, **json.loads(self.rfile.read(size))})
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("content-length", str(len(self.server.answer)))
-        self.end_headers()
-        self.wfile.write(self.server.answer)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base
-        """Say nothing."""
-
-
 @pytest.fixture
-def server() -> Iterator[_Server]:
-    listening = _Server(("127.0.0.1", 0), _Handler)
-    listening.asked = []
-    thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-    thread.start()
-    yield listening
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
+def server() -> Iterator[LocalServer]:
+    with running() as local:
+        yield local
 
 
 def _sdk_answer(url: str) -> dict[str, Any]:
@@ -169,17 +137,17 @@ def _ours(reply: ModelReply) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", list(_ANSWERS))
-async def test_the_sdk_and_we_read_the_same(name: str, server: _Server) -> None:
+async def test_the_sdk_and_we_read_the_same(name: str, server: LocalServer) -> None:
     """One answer, asked for twice: what differs is our mistake."""
     frames = [f"data: {json.dumps(chunk)}\n\n" for chunk in _ANSWERS[name]]
-    server.answer = "".join([*frames, "data: [DONE]\n\n"]).encode()
-    url = f"http://127.0.0.1:{server.server_address[1]}"
+    body = "".join([*frames, "data: [DONE]\n\n"]).encode()
+    server.answer = (200, "text/event-stream", body)
 
-    ours = _ours(await _our_reply(url))
-    theirs = _sdk_answer(url)
+    ours = _ours(await _our_reply(server.url))
+    theirs = _sdk_answer(server.url)
 
     assert ours == theirs
-    own, sdk = server.asked
+    own, sdk = [{"path": one.path, **json.loads(one.body)} for one in server.asked]
     assert own.pop("tool_choice") == "auto"  # what it is without saying so
     own["tools"][0]["function"].pop("description", None)
     assert own == sdk

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_server import Answer, LocalServer, running
+from recordings import file_of, recorded, recordings, reply_of
 
 from mentra_actors.domain.content import (
     AssistantMessage,
@@ -40,8 +42,6 @@ from mentra_actors.providers.port import ModelEvent
 from mentra_actors.providers.presets import GEMINI
 from mentra_actors.providers.wires.contract import whole_body
 from mentra_actors.providers.wires.gemini_wire import GEMINI_GENERATE_CONTENT
-from tests.conformance.gemini_server import GeminiServer, running_server
-from tests.conformance.recordings import file_of, recorded, recordings, reply_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore")]
 
@@ -65,13 +65,13 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def server() -> Iterator[GeminiServer]:
-    with running_server() as running:
-        yield running
+def server() -> Iterator[LocalServer]:
+    with running() as local:
+        yield local
 
 
 @pytest.fixture
-async def provider(server: GeminiServer) -> AsyncIterator[HttpProvider]:
+async def provider(server: LocalServer) -> AsyncIterator[HttpProvider]:
     own = HttpProvider(GEMINI, api_key="secret", base_url=server.url, environ={})
     yield own
     await own.aclose()
@@ -91,12 +91,16 @@ def genai() -> Any:
     return sdk
 
 
-def _client(genai: Any, server: GeminiServer) -> Any:
+def _streamed(body: bytes) -> Answer:
+    return 200, "text/event-stream", body
+
+
+def _client(genai: Any, server: LocalServer) -> Any:
     options = genai.types.HttpOptions(base_url=server.url, api_version="v1beta")
     return genai.Client(api_key="secret", http_options=options)
 
 
-def _chunks_of_sdk(genai: Any, server: GeminiServer, contents: Any = "hi", **config: Any) -> Any:
+def _chunks_of_sdk(genai: Any, server: LocalServer, contents: Any = "hi", **config: Any) -> Any:
     asked = genai.types.GenerateContentConfig(
         automatic_function_calling={"disable": True}, **config
     )
@@ -215,10 +219,10 @@ _ANSWERS = {
 
 @pytest.mark.parametrize("name", _ANSWERS)
 async def test_both_read_the_same_answer(
-    genai: Any, server: GeminiServer, provider: HttpProvider, name: str
+    genai: Any, server: LocalServer, provider: HttpProvider, name: str
 ) -> None:
     """What the SDK makes of an answer is what its makers mean by it."""
-    server.answer = _frames(*_ANSWERS[name])
+    server.answer = _streamed(_frames(*_ANSWERS[name]))
 
     theirs = _read_by_sdk(_chunks_of_sdk(genai, server))
     ours = _read_by_us(reply_of(await _events(provider, _request())))
@@ -228,12 +232,12 @@ async def test_both_read_the_same_answer(
 
 @pytest.mark.parametrize("base", _STREAMS)
 async def test_both_read_the_same_recording(
-    genai: Any, server: GeminiServer, provider: HttpProvider, base: Path
+    genai: Any, server: LocalServer, provider: HttpProvider, base: Path
 ) -> None:
     """The installed SDK is newer than the recordings, and may have learned something."""
     if base.name in _UNEQUAL:
         return
-    server.answer = file_of(base, "response.sse").read_bytes()
+    server.answer = _streamed(file_of(base, "response.sse").read_bytes())
 
     theirs = _read_by_sdk(_chunks_of_sdk(genai, server))
     ours = _read_by_us(reply_of(await _events(provider, _request())))
@@ -243,27 +247,26 @@ async def test_both_read_the_same_recording(
 
 
 async def test_both_go_to_the_same_place(
-    genai: Any, server: GeminiServer, provider: HttpProvider
+    genai: Any, server: LocalServer, provider: HttpProvider
 ) -> None:
     """The path, its query and the header of the key."""
-    server.answer = _frames(*_ANSWERS["text"])
+    server.answer = _streamed(_frames(*_ANSWERS["text"]))
 
     _chunks_of_sdk(genai, server)
     await _events(provider, _request())
 
-    theirs, ours = server.paths
+    theirs, ours = [one.path for one in server.asked]
     assert ours == theirs == f"/v1beta/models/{_MODEL}:streamGenerateContent?alt=sse"
-    assert server.keys == ["secret", "secret"]
+    assert [one.headers["x-goog-api-key"] for one in server.asked] == ["secret", "secret"]
 
 
 @pytest.mark.parametrize("status", [400, 429, 503])
 async def test_both_see_the_same_error(
-    genai: Any, server: GeminiServer, provider: HttpProvider, status: int
+    genai: Any, server: LocalServer, provider: HttpProvider, status: int
 ) -> None:
     """Whoever waits must know what for."""
     error = {"code": status, "message": "Not now.", "status": "WORD"}
-    server.status, server.media_type = status, "application/json"
-    server.answer = json.dumps({"error": error}).encode()
+    server.answer = (status, "application/json", json.dumps({"error": error}).encode())
 
     with pytest.raises(genai.errors.APIError) as theirs:
         _chunks_of_sdk(genai, server)
@@ -346,11 +349,11 @@ _REQUESTS = {
 
 
 @pytest.mark.parametrize("name", _REQUESTS)
-def test_the_sdk_sends_what_we_send(genai: Any, server: GeminiServer, name: str) -> None:
+def test_the_sdk_sends_what_we_send(genai: Any, server: LocalServer, name: str) -> None:
     """Its types refuse a field that the server does not know, and it spells the others for us."""
     ours = whole_body(GEMINI_GENERATE_CONTENT, _REQUESTS[name], GEMINI)
     types = genai.types
-    server.answer = _frames(*_ANSWERS["text"])
+    server.answer = _streamed(_frames(*_ANSWERS["text"]))
 
     _chunks_of_sdk(
         genai,
@@ -359,7 +362,7 @@ def test_the_sdk_sends_what_we_send(genai: Any, server: GeminiServer, name: str)
         **_settings(types, ours),
     )
 
-    assert _plain(server.bodies[0]) == _plain(ours)
+    assert _plain(json.loads(server.asked[0].body)) == _plain(ours)
 
 
 def _settings(types: Any, body: dict[str, Any]) -> dict[str, Any]:
@@ -390,14 +393,12 @@ def _plain(body: dict[str, Any]) -> Any:
 
 
 async def test_the_sdk_can_read_what_a_whole_answer_is(
-    genai: Any, server: GeminiServer, provider: HttpProvider
+    genai: Any, server: LocalServer, provider: HttpProvider
 ) -> None:
     """An answer that does not stream is one JSON body, to both of us."""
-    server.answer = json.dumps(_ANSWERS["calls"][0] | {"usageMetadata": {}}).encode()
-    server.media_type = "application/json"
-    answer = json.loads(server.answer)
+    answer = json.loads(json.dumps(_ANSWERS["calls"][0] | {"usageMetadata": {}}))
     answer["candidates"][0]["finishReason"] = "STOP"
-    server.answer = json.dumps(answer).encode()
+    server.answer = (200, "application/json", json.dumps(answer).encode())
 
     client = _client(genai, server)
     whole = client.models.generate_content(model=_MODEL, contents="hi")

@@ -17,7 +17,7 @@ import anyio
 import httpx
 import msgspec
 import pytest
-from fault_server import HANG, KEEP, RESET, Drip, Script, closed_port, serving
+from fault_server import HANG, KEEP, LAST_CHUNK, RESET, Drip, Script, chunk, closed_port, serving
 
 from mentra_actors import ProviderError, RetrySchedule, RunFailed, open_runtime
 from mentra_actors.domain.agent import events as e
@@ -36,6 +36,7 @@ from mentra_actors.providers.port import (
 )
 from mentra_actors.providers.presets import GEMINI, GENERIC, LMSTUDIO
 from mentra_actors.providers.profile import QueryKey
+from mentra_actors.testing.scripted_http import frame
 
 pytestmark = pytest.mark.anyio
 
@@ -43,10 +44,6 @@ _KEY = "sk-very+secret/key=0123456789"
 _PROFILE = GENERIC
 _REQUEST = ModelRequest(model="m", messages=(UserMessage(text="hi"),))
 _TINY = TimeLimits(connect_s=2, first_byte_s=0.3, bytes_s=0.3, event_s=0.6)
-
-
-def frame(**event: Any) -> bytes:
-    return f"data: {json.dumps(event)}\n\n".encode()
 
 
 _CREATED = frame(type="response.created", response={"id": "resp_1", "model": "m"})
@@ -63,16 +60,12 @@ def http(status: int, body: bytes = b"", **headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def chunk(body: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(body), body)
-
-
 _HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: req_7\r\n"
     b"x-ratelimit-remaining-requests: 41\r\nset-cookie: session=1\r\n"
     b"transfer-encoding: chunked\r\n\r\n"
 )
-_ANSWER: Script = [_HEAD, chunk(_CREATED), chunk(_DELTA), chunk(_DONE), b"0\r\n\r\n", KEEP]
+_ANSWER: Script = [_HEAD, chunk(_CREATED), chunk(_DELTA), chunk(_DONE), LAST_CHUNK, KEEP]
 
 
 def provider_at(url: str, limits: TimeLimits = _TINY, **options: Any) -> HttpProvider:
@@ -196,7 +189,7 @@ CASES = {
         [_HEAD, chunk(_CREATED), chunk(_DELTA)], "transport", True, output_seen=True
     ),
     "end without the answer's end": Case(
-        [_HEAD, chunk(_DELTA), b"0\r\n\r\n", KEEP], "malformed_stream", True, output_seen=True
+        [_HEAD, chunk(_DELTA), LAST_CHUNK, KEEP], "malformed_stream", True, output_seen=True
     ),
     "chunks of no length": Case([_HEAD, b"zz\r\nabc\r\n", HANG], "transport", True),
     "not HTTP": Case([b"SSH-2.0-OpenSSH_9\r\n\r\n"], "transport", True, phase="sent"),
@@ -491,6 +484,37 @@ async def test_cancelling_a_call_hangs_up() -> None:
         with anyio.fail_after(5):
             await server.gone.wait()
         await provider.aclose()
+
+
+async def test_a_closed_stream_hangs_up_and_the_next_call_works() -> None:
+    """Seen from a real server: the socket is closed at once, and the client is still good."""
+    async with serving([_HEAD, chunk(_DELTA), HANG]) as server:
+        provider = provider_at(server.url)
+        for _ in range(2):
+            async with aclosing(provider.stream(_REQUEST)) as stream:
+                assert isinstance(await anext(stream), AnswerStarted)
+                assert await anext(stream) == TextDelta("hello")
+            with anyio.fail_after(2):
+                await server.gone.wait()
+            server.gone.clear()
+        await provider.aclose()
+        await provider.aclose()
+
+    assert server.connections == 2
+
+
+async def test_a_finished_stream_leaves_its_connection_to_the_next_call() -> None:
+    """A new TLS handshake for each round would cost more than many answers."""
+    async with serving(_ANSWER) as server:
+        provider = provider_at(server.url)
+        for _ in range(3):
+            events = [event async for event in provider.stream(_REQUEST)]
+            assert isinstance(events[-1], ReplyFinished)
+        await provider.aclose()
+        with anyio.fail_after(2):
+            await server.gone.wait()
+
+    assert server.connections == 1
 
 
 async def test_a_local_server_may_take_minutes_to_begin() -> None:

@@ -54,7 +54,7 @@ _CONVERSATIONS: dict[str, tuple[Profile, tuple[str, ...]]] = {
 def _reply(name: str, profile: Profile, model: str) -> ModelReply:
     decoder = ResponsesDecoder(model, profile)
     for event in SseParser().feed(file_of(named(name), "response.sse").read_bytes()):
-        for neutral in decoder.feed(json.loads(event.data)):
+        for neutral in decoder.feed(json.loads(event)):
             if isinstance(neutral, ReplyFinished):
                 return neutral.reply
     pytest.fail("the recording has no end")

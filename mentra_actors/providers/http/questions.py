@@ -14,7 +14,7 @@ from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.token_estimate import estimated_tokens
 from mentra_actors.providers.wires.contract import Wire
 
-__all__ = ["counted_tokens", "listed_models"]
+__all__ = ["Post", "counted_tokens", "listed_models"]
 
 _MOST_PAGES = 100
 _NO_SUCH_ENDPOINT = frozenset(

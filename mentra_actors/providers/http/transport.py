@@ -96,11 +96,11 @@ class HttpTransport:
                     raise _too_large(call, self._max_answer_bytes)
                 for event in parser.feed(piece):
                     silence.heard_event()
-                    value = event_value(call.provider, event.data, call.redacted)
+                    value = event_value(call.provider, event, call.redacted)
                     if value is not None:
                         yield value, True
         last = parser.close()
-        if last is not None and isinstance(value := decoded_json(last.data), dict):
+        if last is not None and isinstance(value := decoded_json(last), dict):
             yield value, False
 
     async def results(self, call: HttpCall, response: httpx.Response) -> list[Json]:

@@ -5,15 +5,16 @@ from typing import Any
 
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
-from mentra_actors.errors import ProviderError
 from mentra_actors.providers.catalogue import ListedModel
-from mentra_actors.providers.json_access import Json, list_of, text_of, whole_of
+from mentra_actors.providers.json_access import Json, list_of, text_of
 from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.provider_faults import no_answer
 from mentra_actors.providers.wires.anthropic.decoder import AnthropicDecoder, is_terminal
 from mentra_actors.providers.wires.anthropic.features import beta_features
 from mentra_actors.providers.wires.anthropic.fields import request_plan
 from mentra_actors.providers.wires.anthropic.messages import message_items
 from mentra_actors.providers.wires.contract import ModelPage, RequestPlan, whole_body
+from mentra_actors.providers.wires.counts import size_of
 
 __all__ = ["ANTHROPIC_MESSAGES", "AnthropicWire"]
 
@@ -70,11 +71,7 @@ class AnthropicWire:
             return [{"type": "message_start", "message": result}, {"type": "message_stop"}]
         if result.get("error") or text_of(result, "type") == "error":
             return [{"type": "error", "error": result.get("error")}]
-        raise ProviderError(
-            f"the body is neither events nor an answer: it has the fields {sorted(result)[:20]}",
-            kind="invalid_response",
-            transient=False,
-        )
+        raise no_answer(result)
 
     def count_path(self, request: ModelRequest, profile: Profile) -> str:
         """See `Wire`."""
@@ -88,7 +85,7 @@ class AnthropicWire:
 
     def counted(self, result: Json) -> int | None:
         """See `Wire`."""
-        return _positive(result, "input_tokens")
+        return size_of(result, "input_tokens")
 
     def models_path(self, profile: Profile) -> str:
         """See `Wire`."""
@@ -111,13 +108,9 @@ def _model(entry: Json, profile: Profile) -> ListedModel:
         model_id=text_of(entry, "id"),
         display_name=text_of(entry, "display_name"),
         created_at=_unix_s(text_of(entry, "created_at")),
-        context_window=_positive(entry, "max_input_tokens"),
-        max_output_tokens=_positive(entry, "max_tokens"),
+        context_window=size_of(entry, "max_input_tokens"),
+        max_output_tokens=size_of(entry, "max_tokens"),
     )
-
-
-def _positive(value: Json, key: str) -> int | None:
-    return whole_of(value, key) or None
 
 
 def _unix_s(date: str) -> float | None:

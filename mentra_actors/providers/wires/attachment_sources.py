@@ -1,13 +1,32 @@
 """Where the bytes of images and documents come from, and what a server does not take."""
 
 from mentra_actors.domain.blob import BlobRef
-from mentra_actors.domain.content import FileBlock, ImageBlock
+from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.data_urls import data_url
 
-__all__ = ["absent_bytes", "image_of_file", "image_url", "own_file_id"]
+__all__ = [
+    "absent_bytes",
+    "as_image",
+    "image_url",
+    "own_file_id",
+    "require_files",
+    "require_images",
+]
+
+
+def require_images(profile: Profile) -> None:
+    """Refuse an image where the server takes none."""
+    if not profile.capabilities.images:
+        raise invalid_request(f"{profile.title} takes no images: leave them out")
+
+
+def require_files(profile: Profile) -> None:
+    """Refuse a document where the server takes none."""
+    if not profile.capabilities.files:
+        raise invalid_request(f"{profile.title} takes no files: leave them out, or send text")
 
 
 def image_url(image: ImageBlock, profile: Profile) -> str:
@@ -16,8 +35,7 @@ def image_url(image: ImageBlock, profile: Profile) -> str:
     Raises:
         ProviderError: `invalid_request`: the server cannot take it, or its bytes are not here.
     """
-    if not profile.capabilities.images:
-        raise invalid_request(f"{profile.title} takes no images: leave them out")
+    require_images(profile)
     if image.data:
         if not image.media_type.startswith("image/"):
             raise invalid_request(
@@ -31,11 +49,18 @@ def image_url(image: ImageBlock, profile: Profile) -> str:
     return image.url
 
 
-def image_of_file(file: FileBlock) -> ImageBlock | None:
-    """The image that a file is; None if it is something else, or kept by a provider."""
-    if not file.media_type.startswith("image/") or file.file_id:
-        return None
-    return ImageBlock(media_type=file.media_type, data=file.data, url=file.url, blob=file.blob)
+def as_image(attachment: Attachment) -> Attachment:
+    """A file that is an image as one; a file that a provider keeps, and all else, as it is."""
+    if not isinstance(attachment, FileBlock) or attachment.file_id:
+        return attachment
+    if not attachment.media_type.startswith("image/"):
+        return attachment
+    return ImageBlock(
+        media_type=attachment.media_type,
+        data=attachment.data,
+        url=attachment.url,
+        blob=attachment.blob,
+    )
 
 
 def own_file_id(file: FileBlock, profile: Profile) -> str:

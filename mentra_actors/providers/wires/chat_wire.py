@@ -4,9 +4,9 @@ from typing import Any
 
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
-from mentra_actors.errors import ProviderError
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.provider_faults import no_answer
 from mentra_actors.providers.wires.chat.decoder import ChatDecoder, error_of, finish_reason_of
 from mentra_actors.providers.wires.chat.fields import request_plan
 from mentra_actors.providers.wires.chat.messages import message_items
@@ -52,12 +52,7 @@ class ChatWire:
     def events_of_result(self, result: Json) -> list[Json]:
         """See `Wire`; a whole message is read like one big piece."""
         if not isinstance(result.get("choices"), list) and error_of(result) is None:
-            raise ProviderError(
-                "the body is neither events nor an answer: it has the fields "
-                f"{sorted(result)[:20]}",
-                kind="invalid_response",
-                transient=False,
-            )
+            raise no_answer(result)
         return [result]
 
     def count_path(self, request: ModelRequest, profile: Profile) -> str:

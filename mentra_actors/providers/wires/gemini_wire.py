@@ -5,11 +5,12 @@ from urllib.parse import quote
 
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
-from mentra_actors.errors import ProviderError
 from mentra_actors.providers.catalogue import ListedModel
-from mentra_actors.providers.json_access import Json, list_of, number_of, object_of, text_of
+from mentra_actors.providers.json_access import Json, list_of, object_of, text_of
 from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.provider_faults import no_answer
 from mentra_actors.providers.wires.contract import ModelPage, RequestPlan, whole_body
+from mentra_actors.providers.wires.counts import size_of
 from mentra_actors.providers.wires.gemini.decoder import GeminiDecoder, is_terminal
 from mentra_actors.providers.wires.gemini.fields import request_fields
 from mentra_actors.providers.wires.gemini.model_traits import resource_name
@@ -59,11 +60,7 @@ class GeminiWire:
         known = ("candidates", "promptFeedback")
         if object_of(result, "error") or any(name in result for name in known):
             return [result]
-        raise ProviderError(
-            f"the body is neither events nor an answer: it has the fields {sorted(result)[:20]}",
-            kind="invalid_response",
-            transient=False,
-        )
+        raise no_answer(result)
 
     def count_path(self, request: ModelRequest, profile: Profile) -> str:
         """See `Wire`."""
@@ -78,7 +75,7 @@ class GeminiWire:
 
     def counted(self, result: Json) -> int | None:
         """See `Wire`."""
-        return _whole(result, "totalTokens")
+        return size_of(result, "totalTokens")
 
     def models_path(self, profile: Profile) -> str:
         """See `Wire`."""
@@ -111,14 +108,9 @@ def _model(entry: Json, profile: Profile) -> ListedModel:
         model_id=text_of(entry, "baseModelId") or name,
         display_name=text_of(entry, "displayName"),
         description=text_of(entry, "description"),
-        context_window=_whole(entry, "inputTokenLimit"),
-        max_output_tokens=_whole(entry, "outputTokenLimit"),
+        context_window=size_of(entry, "inputTokenLimit"),
+        max_output_tokens=size_of(entry, "outputTokenLimit"),
     )
-
-
-def _whole(value: Json, key: str) -> int | None:
-    number = number_of(value, key)
-    return None if number is None else int(number)
 
 
 GEMINI_GENERATE_CONTENT = GeminiWire()

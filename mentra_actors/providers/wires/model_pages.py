@@ -4,6 +4,7 @@ from mentra_actors.providers.catalogue import ListedModel
 from mentra_actors.providers.json_access import Json, list_of, number_of, object_of, text_of
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.contract import ModelPage
+from mentra_actors.providers.wires.counts import size_of
 
 __all__ = ["listed_page"]
 
@@ -18,19 +19,13 @@ def listed_page(result: Json, profile: Profile) -> ModelPage:
 
 def _model(entry: Json, profile: Profile) -> ListedModel:
     owner = text_of(entry, "owned_by")
-    windows = (number_of(entry, name) for name in _WINDOWS)
+    windows = (size_of(entry, name) for name in _WINDOWS)
     return ListedModel(
         provider=profile.name,
         model_id=text_of(entry, "id"),
         display_name=text_of(entry, "name"),
         description=text_of(entry, "description") or (f"Owned by {owner}" if owner else ""),
         created_at=number_of(entry, "created"),
-        context_window=_whole(next((size for size in windows if size), None)),
-        max_output_tokens=_whole(
-            number_of(object_of(entry, "top_provider"), "max_completion_tokens")
-        ),
+        context_window=next(filter(None, windows), None),
+        max_output_tokens=size_of(object_of(entry, "top_provider"), "max_completion_tokens"),
     )
-
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)

@@ -5,20 +5,21 @@ from typing import Any
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.json_access import Json, number_of, object_of, text_of
+from mentra_actors.providers.json_access import Json, object_of, text_of
 from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.provider_faults import no_answer
 from mentra_actors.providers.wires.contract import (
     ModelPage,
     RequestPlan,
     StatelessRequest,
     whole_body,
 )
+from mentra_actors.providers.wires.counts import size_of
 from mentra_actors.providers.wires.model_pages import listed_page
 from mentra_actors.providers.wires.responses.decoder import ResponsesDecoder, is_terminal
 from mentra_actors.providers.wires.responses.fields import request_plan
 from mentra_actors.providers.wires.responses.request import input_items
 from mentra_actors.providers.wires.responses.state import stateless_request
-from mentra_actors.providers.wires.session_headers import session_headers
 
 __all__ = ["RESPONSES", "ResponsesWire"]
 
@@ -56,8 +57,8 @@ class ResponsesWire:
         return input_items(message, model, profile)
 
     def headers(self, request: ModelRequest, profile: Profile) -> dict[str, str]:
-        """See `Wire`; only what the session options say."""
-        return session_headers(request)
+        """See `Wire`."""
+        return {}
 
     def without_state(
         self, request: ModelRequest, error: ProviderError | None
@@ -78,12 +79,7 @@ class ResponsesWire:
         if text_of(result, "object") != "response" and object_of(result, "error"):
             return [{"type": "error", "error": object_of(result, "error")}]
         if "output" not in result:
-            raise ProviderError(
-                "the body is neither events nor an answer: it has the fields "
-                f"{sorted(result)[:20]}",
-                kind="invalid_response",
-                transient=False,
-            )
+            raise no_answer(result)
         status = text_of(result, "status") or "completed"
         return [{"type": f"response.{status}", "response": result}]
 
@@ -98,8 +94,7 @@ class ResponsesWire:
 
     def counted(self, result: Json) -> int | None:
         """See `Wire`."""
-        tokens = number_of(result, "input_tokens")
-        return None if tokens is None else int(tokens)
+        return size_of(result, "input_tokens")
 
     def models_path(self, profile: Profile) -> str:
         """See `Wire`."""

@@ -5,48 +5,29 @@ import socket
 import stat
 import threading
 import webbrowser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from local_server import running
 
 
-class _Handler(BaseHTTPRequestHandler):
+def _answer(asked):
     """Tokens for any code, and answers for the token of that login."""
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        if self.path == "/token":
-            self._answer(200, "application/json", b'{"access_token":"at-1","expires_in":3600}')
-        elif self.headers["authorization"] == "Bearer at-1":
-            done = {"type": "response.completed", "response": {"status": "completed"}}
-            text = {"type": "response.output_text.done", "text": "Signed in."}
-            frames = [f"data: {json.dumps(event)}\n\n" for event in (text, done)]
-            self._answer(200, "text/event-stream", "".join(frames).encode())
-        else:
-            self._answer(401, "application/json", b"{}")
-
-    def _answer(self, status, content_type, body):
-        self.send_response(status)
-        self.send_header("content-type", content_type)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format, *args):  # noqa: A002 - the name of the base
-        pass
+    if asked.path == "/token":
+        return 200, "application/json", b'{"access_token":"at-1","expires_in":3600}'
+    if asked.headers["authorization"] != "Bearer at-1":
+        return 401, "application/json", b"{}"
+    done = {"type": "response.completed", "response": {"status": "completed"}}
+    text = {"type": "response.output_text.done", "text": "Signed in."}
+    frames = [f"data: {json.dumps(event)}\n\n" for event in (text, done)]
+    return 200, "text/event-stream", "".join(frames).encode()
 
 
 @pytest.fixture
 def server():
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{listening.server_address[1]}"
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
+    with running(_answer) as local:
+        yield local.url
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """`mentra models`, against a server on this machine."""
 
 import json
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from local_server import running
 
 LISTED = {
     "data": [
@@ -16,34 +14,8 @@ LISTED = {
 }
 
 
-class Listing(BaseHTTPRequestHandler):
-    """Answers every question with one list, or refuses it."""
-
-    status, body = 200, LISTED
-
-    def do_GET(self):
-        content = json.dumps(self.body).encode()
-        self.send_response(self.status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def serving(answers):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), answers)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def answering(result, status=200):
+    return running((status, "application/json", json.dumps(result).encode()))
 
 
 @pytest.fixture
@@ -56,8 +28,8 @@ def openai(monkeypatch):
 def test_models_are_shown_with_size_and_price(mentra, openai):
     """What one needs to choose: the newest first, how much fits in, and what it costs."""
     pytest.importorskip("genai_prices")
-    with serving(Listing) as url:
-        openai(url)
+    with answering(LISTED) as server:
+        openai(server.url)
         found = mentra.json("models", "openai")
         assert mentra("models", "openai") == 0
 
@@ -74,12 +46,9 @@ def test_models_are_shown_with_size_and_price(mentra, openai):
 
 def test_a_provider_that_refuses_is_a_failure(mentra, openai):
     """And its key is not part of the message."""
-
-    class Refusing(Listing):
-        status, body = 401, {"error": {"message": "wrong key sk-secret-key"}}
-
-    with serving(Refusing) as url:
-        openai(url)
+    refusal = {"error": {"message": "wrong key sk-secret-key"}}
+    with answering(refusal, 401) as server:
+        openai(server.url)
         assert mentra("models", "openai", "--json") != 0
 
     assert "401" in mentra.err
@@ -92,8 +61,8 @@ def test_without_a_provider_all_that_answer_are_listed(mentra, openai, monkeypat
         monkeypatch.delenv(f"{name}_API_KEY", raising=False)
     for name in ("OLLAMA", "LMSTUDIO"):
         monkeypatch.setenv(f"MENTRA_{name}_BASE_URL", "http://127.0.0.1:9")
-    with serving(Listing) as url:
-        openai(url)
+    with answering(LISTED) as server:
+        openai(server.url)
         assert mentra("models") == 0
 
     assert "openai:old" in mentra.out

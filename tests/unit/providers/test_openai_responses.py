@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import httpx
+import msgspec
 import pytest
 
 from mentra_actors.domain.content import text_of
@@ -95,6 +96,11 @@ async def test_a_local_server_needs_no_key() -> None:
     [
         (OPENAI, "https://api.openai.com/", "https://api.openai.com/v1/responses"),
         (OPENAI, "https://x/openai/v1", "https://x/openai/v1/responses"),
+        (
+            OPENAI,
+            "https://chatgpt.com/backend-api/codex",
+            "https://chatgpt.com/backend-api/codex/responses",
+        ),
         (OLLAMA, "http://box:1/", "http://box:1/v1/responses"),
         (OLLAMA, "box", "http://box:11434/v1/responses"),
         (OLLAMA, "box:9", "http://box:9/v1/responses"),
@@ -226,3 +232,24 @@ async def test_an_answer_is_finished_before_its_connection_is() -> None:
 
     assert isinstance(event, ReplyFinished)
     assert body.closed == 1
+
+
+async def test_answers_at_the_same_time_do_not_mix() -> None:
+    """One provider serves a whole team; what it knows of an answer is in that answer alone."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        word = json.loads(request.content)["model"]
+        delta = frame(type="response.output_text.delta", delta=word)
+        return streamed(frame(type="response.created", response={"id": word}), delta, COMPLETED)
+
+    provider = answering(answer)
+    async with (
+        aclosing(provider.stream(msgspec.structs.replace(REQUEST, model="one"))) as first,
+        aclosing(provider.stream(msgspec.structs.replace(REQUEST, model="two"))) as second,
+    ):
+        told = [(await anext(first), await anext(second)) for _ in range(3)]
+
+    started, deltas, finished = told
+    assert [one.response_id for one in started] == ["one", "two"]
+    assert deltas == (TextDelta("one"), TextDelta("two"))
+    assert [one.reply.response_id for one in finished] == ["one", "two"]

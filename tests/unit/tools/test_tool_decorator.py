@@ -389,3 +389,15 @@ def test_a_tool_says_how_models_are_told_of_it():
         return word
 
     assert (look_up.spec.is_deferred, look_up.spec.strict) == (True, True)
+
+
+@pytest.mark.parametrize("strict", [None, True, False])
+def test_strictness_is_kept_as_it_is_said(strict):
+    """A no that became silence would leave it to the provider, and they differ."""
+
+    @tool(strict=strict)
+    def look_up(word: str) -> str:
+        """Look a word up."""
+        return word
+
+    assert look_up.spec.strict is strict

@@ -5,9 +5,15 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
+from mentra_actors.domain.media_types import PDF, media_type_of
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
-from mentra_actors.providers.wires.attachment_sources import absent_bytes, own_file_id
+from mentra_actors.providers.wires.attachment_sources import (
+    absent_bytes,
+    own_file_id,
+    require_files,
+    require_images,
+)
 
 __all__ = ["attachment_block"]
 
@@ -18,7 +24,6 @@ _IMAGE_TYPES: Mapping[str, str] = {
     "image/gif": "image/gif",
     "image/webp": "image/webp",
 }
-_PDF = "application/pdf"
 _TEXT_TYPES = frozenset(
     {"application/json", "application/xml", "application/yaml", "application/x-yaml"}
 )
@@ -42,8 +47,7 @@ def attachment_block(attachment: Attachment, profile: Profile) -> _Block:
 
 
 def _image(image: ImageBlock, profile: Profile) -> _Block:
-    if not profile.capabilities.images:
-        raise invalid_request(f"{profile.title} takes no images: leave them out")
+    require_images(profile)
     if image.data:
         return _image_of_bytes(image.data, image.media_type, profile)
     if image.url:
@@ -68,8 +72,7 @@ def _image_of_url(url: str, profile: Profile) -> _Block:
 
 
 def _file(file: FileBlock, profile: Profile) -> _Block:
-    if not profile.capabilities.files:
-        raise invalid_request(f"{profile.title} takes no files: leave them out")
+    require_files(profile)
     is_image = file.media_type.startswith("image/")
     if file.file_id:
         source = {"type": "file", "file_id": own_file_id(file, profile)}
@@ -92,8 +95,8 @@ def _document(source: _Block, file: FileBlock) -> _Block:
 
 def _document_source(file: FileBlock, profile: Profile) -> _Block:
     media_type = file.media_type.partition(";")[0].strip().lower()
-    if media_type == _PDF or (not media_type and file.data.startswith(b"%PDF-")):
-        return _base64(file.data, _PDF)
+    if (media_type or media_type_of(file.data)) == PDF:
+        return _base64(file.data, PDF)
     if not media_type.startswith("text/") and media_type not in _TEXT_TYPES:
         raise invalid_request(
             f"{profile.title} takes no files of type {file.media_type!r} (file {file.name!r}): "

@@ -24,11 +24,7 @@ def closed_schema(schema: Any) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     if "$ref" in schema:
-        return {
-            key: _part(key, schema[key])
-            for key in ("$ref", "$defs", "definitions")
-            if key in schema
-        }
+        return {key: _part(key, schema[key]) for key in _WITH_REF if key in schema}
     closed: dict[str, Any] = {}
     said: dict[str, Any] = {}
     for key, value in schema.items():

@@ -18,7 +18,6 @@ from mentra_actors.domain.content import (
     ToolCallBlock,
 )
 from mentra_actors.domain.model_call import ModelReply, StopReason
-from mentra_actors.errors import ProviderError
 from mentra_actors.providers.json_access import Json, list_of, object_of, text_of
 from mentra_actors.providers.port import (
     AnswerStarted,
@@ -32,7 +31,7 @@ from mentra_actors.providers.port import (
     UsageReported,
 )
 from mentra_actors.providers.profile import Profile
-from mentra_actors.providers.provider_faults import in_band_error, malformed_stream
+from mentra_actors.providers.provider_faults import in_band_error, malformed_answer, open_call
 from mentra_actors.providers.wires.anthropic.blocks import (
     StreamedBlock,
     citation_of,
@@ -118,7 +117,7 @@ class AnthropicDecoder:
             ProviderError: `malformed_stream`: the answer has not ended.
         """
         if not self._is_finished:
-            raise self._malformed("it ended before the answer did")
+            raise malformed_answer(self._profile.name, "it ended before the answer did")
         return []
 
     def _start(self, event: Json) -> list[ModelEvent]:
@@ -198,7 +197,7 @@ class AnthropicDecoder:
         if block is not None:
             return block, []
         if delta_type == "input_json_delta":
-            raise self._malformed("the input of a call came before the call")
+            raise malformed_answer(self._profile.name, "the input of a call came before the call")
         block_type = _BLOCK_OF_DELTA.get(delta_type)
         if block_type is None:
             return None, []
@@ -269,7 +268,7 @@ class AnthropicDecoder:
 
     def _finish(self) -> list[ModelEvent]:
         if self._message is None and not self._blocks:
-            raise self._malformed("it has no message")
+            raise malformed_answer(self._profile.name, "it has no message")
         raw_stop_reason = text_of(self._stop, "stop_reason")
         stop_reason = _STOP_REASONS.get(raw_stop_reason, StopReason.OTHER)
         if stop_reason in _WHOLE:
@@ -281,7 +280,7 @@ class AnthropicDecoder:
         for block in self._blocks:
             if block.is_call and not block.is_closed:
                 name = text_of(block.start, "name")
-                raise self._malformed(f"the call of {name!r} was never closed")
+                raise open_call(self._profile.name, name)
 
     def _reply(self, stop_reason: StopReason, raw_stop_reason: str) -> ModelReply:
         blocks = [
@@ -324,9 +323,6 @@ class AnthropicDecoder:
             words = text_of(event, "error") or text_of(event, "message")
             error = {"message": words}
         raise in_band_error(self._profile.name, error)
-
-    def _malformed(self, message: str) -> ProviderError:
-        return malformed_stream(f"{self._profile.name} sent a malformed stream: {message}")
 
 
 def _settled(block: AssistantBlock, stop_reason: StopReason) -> AssistantBlock:

@@ -6,7 +6,6 @@ from mentra_actors.domain.content import AssistantMessage, OpaqueBlock
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.providers.json_access import text_of
 from mentra_actors.providers.profile import Profile
-from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.anthropic.caching import (
     MOST_MARKS,
     breakpoints,
@@ -26,6 +25,7 @@ from mentra_actors.providers.wires.anthropic.reasoning import (
 from mentra_actors.providers.wires.anthropic.tools import declared_tools, tool_choice
 from mentra_actors.providers.wires.contract import RequestPlan
 from mentra_actors.providers.wires.json_texts import arguments_object, schema_object
+from mentra_actors.providers.wires.offers import require_offered
 
 __all__ = ["request_plan"]
 
@@ -38,6 +38,7 @@ def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
     Raises:
         ProviderError: `invalid_request`: the server cannot do what is asked.
     """
+    require_offered(request, profile)
     traits = traits_of(request.model)
     thought = thinking(request, traits)
     thinks = thought.get("type") in ("enabled", "adaptive")
@@ -49,7 +50,7 @@ def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
         **marked,
         **_choice(request, marked.get("tools", []), traits, thought),
         **({"thinking": thought} if thought else {}),
-        **_output_config(request, profile, traits),
+        **_output_config(request, traits),
         **sampling(request, traits, thinks=thinks),
         **_small_fields(request),
         **_container(request, profile),
@@ -95,13 +96,11 @@ def _choice(
     return {"tool_choice": tool_choice(request, tools, traits, thinks_by_budget=thinks_by_budget)}
 
 
-def _output_config(request: ModelRequest, profile: Profile, traits: ModelTraits) -> _Fields:
+def _output_config(request: ModelRequest, traits: ModelTraits) -> _Fields:
     config: _Fields = {}
     if word := effort(request, traits):
         config["effort"] = word
     if request.output is not None:
-        if not profile.capabilities.structured_output:
-            raise invalid_request(f"{profile.title} promises no shape of an answer: ask for none")
         schema = schema_object(request.output.schema, f"output {request.output.name!r}")
         config["format"] = {"type": "json_schema", "schema": closed_schema(schema)}
     return {"output_config": config} if config else {}

@@ -10,6 +10,7 @@ from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.anthropic.closed_schema import closed_schema
 from mentra_actors.providers.wires.anthropic.model_traits import ModelTraits
 from mentra_actors.providers.wires.json_texts import schema_object
+from mentra_actors.providers.wires.offers import deferred_names
 
 __all__ = ["declared_tools", "tool_choice"]
 
@@ -42,41 +43,17 @@ def declared_tools(request: ModelRequest, profile: Profile) -> list[_Fields]:
     Raises:
         ProviderError: `invalid_request`: the server does not take these tools.
     """
-    _require_capabilities(request, profile)
     hosted = [_hosted(tool) for tool in request.options.hosted_tools]
     hosted_names = {tool["name"] for tool in hosted if "name" in tool}
-    deferred = _deferred_names(request, profile)
+    has_search = any(tool["type"].startswith(_SEARCH_PREFIX) for tool in hosted)
+    deferred = deferred_names(request, profile, has_search=has_search)
     own = [
         _own(tool, is_deferred=tool.name in deferred)
         for tool in request.tools
         if tool.name not in hosted_names
     ]
-    is_searched = any(tool["type"].startswith(_SEARCH_PREFIX) for tool in hosted)
-    searches = [_hosted(HostedTool(kind="tool_search"))] if deferred and not is_searched else []
+    searches = [_hosted(HostedTool(kind="tool_search"))] if deferred and not has_search else []
     return [*own, *hosted, *searches]
-
-
-def _require_capabilities(request: ModelRequest, profile: Profile) -> None:
-    if request.tools and not profile.capabilities.tool_calls:
-        raise invalid_request(f"{profile.title} takes no tools: offer none")
-    if request.options.hosted_tools and not profile.capabilities.hosted_tools:
-        raise invalid_request(f"{profile.title} runs no tools: leave out options.hosted_tools")
-
-
-def _deferred_names(request: ModelRequest, profile: Profile) -> frozenset[str]:
-    """The tools that stay deferred: one that must be called is told at once."""
-    if not any(tool.is_deferred for tool in request.tools):
-        return frozenset()
-    if request.options.tool_search != "hosted" or not profile.capabilities.hosted_tool_search:
-        raise invalid_request(
-            f"{profile.title} deferred tools require hosted tool search: set "
-            "options.tool_search to 'hosted', or defer no tool"
-        )
-    choice = request.tool_choice
-    forced = choice.name if isinstance(choice, NamedTool) else ""
-    return frozenset(
-        tool.name for tool in request.tools if tool.is_deferred and tool.name != forced
-    )
 
 
 def _own(tool: ToolSpec, *, is_deferred: bool) -> _Fields:

@@ -1,24 +1,23 @@
 """Images and documents as parts of a user message."""
 
 import base64
-from typing import Any, assert_never
+from typing import Any
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
+from mentra_actors.domain.media_types import PDF
 from mentra_actors.providers.profile import Profile
-from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.attachment_sources import (
     absent_bytes,
-    image_of_file,
+    as_image,
     image_url,
     own_file_id,
+    require_files,
 )
 from mentra_actors.providers.wires.data_urls import data_url
 
 __all__ = ["attachment_part"]
 
 _Part = dict[str, Any]
-
-_PDF = "application/pdf"
 
 
 def attachment_part(attachment: Attachment, profile: Profile) -> _Part:
@@ -27,15 +26,8 @@ def attachment_part(attachment: Attachment, profile: Profile) -> _Part:
     Raises:
         ProviderError: `invalid_request`: the server cannot take it, or its bytes are not here.
     """
-    match attachment:
-        case ImageBlock():
-            return _image(attachment, profile)
-        case FileBlock() if (image := image_of_file(attachment)) is not None:
-            return _image(image, profile)
-        case FileBlock():
-            return _file(attachment, profile)
-        case _:
-            assert_never(attachment)
+    plain = as_image(attachment)
+    return _image(plain, profile) if isinstance(plain, ImageBlock) else _file(plain, profile)
 
 
 def _image(image: ImageBlock, profile: Profile) -> _Part:
@@ -44,8 +36,7 @@ def _image(image: ImageBlock, profile: Profile) -> _Part:
 
 
 def _file(file: FileBlock, profile: Profile) -> _Part:
-    if not profile.capabilities.files:
-        raise invalid_request(f"{profile.title} takes no files: leave them out, or send text")
+    require_files(profile)
     if file.file_id:
         return {"type": "file", "file": {"file_id": own_file_id(file, profile)}}
     if not file.data and not file.url:
@@ -53,7 +44,7 @@ def _file(file: FileBlock, profile: Profile) -> _Part:
     if file.data and file.media_type.startswith("audio/"):
         return _audio(file)
     name = file.name or "document"
-    content = data_url(file.media_type or _PDF, file.data) if file.data else file.url
+    content = data_url(file.media_type or PDF, file.data) if file.data else file.url
     return {"type": "file", "file": {"filename": name, "file_data": content}}
 
 

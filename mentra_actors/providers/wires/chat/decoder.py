@@ -12,7 +12,7 @@ from mentra_actors.domain.model_call import ModelReply, StopReason
 from mentra_actors.providers.json_access import Json, list_of, object_of, text_of, whole_of
 from mentra_actors.providers.port import AnswerStarted, ModelEvent, ReplyFinished, UsageReported
 from mentra_actors.providers.profile import Profile
-from mentra_actors.providers.provider_faults import in_band_error, malformed_stream
+from mentra_actors.providers.provider_faults import in_band_error, malformed_answer
 from mentra_actors.providers.wires.chat.content import AnswerContent
 from mentra_actors.providers.wires.chat.usage import token_usage, usage_of
 from mentra_actors.providers.wires.counts import cost_of
@@ -84,9 +84,7 @@ class ChatDecoder:
         if self._is_finished:
             return []
         if not self._finish_reason:
-            raise malformed_stream(
-                f"{self._profile.name} sent a malformed stream: it ended before the answer did"
-            )
+            raise malformed_answer(self._profile.name, "it ended before the answer did")
         self._is_finished = True
         stop_reason = _STOP_REASONS.get(self._finish_reason, StopReason.OTHER)
         last = self._content.close()

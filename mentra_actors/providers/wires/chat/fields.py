@@ -14,6 +14,7 @@ from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.anthropic.caching import breakpoints, cache_mark
 from mentra_actors.providers.wires.contract import RequestPlan
 from mentra_actors.providers.wires.json_texts import schema_object
+from mentra_actors.providers.wires.offers import require_none_deferred, require_offered
 from mentra_actors.providers.wires.strict_schema import strict_schema
 
 __all__ = ["request_plan"]
@@ -27,6 +28,7 @@ def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
     Raises:
         ProviderError: `invalid_request`: the server cannot do what is asked.
     """
+    require_offered(request, profile)
     mark = cache_mark(request.options.cache) if profile.takes_cache_marks else {}
     return RequestPlan(
         fields=_fields(request, profile),
@@ -53,7 +55,7 @@ def _fields(request: ModelRequest, profile: Profile) -> _Fields:
     if request.reasoning is not None:
         fields.update(_reasoning(request.reasoning, profile))
     if request.output is not None:
-        fields["response_format"] = _response_format(request.output, profile)
+        fields["response_format"] = _response_format(request.output)
     fields.update(_labels(request))
     return fields
 
@@ -94,8 +96,6 @@ def _reasoning(reasoning: ReasoningOptions, profile: Profile) -> _Fields:
     asked = {name: value for name, value in asked.items() if value is not None}
     if not asked:
         return {}
-    if not profile.capabilities.reasoning_effort:
-        raise invalid_request(f"{profile.title} cannot be told how to reason: leave it out")
     if profile.reasoning_request == "object":
         return {"reasoning": asked}
     if reasoning.enabled is False:
@@ -107,10 +107,8 @@ def _reasoning(reasoning: ReasoningOptions, profile: Profile) -> _Fields:
     return {"reasoning_effort": reasoning.effort} if reasoning.effort else {}
 
 
-def _response_format(output: OutputSchema, profile: Profile) -> _Fields:
+def _response_format(output: OutputSchema) -> _Fields:
     """The shape of the answer, strict where that can be said in the way that it asks for."""
-    if not profile.capabilities.structured_output:
-        raise invalid_request(f"{profile.title} cannot promise the shape of an answer")
     schema = schema_object(output.schema, f"output {output.name!r}")
     strict = strict_schema(schema)
     described = {"description": output.description} if output.description else {}
@@ -124,14 +122,13 @@ def _response_format(output: OutputSchema, profile: Profile) -> _Fields:
 
 
 def _tool_fields(request: ModelRequest, profile: Profile) -> _Fields:
-    tools, choice = _offered(request, profile), request.tool_choice
-    if request.tools and not profile.capabilities.tool_calls:
-        raise invalid_request(f"{profile.title} calls no tools: leave them out")
+    require_none_deferred(request, profile)
+    tools, choice = request.tools, request.tool_choice
     if not profile.takes_tool_choice:
         if choice == "any":
             raise invalid_request(f"{profile.title} cannot be made to call a tool")
         tools = _chosen(tools, request)
-    declared = [_tool(tool) for tool in tools] + _hosted(request, profile)
+    declared = [_tool(tool) for tool in tools] + _hosted(request)
     if not declared:
         return {}
     fields: _Fields = {"tools": declared}
@@ -140,17 +137,6 @@ def _tool_fields(request: ModelRequest, profile: Profile) -> _Fields:
     if request.options.parallel_tool_calls is not None and profile.takes_tool_choice:
         fields["parallel_tool_calls"] = request.options.parallel_tool_calls
     return fields
-
-
-def _offered(request: ModelRequest, profile: Profile) -> tuple[ToolSpec, ...]:
-    """The tools; a deferred one is told only when it is the one that must be called."""
-    choice = request.tool_choice
-    for tool in request.tools:
-        if tool.is_deferred and choice != NamedTool(tool.name):
-            raise invalid_request(
-                f"{profile.title} has no search for tools: do not defer {tool.name!r}"
-            )
-    return request.tools
 
 
 def _chosen(tools: tuple[ToolSpec, ...], request: ModelRequest) -> tuple[ToolSpec, ...]:
@@ -184,9 +170,6 @@ def _tool(tool: ToolSpec) -> _Fields:
     return {"type": "function", "function": function}
 
 
-def _hosted(request: ModelRequest, profile: Profile) -> list[_Fields]:
+def _hosted(request: ModelRequest) -> list[_Fields]:
     """Tools of the server; the wire has no neutral words for them, so each is sent as it is."""
-    hosted = request.options.hosted_tools
-    if hosted and not profile.capabilities.hosted_tools:
-        raise invalid_request(f"{profile.title} has no tools of its own: leave them out")
-    return [{"type": tool.kind, **tool.options} for tool in hosted]
+    return [{"type": tool.kind, **tool.options} for tool in request.options.hosted_tools]

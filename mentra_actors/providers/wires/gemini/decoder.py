@@ -11,7 +11,6 @@ import msgspec
 
 from mentra_actors.domain.content import AssistantBlock, Citation, TextBlock, ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
-from mentra_actors.errors import ProviderError
 from mentra_actors.providers.json_access import Json, list_of, object_of, text_of, whole_of
 from mentra_actors.providers.port import (
     AnswerStarted,
@@ -25,7 +24,7 @@ from mentra_actors.providers.port import (
     UsageReported,
 )
 from mentra_actors.providers.profile import Profile
-from mentra_actors.providers.provider_faults import in_band_error, malformed_stream
+from mentra_actors.providers.provider_faults import in_band_error, malformed_answer, open_call
 from mentra_actors.providers.wires.gemini.grounding import (
     CitedText,
     citations_of,
@@ -111,7 +110,7 @@ class GeminiDecoder:
         if self._is_finished:
             return []
         if not self._reason:
-            raise self._malformed("it ended before the answer did")
+            raise malformed_answer(self._profile.name, "it ended before the answer did")
         blocks = self._closed_blocks()
         self._is_finished = True
         events = self._cite(blocks)
@@ -202,7 +201,8 @@ class GeminiDecoder:
         try:
             call.add(fragment)
         except PlaceError as error:
-            raise self._malformed(f"{error} in the call of {call.name!r}") from error
+            fault = f"{error} in the call of {call.name!r}"
+            raise malformed_answer(self._profile.name, fault) from error
         if not is_new and not call.is_closed:
             return []
         arguments = call.arguments if call.is_closed else ""
@@ -220,7 +220,7 @@ class GeminiDecoder:
 
     def _nameless(self, fragment: Json) -> list[ModelEvent]:
         if object_of(fragment, "args") or list_of(fragment, "partialArgs"):
-            raise self._malformed("a call in it has no name")
+            raise malformed_answer(self._profile.name, "a call in it has no name")
         return []
 
     def _new_call(self, fragment: Json) -> CallDraft:
@@ -237,7 +237,7 @@ class GeminiDecoder:
         try:
             self._blocks.append(image_block(part, self._provenance))
         except ValueError as error:
-            raise self._malformed(str(error), transient=False) from error
+            raise malformed_answer(self._profile.name, str(error), transient=False) from error
         return []
 
     def _other(self, part: Json) -> list[ModelEvent]:
@@ -250,7 +250,7 @@ class GeminiDecoder:
         for index, block in enumerate(self._blocks):
             if isinstance(block, CallDraft) and not block.is_closed:
                 if self._finish_reason in COMPLETE:
-                    raise self._malformed(f"the call of {block.name!r} was never closed")
+                    raise open_call(self._profile.name, block.name)
                 continue
             if isinstance(block, TextRun | CallDraft):
                 blocks[index] = block.block(self._provenance)
@@ -282,10 +282,6 @@ class GeminiDecoder:
         reason = stop_reason_of(self._finish_reason)
         has_calls = any(isinstance(block, ToolCallBlock) for block in blocks.values())
         return StopReason.TOOL_USE if has_calls and reason is StopReason.END_TURN else reason
-
-    def _malformed(self, message: str, *, transient: bool = True) -> ProviderError:
-        name = self._profile.name
-        return malformed_stream(f"{name} sent a malformed stream: {message}", transient=transient)
 
 
 def _cited_texts(blocks: Mapping[int, AssistantBlock]) -> list[CitedText]:

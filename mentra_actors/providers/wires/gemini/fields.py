@@ -4,10 +4,10 @@ from typing import Any
 
 from mentra_actors.domain.model_call import ModelRequest, OutputSchema
 from mentra_actors.providers.profile import Profile
-from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.gemini.thinking import thinking_fields
 from mentra_actors.providers.wires.gemini.tools import tool_fields
 from mentra_actors.providers.wires.json_texts import schema_object
+from mentra_actors.providers.wires.offers import require_offered
 
 __all__ = ["request_fields"]
 
@@ -20,18 +20,19 @@ def request_fields(request: ModelRequest, profile: Profile) -> _Fields:
     Raises:
         ProviderError: `invalid_request`: the server cannot do what is asked.
     """
+    require_offered(request, profile)
     fields: _Fields = {}
     if request.system:
         fields["systemInstruction"] = {"parts": [{"text": request.system}]}
     fields.update(tool_fields(request, profile))
-    if config := _generation(request, profile):
+    if config := _generation(request):
         fields["generationConfig"] = config
     if request.options.service_tier:
         fields["serviceTier"] = request.options.service_tier
     return fields
 
 
-def _generation(request: ModelRequest, profile: Profile) -> _Fields:
+def _generation(request: ModelRequest) -> _Fields:
     options = request.options
     asked = {
         "temperature": request.temperature,
@@ -44,13 +45,11 @@ def _generation(request: ModelRequest, profile: Profile) -> _Fields:
     config = {name: value for name, value in asked.items() if value is not None}
     config.update(thinking_fields(request))
     if request.output is not None:
-        config.update(_shape(request.output, profile))
+        config.update(_shape(request.output))
     return config
 
 
-def _shape(output: OutputSchema, profile: Profile) -> _Fields:
-    if not profile.capabilities.structured_output:
-        raise invalid_request(f"{profile.title} promises no shape of an answer: ask in words")
+def _shape(output: OutputSchema) -> _Fields:
     schema = schema_object(output.schema, f"output {output.name!r}")
     if output.description:
         schema = {"description": output.description, **schema}

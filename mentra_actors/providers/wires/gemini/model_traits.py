@@ -36,12 +36,12 @@ _UNKNOWN = ModelTraits()
 _FUTURE = ModelTraits(needs_signatures=True)
 _LATE = ModelTraits(
     levels=("minimal", "low", "medium", "high"),
-    can_stop_thinking=False,
     needs_signatures=True,
     takes_result_parts=True,
     reports_hosted_calls=True,
 )
-_LATE_PRO = msgspec.structs.replace(_LATE, levels=("low", "medium", "high"))
+_LATE_UNMINIMAL = msgspec.structs.replace(_LATE, levels=("low", "medium", "high"))
+_LATE_PRO = msgspec.structs.replace(_LATE_UNMINIMAL, can_stop_thinking=False)
 _BUDGET = ModelTraits(levels=(), combines=False)
 _BUDGET_PRO = msgspec.structs.replace(_BUDGET, can_stop_thinking=False)
 _UNTHINKING = ModelTraits(levels=(), takes_budget=False, reasons=False, combines=False)
@@ -55,7 +55,7 @@ _TRAITS: Mapping[str, ModelTraits] = {
     "gemini-3": _LATE,
     "gemini-3-pro": _LATE_PRO,
     "gemini-3.1-pro": _LATE_PRO,
-    "gemini-3.7-flash": _LATE_PRO,
+    "gemini-3.7-flash": _LATE_UNMINIMAL,
     "gemini-": _FUTURE,
 }
 """By the beginning of the name; the longest one that fits counts."""

@@ -8,6 +8,7 @@ from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.gemini.model_traits import bare_name, traits_of
 from mentra_actors.providers.wires.json_texts import schema_object
+from mentra_actors.providers.wires.offers import require_none_deferred
 
 __all__ = ["tool_fields"]
 
@@ -31,7 +32,7 @@ def tool_fields(request: ModelRequest, profile: Profile) -> _Fields:
     """
     tools: list[_Fields] = []
     if request.tools:
-        _require_told(request, profile)
+        require_none_deferred(request, profile)
         tools.append({"functionDeclarations": [_declaration(tool) for tool in request.tools]})
     tools += [_hosted(tool, profile) for tool in request.options.hosted_tools]
     _require_combinable(request)
@@ -39,20 +40,6 @@ def tool_fields(request: ModelRequest, profile: Profile) -> _Fields:
     if config := {**_calling(request), **_reporting(request)}:
         fields["toolConfig"] = config
     return fields
-
-
-def _require_told(request: ModelRequest, profile: Profile) -> None:
-    """Every tool must be told; one that must be called is, whether it is deferred or not."""
-    if not profile.capabilities.tool_calls:
-        raise invalid_request(f"{profile.title} calls no tools: leave them out")
-    choice = request.tool_choice
-    forced = choice.name if isinstance(choice, NamedTool) else None
-    for tool in request.tools:
-        if tool.is_deferred and tool.name != forced:
-            raise invalid_request(
-                f"{profile.title} cannot search for tools, so the tool {tool.name!r} would never "
-                "be found: do not defer it"
-            )
 
 
 def _declaration(tool: ToolSpec) -> _Fields:
@@ -63,8 +50,6 @@ def _declaration(tool: ToolSpec) -> _Fields:
 
 
 def _hosted(tool: HostedTool, profile: Profile) -> _Fields:
-    if not profile.capabilities.hosted_tools:
-        raise invalid_request(f"{profile.title} has no tools of its own: leave out {tool.kind!r}")
     if tool.kind == "image_generation":
         raise invalid_request(
             f"{profile.title} has no tool for images: ask one of its image models, which draw "

@@ -1,7 +1,8 @@
 """Tokens of a Gemini answer, from the counts that come with its chunks."""
 
 from mentra_actors.domain.model_call import TokenUsage
-from mentra_actors.providers.json_access import Json, whole_of
+from mentra_actors.providers.json_access import Json
+from mentra_actors.providers.wires.counts import count_of
 
 __all__ = ["CountedTokens"]
 
@@ -23,9 +24,9 @@ class CountedTokens:
     def add(self, metadata: Json) -> None:
         """Take note of the counts of one chunk; a count that it has not stays as it was."""
         for name in _OF_THE_PROMPT:
-            self._counts[name] = max(whole_of(metadata, name), 0) or self._counts.get(name, 0)
+            self._counts[name] = count_of(metadata, name) or self._counts.get(name, 0)
         for name in _OF_THE_STEPS:
-            self._counts[name] = max(whole_of(metadata, name), self._counts.get(name, 0))
+            self._counts[name] = max(count_of(metadata, name), self._counts.get(name, 0))
 
     @property
     def usage(self) -> TokenUsage:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from mentra_actors.domain.model_call import ModelReply
-from mentra_actors.errors import ProviderError
 from mentra_actors.providers.json_access import Json, list_of, object_of, text_of, whole_of
 from mentra_actors.providers.port import (
     AnswerStarted,
@@ -24,7 +23,7 @@ from mentra_actors.providers.port import (
     UsageReported,
 )
 from mentra_actors.providers.profile import Profile
-from mentra_actors.providers.provider_faults import in_band_error, malformed_stream
+from mentra_actors.providers.provider_faults import in_band_error, malformed_answer, open_call
 from mentra_actors.providers.wires.annotations import citation_of
 from mentra_actors.providers.wires.counts import cost_of
 from mentra_actors.providers.wires.responses.ending import (
@@ -93,7 +92,7 @@ class ResponsesDecoder:
             ProviderError: `malformed_stream`: the answer has not ended.
         """
         if not self._is_finished:
-            raise self._malformed("it ended before the answer did")
+            raise malformed_answer(self._profile.name, "it ended before the answer did")
         return []
 
     def _reader_by_type(self) -> Mapping[str, Callable[[Json], list[ModelEvent]]]:
@@ -303,7 +302,7 @@ class ResponsesDecoder:
     def _require_closed_calls(self, items: list[StreamedItem]) -> None:
         for item in items:
             if item.is_call and not item.is_closed:
-                raise self._malformed(f"the call of {item.call_name!r} was never closed")
+                raise open_call(self._profile.name, item.call_name)
 
     def _reply(self, response: Json, items: list[StreamedItem], raw: str) -> ModelReply:
         blocks = tuple(block for item in items for block in blocks_of(item, self._provenance))
@@ -335,9 +334,6 @@ class ResponsesDecoder:
     def _block_index(self, event: Json, kind: str, part: int) -> int:
         key = (whole_of(event, "output_index"), kind, part)
         return self._block_indexes.setdefault(key, len(self._block_indexes))
-
-    def _malformed(self, message: str) -> ProviderError:
-        return malformed_stream(f"{self._profile.name} sent a malformed stream: {message}")
 
 
 def _replace(pieces: dict[int, list[str]], index: int, text: str) -> None:

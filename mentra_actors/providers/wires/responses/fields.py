@@ -7,6 +7,7 @@ from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.contract import RequestPlan
 from mentra_actors.providers.wires.json_texts import schema_object
+from mentra_actors.providers.wires.offers import require_offered
 from mentra_actors.providers.wires.responses.state import is_stateful, state_fields
 from mentra_actors.providers.wires.responses.thinking import (
     known_traits,
@@ -21,7 +22,6 @@ __all__ = ["request_plan"]
 _Fields = dict[str, Any]
 
 _ENCRYPTED_REASONING = "reasoning.encrypted_content"
-_MOST_METADATA = 16
 
 
 def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
@@ -30,6 +30,7 @@ def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
     Raises:
         ProviderError: `invalid_request`: the server cannot do what is asked.
     """
+    require_offered(request, profile)
     is_remembered = is_stateful(request) and profile.takes_previous_response
     stored = bool(request.options.responses.store) or is_remembered
     state, first_message = state_fields(request, profile)
@@ -43,7 +44,7 @@ def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
     reasoning = reasoning_field(request, profile)
     require_sampling(request, profile, reasoning.get("reasoning", {}).get("effort", ""))
     fields.update(reasoning)
-    fields.update(_text(request, profile))
+    fields.update(_text(request))
     fields.update(_labels(request, profile))
     fields.update(_caching(request, profile))
     return RequestPlan(fields=fields, first_message=first_message)
@@ -74,13 +75,9 @@ def _include(request: ModelRequest, profile: Profile) -> list[str]:
     return include
 
 
-def _text(request: ModelRequest, profile: Profile) -> _Fields:
+def _text(request: ModelRequest) -> _Fields:
     text: _Fields = {}
     if request.output is not None:
-        if not profile.capabilities.structured_output:
-            raise invalid_request(
-                f"{profile.title} cannot promise a shape of the answer: leave out output"
-            )
         text["format"] = _format(request.output)
     if verbosity := request.options.responses.text_verbosity:
         text["verbosity"] = verbosity
@@ -109,11 +106,6 @@ def _labels(request: ModelRequest, profile: Profile) -> _Fields:
         "prompt_cache_key": options.responses.prompt_cache_key,
     }
     fields: _Fields = {name: word for name, word in words.items() if word}
-    if len(request.metadata) > _MOST_METADATA:
-        raise invalid_request(
-            f"{profile.title} takes at most {_MOST_METADATA} pairs of metadata, not "
-            f"{len(request.metadata)}"
-        )
     if request.metadata:
         fields["metadata"] = dict(request.metadata)
     return fields

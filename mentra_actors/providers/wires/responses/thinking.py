@@ -27,8 +27,6 @@ def reasoning_field(request: ModelRequest, profile: Profile) -> _Fields:
     asked = request.reasoning
     if asked is None or asked == ReasoningOptions():
         return {}
-    if not profile.capabilities.reasoning_effort:
-        raise invalid_request(f"{profile.title} cannot be told how to reason: leave it out")
     if profile.reasoning_request == "object":
         return _whole_object(asked)
     if asked.budget_tokens is not None:

@@ -6,6 +6,7 @@ from mentra_actors.domain.model_call import ModelRequest, NamedTool, ToolSpec
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.json_texts import schema_object
+from mentra_actors.providers.wires.offers import deferred_names
 
 __all__ = ["tool_fields"]
 
@@ -20,7 +21,6 @@ def tool_fields(request: ModelRequest, profile: Profile) -> _Fields:
     Raises:
         ProviderError: `invalid_request`: the server does not take these tools or this choice.
     """
-    _require_capabilities(request, profile)
     tools = _declared(request, profile)
     if not profile.takes_tool_choice:
         chosen = _left_without_choice(tools, request, profile)
@@ -33,41 +33,13 @@ def tool_fields(request: ModelRequest, profile: Profile) -> _Fields:
     return fields
 
 
-def _require_capabilities(request: ModelRequest, profile: Profile) -> None:
-    if request.tools and not profile.capabilities.tool_calls:
-        raise invalid_request(f"{profile.title} takes no tools: offer none")
-    if request.options.hosted_tools and not profile.capabilities.hosted_tools:
-        raise invalid_request(f"{profile.title} runs no tools: leave out options.hosted_tools")
-
-
 def _declared(request: ModelRequest, profile: Profile) -> list[_Fields]:
     hosted = [{"type": tool.kind, **tool.options} for tool in request.options.hosted_tools]
-    deferred = _deferred_names(request, profile, hosted)
-    own = [_own(tool, is_deferred=tool.name in deferred) for tool in request.tools]
     has_search = any(tool["type"] == _SEARCH for tool in hosted)
+    deferred = deferred_names(request, profile, has_search=has_search)
+    own = [_own(tool, is_deferred=tool.name in deferred) for tool in request.tools]
     search = [{"type": _SEARCH}] if deferred and not has_search else []
     return [*own, *hosted, *search]
-
-
-def _deferred_names(
-    request: ModelRequest, profile: Profile, hosted: list[_Fields]
-) -> frozenset[str]:
-    """The tools that stay deferred: one that must be called is told at once."""
-    if not any(tool.is_deferred for tool in request.tools):
-        return frozenset()
-    is_searched = request.options.tool_search == "hosted" or any(
-        tool["type"] == _SEARCH for tool in hosted
-    )
-    if not is_searched or not profile.capabilities.hosted_tool_search:
-        raise invalid_request(
-            f"{profile.title} deferred tools require hosted tool search: set "
-            "options.tool_search to 'hosted', or defer no tool"
-        )
-    choice = request.tool_choice
-    forced = choice.name if isinstance(choice, NamedTool) else ""
-    return frozenset(
-        tool.name for tool in request.tools if tool.is_deferred and tool.name != forced
-    )
 
 
 def _own(tool: ToolSpec, *, is_deferred: bool) -> _Fields:
@@ -89,11 +61,8 @@ def _choice(request: ModelRequest, tools: list[_Fields]) -> Any:
             if any(tool.get("name") == name for tool in tools):
                 kind = next(tool["type"] for tool in tools if tool.get("name") == name)
                 return {"type": kind, "name": name}
-            if any(tool["type"] == name for tool in tools):
-                return {"type": name}
-            raise invalid_request(
-                f"the tool {name!r} is to be called, but it is not among the tools"
-            )
+            is_hosted = any(tool["type"] == name for tool in tools)
+            return {"type": name} if is_hosted else {"type": "function", "name": name}
         case "any":
             return "required"
         case choice:

@@ -2,9 +2,7 @@
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +12,7 @@ import anyio.to_thread
 import httpx
 import msgspec
 import pytest
+from local_server import Answer, Asked, running
 
 from mentra_actors.errors import (
     ConfigurationError,
@@ -44,49 +43,27 @@ _NOW = 1_000_000.0
 _FIRST = {"access_token": "at-1", "refresh_token": "rt-1", "expires_in": 3600}
 
 
-class _AuthServer(ThreadingHTTPServer):
+class _AuthServer:
     """A token endpoint that answers by script and keeps the forms that it was sent."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = ""
         self.forms: list[dict[str, str]] = []
         self.answers: list[tuple[int, Any]] = []
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _AuthServer
-
-    def do_POST(self) -> None:
-        size = int(self.headers["content-length"])
-        form = parse_qs(self.rfile.read(size).decode())
-        self.server.forms.append({name: values[0] for name, values in form.items()})
-        status, answer = self.server.answers.pop(0)
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base
-        """Say nothing."""
+    def answer(self, asked: Asked) -> Answer:
+        form = parse_qs(asked.body.decode())
+        self.forms.append({name: values[0] for name, values in form.items()})
+        status, result = self.answers.pop(0)
+        return status, "application/json", json.dumps(result).encode()
 
 
 @pytest.fixture
 def server() -> Iterator[_AuthServer]:
-    listening = _AuthServer()
-    thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-    thread.start()
-    yield listening
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
+    auth = _AuthServer()
+    with running(auth.answer) as local:
+        auth.url = local.url
+        yield auth
 
 
 def _settings(server: _AuthServer | None = None, **changes: Any) -> OAuthSettings:
@@ -234,7 +211,7 @@ async def test_nobody_who_comes_back_ends_the_login() -> None:
 
 async def test_a_taken_port_is_told(server: _AuthServer) -> None:
     """A fixed port may be in use."""
-    port = server.server_address[1]
+    port = urlsplit(server.url).port
 
     with pytest.raises(LoginFailed, match=f"cannot listen on 127.0.0.1:{port}"):
         await sign_in(_settings(redirect_port=port), lambda _: None)

@@ -447,9 +447,9 @@ def _asking(attachment: Any) -> ModelRequest:
 @pytest.mark.parametrize(
     ("profile", "request_", "words"),
     [
-        (_BARE, _request(tools=(_TOOL,)), "calls no tools"),
+        (_BARE, _request(tools=(_TOOL,)), "takes no tools"),
         (_BARE, _request(reasoning=ReasoningOptions(effort="low")), "how to reason"),
-        (_BARE, _request(output=OutputSchema(name="o", schema="{}")), "shape of an answer"),
+        (_BARE, _request(output=OutputSchema(name="o", schema="{}")), "shape of the answer"),
         (_BARE, _asking(ImageBlock(url="https://a")), "takes no images"),
         (_FEW, _asking(ImageBlock(url="https://a")), "send the bytes"),
         (_FEW, _request(tools=(_TOOL,), tool_choice="any"), "cannot be made to call"),
@@ -472,7 +472,7 @@ def _asking(attachment: Any) -> ModelRequest:
         (
             GENERIC_CHAT,
             _request(options=ProviderOptions(hosted_tools=(HostedTool(kind="x"),))),
-            "no tools of its own",
+            "runs no tools",
         ),
         (
             GENERIC_CHAT,

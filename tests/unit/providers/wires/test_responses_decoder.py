@@ -16,6 +16,7 @@ from mentra_actors.domain.content import (
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.port import (
+    AnswerStarted,
     ModelEvent,
     ReplyFinished,
     TextDelta,
@@ -309,6 +310,25 @@ def test_an_unusual_end_keeps_its_own_word(status: str, reason: StopReason) -> N
 def test_nothing_counts_after_the_end() -> None:
     """The finished reply is the last event, exactly once."""
     assert len(_events(_completed(), _delta("output_text", "late"), _completed())) == 1
+
+
+def test_an_answer_without_a_model_is_of_the_one_that_was_asked() -> None:
+    """Compatible servers leave it out, at the start and at the end."""
+    created = {"type": "response.created", "response": {"id": "resp"}}
+    details = {"incomplete_details": {"reason": "max_output_tokens"}}
+    cut = {"type": "response.incomplete", "response": {"status": "incomplete", **details}}
+    error = {"code": "server_error", "message": "went wrong"}
+    failed = {"type": "response.failed", "response": {"status": "failed", "error": error}}
+
+    started, *_, finished = _events(created, _delta("output_text", "x"), cut)
+
+    assert started == AnswerStarted(model="m", response_id="resp")
+    assert isinstance(finished, ReplyFinished)
+    assert (finished.reply.model, finished.reply.response_id) == ("m", "resp")
+    assert finished.reply.stop_reason is StopReason.MAX_TOKENS
+    assert finished.reply.raw_stop_reason == "max_output_tokens"
+    with pytest.raises(ProviderError, match="went wrong"):
+        _events(created, failed)
 
 
 def test_a_failed_answer_is_an_error_whatever_its_event_is_called() -> None:

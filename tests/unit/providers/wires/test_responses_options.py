@@ -27,7 +27,6 @@ from mentra_actors.domain.model_call import (
     ProviderOptions,
     ReasoningOptions,
     ResponsesOptions,
-    SessionOptions,
     ToolSpec,
 )
 from mentra_actors.errors import ProviderError
@@ -189,14 +188,14 @@ def test_a_forced_deferred_tool_is_told_at_once() -> None:
     assert body["tool_choice"] == {"type": "function", "name": "rare"}
 
 
-def test_a_choice_must_name_a_tool_that_is_there() -> None:
-    """A tool of the server is chosen by its type."""
+def test_a_tool_of_the_server_is_chosen_by_its_type() -> None:
+    """Any other name is that of a function; whether there is one, the server knows."""
     options = ProviderOptions(hosted_tools=(HostedTool(kind="web_search"),))
     request = _asked(tools=(_TOOL,), options=options, tool_choice=NamedTool("web_search"))
 
     assert _body(request)["tool_choice"] == {"type": "web_search"}
     other = msgspec.structs.replace(request, tool_choice=NamedTool("gone"))
-    assert "'gone' is to be called, but it is not among the tools" in _refusal(other)
+    assert _body(other)["tool_choice"] == {"type": "function", "name": "gone"}
 
 
 @pytest.mark.parametrize(
@@ -297,14 +296,6 @@ def test_whom_and_what_for_is_said_in_the_fields_of_the_server() -> None:
     assert _body(request)["service_tier"] == "flex"
 
 
-def test_metadata_has_at_most_sixteen_pairs() -> None:
-    """The server would refuse the seventeenth."""
-    pairs = {f"k{number}": "v" for number in range(17)}
-
-    assert "at most 16 pairs of metadata, not 17" in _refusal(_asked(metadata=pairs))
-    assert len(_body(_asked(metadata=dict(list(pairs.items())[:16])))["metadata"]) == 16
-
-
 @pytest.mark.parametrize(
     ("model", "cache", "sent"),
     [
@@ -340,29 +331,6 @@ def test_the_include_of_encrypted_reasoning_is_said_once() -> None:
     assert _body(_asked(options=options))["include"] == list(asked)
 
 
-def test_session_headers_are_sent_only_when_they_are_set() -> None:
-    """Headers that nobody asked for would tell strangers about the conversation."""
-    session = SessionOptions(
-        session_affinity="a",
-        subagent="s",
-        turn_metadata="m",
-        sticky_turn_state="t",
-        prefer_connection_reuse=False,
-    )
-
-    assert RESPONSES.headers(_asked(), OPENAI) == {}
-    assert RESPONSES.headers(_asked(options=ProviderOptions(session=session)), OPENAI) == {
-        "x-mentra-session-affinity": "a",
-        "x-mentra-subagent": "s",
-        "x-mentra-turn-metadata": "m",
-        "x-mentra-turn-state": "t",
-        "x-mentra-connection-reuse": "prefer-fresh",
-    }
-    broken = ProviderOptions(session=SessionOptions(subagent="a\nb"))
-    with pytest.raises(ProviderError, match="subagent holds characters"):
-        RESPONSES.headers(_asked(options=broken), OPENAI)
-
-
 def test_calls_go_behind_texts_where_the_server_wants_them_together() -> None:
     """DeepSeek refuses an answer in which text stands between two calls."""
     blocks = (
@@ -384,3 +352,18 @@ def test_the_path_may_be_without_a_version() -> None:
     server = msgspec.structs.replace(GENERIC, path="responses", version_path="")
 
     assert RESPONSES.answer_path(_asked(), server) == "responses"
+
+
+def test_a_listed_model_says_who_made_it() -> None:
+    """Servers that have no words for a model still say whose it is."""
+    entries = [
+        {"id": "a", "created": 5, "owned_by": "them"},
+        {"id": "b", "name": "Bee", "description": "Flies.", "owned_by": "them"},
+        {"id": "c"},
+    ]
+
+    plain, described, bare = RESPONSES.models_page({"data": entries}, OPENAI).models
+
+    assert (plain.created_at, plain.display_name, plain.description) == (5.0, "", "Owned by them")
+    assert (described.display_name, described.description) == ("Bee", "Flies.")
+    assert (bare.created_at, bare.description) == (None, "")

@@ -1,6 +1,6 @@
 """Headers about the conversation of a request; nothing is sent that was not set."""
 
-from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.domain.model_call import SessionOptions
 from mentra_actors.providers.provider_faults import invalid_request
 
 __all__ = ["session_headers"]
@@ -8,13 +8,12 @@ __all__ = ["session_headers"]
 _PREFIX = "x-mentra-"
 
 
-def session_headers(request: ModelRequest) -> dict[str, str]:
+def session_headers(session: SessionOptions) -> dict[str, str]:
     """The headers of the session options, all under one prefix.
 
     Raises:
         ProviderError: `invalid_request`: a header cannot carry what was set.
     """
-    session = request.options.session
     values = {
         "session-affinity": session.session_affinity,
         "subagent": session.subagent,
