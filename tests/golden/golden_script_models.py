@@ -15,7 +15,7 @@ from mentra_actors.domain.content import (
     ThinkingBlock,
     ToolCallBlock,
 )
-from mentra_actors.domain.model_call import StopReason
+from mentra_actors.domain.model_call import ProviderOptions, ReasoningOptions, StopReason
 
 __all__ = ["MODEL_STORIES"]
 
@@ -93,7 +93,15 @@ def sources(team):
 def other_models(team):
     """One model is busy, the next has no key, the third answers; for each failure there is one."""
     team.add(profile("herald"))
-    early = Fallback(model="ollama:small", on=FAILURES, after_attempts=1)
+    early = Fallback(
+        model="ollama:small",
+        on=FAILURES,
+        after_attempts=1,
+        temperature=0.1,
+        max_output_tokens=500,
+        reasoning=ReasoningOptions(enabled=False),
+        provider=ProviderOptions(seed=1),
+    )
     team.prompt("herald", "Read the news.", fallbacks=(early, Fallback(model="gemini:large")))
     busy = {"kind": "http", "message": "busy", "transient": True, "queued_s": 2.5}
     team.fail("herald", **busy, status=429, code="rate_limit_exceeded", request_id="req-3")
