@@ -5,6 +5,7 @@ import os
 from mentra_actors.cli.signed_in import is_signed_in
 from mentra_actors.demo.offline_model import OFFLINE_MODELS, OFFLINE_PROVIDER, OfflineModel
 from mentra_actors.errors import ConfigurationError, MissingCredential, UnknownModel
+from mentra_actors.providers.credentials import key_of_environment
 from mentra_actors.providers.presets import PRESETS
 from mentra_actors.providers.registry import ProviderRegistry
 
@@ -53,12 +54,8 @@ def require_usable(model: str, *, with_login: bool = False) -> None:
         known = ", ".join(f"{OFFLINE_PROVIDER}:{one}" for one in OFFLINE_MODELS)
         raise UnknownModel(f"no offline model {name!r}; known: {known}")
     profile = PRESETS.get(provider.name)
-    if profile and profile.needs_key and not any(map(_is_set, profile.key_variables)):
+    if profile and profile.needs_key and not key_of_environment(profile, os.environ):
         if with_login and is_signed_in(profile.name):
             return
         named = " or ".join(profile.key_variables)
         raise MissingCredential(f"{model} needs an API key: set {named}, or choose another model")
-
-
-def _is_set(variable: str) -> bool:
-    return bool(os.environ.get(variable, "").strip())

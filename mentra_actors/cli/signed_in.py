@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 
 from mentra_actors.errors import ConfigurationError
+from mentra_actors.providers.credentials import key_of_environment
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.oauth.source import LoginKey
 from mentra_actors.providers.oauth.token_store import (
@@ -49,6 +50,5 @@ def signed_in_providers(environ: Mapping[str, str] = os.environ) -> list[HttpPro
     return [
         HttpProvider(profile, api_key=LoginKey(token_store(name, environ)))
         for name, profile in PRESETS.items()
-        if not any(environ.get(variable, "").strip() for variable in profile.key_variables)
-        and is_signed_in(name, environ)
+        if not key_of_environment(profile, environ) and is_signed_in(name, environ)
     ]

@@ -12,6 +12,7 @@ __all__ = [
     "KeyedCall",
     "RenewableKey",
     "found_key",
+    "key_of_environment",
     "keyed",
     "may_get_another_key",
 ]
@@ -39,6 +40,12 @@ class KeyedCall:
         self.query = query
 
 
+def key_of_environment(profile: Profile, environ: Mapping[str, str]) -> str:
+    """The key in the first variable of the profile that is set; empty if none is."""
+    values = (environ.get(name, "").strip() for name in profile.key_variables)
+    return next(filter(None, values), "")
+
+
 async def found_key(
     profile: Profile, source: CredentialSource | None, environ: Mapping[str, str]
 ) -> str:
@@ -52,8 +59,7 @@ async def found_key(
         key = await given if inspect.isawaitable(given) else given
     else:
         key = source or ""
-    variables = (environ.get(name, "") for name in profile.key_variables)
-    key = (key or next(filter(str.strip, variables), "")).strip()
+    key = key.strip() or key_of_environment(profile, environ)
     if not key and profile.needs_key:
         named = " or ".join(profile.key_variables) or "its api_key"
         raise MissingCredential(f"{profile.name} needs an API key: set {named}")

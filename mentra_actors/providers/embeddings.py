@@ -19,6 +19,7 @@ from mentra_actors.providers.http.questions import Post
 from mentra_actors.providers.json_access import Json, list_of, object_of, text_of, whole_of
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
+from mentra_actors.providers.wires.gemini.model_traits import bare_name, resource_name
 
 __all__ = ["EmbeddingRequest", "Embeddings", "embedded"]
 
@@ -128,19 +129,16 @@ def _in_order(result: Json) -> list[Json]:
 
 
 async def _ask_gemini(batch: list[str], request: EmbeddingRequest, post: Post) -> Embeddings:
-    name = request.model.removeprefix("models/")
+    name = resource_name(request.model)
     more = {"taskType": request.task, "outputDimensionality": request.dimensions}
     asked = {key: value for key, value in more.items() if value}
-    requests = [
-        {"model": f"models/{name}", "content": {"parts": [{"text": text}]}, **asked}
-        for text in batch
-    ]
-    path = f"models/{quote(name, safe='')}:batchEmbedContents"
+    requests = [{"model": name, "content": {"parts": [{"text": text}]}, **asked} for text in batch]
+    path = f"{quote(name, safe='/')}:batchEmbedContents"
     result = await post(path, {"requests": requests})
     tokens = whole_of(object_of(result, "usageMetadata"), "promptTokenCount")
     return Embeddings(
         vectors=tuple(_vector(entry.get("values")) for entry in list_of(result, "embeddings")),
-        model=name,
+        model=bare_name(name),
         usage=TokenUsage(input_tokens=max(tokens, 0)),
     )
 

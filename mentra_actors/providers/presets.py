@@ -28,7 +28,11 @@ ANTHROPIC = Profile(
     needs_key=True,
     headers={"anthropic-version": "2023-06-01"},
     capabilities=Capabilities(
-        files=True, hosted_tool_search=True, hosted_tools=True, token_counting=True
+        files=True,
+        hosted_tool_search=True,
+        hosted_tools=True,
+        structured_tool_results=True,
+        token_counting=True,
     ),
 )
 

@@ -56,7 +56,11 @@ AuthScheme: TypeAlias = NoAuth | Bearer | HeaderKey | QueryKey
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What a provider offers; a request for what it does not is refused before it is sent."""
+    """What a provider offers; a request for what it does not is refused before it is sent.
+
+    Two lead to something else instead: without `token_counting` tokens are estimated, and without
+    `structured_tool_results` the Responses wire sends the images of a result after it.
+    """
 
     model_listing: bool = True
     tool_calls: bool = True

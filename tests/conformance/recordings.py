@@ -134,6 +134,27 @@ async def play(
     return events, None
 
 
+async def played(profile: Profile, name: str, model: str = "asked") -> ModelReply:
+    """The answer of one recording (`directory/name`); the test is skipped where it is not."""
+    base = named(name)
+    body, meta = file_of(base, "response.sse").read_bytes(), recorded(base, "meta.json")
+    request = ModelRequest(model=model, messages=[UserMessage(text="hi")])
+    events, error = await play(profile, body, 997, meta, request)
+    assert error is None
+    return reply_of(events)
+
+
+async def reply_at(profile: Profile, base_url: str) -> ModelReply:
+    """What the provider of a profile makes of a server on this machine."""
+    provider = HttpProvider(profile, api_key="key", base_url=base_url, environ={})
+    request = ModelRequest(model="asked", messages=[UserMessage(text="hi")])
+    try:
+        async with aclosing(provider.stream(request)) as stream:
+            return reply_of([event async for event in stream])
+    finally:
+        await provider.aclose()
+
+
 def reply_of(events: list[ModelEvent]) -> ModelReply:
     """The whole answer; there is exactly one, and it is the last event."""
     finished = [event for event in events if isinstance(event, ReplyFinished)]

@@ -10,6 +10,7 @@ from recordings import (
     file_of,
     named,
     play,
+    played,
     recorded,
     recordings,
     reply_of,
@@ -301,10 +302,4 @@ def _message_of(reply: ModelReply) -> AssistantMessage:
 )
 async def test_stop_reasons_are_neutral(name: str, reason: StopReason) -> None:
     """Whoever runs the loop decides by our words, and not by those of each provider."""
-    base = named(f"anthropic/{name}")
-
-    events, _ = await play(
-        ANTHROPIC, file_of(base, "response.sse").read_bytes(), 10**9, recorded(base, "meta.json")
-    )
-
-    assert reply_of(events).stop_reason is reason
+    assert (await played(ANTHROPIC, f"anthropic/{name}")).stop_reason is reason

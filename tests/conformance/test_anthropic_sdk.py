@@ -4,7 +4,6 @@ import base64
 import operator
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing
 from functools import cache, reduce
 from pathlib import Path
 from typing import Any, get_args
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loopback import serving
-from recordings import file_of, recorded, recordings, reply_of
+from recordings import file_of, recorded, recordings, reply_at
 
 from mentra_actors.domain.content import (
     AssistantMessage,
@@ -43,7 +42,6 @@ from mentra_actors.domain.model_call import (
     ToolSpec,
 )
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.presets import ANTHROPIC
 from mentra_actors.providers.wires.anthropic_wire import ANTHROPIC_MESSAGES
 from mentra_actors.providers.wires.contract import whole_body
@@ -66,13 +64,7 @@ _PIXEL = base64.b64decode("R0lGODlhAQABAAAAACw=")
 
 
 async def _ours(base_url: str) -> ModelReply:
-    provider = HttpProvider(ANTHROPIC, api_key="key", base_url=base_url, environ={})
-    request = ModelRequest(model="asked", messages=[UserMessage(text="hi")])
-    try:
-        async with aclosing(provider.stream(request)) as stream:
-            return reply_of([event async for event in stream])
-    finally:
-        await provider.aclose()
+    return await reply_at(ANTHROPIC, base_url)
 
 
 async def _theirs(base_url: str) -> Any:

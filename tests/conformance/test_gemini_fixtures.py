@@ -47,6 +47,7 @@ from tests.conformance.recordings import (
     file_of,
     named,
     play,
+    played,
     recorded,
     recordings,
     reply_of,
@@ -303,12 +304,12 @@ async def test_an_error_body_says_what_the_server_said(base: Path) -> None:
 )
 async def test_stop_reasons_are_neutral(name: str, reason: StopReason) -> None:
     """The wire says `STOP` of an answer whether or not it asks for tools."""
-    assert (await _played(f"gemini/{name}")).stop_reason is reason
+    assert (await played(GEMINI, f"gemini/{name}")).stop_reason is reason
 
 
 async def test_text_that_a_signature_cuts_is_one_text() -> None:
     """The first piece of an answer may be signed alone; people must not see a gap after it."""
-    reply = await _played("gemini/thoughts_with_signature")
+    reply = await played(GEMINI, "gemini/thoughts_with_signature")
 
     assert sum(isinstance(block, TextBlock) for block in reply.blocks) == 2
     assert text_of(reply.blocks) == _expected("gemini/thoughts_with_signature")["text"]
@@ -319,7 +320,7 @@ async def test_text_that_a_signature_cuts_is_one_text() -> None:
 )
 async def test_citations_point_at_their_words(name: str) -> None:
     """The wire counts bytes, we count characters: text beyond ASCII shifts every place."""
-    reply = await _played(f"gemini/{name}")
+    reply = await played(GEMINI, f"gemini/{name}")
 
     texts = [block for block in reply.blocks if isinstance(block, TextBlock)]
     hosted = [block for block in reply.blocks if isinstance(block, HostedToolBlock)]
@@ -330,15 +331,6 @@ async def test_citations_point_at_their_words(name: str) -> None:
     assert hosted[0].tool in {"web_search", "url_context"}
 
 
-async def _played(name: str, model: str = "asked") -> ModelReply:
-    base = named(name)
-    body, meta = file_of(base, "response.sse").read_bytes(), recorded(base, "meta.json")
-    request = ModelRequest(model=model, messages=[UserMessage(text="hi")])
-    events, error = await play(GEMINI, body, 997, meta, request)
-    assert error is None
-    return reply_of(events)
-
-
 def _expected(name: str) -> dict[str, Any]:
     return dict(recorded(named(name), "expected.json"))
 
@@ -347,7 +339,7 @@ async def test_a_followup_is_the_one_that_was_accepted() -> None:
     """Gemini 3 refuses a call that comes back without its signature."""
     model = "gemini-3-pro-preview"
     prompt = UserMessage(text="What is the capital of the user country? Call the tool")
-    reply = await _played("gemini/function_call_thought_signature", model)
+    reply = await played(GEMINI, "gemini/function_call_thought_signature", model)
 
     body = _followup(model, [prompt, _said(reply), _results(reply, "Mexico")])
 
@@ -360,7 +352,7 @@ async def test_a_followup_of_two_steps_holds_both_calls() -> None:
     """Models that sign nothing get nothing but what they said and what came of it."""
     model = "gemini-2.0-flash"
     prompt = UserMessage(text="What is the temperature of the capital of France?")
-    first = await _played("gemini/function_call", model)
+    first = await played(GEMINI, "gemini/function_call", model)
     call = ToolCallBlock(call_id="2", name="get_temperature", arguments='{"city":"Paris"}')
     second = AssistantMessage(blocks=(call,), provenance=first.provenance)
     result = ToolResultBlock(call_id="2", name="get_temperature", content="30°C")
@@ -387,7 +379,7 @@ async def test_a_followup_of_a_shaped_answer_keeps_the_id_of_the_server() -> Non
     """An id that the server gave is the one that it looks for."""
     model = "gemini-3-flash-preview"
     prompt = UserMessage(text="What is the largest city in the user country?")
-    reply = await _played("gemini/function_tools_native_output", model)
+    reply = await played(GEMINI, "gemini/function_tools_native_output", model)
 
     body = _followup(model, [prompt, _said(reply), _results(reply, "Mexico")])
 
@@ -400,7 +392,7 @@ async def test_parts_of_the_servers_own_tools_go_back_as_they_came() -> None:
     """Their signatures vouch for them: a byte that is missing makes them worthless."""
     model = "gemini-3-flash-preview"
     name = "gemini/server_tool_call_and_response"
-    reply = await _played(name, model)
+    reply = await played(GEMINI, name, model)
     streamed = [
         part
         for chunk in _chunks(file_of(named(name), "response.sse").read_bytes())

@@ -10,6 +10,7 @@ from recordings import (
     file_of,
     named,
     play,
+    played,
     recorded,
     recordings,
     reply_of,
@@ -253,12 +254,7 @@ async def test_a_plain_body_is_an_error_or_an_answer(base: Path) -> None:
 )
 async def test_stop_reasons_are_neutral(name: str, reason: StopReason) -> None:
     """The wire says `completed` of an answer whether or not it asks for tools."""
-    base = named(f"openai_responses/{name}")
-    body = file_of(base, "response.sse").read_bytes()
-
-    events, _ = await play(OPENAI, body, 10**9, recorded(base, "meta.json"))
-
-    assert reply_of(events).stop_reason is reason
+    assert (await played(OPENAI, f"openai_responses/{name}")).stop_reason is reason
 
 
 async def test_the_price_that_a_server_names_is_kept() -> None:

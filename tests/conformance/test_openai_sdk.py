@@ -2,14 +2,13 @@
 
 import base64
 import json
-from contextlib import aclosing
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loopback import serving
-from recordings import file_of, recordings, reply_of
+from recordings import file_of, recordings, reply_at
 
 from mentra_actors.domain.content import (
     AssistantBlock,
@@ -41,7 +40,6 @@ from mentra_actors.domain.model_call import (
     ToolSpec,
 )
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.presets import OPENAI
 from mentra_actors.providers.wires.contract import whole_body
 from mentra_actors.providers.wires.responses_wire import RESPONSES
@@ -70,15 +68,10 @@ _LATER = ToolSpec(name="later", description="Rare.", input_schema=_SCHEMA, is_de
 
 
 async def _ours(base_url: str) -> ModelReply | str:
-    provider = HttpProvider(OPENAI, api_key="key", base_url=base_url, environ={})
-    request = ModelRequest(model="asked", messages=[UserMessage(text="hi")])
     try:
-        async with aclosing(provider.stream(request)) as stream:
-            return reply_of([event async for event in stream])
+        return await reply_at(OPENAI, base_url)
     except ProviderError as error:
         return error.kind
-    finally:
-        await provider.aclose()
 
 
 async def _theirs(base_url: str) -> Any:
