@@ -153,13 +153,43 @@ async def test_a_login_gives_tokens(server: _AuthServer) -> None:
 async def test_stray_requests_do_not_end_a_login(server: _AuthServer) -> None:
     """Browsers ask for icons, and any page may send a request here."""
     server.answers = [(200, _FIRST)]
-    strays = ("/favicon.ico", "/callback?code=evil&state=wrong", "/callback")
+    strays = (
+        "/favicon.ico",
+        "/callback?code=evil&state=wrong",
+        "/callback",
+        "/callback?error=access_denied&error_description=gone",
+    )
     browser = _Browser(before=strays, code="c-1")
 
     await browser.login(_settings(server))
 
-    assert [status for status, _ in browser.pages] == [404, 400, 400, 200]
+    assert [status for status, _ in browser.pages] == [404, 400, 400, 400, 200]
     assert server.forms[0]["code"] == "c-1"
+
+
+@pytest.mark.parametrize("target", ["http://[/callback", "//[x"])
+async def test_a_request_for_no_address_does_not_end_a_login(
+    target: str, server: _AuthServer
+) -> None:
+    """Any page and any program may send nonsense here."""
+    server.answers = [(200, _FIRST)]
+    browser = _Browser(code="c-1")
+    go = browser._go
+    heads: list[bytes] = []
+
+    async def go_after_nonsense(url: str) -> None:
+        back = urlsplit(parse_qs(urlsplit(url).query)["redirect_uri"][0])
+        assert back.port is not None
+        async with await anyio.connect_tcp("127.0.0.1", back.port) as stream:
+            await stream.send(f"GET {target} HTTP/1.1\r\n\r\n".encode())
+            heads.append(await stream.receive())
+        await go(url)
+
+    browser._go = go_after_nonsense  # type: ignore[method-assign]
+    login = await browser.login(_settings(server))
+
+    assert login.tokens.access_token == "at-1"
+    assert heads[0].startswith(b"HTTP/1.1 400 ")
 
 
 async def test_connections_that_say_nothing_do_not_end_a_login(server: _AuthServer) -> None:
@@ -186,7 +216,10 @@ async def test_connections_that_say_nothing_do_not_end_a_login(server: _AuthServ
     ("answer", "words"),
     [
         ({"error": "access_denied", "error_description": "not today"}, "not today"),
-        ({"error": "access_denied", "state": ""}, "access_denied"),
+        (
+            {"error": "access_\x1b[2Jdenied", "error_description": "no\x07t"},
+            r"access_\[2Jdenied\): not",
+        ),
         ({}, "no code"),
     ],
 )
