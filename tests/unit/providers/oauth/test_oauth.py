@@ -371,6 +371,53 @@ async def test_a_token_that_another_process_renewed_is_taken(server: _AuthServer
     assert not server.forms
 
 
+def _renewed_by_another() -> SavedLogin:
+    tokens = Tokens(access_token="at-other", refresh_token="rt-2", expires_at=_NOW + 7200)
+    return SavedLogin(settings=_settings(), tokens=tokens)
+
+
+async def test_a_refusal_because_another_has_renewed_is_none() -> None:
+    """Two programs asked with one refresh token, and the other one was first."""
+    store = MemoryTokens(_login())
+
+    def refused(_: httpx.Request) -> httpx.Response:
+        store.save(_renewed_by_another())
+        return httpx.Response(400, json={"error": "invalid_grant"})
+
+    def client() -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(refused))
+
+    assert await LoginKey(store, clock=lambda: _NOW + 3600, client=client)() == "at-other"
+
+
+async def test_a_program_waits_while_another_renews(
+    server: _AuthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some servers end a whole login when a refresh token comes twice."""
+    store = FileTokens(tmp_path / "openai.json")
+    store.save(_login(server))
+    let_go = FileTokens(store.file).try_hold()
+    assert let_go is not None
+    tries: list[bool] = []
+    try_hold = store.try_hold
+
+    def counted() -> Any:
+        held = try_hold()
+        tries.append(held is not None)
+        if held is None:
+            store.save(_renewed_by_another())
+            let_go()
+        return held
+
+    monkeypatch.setattr(store, "try_hold", counted)
+    assert await LoginKey(store, clock=lambda: _NOW + 3600)() == "at-other"
+    assert tries == [False, True]
+    assert not server.forms
+    last = try_hold()
+    assert last is not None, "it was let go"
+    last()
+
+
 async def test_an_ended_login_asks_for_a_new_one(server: _AuthServer) -> None:
     """Nothing else helps, so no call is repeated."""
     server.answers = [(400, {"error": "invalid_grant", "error_description": "rt-1 revoked"})]
@@ -486,11 +533,10 @@ async def test_stores_keep_one_login(stores: list[TokenStore]) -> None:
 
 
 def test_a_file_is_for_its_owner_only(tmp_path: Path) -> None:
-    """Also where an older file or directory was open to others, and nothing else is left."""
+    """Also where an older file was open to others, and nothing else is left."""
     directory = tmp_path / "auth"
-    directory.mkdir(mode=0o755)
     file = directory / "openai.json"
-    file.write_text("{}")
+    FileTokens(file).save(_login())
     file.chmod(0o644)
 
     FileTokens(file).save(_login())
@@ -498,6 +544,17 @@ def test_a_file_is_for_its_owner_only(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     assert directory.stat().st_mode & 0o777 == 0o700
     assert list(directory.iterdir()) == [file]
+
+
+def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    """Others may have to read what else stands in it."""
+    directory = tmp_path / "shared"
+    directory.mkdir()
+    directory.chmod(0o755)
+
+    FileTokens(directory / "openai.json").save(_login())
+
+    assert directory.stat().st_mode & 0o777 == 0o755
 
 
 def test_a_file_that_cannot_be_replaced_keeps_the_login(
