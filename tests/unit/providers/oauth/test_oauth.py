@@ -300,6 +300,9 @@ def test_a_challenge_fits_a_url() -> None:
         ({"expires_in": "10"}, _NOW + 10),
         ({"expires_in_seconds": 10}, _NOW + 10),
         ({"expires_in": None}, None),
+        ({"expires_in": 10**400}, None),
+        ({"expires_in": "1" * 400}, None),
+        ({"expires_in": "1" * 400, "expires_in_seconds": 10}, _NOW + 10),
         ({}, None),
     ],
 )
@@ -314,6 +317,18 @@ def test_tokens_do_not_show_themselves() -> None:
     """A log of an object must not hold a key."""
     assert "at-1" not in repr(_login())
     assert "rt-1" not in str(_login().tokens)
+    login = _login(token_fields={"client_secret": "very-secret"})
+    assert "very-secret" not in f"{login!r} {login.settings}"
+    assert "client_secret" in repr(login)
+
+
+async def test_a_server_that_repeats_a_field_does_not_show_it(server: _AuthServer) -> None:
+    """Its message stands in logs."""
+    server.answers = [(400, {"error": "invalid_client", "error_description": "no: very-secret"})]
+    login = _login(server, token_fields={"client_secret": "very-secret"})
+
+    with pytest.raises(MissingCredential, match=r"no: \[redacted\]"):
+        await LoginKey(MemoryTokens(login), clock=lambda: _NOW + 3600)()
 
 
 async def test_a_young_token_is_used_as_it_is(server: _AuthServer) -> None:
