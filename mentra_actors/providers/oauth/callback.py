@@ -20,7 +20,7 @@ __all__ = ["Callback", "listening_callback"]
 _MOST_BYTES = 16 * 1024
 _CONNECTION_LIMIT_S = 10.0
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError)
-_DONE = "You are signed in. You can close this window."
+_DONE = "Go back to the terminal: it says whether you are signed in. You can close this window."
 _STRAY = "This is not the answer that the program waits for. It goes on waiting."
 
 

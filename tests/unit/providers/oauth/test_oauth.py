@@ -147,7 +147,8 @@ async def test_a_login_gives_tokens(server: _AuthServer) -> None:
     assert browser.asked["scope"] == "openid profile email offline_access"
     status, page = browser.pages[-1]
     assert status == 200
-    assert "signed in" in page
+    assert "Go back to the terminal" in page
+    assert "You are signed in" not in page, "the tokens have not come yet"
 
 
 async def test_stray_requests_do_not_end_a_login(server: _AuthServer) -> None:
