@@ -23,8 +23,10 @@ class LoginKey:
 
     One login may be used by several processes: before a token is renewed, the store is asked
     whether somebody else has done it, and again if the renewal is refused. Where the store can
-    (a file), only one of them renews at a time: a refresh token often counts only once. A token that a server refused is renewed once; if the new
-    one is refused as well, that is the answer.
+    (a file), only one of them renews at a time: a refresh token often counts only once.
+
+    A token that a server refused is renewed once; if the new one is refused as well, that is the
+    answer.
     """
 
     def __init__(
@@ -101,7 +103,9 @@ class LoginKey:
         let_go = None
         if isinstance(self._store, SharedTokens):
             with anyio.move_on_after(_HOLD_LIMIT_S):
-                while (let_go := await anyio.to_thread.run_sync(self._store.try_hold)) is None:
+                while (  # noqa: ASYNC110 - another process cannot set an event here
+                    let_go := await anyio.to_thread.run_sync(self._store.try_hold)
+                ) is None:
                     await anyio.sleep(_HOLD_STEP_S)
         try:
             yield

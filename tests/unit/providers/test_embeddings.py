@@ -188,7 +188,7 @@ async def test_an_unknown_encoding_is_refused_by_name() -> None:
     """Before anything is sent."""
     server = _Server(_entries)
 
-    with pytest.raises(ProviderError, match="no encoding 'int8'.*float or base64") as caught:
+    with pytest.raises(ProviderError, match=r"no encoding 'int8'.*float or base64") as caught:
         await server.provider.embed(["a"], model="e", encoding="int8")  # type: ignore[arg-type]
 
     assert caught.value.kind == "invalid_request"
