@@ -49,6 +49,7 @@ async def _asked(provider: str | None) -> tuple[Sequence[ListedModel], Sequence[
 
     Raises:
         ConfigurationError, ProviderError: the one provider that was named could not be asked.
+        ProviderError: none of all could be asked.
     """
     registry = ProviderRegistry()
     for signed_in in signed_in_providers():
@@ -65,6 +66,9 @@ async def _asked(provider: str | None) -> tuple[Sequence[ListedModel], Sequence[
                 refusals.append(str(error))
     finally:
         await registry.aclose()
+    if len(refusals) == len(registry.names):
+        told = "\n".join(("no provider could be asked for models:", *refusals))
+        raise ProviderError(told, kind="transport", transient=False)
     return found, refusals
 
 

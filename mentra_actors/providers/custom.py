@@ -51,6 +51,7 @@ class Habits(TypedDict, total=False):
     is_local: bool
     hint_404: str
     embeddings_per_call: int
+    embedding_task_field: str
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"]
     reasoning_request: Literal["word", "object"]
     reasoning_replay: ReasoningReplay

@@ -8,7 +8,7 @@ import binascii
 import math
 import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -27,6 +27,10 @@ _MOST_CHARS = 400_000
 """Of one batch: servers bound the tokens of a request, too."""
 _FLOAT_BYTES = 4
 
+_GEMINI_TASKS = {"query": "RETRIEVAL_QUERY", "document": "RETRIEVAL_DOCUMENT"}
+
+_Encoding: TypeAlias = Literal["float", "base64"]
+_ENCODINGS: tuple[str, ...] = get_args(_Encoding)
 _Vector: TypeAlias = tuple[float, ...]
 
 
@@ -41,14 +45,15 @@ class Embeddings(msgspec.Struct, frozen=True, kw_only=True):
 class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for. `dimensions` shortens vectors, for models that can.
 
-    `task` says what they are for in the provider's word, like `RETRIEVAL_QUERY`. `base64` asks
-    for vectors in less than half of the bytes, where the server knows that.
+    `task` says what they are for: `query`, `document` or another word of the provider; a server
+    that knows no tasks is not told. `base64` asks for vectors in less than half of the bytes,
+    where the server knows that.
     """
 
     model: str
     dimensions: int | None = None
     task: str = ""
-    encoding: Literal["float", "base64"] = "float"
+    encoding: _Encoding = "float"
 
 
 async def embedded(
@@ -57,18 +62,22 @@ async def embedded(
     """The vectors of all texts, in as many calls as the server needs; none for no texts.
 
     Raises:
-        ProviderError: `invalid_request`: the server has no embeddings; `invalid_response`: it
-            gave another number of vectors than there are texts, or something else.
+        ProviderError: `invalid_request`: the server has no embeddings, or there is no such
+            encoding; `invalid_response`: it gave another number of vectors than there are texts,
+            or something else.
     """
     ask = _ASKED_BY_WIRE.get(profile.wire)
     if not profile.capabilities.embeddings or ask is None:
         raise invalid_request(f"{profile.title} has no embeddings: ask another provider")
     if isinstance(texts, str):
         raise invalid_request("embeddings are of a list of texts: put the text into one")
+    if request.encoding not in _ENCODINGS:
+        known = " or ".join(_ENCODINGS)
+        raise invalid_request(f"no encoding {request.encoding!r} of vectors: say {known}")
     vectors: list[_Vector] = []
     usage, model = TokenUsage(), request.model
     for batch in _batches(texts, profile.embeddings_per_call):
-        found = await ask(batch, request, post)
+        found = await ask(profile, batch, request, post)
         _require_fit(profile, batch, found.vectors)
         vectors += found.vectors
         usage, model = usage + found.usage, found.model or model
@@ -96,7 +105,9 @@ def _require_fit(profile: Profile, batch: list[str], vectors: Sequence[_Vector])
         raise _invalid(f"{profile.title} gave vectors of different or no size: {sorted(sizes)}")
 
 
-async def _ask_openai(batch: list[str], request: EmbeddingRequest, post: Post) -> Embeddings:
+async def _ask_openai(
+    profile: Profile, batch: list[str], request: EmbeddingRequest, post: Post
+) -> Embeddings:
     """The form of OpenAI's servers; a single text is sent as it is."""
     body: dict[str, Any] = {
         "model": request.model,
@@ -106,8 +117,8 @@ async def _ask_openai(batch: list[str], request: EmbeddingRequest, post: Post) -
         body["dimensions"] = request.dimensions
     if request.encoding != "float":
         body["encoding_format"] = request.encoding
-    if request.task:
-        body["input_type"] = request.task
+    if request.task and profile.embedding_task_field:
+        body[profile.embedding_task_field] = request.task
     result = await post("embeddings", body)
     usage = object_of(result, "usage")
     tokens = whole_of(usage, "prompt_tokens") or whole_of(usage, "total_tokens")
@@ -128,9 +139,12 @@ def _in_order(result: Json) -> list[Json]:
     return sorted(entries, key=lambda entry: whole_of(entry, "index"))
 
 
-async def _ask_gemini(batch: list[str], request: EmbeddingRequest, post: Post) -> Embeddings:
+async def _ask_gemini(
+    _profile: Profile, batch: list[str], request: EmbeddingRequest, post: Post
+) -> Embeddings:
     name = resource_name(request.model)
-    more = {"taskType": request.task, "outputDimensionality": request.dimensions}
+    task = _GEMINI_TASKS.get(request.task, request.task)
+    more = {"taskType": task, "outputDimensionality": request.dimensions}
     asked = {key: value for key, value in more.items() if value}
     requests = [{"model": name, "content": {"parts": [{"text": text}]}, **asked} for text in batch]
     path = f"{quote(name, safe='/')}:batchEmbedContents"
@@ -144,7 +158,7 @@ async def _ask_gemini(batch: list[str], request: EmbeddingRequest, post: Post) -
 
 
 _ASKED_BY_WIRE: Mapping[
-    str, Callable[[list[str], EmbeddingRequest, Post], Awaitable[Embeddings]]
+    str, Callable[[Profile, list[str], EmbeddingRequest, Post], Awaitable[Embeddings]]
 ] = {
     "openai_responses": _ask_openai,
     "chat_completions": _ask_openai,

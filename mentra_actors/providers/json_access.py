@@ -43,8 +43,11 @@ def list_of(value: Json, key: str) -> list[Json]:
 
 
 def number_of(value: Json, key: str) -> float | None:
-    """A field that is a number, or None."""
+    """A field that is a number, or None; a whole number that no float can hold is none."""
     found = value.get(key)
     if isinstance(found, bool) or not isinstance(found, int | float):
         return None
-    return float(found)
+    try:
+        return float(found)
+    except OverflowError:
+        return None

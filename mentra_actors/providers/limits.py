@@ -40,7 +40,10 @@ class ProviderLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RateBudget:
-    """What the limits leave at a time (Unix seconds). Times that run backwards count as none."""
+    """What the limits leave at a time (Unix seconds).
+
+    A clock that goes back begins anew: what is left stays, and no pause is longer than before.
+    """
 
     def __init__(self, limits: ProviderLimits, now: float) -> None:
         self._limits = limits
@@ -60,6 +63,7 @@ class RateBudget:
 
         A call that is larger than a whole minute's tokens begins when none of them are used.
         """
+        self._paused_until = min(self._paused_until, now + self._limits.longest_pause_s)
         return max(
             now,
             self._paused_until,
@@ -106,6 +110,7 @@ class _Bucket:
             self._level = min(self._level - amount, self._most)
 
     def _fill(self, now: float) -> None:
-        if self._most is not None and now > self._at:
-            filled = self._level + (now - self._at) * self._most / _MINUTE_S
+        if self._most is not None:
+            passed_s = max(now - self._at, 0.0)
+            filled = self._level + passed_s * self._most / _MINUTE_S
             self._level, self._at = min(filled, self._most), now

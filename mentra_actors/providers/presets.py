@@ -74,6 +74,7 @@ OPENROUTER = Profile(
     reasoning_request="object",
     reasoning_replay="reasoning_details",
     takes_cache_marks=True,
+    embedding_task_field="input_type",
     capabilities=Capabilities(
         files=True, hosted_tools=True, structured_tool_results=True, embeddings=True
     ),

@@ -3,11 +3,11 @@
 import importlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -29,6 +29,8 @@ _LIBRARY_IDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What the library calls our providers. It would guess at other names, and we do not."""
+
+_Warn: TypeAlias = Callable[[str, Exception], None]
 
 _EXACT = Context(prec=200, rounding=ROUND_HALF_UP)
 
@@ -80,14 +82,9 @@ class PriceList:
     def cost_usd_micros(self, model: str, usage: TokenUsage) -> int | None:
         """Millionths of a US dollar for one answer, the half rounded up; None if not known.
 
-        Never raises: what the library raises is logged, once for each model.
+        Never raises: what has no price is logged, once for each model.
         """
-        price = self._own_price(model)
-        if price is not None:
-            return _rounded(_cost(price, _Counts.of(usage)))
-        if _provider(model) in _LOCAL_PROVIDERS:
-            return 0
-        return self._library_cost(model, usage)
+        return self._cost(model, usage, self._warn)
 
     def knows(self, model: str) -> bool:
         """Whether the tokens of this model have a price."""
@@ -96,11 +93,12 @@ class PriceList:
     def usd_per_million(self, model: str) -> tuple[float, float] | None:
         """US dollars for a million tokens of input, and of output; None if they are not known.
 
-        Never raises; see `cost_usd_micros`.
+        Never raises. A model that the library does not know is not logged: it is no answer that
+        somebody pays for, and a list of models has hundreds of them.
         """
         tokens = 10_000  # long prompts may cost more for each token
-        asked = self.cost_usd_micros(model, TokenUsage(input_tokens=tokens))
-        said = self.cost_usd_micros(model, TokenUsage(output_tokens=tokens))
+        asked = self._cost(model, TokenUsage(input_tokens=tokens), self._warn_of_fault)
+        said = self._cost(model, TokenUsage(output_tokens=tokens), self._warn_of_fault)
         if asked is None or said is None:
             return None
         return asked / tokens, said / tokens
@@ -136,7 +134,15 @@ class PriceList:
         exact = self._own.get(model)
         return self._own.get(f"{_provider(model)}:*") if exact is None else exact
 
-    def _library_cost(self, model: str, usage: TokenUsage) -> int | None:
+    def _cost(self, model: str, usage: TokenUsage, warn: _Warn) -> int | None:
+        price = self._own_price(model)
+        if price is not None:
+            return _rounded(_cost(price, _Counts.of(usage)))
+        if _provider(model) in _LOCAL_PROVIDERS:
+            return 0
+        return self._library_cost(model, usage, warn)
+
+    def _library_cost(self, model: str, usage: TokenUsage, warn: _Warn) -> int | None:
         provider_id = _LIBRARY_IDS.get(_provider(model))
         if provider_id is None or not self._uses_library:
             return None
@@ -146,16 +152,26 @@ class PriceList:
                 return None
             cost = _cost_by_library(library, provider_id, model.partition(":")[2], usage)
         except Exception as error:  # noqa: BLE001 - a price is never worth an agent
-            self._warn(model, error)
+            warn(model, error)
             return None
         return None if cost is None else _rounded(cost)
+
+    def _warn_of_fault(self, model: str, error: Exception) -> None:
+        if not _is_plainly_unknown(error):
+            self._warn(model, error)
 
     def _warn(self, model: str, error: Exception) -> None:
         with self._lock:
             is_first = model not in self._warned
             self._warned.add(model)
         if is_first:
-            _log.warning("no price is known for %s: %s: %s", model, type(error).__name__, error)
+            kind = "" if _is_plainly_unknown(error) else f"{type(error).__name__}: "
+            _log.warning("no price is known for %s: %s%s", model, kind, error)
+
+
+def _is_plainly_unknown(error: Exception) -> bool:
+    """Whether the library says that it does not know a model; its faults are of other types."""
+    return type(error) is LookupError
 
 
 def _require_price(name: str, price: Any) -> None:

@@ -92,7 +92,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     `takes_previous_response` whether it remembers answers by their id. `hint_404` explains the
     usual cause of that status. `is_local` marks a server on a machine of the user: the first
     answer may take minutes, while it loads a model. `embeddings_per_call` bounds the texts of one
-    call for vectors.
+    call for vectors, and `embedding_task_field` is the field that says what they are for.
 
     `has_openai_models` says that model names are OpenAI's own, of which a table knows what they
     refuse. `takes_unusual_sampling` lets `top_k`, `seed` and stop sequences through where the
@@ -137,6 +137,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     user_field: Literal["user", "safety_identifier"] = "user"
     calls_last: bool = False
     embeddings_per_call: int = 2048
+    embedding_task_field: str = ""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     reasoning_request: Literal["word", "object"] = "word"
     reasoning_replay: ReasoningReplay = "text"

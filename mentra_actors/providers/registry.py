@@ -76,7 +76,7 @@ class ProviderRegistry:
             UnknownModel: the name has no provider, or one that is not known.
         """
         provider_name, _, model = name.partition(":")
-        if not model or provider_name not in self.names:
+        if not model.strip() or provider_name not in self.names:
             raise UnknownModel(self._unknown(name))
         return self.named(provider_name), model
 
@@ -100,8 +100,9 @@ class ProviderRegistry:
             await provider.aclose()
 
     def _unknown(self, name: str) -> str:
+        form = f"A model name is provider:model, for example {_EXAMPLE!r}"
+        provider_name, colon, _ = name.partition(":")
+        if colon and provider_name in self.names:
+            return f"the name of the model is empty in {name!r}. {form}"
         known = ", ".join(self.names) or "none"
-        return (
-            f"no provider serves model {name!r}; known providers: {known}. "
-            f"A model name is provider:model, for example {_EXAMPLE!r}"
-        )
+        return f"no provider serves model {name!r}; known providers: {known}. {form}"

@@ -20,7 +20,7 @@ __all__ = ["Callback", "listening_callback"]
 _MOST_BYTES = 16 * 1024
 _CONNECTION_LIMIT_S = 10.0
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError)
-_DONE = "You are signed in. You can close this window."
+_DONE = "Go back to the terminal: it says whether you are signed in. You can close this window."
 _STRAY = "This is not the answer that the program waits for. It goes on waiting."
 
 
@@ -61,17 +61,21 @@ class Callback:
 
     def _page(self, request_line: str) -> _Page:
         method, _, rest = request_line.partition(" ")
-        target = urlsplit(rest.rpartition(" ")[0])
+        try:
+            target = urlsplit(rest.rpartition(" ")[0])
+        except ValueError:  # like `http://[/callback`, which is no address at all
+            return _Page("400 Bad Request", _STRAY)
         if target.path != self._path:
             return _Page("404 Not Found", _STRAY)
         if method != "GET":
             return _Page("405 Method Not Allowed", _STRAY)
         fields = {name: values[0] for name, values in parse_qs(target.query).items()}
-        state, error = fields.get("state", ""), fields.get("error", "")
+        state = fields.get("state", "")
         is_ours = secrets.compare_digest(state.encode(), self._state.encode())
-        if self._code or self._failure or not (is_ours or (error and not state)):
+        if self._code or self._failure or not is_ours:
             return _Page("400 Bad Request", _STRAY)
-        return self._answer(fields.get("code", ""), error, fields.get("error_description", ""))
+        error, description = fields.get("error", ""), fields.get("error_description", "")
+        return self._answer(fields.get("code", ""), _printable(error), _printable(description))
 
     def _answer(self, code: str, error: str, description: str) -> _Page:
         self._code = "" if error else code
@@ -107,6 +111,11 @@ async def listening_callback(
             yield callback
         finally:
             tasks.cancel_scope.cancel()
+
+
+def _printable(text: str) -> str:
+    """The text without control characters: a terminal would do what they say."""
+    return "".join(letter for letter in text if letter.isprintable())
 
 
 async def _request_line(stream: SocketStream) -> str:

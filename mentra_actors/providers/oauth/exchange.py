@@ -84,7 +84,8 @@ class TokenEndpoint:
                 kind="transport",
                 transient=True,
             ) from None
-        return self._result(response, Redaction(fields.values()))
+        secrets = [*fields.values(), *settings.token_fields.values()]
+        return self._result(response, Redaction(secrets))
 
     def _result(self, response: httpx.Response, redacted: Redaction) -> Json:
         """The tokens' object; an error says what the server said, without codes and tokens."""

@@ -4,6 +4,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from mentra_actors.providers.http.redaction import MASK
 from mentra_actors.providers.oauth.tokens import Tokens
 
 __all__ = ["BearerRule", "OAuthSettings", "SavedLogin", "openai_settings"]
@@ -33,6 +34,12 @@ class OAuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     token_fields: dict[str, str] = {}
     early_s: float = 60.0
     login_limit_s: float = 300.0
+
+    def __repr__(self) -> str:
+        """Without the values of `token_fields`: some servers want a secret there."""
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        shown["token_fields"] = dict.fromkeys(self.token_fields, MASK)
+        return f"OAuthSettings({', '.join(f'{name}={one!r}' for name, one in shown.items())})"
 
 
 class SavedLogin(msgspec.Struct, frozen=True, kw_only=True):

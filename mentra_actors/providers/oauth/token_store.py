@@ -1,21 +1,31 @@
 """Where logins are kept: in memory, in a file that only its owner can read, or in the keyring."""
 
+import fcntl
 import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.oauth.settings import SavedLogin
 
-__all__ = ["FileTokens", "KeyringTokens", "MemoryTokens", "TokenStore", "login_file"]
+__all__ = [
+    "FileTokens",
+    "KeyringTokens",
+    "MemoryTokens",
+    "SharedTokens",
+    "TokenStore",
+    "login_file",
+]
 
 _OWNER_ONLY_DIRECTORY = 0o700
+_OWNER_ONLY_FILE = 0o600
 _SERVICE = "mentra"
 
 
@@ -43,6 +53,19 @@ class TokenStore(Protocol):
         ...
 
 
+@runtime_checkable
+class SharedTokens(Protocol):
+    """A `TokenStore` that lets one program at a time renew the login."""
+
+    def try_hold(self) -> Callable[[], None] | None:
+        """Keep others from renewing until what is returned is called; None while one renews.
+
+        Raises:
+            ConfigurationError: there is no place for it.
+        """
+        ...
+
+
 class MemoryTokens:
     """A login that ends with the process."""
 
@@ -67,7 +90,7 @@ class FileTokens:
     """A login in a file with the mode 0600, in a directory with the mode 0700.
 
     A new login takes the place of the old by one renaming, so nobody reads half of one, and a
-    wider mode of an older file does not stay.
+    wider mode of an older file does not stay. A directory that is there already keeps its mode.
     """
 
     def __init__(self, file: Path) -> None:
@@ -88,7 +111,6 @@ class FileTokens:
         directory = self.file.parent
         try:
             directory.mkdir(mode=_OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
-            directory.chmod(_OWNER_ONLY_DIRECTORY)
             descriptor, draft = tempfile.mkstemp(prefix=".login-", dir=directory)
             try:
                 with open(descriptor, "wb") as opened:
@@ -101,6 +123,23 @@ class FileTokens:
                 raise
         except OSError as error:
             raise ConfigurationError(f"cannot write {self.file}: {error.strerror}") from error
+
+    def try_hold(self) -> Callable[[], None] | None:
+        """See `SharedTokens`; by a lock on a file beside that of the login."""
+        beside = self.file.with_name(f"{self.file.name}.lock")
+        try:
+            self.file.parent.mkdir(mode=_OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
+            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, _OWNER_ONLY_FILE)
+        except OSError as error:
+            raise ConfigurationError(f"cannot open {beside}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except OSError:  # a file system without locks: nobody can be kept out
+            return partial(os.close, descriptor)
+        return partial(_let_go, descriptor)
 
     def clear(self) -> bool:
         """See `TokenStore`."""
@@ -164,6 +203,11 @@ def login_file(
     else:
         base = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     return base / "mentra" / "auth" / f"{provider}.json"
+
+
+def _let_go(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child of a fork may have it as well
+    os.close(descriptor)
 
 
 def _login_of(content: bytes, place: str) -> SavedLogin:

@@ -1,5 +1,7 @@
 """Tokens of a login, as an authorization server gives them out."""
 
+import math
+
 import msgspec
 
 from mentra_actors.providers.json_access import Json, number_of, text_of
@@ -44,6 +46,7 @@ def tokens_of(result: Json, now: float, before: Tokens | None = None) -> Tokens:
 
 
 def _lifetime(result: Json, name: str) -> float | None:
-    """A lifetime in seconds; some servers write the number as a text."""
+    """A lifetime in seconds; some servers write the number as a text. One without end is none."""
     text = text_of(result, name)
-    return float(text) if text.isdecimal() else number_of(result, name)
+    found = float(text) if text.isdecimal() else number_of(result, name)
+    return found if found is not None and math.isfinite(found) else None

@@ -70,6 +70,27 @@ def test_without_a_provider_all_that_answer_are_listed(mentra, openai, monkeypat
     assert "is it running" in mentra.err
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_providers_that_all_refuse_are_a_failure(mentra, openai, monkeypatch, form):
+    """A script must not take a missing key for a world without models."""
+    for name in ("OPENAI", "ANTHROPIC", "GEMINI", "GOOGLE", "OPENROUTER"):
+        monkeypatch.delenv(f"{name}_API_KEY", raising=False)
+    monkeypatch.delenv("MENTRA_CUSTOM_BASE_URL", raising=False)
+    for name in ("OLLAMA", "LMSTUDIO"):
+        monkeypatch.setenv(f"MENTRA_{name}_BASE_URL", "http://127.0.0.1:9")
+
+    assert mentra("models", *form) == 1
+    assert "ANTHROPIC_API_KEY" in mentra.err
+
+
+def test_a_provider_without_models_is_no_failure(mentra, openai):
+    """It has answered."""
+    with answering({"data": []}) as server:
+        openai(server.url)
+        assert mentra("models", "openai") == 0
+    assert "No models" in mentra.out
+
+
 def test_an_unknown_provider_is_named(mentra):
     """With those that there are."""
     assert mentra("models", "nobody") != 0

@@ -55,11 +55,22 @@ def test_an_agent_keeps_its_model_until_another_is_chosen(mentra, place, monkeyp
         ((), "offline:survey"),
         (("--model", "openai:gpt-5"), "OPENAI_API_KEY"),
         (("--model", "nobody:x"), "known providers"),
+        (("--model", "openai:"), "the name of the model is empty in 'openai:'"),
+        (("--model", "openai: "), "the name of the model is empty"),
         (("--model", "offline:poem"), "known: offline:survey"),
         (("--model", "gpt-5"), "provider:model"),
         ((*OFFLINE, "--root", "/none"), "not a directory"),
     ],
-    ids=["no model", "no key", "no provider", "no offline model", "no colon", "no root"],
+    ids=[
+        "no model",
+        "no key",
+        "no provider",
+        "empty",
+        "blank",
+        "no offline model",
+        "no colon",
+        "no root",
+    ],
 )
 def test_what_must_be_changed_first_is_said_before_anything_is_recorded(
     mentra, place, tmp_path, arguments, words

@@ -14,7 +14,7 @@ from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.embeddings import EmbeddingRequest, embedded
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.presets import ANTHROPIC, GEMINI, GENERIC_CHAT, OPENAI
+from mentra_actors.providers.presets import ANTHROPIC, GEMINI, GENERIC_CHAT, OPENAI, OPENROUTER
 from mentra_actors.providers.profile import Profile
 from mentra_actors.testing.scripted_http import KEY, answering
 
@@ -157,6 +157,42 @@ async def test_gemini_has_its_own_form() -> None:
         ("models/gemini-embedding-001:batchEmbedContents", {"requests": [asked("a"), asked("b")]})
     ]
     assert found.vectors == ((1.0,), (2.0,))
+
+
+@pytest.mark.parametrize(
+    ("task", "sent"),
+    [
+        ("query", "RETRIEVAL_QUERY"),
+        ("document", "RETRIEVAL_DOCUMENT"),
+        ("CLUSTERING", "CLUSTERING"),
+    ],
+)
+async def test_gemini_is_told_a_task_in_its_own_word(task: str, sent: str) -> None:
+    """A program that asks several providers says `query` to all of them."""
+    server = _Server(lambda _: {"embeddings": [{"values": [1]}]}, GEMINI)
+
+    await server.provider.embed(["a"], model="e", task=task)
+
+    assert server.bodies[0]["requests"][0]["taskType"] == sent
+
+
+async def test_a_task_is_told_only_where_there_is_a_field_for_it() -> None:
+    """OpenAI refuses fields that it does not know."""
+    for profile, field in ((OPENAI, {}), (OPENROUTER, {"input_type": "query"})):
+        server = _Server(_entries, profile)
+        await server.provider.embed(["a"], model="e", task="query")
+        assert server.bodies == [{"model": "e", "input": "a", **field}]
+
+
+async def test_an_unknown_encoding_is_refused_by_name() -> None:
+    """Before anything is sent."""
+    server = _Server(_entries)
+
+    with pytest.raises(ProviderError, match=r"no encoding 'int8'.*float or base64") as caught:
+        await server.provider.embed(["a"], model="e", encoding="int8")  # type: ignore[arg-type]
+
+    assert caught.value.kind == "invalid_request"
+    assert not server.bodies
 
 
 @pytest.mark.parametrize("profile", [ANTHROPIC, GENERIC_CHAT])

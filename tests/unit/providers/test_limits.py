@@ -72,6 +72,24 @@ def test_a_pause_is_bounded_and_never_cut_short() -> None:
     assert budget.ready_at(61, 0) == 61
 
 
+def test_a_clock_that_goes_back_holds_nothing_up() -> None:
+    """A machine that corrects its time by an hour must not stop a team for an hour."""
+    limits = ProviderLimits(requests_per_minute=1, tokens_per_minute=60)
+    budget = RateBudget(limits, now=3600)
+    budget.begin(3600, 60)
+    assert budget.ready_at(0, 60) == 60
+    assert budget.ready_at(60, 60) == 60, "what comes back is counted from there"
+
+
+def test_a_pause_does_not_grow_when_the_clock_goes_back() -> None:
+    """It was for seconds, not until a time of day."""
+    budget = RateBudget(ProviderLimits(longest_pause_s=20), now=3600)
+    budget.pause(3600, 15)
+
+    assert budget.ready_at(0, 0) == 20
+    assert budget.ready_at(5, 0) == 20
+
+
 def test_slots_are_for_calls_that_run() -> None:
     """A local server with one model answers one at a time."""
     budget = RateBudget(ProviderLimits(max_concurrent=1), now=0)

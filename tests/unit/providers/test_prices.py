@@ -155,6 +155,21 @@ def test_an_unknown_model_is_logged_once(caplog):
         "no-such-model",
         "nor-this-one",
     ]
+    assert not any("Error" in text for text in told), "a class is no reason"
+
+
+def test_a_list_of_models_is_not_a_list_of_warnings(caplog, monkeypatch):
+    """Who looks at prices sees which there are; a fault of the library is told all the same."""
+    prices = PriceList()
+    with caplog.at_level(logging.WARNING):
+        assert prices.usd_per_million("openai:no-such-model") is None
+        assert caplog.records == []
+        library = pytest.importorskip("genai_prices")
+        monkeypatch.setattr(library, "calc_price", lambda *_, **__: {}["gone"])
+        assert prices.usd_per_million("openai:no-such-model") is None
+
+    [told] = caplog.records
+    assert told.getMessage() == "no price is known for openai:no-such-model: KeyError: 'gone'"
 
 
 @pytest.mark.parametrize("model", ["x:y", "openai:gpt-4.1"])

@@ -147,19 +147,50 @@ async def test_a_login_gives_tokens(server: _AuthServer) -> None:
     assert browser.asked["scope"] == "openid profile email offline_access"
     status, page = browser.pages[-1]
     assert status == 200
-    assert "signed in" in page
+    assert "Go back to the terminal" in page
+    assert "You are signed in" not in page, "the tokens have not come yet"
 
 
 async def test_stray_requests_do_not_end_a_login(server: _AuthServer) -> None:
     """Browsers ask for icons, and any page may send a request here."""
     server.answers = [(200, _FIRST)]
-    strays = ("/favicon.ico", "/callback?code=evil&state=wrong", "/callback")
+    strays = (
+        "/favicon.ico",
+        "/callback?code=evil&state=wrong",
+        "/callback",
+        "/callback?error=access_denied&error_description=gone",
+    )
     browser = _Browser(before=strays, code="c-1")
 
     await browser.login(_settings(server))
 
-    assert [status for status, _ in browser.pages] == [404, 400, 400, 200]
+    assert [status for status, _ in browser.pages] == [404, 400, 400, 400, 200]
     assert server.forms[0]["code"] == "c-1"
+
+
+@pytest.mark.parametrize("target", ["http://[/callback", "//[x"])
+async def test_a_request_for_no_address_does_not_end_a_login(
+    target: str, server: _AuthServer
+) -> None:
+    """Any page and any program may send nonsense here."""
+    server.answers = [(200, _FIRST)]
+    browser = _Browser(code="c-1")
+    go = browser._go
+    heads: list[bytes] = []
+
+    async def go_after_nonsense(url: str) -> None:
+        back = urlsplit(parse_qs(urlsplit(url).query)["redirect_uri"][0])
+        assert back.port is not None
+        async with await anyio.connect_tcp("127.0.0.1", back.port) as stream:
+            await stream.send(f"GET {target} HTTP/1.1\r\n\r\n".encode())
+            heads.append(await stream.receive())
+        await go(url)
+
+    browser._go = go_after_nonsense  # type: ignore[method-assign]
+    login = await browser.login(_settings(server))
+
+    assert login.tokens.access_token == "at-1"
+    assert heads[0].startswith(b"HTTP/1.1 400 ")
 
 
 async def test_connections_that_say_nothing_do_not_end_a_login(server: _AuthServer) -> None:
@@ -186,7 +217,10 @@ async def test_connections_that_say_nothing_do_not_end_a_login(server: _AuthServ
     ("answer", "words"),
     [
         ({"error": "access_denied", "error_description": "not today"}, "not today"),
-        ({"error": "access_denied", "state": ""}, "access_denied"),
+        (
+            {"error": "access_\x1b[2Jdenied", "error_description": "no\x07t"},
+            r"access_\[2Jdenied\): not",
+        ),
         ({}, "no code"),
     ],
 )
@@ -267,6 +301,9 @@ def test_a_challenge_fits_a_url() -> None:
         ({"expires_in": "10"}, _NOW + 10),
         ({"expires_in_seconds": 10}, _NOW + 10),
         ({"expires_in": None}, None),
+        ({"expires_in": 10**400}, None),
+        ({"expires_in": "1" * 400}, None),
+        ({"expires_in": "1" * 400, "expires_in_seconds": 10}, _NOW + 10),
         ({}, None),
     ],
 )
@@ -281,6 +318,18 @@ def test_tokens_do_not_show_themselves() -> None:
     """A log of an object must not hold a key."""
     assert "at-1" not in repr(_login())
     assert "rt-1" not in str(_login().tokens)
+    login = _login(token_fields={"client_secret": "very-secret"})
+    assert "very-secret" not in f"{login!r} {login.settings}"
+    assert "client_secret" in repr(login)
+
+
+async def test_a_server_that_repeats_a_field_does_not_show_it(server: _AuthServer) -> None:
+    """Its message stands in logs."""
+    server.answers = [(400, {"error": "invalid_client", "error_description": "no: very-secret"})]
+    login = _login(server, token_fields={"client_secret": "very-secret"})
+
+    with pytest.raises(MissingCredential, match=r"no: \[redacted\]"):
+        await LoginKey(MemoryTokens(login), clock=lambda: _NOW + 3600)()
 
 
 async def test_a_young_token_is_used_as_it_is(server: _AuthServer) -> None:
@@ -336,6 +385,53 @@ async def test_a_token_that_another_process_renewed_is_taken(server: _AuthServer
 
     assert await key() == "at-other"
     assert not server.forms
+
+
+def _renewed_by_another() -> SavedLogin:
+    tokens = Tokens(access_token="at-other", refresh_token="rt-2", expires_at=_NOW + 7200)
+    return SavedLogin(settings=_settings(), tokens=tokens)
+
+
+async def test_a_refusal_because_another_has_renewed_is_none() -> None:
+    """Two programs asked with one refresh token, and the other one was first."""
+    store = MemoryTokens(_login())
+
+    def refused(_: httpx.Request) -> httpx.Response:
+        store.save(_renewed_by_another())
+        return httpx.Response(400, json={"error": "invalid_grant"})
+
+    def client() -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(refused))
+
+    assert await LoginKey(store, clock=lambda: _NOW + 3600, client=client)() == "at-other"
+
+
+async def test_a_program_waits_while_another_renews(
+    server: _AuthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some servers end a whole login when a refresh token comes twice."""
+    store = FileTokens(tmp_path / "openai.json")
+    store.save(_login(server))
+    let_go = FileTokens(store.file).try_hold()
+    assert let_go is not None
+    tries: list[bool] = []
+    try_hold = store.try_hold
+
+    def counted() -> Any:
+        held = try_hold()
+        tries.append(held is not None)
+        if held is None:
+            store.save(_renewed_by_another())
+            let_go()
+        return held
+
+    monkeypatch.setattr(store, "try_hold", counted)
+    assert await LoginKey(store, clock=lambda: _NOW + 3600)() == "at-other"
+    assert tries == [False, True]
+    assert not server.forms
+    last = try_hold()
+    assert last is not None, "it was let go"
+    last()
 
 
 async def test_an_ended_login_asks_for_a_new_one(server: _AuthServer) -> None:
@@ -453,11 +549,10 @@ async def test_stores_keep_one_login(stores: list[TokenStore]) -> None:
 
 
 def test_a_file_is_for_its_owner_only(tmp_path: Path) -> None:
-    """Also where an older file or directory was open to others, and nothing else is left."""
+    """Also where an older file was open to others, and nothing else is left."""
     directory = tmp_path / "auth"
-    directory.mkdir(mode=0o755)
     file = directory / "openai.json"
-    file.write_text("{}")
+    FileTokens(file).save(_login())
     file.chmod(0o644)
 
     FileTokens(file).save(_login())
@@ -465,6 +560,17 @@ def test_a_file_is_for_its_owner_only(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     assert directory.stat().st_mode & 0o777 == 0o700
     assert list(directory.iterdir()) == [file]
+
+
+def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    """Others may have to read what else stands in it."""
+    directory = tmp_path / "shared"
+    directory.mkdir()
+    directory.chmod(0o755)
+
+    FileTokens(directory / "openai.json").save(_login())
+
+    assert directory.stat().st_mode & 0o777 == 0o755
 
 
 def test_a_file_that_cannot_be_replaced_keeps_the_login(
