@@ -530,6 +530,9 @@ _FORMS = [
     "sk-very%2bsecret%2fkey%3d0123456789",
     "c2stdmVyeStzZWNyZXQva2V5PTAxMjM0NTY3ODk=",
     "dXNlcjpzay12ZXJ5K3NlY3JldC9rZXk9MDEyMzQ1Njc4OQ==",  # user:KEY
+    "sk-very+secret\\/key=0123456789",
+    "sk-very\\u002bsecret\\u002Fkey\\u003d0123456789",
+    "sk-very&#43;secret&#x2F;key&#061;0123456789",
 ]
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from mentra_actors.providers.http.call import HttpCall
+from mentra_actors.providers.http.redaction import Redaction
 from mentra_actors.providers.http.retry_hints import retry_after_s
 from mentra_actors.providers.http.time_limits import TimeLimits
 from mentra_actors.providers.http_provider import HttpProvider
@@ -216,6 +217,14 @@ async def test_a_call_does_not_show_its_key() -> None:
 
     assert KEY not in repr(call)
     assert KEY not in repr(answering(streamed()))
+
+
+def test_a_long_text_of_marks_is_read_once() -> None:
+    """A server that knows the patterns must not hold the loop of all agents."""
+    text = "=?" + "key?" * 100_000
+
+    assert Redaction([KEY])(text) == text
+    assert Redaction([KEY])(f"{text}?a?my_key=1234&b=2") == f"{text}?a?my_key=[redacted]&b=2"
 
 
 async def test_a_redirect_is_not_followed() -> None:
