@@ -19,6 +19,7 @@ from mentra_actors.providers.credentials import (
     may_get_another_key,
 )
 from mentra_actors.providers.embeddings import EmbeddingRequest, Embeddings, embedded
+from mentra_actors.providers.http.answer_texts import clean_error, clean_event
 from mentra_actors.providers.http.call import HttpCall
 from mentra_actors.providers.http.endpoint import base_url_of, endpoint
 from mentra_actors.providers.http.headers import helpful_headers, is_event_stream, request_id_of
@@ -28,7 +29,7 @@ from mentra_actors.providers.http.time_limits import LIMITS, LOCAL_LIMITS
 from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http.websocket import WebsocketTransport
 from mentra_actors.providers.json_access import Json
-from mentra_actors.providers.port import AnswerStarted, ModelEvent, ReplyFinished, UsageReported
+from mentra_actors.providers.port import AnswerStarted, ModelEvent, UsageReported
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.request_encoder import RequestEncoder
@@ -140,7 +141,7 @@ class HttpProvider:
                 async with aclosing(events):
                     async for event in events:
                         output_seen = output_seen or _is_output(event)
-                        yield _with_request_id(event, request_id)
+                        yield clean_event(event, call, request_id)
         except ProviderError as error:
             error.output_seen = output_seen
             raise self._judged(error, call, request_id) from None
@@ -325,7 +326,7 @@ class HttpProvider:
         """The error without keys; it may pass if only the key was old and there is another."""
         key = next(iter(call.secrets), "")
         error.transient = error.transient or may_get_another_key(self._api_key, key, error)
-        return _cleaned(error, call, request_id)
+        return clean_error(error, call, request_id)
 
 
 async def _with_headers(
@@ -352,22 +353,6 @@ async def _with_headers(
 
 def _is_output(event: ModelEvent) -> bool:
     return not isinstance(event, AnswerStarted | UsageReported)
-
-
-def _with_request_id(event: ModelEvent, request_id: str | None) -> ModelEvent:
-    if not isinstance(event, ReplyFinished) or not request_id:
-        return event
-    return ReplyFinished(msgspec.structs.replace(event.reply, request_id=request_id))
-
-
-def _cleaned(error: ProviderError, call: HttpCall, request_id: str | None) -> ProviderError:
-    """The error without keys; what caused it may repeat them, so it is let go."""
-    error.args = (call.redacted(str(error)),)
-    error.code = call.redacted(error.code) if error.code else None
-    error.request_id = error.request_id or request_id
-    error.phase = error.phase or "streaming"
-    error.__cause__ = error.__context__ = None
-    return error
 
 
 async def _drain(values: AsyncGenerator[Json, None]) -> None:

@@ -60,6 +60,7 @@ class HttpTransport:
         self._limits = limits
         self._clock = clock
         self._max_answer_bytes = max_answer_bytes
+        _hide_queries_in_logs()
 
     @asynccontextmanager
     async def answer(self, call: HttpCall) -> AsyncGenerator[httpx.Response, None]:
@@ -159,7 +160,6 @@ class HttpTransport:
     def _opened_client(self) -> httpx.AsyncClient:
         if self._client is None:
             self._client = httpx.AsyncClient(follow_redirects=False)
-            _hide_queries_in_logs()
         return self._client
 
 

@@ -1,5 +1,6 @@
 """HTTP below a provider: errors in neutral words, time limits, closing, and no key in any text."""
 
+import logging
 import traceback
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -7,6 +8,7 @@ from contextlib import aclosing
 import anyio
 import anyio.lowlevel
 import httpx
+import msgspec
 import pytest
 
 from mentra_actors.providers.http.call import HttpCall
@@ -15,7 +17,8 @@ from mentra_actors.providers.http.retry_hints import retry_after_s
 from mentra_actors.providers.http.time_limits import TimeLimits
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
-from mentra_actors.providers.presets import OLLAMA
+from mentra_actors.providers.presets import OLLAMA, OPENAI
+from mentra_actors.providers.profile import QueryKey
 from mentra_actors.testing.scripted_http import (
     COMPLETED,
     CREATED,
@@ -209,6 +212,49 @@ async def test_a_key_is_never_shown(answer: httpx.Response) -> None:
     assert KEY not in str(error)
     assert KEY not in "".join(traceback.format_exception(error))
     assert "[redacted]" in str(error)
+
+
+async def test_a_key_in_the_headers_of_an_answer_is_never_shown() -> None:
+    """Proxies make ids of requests out of what they were sent."""
+    ids = {"x-request-id": f"id-{KEY}"}
+    refused = await error_from(answering(httpx.Response(500, headers=ids)))
+    page = {**ids, "content-type": "text/html"}
+    no_answer = await error_from(answering(httpx.Response(200, headers=page, text="hello")))
+    whole = httpx.Response(200, headers={**_SSE, **ids}, stream=ScriptedBody(DELTA, COMPLETED))
+    events = await events_from(answering(whole))
+
+    assert refused.request_id == no_answer.request_id == "id-[redacted]"
+    assert KEY not in repr(events)
+    assert repr(events).count("id-[redacted]") == 2
+
+
+async def test_what_a_server_says_is_cut() -> None:
+    """All of it is stored, and a log is read again and again."""
+    long = "x" * 10_000_000
+    error = await error_from(answering(streamed(frame(type="error", message=long, code=long))))
+    response = {"status": long, "id": long, "model": long, "output": None}
+    last = frame(type="response.completed", response=response)
+    *_, finished = await events_from(answering(streamed(DELTA, last)))
+
+    assert len(str(error)) == 8192
+    assert len(error.code or "") == 256
+    assert isinstance(finished, ReplyFinished)
+    assert len(finished.reply.response_id) == len(finished.reply.model) == 256
+    assert len(finished.reply.raw_stop_reason) <= 256
+
+
+async def test_a_client_of_ones_own_logs_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    """httpx logs the URL of each request, whoever made the client."""
+    log = logging.getLogger("httpx")
+    for one in list(log.filters):
+        log.removeFilter(one)
+    caplog.set_level(logging.INFO)
+    profile = msgspec.structs.replace(OPENAI, auth=QueryKey("key"))
+
+    await events_from(answering(streamed(DELTA, COMPLETED), profile))
+
+    assert "HTTP Request: POST" in caplog.text
+    assert KEY not in caplog.text
 
 
 async def test_a_call_does_not_show_its_key() -> None:
