@@ -11,6 +11,7 @@ import msgspec
 
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
+from mentra_actors.providers.answer_reader import AnswerReader, reading, writing
 from mentra_actors.providers.catalogue import ListedModel, TokenCount
 from mentra_actors.providers.credentials import (
     CredentialSource,
@@ -230,15 +231,15 @@ class HttpProvider:
         self, values: AsyncGenerator[Json, None], decoder: Decoder
     ) -> AsyncGenerator[ModelEvent, None]:
         """The neutral events of the answer."""
+        reader = AnswerReader(decoder, self._profile)
         async with aclosing(values):
             async for value in values:
-                for event in decoder.feed(value):
+                for event in reader.feed(value):
                     yield event
                 if decoder.is_finished:
                     await _drain(values)
-        if not decoder.is_finished:
-            for event in decoder.finish():
-                yield event
+        for event in reader.finish():
+            yield event
 
     async def _values(
         self, call: HttpCall, response: httpx.Response
@@ -246,7 +247,9 @@ class HttpProvider:
         """The server's events; a plain result counts as the events it stands for."""
         if not is_event_stream(response.headers):
             for result in await self._transport.results(call, response):
-                for value in self._wire.events_of_result(result):
+                with reading(self.name):
+                    values = list(self._wire.events_of_result(result))
+                for value in values:
                     yield value
             return
         async with aclosing(self._transport.events(call, response)) as events:
@@ -255,17 +258,15 @@ class HttpProvider:
                     yield value
 
     async def _call(self, request: ModelRequest) -> HttpCall:
-        path = self._wire.answer_path(request, self._profile)
-        return await self._made(
-            path,
-            {},
-            {
+        with writing(self.name):
+            path = self._wire.answer_path(request, self._profile)
+            headers = {
                 **_EVENTS_AND_JSON,
                 **self._profile.headers,
                 **self._asked_headers(request),
-            },
-            self._encoder.encode(request),
-        )
+            }
+            body = self._encoder.encode(request)
+        return await self._made(path, {}, headers, body)
 
     def _asked_headers(self, request: ModelRequest) -> dict[str, str]:
         """What this request needs, and what is said of its conversation."""
@@ -287,7 +288,9 @@ class HttpProvider:
         if body is None:
             return await self._made(path, parameters, headers, None)
         headers["content-type"] = "application/json"
-        return await self._made(path, parameters, headers, msgspec.json.encode(body))
+        with writing(self.name):
+            content = msgspec.json.encode(body)
+        return await self._made(path, parameters, headers, content)
 
     async def _made(
         self,
