@@ -16,6 +16,7 @@ from mentra_actors.providers.catalogue import ListedModel, TokenCount
 from mentra_actors.providers.credentials import (
     CredentialSource,
     found_key,
+    key_hint,
     keyed,
     may_get_another_key,
 )
@@ -311,6 +312,7 @@ class HttpProvider:
             headers={**headers, **auth.headers},
             secrets=(key,) if key else (),
             hint_404=profile.hint_404,
+            hint_key=key_hint(profile, self._api_key, self._environ),
             method="GET" if body is None else "POST",
         )
 

@@ -7,9 +7,9 @@ from mentra_actors.errors import ProviderError
 from mentra_actors.providers.json_access import Json, list_of, text_of, whole_of
 
 __all__ = [
+    "foreign_events",
     "in_band_error",
     "invalid_request",
-    "foreign_events",
     "is_final_code",
     "is_transient_status",
     "malformed_answer",

@@ -29,6 +29,7 @@ class HttpCall:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     hint_404: str = ""
+    hint_key: str = ""
     method: Literal["GET", "POST"] = "POST"
 
     def redacted(self, text: str) -> str:

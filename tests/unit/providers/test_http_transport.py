@@ -4,6 +4,7 @@ import logging
 import traceback
 from collections.abc import Mapping
 from contextlib import aclosing
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -11,10 +12,12 @@ import httpx
 import msgspec
 import pytest
 
+from mentra_actors.errors import MissingCredential
 from mentra_actors.providers.http.call import HttpCall
 from mentra_actors.providers.http.redaction import Redaction
 from mentra_actors.providers.http.retry_hints import retry_after_s
 from mentra_actors.providers.http.time_limits import TimeLimits
+from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
 from mentra_actors.providers.presets import OLLAMA, OPENAI
@@ -89,7 +92,8 @@ async def test_a_status_says_whether_a_repeat_may_help(status: int, *, transient
     error = await error_from(answering(httpx.Response(status, json={"error": {"message": "why"}})))
 
     assert (error.kind, error.status, error.transient) == ("http", status, transient)
-    assert str(error) == f"openai answered HTTP {status}: why"
+    hint = " (check its api_key)" if status == 401 else ""
+    assert str(error) == f"openai answered HTTP {status}: why{hint}"
     assert not error.output_seen
 
 
@@ -115,6 +119,8 @@ async def test_an_exhausted_quota_is_not_retried() -> None:
     ("content", "text"),
     [
         (b"<html>Bad gateway</html>", ": <html>Bad gateway</html>"),
+        (b"<html><TITLE a>502\n Bad &amp; gone</TITLE>" + b"x" * 999, ": 502 Bad & gone"),
+        (b"<title" * 10_000, ": " + ("<title" * 100)[:500]),
         (b"", ""),
         (b'{"error": "no such model"}', ': {"error": "no such model"}'),
         (b'{"message": "flat"}', ": flat"),
@@ -277,7 +283,47 @@ async def test_a_redirect_is_not_followed() -> None:
     """The key would go to another host."""
     answer = httpx.Response(307, headers={"location": "https://elsewhere.example/"})
 
-    assert (await error_from(answering(answer))).status == 307
+    error = await error_from(answering(answer))
+
+    assert error.status == 307
+    assert str(error).startswith("openai answered HTTP 307 (it redirects to elsewhere.example")
+
+
+@pytest.mark.parametrize("status", [404, 405])
+async def test_a_wrong_address_says_what_to_look_at(status: int) -> None:
+    """Servers of others say no more than `Not Found`; one that says more is enough."""
+    bare = await error_from(answering(httpx.Response(status, json={"detail": "Not Found"})))
+    said = await error_from(answering(httpx.Response(status, json={"message": "no model"})))
+
+    assert str(bare).endswith('"Not Found"} (is the address or `wire=` right?)')
+    assert str(said) == f"openai answered HTTP {status}: no model"
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"environ": {"OPENAI_API_KEY": "k1234"}}, "check OPENAI_API_KEY"),
+        ({"environ": {}, "api_key": "k1234"}, "check its api_key"),
+        ({"environ": {}}, "no key was sent: set OPENAI_API_KEY"),
+    ],
+)
+async def test_a_refused_key_says_where_it_is_from(options: dict[str, Any], hint: str) -> None:
+    """A key lies in many places, and an old one in the environment is the usual cause."""
+    refusal = httpx.MockTransport(lambda _: httpx.Response(403, json={"message": "no"}))
+    transport = HttpTransport(httpx.AsyncClient(transport=refusal))
+    profile = msgspec.structs.replace(OPENAI, needs_key=False)
+    error = await error_from(HttpProvider(profile, transport=transport, **options))
+
+    assert str(error) == f"openai answered HTTP 403: no ({hint})"
+
+
+@pytest.mark.parametrize("key", ["'k1234'", '"k1234"', "k1234'"])
+async def test_a_key_in_quotes_is_refused(key: str) -> None:
+    """Files of variables keep the quotes, and a server says only that the key is wrong."""
+    provider = HttpProvider(OPENAI, environ={"OPENAI_API_KEY": key})
+
+    with pytest.raises(MissingCredential, match="is in quotes.*OPENAI_API_KEY"):
+        await events_from(provider)
 
 
 async def test_a_silent_stream_times_out() -> None:
