@@ -92,8 +92,10 @@ def provider(  # noqa: PLR0913 - what tells one server from another
         habits: other fields of `Profile`.
 
     Raises:
-        ConfigurationError: a name, an address, a word or a header that cannot be.
+        ConfigurationError: a name, an address, a word, a header or a field that cannot be.
     """
+    if not isinstance(like, Profile):
+        raise ConfigurationError(f"like= of provider {name!r} is no Profile: {like!r}")
     _require_name(name)
     _require_address(name, base_url)
     scheme = _scheme(auth, like)
@@ -105,15 +107,15 @@ def provider(  # noqa: PLR0913 - what tells one server from another
         wire=_wire(wire or like.wire),
         auth=scheme,
         key_variables=(key_variable,) if key_variable else (),
-        headers={**like.headers, **_sendable(headers or {})},
-        query={**like.query, **(query or {})},
+        headers={**like.headers, **_sendable(_pairs(name, headers))},
+        query={**like.query, **_pairs(name, query)},
         **{
             "display_name": name,
             "needs_key": not isinstance(scheme, NoAuth) and bool(api_key or key_variable),
             **habits,
         },
     )
-    return HttpProvider(profile, api_key=api_key, transport=transport)
+    return HttpProvider(_checked(profile), api_key=api_key, transport=transport)
 
 
 def provider_of_environment(environ: Mapping[str, str] = os.environ) -> HttpProvider:
@@ -149,11 +151,34 @@ def _require_name(name: str) -> None:
 
 
 def _require_address(name: str, base_url: str) -> None:
-    scheme, has_scheme, _ = base_url.partition("://")
-    if not base_url.strip() or (has_scheme and scheme.lower() not in ("http", "https")):
+    scheme, has_scheme, _ = str(base_url).strip().partition("://")
+    is_other = has_scheme and scheme.lower() not in ("http", "https")
+    if not isinstance(base_url, str) or not scheme or is_other:
+        shown = f"{scheme}://" if has_scheme and scheme.isalnum() else ""  # no password
         raise ConfigurationError(
-            f"the base_url of provider {name!r} is no http address: {base_url!r}"
+            f"the base_url of provider {name!r} is no http address {shown}".rstrip()
         )
+
+
+def _pairs(name: str, given: Mapping[str, str] | None) -> Mapping[str, str]:
+    pairs = {} if given is None else given
+    if not isinstance(pairs, Mapping) or not all(
+        isinstance(text, str) for pair in pairs.items() for text in pair
+    ):
+        raise ConfigurationError(
+            f"headers and query of provider {name!r} are mappings from text to text"
+        )
+    return pairs
+
+
+def _checked(profile: Profile) -> Profile:
+    """The profile, if all that users said of it is of the right type."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(profile), Profile)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise ConfigurationError(
+            f"provider {profile.name!r} cannot be described like this: {error}"
+        ) from None
 
 
 def _wire(word: str) -> WireName:
