@@ -72,9 +72,7 @@ async def found_key(
     return key
 
 
-def key_hint(
-    profile: Profile, source: CredentialSource | None, environ: Mapping[str, str]
-) -> str:
+def key_hint(profile: Profile, source: CredentialSource | None, environ: Mapping[str, str]) -> str:
     """Where to look when a server refuses the key: at its variable, or at what was given."""
     if isinstance(profile.auth, NoAuth):
         return ""
@@ -83,7 +81,7 @@ def key_hint(
     if source:
         return "check its api_key"
     set_variables = (name for name in profile.key_variables if environ.get(name, "").strip())
-    if (name := next(set_variables, "")):
+    if name := next(set_variables, ""):
         return f"check {name}"
     return f"no key was sent: set {' or '.join(profile.key_variables) or 'its api_key'}"
 

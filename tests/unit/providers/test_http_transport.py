@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
+from unittest.mock import Mock
 
 import anyio
 import anyio.lowlevel
@@ -12,7 +13,8 @@ import httpx
 import msgspec
 import pytest
 
-from mentra_actors.errors import MissingCredential
+from mentra_actors.domain.model_call import ProviderOptions, SessionOptions
+from mentra_actors.errors import MissingCredential, ProviderError
 from mentra_actors.providers.http.call import HttpCall
 from mentra_actors.providers.http.redaction import Redaction
 from mentra_actors.providers.http.retry_hints import retry_after_s
@@ -21,7 +23,7 @@ from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
 from mentra_actors.providers.presets import OLLAMA, OPENAI
-from mentra_actors.providers.profile import QueryKey
+from mentra_actors.providers.profile import HeaderKey, QueryKey
 from mentra_actors.testing.scripted_http import (
     COMPLETED,
     CREATED,
@@ -277,6 +279,40 @@ def test_a_long_text_of_marks_is_read_once() -> None:
 
     assert Redaction([KEY])(text) == text
     assert Redaction([KEY])(f"{text}?a?my_key=1234&b=2") == f"{text}?a?my_key=[redacted]&b=2"
+
+
+@pytest.mark.parametrize("proxy", ["ftp://user:pa55word@h:1", "http://user:pa55word@h:x"])
+async def test_a_proxy_that_cannot_be_is_said(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment is read at the first call, and its fault is of that call."""
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    error = await error_from(HttpProvider(OLLAMA, environ={}))
+
+    assert (error.kind, error.transient) == ("invalid_request", False)
+    assert "HTTP_PROXY" in str(error)
+    assert "pa55word" not in "".join(traceback.format_exception(error))
+
+
+async def test_a_proxy_that_needs_a_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says which, and the call is not repeated."""
+    monkeypatch.setattr(httpx, "AsyncClient", Mock(side_effect=ImportError("install socks")))
+    error = await error_from(HttpProvider(OLLAMA, environ={}))
+
+    assert (error.kind, error.transient) == ("invalid_request", False)
+    assert "install socks" in str(error)
+
+
+async def test_a_header_that_cannot_be_sent_is_said() -> None:
+    """Names of headers and further headers come from users."""
+    profile = msgspec.structs.replace(OPENAI, auth=HeaderKey("schl\u00fcssel"))
+    named = await error_from(answering(streamed(), profile))
+    session = SessionOptions(extra_headers={"x-a": "\u20ac"})
+    request = msgspec.structs.replace(REQUEST, options=ProviderOptions(session=session))
+    with pytest.raises(ProviderError, match="cannot be written") as sent:
+        await anext(answering(streamed()).stream(request))
+
+    assert (named.kind, named.transient) == ("invalid_request", False)
+    assert (sent.value.kind, sent.value.transient) == ("invalid_request", False)
 
 
 async def test_a_redirect_is_not_followed() -> None:
