@@ -72,7 +72,7 @@ async def found_key(
     return key
 
 
-def key_hint(profile: Profile, source: CredentialSource | None, environ: Mapping[str, str]) -> str:
+def key_hint(profile: Profile, source: object, environ: Mapping[str, str]) -> str:
     """Where to look when a server refuses the key: at its variable, or at what was given."""
     if isinstance(profile.auth, NoAuth):
         return ""

@@ -150,25 +150,21 @@ def _require_name(name: str) -> None:
         )
 
 
-def _require_address(name: str, base_url: str) -> None:
+def _require_address(name: str, base_url: object) -> None:
     scheme, has_scheme, _ = str(base_url).strip().partition("://")
     is_other = has_scheme and scheme.lower() not in ("http", "https")
     if not isinstance(base_url, str) or not scheme or is_other:
-        shown = f"{scheme}://" if has_scheme and scheme.isalnum() else ""  # no password
-        raise ConfigurationError(
-            f"the base_url of provider {name!r} is no http address {shown}".rstrip()
-        )
+        shown = f" ({scheme}://)" if has_scheme and scheme.isalnum() else ""  # no password
+        raise ConfigurationError(f"the base_url of provider {name!r} is no http address{shown}")
 
 
-def _pairs(name: str, given: Mapping[str, str] | None) -> Mapping[str, str]:
-    pairs = {} if given is None else given
-    if not isinstance(pairs, Mapping) or not all(
-        isinstance(text, str) for pair in pairs.items() for text in pair
-    ):
+def _pairs(name: str, given: object) -> dict[str, str]:
+    try:
+        return msgspec.convert({} if given is None else given, dict[str, str])
+    except msgspec.ValidationError as error:
         raise ConfigurationError(
-            f"headers and query of provider {name!r} are mappings from text to text"
-        )
-    return pairs
+            f"headers and query of provider {name!r} are mappings from text to text: {error}"
+        ) from None
 
 
 def _checked(profile: Profile) -> Profile:

@@ -1,6 +1,7 @@
 """Providers of users: what they say of a server is what it gets, and nothing of others."""
 
 import json
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -61,7 +62,8 @@ async def test_headers_and_the_key_go_together() -> None:
     """Configured headers stand beside the one of the key."""
     calls = _Calls()
 
-    await events_from(_provider(calls, api_key="k1", headers={"x-team": "a"}))
+    headers = MappingProxyType({"x-team": "a"})
+    await events_from(_provider(calls, api_key="k1", headers=headers))
 
     assert calls.requests[0].headers["x-team"] == "a"
     assert calls.requests[0].headers["authorization"] == "Bearer k1"

@@ -358,7 +358,7 @@ async def test_a_key_in_quotes_is_refused(key: str) -> None:
     """Files of variables keep the quotes, and a server says only that the key is wrong."""
     provider = HttpProvider(OPENAI, environ={"OPENAI_API_KEY": key})
 
-    with pytest.raises(MissingCredential, match="is in quotes.*OPENAI_API_KEY"):
+    with pytest.raises(MissingCredential, match=r"is in quotes.*OPENAI_API_KEY"):
         await events_from(provider)
 
 
