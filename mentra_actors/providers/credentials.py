@@ -5,19 +5,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from mentra_actors.errors import MissingCredential, ProviderError
-from mentra_actors.providers.profile import Bearer, HeaderKey, Profile, QueryKey
+from mentra_actors.providers.profile import Bearer, HeaderKey, NoAuth, Profile, QueryKey
 
 __all__ = [
     "CredentialSource",
     "KeyedCall",
     "RenewableKey",
     "found_key",
+    "key_hint",
     "key_of_environment",
     "keyed",
     "may_get_another_key",
 ]
 
 _UNAUTHORIZED = 401
+_QUOTES = "\"'`"
 
 CredentialSource: TypeAlias = str | Callable[[], str | Awaitable[str]]
 """A key, or a function (sync or async) that gives one; it is asked before each call."""
@@ -68,7 +70,26 @@ async def found_key(
             f"the API key of {profile.name} holds characters that a header cannot carry: "
             f"check {' or '.join(profile.key_variables) or 'its api_key'}"
         )
+    if key.startswith(tuple(_QUOTES)) or key.endswith(tuple(_QUOTES)):
+        raise MissingCredential(
+            f"the API key of {profile.name} is in quotes, which are no part of it: "
+            f"{key_hint(profile, source, environ)}"
+        )
     return key
+
+
+def key_hint(profile: Profile, source: object, environ: Mapping[str, str]) -> str:
+    """Where to look when a server refuses the key: at its variable, or at what was given."""
+    if isinstance(profile.auth, NoAuth):
+        return ""
+    if isinstance(source, RenewableKey):
+        return "sign in again"
+    if source:
+        return "check its api_key"
+    set_variables = (name for name in profile.key_variables if environ.get(name, "").strip())
+    if name := next(set_variables, ""):
+        return f"check {name}"
+    return f"no key was sent: set {' or '.join(profile.key_variables) or 'its api_key'}"
 
 
 def keyed(profile: Profile, key: str) -> KeyedCall:

@@ -93,8 +93,10 @@ def provider(  # noqa: PLR0913 - what tells one server from another
         habits: other fields of `Profile`.
 
     Raises:
-        ConfigurationError: a name, an address, a word or a header that cannot be.
+        ConfigurationError: a name, an address, a word, a header or a field that cannot be.
     """
+    if not isinstance(like, Profile):
+        raise ConfigurationError(f"like= of provider {name!r} is no Profile: {like!r}")
     _require_name(name)
     _require_address(name, base_url)
     scheme = _scheme(auth, like)
@@ -106,15 +108,15 @@ def provider(  # noqa: PLR0913 - what tells one server from another
         wire=_wire(wire or like.wire),
         auth=scheme,
         key_variables=(key_variable,) if key_variable else (),
-        headers={**like.headers, **_sendable(headers or {})},
-        query={**like.query, **(query or {})},
+        headers={**like.headers, **_sendable(_pairs(name, headers))},
+        query={**like.query, **_pairs(name, query)},
         **{
             "display_name": name,
             "needs_key": not isinstance(scheme, NoAuth) and bool(api_key or key_variable),
             **habits,
         },
     )
-    return HttpProvider(profile, api_key=api_key, transport=transport)
+    return HttpProvider(_checked(profile), api_key=api_key, transport=transport)
 
 
 def provider_of_environment(environ: Mapping[str, str] = os.environ) -> HttpProvider:
@@ -149,12 +151,31 @@ def _require_name(name: str) -> None:
         )
 
 
-def _require_address(name: str, base_url: str) -> None:
-    scheme, has_scheme, _ = base_url.partition("://")
-    if not base_url.strip() or (has_scheme and scheme.lower() not in ("http", "https")):
+def _require_address(name: str, base_url: object) -> None:
+    scheme, has_scheme, _ = str(base_url).strip().partition("://")
+    is_other = has_scheme and scheme.lower() not in ("http", "https")
+    if not isinstance(base_url, str) or not scheme or is_other:
+        shown = f" ({scheme}://)" if has_scheme and scheme.isalnum() else ""  # no password
+        raise ConfigurationError(f"the base_url of provider {name!r} is no http address{shown}")
+
+
+def _pairs(name: str, given: object) -> dict[str, str]:
+    try:
+        return msgspec.convert({} if given is None else given, dict[str, str])
+    except msgspec.ValidationError as error:
         raise ConfigurationError(
-            f"the base_url of provider {name!r} is no http address: {base_url!r}"
-        )
+            f"headers and query of provider {name!r} are mappings from text to text: {error}"
+        ) from None
+
+
+def _checked(profile: Profile) -> Profile:
+    """The profile, if all that users said of it is of the right type."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(profile), Profile)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise ConfigurationError(
+            f"provider {profile.name!r} cannot be described like this: {error}"
+        ) from None
 
 
 def _wire(word: str) -> WireName:

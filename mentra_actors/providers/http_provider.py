@@ -11,14 +11,17 @@ import msgspec
 
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
+from mentra_actors.providers.answer_reader import AnswerReader, reading, writing
 from mentra_actors.providers.catalogue import ListedModel, TokenCount
 from mentra_actors.providers.credentials import (
     CredentialSource,
     found_key,
+    key_hint,
     keyed,
     may_get_another_key,
 )
 from mentra_actors.providers.embeddings import EmbeddingRequest, Embeddings, embedded
+from mentra_actors.providers.http.answer_texts import clean_error, clean_event
 from mentra_actors.providers.http.call import HttpCall
 from mentra_actors.providers.http.endpoint import base_url_of, endpoint
 from mentra_actors.providers.http.headers import helpful_headers, is_event_stream, request_id_of
@@ -28,7 +31,7 @@ from mentra_actors.providers.http.time_limits import LIMITS, LOCAL_LIMITS
 from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http.websocket import WebsocketTransport
 from mentra_actors.providers.json_access import Json
-from mentra_actors.providers.port import AnswerStarted, ModelEvent, ReplyFinished, UsageReported
+from mentra_actors.providers.port import AnswerStarted, ModelEvent, UsageReported
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.request_encoder import RequestEncoder
@@ -140,7 +143,7 @@ class HttpProvider:
                 async with aclosing(events):
                     async for event in events:
                         output_seen = output_seen or _is_output(event)
-                        yield _with_request_id(event, request_id)
+                        yield clean_event(event, call, request_id)
         except ProviderError as error:
             error.output_seen = output_seen
             raise self._judged(error, call, request_id) from None
@@ -229,15 +232,15 @@ class HttpProvider:
         self, values: AsyncGenerator[Json, None], decoder: Decoder
     ) -> AsyncGenerator[ModelEvent, None]:
         """The neutral events of the answer."""
+        reader = AnswerReader(decoder, self._profile)
         async with aclosing(values):
             async for value in values:
-                for event in decoder.feed(value):
+                for event in reader.feed(value):
                     yield event
                 if decoder.is_finished:
                     await _drain(values)
-        if not decoder.is_finished:
-            for event in decoder.finish():
-                yield event
+        for event in reader.finish():
+            yield event
 
     async def _values(
         self, call: HttpCall, response: httpx.Response
@@ -245,7 +248,9 @@ class HttpProvider:
         """The server's events; a plain result counts as the events it stands for."""
         if not is_event_stream(response.headers):
             for result in await self._transport.results(call, response):
-                for value in self._wire.events_of_result(result):
+                with reading(self.name):
+                    values = list(self._wire.events_of_result(result))
+                for value in values:
                     yield value
             return
         async with aclosing(self._transport.events(call, response)) as events:
@@ -254,17 +259,15 @@ class HttpProvider:
                     yield value
 
     async def _call(self, request: ModelRequest) -> HttpCall:
-        path = self._wire.answer_path(request, self._profile)
-        return await self._made(
-            path,
-            {},
-            {
+        with writing(self.name):
+            path = self._wire.answer_path(request, self._profile)
+            headers = {
                 **_EVENTS_AND_JSON,
                 **self._profile.headers,
                 **self._asked_headers(request),
-            },
-            self._encoder.encode(request),
-        )
+            }
+            body = self._encoder.encode(request)
+        return await self._made(path, {}, headers, body)
 
     def _asked_headers(self, request: ModelRequest) -> dict[str, str]:
         """What this request needs, and what is said of its conversation."""
@@ -286,7 +289,9 @@ class HttpProvider:
         if body is None:
             return await self._made(path, parameters, headers, None)
         headers["content-type"] = "application/json"
-        return await self._made(path, parameters, headers, msgspec.json.encode(body))
+        with writing(self.name):
+            content = msgspec.json.encode(body)
+        return await self._made(path, parameters, headers, content)
 
     async def _made(
         self,
@@ -307,6 +312,7 @@ class HttpProvider:
             headers={**headers, **auth.headers},
             secrets=(key,) if key else (),
             hint_404=profile.hint_404,
+            hint_key=key_hint(profile, self._api_key, self._environ),
             method="GET" if body is None else "POST",
         )
 
@@ -325,7 +331,7 @@ class HttpProvider:
         """The error without keys; it may pass if only the key was old and there is another."""
         key = next(iter(call.secrets), "")
         error.transient = error.transient or may_get_another_key(self._api_key, key, error)
-        return _cleaned(error, call, request_id)
+        return clean_error(error, call, request_id)
 
 
 async def _with_headers(
@@ -352,22 +358,6 @@ async def _with_headers(
 
 def _is_output(event: ModelEvent) -> bool:
     return not isinstance(event, AnswerStarted | UsageReported)
-
-
-def _with_request_id(event: ModelEvent, request_id: str | None) -> ModelEvent:
-    if not isinstance(event, ReplyFinished) or not request_id:
-        return event
-    return ReplyFinished(msgspec.structs.replace(event.reply, request_id=request_id))
-
-
-def _cleaned(error: ProviderError, call: HttpCall, request_id: str | None) -> ProviderError:
-    """The error without keys; what caused it may repeat them, so it is let go."""
-    error.args = (call.redacted(str(error)),)
-    error.code = call.redacted(error.code) if error.code else None
-    error.request_id = error.request_id or request_id
-    error.phase = error.phase or "streaming"
-    error.__cause__ = error.__context__ = None
-    return error
 
 
 async def _drain(values: AsyncGenerator[Json, None]) -> None:

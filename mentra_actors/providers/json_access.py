@@ -1,6 +1,6 @@
 """Safe access to the JSON of servers: a field of a wrong type counts as missing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -9,13 +9,42 @@ __all__ = ["Json", "decoded_json", "list_of", "number_of", "object_of", "text_of
 
 Json: TypeAlias = Mapping[str, Any]
 
+_MOST_LEVELS = 200
+
 
 def decoded_json(text: str | bytes) -> Any:
-    """The value that a text of JSON says; None if it is none."""
+    """The value that a text of JSON says; None if it is none.
+
+    One of more than 200 levels counts as none: what is stored is written again from a deeper
+    stack, and must not fail there.
+    """
     try:
-        return msgspec.json.decode(text)
+        value = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return None if _brackets(text) > _MOST_LEVELS and _is_too_deep(value) else value
+
+
+def _brackets(text: str | bytes) -> int:
+    """How many levels a text may have at most; cheaper than to look."""
+    if isinstance(text, str):
+        return text.count("[") + text.count("{")
+    return text.count(b"[") + text.count(b"{")
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_MOST_LEVELS):
+        level = [below for above in level for below in _below(above)]
+        if not level:
+            return False
+    return True
+
+
+def _below(value: Any) -> Iterable[Any]:
+    """The lists and objects that lie in one of them."""
+    entries = value.values() if isinstance(value, dict) else value
+    return (one for one in entries if isinstance(one, dict | list))
 
 
 def text_of(value: Json, key: str) -> str:

@@ -7,6 +7,7 @@ from mentra_actors.errors import ProviderError
 from mentra_actors.providers.json_access import Json, list_of, text_of, whole_of
 
 __all__ = [
+    "foreign_events",
     "in_band_error",
     "invalid_request",
     "is_final_code",
@@ -16,6 +17,8 @@ __all__ = [
     "no_answer",
     "open_call",
     "retry_delay_of",
+    "unreadable_answer",
+    "unwritable_request",
 ]
 
 _STATUS_BY_CODE: Mapping[str, int] = {
@@ -120,6 +123,24 @@ def malformed_answer(provider: str, fault: str, *, transient: bool = True) -> Pr
 def open_call(provider: str, name: str) -> ProviderError:
     """An answer has ended, and a call in it has not."""
     return malformed_answer(provider, f"the call of {name!r} was never closed")
+
+
+def foreign_events(provider: str, wire: str) -> ProviderError:
+    """Events have come, and a wire knew none of them: asking again would change nothing."""
+    fault = f"no event of the wire {wire} was among its events; is `wire=` right?"
+    return malformed_answer(provider, fault, transient=False)
+
+
+def unreadable_answer(provider: str, error: Exception) -> ProviderError:
+    """An answer that broke the decoder: a fault of ours that must not end more than a call."""
+    fault = f"it could not be read ({type(error).__name__}: {error})"
+    return malformed_answer(provider, fault, transient=False)
+
+
+def unwritable_request(provider: str, error: Exception) -> ProviderError:
+    """A request that cannot be put into bytes; it would fail in the same way again."""
+    words = f"{type(error).__name__}: {error}"
+    return invalid_request(f"the request to {provider} cannot be written: {words}")
 
 
 def no_answer(result: Json) -> ProviderError:

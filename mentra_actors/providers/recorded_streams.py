@@ -8,6 +8,7 @@ The parser and the decoder are those of a live call.
 
 from collections.abc import Iterable, Iterator
 
+from mentra_actors.providers.answer_reader import AnswerReader
 from mentra_actors.providers.event_values import event_value
 from mentra_actors.providers.json_access import decoded_json
 from mentra_actors.providers.port import ModelEvent
@@ -29,16 +30,15 @@ def decoded_stream(
         ProviderError: as a live call would: the stream is cut or malformed, or says an error.
     """
     wire = WIRES[profile.wire]
-    decoder = wire.decoder(model, profile)
+    reader = AnswerReader(wire.decoder(model, profile), profile)
     parser = SseParser()
     for piece in pieces:
         for event in parser.feed(piece):
             value = event_value(profile.name, event)
             if value is not None:
-                yield from decoder.feed(value)
+                yield from reader.feed(value)
     last = parser.close()
     value = None if last is None else decoded_json(last)
     if isinstance(value, dict) and wire.is_terminal(value):
-        yield from decoder.feed(value)
-    if not decoder.is_finished:
-        yield from decoder.finish()
+        yield from reader.feed(value)
+    yield from reader.finish()

@@ -397,13 +397,17 @@ async def test_no_piece_of_a_bomb_is_large() -> None:
     assert max(sizes) <= 1024 * 1024
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw deflate"])
+@pytest.mark.parametrize(
+    "encoding", ["gzip", "deflate", "raw deflate", "members gzip", "padded gzip"]
+)
 async def test_a_compressed_answer_is_read(encoding: str) -> None:
     """Proxies compress event streams, too."""
     text = _CREATED + _DELTA + _DONE
     raw = zlib.compressobj(wbits=-15)
     packed = {
         "gzip": gzip.compress(text),
+        "members gzip": b"".join(map(gzip.compress, (_CREATED, b"", _DELTA, _DONE))),
+        "padded gzip": gzip.compress(text) + b"\0" * 9000,
         "deflate": zlib.compress(text),
         "raw deflate": raw.compress(text) + raw.flush(),
     }[encoding]
@@ -530,6 +534,9 @@ _FORMS = [
     "sk-very%2bsecret%2fkey%3d0123456789",
     "c2stdmVyeStzZWNyZXQva2V5PTAxMjM0NTY3ODk=",
     "dXNlcjpzay12ZXJ5K3NlY3JldC9rZXk9MDEyMzQ1Njc4OQ==",  # user:KEY
+    "sk-very+secret\\/key=0123456789",
+    "sk-very\\u002bsecret\\u002Fkey\\u003d0123456789",
+    "sk-very&#43;secret&#x2F;key&#061;0123456789",
 ]
 
 

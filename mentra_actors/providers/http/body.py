@@ -13,6 +13,7 @@ ACCEPTED_ENCODINGS = "gzip, deflate"
 """What a request asks for: these are undone here, step by step, so that no body explodes."""
 
 _PIECE_BYTES = 1024 * 1024
+_SLICE_BYTES = 4096
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _GZIP_MARK = 0x1F
 _PLAIN = {"", "identity"}
@@ -61,30 +62,57 @@ def _raw(response: httpx.Response) -> AsyncGenerator[bytes, None]:
 
 
 async def _unzipped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    unzip = zlib.decompressobj(_GZIP_OR_ZLIB)
-    is_first = True
+    unzip = _Unzip()
     async for piece in pieces:
-        if is_first and piece and not _has_zlib_head(piece):
-            unzip = zlib.decompressobj(-zlib.MAX_WBITS)  # `deflate` without its head is common
-        is_first = is_first and not piece
-        for part in _steps(unzip, piece):
-            yield part
-    rest = unzip.flush()
+        # short slices: the rest of one is copied for each member that ends in it
+        for begin in range(0, len(piece), _SLICE_BYTES):
+            for part in unzip.feed(piece[begin : begin + _SLICE_BYTES]):
+                yield part
+    rest = unzip.close()
     if rest:
         yield rest
 
 
-def _steps(unzip: "zlib._Decompress", piece: bytes) -> Iterator[bytes]:
-    try:
-        while piece and not unzip.eof:
-            part = unzip.decompress(piece, _PIECE_BYTES)
-            piece = unzip.unconsumed_tail
+class _Unzip:
+    """One body of gzip (of any number of members), zlib, or `deflate` without its head."""
+
+    def __init__(self) -> None:
+        self._unzip = zlib.decompressobj(_GZIP_OR_ZLIB)
+        self._has_begun = False
+        self._is_gzip = False
+
+    def feed(self, packed: bytes) -> Iterator[bytes]:
+        """What more bytes say, in pieces of at most a megabyte."""
+        if packed and not self._has_begun:
+            self._begin(packed)
+        while packed and (not self._unzip.eof or self._begins_again(packed)):
+            part = self._part(packed)
+            packed = self._unzip.unconsumed_tail or self._unzip.unused_data
             if part:
                 yield part
-            elif piece:
-                return
-    except zlib.error as error:
-        raise httpx.DecodingError(str(error)) from None
+
+    def close(self) -> bytes:
+        """What is left when the body has ended."""
+        return self._unzip.flush()
+
+    def _begin(self, packed: bytes) -> None:
+        self._has_begun = True
+        self._is_gzip = packed[0] == _GZIP_MARK
+        if not _has_zlib_head(packed):  # common for `deflate`
+            self._unzip = zlib.decompressobj(-zlib.MAX_WBITS)
+
+    def _begins_again(self, packed: bytes) -> bool:
+        """A member has ended; whether these bytes are another one, and not padding."""
+        if not self._is_gzip or packed[0] != _GZIP_MARK:
+            return False
+        self._unzip = zlib.decompressobj(_GZIP_OR_ZLIB)
+        return True
+
+    def _part(self, packed: bytes) -> bytes:
+        try:
+            return self._unzip.decompress(packed, _PIECE_BYTES)
+        except zlib.error as error:
+            raise httpx.DecodingError(str(error)) from None
 
 
 def _has_zlib_head(piece: bytes) -> bool:

@@ -10,6 +10,10 @@ from mentra_actors.providers.http.redaction import Redaction, secret_texts
 
 __all__ = ["HttpCall"]
 
+_MOST_CHARS = 8 * 1024
+_MOST_LABEL_CHARS = 256
+_MOST_READ_CHARS = 64 * 1024
+
 
 @dataclass(frozen=True)
 class HttpCall:
@@ -25,11 +29,19 @@ class HttpCall:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     hint_404: str = ""
+    hint_key: str = ""
     method: Literal["GET", "POST"] = "POST"
 
     def redacted(self, text: str) -> str:
-        """The text without the secrets of this call."""
-        return self._redaction(text)
+        """The beginning of a text, without the secrets of this call.
+
+        Much more than is kept is read, so that no key is cut where its rest is not known for one.
+        """
+        return self._redaction(text[:_MOST_READ_CHARS])[:_MOST_CHARS]
+
+    def label(self, text: str) -> str:
+        """The same for an id, a code or a name."""
+        return self.redacted(text)[:_MOST_LABEL_CHARS]
 
     @cached_property
     def host(self) -> str:

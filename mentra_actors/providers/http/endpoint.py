@@ -10,7 +10,9 @@ __all__ = ["base_url_of", "endpoint"]
 
 _PORT = re.compile(r":[0-9]+$")
 _UNREACHABLE_HOSTS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
-_WITHOUT_VERSION = ("/backend-api/codex",)
+_WITHOUT_VERSION = "/backend-api/codex"
+_ANSWER_PATHS = ("/chat/completions", "/responses", "/messages")
+_VERSION = re.compile(r"/v[0-9]+(?:(?:alpha|beta)[0-9]*)?$")
 
 
 def base_url_of(profile: Profile, given: str | None, environ: Mapping[str, str]) -> str:
@@ -25,18 +27,25 @@ def endpoint(
     """The URL of a path below the version of an API.
 
     The base may be a bare `host`, `host:port` or `:port` (then it means http and the default
-    port), may end in the version or hold a query, and may be an address that a server listens on
-    but no client can call. Parameters of the query are encoded; those of the profile come first.
+    port), may end in a version of its own or in the whole path of answers, may hold a query, and
+    may be an address that a server listens on but no client can call. Parameters of the query are
+    encoded; those of the profile come first.
     """
     base, _, base_query = _absolute(profile, base_url.strip()).partition("?")
-    base = base.rstrip("/")
-    version = profile.version_path.strip("/")
-    if version and not base.endswith((f"/{version}", *_WITHOUT_VERSION)):
-        base = f"{base}/{version}"
+    base = _versioned(base.rstrip("/"), profile.version_path.strip("/"))
     path, _, path_query = path.strip("/").partition("?")
     pairs = urlencode({**profile.query, **(query or {})}, quote_via=quote)
     whole_query = "&".join(filter(None, (base_query, path_query, pairs)))
     return f"{base}/{path}{'?' if whole_query else ''}{whole_query}"
+
+
+def _versioned(base: str, version: str) -> str:
+    """The address with its own version, or with that of the profile where it has none."""
+    for answer_path in _ANSWER_PATHS:
+        if base.endswith(answer_path):
+            return base.removesuffix(answer_path)  # whoever gave it all left nothing out
+    has_version = base.endswith((f"/{version}", _WITHOUT_VERSION)) or _VERSION.search(base)
+    return base if has_version or not version else f"{base}/{version}"
 
 
 def _absolute(profile: Profile, base: str) -> str:

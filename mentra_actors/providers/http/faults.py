@@ -4,6 +4,8 @@ A message never holds a key: servers and proxies repeat headers in their errors,
 from outside passes through `HttpCall.redacted`, and the original error is not kept.
 """
 
+import html
+import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -44,6 +46,9 @@ _MAX_ERROR_BYTES = 64 * 1024
 _ERROR_BODY_LIMIT_S = 10.0
 _SHOULD_RETRY: Mapping[str, bool] = {"true": True, "false": False}
 _MOST_PAGE_CHARS = 500
+_TITLE = re.compile(r"<title[^<>]*>([^<]{1,200})", re.IGNORECASE)
+_KEY_REFUSED = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
+_NOTHING_THERE = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
 HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError)
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -139,9 +144,11 @@ async def status_error(call: HttpCall, response: httpx.Response, now: float) -> 
     is_final = is_final_code(code) or is_final_code(text_of(error, "type"))
     transient = is_transient_status(status) and not is_final
     advice = response.headers.get("x-should-retry", "").strip().lower()
-    reason = call.redacted(_reason(response, error, body) + _hint(call, response))
+    said = text_of(error, "message")
+    reason = call.redacted(_reason(response, error, body)).strip()
+    hint = call.redacted(_hint(call, response, is_explained=bool(said)))
     return ProviderError(
-        f"{call.provider} answered HTTP {status}{': ' if reason else ''}{reason}".rstrip(": "),
+        f"{call.provider} answered HTTP {status}{': ' if reason else ''}{reason}{hint}",
         kind="http",
         transient=_SHOULD_RETRY.get(advice, transient) and not response.has_redirect_location,
         status=status,
@@ -188,16 +195,24 @@ def _reason(response: httpx.Response, error: Json, body: bytes) -> str:
 
 
 def body_start(response: httpx.Response, body: bytes) -> str:
-    """The beginning of a body, for a message; of a page it is short."""
+    """The beginning of a body, for a message; of a page its title, or what is short."""
     text = body.decode("utf-8", "replace").strip()
-    is_page = text[:1] == "<" or "html" in response.headers.get("content-type", "")
-    return text[:_MOST_PAGE_CHARS] if is_page else text
+    if text[:1] != "<" and "html" not in response.headers.get("content-type", ""):
+        return text
+    title = _TITLE.search(text)
+    words = " ".join(html.unescape(title[1]).split()) if title else ""
+    return words or text[:_MOST_PAGE_CHARS]
 
 
-def _hint(call: HttpCall, response: httpx.Response) -> str:
+def _hint(call: HttpCall, response: httpx.Response, *, is_explained: bool) -> str:
     """What the user may do about it."""
-    if response.status_code == httpx.codes.NOT_FOUND and call.hint_404:
+    status = response.status_code
+    if status == httpx.codes.NOT_FOUND and call.hint_404:
         return f" ({call.hint_404})"
+    if status in _NOTHING_THERE and not is_explained:
+        return " (is the address or `wire=` right?)"
+    if status in _KEY_REFUSED and call.hint_key:
+        return f" ({call.hint_key})"
     if response.has_redirect_location:
         return (
             f" (it redirects to {_target_host(call, response)}, which is not followed: the key "

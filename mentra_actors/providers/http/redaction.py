@@ -3,7 +3,8 @@
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from html.entities import codepoint2name
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 __all__ = ["Redaction", "secret_texts"]
 
@@ -11,24 +12,26 @@ MASK = "[redacted]"
 
 _LEAST_CHARS = 4
 _LEAST_ENCODED_CHARS = 8
+_MOST_BACKSLASHES = 8  # JSON inside JSON doubles them each time
 _NAMES = r"key|secret|token|passw|\bsig|credential"
 _SECRET_NAME = re.compile(rf"auth|cookie|{_NAMES}", re.IGNORECASE)
-_SECRET_QUERY = re.compile(rf"([?&][^=&\s]*(?:{_NAMES})[^=&\s]*=)[^&\s\"'<>]+", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(_NAMES, re.IGNORECASE)
+# no mark of a beginning inside a name: each character of a text is looked at once
+_QUERY_PARAMETER = re.compile(r"([?&]([^=&\s?]*)=)[^&\s\"'<>]+")
 
 
 class Redaction:
-    """Takes secrets out of texts: as they are, percent-encoded, in JSON and in base64.
+    """Takes secrets out of texts: as they are, escaped for URLs, JSON or HTML, and in base64.
 
     Secrets of fewer than four characters are none: they stand in every other word.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in _forms(secret.strip())}
-        self._pattern = _pattern_of(forms)
+        self._pattern = _pattern_of({secret.strip() for secret in secrets})
 
     def __call__(self, text: str) -> str:
         """The text with `[redacted]` in the place of each secret."""
-        text = _SECRET_QUERY.sub(rf"\1{MASK}", text) if "=" in text else text
+        text = _QUERY_PARAMETER.sub(_masked_parameter, text) if "=" in text else text
         return self._pattern.sub(MASK, text) if self._pattern else text
 
 
@@ -50,24 +53,38 @@ def secret_texts(headers: Mapping[str, str], url: str) -> Iterator[str]:
             yield value
 
 
-def _pattern_of(forms: Iterable[str]) -> re.Pattern[str] | None:
-    longest_first = sorted(filter(None, forms), key=len, reverse=True)
-    # percent-encoding may be written in small or capital letters
-    escaped = (re.sub(r"%([0-9A-F]{2})", r"(?i:%\1)", re.escape(form)) for form in longest_first)
-    pattern = "|".join(escaped)
-    return re.compile(pattern) if pattern else None
+def _masked_parameter(found: re.Match[str]) -> str:
+    return f"{found[1]}{MASK}" if _SECRET_PARAMETER.search(found[2]) else found[0]
 
 
-def _forms(secret: str) -> Iterator[str]:
-    if len(secret) < _LEAST_CHARS:
-        return
-    yield secret
-    yield quote(secret, safe="")
-    yield quote_plus(secret)
-    yield secret.replace("\\", "\\\\").replace('"', '\\"')
+def _pattern_of(secrets: Iterable[str]) -> re.Pattern[str] | None:
+    long_enough = [secret for secret in secrets if len(secret) >= _LEAST_CHARS]
+    longest_first = sorted(long_enough, key=len, reverse=True)
+    patterns = ["".join(map(_character_pattern, secret)) for secret in longest_first]
+    for secret in longest_first:
+        patterns += map(re.escape, filter(None, _encoded_forms(secret)))
+    return re.compile("|".join(patterns)) if patterns else None
+
+
+def _character_pattern(character: str) -> str:
+    """A character as it is, or as URLs, JSON and HTML write it; letters are never escaped."""
+    if character.isascii() and character.isalnum():
+        return character
+    code, plain = ord(character), re.escape(character)
+    in_url = re.escape(quote(character, safe="", errors="surrogatepass"))
+    ways = [
+        rf"(?i:{in_url}|&#0{{0,5}}{code};|&#x0{{0,5}}{code:x};)",
+        rf"\\{{0,{_MOST_BACKSLASHES}}}(?:(?i:u{code:04x})|{plain})",
+    ]
+    if code in codepoint2name:
+        ways.insert(0, f"&{codepoint2name[code]};")
+    return f"(?:{'|'.join(ways)}{'|[+]' if character == ' ' else ''})"
+
+
+def _encoded_forms(secret: str) -> Iterator[str]:
     if len(secret) >= _LEAST_ENCODED_CHARS:
         for encode in (b64encode, urlsafe_b64encode):
-            yield from _base64_forms(secret.encode(), encode)
+            yield from _base64_forms(secret.encode("utf-8", "surrogatepass"), encode)
 
 
 def _base64_forms(secret: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]:

@@ -23,6 +23,7 @@ from mentra_actors.providers.http.faults import (
 from mentra_actors.providers.http.headers import request_id_of
 from mentra_actors.providers.http.time_limits import LIMITS, Silence, TimeLimits
 from mentra_actors.providers.json_access import Json, decoded_json
+from mentra_actors.providers.provider_faults import invalid_request, unwritable_request
 from mentra_actors.providers.sse import SseParser
 
 __all__ = ["MAX_ANSWER_BYTES", "HttpTransport"]
@@ -60,6 +61,7 @@ class HttpTransport:
         self._limits = limits
         self._clock = clock
         self._max_answer_bytes = max_answer_bytes
+        _hide_queries_in_logs()
 
     @asynccontextmanager
     async def answer(self, call: HttpCall) -> AsyncGenerator[httpx.Response, None]:
@@ -131,7 +133,7 @@ class HttpTransport:
 
     async def _sent(self, call: HttpCall) -> httpx.Response:
         """The response when its headers have come."""
-        client, limits = self._opened_client(), self._limits
+        client, limits = self._opened_client(call), self._limits
         timeout = httpx.Timeout(
             connect=limits.connect_s,
             write=limits.write_s,
@@ -142,13 +144,7 @@ class HttpTransport:
         started_at = time.monotonic()
         try:
             with neutral_errors(call, "sent"), anyio.fail_after(whole_s):
-                request = client.build_request(
-                    call.method,
-                    call.url,
-                    content=call.body or None,
-                    headers={"accept-encoding": ACCEPTED_ENCODINGS, **call.headers},
-                    timeout=timeout,
-                )
+                request = _built(client, call, timeout)
                 response = await client.send(request, stream=True, follow_redirects=False)
         except TimeoutError:
             late = f"did not begin to answer within {whole_s:g} s"
@@ -156,11 +152,28 @@ class HttpTransport:
         response.extensions[_STARTED_AT] = started_at
         return response
 
-    def _opened_client(self) -> httpx.AsyncClient:
+    def _opened_client(self, call: HttpCall) -> httpx.AsyncClient:
         if self._client is None:
-            self._client = httpx.AsyncClient(follow_redirects=False)
-            _hide_queries_in_logs()
+            try:
+                self._client = httpx.AsyncClient(follow_redirects=False)
+            except ImportError as error:
+                raise invalid_request(f"{call.provider} was not asked: {error}") from None
+            except (ValueError, httpx.InvalidURL):  # its text may hold the password of the proxy
+                raise invalid_request(
+                    f"{call.provider} was not asked: a proxy of the environment is no address; "
+                    "check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
+                ) from None
         return self._client
+
+
+def _built(client: httpx.AsyncClient, call: HttpCall, timeout: httpx.Timeout) -> httpx.Request:
+    headers = {"accept-encoding": ACCEPTED_ENCODINGS, **call.headers}
+    try:
+        return client.build_request(
+            call.method, call.url, content=call.body or None, headers=headers, timeout=timeout
+        )
+    except (TypeError, ValueError) as error:
+        raise unwritable_request(call.provider, error) from None
 
 
 async def _next_piece(

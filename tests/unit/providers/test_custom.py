@@ -1,6 +1,7 @@
 """Providers of users: what they say of a server is what it gets, and nothing of others."""
 
 import json
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -61,7 +62,8 @@ async def test_headers_and_the_key_go_together() -> None:
     """Configured headers stand beside the one of the key."""
     calls = _Calls()
 
-    await events_from(_provider(calls, api_key="k1", headers={"x-team": "a"}))
+    headers = MappingProxyType({"x-team": "a"})
+    await events_from(_provider(calls, api_key="k1", headers=headers))
 
     assert calls.requests[0].headers["x-team"] == "a"
     assert calls.requests[0].headers["authorization"] == "Bearer k1"
@@ -151,6 +153,14 @@ async def test_keys_of_others_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> N
         ({"name": ""}, "not empty"),
         ({"base_url": ""}, "no http address"),
         ({"base_url": "ftp://h"}, "no http address"),
+        ({"base_url": None}, "no http address"),
+        ({"path": 5}, r"Expected `str`, got `int` - at `\$\.path`"),
+        ({"version_path": None}, "version_path"),
+        ({"headers": 5}, "mappings"),
+        ({"query": {"a": 5}}, "mappings"),
+        ({"like": None}, "no Profile"),
+        ({"capabilities": None}, "capabilities"),
+        ({"max_tokens_field": "zzz"}, "zzz.*max_tokens_field"),
         ({"wire": "soap"}, "no wire 'soap'; known: openai_responses"),
         ({"auth": "digest"}, "'digest'"),
         ({"headers": {"x": "a\nb"}}, "cannot be sent"),
@@ -163,6 +173,15 @@ def test_a_mistake_is_told_at_once(changes: dict[str, Any], words: str) -> None:
 
     with pytest.raises(ConfigurationError, match=words):
         provider(**arguments)
+
+
+@pytest.mark.parametrize("base_url", ["ftp://user:pa55word@h", "user:pa55word://h"])
+def test_a_wrong_address_shows_no_password(base_url: str) -> None:
+    """Messages of this kind end in logs and in questions to others."""
+    with pytest.raises(ConfigurationError) as caught:
+        provider("mine", base_url=base_url)
+
+    assert "pa55word" not in str(caught.value)
 
 
 async def test_a_provider_of_ones_own_works_in_a_runtime() -> None:

@@ -1,20 +1,29 @@
 """HTTP below a provider: errors in neutral words, time limits, closing, and no key in any text."""
 
+import logging
 import traceback
 from collections.abc import Mapping
 from contextlib import aclosing
+from typing import Any
+from unittest.mock import Mock
 
 import anyio
 import anyio.lowlevel
 import httpx
+import msgspec
 import pytest
 
+from mentra_actors.domain.model_call import ProviderOptions, SessionOptions
+from mentra_actors.errors import MissingCredential, ProviderError
 from mentra_actors.providers.http.call import HttpCall
+from mentra_actors.providers.http.redaction import Redaction
 from mentra_actors.providers.http.retry_hints import retry_after_s
 from mentra_actors.providers.http.time_limits import TimeLimits
+from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.port import ModelEvent, ReplyFinished
-from mentra_actors.providers.presets import OLLAMA
+from mentra_actors.providers.presets import OLLAMA, OPENAI
+from mentra_actors.providers.profile import HeaderKey, QueryKey
 from mentra_actors.testing.scripted_http import (
     COMPLETED,
     CREATED,
@@ -85,7 +94,8 @@ async def test_a_status_says_whether_a_repeat_may_help(status: int, *, transient
     error = await error_from(answering(httpx.Response(status, json={"error": {"message": "why"}})))
 
     assert (error.kind, error.status, error.transient) == ("http", status, transient)
-    assert str(error) == f"openai answered HTTP {status}: why"
+    hint = " (check its api_key)" if status == 401 else ""
+    assert str(error) == f"openai answered HTTP {status}: why{hint}"
     assert not error.output_seen
 
 
@@ -111,6 +121,8 @@ async def test_an_exhausted_quota_is_not_retried() -> None:
     ("content", "text"),
     [
         (b"<html>Bad gateway</html>", ": <html>Bad gateway</html>"),
+        (b"<html><TITLE a>502\n Bad &amp; gone</TITLE>" + b"x" * 999, ": 502 Bad & gone"),
+        (b"<title" * 10_000, ": " + ("<title" * 100)[:500]),
         (b"", ""),
         (b'{"error": "no such model"}', ': {"error": "no such model"}'),
         (b'{"message": "flat"}', ": flat"),
@@ -210,6 +222,49 @@ async def test_a_key_is_never_shown(answer: httpx.Response) -> None:
     assert "[redacted]" in str(error)
 
 
+async def test_a_key_in_the_headers_of_an_answer_is_never_shown() -> None:
+    """Proxies make ids of requests out of what they were sent."""
+    ids = {"x-request-id": f"id-{KEY}"}
+    refused = await error_from(answering(httpx.Response(500, headers=ids)))
+    page = {**ids, "content-type": "text/html"}
+    no_answer = await error_from(answering(httpx.Response(200, headers=page, text="hello")))
+    whole = httpx.Response(200, headers={**_SSE, **ids}, stream=ScriptedBody(DELTA, COMPLETED))
+    events = await events_from(answering(whole))
+
+    assert refused.request_id == no_answer.request_id == "id-[redacted]"
+    assert KEY not in repr(events)
+    assert repr(events).count("id-[redacted]") == 2
+
+
+async def test_what_a_server_says_is_cut() -> None:
+    """All of it is stored, and a log is read again and again."""
+    long = "x" * 10_000_000
+    error = await error_from(answering(streamed(frame(type="error", message=long, code=long))))
+    response = {"status": long, "id": long, "model": long, "output": None}
+    last = frame(type="response.completed", response=response)
+    *_, finished = await events_from(answering(streamed(DELTA, last)))
+
+    assert len(str(error)) == 8192
+    assert len(error.code or "") == 256
+    assert isinstance(finished, ReplyFinished)
+    assert len(finished.reply.response_id) == len(finished.reply.model) == 256
+    assert len(finished.reply.raw_stop_reason) <= 256
+
+
+async def test_a_client_of_ones_own_logs_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    """httpx logs the URL of each request, whoever made the client."""
+    log = logging.getLogger("httpx")
+    for one in list(log.filters):
+        log.removeFilter(one)
+    caplog.set_level(logging.INFO)
+    profile = msgspec.structs.replace(OPENAI, auth=QueryKey("key"))
+
+    await events_from(answering(streamed(DELTA, COMPLETED), profile))
+
+    assert "HTTP Request: POST" in caplog.text
+    assert KEY not in caplog.text
+
+
 async def test_a_call_does_not_show_its_key() -> None:
     """A `repr` ends in logs and tracebacks."""
     call = HttpCall("p", "http://x", b"", {"authorization": KEY}, (KEY,))
@@ -218,11 +273,93 @@ async def test_a_call_does_not_show_its_key() -> None:
     assert KEY not in repr(answering(streamed()))
 
 
+def test_a_long_text_of_marks_is_read_once() -> None:
+    """A server that knows the patterns must not hold the loop of all agents."""
+    text = "=?" + "key?" * 100_000
+
+    assert Redaction([KEY])(text) == text
+    assert Redaction([KEY])(f"{text}?a?my_key=1234&b=2") == f"{text}?a?my_key=[redacted]&b=2"
+
+
+@pytest.mark.parametrize("proxy", ["ftp://user:pa55word@h:1", "http://user:pa55word@h:x"])
+async def test_a_proxy_that_cannot_be_is_said(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment is read at the first call, and its fault is of that call."""
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    error = await error_from(HttpProvider(OLLAMA, environ={}))
+
+    assert (error.kind, error.transient) == ("invalid_request", False)
+    assert "HTTP_PROXY" in str(error)
+    assert "pa55word" not in "".join(traceback.format_exception(error))
+
+
+async def test_a_proxy_that_needs_a_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says which, and the call is not repeated."""
+    monkeypatch.setattr(httpx, "AsyncClient", Mock(side_effect=ImportError("install socks")))
+    error = await error_from(HttpProvider(OLLAMA, environ={}))
+
+    assert (error.kind, error.transient) == ("invalid_request", False)
+    assert "install socks" in str(error)
+
+
+async def test_a_header_that_cannot_be_sent_is_said() -> None:
+    """Names of headers and further headers come from users."""
+    profile = msgspec.structs.replace(OPENAI, auth=HeaderKey("schl\u00fcssel"))
+    named = await error_from(answering(streamed(), profile))
+    session = SessionOptions(extra_headers={"x-a": "\u20ac"})
+    request = msgspec.structs.replace(REQUEST, options=ProviderOptions(session=session))
+    with pytest.raises(ProviderError, match="cannot be written") as sent:
+        await anext(answering(streamed()).stream(request))
+
+    assert (named.kind, named.transient) == ("invalid_request", False)
+    assert (sent.value.kind, sent.value.transient) == ("invalid_request", False)
+
+
 async def test_a_redirect_is_not_followed() -> None:
     """The key would go to another host."""
     answer = httpx.Response(307, headers={"location": "https://elsewhere.example/"})
 
-    assert (await error_from(answering(answer))).status == 307
+    error = await error_from(answering(answer))
+
+    assert error.status == 307
+    assert str(error).startswith("openai answered HTTP 307 (it redirects to elsewhere.example")
+
+
+@pytest.mark.parametrize("status", [404, 405])
+async def test_a_wrong_address_says_what_to_look_at(status: int) -> None:
+    """Servers of others say no more than `Not Found`; one that says more is enough."""
+    bare = await error_from(answering(httpx.Response(status, json={"detail": "Not Found"})))
+    said = await error_from(answering(httpx.Response(status, json={"message": "no model"})))
+
+    assert str(bare).endswith('"Not Found"} (is the address or `wire=` right?)')
+    assert str(said) == f"openai answered HTTP {status}: no model"
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"environ": {"OPENAI_API_KEY": "k1234"}}, "check OPENAI_API_KEY"),
+        ({"environ": {}, "api_key": "k1234"}, "check its api_key"),
+        ({"environ": {}}, "no key was sent: set OPENAI_API_KEY"),
+    ],
+)
+async def test_a_refused_key_says_where_it_is_from(options: dict[str, Any], hint: str) -> None:
+    """A key lies in many places, and an old one in the environment is the usual cause."""
+    refusal = httpx.MockTransport(lambda _: httpx.Response(403, json={"message": "no"}))
+    transport = HttpTransport(httpx.AsyncClient(transport=refusal))
+    profile = msgspec.structs.replace(OPENAI, needs_key=False)
+    error = await error_from(HttpProvider(profile, transport=transport, **options))
+
+    assert str(error) == f"openai answered HTTP 403: no ({hint})"
+
+
+@pytest.mark.parametrize("key", ["'k1234'", '"k1234"', "k1234'"])
+async def test_a_key_in_quotes_is_refused(key: str) -> None:
+    """Files of variables keep the quotes, and a server says only that the key is wrong."""
+    provider = HttpProvider(OPENAI, environ={"OPENAI_API_KEY": key})
+
+    with pytest.raises(MissingCredential, match=r"is in quotes.*OPENAI_API_KEY"):
+        await events_from(provider)
 
 
 async def test_a_silent_stream_times_out() -> None:

@@ -17,7 +17,7 @@ from mentra_actors.providers.http.endpoint import endpoint
 from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.port import ReplyFinished, TextDelta
-from mentra_actors.providers.presets import LMSTUDIO, OLLAMA, OPENAI
+from mentra_actors.providers.presets import ANTHROPIC, GEMINI, LMSTUDIO, OLLAMA, OPENAI
 from mentra_actors.providers.profile import Profile
 from mentra_actors.testing.scripted_http import (
     COMPLETED,
@@ -101,6 +101,14 @@ async def test_a_local_server_needs_no_key() -> None:
             "https://chatgpt.com/backend-api/codex",
             "https://chatgpt.com/backend-api/codex/responses",
         ),
+        (OPENAI, "https://x/v1/chat/completions", "https://x/v1/responses"),
+        (OPENAI, "https://x/v1/responses/", "https://x/v1/responses"),
+        (OPENAI, "https://x/chat/completions?a=b", "https://x/responses?a=b"),
+        (ANTHROPIC, "https://x/v1/messages", "https://x/v1/responses"),
+        (GEMINI, "https://x/v1", "https://x/v1/responses"),
+        (OPENAI, "https://x/v1beta", "https://x/v1beta/responses"),
+        (OPENAI, "https://x/api/paas/v4/", "https://x/api/paas/v4/responses"),
+        (OPENAI, "https://x/v1x", "https://x/v1x/v1/responses"),
         (OLLAMA, "http://box:1/", "http://box:1/v1/responses"),
         (OLLAMA, "box", "http://box:11434/v1/responses"),
         (OLLAMA, "box:9", "http://box:9/v1/responses"),
