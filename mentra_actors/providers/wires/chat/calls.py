@@ -5,12 +5,11 @@ another id together with a name begins another call. Ids and names may come late
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from mentra_actors.domain.content import CallKind, ToolCallBlock
-from mentra_actors.providers.json_access import Json, object_of, text_of
+from mentra_actors.providers.json_access import Json, decoded_json, object_of, text_of
 from mentra_actors.providers.port import ToolCallDelta
 
 __all__ = ["CallPieces", "StreamedCall"]
@@ -62,7 +61,7 @@ class StreamedCall:
     @property
     def is_whole(self) -> bool:
         """Whether the arguments are a whole JSON object, so that nothing can be missing."""
-        return self.kind == "function" and isinstance(_decoded("".join(self.pieces)), dict)
+        return self.kind == "function" and isinstance(decoded_json("".join(self.pieces)), dict)
 
     def block(self) -> ToolCallBlock:
         """The call."""
@@ -139,10 +138,3 @@ def _free(call_id: str, taken: set[str]) -> str:
     while call_id in taken:
         call_id += "_"
     return call_id
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return None

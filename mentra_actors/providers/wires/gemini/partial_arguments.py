@@ -17,6 +17,8 @@ _STEP = re.compile(
 )
 _ESCAPED = re.compile(r"\\(.)", re.S)
 _VALUES = ("numberValue", "boolValue")
+_MOST_STEPS = 100
+"""Arguments that are deeper could not be written as JSON."""
 
 
 class PlaceError(ValueError):
@@ -51,13 +53,13 @@ def _value(fragment: Json) -> tuple[Any] | None:
 def _steps(path: str) -> list[str | int]:
     """The names and indexes of a JSONPath like `$.places[0]['post code']`."""
     steps: list[str | int] = []
-    rest = path.removeprefix("$")
-    while rest:
-        step = _STEP.match(rest)
-        if step is None:
+    at = 1 if path.startswith("$") else 0
+    while at < len(path):
+        step = _STEP.match(path, at)
+        if step is None or len(steps) == _MOST_STEPS:
             raise PlaceError(f"no place in arguments: {path[:200]!r}")
         steps.append(_step(step.groupdict()))
-        rest = rest[step.end() :]
+        at = step.end()
     if not steps or isinstance(steps[0], int):
         raise PlaceError(f"no place in arguments: {path[:200]!r}")
     return steps

@@ -75,6 +75,15 @@ def _calls(reply: ModelReply) -> list[tuple[str, str, str]]:
     ]
 
 
+def test_arguments_too_deep_to_be_read_are_not_whole() -> None:
+    """Of an answer that was cut, they are left out like half ones."""
+    deep = '{"a":' + "[" * 5_000 + "]" * 5_000 + "}"
+    call = _call(deep, index=0, id="a", name="f")
+
+    assert _calls(_reply(call, _end("length"))) == []
+    assert _calls(_reply(call, _end("tool_calls"))) == [("a", "f", deep)]
+
+
 def test_calls_are_put_together_from_pieces_by_their_index() -> None:
     """Two calls may stream interleaved; neither may get a piece of the other."""
     reply = _reply(

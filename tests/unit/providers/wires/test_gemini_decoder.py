@@ -244,6 +244,15 @@ def test_a_fragment_that_belongs_nowhere_breaks_the_answer(path: str) -> None:
     assert failure.kind == "malformed_stream"
 
 
+def test_a_place_deeper_than_json_can_be_breaks_the_answer() -> None:
+    """Each part of a path is one level; arguments that deep could be neither kept nor sent."""
+    fragment = {"jsonPath": "$" + ".a" * 1_000, "stringValue": "v"}
+
+    failure = _failure(_parts({"functionCall": {"name": "f", "partialArgs": [fragment]}}), _STOP)
+
+    assert failure.kind == "malformed_stream"
+
+
 def test_a_call_that_was_not_closed_never_runs() -> None:
     """Its arguments may be valid and still not be all of them."""
     begun = _parts({"text": "a"}, _call("f", args={"x": 1}, willContinue=True))
