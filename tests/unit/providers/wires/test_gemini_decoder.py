@@ -16,7 +16,7 @@ from mentra_actors.domain.content import (
     ToolCallBlock,
     text_of,
 )
-from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
+from mentra_actors.domain.model_call import MOST_TOKENS, ModelReply, StopReason, TokenUsage, usage_fault
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.port import (
     AnswerStarted,
@@ -372,6 +372,18 @@ def test_the_prompt_counts_last_and_the_steps_count_most() -> None:
     ]
     assert isinstance(events[-1], ReplyFinished)
     assert events[-1].reply.usage == used[-1]
+
+
+@pytest.mark.parametrize("count", [MOST_TOKENS, 2**63, 10**30])
+def test_usage_can_always_be_counted(count: int) -> None:
+    """Each count may be possible and their sum not; then no usage at all would be counted."""
+    names = ("promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount")
+    counts = {**dict.fromkeys(names, count), "thoughtsTokenCount": 7}
+    usage = _reply({**_STOP, "usageMetadata": counts}).usage
+
+    assert usage_fault(usage) == ""
+    assert usage.reasoning_tokens == 7
+    assert usage.input_tokens == (MOST_TOKENS if count == MOST_TOKENS else 0)
 
 
 def test_parts_without_a_neutral_form_are_kept_whole() -> None:

@@ -339,6 +339,18 @@ def test_a_failed_answer_is_an_error_whatever_its_event_is_called() -> None:
         _reply({"type": "response.completed", "response": response})
 
 
+@pytest.mark.parametrize("place", [-1, 2**31, 10**30, True, 1.5, "1"])
+def test_a_place_that_no_text_has_counts_as_not_said(place: Any) -> None:
+    """A number above 64 bits would make the whole answer impossible to store."""
+    citation = {"type": "url_citation", "url": "https://x.example", "start_index": 0}
+    content = {"type": "output_text", "text": "a", "annotations": [citation]}
+    citation["end_index"] = place
+    block = _reply(_done(0, type="message", content=[content]), _completed()).blocks[0]
+
+    assert isinstance(block, TextBlock)
+    assert (block.citations[0].start, block.citations[0].end) == (0, None)
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "x", "message"]),
     lambda inner: (
