@@ -69,13 +69,17 @@ class TextRun:
 
 
 class CallDraft:
-    """A call, whole or in fragments; `is_closed` says that nothing of it is missing."""
+    """A call, whole or in fragments; `is_closed` says that nothing of it is missing.
 
-    def __init__(self, block_index: int, call_id: str, name: str, signature: str) -> None:
+    `sent_id` is what the server calls it, where it does; `call_id` is never that of another call.
+    """
+
+    def __init__(self, block_index: int, call_id: str, name: str, sent_id: str) -> None:
         self.block_index = block_index
         self.call_id = call_id
         self.name = name
-        self.signature = signature
+        self.sent_id = sent_id
+        self.signature = ""
         self.is_closed = False
         self._arguments: dict[str, Any] = {}
 
@@ -87,7 +91,8 @@ class CallDraft:
         """
         self._arguments.update(object_of(call, "args"))
         assemble(self._arguments, call)
-        self.is_closed = call.get("willContinue") is not True
+        will_continue = call.get("willContinue")
+        self.is_closed = will_continue is None or will_continue is False
 
     @property
     def arguments(self) -> str:

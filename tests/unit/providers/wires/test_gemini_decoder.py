@@ -264,6 +264,42 @@ def test_a_call_that_was_not_closed_never_runs() -> None:
     assert reply.stop_reason is StopReason.MAX_TOKENS
 
 
+@pytest.mark.parametrize("sent_id", ["a", "c"])
+def test_a_fragment_of_another_call_is_not_of_the_open_one(sent_id: str) -> None:
+    """Arguments of a payment must not end in a harmless call."""
+    late = {"id": sent_id, "partialArgs": [{"jsonPath": "$.amount", "numberValue": 9}]}
+    failure = _failure(
+        _parts(_call("pay", id="a")),
+        _parts(_call("look", id="b", willContinue=True)),
+        _parts({"functionCall": late}),
+        _STOP,
+    )
+
+    assert failure.kind == "malformed_stream"
+
+
+def test_a_fragment_may_name_the_open_call() -> None:
+    """Its id says the same as its order, also where another call has that id already."""
+    fragment = {"id": "a", "partialArgs": [{"jsonPath": "$.x", "numberValue": 9}]}
+    reply = _reply(
+        _parts(_call("f", id="a")),
+        _parts(_call("g", id="a", willContinue=True)),
+        _parts({"functionCall": fragment}),
+        _STOP,
+    )
+
+    calls = [block for block in reply.blocks if isinstance(block, ToolCallBlock)]
+    assert [(call.name, call.arguments) for call in calls] == [("f", "{}"), ("g", '{"x":9}')]
+
+
+@pytest.mark.parametrize("odd", ["garbage", 3, [], {"willContinue": "true"}, {"willContinue": 0}])
+def test_only_a_fragment_that_is_one_closes_a_call(odd: Any) -> None:
+    """Half a call must not run because of something that nobody can read."""
+    begun = _parts(_call("f", args={"x": 1}, willContinue=True))
+
+    assert "never closed" in str(_failure(begun, _parts({"functionCall": odd}), _STOP))
+
+
 def test_a_call_without_a_name_breaks_the_answer() -> None:
     """Dropping it would end the turn as if nothing had been asked for."""
     assert _failure(_parts({"functionCall": {"args": {"x": 1}}}), _STOP).transient
