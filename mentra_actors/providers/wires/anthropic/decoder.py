@@ -178,7 +178,7 @@ class AnthropicDecoder:
                 return events + self._piece(block, "text", text_of(delta, "text"))
             case "thinking_delta":
                 return events + self._piece(block, "thinking", text_of(delta, "thinking"))
-            case "input_json_delta":
+            case "input_json_delta" if not block.is_closed:
                 return self._piece(block, "input", text_of(delta, "partial_json"))
             case "signature_delta":
                 block.folded["signature"] = text_of(delta, "signature")

@@ -41,6 +41,7 @@ class AnswerContent:
         self._details: dict[tuple[int, str], DetailPieces] = {}
         self._citations: list[Citation] = []
         self._calls = CallPieces()
+        self._may_call = True
 
     def feed(self, chunk: Json, message: Json) -> list[ModelEvent]:
         """The events of a chunk with this message, or piece of one."""
@@ -52,6 +53,10 @@ class AnswerContent:
             *self._images(message),
             *self._called(message),
         ]
+
+    def end_calls(self) -> None:
+        """The server said that the answer ends: a call that comes later is none."""
+        self._may_call = False
 
     def close(self) -> list[ModelEvent]:
         """The answer has ended; the events of what was held back."""
@@ -182,7 +187,7 @@ class AnswerContent:
         pieces = list_of(message, "tool_calls")
         if not pieces and (older := object_of(message, "function_call")):
             pieces = [{"index": 0, "function": older}]
-        for piece in pieces:
+        for piece in pieces if self._may_call else ():
             call = self._calls.add(piece)
             if call not in self._order:
                 self._order.append(call)
