@@ -298,5 +298,5 @@ def _cited_texts(blocks: Mapping[int, AssistantBlock]) -> list[CitedText]:
     for index, block in blocks.items():
         if isinstance(block, TextBlock):
             texts.append(CitedText(index, block.text, first_byte))
-            first_byte += len(block.text.encode())
+            first_byte = texts[-1].end_byte
     return texts

@@ -7,7 +7,7 @@ from typing import Any
 
 from mentra_actors.providers.json_access import Json, list_of, text_of
 
-__all__ = ["PlaceError", "assemble"]
+__all__ = ["PlaceError", "TextPieces", "assemble"]
 
 _STEP = re.compile(
     r"\.(?P<name>[^.\[\]]+)"
@@ -23,6 +23,18 @@ _MOST_STEPS = 100
 
 class PlaceError(ValueError):
     """A fragment names a place that there cannot be."""
+
+
+class TextPieces:
+    """A text in arguments that comes in pieces."""
+
+    def __init__(self, *pieces: str) -> None:
+        self.pieces = list(pieces)
+
+    @property
+    def text(self) -> str:
+        """All pieces so far."""
+        return "".join(self.pieces)
 
 
 def assemble(arguments: dict[str, Any], call: Json) -> None:
@@ -83,8 +95,12 @@ def _put(arguments: dict[str, Any], path: list[str | int], value: Any) -> None:
             found = empty
         place = found
     before = _at(place, path[-1])
-    is_text = isinstance(before, str) and isinstance(value, str)
-    _set(place, path[-1], before + value if is_text else value)
+    if isinstance(before, TextPieces) and isinstance(value, str):
+        before.pieces.append(value)
+    elif isinstance(before, str) and isinstance(value, str):
+        _set(place, path[-1], TextPieces(before, value))
+    else:
+        _set(place, path[-1], value)
 
 
 def _at(place: Any, step: str | int) -> Any:

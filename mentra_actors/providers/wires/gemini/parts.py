@@ -21,7 +21,7 @@ from mentra_actors.domain.content import (
     ToolCallBlock,
 )
 from mentra_actors.providers.json_access import Json, object_of, text_of
-from mentra_actors.providers.wires.gemini.partial_arguments import assemble
+from mentra_actors.providers.wires.gemini.partial_arguments import TextPieces, assemble
 
 __all__ = ["CallDraft", "TextRun", "image_block", "part_kind", "raw_block"]
 
@@ -97,7 +97,7 @@ class CallDraft:
     @property
     def arguments(self) -> str:
         """The arguments so far, as JSON text."""
-        return msgspec.json.encode(self._arguments).decode()
+        return msgspec.json.encode(self._arguments, enc_hook=_joined).decode()
 
     def block(self, provenance: Provenance) -> AssistantBlock:
         """The block of the call."""
@@ -108,6 +108,13 @@ class CallDraft:
             signature=self.signature,
             provenance=provenance if self.signature else None,
         )
+
+
+def _joined(value: object) -> str:
+    """What the encoder does not know in arguments: a text in pieces."""
+    if not isinstance(value, TextPieces):
+        raise TypeError(f"no JSON: {type(value).__name__}")
+    return value.text
 
 
 def part_kind(part: Json) -> str:

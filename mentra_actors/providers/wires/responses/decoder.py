@@ -160,8 +160,8 @@ class ResponsesDecoder:
 
     def _search_delta(self, event: Json) -> list[ModelEvent]:
         item = self._item(event, "tool_search_call")
-        item.arguments.append(text_of(event, "delta"))
-        return self._work(event, item) if item.is_hosted else []
+        is_news = item.add_search(text_of(event, "delta"))
+        return self._work(event, item) if is_news and item.is_hosted else []
 
     def _partial_image(self, event: Json) -> list[ModelEvent]:
         """An image on its way: shown, and not kept."""

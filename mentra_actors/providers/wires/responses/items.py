@@ -54,8 +54,24 @@ class StreamedItem:
         self.refusals: dict[int, list[str]] = {}
         self.summaries: dict[int, list[str]] = {}
         self.arguments: list[str] = []
+        self.unshown_size = 0
+        self.shown_size = 0
         self.annotations: dict[int, list[Json]] = {}
         self.status = ""
+
+    def add_search(self, piece: str) -> bool:
+        """Take a piece of a search; whether enough of it is new to show the whole again.
+
+        That is where it is twice as long, so that to show it costs no more than to read it.
+        """
+        if not piece:
+            return False
+        self.arguments.append(piece)
+        self.unshown_size += len(piece)
+        if self.unshown_size < self.shown_size:
+            return False
+        self.shown_size, self.unshown_size = self.shown_size + self.unshown_size, 0
+        return True
 
     @property
     def is_call(self) -> bool:

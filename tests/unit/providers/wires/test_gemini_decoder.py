@@ -16,7 +16,13 @@ from mentra_actors.domain.content import (
     ToolCallBlock,
     text_of,
 )
-from mentra_actors.domain.model_call import MOST_TOKENS, ModelReply, StopReason, TokenUsage, usage_fault
+from mentra_actors.domain.model_call import (
+    MOST_TOKENS,
+    ModelReply,
+    StopReason,
+    TokenUsage,
+    usage_fault,
+)
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.port import (
     AnswerStarted,
