@@ -8,6 +8,8 @@ from mentra_actors.providers.json_access import Json, object_of, text_of
 __all__ = ["citation_of"]
 
 _URL_CITATION = "url_citation"
+_END_OF_PLACES = 2**31
+"""No text is that long, and numbers above 64 bits cannot be stored."""
 _TITLES = ("title", "name", "filename")
 
 
@@ -28,4 +30,6 @@ def citation_of(annotation: Json) -> Citation:
 
 def _place(source: Json, name: str) -> int | None:
     place = source.get(name)
-    return place if isinstance(place, int) and not isinstance(place, bool) else None
+    if not isinstance(place, int) or isinstance(place, bool):
+        return None
+    return place if 0 <= place < _END_OF_PLACES else None

@@ -4,20 +4,18 @@ from typing import Any
 
 import msgspec
 
+from mentra_actors.providers.json_access import decoded_json
 from mentra_actors.providers.provider_faults import invalid_request
 
 __all__ = ["arguments_object", "schema_object"]
 
 
 def arguments_object(arguments: str) -> dict[str, Any]:
-    """The arguments of a call, or `{}` where they are no JSON object.
+    """The arguments of a call, or `{}` where they are no JSON object, or too deep to be read.
 
     The model learns what was wrong from the result of the call.
     """
-    try:
-        decoded = msgspec.json.decode(arguments)
-    except msgspec.DecodeError:
-        return {}
+    decoded = decoded_json(arguments)
     return decoded if isinstance(decoded, dict) else {}
 
 
@@ -25,11 +23,11 @@ def schema_object(schema: str, named: str) -> dict[str, Any]:
     """A JSON Schema as an object; `named` says in an error whose it is.
 
     Raises:
-        ProviderError: `invalid_request`: it is no JSON object.
+        ProviderError: `invalid_request`: it is no JSON object, or too deep to be read.
     """
     try:
         decoded = msgspec.json.decode(schema)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise invalid_request(f"the schema of {named} is not JSON: {error}") from error
     if not isinstance(decoded, dict):
         raise invalid_request(f"the schema of {named} must be a JSON object")

@@ -80,6 +80,7 @@ class AnthropicDecoder:
         self._served_by = ""
         self._blocks: list[StreamedBlock] = []
         self._block_by_index: dict[int, StreamedBlock] = {}
+        self._hosted_by_id: dict[str, StreamedBlock] = {}
         self._stop: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
         self._is_finished = False
@@ -152,6 +153,7 @@ class AnthropicDecoder:
         if block.is_call:
             events.append(self._call_delta(block, ""))
         if block.is_hosted_call:
+            self._hosted_by_id[text_of(start, "id")] = block
             events.append(self._hosted_change(block))
         events += self._shown(block, "text", text_of(start, "text"))
         events += self._shown(block, "thinking", text_of(start, "thinking"))
@@ -161,11 +163,11 @@ class AnthropicDecoder:
     def _resolved(self, block: StreamedBlock) -> list[ModelEvent]:
         """The change of the server's call of which this block is the result, if it is one."""
         call_id = text_of(block.start, "tool_use_id")
-        for call in reversed(self._blocks):
-            if call_id and call.is_hosted_call and text_of(call.start, "id") == call_id:
-                call.result = block.start
-                return [self._hosted_change(call)]
-        return []
+        call = self._hosted_by_id.get(call_id) if call_id else None
+        if call is None:
+            return []
+        call.result = block.start
+        return [self._hosted_change(call)]
 
     def _block_delta(self, event: Json) -> list[ModelEvent]:
         delta = object_of(event, "delta")
@@ -178,7 +180,7 @@ class AnthropicDecoder:
                 return events + self._piece(block, "text", text_of(delta, "text"))
             case "thinking_delta":
                 return events + self._piece(block, "thinking", text_of(delta, "thinking"))
-            case "input_json_delta":
+            case "input_json_delta" if not block.is_closed:
                 return self._piece(block, "input", text_of(delta, "partial_json"))
             case "signature_delta":
                 block.folded["signature"] = text_of(delta, "signature")

@@ -5,12 +5,11 @@ another id together with a name begins another call. Ids and names may come late
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from mentra_actors.domain.content import CallKind, ToolCallBlock
-from mentra_actors.providers.json_access import Json, object_of, text_of
+from mentra_actors.providers.json_access import Json, decoded_json, object_of, text_of
 from mentra_actors.providers.port import ToolCallDelta
 
 __all__ = ["CallPieces", "StreamedCall"]
@@ -19,8 +18,7 @@ __all__ = ["CallPieces", "StreamedCall"]
 class StreamedCall:
     """One call; `pieces` is what came of its arguments, `shown` how much of that was shown."""
 
-    def __init__(self, index: object) -> None:
-        self.index = index
+    def __init__(self) -> None:
         self.call_id = ""
         self.name = ""
         self.kind: CallKind = "function"
@@ -62,7 +60,7 @@ class StreamedCall:
     @property
     def is_whole(self) -> bool:
         """Whether the arguments are a whole JSON object, so that nothing can be missing."""
-        return self.kind == "function" and isinstance(_decoded("".join(self.pieces)), dict)
+        return self.kind == "function" and isinstance(decoded_json("".join(self.pieces)), dict)
 
     def block(self) -> ToolCallBlock:
         """The call."""
@@ -82,11 +80,16 @@ class CallPieces:
 
     def __init__(self) -> None:
         self.calls: list[StreamedCall] = []
+        self._by_index: dict[int, StreamedCall] = {}
+        self._by_id: dict[str, StreamedCall] = {}
 
     def add(self, piece: Json) -> StreamedCall:
         """Take a piece; the call that it belongs to."""
         call = self._call(piece)
+        had_id = bool(call.call_id)
         call.add(piece)
+        if not had_id:
+            self._by_id[call.call_id] = call
         return call
 
     def give_ids(self) -> None:
@@ -105,21 +108,20 @@ class CallPieces:
         index = piece.get("index")
         if not isinstance(index, int) or isinstance(index, bool):
             return self._without_index(piece)
-        found = [call for call in self.calls if call.index == index]
-        if not found or _is_another(piece, found[-1]):
-            return self._begun(index)
-        return found[-1]
+        known = self._by_index.get(index)
+        if known is None or _is_another(piece, known):
+            known = self._by_index[index] = self._begun()
+        return known
 
     def _without_index(self, piece: Json) -> StreamedCall:
         call_id = text_of(piece, "id")
-        known = [call for call in self.calls if call_id and call.call_id == call_id]
-        if known:
-            return known[-1]
+        if call_id and call_id in self._by_id:
+            return self._by_id[call_id]
         begins = call_id or _name_of(piece)
-        return self._begun(None) if begins or not self.calls else self.calls[-1]
+        return self._begun() if begins or not self.calls else self.calls[-1]
 
-    def _begun(self, index: object) -> StreamedCall:
-        self.calls.append(StreamedCall(index))
+    def _begun(self) -> StreamedCall:
+        self.calls.append(StreamedCall())
         return self.calls[-1]
 
 
@@ -139,10 +141,3 @@ def _free(call_id: str, taken: set[str]) -> str:
     while call_id in taken:
         call_id += "_"
     return call_id
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return None

@@ -3,7 +3,7 @@
 The wire has one text, whatever comes in between; blocks stand in the order of their beginnings.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from mentra_actors.domain.content import (
@@ -27,7 +27,8 @@ from mentra_actors.providers.wires.data_urls import image_of_url
 __all__ = ["AnswerContent"]
 
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
-_Started = str | StreamedCall | DetailPieces | ImageBlock
+_Continued = str | StreamedCall | DetailPieces
+_Started = _Continued | ImageBlock
 
 
 class AnswerContent:
@@ -37,10 +38,12 @@ class AnswerContent:
         self._provenance = provenance
         self._tags = ThinkTags() if profile.splits_think_tags else None
         self._order: list[_Started] = []
+        self._places: dict[_Continued, int] = {}
         self._pieces: dict[str, list[str]] = {"text": [], "refusal": [], "thinking": []}
         self._details: dict[tuple[int, str], DetailPieces] = {}
-        self._citations: list[Citation] = []
+        self._citations: dict[Citation, None] = {}
         self._calls = CallPieces()
+        self._may_call = True
 
     def feed(self, chunk: Json, message: Json) -> list[ModelEvent]:
         """The events of a chunk with this message, or piece of one."""
@@ -53,6 +56,10 @@ class AnswerContent:
             *self._called(message),
         ]
 
+    def end_calls(self) -> None:
+        """The server said that the answer ends: a call that comes later is none."""
+        self._may_call = False
+
     def close(self) -> list[ModelEvent]:
         """The answer has ended; the events of what was held back."""
         events: list[ModelEvent] = []
@@ -64,10 +71,10 @@ class AnswerContent:
 
     def blocks(self, *, is_cut: bool) -> tuple[AssistantBlock, ...]:
         """All blocks; of an answer that was cut off without the calls that may be cut, too."""
-        calls = self._calls.whole(is_cut=is_cut)
+        calls = set(self._calls.whole(is_cut=is_cut))
         return tuple(block for one in self._order for block in self._blocks_of(one, calls))
 
-    def _blocks_of(self, one: _Started, calls: Sequence[StreamedCall]) -> Iterator[AssistantBlock]:
+    def _blocks_of(self, one: _Started, calls: set[StreamedCall]) -> Iterator[AssistantBlock]:
         match one:
             case StreamedCall():
                 if one in calls:
@@ -113,9 +120,9 @@ class AnswerContent:
         entry = self._details.get(key)
         if entry is None:
             entry = self._details[key] = DetailPieces()
-            self._order.append(entry)
+        index = self._place(entry)
         if words := entry.add(piece):
-            yield ThinkingDelta(words, block_index=self._order.index(entry))
+            yield ThinkingDelta(words, block_index=index)
 
     def _content(self, content: Any) -> Iterator[ModelEvent]:
         """The content: a text, or a list of parts."""
@@ -160,16 +167,20 @@ class AnswerContent:
     def _begun(self, kind: str, piece: str) -> int:
         """Keep a piece; the index of its block."""
         self._pieces[kind].append(piece)
-        if kind not in self._order:
-            self._order.append(kind)
-        return self._order.index(kind)
+        return self._place(kind)
+
+    def _place(self, one: _Continued) -> int:
+        """The index of a block, which begins now if it is not there."""
+        if one not in self._places:
+            self._places[one] = len(self._order)
+            self._order.append(one)
+        return self._places[one]
 
     def _cited(self, chunk: Json, message: Json) -> Iterator[ModelEvent]:
         for citation in citations_in(chunk, message):
             if citation not in self._citations:
-                self._citations.append(citation)
-                index = self._order.index("text") if "text" in self._order else 0
-                yield CitationFound(citation, block_index=index)
+                self._citations[citation] = None
+                yield CitationFound(citation, block_index=self._places.get("text", 0))
 
     def _images(self, message: Json) -> Iterator[ModelEvent]:
         for part in list_of(message, "images"):
@@ -182,11 +193,9 @@ class AnswerContent:
         pieces = list_of(message, "tool_calls")
         if not pieces and (older := object_of(message, "function_call")):
             pieces = [{"index": 0, "function": older}]
-        for piece in pieces:
+        for piece in pieces if self._may_call else ():
             call = self._calls.add(piece)
-            if call not in self._order:
-                self._order.append(call)
             yield from self._unshown(call)
 
     def _unshown(self, call: StreamedCall) -> Iterator[ModelEvent]:
-        yield from call.unshown(self._order.index(call))
+        yield from call.unshown(self._place(call))

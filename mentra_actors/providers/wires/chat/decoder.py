@@ -68,6 +68,8 @@ class ChatDecoder:
         if self._is_finished:
             return []
         choice = _choice_of(event)
+        if self._finish_reason:
+            self._content.end_calls()
         self._finish_reason = finish_reason_of(event) or self._finish_reason
         if (error := error_of(event)) is not None:
             self._is_finished = True

@@ -25,20 +25,21 @@ class DetailPieces:
 
     def __init__(self) -> None:
         self._fields: dict[str, Any] = {}
+        self._pieces: dict[str, list[str]] = {}
 
     def add(self, piece: Json) -> str:
         """Take a piece; the words in it, which may be shown."""
         for name, value in piece.items():
             if name in _APPENDED and isinstance(value, str):
-                kept = self._fields.get(name)
-                self._fields[name] = (kept if isinstance(kept, str) else "") + value
-            elif value is not None:
+                self._fields.setdefault(name, "")
+                self._pieces.setdefault(name, []).append(value)
+            elif value is not None and name not in self._pieces:
                 self._fields[name] = value
         return text_of(piece, "text") or text_of(piece, "summary")
 
     def block(self, provenance: Provenance) -> ThinkingBlock | OpaqueBlock:
         """The whole entry."""
-        fields = self._fields
+        fields = self._fields | {name: "".join(texts) for name, texts in self._pieces.items()}
         if text_of(fields, "type") not in (_TEXT, _SUMMARY, _ENCRYPTED):
             raw = msgspec.json.encode(fields).decode()
             return OpaqueBlock(item_type=REASONING_ITEM, raw=raw, provenance=provenance)

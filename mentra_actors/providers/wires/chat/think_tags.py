@@ -17,6 +17,7 @@ class ThinkTags:
 
     def __init__(self) -> None:
         self._held = ""
+        self._blanks: list[str] = []
         self._is_thinking = False
         self._has_text = False
         self._skips_space = False
@@ -33,18 +34,23 @@ class ThinkTags:
 
     def close(self) -> _Split:
         """What was held back, because it could have become a tag."""
-        held, self._held = self._held, ""
+        held, self._held = "".join(self._blanks) + self._held, ""
         held = self._without_space(held)
         return _Split(held, "") if self._is_thinking else _Split("", held)
 
     def _open(self) -> None:
         """Take a tag at the beginning, or find out that there is none."""
         start = self._held.lstrip()
+        self._blanks.append(self._held[: len(self._held) - len(start)])
+        self._held = start
         if start.startswith(_OPEN):
             self._is_thinking = self._skips_space = True
             self._held = start[len(_OPEN) :]
+            self._blanks.clear()
         elif not _OPEN.startswith(start):
             self._has_text = True
+            self._held = "".join(self._blanks) + start
+            self._blanks.clear()
 
     def _thoughts(self) -> str:
         thoughts, tag, rest = self._held.partition(_CLOSE)

@@ -64,6 +64,8 @@ class GeminiDecoder:
         self._is_started = False
         self._is_finished = False
         self._blocks: list[TextRun | CallDraft | AssistantBlock] = []
+        self._last_call: CallDraft | None = None
+        self._call_ids: set[str] = set()
         self._beside: dict[str, Json] = {}
         self._finish_reason = ""
         self._block_reason = ""
@@ -191,7 +193,9 @@ class GeminiDecoder:
         return run
 
     def _call(self, part: Json) -> list[ModelEvent]:
-        fragment = object_of(part, "functionCall")
+        fragment = part["functionCall"]
+        if not isinstance(fragment, dict):
+            return []
         is_new = (call := self._continued(fragment)) is None
         if call is None:
             if not text_of(fragment, "name"):
@@ -210,26 +214,30 @@ class GeminiDecoder:
         return [ToolCallDelta(call.call_id, call.name, arguments, block_index=index)]
 
     def _continued(self, fragment: Json) -> CallDraft | None:
-        """The open call that a fragment goes on with: only its first one has a name."""
-        calls = [block for block in self._blocks if isinstance(block, CallDraft)]
-        last = calls[-1] if calls else None
+        """The open call that a fragment goes on with: only its first one needs a name."""
+        last = self._last_call
         if last is None or last.is_closed:
             return None
-        is_same = text_of(fragment, "id") == last.call_id
-        return last if is_same or not text_of(fragment, "name") else None
+        sent_id = text_of(fragment, "id")
+        if sent_id and sent_id == last.sent_id:
+            return last
+        return last if not sent_id and not text_of(fragment, "name") else None
 
     def _nameless(self, fragment: Json) -> list[ModelEvent]:
+        """A fragment of no open call; only one that asks for nothing can be left out."""
         if object_of(fragment, "args") or list_of(fragment, "partialArgs"):
-            raise malformed_answer(self._profile.name, "a call in it has no name")
+            fault = "arguments in it belong to no open call and have no name"
+            raise malformed_answer(self._profile.name, fault)
         return []
 
     def _new_call(self, fragment: Json) -> CallDraft:
         index = len(self._blocks)
-        taken = {block.call_id for block in self._blocks if isinstance(block, CallDraft)}
-        call_id = text_of(fragment, "id")
-        if not call_id or call_id in taken:
+        call_id = sent_id = text_of(fragment, "id")
+        if not call_id or call_id in self._call_ids:
             call_id = f"{self._response_id or 'call'}-{index}"
-        call = CallDraft(index, call_id, text_of(fragment, "name"), "")
+        call = CallDraft(index, call_id, text_of(fragment, "name"), sent_id)
+        self._call_ids.add(call_id)
+        self._last_call = call
         self._blocks.append(call)
         return call
 
@@ -290,5 +298,5 @@ def _cited_texts(blocks: Mapping[int, AssistantBlock]) -> list[CitedText]:
     for index, block in blocks.items():
         if isinstance(block, TextBlock):
             texts.append(CitedText(index, block.text, first_byte))
-            first_byte += len(block.text.encode())
+            first_byte = texts[-1].end_byte
     return texts

@@ -4,6 +4,7 @@ The server counts places in bytes of UTF-8 over the whole text of the answer; a 
 characters of its block.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -20,30 +21,99 @@ _TOOL_BY_SOURCE: Mapping[str, str] = {
     "maps": "google_maps",
 }
 
+_STRETCH = 4_096
+"""Bytes between the marks in a text; a place is counted from the mark before it."""
+_CONTINUATION = bytes(range(0x80, 0xC0))
+"""Bytes of UTF-8 that begin no character."""
+_MOST_SEARCHED = 100_000_000
+"""Characters through which words are searched for that are not in their place."""
+_COST_OF_A_SEARCH = 64
 
-class CitedText(msgspec.Struct, frozen=True):
-    """The text of one block, and where it begins in the bytes of the answer."""
+_Span = tuple[int, int]
 
-    block_index: int
-    text: str
-    first_byte: int
 
-    def span(self, start: int, end: int) -> tuple[int, int] | None:
+class CitedText:
+    """The text of one block, and where it begins and ends in the bytes of the answer."""
+
+    def __init__(self, block_index: int, text: str, first_byte: int) -> None:
+        self.block_index = block_index
+        self.text = text
+        self.first_byte = first_byte
+        self._encoded = text.encode()
+        self.end_byte = first_byte + len(self._encoded)
+        self._marks = [0]
+        for first in range(0, len(self._encoded), _STRETCH):
+            stretch = self._encoded[first : first + _STRETCH]
+            self._marks.append(self._marks[-1] + _characters(stretch))
+
+    def span(self, start: int, end: int) -> _Span | None:
         """The characters of a place that is given in bytes of the answer; None if it is not here.
 
         A place that goes on in the next block ends with this one.
         """
-        encoded = self.text.encode()
-        first, last = start - self.first_byte, max(start, end) - self.first_byte
-        if not 0 <= first < len(encoded):
+        if not self.first_byte <= start < self.end_byte:
             return None
-        ends = [len(encoded[:end].decode("utf-8", "replace")) for end in (first, last)]
-        return ends[0], ends[1]
+        return self._characters_before(start), self._characters_before(max(start, end))
 
-    def found(self, words: str) -> tuple[int, int] | None:
+    def found(self, words: str) -> _Span | None:
         """The characters of the first place with these words."""
-        first = self.text.find(words) if words else -1
+        first = self.text.find(words)
         return (first, first + len(words)) if first >= 0 else None
+
+    def says(self, words: str, span: _Span) -> bool:
+        """Whether these characters are the words."""
+        start, end = span
+        return end - start == len(words) and self.text.startswith(words, start)
+
+    def begins(self, words: str, span: _Span) -> bool:
+        """Whether the words begin with these characters."""
+        start, end = span
+        return end - start <= len(words) and words.startswith(self.text[start:end])
+
+    def _characters_before(self, byte: int) -> int:
+        at = min(byte, self.end_byte) - self.first_byte
+        mark = at // _STRETCH
+        return self._marks[mark] + _characters(self._encoded[mark * _STRETCH : at])
+
+
+def _characters(encoded: bytes) -> int:
+    """How many characters begin in these bytes."""
+    return len(encoded.translate(None, _CONTINUATION))
+
+
+class _Places:
+    """Finds places in the texts of an answer; the cost does not grow with texts times places."""
+
+    def __init__(self, texts: Sequence[CitedText]) -> None:
+        self._texts = texts
+        self._first_bytes = [text.first_byte for text in texts]
+        self._searched = 0
+
+    def place(self, segment: Json, words: str) -> tuple[int, _Span] | None:
+        """The block and the characters of a segment; its words decide, where it has some."""
+        counted = self._counted(segment)
+        if counted is not None and counted[0].says(words, counted[1]):
+            return counted[0].block_index, counted[1]
+        if words and (found := self._found(words)) is not None:
+            return found
+        if counted is None or (words and not counted[0].begins(words, counted[1])):
+            return None
+        return counted[0].block_index, counted[1]
+
+    def _counted(self, segment: Json) -> tuple[CitedText, _Span] | None:
+        start, end = whole_of(segment, "startIndex"), whole_of(segment, "endIndex")
+        at = bisect_right(self._first_bytes, start) - 1
+        span = self._texts[at].span(start, end) if at >= 0 else None
+        return None if span is None else (self._texts[at], span)
+
+    def _found(self, words: str) -> tuple[int, _Span] | None:
+        for text in self._texts:
+            if self._searched >= _MOST_SEARCHED:
+                return None
+            self._searched += len(text.text) + _COST_OF_A_SEARCH
+            if (span := text.found(words)) is not None:
+                return text.block_index, span
+        return None
 
 
 def citations_of(
@@ -51,20 +121,27 @@ def citations_of(
 ) -> Iterator[tuple[int, Citation]]:
     """Each citation with the index of the block whose text it is for."""
     chunks = _sources(grounding)
+    places = _Places(texts)
+    cited_by_index: dict[int, Citation] = {}
     for support in list_of(grounding, "groundingSupports"):
         segment = object_of(support, "segment")
-        place = _place(segment, text_of(segment, "text"), texts)
+        place = places.place(segment, text_of(segment, "text"))
         for index in _indexes(support):
             if place is not None and index < len(chunks):
-                block_index, span = place
-                yield block_index, _citation(chunks[index], span)
+                block_index, (start, end) = place
+                if index not in cited_by_index:
+                    cited_by_index[index] = _citation(chunks[index])
+                cited = cited_by_index[index]
+                yield block_index, msgspec.structs.replace(cited, start=start, end=end)
     for source in list_of(recited, "citations") or list_of(recited, "citationSources"):
-        if (place := _place(source, "", texts)) is not None:
+        if (place := places.place(source, "")) is not None:
             block_index, (start, end) = place
             raw = msgspec.json.encode(source).decode()
             title, url = text_of(source, "title"), text_of(source, "uri")
-            cited = Citation(kind="citation", title=title, url=url, start=start, end=end, raw=raw)
-            yield block_index, cited
+            yield (
+                block_index,
+                Citation(kind="citation", title=title, url=url, start=start, end=end, raw=raw),
+            )
 
 
 def _sources(grounding: Json) -> list[Json]:
@@ -82,30 +159,15 @@ def _indexes(support: Json) -> list[int]:
     return [index for index in found if type(index) is int and index >= 0]
 
 
-def _place(
-    segment: Json, words: str, texts: Sequence[CitedText]
-) -> tuple[int, tuple[int, int]] | None:
-    """The block and the characters of a segment; its words decide, where it has some."""
-    start, end = whole_of(segment, "startIndex"), whole_of(segment, "endIndex")
-    counted = [(text, span) for text in texts if (span := text.span(start, end)) is not None]
-    spans = [(text, span) for text, span in counted if text.text[slice(*span)] == words]
-    spans += [(text, span) for text in texts if (span := text.found(words)) is not None]
-    spans += [(text, span) for text, span in counted if words.startswith(text.text[slice(*span)])]
-    spans += [] if words else counted
-    return next(((text.block_index, span) for text, span in spans), None)
-
-
-def _citation(chunk: Json, span: tuple[int, int]) -> Citation:
+def _citation(chunk: Json) -> Citation:
+    """The source, yet without a place."""
     kind = next((key for key, value in chunk.items() if isinstance(value, dict)), "")
     source = object_of(chunk, kind)
-    start, end = span
     return Citation(
         kind=kind or "source",
         title=text_of(source, "title"),
         url=text_of(source, "uri") or text_of(source, "sourceUri"),
         quoted=text_of(source, "text"),
-        start=start,
-        end=end,
         raw=msgspec.json.encode(chunk).decode(),
     )
 

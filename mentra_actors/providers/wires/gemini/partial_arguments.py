@@ -7,7 +7,7 @@ from typing import Any
 
 from mentra_actors.providers.json_access import Json, list_of, text_of
 
-__all__ = ["PlaceError", "assemble"]
+__all__ = ["PlaceError", "TextPieces", "assemble"]
 
 _STEP = re.compile(
     r"\.(?P<name>[^.\[\]]+)"
@@ -17,10 +17,24 @@ _STEP = re.compile(
 )
 _ESCAPED = re.compile(r"\\(.)", re.S)
 _VALUES = ("numberValue", "boolValue")
+_MOST_STEPS = 100
+"""Arguments that are deeper could not be written as JSON."""
 
 
 class PlaceError(ValueError):
     """A fragment names a place that there cannot be."""
+
+
+class TextPieces:
+    """A text in arguments that comes in pieces."""
+
+    def __init__(self, *pieces: str) -> None:
+        self.pieces = list(pieces)
+
+    @property
+    def text(self) -> str:
+        """All pieces so far."""
+        return "".join(self.pieces)
 
 
 def assemble(arguments: dict[str, Any], call: Json) -> None:
@@ -51,13 +65,13 @@ def _value(fragment: Json) -> tuple[Any] | None:
 def _steps(path: str) -> list[str | int]:
     """The names and indexes of a JSONPath like `$.places[0]['post code']`."""
     steps: list[str | int] = []
-    rest = path.removeprefix("$")
-    while rest:
-        step = _STEP.match(rest)
-        if step is None:
+    at = 1 if path.startswith("$") else 0
+    while at < len(path):
+        step = _STEP.match(path, at)
+        if step is None or len(steps) == _MOST_STEPS:
             raise PlaceError(f"no place in arguments: {path[:200]!r}")
         steps.append(_step(step.groupdict()))
-        rest = rest[step.end() :]
+        at = step.end()
     if not steps or isinstance(steps[0], int):
         raise PlaceError(f"no place in arguments: {path[:200]!r}")
     return steps
@@ -81,8 +95,12 @@ def _put(arguments: dict[str, Any], path: list[str | int], value: Any) -> None:
             found = empty
         place = found
     before = _at(place, path[-1])
-    is_text = isinstance(before, str) and isinstance(value, str)
-    _set(place, path[-1], before + value if is_text else value)
+    if isinstance(before, TextPieces) and isinstance(value, str):
+        before.pieces.append(value)
+    elif isinstance(before, str) and isinstance(value, str):
+        _set(place, path[-1], TextPieces(before, value))
+    else:
+        _set(place, path[-1], value)
 
 
 def _at(place: Any, step: str | int) -> Any:

@@ -21,7 +21,7 @@ from mentra_actors.domain.content import (
     ToolCallBlock,
 )
 from mentra_actors.providers.json_access import Json, object_of, text_of
-from mentra_actors.providers.wires.gemini.partial_arguments import assemble
+from mentra_actors.providers.wires.gemini.partial_arguments import TextPieces, assemble
 
 __all__ = ["CallDraft", "TextRun", "image_block", "part_kind", "raw_block"]
 
@@ -69,13 +69,17 @@ class TextRun:
 
 
 class CallDraft:
-    """A call, whole or in fragments; `is_closed` says that nothing of it is missing."""
+    """A call, whole or in fragments; `is_closed` says that nothing of it is missing.
 
-    def __init__(self, block_index: int, call_id: str, name: str, signature: str) -> None:
+    `sent_id` is what the server calls it, where it does; `call_id` is never that of another call.
+    """
+
+    def __init__(self, block_index: int, call_id: str, name: str, sent_id: str) -> None:
         self.block_index = block_index
         self.call_id = call_id
         self.name = name
-        self.signature = signature
+        self.sent_id = sent_id
+        self.signature = ""
         self.is_closed = False
         self._arguments: dict[str, Any] = {}
 
@@ -87,12 +91,13 @@ class CallDraft:
         """
         self._arguments.update(object_of(call, "args"))
         assemble(self._arguments, call)
-        self.is_closed = call.get("willContinue") is not True
+        will_continue = call.get("willContinue")
+        self.is_closed = will_continue is None or will_continue is False
 
     @property
     def arguments(self) -> str:
         """The arguments so far, as JSON text."""
-        return msgspec.json.encode(self._arguments).decode()
+        return msgspec.json.encode(self._arguments, enc_hook=_joined).decode()
 
     def block(self, provenance: Provenance) -> AssistantBlock:
         """The block of the call."""
@@ -103,6 +108,13 @@ class CallDraft:
             signature=self.signature,
             provenance=provenance if self.signature else None,
         )
+
+
+def _joined(value: object) -> str:
+    """What the encoder does not know in arguments: a text in pieces."""
+    if not isinstance(value, TextPieces):
+        raise TypeError(f"no JSON: {type(value).__name__}")
+    return value.text
 
 
 def part_kind(part: Json) -> str:

@@ -1,6 +1,6 @@
 """Tokens of a Gemini answer, from the counts that come with its chunks."""
 
-from mentra_actors.domain.model_call import TokenUsage
+from mentra_actors.domain.model_call import MOST_TOKENS, TokenUsage
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.wires.counts import count_of
 
@@ -31,12 +31,13 @@ class CountedTokens:
     @property
     def usage(self) -> TokenUsage:
         """Results of the server's own tools are input, too; thoughts are output of their own."""
-        counts = self._counts
-        thoughts = counts.get("thoughtsTokenCount", 0)
-        tool_results = counts.get("toolUsePromptTokenCount", 0)
         return TokenUsage(
-            input_tokens=counts.get("promptTokenCount", 0) + tool_results,
-            output_tokens=counts.get("candidatesTokenCount", 0) + thoughts,
-            cached_input_tokens=counts.get("cachedContentTokenCount", 0),
-            reasoning_tokens=thoughts,
+            input_tokens=self._sum("promptTokenCount", "toolUsePromptTokenCount"),
+            output_tokens=self._sum("candidatesTokenCount", "thoughtsTokenCount"),
+            cached_input_tokens=self._sum("cachedContentTokenCount"),
+            reasoning_tokens=self._sum("thoughtsTokenCount"),
         )
+
+    def _sum(self, *names: str) -> int:
+        """The sum of some counts; one that is impossible would make all usage count as none."""
+        return min(sum(self._counts.get(name, 0) for name in names), MOST_TOKENS)

@@ -1,11 +1,13 @@
 """Responses events to neutral events: a pure state machine, one instance for one answer.
 
-Blocks are keyed by `output_index`, because ids may change between the events of an item. Unknown
+Blocks are keyed by `output_index`, because ids may change between the events of an item. A server
+may leave it out, or repeat it: then another item begins where the one before is closed. Unknown
 events are ignored and unknown items are kept as opaque blocks, so an addition to the wire does no
 harm. The only event that delivers anything to act on is `ReplyFinished`.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import msgspec
 
@@ -43,6 +45,9 @@ from mentra_actors.providers.wires.responses.items import (
 
 __all__ = ["ResponsesDecoder", "is_terminal"]
 
+_Place: TypeAlias = tuple[int, int]
+"""An `output_index`, and how many items were closed there before."""
+
 _TERMINAL = {"response.completed", "response.incomplete", "response.failed", "error"}
 
 
@@ -60,8 +65,9 @@ class ResponsesDecoder:
         self._provenance = profile.provenance(model)
         self._has_started = False
         self._started: Json = {}
-        self._items: dict[int, StreamedItem] = {}
-        self._block_indexes: dict[tuple[int, str, int], int] = {}
+        self._items: dict[_Place, StreamedItem] = {}
+        self._closed_before: dict[int, int] = {}
+        self._block_indexes: dict[tuple[_Place, str, int], int] = {}
         self._is_finished = False
         self._readers = self._reader_by_type()
 
@@ -136,8 +142,7 @@ class ResponsesDecoder:
 
     def _item_added(self, event: Json) -> list[ModelEvent]:
         added = object_of(event, "item")
-        item = self._item(event, text_of(added, "type"))
-        item.item_type = text_of(added, "type") or item.item_type
+        item = self._told_item(event, added)
         item.added = added
         if item.is_call:
             return [self._call_delta(event, item, text_of(added, CALL_TYPES[item.item_type]))]
@@ -155,8 +160,8 @@ class ResponsesDecoder:
 
     def _search_delta(self, event: Json) -> list[ModelEvent]:
         item = self._item(event, "tool_search_call")
-        item.arguments.append(text_of(event, "delta"))
-        return self._work(event, item) if item.is_hosted else []
+        is_news = item.add_search(text_of(event, "delta"))
+        return self._work(event, item) if is_news and item.is_hosted else []
 
     def _partial_image(self, event: Json) -> list[ModelEvent]:
         """An image on its way: shown, and not kept."""
@@ -271,8 +276,7 @@ class ResponsesDecoder:
 
     def _item_done(self, event: Json) -> list[ModelEvent]:
         done = object_of(event, "item")
-        item = self._item(event, text_of(done, "type"))
-        item.item_type = text_of(done, "type") or item.item_type
+        item = self._told_item(event, done)
         item.done = done
         if item.is_hosted:
             return self._work(event, item)
@@ -291,7 +295,7 @@ class ResponsesDecoder:
         response = object_of(event, "response")
         if text_of(response, "status") == "failed":
             return self._fail(event)
-        streamed = [self._items[index] for index in sorted(self._items)]
+        streamed = [self._items[place] for place in sorted(self._items)]
         items = merged_items(streamed, list_of(response, "output"))
         raw = raw_stop_reason(event, response)
         if raw == "completed":
@@ -323,16 +327,30 @@ class ResponsesDecoder:
         error = object_of(object_of(event, "response"), "error") or object_of(event, "error")
         raise in_band_error(self._profile.name, error or {**event, "type": ""})
 
-    def _item(self, event: Json, item_type: str) -> StreamedItem:
-        """The item of the event; events of an item that was never added still count."""
-        index = whole_of(event, "output_index")
-        item = self._items.get(index)
-        if item is None:
-            item = self._items[index] = StreamedItem(item_type)
+    def _told_item(self, event: Json, sent: Json) -> StreamedItem:
+        """The item that an event tells of as a whole; another one after it is closed."""
+        before = self._items.get(self._place(event))
+        if before is not None and before.is_other_than(sent):
+            index, closed_before = self._place(event)
+            self._closed_before[index] = closed_before + 1
+        item = self._item(event, text_of(sent, "type"))
+        item.item_type = text_of(sent, "type") or item.item_type
         return item
 
+    def _item(self, event: Json, item_type: str) -> StreamedItem:
+        """The item of the event; events of an item that was never added still count."""
+        place = self._place(event)
+        item = self._items.get(place)
+        if item is None:
+            item = self._items[place] = StreamedItem(item_type)
+        return item
+
+    def _place(self, event: Json) -> _Place:
+        index = whole_of(event, "output_index")
+        return index, self._closed_before.get(index, 0)
+
     def _block_index(self, event: Json, kind: str, part: int) -> int:
-        key = (whole_of(event, "output_index"), kind, part)
+        key = (self._place(event), kind, part)
         return self._block_indexes.setdefault(key, len(self._block_indexes))
 
 

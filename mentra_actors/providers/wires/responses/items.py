@@ -54,8 +54,24 @@ class StreamedItem:
         self.refusals: dict[int, list[str]] = {}
         self.summaries: dict[int, list[str]] = {}
         self.arguments: list[str] = []
+        self.unshown_size = 0
+        self.shown_size = 0
         self.annotations: dict[int, list[Json]] = {}
         self.status = ""
+
+    def add_search(self, piece: str) -> bool:
+        """Take a piece of a search; whether enough of it is new to show the whole again.
+
+        That is where it is twice as long, so that to show it costs no more than to read it.
+        """
+        if not piece:
+            return False
+        self.arguments.append(piece)
+        self.unshown_size += len(piece)
+        if self.unshown_size < self.shown_size:
+            return False
+        self.shown_size, self.unshown_size = self.shown_size + self.unshown_size, 0
+        return True
 
     @property
     def is_call(self) -> bool:
@@ -84,6 +100,15 @@ class StreamedItem:
         """Whether the server said that the item is whole."""
         return bool(self.done or self.final)
 
+    def is_other_than(self, sent: Json) -> bool:
+        """Whether an item that the server tells of is not this one, which is closed.
+
+        Calls are told apart by the id for their result, for some servers change the others.
+        """
+        ids = ((self.first(key), text_of(sent, key)) for key in ("call_id", "id"))
+        known, told = next((pair for pair in ids if all(pair)), ("", ""))
+        return bool(self.done) and known != told
+
     @property
     def closed_versions(self) -> tuple[Json, Json]:
         """The whole item as the server sent it, the best version first; each may be empty."""
@@ -102,22 +127,45 @@ class StreamedItem:
 def merged_items(streamed: Sequence[StreamedItem], output: Sequence[Json]) -> list[StreamedItem]:
     """The streamed items with their final versions, and the final ones that were not streamed.
 
-    Ids are no reliable key (some servers change them with each event), so equal sequences of
-    types are paired in order, and only others by id.
+    Calls are paired by the id for their result. Other ids are no reliable key (some servers change
+    them with each event), so what is left is paired in order where the types are equal, and only
+    else by id. The order is that of the output.
     """
-    types = [item.item_type for item in streamed]
-    if types == [text_of(final, "type") for final in output]:
-        for item, final in zip(streamed, output, strict=True):
-            item.final = final
-        return list(streamed)
-    items_by_id = {item.first("id"): item for item in streamed if item.first("id")}
+    paired = _paired_by("call_id", streamed, list(enumerate(output)))
+    rest = _rest_of(streamed, paired)
+    unpaired = [(at, final) for at, final in enumerate(output) if at not in paired]
+    if [item.item_type for item in rest] == [text_of(final, "type") for _, final in unpaired]:
+        paired |= {at: item for item, (at, _) in zip(rest, unpaired, strict=True)}
+    else:
+        paired |= _paired_by("id", rest, unpaired)
     merged: list[StreamedItem] = []
-    for final in output:
-        found = items_by_id.pop(text_of(final, "id"), None)
-        item = StreamedItem(text_of(final, "type")) if found is None else found
+    for at, final in enumerate(output):
+        item = paired.get(at) or StreamedItem(text_of(final, "type"))
         item.final = final
         merged.append(item)
-    return merged + [item for item in streamed if item not in merged]
+    return merged + _rest_of(streamed, paired)
+
+
+def _paired_by(
+    key: str, streamed: Sequence[StreamedItem], output: Sequence[tuple[int, Json]]
+) -> dict[int, StreamedItem]:
+    """The streamed item for each place of the output that has the same text under a key."""
+    waiting: dict[str, list[StreamedItem]] = {}
+    for item in reversed(streamed):
+        waiting.setdefault(item.first(key), []).append(item)
+    return {
+        at: waiting[value].pop()
+        for at, final in output
+        if (value := text_of(final, key)) and waiting.get(value)
+    }
+
+
+def _rest_of(
+    streamed: Sequence[StreamedItem], paired: Mapping[int, StreamedItem]
+) -> list[StreamedItem]:
+    """The streamed items that are not paired."""
+    taken = set(paired.values())
+    return [item for item in streamed if item not in taken]
 
 
 def blocks_of(item: StreamedItem, provenance: Provenance) -> list[AssistantBlock]:

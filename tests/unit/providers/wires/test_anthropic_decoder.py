@@ -341,6 +341,21 @@ def test_an_open_call_is_malformed_where_the_answer_is_whole(reason: str | None)
     assert "'search'" in str(error)
 
 
+def test_input_after_the_end_of_its_call_is_ignored() -> None:
+    """What was whole when it was closed must not become something else."""
+    late = _delta(0, "input_json_delta", partial_json='{"amount": 9}')
+    call = _call(0, "", input={"amount": 1})
+    events = _events(_start(), *call, _stop(0), late, *_end("tool_use"))
+
+    last = events[-1]
+    assert isinstance(last, ReplyFinished)
+    (block,) = last.reply.blocks
+    assert isinstance(block, ToolCallBlock)
+    assert block.arguments == '{"amount":1}'
+    shown = [event.arguments for event in events if isinstance(event, ToolCallDelta)]
+    assert "".join(shown) == block.arguments
+
+
 def test_a_stream_that_just_ends_is_malformed() -> None:
     """Even when the reason of the end was told: only the last event makes an answer whole."""
     for events in ([], [_start()], [_start(), *_text(0, "hi"), _end()[0]]):

@@ -75,6 +75,26 @@ def _calls(reply: ModelReply) -> list[tuple[str, str, str]]:
     ]
 
 
+def test_a_call_after_the_end_is_none() -> None:
+    """The reason is the end of all calls; one that comes in the same chunk is still whole."""
+    piece = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}
+    late = _call("{}", index=1, id="b", name="g")
+
+    assert _calls(_reply(_end("tool_calls", tool_calls=[piece]), late)) == [("a", "f", "{}")]
+    assert _reply(_end("stop"), late).stop_reason is StopReason.END_TURN
+    more = _call('{"x":1}', index=0)
+    assert _calls(_reply(_end("tool_calls", tool_calls=[piece]), more)) == [("a", "f", "{}")]
+
+
+def test_arguments_too_deep_to_be_read_are_not_whole() -> None:
+    """Of an answer that was cut, they are left out like half ones."""
+    deep = '{"a":' + "[" * 5_000 + "]" * 5_000 + "}"
+    call = _call(deep, index=0, id="a", name="f")
+
+    assert _calls(_reply(call, _end("length"))) == []
+    assert _calls(_reply(call, _end("tool_calls"))) == [("a", "f", deep)]
+
+
 def test_calls_are_put_together_from_pieces_by_their_index() -> None:
     """Two calls may stream interleaved; neither may get a piece of the other."""
     reply = _reply(

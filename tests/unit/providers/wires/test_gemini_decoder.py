@@ -16,7 +16,13 @@ from mentra_actors.domain.content import (
     ToolCallBlock,
     text_of,
 )
-from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
+from mentra_actors.domain.model_call import (
+    MOST_TOKENS,
+    ModelReply,
+    StopReason,
+    TokenUsage,
+    usage_fault,
+)
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.port import (
     AnswerStarted,
@@ -244,6 +250,15 @@ def test_a_fragment_that_belongs_nowhere_breaks_the_answer(path: str) -> None:
     assert failure.kind == "malformed_stream"
 
 
+def test_a_place_deeper_than_json_can_be_breaks_the_answer() -> None:
+    """Each part of a path is one level; arguments that deep could be neither kept nor sent."""
+    fragment = {"jsonPath": "$" + ".a" * 1_000, "stringValue": "v"}
+
+    failure = _failure(_parts({"functionCall": {"name": "f", "partialArgs": [fragment]}}), _STOP)
+
+    assert failure.kind == "malformed_stream"
+
+
 def test_a_call_that_was_not_closed_never_runs() -> None:
     """Its arguments may be valid and still not be all of them."""
     begun = _parts({"text": "a"}, _call("f", args={"x": 1}, willContinue=True))
@@ -253,6 +268,42 @@ def test_a_call_that_was_not_closed_never_runs() -> None:
     reply = _reply(begun, _parts(reason="MAX_TOKENS"))
     assert reply.blocks == (TextBlock(text="a"),)
     assert reply.stop_reason is StopReason.MAX_TOKENS
+
+
+@pytest.mark.parametrize("sent_id", ["a", "c"])
+def test_a_fragment_of_another_call_is_not_of_the_open_one(sent_id: str) -> None:
+    """Arguments of a payment must not end in a harmless call."""
+    late = {"id": sent_id, "partialArgs": [{"jsonPath": "$.amount", "numberValue": 9}]}
+    failure = _failure(
+        _parts(_call("pay", id="a")),
+        _parts(_call("look", id="b", willContinue=True)),
+        _parts({"functionCall": late}),
+        _STOP,
+    )
+
+    assert failure.kind == "malformed_stream"
+
+
+def test_a_fragment_may_name_the_open_call() -> None:
+    """Its id says the same as its order, also where another call has that id already."""
+    fragment = {"id": "a", "partialArgs": [{"jsonPath": "$.x", "numberValue": 9}]}
+    reply = _reply(
+        _parts(_call("f", id="a")),
+        _parts(_call("g", id="a", willContinue=True)),
+        _parts({"functionCall": fragment}),
+        _STOP,
+    )
+
+    calls = [block for block in reply.blocks if isinstance(block, ToolCallBlock)]
+    assert [(call.name, call.arguments) for call in calls] == [("f", "{}"), ("g", '{"x":9}')]
+
+
+@pytest.mark.parametrize("odd", ["garbage", 3, [], {"willContinue": "true"}, {"willContinue": 0}])
+def test_only_a_fragment_that_is_one_closes_a_call(odd: Any) -> None:
+    """Half a call must not run because of something that nobody can read."""
+    begun = _parts(_call("f", args={"x": 1}, willContinue=True))
+
+    assert "never closed" in str(_failure(begun, _parts({"functionCall": odd}), _STOP))
 
 
 def test_a_call_without_a_name_breaks_the_answer() -> None:
@@ -363,6 +414,18 @@ def test_the_prompt_counts_last_and_the_steps_count_most() -> None:
     ]
     assert isinstance(events[-1], ReplyFinished)
     assert events[-1].reply.usage == used[-1]
+
+
+@pytest.mark.parametrize("count", [MOST_TOKENS, 2**63, 10**30])
+def test_usage_can_always_be_counted(count: int) -> None:
+    """Each count may be possible and their sum not; then no usage at all would be counted."""
+    names = ("promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount")
+    counts = {**dict.fromkeys(names, count), "thoughtsTokenCount": 7}
+    usage = _reply({**_STOP, "usageMetadata": counts}).usage
+
+    assert usage_fault(usage) == ""
+    assert usage.reasoning_tokens == 7
+    assert usage.input_tokens == (MOST_TOKENS if count == MOST_TOKENS else 0)
 
 
 def test_parts_without_a_neutral_form_are_kept_whole() -> None:

@@ -165,6 +165,51 @@ def test_half_a_call_is_dropped_from_an_incomplete_answer() -> None:
     assert open_call.raw_stop_reason == "max_output_tokens"
 
 
+@pytest.mark.parametrize("index", [{"output_index": 0}, {}])
+@pytest.mark.parametrize("key", ["call_id", "id"])
+def test_calls_at_one_index_are_all_kept(index: _Event, key: str) -> None:
+    """A server may leave out the index or repeat it; no call may be lost by that."""
+    calls = [
+        {"type": "function_call", key: name, "name": name, "arguments": "{}"} for name in "fgh"
+    ]
+    closed = {"type": "response.output_item.done", **index}
+    events = _events(*({**closed, "item": call} for call in calls), _completed(output=None))
+
+    shown = [event.block_index for event in events if isinstance(event, ToolCallDelta)]
+    assert shown == [0, 1, 2]
+    last = events[-1]
+    assert isinstance(last, ReplyFinished)
+    assert [block.call_id for block in last.reply.blocks if isinstance(block, ToolCallBlock)] == [
+        "f",
+        "g",
+        "h",
+    ]
+
+
+def test_a_call_that_is_closed_twice_is_one() -> None:
+    """The id for its result says that it is the same, whatever the other id is."""
+    call = {"type": "function_call", "call_id": "a", "name": "f", "arguments": "{}"}
+    reply = _reply(_done(0, **call, id="1"), _done(0, **call, id="2"), _completed(output=None))
+
+    assert len(reply.blocks) == 1
+
+
+def test_final_calls_in_another_order_keep_their_arguments() -> None:
+    """Calls are paired by the id for their result before they are paired in order."""
+    calls = [
+        {"type": "function_call", "call_id": name, "name": name, "arguments": f'{{"{name}":1}}'}
+        for name in "fg"
+    ]
+    final = [{**call, "arguments": ""} for call in reversed(calls)]
+    reply = _reply(_done(0, **calls[0]), _done(1, **calls[1]), _completed(output=final))
+
+    assert [
+        (block.call_id, block.arguments)
+        for block in reply.blocks
+        if isinstance(block, ToolCallBlock)
+    ] == [("g", '{"g":1}'), ("f", '{"f":1}')]
+
+
 def test_a_call_that_a_complete_answer_leaves_open_is_malformed() -> None:
     """Dropping it silently would end the run as if the model had nothing more to do."""
     with pytest.raises(ProviderError, match="'f' was never closed") as caught:
@@ -337,6 +382,18 @@ def test_a_failed_answer_is_an_error_whatever_its_event_is_called() -> None:
 
     with pytest.raises(ProviderError, match="server_error"):
         _reply({"type": "response.completed", "response": response})
+
+
+@pytest.mark.parametrize("place", [-1, 2**31, 10**30, True, 1.5, "1"])
+def test_a_place_that_no_text_has_counts_as_not_said(place: Any) -> None:
+    """A number above 64 bits would make the whole answer impossible to store."""
+    citation = {"type": "url_citation", "url": "https://x.example", "start_index": 0}
+    content = {"type": "output_text", "text": "a", "annotations": [citation]}
+    citation["end_index"] = place
+    block = _reply(_done(0, type="message", content=[content]), _completed()).blocks[0]
+
+    assert isinstance(block, TextBlock)
+    assert (block.citations[0].start, block.citations[0].end) == (0, None)
 
 
 _JSON = st.recursive(
