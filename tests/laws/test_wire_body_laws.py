@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantBlock,
     AssistantMessage,
+    Attachment,
     Citation,
+    FileBlock,
     HostedToolBlock,
     ImageBlock,
     Message,
@@ -97,17 +100,40 @@ CALLS = [
         for one in PROFILES
     ),
 ]
+ATTACHMENTS: list[Attachment] = [
+    ImageBlock(media_type="image/png", data=PNG),
+    *(
+        kind(media_type=media_type, data=content)
+        for kind in (ImageBlock, FileBlock)
+        for media_type in ("", "image/tiff", "application/zip", "text/plain", "audio/midi", "?")
+        for content in (b"\xff", b"%PDF-1", b"words", b"")
+    ),
+    *(
+        kind(url=url)
+        for kind in (ImageBlock, FileBlock)
+        for url in (
+            "https://a.test/a",
+            "ftp://a.test/a",
+            "gs://a/b",
+            "data:,x",
+            "data:image/png;base64,iVBORw0KGgo=",
+        )
+    ),
+    ImageBlock(blob=BlobRef(digest="sha256:00", size_bytes=1)),
+    *(FileBlock(file_id="file-1", provider=one) for one in ("openai", "anthropic", "gemini")),
+]
 RESULTS = [
     {"content": "found"},
     {"content": ""},
     {"content": "gone", "is_error": True},
     {"content": '{"rows": [1]}'},
-    {"content": "see", "attachments": (ImageBlock(media_type="image/png", data=PNG),)},
+    *({"content": "see", "attachments": (one,)} for one in ATTACHMENTS),
+    {"content": "", "attachments": tuple(ATTACHMENTS)},
 ]
 USERS = [
     UserMessage(text="go on"),
-    UserMessage(text="look", attachments=(ImageBlock(media_type="image/png", data=PNG),)),
-    UserMessage(text="", attachments=(ImageBlock(media_type="image/png", data=PNG),)),
+    *(UserMessage(text="look", attachments=(one,)) for one in ATTACHMENTS),
+    *(UserMessage(text="", attachments=(one,)) for one in ATTACHMENTS),
 ]
 
 
@@ -248,6 +274,26 @@ def test_any_conversation_gives_a_body_that_the_server_takes(profile, data):
     body = whole_body(WIRES[profile.wire], request, profile)
 
     assert FAULTS[profile.wire](body) == []
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
+def test_any_attachment_says_something(profile):
+    """It is in the history for good: what is refused, or left out, is so in every later call."""
+    for one in ATTACHMENTS:
+        result = ToolResultBlock(call_id="c", name="read", content="see", attachments=(one,))
+        for message in (
+            UserMessage(text="", attachments=(one,)),
+            ToolResultsMessage(results=(result,)),
+        ):
+            items = WIRES[profile.wire].items(message, MODELS[profile.name], profile)
+            sent = json.dumps(items)
+
+            assert any(
+                word in sent for word in ("[attached: ", "image", "file", "document", "inline")
+            )
+            assert not any(
+                word in sent for word in ('"ftp:', "data:,x", '"image/tiff"', "data:image/tiff")
+            )
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)

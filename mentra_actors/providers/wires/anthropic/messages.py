@@ -47,11 +47,7 @@ _Block = dict[str, Any]
 def message_items(
     message: Message, model: str, profile: Profile, *, is_breakpoint: bool
 ) -> list[_Block]:
-    """One message as a list of one, or of none where nothing of it can be sent.
-
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take an attachment.
-    """
+    """One message as a list of one, or of none where nothing of it can be sent."""
     match message:
         case UserMessage():
             role, blocks = "user", _user_blocks(message, profile)

@@ -34,11 +34,7 @@ _Item = dict[str, Any]
 def message_items(
     message: Message, model: str, profile: Profile, *, is_breakpoint: bool
 ) -> list[_Item]:
-    """The messages that say one message; none where nothing of it may be sent.
-
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take what is in it.
-    """
+    """The messages that say one message; none where nothing of it may be sent."""
     match message:
         case UserMessage():
             items = [_user_item(message, profile)]
@@ -63,18 +59,22 @@ def _marked(item: _Item) -> _Item:
 
 
 def _user_item(message: UserMessage, profile: Profile) -> _Item:
-    if not message.attachments:
-        return {"role": "user", "content": message.text}
     texts = [{"type": "text", "text": message.text}] if message.text else []
     parts = [attachment_part(one, profile) for one in message.attachments]
-    return {"role": "user", "content": [*texts, *parts]}
+    return {"role": "user", "content": _content([*texts, *parts])}
+
+
+def _content(parts: list[_Item]) -> Any:
+    """Parts as they are; nothing but texts as one text, which every server reads."""
+    texts = [part["text"] for part in parts if part["type"] == "text"]
+    return parts if len(texts) < len(parts) else "\n\n".join(texts)
 
 
 def _result_items(message: ToolResultsMessage, profile: Profile) -> list[_Item]:
     """The results, then what is attached to them: a tool's own message holds only text."""
     items = [_result_item(result) for result in message.results]
     parts = [part for result in message.results for part in _attached(result, profile)]
-    return [*items, {"role": "user", "content": parts}] if parts else items
+    return [*items, {"role": "user", "content": _content(parts)}] if parts else items
 
 
 def _result_item(result: ToolResultBlock) -> _Item:

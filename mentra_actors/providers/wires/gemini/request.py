@@ -46,11 +46,7 @@ _NOT_PARTS = frozenset({"groundingMetadata", "urlContextMetadata"})
 
 
 def contents_of(message: Message, model: str, profile: Profile) -> list[_Part]:
-    """One message as at most one content; the server refuses contents without parts.
-
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take what is in it.
-    """
+    """One message as at most one content; the server refuses contents without parts."""
     match message:
         case UserMessage():
             role, parts = "user", _user_parts(message, profile)

@@ -45,11 +45,7 @@ _CALLS = frozenset({"function_call", "custom_tool_call", "tool_search_call"})
 
 
 def input_items(message: Message, model: str, profile: Profile) -> list[_Item]:
-    """The input items of one message; they depend on no other message.
-
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take what is attached.
-    """
+    """The input items of one message; they depend on no other message."""
     match message:
         case UserMessage():
             return [_user_item(message, profile)]

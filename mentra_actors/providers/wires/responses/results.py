@@ -27,11 +27,7 @@ def takes_custom_calls(profile: Profile) -> bool:
 
 
 def result_items(message: ToolResultsMessage, profile: Profile) -> list[_Item]:
-    """The results; what is attached follows them where a result can only be text.
-
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take what is attached.
-    """
+    """The results; what is attached follows them where a result can only be text."""
     items = [_result_item(result, profile) for result in message.results]
     if profile.capabilities.structured_tool_results:
         return items

@@ -595,21 +595,35 @@ def test_files(file: FileBlock, block: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("attachment", "words"),
     [
-        (ImageBlock(media_type="image/tiff", data=b"x"), "image/tiff"),
-        (ImageBlock(data=b"x"), "media type"),
-        (ImageBlock(blob=BlobRef(digest="b3:1", size_bytes=9)), "b3:1"),
-        (ImageBlock(), "empty"),
+        (ImageBlock(media_type="image/tiff", data=b"x"), "an image (image/tiff)"),
+        (ImageBlock(data=b"x"), "an image"),
+        (ImageBlock(blob=BlobRef(digest="b3:1", size_bytes=9)), "not read from the store"),
+        (ImageBlock(), "is empty"),
+        (ImageBlock(url="file:///etc/passwd"), "none of the web"),
         (FileBlock(media_type="application/zip", data=b"x", name="a.zip"), "a.zip"),
         (FileBlock(media_type="text/plain", data=b"\xff", name="a.txt"), "UTF-8"),
-        (FileBlock(file_id="f", provider="openai"), "openai"),
-        (FileBlock(blob=BlobRef(digest="b3:2", size_bytes=9)), "b3:2"),
+        (FileBlock(media_type="text/plain", url="https://a.test/a.txt"), "only PDFs"),
+        (FileBlock(media_type="application/msword", data=b"x"), "only PDFs and text"),
+        (FileBlock(file_id="f", provider="openai"), "kept by openai"),
+        (FileBlock(blob=BlobRef(digest="b3:2", size_bytes=9)), "not read from the store"),
     ],
 )
-def test_attachments_that_cannot_be_sent_are_refused(attachment: Attachment, words: str) -> None:
-    """The message says which one it is."""
-    with pytest.raises(ProviderError, match=words) as raised:
-        _user(attachment)
-    assert raised.value.kind == "invalid_request"
+def test_a_text_stands_for_what_cannot_be_sent(attachment: Attachment, words: str) -> None:
+    """It is part of the history for good: a refusal would make the agent unusable."""
+    [block] = _user(attachment, text="")
+
+    assert block["type"] == "text"
+    assert block["text"].startswith("[attached: ")
+    assert words in block["text"]
+
+
+def test_a_data_url_is_bytes() -> None:
+    """The server fetches addresses of the web and no others."""
+    url = "data:image/png;base64," + base64.b64encode(b"png").decode()
+
+    [block] = _user(ImageBlock(url=url), text="")
+
+    assert block["source"] == {"type": "base64", "media_type": "image/png", "data": "cG5n"}
 
 
 def test_a_file_that_the_server_keeps_asks_for_that_feature() -> None:

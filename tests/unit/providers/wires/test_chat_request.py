@@ -440,8 +440,33 @@ def test_caching_is_asked_for_by_marks() -> None:
     assert "cache_control" not in json.dumps(off)
 
 
-def _asking(attachment: Any) -> ModelRequest:
-    return _request(UserMessage(text="", attachments=(attachment,)))
+def _asking(*attachments: Any) -> ModelRequest:
+    return _request(UserMessage(text="", attachments=attachments))
+
+
+@pytest.mark.parametrize(
+    ("profile", "attachment", "words"),
+    [
+        (_BARE, ImageBlock(url="https://a"), "takes no images"),
+        (_FEW, ImageBlock(url="https://a"), "takes no URLs"),
+        (GENERIC_CHAT, FileBlock(data=b"x", name="a.pdf"), "a.pdf"),
+        (GENERIC_CHAT, ImageBlock(data=b"x"), "media type"),
+        (GENERIC_CHAT, ImageBlock(blob=BlobRef(digest="abc", size_bytes=1)), "not read"),
+        (GENERIC_CHAT, ImageBlock(), "is empty"),
+        (_CHAT_OPENAI, FileBlock(), "is empty"),
+        (_CHAT_OPENAI, FileBlock(data=b"x", media_type="audio/midi"), "(audio/midi)"),
+        (_CHAT_OPENAI, FileBlock(data=b"x", media_type="application/zip"), "(application/zip)"),
+        (_CHAT_OPENAI, FileBlock(file_id="f", provider="gemini"), "kept by gemini"),
+    ],
+)
+def test_a_text_stands_for_what_cannot_be_sent(
+    profile: Profile, attachment: Any, words: str
+) -> None:
+    """It is part of the history for good: a refusal would make the agent unusable."""
+    [item] = whole_body(CHAT_COMPLETIONS, _asking(attachment), profile)["messages"]
+
+    assert item["content"].startswith("[attached: ")
+    assert words in item["content"]
 
 
 @pytest.mark.parametrize(
@@ -450,19 +475,7 @@ def _asking(attachment: Any) -> ModelRequest:
         (_BARE, _request(tools=(_TOOL,)), "takes no tools"),
         (_BARE, _request(reasoning=ReasoningOptions(effort="low")), "how to reason"),
         (_BARE, _request(output=OutputSchema(name="o", schema="{}")), "shape of the answer"),
-        (_BARE, _asking(ImageBlock(url="https://a")), "takes no images"),
-        (_FEW, _asking(ImageBlock(url="https://a")), "send the bytes"),
         (_FEW, _request(tools=(_TOOL,), tool_choice="any"), "cannot be made to call"),
-        (GENERIC_CHAT, _asking(FileBlock(data=b"x")), "takes no files"),
-        (GENERIC_CHAT, _asking(ImageBlock(data=b"x")), "media type"),
-        (
-            GENERIC_CHAT,
-            _asking(ImageBlock(blob=BlobRef(digest="abc", size_bytes=1))),
-            "abc were not read",
-        ),
-        (GENERIC_CHAT, _asking(ImageBlock()), "is empty"),
-        (_CHAT_OPENAI, _asking(FileBlock()), "is empty"),
-        (_CHAT_OPENAI, _asking(FileBlock(file_id="f", provider="gemini")), "kept by gemini"),
         (GENERIC_CHAT, _request(reasoning=ReasoningOptions(budget_tokens=5)), "choose an effort"),
         (
             GENERIC_CHAT,
