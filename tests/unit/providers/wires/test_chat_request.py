@@ -532,3 +532,18 @@ def test_the_paths_are_the_wires_or_the_profiles() -> None:
     assert CHAT_COMPLETIONS.answer_path(_request(), GENERIC_CHAT) == "chat/completions"
     assert CHAT_COMPLETIONS.answer_path(_request(), own) == own.path
     assert not CHAT_COMPLETIONS.count_path(_request(), GENERIC_CHAT)
+
+
+def test_ids_of_calls_are_as_short_as_openai_takes_them() -> None:
+    """Gateways keep signatures in long ids, which must come back to them whole."""
+    long_id = "call_" + "x" * 200
+    call = AssistantMessage(blocks=(ToolCallBlock(call_id=long_id, name="f"),))
+    told = ToolResultsMessage(results=(ToolResultBlock(call_id=long_id, name="f", content="a"),))
+    ids = []
+    for profile in (_CHAT_OPENAI, GENERIC_CHAT):
+        asking, telling = whole_body(CHAT_COMPLETIONS, _request(call, told), profile)["messages"]
+        ids.append((asking["tool_calls"][0]["id"], telling["tool_call_id"]))
+
+    assert ids[0][0] == ids[0][1]
+    assert len(ids[0][0]) == len("call_") + 35
+    assert ids[1] == (long_id, long_id)
