@@ -1,6 +1,7 @@
 """What goes out on the Messages wire, field by field."""
 
 import base64
+import re
 from typing import Any
 
 import msgspec
@@ -180,7 +181,7 @@ def test_a_strict_tool_has_a_schema_that_can_be_kept() -> None:
     """Open objects and bounds are refused in strict schemas: the first close, the rest is said."""
     schema = (
         '{"type":"object","properties":{"n":{"type":"integer","minimum":1,"description":"d"},'
-        '"o":{"type":"object"}},"required":["n"],"additionalProperties":true}'
+        '"o":{"type":"object","properties":{}}},"required":["n"],"additionalProperties":true}'
     )
     tool = ToolSpec(name="t", description="", input_schema=schema, strict=True)
 
@@ -196,6 +197,42 @@ def test_a_strict_tool_has_a_schema_that_can_be_kept() -> None:
         "required": ["n"],
         "additionalProperties": False,
     }
+
+
+_MAPS = [
+    '{"type":"object","additionalProperties":{"type":"integer"}}',
+    '{"type":"object","additionalProperties":true}',
+    '{"type":"object","patternProperties":{"^x":{"type":"integer"}}}',
+    '{"type":"array","items":{"type":"object","additionalProperties":{"type":"string"}}}',
+    '{"type":"object","properties":{"o":{"type":"object"}}}',
+    '{"$ref":"#/$defs/m","$defs":{"m":{"type":"object","additionalProperties":{}}}}',
+    '{"anyOf":[{"type":"object","additionalProperties":{}},{"type":"null"}]}',
+]
+
+
+@pytest.mark.parametrize("schema", _MAPS)
+def test_a_shape_with_any_names_is_refused_where_it_would_be_promised(schema: str) -> None:
+    """Closed, only `{}` would fit it: that would come back, and pass for an answer."""
+    tool = ToolSpec(name="t", description="", input_schema=schema, strict=True)
+
+    assert "output mode 'tool'" in _refusal(output=OutputSchema(name="o", schema=schema))
+    assert "do not make it strict" in _refusal(tools=(tool,))
+
+    [sent] = _body(tools=(msgspec.structs.replace(tool, strict=None),))["tools"]
+    assert sent["input_schema"] == {"type": "object"} | msgspec.json.decode(schema)
+
+
+def test_a_strict_tool_without_parameters_has_none() -> None:
+    """Many write its schema as that of any object."""
+    for schema in ("{}", '{"type":"object"}', '{"type":"object","properties":{}}'):
+        tool = ToolSpec(name="t", description="", input_schema=schema, strict=True)
+        [sent] = _body(tools=(tool,))["tools"]
+
+        assert sent["input_schema"] == {
+            "type": "object",
+            "properties": {},
+            "additionalProperties": False,
+        }
 
 
 @pytest.mark.parametrize("strict", [None, False])
@@ -662,7 +699,10 @@ def test_a_result_with_an_image() -> None:
 def test_ids_of_other_providers_are_spelled_in_letters_that_are_taken() -> None:
     """The same way in the call and in its result, or they would not meet."""
     call = ToolCallBlock(call_id="call|fc:1", name="search")
-    assert _answer(call)[0]["id"] == _result(call_id="call|fc:1")["tool_use_id"] == "call_fc_1"
+    [asked] = _answer(call)
+
+    assert asked["id"] == _result(call_id="call|fc:1")["tool_use_id"]
+    assert re.fullmatch("call_fc_1_[0-9a-f]{8}", asked["id"])
 
 
 @pytest.mark.parametrize(
