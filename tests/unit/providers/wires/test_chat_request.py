@@ -547,3 +547,13 @@ def test_ids_of_calls_are_as_short_as_openai_takes_them() -> None:
     assert ids[0][0] == ids[0][1]
     assert len(ids[0][0]) == len("call_") + 35
     assert ids[1] == (long_id, long_id)
+
+
+def test_reasoning_stays_at_home_if_nothing_else_is_said() -> None:
+    """As words of the answer, the model would take its thoughts for what it has said."""
+    thought = ThinkingBlock(parts=("secretly",), provenance=_OWN)
+    answer = AssistantMessage(blocks=(thought, TextBlock(text="yes")))
+
+    [said] = whole_body(CHAT_COMPLETIONS, _request(answer), GENERIC_CHAT)["messages"]
+
+    assert said == {"role": "assistant", "content": "yes"}
