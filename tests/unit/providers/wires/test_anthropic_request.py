@@ -105,7 +105,7 @@ def test_small_fields_have_the_names_of_the_wire() -> None:
         max_output_tokens=99,
         metadata={"run": "7"},
         options=ProviderOptions(
-            top_k=3, stop_sequences=("END",), service_tier="auto", user_id="u", seed=4
+            top_k=3, stop_sequences=("END",), service_tier="auto", user_id="u"
         ),
     )
 
@@ -115,7 +115,7 @@ def test_small_fields_have_the_names_of_the_wire() -> None:
     assert body["stop_sequences"] == ["END"]
     assert body["service_tier"] == "auto"
     assert body["metadata"] == {"user_id": "u"}
-    assert body.keys().isdisjoint({"seed", "top_p", "reasoning"})
+    assert body.keys().isdisjoint({"top_p", "reasoning"})
 
 
 def test_an_explicit_user_of_the_metadata_is_sent() -> None:
@@ -564,6 +564,11 @@ def test_the_shape_of_an_answer() -> None:
             },
         },
     }
+
+
+def test_a_seed_is_refused() -> None:
+    """The API has none, and a run that is said to be repeatable would not be."""
+    assert "no field for seed" in _refusal(options=ProviderOptions(seed=7))
 
 
 # Messages.

@@ -487,6 +487,7 @@ def test_a_text_stands_for_what_cannot_be_sent(
             _request(options=ProviderOptions(hosted_tools=(HostedTool(kind="x"),))),
             "runs no tools",
         ),
+        (_CHAT_OPENAI, _request(options=ProviderOptions(top_k=4)), "no field for top_k"),
         (
             GENERIC_CHAT,
             _request(tools=(ToolSpec(name="f", description="", input_schema="{"),)),
@@ -557,3 +558,8 @@ def test_reasoning_stays_at_home_if_nothing_else_is_said() -> None:
     [said] = whole_body(CHAT_COMPLETIONS, _request(answer), GENERIC_CHAT)["messages"]
 
     assert said == {"role": "assistant", "content": "yes"}
+
+
+def test_servers_that_nobody_knows_get_top_k() -> None:
+    """Most of them have it, and an option that vanishes is worse than an error."""
+    assert _body(options=ProviderOptions(top_k=4))["top_k"] == 4
