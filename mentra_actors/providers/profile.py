@@ -101,7 +101,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     `reasoning_request` says whether effort is asked as a word or with all else in a `reasoning`
     object. The rest is of Chat Completions. `max_tokens_field` is the field that bounds an answer,
-    `reasoning_replay` how reasoning goes back to the model that it is of.
+    `reasoning_replay` how reasoning goes back to the model that it is of: most servers want none.
     `splits_think_tags` takes a `<think>` at the beginning of a text for reasoning,
     `takes_stream_options` asks for the usage of a stream, and `takes_cache_marks` marks in the
     messages what may be cached.
@@ -140,7 +140,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     embedding_task_field: str = ""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     reasoning_request: Literal["word", "object"] = "word"
-    reasoning_replay: ReasoningReplay = "text"
+    reasoning_replay: ReasoningReplay = "omit"
     splits_think_tags: bool = False
     takes_stream_options: bool = True
     takes_cache_marks: bool = False

@@ -1,6 +1,7 @@
 """What each wire makes of any conversation is a body that its server would take."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,10 +9,13 @@ import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
+from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantBlock,
     AssistantMessage,
+    Attachment,
     Citation,
+    FileBlock,
     HostedToolBlock,
     ImageBlock,
     Message,
@@ -46,6 +50,9 @@ PROFILES = [
     for name, profile in vars(presets).items()
     if isinstance(profile, Profile) and profile.wire in WIRES and profile.name in MODELS
 ]
+ODD_IDS = ("", ".", ":", "|", "é", "_" * 70, "." * 70, ":" * 70)
+"""What other servers may have put at the end of the id of a call."""
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 TOOL = ToolSpec(name="read", description="Read.", input_schema='{"type":"object"}')
 Json = Mapping[str, Any]
 
@@ -88,6 +95,11 @@ BLOCKS: list[AssistantBlock] = [
 ]
 CALLS = [
     ToolCallBlock(call_id="", name="read"),
+    *(
+        ToolCallBlock(call_id="", name=name, kind=kind)
+        for name in ("functions.f", "bad name!", "bad_name_", "n" * 300, "")
+        for kind in ("function", "custom")
+    ),
     ToolCallBlock(call_id="", name="read", arguments='{"path": "a'),
     ToolCallBlock(call_id="", name="read", arguments='{"n": 1}', item_id="fc_1"),
     *(
@@ -97,17 +109,40 @@ CALLS = [
         for one in PROFILES
     ),
 ]
+ATTACHMENTS: list[Attachment] = [
+    ImageBlock(media_type="image/png", data=PNG),
+    *(
+        kind(media_type=media_type, data=content)
+        for kind in (ImageBlock, FileBlock)
+        for media_type in ("", "image/tiff", "application/zip", "text/plain", "audio/midi", "?")
+        for content in (b"\xff", b"%PDF-1", b"words", b"")
+    ),
+    *(
+        kind(url=url)
+        for kind in (ImageBlock, FileBlock)
+        for url in (
+            "https://a.test/a",
+            "ftp://a.test/a",
+            "gs://a/b",
+            "data:,x",
+            "data:image/png;base64,iVBORw0KGgo=",
+        )
+    ),
+    ImageBlock(blob=BlobRef(digest="sha256:00", size_bytes=1)),
+    *(FileBlock(file_id="file-1", provider=one) for one in ("openai", "anthropic", "gemini")),
+]
 RESULTS = [
     {"content": "found"},
     {"content": ""},
     {"content": "gone", "is_error": True},
     {"content": '{"rows": [1]}'},
-    {"content": "see", "attachments": (ImageBlock(media_type="image/png", data=PNG),)},
+    *({"content": "see", "attachments": (one,)} for one in ATTACHMENTS),
+    {"content": "", "attachments": tuple(ATTACHMENTS)},
 ]
 USERS = [
     UserMessage(text="go on"),
-    UserMessage(text="look", attachments=(ImageBlock(media_type="image/png", data=PNG),)),
-    UserMessage(text="", attachments=(ImageBlock(media_type="image/png", data=PNG),)),
+    *(UserMessage(text="look", attachments=(one,)) for one in ATTACHMENTS),
+    *(UserMessage(text="", attachments=(one,)) for one in ATTACHMENTS),
 ]
 
 
@@ -120,13 +155,14 @@ def conversations(draw: st.DrawFn, own: Profile) -> list[Message]:
     pools = [[one, *more] for one in foreign(own) for more in ([], [TextBlock(text="yes")])]
     messages: list[Message] = [draw(st.sampled_from(USERS))]
     for number in range(draw(st.integers(0, 5))):
+        odd = draw(st.sampled_from(ODD_IDS))
         pool = draw(st.sampled_from(pools)) if draw(st.booleans()) else BLOCKS
         blocks = draw(st.lists(st.sampled_from(pool), max_size=4))
         calls = draw(st.lists(st.sampled_from(CALLS), max_size=draw(st.sampled_from([0, 3]))))
         named = [
             ToolCallBlock(
                 **{name: getattr(call, name) for name in call.__struct_fields__}
-                | {"call_id": f"call_{number}_{place}"}
+                | {"call_id": f"call_{number}_{place}{odd}"}
             )
             for place, call in enumerate(calls)
         ]
@@ -134,7 +170,10 @@ def conversations(draw: st.DrawFn, own: Profile) -> list[Message]:
         if named:
             results = [
                 ToolResultBlock(
-                    call_id=call.call_id, name=call.name, **draw(st.sampled_from(RESULTS))
+                    call_id=call.call_id,
+                    name=call.name,
+                    kind=call.kind,
+                    **draw(st.sampled_from(RESULTS)),
                 )
                 for call in named
             ]
@@ -142,6 +181,28 @@ def conversations(draw: st.DrawFn, own: Profile) -> list[Message]:
         if not named or draw(st.booleans()):
             messages.append(draw(st.sampled_from(USERS)))
     return messages
+
+
+def word_faults(value: Any) -> list[str]:
+    """Names of calls that servers refuse, and ids that are too long."""
+    if isinstance(value, list):
+        return [fault for one in value for fault in word_faults(one)]
+    if not isinstance(value, dict):
+        return []
+    kind = value.get("type")
+    named = [value.get("functionCall"), value.get("functionResponse"), value.get("function")]
+    called = kind in ("tool_use", "function_call", "custom_tool_call")
+    names = [one["name"] for one in [*named, value if called else None] if one]
+    ids = [
+        value.get("call_id"),
+        value.get("tool_use_id"),
+        value.get("id") if kind == "tool_use" else None,
+    ]
+    return [
+        *(f"name {name!r}" for name in names if not NAME.fullmatch(name)),
+        *(f"id {one!r}" for one in ids if one is not None and not 0 < len(one) <= 64),
+        *(fault for part in value.values() for fault in word_faults(part)),
+    ]
 
 
 def anthropic_faults(body: Json) -> list[str]:
@@ -155,6 +216,7 @@ def anthropic_faults(body: Json) -> list[str]:
         results = [one["tool_use_id"] for one in content if one["type"] == "tool_result"]
         if sorted(results) != sorted(open_calls):
             faults.append(f"calls {open_calls} are answered by {results}")
+        faults += [f"id {one}" for one in results if not NAME.fullmatch(one)]
         types = [one["type"] for one in content]
         if results and types[: len(results)] != ["tool_result"] * len(results):
             faults.append("words before results")
@@ -248,6 +310,42 @@ def test_any_conversation_gives_a_body_that_the_server_takes(profile, data):
     body = whole_body(WIRES[profile.wire], request, profile)
 
     assert FAULTS[profile.wire](body) == []
+    assert word_faults(body[WIRES[profile.wire].messages_field]) == []
+
+
+@pytest.mark.parametrize("wire", WIRES.values(), ids=lambda wire: wire.name)
+def test_calls_whose_odd_names_and_ids_are_alike_stay_apart(wire):
+    """Two ids that become one would give a call the result of the other."""
+    profile = next(one for one in PROFILES if one.wire == wire.name)
+    asked = [
+        ToolCallBlock(call_id=f"a{mark}b{'c' * 60}", name=f"f{mark}g") for mark in ("_", ".", ":")
+    ]
+    items = wire.items(AssistantMessage(blocks=tuple(asked)), MODELS[profile.name], profile)
+    text = json.dumps(items)
+
+    assert len(set(re.findall(r'"name": "(f_g\w*)"', text))) == len(asked)
+    if wire.name != "gemini_generate_content":
+        assert len(set(re.findall(r'id": "(a[^"]+)"', text))) == len(asked)
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
+def test_any_attachment_says_something(profile):
+    """It is in the history for good: what is refused, or left out, is so in every later call."""
+    for one in ATTACHMENTS:
+        result = ToolResultBlock(call_id="c", name="read", content="see", attachments=(one,))
+        for message in (
+            UserMessage(text="", attachments=(one,)),
+            ToolResultsMessage(results=(result,)),
+        ):
+            items = WIRES[profile.wire].items(message, MODELS[profile.name], profile)
+            sent = json.dumps(items)
+
+            assert any(
+                word in sent for word in ("[attached: ", "image", "file", "document", "inline")
+            )
+            assert not any(
+                word in sent for word in ('"ftp:', "data:,x", '"image/tiff"', "data:image/tiff")
+            )
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)

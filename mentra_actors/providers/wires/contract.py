@@ -112,8 +112,7 @@ class Wire(Protocol):
     ) -> list[_Fields]:
         """One message as items of `messages_field`; they depend on no other message.
 
-        Raises:
-            ProviderError: `invalid_request`: the server cannot take what is in it.
+        Nothing is refused: every history gives items that the server takes.
         """
         ...
 

@@ -1,10 +1,13 @@
 """What of a request a server does not offer: that is refused before anything is sent."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from mentra_actors.domain.model_call import ModelRequest, NamedTool, ReasoningOptions
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 
-__all__ = ["deferred_names", "require_none_deferred", "require_offered"]
+__all__ = ["deferred_names", "require_none_deferred", "require_offered", "unusual_sampling"]
 
 
 def require_offered(request: ModelRequest, profile: Profile) -> None:
@@ -17,12 +20,25 @@ def require_offered(request: ModelRequest, profile: Profile) -> None:
     if request.tools and not offers.tool_calls:
         raise invalid_request(f"{title} takes no tools: offer none")
     if request.options.hosted_tools and not offers.hosted_tools:
-        raise invalid_request(f"{title} runs no tools: leave out options.hosted_tools")
+        raise invalid_request(f"{title} runs no tools: leave out ProviderOptions(hosted_tools=…)")
     if request.output is not None and not offers.structured_output:
         raise invalid_request(f"{title} cannot promise a shape of the answer: leave out output")
     is_told_how = request.reasoning not in (None, ReasoningOptions())
     if is_told_how and not offers.reasoning_effort:
         raise invalid_request(f"{title} cannot be told how to reason: leave out reasoning")
+
+
+def unusual_sampling(asked: Mapping[str, Any], profile: Profile) -> dict[str, Any]:
+    """The fields that only servers of others have, as far as they are asked for.
+
+    Raises:
+        ProviderError: `invalid_request`: this server is known not to have them.
+    """
+    given = {name: value for name, value in asked.items() if value is not None}
+    if given and not profile.takes_unusual_sampling:
+        words = ", ".join("stop_sequences" if name == "stop" else name for name in given)
+        raise invalid_request(f"{profile.title} has no field for {words}: leave it out")
+    return given
 
 
 def deferred_names(request: ModelRequest, profile: Profile, *, has_search: bool) -> frozenset[str]:
@@ -39,7 +55,7 @@ def deferred_names(request: ModelRequest, profile: Profile, *, has_search: bool)
     if not is_searched or not profile.capabilities.hosted_tool_search:
         raise invalid_request(
             f"{profile.title} deferred tools require hosted tool search: set "
-            "options.tool_search to 'hosted', or defer no tool"
+            "ProviderOptions(tool_search='hosted'), or defer no tool"
         )
     return frozenset(_deferred(request))
 

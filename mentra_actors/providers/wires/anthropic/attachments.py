@@ -1,29 +1,26 @@
 """Images and documents as blocks of a user message or of a tool's result."""
 
 import base64
-from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import Any
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
-from mentra_actors.domain.media_types import PDF, media_type_of
+from mentra_actors.domain.media_types import PDF
 from mentra_actors.providers.profile import Profile
-from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.attachment_sources import (
+    NotShownError,
     absent_bytes,
+    as_image,
+    document_type,
+    image_type,
     own_file_id,
     require_files,
     require_images,
+    require_web,
+    shown,
 )
 
 __all__ = ["attachment_block"]
 
-_IMAGE_TYPES: Mapping[str, str] = {
-    "image/jpeg": "image/jpeg",
-    "image/jpg": "image/jpeg",
-    "image/png": "image/png",
-    "image/gif": "image/gif",
-    "image/webp": "image/webp",
-}
 _TEXT_TYPES = frozenset(
     {"application/json", "application/xml", "application/yaml", "application/x-yaml"}
 )
@@ -32,60 +29,39 @@ _Block = dict[str, Any]
 
 
 def attachment_block(attachment: Attachment, profile: Profile) -> _Block:
-    """The block of one attachment.
+    """The block of one attachment, or a text in place of one that the server is not shown."""
+    return shown(attachment, profile, _block, lambda words: {"type": "text", "text": words})
 
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take it, or its bytes are not here.
-    """
-    match attachment:
-        case ImageBlock():
-            return _image(attachment, profile)
-        case FileBlock():
-            return _file(attachment, profile)
-        case _:
-            assert_never(attachment)
+
+def _block(attachment: Attachment, profile: Profile) -> _Block:
+    plain = as_image(attachment)
+    return _image(plain, profile) if isinstance(plain, ImageBlock) else _file(plain, profile)
 
 
 def _image(image: ImageBlock, profile: Profile) -> _Block:
     require_images(profile)
     if image.data:
-        return _image_of_bytes(image.data, image.media_type, profile)
-    if image.url:
-        return _image_of_url(image.url, profile)
-    raise absent_bytes("image", image.blob)
-
-
-def _image_of_bytes(content: bytes, media_type: str, profile: Profile) -> _Block:
-    known = _IMAGE_TYPES.get(media_type.lower())
-    if known is None:
-        raise invalid_request(
-            f"{profile.title} takes no images of type {media_type!r}: give the media type, one of "
-            f"{', '.join(sorted(set(_IMAGE_TYPES.values())))}"
-        )
-    return {"type": "image", "source": _base64(content, known)}
-
-
-def _image_of_url(url: str, profile: Profile) -> _Block:
+        return {"type": "image", "source": _base64(image.data, image_type(image))}
+    if not image.url:
+        raise absent_bytes(image.blob)
     if not profile.takes_image_urls:
-        raise invalid_request(f"{profile.title} takes no URLs of images: send the bytes")
-    return {"type": "image", "source": {"type": "url", "url": url}}
+        raise NotShownError(f"{profile.title} takes no URLs of images")
+    return {"type": "image", "source": {"type": "url", "url": require_web(image.url)}}
 
 
 def _file(file: FileBlock, profile: Profile) -> _Block:
     require_files(profile)
-    is_image = file.media_type.startswith("image/")
     if file.file_id:
         source = {"type": "file", "file_id": own_file_id(file, profile)}
+        is_image = file.media_type.startswith("image/")
         return {"type": "image", "source": source} if is_image else _document(source, file)
     if file.data:
-        if is_image:
-            return _image_of_bytes(file.data, file.media_type, profile)
         return _document(_document_source(file, profile), file)
-    if file.url:
-        if is_image:
-            return _image_of_url(file.url, profile)
-        return _document({"type": "url", "url": file.url}, file)
-    raise absent_bytes("file", file.blob)
+    if not file.url:
+        raise absent_bytes(file.blob)
+    if file.media_type not in ("", PDF):
+        raise NotShownError(f"{profile.title} reads only PDFs by their address")
+    return _document({"type": "url", "url": require_web(file.url)}, file)
 
 
 def _document(source: _Block, file: FileBlock) -> _Block:
@@ -94,18 +70,15 @@ def _document(source: _Block, file: FileBlock) -> _Block:
 
 
 def _document_source(file: FileBlock, profile: Profile) -> _Block:
-    media_type = file.media_type.partition(";")[0].strip().lower()
-    if (media_type or media_type_of(file.data)) == PDF:
+    media_type = document_type(file)
+    if media_type == PDF:
         return _base64(file.data, PDF)
     if not media_type.startswith("text/") and media_type not in _TEXT_TYPES:
-        raise invalid_request(
-            f"{profile.title} takes no files of type {file.media_type!r} (file {file.name!r}): "
-            "send a PDF or text, and say which in the media type"
-        )
+        raise NotShownError(f"{profile.title} takes only PDFs and text")
     try:
         text = file.data.decode()
-    except UnicodeDecodeError as error:
-        raise invalid_request(f"the file {file.name!r} is no UTF-8 text: {error}") from error
+    except UnicodeDecodeError:
+        raise NotShownError("it is no UTF-8 text") from None
     return {"type": "text", "media_type": "text/plain", "data": text}
 
 

@@ -9,6 +9,9 @@ from typing import Any
 
 import msgspec
 
+from mentra_actors.providers.json_access import Json
+from mentra_actors.providers.provider_faults import invalid_request
+
 __all__ = ["closed_schema"]
 
 _KEPT = frozenset({"type", "enum", "const", "default", "description", "title", "required", "$ref"})
@@ -19,12 +22,34 @@ _WITH_REF = ("$ref", "$defs", "definitions")
 _WRITTEN_ANEW = frozenset({"additionalProperties"})
 
 
-def closed_schema(schema: Any) -> Any:
-    """A schema that the server takes; what fits it and keeps the bounds in words fits `schema`."""
+def closed_schema(schema: Json, named: str, advice: str) -> dict[str, Any]:
+    """A schema that the server takes; what fits it and keeps the bounds in words fits `schema`.
+
+    Raises:
+        ProviderError: `invalid_request`: an object in it has any names, and closed it would be
+            empty. The message says whose it is, and the `advice`.
+    """
+    try:
+        closed: dict[str, Any] = _closed(schema)
+    except _OpenObjectError as error:
+        raise invalid_request(
+            f"{named} has an object whose properties have no names, to which the "
+            f"model cannot be held: {advice}"
+        ) from error
+    return closed
+
+
+class _OpenObjectError(Exception):
+    """An object may have properties of any name, like a `dict`."""
+
+
+def _closed(schema: Any) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     if "$ref" in schema:
         return {key: _part(key, schema[key]) for key in _WITH_REF if key in schema}
+    if _is_open(schema):
+        raise _OpenObjectError
     closed: dict[str, Any] = {}
     said: dict[str, Any] = {}
     for key, value in schema.items():
@@ -43,6 +68,19 @@ def closed_schema(schema: Any) -> Any:
     return closed
 
 
+def _is_open(schema: Json) -> bool:
+    """Whether properties without a name are what the object is for.
+
+    Where some have names, `additionalProperties: true` only allows more, which may be left out.
+    """
+    more = schema.get("additionalProperties")
+    if isinstance(more, Mapping) or "patternProperties" in schema:
+        return True
+    if more is True:
+        return not schema.get("properties")
+    return schema.get("type") == "object" and "properties" not in schema and more is None
+
+
 def _is_known(key: str, value: Any) -> bool:
     if key == "format":
         return isinstance(value, str) and value in _FORMATS
@@ -59,18 +97,18 @@ def _part(key: str, value: Any) -> Any:
 def _closed_values(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
-    return {name: closed_schema(one) for name, one in value.items()}
+    return {name: _closed(one) for name, one in value.items()}
 
 
 def _closed_list(value: Any) -> Any:
-    return [closed_schema(one) for one in value] if isinstance(value, list) else value
+    return [_closed(one) for one in value] if isinstance(value, list) else value
 
 
 _PARTS: Mapping[str, Callable[[Any], Any]] = {
     "properties": _closed_values,
     "$defs": _closed_values,
     "definitions": _closed_values,
-    "items": closed_schema,
+    "items": _closed,
     "anyOf": _closed_list,
     "oneOf": _closed_list,
     "allOf": _closed_list,

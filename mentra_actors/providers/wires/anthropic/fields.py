@@ -101,8 +101,10 @@ def _output_config(request: ModelRequest, traits: ModelTraits) -> _Fields:
     if word := effort(request, traits):
         config["effort"] = word
     if request.output is not None:
-        schema = schema_object(request.output.schema, f"output {request.output.name!r}")
-        config["format"] = {"type": "json_schema", "schema": closed_schema(schema)}
+        named = f"output {request.output.name!r}"
+        schema = schema_object(request.output.schema, named)
+        closed = closed_schema(schema, named, "use the output mode 'tool'")
+        config["format"] = {"type": "json_schema", "schema": closed}
     return {"output_config": config} if config else {}
 
 

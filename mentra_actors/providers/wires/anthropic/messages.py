@@ -4,7 +4,6 @@ What only its producer can read (signed reasoning, the server's own tools and th
 citations) goes back to it as it came, and to nobody else.
 """
 
-import re
 from typing import Any, assert_never
 
 import msgspec
@@ -28,6 +27,7 @@ from mentra_actors.domain.content import (
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.anthropic.attachments import attachment_block
 from mentra_actors.providers.wires.anthropic.caching import MESSAGE_MARK
+from mentra_actors.providers.wires.call_words import called_name, strict_id
 from mentra_actors.providers.wires.json_texts import arguments_object
 from mentra_actors.providers.wires.plain_reasoning import plain_reasoning
 
@@ -39,7 +39,6 @@ CUT_OFF = "cut_off"
 """The status of a hosted tool whose answer ended before its result; it cannot go back."""
 
 _REASONING_TYPES = frozenset({"thinking", "redacted_thinking"})
-_NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
 
 _Block = dict[str, Any]
 
@@ -47,11 +46,7 @@ _Block = dict[str, Any]
 def message_items(
     message: Message, model: str, profile: Profile, *, is_breakpoint: bool
 ) -> list[_Block]:
-    """One message as a list of one, or of none where nothing of it can be sent.
-
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take an attachment.
-    """
+    """One message as a list of one, or of none where nothing of it can be sent."""
     match message:
         case UserMessage():
             role, blocks = "user", _user_blocks(message, profile)
@@ -87,17 +82,12 @@ def _tool_result(result: ToolResultBlock, profile: Profile) -> _Block:
         content = [*_plain(text), *attached]
     elif result.is_error and not text.strip():
         content = "the tool failed and said nothing"
-    block: _Block = {"type": "tool_result", "tool_use_id": _wire_id(result.call_id)}
+    block: _Block = {"type": "tool_result", "tool_use_id": strict_id(result.call_id)}
     if content:
         block["content"] = content
     if result.is_error:
         block["is_error"] = True
     return block
-
-
-def _wire_id(call_id: str) -> str:
-    """The id of a call in the letters that the server takes; ids of others may have more."""
-    return _NOT_IN_IDS.sub("_", call_id) or "call"
 
 
 def _assistant_blocks(message: AssistantMessage, model: str, profile: Profile) -> list[_Block]:
@@ -153,8 +143,8 @@ def _thinking(block: ThinkingBlock, own: Provenance, profile: Profile) -> list[_
 def _tool_call(block: ToolCallBlock, own: Provenance) -> _Block:
     call = {
         "type": "tool_use",
-        "id": _wire_id(block.call_id),
-        "name": block.name,
+        "id": strict_id(block.call_id),
+        "name": called_name(block),
         "input": arguments_object(block.arguments),
     }
     if block.caller and block.provenance == own:

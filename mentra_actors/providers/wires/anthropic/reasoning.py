@@ -21,7 +21,7 @@ _DISPLAYS: Mapping[str, str] = {
     "detailed": "summarized",
     "none": "omitted",
 }
-_OVERRIDE = "or send it unchecked in options.extra_body"
+_OVERRIDE = "or send it unchecked in ProviderOptions(extra_body=…)"
 
 _Fields = dict[str, Any]
 
@@ -113,8 +113,10 @@ def sampling(request: ModelRequest, traits: ModelTraits, *, thinks: bool) -> _Fi
     """Temperature, `top_p` and `top_k`, as far as they are given and say something.
 
     Raises:
-        ProviderError: `invalid_request`: the model is known to reject them.
+        ProviderError: `invalid_request`: the model is known to reject them, or a seed is given.
     """
+    if request.options.seed is not None:
+        raise _refused(request, "the API has no field for seed: leave it out")
     fields = {
         name: value
         for name, value in (

@@ -60,15 +60,23 @@ def _own(tool: ToolSpec, *, is_deferred: bool) -> _Fields:
     schema = schema_object(tool.input_schema, f"tool {tool.name!r}")
     if "type" not in schema:
         schema = {"type": "object", **schema}
+    if tool.strict:
+        schema = _closed(schema, tool)
     fields: _Fields = {"name": tool.name}
     if tool.description:
         fields["description"] = tool.description
-    fields["input_schema"] = closed_schema(schema) if tool.strict else schema
+    fields["input_schema"] = schema
     if tool.strict:
         fields["strict"] = True
     if is_deferred:
         fields["defer_loading"] = True
     return fields
+
+
+def _closed(schema: _Fields, tool: ToolSpec) -> _Fields:
+    """The schema of a strict tool; one that names no parameters at all has none."""
+    named = schema if "additionalProperties" in schema else {"properties": {}, **schema}
+    return closed_schema(named, f"tool {tool.name!r}", "do not make it strict")
 
 
 def _hosted(tool: HostedTool) -> _Fields:

@@ -4,14 +4,17 @@ import base64
 from typing import Any
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
-from mentra_actors.domain.media_types import PDF
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.attachment_sources import (
+    NotShownError,
     absent_bytes,
     as_image,
+    document_type,
     image_url,
     own_file_id,
     require_files,
+    require_web,
+    shown,
 )
 from mentra_actors.providers.wires.data_urls import data_url
 
@@ -19,13 +22,15 @@ __all__ = ["attachment_part"]
 
 _Part = dict[str, Any]
 
+_SOUNDS = frozenset({"wav", "mp3", "aac", "aiff", "flac", "m4a", "ogg", "opus"})
+
 
 def attachment_part(attachment: Attachment, profile: Profile) -> _Part:
-    """The part of one attachment.
+    """The part of one attachment, or a text in place of one that the server is not shown."""
+    return shown(attachment, profile, _part, lambda words: {"type": "text", "text": words})
 
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take it, or its bytes are not here.
-    """
+
+def _part(attachment: Attachment, profile: Profile) -> _Part:
     plain = as_image(attachment)
     return _image(plain, profile) if isinstance(plain, ImageBlock) else _file(plain, profile)
 
@@ -40,17 +45,20 @@ def _file(file: FileBlock, profile: Profile) -> _Part:
     if file.file_id:
         return {"type": "file", "file": {"file_id": own_file_id(file, profile)}}
     if not file.data and not file.url:
-        raise absent_bytes("file", file.blob)
+        raise absent_bytes(file.blob)
     if file.data and file.media_type.startswith("audio/"):
         return _audio(file)
     name = file.name or "document"
-    content = data_url(file.media_type or PDF, file.data) if file.data else file.url
+    is_here = bool(file.data)
+    content = data_url(document_type(file), file.data) if is_here else require_web(file.url)
     return {"type": "file", "file": {"filename": name, "file_data": content}}
 
 
 def _audio(file: FileBlock) -> _Part:
     """Sound, which has a part of its own; `audio/x-wav` is the format `wav`."""
-    word = file.media_type.partition("/")[2].partition(";")[0].removeprefix("x-")
+    word = file.media_type.partition("/")[2].partition(";")[0].strip().removeprefix("x-")
     sound = base64.b64encode(file.data).decode("ascii")
     sound_format = "mp3" if word == "mpeg" else word
+    if sound_format not in _SOUNDS:
+        raise NotShownError(f"its sound is none of {', '.join(sorted(_SOUNDS))}")
     return {"type": "input_audio", "input_audio": {"data": sound, "format": sound_format}}

@@ -14,7 +14,11 @@ from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.anthropic.caching import breakpoints, cache_mark
 from mentra_actors.providers.wires.contract import RequestPlan
 from mentra_actors.providers.wires.json_texts import schema_object
-from mentra_actors.providers.wires.offers import require_none_deferred, require_offered
+from mentra_actors.providers.wires.offers import (
+    require_none_deferred,
+    require_offered,
+    unusual_sampling,
+)
 from mentra_actors.providers.wires.strict_schema import strict_schema
 
 __all__ = ["request_plan"]
@@ -52,6 +56,7 @@ def _fields(request: ModelRequest, profile: Profile) -> _Fields:
         fields["stream_options"] = {"include_usage": True}
     fields.update(_tool_fields(request, profile))
     fields.update(_sampling(request, profile))
+    fields.update(unusual_sampling({"top_k": request.options.top_k}, profile))
     if request.reasoning is not None:
         fields.update(_reasoning(request.reasoning, profile))
     if request.output is not None:

@@ -21,6 +21,7 @@ from mentra_actors.domain.content import (
 )
 from mentra_actors.providers.profile import Profile, ReasoningReplay
 from mentra_actors.providers.wires.anthropic.caching import MESSAGE_MARK
+from mentra_actors.providers.wires.call_words import called_name, short_id
 from mentra_actors.providers.wires.chat.attachments import attachment_part
 from mentra_actors.providers.wires.chat.reasoning_details import REASONING_ITEM, detail_of
 from mentra_actors.providers.wires.json_texts import arguments_object
@@ -30,15 +31,13 @@ __all__ = ["message_items"]
 
 _Item = dict[str, Any]
 
+_LONGEST_ID_OPENAI = 40
+
 
 def message_items(
     message: Message, model: str, profile: Profile, *, is_breakpoint: bool
 ) -> list[_Item]:
-    """The messages that say one message; none where nothing of it may be sent.
-
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take what is in it.
-    """
+    """The messages that say one message; none where nothing of it may be sent."""
     match message:
         case UserMessage():
             items = [_user_item(message, profile)]
@@ -63,23 +62,27 @@ def _marked(item: _Item) -> _Item:
 
 
 def _user_item(message: UserMessage, profile: Profile) -> _Item:
-    if not message.attachments:
-        return {"role": "user", "content": message.text}
     texts = [{"type": "text", "text": message.text}] if message.text else []
     parts = [attachment_part(one, profile) for one in message.attachments]
-    return {"role": "user", "content": [*texts, *parts]}
+    return {"role": "user", "content": _content([*texts, *parts])}
+
+
+def _content(parts: list[_Item]) -> Any:
+    """Parts as they are; nothing but texts as one text, which every server reads."""
+    texts = [part["text"] for part in parts if part["type"] == "text"]
+    return parts if len(texts) < len(parts) else "\n\n".join(texts)
 
 
 def _result_items(message: ToolResultsMessage, profile: Profile) -> list[_Item]:
     """The results, then what is attached to them: a tool's own message holds only text."""
-    items = [_result_item(result) for result in message.results]
+    items = [_result_item(result, profile) for result in message.results]
     parts = [part for result in message.results for part in _attached(result, profile)]
-    return [*items, {"role": "user", "content": parts}] if parts else items
+    return [*items, {"role": "user", "content": _content(parts)}] if parts else items
 
 
-def _result_item(result: ToolResultBlock) -> _Item:
+def _result_item(result: ToolResultBlock, profile: Profile) -> _Item:
     content = f"Tool error: {result.content}" if result.is_error else result.content
-    return {"role": "tool", "tool_call_id": result.call_id, "content": content}
+    return {"role": "tool", "tool_call_id": _wire_id(result.call_id, profile), "content": content}
 
 
 def _attached(result: ToolResultBlock, profile: Profile) -> list[_Item]:
@@ -98,7 +101,7 @@ def _assistant_items(message: AssistantMessage, model: str, profile: Profile) ->
             case TextBlock(text=text) | RefusalBlock(text=text):
                 texts.append(text)
             case ToolCallBlock():
-                calls.append(_call(block))
+                calls.append(_call(block, profile))
             case ThinkingBlock() if _replay(block, model, profile) == "text":
                 texts.append(plain_reasoning(block))
             case ThinkingBlock():
@@ -141,8 +144,15 @@ def _reasoning_fields(
     return {profile.reasoning_replay: words}
 
 
-def _call(block: ToolCallBlock) -> _Item:
+def _call(block: ToolCallBlock, profile: Profile) -> _Item:
     """A call; one that the provider had made up its own kind for goes as a function, too."""
     arguments = block.arguments if arguments_object(block.arguments) else "{}"
-    function = {"name": block.name or block.kind, "arguments": arguments}
-    return {"id": block.call_id, "type": "function", "function": function}
+    function = {"name": called_name(block), "arguments": arguments}
+    return {"id": _wire_id(block.call_id, profile), "type": "function", "function": function}
+
+
+def _wire_id(call_id: str, profile: Profile) -> str:
+    """The id of a call. Some gateways keep more in long ids, so only OpenAI's are made short."""
+    return (
+        short_id(call_id, _LONGEST_ID_OPENAI) if profile.has_openai_models else call_id or "call"
+    )

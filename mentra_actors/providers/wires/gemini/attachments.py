@@ -2,25 +2,28 @@
 
 import base64
 import re
-from typing import Any, assert_never
+from typing import Any
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
-from mentra_actors.domain.media_types import media_type_of
-from mentra_actors.errors import ProviderError
 from mentra_actors.providers.profile import Profile
-from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.attachment_sources import (
+    NotShownError,
     absent_bytes,
+    as_image,
+    document_type,
+    image_type,
     own_file_id,
     require_files,
     require_images,
+    require_web,
+    shown,
 )
-from mentra_actors.providers.wires.data_urls import image_of_url
 
 __all__ = ["attachment_part", "inline_part", "is_result_part"]
 
 _Part = dict[str, Any]
 
+_IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
 _READABLE_URL = re.compile(
     r"gs://.+"
     r"|https://generativelanguage\.googleapis\.com/.*\bfiles/.+"
@@ -33,22 +36,23 @@ _RESULT_TYPES = frozenset(
 
 
 def attachment_part(attachment: Attachment, profile: Profile) -> _Part:
-    """The part of one image or file.
+    """The part of one attachment, or a text in place of one that the server is not shown."""
+    return shown(attachment, profile, _part, lambda words: {"text": words})
 
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take it, or its bytes are not here.
-    """
-    match attachment:
-        case ImageBlock():
-            require_images(profile)
-            return _content_part(attachment, "image", profile)
-        case FileBlock():
-            require_files(profile)
-            if attachment.file_id:
-                return _address_part(_own_address(attachment, profile), attachment.media_type)
-            return _content_part(attachment, "file", profile)
-        case _:
-            assert_never(attachment)
+
+def _part(attachment: Attachment, profile: Profile) -> _Part:
+    plain = as_image(attachment)
+    if isinstance(plain, FileBlock):
+        require_files(profile)
+        if plain.file_id:
+            return _address_part(_own_address(plain, profile), plain.media_type)
+    else:
+        require_images(profile)
+    if plain.data:
+        return inline_part(plain.data, _media_type(plain))
+    if plain.url:
+        return _part_of_url(plain, profile)
+    raise absent_bytes(plain.blob)
 
 
 def is_result_part(part: _Part) -> bool:
@@ -61,34 +65,19 @@ def inline_part(data: bytes, media_type: str) -> _Part:
     return {"inlineData": {"mimeType": media_type, "data": base64.b64encode(data).decode("ascii")}}
 
 
-def _content_part(attachment: Attachment, kind: str, profile: Profile) -> _Part:
-    if attachment.data:
-        return inline_part(attachment.data, _media_type(attachment, kind, profile))
-    if attachment.url:
-        return _part_of_url(attachment, kind, profile)
-    raise absent_bytes(kind, attachment.blob)
+def _media_type(attachment: Attachment) -> str:
+    if isinstance(attachment, ImageBlock):
+        return image_type(attachment, _IMAGE_TYPES)
+    return document_type(attachment, ("audio/", "video/"))
 
 
-def _media_type(attachment: Attachment, kind: str, profile: Profile) -> str:
-    media_type = attachment.media_type or media_type_of(attachment.data)
-    if media_type:
-        return media_type
-    raise invalid_request(f"{profile.title} must be told the media type of the {kind}: set it")
-
-
-def _part_of_url(attachment: Attachment, kind: str, profile: Profile) -> _Part:
-    held = image_of_url(attachment.url)
-    if held.data:
-        return inline_part(held.data, held.media_type or _media_type(attachment, kind, profile))
-    if profile.takes_image_urls or _READABLE_URL.fullmatch(attachment.url):
+def _part_of_url(attachment: Attachment, profile: Profile) -> _Part:
+    if _READABLE_URL.fullmatch(attachment.url):
         return _address_part(attachment.url, attachment.media_type)
-    raise _unreadable(attachment.url, kind, profile)
-
-
-def _unreadable(url: str, kind: str, profile: Profile) -> ProviderError:
-    return invalid_request(
-        f"{profile.title} does not read the {kind} at {url[:200]!r}: pass the bytes, or the URL "
-        "of an uploaded file, of gs:// or of YouTube"
+    if profile.takes_image_urls:
+        return _address_part(require_web(attachment.url), attachment.media_type)
+    raise NotShownError(
+        f"{profile.title} reads no addresses but those of uploaded files, of gs:// and of YouTube"
     )
 
 

@@ -27,6 +27,7 @@ from mentra_actors.domain.content import (
     UserMessage,
 )
 from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.wires.call_words import called_name
 from mentra_actors.providers.wires.gemini.attachments import (
     attachment_part,
     inline_part,
@@ -46,11 +47,7 @@ _NOT_PARTS = frozenset({"groundingMetadata", "urlContextMetadata"})
 
 
 def contents_of(message: Message, model: str, profile: Profile) -> list[_Part]:
-    """One message as at most one content; the server refuses contents without parts.
-
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take what is in it.
-    """
+    """One message as at most one content; the server refuses contents without parts."""
     match message:
         case UserMessage():
             role, parts = "user", _user_parts(message, profile)
@@ -79,14 +76,14 @@ def _result_parts(message: ToolResultsMessage, model: str, profile: Profile) -> 
         after = [part for part in parts if part not in within]
         responses.append(_response_part(result, within))
         if after:
-            following += [{"text": f"Attached to the result of {_name(result)}:"}, *after]
+            following += [{"text": f"Attached to the result of {called_name(result)}:"}, *after]
     return responses + following
 
 
 def _response_part(result: ToolResultBlock, within: list[_Part]) -> _Part:
     response: _Part = {
         "id": result.call_id,
-        "name": _name(result),
+        "name": called_name(result),
         "response": {"error": result.content} if result.is_error else {"output": _output(result)},
     }
     if within:
@@ -102,11 +99,6 @@ def _output(result: ToolResultBlock) -> Any:
         return msgspec.json.decode(result.content)
     except msgspec.DecodeError:
         return result.content
-
-
-def _name(block: ToolCallBlock | ToolResultBlock) -> str:
-    """The name of the function; a search for tools may have none."""
-    return block.name or block.kind
 
 
 def _model_parts(message: AssistantMessage, model: str, profile: Profile) -> list[_Part]:
@@ -160,7 +152,11 @@ def _thought_part(block: ThinkingBlock, own: Provenance, profile: Profile) -> _P
 
 
 def _call_part(block: ToolCallBlock, own: Provenance) -> _Part:
-    call = {"id": block.call_id, "name": _name(block), "args": arguments_object(block.arguments)}
+    call = {
+        "id": block.call_id,
+        "name": called_name(block),
+        "args": arguments_object(block.arguments),
+    }
     return {"functionCall": call, **_signature(block, own)}
 
 

@@ -3,14 +3,16 @@
 from typing import Any
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
-from mentra_actors.domain.media_types import PDF
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.attachment_sources import (
     absent_bytes,
     as_image,
+    document_type,
     image_url,
     own_file_id,
     require_files,
+    require_web,
+    shown,
 )
 from mentra_actors.providers.wires.data_urls import data_url
 
@@ -20,11 +22,11 @@ _Part = dict[str, Any]
 
 
 def attachment_part(attachment: Attachment, profile: Profile) -> _Part:
-    """The part of one attachment.
+    """The part of one attachment, or a text in place of one that the server is not shown."""
+    return shown(attachment, profile, _part, lambda words: {"type": "input_text", "text": words})
 
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take it, or its bytes are not here.
-    """
+
+def _part(attachment: Attachment, profile: Profile) -> _Part:
     plain = as_image(attachment)
     return _image(plain, profile) if isinstance(plain, ImageBlock) else _file(plain, profile)
 
@@ -41,8 +43,8 @@ def _file(file: FileBlock, profile: Profile) -> _Part:
         kind = {"type": "input_image", "detail": "auto"} if is_image else {"type": "input_file"}
         return {**kind, "file_id": own_file_id(file, profile)}
     if file.url and not file.data:
-        return {"type": "input_file", "file_url": file.url}
+        return {"type": "input_file", "file_url": require_web(file.url)}
     if not file.data:
-        raise absent_bytes("file", file.blob)
-    content = data_url(file.media_type or PDF, file.data)
+        raise absent_bytes(file.blob)
+    content = data_url(document_type(file), file.data)
     return {"type": "input_file", "filename": file.name or "document", "file_data": content}

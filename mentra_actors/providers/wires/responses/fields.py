@@ -4,10 +4,9 @@ from typing import Any
 
 from mentra_actors.domain.model_call import ModelRequest, OutputSchema
 from mentra_actors.providers.profile import Profile
-from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.contract import RequestPlan
 from mentra_actors.providers.wires.json_texts import schema_object
-from mentra_actors.providers.wires.offers import require_offered
+from mentra_actors.providers.wires.offers import require_offered, unusual_sampling
 from mentra_actors.providers.wires.responses.state import is_stateful, state_fields
 from mentra_actors.providers.wires.responses.thinking import (
     known_traits,
@@ -53,12 +52,9 @@ def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
 def _sampling(request: ModelRequest, profile: Profile) -> _Fields:
     """How words are chosen; what the wire has no field for goes only to unknown servers."""
     options = request.options
-    unusual: _Fields = {"top_k": options.top_k, "seed": options.seed}
-    unusual["stop"] = list(options.stop_sequences) or None
-    given = {name: value for name, value in unusual.items() if value is not None}
-    if given and not profile.takes_unusual_sampling:
-        words = ", ".join("stop_sequences" if name == "stop" else name for name in given)
-        raise invalid_request(f"{profile.title} has no field for {words}: leave it out")
+    stop = list(options.stop_sequences) or None
+    unusual = {"top_k": options.top_k, "seed": options.seed, "stop": stop}
+    given = unusual_sampling(unusual, profile)
     usual = {
         "temperature": request.temperature,
         "top_p": options.top_p,

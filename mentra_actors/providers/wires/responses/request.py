@@ -27,6 +27,7 @@ from mentra_actors.domain.content import (
     UserMessage,
 )
 from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.wires.call_words import called_name, short_id
 from mentra_actors.providers.wires.json_texts import arguments_object
 from mentra_actors.providers.wires.plain_reasoning import plain_reasoning
 from mentra_actors.providers.wires.responses.attachments import attachment_part
@@ -45,11 +46,7 @@ _CALLS = frozenset({"function_call", "custom_tool_call", "tool_search_call"})
 
 
 def input_items(message: Message, model: str, profile: Profile) -> list[_Item]:
-    """The input items of one message; they depend on no other message.
-
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take what is attached.
-    """
+    """The input items of one message; they depend on no other message."""
     match message:
         case UserMessage():
             return [_user_item(message, profile)]
@@ -146,7 +143,7 @@ class _Answer:
         return {
             "type": "tool_search_call",
             **identity,
-            "call_id": block.call_id,
+            "call_id": short_id(block.call_id),
             "execution": "client",
             "status": "completed",
             "arguments": arguments_object(block.arguments),
@@ -158,8 +155,8 @@ def _function_call(block: ToolCallBlock) -> _Item:
     is_object = arguments_object(block.arguments)
     return {
         "type": "function_call",
-        "call_id": block.call_id,
-        "name": block.name or block.kind,
+        "call_id": short_id(block.call_id),
+        "name": called_name(block),
         "arguments": block.arguments if is_object else "{}",
     }
 
@@ -168,8 +165,8 @@ def _custom_call(block: ToolCallBlock) -> _Item:
     given = arguments_object(block.arguments).get(CUSTOM_INPUT)
     return {
         "type": "custom_tool_call",
-        "call_id": block.call_id,
-        "name": block.name,
+        "call_id": short_id(block.call_id),
+        "name": called_name(block),
         "input": given if isinstance(given, str) else block.arguments,
     }
 

@@ -6,6 +6,7 @@ import msgspec
 
 from mentra_actors.domain.content import ToolResultBlock, ToolResultsMessage
 from mentra_actors.providers.profile import Profile
+from mentra_actors.providers.wires.call_words import short_id
 from mentra_actors.providers.wires.responses.attachments import attachment_part
 
 __all__ = ["CUSTOM_INPUT", "result_items", "takes_custom_calls", "takes_search_calls"]
@@ -27,11 +28,7 @@ def takes_custom_calls(profile: Profile) -> bool:
 
 
 def result_items(message: ToolResultsMessage, profile: Profile) -> list[_Item]:
-    """The results; what is attached follows them where a result can only be text.
-
-    Raises:
-        ProviderError: `invalid_request`: the server cannot take what is attached.
-    """
+    """The results; what is attached follows them where a result can only be text."""
     items = [_result_item(result, profile) for result in message.results]
     if profile.capabilities.structured_tool_results:
         return items
@@ -43,14 +40,18 @@ def _result_item(result: ToolResultBlock, profile: Profile) -> _Item:
     if result.kind == "tool_search" and takes_search_calls(profile):
         return {
             "type": "tool_search_output",
-            "call_id": result.call_id,
+            "call_id": short_id(result.call_id),
             "execution": "client",
             "status": "completed",
             "tools": _found_tools(result),
         }
     is_custom = result.kind == "custom" and takes_custom_calls(profile)
     item_type = "custom_tool_call_output" if is_custom else "function_call_output"
-    return {"type": item_type, "call_id": result.call_id, "output": _output(result, profile)}
+    return {
+        "type": item_type,
+        "call_id": short_id(result.call_id),
+        "output": _output(result, profile),
+    }
 
 
 def _output(result: ToolResultBlock, profile: Profile) -> Any:

@@ -1,6 +1,7 @@
 """What goes out on the Messages wire, field by field."""
 
 import base64
+import re
 from typing import Any
 
 import msgspec
@@ -104,7 +105,7 @@ def test_small_fields_have_the_names_of_the_wire() -> None:
         max_output_tokens=99,
         metadata={"run": "7"},
         options=ProviderOptions(
-            top_k=3, stop_sequences=("END",), service_tier="auto", user_id="u", seed=4
+            top_k=3, stop_sequences=("END",), service_tier="auto", user_id="u"
         ),
     )
 
@@ -114,7 +115,7 @@ def test_small_fields_have_the_names_of_the_wire() -> None:
     assert body["stop_sequences"] == ["END"]
     assert body["service_tier"] == "auto"
     assert body["metadata"] == {"user_id": "u"}
-    assert body.keys().isdisjoint({"seed", "top_p", "reasoning"})
+    assert body.keys().isdisjoint({"top_p", "reasoning"})
 
 
 def test_an_explicit_user_of_the_metadata_is_sent() -> None:
@@ -180,7 +181,7 @@ def test_a_strict_tool_has_a_schema_that_can_be_kept() -> None:
     """Open objects and bounds are refused in strict schemas: the first close, the rest is said."""
     schema = (
         '{"type":"object","properties":{"n":{"type":"integer","minimum":1,"description":"d"},'
-        '"o":{"type":"object"}},"required":["n"],"additionalProperties":true}'
+        '"o":{"type":"object","properties":{}}},"required":["n"],"additionalProperties":true}'
     )
     tool = ToolSpec(name="t", description="", input_schema=schema, strict=True)
 
@@ -196,6 +197,42 @@ def test_a_strict_tool_has_a_schema_that_can_be_kept() -> None:
         "required": ["n"],
         "additionalProperties": False,
     }
+
+
+_MAPS = [
+    '{"type":"object","additionalProperties":{"type":"integer"}}',
+    '{"type":"object","additionalProperties":true}',
+    '{"type":"object","patternProperties":{"^x":{"type":"integer"}}}',
+    '{"type":"array","items":{"type":"object","additionalProperties":{"type":"string"}}}',
+    '{"type":"object","properties":{"o":{"type":"object"}}}',
+    '{"$ref":"#/$defs/m","$defs":{"m":{"type":"object","additionalProperties":{}}}}',
+    '{"anyOf":[{"type":"object","additionalProperties":{}},{"type":"null"}]}',
+]
+
+
+@pytest.mark.parametrize("schema", _MAPS)
+def test_a_shape_with_any_names_is_refused_where_it_would_be_promised(schema: str) -> None:
+    """Closed, only `{}` would fit it: that would come back, and pass for an answer."""
+    tool = ToolSpec(name="t", description="", input_schema=schema, strict=True)
+
+    assert "output mode 'tool'" in _refusal(output=OutputSchema(name="o", schema=schema))
+    assert "do not make it strict" in _refusal(tools=(tool,))
+
+    [sent] = _body(tools=(msgspec.structs.replace(tool, strict=None),))["tools"]
+    assert sent["input_schema"] == {"type": "object"} | msgspec.json.decode(schema)
+
+
+def test_a_strict_tool_without_parameters_has_none() -> None:
+    """Many write its schema as that of any object."""
+    for schema in ("{}", '{"type":"object"}', '{"type":"object","properties":{}}'):
+        tool = ToolSpec(name="t", description="", input_schema=schema, strict=True)
+        [sent] = _body(tools=(tool,))["tools"]
+
+        assert sent["input_schema"] == {
+            "type": "object",
+            "properties": {},
+            "additionalProperties": False,
+        }
 
 
 @pytest.mark.parametrize("strict", [None, False])
@@ -358,7 +395,7 @@ def test_an_effort_that_is_known_to_fail_is_refused(model: str, word: str, advic
 
     assert model in message
     assert advice in message
-    assert "extra_body" in message
+    assert "ProviderOptions(extra_body=…)" in message
 
 
 def test_no_reasoning_fields_without_reasoning() -> None:
@@ -529,6 +566,11 @@ def test_the_shape_of_an_answer() -> None:
     }
 
 
+def test_a_seed_is_refused() -> None:
+    """The API has none, and a run that is said to be repeatable would not be."""
+    assert "no field for seed" in _refusal(options=ProviderOptions(seed=7))
+
+
 # Messages.
 
 
@@ -595,21 +637,35 @@ def test_files(file: FileBlock, block: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("attachment", "words"),
     [
-        (ImageBlock(media_type="image/tiff", data=b"x"), "image/tiff"),
-        (ImageBlock(data=b"x"), "media type"),
-        (ImageBlock(blob=BlobRef(digest="b3:1", size_bytes=9)), "b3:1"),
-        (ImageBlock(), "empty"),
+        (ImageBlock(media_type="image/tiff", data=b"x"), "an image (image/tiff)"),
+        (ImageBlock(data=b"x"), "an image"),
+        (ImageBlock(blob=BlobRef(digest="b3:1", size_bytes=9)), "not read from the store"),
+        (ImageBlock(), "is empty"),
+        (ImageBlock(url="file:///etc/passwd"), "none of the web"),
         (FileBlock(media_type="application/zip", data=b"x", name="a.zip"), "a.zip"),
         (FileBlock(media_type="text/plain", data=b"\xff", name="a.txt"), "UTF-8"),
-        (FileBlock(file_id="f", provider="openai"), "openai"),
-        (FileBlock(blob=BlobRef(digest="b3:2", size_bytes=9)), "b3:2"),
+        (FileBlock(media_type="text/plain", url="https://a.test/a.txt"), "only PDFs"),
+        (FileBlock(media_type="application/msword", data=b"x"), "only PDFs and text"),
+        (FileBlock(file_id="f", provider="openai"), "kept by openai"),
+        (FileBlock(blob=BlobRef(digest="b3:2", size_bytes=9)), "not read from the store"),
     ],
 )
-def test_attachments_that_cannot_be_sent_are_refused(attachment: Attachment, words: str) -> None:
-    """The message says which one it is."""
-    with pytest.raises(ProviderError, match=words) as raised:
-        _user(attachment)
-    assert raised.value.kind == "invalid_request"
+def test_a_text_stands_for_what_cannot_be_sent(attachment: Attachment, words: str) -> None:
+    """It is part of the history for good: a refusal would make the agent unusable."""
+    [block] = _user(attachment, text="")
+
+    assert block["type"] == "text"
+    assert block["text"].startswith("[attached: ")
+    assert words in block["text"]
+
+
+def test_a_data_url_is_bytes() -> None:
+    """The server fetches addresses of the web and no others."""
+    url = "data:image/png;base64," + base64.b64encode(b"png").decode()
+
+    [block] = _user(ImageBlock(url=url), text="")
+
+    assert block["source"] == {"type": "base64", "media_type": "image/png", "data": "cG5n"}
 
 
 def test_a_file_that_the_server_keeps_asks_for_that_feature() -> None:
@@ -648,7 +704,10 @@ def test_a_result_with_an_image() -> None:
 def test_ids_of_other_providers_are_spelled_in_letters_that_are_taken() -> None:
     """The same way in the call and in its result, or they would not meet."""
     call = ToolCallBlock(call_id="call|fc:1", name="search")
-    assert _answer(call)[0]["id"] == _result(call_id="call|fc:1")["tool_use_id"] == "call_fc_1"
+    [asked] = _answer(call)
+
+    assert asked["id"] == _result(call_id="call|fc:1")["tool_use_id"]
+    assert re.fullmatch("call_fc_1_[0-9a-f]{8}", asked["id"])
 
 
 @pytest.mark.parametrize(

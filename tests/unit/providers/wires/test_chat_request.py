@@ -440,8 +440,33 @@ def test_caching_is_asked_for_by_marks() -> None:
     assert "cache_control" not in json.dumps(off)
 
 
-def _asking(attachment: Any) -> ModelRequest:
-    return _request(UserMessage(text="", attachments=(attachment,)))
+def _asking(*attachments: Any) -> ModelRequest:
+    return _request(UserMessage(text="", attachments=attachments))
+
+
+@pytest.mark.parametrize(
+    ("profile", "attachment", "words"),
+    [
+        (_BARE, ImageBlock(url="https://a"), "takes no images"),
+        (_FEW, ImageBlock(url="https://a"), "takes no URLs"),
+        (GENERIC_CHAT, FileBlock(data=b"x", name="a.pdf"), "a.pdf"),
+        (GENERIC_CHAT, ImageBlock(data=b"x"), "media type"),
+        (GENERIC_CHAT, ImageBlock(blob=BlobRef(digest="abc", size_bytes=1)), "not read"),
+        (GENERIC_CHAT, ImageBlock(), "is empty"),
+        (_CHAT_OPENAI, FileBlock(), "is empty"),
+        (_CHAT_OPENAI, FileBlock(data=b"x", media_type="audio/midi"), "(audio/midi)"),
+        (_CHAT_OPENAI, FileBlock(data=b"x", media_type="application/zip"), "(application/zip)"),
+        (_CHAT_OPENAI, FileBlock(file_id="f", provider="gemini"), "kept by gemini"),
+    ],
+)
+def test_a_text_stands_for_what_cannot_be_sent(
+    profile: Profile, attachment: Any, words: str
+) -> None:
+    """It is part of the history for good: a refusal would make the agent unusable."""
+    [item] = whole_body(CHAT_COMPLETIONS, _asking(attachment), profile)["messages"]
+
+    assert item["content"].startswith("[attached: ")
+    assert words in item["content"]
 
 
 @pytest.mark.parametrize(
@@ -450,19 +475,7 @@ def _asking(attachment: Any) -> ModelRequest:
         (_BARE, _request(tools=(_TOOL,)), "takes no tools"),
         (_BARE, _request(reasoning=ReasoningOptions(effort="low")), "how to reason"),
         (_BARE, _request(output=OutputSchema(name="o", schema="{}")), "shape of the answer"),
-        (_BARE, _asking(ImageBlock(url="https://a")), "takes no images"),
-        (_FEW, _asking(ImageBlock(url="https://a")), "send the bytes"),
         (_FEW, _request(tools=(_TOOL,), tool_choice="any"), "cannot be made to call"),
-        (GENERIC_CHAT, _asking(FileBlock(data=b"x")), "takes no files"),
-        (GENERIC_CHAT, _asking(ImageBlock(data=b"x")), "media type"),
-        (
-            GENERIC_CHAT,
-            _asking(ImageBlock(blob=BlobRef(digest="abc", size_bytes=1))),
-            "abc were not read",
-        ),
-        (GENERIC_CHAT, _asking(ImageBlock()), "is empty"),
-        (_CHAT_OPENAI, _asking(FileBlock()), "is empty"),
-        (_CHAT_OPENAI, _asking(FileBlock(file_id="f", provider="gemini")), "kept by gemini"),
         (GENERIC_CHAT, _request(reasoning=ReasoningOptions(budget_tokens=5)), "choose an effort"),
         (
             GENERIC_CHAT,
@@ -474,6 +487,7 @@ def _asking(attachment: Any) -> ModelRequest:
             _request(options=ProviderOptions(hosted_tools=(HostedTool(kind="x"),))),
             "runs no tools",
         ),
+        (_CHAT_OPENAI, _request(options=ProviderOptions(top_k=4)), "no field for top_k"),
         (
             GENERIC_CHAT,
             _request(tools=(ToolSpec(name="f", description="", input_schema="{"),)),
@@ -519,3 +533,33 @@ def test_the_paths_are_the_wires_or_the_profiles() -> None:
     assert CHAT_COMPLETIONS.answer_path(_request(), GENERIC_CHAT) == "chat/completions"
     assert CHAT_COMPLETIONS.answer_path(_request(), own) == own.path
     assert not CHAT_COMPLETIONS.count_path(_request(), GENERIC_CHAT)
+
+
+def test_ids_of_calls_are_as_short_as_openai_takes_them() -> None:
+    """Gateways keep signatures in long ids, which must come back to them whole."""
+    long_id = "call_" + "x" * 200
+    call = AssistantMessage(blocks=(ToolCallBlock(call_id=long_id, name="f"),))
+    told = ToolResultsMessage(results=(ToolResultBlock(call_id=long_id, name="f", content="a"),))
+    ids = []
+    for profile in (_CHAT_OPENAI, GENERIC_CHAT):
+        asking, telling = whole_body(CHAT_COMPLETIONS, _request(call, told), profile)["messages"]
+        ids.append((asking["tool_calls"][0]["id"], telling["tool_call_id"]))
+
+    assert ids[0][0] == ids[0][1]
+    assert len(ids[0][0]) == len("call_") + 35
+    assert ids[1] == (long_id, long_id)
+
+
+def test_reasoning_stays_at_home_if_nothing_else_is_said() -> None:
+    """As words of the answer, the model would take its thoughts for what it has said."""
+    thought = ThinkingBlock(parts=("secretly",), provenance=_OWN)
+    answer = AssistantMessage(blocks=(thought, TextBlock(text="yes")))
+
+    [said] = whole_body(CHAT_COMPLETIONS, _request(answer), GENERIC_CHAT)["messages"]
+
+    assert said == {"role": "assistant", "content": "yes"}
+
+
+def test_servers_that_nobody_knows_get_top_k() -> None:
+    """Most of them have it, and an option that vanishes is worse than an error."""
+    assert _body(options=ProviderOptions(top_k=4))["top_k"] == 4

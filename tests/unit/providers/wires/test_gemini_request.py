@@ -318,23 +318,26 @@ def test_an_uploaded_file_is_sent_by_its_address(file_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attachment", "advice"),
+    ("attachment", "words"),
     [
-        (ImageBlock(url="https://example.com/cat.png"), "pass the bytes"),
-        (ImageBlock(url="https://example.com/?u=https://youtu.be/x"), "pass the bytes"),
-        (FileBlock(url="http://youtube.com.evil.example/x"), "pass the bytes"),
-        (FileBlock(file_id="file-1", provider="openai"), "send its bytes"),
+        (ImageBlock(url="https://example.com/cat.png"), "https://example.com/cat.png"),
+        (ImageBlock(url="https://example.com/?u=https://youtu.be/x"), "of YouTube"),
+        (FileBlock(url="http://youtube.com.evil.example/x"), "of YouTube"),
+        (FileBlock(file_id="file-1", provider="openai"), "kept by openai"),
         (FileBlock(data=b"who knows"), "media type"),
+        (FileBlock(data=b"PK", media_type="application/zip", name="a.zip"), "a.zip"),
+        (ImageBlock(data=b"GIF89a"), "(image/gif)"),
         (ImageBlock(blob=BlobRef(digest="sha256:00", size_bytes=9)), "not read"),
-        (ImageBlock(), "give it bytes"),
-        (ImageBlock(url="data:image/png;base64,???"), "pass the bytes"),
+        (ImageBlock(), "is empty"),
+        (ImageBlock(url="data:image/png;base64,???"), "no bytes"),
     ],
 )
-def test_what_google_cannot_read_is_refused(attachment: Attachment, advice: str) -> None:
-    """The message says what to do instead, before anything is sent and paid for."""
-    messages = [UserMessage(text="look", attachments=(attachment,))]
+def test_a_text_stands_for_what_google_cannot_read(attachment: Attachment, words: str) -> None:
+    """It is part of the history for good: a refusal would make the agent unusable."""
+    [part] = _said(attachment, text="")
 
-    assert advice in _refusal(messages=messages)
+    assert part["text"].startswith("[attached: ")
+    assert words in part["text"]
 
 
 def test_nothing_is_sent_of_a_message_that_says_nothing() -> None:

@@ -30,7 +30,7 @@ _ALL = Capabilities(hosted_tools=True, hosted_tool_search=True)
     ("capability", "fields", "words"),
     [
         ("tool_calls", {"tools": (_TOOL,)}, "takes no tools: offer none"),
-        ("hosted_tools", {"options": _HOSTED}, "leave out options.hosted_tools"),
+        ("hosted_tools", {"options": _HOSTED}, r"leave out ProviderOptions\(hosted_tools="),
         ("structured_output", {"output": OutputSchema(name="o", schema="{}")}, "leave out output"),
         ("reasoning_effort", {"reasoning": ReasoningOptions(effort="low")}, "how to reason"),
     ],

@@ -96,11 +96,14 @@ def test_images_and_files_go_with_the_words_of_a_user() -> None:
     ("attachment", "profile", "words"),
     [
         (ImageBlock(url="https://a.b/c.png"), OLLAMA, "Ollama takes no URLs of images"),
-        (FileBlock(data=b"%PDF"), OLLAMA, "Ollama takes no files"),
+        (FileBlock(data=b"%PDF", name="a.pdf"), OLLAMA, "a.pdf, which this model cannot be shown"),
         (FileBlock(file_id="f", provider="anthropic"), OPENAI, "kept by anthropic"),
-        (ImageBlock(blob=BlobRef(digest="abc", size_bytes=1)), OPENAI, "abc were not read"),
-        (FileBlock(name="a"), OPENAI, "the file is empty"),
-        (ImageBlock(data=b"x"), OPENAI, "give its own, like image/png"),
+        (ImageBlock(blob=BlobRef(digest="abc", size_bytes=1)), OPENAI, "not read from the store"),
+        (FileBlock(name="a"), OPENAI, "it is empty"),
+        (FileBlock(url="gs://a/b"), OPENAI, "none of the web"),
+        (FileBlock(data=b"PK", media_type="application/zip"), OPENAI, "a file (application/zip)"),
+        (ImageBlock(data=b"x"), OPENAI, "its media type is none of image/gif"),
+        (ImageBlock(data=b"x", media_type="image/svg+xml"), OPENAI, "(image/svg+xml)"),
         (
             _IMAGE,
             Profile(name="x", base_url="", capabilities=Capabilities(images=False)),
@@ -108,14 +111,23 @@ def test_images_and_files_go_with_the_words_of_a_user() -> None:
         ),
     ],
 )
-def test_what_a_server_cannot_take_is_refused(
+def test_a_text_stands_for_what_a_server_cannot_take(
     attachment: Attachment, profile: Profile, words: str
 ) -> None:
-    """Its own message would come after the upload, and say less."""
-    with pytest.raises(ProviderError, match=words) as caught:
-        _user_parts(attachment, profile=profile)
+    """It is part of the history for good: a refusal would make the agent unusable."""
+    [_, part] = _user_parts(attachment, profile=profile)
 
-    assert caught.value.kind == "invalid_request"
+    assert part["type"] == "input_text"
+    assert part["text"].startswith("[attached: ")
+    assert words in part["text"]
+
+
+def test_a_long_name_of_a_file_is_one_short_line() -> None:
+    """It is text of anybody, and stands among the words of the user."""
+    [_, part] = _user_parts(FileBlock(name="a\nb" * 500), profile=OPENAI)
+
+    assert "\n" not in part["text"]
+    assert len(part["text"]) < 300
 
 
 def test_attachments_of_a_result_stand_in_it_or_behind_it() -> None:
