@@ -24,6 +24,6 @@ def session_headers(session: SessionOptions) -> dict[str, str]:
     for name, value in values.items():
         if not (value.isascii() and value.isprintable()) and value:
             raise invalid_request(
-                f"options.session: {name} holds characters that a header cannot carry"
+                f"SessionOptions: {name} holds characters that a header cannot carry"
             )
     return {f"{_PREFIX}{name}": value for name, value in values.items() if value}

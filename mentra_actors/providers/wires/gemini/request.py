@@ -26,6 +26,7 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
+from mentra_actors.providers.json_access import decoded_json
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.call_words import called_name
 from mentra_actors.providers.wires.gemini.attachments import (
@@ -92,13 +93,9 @@ def _response_part(result: ToolResultBlock, within: list[_Part]) -> _Part:
 
 
 def _output(result: ToolResultBlock) -> Any:
-    """What the tool returned: its data where it is JSON, else its words."""
-    if not result.is_json:
-        return result.content
-    try:
-        return msgspec.json.decode(result.content)
-    except msgspec.DecodeError:
-        return result.content
+    """What the tool returned: its data where it is JSON that can be read, else its words."""
+    found = decoded_json(result.content) if result.is_json else None
+    return result.content if found is None else found
 
 
 def _model_parts(message: AssistantMessage, model: str, profile: Profile) -> list[_Part]:

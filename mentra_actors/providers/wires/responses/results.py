@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import msgspec
-
 from mentra_actors.domain.content import ToolResultBlock, ToolResultsMessage
+from mentra_actors.providers.json_access import decoded_json
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.call_words import short_id
 from mentra_actors.providers.wires.responses.attachments import attachment_part
@@ -73,10 +72,7 @@ def _named_parts(result: ToolResultBlock, profile: Profile) -> list[_Item]:
 
 def _found_tools(result: ToolResultBlock) -> list[_Item]:
     """The definitions that a search of ours has found; a failed one has found none."""
-    try:
-        found = msgspec.json.decode(result.content)
-    except msgspec.DecodeError:
-        return []
+    found = decoded_json(result.content)
     tools = found if isinstance(found, list) and not result.is_error else []
     return [_definition(tool) for tool in tools if isinstance(tool, dict)]
 
@@ -87,7 +83,7 @@ def _definition(tool: _Item) -> _Item:
         return tool
     schema = tool.get("input_schema", {})
     if isinstance(schema, str):
-        schema = _decoded(schema)
+        schema = decoded_json(schema) or {}
     return {
         "type": "function",
         "name": tool.get("name", ""),
@@ -96,10 +92,3 @@ def _definition(tool: _Item) -> _Item:
         "strict": bool(tool.get("strict")),
         "defer_loading": True,
     }
-
-
-def _decoded(schema: str) -> Any:
-    try:
-        return msgspec.json.decode(schema)
-    except msgspec.DecodeError:
-        return {}
