@@ -170,7 +170,8 @@ class HttpProvider:
     def _require_websockets(self) -> None:
         if not self._profile.capabilities.websockets:
             raise invalid_request(
-                f"{self._profile.title} takes no websockets: leave out ResponsesOptions(transport=…)"
+                f"{self._profile.title} takes no websockets: leave out "
+                "ResponsesOptions(transport=…)"
             )
 
     async def models(self) -> tuple[ListedModel, ...]:
