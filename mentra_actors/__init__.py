@@ -16,11 +16,16 @@ from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import AgentProfile, ToolResultPaging
 from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions
 from mentra_actors.domain.model_call import (
+    CacheOptions,
+    HostedTool,
     ModelReply,
     ModelRequest,
     NamedTool,
     ProviderOptions,
     ReasoningOptions,
+    ResponsesOptions,
+    SessionOptions,
+    StopReason,
     TokenUsage,
 )
 from mentra_actors.effects.round_decisions import Continue, Inject, RoundStrategy, Stop
@@ -80,6 +85,7 @@ __all__ = [
     "Allow",
     "Ask",
     "Bearer",
+    "CacheOptions",
     "CallPreview",
     "Capabilities",
     "CommandRejected",
@@ -94,6 +100,7 @@ __all__ = [
     "FeedItem",
     "FinishedToolCall",
     "HeaderKey",
+    "HostedTool",
     "HttpProvider",
     "Inject",
     "ListedModel",
@@ -114,6 +121,7 @@ __all__ = [
     "QueryKey",
     "ReasoningOptions",
     "Reply",
+    "ResponsesOptions",
     "ResultLimits",
     "RetrySchedule",
     "RoundContext",
@@ -123,7 +131,9 @@ __all__ = [
     "Runtime",
     "ScriptedModel",
     "Sealing",
+    "SessionOptions",
     "Stop",
+    "StopReason",
     "StoreError",
     "SyncAgent",
     "SyncConversation",
