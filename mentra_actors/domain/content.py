@@ -25,6 +25,7 @@ __all__ = [
     "ToolResultBlock",
     "ToolResultsMessage",
     "UserMessage",
+    "blobs_of",
     "text_of",
 ]
 
@@ -254,3 +255,25 @@ def text_of(blocks: tuple[AssistantBlock, ...]) -> str:
     if joined:
         return joined
     return "\n\n".join(block.text for block in blocks if isinstance(block, RefusalBlock))
+
+
+def blobs_of(message: Message) -> list[BlobRef]:
+    """The bytes beside the log that a message names: of its images and documents."""
+    match message:
+        case UserMessage(attachments=attachments):
+            named = [one.blob for one in attachments]
+        case ToolResultsMessage(results=results):
+            named = [one.blob for result in results for one in result.attachments]
+        case AssistantMessage(blocks=blocks):
+            named = [one.blob for block in blocks for one in _images_of(block)]
+    return [blob for blob in named if blob is not None]
+
+
+def _images_of(block: AssistantBlock) -> tuple[ImageBlock, ...]:
+    match block:
+        case ImageBlock():
+            return (block,)
+        case HostedToolBlock(images=images):
+            return images
+        case _:
+            return ()

@@ -19,6 +19,7 @@ from mentra_actors.domain.content import (
     ToolResultBlock,
     ToolResultsMessage,
     UserMessage,
+    blobs_of,
 )
 from mentra_actors.ids import EffectId, EntryId
 
@@ -74,7 +75,8 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
 
     Inputs wait by kind and id, oldest first: senders choose ids, and two may choose the same.
     `placed` is what the open run has placed of them, in case that it is taken back. `call_ids`
-    are those on the path.
+    are those on the path. `has_attachments` is true once a message, on whatever branch, has named
+    bytes beside the log; until then none has to be looked at for them.
     """
 
     entries: AppendOnly[Entry] = AppendOnly()
@@ -86,6 +88,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     open_calls: tuple[OpenCall, ...] = ()
     labels: Mapping[EntryId, str] = {}
     spilled: AppendOnly[tuple[EffectId, BlobRef]] = AppendOnly()
+    has_attachments: bool = False
 
     @property
     def leaf(self) -> EntryId:
@@ -197,6 +200,7 @@ def with_entry(
         entries=entries,
         path=transcript.path.append(entry.entry_id),
         messages=transcript.messages.append(message),
+        has_attachments=transcript.has_attachments or bool(blobs_of(message)),
     )
 
 

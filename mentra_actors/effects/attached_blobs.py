@@ -22,6 +22,7 @@ from mentra_actors.domain.content import (
     Message,
     ToolResultsMessage,
     UserMessage,
+    blobs_of,
 )
 
 __all__ = ["AttachedBlobs", "Blobs", "kept_attachments", "kept_blocks"]
@@ -102,7 +103,7 @@ class AttachedBlobs:
         Raises:
             StoreError: a blob cannot be read.
         """
-        places = [place for place, message in enumerate(messages) if _blobs_of(message)]
+        places = [place for place, message in enumerate(messages) if blobs_of(message)]
         if not places:
             return messages
         whole = list(messages)
@@ -117,7 +118,7 @@ class AttachedBlobs:
             self._loaded.move_to_end(id(message))
             return known[1]
         whole = await anyio.to_thread.run_sync(self._read, message)
-        size_bytes = sum(blob.size_bytes for blob in _blobs_of(message))
+        size_bytes = sum(blob.size_bytes for blob in blobs_of(message))
         self._loaded[id(message)] = (message, whole, size_bytes)
         self._loaded_bytes += size_bytes
         return whole
@@ -167,24 +168,3 @@ def _told(text: str, gone: int) -> str:
         return text
     words = "An attachment is" if gone == 1 else f"{gone} attachments are"
     return f"{text}\n\n[{words} no longer kept.]".strip()
-
-
-def _blobs_of(message: Message) -> list[BlobRef]:
-    match message:
-        case UserMessage(attachments=attachments):
-            named = [one.blob for one in attachments]
-        case ToolResultsMessage(results=results):
-            named = [one.blob for result in results for one in result.attachments]
-        case AssistantMessage(blocks=blocks):
-            named = [one.blob for block in blocks for one in _images_of(block)]
-    return [blob for blob in named if blob is not None]
-
-
-def _images_of(block: AssistantBlock) -> tuple[ImageBlock, ...]:
-    match block:
-        case ImageBlock():
-            return (block,)
-        case HostedToolBlock(images=images):
-            return images
-        case _:
-            return ()

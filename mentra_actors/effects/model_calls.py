@@ -22,6 +22,7 @@ from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.events import CallPlan
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import ToolCallBlock, text_of
+from mentra_actors.domain.conversation_tree import closed
 from mentra_actors.domain.model_call import ModelReply, ModelRequest, TokenUsage, usage_fault
 from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.attached_blobs import AttachedBlobs, Blobs, kept_blocks
@@ -179,8 +180,9 @@ class ModelCalls:
         provider, model = services.providers.resolve(effect.profile.model)
         await self._look_up_price(effect.profile.model, effect.options)
         request = model_request(effect, order.view, model, services.tools)
-        messages = await self._attached.loaded(request.messages)
-        request = msgspec.structs.replace(request, messages=messages)
+        if closed(order.view).has_attachments:
+            messages = await self._attached.loaded(request.messages)
+            request = msgspec.structs.replace(request, messages=messages)
         heard = _Heard()
         with anyio.move_on_after(self._deadline_s) as deadline:
             await self._hear_all(order, provider, request, answer, heard)
