@@ -28,11 +28,11 @@ __all__ = [
     "ProfileChanges",
     "ToolResultPaging",
     "Workspace",
+    "asked_profile",
     "changed_profile",
     "offered_tools",
     "profile_fault",
     "tool_choice_for",
-    "with_fallback",
 ]
 
 READ_TOOL_RESULT = "read_tool_result"
@@ -169,8 +169,10 @@ def changed_profile(profile: AgentProfile, changes: ProfileChanges) -> AgentProf
     return msgspec.structs.replace(profile, **values) if values else profile
 
 
-def with_fallback(profile: AgentProfile, fallback: Fallback) -> AgentProfile:
-    """The profile for the model that has taken over."""
+def asked_profile(profile: AgentProfile, fallback: Fallback | None) -> AgentProfile:
+    """The profile for the model that is asked: the agent's own, or the one that has taken over."""
+    if fallback is None:
+        return profile
     changes = ProfileChanges(
         model=fallback.model,
         temperature=fallback.temperature,

@@ -6,6 +6,7 @@ import msgspec
 
 from mentra_actors.domain.agent.events.inputs import QueueMode
 from mentra_actors.domain.agent.events.runs import Boundary, RoundChoice
+from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.tool_call import RetryMode
@@ -86,10 +87,16 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     placed_follow_up: tuple[CommandId, ...] = ()
     undoable: tuple[Compensation, ...] = ()
     budget: StreamId = StreamId("")
-    model: str = ""
     fallback: int = 0
+    """The number of the fallback that answers, from 1; 0 for the agent's own model."""
     given_up: tuple[str, ...] = ()
     """What was said of each model that a fallback has taken over from."""
+
+    @property
+    def taken_over_by(self) -> Fallback | None:
+        """The fallback that answers in place of the agent's own model."""
+        fallbacks = self.options.fallbacks
+        return fallbacks[self.fallback - 1] if 0 < self.fallback <= len(fallbacks) else None
 
 
 class Subagent(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +136,6 @@ class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     attempt: int
     not_before: float
-    model: str = ""
 
 
 class RoundDecision(msgspec.Struct, frozen=True, kw_only=True):

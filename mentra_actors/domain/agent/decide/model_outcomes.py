@@ -9,6 +9,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import failed, limit_reached
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.fallback import failure_name
+from mentra_actors.domain.agent.profile import asked_profile
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.agent.state import AgentState, ModelCall, Run
 from mentra_actors.domain.model_call import StopReason
@@ -102,9 +103,9 @@ def model_failure(command: c.RecordModelFailure, state: AgentState) -> Sequence[
         return []
     options = run.options
     is_tried_again = command.transient and call.attempt <= options.retry_budget
-    number = _next_fallback(command, run, call, is_tried_again=is_tried_again)
-    if number:
-        return _with_fallback(command, state, run, call, number)
+    fallback = _next_fallback(command, run, call, is_tried_again=is_tried_again)
+    if fallback:  # at once, with no wait
+        return _after_failure(command, state, run, call, retry_at=command.now, fallback=fallback)
     delay_s = options.retry.delay_s(call.attempt, command.retry_after_s)
     return _after_failure(
         command, state, run, call, retry_at=command.now + delay_s if is_tried_again else None
@@ -121,23 +122,6 @@ def _next_fallback(
         if is_left and fallback.is_for(failure, call.attempt, is_tried_again=is_tried_again):
             return number
     return 0
-
-
-def _with_fallback(
-    command: c.RecordModelFailure, state: AgentState, run: Run, call: ModelCall, number: int
-) -> Sequence[e.AgentEvent]:
-    """The failure, and the same call to the model that takes over: at once, with no wait."""
-    event = _failed_event(command, call, run.options, command.now)
-    after = evolve(state, event)
-    shared = shared_spending(event, state)
-    limit = limit_reached(after, after.run or run, command.now, is_retry=True)
-    if limit:
-        return [msgspec.structs.replace(event, retry_at=None), *shared, *limit]
-    event = msgspec.structs.replace(event, is_given_up=True)
-    there = msgspec.structs.replace(
-        run, model=run.options.fallbacks[number - 1].model, fallback=number
-    )
-    return [event, *shared, model_call_requested(state, there, call.round)]
 
 
 def interrupted_call(
@@ -157,10 +141,14 @@ def interrupted_call(
         transient=True,
         now=now,
         partial=partial,
-        asked_model=call.model or (state.profile.model if state.profile else ""),
+        asked_model=_asked_model(state, run),
     )
     is_tried_again = call.attempt <= run.options.retry_budget + MOST_INTERRUPTIONS
     return _after_failure(interruption, state, run, call, retry_at=now if is_tried_again else None)
+
+
+def _asked_model(state: AgentState, run: Run) -> str:
+    return asked_profile(state.profile, run.taken_over_by).model if state.profile else ""
 
 
 def _after_failure(
@@ -170,7 +158,9 @@ def _after_failure(
     call: ModelCall,
     *,
     retry_at: float | None,
+    fallback: int = 0,
 ) -> Sequence[e.AgentEvent]:
+    """The failure, and the next try at `retry_at`, by a fallback if one is named; or the end."""
     event = _failed_event(command, call, run.options, retry_at)
     after = evolve(state, event)
     spent, shared = after.run or run, shared_spending(event, state)
@@ -180,6 +170,10 @@ def _after_failure(
     limit = limit_reached(after, spent, command.now, is_retry=True)
     if limit:
         return [msgspec.structs.replace(event, retry_at=None), *shared, *limit]
+    if fallback:
+        event = msgspec.structs.replace(event, is_given_up=True)
+        run = msgspec.structs.replace(run, fallback=fallback)
+        return [event, *shared, model_call_requested(state, run, call.round)]
     again = model_call_requested(
         state, run, call.round, not_before=retry_at, attempt=call.attempt + 1
     )
@@ -250,6 +244,6 @@ def model_call_requested(
         round=round_number,
         attempt=attempt,
         not_before=not_before,
-        model=run.model,
+        model=run.taken_over_by.model if run.taken_over_by else "",
         fallback=run.fallback,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mentra_actors.decider import Companion, Delivery, Settlement
 from mentra_actors.domain.agent import effects as f
 from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.agent.profile import with_fallback
+from mentra_actors.domain.agent.profile import asked_profile
 from mentra_actors.domain.agent.state import AgentState, Compensation, Run, ToolCall
 from mentra_actors.domain.budget import BudgetSpent
 from mentra_actors.domain.inbox import MailDelivered, RunEndOrdered
@@ -28,7 +28,7 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
         effects[call.effect_id] = f.CallModel(
             effect_id=call.effect_id,
             run_id=run.run_id,
-            profile=_asked_profile(profile, run),
+            profile=asked_profile(profile, run.taken_over_by),
             attempt=call.attempt,
             not_before=call.not_before,
             options=run.options,
@@ -39,13 +39,6 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
     effects.update(_call_effects(state.calls, profile, run))
     effects.update(_timers(run))
     return effects
-
-
-def _asked_profile(profile: e.AgentProfile, run: Run) -> e.AgentProfile:
-    """With what is another way for the model that answers in place of the agent's own."""
-    if not 0 < run.fallback <= len(run.options.fallbacks):
-        return profile
-    return with_fallback(profile, run.options.fallbacks[run.fallback - 1])
 
 
 def is_busy(state: AgentState) -> bool:

@@ -136,7 +136,6 @@ def _model_requested(state: AgentState, event: e.ModelCallRequested) -> AgentSta
         round=event.round,
         attempt=event.attempt,
         not_before=event.not_before,
-        model=event.model,
     )
     run = state.run or Run(run_id=event.run_id)
     run = _replace(
@@ -148,7 +147,6 @@ def _model_requested(state: AgentState, event: e.ModelCallRequested) -> AgentSta
         answer="",
         choice=None,
         output_fault="",
-        model=event.model,
         fallback=event.fallback,
     )
     return _replace(state, model_call=call, model_calls=state.model_calls + 1, calls=(), run=run)
