@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from html.entities import codepoint2name
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -10,6 +11,7 @@ __all__ = ["Redaction", "secret_texts"]
 
 MASK = "[redacted]"
 
+_KNOWN_KEYS = 32  # a key serves many calls, and the forms of each are many
 _LEAST_CHARS = 4
 _LEAST_ENCODED_CHARS = 8
 _MOST_BACKSLASHES = 8  # JSON inside JSON doubles them each time
@@ -27,7 +29,7 @@ class Redaction:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._pattern = _pattern_of({secret.strip() for secret in secrets})
+        self._pattern = _pattern_of(frozenset(secret.strip() for secret in secrets))
 
     def __call__(self, text: str) -> str:
         """The text with `[redacted]` in the place of each secret."""
@@ -57,7 +59,8 @@ def _masked_parameter(found: re.Match[str]) -> str:
     return f"{found[1]}{MASK}" if _SECRET_PARAMETER.search(found[2]) else found[0]
 
 
-def _pattern_of(secrets: Iterable[str]) -> re.Pattern[str] | None:
+@lru_cache(maxsize=_KNOWN_KEYS)
+def _pattern_of(secrets: frozenset[str]) -> re.Pattern[str] | None:
     long_enough = [secret for secret in secrets if len(secret) >= _LEAST_CHARS]
     longest_first = sorted(long_enough, key=len, reverse=True)
     patterns = ["".join(map(_character_pattern, secret)) for secret in longest_first]
