@@ -3,7 +3,8 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -12,13 +13,19 @@ from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
 from mentra_actors.ids import AgentId, CommandId, StreamId, TeamId
+from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.schema_faults import faults_by_schema
+from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
+from mentra_actors.tools.traits import ToolTraits
+from mentra_actors.tools.workplace import Workplace
 
 __all__ = [
     "AgentAnswer",
     "Commands",
     "Compensate",
     "FinishedToolCall",
+    "PolicyDenied",
+    "Preview",
     "Probe",
     "ProbeResult",
     "SubagentFailed",
@@ -29,12 +36,10 @@ __all__ = [
     "ToolOutput",
 ]
 
+T = TypeVar("T")
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 """No dot, which parts the id of a subagent from that of its parent."""
-
-
-class ToolError(Exception):
-    """Raise it in a tool to tell the model what went wrong; the run goes on."""
 
 
 class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +145,10 @@ async def _no_result(_call: str) -> str | None:
     return None
 
 
+def _nowhere() -> Workplace:
+    return Workplace(policy=RuntimePolicy(), base_dir=Path.cwd())
+
+
 async def _no_subagents(_request: SubagentRequest) -> AgentAnswer:
     raise ToolError("this call cannot have subagents")
 
@@ -172,6 +181,21 @@ class ToolContext:
     """How much of a long result is shown at once; 0 if results are not paged."""
     subagents: Callable[[SubagentRequest], Awaitable[AgentAnswer]] = field(default=_no_subagents)
     """Runs subagents; see `run_subagent`."""
+    workplace: Workplace = field(default_factory=_nowhere)
+    """Where this call works on this machine: its directory, the policy, commands."""
+    application: Mapping[type[Any], Any] = field(default_factory=dict)
+    """What the program has given to its tools, by type; see `app`."""
+
+    def app(self, kind: type[T]) -> T:
+        """The object of this type that was given to `open_runtime(context=[…])`.
+
+        Raises:
+            ToolError: there is none.
+        """
+        found = self.application.get(kind)
+        if isinstance(found, kind):
+            return found
+        raise ToolError(f"the program has given its tools no {kind.__name__}")
 
     async def run_subagent(  # noqa: PLR0913 - each is a choice of its own
         self,
@@ -225,6 +249,11 @@ def _checked(request: SubagentRequest) -> SubagentRequest:
     return checked
 
 
+Preview = Callable[[Mapping[str, Any], Workplace], Mapping[str, Any]]
+"""What a call would do, as JSON data for whoever decides about it: with resolved paths, without
+the contents of files. Runs on a worker thread, before the call may start and once more when it
+starts, and changes nothing. A `ToolError` refuses the call."""
+
 Probe = Callable[[str], Awaitable[ProbeResult] | ProbeResult]
 """Asked with the idempotency key of a call whose process died."""
 
@@ -242,7 +271,8 @@ class Tool:
     JSON Schema of Draft 2020-12 that refers to nothing outside itself. `is_parallel(arguments)`
     says whether this call may run beside others of the same answer. `compensate(call)` undoes a
     call of a run that is taken back. `timeout_s` None means no limit, and for undoing 300 s.
-    `is_deferred` and `strict` are those of `ToolSpec`.
+    `is_deferred` and `strict` are those of `ToolSpec`. `traits` say what it can do; `preview` says
+    what one call would do. A call of a `terminal` tool that succeeds ends the run.
     """
 
     name: str
@@ -257,6 +287,9 @@ class Tool:
     check: Callable[[Mapping[str, Any]], str] | None = None
     is_deferred: bool = False
     strict: bool | None = None
+    traits: ToolTraits = field(default_factory=ToolTraits)
+    preview: Preview | None = None
+    terminal: bool = False
 
     def faults(self, arguments: Mapping[str, Any]) -> str:
         """All that is wrong with the arguments of a call, as a text for the model; "" if nothing.

@@ -1,7 +1,7 @@
 """`@tool`: a typed Python function becomes something that a model may call."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
@@ -11,10 +11,17 @@ from anyio.lowlevel import RunVar
 
 from mentra_actors.domain.tool_call import RetryMode
 from mentra_actors.errors import InvalidTool
-from mentra_actors.tools.contract import Compensate, Probe, ProbeResult, Tool, ToolContext
+from mentra_actors.tools.contract import Compensate, Preview, Probe, ProbeResult, Tool, ToolContext
 from mentra_actors.tools.docstring import parse_docstring
 from mentra_actors.tools.registry import require_valid_name
 from mentra_actors.tools.signature import Signature, signature_of
+from mentra_actors.tools.traits import (
+    ApprovalCategory,
+    Capability,
+    Durability,
+    SideEffects,
+    ToolTraits,
+)
 from mentra_actors.tools.worker_threads import WorkerThreads, on_worker_thread
 
 __all__ = ["FunctionTool", "Parallel", "ProbeRetry", "Retry", "probe", "tool"]
@@ -65,6 +72,12 @@ def tool(
     compensate: Compensate | None = None,
     deferred: bool = False,
     strict: bool | None = None,
+    capabilities: Sequence[Capability] = (),
+    side_effects: SideEffects = "external",
+    durability: Durability = "ephemeral",
+    approval: ApprovalCategory = "default",
+    terminal: bool = False,
+    preview: Preview | None = None,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 def tool(  # noqa: PLR0913 - each is a choice of its own
     function: Callable[..., Any] | None = None,
@@ -77,6 +90,12 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
     compensate: Compensate | None = None,
     deferred: bool = False,
     strict: bool | None = None,
+    capabilities: Sequence[Capability] = (),
+    side_effects: SideEffects = "external",
+    durability: Durability = "ephemeral",
+    approval: ApprovalCategory = "default",
+    terminal: bool = False,
+    preview: Preview | None = None,
 ) -> Any:
     """Make a tool of a typed function, sync or async.
 
@@ -97,11 +116,35 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
             `ProviderOptions(tool_search="hosted")`.
         strict: have the provider hold the model to the schema, where it can; None leaves it to
             the provider.
+        capabilities: what it can reach, in words of `mentra_actors.tools.traits`.
+        side_effects: what a call may change: `none`, `local_state`, `process` or `external`. The
+            context of one with `none` lets it change nothing; a read-only policy hides all others.
+        durability: whether what it changes is still there after the process.
+        approval: the kind of approval that an authorizer wants to see it under.
+        terminal: a call that succeeds ends the run. Such a tool is never parallel.
+        preview: what a call would do, for whoever decides about it; the arguments when left out.
 
     Raises:
         InvalidTool: the function cannot be offered to models; the message says why.
     """
-    options = _ToolOptions(name, retry, timeout_s, parallel, compensate, deferred, strict)
+    traits = ToolTraits(
+        capabilities=tuple(capabilities),
+        side_effects=side_effects,
+        durability=durability,
+        approval=approval,
+    )
+    options = _ToolOptions(
+        name=name,
+        retry=retry,
+        timeout_s=timeout_s,
+        parallel=parallel,
+        compensate=compensate,
+        deferred=deferred,
+        strict=strict,
+        traits=traits,
+        terminal=terminal,
+        preview=preview,
+    )
     if function is None:
         return partial(_function_tool, options=options)
     return _function_tool(function, options=options)
@@ -115,6 +158,9 @@ class _ToolOptions(NamedTuple):
     compensate: Compensate | None
     deferred: bool
     strict: bool | None
+    traits: ToolTraits
+    terminal: bool
+    preview: Preview | None
 
 
 def _function_tool(function: Callable[P, R], *, options: _ToolOptions) -> FunctionTool[P, R]:
@@ -140,6 +186,9 @@ def _function_tool(function: Callable[P, R], *, options: _ToolOptions) -> Functi
         is_parallel=parallel if callable(parallel) else lambda _arguments: parallel,
         timeout_s=timeout_s,
         check=signature.faults,
+        traits=options.traits,
+        terminal=options.terminal,
+        preview=options.preview,
         function=function,
     )
 

@@ -9,6 +9,7 @@ from mentra_actors.domain.tool_call import RetryMode
 from mentra_actors.errors import InvalidTool
 from mentra_actors.tools.contract import Tool, ToolError
 from mentra_actors.tools.schema_check import decoded_schema, schema_check
+from mentra_actors.tools.traits import require_sound_traits
 
 __all__ = ["ToolRegistry", "require_valid_name"]
 
@@ -34,6 +35,9 @@ def _checked(tool: Tool) -> Tool:
         raise InvalidTool(f"tool {tool.name!r}: retry is one of {modes}, not {tool.retry!r}")
     if tool.retry == "probe" and tool.probe is None:
         raise InvalidTool(f"tool {tool.name!r}: retry='probe' needs a probe")
+    require_sound_traits(tool.name, tool.traits)
+    if tool.terminal and _is_always_parallel(tool):
+        raise InvalidTool(f"tool {tool.name!r} ends the run, so it cannot run beside other calls")
     if tool.timeout_s is not None and not tool.timeout_s > 0:
         raise InvalidTool(f"tool {tool.name!r}: timeout_s is positive or None")
     try:
@@ -41,6 +45,14 @@ def _checked(tool: Tool) -> Tool:
     except ValueError as error:
         raise InvalidTool(f"tool {tool.name!r}: input_schema {error}") from error
     return tool
+
+
+def _is_always_parallel(tool: Tool) -> bool:
+    """Whether a call without arguments may run beside others."""
+    try:
+        return bool(tool.is_parallel({}))
+    except Exception:  # noqa: BLE001 - one that needs arguments to say decides by call
+        return False
 
 
 def _require_schema(tool: Tool) -> None:

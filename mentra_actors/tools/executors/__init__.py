@@ -1,0 +1,1 @@
+"""Where commands run: on this machine, in a sandbox, or somewhere else."""
