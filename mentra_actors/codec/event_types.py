@@ -34,6 +34,8 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     agent.RoundDecided,
     agent.ToolCallsPlanned,
     agent.ToolCallReviewed,
+    agent.ToolAuthorizationEvaluated,
+    agent.PermissionExpired,
     agent.PermissionRequested,
     agent.PermissionResolved,
     agent.ToolCallStarted,

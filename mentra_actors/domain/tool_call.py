@@ -8,7 +8,14 @@ from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import Attachment
 from mentra_actors.ids import AgentId, MailId
 
-__all__ = ["OutgoingMail", "ProbeVerdict", "RetryMode", "ToolOutcome"]
+__all__ = [
+    "AuthorizationOutcome",
+    "DecidedBy",
+    "OutgoingMail",
+    "ProbeVerdict",
+    "RetryMode",
+    "ToolOutcome",
+]
 
 RetryMode: TypeAlias = Literal["safe", "idempotent", "probe", "never"]
 """What may be done with a call that was open when its process died.
@@ -16,6 +23,12 @@ RetryMode: TypeAlias = Literal["safe", "idempotent", "probe", "never"]
 `safe`: run it again. `idempotent`: run it again, the tool dedupes on the key. `probe`: ask the
 tool's probe. `never`: say truthfully that the outcome is unknown.
 """
+
+AuthorizationOutcome: TypeAlias = Literal["allow", "ask", "deny"]
+
+DecidedBy: TypeAlias = Literal["nobody", "hook", "check", "authorizer", "rule", "fault"]
+"""Who has decided about a call: a hook, the check of its arguments, the authorizer, a remembered
+rule; `nobody` if there was nobody to ask, `fault` if one of them broke, which refuses it."""
 
 ProbeVerdict: TypeAlias = Literal["done", "not_done", "unknown"]
 
@@ -36,6 +49,7 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     `terminate` ends the run at once, `rest` after this round. `has_run` marks an error that came
     after the tool had done its work: its result was lost, or a hook refused it. `attachments` are
     images and documents that the model is shown. `is_json`: see `ToolResultBlock`.
+    `denied` names what the policy of the runtime has refused, such as `shell_command`.
     """
 
     content: str
@@ -48,3 +62,4 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     has_run: bool = False
     attachments: tuple[Attachment, ...] = ()
     is_json: bool = False
+    denied: str = ""

@@ -15,8 +15,8 @@ from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.model_call import ModelReply
 from mentra_actors.domain.storable import encodable
 from mentra_actors.ids import EffectId
-from mentra_actors.tools.contract import Tool
-from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.contract import PolicyDenied, Tool
+from mentra_actors.tools.registry import ToolRegistry, ToolSource
 from mentra_actors.tools.results import words_of
 from mentra_actors.tools.schema_faults import faults_by_schema
 
@@ -47,7 +47,7 @@ class CallPlanner:
 
     def __init__(
         self,
-        tools: ToolRegistry,
+        tools: ToolSource,
         *,
         reviews: bool,
         output_checks: Mapping[str, OutputCheck] | None = None,
@@ -61,23 +61,33 @@ class CallPlanner:
     ) -> tuple[CallPlan, ...]:
         """A plan for each call of an answer, in its order."""
         asked = [block for block in reply.blocks if isinstance(block, ToolCallBlock)]
+        tools = self._tools.of(profile.agent_id)
         return tuple(
-            self._plan(call_key(effect_id, index), block, profile, options)
+            self._plan(call_key(effect_id, index), block, profile, options, tools)
             for index, block in enumerate(asked)
         )
 
     def _plan(
-        self, key: EffectId, block: ToolCallBlock, profile: AgentProfile, options: RunOptions
+        self,
+        key: EffectId,
+        block: ToolCallBlock,
+        profile: AgentProfile,
+        options: RunOptions,
+        tools: ToolRegistry,
     ) -> CallPlan:
         output = options.output
         if output is not None and output.mode == "tool" and block.name == output.tool_name:
             return self._output_plan(key, block, output)
-        tool = self._tools.get(block.name)
+        tool = tools.get(block.name)
         if tool is None:
             return CallPlan(key=key, refusal="Tool not found")
         if not offered_tools(profile, options, (block.name,)):
             refusal = f"Tool '{block.name}' is not available for this agent"
             return CallPlan(key=key, refusal=refusal)
+        try:
+            tools.require_allowed(tool)
+        except PolicyDenied as denied:
+            return CallPlan(key=key, refusal=str(denied), denied=denied.action)
         arguments, problem = decoded_arguments(block.arguments)
         if problem:
             return CallPlan(key=key, refusal=_malformed(block, problem))
@@ -131,9 +141,12 @@ def faults_of(tool: Tool, arguments: Mapping[str, object]) -> str:
 
 
 def is_parallel(tool: Tool, arguments: dict[str, object]) -> bool:
-    """Whether a call may run beside others; a tool that cannot say runs alone."""
+    """Whether a call may run beside others; a tool that cannot say runs alone.
+
+    So does one that ends the run.
+    """
     try:
-        return bool(tool.is_parallel(arguments))
+        return not tool.terminal and bool(tool.is_parallel(arguments))
     except BaseException:  # noqa: BLE001 - a tool that cannot say runs alone
         return False
 

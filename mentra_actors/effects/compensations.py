@@ -14,8 +14,9 @@ from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.effects.user_calls import called
+from mentra_actors.ids import AgentId, name_of
 from mentra_actors.tools.contract import FinishedToolCall
-from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.registry import ToolSource
 from mentra_actors.tools.results import named_words_of, outcome_text
 
 __all__ = ["Compensations"]
@@ -29,7 +30,7 @@ UNDO_TIMEOUT_S = 300.0
 class Compensations:
     """The performer of `CompensateCall`. Needs the transcript, for what the model was told."""
 
-    def __init__(self, tools: ToolRegistry, clock: Clock) -> None:
+    def __init__(self, tools: ToolSource, clock: Clock) -> None:
         self._tools = tools
         self._clock = clock
 
@@ -46,7 +47,8 @@ class Compensations:
         )
 
     async def _undone(self, order: Order, effect: CompensateCall) -> tuple[str, bool]:
-        tool = self._tools.get(effect.tool)
+        tools = self._tools.of(AgentId(name_of(order.stream_id)))
+        tool = tools.get(effect.tool)
         if tool is None or tool.compensate is None:
             return f"Tool '{effect.tool}' cannot undo its calls in this process", True
         call = FinishedToolCall(

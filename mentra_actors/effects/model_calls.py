@@ -47,7 +47,7 @@ from mentra_actors.providers.port import ModelEvent, ModelProvider, ReplyFinishe
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.providers.token_estimate import estimated_tokens
-from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.registry import ToolSource
 from mentra_actors.tools.results import named_words_of, words_of
 
 __all__ = ["ModelCalls", "ModelServices"]
@@ -63,7 +63,7 @@ class ModelServices:
     """What model calls are made with."""
 
     providers: ProviderRegistry
-    tools: ToolRegistry
+    tools: ToolSource
     planner: CallPlanner
     prices: PriceList
     blobs: Blobs
@@ -120,7 +120,7 @@ class ModelCalls:
     def _estimated(self, order: Order) -> int:
         """Tokens of the request; 0 for one that cannot be made, which is told later."""
         try:
-            tools = self._services.tools
+            tools = self._services.tools.of(order.effect.profile.agent_id)
             return estimated_tokens(model_request(order.effect, order.view, "", tools))
         except Exception as error:  # noqa: BLE001 - a guess is never worth a call
             _log.warning("the tokens of a request cannot be estimated: %s", words_of(error))
@@ -179,7 +179,8 @@ class ModelCalls:
         services = self._services
         provider, model = services.providers.resolve(effect.profile.model)
         await self._look_up_price(effect.profile.model, effect.options)
-        request = model_request(effect, order.view, model, services.tools)
+        tools = services.tools.of(effect.profile.agent_id)
+        request = model_request(effect, order.view, model, tools)
         if closed(order.view).has_attachments:
             messages = await self._attached.loaded(request.messages)
             request = msgspec.structs.replace(request, messages=messages)

@@ -27,7 +27,7 @@ def request_of(
     tools: ToolRegistry,
 ) -> ModelRequest:
     """What an agent would ask of a model, with these options of a run."""
-    names = offered_tools(profile, options, tools)
+    names = offered_tools(profile, options, tools.offered)
     specs = tuple(tools[name].spec for name in names)
     output = options.output
     if output is not None and output.mode == "tool":

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from mentra_actors.domain.agent.commands import ExpireRun
+from mentra_actors.domain.agent.commands import ExpirePermission, ExpireRun
 from mentra_actors.domain.lease import RenewLease
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
-from mentra_actors.ids import RunId
+from mentra_actors.ids import CommandId, RunId
 
 __all__ = ["Timers"]
 
@@ -30,5 +30,7 @@ class Timers:
                 return ExpireRun(run_id=RunId(run_id), limit="deadline", now=now)
             case ["expire-run", "stop", run_id]:
                 return ExpireRun(run_id=RunId(run_id), limit="stop", now=now)
+            case ["expire-permission", request_id]:
+                return ExpirePermission(request_id=CommandId(request_id), now=now)
             case _:
                 raise ValueError(f"no command for the timer {effect.then!r}")

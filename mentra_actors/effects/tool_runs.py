@@ -7,35 +7,32 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import anyio
-import anyio.to_thread
 import msgspec
 
 from mentra_actors.domain.agent.commands import RecordProbeVerdict, RecordToolOutcome
 from mentra_actors.domain.agent.effects import ProbeTool, RunTool
 from mentra_actors.domain.agent.profile import READ_TOOL_RESULT
-from mentra_actors.domain.conversation_tree import Transcript, spilled_result
 from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
 from mentra_actors.domain.storable import encodable
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, ToolOutcome
 from mentra_actors.effects.attached_blobs import Blobs, kept_attachments
-from mentra_actors.effects.call_reviews import after_hooks, call_preview
-from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
+from mentra_actors.effects.call_previews import call_digest, call_preview, structured_preview
+from mentra_actors.effects.call_reviews import after_hooks
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
-from mentra_actors.effects.subagents import Subagents
+from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.user_calls import called
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import MAX_AGENT_ID_BYTES, is_valid_name
+from mentra_actors.ids import MAX_AGENT_ID_BYTES, AgentId, is_valid_name, name_of
 from mentra_actors.tools.contract import (
-    Commands,
+    PolicyDenied,
     ProbeResult,
     Tool,
-    ToolContext,
     ToolError,
     ToolOutput,
 )
-from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.registry import ToolSource
 from mentra_actors.tools.result_size import ResultLimits, limit_outcome
 from mentra_actors.tools.results import (
     Rendered,
@@ -55,11 +52,10 @@ _log = logging.getLogger(__name__)
 class ToolServices:
     """What tools are run with. `blobs` keeps the whole of long results."""
 
-    tools: ToolRegistry
-    commands: Commands
+    tools: ToolSource
+    contexts: ToolContexts
     blobs: Blobs
     clock: Clock
-    live: LiveFeed[LiveNotice]
     hooks: tuple[ToolHook, ...] = ()
     limits: ResultLimits = field(default_factory=ResultLimits)
 
@@ -76,12 +72,14 @@ class ToolRuns:
         services = self._services
         rests: list[bool] = []
         rendered = await self._rendered(order, effect, rests)
-        tool = services.tools.get(effect.tool)
+        tool = services.tools.of(effect.profile.agent_id).get(effect.tool)
         if rendered.unknown:
             return _unknown(effect, rendered, services.clock.now())
         outcome = rendered.outcome
         if tool is not None and services.hooks:
-            outcome = await after_hooks(services.hooks, call_preview(effect, tool), outcome)
+            place = services.contexts.workplaces.of(effect.profile)
+            seen = call_preview(effect, tool, place)
+            outcome = await after_hooks(services.hooks, seen, outcome)
             if outcome.is_error and not rendered.outcome.is_error:
                 outcome = msgspec.structs.replace(outcome, has_run=True)
         if effect.tool != READ_TOOL_RESULT or outcome.is_error:  # a window has its own size
@@ -103,61 +101,39 @@ class ToolRuns:
         return RecordToolOutcome(key=effect.key, outcome=outcome, now=services.clock.now())
 
     async def _rendered(self, order: Order, effect: RunTool, rests: list[bool]) -> Rendered:
-        tool = self._services.tools.get(effect.tool)
+        tool = self._services.tools.of(effect.profile.agent_id).get(effect.tool)
         if tool is None:
             text = "Tool not found (it was there when the call was made)"
             return Rendered(ToolOutcome(content=text, is_error=True))
-        context = self._context(order, effect, rests)
+        contexts = self._services.contexts
+        context = contexts.context(order, effect, tool, lambda: rests.append(True))
         try:
             with anyio.move_on_after(tool.timeout_s):
+                await self._require_same(effect, tool)
                 result = await tool.run(json.loads(effect.arguments), context)
-                return _checked(result, tool.name)
+                return _of_tool(tool, _checked(result, tool.name))
         except BaseException as error:  # whatever a tool raises is told to the model
             if is_cancellation(error):
                 raise
             return Rendered(_failure(error, tool.name))
         return _timed_out(tool)
 
-    def _context(self, order: Order, effect: RunTool, rests: list[bool]) -> ToolContext:
-        profile, services = effect.profile, self._services
+    async def _require_same(self, effect: RunTool, tool: Tool) -> None:
+        """The call is still what was decided about: its input, and what it would do.
 
-        def show(text: str) -> None:
-            services.live.publish(
-                ToolProgress(
-                    stream_id=order.stream_id,
-                    effect_id=order.effect_id,
-                    tool=effect.tool,
-                    text=text,
-                )
+        Raises:
+            ToolError: it is not, or it cannot be said any more what it would do.
+        """
+        if not effect.digest:
+            return
+        only_looks = tool.traits.changes_nothing
+        place = self._services.contexts.workplaces.of(effect.profile, changes_nothing=only_looks)
+        shown = await structured_preview(tool, json.loads(effect.arguments), place)
+        if call_digest(effect.tool, effect.arguments, shown) != effect.digest:
+            raise ToolError(
+                "Tool execution blocked: what this call would do has changed since it was "
+                "allowed; nothing was done, make the call again"
             )
-
-        async def read_result(call: str) -> str | None:
-            return await self._read_result(order.view, call)
-
-        return ToolContext(
-            agent_id=profile.agent_id,
-            agent_name=profile.name,
-            team_id=profile.team_id,
-            run_id=effect.run_id,
-            call_id=effect.call_id,
-            tool_name=effect.tool,
-            idempotency_key=effect.idempotency_key,
-            attempt=effect.attempt,
-            commands=services.commands,
-            progress=show,
-            request_idle=lambda: rests.append(True),
-            read_result=read_result,
-            page_bytes=profile.paging.page_bytes if profile.paging else 0,
-            subagents=Subagents(order.stream_id, effect, services.commands),
-        )
-
-    async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:
-        """The whole of a long result; only the tool that reads them is given the transcript."""
-        kept = spilled_result(transcript, call) if transcript is not None else None
-        if kept is None:
-            return None
-        content = await anyio.to_thread.run_sync(self._services.blobs.read_blob, kept.digest)
-        return None if content is None else content.decode(errors="replace")
 
 
 def _timed_out(tool: Tool) -> Rendered:
@@ -177,9 +153,7 @@ def _unknown(effect: RunTool, rendered: Rendered, now: float) -> RecordToolOutco
 class ToolProbes:
     """The performer of `ProbeTool`. A probe that raises could not say."""
 
-    def __init__(
-        self, tools: ToolRegistry, keep_blob: Callable[[bytes], str], clock: Clock
-    ) -> None:
+    def __init__(self, tools: ToolSource, keep_blob: Callable[[bytes], str], clock: Clock) -> None:
         self._tools = tools
         self._keep_blob = keep_blob
         self._clock = clock
@@ -187,7 +161,8 @@ class ToolProbes:
     async def __call__(self, order: Order) -> RecordProbeVerdict:
         """See `Performer`."""
         effect: ProbeTool = order.effect
-        result = await self._ask(effect)
+        tool = self._tools.of(AgentId(name_of(order.stream_id))).get(effect.tool)
+        result = await self._ask(effect, tool)
         rendered = _checked(result.content, effect.tool)
         return RecordProbeVerdict(
             key=effect.key,
@@ -199,8 +174,7 @@ class ToolProbes:
             now=self._clock.now(),
         )
 
-    async def _ask(self, effect: ProbeTool) -> ProbeResult:
-        tool = self._tools.get(effect.tool)
+    async def _ask(self, effect: ProbeTool, tool: Tool | None) -> ProbeResult:
         if tool is None or tool.probe is None:
             return ProbeResult(verdict="unknown")
         try:
@@ -215,7 +189,22 @@ class ToolProbes:
         return answer if is_said else ProbeResult(verdict="unknown")
 
 
+def _of_tool(tool: Tool, rendered: Rendered) -> Rendered:
+    """The outcome, as far as the tool's own declaration lets it be one."""
+    outcome = rendered.outcome
+    if tool.traits.changes_nothing and outcome.mail:
+        told = f"Tool '{tool.name}' is declared without side effects, and its result has mail"
+        return Rendered(ToolOutcome(content=told, is_error=True))
+    if tool.terminal and not outcome.is_error:
+        ended = msgspec.structs.replace(outcome, terminate=True)
+        return rendered._replace(outcome=ended)
+    return rendered
+
+
 def _failure(error: BaseException, tool_name: str) -> ToolOutcome:
+    if isinstance(error, PolicyDenied):
+        refused = render_failure(error, tool_name=tool_name)
+        return msgspec.structs.replace(refused, denied=error.action)
     if isinstance(error, Exception):
         return render_failure(error, tool_name=tool_name)
     # SystemExit, KeyboardInterrupt, a cancellation that nobody asked for: the tool's own doing

@@ -61,7 +61,7 @@ from mentra_actors.store.ports import EventStore, Fence
 from mentra_actors.store.process_name import process_name
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.read_tool_result import read_tool_result
-from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.registry import RegisteredTools
 from mentra_actors.tools.subagent import subagent_tools
 from mentra_actors.tools.task_board import board_tools
 from mentra_actors.tools.team import team_tools
@@ -88,7 +88,7 @@ class RuntimeCore:
         """
         self.settings = settings
         self.clock = settings.clock
-        self.tools = ToolRegistry(_all_tools(settings))
+        self.tools = RegisteredTools(_all_tools(settings), policy=settings.policy)
         self.providers = ProviderRegistry(providers=settings.providers)
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""

@@ -68,7 +68,9 @@ class ModelQuestions:
             raise CommandRejected("there is no such agent; spawn it first")
         provider, model = self._core.providers.resolve(profile.model)
         options = state.run.options if state.run else profile.run
-        return provider, request_of(profile, options, transcript, model, self._core.tools)
+        return provider, request_of(
+            profile, options, transcript, model, self._core.tools.of(profile.agent_id)
+        )
 
 
 async def _listed(provider: ModelProvider) -> tuple[ListedModel, ...]:

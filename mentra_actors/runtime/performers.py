@@ -15,7 +15,7 @@ from mentra_actors.domain.agent.effects import (
 from mentra_actors.domain.budget import spent
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
-from mentra_actors.effects.call_reviews import CallReviews
+from mentra_actors.effects.call_reviews import CallReviews, ReviewPorts
 from mentra_actors.effects.compensations import Compensations
 from mentra_actors.effects.last_words import with_last_words
 from mentra_actors.effects.live import LiveFeed, LiveNotice
@@ -26,7 +26,9 @@ from mentra_actors.effects.provider_gates import ProviderGates
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.timers import Timers
+from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
+from mentra_actors.effects.workplaces import Workplaces
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.lease_term import LeaseTerm
@@ -34,7 +36,8 @@ from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Commands
-from mentra_actors.tools.registry import ToolRegistry
+from mentra_actors.tools.policy import RuntimePolicy
+from mentra_actors.tools.registry import ToolSource
 
 __all__ = ["World", "performers"]
 
@@ -47,7 +50,7 @@ class World:
     store: EventStore
     journal: Journal
     providers: ProviderRegistry
-    tools: ToolRegistry
+    tools: ToolSource
     commands: Commands
     strategies: Mapping[str, RoundStrategy]
     output_checks: Mapping[str, OutputCheck]
@@ -76,23 +79,36 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
 
 def _reviews(world: World) -> CallReviews:
     settings = world.settings
-    return CallReviews(
-        world.tools,
-        tuple(settings.hooks),
-        settings.authorizer,
-        settings.clock,
+    ports = ReviewPorts(
+        hooks=tuple(settings.hooks),
+        authorizer=settings.authorizer,
         authorizer_timeout_s=settings.authorizer_timeout_s,
+        permission_timeout_s=settings.permission_timeout_s,
     )
+    return CallReviews(world.tools, ports, _workplaces(settings), settings.clock)
+
+
+def _workplaces(settings: RuntimeSettings) -> Workplaces:
+    executors = dict(settings.targets)
+    if settings.executor is not None:
+        executors[""] = settings.executor
+    return Workplaces(policy=settings.policy or RuntimePolicy(), executors=executors)
 
 
 def _tool_services(world: World) -> ToolServices:
     settings = world.settings
-    return ToolServices(
-        tools=world.tools,
+    contexts = ToolContexts(
         commands=world.commands,
         blobs=world.store,
-        clock=settings.clock,
         live=world.live,
+        workplaces=_workplaces(settings),
+        application={type(one): one for one in settings.context},
+    )
+    return ToolServices(
+        tools=world.tools,
+        contexts=contexts,
+        blobs=world.store,
+        clock=settings.clock,
         hooks=tuple(settings.hooks),
         limits=settings.result_limits,
     )

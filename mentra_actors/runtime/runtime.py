@@ -23,6 +23,7 @@ from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.tools.contract import Tool
+from mentra_actors.tools.registry import ToolRegistration
 from projections.contract import Projection, fold_view
 from projections.usage import USAGE, AgentUsage, team_usage
 
@@ -70,8 +71,20 @@ class Runtime:
 
     @property
     def tools(self) -> Mapping[str, Tool]:
-        """The registered tools by name, in the order in which they were given."""
-        return self._operations.core.tools
+        """The tools of all agents by name, in the order in which they were registered."""
+        return self._operations.core.tools.for_all
+
+    def register_tool(self, tool: Tool, *, agent: Agent | None = None) -> ToolRegistration:
+        """Add a tool, for all agents or for one; models are told of it from their next call on.
+
+        An agent's own tool comes before one of the same name for all. It is not on the log: after
+        a restart register it again. The result takes it away (`remove`, or the end of a `with`).
+
+        Raises:
+            InvalidTool: there is a tool of this name for the same audience, or it is no tool.
+        """
+        audience = None if agent is None else agent.agent_id
+        return self._operations.core.tools.register(tool, audience=audience)
 
     async def spawn(
         self,

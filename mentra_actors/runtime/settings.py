@@ -22,6 +22,8 @@ from mentra_actors.store.lmdb_store import Durability
 from mentra_actors.store.ports import EventStore
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import Tool
+from mentra_actors.tools.executors.port import CommandExecutor
+from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Authorizer, ToolHook
 
@@ -35,8 +37,10 @@ _BOUNDS_S = {
     "lease_term_s": (0.1, _YEAR_S),
     "model_deadline_s": (_INSTANT_S, math.inf),
     "authorizer_timeout_s": (0.0, math.inf),
+    "permission_timeout_s": (0.0, math.inf),
     "tick_s": (_INSTANT_S, _YEAR_S),
 }
+_MAY_BE_NONE = ("authorizer_timeout_s", "permission_timeout_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,11 @@ class RuntimeSettings:
     says if a living process that has not done so may be replaced (`expired`, which is after four
     thirds of its term) or not (`never`). `hooks` and `authorizer` look at each call before it
     runs (`mentra_actors.tools.review`); an authorizer that takes longer than
-    `authorizer_timeout_s` has refused. A model may take `model_deadline_s` for one answer, and
+    `authorizer_timeout_s` has refused, and so has a person after `permission_timeout_s` (None: a
+    call waits for ever). With a `policy` agents get the tools that touch this machine, as far as
+    it opens it; `executor` runs commands here (None: as processes of this machine), `targets` are
+    the executors for other machines, by name. `context` are objects of the program that tools
+    find by their type (`ToolContext.app`). A model may take `model_deadline_s` for one answer, and
     `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
     out the tools `team_*`, `task_*` and `task`, `create=False` refuses to make a store that is not
     there. `strategies` are round strategies by the names under which
@@ -83,6 +91,11 @@ class RuntimeSettings:
     hooks: Sequence[ToolHook] = ()
     authorizer: Authorizer | None = None
     authorizer_timeout_s: float | None = 60.0
+    permission_timeout_s: float | None = None
+    policy: RuntimePolicy | None = None
+    executor: CommandExecutor | None = None
+    targets: Mapping[str, CommandExecutor] = field(default_factory=dict)
+    context: Sequence[object] = ()
     strategies: Mapping[str, RoundStrategy] = field(default_factory=dict)
     prices: PriceList = field(default_factory=PriceList)
     limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
@@ -103,7 +116,7 @@ class RuntimeSettings:
                 raise ValueError(f"{name} must be at least one, not {getattr(self, name)}")
         for name, (least, most) in _BOUNDS_S.items():
             seconds = getattr(self, name)
-            if seconds is None and name == "authorizer_timeout_s":
+            if seconds is None and name in _MAY_BE_NONE:
                 continue
             if not least <= seconds <= most:
                 bounds = f"from {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
@@ -111,6 +124,8 @@ class RuntimeSettings:
         for name, limits in self.limits.items():
             if not isinstance(limits, ProviderLimits):
                 raise TypeError(f"the limits of {name!r} are ProviderLimits, not {limits!r}")
+        if "" in self.targets:
+            raise ValueError("a target has a name; what runs commands here is the executor")
         if self.take_over not in get_args(TakeOver):
             raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
 
@@ -145,6 +160,11 @@ class RuntimeOptions(TypedDict, total=False):
     hooks: Sequence[ToolHook]
     authorizer: Authorizer | None
     authorizer_timeout_s: float | None
+    permission_timeout_s: float | None
+    policy: RuntimePolicy | None
+    executor: CommandExecutor | None
+    targets: Mapping[str, CommandExecutor]
+    context: Sequence[object]
     strategies: Mapping[str, RoundStrategy]
     prices: PriceList
     limits: Mapping[str, ProviderLimits]

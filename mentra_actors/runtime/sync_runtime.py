@@ -21,6 +21,7 @@ from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.sync_agent import SyncAgent
 from mentra_actors.tools.contract import Tool
+from mentra_actors.tools.registry import ToolRegistration
 from projections.contract import Projection, fold_view
 from projections.usage import USAGE, AgentUsage, team_usage
 
@@ -56,7 +57,12 @@ class SyncRuntime:
     @property
     def tools(self) -> Mapping[str, Tool]:
         """See `Runtime.tools`."""
-        return self._operations.core.tools
+        return self._operations.core.tools.for_all
+
+    def register_tool(self, tool: Tool, *, agent: SyncAgent | None = None) -> ToolRegistration:
+        """See `Runtime.register_tool`."""
+        audience = None if agent is None else agent.agent_id
+        return self._operations.core.tools.register(tool, audience=audience)
 
     def spawn(
         self,

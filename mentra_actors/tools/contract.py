@@ -187,14 +187,15 @@ class ToolContext:
     """What the program has given to its tools, by type; see `app`."""
 
     def app(self, kind: type[T]) -> T:
-        """The object of this type that was given to `open_runtime(context=[…])`.
+        """The object of this type (or of a subclass) given to `open_runtime(context=[…])`.
 
         Raises:
             ToolError: there is none.
         """
         found = self.application.get(kind)
-        if isinstance(found, kind):
-            return found
+        for one in (found, *self.application.values()):
+            if isinstance(one, kind):
+                return one
         raise ToolError(f"the program has given its tools no {kind.__name__}")
 
     async def run_subagent(  # noqa: PLR0913 - each is a choice of its own

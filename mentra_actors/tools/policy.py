@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -124,6 +124,19 @@ class RuntimePolicy:
     def directory_of(self, own: str) -> Path:
         """Where an agent works: its own base directory, as a real path."""
         return Path(os.path.realpath(Path(self.base_dir).expanduser() / Path(own).expanduser()))
+
+    def without_writes(self) -> "RuntimePolicy":
+        """The same, but nothing may be changed: no command, and no place to write."""
+        access: BaseDirAccess = "none" if self.base_dir_access == "none" else "read"
+        return replace(
+            self,
+            allow_shell=False,
+            allow_background=False,
+            base_dir_access=access,
+            read_roots=(*self.read_roots, *self.write_roots),
+            write_roots=(),
+            is_read_only=True,
+        )
 
     def hides(self, traits: ToolTraits) -> bool:
         """Whether no agent is offered a tool with these traits."""

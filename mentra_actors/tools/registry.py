@@ -1,17 +1,26 @@
-"""The tools of a runtime by name."""
+"""The tools of a runtime by name: those that all agents have, and those of single ones."""
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
-from typing import get_args
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol, Self, get_args
 
 from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.tool_call import RetryMode
 from mentra_actors.errors import InvalidTool
-from mentra_actors.tools.contract import Tool, ToolError
+from mentra_actors.ids import AgentId
+from mentra_actors.tools.contract import PolicyDenied, Tool, ToolError
+from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.schema_check import decoded_schema, schema_check
 from mentra_actors.tools.traits import require_sound_traits
 
-__all__ = ["ToolRegistry", "require_valid_name"]
+__all__ = [
+    "RegisteredTools",
+    "ToolRegistration",
+    "ToolRegistry",
+    "ToolSource",
+    "require_valid_name",
+]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
 
@@ -70,13 +79,15 @@ def _require_schema(tool: Tool) -> None:
 class ToolRegistry(Mapping[str, Tool]):
     """An immutable mapping of names to tools, in the order in which they were given.
 
+    Under a `policy` those that it hides are still found, and not offered.
+
     Raises:
         InvalidTool: two tools have one name, or a name is not valid.
     """
 
-    __slots__ = ("_tools",)
+    __slots__ = ("_tools", "offered", "policy")
 
-    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+    def __init__(self, tools: Iterable[Tool] = (), *, policy: RuntimePolicy | None = None) -> None:
         by_name: dict[str, Tool] = {}
         for tool in tools:
             if not isinstance(tool, Tool):
@@ -85,6 +96,32 @@ class ToolRegistry(Mapping[str, Tool]):
                 raise InvalidTool(f"two tools are named {tool.name!r}; give one another name=")
             by_name[tool.name] = _checked(tool)
         self._tools: Mapping[str, Tool] = by_name
+        self.policy = policy
+        self.offered: tuple[str, ...] = tuple(
+            name
+            for name, tool in by_name.items()
+            if policy is None or not policy.hides(tool.traits)
+        )
+        """Names of the tools that an agent can be offered, in their order."""
+
+    def of(self, agent_id: AgentId) -> "ToolRegistry":
+        """The tools of one agent; here all have the same."""
+        del agent_id
+        return self
+
+    def require_allowed(self, tool: Tool) -> None:
+        """Nothing, if the policy lets the tool be called.
+
+        Raises:
+            PolicyDenied: it does not; the text is for the model.
+        """
+        policy = self.policy
+        if policy is None or not policy.hides(tool.traits):
+            return
+        if policy.is_read_only:
+            told = f"Tool '{tool.name}' is not available: the runtime policy lets nothing change"
+            raise PolicyDenied(told, action="writes")
+        policy.require_commands(background="background_exec" in tool.traits.capabilities)
 
     def __getitem__(self, name: str) -> Tool:
         return self._tools[name]
@@ -109,12 +146,101 @@ class ToolRegistry(Mapping[str, Tool]):
         except KeyError:
             raise ToolError("Tool not found") from None
 
-    def specs(self, allowed: Container[str] | None = None) -> tuple[ToolSpec, ...]:
-        """What a model is told: all tools, or those whose names are in `allowed`."""
-        return tuple(
-            tool.spec for name, tool in self._tools.items() if allowed is None or name in allowed
-        )
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """What a model is told of the tools that can be offered."""
+        return tuple(self._tools[name].spec for name in self.offered)
 
     def including(self, *tools: Tool) -> "ToolRegistry":
         """A registry with `tools` after the present ones."""
-        return ToolRegistry([*self._tools.values(), *tools])
+        return ToolRegistry([*self._tools.values(), *tools], policy=self.policy)
+
+    def without(self, name: str) -> "ToolRegistry":
+        """A registry that has no tool of this name."""
+        left = [tool for other, tool in self._tools.items() if other != name]
+        return ToolRegistry(left, policy=self.policy)
+
+
+class ToolSource(Protocol):
+    """Where the tools of an agent are looked up, at each call."""
+
+    def of(self, agent_id: AgentId) -> ToolRegistry:
+        """The tools of one agent, as they are now."""
+        ...
+
+
+class RegisteredTools:
+    """The tools of a running runtime. Safe from any thread.
+
+    A tool may be for all agents or for one of them; the one agent's own comes first. Every look
+    takes the registry as it is then, so a call that runs is not touched by a change.
+    """
+
+    def __init__(self, tools: Iterable[Tool], *, policy: RuntimePolicy | None = None) -> None:
+        """See `ToolRegistry`."""
+        self._all = ToolRegistry(tools, policy=policy)
+        self._own: dict[AgentId, tuple[Tool, ...]] = {}
+        self._views: dict[AgentId, ToolRegistry] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def for_all(self) -> ToolRegistry:
+        """Those that every agent has."""
+        return self._all
+
+    def of(self, agent_id: AgentId) -> ToolRegistry:
+        """Those of one agent, its own ones among them."""
+        return self._views.get(agent_id, self._all) if self._own else self._all
+
+    def register(self, tool: Tool, *, audience: AgentId | None = None) -> "ToolRegistration":
+        """Add a tool for all agents, or for one.
+
+        Raises:
+            InvalidTool: there is one of this name for the same audience, or it is no tool.
+        """
+        with self._lock:
+            if audience is None:
+                self._all = self._all.including(tool)
+            else:
+                own = self._own.get(audience, ())
+                ToolRegistry([*own, tool])
+                self._own = self._own | {audience: (*own, tool)}
+            self._renew()
+        return ToolRegistration(self, tool, audience)
+
+    def remove(self, tool: Tool, audience: AgentId | None) -> None:
+        """Take a tool away again; nothing, if it is not there any more."""
+        with self._lock:
+            if audience is not None:
+                left = tuple(one for one in self._own.get(audience, ()) if one is not tool)
+                self._own = {**self._own, audience: left}
+            elif self._all.get(tool.name) is tool:
+                self._all = self._all.without(tool.name)
+            self._renew()
+
+    def _renew(self) -> None:
+        self._views = {agent: self._with_own(own) for agent, own in self._own.items()}
+
+    def _with_own(self, own: tuple[Tool, ...]) -> ToolRegistry:
+        names = {tool.name for tool in own}
+        common = [tool for name, tool in self._all.items() if name not in names]
+        return ToolRegistry([*common, *own], policy=self._all.policy)
+
+
+class ToolRegistration:
+    """A tool that was registered while the runtime was running. Also a context manager."""
+
+    def __init__(self, tools: RegisteredTools, tool: Tool, audience: AgentId | None) -> None:
+        """Made by `RegisteredTools.register`."""
+        self._tools = tools
+        self.tool = tool
+        self.audience = audience
+
+    def remove(self) -> None:
+        """Take the tool away: models are not told of it any more, and calls do not find it."""
+        self._tools.remove(self.tool, self.audience)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.remove()

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mentra_actors.domain.tool_call import RetryMode, ToolOutcome
-from mentra_actors.ids import AgentId, EffectId, RunId
+from mentra_actors.ids import AgentId, EffectId, RunId, TeamId
+from mentra_actors.tools.traits import ToolTraits
 
 __all__ = [
     "Allow",
@@ -21,8 +22,11 @@ __all__ = [
     "Deny",
     "HookVerdict",
     "Modify",
+    "RememberedRules",
+    "RuleAnswer",
     "ToolHook",
     "Verdict",
+    "refusal_by_rule",
 ]
 
 
@@ -54,10 +58,17 @@ Verdict: TypeAlias = Allow | Deny | Ask
 
 
 class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that may run soon. `arguments` are decoded, and a copy: changes in it do nothing."""
+    """A call that may run soon. `arguments` are decoded, and a copy: changes in it do nothing.
+
+    `structured` says in data what it would do (resolved paths, the parsed command), in the words
+    of its tool; hooks see it empty, because they come before. `history_len` is how many entries
+    the conversation has.
+    """
 
     agent_id: AgentId
     agent_name: str
+    team_id: TeamId
+    model: str
     run_id: RunId
     key: EffectId
     call_id: str
@@ -65,6 +76,29 @@ class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, Any]
     retry: RetryMode
     parallel: bool
+    traits: ToolTraits
+    working_directory: str
+    structured: dict[str, Any] = {}
+    history_len: int = 0
+
+
+class RuleAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a remembered rule says of a call; `rule` names it, `reason` is for the model."""
+
+    allow: bool
+    rule: str
+    reason: str = ""
+
+
+RememberedRules: TypeAlias = Callable[[CallPreview], Awaitable[RuleAnswer | None]]
+"""Asked about a call for which the authorizer wants a person; None if no rule speaks of it."""
+
+
+def refusal_by_rule(reason: str) -> str:
+    """What a model is told when a remembered rule refuses its call."""
+    if not reason:
+        return "blocked by remembered session rule"
+    return f"{reason} — remembered from an earlier refusal, so asking again will not change it"
 
 
 class ToolHook:

@@ -15,7 +15,7 @@ from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail, RunEndOrdered
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
-from mentra_actors.domain.tool_call import ProbeVerdict, ToolOutcome
+from mentra_actors.domain.tool_call import DecidedBy, ProbeVerdict, ToolOutcome
 from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, RunId
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "ClearQueue",
     "CompensateRun",
     "Configure",
+    "ExpirePermission",
     "ExpireRun",
     "GiveUpUndoing",
     "HandOverMail",
@@ -183,13 +184,24 @@ class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResolvePermission(msgspec.Struct, frozen=True, kw_only=True):
-    """Allow a call that waits for a person, or refuse it with a reason for the model."""
+    """Allow a call that waits for a person, or refuse it with a reason for the model.
+
+    `remembered` is the scope of the rule that was made of it, if one was.
+    """
 
     request_id: CommandId
     allow: bool
     now: float
     reason: str = ""
     resolved_by: str = ""
+    remembered: str = ""
+
+
+class ExpirePermission(msgspec.Struct, frozen=True, kw_only=True):
+    """Refuse a call that nobody has decided about in time."""
+
+    request_id: CommandId
+    now: float
 
 
 # --- outcomes of effects ----------------------------------------------------------------------
@@ -292,7 +304,9 @@ class RecordCallReview(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of `ReviewCall`.
 
     `allow`: the call may start, with `arguments` if hooks have changed them. `ask`: a person must
-    allow it; `text` says why, `preview` (JSON) what it would do. `refuse`: `text` is its result.
+    allow it until `expires_at`; `text` says why, `preview` (JSON) what it would do. `refuse`:
+    `text` is its result. `digest`, `decided_by`, `reason` and `rule`: see
+    `ToolAuthorizationEvaluated`. `denied` names what the policy has refused.
     """
 
     key: EffectId
@@ -303,6 +317,12 @@ class RecordCallReview(msgspec.Struct, frozen=True, kw_only=True):
     arguments: str = ""
     parallel: bool = False
     note: str = ""
+    decided_by: DecidedBy = "nobody"
+    reason: str = ""
+    digest: str = ""
+    rule: str = ""
+    expires_at: float | None = None
+    denied: str = ""
 
 
 class RecordRoundDecision(msgspec.Struct, frozen=True, kw_only=True):
@@ -393,6 +413,7 @@ AgentCommand: TypeAlias = (
     | RecordToolOutcome
     | RecordProbeVerdict
     | RecordCompensation
+    | ExpirePermission
     | ExpireRun
     | RecoverEffects
 )

@@ -39,7 +39,10 @@ class CallModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReviewCall(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask hooks and authorizer about one call. `arguments` is valid JSON text of an object."""
+    """Ask hooks and authorizer about one call. `arguments` is valid JSON text of an object.
+
+    `history_len` is how many entries the conversation has.
+    """
 
     key: EffectId
     call_id: str
@@ -47,10 +50,14 @@ class ReviewCall(msgspec.Struct, frozen=True, kw_only=True):
     profile: AgentProfile
     tool: str
     arguments: str
+    history_len: int = 0
 
 
 class RunTool(msgspec.Struct, frozen=True, kw_only=True):
-    """Run one call whose start is recorded. `arguments` is valid JSON text of an object."""
+    """Run one call whose start is recorded. `arguments` is valid JSON text of an object.
+
+    With a `digest` it may only be run if it is still what was decided about.
+    """
 
     key: EffectId
     call_id: str
@@ -61,6 +68,7 @@ class RunTool(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str
     attempt: int
     options: RunOptions = RunOptions()
+    digest: str = ""
 
 
 class ProbeTool(msgspec.Struct, frozen=True, kw_only=True):

@@ -164,6 +164,9 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     request_id: CommandId = CommandId("")
     description: str = ""
     preview: str = ""
+    expires_at: float | None = None
+    denied: str = ""
+    digest: str = ""
     is_error: bool = False
 
 

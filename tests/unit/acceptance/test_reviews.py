@@ -1,5 +1,7 @@
 """Before a call runs: hooks, the authorizer and people have their say, and the model hears it."""
 
+from pathlib import Path
+
 import anyio
 import pytest
 
@@ -17,6 +19,7 @@ from mentra_actors import (
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import AssistantMessage, ToolCallBlock
 from mentra_actors.runtime.snapshots import PermissionView
+from mentra_actors.tools.traits import ToolTraits
 from projections import agent_event as a
 
 pytestmark = pytest.mark.anyio
@@ -219,6 +222,8 @@ async def test_an_authorizer_sees_the_call_and_lets_it_run(played, pay, paid):
         CallPreview(
             agent_id="lead",
             agent_name="lead",
+            team_id=seen[0].team_id,
+            model=seen[0].model,
             run_id="lead/run-1",
             key="tool-1.0",
             call_id="call_1_1",
@@ -226,6 +231,10 @@ async def test_an_authorizer_sees_the_call_and_lets_it_run(played, pay, paid):
             arguments={"euros": 5},
             retry="never",
             parallel=False,
+            traits=ToolTraits(),
+            working_directory=str(Path.cwd()),
+            structured={"euros": 5},
+            history_len=seen[0].history_len,
         )
     ]
     assert paid == [(5, "bob")]

@@ -12,7 +12,9 @@ from mentra_actors.domain.agent.events import AgentProfile
 from mentra_actors.domain.tool_call import OutgoingMail
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.runner import Order
+from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
+from mentra_actors.effects.workplaces import Workplaces
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.testing.manual_clock import ManualClock
 from mentra_actors.tools.contract import ProbeResult, ToolContext, ToolError, ToolOutput
@@ -47,10 +49,15 @@ class Bench:
         tools = ToolRegistry([function])
         services = ToolServices(
             tools=tools,
-            commands=None,
+            contexts=ToolContexts(
+                commands=None,
+                blobs=self.store,
+                live=self.live,
+                workplaces=Workplaces(),
+                application={},
+            ),
             blobs=self.store,
             clock=self.clock,
-            live=self.live,
             hooks=tuple(hooks),
             limits=limits,
         )

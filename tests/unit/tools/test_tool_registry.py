@@ -1,11 +1,15 @@
 """Names of tools are unique, valid for providers, and looked up in words for a model."""
 
+import dataclasses
+
 import pytest
 
 from mentra_actors.errors import InvalidTool
-from mentra_actors.tools.contract import ToolError
+from mentra_actors.tools.contract import PolicyDenied, ToolError
 from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.registry import ToolRegistry, require_valid_name
+from mentra_actors.tools.traits import ToolTraits
 
 
 @tool
@@ -40,11 +44,15 @@ def test_an_unknown_tool_is_told_to_the_model():
 
 def test_specs_keep_order_and_hide_what_is_not_allowed():
     """The order of tools is part of a cached prompt; a hidden tool must not be offered."""
-    registry = ToolRegistry([second, first])
+    reader = dataclasses.replace(first, traits=ToolTraits(side_effects="none"))
+    policy = RuntimePolicy(is_read_only=True, base_dir_access="read")
 
-    assert [spec.name for spec in registry.specs()] == ["second", "first"]
-    assert [spec.name for spec in registry.specs({"first", "unheard_of"})] == ["first"]
-    assert registry.specs(()) == ()
+    assert [spec.name for spec in ToolRegistry([second, first]).specs()] == ["second", "first"]
+    narrow = ToolRegistry([second, reader], policy=policy)
+    assert [spec.name for spec in narrow.specs()] == ["first"]
+    assert narrow.find("second") is second
+    with pytest.raises(PolicyDenied, match="lets nothing change"):
+        narrow.require_allowed(second)
 
 
 def test_a_registry_is_a_mapping_that_never_changes():

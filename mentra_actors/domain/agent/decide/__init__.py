@@ -44,7 +44,11 @@ from mentra_actors.domain.agent.decide.model_outcomes import (
     model_reply,
 )
 from mentra_actors.domain.agent.decide.pending import companions, is_busy, pending
-from mentra_actors.domain.agent.decide.reviews import call_review, permission_resolution
+from mentra_actors.domain.agent.decide.reviews import (
+    call_review,
+    expired_permission,
+    permission_resolution,
+)
 from mentra_actors.domain.agent.decide.rounds import continued, round_decision
 from mentra_actors.domain.agent.decide.subagents import (
     budget_used_up,
@@ -82,6 +86,7 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.Configure: lambda command, _, profile: configure(command, profile),
     c.MoveLeaf: lambda command, state, _: leaf_moved(command, state),
     c.LabelEntry: lambda command, state, _: entry_labelled(command, state),
+    c.ExpirePermission: lambda command, state, _: expired_permission(command, state),
     c.ResolvePermission: lambda command, state, _: permission_resolution(command, state),
     c.TakeMail: take_mail,
     c.RecordModelReply: lambda command, state, _: model_reply(command, state),

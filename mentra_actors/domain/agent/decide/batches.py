@@ -18,7 +18,7 @@ def calls_due(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEvent]
     first = open_calls[0]
     refused = [*takewhile(_is_refused, open_calls)]
     if refused:  # all at once: a model may write thousands of them
-        return [closed_with(call, call.refusal, now) for call in refused]
+        return [closed_with(one, one.refusal, now, denied=one.denied) for one in refused]
     if first.status == "planned" and first.is_output:
         return _handed_over(first, state, now)
     batch = _batch(open_calls)
@@ -83,7 +83,7 @@ def skipped_after(call: ToolCall, state: AgentState) -> Sequence[e.AgentEvent]:
     ]
 
 
-def closed_with(call: ToolCall, text: str, now: float) -> e.ToolCallFinished:
+def closed_with(call: ToolCall, text: str, now: float, *, denied: str = "") -> e.ToolCallFinished:
     """An error that the agent itself gives to a call as its result, in words for the model."""
     return e.ToolCallFinished(
         key=call.key,
@@ -92,4 +92,5 @@ def closed_with(call: ToolCall, text: str, now: float) -> e.ToolCallFinished:
         finished_at=now,
         tool=call.tool,
         call_id=call.call_id,
+        denied=denied,
     )

@@ -82,6 +82,7 @@ def _finished(
         has_run=outcome.has_run and outcome.is_error,
         attachments=outcome.attachments,
         is_json=outcome.is_json,
+        denied=outcome.denied,
     )
     return [*sent, finished, *(skipped_after(call, state) if outcome.terminate else ())]
 

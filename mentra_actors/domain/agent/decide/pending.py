@@ -36,8 +36,9 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
         )
     if state.decision is not None:
         effects[state.decision.effect_id] = _decision(state, run)
-    effects.update(_call_effects(state.calls, profile, run))
+    effects.update(_call_effects(state, profile, run))
     effects.update(_timers(run))
+    effects.update(_permission_timers(state.requests))
     return effects
 
 
@@ -80,12 +81,14 @@ def _decision(state: AgentState, run: Run) -> f.AgentEffect:
 
 
 def _call_effects(
-    calls: Sequence[ToolCall], profile: e.AgentProfile, run: Run
+    state: AgentState, profile: e.AgentProfile, run: Run
 ) -> Iterator[tuple[EffectId, f.AgentEffect]]:
-    for call in calls:
+    history_len = state.entries
+    for call in state.calls:
         match call.status:
             case "reviewing":
-                yield EffectId(f"{call.key}-review"), _review(call, profile, run)
+                review = _review(call, profile, run, history_len)
+                yield EffectId(f"{call.key}-review"), review
             case "started":
                 yield EffectId(f"{call.key}@{call.attempt}"), _tool_run(call, profile, run)
             case "probing":
@@ -94,7 +97,7 @@ def _call_effects(
                 pass
 
 
-def _review(call: ToolCall, profile: e.AgentProfile, run: Run) -> f.AgentEffect:
+def _review(call: ToolCall, profile: e.AgentProfile, run: Run, history_len: int) -> f.AgentEffect:
     return f.ReviewCall(
         key=call.key,
         call_id=call.call_id,
@@ -102,6 +105,7 @@ def _review(call: ToolCall, profile: e.AgentProfile, run: Run) -> f.AgentEffect:
         profile=profile,
         tool=call.tool,
         arguments=call.arguments,
+        history_len=history_len,
     )
 
 
@@ -115,6 +119,7 @@ def _tool_run(call: ToolCall, profile: e.AgentProfile, run: Run) -> f.AgentEffec
         arguments=call.arguments,
         idempotency_key=call.idempotency_key,
         attempt=call.attempt,
+        digest=call.digest,
         options=run.options,
     )
 
@@ -136,6 +141,16 @@ def _timers(run: Run) -> Iterator[tuple[EffectId, f.AgentEffect]]:
     if run.stop is not None and run.stop.stop_by is not None:
         then = f"expire-run:stop:{run.run_id}"
         yield EffectId(f"{run.run_id}@stop"), WaitUntil(at=run.stop.stop_by, then=then)
+
+
+def _permission_timers(
+    waiting: Sequence[ToolCall],
+) -> Iterator[tuple[EffectId, f.AgentEffect]]:
+    """What looks at the clock for calls that wait for a person."""
+    for call in waiting:
+        if call.expires_at is not None:
+            then = f"expire-permission:{call.request_id}"
+            yield EffectId(f"{call.key}-permission"), WaitUntil(at=call.expires_at, then=then)
 
 
 def companions(event: e.AgentEvent) -> Sequence[Companion]:

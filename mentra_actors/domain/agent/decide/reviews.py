@@ -1,18 +1,20 @@
 """Before a call may start: what hooks, the authorizer and people say of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.batches import closed_with
 from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
+from mentra_actors.domain.tool_call import AuthorizationOutcome
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import CommandId
 
-__all__ = ["DENIED", "call_review", "permission_resolution"]
+__all__ = ["DENIED", "EXPIRED", "call_review", "expired_permission", "permission_resolution"]
 
 DENIED = "denied by session approver"
+EXPIRED = "nobody has answered in time"
 
 
 def call_review(command: c.RecordCallReview, state: AgentState) -> Sequence[e.AgentEvent]:
@@ -20,13 +22,15 @@ def call_review(command: c.RecordCallReview, state: AgentState) -> Sequence[e.Ag
     call = next((call for call in state.calls if call.key == command.key), None)
     if call is None or call.status != "reviewing" or state.run is None:
         return []
+    evaluated = _evaluated(command, call)
     match command.verdict:
         case "allow":
-            return [_reviewed(command)]
+            return [evaluated, _reviewed(command)]
         case "refuse":
-            return [closed_with(call, command.text, command.now)]
+            refused = closed_with(call, command.text, command.now, denied=command.denied)
+            return [evaluated, refused]
         case "ask":
-            return [_asked(command, call, state.run)]
+            return [evaluated, _asked(command, call, state.run)]
         case _:
             assert_never(command.verdict)
 
@@ -51,11 +55,44 @@ def permission_resolution(
         call_id=call.call_id,
         reason=command.reason,
         resolved_by=command.resolved_by,
+        remembered=command.remembered,
     )
     if command.allow:
         return [resolved]
     text = f"Tool execution denied: {command.reason or DENIED}"
     return [resolved, closed_with(call, text, command.now)]
+
+
+def expired_permission(command: c.ExpirePermission, state: AgentState) -> Sequence[e.AgentEvent]:
+    """The refusal of a call about which nobody has decided in time; nothing if somebody has."""
+    call = next((one for one in state.requests if one.request_id == command.request_id), None)
+    if call is None or call.expires_at is None or command.now < call.expires_at:
+        return []
+    expired = e.PermissionExpired(
+        key=call.key,
+        request_id=command.request_id,
+        expired_at=command.now,
+        tool=call.tool,
+        call_id=call.call_id,
+    )
+    return [expired, closed_with(call, f"Tool execution denied: {EXPIRED}", command.now)]
+
+
+_OUTCOMES: Mapping[str, AuthorizationOutcome] = {"allow": "allow", "ask": "ask", "refuse": "deny"}
+
+
+def _evaluated(command: c.RecordCallReview, call: ToolCall) -> e.ToolAuthorizationEvaluated:
+    return e.ToolAuthorizationEvaluated(
+        key=command.key,
+        outcome=_OUTCOMES[command.verdict],
+        decided_by=command.decided_by,
+        evaluated_at=command.now,
+        tool=call.tool,
+        call_id=call.call_id,
+        reason=command.reason,
+        digest=command.digest,
+        rule=command.rule,
+    )
 
 
 def _reviewed(command: c.RecordCallReview) -> e.ToolCallReviewed:
@@ -79,6 +116,7 @@ def _asked(command: c.RecordCallReview, call: ToolCall, run: Run) -> e.AgentEven
         description=why,
         preview=command.preview,
         requested_at=command.now,
+        expires_at=command.expires_at,
         arguments=command.arguments,
         parallel=command.parallel,
     )

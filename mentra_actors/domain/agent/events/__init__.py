@@ -4,8 +4,10 @@ from typing import TypeAlias
 
 from mentra_actors.domain.agent.events.calls import (
     CallPlan,
+    PermissionExpired,
     PermissionRequested,
     PermissionResolved,
+    ToolAuthorizationEvaluated,
     ToolCallCompensated,
     ToolCallCompensationStarted,
     ToolCallFinished,
@@ -79,6 +81,7 @@ __all__ = [
     "ModelCallRequested",
     "ModelCallWithheld",
     "ModelReplied",
+    "PermissionExpired",
     "PermissionRequested",
     "PermissionResolved",
     "ProfileChanges",
@@ -96,6 +99,7 @@ __all__ = [
     "SubagentEndOrdered",
     "SubagentFinished",
     "SubagentSpawned",
+    "ToolAuthorizationEvaluated",
     "ToolCallCompensated",
     "ToolCallCompensationStarted",
     "ToolCallFinished",
@@ -143,6 +147,8 @@ AgentEvent: TypeAlias = (
     | AnswerAbandoned
     | ToolCallsPlanned
     | ToolCallReviewed
+    | ToolAuthorizationEvaluated
+    | PermissionExpired
     | PermissionRequested
     | PermissionResolved
     | ToolCallStarted

@@ -9,13 +9,15 @@ import msgspec
 
 from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import Attachment
-from mentra_actors.domain.tool_call import RetryMode
+from mentra_actors.domain.tool_call import AuthorizationOutcome, DecidedBy, RetryMode
 from mentra_actors.ids import CommandId, EffectId
 
 __all__ = [
     "CallPlan",
+    "PermissionExpired",
     "PermissionRequested",
     "PermissionResolved",
+    "ToolAuthorizationEvaluated",
     "ToolCallCompensated",
     "ToolCallCompensationStarted",
     "ToolCallFinished",
@@ -34,6 +36,7 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     With `needs_review` hooks and the authorizer look at it first, and may change the plan.
     `is_output` marks the call that hands over the typed output of its run: nothing is run.
+    `denied` names what the policy refuses, if it is the policy.
     """
 
     key: EffectId
@@ -43,6 +46,7 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     needs_review: bool = False
     is_output: bool = False
     can_compensate: bool = False
+    denied: str = ""
 
 
 class ToolCallsPlanned(
@@ -59,6 +63,31 @@ class ToolCallsPlanned(
 
     calls: tuple[CallPlan, ...]
     salt: str = ""
+
+
+class ToolAuthorizationEvaluated(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_authorization_evaluated.v1",
+):
+    """What was decided about a call, by whom and why; what follows from it comes next.
+
+    `digest` (SHA-256, hexadecimal) is of exactly what was decided about: the tool, its arguments
+    and what they would do. The call starts only as long as it is the same. `rule` names the
+    remembered rule that has answered.
+    """
+
+    key: EffectId
+    outcome: AuthorizationOutcome
+    decided_by: DecidedBy
+    evaluated_at: float
+    tool: str = ""
+    call_id: str = ""
+    reason: str = ""
+    digest: str = ""
+    rule: str = ""
 
 
 class ToolCallReviewed(
@@ -83,7 +112,10 @@ class PermissionRequested(
     omit_defaults=True,
     tag="agent.permission_requested.v1",
 ):
-    """A person must allow the call. `preview` is JSON text that says what it would do."""
+    """A person must allow the call. `preview` is JSON text that says what it would do.
+
+    Nobody can any more after `expires_at`; None means that it waits for ever.
+    """
 
     key: EffectId
     request_id: CommandId
@@ -94,6 +126,7 @@ class PermissionRequested(
     requested_at: float
     arguments: str = ""
     parallel: bool = False
+    expires_at: float | None = None
 
 
 class PermissionResolved(
@@ -103,7 +136,10 @@ class PermissionResolved(
     omit_defaults=True,
     tag="agent.permission_resolved.v1",
 ):
-    """Somebody has decided; a refused call is answered with the reason and never runs."""
+    """Somebody has decided; a refused call is answered with the reason and never runs.
+
+    `remembered` is the scope of the rule that was made of it: `session`, `project` or `global`.
+    """
 
     key: EffectId
     request_id: CommandId
@@ -113,6 +149,23 @@ class PermissionResolved(
     call_id: str = ""
     reason: str = ""
     resolved_by: str = ""
+    remembered: str = ""
+
+
+class PermissionExpired(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.permission_expired.v1",
+):
+    """Nobody has decided in time; the call is refused and never runs."""
+
+    key: EffectId
+    request_id: CommandId
+    expired_at: float
+    tool: str = ""
+    call_id: str = ""
 
 
 class ToolCallStarted(
@@ -166,6 +219,7 @@ class ToolCallFinished(
 
     `terminate` ends the run, and skips the calls after it; `rest` ends it after the round.
     `has_run` marks an error of a tool that had done its work: then there is something to undo.
+    `denied` names what the policy of the runtime has refused.
     """
 
     key: EffectId
@@ -181,6 +235,7 @@ class ToolCallFinished(
     has_run: bool = False
     attachments: tuple[Attachment, ...] = ()
     is_json: bool = False
+    denied: str = ""
 
 
 class ToolCallOutcomeUnknown(

@@ -38,8 +38,13 @@ def _with_plan(call: ToolCall, plan: e.CallPlan, salt: str) -> ToolCall:
         refusal=plan.refusal,
         is_output=plan.is_output,
         can_compensate=plan.can_compensate,
+        denied=plan.denied,
         status="reviewing" if plan.needs_review and not plan.refusal else call.status,
     )
+
+
+def _evaluated(call: ToolCall, event: e.ToolAuthorizationEvaluated) -> ToolCall:
+    return _replace(call, digest=event.digest)
 
 
 def _reviewed(call: ToolCall, event: e.ToolCallReviewed) -> ToolCall:
@@ -58,6 +63,7 @@ def _asked(call: ToolCall, event: e.PermissionRequested) -> ToolCall:
         request_id=event.request_id,
         description=event.description,
         preview=event.preview,
+        expires_at=event.expires_at,
         parallel=event.parallel,
         arguments=event.arguments or call.arguments,
     )
@@ -65,8 +71,17 @@ def _asked(call: ToolCall, event: e.PermissionRequested) -> ToolCall:
 
 def _resolved(call: ToolCall, event: e.PermissionResolved) -> ToolCall:
     """A refusal is followed by the event with which the call is closed."""
-    answered = _replace(call, request_id="", description="", preview="")
+    answered = _answered(call)
     return _replace(answered, status="planned") if event.allow else answered
+
+
+def _answered(call: ToolCall) -> ToolCall:
+    return _replace(call, request_id="", description="", preview="", expires_at=None)
+
+
+def _permission_expired(call: ToolCall, _event: e.PermissionExpired) -> ToolCall:
+    """Followed by the event with which the call is closed."""
+    return _answered(call)
 
 
 def _started(call: ToolCall, event: e.ToolCallStarted) -> ToolCall:
@@ -167,9 +182,11 @@ def _compensated(state: AgentState, event: e.ToolCallCompensated) -> AgentState:
 
 CALL_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
     e.ToolCallsPlanned: _planned,
+    e.ToolAuthorizationEvaluated: _changed(_evaluated),
     e.ToolCallReviewed: _changed(_reviewed),
     e.PermissionRequested: _changed(_asked),
     e.PermissionResolved: _changed(_resolved),
+    e.PermissionExpired: _changed(_permission_expired),
     e.ToolCallStarted: _call_started,
     e.ToolCallRestarted: _changed(_restarted),
     e.ToolCallProbeRequested: _changed(_probed),

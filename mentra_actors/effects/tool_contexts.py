@@ -1,0 +1,123 @@
+"""What a running call gets to see and to use: only as much as its tool declares."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+
+from mentra_actors.domain.agent.effects import RunTool
+from mentra_actors.domain.conversation_tree import Transcript, spilled_result
+from mentra_actors.effects.attached_blobs import Blobs
+from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
+from mentra_actors.effects.runner import Order
+from mentra_actors.effects.subagents import Subagents
+from mentra_actors.effects.workplaces import Workplaces
+from mentra_actors.ids import AgentId, CommandId, StreamId
+from mentra_actors.tools.contract import (
+    AgentAnswer,
+    Commands,
+    SubagentRequest,
+    Tool,
+    ToolContext,
+    ToolError,
+)
+
+__all__ = ["ToolContexts"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContexts:
+    """Makes the contexts of calls. `application` is what the program gives to its tools."""
+
+    commands: Commands
+    blobs: Blobs
+    live: LiveFeed[LiveNotice]
+    workplaces: Workplaces
+    application: Mapping[type[Any], Any]
+
+    def context(
+        self, order: Order, effect: RunTool, tool: Tool, request_idle: Callable[[], None]
+    ) -> ToolContext:
+        """That of one attempt of one call."""
+        profile = effect.profile
+        only_looks = tool.traits.changes_nothing
+        commands = _Looking(self.commands, tool.name) if only_looks else self.commands
+
+        def show(text: str) -> None:
+            self.live.publish(
+                ToolProgress(
+                    stream_id=order.stream_id,
+                    effect_id=order.effect_id,
+                    tool=effect.tool,
+                    text=text,
+                )
+            )
+
+        async def read_result(call: str) -> str | None:
+            return await self._read_result(order.view, call)
+
+        return ToolContext(
+            agent_id=profile.agent_id,
+            agent_name=profile.name,
+            team_id=profile.team_id,
+            run_id=effect.run_id,
+            call_id=effect.call_id,
+            tool_name=effect.tool,
+            idempotency_key=effect.idempotency_key,
+            attempt=effect.attempt,
+            commands=commands,
+            progress=show,
+            request_idle=request_idle,
+            read_result=read_result,
+            page_bytes=profile.paging.page_bytes if profile.paging else 0,
+            subagents=_no_subagents(tool.name)
+            if only_looks
+            else Subagents(order.stream_id, effect, self.commands),
+            workplace=self.workplaces.of(profile, changes_nothing=only_looks),
+            application=self.application,
+        )
+
+    async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:
+        """The whole of a long result; only the tool that reads them is given the transcript."""
+        kept = spilled_result(transcript, call) if transcript is not None else None
+        if kept is None:
+            return None
+        content = await anyio.to_thread.run_sync(self.blobs.read_blob, kept.digest)
+        return None if content is None else content.decode(errors="replace")
+
+
+class _Looking:
+    """The commands of a tool that is declared without side effects: it may look, and not ask."""
+
+    def __init__(self, commands: Commands, tool: str) -> None:
+        self._commands = commands
+        self._tool = tool
+
+    async def ask(self, stream_id: StreamId, command: Any) -> Any:
+        del stream_id, command
+        raise _undeclared(self._tool)
+
+    async def look(self, stream_id: StreamId) -> Any:
+        return await self._commands.look(stream_id)
+
+    async def prompt(self, agent_id: AgentId, prompt_id: CommandId, text: str) -> AgentAnswer:
+        del agent_id, prompt_id, text
+        raise _undeclared(self._tool)
+
+    def now(self) -> float:
+        return self._commands.now()
+
+
+def _no_subagents(tool: str) -> Callable[[SubagentRequest], Any]:
+    async def refuse(_request: SubagentRequest) -> AgentAnswer:
+        raise _undeclared(tool)
+
+    return refuse
+
+
+def _undeclared(tool: str) -> ToolError:
+    return ToolError(
+        f"Tool '{tool}' is declared without side effects, so it may only look; "
+        "declare side_effects='local_state' or more"
+    )
