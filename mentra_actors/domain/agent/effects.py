@@ -39,10 +39,7 @@ class CallModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReviewCall(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask hooks and authorizer about one call. `arguments` is valid JSON text of an object.
-
-    `history_len` is how many entries the conversation has.
-    """
+    """Ask hooks and authorizer about one call. `arguments` is valid JSON text of an object."""
 
     key: EffectId
     call_id: str
@@ -50,7 +47,6 @@ class ReviewCall(msgspec.Struct, frozen=True, kw_only=True):
     profile: AgentProfile
     tool: str
     arguments: str
-    history_len: int = 0
 
 
 class RunTool(msgspec.Struct, frozen=True, kw_only=True):

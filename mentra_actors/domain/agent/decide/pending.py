@@ -36,7 +36,7 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
         )
     if state.decision is not None:
         effects[state.decision.effect_id] = _decision(state, run)
-    effects.update(_call_effects(state, profile, run))
+    effects.update(_call_effects(state.calls, profile, run))
     effects.update(_timers(run))
     effects.update(_permission_timers(state.requests))
     return effects
@@ -81,14 +81,12 @@ def _decision(state: AgentState, run: Run) -> f.AgentEffect:
 
 
 def _call_effects(
-    state: AgentState, profile: e.AgentProfile, run: Run
+    calls: Sequence[ToolCall], profile: e.AgentProfile, run: Run
 ) -> Iterator[tuple[EffectId, f.AgentEffect]]:
-    history_len = state.entries
-    for call in state.calls:
+    for call in calls:
         match call.status:
             case "reviewing":
-                review = _review(call, profile, run, history_len)
-                yield EffectId(f"{call.key}-review"), review
+                yield EffectId(f"{call.key}-review"), _review(call, profile, run)
             case "started":
                 yield EffectId(f"{call.key}@{call.attempt}"), _tool_run(call, profile, run)
             case "probing":
@@ -97,7 +95,7 @@ def _call_effects(
                 pass
 
 
-def _review(call: ToolCall, profile: e.AgentProfile, run: Run, history_len: int) -> f.AgentEffect:
+def _review(call: ToolCall, profile: e.AgentProfile, run: Run) -> f.AgentEffect:
     return f.ReviewCall(
         key=call.key,
         call_id=call.call_id,
@@ -105,7 +103,6 @@ def _review(call: ToolCall, profile: e.AgentProfile, run: Run, history_len: int)
         profile=profile,
         tool=call.tool,
         arguments=call.arguments,
-        history_len=history_len,
     )
 
 
