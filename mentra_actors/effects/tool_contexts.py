@@ -7,12 +7,16 @@ from typing import Any
 import anyio.to_thread
 
 from mentra_actors.domain.agent.effects import RunTool
+from mentra_actors.domain.agent.profile import COMPACT
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.conversation_tree import Transcript, spilled_result
 from mentra_actors.effects.attached_blobs import Blobs
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
 from mentra_actors.effects.runner import Order
 from mentra_actors.effects.subagents import Subagents
+from mentra_actors.effects.summaries import Summaries
 from mentra_actors.effects.workplaces import Workplaces
+from mentra_actors.errors import ConfigurationError, ProviderError
 from mentra_actors.ids import AgentId, CommandId, StreamId
 from mentra_actors.tools.contract import (
     AgentAnswer,
@@ -35,6 +39,7 @@ class ToolContexts:
     live: LiveFeed[LiveNotice]
     workplaces: Workplaces
     application: Mapping[type[Any], Any]
+    summaries: Summaries | None = None
 
     def context(
         self, order: Order, effect: RunTool, tool: Tool, request_idle: Callable[[], None]
@@ -74,9 +79,19 @@ class ToolContexts:
             subagents=_no_subagents(tool.name)
             if only_looks
             else Subagents(order.stream_id, effect, self.commands),
+            compact=lambda: self._compaction(order, effect),
             workplace=self.workplaces.of(profile, changes_nothing=only_looks),
             application=self.application,
         )
+
+    async def _compaction(self, order: Order, effect: RunTool) -> Compaction | None:
+        """A summary of what came before this answer, if the tool is the one for it."""
+        if effect.tool != COMPACT or self.summaries is None:
+            raise ToolError("this call cannot compact the conversation")
+        try:
+            return await self.summaries.compaction(effect.profile, order.view)
+        except (ProviderError, ConfigurationError) as error:
+            raise ToolError(f"Compaction failed: {error}") from error
 
     async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:
         """The whole of a long result; only the tool that reads them is given the transcript."""

@@ -59,6 +59,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import EventStore, Fence
 from mentra_actors.store.process_name import process_name
+from mentra_actors.tools.compact import compact_tools
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.read_tool_result import read_tool_result
 from mentra_actors.tools.registry import RegisteredTools
@@ -376,7 +377,9 @@ def _owner_of(stream_id: StreamId) -> StreamId:
 
 
 def _all_tools(settings: RuntimeSettings) -> list[Tool]:
-    own = [*team_tools(), *board_tools(), *subagent_tools()] if settings.team_tools else []
+    own: list[Tool] = []
+    if settings.team_tools:
+        own = [*team_tools(), *board_tools(), *subagent_tools(), *compact_tools()]
     return [*settings.tools, *own, read_tool_result]
 
 

@@ -64,8 +64,8 @@ class RuntimeSettings:
     the executors for other machines, by name. `context` are objects of the program that tools
     find by their type (`ToolContext.app`). A model may take `model_deadline_s` for one answer, and
     `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
-    out the tools `team_*`, `task_*` and `task`, `create=False` refuses to make a store that is not
-    there. `strategies` are round strategies by the names under which
+    out the tools `team_*`, `task_*`, `task` and `compact`, `create=False` refuses to make a store
+    that is not there. `strategies` are round strategies by the names under which
     runs ask for them, also after a restart. `prices` say what an answer costs. `limits`
     are how much may be asked of a provider, by its name; without them calls begin at once.
     `result_limits`
