@@ -14,7 +14,7 @@ from mentra_actors.errors import InvalidTool
 from mentra_actors.tools.contract import Compensate, Preview, Probe, ProbeResult, Tool, ToolContext
 from mentra_actors.tools.docstring import parse_docstring
 from mentra_actors.tools.registry import require_valid_name
-from mentra_actors.tools.signature import Signature, signature_of
+from mentra_actors.tools.signature import Rename, Signature, signature_of
 from mentra_actors.tools.traits import (
     ApprovalCategory,
     Capability,
@@ -78,6 +78,7 @@ def tool(
     approval: ApprovalCategory = "default",
     terminal: bool = False,
     preview: Preview | None = None,
+    rename: Rename | None = None,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 def tool(  # noqa: PLR0913 - each is a choice of its own
     function: Callable[..., Any] | None = None,
@@ -96,6 +97,7 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
     approval: ApprovalCategory = "default",
     terminal: bool = False,
     preview: Preview | None = None,
+    rename: Rename | None = None,
 ) -> Any:
     """Make a tool of a typed function, sync or async.
 
@@ -123,6 +125,9 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
         approval: the kind of approval that an authorizer wants to see it under.
         terminal: a call that succeeds ends the run. Such a tool is never parallel.
         preview: what a call would do, for whoever decides about it; the arguments when left out.
+            It is called with the names that models see.
+        rename: the names of parameters that models see: `"camel"` shows `task_id` as `taskId`, a
+            mapping of names to names renames single ones. `Args:` has the names of the function.
 
     Raises:
         InvalidTool: the function cannot be offered to models; the message says why.
@@ -144,6 +149,7 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
         traits=traits,
         terminal=terminal,
         preview=preview,
+        rename=rename,
     )
     if function is None:
         return partial(_function_tool, options=options)
@@ -161,6 +167,7 @@ class _ToolOptions(NamedTuple):
     traits: ToolTraits
     terminal: bool
     preview: Preview | None
+    rename: Rename | None
 
 
 def _function_tool(function: Callable[P, R], *, options: _ToolOptions) -> FunctionTool[P, R]:
@@ -172,7 +179,7 @@ def _function_tool(function: Callable[P, R], *, options: _ToolOptions) -> Functi
         raise InvalidTool(f"tool {tool_name!r}: a generator has no single result; return a value")
     retry_mode, probe_function = _retry_of(options.retry, tool_name)
     docstring = parse_docstring(inspect.getdoc(function))
-    signature = signature_of(function, tool_name, docstring)
+    signature = signature_of(function, tool_name, docstring, options.rename)
     return FunctionTool(
         name=tool_name,
         description=docstring.description,
