@@ -66,7 +66,7 @@ def tool(function: Callable[P, R], /) -> FunctionTool[P, R]: ...
 def tool(
     *,
     name: str | None = None,
-    retry: Retry = "never",
+    retry: Retry | None = None,
     timeout_s: float | None = None,
     parallel: Parallel = False,
     compensate: Compensate | None = None,
@@ -85,7 +85,7 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
     /,
     *,
     name: str | None = None,
-    retry: Retry = "never",
+    retry: Retry | None = None,
     timeout_s: float | None = None,
     parallel: Parallel = False,
     compensate: Compensate | None = None,
@@ -109,7 +109,8 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
     Args:
         function: the function, when the decorator is used without parentheses.
         name: what models call it; the function's name when left out.
-        retry: what may be done with a call that was open when its process died.
+        retry: what may be done with a call that was open when its process died; when left out
+            `safe` for a tool without side effects, and `never` for all others.
         timeout_s: seconds that one attempt may take; None means no limit.
         parallel: whether its calls may run beside others of the same answer; a function says it
             of each call by its arguments.
@@ -132,6 +133,8 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
     Raises:
         InvalidTool: the function cannot be offered to models; the message says why.
     """
+    if isinstance(capabilities, str):
+        raise InvalidTool(f"capabilities are a list of words, not one string: {capabilities!r}")
     traits = ToolTraits(
         capabilities=tuple(capabilities),
         side_effects=side_effects,
@@ -140,7 +143,7 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
     )
     options = _ToolOptions(
         name=name,
-        retry=retry,
+        retry=_default_retry(side_effects) if retry is None else retry,
         timeout_s=timeout_s,
         parallel=parallel,
         compensate=compensate,
@@ -154,6 +157,11 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
     if function is None:
         return partial(_function_tool, options=options)
     return _function_tool(function, options=options)
+
+
+def _default_retry(side_effects: SideEffects) -> Retry:
+    """What was only looked at may be looked at again."""
+    return "safe" if side_effects == "none" else "never"
 
 
 class _ToolOptions(NamedTuple):
