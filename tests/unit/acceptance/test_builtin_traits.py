@@ -33,6 +33,7 @@ async def test_every_builtin_says_what_it_can_do(played):
         assert one.traits != ToolTraits(), name
         assert one.traits.capabilities, name
         assert one.traits.side_effects != "external", name
+        assert one.spec.strict is None, name
         if one.traits.changes_nothing:
             assert one.traits.approval == "read_only" or name not in LOOKS, name
             assert one.retry == "safe", name
@@ -70,3 +71,14 @@ async def test_under_a_read_only_policy_the_builtins_that_look_are_left(played, 
     assert set(LOOKS) <= set(offered)
     assert not set(changing) & set(offered)
     assert {"team_spawn", "team_send", "task_create", "task_claim", "task"} <= set(changing)
+
+
+async def test_the_builtins_for_teams_can_be_left_out(played):
+    """A team of one has no use for them, and they cost tokens."""
+    async with played(["Done."]) as team, played(["Done."], team_tools=False) as alone:
+        for one in (team, alone):
+            await (await one.spawn()).send("Hello")
+
+    names = [{spec.name for spec in one.requests[0].tools} for one in (team, alone)]
+    assert {"task", "team_spawn", "task_create"} <= names[0]
+    assert names[1] == set()

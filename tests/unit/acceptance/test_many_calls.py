@@ -105,8 +105,8 @@ async def test_a_tool_that_does_not_let_itself_be_cancelled_holds_up_nobody_else
         """Go on whatever happens."""
         began.set()
         with anyio.CancelScope(shield=True):
-            while not go_on.is_set():
-                await anyio.sleep(0.01)  # noqa: ASYNC110 - go_on is of another thread
+            while not go_on.is_set():  # noqa: ASYNC110 - it is set by another thread
+                await anyio.sleep(0.01)
         return "late"
 
     turns = {"ann": [[call("stubborn")], "I am back."], "bob": ["Hello."]}

@@ -9,7 +9,7 @@ import pytest
 
 from mentra_actors import Allow, Ask, ToolContext, ToolError, ToolOutput, call, tool
 from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.model_call import NamedTool
+from mentra_actors.domain.model_call import NamedTool, ProviderOptions
 from mentra_actors.domain.task_board import CreateTask
 from mentra_actors.domain.tool_call import OutgoingMail
 from mentra_actors.ids import AgentId, CommandId, MailId, board_stream
@@ -431,6 +431,25 @@ async def test_an_agent_is_offered_its_own_tool_before_one_for_all(played):
     assert (told_ann, team.results()) == ([("hello, Ann", False)], [("hello", False)])
     assert offered(team.asked("ann")[0]) == ["wave", "greet"]
     assert offered(team.asked("bob")[0]) == ["greet", "wave"]
+
+
+async def test_a_hidden_tool_is_offered_to_nobody_and_a_deferred_one_can_be_forced(played):
+    """A tool that waits for a search is still a tool: hiding it hides it, forcing it forces it."""
+    later, hidden = saying("later", "x", deferred=True), saying("hidden", "x", deferred=True)
+    async with played(["Done."], read, later, hidden, team_tools=False) as team:
+        agent = await team.spawn(
+            hidden_tools=["hidden"],
+            tool_choice=NamedTool(name="later"),
+            provider=ProviderOptions(tool_search="hosted"),
+        )
+        await agent.send("Go")
+
+    (request,) = team.requests
+    assert [(spec.name, spec.is_deferred) for spec in request.tools] == [
+        ("read", False),
+        ("later", True),
+    ]
+    assert request.tool_choice == NamedTool(name="later")
 
 
 async def test_a_tool_that_is_removed_while_a_call_runs_ends_it_and_is_not_found_again(played):
