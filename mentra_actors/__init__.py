@@ -67,6 +67,7 @@ from mentra_actors.store.sealing.offline import change_key, forget_subject
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import (
     FinishedToolCall,
+    PolicyDenied,
     ProbeResult,
     Tool,
     ToolContext,
@@ -77,6 +78,7 @@ from mentra_actors.tools.decorator import probe, tool
 from mentra_actors.tools.files import file_tools
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
+from mentra_actors.tools.traits import ToolTraits
 
 __all__ = [
     "Agent",
@@ -112,6 +114,7 @@ __all__ = [
     "NamedTool",
     "NoAuth",
     "NoOutput",
+    "PolicyDenied",
     "PriceList",
     "ProbeResult",
     "Profile",
@@ -147,6 +150,7 @@ __all__ = [
     "ToolHook",
     "ToolOutput",
     "ToolResultPaging",
+    "ToolTraits",
     "call",
     "change_key",
     "document",

@@ -28,7 +28,13 @@ def board_tools() -> list[Tool]:
     return [task_create, task_claim, task_update, task_list, task_get]
 
 
-@tool(retry="idempotent")
+@tool(
+    retry="idempotent",
+    capabilities=["task_mutation"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="default",
+)
 async def task_create(
     context: ToolContext,
     subject: str,
@@ -53,7 +59,13 @@ async def task_create(
     return await _changed(context, command, "create the task")
 
 
-@tool(retry="idempotent")
+@tool(
+    retry="idempotent",
+    capabilities=["task_mutation"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="default",
+)
 async def task_claim(context: ToolContext, task_id: int | None = None) -> str:
     """Become the owner of a ready task; nobody else can take it then.
 
@@ -69,7 +81,13 @@ async def task_claim(context: ToolContext, task_id: int | None = None) -> str:
     return await _changed(context, command, "claim a task")
 
 
-@tool(retry="idempotent")
+@tool(
+    retry="idempotent",
+    capabilities=["task_mutation"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="default",
+)
 async def task_update(
     context: ToolContext,
     task_id: int,
@@ -105,7 +123,13 @@ async def task_update(
     return json.dumps(task_json(_task(board, task_id), board))
 
 
-@tool(retry="safe", parallel=True)
+@tool(
+    retry="safe",
+    parallel=True,
+    capabilities=["read_only"],
+    side_effects="none",
+    approval="read_only",
+)
 async def task_list(context: ToolContext) -> str:
     """List all tasks of the team's board, grouped by what can be done with them."""
     board = await _board(context)
@@ -120,7 +144,13 @@ async def task_list(context: ToolContext) -> str:
     return json.dumps(groups)
 
 
-@tool(retry="safe", parallel=True)
+@tool(
+    retry="safe",
+    parallel=True,
+    capabilities=["read_only"],
+    side_effects="none",
+    approval="read_only",
+)
 async def task_get(context: ToolContext, task_id: int) -> str:
     """Show one task of the team's board.
 

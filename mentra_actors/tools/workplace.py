@@ -28,13 +28,15 @@ class Workplace:
     """One agent's directory under the policy of its runtime, and what runs commands for it.
 
     `executors` are by target; the one for the empty target runs commands on this machine.
-    `routed` says in which directory an agent works now that names none: that of its tasks.
+    `routed` says in which directory an agent works now that names none: that of its tasks. A tool
+    that is declared without side effects has one that `only_looks`: it runs no command.
     """
 
     policy: RuntimePolicy
     base_dir: Path
     executors: Mapping[str, CommandExecutor] = field(default_factory=dict)
     routed: Callable[[], Awaitable[str]] = _no_route
+    only_looks: bool = False
 
     def executor(self, target: str) -> CommandExecutor:
         """What runs commands for a target.
@@ -81,8 +83,13 @@ class Workplace:
 
         Raises:
             PolicyDenied: the policy forbids it.
-            ToolError: it cannot be run.
+            ToolError: it cannot be run, or the tool is declared without side effects.
         """
+        if self.only_looks:
+            raise ToolError(
+                "This tool is declared without side effects, so it runs no commands; "
+                "declare side_effects='process' or 'external'"
+            )
         policy = self.policy
         policy.require_commands(background=background)
         limit = policy.max_background_timeout_s if background else policy.timeout_s(timeout_s)
