@@ -48,20 +48,6 @@ class ToolContexts:
         profile = effect.profile
         only_looks = tool.traits.changes_nothing
         commands = _Looking(self.commands, tool.name) if only_looks else self.commands
-
-        def show(text: str) -> None:
-            self.live.publish(
-                ToolProgress(
-                    stream_id=order.stream_id,
-                    effect_id=order.effect_id,
-                    tool=effect.tool,
-                    text=text,
-                )
-            )
-
-        async def read_result(call: str) -> str | None:
-            return await self._read_result(order.view, call)
-
         return ToolContext(
             agent_id=profile.agent_id,
             agent_name=profile.name,
@@ -72,9 +58,9 @@ class ToolContexts:
             idempotency_key=effect.idempotency_key,
             attempt=effect.attempt,
             commands=commands,
-            progress=show,
+            progress=lambda text: self._show(order, effect, text),
             request_idle=request_idle,
-            read_result=read_result,
+            read_result=lambda call: self._read_result(order.view, call),
             page_bytes=profile.paging.page_bytes if profile.paging else 0,
             subagents=_no_subagents(tool.name)
             if only_looks
@@ -82,6 +68,14 @@ class ToolContexts:
             compact=lambda: self._compaction(order, effect),
             workplace=self.workplaces.of(profile, changes_nothing=only_looks),
             application=self.application,
+        )
+
+    def _show(self, order: Order, effect: RunTool, text: str) -> None:
+        """A line of progress for whoever watches."""
+        self.live.publish(
+            ToolProgress(
+                stream_id=order.stream_id, effect_id=order.effect_id, tool=effect.tool, text=text
+            )
         )
 
     async def _compaction(self, order: Order, effect: RunTool) -> Compaction | None:
