@@ -91,12 +91,11 @@ async def test_nothing_outside_is_changed(sandboxed, work, attack):
     before = _files_of(work.parent)
     output = await sandboxed(f"({attack})")
 
-    assert output.exit_code != 0, output.stdout.text
-    assert {
-        name: text for name, text in _files_of(work.parent).items() if name in before
-    } == before
-    assert not Path("/usr/mentra-canary").exists()
-    assert not Path("/usr/bin/mentra-canary").exists()
+    assert output.exit_code != 0 or "outside" in attack, "its own /tmp may be written"
+    after = _files_of(work.parent)
+    assert {name: after.get(name) for name in before} == before
+    assert not os.path.exists("/usr/mentra-canary")  # noqa: ASYNC240
+    assert not os.path.exists("/usr/bin/mentra-canary")  # noqa: ASYNC240
 
 
 def _files_of(root):
@@ -130,9 +129,7 @@ async def test_nothing_outside_is_read(sandboxed, work, monkeypatch, attack):
     """Neither files nor the environment and the ids of our processes."""
     monkeypatch.setenv("CANARY", CANARY)
     command = attack.replace("{home}", str(work.parent / "home"))
-    output = await sandboxed(
-        command.replace("{ours}", str(os.getpid() + 0)) if _is_high() else command
-    )
+    output = await sandboxed(command.replace("{ours}", str(os.getpid())))
 
     assert output.exit_code != 0
     assert CANARY not in output.stdout.text + output.stderr.text
