@@ -189,7 +189,7 @@ def _subscript(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -
         found.doubts.append("the index of a list may run what a variable holds")
 
 
-def _test(node: Any, found: FoundText, by_node: dict[int, FoundCommand]) -> None:
+def _test(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
     operators = {one.text.decode() for one in _below(node) if not one.children}
     first = node.children[0].text
     if operators & {"-v", "-R"} or (first == b"[[" and operators & _NUMBER_TESTS):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from mentra_actors.tools.shell_review.name_lists import names_of
 from mentra_actors.tools.shell_review.reach import WRITE, Scene
 from mentra_actors.tools.shell_review.rules import (
     Call,
@@ -90,9 +91,18 @@ class _Branch:
 
 
 _LISTING = (
-    "all", "color", "column", "no-column", "format", "sort", "remotes", "verbose", "show-current",
-    "ignore-case", "no-color",
-)  # fmt: skip
+    "all",
+    "color",
+    "column",
+    "no-column",
+    "format",
+    "sort",
+    "remotes",
+    "verbose",
+    "show-current",
+    "ignore-case",
+    "no-color",
+)
 _SELECTING = ("list", "contains", "no-contains", "merged", "no-merged", "points-at")
 
 
@@ -114,10 +124,12 @@ class _Config:
 
 
 _CONFIG_READS = frozenset({"--get", "--get-all", "--get-regexp", "--list", "-l", "--get-urlmatch"})
-_CONFIG_OPTIONS = _CONFIG_READS | {
-    "--global", "--local", "--system", "--worktree", "--show-origin", "--show-scope", "--name-only",
-    "--null", "-z", "--bool", "--int", "--path", "--type", "--includes", "--all",
-}  # fmt: skip
+_CONFIG_OPTIONS = _CONFIG_READS | names_of(
+    """
+    --global --local --system --worktree --show-origin --show-scope --name-only --null -z --bool
+    --int --path --type --includes --all
+    """
+)
 
 
 def _each(names: str, rule: Rule) -> dict[str, Rule]:
@@ -147,7 +159,12 @@ _TABLE: dict[str, Rule] = {
     "tag": _Branch("ln0123456789", "ln", _Throws("df", ("delete", "force"))),
     "config": _Config(),
     "stash": Subcommands(
-        {"list": _DIFF, "show": _DIFF, "drop": _Throws(always=True), "clear": _Throws(always=True)},
+        {
+            "list": _DIFF,
+            "show": _DIFF,
+            "drop": _Throws(always=True),
+            "clear": _Throws(always=True),
+        },
         _WRITE,
     ),
     "remote": Subcommands(
@@ -175,8 +192,11 @@ _TABLE: dict[str, Rule] = {
         _WRITE,
     ),
     "bisect": Subcommands({"log": Reads(), "terms": Reads(), "run": _UNKNOWN}, _WRITE),
-    "push": _Throws("fd", ("force", "force-with-lease", "delete", "mirror", "prune"),
-        marks=("+", ":"), intent="network",
+    "push": _Throws(
+        "fd",
+        ("force", "force-with-lease", "delete", "mirror", "prune"),
+        marks=("+", ":"),
+        intent="network",
     ),
     **_each("fetch pull clone ls-remote send-email request-pull svn", _NETWORK),
     "reset": _Throws("", ("hard", "merge", "keep")),
@@ -184,7 +204,8 @@ _TABLE: dict[str, Rule] = {
     "switch": _Throws("fC", ("force", "discard-changes", "force-create")),
     "restore": _Throws(always=True),
     "clean": Subcommands(
-        _each("-n -nd -nx -ndx -dn --dry-run", Lists("ndxX", ("dry-run",), None)), _Throws(always=True)
+        _each("-n -nd -nx -ndx -dn --dry-run", Lists("ndxX", ("dry-run",), None)),
+        _Throws(always=True),
     ),
     "rm": _Throws("f", ("force",)),
     "gc": _Throws("", ("prune", "aggressive")),
@@ -194,13 +215,13 @@ _TABLE: dict[str, Rule] = {
     "filter-repo": _Throws(always=True),
     **_each(
         """
-        add apply am archive bundle cherry-pick commit commit-tree fast-import format-patch hash-object
-        init maintenance merge merge-file mktree mv notes pack-refs read-tree rebase repack replace
+        add apply am archive bundle cherry-pick commit commit-tree fast-import format-patch
+        hash-object         init maintenance merge merge-file mktree mv notes pack-refs read-tree rebase repack replace
         revert rerere sparse-checkout stage unpack-objects update-index write-tree citool gui
         """,
         _WRITE,
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)

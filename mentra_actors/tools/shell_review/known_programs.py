@@ -3,6 +3,7 @@
 import re
 
 from mentra_actors.tools.shell_review.git_rules import Git
+from mentra_actors.tools.shell_review.name_lists import names_of
 from mentra_actors.tools.shell_review.programs import (
     Awk,
     Cd,
@@ -155,18 +156,27 @@ _SYSTEM = """
     update-grub journalctl chsh chfn setcap quotacheck mdadm lvcreate nsenter tc bpftool
 """
 _UNKNOWN = """
-    make gmake cmake ninja meson just task rake ant bazel tsc eslint prettier ruff mypy pytest tox nox
-    gdb lldb valgrind strace ltrace perf screen tmux expect m4 gcc cc clang g++ rustc javac dotnet
+    make gmake cmake ninja meson just task rake ant bazel tsc eslint prettier ruff mypy pytest tox
+    nox    gdb lldb valgrind strace ltrace perf screen tmux expect m4 gcc cc clang g++ rustc javac dotnet
     systemd-run ssh-agent ssh-add parallel entr watchexec alias hash enable shopt complete bind
     fc history mapfile readarray getopts let logout suspend caller compgen typescript
     rbash ssh-keygen gpg op pass latex pdflatex pandoc ffmpeg convert magick dc sdiff msort
 """
 
 _READING_SUBCOMMANDS: dict[str, Rule] = {
-    "pip": Subcommands(_each("list show freeze check", Lists("fv", ("format", "files", "verbose", "local"), None)), Is("package")),
-    "npm": Subcommands(_each("ls list", Lists("", ("depth", "all", "json", "long"), None)), Is("package")),
+    "pip": Subcommands(
+        _each(
+            "list show freeze check", Lists("fv", ("format", "files", "verbose", "local"), None)
+        ),
+        Is("package"),
+    ),
+    "npm": Subcommands(
+        _each("ls list", Lists("", ("depth", "all", "json", "long"), None)), Is("package")
+    ),
     "dpkg": Lists("lLsS", ("list", "listfiles", "status", "search"), None, "package"),
-    "apt-cache": Subcommands(_each("search show policy depends", Lists("", (), None)), Is("package")),
+    "apt-cache": Subcommands(
+        _each("search show policy depends", Lists("", (), None)), Is("package")
+    ),
     "brew": Subcommands(_each("list", Lists("1", (), None)), Is("package")),
     "cargo": Subcommands({}, Is("package")),
     "go": Subcommands({"version": Lists("mv", (), 1, "package")}, Is("package")),
@@ -177,11 +187,14 @@ _READING_SUBCOMMANDS: dict[str, Rule] = {
         _each("ps images inspect logs version top port diff stats history", Reads()), Is("system")
     ),
     "systemctl": Subcommands(
-        _each("status show is-active is-enabled is-failed list-units cat", Reads("HM", ("host", "machine"))),
+        _each(
+            "status show is-active is-enabled is-failed list-units cat",
+            Reads("HM", ("host", "machine")),
+        ),
         Is("system", "warn", "changes what runs on the machine"),
     ),
     "ip": Subcommands({}, Is("system")),
-}  # fmt: skip
+}
 
 _SUDO = Wraps(
     flags="nEHSkKbBP",
@@ -275,8 +288,10 @@ _KNOWN: dict[str, Rule] = {
     **_WRAPPERS,
     **_READING_SUBCOMMANDS,
 }
-SAYS_ITS_VERSION = frozenset(_KNOWN) - frozenset(
-    ["eval", "exec", "source", ".", "command", "builtin", "coproc", "trap", "if", ":", "time"]
+SAYS_ITS_VERSION = frozenset(_KNOWN) - names_of(
+    """
+    eval exec source . command builtin coproc trap if : time
+    """
 )
 """Programs of which `--version` and `--help` do nothing else."""
 

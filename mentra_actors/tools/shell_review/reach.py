@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from posixpath import isabs, join, normpath
 from typing import Literal, TypeAlias
 
+from mentra_actors.tools.shell_review.name_lists import names_of
 from mentra_actors.tools.shell_review.verdict import ReviewVerdict
 from mentra_actors.tools.shell_review.words import Word
 
@@ -84,33 +85,11 @@ DESTROY_ALL: dict[Place, ReviewVerdict] = {
 READ: dict[Place, ReviewVerdict] = {"below the home directory": "warn"}
 """What reading there means; leaving the workspace by `..` is a warning too."""
 
-_SYSTEM = tuple(
-    [
-        "/etc",
-        "/usr",
-        "/var",
-        "/boot",
-        "/sys",
-        "/proc",
-        "/dev",
-        "/bin",
-        "/sbin",
-        "/lib",
-        "/lib32",
-        "/lib64",
-        "/libx32",
-        "/opt",
-        "/root",
-        "/run",
-        "/srv",
-        "/snap",
-        "/nix",
-        "/System",
-        "/Library",
-        "/Applications",
-        "/private/etc",
-        "/private/var",
-    ]
+_SYSTEM = names_of(
+    """
+    /etc /usr /var /boot /sys /proc /dev /bin /sbin /lib /lib32 /lib64 /libx32 /opt /root
+    /run /srv /snap /nix /System /Library /Applications /private/etc /private/var
+    """
 )
 _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp")
 _NO_FILES = re.compile(r"/dev/(?:null|stdin|stdout|stderr|tty|zero|u?random|full|fd/\d+)")
@@ -123,8 +102,9 @@ _TOP = 2
 
 @dataclass(slots=True)
 class Scene:
-    """Where a command runs. `here` are the directories that it may be in by now: absolute paths,
-    or None for one that nobody knows.
+    """Where a command runs. `here` are the directories that it may be in by now.
+
+    They are absolute, or begin with `~`; one that nobody knows is None.
     """
 
     workspace: str

@@ -12,6 +12,7 @@ from mentra_actors.tools.shell_review.known_programs import (
     program_name,
     rule_of,
 )
+from mentra_actors.tools.shell_review.name_lists import names_of
 from mentra_actors.tools.shell_review.reach import WRITE, Scene
 from mentra_actors.tools.shell_review.rules import Call, Judged
 from mentra_actors.tools.shell_review.tree_faults import tree_fault
@@ -31,44 +32,16 @@ from mentra_actors.tools.shell_review.words import Word, plain_words
 __all__ = ["review_command"]
 
 _MOST_JOBS = 2_000
-_FILES_ONLY = frozenset(
-    [
-        "cat",
-        "ls",
-        "head",
-        "tail",
-        "wc",
-        "nl",
-        "tac",
-        "rm",
-        "cp",
-        "mv",
-        "mkdir",
-        "rmdir",
-        "touch",
-        "ln",
-        "stat",
-        "file",
-        "tee",
-        "truncate",
-        "shred",
-        "less",
-        "more",
-        "sort",
-        "uniq",
-        "diff",
-        "cmp",
-        "source",
-        ".",
-        "cd",
-        "find",
-        "tree",
-        "du",
-    ]
+_FILES_ONLY = names_of(
+    """
+    cat ls head tail wc nl tac rm cp mv mkdir rmdir touch ln stat file tee truncate shred
+    less more sort uniq diff cmp source . cd find tree du
+    """
 )
 _TALKS = frozenset({"echo", "printf", "true", "false", ":"})
 _LOOKS_LIKE_FILE = re.compile(r"[^\s:]*/[^\s:]*|\.[^\s:/]+|[\w-]+(?:\.[A-Za-z]\w*)+")
 _DUPLICATES = re.compile(r"\d+-?|-")
+_COPIES = frozenset({">&", "<&", ">&-", "<&-"})
 _LOCAL = ("declare", "local", "typeset", "readonly")
 _DOES: dict[Intent, str] = {
     "read_only": "reads",
@@ -224,10 +197,8 @@ class _Work:
             return Opinion("network")
         if redirect.operator == "<":
             return Opinion()
-        if redirect.operator in {">&", "<&", ">&-", "<&-"} and target.is_exact:
-            if _DUPLICATES.fullmatch(target.shown):
-                return Opinion()
-        if place == "nowhere" and target.is_exact:
+        is_copy = redirect.operator in _COPIES and bool(_DUPLICATES.fullmatch(target.shown))
+        if target.is_exact and (is_copy or place == "nowhere"):
             return Opinion()
         verdict: ReviewVerdict = WRITE.get(place, "allow")
         intent: Intent = "destructive" if verdict == "block" else "write"

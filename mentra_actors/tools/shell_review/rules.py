@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mentra_actors.tools.shell_review.reach import DESTROY, DESTROY_ALL, WRITE, Place, Scene
-from mentra_actors.tools.shell_review.verdict import Intent, Opinion, ReviewVerdict
+from mentra_actors.tools.shell_review.verdict import READS, Intent, Opinion, ReviewVerdict
 from mentra_actors.tools.shell_review.words import Word
 
 __all__ = [
@@ -45,7 +45,7 @@ class Call:
 class Judged:
     """An opinion of a call, and what it would run besides: other calls, and shell texts."""
 
-    opinion: Opinion = Opinion()
+    opinion: Opinion = READS
     calls: tuple[Call, ...] = ()
     texts: tuple[str, ...] = ()
 

@@ -6,89 +6,37 @@ if each byte of the text is in it, words are parted by blanks, and each kind of 
 """
 
 import re
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from mentra_actors.tools.shell_review.grammar import ParsedText
+from mentra_actors.tools.shell_review.name_lists import names_of
 from mentra_actors.tools.shell_review.words import WORD_NODES
 
 __all__ = ["tree_fault"]
 
-_KNOWN_NODES = frozenset(
-    [
-        "program",
-        "command",
-        "command_name",
-        "word",
-        "string",
-        "string_content",
-        "raw_string",
-        "ansi_c_string",
-        "number",
-        "concatenation",
-        "simple_expansion",
-        "expansion",
-        "variable_name",
-        "special_variable_name",
-        "command_substitution",
-        "process_substitution",
-        "redirected_statement",
-        "file_redirect",
-        "file_descriptor",
-        "heredoc_redirect",
-        "heredoc_start",
-        "heredoc_body",
-        "heredoc_content",
-        "heredoc_end",
-        "herestring_redirect",
-        "pipeline",
-        "list",
-        "negated_command",
-        "subshell",
-        "compound_statement",
-        "function_definition",
-        "if_statement",
-        "elif_clause",
-        "else_clause",
-        "while_statement",
-        "for_statement",
-        "do_group",
-        "case_statement",
-        "case_item",
-        "extglob_pattern",
-        "variable_assignment",
-        "variable_assignments",
-        "array",
-        "subscript",
-        "declaration_command",
-        "unset_command",
-        "test_command",
-        "unary_expression",
-        "binary_expression",
-        "parenthesized_expression",
-        "test_operator",
-        "arithmetic_expansion",
-        "comment",
-        "brace_expression",
-        "regex",
-        "translated_string",
-        "c_style_for_statement",
-        "postfix_expression",
-        "ternary_expression",
-    ]
+_KNOWN_NODES = names_of(
+    """
+    program command command_name word string string_content raw_string ansi_c_string number
+    concatenation simple_expansion expansion variable_name special_variable_name
+    command_substitution process_substitution redirected_statement file_redirect
+    file_descriptor heredoc_redirect heredoc_start heredoc_body heredoc_content heredoc_end
+    herestring_redirect pipeline list negated_command subshell compound_statement
+    function_definition if_statement elif_clause else_clause while_statement for_statement
+    do_group case_statement case_item extglob_pattern variable_assignment
+    variable_assignments array subscript declaration_command unset_command test_command
+    unary_expression binary_expression parenthesized_expression test_operator
+    arithmetic_expansion comment brace_expression regex translated_string
+    c_style_for_statement postfix_expression ternary_expression
+    """
 )
 _WORDS = WORD_NODES | {"command_name", "variable_assignment", "variable_name"}
-_ONE_LINE = frozenset(
-    [
-        "command",
-        "declaration_command",
-        "unset_command",
-        "test_command",
-        "file_redirect",
-        "binary_expression",
-        "unary_expression",
-        "variable_assignments",
-        "redirected_statement",
-    ]
+_ONE_LINE = names_of(
+    """
+    command declaration_command unset_command test_command file_redirect binary_expression
+    unary_expression variable_assignments redirected_statement
+    """
 )
 _NOT_IN_WORDS = re.compile(r"(?<!\\)(?:\\\\)*[ \t\n;&|<>()`\"']")
 _SUBSTITUTION = re.compile(rb"(?<!\\)(?:\\\\)*(?:`|\$[({\[])")
@@ -132,7 +80,7 @@ def _runs_unseen(kind: str, text: bytes) -> bool:
 def _parting_fault(node: Any) -> str:
     """Words that are parted by no blank, or by a line end, are not what they seem."""
     text = node.text
-    for one, following in zip(node.children, node.children[1:], strict=False):
+    for one, following in pairwise(node.children):
         gap = text[one.end_byte - node.start_byte : following.start_byte - node.start_byte]
         between = gap.decode()
         if "heredoc" in one.type or "heredoc" in following.type:
@@ -246,7 +194,7 @@ def _unseen_in(body: Any) -> bool:
     return bool(_SUBSTITUTION.search(text + body.text[place - body.start_byte :]))
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[Any, Any], str]] = {
     "word": _word,
     "comment": _comment,
     "ansi_c_string": _ansi,

@@ -2,38 +2,19 @@
 
 import re
 
+from mentra_actors.tools.shell_review.name_lists import names_of
 from mentra_actors.tools.shell_review.verdict import Opinion
 from mentra_actors.tools.shell_review.words import Word
 
 __all__ = ["assignment_opinion", "is_own_name"]
 
 _PLAIN_VALUES = re.compile(r"[A-Za-z0-9_.:@+-]*", re.ASCII)
-_HARMLESS = frozenset(
-    [
-        "LANG",
-        "LANGUAGE",
-        "LC_ALL",
-        "LC_CTYPE",
-        "LC_COLLATE",
-        "LC_MESSAGES",
-        "LC_NUMERIC",
-        "LC_TIME",
-        "TZ",
-        "NO_COLOR",
-        "FORCE_COLOR",
-        "CLICOLOR",
-        "CLICOLOR_FORCE",
-        "TERM",
-        "COLUMNS",
-        "LINES",
-        "CI",
-        "DEBUG",
-        "RUST_BACKTRACE",
-        "RUST_LOG",
-        "PYTHONUNBUFFERED",
-        "PYTHONDONTWRITEBYTECODE",
-        "PYTHONHASHSEED",
-    ]
+_HARMLESS = names_of(
+    """
+    LANG LANGUAGE LC_ALL LC_CTYPE LC_COLLATE LC_MESSAGES LC_NUMERIC LC_TIME TZ NO_COLOR
+    FORCE_COLOR CLICOLOR CLICOLOR_FORCE TERM COLUMNS LINES CI DEBUG RUST_BACKTRACE RUST_LOG
+    PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONHASHSEED
+    """
 )
 _OWN_NAME = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
 _KNOWN_TO_PROGRAMS = re.compile(r".*_proxy|cdpath|fpath|histchars|manpath|module_path|path")

@@ -7,6 +7,7 @@ import msgspec
 
 __all__ = [
     "INTENTS",
+    "READS",
     "Intent",
     "Opinion",
     "ReviewVerdict",
@@ -53,6 +54,10 @@ class Opinion:
     intent: Intent = "read_only"
     verdict: ReviewVerdict = "allow"
     reason: str = ""
+
+
+READS = Opinion()
+"""Nothing is changed."""
 
 
 class ReviewedCommand(msgspec.Struct, frozen=True, kw_only=True):

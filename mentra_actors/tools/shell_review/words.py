@@ -4,24 +4,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from mentra_actors.tools.shell_review.name_lists import names_of
+
 __all__ = ["WORD_NODES", "Word", "ansi_text", "plain_words", "word_of", "words_of"]
 
-WORD_NODES = frozenset(
-    [
-        "word",
-        "string",
-        "raw_string",
-        "ansi_c_string",
-        "number",
-        "concatenation",
-        "simple_expansion",
-        "expansion",
-        "command_substitution",
-        "process_substitution",
-        "arithmetic_expansion",
-        "brace_expression",
-        "translated_string",
-    ]
+WORD_NODES = names_of(
+    """
+    word string raw_string ansi_c_string number concatenation simple_expansion expansion
+    command_substitution process_substitution arithmetic_expansion brace_expression
+    translated_string
+    """
 )
 """Nodes of the grammar that are words of a command."""
 
@@ -31,26 +23,10 @@ _PLAIN_COMMAND = re.compile(
     r"""(?:[ \t]|'[^']*'|"[^"$`\\!]*"|[\w@%+=:,./-])+""",
     re.ASCII,
 )
-_KEYWORDS = frozenset(
-    [
-        "case",
-        "coproc",
-        "do",
-        "done",
-        "elif",
-        "else",
-        "esac",
-        "fi",
-        "for",
-        "function",
-        "if",
-        "in",
-        "select",
-        "then",
-        "time",
-        "until",
-        "while",
-    ]
+_KEYWORDS = names_of(
+    """
+    case coproc do done elif else esac fi for function if in select then time until while
+    """
 )
 _ANSI = re.compile(
     r"\\(?:([abeEfnrtv\\'\"?])|x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{1,4})"

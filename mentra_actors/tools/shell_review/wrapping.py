@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from mentra_actors.tools.shell_review.reach import Scene
 from mentra_actors.tools.shell_review.rules import Call, Judged
@@ -58,7 +59,7 @@ class Wraps:
         own = Opinion(self.intent, self.verdict, self.reason)
         words = call.arguments
         rest = self.rest_of(words)
-        for word, following in zip(words, words[1:], strict=False):
+        for word, following in pairwise(words):
             if word.shown.partition("=")[0] in self.enters:
                 value = word.shown.partition("=")[2]
                 scene.enter(Word(value) if value else following)
