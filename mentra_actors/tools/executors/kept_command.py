@@ -9,6 +9,7 @@ from typing import Literal
 
 import anyio
 from anyio.abc import ByteReceiveStream, Process
+from anyio.lowlevel import RunVar
 
 from mentra_actors.tools.executors import keeper
 from mentra_actors.tools.executors.capture import StreamCapture
@@ -24,6 +25,7 @@ from mentra_actors.tools.tool_errors import ToolError
 
 __all__ = ["KeptCommand", "started_command"]
 
+_STARTS: RunVar[anyio.Lock] = RunVar("command_starts")
 _PIECE_BYTES = 64 * 1024
 _DRAIN_S = 0.5
 """How long output is awaited when all that could write it has ended, as far as we know."""
@@ -47,17 +49,27 @@ async def started_command(
     """
     law = "outlive" if request.outlives else "end"
     keep = [sys.executable, "-I", "-S", "-B", keeper.__file__, law, "=".join(request.env)]
-    try:
-        process = await anyio.open_process(
-            [*keep, *program],
-            cwd=request.cwd,
-            env=dict(request.env),
-            start_new_session=True,
-            pass_fds=pass_fds,
-        )
-    except (OSError, ValueError) as error:
-        raise ToolError(f"The command could not be started: {_reason(error)}") from error
+    async with _one_start():
+        try:
+            process = await anyio.open_process(
+                [*keep, *program],
+                cwd=request.cwd,
+                env=dict(request.env),
+                start_new_session=True,
+                pass_fds=pass_fds,
+            )
+        except (OSError, ValueError) as error:
+            raise ToolError(f"The command could not be started: {_reason(error)}") from error
     return KeptCommand(process, request, on_output, grace_s=grace_s)
+
+
+def _one_start() -> anyio.Lock:
+    """Starting blocks the loop for milliseconds: between two starts it goes on."""
+    try:
+        return _STARTS.get()
+    except LookupError:
+        _STARTS.set(anyio.Lock())
+        return _STARTS.get()
 
 
 def _reason(error: OSError | ValueError) -> str:
