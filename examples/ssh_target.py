@@ -33,7 +33,7 @@ _OURS = ("PATH", "HOME", "USER", "SSH_AUTH_SOCK")
 
 
 class SshExecutor:
-    """Runs commands on `host`, which is what `ssh` calls it. Keys only: it asks for no password."""
+    """Runs commands on `host`, as `ssh` calls it. With keys only: nobody is asked a password."""
 
     name = "ssh"
 

@@ -5,7 +5,7 @@ import errno
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 from anyio.abc import ByteReceiveStream, Process
@@ -49,27 +49,28 @@ async def started_command(
     """
     law = "outlive" if request.outlives else "end"
     keep = [sys.executable, "-I", "-S", "-B", keeper.__file__, law, "=".join(request.env)]
-    async with _one_start():
-        try:
-            process = await anyio.open_process(
-                [*keep, *program],
-                cwd=request.cwd,
-                env=dict(request.env),
-                start_new_session=True,
-                pass_fds=pass_fds,
-            )
-        except (OSError, ValueError) as error:
-            raise ToolError(f"The command could not be started: {_reason(error)}") from error
+    try:
+        process = await _one_process(
+            [*keep, *program],
+            cwd=request.cwd,
+            env=dict(request.env),
+            start_new_session=True,
+            pass_fds=pass_fds,
+        )
+    except (OSError, ValueError) as error:
+        raise ToolError(f"The command could not be started: {_reason(error)}") from error
     return KeptCommand(process, request, on_output, grace_s=grace_s)
 
 
-def _one_start() -> anyio.Lock:
-    """Starting blocks the loop for milliseconds: between two starts it goes on."""
+async def _one_process(program: Sequence[str], **options: Any) -> Process:
+    """Start it when no other is being started: that blocks the loop for milliseconds each time."""
     try:
-        return _STARTS.get()
+        starts = _STARTS.get()
     except LookupError:
-        _STARTS.set(anyio.Lock())
-        return _STARTS.get()
+        starts = anyio.Lock()
+        _STARTS.set(starts)
+    async with starts:
+        return await anyio.open_process(program, **options)
 
 
 def _reason(error: OSError | ValueError) -> str:

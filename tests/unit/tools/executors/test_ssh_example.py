@@ -1,5 +1,6 @@
 """The example of an executor for another machine, with an `ssh` that only pretends."""
 
+import ast
 import importlib.util
 import os
 import shlex
@@ -54,24 +55,23 @@ def workplace(tmp_path, executor_class):
     return make
 
 
-async def test_a_command_goes_through_ssh_as_it_was_given(ssh, workplace, tmp_path):
+async def test_a_command_goes_through_ssh_as_it_was_given(ssh, workplace, tmp_path, monkeypatch):
     """Quotes and spaces survive two shells, and so does the directory."""
     place = tmp_path / "it's a place"
     place.mkdir()
     command = """printf '%s|' "$PWD" "a  b" 'it'"'"'s' "$(echo "$HERE")"; echo bad >&2; exit 3"""
-    os.environ["HERE"] = "x y"
-    try:
-        output = await workplace(env=("PATH", "HERE")).run_command(
-            command, working_directory=place.name, target="build-host"
-        )
-    finally:
-        del os.environ["HERE"]
+    monkeypatch.setenv("HERE", "x y")
+    output = await workplace(env=("PATH", "HERE")).run_command(
+        command, working_directory=place.name, target="build-host"
+    )
 
     assert output.stdout.text == f"{place}|a  b|it's|x y|"
     assert (output.stderr.text, output.exit_code) == ("bad\n", 3)
-    told = ssh.read_text()
-    assert told.startswith("['-T', '-o', 'BatchMode=yes', 'ci@build', '--', \"cd ")
-    assert shlex.quote(str(place)) not in ("", str(place))
+    *options, there = ast.literal_eval(ssh.read_text())
+    assert options == ["-T", "-o", "BatchMode=yes", "ci@build", "--"]
+    assert there.startswith(
+        f"cd {shlex.quote(str(place))} && exec env 'HERE=x y' timeout 31 sh -c "
+    )
 
 
 async def test_its_time_is_over_here_and_there(ssh, workplace):
