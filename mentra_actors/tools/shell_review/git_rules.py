@@ -216,7 +216,8 @@ _TABLE: dict[str, Rule] = {
     **_each(
         """
         add apply am archive bundle cherry-pick commit commit-tree fast-import format-patch
-        hash-object         init maintenance merge merge-file mktree mv notes pack-refs read-tree rebase repack replace
+        hash-object init maintenance merge merge-file mktree mv notes pack-refs read-tree
+        rebase repack replace
         revert rerere sparse-checkout stage unpack-objects update-index write-tree citool gui
         """,
         _WRITE,

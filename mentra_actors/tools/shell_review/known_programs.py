@@ -59,7 +59,7 @@ _READERS: dict[str, Rule] = {
         """,
         Reads(),
     ),
-    **_each("test [", Reads("vR")),
+    **_each("test [", Reads("vR", otherwise="unknown")),
     **_each("base64 base32", Reads("o", ("output",))),
     **_each("printf wait", Reads("vp")),
     "jobs": Reads("x", otherwise="unknown"),
@@ -157,7 +157,7 @@ _SYSTEM = """
 """
 _UNKNOWN = """
     make gmake cmake ninja meson just task rake ant bazel tsc eslint prettier ruff mypy pytest tox
-    nox    gdb lldb valgrind strace ltrace perf screen tmux expect m4 gcc cc clang g++ rustc javac dotnet
+    nox gdb lldb valgrind strace ltrace perf screen tmux expect m4 gcc cc clang g++ rustc javac
     systemd-run ssh-agent ssh-add parallel entr watchexec alias hash enable shopt complete bind
     fc history mapfile readarray getopts let logout suspend caller compgen typescript
     rbash ssh-keygen gpg op pass latex pdflatex pandoc ffmpeg convert magick dc sdiff msort
@@ -212,7 +212,7 @@ _WRAPPERS: dict[str, Rule] = {
     "sudo": _SUDO,
     "doas": Wraps("n", "uC", verdict="warn", reason=_SUDO.reason, alone="system"),
     "env": Wraps(
-        "i0v",
+        "i0v-",
         "uC",
         ("ignore-environment", "null", "debug"),
         ("unset", "chdir"),
