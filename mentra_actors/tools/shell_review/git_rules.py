@@ -21,7 +21,9 @@ from mentra_actors.tools.shell_review.words import Word
 
 __all__ = ["Git"]
 
-_HARMLESS_SETTINGS = re.compile(r"color\.[\w.]+=[\w]+|core\.quote[pP]ath=\w+|core\.pager=(?:cat)?")
+_HARMLESS_SETTINGS = re.compile(
+    r"color\.[\w.]+=[\w]+|core\.quote[pP]ath=\w+|core\.pager=(?:cat)?", re.ASCII
+)
 _FLAGS = frozenset(
     {
         "--no-pager",

@@ -27,7 +27,7 @@ _SED_COMMAND = (
     r"(?:(?!(?P=d))[^\\\n]|\\[^\n])*(?P=d)"
     r"[gpiI0-9]*|[pPdDqQ=nNhHgGxlt]?)\s*"
 )
-_SED_PART = re.compile(_SED_COMMAND)
+_SED_PART = re.compile(_SED_COMMAND, re.ASCII)
 _MOST_STARTS = 50
 _FIND_RUNS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _SED_FLAGS = "nErsuz"

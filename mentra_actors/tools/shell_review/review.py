@@ -42,7 +42,7 @@ _FILES_ONLY = names_of(
 )
 _TALKS = frozenset({"echo", "printf", "true", "false", ":"})
 _LOOKS_LIKE_FILE = re.compile(r"[^\s:]*/[^\s:]*|\.[^\s:/]+|[\w-]+(?:\.[A-Za-z]\w*)+")
-_DUPLICATES = re.compile(r"\d+-?|-")
+_DUPLICATES = re.compile(r"[0-9]+-?|-")
 _COPIES = frozenset({">&", "<&", ">&-", "<&-"})
 _LOCAL = ("declare", "local", "typeset", "readonly")
 _DOES: dict[Intent, str] = {
@@ -141,7 +141,10 @@ class _Work:
 
     def _found(self, command: FoundCommand) -> None:
         is_exported = bool(command.words) and command.words[0].shown not in _LOCAL
+        is_read = is_exported and command.words[0].shown == "read"
         for one in command.assignments:
+            if is_read and one.name == "IFS":
+                continue
             self.opinions.append(assignment_opinion(one.name, one.value, is_exported=is_exported))
         self.opinions += [self._redirect(one) for one in command.redirects]
         if command.words:

@@ -144,6 +144,18 @@ def _substitution(node: Any, _parent: Any) -> str:
     return ""
 
 
+def _expansion(node: Any, _parent: Any) -> str:
+    """In `"${x:-'$(y)'}"` the inner quotes are none, and `y` runs."""
+    open_nodes = list(node.children)
+    while open_nodes:
+        one = open_nodes.pop()
+        if one.type in {"raw_string", "ansi_c_string"} and _SUBSTITUTION.search(one.text):
+            return "quotes in ${…} may be none"
+        if one.type != "command_substitution":
+            open_nodes.extend(one.children)
+    return ""
+
+
 def _arithmetic(node: Any, _parent: Any) -> str:
     if not node.text.startswith(b"$((") or not node.text.endswith(b"))"):
         return "shells read $[…] differently"
@@ -202,6 +214,7 @@ _CHECKS: dict[str, Callable[[Any, Any], str]] = {
     "ansi_c_string": _ansi,
     "command_substitution": _substitution,
     "arithmetic_expansion": _arithmetic,
+    "expansion": _expansion,
     "compound_statement": _compound,
     "test_command": _test,
     "heredoc_redirect": _heredoc,
