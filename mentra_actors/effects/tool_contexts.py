@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio.to_thread
@@ -42,8 +43,27 @@ class ToolContexts:
         """That of one attempt of one call."""
         profile = effect.profile
         only_looks = tool.traits.changes_nothing
-        commands = _Looking(self.commands, tool.name) if only_looks else self.commands
+        subagents = Subagents(order.stream_id, effect, self.commands)
+        return ToolContext(
+            agent_id=profile.agent_id,
+            agent_name=profile.name,
+            team_id=profile.team_id,
+            run_id=effect.run_id,
+            call_id=effect.call_id,
+            tool_name=effect.tool,
+            idempotency_key=effect.idempotency_key,
+            attempt=effect.attempt,
+            commands=_Looking(self.commands, tool.name) if only_looks else self.commands,
+            progress=self._progress(order, effect),
+            request_idle=request_idle,
+            read_result=partial(self._read_result, order.view),
+            page_bytes=profile.paging.page_bytes if profile.paging else 0,
+            subagents=_no_subagents(tool.name) if only_looks else subagents,
+            workplace=self.workplaces.of(profile, changes_nothing=only_looks),
+            application=self.application,
+        )
 
+    def _progress(self, order: Order, effect: RunTool) -> Callable[[str], None]:
         def show(text: str) -> None:
             self.live.publish(
                 ToolProgress(
@@ -54,29 +74,7 @@ class ToolContexts:
                 )
             )
 
-        async def read_result(call: str) -> str | None:
-            return await self._read_result(order.view, call)
-
-        return ToolContext(
-            agent_id=profile.agent_id,
-            agent_name=profile.name,
-            team_id=profile.team_id,
-            run_id=effect.run_id,
-            call_id=effect.call_id,
-            tool_name=effect.tool,
-            idempotency_key=effect.idempotency_key,
-            attempt=effect.attempt,
-            commands=commands,
-            progress=show,
-            request_idle=request_idle,
-            read_result=read_result,
-            page_bytes=profile.paging.page_bytes if profile.paging else 0,
-            subagents=_no_subagents(tool.name)
-            if only_looks
-            else Subagents(order.stream_id, effect, self.commands),
-            workplace=self.workplaces.of(profile, changes_nothing=only_looks),
-            application=self.application,
-        )
+        return show
 
     async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:
         """The whole of a long result; only the tool that reads them is given the transcript."""
