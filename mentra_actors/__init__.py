@@ -75,7 +75,10 @@ from mentra_actors.tools.contract import (
     ToolOutput,
 )
 from mentra_actors.tools.decorator import probe, tool
+from mentra_actors.tools.executors.local import LocalExecutor
+from mentra_actors.tools.executors.sandbox import SandboxExecutor
 from mentra_actors.tools.files import file_tools
+from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
 from mentra_actors.tools.traits import ToolTraits
@@ -106,6 +109,7 @@ __all__ = [
     "HttpProvider",
     "Inject",
     "ListedModel",
+    "LocalExecutor",
     "MentraError",
     "ModelPrice",
     "ModelReply",
@@ -132,6 +136,8 @@ __all__ = [
     "RunFailed",
     "RunOptions",
     "Runtime",
+    "RuntimePolicy",
+    "SandboxExecutor",
     "ScriptedModel",
     "Sealing",
     "SessionOptions",
