@@ -26,6 +26,7 @@ from mentra_actors.effects.provider_gates import ProviderGates
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.timers import Timers
+from mentra_actors.effects.tool_attempts import StartSoon
 from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
 from mentra_actors.effects.workplaces import Workplaces
@@ -57,6 +58,7 @@ class World:
     live: LiveFeed[LiveNotice]
     answers: LiveAnswers
     send: SendOutcome
+    start_soon: StartSoon
 
 
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
@@ -109,6 +111,7 @@ def _tool_services(world: World) -> ToolServices:
         contexts=contexts,
         blobs=world.store,
         clock=settings.clock,
+        start_soon=world.start_soon,
         hooks=tuple(settings.hooks),
         limits=settings.result_limits,
     )
