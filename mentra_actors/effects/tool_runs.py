@@ -22,6 +22,7 @@ from mentra_actors.effects.large_work import MOST_CHARS_ON_THE_LOOP, aside_if_la
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
+from mentra_actors.effects.tool_attempts import StartSoon, TimedOut, attempted
 from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.user_calls import called
 from mentra_actors.errors import CommandRejected
@@ -54,12 +55,13 @@ _GONE = "Tool not found (it was there when the call was made)"
 
 @dataclass(frozen=True, slots=True)
 class ToolServices:
-    """What tools are run with. `blobs` keeps the whole of long results."""
+    """What tools are run with. `blobs` keeps the whole of long results, `start_soon` has tasks."""
 
     tools: ToolSource
     contexts: ToolContexts
     blobs: Blobs
     clock: Clock
+    start_soon: StartSoon
     hooks: tuple[ToolHook, ...] = ()
     limits: ResultLimits = field(default_factory=ResultLimits)
 
@@ -124,16 +126,20 @@ class ToolRuns:
     ) -> Rendered:
         contexts = self._services.contexts
         context = contexts.context(order, effect, tool, lambda: rests.append(True))
-        has_begun, result = False, None
+        has_begun = False
+
+        async def attempt() -> Any:
+            nonlocal has_begun
+            await self._require_same(effect, tool)
+            has_begun = True
+            return await tool.run(json.loads(effect.arguments), context)
+
         try:
-            with anyio.move_on_after(tool.timeout_s) as limit:
-                await self._require_same(effect, tool)
-                has_begun = True
-                result = await tool.run(json.loads(effect.arguments), context)
-            if limit.cancelled_caught:
-                return _timed_out(tool, has_begun=has_begun)
+            result = await attempted(attempt, tool.timeout_s, self._services.start_soon)
             size = rough_size(result, most=MOST_CHARS_ON_THE_LOOP + 1)
             return _of_tool(tool, await aside_if_large(size, _checked, result, tool.name))
+        except TimedOut:
+            return _timed_out(tool, has_begun=has_begun)
         except BaseException as error:  # whatever a tool raises is told to the model
             if is_cancellation(error):
                 raise

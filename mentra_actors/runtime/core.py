@@ -196,6 +196,7 @@ class RuntimeCore:
             live=self.live,
             answers=self.answers,
             send=self._send_outcome,
+            start_soon=self._loop.start_soon,
         )
         return EffectRunner(
             self._loop,

@@ -28,6 +28,7 @@ from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.summaries import ConversationSummaries, Summaries
 from mentra_actors.effects.timers import Timers
+from mentra_actors.effects.tool_attempts import StartSoon
 from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
 from mentra_actors.errors import ConfigurationError
@@ -58,6 +59,7 @@ class World:
     live: LiveFeed[LiveNotice]
     answers: LiveAnswers
     send: SendOutcome
+    start_soon: StartSoon
 
 
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
@@ -107,6 +109,7 @@ def _tool_services(world: World, summaries: Summaries) -> ToolServices:
         contexts=contexts,
         blobs=world.store,
         clock=settings.clock,
+        start_soon=world.start_soon,
         hooks=tuple(settings.hooks),
         limits=settings.result_limits,
     )
