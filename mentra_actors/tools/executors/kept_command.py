@@ -10,7 +10,7 @@ from typing import Literal
 import anyio
 from anyio.abc import ByteReceiveStream, Process
 
-from mentra_actors.tools.executors import keeper
+from mentra_actors.tools.executors import keeper, recorder
 from mentra_actors.tools.executors.capture import StreamCapture
 from mentra_actors.tools.executors.port import (
     TIMED_OUT,
@@ -46,7 +46,10 @@ async def started_command(
         ToolError: it cannot be started.
     """
     law = "outlive" if request.outlives else "end"
-    keep = [sys.executable, "-I", "-S", "-B", keeper.__file__, law, "=".join(request.env)]
+    python = [sys.executable, "-I", "-S", "-B"]
+    keep = [*python, keeper.__file__, law, "=".join(request.env)]
+    if request.record:
+        keep = [*python, recorder.__file__, request.record, *keep]
     try:
         process = await anyio.open_process(
             [*keep, *program],
