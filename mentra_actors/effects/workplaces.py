@@ -35,3 +35,8 @@ class Workplaces:
             executors=self.executors,
             routed=lambda: self.routed(profile),
         )
+
+    def at(self, base_dir: str) -> Workplace:
+        """The place of an agent with this base directory; it names its working directories."""
+        own = self.policy.directory_of(base_dir)
+        return Workplace(policy=self.policy, base_dir=own, executors=self.executors)

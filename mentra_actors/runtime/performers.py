@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mentra_actors.domain.agent.effects import (
@@ -12,8 +13,10 @@ from mentra_actors.domain.agent.effects import (
     ReviewCall,
     RunTool,
 )
+from mentra_actors.domain.background.jobs import StartJob, StopJob, WatchJob
 from mentra_actors.domain.budget import spent
 from mentra_actors.domain.timer import WaitUntil
+from mentra_actors.effects.background_jobs import BackgroundJobs, JobServices
 from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
 from mentra_actors.effects.call_reviews import CallReviews, ReviewPorts
 from mentra_actors.effects.compensations import Compensations
@@ -57,11 +60,15 @@ class World:
     live: LiveFeed[LiveNotice]
     answers: LiveAnswers
     send: SendOutcome
+    job_directory: Path
 
 
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     """The performer of each class of effects. Those that touch the world wait for the lease."""
     settings, clock = world.settings, world.settings.clock
+    jobs = BackgroundJobs(
+        JobServices(_workplaces(settings), world.store, clock, world.job_directory)
+    )
     by_kind: dict[type[Any], Performer] = {
         CallModel: ModelCalls(_model_services(world), deadline_s=settings.model_deadline_s),
         ReviewCall: _reviews(world),
@@ -69,6 +76,9 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         ProbeTool: ToolProbes(world.tools, world.store.put_blob, clock),
         DecideRound: RoundDecisions(world.strategies, clock),
         CompensateCall: Compensations(world.tools, clock),
+        StartJob: jobs.start,
+        WatchJob: jobs.watch,
+        StopJob: jobs.stop,
     }
     by_kind = {kind: with_last_words(lease.guarded(one), clock) for kind, one in by_kind.items()}
     by_kind[WaitUntil] = Timers(clock)
