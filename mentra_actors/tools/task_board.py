@@ -9,6 +9,7 @@ from mentra_actors.domain.task_board import (
     BoardState,
     ClaimTask,
     CreateTask,
+    SetTaskDirectory,
     SetTaskStatus,
     Task,
     blockers_of,
@@ -34,6 +35,7 @@ async def task_create(
     subject: str,
     description: str = "",
     blocked_by: list[int] | None = None,
+    working_directory: str = "",
 ) -> str:
     """Put a task on the team's board.
 
@@ -41,6 +43,7 @@ async def task_create(
         subject: What is to be done, in one line.
         description: Details for whoever does it.
         blocked_by: Ids of tasks that must be completed before.
+        working_directory: Where commands of its owner run that name no directory.
     """
     command = CreateTask(
         command_id=CommandId(context.idempotency_key),
@@ -49,6 +52,7 @@ async def task_create(
         blocked_by=tuple(blocked_by or ()),
         created_by=context.agent_name,
         now=context.commands.now(),
+        working_directory=working_directory,
     )
     return await _changed(context, command, "create the task")
 
@@ -75,13 +79,15 @@ async def task_update(
     task_id: int,
     status: Literal["pending", "in_progress", "completed"] | None = None,
     add_blocked_by: list[int] | None = None,
+    working_directory: str | None = None,
 ) -> str:
-    """Say how far a task is, or let it wait for others.
+    """Say how far a task is or where it is done, or let it wait for others.
 
     Args:
         task_id: The task; teammates can change only their own.
         status: The new status.
         add_blocked_by: Ids of tasks that must be completed before.
+        working_directory: Where commands of its owner run that name no directory.
     """
     is_lead = not await _has_lead(context)
     if add_blocked_by and not is_lead:
@@ -92,6 +98,16 @@ async def task_update(
             command_id=CommandId(f"{key}/{blocker}"), task_id=task_id, blocker_id=blocker
         )
         board = await _asked(context, edge, "update the task")
+    if working_directory is not None:
+        move = SetTaskDirectory(
+            command_id=CommandId(f"{key}/directory"),
+            task_id=task_id,
+            working_directory=working_directory,
+            changed_by=context.agent_name,
+            may_change_any=is_lead,
+            now=context.commands.now(),
+        )
+        board = await _asked(context, move, "update the task")
     if status is not None:
         change = SetTaskStatus(
             command_id=CommandId(key),
@@ -133,6 +149,7 @@ async def task_get(context: ToolContext, task_id: int) -> str:
 
 def task_json(task: Task, board: BoardState) -> dict[str, Any]:
     """A task as models see it; `blockedBy` holds only what is not completed."""
+    place = {"workingDirectory": task.working_directory} if task.working_directory else {}
     return {
         "id": task.task_id,
         "subject": task.subject,
@@ -140,6 +157,7 @@ def task_json(task: Task, board: BoardState) -> dict[str, Any]:
         "status": task.status,
         "owner": task.owner,
         "blockedBy": list(blockers_of(task, board)),
+        **place,
     }
 
 
