@@ -20,11 +20,15 @@ async def _own_directory(_profile: AgentProfile) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Workplaces:
-    """The policy of a runtime, and what runs commands for it, for each of its agents."""
+    """The policy of a runtime, and what runs commands for it, for each of its agents.
+
+    `hidden` are the files of the runtime itself.
+    """
 
     policy: RuntimePolicy = field(default_factory=RuntimePolicy)
     executors: Mapping[str, CommandExecutor] = field(default_factory=dict)
     routed: RoutedDirectory = _own_directory
+    hidden: tuple[str, ...] = ()
 
     def of(self, profile: AgentProfile, *, changes_nothing: bool = False) -> Workplace:
         """The place of one agent; one in which nothing may be changed, if that is asked."""
@@ -34,9 +38,14 @@ class Workplaces:
             base_dir=self.policy.directory_of(profile.workspace.base_dir),
             executors=self.executors,
             routed=lambda: self.routed(profile),
+            hidden=self.hidden,
         )
 
     def at(self, base_dir: str) -> Workplace:
         """The place of an agent with this base directory; it names its working directories."""
-        own = self.policy.directory_of(base_dir)
-        return Workplace(policy=self.policy, base_dir=own, executors=self.executors)
+        return Workplace(
+            policy=self.policy,
+            base_dir=self.policy.directory_of(base_dir),
+            executors=self.executors,
+            hidden=self.hidden,
+        )

@@ -31,15 +31,14 @@ from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
-from mentra_actors.effects.workplaces import Workplaces
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.runtime.working_places import workplaces_of
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Commands
-from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.registry import ToolSource
 
 __all__ = ["World", "performers"]
@@ -67,7 +66,9 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     """The performer of each class of effects. Those that touch the world wait for the lease."""
     settings, clock = world.settings, world.settings.clock
     jobs = BackgroundJobs(
-        JobServices(_workplaces(settings), world.store, clock, world.job_directory)
+        JobServices(
+            workplaces_of(settings, world.commands), world.store, clock, world.job_directory
+        )
     )
     by_kind: dict[type[Any], Performer] = {
         CallModel: ModelCalls(_model_services(world), deadline_s=settings.model_deadline_s),
@@ -95,14 +96,7 @@ def _reviews(world: World) -> CallReviews:
         authorizer_timeout_s=settings.authorizer_timeout_s,
         permission_timeout_s=settings.permission_timeout_s,
     )
-    return CallReviews(world.tools, ports, _workplaces(settings), settings.clock)
-
-
-def _workplaces(settings: RuntimeSettings) -> Workplaces:
-    executors = dict(settings.targets)
-    if settings.executor is not None:
-        executors[""] = settings.executor
-    return Workplaces(policy=settings.policy or RuntimePolicy(), executors=executors)
+    return CallReviews(world.tools, ports, workplaces_of(settings, world.commands), settings.clock)
 
 
 def _tool_services(world: World) -> ToolServices:
@@ -111,7 +105,7 @@ def _tool_services(world: World) -> ToolServices:
         commands=world.commands,
         blobs=world.store,
         live=world.live,
-        workplaces=_workplaces(settings),
+        workplaces=workplaces_of(settings, world.commands),
         application={type(one): one for one in settings.context},
     )
     return ToolServices(
