@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio.to_thread
@@ -9,6 +10,7 @@ import anyio.to_thread
 from mentra_actors.domain.agent.effects import RunTool
 from mentra_actors.domain.conversation_tree import Transcript, spilled_result
 from mentra_actors.effects.attached_blobs import Blobs
+from mentra_actors.effects.background_jobs import last_output
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
 from mentra_actors.effects.runner import Order
 from mentra_actors.effects.subagents import Subagents
@@ -70,6 +72,7 @@ class ToolContexts:
             progress=show,
             request_idle=request_idle,
             read_result=read_result,
+            read_job=partial(last_output, self.blobs),
             page_bytes=profile.paging.page_bytes if profile.paging else 0,
             subagents=_no_subagents(tool.name)
             if only_looks
