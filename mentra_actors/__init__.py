@@ -74,7 +74,10 @@ from mentra_actors.tools.contract import (
     ToolOutput,
 )
 from mentra_actors.tools.decorator import probe, tool
+from mentra_actors.tools.executors.local import LocalExecutor
+from mentra_actors.tools.executors.sandbox import SandboxExecutor
 from mentra_actors.tools.files import file_tools
+from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
 
@@ -104,6 +107,7 @@ __all__ = [
     "HttpProvider",
     "Inject",
     "ListedModel",
+    "LocalExecutor",
     "MentraError",
     "ModelPrice",
     "ModelReply",
@@ -129,6 +133,8 @@ __all__ = [
     "RunFailed",
     "RunOptions",
     "Runtime",
+    "RuntimePolicy",
+    "SandboxExecutor",
     "ScriptedModel",
     "Sealing",
     "SessionOptions",

@@ -32,11 +32,11 @@ class Workplaces:
 
     def of(self, profile: AgentProfile, *, changes_nothing: bool = False) -> Workplace:
         """The place of one agent; one in which nothing may be changed, if that is asked."""
-        policy = self.policy.without_writes() if changes_nothing else self.policy
         return Workplace(
-            policy=policy,
+            policy=self.policy.without_writes() if changes_nothing else self.policy,
             base_dir=self.policy.directory_of(profile.workspace.base_dir),
-            executors=self.executors,
+            executors={} if changes_nothing else self.executors,
+            only_looks=changes_nothing,
             routed=lambda: self.routed(profile),
             hidden=self.hidden,
         )

@@ -105,8 +105,8 @@ def command_preview(
         target=call.target,
         background=is_background,
     )
-    place.executor(call.target)
     request, review = anyio.from_thread.run(permit)
+    place.executor(call.target)
     directory = Path(request.cwd)
     if review is None:
         review = place.reviewed(call.command, directory)

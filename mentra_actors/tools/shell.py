@@ -63,7 +63,6 @@ def require_shell_grammar(policy: RuntimePolicy) -> None:
 
 async def _run(arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput:
     call, place = command_arguments(arguments), context.workplace
-    executor = place.executor(call.target)
     permitted = await place.permitted(
         call.command,
         working_directory=call.working_directory,
@@ -71,7 +70,7 @@ async def _run(arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput
         target=call.target,
     )
     lines, begun = ProgressLines(context.progress), time.monotonic()
-    output = await executor.run(permitted.request, lines.add)
+    output = await place.executor(call.target).run(permitted.request, lines.add)
     lines.end()
     duration_s = time.monotonic() - begun
     return ToolOutput(

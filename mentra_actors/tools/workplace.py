@@ -39,7 +39,8 @@ class Workplace:
 
     `executors` are by target; the one for the empty target runs commands on this machine.
     `routed` says in which directory an agent works now that names none: that of its tasks.
-    `hidden` are files of the runtime that a sandbox shows to no command.
+    `hidden` are files of the runtime that a sandbox shows to no command. A tool that is declared
+    without side effects has one that `only_looks`: it runs no command.
     """
 
     policy: RuntimePolicy
@@ -47,6 +48,7 @@ class Workplace:
     executors: Mapping[str, CommandExecutor] = field(default_factory=dict)
     routed: Callable[[], Awaitable[str]] = _no_route
     hidden: tuple[str, ...] = ()
+    only_looks: bool = False
 
     def executor(self, target: str) -> CommandExecutor:
         """What runs commands for a target.
@@ -106,6 +108,11 @@ class Workplace:
             PolicyDenied: the policy forbids it.
             ToolError: it cannot be run.
         """
+        if self.only_looks:
+            raise ToolError(
+                "This tool is declared without side effects, so it runs no commands; "
+                "declare side_effects='process' or 'external'"
+            )
         policy, base_dir = self.policy, self.base_dir
         policy.require_commands(background=background)
         directory = await self.working_directory(working_directory, target=target)
@@ -157,7 +164,7 @@ class Workplace:
 
         Raises:
             PolicyDenied: the policy forbids it.
-            ToolError: it cannot be run.
+            ToolError: it cannot be run, or the tool is declared without side effects.
         """
         permitted = await self.permitted(
             command,
@@ -183,11 +190,10 @@ class Workplace:
             PolicyDenied: the policy forbids it.
             ToolError: it cannot be run, or nothing serves the target.
         """
-        executor = self.executor(target)
         request = await self.request(
             command, working_directory=working_directory, timeout_s=timeout_s, target=target
         )
-        return await executor.run(request, on_output)
+        return await self.executor(target).run(request, on_output)
 
 
 def _named(places: tuple[Path, ...]) -> tuple[str, ...]:

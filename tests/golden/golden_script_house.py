@@ -206,11 +206,3 @@ HOUSE_STORIES = (
     the_attic,
     the_end,
 )
-    add_members,
-    survey,
-    after_each_death,
-    runs_that_fail,
-    the_board,
-    the_attic,
-    the_end,
-)
