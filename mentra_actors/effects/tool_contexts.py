@@ -45,20 +45,6 @@ class ToolContexts:
         profile = effect.profile
         only_looks = tool.traits.changes_nothing
         commands = _Looking(self.commands, tool.name) if only_looks else self.commands
-
-        def show(text: str) -> None:
-            self.live.publish(
-                ToolProgress(
-                    stream_id=order.stream_id,
-                    effect_id=order.effect_id,
-                    tool=effect.tool,
-                    text=text,
-                )
-            )
-
-        async def read_result(call: str) -> str | None:
-            return await self._read_result(order.view, call)
-
         return ToolContext(
             agent_id=profile.agent_id,
             agent_name=profile.name,
@@ -69,9 +55,9 @@ class ToolContexts:
             idempotency_key=effect.idempotency_key,
             attempt=effect.attempt,
             commands=commands,
-            progress=show,
+            progress=partial(self._show, order),
             request_idle=request_idle,
-            read_result=read_result,
+            read_result=partial(self._read_result, order.view),
             read_job=partial(last_output, self.blobs),
             page_bytes=profile.paging.page_bytes if profile.paging else 0,
             subagents=_no_subagents(tool.name)
@@ -79,6 +65,16 @@ class ToolContexts:
             else Subagents(order.stream_id, effect, self.commands),
             workplace=self.workplaces.of(profile, changes_nothing=only_looks),
             application=self.application,
+        )
+
+    def _show(self, order: Order, text: str) -> None:
+        self.live.publish(
+            ToolProgress(
+                stream_id=order.stream_id,
+                effect_id=order.effect_id,
+                tool=order.effect.tool,
+                text=text,
+            )
         )
 
     async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:

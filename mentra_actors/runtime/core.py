@@ -121,6 +121,8 @@ class RuntimeCore:
     def _make_readers(self) -> None:
         self.readers: Executor = ThreadPoolExecutor(2, thread_name_prefix="mentra-reader")
         """Threads that read long histories, so that no actor waits for them."""
+        self.jobs = JobUpkeep(self.settings.path, self.store, self.journal, self.readers)
+        self._ends.callback(self.jobs.close)
         self._ends.callback(self.readers.shutdown, wait=True, cancel_futures=True)
 
     def _take_lease(self) -> Fence:
@@ -155,9 +157,7 @@ class RuntimeCore:
             on_fenced=self._lost_lease,
             on_quarantined=self.trouble.publish,
         )
-        self.jobs = JobUpkeep(settings.path, self.store, self.journal, self.readers)
         self.jobs.begin(self.recorded)
-        self._ends.callback(self.jobs.close)
         self.effects = self._effect_runner()
         self.directory.connect(self._services())
         self._ends.callback(self._stop_actors)

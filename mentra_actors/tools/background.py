@@ -26,6 +26,7 @@ from mentra_actors.tools.command_calls import (
 )
 from mentra_actors.tools.contract import PolicyDenied, Tool, ToolContext, ToolError, ToolOutput
 from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.executors.port import CommandRequest
 from mentra_actors.tools.traits import ToolTraits
 
 __all__ = ["background_tools", "job_id_of"]
@@ -77,19 +78,7 @@ async def _run(arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput
         target=call.target,
         background=True,
     )
-    wish = RequestJob(
-        command_id=CommandId(context.idempotency_key),
-        job_id=job_id_of(context.idempotency_key),
-        command=call.command,
-        cwd=request.cwd,
-        digest=_digest(call.command, request.cwd, call.target),
-        limit=place.policy.max_background,
-        timeout_s=request.timeout_s,
-        target=call.target,
-        base_dir=str(place.base_dir),
-        justification=call.justification,
-        now=context.commands.now(),
-    )
+    wish = _wish(request, call.justification, context)
     state = await _asked(context, wish)
     if is_rejected(state, wish.command_id):
         told = f"Background task limit of {place.policy.max_background} reached"
@@ -102,6 +91,22 @@ async def _run(arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput
         details["validation"] = review_note(review, place.policy.shell_validation)
     told = f"Started background task {job.job_id} in {job.cwd} for `{job.command}`"
     return ToolOutput(content=told, details=details)
+
+
+def _wish(request: CommandRequest, justification: str, context: ToolContext) -> RequestJob:
+    return RequestJob(
+        command_id=CommandId(context.idempotency_key),
+        job_id=job_id_of(context.idempotency_key),
+        command=request.command,
+        cwd=request.cwd,
+        digest=_digest(request.command, request.cwd, request.target),
+        limit=context.workplace.policy.max_background,
+        timeout_s=request.timeout_s,
+        target=request.target,
+        base_dir=str(context.workplace.base_dir),
+        justification=justification,
+        now=context.commands.now(),
+    )
 
 
 @tool(

@@ -170,7 +170,7 @@ async def test_the_last_lines_can_be_read_while_it_runs_and_later(team_of, nap):
         agent = await team.spawn()
         await agent.send("Go")
         with anyio.fail_after(30):
-            while not (team_of.home / "ready").exists():  # noqa: ASYNC110, ASYNC240
+            while not (team_of.home / "ready").exists():  # noqa: ASYNC110
                 await anyio.sleep(0.02)
         await agent.send("Read")
         home = team_of.home
