@@ -1,6 +1,6 @@
 """The background jobs of all agents as people see them: the domain's own state of each job."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 import msgspec
@@ -9,8 +9,9 @@ from mentra_actors.domain.background.events import BackgroundEvent, JobEnd, JobR
 from mentra_actors.domain.background.job import Job, job_after
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import AgentId, StreamId, name_of
+from projections.contract import fold_view
 
-__all__ = ["BACKGROUND_JOBS", "BackgroundJobsProjection", "JobView"]
+__all__ = ["BACKGROUND_JOBS", "BackgroundJobsProjection", "JobView", "jobs_in"]
 
 _EVENTS: frozenset[type[Any]] = frozenset(get_args(BackgroundEvent)) - {JobRejected}
 
@@ -62,3 +63,9 @@ class BackgroundJobsProjection:
 
 
 BACKGROUND_JOBS = BackgroundJobsProjection()
+
+
+def jobs_in(recorded_events: Iterable[RecordedEvent[Any]]) -> tuple[JobView, ...]:
+    """All jobs of these events, the oldest first."""
+    found = fold_view(BACKGROUND_JOBS, recorded_events).values()
+    return tuple(sorted(found, key=lambda view: view.position))

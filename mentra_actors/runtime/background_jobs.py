@@ -9,8 +9,7 @@ from mentra_actors.ids import AgentId, background_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.run_operations import HOST
-from projections.background_jobs import BACKGROUND_JOBS, JobView
-from projections.contract import fold_view
+from projections.background_jobs import JobView, jobs_in
 
 __all__ = ["JobOperations"]
 
@@ -33,9 +32,7 @@ class JobOperations:
             if agent_id is None
             else [background_stream(agent_id)]
         )
-        recorded = (one for stream in streams for one in core.journal.read_stream(stream))
-        found = fold_view(BACKGROUND_JOBS, recorded).values()
-        return tuple(sorted(found, key=lambda one: one.position))
+        return jobs_in(one for stream in streams for one in core.journal.read_stream(stream))
 
     def cancel(self, job_id: str, reason: str) -> "Future[Job]":
         """Ask a job to end; done when that is on the log. Reads the store.
