@@ -5,10 +5,11 @@ import errno
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 from anyio.abc import ByteReceiveStream, Process
+from anyio.lowlevel import RunVar
 
 from mentra_actors.tools.executors import keeper, recorder
 from mentra_actors.tools.executors.capture import StreamCapture
@@ -24,6 +25,7 @@ from mentra_actors.tools.tool_errors import ToolError
 
 __all__ = ["KeptCommand", "started_command"]
 
+_STARTS: RunVar[anyio.Lock] = RunVar("command_starts")
 _PIECE_BYTES = 64 * 1024
 _DRAIN_S = 0.5
 """How long output is awaited when all that could write it has ended, as far as we know."""
@@ -51,7 +53,7 @@ async def started_command(
     if request.record:
         keep = [*python, recorder.__file__, request.record, *keep]
     try:
-        process = await anyio.open_process(
+        process = await _one_process(
             [*keep, *program],
             cwd=request.cwd,
             env=dict(request.env),
@@ -61,6 +63,17 @@ async def started_command(
     except (OSError, ValueError) as error:
         raise ToolError(f"The command could not be started: {_reason(error)}") from error
     return KeptCommand(process, request, on_output, grace_s=grace_s)
+
+
+async def _one_process(program: Sequence[str], **options: Any) -> Process:
+    """Start it when no other is being started: that blocks the loop for milliseconds each time."""
+    try:
+        starts = _STARTS.get()
+    except LookupError:
+        starts = anyio.Lock()
+        _STARTS.set(starts)
+    async with starts:
+        return await anyio.open_process(program, **options)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -9,6 +9,7 @@ import pytest
 from mentra_actors import (
     Allow,
     ConfigurationError,
+    ResultLimits,
     RuntimePolicy,
     ToolContext,
     ToolError,
@@ -385,6 +386,17 @@ async def test_arguments_are_those_that_models_know(ran):
     assert schema["required"] == ["command"]
     assert [is_error for _, is_error in team.results()] == [True] * 4
     assert team.results()[3] == ("Command is required", True)
+
+
+async def test_a_result_has_fifty_kilobytes_and_two_thousand_lines_unless_it_is_chosen(ran):
+    """PO4."""
+    many = shell("seq 1 5000")
+    usual = await ran(many)
+    small = await ran(many, result_limits=ResultLimits(max_bytes=2000, max_lines=20))
+
+    assert (ResultLimits().max_bytes, ResultLimits().max_lines) == (50 * 1024, 2000)
+    assert usual.results()[0][0].count("\n") == 2000
+    assert len(small.results()[0][0].splitlines()) == 20
 
 
 # --- targets ----------------------------------------------------------------------------------
