@@ -55,12 +55,16 @@ _GONE = "its process is gone, and nobody knows how it ended"
 
 @dataclass(frozen=True, slots=True)
 class JobServices:
-    """What jobs are run with. Each has a directory of its own in `directory`."""
+    """What jobs are run with. Each has a directory of its own in `directory`.
+
+    A job `outlives` this process where another one can go on with it.
+    """
 
     workplaces: Workplaces
     blobs: Blobs
     clock: Clock
     directory: Path
+    outlives: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,8 @@ class BackgroundJobs:
         problem = ""
         if (held := self.held.get(job.job_id)) is not None:
             problem = await _ended(held)
-        elif job.pid:
-            await end_of(_process_of(job))
+        elif (process := self._process_of(job)) is not None:
+            await end_of(process)
         recording = Recording(job.directory)
         code = recording.exit_code
         output = await anyio.to_thread.run_sync(
@@ -124,10 +128,15 @@ class BackgroundJobs:
         job: Job = order.effect.job
         if (held := self.held.get(job.job_id)) is not None:
             await held.running.stop(grace_s=_GRACE_S)
-        elif job.pid:
-            process = _process_of(job)
+        elif (process := self._process_of(job)) is not None:
             ask_to_end(process)
             await end_of(process)
+
+    def _process_of(self, job: Job) -> ProcessName | None:
+        """Its process; None if it has none here, or belongs to a store that ours is a copy of."""
+        if not job.pid or Path(job.directory).parent != self.services.directory:
+            return None
+        return ProcessName(pid=job.pid, started=job.process_started)
 
     async def _started(self, job: Job, directory: Path) -> ProcessName | None:
         """Its process, if it is one of this machine; whoever has started it.
@@ -145,7 +154,7 @@ class BackgroundJobs:
             job.command, working_directory=job.cwd, target=job.target, background=True
         )
         executor = workplace.executor(job.target)
-        request = msgspec.structs.replace(request, timeout_s=None, outlives=True)
+        request = msgspec.structs.replace(request, timeout_s=None, outlives=self.services.outlives)
         if isinstance(executor, RecordingExecutor) and executor.records:
             request = msgspec.structs.replace(request, record=str(directory))
             running = await executor.start(request, lambda _stream, _piece: None)
@@ -220,10 +229,6 @@ def _make_private(directory: Path) -> None:
     if above.lstat().st_uid != os.getuid():
         raise ToolError(f"{above} belongs to another user, so no output can be kept there")
     directory.mkdir(mode=0o700, exist_ok=True)
-
-
-def _process_of(job: Job) -> ProcessName:
-    return ProcessName(pid=job.pid, started=job.process_started)
 
 
 async def _ended(held: _Held) -> str:

@@ -37,6 +37,7 @@ from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.working_places import workplaces_of
 from mentra_actors.store.journal import Journal
+from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Commands
 from mentra_actors.tools.registry import ToolSource
@@ -67,7 +68,11 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     settings, clock = world.settings, world.settings.clock
     jobs = BackgroundJobs(
         JobServices(
-            workplaces_of(settings, world.commands), world.store, clock, world.job_directory
+            workplaces_of(settings, world.commands),
+            world.store,
+            clock,
+            directory=world.job_directory,
+            outlives=settings.path != MEMORY,
         )
     )
     by_kind: dict[type[Any], Performer] = {

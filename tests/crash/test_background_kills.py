@@ -1,6 +1,7 @@
 """The runtime is killed while a background job runs: the next one knows what became of it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.anyio, pytest.mark.timeout(180)]
 
 LIFE = Path(__file__).with_name("background_life.py")
 STREAM = background_stream("lead")
+POLICY = RuntimePolicy(allow_shell=True, allow_background=True)
 
 
 @pytest.fixture
@@ -66,9 +68,8 @@ def job_in(store):
     return job, [type(event).__name__ for event in events]
 
 
-async def next_life(store, until=lambda _job: False):
+async def next_life(store, until=lambda _job: False, policy=POLICY):
     """Open the store, wait for the end of the job or for something else, and close it."""
-    policy = RuntimePolicy(allow_shell=True, allow_background=True)
     async with open_runtime(store, providers=[ScriptedModel([])], policy=policy) as runtime:
         with anyio.fail_after(60):
             while True:
@@ -149,7 +150,22 @@ async def test_a_start_that_is_not_on_the_log_is_not_made_twice(crashed, tmp_pat
     assert (job.status, job.problem) == ("interrupted", "the runtime was closed")
 
 
-async def test_a_job_that_was_asked_for_and_never_started_is_started(tmp_path):
+async def test_a_copy_of_a_store_has_no_jobs_that_run(crashed, tmp_path):
+    """Who opens a backup to look into it must not stop what the original runs."""
+    store = crashed("while [ ! -e go ]; do sleep 0.05; done")
+    shutil.copytree(store, tmp_path / "copy")
+    process = Recording(folder_of(store)).process
+
+    job = await next_life(tmp_path / "copy")
+    assert job.status == "interrupted"
+    assert process_name_of(process.pid) == process
+    (tmp_path / "go").touch()
+    assert (await next_life(store)).status == "finished"
+
+
+@pytest.mark.parametrize("policy", [POLICY, None], ids=["policy", "no policy"])
+async def test_a_job_that_was_asked_for_and_never_started_is_started(tmp_path, policy):
+    """If the policy of now allows it."""
     store = open_event_store(tmp_path / "store")
     asked = b.JobRequested(
         job_id="bg-x",
@@ -164,5 +180,9 @@ async def test_a_job_that_was_asked_for_and_never_started_is_started(tmp_path):
     store.append(AppendRequest(streams=(part,), open_streams=(STREAM,)))
     store.close()
 
-    job = await next_life(tmp_path / "store")
-    assert (job.status, job.output.preview) == ("finished", str(tmp_path))
+    job = await next_life(tmp_path / "store", policy=policy)
+    if policy is None:
+        assert job.status == "failed"
+        assert job.problem.startswith("Shell command execution is disabled")
+    else:
+        assert (job.status, job.output.preview) == ("finished", str(tmp_path))

@@ -32,7 +32,8 @@ def team_of(played, tmp_path):
 
     def open_team(*turns, targets=None, authorizer=None, path=":memory:", **policy):
         def script(request):
-            turn = turns[position(request)]
+            own = turns[0][request.model] if isinstance(turns[0], dict) else turns
+            turn = own[position(request)]
             ids = list(dict.fromkeys(ID.findall(repr(request.messages))))
             return turn(*ids) if callable(turn) else turn
 
@@ -281,16 +282,32 @@ async def test_an_authorizer_sees_what_would_run_and_may_deny_it(team_of):
     )
 
 
-async def test_each_agent_has_jobs_of_its_own(team_of):
-    """BG8."""
-    async with team_of([run("echo x")], "Ok.") as team:
-        agent = await team.spawn()
-        await agent.send("Go")
-        await team.until(b.JobFinished)
-        other = await team.spawn("helper")
+@pytest.mark.parametrize("path", [":memory:", "store", "sqlite:team.db"])
+async def test_each_agent_has_jobs_of_its_own(team_of, tmp_path, monkeypatch, path):
+    """BG8, whichever the store is; who opens it again finds the same jobs."""
+    monkeypatch.chdir(tmp_path)
+    turns = {
+        "lead": [[run("echo x; exit 1")], "Ok.", [call("check_background")], "Done."],
+        "helper": [[run("echo y")], "Ok.", [call("check_background")], "Done."],
+    }
+    told, views = [], []
+    async with team_of(turns, path=path) as team:
+        for name in turns:
+            await (await team.spawn(name)).send("Go")
+        await until_ended(team, 2)
+        for name in turns:
+            agent = await team.runtime.agent(name)
+            await agent.send("And?")
+            told.append(team.results()[0][0].rpartition(f"cwd={team_of.home} ")[2])
+            views.append(await team.runtime.background_jobs(agent))
+        everybody = await team.runtime.background_jobs()
 
-        assert len(await team.runtime.background_jobs(agent)) == 1
-        assert await team.runtime.background_jobs(other) == ()
+        assert told == ["echo x; exit 1", "echo y"]
+        assert [[one.job.status for one in view] for view in views] == [["failed"], ["finished"]]
+        assert everybody == (*views[0], *views[1])
+    if path != ":memory:":
+        async with team_of("unused", path=path) as team:
+            assert await team.runtime.background_jobs() == everybody
 
 
 async def test_the_host_sees_all_jobs_and_may_stop_them(team_of, nap):

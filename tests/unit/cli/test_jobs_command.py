@@ -40,7 +40,16 @@ def test_jobs_are_listed_with_how_they_ended(mentra, store):
     assert (second["status"], second["problem"]) == ("interrupted", "the runtime was closed")
     assert mentra("jobs", "--store", store) == 0
     head, one, two = mentra.out.splitlines()
-    assert head.split() == "id agent status exit wanted seconds bytes command".split()
+    assert head.split() == [
+        "id",
+        "agent",
+        "status",
+        "exit",
+        "wanted",
+        "seconds",
+        "bytes",
+        "command",
+    ]
     assert one.split()[:4] == [first["id"], "lead", "failed", "2"]
     assert one.endswith("echo one; exit 2")
     assert two.split()[2] == "interrupted"

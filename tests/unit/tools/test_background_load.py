@@ -43,7 +43,7 @@ async def test_eight_jobs_that_print_a_lot(tmp_path, record_property):
         watch = core.perform(watch_the_loop)
         await agent.send("Go")
         with anyio.fail_after(300):
-            while any(one.job.is_open for one in await runtime.background_jobs()):
+            while any(one.job.is_open for one in await runtime.background_jobs()):  # noqa: ASYNC110
                 await anyio.sleep(0.2)
         jobs = [one.job for one in await runtime.background_jobs()]
         grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before

@@ -14,6 +14,7 @@ from mentra_actors.tools.executors.local import LocalExecutor
 from mentra_actors.tools.executors.process_names import ask_to_end
 from mentra_actors.tools.executors.recorder import OutputRecord
 from mentra_actors.tools.executors.recording import Recording
+from mentra_actors.tools.executors.sandbox import SandboxExecutor, sandbox_fault
 
 pytestmark = pytest.mark.anyio
 
@@ -27,9 +28,10 @@ def place(tmp_path):
 
 @pytest.fixture
 def start(request_of, place):
-    async def begin(command):
-        request = request_of(command, record=str(place), outlives=True, timeout_s=None)
-        return await LocalExecutor().start(request, lambda _name, _piece: None)
+    async def begin(command, executor=None, **changes):
+        request = request_of(command, record=str(place), outlives=True, timeout_s=None, **changes)
+        executor = executor or LocalExecutor()
+        return await executor.start(request, lambda _name, _piece: None)
 
     return begin
 
@@ -54,6 +56,25 @@ async def test_both_streams_and_the_exit_code_are_kept_in_files(start, place):
     assert (output.stdout.text, recording.total_bytes()) == ("", 14)
     assert recording.process is None
     assert recording.is_claimed
+
+
+async def test_a_sandbox_need_not_show_where_its_output_is_kept(start, place):
+    if fault := sandbox_fault():
+        pytest.skip(fault)
+    here = str(place.parent)
+    running = await start(
+        "echo in; ls; exit 4", SandboxExecutor(), readable=(here,), hidden=(str(place),)
+    )
+    await running.wait()
+    recording = Recording(place)
+
+    assert recording.exit_code == 4
+    assert whole(recording).startswith(b"in\n")
+
+
+@pytest.mark.parametrize("executor", [LocalExecutor, SandboxExecutor])
+def test_executors_of_this_machine_can_record(executor):
+    assert executor.records
 
 
 async def test_a_running_command_can_be_read_and_named(start, place, nap):
