@@ -22,6 +22,22 @@ __all__ = [
     "review_note",
 ]
 
+_PROPERTIES: Mapping[str, Mapping[str, Any]] = {
+    "command": {"type": "string", "description": "A command line for /bin/sh."},
+    "workingDirectory": {
+        "type": "string",
+        "description": "Where it starts, relative to your base directory.",
+    },
+    "justification": {
+        "type": "string",
+        "description": "Why it is needed, for whoever has to allow it.",
+    },
+    "timeoutMs": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Milliseconds that it may take; the runtime sets the most.",
+    },
+}
 _MOST_LINES = 1_000
 _LINE_CHARS = 2_000
 
@@ -55,23 +71,9 @@ def command_arguments(arguments: Mapping[str, Any]) -> CommandArguments:
 
 def command_schema(*, has_timeout: bool, targets: Sequence[str] = ()) -> str:
     """The JSON Schema of the arguments; `target` is among them only if there are targets."""
-    properties: dict[str, Any] = {
-        "command": {"type": "string", "description": "A command line for /bin/sh."},
-        "workingDirectory": {
-            "type": "string",
-            "description": "Where it starts, relative to your base directory.",
-        },
-        "justification": {
-            "type": "string",
-            "description": "Why it is needed, for whoever has to allow it.",
-        },
-    }
-    if has_timeout:
-        properties["timeoutMs"] = {
-            "type": "integer",
-            "minimum": 1,
-            "description": "Milliseconds that it may take; the runtime sets the most.",
-        }
+    properties = dict(_PROPERTIES)
+    if not has_timeout:
+        del properties["timeoutMs"]
     if targets:
         properties["target"] = {
             "type": "string",
@@ -96,31 +98,37 @@ def command_preview(
         PolicyDenied: the policy forbids it.
         ToolError: it cannot be run.
     """
-    call, is_background = command_arguments(arguments), kind == "background_run"
+    call = command_arguments(arguments)
     permit = partial(
         place.permitted,
         call.command,
         working_directory=call.working_directory,
         timeout_s=call.timeout_s,
         target=call.target,
-        background=is_background,
+        background=kind == "background_run",
     )
     request, review = anyio.from_thread.run(permit)
     place.executor(call.target)
-    directory = Path(request.cwd)
     if review is None:
-        review = place.reviewed(call.command, directory)
+        review = place.reviewed(call.command, Path(request.cwd))
+    limit_s = request.timeout_s
     return {
         "kind": kind,
         "command": call.command,
         "working_directory": request.cwd,
-        "timeout_ms": None if request.timeout_s is None else round(request.timeout_s * 1000),
+        "timeout_ms": None if limit_s is None else round(limit_s * 1000),
         "justification": call.justification,
-        "background": is_background,
+        "background": kind == "background_run",
         "target": call.target,
-        "validation": review_note(review, place.policy.shell_validation),
+        **_reviewed(review, request.cwd, place.policy.shell_validation),
+    }
+
+
+def _reviewed(review: ShellReview, directory: str, mode: str) -> dict[str, Any]:
+    return {
+        "validation": review_note(review, mode),
         "simple_words": list(review.simple_words),
-        "resolved_paths": [os.path.realpath(directory / path) for path in review.paths],
+        "resolved_paths": [os.path.realpath(Path(directory, path)) for path in review.paths],
     }
 
 

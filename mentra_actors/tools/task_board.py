@@ -98,25 +98,24 @@ async def task_update(
             command_id=CommandId(f"{key}/{blocker}"), task_id=task_id, blocker_id=blocker
         )
         board = await _asked(context, edge, "update the task")
+    changes: list[BoardCommand] = []
     if working_directory is not None:
-        move = SetTaskDirectory(
-            command_id=CommandId(f"{key}/directory"),
-            task_id=task_id,
-            working_directory=working_directory,
-            changed_by=context.agent_name,
-            may_change_any=is_lead,
-            now=context.commands.now(),
+        changes.append(
+            SetTaskDirectory(
+                command_id=CommandId(f"{key}/directory"),
+                working_directory=working_directory,
+                **_change(context, task_id, may_change_any=is_lead),
+            )
         )
-        board = await _asked(context, move, "update the task")
     if status is not None:
-        change = SetTaskStatus(
-            command_id=CommandId(key),
-            task_id=task_id,
-            status=status,
-            changed_by=context.agent_name,
-            may_change_any=is_lead,
-            now=context.commands.now(),
+        changes.append(
+            SetTaskStatus(
+                command_id=CommandId(key),
+                status=status,
+                **_change(context, task_id, may_change_any=is_lead),
+            )
         )
+    for change in changes:
         board = await _asked(context, change, "update the task")
     return json.dumps(task_json(_task(board, task_id), board))
 
@@ -158,6 +157,16 @@ def task_json(task: Task, board: BoardState) -> dict[str, Any]:
         "owner": task.owner,
         "blockedBy": list(blockers_of(task, board)),
         **place,
+    }
+
+
+def _change(context: ToolContext, task_id: int, *, may_change_any: bool) -> dict[str, Any]:
+    """What all changes of a task say."""
+    return {
+        "task_id": task_id,
+        "changed_by": context.agent_name,
+        "may_change_any": may_change_any,
+        "now": context.commands.now(),
     }
 
 

@@ -72,7 +72,10 @@ class Workplace:
             ToolError: there is no such directory.
         """
         named = asked or await self.routed()
-        place, is_there = await anyio.to_thread.run_sync(self._place, named)
+        try:
+            place, is_there = await anyio.to_thread.run_sync(self._place, named)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ToolError(f"Working directory {named!r} is no directory: {error}") from error
         if not any(place.is_relative_to(root) for root in self.policy.working(self.base_dir)):
             told = f"Working directory '{place}' is outside the runtime policy roots"
             raise PolicyDenied(told, action="shell_command")

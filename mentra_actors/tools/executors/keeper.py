@@ -68,7 +68,13 @@ class _Keeper:
                 self._end(_GRACE_S)
             else:
                 self._kill()
+        if not os.path.exists("/proc/self/stat"):
+            self._kill_group()  # what it has left behind is nobody's child that we know
         return _SIGNALLED + signal.SIGKILL if self._code is None else self._code
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(OSError):
+            os.killpg(self._first, signal.SIGKILL)
 
     def _woken_by_signals(self) -> int:
         """A pipe that can be read when one has come."""

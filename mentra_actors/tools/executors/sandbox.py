@@ -52,7 +52,7 @@ class SandboxExecutor:
         fault = sandbox_fault(bwrap)
         if fault:
             raise ConfigurationError(f"commands cannot be sandboxed here: {fault}")
-        home = Path.home()
+        home = Path(os.path.expanduser("~"))
         self._bwrap = shutil.which(bwrap) or bwrap
         self._hidden = (*hidden, *(home / name for name in SECRET_PLACES))
         self._tmp_bytes = tmp_bytes

@@ -10,7 +10,9 @@ from mentra_actors import (
     Allow,
     ConfigurationError,
     ResultLimits,
+    RunFailed,
     RuntimePolicy,
+    SandboxExecutor,
     ToolContext,
     ToolError,
     call,
@@ -22,6 +24,7 @@ from mentra_actors.domain.agent.profile import Workspace
 from mentra_actors.effects.live import ToolProgress
 from mentra_actors.providers.scripted import position
 from mentra_actors.tools.executors.port import Captured, CommandOutput
+from mentra_actors.tools.executors.sandbox import sandbox_fault
 
 pytestmark = pytest.mark.anyio
 
@@ -142,10 +145,15 @@ async def test_a_command_starts_below_the_roots_of_the_policy_only(ran, tmp_path
         shell("pwd", workingDirectory="out"),
         shell("pwd", workingDirectory="sub/../../.."),
         shell("pwd", workingDirectory="none"),
+        shell("pwd", workingDirectory="~nobody-has-this-name"),
+        shell("pwd", workingDirectory="x" * 5000),
     )
 
     outside = "Working directory '{}' is outside the runtime policy roots"
-    assert team.results() == [
+    assert all(
+        text.endswith(("name", "long")) or "is no" in text for text, _ in team.results()[5:]
+    )
+    assert team.results()[:5] == [
         (f"{tmp_path / 'sub'}\n", False),
         (outside.format("/"), True),
         (outside.format("/"), True),
@@ -562,6 +570,66 @@ async def test_a_task_does_not_lead_out_of_the_policy(routed):
     assert told == "Working directory '/' is outside the runtime policy roots"
 
 
+# --- the end of a runtime ---------------------------------------------------------------------
+
+
+async def test_a_closed_runtime_leaves_no_command_and_says_later_what_is_not_known(
+    played, tmp_path
+):
+    """It is not run again by itself: nobody can say what it has done."""
+    store, begun, ended = (tmp_path / name for name in ("team.mentra", "begun", "ended"))
+    command = f"trap 'touch {ended}; exit' TERM; touch {begun}; while :; do sleep 0.02; done"
+    turns = [[shell(command)], "Done."]
+    async with played(turns, policy=OPEN, path=store, close_grace_s=0) as team:
+        agent = await team.spawn(workspace=Workspace(base_dir=str(tmp_path)))
+        async with anyio.create_task_group() as group:
+            group.start_soon(_abandoned, agent)
+            await until_there(begun)
+            group.cancel_scope.cancel()
+    assert ended.exists()
+    begun.unlink()
+
+    async with played(turns, policy=OPEN, path=store) as team:
+        await team.runtime.until_idle()
+        told = team.results()
+    assert not begun.exists()
+    assert "may or may not" in told[0][0]
+
+
+async def _abandoned(agent):
+    await agent.send("Go")
+
+
+async def until_there(path):
+    """Wait for a file that another process makes."""
+    with anyio.fail_after(20):
+        while not path.exists():  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+
+
+@pytest.mark.skipif(bool(sandbox_fault()), reason=f"no sandbox here: {sandbox_fault()}")
+async def test_a_sandboxed_agent_works_in_its_directory_and_sees_no_store(ran, tmp_path):
+    """The usual place of a store is the directory of the project."""
+    store = tmp_path / "team.mentra"
+    (tmp_path / "book").write_text("text")
+    (tmp_path / ".git").mkdir()
+    team = await ran(
+        shell("cat book; echo new >made; ls team.mentra; rm -rf team.mentra"),
+        shell("touch .git/hook"),
+        shell("ls /root /home"),
+        policy=RuntimePolicy(allow_shell=True, denied_write_roots=(".git",)),
+        executor=SandboxExecutor(),
+        path=store,
+    )
+
+    [(work, _), (hook, hook_failed), (homes, homes_failed)] = team.results()
+    assert work.startswith("stdout:\ntext\n\nstderr:\nrm: ")
+    assert (tmp_path / "made").read_text() == "new\n"
+    assert ("Read-only file system" in hook, hook_failed) == (True, True)
+    assert ("No such file" in homes, homes_failed) == (True, True)
+    assert list(store.iterdir())
+
+
 # --- secrets ----------------------------------------------------------------------------------
 
 
@@ -602,15 +670,11 @@ async def test_a_stop_ends_the_command(played, tmp_path):
         agent = await team.spawn(workspace=Workspace(base_dir=str(tmp_path)))
         async with anyio.create_task_group() as group:
             group.start_soon(_sent, agent)
-            with anyio.fail_after(20):
-                while not (tmp_path / "begun").exists():  # noqa: ASYNC110
-                    await anyio.sleep(0.01)
+            await until_there(tmp_path / "begun")
             await agent.cancel()
-            with anyio.fail_after(20):
-                while not (tmp_path / "ended").exists():  # noqa: ASYNC110
-                    await anyio.sleep(0.01)
+            await until_there(tmp_path / "ended")
 
 
 async def _sent(agent):
-    with pytest.raises(Exception, match=r".*"):
+    with pytest.raises(RunFailed):
         await agent.send("Go")
