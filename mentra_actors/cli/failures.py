@@ -22,7 +22,9 @@ MISUSED = 2
 INTERRUPTED = 130
 _NOTHING_RECORDED = "Nothing was recorded."
 _RECORDING = frozenset({"", "demo", "run"})
-_READING = frozenset({"agents", "board", "doctor", "entries", "log", "transcript", "usage"})
+_READING = frozenset(
+    {"agents", "board", "doctor", "entries", "jobs", "log", "transcript", "usage"}
+)
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
 """Commands that take the store as an argument."""
 _NAME_AS_ARGUMENT = "Name the directory of a store: `mentra {command} STORE`."
@@ -56,8 +58,8 @@ _WORDS: Mapping[type[MentraError], _Words] = {
     ),
     errors.StoreLocked: _Words(
         "Nothing was changed; the other process goes on.",
-        "Wait for it or end it. Meanwhile agents, board, log, transcript, doctor, backup and "
-        "export work beside it.",
+        "Wait for it or end it. Meanwhile agents, board, jobs, log, transcript, doctor, backup "
+        "and export work beside it.",
     ),
     errors.StoreFormatError: _Words(
         "Nothing was changed.",
