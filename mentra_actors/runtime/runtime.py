@@ -19,6 +19,8 @@ from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.awaiting import asked, watched
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
+from mentra_actors.runtime.observer import Observer, OnHookEvent
+from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
@@ -198,6 +200,22 @@ class Runtime:
         The function runs on a dispatcher thread and must not block or raise.
         """
         return self._operations.core.recorded.subscribe(call)
+
+    def observe(self, observer: OnHookEvent | Observer) -> Observation:
+        """Tell a function what is done and refused from now on, off the log; see `Observer`.
+
+        Each has a thread of its own, so it may block; nothing is dropped. The end of the runtime
+        waits some seconds for it. The result takes it away (`remove`, or the end of a `with`).
+
+        Raises:
+            ConfigurationError: there is an observer of this name, or it cannot be kept.
+            TypeError, ValueError: it is no observer, or begins where the log is not yet.
+        """
+        return self._operations.observers.add(observer)
+
+    def observers(self) -> Sequence[ObserverStatus]:
+        """How each observer is: how far behind, and how often it has raised."""
+        return self._operations.observers.status()
 
     def on_live(self, call: Callable[[LiveNotice], None]) -> Subscription:
         """Call a function for every piece of an answer and every line of progress.

@@ -16,6 +16,7 @@ from mentra_actors.providers.limits import ProviderLimits
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.runtime.clock import SystemClock
+from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.plain_arguments import require_known
 from mentra_actors.runtime.take_over import TakeOver
 from mentra_actors.store.lmdb_store import Durability
@@ -62,7 +63,8 @@ class RuntimeSettings:
     call waits for ever). With a `policy` agents get the tools that touch this machine, as far as
     it opens it; `executor` runs commands here (None: as processes of this machine), `targets` are
     the executors for other machines, by name. `context` are objects of the program that tools
-    find by their type (`ToolContext.app`). A model may take `model_deadline_s` for one answer, and
+    find by their type (`ToolContext.app`). `observers` are told what is done and refused, from the
+    opening on (`Runtime.observe`). A model may take `model_deadline_s` for one answer, and
     `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
     out the tools `team_*`, `task_*` and `task`, `create=False` refuses to make a store that is not
     there. `strategies` are round strategies by the names under which
@@ -96,6 +98,7 @@ class RuntimeSettings:
     executor: CommandExecutor | None = None
     targets: Mapping[str, CommandExecutor] = field(default_factory=dict)
     context: Sequence[object] = ()
+    observers: Sequence[OnHookEvent | Observer] = ()
     strategies: Mapping[str, RoundStrategy] = field(default_factory=dict)
     prices: PriceList = field(default_factory=PriceList)
     limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
@@ -165,6 +168,7 @@ class RuntimeOptions(TypedDict, total=False):
     executor: CommandExecutor | None
     targets: Mapping[str, CommandExecutor]
     context: Sequence[object]
+    observers: Sequence[OnHookEvent | Observer]
     strategies: Mapping[str, RoundStrategy]
     prices: PriceList
     limits: Mapping[str, ProviderLimits]

@@ -16,6 +16,8 @@ from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
+from mentra_actors.runtime.observer import Observer, OnHookEvent
+from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
@@ -128,6 +130,14 @@ class SyncRuntime:
     def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
         """See `Runtime.on_recorded`."""
         return self._operations.core.recorded.subscribe(call)
+
+    def observe(self, observer: OnHookEvent | Observer) -> Observation:
+        """See `Runtime.observe`."""
+        return self._operations.observers.add(observer)
+
+    def observers(self) -> Sequence[ObserverStatus]:
+        """See `Runtime.observers`."""
+        return self._operations.observers.status()
 
     def on_live(self, call: Callable[[LiveNotice], None]) -> Subscription:
         """See `Runtime.on_live`."""
