@@ -8,7 +8,7 @@ from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import AgentId, StreamId, category_of, name_of
 from mentra_actors.store.journal import Journal
-from projections import hook_event as told
+from projections import hook_event as e
 from projections.hook_event import HookEvent
 from projections.hook_events import agent_hook_events
 from projections.hook_state import AgentHookState
@@ -20,14 +20,20 @@ _KEPT_STATES = 4_096
 
 
 def hook_events(
-    journal: Journal, *, after: int = 0, through: int | None = None
+    journal: Journal,
+    *,
+    after: int = 0,
+    through: int | None = None,
+    fold: "HookFold | None" = None,
 ) -> Iterator[HookEvent]:
     """All that is told of the events after a position, up to another one (None: the present end).
+
+    Whoever goes on with the log gives the `fold` of before, which then reads nothing again.
 
     Raises:
         StoreError: the log cannot be read.
     """
-    fold = HookFold(journal)
+    told = (HookFold(journal) if fold is None else fold).told
     last = journal.last_position() if through is None else through
     while after < last:
         page = journal.read_journal(after=after, limit=_PAGE_EVENTS)
@@ -35,7 +41,7 @@ def hook_events(
             return
         for recorded in page:
             if recorded.global_position <= last:
-                yield from fold.told(recorded)
+                yield from told(recorded)
         after = page[-1].global_position
 
 
@@ -85,7 +91,7 @@ def _told_by_itself(recorded: RecordedEvent[Any]) -> Sequence[HookEvent]:
     """What an event says that needs nothing from before."""
     event = recorded.event
     if isinstance(event, LeaseAcquired):
-        prepared = told.RecoveryPrepared(
+        prepared = e.RecoveryPrepared(
             runtime_instance_id=event.holder,
             agent_id=AgentId(""),
             position=recorded.global_position,
@@ -113,11 +119,11 @@ def _background_task(recorded: RecordedEvent[Any], fact: str) -> Sequence[HookEv
 
 def _background_started(event: Any, at: Mapping[str, Any]) -> HookEvent:
     command = str(getattr(event, "command", ""))
-    return told.BackgroundTaskStarted(command=command, cwd=str(getattr(event, "cwd", "")), **at)
+    return e.BackgroundTaskStarted(command=command, cwd=str(getattr(event, "cwd", "")), **at)
 
 
 def _background_finished(event: Any, at: Mapping[str, Any]) -> HookEvent:
-    return told.BackgroundTaskFinished(status=str(getattr(event, "status", "finished")), **at)
+    return e.BackgroundTaskFinished(status=str(getattr(event, "status", "finished")), **at)
 
 
 _BACKGROUND: Mapping[str, Callable[[Any, Mapping[str, Any]], HookEvent]] = {
