@@ -1,6 +1,7 @@
 """What may be chosen when a runtime is opened."""
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,8 @@ class RuntimeSettings:
     it opens it; `executor` runs commands here (None: as processes of this machine), `targets` are
     the executors for other machines, by name. `context` are objects of the program that tools
     find by their type (`ToolContext.app`). `observers` are told what is done and refused, from the
-    opening on (`Runtime.observe`). A model may take `model_deadline_s` for one answer, and
+    opening on (`Runtime.observe`). `skills_dirs` are directories of skills that models can load;
+    the first ones win (`Runtime.skills`). A model may take `model_deadline_s` for one answer, and
     `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
     out the tools `team_*`, `task_*` and `task`, `create=False` refuses to make a store that is not
     there. `strategies` are round strategies by the names under which
@@ -99,6 +101,7 @@ class RuntimeSettings:
     targets: Mapping[str, CommandExecutor] = field(default_factory=dict)
     context: Sequence[object] = ()
     observers: Sequence[OnHookEvent | Observer] = ()
+    skills_dirs: Sequence[str | os.PathLike[str]] = ()
     strategies: Mapping[str, RoundStrategy] = field(default_factory=dict)
     prices: PriceList = field(default_factory=PriceList)
     limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
@@ -169,6 +172,7 @@ class RuntimeOptions(TypedDict, total=False):
     targets: Mapping[str, CommandExecutor]
     context: Sequence[object]
     observers: Sequence[OnHookEvent | Observer]
+    skills_dirs: Sequence[str | os.PathLike[str]]
     strategies: Mapping[str, RoundStrategy]
     prices: PriceList
     limits: Mapping[str, ProviderLimits]

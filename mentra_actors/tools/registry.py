@@ -207,6 +207,17 @@ class RegisteredTools:
             self._renew()
         return ToolRegistration(self, tool, audience)
 
+    def exchange(self, old: Tool, new: Tool) -> None:
+        """Put a tool for all agents in the place of another one; nothing, if that is gone.
+
+        Raises:
+            InvalidTool: there is another one of this name, or it is no tool.
+        """
+        with self._lock:
+            tools = [new if one is old else one for one in self._all.values()]
+            self._all = ToolRegistry(tools, policy=self._all.policy)
+            self._renew()
+
     def remove(self, tool: Tool, audience: AgentId | None) -> None:
         """Take a tool away again; nothing, if it is not there any more."""
         with self._lock:
