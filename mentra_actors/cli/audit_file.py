@@ -12,7 +12,7 @@ from mentra_actors.cli.audit_chain import FORMAT, Chain, ChainLook, look_at_chai
 from mentra_actors.cli.audit_masks import masked
 from mentra_actors.cli.reading import OpenStore
 from mentra_actors.errors import ConfigurationError, StoreError
-from projections.fingerprint import fingerprint_at
+from projections.fingerprint import place_fingerprint_at
 from projections.hook_history import hook_events
 
 __all__ = ["WrittenAudit", "checked_audit", "write_audit"]
@@ -110,7 +110,7 @@ def _sound_part(team: OpenStore, path: Path, file: BinaryIO) -> ChainLook:
 
 
 def _log_of(team: OpenStore) -> str:
-    return f"{fingerprint_at(team.reader, 1):016x}"
+    return f"{place_fingerprint_at(team.reader, 1):016x}"
 
 
 def _goes_on_after(look: ChainLook) -> int:

@@ -7,7 +7,7 @@ from mentra_actors.ids import is_valid_name
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import views_beside
 from mentra_actors.store.sql.opening import is_sql_url
-from projections.fingerprint import fingerprint_at
+from projections.fingerprint import place_fingerprint_at
 from projections.view_store import ViewCommit, ViewId
 
 __all__ = ["KeptPlace", "ObservedPlace"]
@@ -73,7 +73,7 @@ class KeptPlace(ObservedPlace):
             parts={},
             checkpoint=self.position,
             expected_checkpoint=self._saved,
-            fingerprint=fingerprint_at(self._store, self.position),
+            fingerprint=place_fingerprint_at(self._store, self.position),
         )
         self._views.commit([commit])
         self._saved = self.position
@@ -84,7 +84,7 @@ class KeptPlace(ObservedPlace):
 
     def _found(self) -> int:
         mark = self._views.marked_checkpoint(self._view)
-        is_of_this_log = mark.fingerprint == fingerprint_at(self._store, mark.position)
+        is_of_this_log = mark.fingerprint == place_fingerprint_at(self._store, mark.position)
         if not mark.position or is_of_this_log:
             return mark.position
         _log.warning("%s was kept for another log: it begins anew", self._view.name)

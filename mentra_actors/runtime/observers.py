@@ -106,8 +106,8 @@ class Observation:
 
     def close(self) -> None:
         """Tell it what is recorded by now, for some seconds at most, and end."""
-        self.wait(timeout_s=_CLOSE_S)
-        self._stop(timeout_s=_CLOSE_S)
+        was_told = self.wait(timeout_s=_CLOSE_S)
+        self._stop(timeout_s=_CLOSE_S if was_told else 0.0)
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,8 @@ from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.domain.model_call import StopReason, TokenUsage
 from mentra_actors.envelope import RecordedEvent
 from projections import hook_event as h
+from projections.fingerprint import place_fingerprint_at
+from projections.hook_events import _STEPS
 from projections.hook_history import HookFold, hook_events
 
 PROFILE = e.AgentProfile(agent_id="lead", name="lead", team_id="t", role="leads", model="x:y")
@@ -449,3 +451,34 @@ def test_every_event_has_a_kind_of_its_own():
     assert all(
         kind.__struct_config__.tag == h.kind_of(kind) for kind in typing.get_args(h.HookEvent)
     )
+
+
+SILENT = {
+    e.AgentRecovered, e.AgentStopped, e.CompensationRequested, e.EntryLabelled, e.InputPlaced,
+    e.InputQueued, e.InputReturned, e.LeafMoved, e.MailHandedOver, e.MailSent, e.MailTaken,
+    e.PromptAccepted, e.QueueCleared, e.QueueModeChanged, e.RoundDecided,
+    e.RoundDecisionRequested, e.RunStopRequested, e.SharedSpending, e.SubagentEndOrdered,
+    e.SubagentFinished, e.SubagentSpawned, e.ToolCallProbeRequested, e.ToolCallReviewed,
+}  # fmt: skip
+
+
+def test_every_event_of_an_agent_is_told_or_silent_on_purpose():
+    """A fact that an audit does not know is one that nobody can ask about."""
+    assert {*_STEPS, *SILENT} == {*typing.get_args(e.AgentEvent)}
+    assert not {*_STEPS} & SILENT
+
+
+def test_a_place_is_known_again_after_what_was_said_there_is_forgotten(log):
+    """Else an observer would begin anew each time something was archived."""
+    log.append("agent-lead", SPAWNED)
+    log.append("agent-lead", ASKED)
+    (_, asked) = log.store.read_journal()
+
+    class Forgotten:
+        def read_journal(self, *, after, limit):
+            tombstone = msgspec.structs.replace(asked, payload=b"", event_type="store.archived.v1")
+            return [tombstone]
+
+    kept = place_fingerprint_at(log.store, 2)
+    assert place_fingerprint_at(Forgotten(), 2) == kept
+    assert kept not in (place_fingerprint_at(log.store, 1), place_fingerprint_at(log.store, 3))
