@@ -76,7 +76,11 @@ class Observation:
         return self.observer.name or str(getattr(call, "__name__", type(call).__name__))
 
     def status(self) -> ObserverStatus:
-        """How far it is, and what has gone wrong."""
+        """How far it is, and what has gone wrong.
+
+        Raises:
+            StoreClosed: the runtime was closed.
+        """
         failure, position = self._failure, self._place.position
         return ObserverStatus(
             name=self.name,

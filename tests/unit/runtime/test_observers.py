@@ -4,6 +4,8 @@ import functools
 import logging
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -140,20 +142,35 @@ def test_an_observer_may_ask_for_the_end_of_the_run():
 
 def test_a_run_that_is_over_is_not_stopped_for_its_past():
     """An observer may be far behind; the run that is open now has done nothing."""
+    may_finish = threading.Event()
+
+    @tool
+    def wait_long() -> str:
+        """Take a while."""
+        may_finish.wait(WAIT_S)
+        return "done"
+
+    seen = []
 
     def guard(event):
         if isinstance(event, h.RunStarted):
-            raise PermissionError("no")
+            seen.append(event)
+            if len(seen) == 1:
+                raise PermissionError("no")
 
-    with opened(["One.", "Two."]) as runtime:
+    model = ScriptedModel(["One.", call("wait_long"), "Two."])
+    with open_runtime_sync(":memory:", tools=[wait_long], providers=[model]) as runtime:
         lead = runtime.spawn("lead", model="scripted:x")
         lead.send("Hi", timeout_s=WAIT_S)
-        late = runtime.observe(Observer(guard, after=0, may_stop_runs=True))
-        late.wait(timeout_s=WAIT_S)
-        late.remove()
+        with ThreadPoolExecutor(1) as host:
+            reply = host.submit(lead.send, "Again", timeout_s=WAIT_S)
+            lead.wait_for_snapshot(lambda one: one.status == "executing_tool", timeout_s=WAIT_S)
+            late = runtime.observe(Observer(guard, after=0, may_stop_runs=True))
+            assert late.wait(timeout_s=WAIT_S)
+            may_finish.set()
 
-        assert lead.send("Again", timeout_s=WAIT_S).text == "Two."
-        assert late.status().errors == 1
+            assert reply.result(WAIT_S).text == "Two."
+        assert (len(seen), late.status().errors) == (2, 1)
 
 
 def test_a_slow_observer_loses_nothing_and_nobody_waits_for_it():
@@ -172,6 +189,26 @@ def test_a_slow_observer_loses_nothing_and_nobody_waits_for_it():
 
     assert behind.lag > 0
     assert told == fast
+    assert kinds(told)[-1] == "run_finished"
+
+
+def test_the_end_of_a_runtime_waits_until_observers_were_told():
+    """What a run has cost must not be lost because its program ends with it."""
+    told, is_closing = [], threading.Event()
+
+    def slow(event):
+        is_closing.wait(WAIT_S)
+        told.append(event)
+
+    @contextmanager
+    def last_before_observers_end():
+        yield
+        is_closing.set()
+
+    with opened(LOOK_AND_TELL, observers=[slow]) as runtime:
+        runtime._operations.core.keep_open(last_before_observers_end())
+        runtime.spawn("lead", model="scripted:x").send("Look", timeout_s=WAIT_S)
+
     assert kinds(told)[-1] == "run_finished"
 
 
