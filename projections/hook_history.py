@@ -2,14 +2,14 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
-from mentra_actors.ids import AgentId, StreamId, category_of, name_of
+from mentra_actors.ids import AgentId, StreamId, category_of
 from mentra_actors.store.journal import Journal
-from projections import hook_event as e
-from projections.hook_event import HookEvent
+from projections.hook_background import BackgroundHookState, background_hook_events
+from projections.hook_event import HookEvent, RecoveryPrepared
 from projections.hook_events import agent_hook_events
 from projections.hook_state import AgentHookState
 
@@ -55,7 +55,7 @@ class HookFold:
     def __init__(self, journal: Journal, *, kept_states: int = _KEPT_STATES) -> None:
         self._journal = journal
         self._kept_states = kept_states
-        self._states: OrderedDict[StreamId, AgentHookState] = OrderedDict()
+        self._states: OrderedDict[StreamId, Any] = OrderedDict()
 
     def told(self, recorded: RecordedEvent[Any]) -> Sequence[HookEvent]:
         """What one event says: nothing, one thing or several. Events come in the log's order.
@@ -63,70 +63,47 @@ class HookFold:
         Raises:
             StoreError: what was before it cannot be read.
         """
-        if isinstance(recorded.event, SkippedEvent):
+        if isinstance(recorded.event, LeaseAcquired):
+            return (_prepared(recorded, recorded.event),)
+        kind = _KINDS.get(category_of(recorded.stream_id))
+        if kind is None or isinstance(recorded.event, SkippedEvent):
             return ()
-        if category_of(recorded.stream_id) != "agent":
-            return _told_by_itself(recorded)
-        state, events = agent_hook_events(self._state_before(recorded), recorded)
+        state, events = kind.step(self._state_before(recorded, kind), recorded)
         self._states[recorded.stream_id] = state
         self._states.move_to_end(recorded.stream_id)
         if len(self._states) > self._kept_states:
             self._states.popitem(last=False)
-        return events or _told_by_itself(recorded)
+        return events
 
-    def _state_before(self, recorded: RecordedEvent[Any]) -> AgentHookState:
-        known = self._states.get(recorded.stream_id)
-        if known is not None:
-            return known
-        state, after, last = AgentHookState(), 0, recorded.stream_version - 1
+    def _state_before(self, recorded: RecordedEvent[Any], kind: "_Kind") -> Any:
+        if recorded.stream_id in self._states:
+            return self._states[recorded.stream_id]
+        state, after, last = kind.initial, 0, recorded.stream_version - 1
         while after < last:
             through = min(after + _PAGE_EVENTS, last)
             for one in self._journal.read_stream(recorded.stream_id, after=after, through=through):
-                state, _ = agent_hook_events(state, one)
+                state, _ = kind.step(state, one)
             after = through
         return state
 
 
-def _told_by_itself(recorded: RecordedEvent[Any]) -> Sequence[HookEvent]:
-    """What an event says that needs nothing from before."""
-    event = recorded.event
-    if isinstance(event, LeaseAcquired):
-        prepared = e.RecoveryPrepared(
-            runtime_instance_id=event.holder,
-            agent_id=AgentId(""),
-            position=recorded.global_position,
-            recorded_at=recorded.recorded_at_ns / 1e9,
-        )
-        return (prepared,)
-    area, _, fact = recorded.event_type.partition(".")
-    return _background_task(recorded, fact) if area == "background" else ()
+class _Kind(NamedTuple):
+    """How the streams of a category are told."""
+
+    initial: Any
+    step: Callable[[Any, RecordedEvent[Any]], tuple[Any, Sequence[HookEvent]]]
 
 
-def _background_task(recorded: RecordedEvent[Any], fact: str) -> Sequence[HookEvent]:
-    """Tasks in the background, by the names of their events and fields alone."""
-    event = recorded.event
-    made = next((make for word, make in _BACKGROUND.items() if word in fact), None)
-    if made is None:
-        return ()
-    at = {
-        "agent_id": AgentId(getattr(event, "agent_id", "") or name_of(recorded.stream_id)),
-        "position": recorded.global_position,
-        "recorded_at": recorded.recorded_at_ns / 1e9,
-        "task_id": str(getattr(event, "task_id", "")),
-    }
-    return (made(event, at),)
-
-
-def _background_started(event: Any, at: Mapping[str, Any]) -> HookEvent:
-    command = str(getattr(event, "command", ""))
-    return e.BackgroundTaskStarted(command=command, cwd=str(getattr(event, "cwd", "")), **at)
-
-
-def _background_finished(event: Any, at: Mapping[str, Any]) -> HookEvent:
-    return e.BackgroundTaskFinished(status=str(getattr(event, "status", "finished")), **at)
-
-
-_BACKGROUND: Mapping[str, Callable[[Any, Mapping[str, Any]], HookEvent]] = {
-    "started": _background_started,
-    "finished": _background_finished,
+_KINDS: Mapping[str, _Kind] = {
+    "agent": _Kind(AgentHookState(), agent_hook_events),
+    "background": _Kind(BackgroundHookState(), background_hook_events),
 }
+
+
+def _prepared(recorded: RecordedEvent[Any], event: LeaseAcquired) -> HookEvent:
+    return RecoveryPrepared(
+        runtime_instance_id=event.holder,
+        agent_id=AgentId(""),
+        position=recorded.global_position,
+        recorded_at=recorded.recorded_at_ns / 1e9,
+    )

@@ -409,37 +409,59 @@ def test_a_model_that_takes_over_is_named(told):
     assert asked.model == "b:c"
 
 
-def test_tasks_in_the_background_are_told_by_their_names(log):
-    """Their events need no knowledge of them here, but for the words of their tags."""
+class Requested(msgspec.Struct, frozen=True, tag="background.requested.v1"):
+    job_id: str
+    command: str
+    cwd: str
 
-    class Started(msgspec.Struct, frozen=True, tag="background.task_started.v1"):
-        task_id: str
-        command: str
-        cwd: str
-        agent_id: str
 
-    class Finished(msgspec.Struct, frozen=True, tag="background.task_finished.v1"):
-        task_id: str
-        status: str
+class Started(msgspec.Struct, frozen=True, tag="background.started.v1"):
+    job_id: str
 
-    def recorded(stream_id, event):
-        tag = type(event).__struct_config__.tag
-        return RecordedEvent(
-            global_position=1,
-            stream_id=stream_id,
-            stream_version=1,
-            event_type=tag,
+
+class Finished(msgspec.Struct, frozen=True, tag="background.finished.v1"):
+    job_id: str
+    exit_code: int
+
+
+class TimedOut(msgspec.Struct, frozen=True, tag="background.timed_out.v1"):
+    job_id: str
+
+
+class Rejected(msgspec.Struct, frozen=True, tag="background.rejected.v1"):
+    command: str
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (Finished("b1", 0), "finished"),
+        (Finished("b1", 2), "failed"),
+        (TimedOut("b1"), "timed_out"),
+    ],
+)
+def test_commands_in_the_background_are_told_from_their_start_to_their_end(log, end, status):
+    """They go on after the call that has started them, so nobody else tells how they end."""
+    fold = HookFold(log.journal)
+    told = []
+    for version, event in enumerate(
+        [Requested("b1", "make", "/src"), Rejected("ls"), Started("b1"), end], start=1
+    ):
+        recorded = RecordedEvent(
+            global_position=version,
+            stream_id="background-lead",
+            stream_version=version,
+            event_type=type(event).__struct_config__.tag,
             event=event,
             recorded_at_ns=10**9,
         )
+        told += fold.told(recorded)
 
-    fold = HookFold(log.journal)
-    (started,) = fold.told(recorded("background-b1", Started("b1", "make", "/src", "lead")))
-    (finished,) = fold.told(recorded("agent-lead", Finished("b1", "failed")))
-
-    assert (started.agent_id, started.task_id) == ("lead", "b1")
-    assert (started.command, started.cwd) == ("make", "/src")
-    assert (finished.agent_id, finished.task_id, finished.status) == ("lead", "b1", "failed")
+    place = {"agent_id": "lead", "task_id": "b1", "recorded_at": 1.0}
+    assert told == [
+        h.BackgroundTaskStarted(command="make", cwd="/src", position=3, **place),
+        h.BackgroundTaskFinished(status=status, position=4, **place),
+    ]
 
 
 def test_every_event_has_a_kind_of_its_own():
