@@ -57,6 +57,7 @@ from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.attachments import document, image
 from mentra_actors.runtime.conversation import Conversation, SyncConversation
 from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
+from mentra_actors.runtime.observer import Observer
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.runtime import Runtime, open_runtime
 from mentra_actors.runtime.snapshots import AgentSnapshot
@@ -118,6 +119,7 @@ __all__ = [
     "NamedTool",
     "NoAuth",
     "NoOutput",
+    "Observer",
     "PolicyDenied",
     "PriceList",
     "ProbeResult",

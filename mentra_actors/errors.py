@@ -28,6 +28,7 @@
     - UnknownModel          no provider serves this name
     - MissingCredential     the provider needs a key that is not set
     - LoginFailed           a sign-in with the browser came to nothing
+    - UnknownSkill          no skill has this name, or its file cannot be read
     - InvalidTool           a function cannot be offered to models as it is written
 
 Bugs (broken invariants, wrong argument types) raise the built-in TypeError,
@@ -62,6 +63,7 @@ __all__ = [
     "StoreNotFound",
     "StreamArchived",
     "UnknownModel",
+    "UnknownSkill",
     "VersionConflict",
     "WrongKey",
 ]
@@ -291,6 +293,10 @@ class MissingCredential(ConfigurationError):
 
 class LoginFailed(ConfigurationError):
     """A sign-in came to nothing; the message says why. A login from before is kept."""
+
+
+class UnknownSkill(ConfigurationError):
+    """No skill has this name, or its file cannot be read any more."""
 
 
 class InvalidTool(ConfigurationError):

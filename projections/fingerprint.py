@@ -6,7 +6,7 @@ import msgspec
 
 from mentra_actors.store.ports import JournalReader, StoredEvent
 
-__all__ = ["UNKNOWN", "fingerprint_at", "fingerprint_of"]
+__all__ = ["UNKNOWN", "fingerprint_at", "fingerprint_of", "place_fingerprint_at"]
 
 UNKNOWN = 0
 """The fingerprint of no event."""
@@ -19,12 +19,28 @@ def fingerprint_of(event: StoredEvent) -> int:
     An event that was lost and one that took its place differ in the time at which they were
     recorded, if in nothing else.
     """
-    content = msgspec.msgpack.encode(event)
-    digest = hashlib.blake2b(content, digest_size=_BYTES).digest()
-    return int.from_bytes(digest, "big") or 1
+    return _hash(event)
 
 
 def fingerprint_at(reader: JournalReader, position: int) -> int:
     """Of the event at a position, or `UNKNOWN` where the log has none."""
     events = reader.read_journal(after=position - 1, limit=1) if position > 0 else ()
     return fingerprint_of(events[0]) if events else UNKNOWN
+
+
+def place_fingerprint_at(reader: JournalReader, position: int) -> int:
+    """Of where and when the event at a position was recorded, or `UNKNOWN`.
+
+    It stays the same when what the event says is forgotten or archived.
+    """
+    events = reader.read_journal(after=position - 1, limit=1) if position > 0 else ()
+    if not events:
+        return UNKNOWN
+    one = events[0]
+    return _hash((one.stream_id, one.stream_version, one.recorded_at_ns, one.epoch))
+
+
+def _hash(value: StoredEvent | tuple[str | int, ...]) -> int:
+    content = msgspec.msgpack.encode(value)
+    digest = hashlib.blake2b(content, digest_size=_BYTES).digest()
+    return int.from_bytes(digest, "big") or 1

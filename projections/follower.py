@@ -23,7 +23,12 @@ class Follower:
     """
 
     def __init__(
-        self, step: Callable[[], bool], wait: Callable[[], None], on_end: Callable[[], None]
+        self,
+        step: Callable[[], bool],
+        wait: Callable[[], None],
+        on_end: Callable[[], None],
+        *,
+        name: str = "projections",
     ) -> None:
         self.failure: Exception | None = None
         self._step = step
@@ -31,7 +36,7 @@ class Follower:
         self._on_end = on_end
         self._stopping = threading.Event()
         self._has_ended = False
-        self._thread = threading.Thread(target=self._run, name="projections", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     @property
@@ -39,14 +44,18 @@ class Follower:
         """True until `stop`, or until an error ended it."""
         return not self._has_ended and not self._stopping.is_set()
 
-    def stop(self) -> None:
+    def stop(self, *, timeout_s: float | None = None) -> None:
         """End the thread after its present step. Calling it twice is allowed.
+
+        One that takes longer than `timeout_s` is left behind (None: never). On the thread itself
+        it ends after this.
 
         Raises:
             Exception: the `failure` that had ended it before.
         """
         self._stopping.set()
-        self._thread.join()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout_s)
         failure, self.failure = self.failure, None
         if failure is not None:
             raise failure

@@ -23,7 +23,7 @@ INTERRUPTED = 130
 _NOTHING_RECORDED = "Nothing was recorded."
 _RECORDING = frozenset({"", "demo", "run"})
 _READING = frozenset(
-    {"agents", "board", "doctor", "entries", "jobs", "log", "transcript", "usage"}
+    {"agents", "audit", "board", "doctor", "entries", "jobs", "log", "transcript", "usage"}
 )
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
 """Commands that take the store as an argument."""

@@ -16,7 +16,6 @@ from mentra_actors.ids import StreamId, category_of
 
 __all__ = ["log"]
 
-_LOOK_S = 1.0
 _MOST_TAGS = 10
 
 
@@ -95,12 +94,7 @@ def _events(
         while page := _page(team, wish, place):
             yield from page
             place = wish.place(page[-1])
-        if not follow:
-            return
-        try:
-            while team.reader.wait_for_position(seen + 1, timeout_s=_LOOK_S) <= seen:
-                pass
-        except KeyboardInterrupt:  # the way to end it
+        if not (follow and team.wait_for_more(seen)):
             return
 
 

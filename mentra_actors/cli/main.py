@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from mentra_actors.cli.audit_command import audit
 from mentra_actors.cli.backup_command import backup
 from mentra_actors.cli.compact_command import compact
 from mentra_actors.cli.demo_command import demo
@@ -152,7 +153,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 
 _COMMANDS: Sequence[Callable[..., None]] = (
-    *(demo, run, agents, log, transcript, entries, board, jobs, usage),
+    *(demo, run, agents, log, audit, transcript, entries, board, jobs, usage),
     *(new_key, forget, rotate_key, train_dictionary),
     *(doctor, backup, export, compact),
     *(login, logout),

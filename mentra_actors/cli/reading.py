@@ -20,6 +20,8 @@ from projections.task_board import TASK_BOARD, BoardView
 
 __all__ = ["OpenStore", "opened"]
 
+_LOOK_S = 1.0
+
 
 class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
     """A store that is open for reading."""
@@ -27,6 +29,15 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     reader: JournalReader
     journal: Journal
+
+    def wait_for_more(self, seen: int) -> bool:
+        """Wait until the log is longer than `seen`; False if Ctrl-C came first."""
+        try:
+            while self.reader.wait_for_position(seen + 1, timeout_s=_LOOK_S) <= seen:
+                pass
+        except KeyboardInterrupt:  # the way to end it
+            return False
+        return True
 
     def members(self) -> list[MemberView]:
         """The agents of the team."""

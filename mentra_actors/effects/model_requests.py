@@ -1,5 +1,7 @@
 """From an agent and its transcript to what a provider is asked. Pure."""
 
+from collections.abc import Iterable
+
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.profile import AgentProfile, offered_tools, tool_choice_for
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
@@ -35,7 +37,7 @@ def request_of(
     return ModelRequest(
         model=model,
         messages=prompt_messages(transcript),
-        system=profile.system,
+        system=_system(profile, [tools[name].guide for name in names]),
         tools=specs,
         tool_choice=tool_choice_for(profile, options, names),
         temperature=profile.temperature,
@@ -45,6 +47,14 @@ def request_of(
         options=profile.provider,
         output=_output_schema(output),
     )
+
+
+def _system(profile: AgentProfile, guides: Iterable[str]) -> str:
+    """The agent's own prompt, and what its tools say of themselves beyond their descriptions.
+
+    It is the same in every round until the tools change, so what is before it can be cached.
+    """
+    return "\n\n".join(filter(None, (profile.system, *guides)))
 
 
 def _output_tool(output: TerminalOutput) -> ToolSpec:

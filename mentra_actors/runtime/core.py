@@ -47,6 +47,7 @@ from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.performers import World, performers
 from mentra_actors.runtime.run_operations import RunOperations
 from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.runtime.skills import Skills
 from mentra_actors.runtime.take_over import open_or_take_over
 from mentra_actors.runtime.tick_journal import TickJournal
 from mentra_actors.runtime.tool_commands import ToolCommands
@@ -84,6 +85,7 @@ class RuntimeCore:
         self.settings = settings
         self.clock = settings.clock
         self.tools = RegisteredTools(all_tools(settings), policy=settings.policy)
+        self.skills = Skills(self.tools, settings.skills_dirs)
         self.providers = ProviderRegistry(providers=settings.providers)
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""

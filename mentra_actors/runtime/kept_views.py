@@ -16,7 +16,7 @@ from projections.memory_views import MemoryViews
 from projections.runner import OnProgress, ProjectionRunner, ProjectionStatus
 from projections.view_store import ViewStore
 
-__all__ = ["KeptViews", "followed_views", "open_views", "views_directory"]
+__all__ = ["KeptViews", "followed_views", "open_views", "views_beside", "views_directory"]
 
 
 class KeptViews:
@@ -62,7 +62,7 @@ def followed_views(
     reader: JournalReader, store: str | Path, projections: Sequence[Projection[Any]]
 ) -> Iterator[KeptViews]:
     """Keep views of an open log until the end of the block, on a thread of their own."""
-    views = _views_beside(reader, store)
+    views = views_beside(reader, store)
     with ExitStack() as stack:
         stack.callback(views.close)
         runner = ProjectionRunner(reader, views, projections)
@@ -91,14 +91,14 @@ def open_views(
     with ExitStack() as stack:
         reader = open_journal_reader(store, sealing=sealing)
         stack.callback(reader.close)
-        views = _views_beside(reader, store)
+        views = views_beside(reader, store)
         stack.callback(views.close)
         runner = ProjectionRunner(reader, views, projections)
         runner.catch_up(progress=progress)
         yield KeptViews(reader, runner)
 
 
-def _views_beside(reader: JournalReader, store: str | Path) -> ViewStore:
+def views_beside(reader: JournalReader, store: str | Path) -> ViewStore:
     """The views of a store; where it is no directory, they end with the process."""
     if store == MEMORY or is_sql_url(store):
         return MemoryViews()

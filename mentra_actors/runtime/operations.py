@@ -28,6 +28,7 @@ from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.model_questions import ModelQuestions
+from mentra_actors.runtime.observers import Observers
 from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.runtime.run_operations import HOST, new_id
 from mentra_actors.store.ports import Appended, AppendRequest
@@ -44,6 +45,7 @@ class Operations:
         self.agents = AgentOperations(core)
         self.models = ModelQuestions(core)
         self.jobs = JobOperations(core)
+        self.observers = Observers(core)
         self._team = core.settings.team
 
     # --- agents ---------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The asynchronous face: `open_runtime`, `Runtime`."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,11 +22,15 @@ from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.awaiting import asked, wait_for, watched
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
+from mentra_actors.runtime.observer import Observer, OnHookEvent
+from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
+from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
+from mentra_actors.tools.skill_files import Skill, SkillFault
 from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view
 from projections.usage import USAGE, AgentUsage, team_usage
@@ -88,6 +93,38 @@ class Runtime:
         """
         audience = None if agent is None else agent.agent_id
         return self._operations.core.tools.register(tool, audience=audience)
+
+    async def register_skills_dir(self, path: str | os.PathLike[str]) -> SkillsRegistration:
+        """Read the skills below a directory; models are told of them from their next call on.
+
+        Each is a `SKILL.md` with a name and a description at its top. A skill of this name from a
+        directory before this one wins. The result takes the directory away (`remove`, or the end
+        of a `with`). It is not on the log: after a restart register it again.
+
+        Raises:
+            ConfigurationError: it is no directory, or is registered already.
+        """
+        return await anyio.to_thread.run_sync(self._operations.core.skills.add, path)
+
+    async def reload_skills(self) -> None:
+        """Read the directories of skills again: what was added, described or taken away."""
+        await anyio.to_thread.run_sync(self._operations.core.skills.reload)
+
+    def skills(self) -> Sequence[Skill]:
+        """All skills, also those that models are not told of, by name."""
+        return self._operations.core.skills.all()
+
+    def skill_faults(self) -> Sequence[SkillFault]:
+        """Files and directories that give no skill, and why; the others are there all the same."""
+        return self._operations.core.skills.faults()
+
+    async def skill_body(self, name: str) -> str:
+        """The text of a skill, as its file is now.
+
+        Raises:
+            UnknownSkill: there is none of this name, or its file cannot be read.
+        """
+        return await anyio.to_thread.run_sync(self._operations.core.skills.body, name)
 
     async def spawn(
         self,
@@ -217,6 +254,22 @@ class Runtime:
         The function runs on a dispatcher thread and must not block or raise.
         """
         return self._operations.core.recorded.subscribe(call)
+
+    def observe(self, observer: OnHookEvent | Observer) -> Observation:
+        """Tell a function what is done and refused from now on, off the log; see `Observer`.
+
+        Each has a thread of its own, so it may block; nothing is dropped. The end of the runtime
+        waits some seconds for it. The result takes it away (`remove`, or the end of a `with`).
+
+        Raises:
+            ConfigurationError: there is an observer of this name, or it cannot be kept.
+            TypeError, ValueError: it is no observer, or begins where the log is not yet.
+        """
+        return self._operations.observers.add(observer)
+
+    def observers(self) -> Sequence[ObserverStatus]:
+        """How each observer is: how far behind, and how often it has raised."""
+        return self._operations.observers.status()
 
     def on_live(self, call: Callable[[LiveNotice], None]) -> Subscription:
         """Call a function for every piece of an answer and every line of progress.

@@ -1,6 +1,7 @@
 """What may be chosen when a runtime is opened."""
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from mentra_actors.providers.limits import ProviderLimits
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.runtime.clock import SystemClock
+from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.plain_arguments import require_known
 from mentra_actors.runtime.take_over import TakeOver
 from mentra_actors.store.lmdb_store import Durability
@@ -62,7 +64,9 @@ class RuntimeSettings:
     call waits for ever). With a `policy` agents get the tools that touch this machine, as far as
     it opens it; `executor` runs commands here (None: as processes of this machine), `targets` are
     the executors for other machines, by name. `context` are objects of the program that tools
-    find by their type (`ToolContext.app`). A model may take `model_deadline_s` for one answer, and
+    find by their type (`ToolContext.app`). `observers` are told what is done and refused, from the
+    opening on (`Runtime.observe`). `skills_dirs` are directories of skills that models can load;
+    the first ones win (`Runtime.skills`). A model may take `model_deadline_s` for one answer, and
     `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
     out the tools `team_*`, `task_*`, `task` and `compact`, `create=False` refuses to make a store
     that is not there. `strategies` are round strategies by the names under which
@@ -96,6 +100,8 @@ class RuntimeSettings:
     executor: CommandExecutor | None = None
     targets: Mapping[str, CommandExecutor] = field(default_factory=dict)
     context: Sequence[object] = ()
+    observers: Sequence[OnHookEvent | Observer] = ()
+    skills_dirs: Sequence[str | os.PathLike[str]] = ()
     strategies: Mapping[str, RoundStrategy] = field(default_factory=dict)
     prices: PriceList = field(default_factory=PriceList)
     limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
@@ -172,6 +178,8 @@ class RuntimeOptions(TypedDict, total=False):
     executor: CommandExecutor | None
     targets: Mapping[str, CommandExecutor]
     context: Sequence[object]
+    observers: Sequence[OnHookEvent | Observer]
+    skills_dirs: Sequence[str | os.PathLike[str]]
     strategies: Mapping[str, RoundStrategy]
     prices: PriceList
     limits: Mapping[str, ProviderLimits]

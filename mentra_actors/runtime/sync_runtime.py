@@ -1,5 +1,6 @@
 """The blocking face, for scripts: the same as `runtime`, without `await`."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,16 @@ from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
+from mentra_actors.runtime.observer import Observer, OnHookEvent
+from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
+from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.runtime.sync_agent import SyncAgent
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
+from mentra_actors.tools.skill_files import Skill, SkillFault
 from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view
 from projections.usage import USAGE, AgentUsage, team_usage
@@ -65,6 +70,26 @@ class SyncRuntime:
         """See `Runtime.register_tool`."""
         audience = None if agent is None else agent.agent_id
         return self._operations.core.tools.register(tool, audience=audience)
+
+    def register_skills_dir(self, path: str | os.PathLike[str]) -> SkillsRegistration:
+        """See `Runtime.register_skills_dir`."""
+        return self._operations.core.skills.add(path)
+
+    def reload_skills(self) -> None:
+        """See `Runtime.reload_skills`."""
+        self._operations.core.skills.reload()
+
+    def skills(self) -> Sequence[Skill]:
+        """See `Runtime.skills`."""
+        return self._operations.core.skills.all()
+
+    def skill_faults(self) -> Sequence[SkillFault]:
+        """See `Runtime.skill_faults`."""
+        return self._operations.core.skills.faults()
+
+    def skill_body(self, name: str) -> str:
+        """See `Runtime.skill_body`."""
+        return self._operations.core.skills.body(name)
 
     def spawn(
         self,
@@ -139,6 +164,14 @@ class SyncRuntime:
     def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
         """See `Runtime.on_recorded`."""
         return self._operations.core.recorded.subscribe(call)
+
+    def observe(self, observer: OnHookEvent | Observer) -> Observation:
+        """See `Runtime.observe`."""
+        return self._operations.observers.add(observer)
+
+    def observers(self) -> Sequence[ObserverStatus]:
+        """See `Runtime.observers`."""
+        return self._operations.observers.status()
 
     def on_live(self, call: Callable[[LiveNotice], None]) -> Subscription:
         """See `Runtime.on_live`."""

@@ -46,6 +46,10 @@ class Journal:
         """Events of one stream with `after < stream_version <= through`, in order."""
         return self._decoded(self._reader.read_stream(stream_id, after=after, through=through))
 
+    def last_position(self) -> int:
+        """Global position of the last event; 0 for an empty log."""
+        return self._reader.last_position()
+
     def event_pages(
         self, stream_id: StreamId, *, after: int = 0
     ) -> Iterator[tuple[list[Any], int]]:

@@ -291,7 +291,8 @@ class Tool:
     JSON Schema of Draft 2020-12 that refers to nothing outside itself. `is_parallel(arguments)`
     says whether this call may run beside others of the same answer. `compensate(call)` undoes a
     call of a run that is taken back. `timeout_s` None means no limit, and for undoing 300 s.
-    `is_deferred` and `strict` are those of `ToolSpec`. `traits` say what it can do; `preview` says
+    `is_deferred` and `strict` are those of `ToolSpec`. `guide` is said in the system prompt of
+    agents that are offered the tool, after their own. `traits` say what it can do; `preview` says
     what one call would do. A call of a `terminal` tool that succeeds ends the run.
     """
 
@@ -310,6 +311,7 @@ class Tool:
     traits: ToolTraits = field(default_factory=ToolTraits)
     preview: Preview | None = None
     terminal: bool = False
+    guide: str = ""
 
     def faults(self, arguments: Mapping[str, Any]) -> str:
         """All that is wrong with the arguments of a call, as a text for the model; "" if nothing.

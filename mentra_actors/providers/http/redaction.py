@@ -7,7 +7,7 @@ from functools import lru_cache
 from html.entities import codepoint2name
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-__all__ = ["Redaction", "secret_texts"]
+__all__ = ["Redaction", "is_secret_name", "secret_texts"]
 
 MASK = "[redacted]"
 
@@ -37,10 +37,15 @@ class Redaction:
         return self._pattern.sub(MASK, text) if self._pattern else text
 
 
+def is_secret_name(name: str) -> bool:
+    """True for what headers, parameters and fields with a secret in them are called."""
+    return _SECRET_NAME.search(name) is not None
+
+
 def secret_texts(headers: Mapping[str, str], url: str) -> Iterator[str]:
     """What is secret in a call: values of headers and parameters that are named so, passwords."""
     for name, value in headers.items():
-        if _SECRET_NAME.search(name):
+        if is_secret_name(name):
             yield value
             yield value.rpartition(" ")[2]
     try:
@@ -51,7 +56,7 @@ def secret_texts(headers: Mapping[str, str], url: str) -> Iterator[str]:
     if password:
         yield unquote(password)
     for name, value in parse_qsl(query):
-        if _SECRET_NAME.search(name):
+        if is_secret_name(name):
             yield value
 
 

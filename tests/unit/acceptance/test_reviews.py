@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
 from mentra_actors import (
@@ -334,6 +335,50 @@ async def test_the_first_hook_that_refuses_has_the_last_word(played, pay, paid):
     assert team.results() == [("Blocked by pre-execution hook: not on Sundays", True)]
     assert ([len(one.asked) for one in (allowing, refusing, unasked)], paid) == ([1, 1, 0], [])
     assert reply.text == "I see."
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+async def test_a_call_that_all_hooks_allow_runs(played, pay, paid, count):
+    """Also where there are none: nobody is asked, and nobody refuses."""
+    hooks = [Hook(lambda _: Allow()) for _ in range(count)]
+    async with played([PAY, "Done."], pay, hooks=hooks) as team:
+        await (await team.spawn()).send("Pay")
+
+    assert (paid, team.results()) == ([(5, "bob")], [("paid 5 to bob", False)])
+    assert [one.asked for one in hooks] == [[{"euros": 5}]] * count
+
+
+async def test_a_hook_may_refuse_one_tool_and_no_other(played, pay, paid):
+    """Most rules are about one tool."""
+
+    @tool
+    async def look() -> str:
+        """Look."""
+        return "seen"
+
+    no_money = Hook(lambda one: Deny("no money") if one.tool == "pay" else Allow())
+    turns = [[PAY, call("look")], "I see."]
+    async with played(turns, pay, look, hooks=[no_money]) as team:
+        await (await team.spawn()).send("Go")
+
+    assert team.results() == [("Blocked by pre-execution hook: no money", True), ("seen", False)]
+    assert paid == []
+
+
+async def test_after_the_run_the_hooks_are_asked_the_other_way_round(played, pay):
+    """Who was nearest to the call before it ran is nearest to its outcome."""
+
+    class Stamp(ToolHook):
+        def __init__(self, mark):
+            self.mark = mark
+
+        async def after(self, call, outcome):
+            return msgspec.structs.replace(outcome, content=f"{outcome.content} {self.mark}")
+
+    async with played([PAY, "Done."], pay, hooks=[Stamp("first"), Stamp("last")]) as team:
+        await (await team.spawn()).send("Pay")
+
+    assert team.results() == [("paid 5 to bob last first", False)]
 
 
 async def test_changes_of_hooks_add_up(played, pay, paid):

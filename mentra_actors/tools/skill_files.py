@@ -1,0 +1,188 @@
+"""Skills as files: `SKILL.md`, with a name and a description between two lines of `---`."""
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from mentra_actors.errors import ConfigurationError
+from mentra_actors.tools.file_root import FileRoot
+from mentra_actors.tools.results import words_of
+from mentra_actors.tools.tool_errors import ToolError
+
+__all__ = ["MAX_SKILL_BYTES", "Skill", "SkillFault", "SkillRoot", "read_skill", "scanned_root"]
+
+MAX_SKILL_BYTES = 256 * 1024
+_FILE = "SKILL.md"
+_FRONT = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_OPENED = re.compile(r"---[ \t]*\r?(?:\n|\Z)")
+_MOST_NAME_CHARS = 100
+_NEVER_IN_A_NAME = frozenset('"<>&')
+_log = logging.getLogger(__name__)
+
+
+class Skill(msgspec.Struct, frozen=True, kw_only=True):
+    """One skill: the file `path` below the directory `root`; its body is read when it is wanted.
+
+    One that is not `model_invocable` is for the program: no model is told of it or gets it.
+    """
+
+    name: str
+    description: str
+    path: Path
+    root: Path
+    model_invocable: bool = True
+
+
+class SkillFault(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a file or a directory below `root` gives no skill."""
+
+    path: Path
+    root: Path
+    reason: str
+
+
+class SkillRoot(msgspec.Struct, frozen=True, kw_only=True):
+    """What a directory has: its skills by name, sorted, and what is wrong in it."""
+
+    path: Path
+    skills: tuple[Skill, ...] = ()
+    faults: tuple[SkillFault, ...] = ()
+
+
+class _Malformed(Exception):
+    """The text is no skill; the message says why."""
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Plain data without aliases, with which a short text can mean more than fits in memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise _Malformed("it has an alias (*), which is not read")
+        return super().compose_node(parent, index)
+
+
+def scanned_root(path: str | os.PathLike[str]) -> SkillRoot:
+    """All skills below a directory, as deep as they lie; links are not followed.
+
+    A file that is no skill, or has the name of one before it (in the order of paths), is a fault,
+    and the others are there all the same.
+
+    Raises:
+        ConfigurationError: it is no directory.
+    """
+    root = Path(os.path.abspath(Path(path).expanduser()))
+    if not root.is_dir():
+        raise ConfigurationError(f"a directory of skills is not a directory: {root}")
+    faults: list[SkillFault] = []
+    by_name: dict[str, Skill] = {}
+    for file in _skill_files(root, faults):
+        try:
+            skill, _body = read_skill(root, file)
+            if skill.name in by_name:
+                first = by_name[skill.name].path
+                raise ToolError(f"another skill is named {skill.name!r}: {first}")
+            by_name[skill.name] = skill
+        except ToolError as error:
+            faults.append(SkillFault(path=file, root=root, reason=words_of(error)))
+    for fault in faults:
+        _log.warning("left out of the skills: %s: %s", fault.path, fault.reason)
+    skills = tuple(by_name[name] for name in sorted(by_name))
+    return SkillRoot(path=root, skills=skills, faults=tuple(faults))
+
+
+def read_skill(root: Path, file: Path) -> tuple[Skill, str]:
+    """The skill in a file below a root, as it is now, and its body.
+
+    Raises:
+        ToolError: it cannot be read, is too long, or is malformed; the text says which.
+    """
+    with FileRoot(root).open_file(file.relative_to(root).as_posix()) as stream:
+        raw = stream.read(MAX_SKILL_BYTES + 1)
+    if len(raw) > MAX_SKILL_BYTES:
+        raise ToolError(f"it is longer than {MAX_SKILL_BYTES // 1024} KiB")
+    try:
+        front, body = _parted(raw.decode("utf-8-sig"))
+        skill = Skill(
+            name=_name(front, file.parent.name),
+            description=_description(front),
+            path=file,
+            root=root,
+            model_invocable=not _flag(front, "disable-model-invocation"),
+        )
+    except UnicodeDecodeError as error:
+        raise ToolError(f"it is not UTF-8 ({error.reason} at byte {error.start})") from error
+    except _Malformed as error:
+        raise ToolError(f"malformed front matter: {error}") from error
+    return skill, body
+
+
+def _skill_files(root: Path, faults: list[SkillFault]) -> Iterator[Path]:
+    """The files in the order of their paths; directories that cannot be read become faults."""
+
+    def unreadable(error: OSError) -> None:
+        path = Path(os.fsdecode(error.filename or root))
+        faults.append(SkillFault(path=path, root=root, reason=str(error.strerror)))
+
+    for folder, folders, files in os.walk(root, onerror=unreadable):
+        folders.sort()
+        if _FILE in files:
+            yield Path(folder, _FILE)
+
+
+def _parted(text: str) -> tuple[Mapping[Any, Any], str]:
+    """The fields at the top, and the text below them; without fields all of it."""
+    found = _FRONT.match(text)
+    if found is None:
+        if _OPENED.match(text):
+            raise _Malformed("no line of --- ends it")
+        return {}, _body(text)
+    try:
+        fields: Any = yaml.load(found[1], Loader=_PlainLoader)
+    except Exception as error:
+        raise _Malformed(" ".join(words_of(error).split())) from error
+    if fields is None:
+        fields = {}
+    if not isinstance(fields, dict):
+        raise _Malformed(f"it has fields with names, not a {type(fields).__name__}")
+    return fields, _body(text[found.end() :])
+
+
+def _body(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
+
+
+def _name(front: Mapping[Any, Any], folder: str) -> str:
+    name = front.get("name")
+    if name is None:
+        name = folder
+    if not isinstance(name, str):
+        raise _Malformed(f"name is a text, not {type(name).__name__}")
+    name = name.strip()
+    is_plain = name.isprintable() and not _NEVER_IN_A_NAME & {*name}
+    if not name or len(name) > _MOST_NAME_CHARS or not is_plain:
+        raise _Malformed(f'a name is 1 to {_MOST_NAME_CHARS} characters without " < > &: {name!r}')
+    return name
+
+
+def _description(front: Mapping[Any, Any]) -> str:
+    """In one line: it is one in the prompt."""
+    description = front.get("description")
+    if description is None:
+        return ""
+    if not isinstance(description, str):
+        raise _Malformed(f"description is a text, not {type(description).__name__}")
+    return " ".join(description.split())
+
+
+def _flag(front: Mapping[Any, Any], name: str) -> bool:
+    value = front.get(name, False)
+    if not isinstance(value, bool):
+        raise _Malformed(f"{name} is true or false, not {type(value).__name__}")
+    return value

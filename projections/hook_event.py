@@ -1,0 +1,292 @@
+"""The events of hooks: what a runtime has done and refused, for observers and for audits.
+
+They are read off the log, so they are the same for whoever watches now and whoever looks years
+later. As JSON each has its `kind`, which is its name in snake case. What was streamed or is only
+in memory is not among them; what an agent says is in `projections.agent_event`.
+"""
+
+import re
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
+from mentra_actors.domain.model_call import TokenUsage
+from mentra_actors.domain.tool_call import AuthorizationOutcome, DecidedBy
+from mentra_actors.ids import AgentId, CommandId, RunId
+
+__all__ = [
+    "AuthorizationDenied",
+    "BackgroundTaskFinished",
+    "BackgroundTaskStarted",
+    "HookEvent",
+    "ModelRequestFinished",
+    "ModelRequestStarted",
+    "ModelResponseFinished",
+    "PermissionExpired",
+    "PermissionRemembered",
+    "PermissionRequested",
+    "PermissionResolved",
+    "PolicyDenied",
+    "RecoveryPrepared",
+    "RunAborted",
+    "RunFinished",
+    "RunStarted",
+    "ToolAuthorizationBlocked",
+    "ToolAuthorizationFinished",
+    "ToolAuthorizationStarted",
+    "ToolCompensationFinished",
+    "ToolCompensationStarted",
+    "ToolExecutionBlocked",
+    "ToolExecutionFinished",
+    "ToolExecutionStarted",
+    "kind_of",
+]
+
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def _snake_case(name: str) -> str:
+    return _WORD.sub("_", name).lower()
+
+
+def kind_of(event: Any) -> str:
+    """The kind of an event, or of a class of them: `run_started`."""
+    return _snake_case((event if isinstance(event, type) else type(event)).__name__)
+
+
+class _Told(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag=_snake_case,
+):
+    """Every event: whose it is, where it stands on the log, and when it came there (Unix s).
+
+    `agent_id` is empty where it is the runtime's own. Several events may have one position.
+    `run_id` is empty outside of a run.
+    """
+
+    agent_id: AgentId
+    position: int
+    recorded_at: float
+    run_id: RunId = RunId("")
+
+
+class _OfTool(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """Of one call of a tool; `tool_call_id` is the provider's, `key` is unique in the agent."""
+
+    tool_name: str
+    tool_call_id: str
+    key: str
+
+
+class _OfModel(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """Of one attempt to have an answer; `model` is `provider:name`, attempts count from 1."""
+
+    model: str
+    attempt: int
+
+
+class AuthorizationDenied(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """The policy refused an action on this machine, such as `shell_command`.
+
+    A `PolicyDenied` of the same position names the call that had wanted it.
+    """
+
+    action: str
+    detail: str
+
+
+class PolicyDenied(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """The policy refused what a call wanted; `action` is that of `AuthorizationDenied`."""
+
+    reason: str
+    action: str
+
+
+class ToolAuthorizationStarted(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """Hooks and the authorizer are asked about a call. `preview` has its arguments, as JSON."""
+
+    preview: str
+
+
+class ToolAuthorizationFinished(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """They have answered. `digest` is of what they have decided about."""
+
+    outcome: AuthorizationOutcome
+    decided_by: DecidedBy
+    reason: str = ""
+    rule: str = ""
+    digest: str = ""
+
+
+class ToolAuthorizationBlocked(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """A call will not run, because it was denied, or because nobody may be asked (`ask`)."""
+
+    outcome: AuthorizationOutcome
+    reason: str = ""
+
+
+class PermissionRequested(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """A person must allow a call. `preview` is JSON text that says what it would do."""
+
+    request_id: CommandId
+    description: str
+    preview: str
+    expires_at: float | None = None
+
+
+class PermissionResolved(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """A person has decided about a call."""
+
+    request_id: CommandId
+    allow: bool
+    reason: str = ""
+    resolved_by: str = ""
+
+
+class PermissionRemembered(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """The decision of the same position was made a rule: of a session, a project, or for all."""
+
+    request_id: CommandId
+    allow: bool
+    scope: str
+
+
+class PermissionExpired(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """Nobody has decided about a call in time; it will not run."""
+
+    request_id: CommandId
+
+
+class ToolExecutionStarted(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """A call begins to run; again after a crash, if `attempt` is above 1."""
+
+    attempt: int = 1
+
+
+class ToolExecutionFinished(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """A call has run. `output_preview` is the beginning of what the model is told of it.
+
+    With `outcome` `unknown` its process died, and nobody knows whether it has happened.
+    """
+
+    is_error: bool
+    error: str | None = None
+    output_preview: str = ""
+    details: str = ""
+    outcome: Literal["finished", "unknown"] = "finished"
+
+
+class ToolExecutionBlocked(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """A call was not run and never will be: refused, malformed, or its run had ended."""
+
+    reason: str
+
+
+class ToolCompensationStarted(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """A call of a run that is taken back is being undone."""
+
+    attempt: int = 1
+
+
+class ToolCompensationFinished(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
+    """It was undone, or could not be; `output_preview` says how, or why not."""
+
+    is_error: bool
+    output_preview: str = ""
+
+
+class ModelRequestStarted(_OfModel, frozen=True, kw_only=True, omit_defaults=True):
+    """A model is asked."""
+
+
+class ModelRequestFinished(_OfModel, frozen=True, kw_only=True, omit_defaults=True):
+    """The provider took the request and began to answer, or it failed before that."""
+
+    success: bool
+    error: str | None = None
+
+
+class ModelResponseFinished(_OfModel, frozen=True, kw_only=True, omit_defaults=True):
+    """An answer is whole and recorded, or broke off. `usage` None: nothing was counted.
+
+    Money is in millionths of a US dollar, None where the price is not known.
+    """
+
+    success: bool
+    error: str | None = None
+    stop_reason: str | None = None
+    usage: TokenUsage | None = None
+    cost_usd_micros: int | None = None
+
+
+class BackgroundTaskStarted(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """A command was started that runs beside the agent."""
+
+    task_id: str
+    command: str
+    cwd: str
+
+
+class BackgroundTaskFinished(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """Such a command has ended."""
+
+    task_id: str
+    status: str
+
+
+class RunStarted(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """A run began; `resumes` is the run with which it goes on, or empty."""
+
+    resumes: RunId = RunId("")
+
+
+class RunFinished(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """A run ended in order."""
+
+    ending: RunEnding
+    early_end: EarlyEnd = ""
+
+
+class RunAborted(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """A run was broken off; the `failure` of one that somebody ended is `cancelled`."""
+
+    reason: str
+    failure: str
+
+
+class RecoveryPrepared(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """A runtime has the right to write the log, and goes on with what was open on it."""
+
+    runtime_instance_id: str
+
+
+HookEvent: TypeAlias = (
+    AuthorizationDenied
+    | PolicyDenied
+    | ToolAuthorizationStarted
+    | ToolAuthorizationFinished
+    | ToolAuthorizationBlocked
+    | PermissionRequested
+    | PermissionResolved
+    | PermissionRemembered
+    | PermissionExpired
+    | ToolExecutionStarted
+    | ToolExecutionFinished
+    | ToolExecutionBlocked
+    | ToolCompensationStarted
+    | ToolCompensationFinished
+    | ModelRequestStarted
+    | ModelRequestFinished
+    | ModelResponseFinished
+    | BackgroundTaskStarted
+    | BackgroundTaskFinished
+    | RunStarted
+    | RunFinished
+    | RunAborted
+    | RecoveryPrepared
+)
