@@ -132,25 +132,11 @@ def _changed(overlay: Overlay, operation: Mutation) -> str:
         case CreateFile(path=path, content=content):
             return _created(overlay, path, content)
         case SetFile(path=path, content=content):
-            staged = existing_file(overlay, path)
-            overlay.write(staged, encoded_text(content))
-            return f"Wrote {len(content.encode())} byte(s)"
-        case ReplaceText(old=old, new=new, replace_all=everywhere, expected_replacements=count):
-            edit = Edit(old, new)
-            return _spliced(
-                overlay,
-                operation.path,
-                lambda text: replacement(text, edit, replace_all=everywhere, expected=count),
-                "Replaced {} time(s)",
-            )
-        case InsertText(anchor=anchor, position=position, content=content, occurrence=which):
-            after = position == "after"
-            return _spliced(
-                overlay,
-                operation.path,
-                lambda text: insertion(text, anchor, content, after=after, occurrence=which),
-                "Inserted {} time(s)",
-            )
+            return _written(overlay, existing_file(overlay, path), content)
+        case ReplaceText():
+            return _replaced(overlay, operation)
+        case InsertText():
+            return _inserted(overlay, operation)
         case DeleteFile(path=path):
             overlay.remove(existing_file(overlay, path))
             return "Deleted"
@@ -158,12 +144,36 @@ def _changed(overlay: Overlay, operation: Mutation) -> str:
             assert_never(operation)
 
 
+def _written(overlay: Overlay, staged: StagedFile, content: str) -> str:
+    encoded = encoded_text(content)
+    overlay.write(staged, encoded)
+    return f"Wrote {len(encoded)} byte(s)"
+
+
+def _replaced(overlay: Overlay, operation: ReplaceText) -> str:
+    edit, everywhere = Edit(operation.old, operation.new), operation.replace_all
+    expected = operation.expected_replacements
+
+    def splices(text: str) -> list[Splice]:
+        return replacement(text, edit, replace_all=everywhere, expected=expected)
+
+    return f"Replaced {_spliced(overlay, operation.path, splices)} time(s)"
+
+
+def _inserted(overlay: Overlay, operation: InsertText) -> str:
+    after, which = operation.position == "after", operation.occurrence
+
+    def splices(text: str) -> list[Splice]:
+        return insertion(text, operation.anchor, operation.content, after=after, occurrence=which)
+
+    return f"Inserted {_spliced(overlay, operation.path, splices)} time(s)"
+
+
 def _created(overlay: Overlay, path: str, content: str) -> str:
     staged = overlay.staged_file(overlay.place.for_writing(path))
     if staged.exists:
         raise ToolError(f"'{shown(path)}' is there already; use set to give it a new text.")
-    overlay.write(staged, encoded_text(content))
-    return f"Wrote {len(content.encode())} byte(s)"
+    return _written(overlay, staged, content)
 
 
 def _moved(overlay: Overlay, operation: MoveFile) -> str:
@@ -175,14 +185,13 @@ def _moved(overlay: Overlay, operation: MoveFile) -> str:
     return "Moved"
 
 
-def _spliced(
-    overlay: Overlay, path: str, splices: Callable[[str], list[Splice]], told: str
-) -> str:
+def _spliced(overlay: Overlay, path: str, splices: Callable[[str], list[Splice]]) -> int:
+    """Stages splices of a text, and gives their count."""
     staged = existing_file(overlay, path)
     before = text_of_staged(overlay, staged)
     found = splices(before.text)
     overlay.write(staged, encoded_text(applied(before.text, found), before))
-    return told.format(len(found))
+    return len(found)
 
 
 def existing_file(overlay: Overlay, path: str) -> StagedFile:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -45,10 +46,19 @@ _READS = ("read_only", "filesystem_read")
 
 def split_tools(places: Places) -> list[Tool]:
     """The six tools for a place."""
+    calls = _Calls(places)
     plain = functools.partial(renamed, names=_NAMES)
-    made = (_read, _ls, _grep, _glob, _write)
-    tools = [with_arguments(make(places), plain, places) for make in made]
-    return [*tools, with_arguments(_edit(places), edit_arguments, places)]
+    looks: dict[str, Callable[..., str]] = {
+        "read": calls.read,
+        "ls": calls.ls,
+        "grep": calls.grep,
+        "glob": calls.glob,
+    }
+    looking = [_reading(places, name)(look) for name, look in looks.items()]
+    write = _writing(places, "write", "safe")(calls.write)
+    edit = _writing(places, "edit", "never")(calls.edit)
+    tools = [with_arguments(one, plain, places) for one in (*looking, write)]
+    return [*tools, with_arguments(edit, edit_arguments, places)]
 
 
 def _reading(places: Places, op: str) -> Callable[[Callable[..., str]], FunctionTool[..., str]]:
@@ -73,13 +83,34 @@ def _preview(places: Places, op: str) -> Preview:
     return preview
 
 
+def _writing(
+    places: Places, op: str, retry: Retry
+) -> Callable[[Callable[..., Any]], FunctionTool[..., Any]]:
+    """What the tools that change files have in common."""
+    return tool(
+        name=op,
+        retry=retry,
+        timeout_s=TIMEOUT_S,
+        capabilities=("filesystem_read", "filesystem_write"),
+        side_effects="local_state",
+        approval="filesystem",
+        preview=_preview(places, op),
+    )
+
+
 def _told(lines: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _read(places: Places) -> FunctionTool[..., str]:
-    @_reading(places, "read")
-    def read(context: ToolContext, path: str, offset: _Count = 1, limit: _Limit = 2_000) -> str:
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """What calls of the tools do at a place."""
+
+    places: Places
+
+    def read(
+        self, context: ToolContext, path: str, offset: _Count = 1, limit: _Limit = 2_000
+    ) -> str:
         """Read numbered lines of a text file.
 
         Args:
@@ -88,17 +119,14 @@ def _read(places: Places) -> FunctionTool[..., str]:
             offset: the first line, from 1.
             limit: how many lines.
         """
-        place = places.of_call(context)
+        place = self.places.of_call(context)
         located = place.for_reading(path, "files_read")
         budget = WorkBudget(WORK_S)
         return _told(read_file(Overlay(place), located, offset=offset, limit=limit, budget=budget))
 
-    return read
-
-
-def _ls(places: Places) -> FunctionTool[..., str]:
-    @_reading(places, "ls")
-    def ls(context: ToolContext, path: str = ".", depth: _Count = 1, limit: _Limit = 200) -> str:
+    def ls(
+        self, context: ToolContext, path: str = ".", depth: _Count = 1, limit: _Limit = 200
+    ) -> str:
         """List the entries of a directory, sorted.
 
         Args:
@@ -107,28 +135,24 @@ def _ls(places: Places) -> FunctionTool[..., str]:
             depth: levels of directories.
             limit: how many entries.
         """
-        place = places.of_call(context)
+        place = self.places.of_call(context)
         located = place.for_reading(path, "files_list")
         budget = WorkBudget(WORK_S)
         return _told(
             list_directory(Overlay(place), located, depth=depth, limit=limit, budget=budget)
         )
 
-    return ls
-
-
-def _grep(places: Places) -> FunctionTool[..., str]:
-    @_reading(places, "grep")
-    def grep(  # noqa: PLR0913, PLR0917 - each is a choice of its own
+    def grep(  # noqa: PLR0913, PLR0917 - models name every argument
+        self,
         call: ToolContext,
         pattern: str,
         path: str = ".",
         glob: str = "",
-        ignore_case: bool = False,  # noqa: FBT001, FBT002 - models name every argument
-        literal: bool = False,  # noqa: FBT001, FBT002
+        ignore_case: bool = False,
+        literal: bool = False,
         context: _Context = 0,
-        multiline: bool = False,  # noqa: FBT001, FBT002
-        include_ignored: bool = False,  # noqa: FBT001, FBT002
+        multiline: bool = False,
+        include_ignored: bool = False,
         limit: _Limit = 200,
     ) -> str:
         """Find lines that match a Python regular expression, in a file or below a directory.
@@ -147,7 +171,7 @@ def _grep(places: Places) -> FunctionTool[..., str]:
             include_ignored: search hidden, generated and ignored files too.
             limit: how many lines that match.
         """
-        place = places.of_call(call)
+        place = self.places.of_call(call)
         options = SearchOptions(
             pattern=pattern,
             limit=limit,
@@ -161,16 +185,12 @@ def _grep(places: Places) -> FunctionTool[..., str]:
         located = place.for_reading(path, "files_search")
         return _told(search_files(Overlay(place), located, options, WorkBudget(WORK_S)))
 
-    return grep
-
-
-def _glob(places: Places) -> FunctionTool[..., str]:
-    @_reading(places, "glob")
     def glob(
+        self,
         context: ToolContext,
         pattern: str,
         path: str = ".",
-        include_ignored: bool = False,  # noqa: FBT001, FBT002 - models name every argument
+        include_ignored: bool = False,
         limit: _Limit = 200,
     ) -> str:
         """Find files by their names, sorted.
@@ -185,7 +205,7 @@ def _glob(places: Places) -> FunctionTool[..., str]:
             include_ignored: find hidden, generated and ignored files too.
             limit: how many files.
         """
-        place = places.of_call(context)
+        place = self.places.of_call(context)
         return _told(
             find_paths(
                 Overlay(place),
@@ -197,27 +217,7 @@ def _glob(places: Places) -> FunctionTool[..., str]:
             )
         )
 
-    return glob
-
-
-def _writing(
-    places: Places, op: str, retry: Retry
-) -> Callable[[Callable[..., Any]], FunctionTool[..., Any]]:
-    """What the tools that change files have in common."""
-    return tool(
-        name=op,
-        retry=retry,
-        timeout_s=TIMEOUT_S,
-        capabilities=("filesystem_read", "filesystem_write"),
-        side_effects="local_state",
-        approval="filesystem",
-        preview=_preview(places, op),
-    )
-
-
-def _write(places: Places) -> FunctionTool[..., Any]:
-    @_writing(places, "write", "safe")
-    def write(context: ToolContext, path: str, content: str) -> str:
+    def write(self, context: ToolContext, path: str, content: str) -> str:
         """Create or overwrite a text file. Missing directories are made.
 
         Args:
@@ -225,7 +225,7 @@ def _write(places: Places) -> FunctionTool[..., Any]:
             path: the file, relative to the working directory or absolute.
             content: the whole text of the file.
         """
-        place = places.of_call(context)
+        place = self.places.of_call(context)
         encoded = encoded_text(content)
         overlay = Overlay(place)
         staged = overlay.staged_file(place.for_writing(path))
@@ -235,16 +235,12 @@ def _write(places: Places) -> FunctionTool[..., Any]:
         context.progress(f"file_op: write {told}")
         return f"Wrote {len(encoded)} byte(s) to {told}"
 
-    return write
-
-
-def _edit(places: Places) -> FunctionTool[..., Any]:
-    @_writing(places, "edit", "never")
     def edit(
+        self,
         context: ToolContext,
         path: str,
         edits: list[FileEdit],
-        replace_all: bool = False,  # noqa: FBT001, FBT002 - models name every argument
+        replace_all: bool = False,
     ) -> ToolOutput:
         """Replace parts of a text file. All edits are done, or none.
 
@@ -257,7 +253,7 @@ def _edit(places: Places) -> FunctionTool[..., Any]:
             edits: what to replace.
             replace_all: replace each old text wherever it is.
         """
-        place = places.of_call(context)
+        place = self.places.of_call(context)
         overlay = Overlay(place)
         staged = existing_file(overlay, path)
         before = text_of_staged(overlay, staged)
@@ -272,5 +268,3 @@ def _edit(places: Places) -> FunctionTool[..., Any]:
             content=f"Replaced {len(splices)} block(s) in {told}",
             details=change_details(told, before.text, after),
         )
-
-    return edit
