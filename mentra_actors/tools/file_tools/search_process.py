@@ -21,6 +21,8 @@ __all__ = ["SearchProcess", "SearchProcesses"]
 
 _PATIENCE_S = 5.0
 """Seconds without a word that a process may take for at most 8 MiB; usually it is milliseconds."""
+_START_S = 30.0
+"""Seconds until a process must have read its pattern; usually it is 40 ms."""
 _LOOK_UP_MS = 50
 """How often a waiting search looks whether it was cancelled."""
 _AHEAD = 3
@@ -42,6 +44,7 @@ class SearchProcess:
         self._query = query
         self._budget = budget
         self._patience_s = patience_s
+        self._is_ready = False
         self._process, self._socket = _started_process()
         try:
             frame = json.dumps(query).encode()
@@ -73,7 +76,10 @@ class SearchProcess:
         Raises:
             ToolError: it is not valid.
         """
-        refusal = self._frame()
+        if self._is_ready:
+            return
+        refusal = self._frame(_START_S)
+        self._is_ready = True
         if refusal:
             raise ToolError(
                 f"'{self._query.pattern}' is not a valid regular expression: {refusal.decode()}."
@@ -99,15 +105,16 @@ class SearchProcess:
         Raises:
             OutOfTime: the budget is spent.
         """
-        while not (frame := self._frame()):
+        self.require_pattern()
+        while not (frame := self._frame(self._patience_s)):
             pass
         lines, hits, skipped, cut_lines = json.loads(frame)
         return Found(
             [(number, hit, text) for number, hit, text in lines], hits, skipped, cut_lines
         )
 
-    def _frame(self) -> bytes:
-        deadline = time.monotonic() + self._patience_s
+    def _frame(self, patience_s: float) -> bytes:
+        deadline = time.monotonic() + patience_s
         size = LENGTH.unpack(self._receive(LENGTH.size, deadline))[0]
         return self._receive(size, deadline)
 
@@ -147,7 +154,7 @@ class SearchProcess:
                     f"Matching '{self._query.pattern}' took too long and was stopped. Repeats "
                     "inside of repeats, such as (a+)+, do that: write a simpler pattern."
                 )
-            if self._budget.is_spent():
+            if self._is_ready and self._budget.is_spent():
                 raise OutOfTime(f"searching was stopped after {self._budget.seconds:g} s")
 
 
@@ -163,13 +170,7 @@ class SearchProcesses(Generic[Name]):
     _batches: int = 0
 
     def __enter__(self) -> Self:
-        try:
-            first = SearchProcess(self.query, self.budget)
-            self._processes.append(first)
-            first.require_pattern()
-        except BaseException:
-            self.close()
-            raise
+        self._processes.append(SearchProcess(self.query, self.budget))
         return self
 
     def __exit__(
@@ -197,7 +198,13 @@ class SearchProcesses(Generic[Name]):
             yield from self._oldest()
 
     def rest(self) -> Iterator[tuple[Name, Found]]:
-        """What all files gave that were not yet asked for."""
+        """What all files gave that were not yet asked for.
+
+        Raises:
+            ToolError: the pattern is not valid, also when no file was sent.
+            OutOfTime: the budget is spent.
+        """
+        self._processes[0].require_pattern()
         while self._sent:
             yield from self._oldest()
 
@@ -209,10 +216,8 @@ class SearchProcesses(Generic[Name]):
     def _next_process(self) -> SearchProcess:
         """In turn; another one is started when there is enough to do."""
         if self._batches and len(self._processes) < self.count:
-            another = SearchProcess(self.query, self.budget)
-            self._processes.append(another)
-            another.require_pattern()
-            return another
+            self._processes.append(SearchProcess(self.query, self.budget))
+            return self._processes[-1]
         return self._processes[self._batches % len(self._processes)]
 
 
