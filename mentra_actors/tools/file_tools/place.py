@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.tools.file_tools.closed_places import STORE_MARK, closed_devices
@@ -76,15 +76,15 @@ class FilePlace:
         """The place of an agent, under the policy of its runtime."""
         policy, base_dir = workplace.policy, workplace.base_dir
         try:
-            readable, writable, denied = _roots(policy, base_dir)
+            readable, writable, denied, ids = _roots(policy, base_dir)
         except TypeError:  # a policy whose roots are lists has no hash
-            readable, writable, denied = _roots.__wrapped__(policy, base_dir)
+            readable, writable, denied, ids = _roots.__wrapped__(policy, base_dir)
         return cls(
             base_dir=str(base_dir),
             readable=readable,
             writable=() if policy.is_read_only else writable,
             denied=denied,
-            denied_ids=_identities(denied),
+            denied_ids=ids | _identities(denied),
         )
 
     @classmethod
@@ -301,11 +301,28 @@ class FilePlace:
                 )
 
 
+class _Roots(NamedTuple):
+    """Roots to read and to write, denied ones, and what the denied ones were at first."""
+
+    readable: tuple[str, ...]
+    writable: tuple[str, ...]
+    denied: tuple[str, ...]
+    denied_ids: frozenset[tuple[int, int]]
+
+
 @lru_cache(maxsize=1024)
-def _roots(policy: RuntimePolicy, base_dir: Path) -> tuple[tuple[str, ...], ...]:
-    """Roots to read and to write, and denied ones."""
-    kinds = (policy.readable, policy.writable, policy.denied)
-    return tuple(tuple(str(root) for root in kind(base_dir)) for kind in kinds)
+def _roots(policy: RuntimePolicy, base_dir: Path) -> _Roots:
+    denied = _texts(policy.denied(base_dir))
+    return _Roots(
+        readable=_texts(policy.readable(base_dir)),
+        writable=_texts(policy.writable(base_dir)),
+        denied=denied,
+        denied_ids=_identities(denied),
+    )
+
+
+def _texts(paths: tuple[Path, ...]) -> tuple[str, ...]:
+    return tuple(str(path) for path in paths)
 
 
 def _identities(paths: tuple[str, ...]) -> frozenset[tuple[int, int]]:

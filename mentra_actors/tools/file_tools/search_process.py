@@ -95,6 +95,7 @@ class SearchProcess:
             except BlockingIOError:
                 self._wait_for(select.POLLOUT, deadline)
             except OSError as error:
+                self.require_pattern()  # one that is not valid has ended the process
                 raise _worker_ended() from error
             else:
                 return
