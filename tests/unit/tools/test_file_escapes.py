@@ -16,6 +16,8 @@ from mentra_actors.tools.files import file_tools, workspace_file_tools
 from tests.unit.tools.file_worlds import by_name, directory, plant, tree_of, workplace
 
 ATTEMPTS = 10_000
+RACED = 0.4
+"""Part of the attempts that go where links are swapped just then."""
 SECRET = "the-secret-of-the-host"
 NAMES = ["a", "b", "sub", "deep", "link", "swap", "secret.txt", "in.txt", "hard", "outside", "root"]
 STEPS = [*NAMES, *NAMES, "..", "..", ".", "", "SUB", "Outside", "...", "a\u200b", "~", "*", "n" * 300]
@@ -72,15 +74,20 @@ def world(place):
 @contextmanager
 def swapping(place):
     """Somebody swaps directories and files for links that lead out, and back, all the time."""
-    is_over = threading.Event()
+    is_over, chance = threading.Event(), random.Random(3)
 
     def swap(name, target):
         kept = place / f"kept-{name.replace('/', '-')}"
+        path = place / "root" / name
         with suppress(OSError):
-            os.rename(place / "root" / name, kept)
-            os.symlink(target, place / "root" / name)
-            os.unlink(place / "root" / name)
-            os.rename(kept, place / "root" / name)
+            os.rename(path, kept)
+            os.symlink(target, path)
+            for _ in range(chance.randrange(20)):
+                os.stat(place)
+            os.unlink(path)
+            os.rename(kept, path)
+            for _ in range(chance.randrange(20)):
+                os.stat(place)
 
     def run():
         while not is_over.is_set():
@@ -101,6 +108,8 @@ def swapping(place):
 
 
 def path_of(chance, place):
+    if chance.random() < RACED:
+        return chance.choice(["swap/secret.txt", "swap/new", "sub/deep/secret.txt", "in.txt"])
     steps = chance.choices(STEPS, k=chance.randint(1, 5))
     return chance.choice(PREFIXES).format(place=place) + "/".join(steps)
 
