@@ -100,8 +100,8 @@ class SearchProcess:
             else:
                 return
 
-    def found(self) -> Found:
-        """What the next of the files gave.
+    def found(self) -> list[tuple[int, Found]]:
+        """What the files of the next batch gave, by their places in it; most give nothing.
 
         Raises:
             OutOfTime: the budget is spent.
@@ -109,10 +109,10 @@ class SearchProcess:
         self.require_pattern()
         while not (frame := self._frame(self._patience_s)):
             pass
-        lines, hits, skipped, cut_lines = json.loads(frame)
-        return Found(
-            [(number, hit, text) for number, hit, text in lines], hits, skipped, cut_lines
-        )
+        return [
+            (place, Found([(line, is_hit, text) for line, is_hit, text in lines], *rest))
+            for place, (lines, *rest) in json.loads(frame)
+        ]
 
     def _frame(self, patience_s: float) -> bytes:
         deadline = time.monotonic() + patience_s
@@ -211,8 +211,8 @@ class SearchProcesses(Generic[Name]):
 
     def _oldest(self) -> Iterator[tuple[Name, Found]]:
         process, names = self._sent.popleft()
-        for name in names:
-            yield name, process.found()
+        for place, found in process.found():
+            yield names[place], found
 
     def _next_process(self) -> SearchProcess:
         """In turn; another one is started when there is enough to do."""

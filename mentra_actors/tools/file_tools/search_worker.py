@@ -8,8 +8,8 @@ descriptors of files that the parent has opened.
 in: a frame with the `Query` as JSON; then, again and again, a header of eight bytes (how many
 files, most hits wanted) with the descriptors.
 out: frames, which are a length of four bytes and so many bytes. First what is wrong with the
-pattern, or nothing. For each header any number of empty frames, which say that it goes on, and
-the `Found` of each file as JSON.
+pattern, or nothing. For each header any number of empty frames, which say that it goes on, and one
+with the `Found` of those files that gave something, as JSON: their places in the header, from 0.
 """
 
 import json
@@ -79,6 +79,9 @@ class Found(NamedTuple):
     cut_lines: int = 0
 
 
+_NOTHING = Found([])
+
+
 class Search:
     """One pattern, ready to be held against texts.
 
@@ -99,8 +102,9 @@ class Search:
         hits = cut = first = 0
         skipped = ""
         try:
-            _require_regular(descriptor)
-            for block, is_cut, is_whole in _blocks(descriptor, is_whole=self._query.multiline):
+            size = _size_of_regular(descriptor)
+            blocks = _blocks(descriptor, size, is_whole=self._query.multiline)
+            for block, is_cut, is_whole in blocks:
                 found, newlines = self._of_block(block, first, wanted - hits, is_whole=is_whole)
                 lines += found.lines
                 hits += found.hits
@@ -108,7 +112,8 @@ class Search:
                 first += newlines
                 if hits >= wanted:
                     break
-                yield None
+                if not is_whole:
+                    yield None
         except (_Unsearchable, OSError) as error:
             skipped = str(error)
         yield Found(lines, hits, skipped, cut)
@@ -221,20 +226,24 @@ class _Unsearchable(Exception):
     """A file that is no text; the words go on after its name."""
 
 
-def _require_regular(descriptor: int) -> None:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+def _size_of_regular(descriptor: int) -> int:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         raise _Unsearchable("it is a pipe, socket or device")
+    return status.st_size
 
 
-def _blocks(descriptor: int, *, is_whole: bool) -> Iterator[tuple[bytes, bool, bool]]:
+def _blocks(descriptor: int, size: int, *, is_whole: bool) -> Iterator[tuple[bytes, bool, bool]]:
     """Whole lines of a file, whether one of them was cut, and whether it is all of the file."""
-    block = _read(descriptor, BLOCK_BYTES)
-    if len(block) < BLOCK_BYTES:
+    block = _read(descriptor, min(size + 1, BLOCK_BYTES))
+    if len(block) <= size < BLOCK_BYTES:
         if block:
             yield block, False, True
         return
     if is_whole:
-        raise _Unsearchable(f"it is larger than {BLOCK_BYTES} bytes, too large for multiline")
+        raise _Unsearchable(
+            f"it grows, or is larger than {BLOCK_BYTES} bytes, too large for multiline"
+        )
     while block:
         more = _read(descriptor, BLOCK_BYTES)
         end = block.rfind(b"\n") + 1
@@ -365,10 +374,15 @@ def main() -> None:
         if not header:
             return
         _, wanted = HEADER.unpack(header)
-        for descriptor in descriptors:
+        given: list[tuple[int, Found]] = []
+        for place, descriptor in enumerate(descriptors):
             for found in search.of_file(descriptor, wanted):
-                _send(parent, b"" if found is None else json.dumps(found).encode())
+                if found is None:
+                    _send(parent, b"")
+                elif found != _NOTHING:
+                    given.append((place, found))
             os.close(descriptor)
+        _send(parent, json.dumps(given).encode())
 
 
 def _received(parent: socket.socket, size: int) -> bytes:

@@ -23,7 +23,7 @@ from mentra_actors.tools.tool_errors import ToolError
 
 __all__ = ["SearchOptions", "search_files"]
 
-_BATCH_FILES = 32
+_BATCH_FILES = 48
 _MAX_PROCESSES = 4
 _NOTED_FILES = 10
 """Files that are named when they could not be searched; the others are counted."""

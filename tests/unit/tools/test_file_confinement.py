@@ -74,7 +74,9 @@ async def test_paths_that_lead_out_are_refused(path, world, context):
     path = path.format(place=world)
 
     for attempt in (read, write):
-        with pytest.raises(PolicyDenied, match=r"is outside the runtime policy (read|write) roots"):
+        with pytest.raises(
+            PolicyDenied, match=r"is outside the runtime policy (read|write) roots"
+        ):
             await attempt(world, path, context)
     assert outside_of(world) == before
 
@@ -173,7 +175,10 @@ def test_a_directory_swapped_for_a_link_after_the_check_is_not_followed(world):
         place.open_file(file)
     with pytest.raises(ToolError, match=r"link|not a directory"), place.directory(directory):
         pass
-    with pytest.raises(OSError, match=r"[Ll]ink|[Nn]ot a directory"), place.parent(written, made=[]):
+    with (
+        pytest.raises(OSError, match=r"[Ll]ink|[Nn]ot a directory"),
+        place.parent(written, made=[]),
+    ):
         pass
     assert outside_of(world) == {"outside": None, "outside/secret.txt": SECRET}
 

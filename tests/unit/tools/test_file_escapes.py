@@ -19,8 +19,34 @@ ATTEMPTS = 10_000
 RACED = 0.4
 """Part of the attempts that go where links are swapped just then."""
 SECRET = "the-secret-of-the-host"
-NAMES = ["a", "b", "sub", "deep", "link", "swap", "secret.txt", "in.txt", "hard", "outside", "root"]
-STEPS = [*NAMES, *NAMES, "..", "..", ".", "", "SUB", "Outside", "...", "a\u200b", "~", "*", "n" * 300]
+NAMES = [
+    "a",
+    "b",
+    "sub",
+    "deep",
+    "link",
+    "swap",
+    "secret.txt",
+    "in.txt",
+    "hard",
+    "outside",
+    "root",
+]
+STEPS = [
+    *NAMES,
+    *NAMES,
+    "..",
+    "..",
+    ".",
+    "",
+    "SUB",
+    "Outside",
+    "...",
+    "a\u200b",
+    "~",
+    "*",
+    "n" * 300,
+]
 PREFIXES = [
     *[""] * 12,
     "/",
