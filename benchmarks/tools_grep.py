@@ -27,36 +27,10 @@ from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.file_tools.searching import SearchOptions, search_files
 from mentra_actors.tools.file_tools.text_lines import WorkBudget
 
-WORDS = tuple(
-    [
-        "return",
-        "value",
-        "index",
-        "buffer",
-        "stream",
-        "request",
-        "response",
-        "handler",
-        "config",
-        "parser",
-        "token",
-        "node",
-        "edge",
-        "queue",
-        "worker",
-        "thread",
-        "signal",
-        "error",
-        "result",
-        "option",
-        "default",
-        "list",
-        "map",
-        "filter",
-        "reduce",
-        "open",
-        "close",
-    ]
+WORDS = (
+    *("return", "value", "index", "buffer", "stream", "request", "response", "handler", "config"),
+    *("parser", "token", "node", "edge", "queue", "worker", "thread", "signal", "error", "result"),
+    *("option", "default", "list", "map", "filter", "reduce", "open", "close"),
 )
 NEEDLE = "xylophone_7431"
 CASES: Mapping[str, tuple[SearchOptions, list[str]]] = {

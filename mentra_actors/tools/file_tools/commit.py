@@ -131,12 +131,14 @@ class _Steps:
     def _directory(self, staged: StagedFile) -> int:
         """The directory of a file, made if it is missing, and what was made on the disk."""
         made: list[str] = []
-        parent = self.place.parent(staged.located, made=made if staged.exists else None)
-        descriptor = self.stack.enter_context(parent)
-        root = staged.located.root
-        for path in made:
-            self.made.append(Located(path, root, path))
-            with self.place.parent(self.made[-1]) as above:
+        try:
+            parent = self.place.parent(staged.located, made=made if staged.exists else None)
+            descriptor = self.stack.enter_context(parent)
+        finally:
+            new = [Located(path, staged.located.root, path) for path in made]
+            self.made += new
+        for one in new:
+            with self.place.parent(one) as above:
                 _sync(above)
         return descriptor
 
@@ -311,8 +313,6 @@ def _rename_to_nothing(step: _Step) -> None:
         if error.errno not in _NO_LINKS:
             raise
         os.rename(step.temporary, step.name, src_dir_fd=step.directory, dst_dir_fd=step.directory)
-    else:
-        os.unlink(step.temporary, dir_fd=step.directory)
 
 
 def _keep(step: _Step) -> None:

@@ -24,7 +24,7 @@ from tests.unit.tools.file_worlds import by_name, directory, plant, tree_of
 
 pytestmark = pytest.mark.anyio
 quiet = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -220,7 +220,7 @@ globs = st.lists(
 ).map("/".join)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(pattern=globs, path=st.lists(names, min_size=1, max_size=5).map("/".join))
 def test_a_glob_matches_what_trying_everything_matches(pattern, path):
     """The quick way must not miss a file."""
@@ -252,7 +252,7 @@ def found_lines(content, options):
     return [(number, text) for number, is_hit, text in found.lines if is_hit]
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(pattern=patterns, content=contents, ignore_case=st.booleans())
 @example(pattern=r"[^a]b", content="a\nb", ignore_case=False)
 @example(pattern="ſ", content="S", ignore_case=True)
@@ -287,9 +287,11 @@ trees = st.sets(
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-@settings(max_examples=40, deadline=None)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(top=rules, inner=rules, tree=trees)
-def test_ignore_files_mean_what_git_says(top, inner, tree):
+def test_ignore_files_mean_what_git_says(top, inner, tree, make_context):
     """People write these files for git, and expect a search to skip the same."""
     tree = {path for path in tree if not any(other.startswith(f"{path}/") for other in tree)}
     with directory() as place:
@@ -306,11 +308,7 @@ def test_ignore_files_mean_what_git_says(top, inner, tree):
             text=True,
         ).stdout.split()
         glob = by_name(file_tools(place, profile="split"))["glob"]
-        told = glob(_context(), pattern="**").split("\n")
+        told = glob(make_context(), pattern="**").split("\n")
 
     found = [line for line in told if not line.startswith(("[", "("))]
     assert found == sorted(name for name in listed if not name.endswith(".gitignore"))
-
-
-def _context():
-    return None
