@@ -15,7 +15,14 @@ __all__ = ["RULE_FILES", "IgnoreRules"]
 
 _STAR = "[^/]*"
 """What `*` is in the expressions of pathspec."""
-_CROSSING = frozenset("/()|")
+_BELOW = (
+    ("(?:(?P<ps_d>/)|$)", "$"),
+    ("(?:(?P<ps_d>/).*)?$", "$"),
+    ("(?P<ps_d>/).*$", "/$"),
+    ("(?P<ps_d>/)", "/$"),
+)
+"""How pathspec takes what is below an entry for matched too, and how the entry alone is matched."""
+_CROSSING = frozenset("/()|$")
 _MAX_CROSSINGS = 4
 """A rule with more `**` is no rule: only an attack on whoever matches has them."""
 
@@ -29,12 +36,13 @@ class _Run:
 
     is_left_out: bool
     only_directories: bool
+    ending: str
     expression: re.Pattern[str]
 
     def decides(self, path: str, *, is_directory: bool) -> bool:
-        if self.only_directories:
-            return is_directory and self.expression.match(f"{path}/") is not None
-        return self.expression.match(path) is not None
+        if self.only_directories and not is_directory:
+            return False
+        return self.expression.search(f"{path}{self.ending}") is not None
 
 
 class IgnoreRules:
@@ -60,19 +68,21 @@ class IgnoreRules:
 
 def _runs_of(text: str) -> list[_Run]:
     """The last rules first. A line that is no rule is no rule."""
-    runs: list[tuple[bool, bool, list[str]]] = []
+    runs: list[tuple[tuple[bool, bool, str], list[str]]] = []
     for line in text.splitlines():
         rule = _rule(line)
         if rule is None:
             continue
         is_left_out, expression = rule
         only_directories = line.rstrip().endswith("/")
-        if not runs or runs[-1][:2] != (is_left_out, only_directories):
-            runs.append((is_left_out, only_directories, []))
-        runs[-1][2].append(expression)
+        ending = "/" if only_directories and not line.rstrip().endswith("/**/") else ""
+        kind = (is_left_out, only_directories, ending)
+        if not runs or runs[-1][0] != kind:
+            runs.append((kind, []))
+        runs[-1][1].append(expression)
     return [
-        _Run(is_left_out, only_directories, re.compile("|".join(f"(?:{one})" for one in parts)))
-        for is_left_out, only_directories, parts in reversed(runs)
+        _Run(*kind, re.compile("|".join(f"(?:{one})" for one in parts)))
+        for kind, parts in reversed(runs)
     ]
 
 
@@ -87,8 +97,17 @@ def _rule(line: str) -> tuple[bool, str] | None:
     for pattern in patterns:
         expression = getattr(pattern, "regex", None)
         if pattern.include is not None and expression is not None:
-            return pattern.include, _steady(expression.pattern.replace("(?P<ps_d>", "(?:"))
+            return pattern.include, _steady(_of_entry(line, expression.pattern))
     return None
+
+
+def _of_entry(line: str, expression: str) -> str:
+    """What matches an entry itself and not what is below it: a walk has asked about the rest."""
+    if line.rstrip().endswith("/**/"):
+        return expression.replace("(?P<ps_d>/)", "/")
+    for below, end in _BELOW:
+        expression = expression.replace(below, end)
+    return expression
 
 
 def _steady(expression: str) -> str:

@@ -288,9 +288,13 @@ trees = st.sets(
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(top=rules, inner=rules, tree=trees)
+@example(top=["*/"], inner=[], tree={"b/a"})
+@example(top=["?", "!?/"], inner=[], tree={"c/x.o", "a"})
+@example(top=["a/**", "!a/b/"], inner=[], tree={"a/b/c", "a/c"})
+@example(top=["*.o", "!/x.o"], inner=["!*.o"], tree={"c/x.o", "x.o", "b/a"})
 def test_ignore_files_mean_what_git_says(top, inner, tree, make_context):
     """People write these files for git, and expect a search to skip the same."""
     tree = {path for path in tree if not any(other.startswith(f"{path}/") for other in tree)}
