@@ -305,9 +305,7 @@ async def test_what_a_policy_opens_is_open_and_the_system_stays_closed(
     root, roaming, make_context
 ):
     """`permissive` means all files, and `/proc` holds none but the keys of this process."""
-    context = make_context(
-        workplace=workplace(root, read_roots=("/",), write_roots=("/",))
-    )
+    context = make_context(workplace=workplace(root, read_roots=("/",), write_roots=("/",)))
     outside = str(root.parent / "outside/secret")
 
     assert "L1: secret" in await roaming["read"].run({"path": outside}, context)

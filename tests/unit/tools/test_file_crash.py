@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from mentra_actors.tools.files import file_tools
-from tests.unit.tools.file_worlds import by_name, plant, tree_of
+from tests.unit.tools.file_worlds import by_name, directory, plant, tree_of
 
 FILES = 5
 SIZE = 20_000
@@ -30,30 +30,34 @@ for letter in itertools.cycle("ab"):
 
 
 @pytest.mark.crash
-def test_a_killed_batch_leaves_no_half_file_and_the_next_write_cleans_up(tmp_path, make_context):
+def test_a_killed_batch_leaves_no_half_file_and_the_next_write_cleans_up(make_context):
     """A power cut while an agent refactors must not cost the file that it was writing."""
     chance = random.Random(4)
-    plant(tmp_path, {f"file-{n}": "a" * SIZE for n in range(FILES)})
-    for _ in range(4):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path)],
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        assert process.stdout is not None
-        for _ in range(chance.randint(1, 3)):
-            process.stdout.readline()
-        for _ in range(chance.randrange(20_000)):
-            pass
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+    with directory() as place:
+        plant(place, {f"file-{n}": "a" * SIZE for n in range(FILES)})
+        for _ in range(4):
+            kill_a_writer(place, chance)
+            contents = {(place / f"file-{n}").read_bytes() for n in range(FILES)}
+            assert contents <= {b"a" * SIZE, b"b" * SIZE}
 
-        whole = {b"a" * SIZE, b"b" * SIZE}
-        contents = {(tmp_path / f"file-{n}").read_bytes() for n in range(FILES)}
-        assert contents <= whole
+        write = by_name(file_tools(place, profile="split"))["write"]
+        for n in range(FILES):
+            write(make_context(), path=f"file-{n}", content="new")
+        assert tree_of(place) == {f"file-{n}": b"new" for n in range(FILES)}
 
-    write = by_name(file_tools(tmp_path, profile="split"))["write"]
-    for n in range(FILES):
-        write(make_context(), path=f"file-{n}", content="new")
-    assert tree_of(tmp_path) == {f"file-{n}": b"new" for n in range(FILES)}
+
+def kill_a_writer(place, chance):
+    """At any moment after its first batches."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(place)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdout is not None
+    for _ in range(chance.randint(2, 5)):
+        assert process.stdout.readline()
+    for _ in range(chance.randrange(20_000)):
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()

@@ -207,7 +207,9 @@ def naive_glob(pattern, path):
             return not names
         if parts[0] == "**":
             return any(match(parts[1:], names[at:]) for at in range(len(names) + 1))
-        return bool(names) and fnmatch.fnmatchcase(names[0], parts[0]) and match(parts[1:], names[1:])
+        return (
+            bool(names) and fnmatch.fnmatchcase(names[0], parts[0]) and match(parts[1:], names[1:])
+        )
 
     return match(pattern, path)
 
@@ -237,7 +239,23 @@ def test_a_glob_takes_no_time_that_grows_without_bounds():
 
 
 pieces = st.sampled_from(
-    ["a", "b", "ab", ".", "[ab]", "[^a]", r"\w", r"\s", r"\S", r"\b", "^", "$", "a*", "b+", "(ab)?"]
+    [
+        "a",
+        "b",
+        "ab",
+        ".",
+        "[ab]",
+        "[^a]",
+        r"\w",
+        r"\s",
+        r"\S",
+        r"\b",
+        "^",
+        "$",
+        "a*",
+        "b+",
+        "(ab)?",
+    ]
     + ["(a|b)", "(?:ab|c)", "é", "b{2}", r"\d", "(?=b)", "(?!a)", "(?<=a)", ".*", r"\.", "(?i:B)"]
 )
 patterns = st.lists(pieces, min_size=1, max_size=4).map("".join)
