@@ -21,7 +21,7 @@ _BELOW = (
     ("(?P<ps_d>/).*$", "/$"),
     ("(?P<ps_d>/)", "/$"),
 )
-"""How pathspec takes what is below an entry for matched too, and how the entry alone is matched."""
+"""How pathspec matches what is below an entry too, and how the entry alone is matched."""
 _CROSSING = frozenset("/()|$")
 _MAX_CROSSINGS = 4
 """A rule with more `**` is no rule: only an attack on whoever matches has them."""

@@ -23,8 +23,7 @@ def plant(place, files):
     """Files with their directories, by path; a text or bytes each."""
     for path, content in files.items():
         (place / path).parent.mkdir(parents=True, exist_ok=True)
-        content = content.encode() if isinstance(content, str) else content
-        (place / path).write_bytes(content)
+        (place / path).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def tree_of(place):

@@ -230,11 +230,11 @@ async def test_edits_are_all_found_in_the_original(root, run):
 
 async def test_a_near_match_keeps_the_lines_that_do_not_change(root, run):
     """A model writes plain quotes for curly ones; the file must not lose its own."""
-    (root / "b.txt").write_bytes("\ufeffsay “hi” – ok  \r\nlast ｘ\r\nend".encode())
+    (root / "b.txt").write_bytes("\ufeffsay “hi” \u2013 ok  \r\nlast \uff58\r\nend".encode())
     edit = {"old": 'say "hi" - ok\nlast x', "new": 'say "hi" - ok\nnew'}
     await run("edit", path="b.txt", edits=[edit])
 
-    assert (root / "b.txt").read_bytes() == "\ufeffsay “hi” – ok  \r\nnew\r\nend".encode()
+    assert (root / "b.txt").read_bytes() == "\ufeffsay “hi” \u2013 ok  \r\nnew\r\nend".encode()
 
 
 # --- the policy ---

@@ -23,10 +23,10 @@ from mentra_actors.tools.file_tools.text_lines import WorkBudget
 place = FilePlace.of_root(sys.argv[1])
 print("ready", flush=True)
 for letter in itertools.cycle("ab"):
-    sets = [SetFile(path=f"file-{n}", content=letter * %d) for n in range(%d)]
+    sets = [SetFile(path="file-%s" % n, content=letter * {size}) for n in range({files})]
     run_batch(place, sets, WorkBudget(60), lambda _told: None)
     print(letter, flush=True)
-""" % (SIZE, FILES)
+"""
 
 
 @pytest.mark.crash
@@ -49,7 +49,7 @@ def test_a_killed_batch_leaves_no_half_file_and_the_next_write_cleans_up(make_co
 def kill_a_writer(place, chance):
     """At any moment after its first batches."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(place)],
+        [sys.executable, "-c", WRITER.format(size=SIZE, files=FILES), str(place)],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )

@@ -273,7 +273,7 @@ def found_lines(content, options):
 @settings(max_examples=500, deadline=None)
 @given(pattern=patterns, content=contents, ignore_case=st.booleans())
 @example(pattern=r"[^a]b", content="a\nb", ignore_case=False)
-@example(pattern="ſ", content="S", ignore_case=True)
+@example(pattern="\u017f", content="S", ignore_case=True)
 @example(pattern="k", content="\u212a", ignore_case=True)
 def test_a_search_finds_what_each_line_alone_gives(pattern, content, ignore_case):
     """Every short cut of the search must find the lines that a slow one finds."""

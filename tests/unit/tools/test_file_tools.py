@@ -417,7 +417,7 @@ async def test_a_write_removes_what_a_killed_one_left(root, write):
     for leave in (
         lambda place: place.symlink_to(root / "stolen"),
         lambda place: place.write_text("half"),
-        lambda place: os.mkfifo(place),
+        os.mkfifo,
         lambda place: os.link(root / "stolen", place),
     ):
         leave(root / f".mentra-tmp-{_digest('kept')}")
