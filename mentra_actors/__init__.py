@@ -68,6 +68,7 @@ from mentra_actors.store.sealing.offline import change_key, forget_subject
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import (
     FinishedToolCall,
+    PolicyDenied,
     ProbeResult,
     Tool,
     ToolContext,
@@ -75,9 +76,13 @@ from mentra_actors.tools.contract import (
     ToolOutput,
 )
 from mentra_actors.tools.decorator import probe, tool
+from mentra_actors.tools.executors.local import LocalExecutor
+from mentra_actors.tools.executors.sandbox import SandboxExecutor
 from mentra_actors.tools.files import file_tools
+from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
+from mentra_actors.tools.traits import ToolTraits
 
 __all__ = [
     "Agent",
@@ -105,6 +110,7 @@ __all__ = [
     "HttpProvider",
     "Inject",
     "ListedModel",
+    "LocalExecutor",
     "MentraError",
     "ModelPrice",
     "ModelReply",
@@ -114,6 +120,7 @@ __all__ = [
     "NoAuth",
     "NoOutput",
     "Observer",
+    "PolicyDenied",
     "PriceList",
     "ProbeResult",
     "Profile",
@@ -131,6 +138,8 @@ __all__ = [
     "RunFailed",
     "RunOptions",
     "Runtime",
+    "RuntimePolicy",
+    "SandboxExecutor",
     "ScriptedModel",
     "Sealing",
     "SessionOptions",
@@ -149,6 +158,7 @@ __all__ = [
     "ToolHook",
     "ToolOutput",
     "ToolResultPaging",
+    "ToolTraits",
     "call",
     "change_key",
     "document",

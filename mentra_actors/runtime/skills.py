@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Self
 
 from mentra_actors.errors import ConfigurationError, UnknownSkill
-from mentra_actors.tools.contract import Tool, ToolError
-from mentra_actors.tools.registry import RegisteredTools
+from mentra_actors.tools.contract import ToolError
+from mentra_actors.tools.registry import RegisteredTools, ToolRegistration
 from mentra_actors.tools.skill_files import Skill, SkillFault, SkillRoot, scanned_root
 from mentra_actors.tools.skills import load_skill_tool, skill_body, skills_of
 
@@ -37,7 +37,7 @@ class Skills:
         self._lock = threading.Lock()
         self._roots: tuple[SkillRoot, ...] = ()
         self._skills: dict[str, Skill] = {}
-        self._tool: Tool | None = None
+        self._tool: ToolRegistration | None = None
         for path in paths:
             self.add(path)
 
@@ -81,13 +81,15 @@ class Skills:
     def _take(self, roots: tuple[SkillRoot, ...]) -> None:
         skills = skills_of(roots)
         tool = load_skill_tool(skills) if roots else None
-        if tool is not None and self._tool is None:
-            self._tools.register(tool)
-        elif tool is not None and self._tool is not None:
+        if tool is None:
+            if self._tool is not None:
+                self._tool.remove()
+            self._tool = None
+        elif self._tool is None:
+            self._tool = self._tools.register(tool)
+        else:
             self._tools.exchange(self._tool, tool)
-        elif self._tool is not None:
-            self._tools.remove(self._tool, None)
-        self._roots, self._skills, self._tool = roots, skills, tool
+        self._roots, self._skills = roots, skills
 
 
 class SkillsRegistration:

@@ -61,8 +61,7 @@ class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
     """A call that may run soon. `arguments` are decoded, and a copy: changes in it do nothing.
 
     `structured` says in data what it would do (resolved paths, the parsed command), in the words
-    of its tool; hooks see it empty, because they come before. `history_len` is how many entries
-    the conversation has.
+    of its tool; hooks see it empty, because they come before.
     """
 
     agent_id: AgentId
@@ -79,7 +78,6 @@ class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
     traits: ToolTraits
     working_directory: str
     structured: dict[str, Any] = {}
-    history_len: int = 0
 
 
 class RuleAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,41 +1,25 @@
-"""What may be asked of an agent. Every command carries the time, in Unix seconds.
+"""What effects and the world tell an agent."""
 
-Commands with an id count once: the same id again is accepted and records nothing.
-"""
-
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import msgspec
 
 from mentra_actors.domain.agent.events.calls import CallPlan
-from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.events.runs import RoundChoice
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
-from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
-from mentra_actors.domain.content import Attachment
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.inbox import Mail, RunEndOrdered
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
 from mentra_actors.domain.tool_call import DecidedBy, ProbeVerdict, ToolOutcome
-from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, RunId
+from mentra_actors.ids import AgentId, EffectId, RunId
 
 __all__ = [
-    "AcceptPrompt",
-    "AgentCommand",
-    "CancelRun",
-    "ClearQueue",
-    "CompensateRun",
-    "Configure",
-    "ExpirePermission",
     "ExpireRun",
-    "GiveUpUndoing",
-    "HandOverMail",
-    "LabelEntry",
-    "MoveLeaf",
     "PartialAnswer",
-    "QueueInput",
     "RecordAbandonedAnswer",
     "RecordBudgetUsedUp",
     "RecordCallReview",
+    "RecordCompaction",
     "RecordCompensation",
     "RecordModelFailure",
     "RecordModelReply",
@@ -44,167 +28,9 @@ __all__ = [
     "RecordSubagentEnd",
     "RecordToolOutcome",
     "RecoverEffects",
-    "ResolvePermission",
-    "ResumeRun",
-    "RunQueued",
-    "SetQueueMode",
     "SpawnSubagent",
-    "StopAgent",
-    "StopRun",
     "TakeMail",
 ]
-
-
-# --- from people and programs -----------------------------------------------------------------
-
-
-class AcceptPrompt(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer this prompt in a run of its own; `options` None means those of the profile.
-
-    `given` names those of the `options` that count, the others are the profile's; None: all of
-    them count. With an `output` the run is to end with that value, whatever its options are.
-    """
-
-    prompt_id: CommandId
-    text: str
-    now: float
-    options: RunOptions | None = None
-    given: tuple[str, ...] | None = None
-    output: TerminalOutput | None = None
-    attachments: tuple[Attachment, ...] = ()
-
-
-class HandOverMail(msgspec.Struct, frozen=True, kw_only=True):
-    """Let the host read the letters that wait, in the agent's place."""
-
-    command_id: CommandId
-    now: float
-
-
-class QueueInput(msgspec.Struct, frozen=True, kw_only=True):
-    """Say this at a boundary of the open run, or of a later one; starts none."""
-
-    queue: QueueName
-    item_id: CommandId
-    text: str
-    now: float
-    attachments: tuple[Attachment, ...] = ()
-
-
-class ClearQueue(msgspec.Struct, frozen=True, kw_only=True):
-    """Forget what waits in the queue."""
-
-    queue: QueueName
-    now: float
-
-
-class SetQueueMode(msgspec.Struct, frozen=True, kw_only=True):
-    """Take the queue item by item, or all of it at once."""
-
-    queue: QueueName
-    mode: QueueMode
-    now: float
-
-
-class RunQueued(msgspec.Struct, frozen=True, kw_only=True):
-    """Start a run with what waits in the steering queue; `given` as in `AcceptPrompt`."""
-
-    command_id: CommandId
-    now: float
-    options: RunOptions | None = None
-    given: tuple[str, ...] | None = None
-
-
-class ResumeRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Go on with the run that ended last without an answer; `options` None: with its own.
-
-    `given` names those that count, the others are its own; None: all of them count.
-    """
-
-    command_id: CommandId
-    now: float
-    options: RunOptions | None = None
-    given: tuple[str, ...] | None = None
-
-
-class CancelRun(msgspec.Struct, frozen=True, kw_only=True):
-    """End the open run now; without one nothing happens."""
-
-    now: float
-    reason: str = "cancelled"
-
-
-class GiveUpUndoing(msgspec.Struct, frozen=True, kw_only=True):
-    """Undo nothing more of the run that was broken off last; the agent can run again."""
-
-    now: float
-    reason: str = "given up"
-
-
-class StopRun(msgspec.Struct, frozen=True, kw_only=True):
-    """End the open run in order at its next boundary, whatever still runs after `grace_s`."""
-
-    now: float
-    reason: str = "stopped"
-    grace_s: float | None = None
-
-
-class CompensateRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Undo the finished calls of the run that ended last without an answer."""
-
-    now: float
-
-
-class StopAgent(msgspec.Struct, frozen=True, kw_only=True):
-    """End the open run and take nothing any more."""
-
-    now: float
-
-
-class Configure(msgspec.Struct, frozen=True, kw_only=True):
-    """Work in another way from the next model call on."""
-
-    changes: ProfileChanges
-    now: float
-
-
-class MoveLeaf(msgspec.Struct, frozen=True, kw_only=True):
-    """Go on from another entry of the conversation, 0 for its beginning."""
-
-    to_entry: EntryId
-    now: float
-
-
-class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Give an entry a name; an empty one takes it away."""
-
-    entry: EntryId
-    label: str
-    now: float
-
-
-class ResolvePermission(msgspec.Struct, frozen=True, kw_only=True):
-    """Allow a call that waits for a person, or refuse it with a reason for the model.
-
-    `remembered` is the scope of the rule that was made of it, if one was.
-    """
-
-    request_id: CommandId
-    allow: bool
-    now: float
-    reason: str = ""
-    resolved_by: str = ""
-    remembered: str = ""
-
-
-class ExpirePermission(msgspec.Struct, frozen=True, kw_only=True):
-    """Refuse a call that nobody has decided about in time."""
-
-    request_id: CommandId
-    now: float
-
-
-# --- outcomes of effects ----------------------------------------------------------------------
 
 
 class PartialAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,6 +126,19 @@ class RecordAbandonedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     asked_model: str = ""
 
 
+class RecordCompaction(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `SummarizeConversation`; without a `compaction` the `problem` says why.
+
+    With `is_error` it was tried and failed.
+    """
+
+    effect_id: EffectId
+    now: float
+    compaction: Compaction | None = None
+    problem: str = ""
+    is_error: bool = False
+
+
 class RecordCallReview(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of `ReviewCall`.
 
@@ -382,38 +221,3 @@ class RecoverEffects(msgspec.Struct, frozen=True, kw_only=True):
     running: frozenset[EffectId]
     now: float
     partials: dict[EffectId, PartialAnswer] = {}
-
-
-AgentCommand: TypeAlias = (
-    AcceptPrompt
-    | HandOverMail
-    | QueueInput
-    | ClearQueue
-    | SetQueueMode
-    | RunQueued
-    | ResumeRun
-    | CancelRun
-    | StopRun
-    | CompensateRun
-    | GiveUpUndoing
-    | StopAgent
-    | Configure
-    | MoveLeaf
-    | LabelEntry
-    | ResolvePermission
-    | TakeMail
-    | RecordModelReply
-    | RecordModelFailure
-    | RecordBudgetUsedUp
-    | SpawnSubagent
-    | RecordSubagentEnd
-    | RecordAbandonedAnswer
-    | RecordCallReview
-    | RecordRoundDecision
-    | RecordToolOutcome
-    | RecordProbeVerdict
-    | RecordCompensation
-    | ExpirePermission
-    | ExpireRun
-    | RecoverEffects
-)
