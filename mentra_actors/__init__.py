@@ -67,6 +67,7 @@ from mentra_actors.store.sealing.offline import change_key, forget_subject
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import (
     FinishedToolCall,
+    PolicyDenied,
     ProbeResult,
     Tool,
     ToolContext,
@@ -80,6 +81,7 @@ from mentra_actors.tools.files import file_tools
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
+from mentra_actors.tools.traits import ToolTraits
 
 __all__ = [
     "Agent",
@@ -116,6 +118,7 @@ __all__ = [
     "NamedTool",
     "NoAuth",
     "NoOutput",
+    "PolicyDenied",
     "PriceList",
     "ProbeResult",
     "Profile",
@@ -153,6 +156,7 @@ __all__ = [
     "ToolHook",
     "ToolOutput",
     "ToolResultPaging",
+    "ToolTraits",
     "call",
     "change_key",
     "document",

@@ -44,7 +44,7 @@ class ToolContexts:
         """That of one attempt of one call."""
         profile = effect.profile
         only_looks = tool.traits.changes_nothing
-        commands = _Looking(self.commands, tool.name) if only_looks else self.commands
+        subagents = Subagents(order.stream_id, effect, self.commands)
         return ToolContext(
             agent_id=profile.agent_id,
             agent_name=profile.name,
@@ -54,28 +54,29 @@ class ToolContexts:
             tool_name=effect.tool,
             idempotency_key=effect.idempotency_key,
             attempt=effect.attempt,
-            commands=commands,
-            progress=partial(self._show, order),
+            commands=_Looking(self.commands, tool.name) if only_looks else self.commands,
+            progress=self._progress(order, effect),
             request_idle=request_idle,
             read_result=partial(self._read_result, order.view),
             read_job=partial(last_output, self.blobs),
             page_bytes=profile.paging.page_bytes if profile.paging else 0,
-            subagents=_no_subagents(tool.name)
-            if only_looks
-            else Subagents(order.stream_id, effect, self.commands),
+            subagents=_no_subagents(tool.name) if only_looks else subagents,
             workplace=self.workplaces.of(profile, changes_nothing=only_looks),
             application=self.application,
         )
 
-    def _show(self, order: Order, text: str) -> None:
-        self.live.publish(
-            ToolProgress(
-                stream_id=order.stream_id,
-                effect_id=order.effect_id,
-                tool=order.effect.tool,
-                text=text,
+    def _progress(self, order: Order, effect: RunTool) -> Callable[[str], None]:
+        def show(text: str) -> None:
+            self.live.publish(
+                ToolProgress(
+                    stream_id=order.stream_id,
+                    effect_id=order.effect_id,
+                    tool=effect.tool,
+                    text=text,
+                )
             )
-        )
+
+        return show
 
     async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:
         """The whole of a long result; only the tool that reads them is given the transcript."""

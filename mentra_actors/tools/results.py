@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from types import NoneType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,10 +24,13 @@ __all__ = [
 
 
 MAX_RESULT_SIZE = 32 * 1024 * 1024
-"""Characters of a text, or characters and parts of data: more of a result is not kept."""
+"""Characters of a text, and roughly those of data as JSON: more of a result is not kept."""
 _MAX_DETAILS_CHARS = 4 * 1024 * 1024
 """Details stand on the log itself."""
 _MAX_ATTACHED_BYTES = 256 * 1024 * 1024
+_PART_SIZE = 8
+"""So many characters a number is counted as, and whatever else has no length."""
+_WITHOUT_PARTS = frozenset({str, int, float, bool, bytes, NoneType})
 _MAX_DEPTH = 1_000
 """What is nested deeper cannot be written as JSON."""
 
@@ -90,23 +94,48 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
     return Rendered(outcome, is_text=is_text)
 
 
-def rough_size(value: Any, *, most: int) -> int:
-    """How many characters and parts a result has, counted until there are more than `most`.
+class _Counted(NamedTuple):
+    """A value of which the parts are being counted; `size` has one entry, which grows."""
 
-    Takes some milliseconds for 50,000, on any thread; whatever the value is made of, it ends.
+    value: Any
+    parts: Iterator[Any]
+    size: list[int]
+
+
+def rough_size(value: Any, *, most: int) -> int:
+    """How many characters a result has as JSON, roughly; some number above `most` if it has more.
+
+    Takes as long as the value has parts, of which each is counted once, however often it occurs.
+    Some milliseconds for a `most` of 50,000; on any thread. What is nested too deeply is not
+    looked at: it cannot be written as JSON.
     """
-    count, inside = 0, [iter((value,))]
-    while inside and count <= most and len(inside) <= _MAX_DEPTH:
-        for one in inside[-1]:
-            count += 1 + (len(one) if isinstance(one, str | bytes | bytearray) else 0)
-            parts = _parts_of(one)
-            if parts is not None:
-                inside.append(parts)
-            if parts is not None or count > most:
+    known: dict[int, _Counted] = {}
+    inside = [_Counted(None, iter((value,)), [0])]
+    while True:
+        counted = inside[-1]
+        for one in counted.parts:
+            counted.size[0] += _own_size(one)
+            parts = None if type(one) in _WITHOUT_PARTS else _parts_of(one)
+            if parts is not None and id(one) in known:
+                counted.size[0] += known[id(one)].size[0]
+            elif parts is not None and len(inside) < _MAX_DEPTH:
+                inside.append(_Counted(one, parts, [0]))
                 break
+            if counted.size[0] > most:
+                return counted.size[0]
         else:
             inside.pop()
-    return count
+            if not inside:
+                return counted.size[0]
+            known[id(counted.value)] = counted
+            inside[-1].size[0] += counted.size[0]
+
+
+def _own_size(value: Any) -> int:
+    kind = type(value)
+    if kind is int or kind is float:
+        return _PART_SIZE
+    return _PART_SIZE + (len(value) if isinstance(value, str | bytes | bytearray) else 0)
 
 
 def _parts_of(value: Any) -> Iterator[Any] | None:
@@ -198,7 +227,7 @@ def _without_middle(text: str) -> str:
 def _json_of(value: Any, most: int) -> str:
     try:
         if rough_size(value, most=most) > most:
-            raise ValueError(f"it has more than {most:,} characters and parts")
+            raise ValueError(f"it has more than {most:,} characters")
         return msgspec.json.encode(value).decode()
     except (TypeError, ValueError, OverflowError, RecursionError, RuntimeError) as error:
         raise _Unserialisable(value, str(error)) from error

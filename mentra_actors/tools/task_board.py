@@ -29,7 +29,13 @@ def board_tools() -> list[Tool]:
     return [task_create, task_claim, task_update, task_list, task_get]
 
 
-@tool(retry="idempotent")
+@tool(
+    retry="idempotent",
+    capabilities=["task_mutation"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="default",
+)
 async def task_create(
     context: ToolContext,
     subject: str,
@@ -57,7 +63,13 @@ async def task_create(
     return await _changed(context, command, "create the task")
 
 
-@tool(retry="idempotent")
+@tool(
+    retry="idempotent",
+    capabilities=["task_mutation"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="default",
+)
 async def task_claim(context: ToolContext, task_id: int | None = None) -> str:
     """Become the owner of a ready task; nobody else can take it then.
 
@@ -73,7 +85,13 @@ async def task_claim(context: ToolContext, task_id: int | None = None) -> str:
     return await _changed(context, command, "claim a task")
 
 
-@tool(retry="idempotent")
+@tool(
+    retry="idempotent",
+    capabilities=["task_mutation"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="default",
+)
 async def task_update(
     context: ToolContext,
     task_id: int,
@@ -120,7 +138,13 @@ async def task_update(
     return json.dumps(task_json(_task(board, task_id), board))
 
 
-@tool(retry="safe", parallel=True)
+@tool(
+    retry="safe",
+    parallel=True,
+    capabilities=["read_only"],
+    side_effects="none",
+    approval="read_only",
+)
 async def task_list(context: ToolContext) -> str:
     """List all tasks of the team's board, grouped by what can be done with them."""
     board = await _board(context)
@@ -135,7 +159,13 @@ async def task_list(context: ToolContext) -> str:
     return json.dumps(groups)
 
 
-@tool(retry="safe", parallel=True)
+@tool(
+    retry="safe",
+    parallel=True,
+    capabilities=["read_only"],
+    side_effects="none",
+    approval="read_only",
+)
 async def task_get(context: ToolContext, task_id: int) -> str:
     """Show one task of the team's board.
 

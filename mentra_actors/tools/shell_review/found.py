@@ -51,6 +51,7 @@ class FoundCommand:
     given: list[str] = field(default_factory=list)
     later: list[Word] = field(default_factory=list)
     """Words that stand after its redirects; they belong to the command before these."""
+    is_apart: bool = False
     apart: list[Word] = field(default_factory=list)
     """Those of them that are a command of their own to shells which do not know `&>`."""
 
@@ -133,7 +134,8 @@ def _redirect(node: Any, command: FoundCommand) -> None:
     command.redirects.append(Redirect(operator, target))
     later = [word for part in parts[2:] for word in words_of(part)]
     command.later.extend(later)
-    if operator.startswith("&"):
+    command.is_apart |= operator.startswith("&")
+    if command.is_apart:
         command.apart.extend(later)
 
 
@@ -192,8 +194,22 @@ def _subscript(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -
 def _test(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
     operators = {one.text.decode() for one in _below(node) if not one.children}
     first = node.children[0].text
-    if operators & {"-v", "-R"} or (first == b"[[" and operators & _NUMBER_TESTS):
+    is_risk = operators & _NUMBER_TESTS if first == b"[[" else _splits(node)
+    if is_risk or operators & {"-v", "-R"}:
         found.doubts.append("a test may run the commands in its variables")
+
+
+def _splits(test: Any) -> bool:
+    """Whether a variable could be several words of a test, such as `-v` and a list's index."""
+    open_nodes = list(test.children)
+    while open_nodes:
+        one = open_nodes.pop()
+        if one.type in {"simple_expansion", "expansion", "command_substitution"}:
+            if one.children[-1].type != "special_variable_name" or one.text in {b"$@", b"$*"}:
+                return True
+        elif one.type != "string":
+            open_nodes.extend(one.children)
+    return False
 
 
 def _below(node: Any) -> Iterator[Any]:

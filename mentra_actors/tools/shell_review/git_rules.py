@@ -21,7 +21,9 @@ from mentra_actors.tools.shell_review.words import Word
 
 __all__ = ["Git"]
 
-_HARMLESS_SETTINGS = re.compile(r"color\.[\w.]+=[\w]+|core\.quote[pP]ath=\w+|core\.pager=(?:cat)?")
+_HARMLESS_SETTINGS = re.compile(
+    r"color\.[\w.]+=[\w]+|core\.quote[pP]ath=\w+|core\.pager=(?:cat)?", re.ASCII
+)
 _FLAGS = frozenset(
     {
         "--no-pager",
@@ -216,7 +218,8 @@ _TABLE: dict[str, Rule] = {
     **_each(
         """
         add apply am archive bundle cherry-pick commit commit-tree fast-import format-patch
-        hash-object         init maintenance merge merge-file mktree mv notes pack-refs read-tree rebase repack replace
+        hash-object init maintenance merge merge-file mktree mv notes pack-refs read-tree
+        rebase repack replace
         revert rerere sparse-checkout stage unpack-objects update-index write-tree citool gui
         """,
         _WRITE,

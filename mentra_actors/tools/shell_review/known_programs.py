@@ -51,7 +51,7 @@ _READERS: dict[str, Rule] = {
         expand unexpand tr basename dirname realpath readlink stat seq sleep whoami id groups
         uname nproc arch tty uptime free df du lsblk lscpu lsmod ps pgrep pidof printenv
         locale md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum
-        od hexdump strings diff cmp diff3 grep egrep fgrep zgrep zegrep zfgrep zcat bzcat xzcat
+        od hexdump strings diff cmp grep egrep fgrep zgrep zegrep zfgrep zcat bzcat xzcat
         zstdcat jq which type whereis expr factor numfmt getconf tsort look size readelf
         cal ncal times umask ulimit vmstat who w users last column colrm
         b3sum pathchk logname hostid namei shellcheck break continue shift exit return pr netstat
@@ -59,9 +59,10 @@ _READERS: dict[str, Rule] = {
         """,
         Reads(),
     ),
-    **_each("test [", Reads("vR")),
+    **_each("test [", Reads("vR", otherwise="unknown")),
     **_each("base64 base32", Reads("o", ("output",))),
     **_each("printf wait", Reads("vp")),
+    "diff3": Reads("", ("diff-program",), otherwise="unknown"),
     "jobs": Reads("x", otherwise="unknown"),
     "lsof": Reads("D"),
     "nm": Reads("", ("plugin",), otherwise="unknown"),
@@ -157,7 +158,7 @@ _SYSTEM = """
 """
 _UNKNOWN = """
     make gmake cmake ninja meson just task rake ant bazel tsc eslint prettier ruff mypy pytest tox
-    nox    gdb lldb valgrind strace ltrace perf screen tmux expect m4 gcc cc clang g++ rustc javac dotnet
+    nox gdb lldb valgrind strace ltrace perf screen tmux expect m4 gcc cc clang g++ rustc javac
     systemd-run ssh-agent ssh-add parallel entr watchexec alias hash enable shopt complete bind
     fc history mapfile readarray getopts let logout suspend caller compgen typescript
     rbash ssh-keygen gpg op pass latex pdflatex pandoc ffmpeg convert magick dc sdiff msort
@@ -212,7 +213,7 @@ _WRAPPERS: dict[str, Rule] = {
     "sudo": _SUDO,
     "doas": Wraps("n", "uC", verdict="warn", reason=_SUDO.reason, alone="system"),
     "env": Wraps(
-        "i0v",
+        "i0v-",
         "uC",
         ("ignore-environment", "null", "debug"),
         ("unset", "chdir"),
@@ -296,7 +297,7 @@ SAYS_ITS_VERSION = frozenset(_KNOWN) - names_of(
 """Programs of which `--version` and `--help` do nothing else."""
 
 _TRUSTED = re.compile(r"(?:/usr(?:/local)?|/opt/homebrew)?/s?bin/([^/]+)")
-_FAMILIES = re.compile(r"(mkfs)\..*|(python|pip|perl|ruby|lua|php|node|pypy|go)[\d.]+(?:-config)?")
+_FAMILIES = re.compile(r"(mkfs)\..*|(python|pip|perl|ruby|lua|php|node|pypy|go)[0-9.]+")
 
 
 def program_name(shown: str) -> tuple[str, bool]:

@@ -19,13 +19,17 @@ from mentra_actors.tools.shell_review.words import Word
 
 __all__ = ["Awk", "Cd", "Dd", "Find", "Kill", "NamesVariables", "Sed", "Tar", "Trap"]
 
-_SED_ADDRESS = r"(?:\d+|\$|/(?:[^/\\\n]|\\[^\n])*/[IM]*)"
+_SED_SET = r"\[\^?(?:[^\]\[/|#,@:!\\\n]|\[:\w+:\])+\]"
+_SED_ADDRESS = rf"(?:\d+|\$|/(?:[^/\\\n\[]|\\[^\n]|{_SED_SET})*/[IM]*)"
 _SED_COMMAND = (
     rf"\s*(?:{_SED_ADDRESS}(?:\s*,\s*[+~]?{_SED_ADDRESS}|~\d+)?)?\s*!?\s*"
-    r"(?:s(?P<d>[/|#,@:!])(?:(?!(?P=d))[^\\\n]|\\[^\n])*(?P=d)(?:(?!(?P=d))[^\\\n]|\\[^\n])*(?P=d)"
+    rf"(?:s(?P<d>[/|#,@:!])(?:(?!(?P=d))[^\\\n\[]|\\[^\n]|{_SED_SET})*(?P=d)"
+    r"(?:(?!(?P=d))[^\\\n]|\\[^\n])*(?P=d)"
     r"[gpiI0-9]*|[pPdDqQ=nNhHgGxlt]?)\s*"
 )
-_SED_PART = re.compile(_SED_COMMAND)
+_SED_PART = re.compile(_SED_COMMAND, re.ASCII)
+_MOST_STARTS = 50
+_FIND_RUNS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _SED_FLAGS = "nErsuz"
 _AWK_DANGERS = re.compile(r"system|\||@|\\\n|close|getline\s*<\s*\"/dev/|/inet")
 
@@ -123,19 +127,19 @@ class Find:
         """What it does itself, and the calls inside."""
         words = call.arguments
         starts = _find_starts(words)
-        if any(word.may_be_option and not word.is_exact for word in words):
-            return Judged(Opinion("unknown", "warn", "nobody knows what this find does"))
         actions = {word.shown for word in words}
+        runs = [n for n, word in enumerate(words) if word.shown in _FIND_RUNS]
+        if len(runs) > _MOST_STARTS or len(starts) > _MOST_STARTS:
+            return Judged(Opinion("unknown", "warn", "this find does too much to be reviewed"))
         calls = tuple(
-            call.of(inside)
-            for number, word in enumerate(words)
-            if word.shown in {"-exec", "-execdir", "-ok", "-okdir"}
-            for inside in _executed(words[number + 1 :], starts)
+            call.of(inside) for n in runs for inside in _executed(words[n + 1 :], starts)
         )
         if "-delete" in actions:
             return Judged(_deleted(call, starts, scene), calls)
         if any(action.startswith(("-fprint", "-fls")) for action in actions):
             return Judged(Changes().judge(call, scene).opinion, calls)
+        if any(word.may_be_option and not word.is_exact for word in words):
+            return Judged(Opinion("unknown", reason="nobody knows what this find does"), calls)
         return Judged(Opinion(), calls)
 
 

@@ -92,7 +92,7 @@ _SYSTEM = names_of(
     """
 )
 _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp")
-_NO_FILES = re.compile(r"/dev/(?:null|stdin|stdout|stderr|tty|zero|u?random|full|fd/\d+)")
+_NO_FILES = re.compile(r"/dev/(?:null|stdin|stdout|stderr|tty|zero|u?random|full|fd/[0-9]+)")
 _HOME = re.compile(r"(?:~[\w.+-]*|\$HOME|\$\{HOME\})(?=/|$)", re.ASCII)
 _HERE = re.compile(r"(?:\$PWD|\$\{PWD\})(?=/|$)")
 _UNKNOWN = re.compile(r"[$`]")
@@ -143,6 +143,8 @@ class Scene:
             return "the root of a tree" if is_top else "below the home directory"
         if _UNKNOWN.match(path):
             return "not known"
+        if path.startswith("/dev/") and _PATTERN.search(path):
+            return "a device"
         path = _known_part(path)
         if isabs(path):
             return self._absolute(_folded(path))

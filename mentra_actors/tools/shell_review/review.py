@@ -31,7 +31,9 @@ from mentra_actors.tools.shell_review.words import Word, plain_words
 
 __all__ = ["review_command"]
 
-_MOST_JOBS = 2_000
+_MOST_WORDS = 50_000
+_MOST_PIECES = 50
+_MOST_PIECES_CHARS = 4_000
 _FILES_ONLY = names_of(
     """
     cat ls head tail wc nl tac rm cp mv mkdir rmdir touch ln stat file tee truncate shred
@@ -40,7 +42,7 @@ _FILES_ONLY = names_of(
 )
 _TALKS = frozenset({"echo", "printf", "true", "false", ":"})
 _LOOKS_LIKE_FILE = re.compile(r"[^\s:]*/[^\s:]*|\.[^\s:/]+|[\w-]+(?:\.[A-Za-z]\w*)+")
-_DUPLICATES = re.compile(r"\d+-?|-")
+_DUPLICATES = re.compile(r"[0-9]+-?|-")
 _COPIES = frozenset({">&", "<&", ">&-", "<&-"})
 _LOCAL = ("declare", "local", "typeset", "readonly")
 _DOES: dict[Intent, str] = {
@@ -66,8 +68,8 @@ def review_command(
     tree = parse_text(command)
     work = _Work(Scene.of(workspace, base_dir))
     is_parsed = work.read(tree)
-    if not is_parsed and "\\\n" in command:
-        work.jobs.append(command.replace("\\\n", ""))
+    if not is_parsed:
+        work.jobs.extend(_pieces(command))
     work.finish()
     strongest = max(work.opinions, key=lambda one: INTENTS.index(one.intent), default=Opinion())
     worst = strongest_verdict(*(one.verdict for one in work.opinions))
@@ -87,6 +89,13 @@ def review_command(
         simple_words=_simple_words(command, tree) if is_parsed else (),
         paths=tuple(dict.fromkeys(work.paths)),
     )
+
+
+def _pieces(command: str) -> list[str]:
+    """Parts of a text that was not understood: what destroys is often still seen in them."""
+    short = command[:_MOST_PIECES_CHARS].replace("\\\n", "")
+    pieces = re.split(r"[;\n&|()`{}]+", short)
+    return [short, *(piece for piece in pieces if piece.strip())][:_MOST_PIECES]
 
 
 @dataclass(slots=True)
@@ -117,21 +126,25 @@ class _Work:
 
     def finish(self) -> None:
         """Look at all, and at what is inside of it."""
-        for _ in range(_MOST_JOBS):
-            if not self.jobs:
-                return
+        left = _MOST_WORDS
+        while self.jobs and left > 0:
             job = self.jobs.popleft()
+            left -= len(job) if isinstance(job, str) else 10 + len(job.words)
             if isinstance(job, str):
                 self.read(parse_text(job))
             elif isinstance(job, Call):
                 self._call(job, ())
             else:
                 self._found(job)
-        self.opinions.append(Opinion("unknown", "warn", "holds too much to be reviewed"))
+        if self.jobs:
+            self.opinions.append(Opinion("unknown", "warn", "holds too much to be reviewed"))
 
     def _found(self, command: FoundCommand) -> None:
         is_exported = bool(command.words) and command.words[0].shown not in _LOCAL
+        is_read = is_exported and command.words[0].shown == "read"
         for one in command.assignments:
+            if is_read and one.name == "IFS":
+                continue
             self.opinions.append(assignment_opinion(one.name, one.value, is_exported=is_exported))
         self.opinions += [self._redirect(one) for one in command.redirects]
         if command.words:
@@ -215,7 +228,7 @@ class _Work:
             for one in words[1:]
             if one.is_exact
             and one.shown
-            and not one.shown.startswith("-")
+            and not re.match(r"-|%|\d+$", one.shown)
             and (takes_files or _LOOKS_LIKE_FILE.fullmatch(one.shown))
         ]
         self.paths += [

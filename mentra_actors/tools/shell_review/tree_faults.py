@@ -32,6 +32,7 @@ _KNOWN_NODES = names_of(
     """
 )
 _WORDS = WORD_NODES | {"command_name", "variable_assignment", "variable_name"}
+_IN_COMMANDS = _WORDS | {"file_redirect", "herestring_redirect", "==", "=~", "$"}
 _ONE_LINE = names_of(
     """
     command declaration_command unset_command test_command file_redirect binary_expression
@@ -43,7 +44,7 @@ _SUBSTITUTION = re.compile(rb"(?<!\\)(?:\\\\)*(?:`|\$[({\[])")
 _LITERAL = frozenset({"raw_string", "ansi_c_string", "comment", "heredoc_body", "heredoc_start"})
 _GAP = re.compile(r"(?:[ \t\n]|\\\n)*")
 _BLANK = re.compile(r"[ \t]")
-_BEFORE_COMMENT = re.compile(r"(?:^|[\s;&|()])$")
+_BEFORE_COMMENT = re.compile(rb"|[ \t\n;&|()]")
 _PLAIN_END = re.compile(r"[A-Za-z0-9_]+|'[^'\\$`\n]*'|\"[^\"\\$`\n]*\"")
 _QUOTES = frozenset({"string", "raw_string", "ansi_c_string", "command_substitution", "expansion"})
 
@@ -55,9 +56,15 @@ def tree_fault(tree: ParsedText) -> str:
         return "the command is no shell text that could be understood"
     for node in tree.nodes:
         fault = _node_fault(node, tree.parents.get(node.id))
+        if node.type == "comment" and not _BEFORE_COMMENT.fullmatch(_byte_before(node, text)):
+            fault = "what seems a comment is none"
         if fault:
             return fault
     return _gap_fault(tree, text)
+
+
+def _byte_before(node: Any, text: bytes) -> bytes:
+    return bytes(text[node.start_byte - 1 : node.start_byte]) if node.start_byte else b""
 
 
 def _node_fault(node: Any, parent: Any) -> str:
@@ -70,6 +77,8 @@ def _node_fault(node: Any, parent: Any) -> str:
         return fault
     if not node.children and node.is_named and _runs_unseen(node.type, node.text):
         return "a part holds a command that is not seen"
+    if node.type == "command" and any(one.type not in _IN_COMMANDS for one in node.children):
+        return "a command holds what is no word"
     return _parting_fault(node) if node.type in _ONE_LINE else ""
 
 
@@ -100,31 +109,25 @@ def _begins_word(node: Any) -> bool:
 
 
 def _gap_fault(tree: ParsedText, text: bytes) -> str:
-    """All text that is in no leaf is blank."""
-    end, whole = 0, b""
+    """All text that is in no leaf is blank, but for a lone dash that the grammar leaves out."""
+    end = 0
     for node in tree.nodes:
-        if node.children:
-            if node.type in {"heredoc_body", "string"}:
-                end = max(end, node.end_byte)
+        if node.children and node.type not in {"heredoc_body", "string"}:
             continue
-        if node.start_byte > end:
-            whole += text[end : node.start_byte]
+        gap = text[end : node.start_byte].decode(errors="replace")
+        is_dash = node.text == b"<<" and gap.strip(" \t") == "-" and gap[:1] in {" ", "\t"}
+        if not (is_dash or _GAP.fullmatch(gap)):
+            return "a part is not understood"
         end = max(end, node.end_byte)
-    whole += text[end:]
-    return "" if _GAP.fullmatch(whole.decode(errors="replace")) else "a part is not understood"
+    return (
+        "" if _GAP.fullmatch(text[end:].decode(errors="replace")) else "a part is not understood"
+    )
 
 
 def _word(node: Any, _parent: Any) -> str:
     text = node.text.decode()
     if _NOT_IN_WORDS.search(text) or text.endswith("\\") or "\\\n" in text:
         return "a word holds what would end it"
-    return ""
-
-
-def _comment(node: Any, parent: Any) -> str:
-    before = parent.text[: node.start_byte - parent.start_byte].decode(errors="replace")
-    if before and not _BEFORE_COMMENT.search(before):
-        return "what seems a comment is none"
     return ""
 
 
@@ -138,6 +141,18 @@ def _substitution(node: Any, _parent: Any) -> str:
     text = node.text.decode()
     if text.startswith("`") and ("\\" in text or "#" in text or text.count("`") != 2):  # noqa: PLR2004
         return "escapes and comments in backquotes are not reviewed"
+    return ""
+
+
+def _expansion(node: Any, _parent: Any) -> str:
+    """In `"${x:-'$(y)'}"` the inner quotes are none, and `y` runs."""
+    open_nodes = list(node.children)
+    while open_nodes:
+        one = open_nodes.pop()
+        if one.type in {"raw_string", "ansi_c_string"} and _SUBSTITUTION.search(one.text):
+            return "quotes in ${…} may be none"
+        if one.type != "command_substitution":
+            open_nodes.extend(one.children)
     return ""
 
 
@@ -196,10 +211,10 @@ def _unseen_in(body: Any) -> bool:
 
 _CHECKS: dict[str, Callable[[Any, Any], str]] = {
     "word": _word,
-    "comment": _comment,
     "ansi_c_string": _ansi,
     "command_substitution": _substitution,
     "arithmetic_expansion": _arithmetic,
+    "expansion": _expansion,
     "compound_statement": _compound,
     "test_command": _test,
     "heredoc_redirect": _heredoc,

@@ -17,7 +17,9 @@ _HARMLESS = names_of(
     """
 )
 _OWN_NAME = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
-_KNOWN_TO_PROGRAMS = re.compile(r".*_proxy|cdpath|fpath|histchars|manpath|module_path|path")
+_KNOWN_TO_PROGRAMS = re.compile(
+    r".*_proxy|npm_config_.*|cdpath|fpath|histchars|manpath|module_path|path"
+)
 _PAGERS = frozenset({"PAGER", "GIT_PAGER", "MANPAGER"})
 
 

@@ -77,7 +77,7 @@ class Wraps:
         number = 0
         while number < len(words):
             word = words[number]
-            if not word.may_be_option or word.shown == "-":
+            if not word.may_be_option or (word.shown == "-" and "-" not in self.flags):
                 return words[number:]
             if word.shown == "--" and word.is_exact:
                 return words[number + 1 :]
@@ -266,7 +266,7 @@ class Code:
         del scene
         texts = []
         words = call.arguments
-        for word, following in zip(words, (*words[1:], None), strict=True):
+        for word, following in zip(words, (*words[1:], None), strict=False):
             if word.shown in {f"-{self.letter}", f"--{self.name}"} and following:
                 texts.append(following.shown)
             elif word.shown.startswith((f"-{self.letter}", f"--{self.name}=")):
