@@ -15,6 +15,8 @@ from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail, RunEndOrdered
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
+from mentra_actors.domain.permission_rules import RuleScope
+from mentra_actors.domain.rule_match import RuleMatch
 from mentra_actors.domain.tool_call import DecidedBy, ProbeVerdict, ToolOutcome
 from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, RunId
 
@@ -30,6 +32,7 @@ __all__ = [
     "GiveUpUndoing",
     "HandOverMail",
     "LabelEntry",
+    "LeaveResolution",
     "MoveLeaf",
     "PartialAnswer",
     "QueueInput",
@@ -186,7 +189,8 @@ class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):
 class ResolvePermission(msgspec.Struct, frozen=True, kw_only=True):
     """Allow a call that waits for a person, or refuse it with a reason for the model.
 
-    `remembered` is the scope of the rule that was made of it, if one was.
+    With `remember` a rule of that scope is made of it; it speaks of what `match` says, None: of
+    exactly this call. The same `command_id` again records nothing.
     """
 
     request_id: CommandId
@@ -194,7 +198,19 @@ class ResolvePermission(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     reason: str = ""
     resolved_by: str = ""
-    remembered: str = ""
+    remember: RuleScope | None = None
+    match: RuleMatch | None = None
+    command_id: CommandId = CommandId("")
+
+
+class LeaveResolution(msgspec.Struct, frozen=True, kw_only=True):
+    """Record a decision about a call, and nothing that follows from it.
+
+    For a process that performs nothing: what follows is left to the next owner of the agent.
+    """
+
+    resolution: ResolvePermission
+    now: float
 
 
 class ExpirePermission(msgspec.Struct, frozen=True, kw_only=True):
@@ -323,6 +339,7 @@ class RecordCallReview(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
     expires_at: float | None = None
     denied: str = ""
+    is_by_tool: bool = False
 
 
 class RecordRoundDecision(msgspec.Struct, frozen=True, kw_only=True):
@@ -401,6 +418,7 @@ AgentCommand: TypeAlias = (
     | MoveLeaf
     | LabelEntry
     | ResolvePermission
+    | LeaveResolution
     | TakeMail
     | RecordModelReply
     | RecordModelFailure
