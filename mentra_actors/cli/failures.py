@@ -21,8 +21,13 @@ FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
 _NOTHING_RECORDED = "Nothing was recorded."
-_RECORDING = frozenset({"", "demo", "run"})
-_READING = frozenset({"agents", "board", "doctor", "entries", "log", "transcript", "usage"})
+_RECORDING = frozenset({"", "approve", "demo", "deny", "revoke", "run"})
+_READING = frozenset(
+    {
+        *{"agents", "approvals", "board", "doctor", "entries", "log"},
+        *{"rules", "transcript", "usage"},
+    }
+)
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
 """Commands that take the store as an argument."""
 _NAME_AS_ARGUMENT = "Name the directory of a store: `mentra {command} STORE`."

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.effects.ports import Clock
 from mentra_actors.errors import (
+    ActorQuarantined,
     CommandRejected,
     ConfigurationError,
     Fenced,
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 _REST_S = 60.0
 _RETRY_S = 2.0
+_JOIN_S = 5.0
 
 
 class Owner(Protocol):
@@ -62,7 +64,7 @@ def taking_petitions(owner: Owner) -> Iterator[None]:
         yield
     finally:
         taker.stop()
-        thread.join()
+        thread.join(_JOIN_S)
 
 
 def _box_of(owner: Owner) -> PetitionBox | None:
@@ -110,6 +112,8 @@ class _Taker:
             self._owner.ask(stream_id, command).result()
         except CommandRejected:
             raise
+        except ActorQuarantined as error:
+            raise CommandRejected(str(error)) from error
         except (RuntimeClosed, Fenced):
             self._is_stopped = True
             return False

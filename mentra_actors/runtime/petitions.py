@@ -11,14 +11,16 @@ import msgspec
 
 from mentra_actors.domain.agent.commands import ResolvePermission
 from mentra_actors.domain.permission_rules import (
+    RULES,
     RememberRule,
     RevokeRule,
     RuleScope,
     new_rule,
+    scope_of,
 )
 from mentra_actors.domain.rule_match import RuleMatch
-from mentra_actors.errors import CommandRejected, StoreCorrupted
-from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream
+from mentra_actors.errors import CommandRejected, StoreCorrupted, StoreError
+from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream, category_of, name_of
 from mentra_actors.store.petition_box import PetitionBox
 
 __all__ = [
@@ -80,6 +82,8 @@ class PetitionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     is_accepted: bool
     words: str = ""
 
+
+_STREAM_BYTES = 255
 
 Apply: TypeAlias = Callable[[StreamId, Any], bool]
 """Has a command recorded; False if that cannot be done now. Raises CommandRejected."""
@@ -169,15 +173,15 @@ def _petition(box: PetitionBox, name: str) -> Petition:
         if content is None:
             raise CommandRejected("the petition is gone")
         return msgspec.json.decode(content, type=Petition)
-    except (StoreCorrupted, msgspec.MsgspecError, RecursionError) as error:
+    except (StoreError, msgspec.MsgspecError, RecursionError) as error:
         raise CommandRejected(f"this is no petition that can be read here: {error}") from error
-
-
-_STREAM_BYTES = 255
 
 
 def _require_stream(stream_id: StreamId, wish: Wish) -> None:
     """Refuse what is no name of a stream of its kind, before anybody is woken for it."""
-    wanted = "agent-" if isinstance(wish, ResolveWish) else "rules-"
-    if not stream_id.startswith(wanted) or len(stream_id.encode()) > _STREAM_BYTES:
+    is_sound = stream_id.isascii() and stream_id.isprintable() and len(stream_id) <= _STREAM_BYTES
+    if not isinstance(wish, ResolveWish):
+        is_scope = category_of(stream_id) == RULES.category and scope_of(name_of(stream_id))
+        is_sound = is_sound and bool(is_scope)
+    if not is_sound:
         raise CommandRejected(f"{stream_id[:60]!r} is not a stream for this")

@@ -14,6 +14,7 @@ the key of its views.
 
 import contextlib
 import os
+import re
 import secrets
 import threading
 import time
@@ -37,6 +38,7 @@ __all__ = ["MAX_PETITION_BYTES", "PETITIONS", "PetitionBox", "new_petition_name"
 PETITIONS = "petitions"
 MAX_PETITION_BYTES = 1 << 20
 _PETITION, _ANSWER = ".petition", ".answer"
+_NAME = re.compile(r"[0-9]{20}-[0-9]+-[0-9a-f]{8}", re.ASCII)
 _SQLITE = "sqlite:"
 _LOOK_S = 0.25
 _DAY_S = 86_400.0
@@ -79,17 +81,18 @@ class PetitionBox:
     # --- who owns the store ---------------------------------------------------------------
 
     def waiting(self) -> Sequence[str]:
-        """Names of petitions that nobody has taken, the oldest first.
+        """Names of petitions that nobody has taken, the oldest first. Other files are nobody's.
 
         Raises:
             StoreError: the directory cannot be read.
         """
         with file_errors(self.directory):
-            found = os.listdir(self.directory)
-        names = [one.removesuffix(_PETITION) for one in found if one.endswith(_PETITION)]
-        for name in [one for one in names if f"{one}{_ANSWER}" in found]:
+            files = [one.name for one in self.directory.iterdir() if one.is_file()]
+        answered = {name.removesuffix(_ANSWER) for name in files if name.endswith(_ANSWER)}
+        asked = {name.removesuffix(_PETITION) for name in files if name.endswith(_PETITION)}
+        for name in asked & answered:
             self._remove(name)
-        return sorted(one for one in names if one and f"{one}{_ANSWER}" not in found)
+        return sorted(name for name in asked - answered if _NAME.fullmatch(name))
 
     def petition(self, name: str) -> bytes | None:
         """What is asked for; None if it is gone.
@@ -159,7 +162,7 @@ class PetitionBox:
                 return None
         if len(content) > MAX_PETITION_BYTES:
             raise StoreCorrupted(f"{file} has more than {MAX_PETITION_BYTES} bytes")
-        row = f"{name}{suffix}".encode(errors="surrogateescape")
+        row = f"{name}{suffix}".encode()
         return content if self._seal is None else self._seal.opened(row, content)
 
 
