@@ -28,6 +28,13 @@ from mentra_actors.domain.model_call import (
     StopReason,
     TokenUsage,
 )
+from mentra_actors.domain.rule_match import (
+    AnyCall,
+    BelowFolder,
+    CommandPrefix,
+    ExactCall,
+    InputPattern,
+)
 from mentra_actors.effects.round_decisions import Continue, Inject, RoundStrategy, Stop
 from mentra_actors.errors import (
     CommandRejected,
@@ -75,6 +82,7 @@ from mentra_actors.tools.contract import (
 )
 from mentra_actors.tools.decorator import probe, tool
 from mentra_actors.tools.files import file_tools
+from mentra_actors.tools.ready_authorizer import ask_for
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
 
@@ -83,11 +91,14 @@ __all__ = [
     "AgentProfile",
     "AgentSnapshot",
     "Allow",
+    "AnyCall",
     "Ask",
     "Bearer",
+    "BelowFolder",
     "CacheOptions",
     "CallPreview",
     "Capabilities",
+    "CommandPrefix",
     "CommandRejected",
     "ConfigurationError",
     "Continue",
@@ -95,6 +106,7 @@ __all__ = [
     "Cursor",
     "Deny",
     "Embeddings",
+    "ExactCall",
     "Fallback",
     "Feed",
     "FeedItem",
@@ -103,6 +115,7 @@ __all__ = [
     "HostedTool",
     "HttpProvider",
     "Inject",
+    "InputPattern",
     "ListedModel",
     "MentraError",
     "ModelPrice",
@@ -147,6 +160,7 @@ __all__ = [
     "ToolHook",
     "ToolOutput",
     "ToolResultPaging",
+    "ask_for",
     "call",
     "change_key",
     "document",

@@ -143,7 +143,7 @@ def _decide(made: _Decision, wait_s: float, store: Path, output: Output) -> None
 def _match(made: _Decision, approval: Approval) -> RuleMatch | None:
     if made.remember is None:
         return None
-    return approval.offers[0].match if made.match is None else chosen_match(made.match, approval)
+    return chosen_match(made.match or "exact", approval)
 
 
 def _tell(

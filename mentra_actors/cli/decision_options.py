@@ -10,6 +10,7 @@ from mentra_actors.domain.rule_match import (
     AnyCall,
     BelowFolder,
     CommandPrefix,
+    ExactCall,
     InputPattern,
     RuleMatch,
 )
@@ -60,7 +61,7 @@ def chosen_match(words: str, approval: Approval) -> RuleMatch:
     offers = approval.offers
     kind, _, rest = words.partition(":")
     match kind:
-        case "exact":
+        case "exact" if isinstance(offers[0].match, ExactCall):
             return offers[0].match
         case "any":
             return AnyCall()

@@ -6,6 +6,7 @@ A rule that refuses holds as soon as a part of the call is what it names.
 
 import contextlib
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -24,7 +25,9 @@ __all__ = [
     "RuleOffer",
     "ShownCall",
     "call_text",
+    "exact_match",
     "fits_wildcards",
+    "has_text",
     "match_fault",
     "match_words",
     "rule_offers",
@@ -92,6 +95,15 @@ class RuleOffer(msgspec.Struct, frozen=True, kw_only=True):
 
     match: RuleMatch
     words: str
+
+
+def has_text(value: Any) -> bool:
+    """True if JSON can say a value: it has no word for numbers that are too large."""
+    if isinstance(value, Mapping):
+        return all(has_text(one) for one in value.values())
+    if isinstance(value, list | tuple):
+        return all(has_text(one) for one in value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def shown_call(tool: str, preview: str, *, is_by_tool: bool) -> ShownCall:
@@ -168,13 +180,20 @@ def rule_offers(call: ShownCall) -> tuple[RuleOffer, ...]:
     return tuple(RuleOffer(match=one, words=match_words(one, call.tool)) for one in matches)
 
 
-def _narrow_matches(call: ShownCall) -> Iterator[RuleMatch]:
-    structured = call.structured
-    if structured is None:
-        return
-    text = call_text(structured)
+def exact_match(call: ShownCall) -> ExactCall | None:
+    """What means exactly this call; None if it has no preview to know it by."""
+    if call.structured is None:
+        return None
+    text = call_text(call.structured)
     shown = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
-    yield ExactCall(digest=_digest(structured), shown=shown)
+    return ExactCall(digest=_digest(call.structured), shown=shown)
+
+
+def _narrow_matches(call: ShownCall) -> Iterator[RuleMatch]:
+    exact, structured = exact_match(call), call.structured
+    if exact is None or structured is None:
+        return
+    yield exact
     if not call.is_by_tool:
         return
     words = _offered_words(_simple_words(structured))

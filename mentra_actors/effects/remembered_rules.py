@@ -7,7 +7,7 @@ from mentra_actors.domain.permission_rules import (
     rule_for,
     scope_stream,
 )
-from mentra_actors.domain.rule_match import ShownCall
+from mentra_actors.domain.rule_match import ShownCall, has_text
 from mentra_actors.tools.contract import Commands
 from mentra_actors.tools.review import CallPreview, RuleAnswer
 
@@ -29,7 +29,11 @@ class RuleLookups:
             rules += [
                 ScopedRule(scope=scope, owner="", rule=rule) for rule in state.rules.values()
             ]
-        shown = ShownCall(tool=call.tool, structured=call.structured, is_by_tool=call.is_by_tool)
+        shown = ShownCall(
+            tool=call.tool,
+            structured=call.structured if has_text(call.structured) else None,
+            is_by_tool=call.is_by_tool,
+        )
         found = rule_for(rules, shown)
         if found is None:
             return None

@@ -9,9 +9,9 @@ from mentra_actors.domain.agent.decide.batches import closed_with
 from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
 from mentra_actors.domain.permission_rules import Rule, new_rule, scope_stream
 from mentra_actors.domain.rule_match import (
+    exact_match,
     match_fault,
     match_words,
-    rule_offers,
     shown_call,
     speaks_of,
 )
@@ -86,7 +86,9 @@ def _made_rule(
     if command.remember is None or profile is None:
         return StreamId(""), None
     shown = shown_call(call.tool, call.preview, is_by_tool=call.is_by_tool)
-    match = command.match or rule_offers(shown)[0].match
+    match = command.match or exact_match(shown)
+    if match is None:
+        raise CommandRejected(f"{call.tool} has no preview to know this call by: say what else")
     fault = match_fault(match)
     if not fault and not speaks_of(match, shown, allow=command.allow):
         fault = f"a rule for {match_words(match, call.tool)} would not speak of this call"
