@@ -44,6 +44,7 @@ __all__ = [
     "ScopedRule",
     "new_rule",
     "rule_for",
+    "rules_in",
     "scope_of",
     "scope_stream",
 ]
@@ -61,8 +62,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was decided about calls of a tool. `reason` is why they are refused, for the model.
 
     `rule_id` is short enough to be typed, and the same for the same scope, tool and match.
-    `remembered_at` is Unix seconds. `revision` counts the rules that its scope ever got; it is
-    set by the fold.
+    `remembered_at` is Unix seconds.
     """
 
     rule_id: str
@@ -72,15 +72,18 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     remembered_at: float = 0.0
     remembered_by: str = ""
-    revision: int = 0
 
 
 class ScopedRule(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule and where it holds. `owner` is the agent or the team; empty for `global`."""
+    """A rule and where it holds. `owner` is the agent or the team; empty for `global`.
+
+    `revision` is the larger, the later the rule was made in its scope.
+    """
 
     scope: RuleScope
     owner: str
     rule: Rule
+    revision: int = 0
 
 
 # --- events -----------------------------------------------------------------------------------
@@ -153,10 +156,14 @@ RuleCommand: TypeAlias = RememberRule | RevokeRule | ClearScope
 
 
 class RulesState(msgspec.Struct, frozen=True, kw_only=True):
-    """Rules by id. `known_commands` are the ids of the last commands."""
+    """Rules by id, and which of them came after which: `revisions` count all that ever came.
+
+    `known_commands` are the ids of the last commands.
+    """
 
     rules: dict[str, Rule] = {}
-    revision: int = 0
+    revisions: dict[str, int] = {}
+    made: int = 0
     known_commands: tuple[CommandId, ...] = ()
 
 
@@ -206,6 +213,15 @@ def _rule_id(stream_id: StreamId, tool: str, match: RuleMatch) -> str:
     return base64.b32encode(whole).decode().lower()[:_RULE_ID_CHARS]
 
 
+def rules_in(state: RulesState, scope: RuleScope, owner: str) -> tuple[ScopedRule, ...]:
+    """The rules of a scope, the oldest first."""
+    found = [
+        ScopedRule(scope=scope, owner=owner, rule=rule, revision=state.revisions.get(name, 0))
+        for name, rule in state.rules.items()
+    ]
+    return tuple(sorted(found, key=lambda one: one.revision))
+
+
 # --- which rule answers -----------------------------------------------------------------------
 
 
@@ -227,7 +243,7 @@ def rule_for(rules: Iterable[ScopedRule], call: ShownCall) -> ScopedRule | None:
 def _rank(one: ScopedRule) -> tuple[bool, bool, int, int, str]:
     rule = one.rule
     is_bare = isinstance(rule.match, AnyCall)
-    return (rule.allow, is_bare, SCOPES.index(one.scope), -rule.revision, rule.rule_id)
+    return (rule.allow, is_bare, SCOPES.index(one.scope), -one.revision, rule.rule_id)
 
 
 # --- the decider ------------------------------------------------------------------------------
@@ -277,18 +293,20 @@ def evolve(state: RulesState, event: RuleEvent) -> RulesState:
     known = state.known_commands
     if event.command_id:
         known = remembered(known, event.command_id)
-    rules, revision = state.rules, state.revision
+    rules, revisions, made = state.rules, state.revisions, state.made
     match event:
         case RuleRemembered(rule=rule):
-            revision += 1
-            rules = {**rules, rule.rule_id: msgspec.structs.replace(rule, revision=revision)}
+            made += 1
+            rules = {**rules, rule.rule_id: rule}
+            revisions = {**revisions, rule.rule_id: made}
         case RuleRevoked(rule_id=gone):
             rules = {name: rule for name, rule in rules.items() if name != gone}
+            revisions = {name: number for name, number in revisions.items() if name != gone}
         case ScopeCleared():
-            rules = {}
+            rules, revisions = {}, {}
         case _:
             assert_never(event)
-    return RulesState(rules=rules, revision=revision, known_commands=known)
+    return RulesState(rules=rules, revisions=revisions, made=made, known_commands=known)
 
 
 RULES: Decider[RuleCommand, RuleEvent, RulesState, None] = Decider(

@@ -5,6 +5,7 @@ from mentra_actors.domain.permission_rules import (
     RulesState,
     ScopedRule,
     rule_for,
+    rules_in,
     scope_stream,
 )
 from mentra_actors.domain.rule_match import ShownCall, has_text
@@ -26,9 +27,7 @@ class RuleLookups:
         for scope in SCOPES:
             stream_id = scope_stream(scope, agent_id=call.agent_id, team_id=call.team_id)
             state: RulesState = await self._commands.look(stream_id)
-            rules += [
-                ScopedRule(scope=scope, owner="", rule=rule) for rule in state.rules.values()
-            ]
+            rules += rules_in(state, scope, "")
         shown = ShownCall(
             tool=call.tool,
             structured=call.structured if has_text(call.structured) else None,

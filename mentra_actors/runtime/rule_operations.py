@@ -13,6 +13,7 @@ from mentra_actors.domain.permission_rules import (
     RuleScope,
     ScopedRule,
     new_rule,
+    rules_in,
     scope_of,
     scope_stream,
 )
@@ -145,8 +146,7 @@ def stored_rules(reader: JournalReader, journal: Journal) -> Sequence[ScopedRule
         if place is None:
             continue
         events: list[Any] = [one.event for one in journal.read_stream(stream_id)]
-        rules = sorted(RULES.fold(events).rules.values(), key=lambda rule: rule.revision)
-        found += [ScopedRule(scope=place[0], owner=place[1], rule=rule) for rule in rules]
+        found += rules_in(RULES.fold(events), *place)
     return found
 
 

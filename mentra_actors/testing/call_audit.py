@@ -85,8 +85,10 @@ class CallAudit:
         match event:
             case e.ToolCallsPlanned():
                 self._read_plans(event)
-            case e.ToolCallReviewed() | e.PermissionRequested() | e.PermissionResolved():
+            case e.ToolCallReviewed() | e.PermissionRequested():
                 self._read_review(event)
+            case e.PermissionResolved() | e.PermissionExpired():
+                self._read_decision(event)
             case e.ToolCallStarted():
                 self._read_start(event)
             case e.ToolCallRestarted() | e.ToolCallProbeRequested():
@@ -107,16 +109,18 @@ class CallAudit:
         self.require(call or closed, f"{type(event).__name__} for the unknown call {key}")
         return call
 
-    def _read_review(
-        self, event: e.ToolCallReviewed | e.PermissionRequested | e.PermissionResolved
-    ) -> None:
+    def _read_decision(self, event: e.PermissionResolved | e.PermissionExpired) -> None:
         call = self._call(event.key, event)
         if call is None:
             return
-        if isinstance(event, e.PermissionResolved):
-            self.require(call.status == "wanted", f"permission of {call.key} was not asked for")
-            self.require(call.request_id == event.request_id, "another permission is resolved")
-            call.status = "asked" if event.allow else "denied"
+        self.require(call.status == "wanted", f"permission of {call.key} was not asked for")
+        self.require(call.request_id == event.request_id, "another permission is resolved")
+        is_allowed = isinstance(event, e.PermissionResolved) and event.allow
+        call.status = "asked" if is_allowed else "denied"
+
+    def _read_review(self, event: e.ToolCallReviewed | e.PermissionRequested) -> None:
+        call = self._call(event.key, event)
+        if call is None:
             return
         self.require(call.waits_for_review, f"{call.key} reviewed, and nobody asked for that")
         call.is_reviewed, call.parallel = True, event.parallel

@@ -28,6 +28,7 @@ _CALL_EVENTS = (
     e.ToolCallReviewed,
     e.PermissionRequested,
     e.PermissionResolved,
+    e.PermissionExpired,
     e.ToolCallStarted,
     e.ToolCallRestarted,
     e.ToolCallProbeRequested,

@@ -286,6 +286,12 @@ class GoldenTeam:
         self.clock.advance(max(order.effect.at - self.now, 0.0) + STEP_S)
         self.tell(name, c.ExpireRun, run_id=self.state(name).run.run_id, limit=limit)
 
+    def expire_permission(self, name):
+        """Nobody has decided in time about the first call that waits."""
+        request = self.state(name).requests[0]
+        self.clock.advance(max(request.expires_at - self.now, 0.0) + STEP_S)
+        self.tell(name, c.ExpirePermission, request_id=request.request_id)
+
 
 # --- words of the script ----------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from mentra_actors.domain.permission_rules import (
     ScopedRule,
     new_rule,
     rule_for,
+    rules_in,
     scope_of,
     scope_stream,
 )
@@ -57,7 +58,7 @@ def having_rules(*commands):
 
 
 def rules_of(when):
-    return list(when.state.rules.values())
+    return [(one.rule, one.revision) for one in rules_in(when.state, "project", "main")]
 
 
 def test_no_rule_is_remembered_until_somebody_makes_one():
@@ -71,16 +72,16 @@ def test_a_rule_is_remembered(allow):
     """It keeps its reason if it refuses; one that allows has nothing to explain."""
     made = having_rules(remember(allow=allow, reason="why"))
 
-    (kept,) = rules_of(made)
-    assert (kept.allow, kept.reason, kept.revision) == (allow, "" if allow else "why", 1)
+    ((kept, revision),) = rules_of(made)
+    assert (kept.allow, kept.reason, revision) == (allow, "" if allow else "why", 1)
 
 
 def test_a_rule_for_the_same_calls_replaces_the_older_one():
     """Nobody should have to find out which of two answers counts."""
     made = having_rules(remember(allow=True), remember("c2", allow=False, reason="no"))
 
-    (kept,) = rules_of(made)
-    assert (kept.allow, kept.reason, kept.revision) == (False, "no", 2)
+    ((kept, revision),) = rules_of(made)
+    assert (kept.allow, kept.reason, revision) == (False, "no", 2)
 
 
 def test_the_same_rule_again_is_no_news():
@@ -177,14 +178,7 @@ NARROW = CommandPrefix(("git",))
 
 def scoped(scope="project", match=NARROW, *, allow=True, revision=1, reason=""):
     made = rule(match=match, allow=allow, reason=reason)
-    return ScopedRule(scope=scope, owner="", rule=_at(made, revision))
-
-
-def _at(made, revision):
-    return type(made)(
-        **{name: getattr(made, name) for name in made.__struct_fields__ if name != "revision"},
-        revision=revision,
-    )
+    return ScopedRule(scope=scope, owner="", rule=made, revision=revision)
 
 
 @pytest.mark.parametrize(
