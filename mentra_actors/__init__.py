@@ -74,6 +74,7 @@ from mentra_actors.store.sealing.offline import change_key, forget_subject
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import (
     FinishedToolCall,
+    PolicyDenied,
     ProbeResult,
     Tool,
     ToolContext,
@@ -81,10 +82,14 @@ from mentra_actors.tools.contract import (
     ToolOutput,
 )
 from mentra_actors.tools.decorator import probe, tool
+from mentra_actors.tools.executors.local import LocalExecutor
+from mentra_actors.tools.executors.sandbox import SandboxExecutor
 from mentra_actors.tools.files import file_tools
+from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.ready_authorizer import ask_for
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
+from mentra_actors.tools.traits import ToolTraits
 
 __all__ = [
     "Agent",
@@ -117,6 +122,7 @@ __all__ = [
     "Inject",
     "InputPattern",
     "ListedModel",
+    "LocalExecutor",
     "MentraError",
     "ModelPrice",
     "ModelReply",
@@ -125,6 +131,7 @@ __all__ = [
     "NamedTool",
     "NoAuth",
     "NoOutput",
+    "PolicyDenied",
     "PriceList",
     "ProbeResult",
     "Profile",
@@ -142,6 +149,8 @@ __all__ = [
     "RunFailed",
     "RunOptions",
     "Runtime",
+    "RuntimePolicy",
+    "SandboxExecutor",
     "ScriptedModel",
     "Sealing",
     "SessionOptions",
@@ -160,6 +169,7 @@ __all__ = [
     "ToolHook",
     "ToolOutput",
     "ToolResultPaging",
+    "ToolTraits",
     "ask_for",
     "call",
     "change_key",

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.domain import budget, inbox, lease, task_board, team
+from mentra_actors.domain import budget, inbox, lease, permission_rules, task_board, team
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.content import ToolCallBlock, text_of
+from mentra_actors.domain.rule_match import match_words
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 
@@ -189,6 +190,14 @@ def _labelled(event: agent.EntryLabelled) -> str:
     return f"entry {event.entry} {name}"
 
 
+_VERDICTS = {"allow": "let through", "ask": "decided by a person", "deny": "refused"}
+
+
+def _evaluated(event: agent.ToolAuthorizationEvaluated) -> str:
+    why = f": {event.reason}" if event.reason else ""
+    return f"{event.key} is to be {_VERDICTS[event.outcome]} ({event.decided_by}){why}"
+
+
 def _resolved(event: agent.PermissionResolved) -> str:
     who = event.resolved_by or "the host"
     why = f": {event.reason}" if event.reason else ""
@@ -209,9 +218,25 @@ def _status_changed(event: task_board.TaskStatusChanged) -> str:
     return f"task {event.task_id} went from {event.old} to {event.new}, by {by}"
 
 
+def _directory_changed(event: task_board.TaskDirectoryChanged) -> str:
+    where = event.working_directory or "the directory of its owner"
+    return f"task {event.task_id} is done in {where} now, by {event.changed_by}"
+
+
 def _lease_acquired(event: lease.LeaseAcquired) -> str:
     after = f", taken from {event.taken_from}" if event.taken_from else ""
     return f"{event.holder} holds the lease, epoch {event.epoch}{after}"
+
+
+def _rule_remembered(event: permission_rules.RuleRemembered) -> str:
+    rule = event.rule
+    answer = "allowed" if rule.allow else "denied"
+    what = match_words(rule.match, rule.tool)
+    return f"rule {rule.rule_id}: {rule.tool} is {answer}, {what}{_by(rule.remembered_by)}"
+
+
+def _by(who: str) -> str:
+    return f", by {who}" if who else ""
 
 
 SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
@@ -228,6 +253,13 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
         f"the {e.queue.replace('_', '-')} queue is taken {e.mode.replace('_', ' ')}"
     ),
     agent.AgentReconfigured: _reconfigured,
+    agent.ToolAuthorizationEvaluated: _evaluated,
+    agent.PermissionExpired: lambda e: f"{e.key}: nobody has decided in time",
+    agent.CompactionRequested: lambda e: f"{e.effect_id}: the conversation is summarized",
+    agent.ConversationCompacted: lambda e: (
+        f"older entries told as a summary: {e.compaction.replaced}"
+    ),
+    agent.CompactionSkipped: lambda e: f"not compacted: {e.reason}",
     agent.LeafMoved: lambda e: f"goes on from entry {e.to_entry} ({e.reason})",
     agent.EntryLabelled: _labelled,
     agent.RunStopRequested: lambda e: f"run {e.run_id} is asked to stop: {e.reason}",
@@ -272,9 +304,13 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     task_board.TaskCreated: lambda e: f"task {e.task_id} created: {e.subject}",
     task_board.TaskClaimed: lambda e: f"task {e.task_id} claimed by {e.owner}",
     task_board.TaskStatusChanged: _status_changed,
+    task_board.TaskDirectoryChanged: _directory_changed,
     task_board.DependencyAdded: lambda e: f"task {e.task_id} waits for task {e.blocker_id}",
     lease.LeaseAcquired: _lease_acquired,
     lease.LeaseRenewed: lambda e: f"lease of epoch {e.epoch} renewed",
     lease.LeaseReleased: lambda e: f"lease of epoch {e.epoch} released",
+    permission_rules.RuleRemembered: _rule_remembered,
+    permission_rules.RuleRevoked: lambda e: f"rule {e.rule_id} revoked{_by(e.revoked_by)}",
+    permission_rules.ScopeCleared: lambda e: f"all rules here forgotten{_by(e.cleared_by)}",
 }
 """A sentence for each stored event type."""

@@ -11,6 +11,7 @@ import msgspec
 
 from mentra_actors.domain.append_only import AppendOnly, AppendOnlySet
 from mentra_actors.domain.blob import BlobRef
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import (
     AssistantMessage,
     CallKind,
@@ -31,6 +32,7 @@ __all__ = [
     "Transcript",
     "children_of",
     "closed",
+    "compacted",
     "moved_to",
     "path_to",
     "spilled_result",
@@ -70,13 +72,21 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
     kind: CallKind = "function"
 
 
+class PlacedCompaction(msgspec.Struct, frozen=True):
+    """A compaction, and how many entries there were when it was made."""
+
+    compaction: Compaction
+    entries_then: int
+
+
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """All entries by number, the path to the leaf, and input that is not placed yet.
 
     Inputs wait by kind and id, oldest first: senders choose ids, and two may choose the same.
     `placed` is what the open run has placed of them, in case that it is taken back. `call_ids`
     are those on the path. `has_attachments` is true once a message, on whatever branch, has named
-    bytes beside the log; until then none has to be looked at for them.
+    bytes beside the log; until then none has to be looked at for them. `messages` are what a model
+    is sent: the newest of the `compactions` that speaks of the path has replaced their older part.
     """
 
     entries: AppendOnly[Entry] = AppendOnly()
@@ -89,11 +99,27 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[EntryId, str] = {}
     spilled: AppendOnly[tuple[EffectId, BlobRef]] = AppendOnly()
     has_attachments: bool = False
+    compactions: tuple[PlacedCompaction, ...] = ()
 
     @property
     def leaf(self) -> EntryId:
         """The entry from which the conversation goes on; 0 at its beginning."""
         return self.path[-1] if self.path else EntryId(0)
+
+    @property
+    def compaction_on_path(self) -> Compaction | None:
+        """The newest compaction of this branch; None if there is none."""
+        placed = self.placed_compaction
+        return placed.compaction if placed else None
+
+    @property
+    def placed_compaction(self) -> PlacedCompaction | None:
+        """The same, and when it was made."""
+        if not self.compactions:
+            return None
+        here = frozenset(self.path)
+        newest_first = reversed(self.compactions)
+        return next((one for one in newest_first if one.compaction.through in here), None)
 
 
 _replace = msgspec.structs.replace
@@ -217,9 +243,49 @@ def moved_to(transcript: Transcript, entry_id: EntryId) -> Transcript:
         for block in message.blocks
         if isinstance(block, ToolCallBlock)
     ]
-    return _replace(
-        transcript,
-        path=AppendOnly(path),
-        messages=AppendOnly(messages),
-        call_ids=AppendOnlySet(call_ids),
-    )
+    moved = _replace(transcript, path=AppendOnly(path), call_ids=AppendOnlySet(call_ids))
+    return _replace(moved, messages=AppendOnly(_messages_on_path(moved)))
+
+
+def compacted(transcript: Transcript, compaction: Compaction) -> Transcript:
+    """The conversation with its older part told as a summary, on each branch that has it."""
+    placed = PlacedCompaction(compaction, len(transcript.entries))
+    after = _replace(transcript, compactions=(*transcript.compactions, placed))
+    return _replace(after, messages=AppendOnly(_messages_on_path(after)))
+
+
+def _messages_on_path(transcript: Transcript) -> list[Message]:
+    """What a model is sent: words that were kept, the summary, and all that came after it.
+
+    Legal whatever the compaction says: no call is parted from its results.
+    """
+    path = [transcript.entries[here - 1] for here in transcript.path]
+    placed = transcript.placed_compaction
+    if placed is None:
+        return [entry.message for entry in path]
+    compaction = placed.compaction
+    at = 1 + next(i for i, entry in enumerate(path) if entry.entry_id == compaction.through)
+    if transcript.open_calls:  # the last answer waits for its results, which come after it
+        at = min(at, len(path) - 1)
+    while at < len(path) and path[at].kind == "tool_exchange":
+        at += 1
+    before = [
+        entry.message
+        for entry in path[:at]
+        if entry.entry_id in compaction.kept and isinstance(entry.message, UserMessage)
+    ]
+    summary = UserMessage(text=compaction.summary, source="summary")
+    after = [_forgotten_by_servers(entry, placed) for entry in path[at:]]
+    return [*before, summary, *after]
+
+
+def _forgotten_by_servers(entry: Entry, placed: PlacedCompaction) -> Message:
+    """A message after the summary; an older answer does not stand for what a server has kept.
+
+    A conversation that goes on from there would go on from the long one.
+    """
+    message = entry.message
+    is_older = entry.entry_id <= placed.entries_then
+    if is_older and isinstance(message, AssistantMessage) and message.response_id:
+        return _replace(message, response_id="")
+    return message

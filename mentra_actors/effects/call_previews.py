@@ -35,7 +35,6 @@ def call_preview(effect: ReviewCall | RunTool, tool: Tool, place: Workplace) -> 
         parallel=is_parallel(tool, arguments),
         traits=tool.traits,
         working_directory=str(place.base_dir),
-        history_len=effect.history_len if isinstance(effect, ReviewCall) else 0,
     )
 
 

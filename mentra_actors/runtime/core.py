@@ -42,6 +42,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import Fenced, MentraError, RuntimeClosed, StoreError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
 from mentra_actors.providers.registry import ProviderRegistry
+from mentra_actors.runtime.builtin_tools import all_tools
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.performers import World, performers
@@ -60,12 +61,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import EventStore, Fence
 from mentra_actors.store.process_name import process_name
-from mentra_actors.tools.contract import Tool
-from mentra_actors.tools.read_tool_result import read_tool_result
 from mentra_actors.tools.registry import RegisteredTools
-from mentra_actors.tools.subagent import subagent_tools
-from mentra_actors.tools.task_board import board_tools
-from mentra_actors.tools.team import team_tools
 
 __all__ = ["RuntimeCore"]
 
@@ -89,7 +85,7 @@ class RuntimeCore:
         """
         self.settings = settings
         self.clock = settings.clock
-        self.tools = RegisteredTools(_all_tools(settings), policy=settings.policy)
+        self.tools = RegisteredTools(all_tools(settings), policy=settings.policy)
         self.providers = ProviderRegistry(providers=settings.providers)
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""
@@ -375,11 +371,6 @@ def _owner_of(stream_id: StreamId) -> StreamId:
     if category_of(stream_id) == "inbox":
         return agent_stream(AgentId(name_of(stream_id)))
     return stream_id
-
-
-def _all_tools(settings: RuntimeSettings) -> list[Tool]:
-    own = [*team_tools(), *board_tools(), *subagent_tools()] if settings.team_tools else []
-    return [*settings.tools, *own, read_tool_result]
 
 
 def _open_store(settings: RuntimeSettings) -> EventStore:

@@ -11,6 +11,7 @@ from mentra_actors.domain.agent.effects import (
     ProbeTool,
     ReviewCall,
     RunTool,
+    SummarizeConversation,
 )
 from mentra_actors.domain.budget import spent
 from mentra_actors.domain.timer import WaitUntil
@@ -26,18 +27,18 @@ from mentra_actors.effects.provider_gates import ProviderGates
 from mentra_actors.effects.remembered_rules import RuleLookups
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
+from mentra_actors.effects.summaries import ConversationSummaries, Summaries
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
-from mentra_actors.effects.workplaces import Workplaces
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.runtime.working_places import workplaces_of
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Commands
-from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.registry import ToolSource
 
 __all__ = ["World", "performers"]
@@ -63,11 +64,14 @@ class World:
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     """The performer of each class of effects. Those that touch the world wait for the lease."""
     settings, clock = world.settings, world.settings.clock
+    models = _model_services(world)
+    summaries = Summaries(models.providers, models.gates, models.prices)
     by_kind: dict[type[Any], Performer] = {
-        CallModel: ModelCalls(_model_services(world), deadline_s=settings.model_deadline_s),
+        CallModel: ModelCalls(models, deadline_s=settings.model_deadline_s),
         ReviewCall: _reviews(world),
-        RunTool: ToolRuns(_tool_services(world)),
+        RunTool: ToolRuns(_tool_services(world, summaries)),
         ProbeTool: ToolProbes(world.tools, world.store.put_blob, clock),
+        SummarizeConversation: ConversationSummaries(summaries, clock),
         DecideRound: RoundDecisions(world.strategies, clock),
         CompensateCall: Compensations(world.tools, clock),
     }
@@ -87,24 +91,18 @@ def _reviews(world: World) -> CallReviews:
         authorizer_timeout_s=settings.authorizer_timeout_s,
         permission_timeout_s=settings.permission_timeout_s,
     )
-    return CallReviews(world.tools, ports, _workplaces(settings), settings.clock)
+    return CallReviews(world.tools, ports, workplaces_of(settings, world.commands), settings.clock)
 
 
-def _workplaces(settings: RuntimeSettings) -> Workplaces:
-    executors = dict(settings.targets)
-    if settings.executor is not None:
-        executors[""] = settings.executor
-    return Workplaces(policy=settings.policy or RuntimePolicy(), executors=executors)
-
-
-def _tool_services(world: World) -> ToolServices:
+def _tool_services(world: World, summaries: Summaries) -> ToolServices:
     settings = world.settings
     contexts = ToolContexts(
         commands=world.commands,
         blobs=world.store,
         live=world.live,
-        workplaces=_workplaces(settings),
+        workplaces=workplaces_of(settings, world.commands),
         application={type(one): one for one in settings.context},
+        summaries=summaries,
     )
     return ToolServices(
         tools=world.tools,

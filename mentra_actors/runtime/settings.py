@@ -64,8 +64,8 @@ class RuntimeSettings:
     the executors for other machines, by name. `context` are objects of the program that tools
     find by their type (`ToolContext.app`). A model may take `model_deadline_s` for one answer, and
     `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
-    out the tools `team_*`, `task_*` and `task`, `create=False` refuses to make a store that is not
-    there. `strategies` are round strategies by the names under which
+    out the tools `team_*`, `task_*`, `task` and `compact`, `create=False` refuses to make a store
+    that is not there. `strategies` are round strategies by the names under which
     runs ask for them, also after a restart. `prices` say what an answer costs. `limits`
     are how much may be asked of a provider, by its name; without them calls begin at once.
     `result_limits`
@@ -124,10 +124,17 @@ class RuntimeSettings:
         for name, limits in self.limits.items():
             if not isinstance(limits, ProviderLimits):
                 raise TypeError(f"the limits of {name!r} are ProviderLimits, not {limits!r}")
+        _require_different_kinds(self.context)
         if "" in self.targets:
             raise ValueError("a target has a name; what runs commands here is the executor")
         if self.take_over not in get_args(TakeOver):
             raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
+
+
+def _require_different_kinds(context: Sequence[object]) -> None:
+    kinds = [type(one) for one in context]
+    if twice := sorted({kind.__name__ for kind in kinds if kinds.count(kind) > 1}):
+        raise ValueError(f"context has two objects of one type: {', '.join(twice)}")
 
 
 def settings_of(path: str | Path, options: "RuntimeOptions") -> RuntimeSettings:

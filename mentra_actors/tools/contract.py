@@ -4,10 +4,11 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.storable import as_stored
@@ -59,6 +60,7 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     is_error: bool = False
     terminate: bool = False
     attachments: tuple[Attachment, ...] = ()
+    compaction: Compaction | None = None
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +151,10 @@ def _nowhere() -> Workplace:
     return Workplace(policy=RuntimePolicy(), base_dir=Path.cwd())
 
 
+async def _no_compaction() -> Compaction | None:
+    raise ToolError("this call cannot compact the conversation")
+
+
 async def _no_subagents(_request: SubagentRequest) -> AgentAnswer:
     raise ToolError("this call cannot have subagents")
 
@@ -181,22 +187,28 @@ class ToolContext:
     """How much of a long result is shown at once; 0 if results are not paged."""
     subagents: Callable[[SubagentRequest], Awaitable[AgentAnswer]] = field(default=_no_subagents)
     """Runs subagents; see `run_subagent`."""
+    compact: Callable[[], Awaitable[Compaction | None]] = field(default=_no_compaction)
+    """Has the older part of the conversation summarised; None if there is none. What it gives
+    counts when it is returned as `ToolOutput.compaction`. Only the tool `compact` has it."""
     workplace: Workplace = field(default_factory=_nowhere)
     """Where this call works on this machine: its directory, the policy, commands."""
     application: Mapping[type[Any], Any] = field(default_factory=dict)
     """What the program has given to its tools, by type; see `app`."""
 
     def app(self, kind: type[T]) -> T:
-        """The object of this type (or of a subclass) given to `open_runtime(context=[…])`.
+        """The object of this type given to `open_runtime(context=[…])`, or the one of a subclass.
 
         Raises:
-            ToolError: there is none.
+            ToolError: there is none, or none of this very type and several of subclasses.
         """
-        found = self.application.get(kind)
-        for one in (found, *self.application.values()):
-            if isinstance(one, kind):
-                return one
-        raise ToolError(f"the program has given its tools no {kind.__name__}")
+        if kind in self.application:
+            return cast("T", self.application[kind])
+        found = [one for one in self.application.values() if isinstance(one, kind)]
+        if len(found) == 1:
+            return found[0]
+        several = ", ".join(sorted(type(one).__name__ for one in found))
+        told = f"several kinds of {kind.__name__}: {several}" if found else f"no {kind.__name__}"
+        raise ToolError(f"the program has given its tools {told}")
 
     async def run_subagent(  # noqa: PLR0913 - each is a choice of its own
         self,

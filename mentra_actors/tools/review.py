@@ -62,7 +62,7 @@ class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
 
     `structured` says in data what it would do (resolved paths, the parsed command), in the words
     of its tool; hooks see it empty, because they come before. Where it is not `is_by_tool` it is
-    what the model has written. `history_len` is how many entries the conversation has.
+    what the model has written.
     """
 
     agent_id: AgentId
@@ -80,7 +80,6 @@ class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
     working_directory: str
     structured: dict[str, Any] = {}
     is_by_tool: bool = False
-    history_len: int = 0
 
 
 class RuleAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from golden_script_models import MODEL_STORIES
 from golden_script_options import OPTION_STORIES
 from golden_script_runs import RUN_STORIES, the_last_evening
 from golden_script_subagents import SUBAGENT_STORIES
+from golden_script_tools import TOOL_STORIES
 
 __all__ = ["play"]
 
@@ -25,6 +26,7 @@ STORIES = (
     *RUN_STORIES,
     *SUBAGENT_STORIES,
     *MODEL_STORIES,
+    *TOOL_STORIES,
     the_last_evening,
 )
 

@@ -29,7 +29,13 @@ def reviews(team):
     team.review(
         "guard", "look", "allow", arguments='{"place": "hall"}', parallel=True, note="not there"
     )
-    team.review("guard", "charge", "refuse", text="Blocked by pre-execution hook: a test")
+    team.review(
+        "guard",
+        "charge",
+        "refuse",
+        text="Blocked by pre-execution hook: a test",
+        decided_by="hook",
+    )
     team.review(
         "guard",
         "charge",
@@ -85,7 +91,7 @@ def remembered_permissions(team):
     team.review("cashier", "charge", "allow", decided_by="authorizer", digest="0f")
     team.finish("cashier", "charge", "charged")
     team.review("cashier", "charge", "ask", expires_at=team.now + 0.1, decided_by="authorizer")
-    team.expire_permission("cashier")
+    team.run_out("cashier")
     team.reply("cashier", TextBlock(text="Nothing goes."))
     rules_are_made_and_forgotten(team)
 

@@ -20,6 +20,7 @@ __all__ = [
     "ReviewCall",
     "RoundContext",
     "RunTool",
+    "SummarizeConversation",
 ]
 
 
@@ -39,10 +40,7 @@ class CallModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReviewCall(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask hooks and authorizer about one call. `arguments` is valid JSON text of an object.
-
-    `history_len` is how many entries the conversation has.
-    """
+    """Ask hooks and authorizer about one call. `arguments` is valid JSON text of an object."""
 
     key: EffectId
     call_id: str
@@ -50,7 +48,6 @@ class ReviewCall(msgspec.Struct, frozen=True, kw_only=True):
     profile: AgentProfile
     tool: str
     arguments: str
-    history_len: int = 0
 
 
 class RunTool(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +111,13 @@ class DecideRound(msgspec.Struct, frozen=True, kw_only=True):
     context: RoundContext
 
 
+class SummarizeConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """Have the older part of the conversation summarised by the agent's model."""
+
+    effect_id: EffectId
+    profile: AgentProfile
+
+
 class CompensateCall(msgspec.Struct, frozen=True, kw_only=True):
     """Undo a call. `is_known` is false if nobody knows whether it happened."""
 
@@ -126,5 +130,12 @@ class CompensateCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 AgentEffect: TypeAlias = (
-    CallModel | ReviewCall | RunTool | ProbeTool | DecideRound | CompensateCall | WaitUntil
+    CallModel
+    | ReviewCall
+    | RunTool
+    | ProbeTool
+    | DecideRound
+    | SummarizeConversation
+    | CompensateCall
+    | WaitUntil
 )

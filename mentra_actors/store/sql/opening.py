@@ -14,15 +14,24 @@ from mentra_actors.store.ports import EventStore, JournalReader
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["is_sql_url", "open_sql_reader", "open_sql_store"]
+__all__ = ["files_of_database", "is_sql_url", "open_sql_reader", "open_sql_store"]
 
 _SQLITE = "sqlite:"
+_ENDINGS = ("-wal", "-shm", "-journal", "-writer")
 _POSTGRES = ("postgresql:", "postgres:")
 
 
 def is_sql_url(path: str | Path) -> bool:
     """True for the address of a log in a database."""
     return str(path).startswith((_SQLITE, *_POSTGRES))
+
+
+def files_of_database(url: str | Path) -> tuple[str, ...]:
+    """The files that a database may have on this machine; of a server there are none."""
+    if not _is_sqlite(url):
+        return ()
+    file = str(url).removeprefix(_SQLITE)
+    return (file, *(f"{file}{ending}" for ending in _ENDINGS))
 
 
 def open_sql_store(

@@ -238,7 +238,6 @@ async def test_an_authorizer_sees_the_call_and_lets_it_run(played, pay, paid):
             traits=ToolTraits(),
             working_directory=str(Path.cwd()),
             structured={"euros": 5},
-            history_len=seen[0].history_len,
         )
     ]
     assert paid == [(5, "bob")]

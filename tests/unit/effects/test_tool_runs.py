@@ -211,7 +211,7 @@ async def test_a_synchronous_tool_has_a_time_limit_too(bench):
     """Its thread is left to itself: the model must not wait for it."""
     go_on, ended = threading.Event(), threading.Event()
 
-    @tool(name="t", timeout_s=0.01)
+    @tool(name="t", timeout_s=0.5)
     def blocks() -> str:
         """Block."""
         go_on.wait(WAIT_S)

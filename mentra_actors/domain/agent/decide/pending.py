@@ -17,13 +17,17 @@ __all__ = ["companions", "is_busy", "pending"]
 
 
 def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
-    """Effects that wait for an outcome: of the open run, or of calls that are being undone."""
+    """Effects that wait for an outcome: of the open run, of undoing, or of a summary."""
     profile, run = state.profile, state.run
     if profile is None:
         return {}
-    if run is None:
-        return dict(_undoing(one) for one in state.compensations if one.attempt)
     effects: dict[EffectId, f.AgentEffect] = {}
+    if state.compaction:
+        summary = f.SummarizeConversation(effect_id=state.compaction, profile=profile)
+        effects[state.compaction] = summary
+    if run is None:
+        effects.update(_undoing(one) for one in state.compensations if one.attempt)
+        return effects
     if state.model_call is not None:
         call = state.model_call
         effects[call.effect_id] = f.CallModel(
@@ -37,15 +41,18 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
         )
     if state.decision is not None:
         effects[state.decision.effect_id] = _decision(state, run)
-    effects.update(_call_effects(state, profile, run))
+    effects.update(_call_effects(state.calls, profile, run))
     effects.update(_timers(run))
     effects.update(_permission_timers(state.requests))
     return effects
 
 
 def is_busy(state: AgentState) -> bool:
-    """True while a run is open, also if it only waits for a person, or calls are being undone."""
-    return state.run is not None or bool(state.compensations)
+    """True while a run is open, also if it only waits for a person, or something else is made.
+
+    That is: calls are being undone, or the conversation is being summarised.
+    """
+    return state.run is not None or bool(state.compensations) or bool(state.compaction)
 
 
 def _undoing(one: Compensation) -> tuple[EffectId, f.AgentEffect]:
@@ -82,14 +89,12 @@ def _decision(state: AgentState, run: Run) -> f.AgentEffect:
 
 
 def _call_effects(
-    state: AgentState, profile: e.AgentProfile, run: Run
+    calls: Sequence[ToolCall], profile: e.AgentProfile, run: Run
 ) -> Iterator[tuple[EffectId, f.AgentEffect]]:
-    history_len = state.entries
-    for call in state.calls:
+    for call in calls:
         match call.status:
             case "reviewing":
-                review = _review(call, profile, run, history_len)
-                yield EffectId(f"{call.key}-review"), review
+                yield EffectId(f"{call.key}-review"), _review(call, profile, run)
             case "started":
                 yield EffectId(f"{call.key}@{call.attempt}"), _tool_run(call, profile, run)
             case "probing":
@@ -98,7 +103,7 @@ def _call_effects(
                 pass
 
 
-def _review(call: ToolCall, profile: e.AgentProfile, run: Run, history_len: int) -> f.AgentEffect:
+def _review(call: ToolCall, profile: e.AgentProfile, run: Run) -> f.AgentEffect:
     return f.ReviewCall(
         key=call.key,
         call_id=call.call_id,
@@ -106,7 +111,6 @@ def _review(call: ToolCall, profile: e.AgentProfile, run: Run, history_len: int)
         profile=profile,
         tool=call.tool,
         arguments=call.arguments,
-        history_len=history_len,
     )
 
 

@@ -1,0 +1,122 @@
+"""What may be asked of an agent. Every command carries the time, in Unix seconds.
+
+Commands with an id count once: the same id again is accepted and records nothing.
+"""
+
+from typing import TypeAlias
+
+from mentra_actors.domain.agent.commands.outcomes import (
+    ExpireRun,
+    PartialAnswer,
+    RecordAbandonedAnswer,
+    RecordBudgetUsedUp,
+    RecordCallReview,
+    RecordCompaction,
+    RecordCompensation,
+    RecordModelFailure,
+    RecordModelReply,
+    RecordProbeVerdict,
+    RecordRoundDecision,
+    RecordSubagentEnd,
+    RecordToolOutcome,
+    RecoverEffects,
+    SpawnSubagent,
+    TakeMail,
+)
+from mentra_actors.domain.agent.commands.wishes import (
+    AcceptPrompt,
+    CancelRun,
+    ClearQueue,
+    CompactConversation,
+    CompensateRun,
+    Configure,
+    ExpirePermission,
+    GiveUpUndoing,
+    HandOverMail,
+    LabelEntry,
+    LeaveResolution,
+    MoveLeaf,
+    QueueInput,
+    ResolvePermission,
+    ResumeRun,
+    RunQueued,
+    SetQueueMode,
+    StopAgent,
+    StopRun,
+)
+
+__all__ = [
+    "AcceptPrompt",
+    "AgentCommand",
+    "CancelRun",
+    "ClearQueue",
+    "CompactConversation",
+    "CompensateRun",
+    "Configure",
+    "ExpirePermission",
+    "ExpireRun",
+    "GiveUpUndoing",
+    "HandOverMail",
+    "LabelEntry",
+    "LeaveResolution",
+    "MoveLeaf",
+    "PartialAnswer",
+    "QueueInput",
+    "RecordAbandonedAnswer",
+    "RecordBudgetUsedUp",
+    "RecordCallReview",
+    "RecordCompaction",
+    "RecordCompensation",
+    "RecordModelFailure",
+    "RecordModelReply",
+    "RecordProbeVerdict",
+    "RecordRoundDecision",
+    "RecordSubagentEnd",
+    "RecordToolOutcome",
+    "RecoverEffects",
+    "ResolvePermission",
+    "ResumeRun",
+    "RunQueued",
+    "SetQueueMode",
+    "SpawnSubagent",
+    "StopAgent",
+    "StopRun",
+    "TakeMail",
+]
+
+AgentCommand: TypeAlias = (
+    AcceptPrompt
+    | HandOverMail
+    | QueueInput
+    | ClearQueue
+    | SetQueueMode
+    | RunQueued
+    | ResumeRun
+    | CancelRun
+    | StopRun
+    | CompactConversation
+    | CompensateRun
+    | GiveUpUndoing
+    | StopAgent
+    | Configure
+    | MoveLeaf
+    | LabelEntry
+    | ResolvePermission
+    | LeaveResolution
+    | TakeMail
+    | RecordModelReply
+    | RecordModelFailure
+    | RecordBudgetUsedUp
+    | SpawnSubagent
+    | RecordSubagentEnd
+    | RecordAbandonedAnswer
+    | RecordCallReview
+    | RecordRoundDecision
+    | RecordToolOutcome
+    | RecordProbeVerdict
+    | RecordCompaction
+    | RecordCompensation
+    | ExpirePermission
+    | ExpireRun
+    | RecoverEffects
+)
