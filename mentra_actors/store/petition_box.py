@@ -31,7 +31,7 @@ from mentra_actors.store.sealing.durable_files import (
     write_durably,
 )
 from mentra_actors.store.sealing.part_seal import PartSeal
-from mentra_actors.store.sql.opening import is_sql_url
+from mentra_actors.store.sql.opening import PETITIONS_ENDING, is_sql_url
 
 __all__ = ["MAX_PETITION_BYTES", "PETITIONS", "PetitionBox", "new_petition_name", "open_box"]
 
@@ -189,7 +189,7 @@ def _directory_of(path: str | Path) -> Path:
         raise ConfigurationError("a store in memory is of one process: nobody else can ask it")
     text = str(path)
     if text.startswith(_SQLITE):
-        return Path(f"{text.removeprefix(_SQLITE)}.{PETITIONS}")
+        return Path(f"{text.removeprefix(_SQLITE)}{PETITIONS_ENDING}")
     if is_sql_url(path):
         raise ConfigurationError(
             "a store on a database server takes no petitions: decide in the process that runs "
