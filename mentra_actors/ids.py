@@ -23,6 +23,7 @@ __all__ = [
     "inbox_stream",
     "is_valid_name",
     "lease_stream",
+    "memory_stream",
     "name_of",
     "team_stream",
 ]
@@ -73,6 +74,14 @@ def board_stream(namespace: str) -> StreamId:
 def lease_stream(resource: str) -> StreamId:
     """The stream of one lease."""
     return StreamId(f"lease-{resource}")
+
+
+def memory_stream(agent_id: AgentId) -> StreamId:
+    """The stream of what one agent remembers for long.
+
+    Other scopes would be `memory-@team.{id}` and the like: no agent has an `@` in its id.
+    """
+    return StreamId(f"memory-{agent_id}")
 
 
 def category_of(stream_id: StreamId) -> str:

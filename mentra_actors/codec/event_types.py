@@ -6,7 +6,7 @@ misunderstand gets a new tag, and an upcaster in `mentra_actors.codec.upcasters`
 
 from typing import Any
 
-from mentra_actors.domain import budget, inbox, lease, task_board, team
+from mentra_actors.domain import budget, inbox, lease, memory, task_board, team
 from mentra_actors.domain.agent import events as agent
 
 __all__ = ["EVENT_TYPES"]
@@ -69,4 +69,6 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     lease.LeaseAcquired,
     lease.LeaseRenewed,
     lease.LeaseReleased,
+    memory.MemoryRecorded,
+    memory.MemoryForgotten,
 )
