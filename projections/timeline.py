@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.domain import budget, inbox, lease, task_board, team
+from mentra_actors.domain import budget, inbox, lease, memory, task_board, team
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.envelope import RecordedEvent
@@ -276,5 +276,9 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     lease.LeaseAcquired: _lease_acquired,
     lease.LeaseRenewed: lambda e: f"lease of epoch {e.epoch} renewed",
     lease.LeaseReleased: lambda e: f"lease of epoch {e.epoch} released",
+    memory.MemoryRecorded: lambda e: (
+        f"{e.record.by} keeps {e.record.kind} {_quoted(e.record.content)}"
+    ),
+    memory.MemoryForgotten: lambda e: f"{e.by} forgets {e.record_id}",
 }
 """A sentence for each stored event type."""

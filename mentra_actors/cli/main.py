@@ -30,6 +30,7 @@ from mentra_actors.cli.key_commands import forget, new_key, rotate_key, train_di
 from mentra_actors.cli.key_options import with_key_options
 from mentra_actors.cli.log_command import log
 from mentra_actors.cli.login_commands import login, logout
+from mentra_actors.cli.memory_command import memory
 from mentra_actors.cli.models_command import models
 from mentra_actors.cli.output import discard_output
 from mentra_actors.cli.run_command import run
@@ -151,7 +152,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 
 _COMMANDS: Sequence[Callable[..., None]] = (
-    *(demo, run, agents, log, transcript, entries, board, usage),
+    *(demo, run, agents, log, transcript, entries, memory, board, usage),
     *(new_key, forget, rotate_key, train_dictionary),
     *(doctor, backup, export, compact),
     *(login, logout),

@@ -1,13 +1,15 @@
 """What a running call gets to see and to use: only as much as its tool declares."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import anyio.to_thread
 
 from mentra_actors.domain.agent.effects import RunTool
+from mentra_actors.domain.agent.profile import AgentProfile, MemoryOptions
 from mentra_actors.domain.conversation_tree import Transcript, spilled_result
+from mentra_actors.domain.memory import FoundRecord
 from mentra_actors.effects.attached_blobs import Blobs
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
 from mentra_actors.effects.runner import Order
@@ -22,6 +24,7 @@ from mentra_actors.tools.contract import (
     ToolContext,
     ToolError,
 )
+from mentra_actors.tools.memory_port import MemoryPort
 
 __all__ = ["ToolContexts"]
 
@@ -35,6 +38,7 @@ class ToolContexts:
     live: LiveFeed[LiveNotice]
     workplaces: Workplaces
     application: Mapping[type[Any], Any]
+    memory_of: Callable[[AgentProfile], MemoryPort]
 
     def context(
         self, order: Order, effect: RunTool, tool: Tool, request_idle: Callable[[], None]
@@ -43,6 +47,7 @@ class ToolContexts:
         profile = effect.profile
         only_looks = tool.traits.changes_nothing
         commands = _Looking(self.commands, tool.name) if only_looks else self.commands
+        memory = self.memory_of(profile)
 
         def show(text: str) -> None:
             self.live.publish(
@@ -76,6 +81,7 @@ class ToolContexts:
             else Subagents(order.stream_id, effect, self.commands),
             workplace=self.workplaces.of(profile, changes_nothing=only_looks),
             application=self.application,
+            memory=_SearchedMemory(memory, tool.name) if only_looks else memory,
         )
 
     async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:
@@ -107,6 +113,29 @@ class _Looking:
 
     def now(self) -> float:
         return self._commands.now()
+
+
+class _SearchedMemory:
+    """The memory of a tool that is declared without side effects: it may search it only."""
+
+    def __init__(self, memory: MemoryPort, tool: str) -> None:
+        self._memory = memory
+        self._tool = tool
+
+    @property
+    def options(self) -> MemoryOptions:
+        return self._memory.options
+
+    async def search(self, question: str, limit: int) -> Sequence[FoundRecord]:
+        return await self._memory.search(question, limit)
+
+    async def pin(self, record_id: str, content: str) -> str:
+        del record_id, content
+        raise _undeclared(self._tool)
+
+    async def forget(self, record_id: str) -> None:
+        del record_id
+        raise _undeclared(self._tool)
 
 
 def _no_subagents(tool: str) -> Callable[[SubagentRequest], Any]:

@@ -21,13 +21,7 @@ import anyio
 
 from mentra_actors.actors.directory import Directory
 from mentra_actors.actors.dispatcher import DispatcherPool
-from mentra_actors.actors.messages import (
-    Accepted,
-    Answer,
-    Envelope,
-    Look,
-    error_in,
-)
+from mentra_actors.actors.messages import Accepted, Answer, Envelope, Look, error_in
 from mentra_actors.actors.stream_services import StreamServices
 from mentra_actors.domain.agent.effects import CallModel, CompensateCall, ProbeTool, RunTool
 from mentra_actors.domain.agent.events import ModelCallFailed
@@ -44,6 +38,7 @@ from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lease_term import LeaseTerm
+from mentra_actors.runtime.memories import Memories, opened_memories
 from mentra_actors.runtime.performers import World, performers
 from mentra_actors.runtime.run_operations import RunOperations
 from mentra_actors.runtime.settings import RuntimeSettings
@@ -60,6 +55,7 @@ from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import EventStore, Fence
 from mentra_actors.store.process_name import process_name
 from mentra_actors.tools.contract import Tool
+from mentra_actors.tools.memory import memory_tools
 from mentra_actors.tools.read_tool_result import read_tool_result
 from mentra_actors.tools.registry import RegisteredTools
 from mentra_actors.tools.subagent import subagent_tools
@@ -160,6 +156,8 @@ class RuntimeCore:
             on_fenced=self._lost_lease,
             on_quarantined=self.trouble.publish,
         )
+        self.memories: Memories = self.keep_open(opened_memories(self))
+        """What agents remember for long, and the index that it is searched by."""
         self.effects = self._effect_runner()
         self.directory.connect(self._services())
         self._ends.callback(self._stop_actors)
@@ -200,6 +198,7 @@ class RuntimeCore:
             live=self.live,
             answers=self.answers,
             send=self._send_outcome,
+            memory_of=self.memories.of_call,
         )
         return EffectRunner(
             self._loop,
@@ -377,7 +376,8 @@ def _owner_of(stream_id: StreamId) -> StreamId:
 
 def _all_tools(settings: RuntimeSettings) -> list[Tool]:
     own = [*team_tools(), *board_tools(), *subagent_tools()] if settings.team_tools else []
-    return [*settings.tools, *own, read_tool_result]
+    remembering = memory_tools() if settings.memory_tools else []
+    return [*settings.tools, *own, *remembering, read_tool_result]
 
 
 def _open_store(settings: RuntimeSettings) -> EventStore:

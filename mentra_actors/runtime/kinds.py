@@ -10,6 +10,7 @@ from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import CallModel, CompensateCall, RunTool
 from mentra_actors.domain.agent.profile import READ_TOOL_RESULT
 from mentra_actors.domain.lease import LEASE
+from mentra_actors.domain.memory import MEMORY
 from mentra_actors.domain.task_board import BOARD
 from mentra_actors.domain.team import TEAM
 from mentra_actors.domain.transcript import Transcript, apply
@@ -39,4 +40,5 @@ def stream_kinds(
         "team": StreamKind(TEAM, StateLoader(TEAM, store, journal)),
         "board": StreamKind(BOARD, StateLoader(BOARD, store, journal)),
         "lease": StreamKind(LEASE, StateLoader(LEASE, store, journal)),
+        "memory": StreamKind(MEMORY, StateLoader(MEMORY, store, journal)),
     }

@@ -1,6 +1,6 @@
 """Who performs which effect: models, tools, hooks, strategies and timers, put together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from mentra_actors.domain.agent.effects import (
     ReviewCall,
     RunTool,
 )
+from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.budget import spent
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
@@ -36,6 +37,7 @@ from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Commands
+from mentra_actors.tools.memory_port import MemoryPort
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.registry import ToolSource
 
@@ -57,6 +59,7 @@ class World:
     live: LiveFeed[LiveNotice]
     answers: LiveAnswers
     send: SendOutcome
+    memory_of: Callable[[AgentProfile], MemoryPort]
 
 
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
@@ -103,6 +106,7 @@ def _tool_services(world: World) -> ToolServices:
         live=world.live,
         workplaces=_workplaces(settings),
         application={type(one): one for one in settings.context},
+        memory_of=world.memory_of,
     )
     return ToolServices(
         tools=world.tools,

@@ -14,7 +14,7 @@ from mentra_actors.store.ports import EventStore, JournalReader
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["is_sql_url", "open_sql_reader", "open_sql_store"]
+__all__ = ["is_sql_url", "open_sql_reader", "open_sql_store", "sqlite_path"]
 
 _SQLITE = "sqlite:"
 _POSTGRES = ("postgresql:", "postgres:")
@@ -23,6 +23,11 @@ _POSTGRES = ("postgresql:", "postgres:")
 def is_sql_url(path: str | Path) -> bool:
     """True for the address of a log in a database."""
     return str(path).startswith((_SQLITE, *_POSTGRES))
+
+
+def sqlite_path(url: str | Path) -> Path | None:
+    """The file of `sqlite:FILE`; None for another address."""
+    return Path(str(url).removeprefix(_SQLITE)) if _is_sqlite(url) else None
 
 
 def open_sql_store(
