@@ -24,7 +24,7 @@ from mentra_actors.tools.contract import (
     ToolContext,
     ToolError,
 )
-from mentra_actors.tools.memory_port import MemoryPort
+from mentra_actors.tools.memory_port import MemoryPort, NoMemory
 
 __all__ = ["ToolContexts"]
 
@@ -38,7 +38,7 @@ class ToolContexts:
     live: LiveFeed[LiveNotice]
     workplaces: Workplaces
     application: Mapping[type[Any], Any]
-    memory_of: Callable[[AgentProfile], MemoryPort]
+    memory_of: Callable[[AgentProfile], MemoryPort] = lambda _profile: NoMemory()
 
     def context(
         self, order: Order, effect: RunTool, tool: Tool, request_idle: Callable[[], None]

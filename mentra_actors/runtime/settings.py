@@ -69,8 +69,8 @@ class RuntimeSettings:
     by the names under which runs ask for them, also after a restart. `prices` say what an answer
     costs. `limits` are how much may be asked of a provider, by its name; without them calls begin
     at once. `result_limits` bound what a model is told of one result. Every `tick_s`
-    seconds what has streamed so far is kept beside the log. `wrap_store` may put something between the runtime and
-    its store, `wrap_effects` around each performer of effects (tests do).
+    seconds what has streamed so far is kept beside the log. `wrap_store` may put something between
+    the runtime and its store, `wrap_effects` around each performer of effects (tests do).
     """
 
     path: str | Path
