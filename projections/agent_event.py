@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from mentra_actors.domain.agent.events import ProfileChanges
+from mentra_actors.domain.agent.events.compactions import CompactionTrigger
 from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
 from mentra_actors.domain.content import AssistantBlock
 from mentra_actors.domain.model_call import StopReason, TokenUsage
@@ -19,6 +20,7 @@ __all__ = [
     "AssistantMessageCommitted",
     "Branched",
     "CallOutcome",
+    "ContextCompacted",
     "FallbackUsed",
     "InputAdded",
     "Notice",
@@ -234,6 +236,15 @@ class FallbackUsed(msgspec.Struct, frozen=True, kw_only=True, tag="fallback_used
     model: str
 
 
+class ContextCompacted(msgspec.Struct, frozen=True, kw_only=True, tag="context_compacted"):
+    """Models are told `replaced` older entries as a summary; `kept` others stay word for word."""
+
+    trigger: CompactionTrigger
+    replaced: int
+    kept: int
+    summary: str
+
+
 class Branched(msgspec.Struct, frozen=True, kw_only=True, tag="branched"):
     """The conversation goes on from another entry."""
 
@@ -277,6 +288,7 @@ AgentEvent: TypeAlias = (
     | RetryAttempt
     | FallbackUsed
     | Branched
+    | ContextCompacted
     | Reconfigured
     | Notice
 )

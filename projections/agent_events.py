@@ -282,6 +282,20 @@ _PLAIN: Mapping[type[Any], Callable[[Any], AgentEvent]] = {
         severity="warning",
         message=f"the model was not asked: the shared {event.limit.replace('_', ' ')} is used up",
     ),
+    e.ConversationCompacted: lambda event: told.ContextCompacted(
+        trigger=event.trigger,
+        replaced=event.compaction.replaced,
+        kept=len(event.compaction.kept),
+        summary=event.compaction.summary,
+    ),
+    e.CompactionSkipped: lambda event: told.Notice(
+        severity="warning" if event.is_error else "info",
+        message=f"the conversation was not compacted: {event.reason}",
+    ),
+    e.PermissionExpired: lambda event: told.Notice(
+        severity="warning",
+        message=f"{event.tool} was refused: nobody has decided about it in time",
+    ),
     e.LeafMoved: lambda event: told.Branched(
         entry_id=event.to_entry, from_entry=event.from_entry, reason=event.reason
     ),

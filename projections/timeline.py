@@ -189,6 +189,14 @@ def _labelled(event: agent.EntryLabelled) -> str:
     return f"entry {event.entry} {name}"
 
 
+_VERDICTS = {"allow": "let through", "ask": "decided by a person", "deny": "refused"}
+
+
+def _evaluated(event: agent.ToolAuthorizationEvaluated) -> str:
+    why = f": {event.reason}" if event.reason else ""
+    return f"{event.key} is to be {_VERDICTS[event.outcome]} ({event.decided_by}){why}"
+
+
 def _resolved(event: agent.PermissionResolved) -> str:
     who = event.resolved_by or "the host"
     why = f": {event.reason}" if event.reason else ""
@@ -228,6 +236,13 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
         f"the {e.queue.replace('_', '-')} queue is taken {e.mode.replace('_', ' ')}"
     ),
     agent.AgentReconfigured: _reconfigured,
+    agent.ToolAuthorizationEvaluated: _evaluated,
+    agent.PermissionExpired: lambda e: f"{e.key}: nobody has decided in time",
+    agent.CompactionRequested: lambda e: f"{e.effect_id}: the conversation is summarized",
+    agent.ConversationCompacted: lambda e: (
+        f"older entries told as a summary: {e.compaction.replaced}"
+    ),
+    agent.CompactionSkipped: lambda e: f"not compacted: {e.reason}",
     agent.LeafMoved: lambda e: f"goes on from entry {e.to_entry} ({e.reason})",
     agent.EntryLabelled: _labelled,
     agent.RunStopRequested: lambda e: f"run {e.run_id} is asked to stop: {e.reason}",

@@ -179,6 +179,11 @@ _CONTENTS: Mapping[type[Any], Callable[[Any], Sequence[ItemContent]]] = {
         lambda event: t.SubagentEnded(agent_id=event.agent_id, how=event.how)
     ),
     e.ModelCallWithheld: _one(lambda event: t.Withheld(limit=event.limit, tokens=event.tokens)),
+    e.ConversationCompacted: _one(
+        lambda event: t.Compacted(
+            summary=event.compaction.summary, replaced=event.compaction.replaced
+        )
+    ),
     e.LeafMoved: _one(lambda event: t.Moved(to_entry=event.to_entry, reason=event.reason)),
     e.RunStarted: _one(lambda event: t.RunStarted(run_id=event.run_id)),
     e.RunStopRequested: _one(lambda event: t.StopAsked(reason=event.reason)),

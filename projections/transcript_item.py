@@ -19,6 +19,7 @@ __all__ = [
     "AssistantText",
     "AssistantThinking",
     "CallStatus",
+    "Compacted",
     "Injected",
     "ItemContent",
     "MailHandedOver",
@@ -233,6 +234,13 @@ class Abandoned(msgspec.Struct, frozen=True, kw_only=True, tag="abandoned"):
     partial_text: str
 
 
+class Compacted(msgspec.Struct, frozen=True, kw_only=True, tag="compacted"):
+    """From here on the model is told so many older entries as a summary."""
+
+    summary: str
+    replaced: int
+
+
 class Moved(msgspec.Struct, frozen=True, kw_only=True, tag="moved"):
     """The conversation goes on from another entry."""
 
@@ -316,6 +324,7 @@ ItemContent: TypeAlias = (
     | SubagentEnded
     | Withheld
     | Abandoned
+    | Compacted
     | Moved
     | Reconfigured
     | StopAsked

@@ -1,7 +1,8 @@
 """What model calls have used: tokens and money, by call, round, run, agent and model.
 
 The view has a part per agent with its sums, and a part per run with its calls. Every attempt
-counts once: an answer, one that failed after a part of it had come, one that was broken off.
+counts once: an answer, one that failed after a part of it had come, one that was broken off. The
+summary of a conversation counts for its agent, and for no run.
 """
 
 import hashlib
@@ -33,7 +34,9 @@ __all__ = [
 ]
 
 CallEnd: TypeAlias = Literal["answered", "failed", "abandoned"]
-_Outcome: TypeAlias = e.ModelReplied | e.ModelCallFailed | e.AnswerAbandoned
+_Outcome: TypeAlias = (
+    e.ModelReplied | e.ModelCallFailed | e.AnswerAbandoned | e.ConversationCompacted
+)
 
 _replace = msgspec.structs.replace
 
@@ -118,7 +121,7 @@ class UsageProjection:
     """
 
     name = "usage"
-    version = 2
+    version = 3
     handles: frozenset[type[Any]] | None = frozenset(
         {
             e.AgentSpawned,
@@ -126,6 +129,7 @@ class UsageProjection:
             e.ModelReplied,
             e.ModelCallFailed,
             e.AnswerAbandoned,
+            e.ConversationCompacted,
         }
     )
     view_type: Any = AgentUsage | RunUsage
@@ -134,7 +138,7 @@ class UsageProjection:
         """See `Projection.keys`."""
         event, stream_id = recorded.event, recorded.stream_id
         match event:
-            case e.AgentSpawned():
+            case e.AgentSpawned() | e.ConversationCompacted():
                 return (stream_id,)
             case e.ModelCallRequested(run_id=run_id):
                 return (_run_key(stream_id, run_id),)
@@ -262,12 +266,15 @@ def _with_call(view: RunUsage, event: Any) -> RunUsage:
 
 def _model(event: _Outcome) -> str:
     """The model that was asked; logs of the first release only have the one that answered."""
+    if isinstance(event, e.ConversationCompacted):
+        return event.compaction.asked_model
     return event.asked_model or getattr(event, "model", "")
 
 
 def _call(event: _Outcome, asked: tuple[int, int]) -> CallUsage:
     how: CallEnd = "answered"
-    if not isinstance(event, e.ModelReplied):
+    used = event.compaction if isinstance(event, e.ConversationCompacted) else event
+    if isinstance(event, e.ModelCallFailed | e.AnswerAbandoned):
         how = "failed" if isinstance(event, e.ModelCallFailed) else "abandoned"
     return CallUsage(
         effect_id=event.effect_id,
@@ -275,6 +282,6 @@ def _call(event: _Outcome, asked: tuple[int, int]) -> CallUsage:
         attempt=asked[1],
         model=_model(event),
         how=how,
-        tokens=event.usage,
-        cost_usd_micros=event.cost_usd_micros,
+        tokens=used.usage,
+        cost_usd_micros=used.cost_usd_micros,
     )

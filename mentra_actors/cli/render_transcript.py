@@ -101,6 +101,9 @@ def _run_label(content: t.ItemContent) -> _Label | None:
         case t.Moved(to_entry=to_entry, reason=reason):
             where = f"to entry {to_entry}" if to_entry else "to the beginning"
             return reason, "bold yellow", f"the conversation goes back {where}"
+        case t.Compacted(replaced=replaced):
+            told = f"{replaced} older entries are told as a summary from here on"
+            return "compacted", "bold yellow", told
         case t.Reconfigured(options=options):
             return "configure", "dim", ", ".join(options)
         case t.Stopped():

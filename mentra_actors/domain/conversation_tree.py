@@ -11,6 +11,7 @@ import msgspec
 
 from mentra_actors.domain.append_only import AppendOnly, AppendOnlySet
 from mentra_actors.domain.blob import BlobRef
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import (
     AssistantMessage,
     CallKind,
@@ -31,6 +32,7 @@ __all__ = [
     "Transcript",
     "children_of",
     "closed",
+    "compacted",
     "moved_to",
     "path_to",
     "spilled_result",
@@ -76,7 +78,8 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     Inputs wait by kind and id, oldest first: senders choose ids, and two may choose the same.
     `placed` is what the open run has placed of them, in case that it is taken back. `call_ids`
     are those on the path. `has_attachments` is true once a message, on whatever branch, has named
-    bytes beside the log; until then none has to be looked at for them.
+    bytes beside the log; until then none has to be looked at for them. `messages` are what a model
+    is sent: the newest of the `compactions` that speaks of the path has replaced their older part.
     """
 
     entries: AppendOnly[Entry] = AppendOnly()
@@ -89,11 +92,20 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[EntryId, str] = {}
     spilled: AppendOnly[tuple[EffectId, BlobRef]] = AppendOnly()
     has_attachments: bool = False
+    compactions: tuple[Compaction, ...] = ()
 
     @property
     def leaf(self) -> EntryId:
         """The entry from which the conversation goes on; 0 at its beginning."""
         return self.path[-1] if self.path else EntryId(0)
+
+    @property
+    def compaction_on_path(self) -> Compaction | None:
+        """The newest compaction of this branch; None if there is none."""
+        if not self.compactions:
+            return None
+        here = frozenset(self.path)
+        return next((one for one in reversed(self.compactions) if one.through in here), None)
 
 
 _replace = msgspec.structs.replace
@@ -217,9 +229,34 @@ def moved_to(transcript: Transcript, entry_id: EntryId) -> Transcript:
         for block in message.blocks
         if isinstance(block, ToolCallBlock)
     ]
-    return _replace(
-        transcript,
-        path=AppendOnly(path),
-        messages=AppendOnly(messages),
-        call_ids=AppendOnlySet(call_ids),
-    )
+    moved = _replace(transcript, path=AppendOnly(path), call_ids=AppendOnlySet(call_ids))
+    return _replace(moved, messages=AppendOnly(_messages_on_path(moved)))
+
+
+def compacted(transcript: Transcript, compaction: Compaction) -> Transcript:
+    """The conversation with its older part told as a summary, on each branch that has it."""
+    after = _replace(transcript, compactions=(*transcript.compactions, compaction))
+    return _replace(after, messages=AppendOnly(_messages_on_path(after)))
+
+
+def _messages_on_path(transcript: Transcript) -> list[Message]:
+    """What a model is sent: words that were kept, the summary, and all that came after it.
+
+    Legal whatever the compaction says: no call is parted from its results.
+    """
+    path = [transcript.entries[here - 1] for here in transcript.path]
+    compaction = transcript.compaction_on_path
+    if compaction is None:
+        return [entry.message for entry in path]
+    at = 1 + next(i for i, entry in enumerate(path) if entry.entry_id == compaction.through)
+    if transcript.open_calls:  # the last answer waits for its results, which come after it
+        at = min(at, len(path) - 1)
+    while at < len(path) and path[at].kind == "tool_exchange":
+        at += 1
+    before = [
+        entry.message
+        for entry in path[:at]
+        if entry.entry_id in compaction.kept and isinstance(entry.message, UserMessage)
+    ]
+    summary = UserMessage(text=compaction.summary, source="summary")
+    return [*before, summary, *(entry.message for entry in path[at:])]

@@ -33,6 +33,7 @@ from mentra_actors.domain.conversation_tree import (
     OpenCall,
     Transcript,
     closed,
+    compacted,
     moved_to,
     with_entry,
 )
@@ -268,6 +269,10 @@ def _answered(call: OpenCall, told: _Told) -> OpenCall:
     return _replace(call, result=result, details=told.details)
 
 
+def _compacted(transcript: Transcript, event: e.ConversationCompacted) -> Transcript:
+    return compacted(transcript, event.compaction)
+
+
 # --- the tree ---------------------------------------------------------------------------------
 
 
@@ -295,6 +300,7 @@ _STEPS: Mapping[type[Any], Callable[[Transcript, Any], Transcript]] = {
     e.ToolCallFinished: _finished,
     e.ToolCallOutcomeUnknown: _unknown,
     e.ToolCallSkipped: _skipped,
+    e.ConversationCompacted: _compacted,
     e.LeafMoved: _leaf_moved,
     e.EntryLabelled: _labelled,
 }

@@ -7,14 +7,17 @@ from typing import Any
 import anyio.to_thread
 
 from mentra_actors.domain.agent.effects import RunTool
-from mentra_actors.domain.agent.profile import AgentProfile, MemoryOptions
+from mentra_actors.domain.agent.profile import COMPACT, AgentProfile, MemoryOptions
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.conversation_tree import Transcript, spilled_result
 from mentra_actors.domain.memory import FoundRecord
 from mentra_actors.effects.attached_blobs import Blobs
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
 from mentra_actors.effects.runner import Order
 from mentra_actors.effects.subagents import Subagents
+from mentra_actors.effects.summaries import Summaries
 from mentra_actors.effects.workplaces import Workplaces
+from mentra_actors.errors import ConfigurationError, ProviderError
 from mentra_actors.ids import AgentId, CommandId, StreamId
 from mentra_actors.tools.contract import (
     AgentAnswer,
@@ -39,6 +42,7 @@ class ToolContexts:
     workplaces: Workplaces
     application: Mapping[type[Any], Any]
     memory_of: Callable[[AgentProfile], MemoryPort] = lambda _profile: NoMemory()
+    summaries: Summaries | None = None
 
     def context(
         self, order: Order, effect: RunTool, tool: Tool, request_idle: Callable[[], None]
@@ -47,17 +51,6 @@ class ToolContexts:
         profile = effect.profile
         only_looks = tool.traits.changes_nothing
         commands = _Looking(self.commands, tool.name) if only_looks else self.commands
-        memory = self.memory_of(profile)
-
-        def show(text: str) -> None:
-            self.live.publish(
-                ToolProgress(
-                    stream_id=order.stream_id,
-                    effect_id=order.effect_id,
-                    tool=effect.tool,
-                    text=text,
-                )
-            )
 
         async def read_result(call: str) -> str | None:
             return await self._read_result(order.view, call)
@@ -72,17 +65,41 @@ class ToolContexts:
             idempotency_key=effect.idempotency_key,
             attempt=effect.attempt,
             commands=commands,
-            progress=show,
+            progress=self._progress(order, effect.tool),
             request_idle=request_idle,
             read_result=read_result,
             page_bytes=profile.paging.page_bytes if profile.paging else 0,
             subagents=_no_subagents(tool.name)
             if only_looks
             else Subagents(order.stream_id, effect, self.commands),
+            compact=lambda: self._compaction(order, effect),
             workplace=self.workplaces.of(profile, changes_nothing=only_looks),
             application=self.application,
-            memory=_SearchedMemory(memory, tool.name) if only_looks else memory,
+            memory=self._memory(profile, tool, only_looks=only_looks),
         )
+
+    def _progress(self, order: Order, tool: str) -> Callable[[str], None]:
+        def show(text: str) -> None:
+            self.live.publish(
+                ToolProgress(
+                    stream_id=order.stream_id, effect_id=order.effect_id, tool=tool, text=text
+                )
+            )
+
+        return show
+
+    def _memory(self, profile: AgentProfile, tool: Tool, *, only_looks: bool) -> MemoryPort:
+        memory = self.memory_of(profile)
+        return _SearchedMemory(memory, tool.name) if only_looks else memory
+
+    async def _compaction(self, order: Order, effect: RunTool) -> Compaction | None:
+        """A summary of what came before this answer, if the tool is the one for it."""
+        if effect.tool != COMPACT or self.summaries is None:
+            raise ToolError("this call cannot compact the conversation")
+        try:
+            return await self.summaries.compaction(effect.profile, order.view)
+        except (ProviderError, ConfigurationError) as error:
+            raise ToolError(f"Compaction failed: {error}") from error
 
     async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:
         """The whole of a long result; only the tool that reads them is given the transcript."""

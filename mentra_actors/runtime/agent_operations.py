@@ -87,6 +87,10 @@ class AgentOperations:
             self._core.providers.resolve(changes.model)
         return self._ask(agent_id, lambda now: c.Configure(changes=changes, now=now))
 
+    def compact(self, agent_id: AgentId) -> "Future[Accepted]":
+        """Have the older part of the conversation summarised for the model."""
+        return self._ask(agent_id, lambda now: c.CompactConversation(now=now))
+
     def compensate(self, agent_id: AgentId) -> "Future[Accepted]":
         """Undo the calls of the run that was broken off last."""
         return self._ask(agent_id, lambda now: c.CompensateRun(now=now))

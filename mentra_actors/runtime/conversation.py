@@ -18,7 +18,8 @@ __all__ = ["Conversation", "SyncConversation"]
 class Conversation:
     """The conversation of one agent. Every message that was ever said is an entry with a number.
 
-    The path from the first entry to the leaf is what a model is sent.
+    The path from the first entry to the leaf is what a model is sent; its older part as a summary,
+    once that was asked for.
     """
 
     def __init__(self, agent_id: AgentId, agents: AgentOperations) -> None:
@@ -62,6 +63,18 @@ class Conversation:
         moved, left = await anyio.to_thread.run_sync(self._agents.move, self._agent_id, entry_id)
         await wait_for(moved)
         return left
+
+    async def compact(self) -> None:
+        """Have the older part of the path summarised for the model, by the agent's own model.
+
+        The newest words stay as they are, and so do all entries: only what a model is sent is
+        shorter, on the branches that have this part. Returns when it has begun;
+        `runtime.until_idle` waits. `AgentProfile.compaction` says how much stays word for word.
+
+        Raises:
+            CommandRejected: there is no conversation yet.
+        """
+        await asked(self._agents.compact, self._agent_id)
 
     async def label(self, entry_id: int, label: str) -> None:
         """Give an entry a name; an empty one takes it away.
@@ -112,6 +125,10 @@ class SyncConversation:
         moved, left = self._agents.move(self._agent_id, entry_id)
         result_of(self._core, lambda: moved)
         return left
+
+    def compact(self) -> None:
+        """See `Conversation.compact`."""
+        result_of(self._core, lambda: self._agents.compact(self._agent_id))
 
     def label(self, entry_id: int, label: str) -> None:
         """See `Conversation.label`."""

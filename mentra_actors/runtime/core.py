@@ -40,6 +40,7 @@ from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.memories import Memories, opened_memories
 from mentra_actors.runtime.performers import World, performers
+from mentra_actors.runtime.registered_tools import registered_tools
 from mentra_actors.runtime.run_operations import RunOperations
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.take_over import open_or_take_over
@@ -54,13 +55,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import EventStore, Fence
 from mentra_actors.store.process_name import process_name
-from mentra_actors.tools.contract import Tool
-from mentra_actors.tools.memory import memory_tools
-from mentra_actors.tools.read_tool_result import read_tool_result
 from mentra_actors.tools.registry import RegisteredTools
-from mentra_actors.tools.subagent import subagent_tools
-from mentra_actors.tools.task_board import board_tools
-from mentra_actors.tools.team import team_tools
 
 __all__ = ["RuntimeCore"]
 
@@ -84,7 +79,7 @@ class RuntimeCore:
         """
         self.settings = settings
         self.clock = settings.clock
-        self.tools = RegisteredTools(_all_tools(settings), policy=settings.policy)
+        self.tools = RegisteredTools(registered_tools(settings), policy=settings.policy)
         self.providers = ProviderRegistry(providers=settings.providers)
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""
@@ -123,6 +118,8 @@ class RuntimeCore:
         self.readers: Executor = ThreadPoolExecutor(2, thread_name_prefix="mentra-reader")
         """Threads that read long histories, so that no actor waits for them."""
         self._ends.callback(self.readers.shutdown, wait=True, cancel_futures=True)
+        self.memories: Memories = self._ends.enter_context(opened_memories(self))
+        """What agents remember for long, and the index that it is searched by."""
 
     def _take_lease(self) -> Fence:
         return acquire_writer_lease(
@@ -156,8 +153,6 @@ class RuntimeCore:
             on_fenced=self._lost_lease,
             on_quarantined=self.trouble.publish,
         )
-        self.memories: Memories = self.keep_open(opened_memories(self))
-        """What agents remember for long, and the index that it is searched by."""
         self.effects = self._effect_runner()
         self.directory.connect(self._services())
         self._ends.callback(self._stop_actors)
@@ -372,12 +367,6 @@ def _owner_of(stream_id: StreamId) -> StreamId:
     if category_of(stream_id) == "inbox":
         return agent_stream(AgentId(name_of(stream_id)))
     return stream_id
-
-
-def _all_tools(settings: RuntimeSettings) -> list[Tool]:
-    own = [*team_tools(), *board_tools(), *subagent_tools()] if settings.team_tools else []
-    remembering = memory_tools() if settings.memory_tools else []
-    return [*settings.tools, *own, *remembering, read_tool_result]
 
 
 def _open_store(settings: RuntimeSettings) -> EventStore:

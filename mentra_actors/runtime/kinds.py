@@ -7,8 +7,13 @@ from mentra_actors.actors.inline_view import InlineFold
 from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.actors.stream_services import StreamKind
 from mentra_actors.domain.agent.decide import AGENT
-from mentra_actors.domain.agent.effects import CallModel, CompensateCall, RunTool
-from mentra_actors.domain.agent.profile import READ_TOOL_RESULT
+from mentra_actors.domain.agent.effects import (
+    CallModel,
+    CompensateCall,
+    RunTool,
+    SummarizeConversation,
+)
+from mentra_actors.domain.agent.profile import COMPACT, READ_TOOL_RESULT
 from mentra_actors.domain.lease import LEASE
 from mentra_actors.domain.memory import MEMORY
 from mentra_actors.domain.task_board import BOARD
@@ -23,8 +28,8 @@ __all__ = ["stream_kinds"]
 def _reads_transcript(effect: Any) -> bool:
     """What was said is for models, for undoing, and for the tool that reads on in results."""
     if isinstance(effect, RunTool):
-        return effect.tool == READ_TOOL_RESULT
-    return isinstance(effect, CallModel | CompensateCall)
+        return effect.tool in (READ_TOOL_RESULT, COMPACT)
+    return isinstance(effect, CallModel | CompensateCall | SummarizeConversation)
 
 
 _TRANSCRIPT = InlineFold(initial=Transcript(), apply=apply, is_needed_by=_reads_transcript)

@@ -11,6 +11,7 @@ from mentra_actors.domain.agent.effects import (
     ProbeTool,
     ReviewCall,
     RunTool,
+    SummarizeConversation,
 )
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.budget import spent
@@ -26,6 +27,7 @@ from mentra_actors.effects.ports import SendOutcome
 from mentra_actors.effects.provider_gates import ProviderGates
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
+from mentra_actors.effects.summaries import ConversationSummaries, Summaries
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
@@ -65,11 +67,14 @@ class World:
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     """The performer of each class of effects. Those that touch the world wait for the lease."""
     settings, clock = world.settings, world.settings.clock
+    models = _model_services(world)
+    summaries = Summaries(models.providers, models.gates, models.prices)
     by_kind: dict[type[Any], Performer] = {
-        CallModel: ModelCalls(_model_services(world), deadline_s=settings.model_deadline_s),
+        CallModel: ModelCalls(models, deadline_s=settings.model_deadline_s),
         ReviewCall: _reviews(world),
-        RunTool: ToolRuns(_tool_services(world)),
+        RunTool: ToolRuns(_tool_services(world, summaries)),
         ProbeTool: ToolProbes(world.tools, world.store.put_blob, clock),
+        SummarizeConversation: ConversationSummaries(summaries, clock),
         DecideRound: RoundDecisions(world.strategies, clock),
         CompensateCall: Compensations(world.tools, clock),
     }
@@ -98,7 +103,7 @@ def _workplaces(settings: RuntimeSettings) -> Workplaces:
     return Workplaces(policy=settings.policy or RuntimePolicy(), executors=executors)
 
 
-def _tool_services(world: World) -> ToolServices:
+def _tool_services(world: World, summaries: Summaries) -> ToolServices:
     settings = world.settings
     contexts = ToolContexts(
         commands=world.commands,
@@ -107,6 +112,7 @@ def _tool_services(world: World) -> ToolServices:
         workplaces=_workplaces(settings),
         application={type(one): one for one in settings.context},
         memory_of=world.memory_of,
+        summaries=summaries,
     )
     return ToolServices(
         tools=world.tools,

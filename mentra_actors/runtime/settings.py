@@ -64,11 +64,11 @@ class RuntimeSettings:
     the executors for other machines, by name. `context` are objects of the program that tools
     find by their type (`ToolContext.app`). A model may take `model_deadline_s` for one answer, and
     `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
-    out the tools `team_*`, `task_*` and `task`, `memory_tools=False` the tools `memory_*`,
-    `create=False` refuses to make a store that is not there. `strategies` are round strategies
-    by the names under which runs ask for them, also after a restart. `prices` say what an answer
-    costs. `limits` are how much may be asked of a provider, by its name; without them calls begin
-    at once. `result_limits` bound what a model is told of one result. Every `tick_s`
+    out the tools `team_*`, `task_*`, `task` and `compact`, `memory_tools=False` the tools
+    `memory_*`, `create=False` refuses to make a store that is not there. `strategies` are round
+    strategies by the names under which runs ask for them, also after a restart. `prices` say what
+    an answer costs. `limits` are how much may be asked of a provider, by its name; without them
+    calls begin at once. `result_limits` bound what a model is told of one result. Every `tick_s`
     seconds what has streamed so far is kept beside the log. `wrap_store` may put something between
     the runtime and its store, `wrap_effects` around each performer of effects (tests do).
     """

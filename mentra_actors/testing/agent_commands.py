@@ -11,6 +11,7 @@ from hypothesis.strategies import SearchStrategy
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
 from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.inbox import Mail, RunEndOrdered
 from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, MailId, RunId, TeamId
 from mentra_actors.testing.agent_outcomes import (
@@ -132,6 +133,33 @@ _resolutions = st.builds(
     reason=words,
     now=moments,
 )
+_PERMISSION_ENDS: list[SearchStrategy[Any]] = [
+    _resolutions,
+    st.builds(
+        c.ExpirePermission,
+        request_id=st.sampled_from([CommandId(AIM)] * 3 + [CommandId("perm-tool-1.0")]),
+        now=moments,
+    ),
+]
+_compactions = st.none() | st.builds(
+    Compaction,
+    through=st.integers(0, 9).map(EntryId),
+    summary=words,
+    kept=st.lists(st.integers(0, 9).map(EntryId), max_size=3).map(tuple),
+)
+_COMPACTING: list[SearchStrategy[Any]] = [
+    *[st.builds(c.CompactConversation, now=moments)] * 2,
+    *[
+        st.builds(
+            c.RecordCompaction,
+            effect_id=st.sampled_from([AIM, AIM, EffectId("compact-1")]),
+            compaction=_compactions,
+            problem=words,
+            now=moments,
+        )
+    ]
+    * 2,
+]
 _OUTSIDE: list[SearchStrategy[Any]] = [
     *[prompts] * 8,
     *[_mail] * 5,
@@ -141,6 +169,8 @@ _OUTSIDE: list[SearchStrategy[Any]] = [
     st.builds(c.ClearQueue, queue=_queues, now=moments),
     st.builds(c.Configure, changes=_changes, now=moments),
     *[_resolutions] * 3,
+    *_PERMISSION_ENDS,
+    *_COMPACTING,
     *_ENDS,
     *_AFTERWARDS,
     st.builds(c.StopAgent, now=moments),
@@ -169,6 +199,8 @@ _COMMANDS: list[SearchStrategy[Any]] = [
     *[_queued] * 2,
     _modes,
     *[_resolutions] * 2,
+    *_PERMISSION_ENDS,
+    *_COMPACTING,
     *_ENDS,
     *_AFTERWARDS,
     *_DELEGATION,

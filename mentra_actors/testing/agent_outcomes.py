@@ -17,6 +17,7 @@ from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions, TerminalOutput
 from mentra_actors.domain.blob import BlobRef
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import (
     AssistantBlock,
     OpaqueBlock,
@@ -28,7 +29,7 @@ from mentra_actors.domain.content import (
 )
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
 from mentra_actors.domain.tool_call import OutgoingMail, RetryMode, ToolOutcome
-from mentra_actors.ids import AgentId, EffectId, MailId, StreamId
+from mentra_actors.ids import AgentId, EffectId, EntryId, MailId, StreamId
 from mentra_actors.testing.strategies import moments, words
 
 __all__ = [
@@ -242,6 +243,8 @@ _OUTCOMES = [
     ToolOutcome(content="half sent", is_error=True, mail=(_letter("lead"),)),
     ToolOutcome(content="done"),
     ToolOutcome(content="bye", terminate=True),
+    ToolOutcome(content="short", compaction=Compaction(through=EntryId(2), summary="so far")),
+    ToolOutcome(content="refused", is_error=True, denied="shell_command"),
     ToolOutcome(content="resting", rest=True),
 ]
 
@@ -266,6 +269,8 @@ _reviews = st.builds(
     text=words,
     arguments=st.sampled_from(["", "", '{"changed":true}']),
     parallel=st.booleans(),
+    expires_at=st.sampled_from([None, 0.0, 1e9]),
+    digest=st.sampled_from(["", "d1"]),
     now=moments,
 )
 _decisions = st.builds(

@@ -123,6 +123,10 @@ def _aimed_wish(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
             return _replace(command, running=frozenset(list(AGENT.pending(state))[:1]))
         case c.ResolvePermission() if command.request_id == CommandId(AIM) and state.requests:
             return _replace(command, request_id=state.requests[-1].request_id)
+        case c.ExpirePermission() if command.request_id == CommandId(AIM) and state.requests:
+            return _replace(command, request_id=state.requests[-1].request_id)
+        case c.RecordCompaction() if command.effect_id == AIM and state.compaction:
+            return _replace(command, effect_id=state.compaction)
         case c.ExpireRun() if command.run_id == RunId(AIM):
             return _replace(command, run_id=state.run.run_id if state.run else RunId("none"))
         case _:

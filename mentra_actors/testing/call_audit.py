@@ -28,6 +28,8 @@ class AuditedCall:
     retry: str = ""
     idempotency_key: str = ""
     request_id: str = ""
+    expires_at: float | None = None
+    digest: str = ""
 
     @property
     def waits_for_review(self) -> bool:
@@ -75,6 +77,8 @@ class CallAudit:
         for call in self.calls:
             if call.waits_for_review:
                 effects.add(f"{call.key}-review")
+            if call.status == "wanted" and call.expires_at is not None:
+                effects.add(f"{call.key}-permission")
             if call.status in _OPEN:
                 suffix = "-probe" if call.status == "probing" else ""
                 effects.add(f"{call.key}@{call.attempt}{suffix}")
@@ -85,8 +89,12 @@ class CallAudit:
         match event:
             case e.ToolCallsPlanned():
                 self._read_plans(event)
+            case e.ToolAuthorizationEvaluated():
+                self._read_verdict(event)
             case e.ToolCallReviewed() | e.PermissionRequested() | e.PermissionResolved():
                 self._read_review(event)
+            case e.PermissionExpired():
+                self._read_expiry(event)
             case e.ToolCallStarted():
                 self._read_start(event)
             case e.ToolCallRestarted() | e.ToolCallProbeRequested():
@@ -107,6 +115,22 @@ class CallAudit:
         self.require(call or closed, f"{type(event).__name__} for the unknown call {key}")
         return call
 
+    def _read_verdict(self, event: e.ToolAuthorizationEvaluated) -> None:
+        call = self._call(event.key, event)
+        self.once("verdict", event.key)
+        if call is not None:
+            self.require(call.waits_for_review, f"a verdict about {call.key}, unasked")
+            call.digest = event.digest
+
+    def _read_expiry(self, event: e.PermissionExpired) -> None:
+        call = self._call(event.key, event)
+        if call is None:
+            return
+        self.require(call.status == "wanted", f"permission of {call.key} was not asked for")
+        is_late = call.expires_at is not None and event.expired_at >= call.expires_at
+        self.require(is_late, f"permission of {call.key} expired too early")
+        call.status = "denied"
+
     def _read_review(
         self, event: e.ToolCallReviewed | e.PermissionRequested | e.PermissionResolved
     ) -> None:
@@ -123,6 +147,7 @@ class CallAudit:
         if isinstance(event, e.PermissionRequested):
             self.once("permission asked", event.request_id)
             call.status, call.request_id = "wanted", event.request_id
+            call.expires_at = event.expires_at
 
     def _read_start(self, event: e.ToolCallStarted) -> None:
         call = self._call(event.key, event)

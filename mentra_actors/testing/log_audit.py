@@ -25,9 +25,11 @@ __all__ = ["AgentAudit", "AuditedCall", "AuditedRun"]
 _RunEnd: TypeAlias = e.RunFinished | e.RunFailed | e.RunCancelled
 _CALL_EVENTS = (
     e.ToolCallsPlanned,
+    e.ToolAuthorizationEvaluated,
     e.ToolCallReviewed,
     e.PermissionRequested,
     e.PermissionResolved,
+    e.PermissionExpired,
     e.ToolCallStarted,
     e.ToolCallRestarted,
     e.ToolCallProbeRequested,
@@ -35,6 +37,7 @@ _CALL_EVENTS = (
     e.ToolCallOutcomeUnknown,
     e.ToolCallSkipped,
 )
+_COMPACTING_EVENTS = (e.CompactionRequested, e.ConversationCompacted, e.CompactionSkipped)
 _INPUT_EVENTS = (
     e.PromptAccepted,
     e.MailTaken,
@@ -59,6 +62,7 @@ class AgentAudit:
     model_call: str = ""
     answered_by: str = ""
     abandoned: str = ""
+    compacting: str = ""
     undoing: list[str] = field(default_factory=list)
     undo_attempts: dict[str, int] = field(default_factory=dict)
     seen: set[tuple[str, str]] = field(default_factory=set)
@@ -119,6 +123,8 @@ class AgentAudit:
             case e.AnswerAbandoned():
                 self._require(self.abandoned == event.effect_id, "half an answer of no run")
                 self._once("answer abandoned", event.effect_id)
+            case _ if isinstance(event, _COMPACTING_EVENTS):
+                self._read_compaction(event)
             case e.RunStopRequested():
                 self._read_stop(event)
             case e.RoundDecisionRequested() | e.RoundDecided():
@@ -154,10 +160,12 @@ class AgentAudit:
     @property
     def pending(self) -> set[str]:
         """Ids of the effects that the log asks for and has no answer to."""
+        effects = {self.compacting} - {""}
         if self.run is None:
             first = self.undoing[:1]
-            return {f"{key}@undo-{self.undo_attempts.get(key, 0)}" for key in first}
-        effects = self.tools.pending | self._timers
+            undoing = {f"{key}@undo-{self.undo_attempts.get(key, 0)}" for key in first}
+            return effects | undoing
+        effects |= self.tools.pending | self._timers
         if self.model_call:
             effects.add(self.model_call)
         if self.run.decision:
@@ -189,6 +197,21 @@ class AgentAudit:
         if isinstance(event, e.ToolCallStarted) and budget is not None:
             within = self.tools.started_in_run <= budget
             self._require(within, f"more than {budget} calls started")
+
+    def _read_compaction(self, event: Any) -> None:
+        if isinstance(event, e.CompactionRequested):
+            self._once("compaction asked", event.effect_id)
+            self._require(not self.compacting, "two compactions at once")
+            self._require(not self.stopped, "a compaction after the stop")
+            self.compacting = event.effect_id
+            return
+        self._once("compaction ended", event.effect_id)
+        if isinstance(event, e.ConversationCompacted) and event.trigger == "tool":
+            self._require(self.run, "compacted by a tool outside of a run")
+            return
+        is_asked = event.effect_id == self.compacting
+        self._require(is_asked, f"{event.effect_id} has ended, and was not asked for")
+        self.compacting = ""
 
     def _read_subagents(self, event: Any) -> None:
         if isinstance(event, e.ModelCallWithheld):

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.storable import as_stored
@@ -60,6 +61,7 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     is_error: bool = False
     terminate: bool = False
     attachments: tuple[Attachment, ...] = ()
+    compaction: Compaction | None = None
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +152,10 @@ def _nowhere() -> Workplace:
     return Workplace(policy=RuntimePolicy(), base_dir=Path.cwd())
 
 
+async def _no_compaction() -> Compaction | None:
+    raise ToolError("this call cannot compact the conversation")
+
+
 async def _no_subagents(_request: SubagentRequest) -> AgentAnswer:
     raise ToolError("this call cannot have subagents")
 
@@ -182,6 +188,9 @@ class ToolContext:
     """How much of a long result is shown at once; 0 if results are not paged."""
     subagents: Callable[[SubagentRequest], Awaitable[AgentAnswer]] = field(default=_no_subagents)
     """Runs subagents; see `run_subagent`."""
+    compact: Callable[[], Awaitable[Compaction | None]] = field(default=_no_compaction)
+    """Has the older part of the conversation summarised; None if there is none. What it gives
+    counts when it is returned as `ToolOutput.compaction`. Only the tool `compact` has it."""
     workplace: Workplace = field(default_factory=_nowhere)
     """Where this call works on this machine: its directory, the policy, commands."""
     application: Mapping[type[Any], Any] = field(default_factory=dict)

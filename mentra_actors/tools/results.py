@@ -73,6 +73,7 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
         terminate=output.terminate,
         has_run=is_lost,
         attachments=shown,
+        compaction=output.compaction,
     )
     return Rendered(outcome, is_text=is_text)
 

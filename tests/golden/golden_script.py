@@ -8,10 +8,12 @@ diff. `test_journal_coverage` names what no story tells yet.
 from golden_script_calls import CALL_STORIES
 from golden_script_house import HOUSE_STORIES, the_next_day
 from golden_script_input import INPUT_STORIES
+from golden_script_memory import MEMORY_STORIES
 from golden_script_models import MODEL_STORIES
 from golden_script_options import OPTION_STORIES
 from golden_script_runs import RUN_STORIES, the_last_evening
 from golden_script_subagents import SUBAGENT_STORIES
+from golden_script_tools import TOOL_STORIES
 
 __all__ = ["play"]
 
@@ -25,6 +27,8 @@ STORIES = (
     *RUN_STORIES,
     *SUBAGENT_STORIES,
     *MODEL_STORIES,
+    *TOOL_STORIES,
+    *MEMORY_STORIES,
     the_last_evening,
 )
 

@@ -21,7 +21,13 @@ def reviews(team):
     team.review(
         "guard", "look", "allow", arguments='{"place": "hall"}', parallel=True, note="not there"
     )
-    team.review("guard", "charge", "refuse", text="Blocked by pre-execution hook: a test")
+    team.review(
+        "guard",
+        "charge",
+        "refuse",
+        text="Blocked by pre-execution hook: a test",
+        decided_by="hook",
+    )
     team.review(
         "guard",
         "charge",

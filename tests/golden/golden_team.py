@@ -15,6 +15,7 @@ from mentra_actors.domain.agent.effects import (
     ProbeTool,
     ReviewCall,
     RunTool,
+    SummarizeConversation,
 )
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.agent.state import call_key
@@ -274,6 +275,20 @@ class GoldenTeam:
         """The run of a subagent has ended: it takes nothing any more."""
         self.tell(child, c.StopAgent)
         self.tell(parent, c.RecordSubagentEnd, agent_id=child, how=how)
+
+    def summarize(self, name, **fields):
+        """What came of the wish to tell a conversation shorter."""
+        self.outcome(
+            name,
+            SummarizeConversation,
+            lambda effect: c.RecordCompaction(effect_id=effect.effect_id, now=self.now, **fields),
+        )
+
+    def run_out(self, name):
+        """The patience with a person ends."""
+        request = next(one for one in self.state(name).requests if one.expires_at is not None)
+        self.clock.advance(max(request.expires_at - self.now, 0.0) + STEP_S)
+        self.tell(name, c.ExpirePermission, request_id=request.request_id)
 
     def expire(self, name, limit):
         """A limit of a run passes: the `deadline`, or the patience with one that shall `stop`."""

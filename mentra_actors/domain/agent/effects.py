@@ -20,6 +20,7 @@ __all__ = [
     "ReviewCall",
     "RoundContext",
     "RunTool",
+    "SummarizeConversation",
 ]
 
 
@@ -110,6 +111,13 @@ class DecideRound(msgspec.Struct, frozen=True, kw_only=True):
     context: RoundContext
 
 
+class SummarizeConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """Have the older part of the conversation summarised by the agent's model."""
+
+    effect_id: EffectId
+    profile: AgentProfile
+
+
 class CompensateCall(msgspec.Struct, frozen=True, kw_only=True):
     """Undo a call. `is_known` is false if nobody knows whether it happened."""
 
@@ -122,5 +130,12 @@ class CompensateCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 AgentEffect: TypeAlias = (
-    CallModel | ReviewCall | RunTool | ProbeTool | DecideRound | CompensateCall | WaitUntil
+    CallModel
+    | ReviewCall
+    | RunTool
+    | ProbeTool
+    | DecideRound
+    | SummarizeConversation
+    | CompensateCall
+    | WaitUntil
 )

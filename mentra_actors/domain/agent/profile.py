@@ -20,6 +20,7 @@ from mentra_actors.domain.model_call import (
 from mentra_actors.ids import AgentId, TeamId
 
 __all__ = [
+    "COMPACT",
     "READ_TOOL_RESULT",
     "AgentProfile",
     "Autonomy",
@@ -34,6 +35,9 @@ __all__ = [
     "profile_fault",
     "tool_choice_for",
 ]
+
+COMPACT = "compact"
+"""The tool that shortens the conversation for the model; it needs all of it."""
 
 READ_TOOL_RESULT = "read_tool_result"
 """The tool that shows the rest of a paged result; offered only where results are paged."""

@@ -196,7 +196,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     those of other commands that count once: each kind has a window of its own. `held_mail` is
     mail that a run took back has returned: it starts no run by itself. `entries` is how many the
     conversation ever had, `leaf` the one it goes on from. `abandoned` is the model call whose
-    partial answer may still come.
+    partial answer may still come. `compaction` is the summary that is being written, `compactions`
+    how many were asked for.
     """
 
     profile: AgentProfile | None = None
@@ -224,6 +225,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     abandoned: EffectId = EffectId("")
     last_ending: Literal["", "finished", "failed", "cancelled"] = ""
     subagents: tuple[Subagent, ...] = ()
+    compaction: EffectId = EffectId("")
+    compactions: int = 0
 
     @property
     def open_calls(self) -> tuple[ToolCall, ...]:

@@ -16,13 +16,16 @@ RECORDS = (
         "deploy-run",
         E,
         40,
-        "user: deploy the shop\nassistant: I ran the deploy script, it took four minutes and all checks were green.",
+        "user: deploy the shop\nassistant: I ran the deploy script, it took four "
+        "minutes and all checks were green.",
     ),
     (
         "deploy-fail",
         E,
         9,
-        "user: the deploy failed\nassistant: the deploy of the shop stopped because the disk of the build machine was full. I removed old images and started it again.",
+        "user: the deploy failed\nassistant: the deploy of the shop stopped because "
+        "the disk of the build machine was full. I removed old images and started it "
+        "again.",
     ),
     (
         "deploy-summary",
@@ -42,13 +45,15 @@ RECORDS = (
         "db-run",
         E,
         21,
-        "user: upgrade the database\nassistant: I took a backup of the database, upgraded PostgreSQL from 14 to 16 on the host db-2 and moved the shop over.",
+        "user: upgrade the database\nassistant: I took a backup of the database, "
+        "upgraded PostgreSQL from 14 to 16 on the host db-2 and moved the shop over.",
     ),
     (
         "db-slow",
         E,
         60,
-        "user: the database is slow\nassistant: a query of the report on orders had no index. I added one and the query takes 20 ms.",
+        "user: the database is slow\nassistant: a query of the report on orders had "
+        "no index. I added one and the query takes 20 ms.",
     ),
     (
         "db-backup",
@@ -60,7 +65,8 @@ RECORDS = (
         "backup-restore",
         E,
         33,
-        "user: test a backup\nassistant: I restored the backup of last night on a spare host; all tables were there after eleven minutes.",
+        "user: test a backup\nassistant: I restored the backup of last night on a "
+        "spare host; all tables were there after eleven minutes.",
     ),
     (
         "backup-key",
@@ -73,7 +79,8 @@ RECORDS = (
         "ann-mail",
         E,
         15,
-        "user: write to Ann\nassistant: I sent Ann a short note in German about the delay of the sale.",
+        "user: write to Ann\nassistant: I sent Ann a short note in German about the "
+        "delay of the sale.",
     ),
     ("bob-likes", F, 65, "Bob from support wants every answer with the number of the ticket."),
     ("bob-away", F, 5, "Bob is away until the end of the month; Cy does support for him."),
@@ -82,7 +89,8 @@ RECORDS = (
         "sale-plan",
         S,
         30,
-        "The winter sale begins on the first of December; prices go down by a fifth, shoes by a third.",
+        "The winter sale begins on the first of December; prices go down by a fifth, "
+        "shoes by a third.",
     ),
     ("sale-moved", F, 6, "The winter sale begins one week later, on the eighth of December."),
     (
@@ -102,7 +110,8 @@ RECORDS = (
         "shoes-return",
         E,
         50,
-        "user: how many shoes come back?\nassistant: one pair of shoes in eight is returned, most of them because the size is wrong.",
+        "user: how many shoes come back?\nassistant: one pair of shoes in eight is "
+        "returned, most of them because the size is wrong.",
     ),
     (
         "size-chart",
@@ -121,7 +130,8 @@ RECORDS = (
         "payment-error",
         E,
         13,
-        "user: payments fail\nassistant: Eastpay answered with error 402 because the new key was not set. I set it and payments work.",
+        "user: payments fail\nassistant: Eastpay answered with error 402 because the "
+        "new key was not set. I set it and payments work.",
     ),
     ("payment-key", F, 13, "The key of Eastpay is in the vault under pay/eastpay."),
     ("refund", F, 120, "A refund above 500 euros needs the word of Ann."),
@@ -129,13 +139,15 @@ RECORDS = (
         "refund-run",
         E,
         44,
-        "user: refund order 7781\nassistant: the refund of order 7781 was 80 euros, so I made it at once.",
+        "user: refund order 7781\nassistant: the refund of order 7781 was 80 euros, "
+        "so I made it at once.",
     ),
     (
         "refund-asked",
         E,
         28,
-        "user: refund order 9002\nassistant: it is 640 euros, more than I may refund alone; I asked Ann and she agreed.",
+        "user: refund order 9002\nassistant: it is 640 euros, more than I may refund "
+        "alone; I asked Ann and she agreed.",
     ),
     ("vault", F, 160, "Secrets are in the vault; never write one into a ticket or a log."),
     (
@@ -148,7 +160,8 @@ RECORDS = (
         "ticket-3311",
         E,
         18,
-        "user: what of ticket 3311?\nassistant: the customer of ticket 3311 got a new invoice; I wait for an answer.",
+        "user: what of ticket 3311?\nassistant: the customer of ticket 3311 got a new "
+        "invoice; I wait for an answer.",
     ),
     (
         "ticket-week",
@@ -166,7 +179,8 @@ RECORDS = (
         "invoice-run",
         E,
         18,
-        "user: the invoice of ticket 3311 is wrong\nassistant: I wrote a credit note and a new invoice with the right address.",
+        "user: the invoice of ticket 3311 is wrong\nassistant: I wrote a credit note "
+        "and a new invoice with the right address.",
     ),
     ("vat", F, 85, "The rate of VAT on books is ten percent, on everything else twenty."),
     ("language", F, 77, "The shop speaks German, Italian and Slovene; English is planned."),
@@ -174,13 +188,15 @@ RECORDS = (
         "language-run",
         E,
         26,
-        "user: add English texts\nassistant: I drafted English texts for the front page; Ann wants to read them first.",
+        "user: add English texts\nassistant: I drafted English texts for the front "
+        "page; Ann wants to read them first.",
     ),
     (
         "login-bug",
         E,
         35,
-        "user: customers cannot log in\nassistant: the clock of the host web-3 was wrong, so sessions ended at once. I fixed its time service.",
+        "user: customers cannot log in\nassistant: the clock of the host web-3 was "
+        "wrong, so sessions ended at once. I fixed its time service.",
     ),
     (
         "login-rule",
@@ -195,7 +211,8 @@ RECORDS = (
         "alarm-run",
         E,
         3,
-        "user: what was the alarm?\nassistant: the alarm at night was about the memory of the host web-2; a restart helped.",
+        "user: what was the alarm?\nassistant: the alarm at night was about the "
+        "memory of the host web-2; a restart helped.",
     ),
     ("alarm-summary", S, 2, "Three alarms in the week, all about the memory of the host web-2."),
     (
@@ -214,7 +231,8 @@ RECORDS = (
         "search-new",
         E,
         16,
-        "user: try the new search\nassistant: the new search finds shoes for `shoos` and takes 30 ms.",
+        "user: try the new search\nassistant: the new search finds shoes for `shoos` "
+        "and takes 30 ms.",
     ),
     (
         "newsletter",
@@ -226,31 +244,36 @@ RECORDS = (
         "newsletter-run",
         E,
         25,
-        "user: send the newsletter\nassistant: it went to 12,400 readers; 31 addresses were refused.",
+        "user: send the newsletter\nassistant: it went to 12,400 readers; 31 "
+        "addresses were refused.",
     ),
     (
         "gdpr",
         F,
         115,
-        "A customer who wants to be forgotten is deleted within thirty days; invoices are kept for seven years.",
+        "A customer who wants to be forgotten is deleted within thirty days; invoices "
+        "are kept for seven years.",
     ),
     (
         "gdpr-run",
         E,
         22,
-        "user: delete the customer Mayr\nassistant: I deleted the account; three invoices are kept, as the law says.",
+        "user: delete the customer Mayr\nassistant: I deleted the account; three "
+        "invoices are kept, as the law says.",
     ),
     (
         "warehouse",
         F,
         88,
-        "The store in Linz packs until four in the afternoon; orders after that leave the next day.",
+        "The store in Linz packs until four in the afternoon; orders after that leave "
+        "the next day.",
     ),
     (
         "warehouse-late",
         E,
         11,
-        "user: why was order 8120 late?\nassistant: it came at five, when the store in Linz packs no more, so it left the next day.",
+        "user: why was order 8120 late?\nassistant: it came at five, when the store "
+        "in Linz packs no more, so it left the next day.",
     ),
     ("holiday", F, 10, "On the eighth of December the store in Linz is closed."),
     (

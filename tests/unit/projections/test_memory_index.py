@@ -184,7 +184,7 @@ def test_a_disk_that_refuses_is_said_and_nothing_is_deleted(store, tmp_path):
     append(store, kept("r1", "red"))
     index = MemoryIndex(store, tmp_path / "no" / "such" / "directory")
 
-    with pytest.raises(StoreError, match="cannot be used.*the log is as it was"):
+    with pytest.raises(StoreError, match=r"cannot be used.*the log is as it was"):
         found(index, "red")
     index.close()
 

@@ -11,6 +11,7 @@ from mentra_actors.domain.agent.commands.outcomes import (
     RecordAbandonedAnswer,
     RecordBudgetUsedUp,
     RecordCallReview,
+    RecordCompaction,
     RecordCompensation,
     RecordModelFailure,
     RecordModelReply,
@@ -26,6 +27,7 @@ from mentra_actors.domain.agent.commands.wishes import (
     AcceptPrompt,
     CancelRun,
     ClearQueue,
+    CompactConversation,
     CompensateRun,
     Configure,
     ExpirePermission,
@@ -47,6 +49,7 @@ __all__ = [
     "AgentCommand",
     "CancelRun",
     "ClearQueue",
+    "CompactConversation",
     "CompensateRun",
     "Configure",
     "ExpirePermission",
@@ -60,6 +63,7 @@ __all__ = [
     "RecordAbandonedAnswer",
     "RecordBudgetUsedUp",
     "RecordCallReview",
+    "RecordCompaction",
     "RecordCompensation",
     "RecordModelFailure",
     "RecordModelReply",
@@ -88,6 +92,7 @@ AgentCommand: TypeAlias = (
     | ResumeRun
     | CancelRun
     | StopRun
+    | CompactConversation
     | CompensateRun
     | GiveUpUndoing
     | StopAgent
@@ -106,6 +111,7 @@ AgentCommand: TypeAlias = (
     | RecordRoundDecision
     | RecordToolOutcome
     | RecordProbeVerdict
+    | RecordCompaction
     | RecordCompensation
     | ExpirePermission
     | ExpireRun

@@ -7,6 +7,7 @@ import msgspec
 from mentra_actors.domain.agent.events.calls import CallPlan
 from mentra_actors.domain.agent.events.runs import RoundChoice
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.inbox import Mail, RunEndOrdered
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
 from mentra_actors.domain.tool_call import DecidedBy, ProbeVerdict, ToolOutcome
@@ -18,6 +19,7 @@ __all__ = [
     "RecordAbandonedAnswer",
     "RecordBudgetUsedUp",
     "RecordCallReview",
+    "RecordCompaction",
     "RecordCompensation",
     "RecordModelFailure",
     "RecordModelReply",
@@ -122,6 +124,19 @@ class RecordAbandonedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     usage: TokenUsage = TokenUsage()
     cost_usd_micros: int | None = None
     asked_model: str = ""
+
+
+class RecordCompaction(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `SummarizeConversation`; without a `compaction` the `problem` says why.
+
+    With `is_error` it was tried and failed.
+    """
+
+    effect_id: EffectId
+    now: float
+    compaction: Compaction | None = None
+    problem: str = ""
+    is_error: bool = False
 
 
 class RecordCallReview(msgspec.Struct, frozen=True, kw_only=True):

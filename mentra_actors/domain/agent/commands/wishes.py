@@ -12,6 +12,7 @@ __all__ = [
     "AcceptPrompt",
     "CancelRun",
     "ClearQueue",
+    "CompactConversation",
     "CompensateRun",
     "Configure",
     "ExpirePermission",
@@ -136,6 +137,12 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True):
     """Work in another way from the next model call on."""
 
     changes: ProfileChanges
+    now: float
+
+
+class CompactConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """Summarise the older part of the conversation for the model; nothing is deleted."""
+
     now: float
 
 

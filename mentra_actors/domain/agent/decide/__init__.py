@@ -10,6 +10,10 @@ from typing import Any, get_args
 from mentra_actors.decider import Decider, Follow
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide.compactions import (
+    compaction_outcome,
+    compaction_requested,
+)
 from mentra_actors.domain.agent.decide.conversation import entry_labelled, leaf_moved
 from mentra_actors.domain.agent.decide.endings import (
     cancelled,
@@ -84,6 +88,8 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.CompensateRun: lambda command, state, _: compensation_requested(command, state),
     c.StopAgent: lambda command, state, _: stopped(state, command.now),
     c.Configure: lambda command, _, profile: configure(command, profile),
+    c.CompactConversation: lambda command, state, _: compaction_requested(command, state),
+    c.RecordCompaction: lambda command, state, _: compaction_outcome(command, state),
     c.MoveLeaf: lambda command, state, _: leaf_moved(command, state),
     c.LabelEntry: lambda command, state, _: entry_labelled(command, state),
     c.ExpirePermission: lambda command, state, _: expired_permission(command, state),

@@ -70,10 +70,15 @@ def cancelled(reason: str, state: AgentState, now: float) -> list[e.AgentEvent]:
 def stopped(
     state: AgentState, now: float, reason: str = "the agent was stopped"
 ) -> list[e.AgentEvent]:
-    """The end of the agent."""
+    """The end of the agent, and of the summary that is being written."""
     if state.stopped:
         return []
-    return [*cancelled(reason, state, now), e.AgentStopped(stopped_at=now)]
+    unwritten = [
+        e.CompactionSkipped(effect_id=effect_id, reason=reason)
+        for effect_id in [state.compaction]
+        if effect_id
+    ]
+    return [*cancelled(reason, state, now), *unwritten, e.AgentStopped(stopped_at=now)]
 
 
 def stop_requested(command: c.StopRun, state: AgentState) -> list[e.AgentEvent]:

@@ -84,7 +84,26 @@ def _finished(
         is_json=outcome.is_json,
         denied=outcome.denied,
     )
-    return [*sent, finished, *(skipped_after(call, state) if outcome.terminate else ())]
+    compacted = _compacted(call, outcome, now)
+    return [
+        *sent,
+        finished,
+        *compacted,
+        *(skipped_after(call, state) if outcome.terminate else ()),
+    ]
+
+
+def _compacted(call: ToolCall, outcome: ToolOutcome, now: float) -> Sequence[e.AgentEvent]:
+    if outcome.compaction is None:
+        return []
+    return [
+        e.ConversationCompacted(
+            effect_id=call.key,
+            compaction=outcome.compaction,
+            compacted_at=now,
+            trigger="tool",
+        )
+    ]
 
 
 def _not_honored(call: ToolCall, now: float) -> e.AgentEvent:

@@ -16,13 +16,17 @@ __all__ = ["companions", "is_busy", "pending"]
 
 
 def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
-    """Effects that wait for an outcome: of the open run, or of calls that are being undone."""
+    """Effects that wait for an outcome: of the open run, of undoing, or of a summary."""
     profile, run = state.profile, state.run
     if profile is None:
         return {}
-    if run is None:
-        return dict(_undoing(one) for one in state.compensations if one.attempt)
     effects: dict[EffectId, f.AgentEffect] = {}
+    if state.compaction:
+        summary = f.SummarizeConversation(effect_id=state.compaction, profile=profile)
+        effects[state.compaction] = summary
+    if run is None:
+        effects.update(_undoing(one) for one in state.compensations if one.attempt)
+        return effects
     if state.model_call is not None:
         call = state.model_call
         effects[call.effect_id] = f.CallModel(
@@ -43,8 +47,11 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
 
 
 def is_busy(state: AgentState) -> bool:
-    """True while a run is open, also if it only waits for a person, or calls are being undone."""
-    return state.run is not None or bool(state.compensations)
+    """True while a run is open, also if it only waits for a person, or something else is made.
+
+    That is: calls are being undone, or the conversation is being summarised.
+    """
+    return state.run is not None or bool(state.compensations) or bool(state.compaction)
 
 
 def _undoing(one: Compensation) -> tuple[EffectId, f.AgentEffect]:

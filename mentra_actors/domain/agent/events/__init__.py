@@ -19,6 +19,12 @@ from mentra_actors.domain.agent.events.calls import (
     ToolCallsPlanned,
     ToolCallStarted,
 )
+from mentra_actors.domain.agent.events.compactions import (
+    CompactionRequested,
+    CompactionSkipped,
+    CompactionTrigger,
+    ConversationCompacted,
+)
 from mentra_actors.domain.agent.events.inputs import (
     AgentReconfigured,
     AgentRecovered,
@@ -68,7 +74,11 @@ __all__ = [
     "AgentStopped",
     "AnswerAbandoned",
     "CallPlan",
+    "CompactionRequested",
+    "CompactionSkipped",
+    "CompactionTrigger",
     "CompensationRequested",
+    "ConversationCompacted",
     "EntryLabelled",
     "InputPlaced",
     "InputQueued",
@@ -148,6 +158,9 @@ AgentEvent: TypeAlias = (
     | ToolCallsPlanned
     | ToolCallReviewed
     | ToolAuthorizationEvaluated
+    | CompactionRequested
+    | ConversationCompacted
+    | CompactionSkipped
     | PermissionExpired
     | PermissionRequested
     | PermissionResolved

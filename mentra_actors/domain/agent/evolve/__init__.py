@@ -8,6 +8,7 @@ from typing import Any
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.evolve.calls import CALL_STEPS
+from mentra_actors.domain.agent.evolve.compactions import COMPACTION_STEPS
 from mentra_actors.domain.agent.evolve.inputs import INPUT_STEPS
 from mentra_actors.domain.agent.evolve.runs import RUN_STEPS
 from mentra_actors.domain.agent.evolve.subagents import SUBAGENT_STEPS
@@ -20,6 +21,7 @@ STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
     **RUN_STEPS,
     **CALL_STEPS,
     **SUBAGENT_STEPS,
+    **COMPACTION_STEPS,
 }
 
 

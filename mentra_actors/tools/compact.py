@@ -1,0 +1,33 @@
+"""The tool with which a model has the older part of its conversation summarised."""
+
+from mentra_actors.tools.contract import Tool, ToolContext, ToolOutput
+from mentra_actors.tools.decorator import tool
+
+__all__ = ["compact_tools"]
+
+
+def compact_tools() -> list[Tool]:
+    """The tool `compact`."""
+    return [compact]
+
+
+@tool(
+    retry="safe",
+    capabilities=("context_compaction",),
+    side_effects="local_state",
+    durability="persistent",
+)
+async def compact(context: ToolContext) -> ToolOutput:
+    """Replace the older part of this conversation by a summary, to make room for more work.
+
+    The newest words stay as they are, and nothing is deleted from the log.
+    """
+    compaction = await context.compact()
+    if compaction is None:
+        skipped = "Compaction skipped because there was no older history to summarize."
+        return ToolOutput(content=skipped)
+    return ToolOutput(
+        content=f"Context compacted. {compaction.replaced} older entries are summarized now; "
+        "the whole conversation stays on the log.",
+        compaction=compaction,
+    )

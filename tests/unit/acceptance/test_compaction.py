@@ -1,0 +1,167 @@
+"""The older part of a conversation as a summary: asked for by the model, or by a person."""
+
+import pytest
+
+from mentra_actors import CommandRejected, ProviderError, ScriptedModel, call, open_runtime, tool
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.compaction import SUMMARY_SYSTEM
+from mentra_actors.domain.content import ToolResultsMessage, UserMessage
+
+pytestmark = pytest.mark.anyio
+
+SUMMARY = '{"goal": "count", "progress": "counted to two", "files_touched": ["a.txt"]}'
+
+
+class SummingModel(ScriptedModel):
+    """Answers in turn, and writes a summary whenever it is asked for one."""
+
+    def __init__(self, *turns, summary=SUMMARY):
+        self.asked, self.summed = [], []
+        left = list(turns)
+
+        def script(request):
+            if request.system == SUMMARY_SYSTEM:
+                self.summed.append(request)
+                return summary
+            self.asked.append(request)
+            return left.pop(0)
+
+        super().__init__(script)
+
+
+@tool(retry="safe")
+async def look(what: str) -> str:
+    """Look."""
+    return f"seen {what}"
+
+
+def words(request):
+    """What the model was sent, in short."""
+    return [
+        message.text.splitlines()[0]
+        if isinstance(message, UserMessage)
+        else type(message).__name__.removesuffix("Message")
+        for message in request.messages
+    ]
+
+
+async def test_a_model_has_its_older_history_summarized(tmp_path):
+    """It sees the person's words and a summary, and its call still has its result."""
+    model = SummingModel(
+        [call("look", what="one")], "Saw it.", [call("compact")], "Compacted.", "Still here."
+    )
+    path = tmp_path / "team"
+    async with open_runtime(path, providers=[model], tools=[look]) as runtime:
+        agent = await runtime.spawn("lead", model="scripted:lead")
+        await agent.send("First")
+        await agent.send("Second")
+
+        assert words(model.asked[3]) == [
+            "First",
+            "Second",
+            "[Compaction summary]",
+            "Assistant",
+            "ToolResults",
+        ]
+        result = model.asked[3].messages[-1]
+        assert isinstance(result, ToolResultsMessage)
+        assert result.results[0].content.startswith("Context compacted. 3 older entries")
+        assert "Files touched:\n- a.txt" in model.asked[3].messages[2].text
+        assert "result of look: seen one" in model.summed[0].messages[0].text
+        conversation = await agent.conversation.entries()
+        usage = await agent.usage()
+    assert len(conversation) == 8  # nothing is lost
+    assert usage.total.calls == 5
+
+    async with open_runtime(path, providers=[model], tools=[look]) as runtime:
+        await (await runtime.agent("lead")).send("Third")
+    assert words(model.asked[4])[:3] == ["First", "Second", "[Compaction summary]"]
+
+
+async def test_a_person_has_a_history_summarized_between_runs():
+    """While nothing runs; the second time only what is new is summarized, after the first one."""
+    model = SummingModel("One.", "Two.", "Three.", "Four.")
+    async with open_runtime(":memory:", providers=[model]) as runtime:
+        agent = await runtime.spawn("lead", model="scripted:lead")
+        await agent.send("First")
+        await agent.send("Second")
+        await agent.conversation.compact()
+        await runtime.until_idle()
+        await agent.send("Third")
+        await agent.conversation.compact()
+        await runtime.until_idle()
+        await agent.send("Fourth")
+
+    assert words(model.asked[2]) == [
+        "First",
+        "Second",
+        "[Compaction summary]",
+        "Assistant",
+        "Third",
+    ]
+    assert words(model.asked[3]) == [
+        "First",
+        "Second",
+        "Third",
+        "[Compaction summary]",
+        "Assistant",
+        "Fourth",
+    ]
+    assert "assistant: One." not in model.summed[1].messages[0].text
+    assert "[Compaction summary]" in model.summed[1].messages[0].text
+
+
+async def test_a_branch_from_before_the_summary_sees_its_words_again():
+    """A compaction belongs to the branch on which it was made."""
+    model = SummingModel("One.", "Two.", "Other.")
+    async with open_runtime(":memory:", providers=[model]) as runtime:
+        agent = await runtime.spawn("lead", model="scripted:lead")
+        await agent.send("First")
+        await agent.send("Second")
+        await agent.conversation.compact()
+        await runtime.until_idle()
+        await agent.conversation.move_to(2)
+        await agent.send("Otherwise")
+
+    assert words(model.asked[2]) == ["First", "Assistant", "Otherwise"]
+
+
+async def test_nothing_older_is_no_failure():
+    """The model is told so, and goes on."""
+    model = SummingModel([call("compact")], "Fine.")
+    async with open_runtime(":memory:", providers=[model]) as runtime:
+        agent = await runtime.spawn("lead", model="scripted:lead")
+        with pytest.raises(CommandRejected, match="no conversation"):
+            await agent.conversation.compact()
+        await agent.send("First")
+        await agent.conversation.compact()
+        await runtime.until_idle()
+
+    told = model.asked[1].messages[-1].results[0].content
+    assert told == "Compaction skipped because there was no older history to summarize."
+
+
+@pytest.mark.parametrize(
+    "summary", [ProviderError("no", kind="overloaded", transient=True), "   "]
+)
+async def test_a_summary_that_cannot_be_written_changes_nothing(played, summary):
+    """The model hears why; a person reads it in the log."""
+    model = SummingModel("One.", [call("compact")], "On.", "On.", summary=summary)
+    skipped = []
+    async with open_runtime(":memory:", providers=[model]) as runtime:
+        runtime.on_recorded(
+            lambda recorded: skipped.extend(
+                one.event for one in recorded if isinstance(one.event, e.CompactionSkipped)
+            )
+        )
+        agent = await runtime.spawn("lead", model="scripted:lead")
+        await agent.send("First")
+        await agent.send("Second")
+        await agent.conversation.compact()
+        await runtime.until_idle()
+        await agent.send("Third")
+
+    result = model.asked[2].messages[-1].results[0]
+    assert (result.is_error, result.content[:18]) == (True, "Compaction failed:")
+    assert [one.is_error for one in skipped] == [True]
+    assert "[Compaction summary]" not in words(model.asked[3])
