@@ -107,8 +107,9 @@ def best_of(
 
 
 def why_of(matched: Iterable[str], kind: MemoryKind, source: MemorySource) -> str:
-    """Why a record was found: up to two of the words that matched, and what it is."""
-    words = list(dict.fromkeys(word for one in matched if (word := _as_written(one))))
+    """Why a record was found: the two longest of the words that matched, and what it is."""
+    distinct = dict.fromkeys(word for one in matched if (word := _as_written(one)))
+    words = sorted(distinct, key=len, reverse=True)
     reasons = [f"matched {','.join(words[:_TOLD_TOKENS])}"] if words else []
     if kind != "episode":
         reasons.append(kind)

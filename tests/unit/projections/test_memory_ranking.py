@@ -175,7 +175,7 @@ def test_a_very_long_question_is_cut():
 
 
 def test_why_says_up_to_two_words_and_what_the_record_is():
-    assert why_of(["deploys", "fridays", "shop"], "fact", "manual_pin") == (
+    assert why_of(["on", "deploys", "fridays", "shop"], "fact", "manual_pin") == (
         "matched deploys,fridays; fact; manual"
     )
     assert why_of(["blue", "blue"], "episode", "auto_ingest") == "matched blue"
