@@ -102,20 +102,33 @@ def test_a_file_that_cannot_be_used_is_made_anew(store, path, harm, monkeypatch)
     again.close()
 
 
-def test_pages_that_are_damaged_are_seen(store, path):
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.7, 1.0])
+def test_pages_that_are_damaged_are_seen(store, path, place):
     """A search that silently finds half of it would be believed."""
     append(store, *[kept(f"r{n}", f"red boats number {n} " * 20) for n in range(200)])
     first = MemoryIndex(store, path)
     assert len(found(first, "red", limit=500)) == 200
     first.close()
     written = bytearray(path.read_bytes())
-    middle = len(written) // 2 // 4096 * 4096
-    written[middle : middle + 8192] = b"\xaa" * 8192
+    page = min(int(len(written) * place) // 4096 * 4096, len(written) - 4096)
+    written[page : page + 4096] = b"\xaa" * 4096
     path.write_bytes(written)
     again = MemoryIndex(store, path)
 
-    assert len(found(again, "red", limit=500)) == 200
+    assert found(again, "199") == ["r199"]
+    assert b"\xaa" * 4096 not in path.read_bytes()
     again.close()
+
+
+@pytest.mark.parametrize("place", [0, 60, 120])
+def test_the_best_match_is_found_wherever_it_stands_among_many(store, place):
+    """Who looks only at the first matches of a table finds the oldest ones."""
+    weak = [kept(f"r{n}", f"red and {n} other things") for n in range(120)]
+    append(store, *weak[:place], kept("best", "red boats"), *weak[place:])
+    index = MemoryIndex(store)
+
+    assert found(index, "red boats", limit=1) == ["best"]
+    index.close()
 
 
 def test_an_index_of_another_past_is_made_anew(path):
@@ -140,6 +153,19 @@ def test_what_a_dead_process_has_not_taken_out_is_taken_out_at_the_next_opening(
         pass
 
     assert b"confidential" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_forgotten_id_is_not_found_whatever_the_log_says_of_it_later(store, path, looks):
+    """No decider writes such a log; an index that is asked for privacy does not rely on it."""
+    index = MemoryIndex(store, path)
+    for event in (kept("r1", "red"), gone("r1"), kept("r1", "red again"), kept("r2", "red")):
+        append(store, event)
+        if looks:
+            index.catch_up(STREAM)
+
+    assert found(index, "red") == ["r2"]
+    index.close()
 
 
 def test_opening_makes_no_file_before_it_is_needed(store, path):
