@@ -69,6 +69,7 @@ from mentra_actors.store.sealing.offline import change_key, forget_subject
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import (
     FinishedToolCall,
+    PolicyDenied,
     ProbeResult,
     Tool,
     ToolContext,
@@ -76,9 +77,13 @@ from mentra_actors.tools.contract import (
     ToolOutput,
 )
 from mentra_actors.tools.decorator import probe, tool
+from mentra_actors.tools.executors.local import LocalExecutor
+from mentra_actors.tools.executors.sandbox import SandboxExecutor
 from mentra_actors.tools.files import file_tools
+from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
+from mentra_actors.tools.traits import ToolTraits
 
 __all__ = [
     "Agent",
@@ -108,6 +113,7 @@ __all__ = [
     "HttpProvider",
     "Inject",
     "ListedModel",
+    "LocalExecutor",
     "MemoryOptions",
     "MemoryRecord",
     "MentraError",
@@ -118,6 +124,7 @@ __all__ = [
     "NamedTool",
     "NoAuth",
     "NoOutput",
+    "PolicyDenied",
     "PriceList",
     "ProbeResult",
     "Profile",
@@ -135,6 +142,8 @@ __all__ = [
     "RunFailed",
     "RunOptions",
     "Runtime",
+    "RuntimePolicy",
+    "SandboxExecutor",
     "ScriptedModel",
     "Sealing",
     "SessionOptions",
@@ -154,6 +163,7 @@ __all__ = [
     "ToolHook",
     "ToolOutput",
     "ToolResultPaging",
+    "ToolTraits",
     "call",
     "change_key",
     "document",

@@ -12,6 +12,7 @@ from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.ids import AgentId, CommandId, EffectId
 from projections.agent_event import (
     Branched,
+    ContextCompacted,
     FallbackUsed,
     Notice,
     PermissionRequested,
@@ -24,6 +25,7 @@ __all__ = [
     "AssistantReasoningDelta",
     "AssistantTokenDelta",
     "Branched",
+    "ContextCompacted",
     "FallbackUsed",
     "Notice",
     "PermissionRequested",
@@ -172,6 +174,7 @@ SessionEvent: TypeAlias = (
     | RetryAttempt
     | FallbackUsed
     | Branched
+    | ContextCompacted
     | Notice
     | TurnEnded
     | TurnFailed

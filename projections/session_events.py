@@ -41,6 +41,7 @@ _SAME_IN_A_SESSION = (
     s.RetryAttempt,
     s.FallbackUsed,
     s.Branched,
+    s.ContextCompacted,
     s.Notice,
 )
 
@@ -51,7 +52,7 @@ def session_event(event: a.AgentEvent) -> SessionEvent | None:
         event, s.PermissionRequested | s.PermissionResolved | s.RetryAttempt | s.FallbackUsed
     ):
         return event
-    if isinstance(event, s.Branched | s.Notice):
+    if isinstance(event, s.Branched | s.ContextCompacted | s.Notice):
         return event
     convert = _WORDS.get(type(event))
     return None if convert is None else convert(event)

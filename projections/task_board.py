@@ -1,17 +1,19 @@
 """The task boards as people see them: the domain's own state of each board, and times."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from mentra_actors.domain.task_board import (
     BOARD,
+    BoardEvent,
     BoardState,
     DependencyAdded,
     Task,
     TaskClaimed,
     TaskCreated,
+    TaskDirectoryChanged,
     TaskStatusChanged,
     blockers_of,
     is_ready,
@@ -27,9 +29,7 @@ __all__ = [
     "board_groups",
 ]
 
-_EVENTS: frozenset[type[Any]] = frozenset(
-    {TaskCreated, TaskClaimed, TaskStatusChanged, DependencyAdded}
-)
+_EVENTS: frozenset[type[Any]] = frozenset(get_args(BoardEvent))
 _replace = msgspec.structs.replace
 
 
@@ -71,7 +71,7 @@ class TaskBoardProjection:
     """View: one part per board stream, under the stream's id."""
 
     name = "task_board"
-    version = 1
+    version = 2
     handles: frozenset[type[Any]] | None = _EVENTS
     view_type = BoardView
 
@@ -86,7 +86,7 @@ class TaskBoardProjection:
     def apply(self, view: BoardView, key: str, recorded: RecordedEvent[Any]) -> BoardView:  # noqa: ARG002 - one key per board
         """See `Projection.apply`."""
         event = recorded.event
-        if not isinstance(event, TaskCreated | TaskClaimed | TaskStatusChanged | DependencyAdded):
+        if not isinstance(event, get_args(BoardEvent)):
             return view
         state = _replace(BOARD.evolve(view.state, event), recent=())
         if event.task_id not in state.tasks:
@@ -115,9 +115,7 @@ def board_groups(view: BoardView) -> BoardGroups:
     )
 
 
-def _times_after(
-    times: TaskTimes, event: TaskCreated | TaskClaimed | TaskStatusChanged | DependencyAdded
-) -> TaskTimes:
+def _times_after(times: TaskTimes, event: BoardEvent) -> TaskTimes:
     match event:
         case TaskCreated():
             return TaskTimes(created_at=event.created_at)
@@ -126,5 +124,5 @@ def _times_after(
         case TaskStatusChanged():
             completed_at = event.changed_at if event.new == "completed" else None
             return _replace(times, completed_at=completed_at)
-        case DependencyAdded():
+        case DependencyAdded() | TaskDirectoryChanged():
             return times

@@ -217,6 +217,11 @@ def _status_changed(event: task_board.TaskStatusChanged) -> str:
     return f"task {event.task_id} went from {event.old} to {event.new}, by {by}"
 
 
+def _directory_changed(event: task_board.TaskDirectoryChanged) -> str:
+    where = event.working_directory or "the directory of its owner"
+    return f"task {event.task_id} is done in {where} now, by {event.changed_by}"
+
+
 def _lease_acquired(event: lease.LeaseAcquired) -> str:
     after = f", taken from {event.taken_from}" if event.taken_from else ""
     return f"{event.holder} holds the lease, epoch {event.epoch}{after}"
@@ -287,6 +292,7 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     task_board.TaskCreated: lambda e: f"task {e.task_id} created: {e.subject}",
     task_board.TaskClaimed: lambda e: f"task {e.task_id} claimed by {e.owner}",
     task_board.TaskStatusChanged: _status_changed,
+    task_board.TaskDirectoryChanged: _directory_changed,
     task_board.DependencyAdded: lambda e: f"task {e.task_id} waits for task {e.blocker_id}",
     lease.LeaseAcquired: _lease_acquired,
     lease.LeaseRenewed: lambda e: f"lease of epoch {e.epoch} renewed",

@@ -13,6 +13,7 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.program import program
 from mentra_actors.cli.render_care import advice_lines, report_document, report_lines
+from mentra_actors.cli.render_machine import look_at_machine, machine_line
 from mentra_actors.cli.views_check import look_at_views, views_findings
 from mentra_actors.store.care import Salvaged, salvage_store, verify_store
 
@@ -62,10 +63,11 @@ def doctor(
         )
     found = (*report.findings, *views_findings(path, look, report.last_position))
     report = msgspec.structs.replace(report, findings=found)
+    machine = look_at_machine()
     if as_json:
-        output.document(report_document(report))
+        output.document({**report_document(report), "machine": msgspec.to_builtins(machine)})
     else:
-        output.show(*report_lines(report))
+        output.show(*report_lines(report), machine_line(machine))
         if not report.is_sound:
             output.show(*advice_lines(report))
     if not report.is_sound:

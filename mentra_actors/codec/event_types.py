@@ -69,6 +69,7 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     task_board.TaskClaimed,
     task_board.TaskStatusChanged,
     task_board.DependencyAdded,
+    task_board.TaskDirectoryChanged,
     lease.LeaseAcquired,
     lease.LeaseRenewed,
     lease.LeaseReleased,

@@ -72,6 +72,13 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
     kind: CallKind = "function"
 
 
+class PlacedCompaction(msgspec.Struct, frozen=True):
+    """A compaction, and how many entries there were when it was made."""
+
+    compaction: Compaction
+    entries_then: int
+
+
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """All entries by number, the path to the leaf, and input that is not placed yet.
 
@@ -92,7 +99,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[EntryId, str] = {}
     spilled: AppendOnly[tuple[EffectId, BlobRef]] = AppendOnly()
     has_attachments: bool = False
-    compactions: tuple[Compaction, ...] = ()
+    compactions: tuple[PlacedCompaction, ...] = ()
 
     @property
     def leaf(self) -> EntryId:
@@ -102,10 +109,17 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def compaction_on_path(self) -> Compaction | None:
         """The newest compaction of this branch; None if there is none."""
+        placed = self.placed_compaction
+        return placed.compaction if placed else None
+
+    @property
+    def placed_compaction(self) -> PlacedCompaction | None:
+        """The same, and when it was made."""
         if not self.compactions:
             return None
         here = frozenset(self.path)
-        return next((one for one in reversed(self.compactions) if one.through in here), None)
+        newest_first = reversed(self.compactions)
+        return next((one for one in newest_first if one.compaction.through in here), None)
 
 
 _replace = msgspec.structs.replace
@@ -235,7 +249,8 @@ def moved_to(transcript: Transcript, entry_id: EntryId) -> Transcript:
 
 def compacted(transcript: Transcript, compaction: Compaction) -> Transcript:
     """The conversation with its older part told as a summary, on each branch that has it."""
-    after = _replace(transcript, compactions=(*transcript.compactions, compaction))
+    placed = PlacedCompaction(compaction, len(transcript.entries))
+    after = _replace(transcript, compactions=(*transcript.compactions, placed))
     return _replace(after, messages=AppendOnly(_messages_on_path(after)))
 
 
@@ -245,9 +260,10 @@ def _messages_on_path(transcript: Transcript) -> list[Message]:
     Legal whatever the compaction says: no call is parted from its results.
     """
     path = [transcript.entries[here - 1] for here in transcript.path]
-    compaction = transcript.compaction_on_path
-    if compaction is None:
+    placed = transcript.placed_compaction
+    if placed is None:
         return [entry.message for entry in path]
+    compaction = placed.compaction
     at = 1 + next(i for i, entry in enumerate(path) if entry.entry_id == compaction.through)
     if transcript.open_calls:  # the last answer waits for its results, which come after it
         at = min(at, len(path) - 1)
@@ -259,4 +275,17 @@ def _messages_on_path(transcript: Transcript) -> list[Message]:
         if entry.entry_id in compaction.kept and isinstance(entry.message, UserMessage)
     ]
     summary = UserMessage(text=compaction.summary, source="summary")
-    return [*before, summary, *(entry.message for entry in path[at:])]
+    after = [_forgotten_by_servers(entry, placed) for entry in path[at:]]
+    return [*before, summary, *after]
+
+
+def _forgotten_by_servers(entry: Entry, placed: PlacedCompaction) -> Message:
+    """A message after the summary; an older answer does not stand for what a server has kept.
+
+    A conversation that goes on from there would go on from the long one.
+    """
+    message = entry.message
+    is_older = entry.entry_id <= placed.entries_then
+    if is_older and isinstance(message, AssistantMessage) and message.response_id:
+        return _replace(message, response_id="")
+    return message

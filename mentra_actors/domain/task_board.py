@@ -6,11 +6,26 @@ changes the board once. The task that a command touched is found by `task_of(sta
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, assert_never, get_args
+from typing import assert_never, get_args
 
 import msgspec
 
 from mentra_actors.decider import Decider
+from mentra_actors.domain.board_messages import (
+    AddDependency,
+    BoardCommand,
+    BoardEvent,
+    ClaimTask,
+    CreateTask,
+    DependencyAdded,
+    SetTaskDirectory,
+    SetTaskStatus,
+    TaskClaimed,
+    TaskCreated,
+    TaskDirectoryChanged,
+    TaskStatus,
+    TaskStatusChanged,
+)
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import CommandId
 
@@ -23,121 +38,28 @@ __all__ = [
     "ClaimTask",
     "CreateTask",
     "DependencyAdded",
+    "SetTaskDirectory",
     "SetTaskStatus",
     "Task",
     "TaskClaimed",
     "TaskCreated",
+    "TaskDirectoryChanged",
     "TaskStatus",
     "TaskStatusChanged",
     "blockers_of",
+    "directories_of",
     "is_ready",
     "task_of",
 ]
 
-TaskStatus: TypeAlias = Literal["pending", "in_progress", "completed"]
-
 REMEMBERED_COMMANDS = 1024
 
 
-class TaskCreated(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="board.task_created.v1"
-):
-    """A task is on the board. Ids count from 1 and are never reused."""
-
-    command_id: CommandId
-    task_id: int
-    subject: str
-    description: str
-    blocked_by: tuple[int, ...]
-    created_by: str
-    created_at: float
-
-
-class TaskClaimed(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="board.task_claimed.v1"
-):
-    """`owner` holds the task; its status is unchanged."""
-
-    command_id: CommandId
-    task_id: int
-    owner: str
-    claimed_at: float
-
-
-class TaskStatusChanged(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    omit_defaults=True,
-    tag="board.task_status_changed.v1",
-):
-    """The task went from one status to another."""
-
-    command_id: CommandId
-    task_id: int
-    old: TaskStatus
-    new: TaskStatus
-    changed_by: str
-    changed_at: float
-
-
-class DependencyAdded(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="board.dependency_added.v1"
-):
-    """`task_id` may not start before `blocker_id` is completed."""
-
-    command_id: CommandId
-    task_id: int
-    blocker_id: int
-
-
-BoardEvent: TypeAlias = TaskCreated | TaskClaimed | TaskStatusChanged | DependencyAdded
-
-
-class CreateTask(msgspec.Struct, frozen=True, kw_only=True):
-    """Put a task on the board."""
-
-    command_id: CommandId
-    subject: str
-    created_by: str
-    now: float
-    description: str = ""
-    blocked_by: tuple[int, ...] = ()
-
-
-class ClaimTask(msgspec.Struct, frozen=True, kw_only=True):
-    """Take a ready task; without `task_id` the ready one with the lowest id."""
-
-    command_id: CommandId
-    claimant: str
-    now: float
-    task_id: int | None = None
-
-
-class SetTaskStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Say how far a task is; `changed_by` must own it, unless it `may_change_any` (a lead)."""
-
-    command_id: CommandId
-    task_id: int
-    status: TaskStatus
-    changed_by: str
-    now: float
-    may_change_any: bool = False
-
-
-class AddDependency(msgspec.Struct, frozen=True, kw_only=True):
-    """Make a task wait for another."""
-
-    command_id: CommandId
-    task_id: int
-    blocker_id: int
-
-
-BoardCommand: TypeAlias = CreateTask | ClaimTask | SetTaskStatus | AddDependency
-
-
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """One task. `owner` is empty until somebody claims it."""
+    """One task. `owner` is empty until somebody claims it.
+
+    Commands of the owner that name no directory run in `working_directory`, if it has one.
+    """
 
     task_id: int
     subject: str
@@ -146,6 +68,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     blocked_by: tuple[int, ...] = ()
     created_by: str = ""
+    working_directory: str = ""
 
 
 class BoardState(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +90,13 @@ def blockers_of(task: Task, state: BoardState) -> tuple[int, ...]:
 def is_ready(task: Task, state: BoardState) -> bool:
     """True for a pending task without owner and without open blockers."""
     return task.status == "pending" and not task.owner and not blockers_of(task, state)
+
+
+def directories_of(owner: str, state: BoardState) -> tuple[str, ...]:
+    """Where the tasks are done that somebody owns and has not completed; each place once."""
+    own = (task for _, task in sorted(state.tasks.items()) if task.owner == owner)
+    places = (task.working_directory for task in own if task.status != "completed")
+    return tuple(dict.fromkeys(place for place in places if place))
 
 
 def task_of(state: BoardState, command_id: CommandId) -> Task | None:
@@ -195,6 +125,8 @@ def decide(command: BoardCommand, state: BoardState) -> Sequence[BoardEvent]:
             return _set_status(command, state)
         case AddDependency():
             return _add_dependency(command, state)
+        case SetTaskDirectory():
+            return _set_directory(command, state)
         case _:
             assert_never(command)
 
@@ -214,6 +146,7 @@ def _create(command: CreateTask, state: BoardState) -> Sequence[BoardEvent]:
             blocked_by=tuple(sorted(set(command.blocked_by))),
             created_by=command.created_by,
             created_at=command.now,
+            working_directory=command.working_directory,
         )
     ]
 
@@ -255,12 +188,7 @@ def _claimable(task_id: int, claimant: str, state: BoardState) -> Task:
 
 
 def _set_status(command: SetTaskStatus, state: BoardState) -> Sequence[BoardEvent]:
-    task = _existing(command.task_id, state)
-    if not command.may_change_any and task.owner != command.changed_by:
-        raise CommandRejected(
-            f"Teammate {command.changed_by!r} cannot update task {task.task_id} "
-            f"owned by {task.owner!r}"
-        )
+    task = _changeable(command, state)
     blockers = blockers_of(task, state)
     if command.status != "pending" and blockers:
         raise CommandRejected(
@@ -280,6 +208,31 @@ def _set_status(command: SetTaskStatus, state: BoardState) -> Sequence[BoardEven
             changed_at=command.now,
         )
     ]
+
+
+def _set_directory(command: SetTaskDirectory, state: BoardState) -> Sequence[BoardEvent]:
+    task = _changeable(command, state)
+    if task.working_directory == command.working_directory:
+        return []
+    return [
+        TaskDirectoryChanged(
+            command_id=command.command_id,
+            task_id=task.task_id,
+            working_directory=command.working_directory,
+            changed_by=command.changed_by,
+            changed_at=command.now,
+        )
+    ]
+
+
+def _changeable(command: SetTaskStatus | SetTaskDirectory, state: BoardState) -> Task:
+    task = _existing(command.task_id, state)
+    if not command.may_change_any and task.owner != command.changed_by:
+        raise CommandRejected(
+            f"Teammate {command.changed_by!r} cannot update task {task.task_id} "
+            f"owned by {task.owner!r}"
+        )
+    return task
 
 
 def _refuse_reopening(task: Task, state: BoardState) -> None:
@@ -353,6 +306,7 @@ def _evolve_task(task: Task | None, event: BoardEvent) -> Task | None:
             description=event.description,
             blocked_by=event.blocked_by,
             created_by=event.created_by,
+            working_directory=event.working_directory,
         )
     if task is None:
         return None
@@ -364,6 +318,8 @@ def _evolve_task(task: Task | None, event: BoardEvent) -> Task | None:
         case DependencyAdded():
             blocked_by = tuple(sorted({*task.blocked_by, event.blocker_id}))
             return msgspec.structs.replace(task, blocked_by=blocked_by)
+        case TaskDirectoryChanged():
+            return msgspec.structs.replace(task, working_directory=event.working_directory)
         case _:
             assert_never(event)
 

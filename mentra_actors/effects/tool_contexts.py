@@ -51,10 +51,6 @@ class ToolContexts:
         profile = effect.profile
         only_looks = tool.traits.changes_nothing
         commands = _Looking(self.commands, tool.name) if only_looks else self.commands
-
-        async def read_result(call: str) -> str | None:
-            return await self._read_result(order.view, call)
-
         return ToolContext(
             agent_id=profile.agent_id,
             agent_name=profile.name,
@@ -65,9 +61,9 @@ class ToolContexts:
             idempotency_key=effect.idempotency_key,
             attempt=effect.attempt,
             commands=commands,
-            progress=self._progress(order, effect.tool),
+            progress=lambda text: self._show(order, effect, text),
             request_idle=request_idle,
-            read_result=read_result,
+            read_result=lambda call: self._read_result(order.view, call),
             page_bytes=profile.paging.page_bytes if profile.paging else 0,
             subagents=_no_subagents(tool.name)
             if only_looks
@@ -78,15 +74,13 @@ class ToolContexts:
             memory=self._memory(profile, tool, only_looks=only_looks),
         )
 
-    def _progress(self, order: Order, tool: str) -> Callable[[str], None]:
-        def show(text: str) -> None:
-            self.live.publish(
-                ToolProgress(
-                    stream_id=order.stream_id, effect_id=order.effect_id, tool=tool, text=text
-                )
+    def _show(self, order: Order, effect: RunTool, text: str) -> None:
+        """A line of progress for whoever watches."""
+        self.live.publish(
+            ToolProgress(
+                stream_id=order.stream_id, effect_id=order.effect_id, tool=effect.tool, text=text
             )
-
-        return show
+        )
 
     def _memory(self, profile: AgentProfile, tool: Tool, *, only_looks: bool) -> MemoryPort:
         memory = self.memory_of(profile)

@@ -18,9 +18,11 @@ from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, ToolOutco
 from mentra_actors.effects.attached_blobs import Blobs, kept_attachments
 from mentra_actors.effects.call_previews import call_digest, call_preview, structured_preview
 from mentra_actors.effects.call_reviews import after_hooks
+from mentra_actors.effects.large_work import MOST_CHARS_ON_THE_LOOP, aside_if_large
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
+from mentra_actors.effects.tool_attempts import StartSoon, TimedOut, attempted
 from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.user_calls import called
 from mentra_actors.errors import CommandRejected
@@ -39,6 +41,7 @@ from mentra_actors.tools.results import (
     named_words_of,
     render_failure,
     render_result,
+    rough_size,
     words_of,
 )
 from mentra_actors.tools.review import ToolHook
@@ -47,15 +50,18 @@ __all__ = ["ToolProbes", "ToolRuns", "ToolServices"]
 
 _log = logging.getLogger(__name__)
 
+_GONE = "Tool not found (it was there when the call was made)"
+
 
 @dataclass(frozen=True, slots=True)
 class ToolServices:
-    """What tools are run with. `blobs` keeps the whole of long results."""
+    """What tools are run with. `blobs` keeps the whole of long results, `start_soon` has tasks."""
 
     tools: ToolSource
     contexts: ToolContexts
     blobs: Blobs
     clock: Clock
+    start_soon: StartSoon
     hooks: tuple[ToolHook, ...] = ()
     limits: ResultLimits = field(default_factory=ResultLimits)
 
@@ -70,18 +76,35 @@ class ToolRuns:
         """See `Performer`."""
         effect: RunTool = order.effect
         services = self._services
-        rests: list[bool] = []
-        rendered = await self._rendered(order, effect, rests)
         tool = services.tools.of(effect.profile.agent_id).get(effect.tool)
+        if tool is None:
+            gone = ToolOutcome(content=_GONE, is_error=True)
+            return RecordToolOutcome(key=effect.key, outcome=gone, now=services.clock.now())
+        rests: list[bool] = []
+        rendered = await self._rendered(order, effect, tool, rests)
         if rendered.unknown:
             return _unknown(effect, rendered, services.clock.now())
-        outcome = rendered.outcome
-        if tool is not None and services.hooks:
-            place = services.contexts.workplaces.of(effect.profile)
-            seen = call_preview(effect, tool, place)
-            outcome = await after_hooks(services.hooks, seen, outcome)
-            if outcome.is_error and not rendered.outcome.is_error:
-                outcome = msgspec.structs.replace(outcome, has_run=True)
+        outcome = await self._after_hooks(effect, tool, rendered.outcome)
+        size_chars = len(outcome.content)
+        outcome = await aside_if_large(size_chars, self._kept, effect, rendered, outcome)
+        if rests:
+            outcome = msgspec.structs.replace(outcome, rest=True)
+        return RecordToolOutcome(key=effect.key, outcome=outcome, now=services.clock.now())
+
+    async def _after_hooks(self, effect: RunTool, tool: Tool, outcome: ToolOutcome) -> ToolOutcome:
+        services = self._services
+        if not services.hooks:
+            return outcome
+        place = services.contexts.workplaces.of(effect.profile)
+        changed = await after_hooks(services.hooks, call_preview(effect, tool, place), outcome)
+        if changed.is_error and not outcome.is_error:
+            return msgspec.structs.replace(changed, has_run=True)
+        return changed
+
+    def _kept(self, effect: RunTool, rendered: Rendered, outcome: ToolOutcome) -> ToolOutcome:
+        """What goes to the log: within the limits, with names for what is kept beside it."""
+        services = self._services
+        is_unchanged = outcome.content == rendered.outcome.content
         if effect.tool != READ_TOOL_RESULT or outcome.is_error:  # a window has its own size
             outcome = limit_outcome(
                 outcome,
@@ -89,58 +112,71 @@ class ToolRuns:
                 limits=services.limits,
                 paging=None if effect.tool == READ_TOOL_RESULT else effect.profile.paging,
                 call=effect.key,
-                is_text=rendered.is_text or outcome.content != rendered.outcome.content,
+                is_text=rendered.is_text or not is_unchanged,
             )
         if not rendered.is_text and outcome.content == rendered.outcome.content:
             outcome = msgspec.structs.replace(outcome, is_json=True)
         if outcome.attachments:
             kept = kept_attachments(outcome.attachments, services.blobs.put_blob)
             outcome = msgspec.structs.replace(outcome, attachments=kept)
-        if rests:
-            outcome = msgspec.structs.replace(outcome, rest=True)
-        return RecordToolOutcome(key=effect.key, outcome=outcome, now=services.clock.now())
+        return outcome
 
-    async def _rendered(self, order: Order, effect: RunTool, rests: list[bool]) -> Rendered:
-        tool = self._services.tools.of(effect.profile.agent_id).get(effect.tool)
-        if tool is None:
-            text = "Tool not found (it was there when the call was made)"
-            return Rendered(ToolOutcome(content=text, is_error=True))
+    async def _rendered(
+        self, order: Order, effect: RunTool, tool: Tool, rests: list[bool]
+    ) -> Rendered:
         contexts = self._services.contexts
         context = contexts.context(order, effect, tool, lambda: rests.append(True))
+        has_begun = False
+
+        async def attempt() -> Any:
+            nonlocal has_begun
+            await self._require_same(effect, tool)
+            has_begun = True
+            return await tool.run(json.loads(effect.arguments), context)
+
         try:
-            with anyio.move_on_after(tool.timeout_s):
-                await self._require_same(effect, tool)
-                result = await tool.run(json.loads(effect.arguments), context)
-                return _of_tool(tool, _checked(result, tool.name))
+            result = await attempted(attempt, tool.timeout_s, self._services.start_soon)
+            size = rough_size(result, most=MOST_CHARS_ON_THE_LOOP + 1)
+            return _of_tool(tool, await aside_if_large(size, _checked, result, tool.name))
+        except TimedOut:
+            return _timed_out(tool, has_begun=has_begun)
         except BaseException as error:  # whatever a tool raises is told to the model
             if is_cancellation(error):
                 raise
             return Rendered(_failure(error, tool.name))
-        return _timed_out(tool)
 
     async def _require_same(self, effect: RunTool, tool: Tool) -> None:
-        """The call is still what was decided about: its input, and what it would do.
+        """The call may still run, and is what was decided about: its input, what it would do.
 
         Raises:
-            ToolError: it is not, or it cannot be said any more what it would do.
+            PolicyDenied: the policy of this process forbids it.
+            ToolError: it is another call, or it cannot be said any more what it would do.
         """
+        self._services.tools.of(effect.profile.agent_id).require_allowed(tool)
         if not effect.digest:
             return
         only_looks = tool.traits.changes_nothing
         place = self._services.contexts.workplaces.of(effect.profile, changes_nothing=only_looks)
-        shown = await structured_preview(tool, json.loads(effect.arguments), place)
-        if call_digest(effect.tool, effect.arguments, shown) != effect.digest:
+        try:
+            shown = await structured_preview(tool, json.loads(effect.arguments), place)
+            digest = call_digest(effect.tool, effect.arguments, shown)
+        except BaseException as error:
+            if is_cancellation(error) or isinstance(error, ToolError):
+                raise
+            raise ToolError(f"Tool execution blocked: {named_words_of(error)}") from error
+        if digest != effect.digest:
             raise ToolError(
                 "Tool execution blocked: what this call would do has changed since it was "
                 "allowed; nothing was done, make the call again"
             )
 
 
-def _timed_out(tool: Tool) -> Rendered:
+def _timed_out(tool: Tool, *, has_begun: bool) -> Rendered:
     """Nobody knows if it has had an effect, where that matters: to repeat it, or to undo it."""
     text = f"Tool '{tool.name}' timed out after {tool.timeout_s:g} s"
     matters = tool.retry == "never" or tool.compensate is not None
-    unknown = f"it timed out after {tool.timeout_s:g} s" if matters else ""
+    is_doubtful = has_begun and matters and not tool.traits.changes_nothing
+    unknown = f"it timed out after {tool.timeout_s:g} s" if is_doubtful else ""
     return Rendered(ToolOutcome(content=text, is_error=True), unknown=unknown)
 
 

@@ -20,18 +20,23 @@ async def _own_directory(_profile: AgentProfile) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Workplaces:
-    """The policy of a runtime, and what runs commands for it, for each of its agents."""
+    """The policy of a runtime, and what runs commands for it, for each of its agents.
+
+    `hidden` are the files of the runtime itself.
+    """
 
     policy: RuntimePolicy = field(default_factory=RuntimePolicy)
     executors: Mapping[str, CommandExecutor] = field(default_factory=dict)
     routed: RoutedDirectory = _own_directory
+    hidden: tuple[str, ...] = ()
 
     def of(self, profile: AgentProfile, *, changes_nothing: bool = False) -> Workplace:
         """The place of one agent; one in which nothing may be changed, if that is asked."""
-        policy = self.policy.without_writes() if changes_nothing else self.policy
         return Workplace(
-            policy=policy,
+            policy=self.policy.without_writes() if changes_nothing else self.policy,
             base_dir=self.policy.directory_of(profile.workspace.base_dir),
-            executors=self.executors,
+            executors={} if changes_nothing else self.executors,
+            only_looks=changes_nothing,
             routed=lambda: self.routed(profile),
+            hidden=self.hidden,
         )

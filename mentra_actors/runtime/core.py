@@ -36,11 +36,11 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import Fenced, MentraError, RuntimeClosed, StoreError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
 from mentra_actors.providers.registry import ProviderRegistry
+from mentra_actors.runtime.builtin_tools import all_tools
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.memories import Memories, opened_memories
 from mentra_actors.runtime.performers import World, performers
-from mentra_actors.runtime.registered_tools import registered_tools
 from mentra_actors.runtime.run_operations import RunOperations
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.take_over import open_or_take_over
@@ -79,7 +79,7 @@ class RuntimeCore:
         """
         self.settings = settings
         self.clock = settings.clock
-        self.tools = RegisteredTools(registered_tools(settings), policy=settings.policy)
+        self.tools = RegisteredTools(all_tools(settings), policy=settings.policy)
         self.providers = ProviderRegistry(providers=settings.providers)
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""
@@ -194,6 +194,7 @@ class RuntimeCore:
             answers=self.answers,
             send=self._send_outcome,
             memory_of=self.memories.of_call,
+            start_soon=self._loop.start_soon,
         )
         return EffectRunner(
             self._loop,

@@ -29,7 +29,7 @@ from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.store.opening import MEMORY, part_seal_of
 from mentra_actors.store.ports import EventStore, JournalReader
-from mentra_actors.store.sql.opening import is_sql_url, sqlite_path
+from mentra_actors.store.sql.opening import MEMORY_INDEX_ENDING, files_of_database, is_sql_url
 from projections.memory_index import MemoryIndex, open_memory_index
 
 __all__ = ["CallMemory", "Memories", "index_file", "opened_memories"]
@@ -37,7 +37,6 @@ __all__ = ["CallMemory", "Memories", "index_file", "opened_memories"]
 _log = logging.getLogger(__name__)
 
 _DIRECTORY_INDEX = "views-memory.sqlite"
-_FILE_INDEX = "{}-views-memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +157,6 @@ def index_file(reader: JournalReader, store: str | Path) -> Path | None:
     if store == MEMORY or is_encrypted:
         return None
     if is_sql_url(store):
-        file = sqlite_path(store)
-        return None if file is None else file.with_name(_FILE_INDEX.format(file.name))
+        files = files_of_database(store)
+        return Path(f"{files[0]}{MEMORY_INDEX_ENDING}") if files else None
     return Path(store) / _DIRECTORY_INDEX

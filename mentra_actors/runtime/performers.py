@@ -29,18 +29,18 @@ from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.summaries import ConversationSummaries, Summaries
 from mentra_actors.effects.timers import Timers
+from mentra_actors.effects.tool_attempts import StartSoon
 from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
-from mentra_actors.effects.workplaces import Workplaces
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.runtime.working_places import workplaces_of
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Commands
 from mentra_actors.tools.memory_port import MemoryPort
-from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.registry import ToolSource
 
 __all__ = ["World", "performers"]
@@ -62,6 +62,7 @@ class World:
     answers: LiveAnswers
     send: SendOutcome
     memory_of: Callable[[AgentProfile], MemoryPort]
+    start_soon: StartSoon
 
 
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
@@ -93,14 +94,7 @@ def _reviews(world: World) -> CallReviews:
         authorizer_timeout_s=settings.authorizer_timeout_s,
         permission_timeout_s=settings.permission_timeout_s,
     )
-    return CallReviews(world.tools, ports, _workplaces(settings), settings.clock)
-
-
-def _workplaces(settings: RuntimeSettings) -> Workplaces:
-    executors = dict(settings.targets)
-    if settings.executor is not None:
-        executors[""] = settings.executor
-    return Workplaces(policy=settings.policy or RuntimePolicy(), executors=executors)
+    return CallReviews(world.tools, ports, workplaces_of(settings, world.commands), settings.clock)
 
 
 def _tool_services(world: World, summaries: Summaries) -> ToolServices:
@@ -109,7 +103,7 @@ def _tool_services(world: World, summaries: Summaries) -> ToolServices:
         commands=world.commands,
         blobs=world.store,
         live=world.live,
-        workplaces=_workplaces(settings),
+        workplaces=workplaces_of(settings, world.commands),
         application={type(one): one for one in settings.context},
         memory_of=world.memory_of,
         summaries=summaries,
@@ -119,6 +113,7 @@ def _tool_services(world: World, summaries: Summaries) -> ToolServices:
         contexts=contexts,
         blobs=world.store,
         clock=settings.clock,
+        start_soon=world.start_soon,
         hooks=tuple(settings.hooks),
         limits=settings.result_limits,
     )

@@ -124,10 +124,17 @@ class RuntimeSettings:
         for name, limits in self.limits.items():
             if not isinstance(limits, ProviderLimits):
                 raise TypeError(f"the limits of {name!r} are ProviderLimits, not {limits!r}")
+        _require_different_kinds(self.context)
         if "" in self.targets:
             raise ValueError("a target has a name; what runs commands here is the executor")
         if self.take_over not in get_args(TakeOver):
             raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
+
+
+def _require_different_kinds(context: Sequence[object]) -> None:
+    kinds = [type(one) for one in context]
+    if twice := sorted({kind.__name__ for kind in kinds if kinds.count(kind) > 1}):
+        raise ValueError(f"context has two objects of one type: {', '.join(twice)}")
 
 
 def settings_of(path: str | Path, options: "RuntimeOptions") -> RuntimeSettings:

@@ -26,11 +26,17 @@ from mentra_actors.store.sealing.sealed_opening import (
     sealed_journal_reader,
 )
 from mentra_actors.store.sealing.sealing_record import SEALING_DIRECTORY, find_record
-from mentra_actors.store.sql.opening import is_sql_url, open_sql_reader, open_sql_store
+from mentra_actors.store.sql.opening import (
+    files_of_database,
+    is_sql_url,
+    open_sql_reader,
+    open_sql_store,
+)
 from mentra_actors.store.store_directory import require_manifest
 
 __all__ = [
     "MEMORY",
+    "files_of_store",
     "open_event_store",
     "open_journal_reader",
     "part_seal_of",
@@ -68,6 +74,13 @@ def open_event_store(
         LmdbEventStore.open, durability=durability, create=create, take_over_from=take_over_from
     )
     return _open_directory(Path(path), open_lmdb, sealing, is_flushed=durability != "volatile")
+
+
+def files_of_store(path: str | Path) -> tuple[str, ...]:
+    """Files and directories of this machine that hold the store at `path`, if it is there."""
+    if path == MEMORY:
+        return ()
+    return files_of_database(path) if is_sql_url(path) else (str(path),)
 
 
 def open_journal_reader(path: str | Path, *, sealing: Sealing | None = None) -> JournalReader:

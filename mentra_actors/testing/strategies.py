@@ -35,6 +35,7 @@ from mentra_actors.domain.task_board import (
     BoardCommand,
     ClaimTask,
     CreateTask,
+    SetTaskDirectory,
     SetTaskStatus,
 )
 from mentra_actors.domain.team import AddMember
@@ -194,8 +195,18 @@ _changes = st.builds(
 _dependencies = st.builds(
     AddDependency, command_id=st.just(_ANY), task_id=_tasks, blocker_id=_tasks
 )
+_directories = st.builds(
+    SetTaskDirectory,
+    command_id=st.just(_ANY),
+    task_id=_tasks,
+    working_directory=st.sampled_from(["", "a", "b"]),
+    changed_by=_names,
+    now=moments,
+    may_change_any=st.booleans(),
+)
 _BOARD: list[SearchStrategy[Any]] = [
     _ordered_tasks,
+    _directories,
     *[_claims] * 2,
     *[_changes] * 6,
     *[_dependencies] * 2,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -199,16 +199,19 @@ class ToolContext:
     """What the agent remembers for long."""
 
     def app(self, kind: type[T]) -> T:
-        """The object of this type (or of a subclass) given to `open_runtime(context=[…])`.
+        """The object of this type given to `open_runtime(context=[…])`, or the one of a subclass.
 
         Raises:
-            ToolError: there is none.
+            ToolError: there is none, or none of this very type and several of subclasses.
         """
-        found = self.application.get(kind)
-        for one in (found, *self.application.values()):
-            if isinstance(one, kind):
-                return one
-        raise ToolError(f"the program has given its tools no {kind.__name__}")
+        if kind in self.application:
+            return cast("T", self.application[kind])
+        found = [one for one in self.application.values() if isinstance(one, kind)]
+        if len(found) == 1:
+            return found[0]
+        several = ", ".join(sorted(type(one).__name__ for one in found))
+        told = f"several kinds of {kind.__name__}: {several}" if found else f"no {kind.__name__}"
+        raise ToolError(f"the program has given its tools {told}")
 
     async def run_subagent(  # noqa: PLR0913 - each is a choice of its own
         self,

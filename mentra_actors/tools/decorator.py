@@ -14,7 +14,7 @@ from mentra_actors.errors import InvalidTool
 from mentra_actors.tools.contract import Compensate, Preview, Probe, ProbeResult, Tool, ToolContext
 from mentra_actors.tools.docstring import parse_docstring
 from mentra_actors.tools.registry import require_valid_name
-from mentra_actors.tools.signature import Signature, signature_of
+from mentra_actors.tools.signature import Rename, Signature, signature_of
 from mentra_actors.tools.traits import (
     ApprovalCategory,
     Capability,
@@ -66,7 +66,7 @@ def tool(function: Callable[P, R], /) -> FunctionTool[P, R]: ...
 def tool(
     *,
     name: str | None = None,
-    retry: Retry = "never",
+    retry: Retry | None = None,
     timeout_s: float | None = None,
     parallel: Parallel = False,
     compensate: Compensate | None = None,
@@ -78,13 +78,14 @@ def tool(
     approval: ApprovalCategory = "default",
     terminal: bool = False,
     preview: Preview | None = None,
+    rename: Rename | None = None,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 def tool(  # noqa: PLR0913 - each is a choice of its own
     function: Callable[..., Any] | None = None,
     /,
     *,
     name: str | None = None,
-    retry: Retry = "never",
+    retry: Retry | None = None,
     timeout_s: float | None = None,
     parallel: Parallel = False,
     compensate: Compensate | None = None,
@@ -96,6 +97,7 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
     approval: ApprovalCategory = "default",
     terminal: bool = False,
     preview: Preview | None = None,
+    rename: Rename | None = None,
 ) -> Any:
     """Make a tool of a typed function, sync or async.
 
@@ -107,7 +109,8 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
     Args:
         function: the function, when the decorator is used without parentheses.
         name: what models call it; the function's name when left out.
-        retry: what may be done with a call that was open when its process died.
+        retry: what may be done with a call that was open when its process died; when left out
+            `safe` for a tool without side effects, and `never` for all others.
         timeout_s: seconds that one attempt may take; None means no limit.
         parallel: whether its calls may run beside others of the same answer; a function says it
             of each call by its arguments.
@@ -123,10 +126,15 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
         approval: the kind of approval that an authorizer wants to see it under.
         terminal: a call that succeeds ends the run. Such a tool is never parallel.
         preview: what a call would do, for whoever decides about it; the arguments when left out.
+            It is called with the names that models see.
+        rename: the names of parameters that models see: `"camel"` shows `task_id` as `taskId`, a
+            mapping of names to names renames single ones. `Args:` has the names of the function.
 
     Raises:
         InvalidTool: the function cannot be offered to models; the message says why.
     """
+    if isinstance(capabilities, str):
+        raise InvalidTool(f"capabilities are a list of words, not one string: {capabilities!r}")
     traits = ToolTraits(
         capabilities=tuple(capabilities),
         side_effects=side_effects,
@@ -135,7 +143,7 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
     )
     options = _ToolOptions(
         name=name,
-        retry=retry,
+        retry=_default_retry(side_effects) if retry is None else retry,
         timeout_s=timeout_s,
         parallel=parallel,
         compensate=compensate,
@@ -144,10 +152,16 @@ def tool(  # noqa: PLR0913 - each is a choice of its own
         traits=traits,
         terminal=terminal,
         preview=preview,
+        rename=rename,
     )
     if function is None:
         return partial(_function_tool, options=options)
     return _function_tool(function, options=options)
+
+
+def _default_retry(side_effects: SideEffects) -> Retry:
+    """What was only looked at may be looked at again."""
+    return "safe" if side_effects == "none" else "never"
 
 
 class _ToolOptions(NamedTuple):
@@ -161,6 +175,7 @@ class _ToolOptions(NamedTuple):
     traits: ToolTraits
     terminal: bool
     preview: Preview | None
+    rename: Rename | None
 
 
 def _function_tool(function: Callable[P, R], *, options: _ToolOptions) -> FunctionTool[P, R]:
@@ -172,7 +187,7 @@ def _function_tool(function: Callable[P, R], *, options: _ToolOptions) -> Functi
         raise InvalidTool(f"tool {tool_name!r}: a generator has no single result; return a value")
     retry_mode, probe_function = _retry_of(options.retry, tool_name)
     docstring = parse_docstring(inspect.getdoc(function))
-    signature = signature_of(function, tool_name, docstring)
+    signature = signature_of(function, tool_name, docstring, options.rename)
     return FunctionTool(
         name=tool_name,
         description=docstring.description,

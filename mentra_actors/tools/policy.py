@@ -27,7 +27,7 @@ _BACKGROUND_OFF = "Background command execution is disabled by the runtime polic
 class RuntimePolicy:
     """What the tools that touch this machine may do; it binds them, not what commands do.
 
-    Only a sandbox binds commands: see `Sandbox`. Each agent works in its base directory
+    Only a sandbox binds commands: see `SandboxExecutor`. Each agent works in its base directory
     (`Workspace.base_dir`), which `base_dir_access` opens; the roots are directories beside it.
     `denied_write_roots` are looked at first. Commands need `allow_shell`, those in the background
     `allow_background` too. They see the variables `env` of our environment and no other.

@@ -10,7 +10,13 @@ __all__ = ["read_tool_result"]
 _PAGE_BYTES = 32_768
 
 
-@tool(name=READ_TOOL_RESULT, retry="safe")
+@tool(
+    name=READ_TOOL_RESULT,
+    retry="safe",
+    capabilities=["read_only"],
+    side_effects="none",
+    approval="read_only",
+)
 async def read_tool_result(context: ToolContext, tool_use_id: str, start_line: int) -> str:
     """Read the next window of a tool result that was paged.
 

@@ -19,6 +19,7 @@ __all__ = [
     "ToolRegistration",
     "ToolRegistry",
     "ToolSource",
+    "require_tool",
     "require_valid_name",
 ]
 
@@ -38,13 +39,25 @@ def require_valid_name(name: str) -> str:
     return name
 
 
-def _checked(tool: Tool) -> Tool:
+def require_tool(tool: Tool) -> Tool:
+    """`tool`, when it can be offered to models, and what it declares of itself fits together.
+
+    Raises:
+        InvalidTool: it does not; the message says why.
+    """
+    if not isinstance(tool, Tool):
+        raise InvalidTool(f"{tool!r} is not a tool; decorate the function with @tool")
+    require_valid_name(tool.name)
     if tool.retry not in get_args(RetryMode):
         modes = ", ".join(get_args(RetryMode))
         raise InvalidTool(f"tool {tool.name!r}: retry is one of {modes}, not {tool.retry!r}")
     if tool.retry == "probe" and tool.probe is None:
         raise InvalidTool(f"tool {tool.name!r}: retry='probe' needs a probe")
     require_sound_traits(tool.name, tool.traits)
+    if tool.traits.changes_nothing and tool.compensate is not None:
+        raise InvalidTool(
+            f"tool {tool.name!r} is declared without side effects, so it has nothing to undo"
+        )
     if tool.terminal and _is_always_parallel(tool):
         raise InvalidTool(f"tool {tool.name!r} ends the run, so it cannot run beside other calls")
     if tool.timeout_s is not None and not tool.timeout_s > 0:
@@ -90,12 +103,13 @@ class ToolRegistry(Mapping[str, Tool]):
     def __init__(self, tools: Iterable[Tool] = (), *, policy: RuntimePolicy | None = None) -> None:
         by_name: dict[str, Tool] = {}
         for tool in tools:
-            if not isinstance(tool, Tool):
-                raise InvalidTool(f"{tool!r} is not a tool; decorate the function with @tool")
-            if require_valid_name(tool.name) in by_name:
+            if require_tool(tool).name in by_name:
                 raise InvalidTool(f"two tools are named {tool.name!r}; give one another name=")
-            by_name[tool.name] = _checked(tool)
-        self._tools: Mapping[str, Tool] = by_name
+            by_name[tool.name] = tool
+        self._set(by_name, policy)
+
+    def _set(self, by_name: Mapping[str, Tool], policy: RuntimePolicy | None) -> None:
+        self._tools = by_name
         self.policy = policy
         self.offered: tuple[str, ...] = tuple(
             name
@@ -150,14 +164,30 @@ class ToolRegistry(Mapping[str, Tool]):
         """What a model is told of the tools that can be offered."""
         return tuple(self._tools[name].spec for name in self.offered)
 
-    def including(self, *tools: Tool) -> "ToolRegistry":
-        """A registry with `tools` after the present ones."""
-        return ToolRegistry([*self._tools.values(), *tools], policy=self.policy)
+    def including(self, tool: Tool) -> "ToolRegistry":
+        """A registry with one more tool, after the present ones.
+
+        Raises:
+            InvalidTool: it has the name of another one, or it is no tool.
+        """
+        if require_tool(tool).name in self._tools:
+            raise InvalidTool(f"two tools are named {tool.name!r}; give one another name=")
+        return self._with({**self._tools, tool.name: tool})
+
+    def overlaid(self, own: "ToolRegistry") -> "ToolRegistry":
+        """A registry with those of `own` after the present ones, and instead of namesakes."""
+        kept = {name: tool for name, tool in self._tools.items() if name not in own}
+        return self._with({**kept, **own})
 
     def without(self, name: str) -> "ToolRegistry":
         """A registry that has no tool of this name."""
-        left = [tool for other, tool in self._tools.items() if other != name]
-        return ToolRegistry(left, policy=self.policy)
+        return self._with({other: tool for other, tool in self._tools.items() if other != name})
+
+    def _with(self, by_name: Mapping[str, Tool]) -> "ToolRegistry":
+        """Of tools that were checked before."""
+        made = ToolRegistry()
+        made._set(by_name, self.policy)
+        return made
 
 
 class ToolSource(Protocol):
@@ -178,8 +208,9 @@ class RegisteredTools:
     def __init__(self, tools: Iterable[Tool], *, policy: RuntimePolicy | None = None) -> None:
         """See `ToolRegistry`."""
         self._all = ToolRegistry(tools, policy=policy)
-        self._own: dict[AgentId, tuple[Tool, ...]] = {}
+        self._own: dict[AgentId, ToolRegistry] = {}
         self._views: dict[AgentId, ToolRegistry] = {}
+        """Of those agents that have tools of their own, as far as somebody has looked."""
         self._lock = threading.Lock()
 
     @property
@@ -189,7 +220,15 @@ class RegisteredTools:
 
     def of(self, agent_id: AgentId) -> ToolRegistry:
         """Those of one agent, its own ones among them."""
-        return self._views.get(agent_id, self._all) if self._own else self._all
+        if agent_id not in self._own:
+            return self._all
+        with self._lock:
+            own = self._own.get(agent_id)
+            if own is None:
+                return self._all
+            if agent_id not in self._views:
+                self._views[agent_id] = self._all.overlaid(own)
+            return self._views[agent_id]
 
     def register(self, tool: Tool, *, audience: AgentId | None = None) -> "ToolRegistration":
         """Add a tool for all agents, or for one.
@@ -197,33 +236,34 @@ class RegisteredTools:
         Raises:
             InvalidTool: there is one of this name for the same audience, or it is no tool.
         """
+        require_tool(tool)
         with self._lock:
             if audience is None:
                 self._all = self._all.including(tool)
+                self._views.clear()
             else:
-                own = self._own.get(audience, ())
-                ToolRegistry([*own, tool])
-                self._own = self._own | {audience: (*own, tool)}
-            self._renew()
+                own = self._own.get(audience, ToolRegistry())
+                self._own[audience] = own.including(tool)
+                self._views.pop(audience, None)
         return ToolRegistration(self, tool, audience)
 
-    def remove(self, tool: Tool, audience: AgentId | None) -> None:
-        """Take a tool away again; nothing, if it is not there any more."""
+    def remove(self, registration: "ToolRegistration") -> None:
+        """Take a tool away again; nothing, if that has been done."""
+        name, audience = registration.tool.name, registration.audience
         with self._lock:
-            if audience is not None:
-                left = tuple(one for one in self._own.get(audience, ()) if one is not tool)
-                self._own = {**self._own, audience: left}
-            elif self._all.get(tool.name) is tool:
-                self._all = self._all.without(tool.name)
-            self._renew()
-
-    def _renew(self) -> None:
-        self._views = {agent: self._with_own(own) for agent, own in self._own.items()}
-
-    def _with_own(self, own: tuple[Tool, ...]) -> ToolRegistry:
-        names = {tool.name for tool in own}
-        common = [tool for name, tool in self._all.items() if name not in names]
-        return ToolRegistry([*common, *own], policy=self._all.policy)
+            if not registration.is_active:
+                return
+            registration.is_active = False
+            if audience is None:
+                self._all = self._all.without(name)
+                self._views.clear()
+                return
+            self._views.pop(audience, None)
+            own = self._own[audience].without(name)
+            if own:
+                self._own[audience] = own
+            else:
+                del self._own[audience]
 
 
 class ToolRegistration:
@@ -234,10 +274,15 @@ class ToolRegistration:
         self._tools = tools
         self.tool = tool
         self.audience = audience
+        self.is_active = True
+        """False after `remove`."""
 
     def remove(self) -> None:
-        """Take the tool away: models are not told of it any more, and calls do not find it."""
-        self._tools.remove(self.tool, self.audience)
+        """Take the tool away: models are not told of it any more, and calls do not find it.
+
+        A call that runs goes on. Another tool that was given the name later stays.
+        """
+        self._tools.remove(self)
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,8 @@
 """What a model is told of a result: rendered as text."""
 
+import dataclasses
+from collections.abc import Iterable, Iterator
+from types import NoneType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,8 +18,21 @@ __all__ = [
     "outcome_text",
     "render_failure",
     "render_result",
+    "rough_size",
     "words_of",
 ]
+
+
+MAX_RESULT_SIZE = 32 * 1024 * 1024
+"""Characters of a text, and roughly those of data as JSON: more of a result is not kept."""
+_MAX_DETAILS_CHARS = 4 * 1024 * 1024
+"""Details stand on the log itself."""
+_MAX_ATTACHED_BYTES = 256 * 1024 * 1024
+_PART_SIZE = 8
+"""So many characters a number is counted as, and whatever else has no length."""
+_WITHOUT_PARTS = frozenset({str, int, float, bool, bytes, NoneType})
+_MAX_DEPTH = 1_000
+"""What is nested deeper cannot be written as JSON."""
 
 
 class _Unserialisable(Exception):
@@ -48,6 +64,7 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
     """The outcome of a call that returned `value`, whole: pass it to `limit_outcome`.
 
     A value that JSON cannot carry gives an error for the model that names the tool and the type.
+    So does data above `MAX_RESULT_SIZE`; of a text above it the middle is left out, which is said.
     """
     output = _output(value)
     is_text, is_error = isinstance(output.content, str | None), output.is_error
@@ -61,7 +78,7 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
         )
         is_text = is_error = is_lost = True
     try:
-        shown = as_stored(tuple(output.attachments), tuple[Attachment, ...], "attachments")
+        shown = _attached(output)
     except (TypeError, ValueError) as error:
         content, shown = f"Tool '{tool_name}' ran, but its attachments are lost: {error}", ()
         is_text = is_error = is_lost = True
@@ -76,6 +93,82 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
         compaction=output.compaction,
     )
     return Rendered(outcome, is_text=is_text)
+
+
+class _Counted(NamedTuple):
+    """A value of which the parts are being counted; `size` has one entry, which grows."""
+
+    value: Any
+    parts: Iterator[Any]
+    size: list[int]
+
+
+def rough_size(value: Any, *, most: int) -> int:
+    """How many characters a result has as JSON, roughly; some number above `most` if it has more.
+
+    Takes as long as the value has parts, of which each is counted once, however often it occurs.
+    Some milliseconds for a `most` of 50,000; on any thread. What is nested too deeply is not
+    looked at: it cannot be written as JSON.
+    """
+    known: dict[int, _Counted] = {}
+    inside = [_Counted(None, iter((value,)), [0])]
+    while True:
+        counted = inside[-1]
+        for one in counted.parts:
+            counted.size[0] += _own_size(one)
+            parts = None if type(one) in _WITHOUT_PARTS else _parts_of(one)
+            if parts is not None and id(one) in known:
+                counted.size[0] += known[id(one)].size[0]
+            elif parts is not None and len(inside) < _MAX_DEPTH:
+                inside.append(_Counted(one, parts, [0]))
+                break
+            if counted.size[0] > most:
+                return counted.size[0]
+        else:
+            inside.pop()
+            if not inside:
+                return counted.size[0]
+            known[id(counted.value)] = counted
+            inside[-1].size[0] += counted.size[0]
+
+
+def _own_size(value: Any) -> int:
+    kind = type(value)
+    if kind is int or kind is float:
+        return _PART_SIZE
+    return _PART_SIZE + (len(value) if isinstance(value, str | bytes | bytearray) else 0)
+
+
+def _parts_of(value: Any) -> Iterator[Any] | None:
+    """What is in a value, or None if nothing is."""
+    match value:
+        case dict():
+            return (part for pair in value.items() for part in pair)
+        case list() | tuple() | set() | frozenset():
+            return iter(value)
+        case msgspec.Struct():
+            return _fields_of(value, value.__struct_fields__)
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return _fields_of(value, (field.name for field in dataclasses.fields(value)))
+        case _:
+            return None
+
+
+def _fields_of(value: Any, names: Iterable[str]) -> Iterator[Any]:
+    return (getattr(value, name, None) for name in names)
+
+
+def _attached(output: ToolOutput) -> tuple[Attachment, ...]:
+    """What is to be looked at, checked.
+
+    Raises:
+        TypeError, ValueError: it is no such thing, or too much of it.
+    """
+    shown = as_stored(tuple(output.attachments), tuple[Attachment, ...], "attachments")
+    total = sum(len(one.data) for one in shown)
+    if total > _MAX_ATTACHED_BYTES:
+        raise ValueError(f"{total:,} bytes are more than {_MAX_ATTACHED_BYTES:,}")
+    return shown
 
 
 def _output(value: Any) -> ToolOutput:
@@ -118,12 +211,26 @@ def named_words_of(error: BaseException) -> str:
 
 def _text_of(value: Any) -> str:
     if isinstance(value, str):
-        return encodable(value)
-    if value is None:
-        return "(no output)"
+        return encodable(_without_middle(value))
+    return "(no output)" if value is None else _json_of(value, MAX_RESULT_SIZE)
+
+
+def _without_middle(text: str) -> str:
+    """The text, or three quarters of what can be kept from its start and the rest from its end."""
+    if len(text) <= MAX_RESULT_SIZE:
+        return text
+    tail = MAX_RESULT_SIZE // 4
+    head = MAX_RESULT_SIZE - tail
+    left_out = f"[{len(text) - MAX_RESULT_SIZE:,} characters of {len(text):,} are not kept]"
+    return f"{text[:head]}\n{left_out}\n{text[-tail:]}"
+
+
+def _json_of(value: Any, most: int) -> str:
     try:
+        if rough_size(value, most=most) > most:
+            raise ValueError(f"it has more than {most:,} characters")
         return msgspec.json.encode(value).decode()
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError, RuntimeError) as error:
         raise _Unserialisable(value, str(error)) from error
 
 
@@ -131,7 +238,6 @@ def _details_of(details: Any) -> str:
     if details is None:
         return ""
     try:
-        return msgspec.json.encode(details).decode()
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        lost = str(_Unserialisable(details, str(error)))
-        return msgspec.json.encode({"details_lost": lost}).decode()
+        return _json_of(details, _MAX_DETAILS_CHARS)
+    except _Unserialisable as lost:
+        return msgspec.json.encode({"details_lost": str(lost)}).decode()

@@ -2,10 +2,11 @@
 
 import copy
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any, Literal, TypeAlias, get_type_hints
 
 import msgspec
 
@@ -25,8 +26,12 @@ from mentra_actors.tools.schema_check import schema_check
 from mentra_actors.tools.schema_words import parameters
 from mentra_actors.tools.signature_faults import convert, faults_of_fields
 
-__all__ = ["Signature", "signature_of"]
+__all__ = ["Rename", "Signature", "signature_of"]
 
+Rename: TypeAlias = Literal["camel"] | Mapping[str, str]
+"""The names of parameters that models see: `camel` for all, or those of single ones."""
+
+_SHOWN = re.compile(r"[a-zA-Z0-9_.-]{1,64}", re.ASCII)
 _PLAIN_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _KIND_NAMES = {
     inspect.Parameter.POSITIONAL_ONLY: "is positional-only; models name every argument",
@@ -108,12 +113,15 @@ class Signature:
         return faults_of_fields(plain, self.arguments_type, check)
 
 
-def signature_of(function: Callable[..., Any], name: str, docstring: Docstring) -> Signature:
+def signature_of(
+    function: Callable[..., Any], name: str, docstring: Docstring, rename: Rename | None = None
+) -> Signature:
     """Read the parameters of `function`.
 
     Raises:
         InvalidTool: it is no function, or a parameter has no annotation, one that JSON cannot
-            carry, or a kind that cannot be named; the message says which parameter.
+            carry, or a kind that cannot be named; the message says which parameter. Or `rename`
+            names a parameter that is not there, or gives two of them one name.
     """
     if not (inspect.isfunction(function) or inspect.ismethod(function)):
         raise InvalidTool(f"tool {name!r}: {function!r} is not a function; write one around it")
@@ -128,16 +136,39 @@ def signature_of(function: Callable[..., Any], name: str, docstring: Docstring) 
             context_parameter = parameter.name
         else:
             fields.append(_field(parameter, annotation, name))
-    arguments_type = msgspec.defstruct(
-        f"{name}_arguments", fields, kw_only=True, forbid_unknown_fields=True
-    )
-    schema = flat_schema(arguments_type)
+    arguments_type = _arguments_type(name, fields, rename)
+    shown = {field.name: field.encode_name for field in msgspec.structs.fields(arguments_type)}
+    descriptions = {
+        shown[parameter]: text
+        for parameter, text in docstring.parameters.items()
+        if parameter in shown
+    }
     return Signature(
         tool_name=name,
         arguments_type=arguments_type,
-        schema=described(schema, docstring.parameters),
+        schema=described(flat_schema(arguments_type), descriptions),
         context_parameter=context_parameter,
     )
+
+
+def _arguments_type(
+    tool: str, fields: list[tuple[str, Any, Any]], rename: Rename | None
+) -> type[msgspec.Struct]:
+    if isinstance(rename, Mapping):
+        unknown = sorted({*rename} - {name for name, _, _ in fields})
+        if unknown:
+            raise InvalidTool(f"tool {tool!r}: rename has no parameter {', '.join(unknown)}")
+        shown: list[Any] = list(rename.values())
+        if not all(isinstance(name, str) and _SHOWN.fullmatch(name) for name in shown):
+            raise InvalidTool(f"tool {tool!r}: no provider takes all names of {shown}")
+    elif rename not in ("camel", None):
+        raise InvalidTool(f"tool {tool!r}: rename is 'camel' or a mapping, not {rename!r}")
+    try:
+        return msgspec.defstruct(
+            f"{tool}_arguments", fields, kw_only=True, forbid_unknown_fields=True, rename=rename
+        )
+    except (TypeError, ValueError) as error:
+        raise InvalidTool(f"tool {tool!r}: rename cannot be used: {error}") from error
 
 
 def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:

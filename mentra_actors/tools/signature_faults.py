@@ -45,7 +45,7 @@ def faults_of_fields(
     A field is accused only if its type refuses it. What is wrong inside it is then said by the
     schema, and by the type where the schema allows what the type does not.
     """
-    fields = {field.name: field for field in msgspec.structs.fields(arguments_type)}
+    fields = {field.encode_name: field for field in msgspec.structs.fields(arguments_type)}
     properties = check.schema["properties"]
     faults = [
         missing_field(path_text([name]), kind(properties[name], check.schema))

@@ -14,7 +14,14 @@ def subagent_tools() -> list[Tool]:
     return [task]
 
 
-@tool(retry="idempotent", parallel=True)
+@tool(
+    retry="idempotent",
+    capabilities=["delegation"],
+    side_effects="local_state",
+    durability="ephemeral",
+    approval="delegation",
+    parallel=True,
+)
 async def task(context: ToolContext, prompt: str) -> str:
     """Hand a task to a subagent: it starts with nothing but your words, works, and answers.
 

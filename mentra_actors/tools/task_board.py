@@ -9,6 +9,7 @@ from mentra_actors.domain.task_board import (
     BoardState,
     ClaimTask,
     CreateTask,
+    SetTaskDirectory,
     SetTaskStatus,
     Task,
     blockers_of,
@@ -28,12 +29,19 @@ def board_tools() -> list[Tool]:
     return [task_create, task_claim, task_update, task_list, task_get]
 
 
-@tool(retry="idempotent")
+@tool(
+    retry="idempotent",
+    capabilities=["task_mutation"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="default",
+)
 async def task_create(
     context: ToolContext,
     subject: str,
     description: str = "",
     blocked_by: list[int] | None = None,
+    working_directory: str = "",
 ) -> str:
     """Put a task on the team's board.
 
@@ -41,6 +49,7 @@ async def task_create(
         subject: What is to be done, in one line.
         description: Details for whoever does it.
         blocked_by: Ids of tasks that must be completed before.
+        working_directory: Where commands of its owner run that name no directory.
     """
     command = CreateTask(
         command_id=CommandId(context.idempotency_key),
@@ -49,11 +58,18 @@ async def task_create(
         blocked_by=tuple(blocked_by or ()),
         created_by=context.agent_name,
         now=context.commands.now(),
+        working_directory=working_directory,
     )
     return await _changed(context, command, "create the task")
 
 
-@tool(retry="idempotent")
+@tool(
+    retry="idempotent",
+    capabilities=["task_mutation"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="default",
+)
 async def task_claim(context: ToolContext, task_id: int | None = None) -> str:
     """Become the owner of a ready task; nobody else can take it then.
 
@@ -69,19 +85,27 @@ async def task_claim(context: ToolContext, task_id: int | None = None) -> str:
     return await _changed(context, command, "claim a task")
 
 
-@tool(retry="idempotent")
+@tool(
+    retry="idempotent",
+    capabilities=["task_mutation"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="default",
+)
 async def task_update(
     context: ToolContext,
     task_id: int,
     status: Literal["pending", "in_progress", "completed"] | None = None,
     add_blocked_by: list[int] | None = None,
+    working_directory: str | None = None,
 ) -> str:
-    """Say how far a task is, or let it wait for others.
+    """Say how far a task is or where it is done, or let it wait for others.
 
     Args:
         task_id: The task; teammates can change only their own.
         status: The new status.
         add_blocked_by: Ids of tasks that must be completed before.
+        working_directory: Where commands of its owner run that name no directory.
     """
     is_lead = not await _has_lead(context)
     if add_blocked_by and not is_lead:
@@ -92,20 +116,35 @@ async def task_update(
             command_id=CommandId(f"{key}/{blocker}"), task_id=task_id, blocker_id=blocker
         )
         board = await _asked(context, edge, "update the task")
-    if status is not None:
-        change = SetTaskStatus(
-            command_id=CommandId(key),
-            task_id=task_id,
-            status=status,
-            changed_by=context.agent_name,
-            may_change_any=is_lead,
-            now=context.commands.now(),
+    changes: list[BoardCommand] = []
+    if working_directory is not None:
+        changes.append(
+            SetTaskDirectory(
+                command_id=CommandId(f"{key}/directory"),
+                working_directory=working_directory,
+                **_change(context, task_id, may_change_any=is_lead),
+            )
         )
+    if status is not None:
+        changes.append(
+            SetTaskStatus(
+                command_id=CommandId(key),
+                status=status,
+                **_change(context, task_id, may_change_any=is_lead),
+            )
+        )
+    for change in changes:
         board = await _asked(context, change, "update the task")
     return json.dumps(task_json(_task(board, task_id), board))
 
 
-@tool(retry="safe", parallel=True)
+@tool(
+    retry="safe",
+    parallel=True,
+    capabilities=["read_only"],
+    side_effects="none",
+    approval="read_only",
+)
 async def task_list(context: ToolContext) -> str:
     """List all tasks of the team's board, grouped by what can be done with them."""
     board = await _board(context)
@@ -120,7 +159,13 @@ async def task_list(context: ToolContext) -> str:
     return json.dumps(groups)
 
 
-@tool(retry="safe", parallel=True)
+@tool(
+    retry="safe",
+    parallel=True,
+    capabilities=["read_only"],
+    side_effects="none",
+    approval="read_only",
+)
 async def task_get(context: ToolContext, task_id: int) -> str:
     """Show one task of the team's board.
 
@@ -133,6 +178,7 @@ async def task_get(context: ToolContext, task_id: int) -> str:
 
 def task_json(task: Task, board: BoardState) -> dict[str, Any]:
     """A task as models see it; `blockedBy` holds only what is not completed."""
+    place = {"workingDirectory": task.working_directory} if task.working_directory else {}
     return {
         "id": task.task_id,
         "subject": task.subject,
@@ -140,6 +186,17 @@ def task_json(task: Task, board: BoardState) -> dict[str, Any]:
         "status": task.status,
         "owner": task.owner,
         "blockedBy": list(blockers_of(task, board)),
+        **place,
+    }
+
+
+def _change(context: ToolContext, task_id: int, *, may_change_any: bool) -> dict[str, Any]:
+    """What all changes of a task say."""
+    return {
+        "task_id": task_id,
+        "changed_by": context.agent_name,
+        "may_change_any": may_change_any,
+        "now": context.commands.now(),
     }
 
 

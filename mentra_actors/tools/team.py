@@ -25,7 +25,13 @@ def team_tools() -> list[Tool]:
     return [team_spawn, team_send, team_broadcast, team_list]
 
 
-@tool(retry="idempotent")
+@tool(
+    retry="idempotent",
+    capabilities=["team_coordination"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="delegation",
+)
 async def team_spawn(context: ToolContext, name: str, role: str, prompt: str = "") -> str:
     """Spawn a persistent teammate that works on its own and answers by mail.
 
@@ -47,7 +53,13 @@ async def team_spawn(context: ToolContext, name: str, role: str, prompt: str = "
     return f"Spawned persistent teammate '{name}' (role: {role}, status: idle)"
 
 
-@tool(retry="safe")
+@tool(
+    retry="safe",
+    capabilities=["team_coordination"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="delegation",
+)
 async def team_send(context: ToolContext, to: str, content: str) -> ToolOutput:
     """Send mail to another member of the team.
 
@@ -59,7 +71,13 @@ async def team_send(context: ToolContext, to: str, content: str) -> ToolOutput:
     return ToolOutput(content=f"Sent message to '{to}'", mail=mail)
 
 
-@tool(retry="safe")
+@tool(
+    retry="safe",
+    capabilities=["team_coordination"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="delegation",
+)
 async def team_broadcast(context: ToolContext, content: str) -> ToolOutput:
     """Send the same mail to every other member of the team.
 
@@ -75,7 +93,13 @@ async def team_broadcast(context: ToolContext, content: str) -> ToolOutput:
     )
 
 
-@tool(retry="safe", parallel=True)
+@tool(
+    retry="safe",
+    parallel=True,
+    capabilities=["read_only"],
+    side_effects="none",
+    approval="read_only",
+)
 async def team_list(context: ToolContext) -> str:
     """List the members of the team: names and roles."""
     team = await _team(context)

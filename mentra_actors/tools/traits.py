@@ -4,6 +4,7 @@ These are not notes: a policy hides tools by them, the context of a call enforce
 authorizer decides by them.
 """
 
+import re
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
@@ -38,6 +39,7 @@ ApprovalCategory: TypeAlias = Literal[
     "default", "read_only", "filesystem", "process", "background", "delegation"
 ]
 
+_CAPABILITY = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _CHANGING = frozenset(
     {
         "filesystem_write",
@@ -80,9 +82,25 @@ def require_sound_traits(name: str, traits: ToolTraits) -> ToolTraits:
         if word not in get_args(kind):
             known = ", ".join(get_args(kind))
             raise InvalidTool(f"tool {name!r}: {word!r} is not one of {known}")
-    for capability in traits.capabilities:
-        if not capability.replace("_", "").isalnum():
+    capabilities: tuple[Any, ...] = traits.capabilities
+    for capability in capabilities:
+        if not isinstance(capability, str) or _CAPABILITY.fullmatch(capability) is None:
             raise InvalidTool(f"tool {name!r}: a capability is a word, not {capability!r}")
+    _require_consistent(name, traits)
+    return traits
+
+
+def _require_consistent(name: str, traits: ToolTraits) -> None:
+    """What it declares of itself is true together: an authorizer may go by any part of it.
+
+    Raises:
+        InvalidTool: it is not.
+    """
+    if not traits.changes_nothing and "read_only" in (*traits.capabilities, traits.approval):
+        raise InvalidTool(
+            f"tool {name!r} is declared read_only, and may change something: declare "
+            "side_effects='none', or leave read_only out"
+        )
     changing = _CHANGING & {*traits.capabilities}
     if traits.changes_nothing and changing:
         what = ", ".join(sorted(changing))
@@ -90,4 +108,3 @@ def require_sound_traits(name: str, traits: ToolTraits) -> ToolTraits:
             f"tool {name!r} is declared without side effects, and can {what}: declare "
             "side_effects='local_state', 'process' or 'external'"
         )
-    return traits

@@ -4,6 +4,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio.to_thread
 
@@ -14,9 +15,18 @@ from mentra_actors.tools.executors.port import (
     OnOutput,
 )
 from mentra_actors.tools.policy import RuntimePolicy
+from mentra_actors.tools.shell_review.review import review_command
+from mentra_actors.tools.shell_review.verdict import ShellReview
 from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
 
-__all__ = ["Workplace"]
+__all__ = ["PermittedCommand", "Workplace"]
+
+
+class PermittedCommand(NamedTuple):
+    """A command that may run, and what its review says where the policy wants one."""
+
+    request: CommandRequest
+    review: ShellReview | None
 
 
 async def _no_route() -> str:
@@ -29,12 +39,16 @@ class Workplace:
 
     `executors` are by target; the one for the empty target runs commands on this machine.
     `routed` says in which directory an agent works now that names none: that of its tasks.
+    `hidden` are files of the runtime that a sandbox shows to no command. A tool that is declared
+    without side effects has one that `only_looks`: it runs no command.
     """
 
     policy: RuntimePolicy
     base_dir: Path
     executors: Mapping[str, CommandExecutor] = field(default_factory=dict)
     routed: Callable[[], Awaitable[str]] = _no_route
+    hidden: tuple[str, ...] = ()
+    only_looks: bool = False
 
     def executor(self, target: str) -> CommandExecutor:
         """What runs commands for a target.
@@ -48,25 +62,97 @@ class Workplace:
         known = ", ".join(sorted(repr(name) for name in self.executors if name)) or "none"
         raise ToolError(f"no executor serves target `{target}`; there are: {known}")
 
-    async def working_directory(self, asked: str = "") -> Path:
+    async def working_directory(self, asked: str = "", *, target: str = "") -> Path:
         """The real path of the directory in which a command starts.
+
+        Whether it exists on another machine only its executor can say.
 
         Raises:
             PolicyDenied: no command may start there.
             ToolError: there is no such directory.
         """
         named = asked or await self.routed()
-        place, is_there = await anyio.to_thread.run_sync(self._place, named)
+        try:
+            place, is_there = await anyio.to_thread.run_sync(self._place, named)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ToolError(f"Working directory {named!r} is no directory: {error}") from error
         if not any(place.is_relative_to(root) for root in self.policy.working(self.base_dir)):
             told = f"Working directory '{place}' is outside the runtime policy roots"
             raise PolicyDenied(told, action="shell_command")
-        if not is_there:
+        if not is_there and not target:
             raise ToolError(f"Working directory '{place}' does not exist")
         return place
 
     def _place(self, named: str) -> tuple[Path, bool]:
         place = Path(os.path.realpath(self.base_dir / Path(named).expanduser()))
         return place, place.is_dir()
+
+    def reviewed(self, command: str, directory: Path) -> ShellReview:
+        """What a command would do, by its text. Pure; takes milliseconds for a long one."""
+        return review_command(
+            command,
+            writable=bool(self.policy.writable(self.base_dir)),
+            workspace=str(self.base_dir),
+            base_dir=str(directory),
+        )
+
+    async def permitted(
+        self,
+        command: str,
+        *,
+        working_directory: str = "",
+        timeout_s: float | None = None,
+        target: str = "",
+        background: bool = False,
+    ) -> PermittedCommand:
+        """What the policy makes of a wish to run a command. A target loosens no check.
+
+        Raises:
+            PolicyDenied: the policy forbids it.
+            ToolError: it cannot be run.
+        """
+        if self.only_looks:
+            raise ToolError(
+                "This tool is declared without side effects, so it runs no commands; "
+                "declare side_effects='process' or 'external'"
+            )
+        policy, base_dir = self.policy, self.base_dir
+        policy.require_commands(background=background)
+        directory = await self.working_directory(working_directory, target=target)
+        review = await self._allowed(command, directory, background=background)
+        limit = policy.max_background_timeout_s if background else policy.timeout_s(timeout_s)
+        request = CommandRequest(
+            command=command,
+            cwd=str(directory),
+            env=policy.environment(os.environ),
+            timeout_s=limit,
+            max_output_bytes=policy.max_output_bytes,
+            target=target,
+            readable=_named(policy.readable(base_dir)),
+            writable=_named(policy.writable(base_dir)),
+            protected=_named(policy.denied(base_dir)),
+            hidden=self.hidden,
+            network=policy.network,
+        )
+        return PermittedCommand(request, review)
+
+    async def _allowed(
+        self, command: str, directory: Path, *, background: bool
+    ) -> ShellReview | None:
+        """What the review says, where the policy wants one.
+
+        Raises:
+            PolicyDenied: the policy enforces it, and it says no.
+        """
+        mode = self.policy.shell_validation
+        if mode == "off":
+            return None
+        review = await anyio.to_thread.run_sync(self.reviewed, command, directory)
+        if mode == "enforce" and review.verdict == "block":
+            told = f"Command blocked by the runtime policy: {review.reason}"
+            action = "background_shell_validation" if background else "shell_validation"
+            raise PolicyDenied(told, action=action)
+        return review
 
     async def request(
         self,
@@ -77,26 +163,20 @@ class Workplace:
         target: str = "",
         background: bool = False,
     ) -> CommandRequest:
-        """What the policy makes of a wish to run a command. A target loosens no check.
+        """The request of `permitted`.
 
         Raises:
             PolicyDenied: the policy forbids it.
-            ToolError: it cannot be run.
+            ToolError: it cannot be run, or the tool is declared without side effects.
         """
-        policy = self.policy
-        policy.require_commands(background=background)
-        limit = policy.max_background_timeout_s if background else policy.timeout_s(timeout_s)
-        return CommandRequest(
-            command=command,
-            cwd=str(await self.working_directory(working_directory)),
-            env=policy.environment(os.environ),
-            timeout_s=limit,
-            max_output_bytes=policy.max_output_bytes,
+        permitted = await self.permitted(
+            command,
+            working_directory=working_directory,
+            timeout_s=timeout_s,
             target=target,
-            readable=tuple(str(place) for place in policy.readable(self.base_dir)),
-            writable=tuple(str(place) for place in policy.writable(self.base_dir)),
-            network=policy.network,
+            background=background,
         )
+        return permitted.request
 
     async def run_command(
         self,
@@ -117,3 +197,7 @@ class Workplace:
             command, working_directory=working_directory, timeout_s=timeout_s, target=target
         )
         return await self.executor(target).run(request, on_output)
+
+
+def _named(places: tuple[Path, ...]) -> tuple[str, ...]:
+    return tuple(str(place) for place in places)

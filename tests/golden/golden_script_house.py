@@ -7,7 +7,13 @@ from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import OpaqueBlock, RefusalBlock, TextBlock, ThinkingBlock
 from mentra_actors.domain.lease import RenewLease
 from mentra_actors.domain.model_call import StopReason
-from mentra_actors.domain.task_board import AddDependency, ClaimTask, CreateTask, SetTaskStatus
+from mentra_actors.domain.task_board import (
+    AddDependency,
+    ClaimTask,
+    CreateTask,
+    SetTaskDirectory,
+    SetTaskStatus,
+)
 from mentra_actors.domain.tool_call import OutgoingMail
 from mentra_actors.ids import board_stream
 from mentra_actors.runtime.writer_lease import WRITER_LEASE
@@ -136,6 +142,32 @@ def the_board(team):
         set_status(team, status, "loner")
 
 
+def the_attic(team):
+    """A task that is done in a directory of its own, and then in that of its owner."""
+    board = board_stream("main")
+    team.send(
+        board,
+        CreateTask(
+            command_id=team.new_id(),
+            subject="Clear the attic",
+            created_by="lead",
+            now=team.now,
+            working_directory="attic",
+        ),
+    )
+    team.send(
+        board,
+        SetTaskDirectory(
+            command_id=team.new_id(),
+            task_id=4,
+            working_directory="",
+            changed_by="lead",
+            now=team.now,
+            may_change_any=True,
+        ),
+    )
+
+
 def set_status(team, status, changed_by):
     """The first task goes on, or back."""
     team.send(
@@ -165,4 +197,12 @@ def the_next_day(team):
     set_status(team, "pending", "loner")
 
 
-HOUSE_STORIES = (add_members, survey, after_each_death, runs_that_fail, the_board, the_end)
+HOUSE_STORIES = (
+    add_members,
+    survey,
+    after_each_death,
+    runs_that_fail,
+    the_board,
+    the_attic,
+    the_end,
+)

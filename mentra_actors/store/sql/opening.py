@@ -14,9 +14,22 @@ from mentra_actors.store.ports import EventStore, JournalReader
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["is_sql_url", "open_sql_reader", "open_sql_store", "sqlite_path"]
+__all__ = [
+    "MEMORY_INDEX_ENDING",
+    "files_of_database",
+    "is_sql_url",
+    "open_sql_reader",
+    "open_sql_store",
+]
 
 _SQLITE = "sqlite:"
+MEMORY_INDEX_ENDING = "-views-memory"
+"""What follows the name of a database in the name of the file that memories are searched in."""
+
+_ENDINGS = (
+    *("-wal", "-shm", "-journal", "-writer"),
+    *(MEMORY_INDEX_ENDING, f"{MEMORY_INDEX_ENDING}-journal"),
+)
 _POSTGRES = ("postgresql:", "postgres:")
 
 
@@ -25,9 +38,12 @@ def is_sql_url(path: str | Path) -> bool:
     return str(path).startswith((_SQLITE, *_POSTGRES))
 
 
-def sqlite_path(url: str | Path) -> Path | None:
-    """The file of `sqlite:FILE`; None for another address."""
-    return Path(str(url).removeprefix(_SQLITE)) if _is_sqlite(url) else None
+def files_of_database(url: str | Path) -> tuple[str, ...]:
+    """The files that a database may have on this machine; of a server there are none."""
+    if not _is_sqlite(url):
+        return ()
+    file = str(url).removeprefix(_SQLITE)
+    return (file, *(f"{file}{ending}" for ending in _ENDINGS))
 
 
 def open_sql_store(

@@ -29,7 +29,9 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     `timeout_s` None means no limit. Of each stream the first and the last bytes are kept,
     `max_output_bytes` in all. `target` names the machine, empty for this one. `readable` and
     `writable` are absolute paths: all that a sandbox shows of the file system beside the programs,
-    and where it lets the command write. `network` opens the network in a sandbox.
+    and where it lets the command write, but for what is `protected`; what is `hidden` it shows to
+    nobody. `network` opens the network in a sandbox. A command that was started and `outlives` us
+    goes on when this process dies; it must write to files, because nobody reads its streams then.
     """
 
     command: str
@@ -40,7 +42,10 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
     network: bool = False
+    outlives: bool = False
 
 
 class Captured(msgspec.Struct, frozen=True, kw_only=True):

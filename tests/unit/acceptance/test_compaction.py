@@ -4,8 +4,15 @@ import pytest
 
 from mentra_actors import CommandRejected, ProviderError, ScriptedModel, call, open_runtime, tool
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.compaction import SUMMARY_SYSTEM
-from mentra_actors.domain.content import ToolResultsMessage, UserMessage
+from mentra_actors.domain.content import (
+    AssistantMessage,
+    TextBlock,
+    ToolResultsMessage,
+    UserMessage,
+)
+from mentra_actors.domain.conversation_tree import Transcript, compacted, with_entry
 
 pytestmark = pytest.mark.anyio
 
@@ -165,3 +172,19 @@ async def test_a_summary_that_cannot_be_written_changes_nothing(played, summary)
     assert (result.is_error, result.content[:18]) == (True, "Compaction failed:")
     assert [one.is_error for one in skipped] == [True]
     assert "[Compaction summary]" not in words(model.asked[3])
+
+
+def test_an_answer_from_before_a_summary_names_no_state_of_a_server():
+    """Else the server would go on from the long conversation, and nothing would be saved."""
+    said = [
+        AssistantMessage(blocks=(TextBlock(text=f"{n}"),), response_id=f"r{n}") for n in (1, 2)
+    ]
+    tree = Transcript()
+    for message in (UserMessage(text="a"), said[0], UserMessage(text="b"), said[1]):
+        kind = "user_turn" if isinstance(message, UserMessage) else "assistant_turn"
+        tree = with_entry(tree, message, kind)
+    tree = compacted(tree, Compaction(through=3, summary="so far"))
+    tree = with_entry(tree, AssistantMessage(blocks=(), response_id="r3"), "assistant_turn")
+
+    answers = [one for one in tree.messages if isinstance(one, AssistantMessage)]
+    assert [one.response_id for one in answers] == ["", "r3"]

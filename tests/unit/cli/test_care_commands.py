@@ -49,6 +49,18 @@ def test_doctor_says_that_a_store_is_sound(mentra, store):
     assert report["fingerprint"] in mentra.out
 
 
+def test_doctor_says_if_commands_can_be_sandboxed_here(mentra, store, monkeypatch, tmp_path):
+    """Whoever wants a sandbox hears why there is none before the first command fails."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", "true")
+    assert mentra("doctor", store) == 0
+    assert "this machine (ci): commands cannot be sandboxed: `bwrap` is not" in mentra.out
+    machine = mentra.json("doctor", store)["machine"]
+
+    assert machine["environment"] == "ci"
+    assert machine["sandbox_fault"].startswith("`bwrap` is not installed")
+
+
 def test_doctor_of_the_store_of_a_team(mentra, team_store, monkeypatch):
     """Without a path it is the store that every other command looks at."""
     monkeypatch.setenv("MENTRA_STORE", str(team_store))

@@ -5,13 +5,18 @@ import pytest
 from mentra_actors.domain.task_board import (
     BOARD,
     AddDependency,
+    BoardState,
     ClaimTask,
     CreateTask,
     DependencyAdded,
+    SetTaskDirectory,
     SetTaskStatus,
+    Task,
     TaskClaimed,
     TaskCreated,
+    TaskDirectoryChanged,
     TaskStatusChanged,
+    directories_of,
     task_of,
 )
 from mentra_actors.testing.given_when_then import given
@@ -167,3 +172,44 @@ def test_a_command_again_finds_the_task_of_the_first_time():
 
     assert again == []
     assert task_of(again.state, "c").task_id == 1
+
+
+def test_a_task_is_done_where_it_says_and_its_owner_or_a_lead_may_change_that():
+    """Commands of its owner run there, so nobody else may send them elsewhere."""
+    state = given(BOARD, created(1), claimed(1, "ann"))
+
+    moved = TaskDirectoryChanged(
+        command_id="d", task_id=1, working_directory="src", changed_by="ann", changed_at=1.0
+    )
+    assert state.when(directory("src")) == [moved]
+    assert state.when(directory("")) == []
+    assert state.when(directory("src", by="lead", lead=True)).events[0].changed_by == "lead"
+    assert state.when(directory("src", by="bob")).rejects("cannot update task 1 owned by 'ann'")
+
+
+def directory(place, *, by="ann", lead=False):
+    return SetTaskDirectory(
+        command_id="d",
+        task_id=1,
+        working_directory=place,
+        changed_by=by,
+        now=1.0,
+        may_change_any=lead,
+    )
+
+
+def test_the_directories_of_an_owner_are_those_of_what_is_not_completed():
+    tasks = {
+        number: Task(task_id=number, subject="t", owner=owner, status=told, working_directory=at)
+        for number, owner, told, at in (
+            (1, "ann", "pending", "a"),
+            (2, "ann", "completed", "b"),
+            (3, "bob", "pending", "c"),
+            (4, "ann", "in_progress", "a"),
+            (5, "ann", "pending", ""),
+            (6, "ann", "pending", "d"),
+        )
+    }
+
+    assert directories_of("ann", BoardState(tasks=tasks)) == ("a", "d")
+    assert directories_of("eve", BoardState(tasks=tasks)) == ()

@@ -28,6 +28,16 @@ PROFILE = AgentProfile(agent_id="a", name="a", team_id="main", role="r", model="
 WAIT_S = 10.0
 
 
+TASKS = set()
+
+
+def start_soon(work):
+    """Starts a task that lasts until it ends, as those of the effects loop do."""
+    task = asyncio.get_running_loop().create_task(work())
+    TASKS.add(task)
+    task.add_done_callback(TASKS.discard)
+
+
 class Bench:
     """A place to run one tool."""
 
@@ -58,6 +68,7 @@ class Bench:
             ),
             blobs=self.store,
             clock=self.clock,
+            start_soon=start_soon,
             hooks=tuple(hooks),
             limits=limits,
         )
@@ -211,7 +222,7 @@ async def test_a_synchronous_tool_has_a_time_limit_too(bench):
     """Its thread is left to itself: the model must not wait for it."""
     go_on, ended = threading.Event(), threading.Event()
 
-    @tool(name="t", timeout_s=0.01)
+    @tool(name="t", timeout_s=0.5)
     def blocks() -> str:
         """Block."""
         go_on.wait(WAIT_S)

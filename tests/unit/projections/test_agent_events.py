@@ -8,6 +8,7 @@ import pytest
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.model_call import StopReason, TokenUsage
@@ -114,6 +115,14 @@ TOLD = [
     (e.ModelCallWithheld(effect_id="model-1", limit="cost_budget", tokens=9),
      a.Notice(severity="warning",
               message="the model was not asked: the shared cost budget is used up")),
+    (e.ConversationCompacted(effect_id="tool-1.0", trigger="tool", compacted_at=1.0,
+        compaction=Compaction(through=4, kept=(1,), replaced=3, summary="so far")),
+     a.ContextCompacted(trigger="tool", replaced=3, kept=1, summary="so far")),
+    (e.CompactionSkipped(effect_id="compact-1", reason="busy", is_error=True),
+     a.Notice(severity="warning", message="the conversation was not compacted: busy")),
+    (e.PermissionExpired(key="tool-1.0", request_id="p", expired_at=1.0, tool="rm"),
+     a.Notice(severity="warning",
+              message="rm was refused: nobody has decided about it in time")),
     (e.LeafMoved(from_entry=4, to_entry=2, reason="rollback", moved_at=1.0),
      a.Branched(entry_id=2, from_entry=4, reason="rollback")),
     (e.AgentReconfigured(changes=e.ProfileChanges(model="x:z"), changed_at=1.0),
@@ -137,6 +146,10 @@ SILENT = [
     e.ToolCallCompensationStarted(key="tool-1.0", tool="pay", attempt=1, started_at=1.0),
     e.ModelCallRequested(effect_id="model-1", run_id="r", round=1),
     e.ToolCallsPlanned(calls=()),
+    e.ToolAuthorizationEvaluated(
+        key="tool-1.0", outcome="allow", decided_by="hook", evaluated_at=1.0
+    ),
+    e.CompactionRequested(effect_id="compact-1", requested_at=1.0),
     e.ToolCallReviewed(key="tool-1.0", note="cheaper"),
     e.ToolCallProbeRequested(key="tool-1.0", attempt=1),
     e.SharedSpending(budget="b", agent_id="lead", run_id="r", effect_id="model-1", tokens=9),

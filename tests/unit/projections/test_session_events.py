@@ -23,6 +23,7 @@ DECIDED = a.PermissionResolved(
 OTHER_MODEL = a.FallbackUsed(model="spare:small")
 RETRY = a.RetryAttempt(error="503", attempt=1, max_attempts=5, next_delay_s=0.5)
 BRANCHED = a.Branched(entry_id=1, from_entry=3, reason="branch")
+SHORTER = a.ContextCompacted(trigger="tool", replaced=3, kept=1, summary="so far")
 NOTICE = a.Notice(severity="info", message="the agent was stopped")
 
 WORDS = [
@@ -57,7 +58,7 @@ WORDS = [
      s.TurnEnded(ending="early", early_end="token_budget")),
     (a.RunFailed(run_id="r", kind="http", error="503", is_transient=True),
      s.TurnFailed(kind="http", message="503", recoverable=True)),
-    *[(same, same) for same in (ASKED, DECIDED, RETRY, OTHER_MODEL, BRANCHED, NOTICE)],
+    *[(same, same) for same in (ASKED, DECIDED, RETRY, OTHER_MODEL, BRANCHED, SHORTER, NOTICE)],
 ]  # fmt: skip
 UNSAID = [
     a.RunStarted(run_id="r"),

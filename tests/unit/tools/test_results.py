@@ -17,7 +17,7 @@ from mentra_actors.tools.result_size import (
     ResultLimits,
     limit_outcome,
 )
-from mentra_actors.tools.results import outcome_text, render_failure
+from mentra_actors.tools.results import MAX_RESULT_SIZE, outcome_text, render_failure, rough_size
 from mentra_actors.tools.results import render_result as rendered
 
 
@@ -44,6 +44,10 @@ class Point:
 
 class Opaque:
     pass
+
+
+class Kept(msgspec.Struct):
+    value: object
 
 
 def limited(text):
@@ -281,3 +285,84 @@ def test_no_content_is_above_the_limits_and_nothing_is_lost(text):
     assert outcome.content.count("\n") <= MAX_CONTENT_LINES
     assert again.content == outcome.content
     assert text in (outcome.content, *(kept.decode() for kept in blobs.contents.values()))
+
+
+# --- more than anybody can keep ---------------------------------------------------------------
+
+
+def shared(depth):
+    """A list that is small in memory and has 2 ** depth parts as JSON."""
+    value = ["x"]
+    for _ in range(depth):
+        value = [value, value]
+    return value
+
+
+def test_a_text_that_is_too_large_to_be_kept_loses_its_middle():
+    """Its start and its end are what tells most, and the result is told all the same."""
+    half = MAX_RESULT_SIZE // 2
+    outcome = render_result("a" * half + "b" * MAX_RESULT_SIZE + "c" * half, tool_name="t")
+
+    assert not outcome.is_error
+    assert len(outcome.content) < MAX_RESULT_SIZE + 100
+    assert outcome.content.startswith("a" * half)
+    assert outcome.content.endswith("c" * 100)
+    assert f"\n[{MAX_RESULT_SIZE:,} characters of {2 * MAX_RESULT_SIZE:,} are" in outcome.content
+
+
+@pytest.mark.parametrize(
+    "value",
+    [shared(60), {"rows": shared(60)}, ToolOutput(content=shared(60)), [Kept(shared(60))]],
+    ids=["a list", "a dict", "an output", "a struct"],
+)
+def test_data_without_an_end_is_an_error_before_it_is_written(value):
+    """Written as JSON it would take all memory, and the team with it."""
+    outcome = render_result(value, tool_name="t")
+
+    assert outcome.is_error
+    assert "its result is lost" in outcome.content
+    assert f"more than {MAX_RESULT_SIZE:,} characters" in outcome.content
+
+
+def test_an_iterator_and_a_circle_are_errors():
+    circle = []
+    circle.append(circle)
+
+    for value in (iter(int, 1), circle):
+        outcome = render_result(value, tool_name="t")
+        assert outcome.is_error
+        assert "its result is lost" in outcome.content
+
+
+def test_details_without_an_end_are_lost_and_the_content_is_not():
+    outcome = render_result(ToolOutput(content="x", details=shared(60)), tool_name="t")
+
+    assert (outcome.content, outcome.is_error) == ("x", False)
+    assert "details_lost" in outcome.details
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+)
+
+
+@given(_JSON, st.integers(0, 200))
+def test_the_rough_size_of_a_value_is_about_that_of_its_json(value, most):
+    """Within a factor, so that what it lets pass is bounded; and it is above `most` or exact."""
+    size = rough_size(value, most=10**9)
+
+    written = len(msgspec.json.encode(value).decode())
+    assert written <= 6 * size
+    some = rough_size(value, most=most)
+    assert some == size if size <= most else most < some <= size
+
+
+@given(st.integers(0, 12), st.integers(1, 5))
+def test_what_occurs_often_counts_as_often(depth, wide):
+    def copied(value):
+        return [copied(one) for one in value] if isinstance(value, list) else value
+
+    value = [shared(depth)] * wide
+
+    assert rough_size(value, most=10**9) == rough_size(copied(value), most=10**9)

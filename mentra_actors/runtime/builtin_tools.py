@@ -1,0 +1,41 @@
+"""The tools of a runtime: those of the program, and those that come with it."""
+
+from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.tools.compact import compact_tools
+from mentra_actors.tools.contract import Tool
+from mentra_actors.tools.memory import memory_tools
+from mentra_actors.tools.read_tool_result import read_tool_result
+from mentra_actors.tools.shell import require_shell_grammar, shell_tool
+from mentra_actors.tools.subagent import subagent_tools
+from mentra_actors.tools.task_board import board_tools
+from mentra_actors.tools.team import team_tools
+
+__all__ = ["all_tools"]
+
+
+def all_tools(settings: RuntimeSettings) -> list[Tool]:
+    """Every tool that agents may be offered.
+
+    Raises:
+        ConfigurationError: the policy asks for what is not installed.
+    """
+    own = [*_team_tools(settings), *_machine_tools(settings), *_memory_tools(settings)]
+    return [*settings.tools, *own, read_tool_result]
+
+
+def _team_tools(settings: RuntimeSettings) -> list[Tool]:
+    if not settings.team_tools:
+        return []
+    return [*team_tools(), *board_tools(), *subagent_tools(), *compact_tools()]
+
+
+def _memory_tools(settings: RuntimeSettings) -> list[Tool]:
+    return memory_tools() if settings.memory_tools else []
+
+
+def _machine_tools(settings: RuntimeSettings) -> list[Tool]:
+    """What touches this machine; nothing does without a policy."""
+    if settings.policy is None:
+        return []
+    require_shell_grammar(settings.policy)
+    return [shell_tool(targets=settings.targets)]

@@ -1,0 +1,47 @@
+"""Where the calls of a runtime work on this machine: its policy, its executors, its boards."""
+
+import os
+from pathlib import Path
+
+from mentra_actors.domain.agent.profile import AgentProfile
+from mentra_actors.domain.task_board import BoardState, directories_of
+from mentra_actors.effects.workplaces import RoutedDirectory, Workplaces
+from mentra_actors.ids import board_stream
+from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.store.opening import files_of_store
+from mentra_actors.tools.contract import Commands
+from mentra_actors.tools.executors.local import LocalExecutor
+from mentra_actors.tools.policy import RuntimePolicy
+from mentra_actors.tools.tool_errors import ToolError
+
+__all__ = ["workplaces_of"]
+
+
+def workplaces_of(settings: RuntimeSettings, commands: Commands) -> Workplaces:
+    """The workplaces of a runtime with these settings."""
+    return Workplaces(
+        policy=settings.policy or RuntimePolicy(),
+        executors={**settings.targets, "": settings.executor or LocalExecutor()},
+        routed=_routed_by_tasks(commands),
+        hidden=tuple(os.path.realpath(Path(one)) for one in files_of_store(settings.path)),
+    )
+
+
+def _routed_by_tasks(commands: Commands) -> RoutedDirectory:
+    async def routed(profile: AgentProfile) -> str:
+        """The one directory of what a teammate is doing; empty if its tasks have none.
+
+        Raises:
+            ToolError: they have several.
+        """
+        if not profile.lead or not profile.workspace.auto_route_shell:
+            return ""
+        board: BoardState = await commands.look(board_stream(profile.team_id))
+        places = directories_of(profile.name, board)
+        if len(places) > 1:
+            raise ToolError(
+                "Multiple owned task directories are active. Pass workingDirectory explicitly."
+            )
+        return places[0] if places else ""
+
+    return routed

@@ -1,0 +1,38 @@
+"""Names processes of this machine beyond doubt, and ends them by their names."""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from mentra_actors.tools.executors.port import ProcessName
+
+__all__ = ["ask_to_end", "is_running", "process_name_of"]
+
+
+def process_name_of(pid: int) -> ProcessName | None:
+    """The name of a process that runs; None if it has ended, or where there is no /proc."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+    state, *fields = stat.rpartition(b")")[2].split()
+    if state in (b"Z", b"X"):
+        return None
+    return ProcessName(pid=pid, started=f"{boot}/{fields[18].decode()}")
+
+
+def is_running(process: ProcessName) -> bool:
+    """Whether it runs still: the same process, and not another one with its id."""
+    return process_name_of(process.pid) == process
+
+
+def ask_to_end(process: ProcessName) -> None:
+    """Ask a command that was started by any process of ours to end, with all that belongs to it.
+
+    What has not ended after two seconds is killed. Returns at once; nothing, if it has ended.
+    """
+    if is_running(process):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(process.pid, signal.SIGTERM)

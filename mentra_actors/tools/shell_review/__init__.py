@@ -1,0 +1,1 @@
+"""What a command would do, judged from its text alone: a review, and not a boundary."""

@@ -1,0 +1,84 @@
+"""The bash grammar: a library that is imported when the first command is reviewed."""
+
+import importlib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["MAX_COMMAND_BYTES", "ParsedText", "parse_text"]
+
+MAX_COMMAND_BYTES = 64 * 1024
+"""Longer commands are not parsed."""
+
+_MAX_NODES = 20_000
+_MAX_DEPTH = 100
+_HOW_TO_INSTALL = (
+    "commands are reviewed with a grammar that is not installed here: "
+    "pip install 'mentra-actors[shell]'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedText:
+    """A tree, or why there is none. `nodes` are all of it, each before what is in it.
+
+    `parents` are by the id of a node: the library looks for one from the root each time.
+    """
+
+    root: Any = None
+    nodes: tuple[Any, ...] = ()
+    parents: Mapping[int, Any] = field(default_factory=dict)
+    fault: str = ""
+
+
+def parse_text(text: str) -> ParsedText:
+    """The tree of a shell text. Any thread; the first call imports the grammar."""
+    fault = _text_fault(text)
+    if fault:
+        return ParsedText(fault=fault)
+    try:
+        library = importlib.import_module("tree_sitter")
+        bash = importlib.import_module("tree_sitter_bash")
+    except ImportError:
+        return ParsedText(fault=_HOW_TO_INSTALL)
+    root = library.Parser(library.Language(bash.language())).parse(text.encode()).root_node
+    if root.descendant_count > _MAX_NODES:
+        return ParsedText(fault="the command has too many parts to be reviewed")
+    return _walked(root)
+
+
+def _walked(root: Any) -> ParsedText:
+    nodes: list[Any] = []
+    parents: dict[int, Any] = {}
+    open_nodes = [(root, 0)]
+    while open_nodes:
+        node, depth = open_nodes.pop()
+        if depth > _MAX_DEPTH:
+            return ParsedText(fault="the command is nested too deeply to be reviewed")
+        nodes.append(node)
+        parents.update((child.id, node) for child in node.children)
+        open_nodes.extend((child, depth + 1) for child in reversed(node.children))
+    return ParsedText(root=root, nodes=tuple(nodes), parents=parents)
+
+
+def _text_fault(text: str) -> str:
+    if len(text) > MAX_COMMAND_BYTES:
+        return "the command is too long to be reviewed"
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return "the command is no valid Unicode text"
+    if size > MAX_COMMAND_BYTES:
+        return "the command is too long to be reviewed"
+    odd = next((character for character in text if _is_odd(character)), None)
+    if odd is not None:
+        return f"the command holds the invisible character U+{ord(odd):04X}"
+    return ""
+
+
+def _is_odd(character: str) -> bool:
+    """Whether shells and people may see different things in it."""
+    if character in " \t\n" or " " < character <= "~":
+        return False
+    return unicodedata.category(character) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"}
