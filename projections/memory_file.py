@@ -74,6 +74,7 @@ class IndexFile:
     def _prepare(self) -> None:
         self._sqlite.execute("PRAGMA secure_delete = ON")
         self._sqlite.execute("PRAGMA journal_mode = DELETE")
+        self._sqlite.execute("PRAGMA synchronous = NORMAL")  # the log is what must be durable
         self._sqlite.execute("PRAGMA temp_store = MEMORY")
         with self._writing():
             version = self._sqlite.execute("PRAGMA user_version").fetchone()[0]

@@ -15,7 +15,7 @@ from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest
 from projections.memory_index import MemoryIndex, open_memory_index
 
-ROUNDS = 6
+ROUNDS = 4
 STREAMS = [memory_stream(AgentId(name)) for name in ("ann", "bob")]
 INDEX = "index.sqlite"
 
@@ -68,7 +68,7 @@ def test_a_kill_between_the_log_and_the_index_loses_nothing(tmp_path):
             text=True,
         )
         assert child.stdout.readline() == "remembering\n"
-        for _line in range(lines * 7):
+        for _line in range(lines * 4):
             last = int(child.stdout.readline())
         child.kill()
         last = max([last, *map(int, child.stdout.read().split())]) + 1  # one may be half done
