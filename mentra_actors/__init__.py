@@ -13,8 +13,9 @@ Command ──▶│ decide(command, state) ─▶ [Event]   evolve(state, event
 
 from mentra_actors.domain.agent.effects import RoundContext
 from mentra_actors.domain.agent.fallback import Fallback
-from mentra_actors.domain.agent.profile import AgentProfile, ToolResultPaging
+from mentra_actors.domain.agent.profile import AgentProfile, MemoryOptions, ToolResultPaging
 from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions
+from mentra_actors.domain.memory import FoundRecord, MemoryRecord
 from mentra_actors.domain.model_call import (
     CacheOptions,
     HostedTool,
@@ -61,6 +62,7 @@ from mentra_actors.providers.profile import (
 )
 from mentra_actors.providers.scripted import ScriptedModel, call, say
 from mentra_actors.runtime.agent import Agent
+from mentra_actors.runtime.agent_memory import AgentMemory, SyncAgentMemory
 from mentra_actors.runtime.attachments import document, image
 from mentra_actors.runtime.conversation import Conversation, SyncConversation
 from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
@@ -94,6 +96,7 @@ from mentra_actors.tools.traits import ToolTraits
 
 __all__ = [
     "Agent",
+    "AgentMemory",
     "AgentProfile",
     "AgentSnapshot",
     "Allow",
@@ -117,6 +120,7 @@ __all__ = [
     "Feed",
     "FeedItem",
     "FinishedToolCall",
+    "FoundRecord",
     "HeaderKey",
     "HostedTool",
     "HttpProvider",
@@ -124,6 +128,8 @@ __all__ = [
     "InputPattern",
     "ListedModel",
     "LocalExecutor",
+    "MemoryOptions",
+    "MemoryRecord",
     "MentraError",
     "ModelPrice",
     "ModelReply",
@@ -160,6 +166,7 @@ __all__ = [
     "StopReason",
     "StoreError",
     "SyncAgent",
+    "SyncAgentMemory",
     "SyncConversation",
     "SyncFeed",
     "SyncRuntime",

@@ -24,6 +24,7 @@ __all__ = [
     "inbox_stream",
     "is_valid_name",
     "lease_stream",
+    "memory_stream",
     "name_of",
     "rules_stream",
     "team_stream",
@@ -85,6 +86,14 @@ def lease_stream(resource: str) -> StreamId:
 def rules_stream(scope_key: str) -> StreamId:
     """The stream of the rules that are remembered in one scope."""
     return StreamId(f"rules-{scope_key}")
+
+
+def memory_stream(agent_id: AgentId) -> StreamId:
+    """The stream of what one agent remembers for long.
+
+    Other scopes would be `memory-@team.{id}` and the like: no agent has an `@` in its id.
+    """
+    return StreamId(f"memory-{agent_id}")
 
 
 def category_of(stream_id: StreamId) -> str:

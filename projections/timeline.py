@@ -9,7 +9,15 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.domain import budget, inbox, lease, permission_rules, task_board, team
+from mentra_actors.domain import (
+    budget,
+    inbox,
+    lease,
+    memory,
+    permission_rules,
+    task_board,
+    team,
+)
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.background import events as background
 from mentra_actors.domain.content import ToolCallBlock, text_of
@@ -339,5 +347,9 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     permission_rules.RuleRemembered: _rule_remembered,
     permission_rules.RuleRevoked: lambda e: f"rule {e.rule_id} revoked{_by(e.revoked_by)}",
     permission_rules.ScopeCleared: lambda e: f"all rules here forgotten{_by(e.cleared_by)}",
+    memory.MemoryRecorded: lambda e: (
+        f"{e.record.by} keeps {e.record.kind} {_quoted(e.record.content)}"
+    ),
+    memory.MemoryForgotten: lambda e: f"{e.by} forgets {e.record_id}",
 }
 """A sentence for each stored event type."""

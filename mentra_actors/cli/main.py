@@ -33,6 +33,7 @@ from mentra_actors.cli.key_commands import forget, new_key, rotate_key, train_di
 from mentra_actors.cli.key_options import with_key_options
 from mentra_actors.cli.log_command import log
 from mentra_actors.cli.login_commands import login, logout
+from mentra_actors.cli.memory_command import memory
 from mentra_actors.cli.models_command import models
 from mentra_actors.cli.output import discard_output
 from mentra_actors.cli.rule_commands import revoke, rules
@@ -155,7 +156,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 
 _COMMANDS: Sequence[Callable[..., None]] = (
-    *(demo, run, agents, log, audit, transcript, entries, board, jobs, usage),
+    *(demo, run, agents, log, audit, transcript, entries, memory, board, jobs, usage),
     *(approvals, approve, deny, rules, revoke),
     *(new_key, forget, rotate_key, train_dictionary),
     *(doctor, backup, export, compact),

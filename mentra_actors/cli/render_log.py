@@ -12,7 +12,13 @@ from projections.timeline import sentence_of
 
 __all__ = ["event_document", "event_line"]
 
-_STREAM_STYLES = {"agent": "cyan", "board": "green", "inbox": "magenta", "team": "blue"}
+_STREAM_STYLES = {
+    "agent": "cyan",
+    "board": "green",
+    "inbox": "magenta",
+    "memory": "yellow",
+    "team": "blue",
+}
 
 
 def event_line(recorded: RecordedEvent[Any], *, with_stream: bool) -> Text:

@@ -6,7 +6,15 @@ misunderstand gets a new tag, and an upcaster in `mentra_actors.codec.upcasters`
 
 from typing import Any
 
-from mentra_actors.domain import budget, inbox, lease, permission_rules, task_board, team
+from mentra_actors.domain import (
+    budget,
+    inbox,
+    lease,
+    memory,
+    permission_rules,
+    task_board,
+    team,
+)
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.background import events as background
 
@@ -86,4 +94,6 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     permission_rules.RuleRemembered,
     permission_rules.RuleRevoked,
     permission_rules.ScopeCleared,
+    memory.MemoryRecorded,
+    memory.MemoryForgotten,
 )

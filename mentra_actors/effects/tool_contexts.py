@@ -1,6 +1,6 @@
 """What a running call gets to see and to use: only as much as its tool declares."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 import anyio.to_thread
 
 from mentra_actors.domain.agent.effects import RunTool
-from mentra_actors.domain.agent.profile import COMPACT
+from mentra_actors.domain.agent.profile import COMPACT, AgentProfile, MemoryOptions
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.conversation_tree import Transcript, spilled_result
+from mentra_actors.domain.memory import FoundRecord
 from mentra_actors.effects.attached_blobs import Blobs
 from mentra_actors.effects.background_jobs import last_output
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
@@ -28,6 +29,7 @@ from mentra_actors.tools.contract import (
     ToolContext,
     ToolError,
 )
+from mentra_actors.tools.memory_port import MemoryPort, NoMemory
 
 __all__ = ["ToolContexts"]
 
@@ -41,6 +43,7 @@ class ToolContexts:
     live: LiveFeed[LiveNotice]
     workplaces: Workplaces
     application: Mapping[type[Any], Any]
+    memory_of: Callable[[AgentProfile], MemoryPort] = lambda _profile: NoMemory()
     summaries: Summaries | None = None
 
     def context(
@@ -71,6 +74,7 @@ class ToolContexts:
             compact=lambda: self._compaction(order, effect),
             workplace=self.workplaces.of(profile, changes_nothing=only_looks),
             application=self.application,
+            memory=self._memory(profile, tool, only_looks=only_looks),
         )
 
     def _show(self, order: Order, effect: RunTool, text: str) -> None:
@@ -80,6 +84,10 @@ class ToolContexts:
                 stream_id=order.stream_id, effect_id=order.effect_id, tool=effect.tool, text=text
             )
         )
+
+    def _memory(self, profile: AgentProfile, tool: Tool, *, only_looks: bool) -> MemoryPort:
+        memory = self.memory_of(profile)
+        return _SearchedMemory(memory, tool.name) if only_looks else memory
 
     async def _compaction(self, order: Order, effect: RunTool) -> Compaction | None:
         """A summary of what came before this answer, if the tool is the one for it."""
@@ -119,6 +127,29 @@ class _Looking:
 
     def now(self) -> float:
         return self._commands.now()
+
+
+class _SearchedMemory:
+    """The memory of a tool that is declared without side effects: it may search it only."""
+
+    def __init__(self, memory: MemoryPort, tool: str) -> None:
+        self._memory = memory
+        self._tool = tool
+
+    @property
+    def options(self) -> MemoryOptions:
+        return self._memory.options
+
+    async def search(self, question: str, limit: int) -> Sequence[FoundRecord]:
+        return await self._memory.search(question, limit)
+
+    async def pin(self, record_id: str, content: str) -> str:
+        del record_id, content
+        raise _undeclared(self._tool)
+
+    async def forget(self, record_id: str) -> None:
+        del record_id
+        raise _undeclared(self._tool)
 
 
 def _no_subagents(tool: str) -> Callable[[SubagentRequest], Any]:

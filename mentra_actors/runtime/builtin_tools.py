@@ -5,6 +5,7 @@ from mentra_actors.tools.background import background_tools
 from mentra_actors.tools.compact import compact_tools
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.files import workspace_file_tools
+from mentra_actors.tools.memory import memory_tools
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.read_tool_result import read_tool_result
 from mentra_actors.tools.shell import require_shell_grammar, shell_tool
@@ -21,13 +22,18 @@ def all_tools(settings: RuntimeSettings) -> list[Tool]:
     Raises:
         ConfigurationError: the policy asks for what is not installed.
     """
-    return [*settings.tools, *_team_tools(settings), *_machine_tools(settings), read_tool_result]
+    own = [*_team_tools(settings), *_machine_tools(settings), *_memory_tools(settings)]
+    return [*settings.tools, *own, read_tool_result]
 
 
 def _team_tools(settings: RuntimeSettings) -> list[Tool]:
     if not settings.team_tools:
         return []
     return [*team_tools(), *board_tools(), *subagent_tools(), *compact_tools()]
+
+
+def _memory_tools(settings: RuntimeSettings) -> list[Tool]:
+    return memory_tools() if settings.memory_tools else []
 
 
 def _machine_tools(settings: RuntimeSettings) -> list[Tool]:

@@ -18,13 +18,7 @@ import anyio
 
 from mentra_actors.actors.directory import Directory
 from mentra_actors.actors.dispatcher import DispatcherPool
-from mentra_actors.actors.messages import (
-    Accepted,
-    Answer,
-    Envelope,
-    Look,
-    error_in,
-)
+from mentra_actors.actors.messages import Accepted, Answer, Envelope, Look, error_in
 from mentra_actors.actors.stream_services import StreamServices
 from mentra_actors.domain.agent.effects import CallModel, CompensateCall, ProbeTool, RunTool
 from mentra_actors.domain.agent.events import ModelCallFailed
@@ -44,6 +38,7 @@ from mentra_actors.runtime.exit_hook import close_before_exit
 from mentra_actors.runtime.job_upkeep import JobUpkeep
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lease_term import LeaseTerm
+from mentra_actors.runtime.memories import Memories, opened_memories
 from mentra_actors.runtime.performers import World, performers
 from mentra_actors.runtime.petition_taker import taking_petitions
 from mentra_actors.runtime.run_operations import RunOperations
@@ -127,6 +122,8 @@ class RuntimeCore:
         self.jobs = JobUpkeep(self.settings.path, self.store, self.journal, self.readers)
         self._ends.callback(self.jobs.close)
         self._ends.callback(self.readers.shutdown, wait=True, cancel_futures=True)
+        self.memories: Memories = self._ends.enter_context(opened_memories(self))
+        """What agents remember for long, and the index that it is searched by."""
 
     def _take_lease(self) -> Fence:
         return acquire_writer_lease(
@@ -138,18 +135,32 @@ class RuntimeCore:
         )
 
     def _start(self, lease_until: float) -> None:
-        settings = self.settings
+        self._start_loop(lease_until)
+        self._start_actors()
+        self.jobs.begin(self.recorded)
+        self.effects = self._effect_runner()
+        self.directory.connect(self._services())
+        self._ends.callback(self._stop_actors)
+        self.resumed = self._resume()
+        self._ends.enter_context(taking_petitions(self))
+        self._loop.call_later(self._sweep_s, self._sweep)
+        self._loop.call_later(FORGET_LEFT_S, self.answers.forget_left)
+
+    def _start_loop(self, lease_until: float) -> None:
         self._loop = EffectLoop()
         self._lease = LeaseTerm(self.clock, self._loop.post, until=lease_until)
         self.recorded.subscribe(self._lease.note, topic=WRITER_LEASE)
         self.answers = LiveAnswers(
-            TickJournal(self.store), self._loop.call_later, tick_s=settings.tick_s
+            TickJournal(self.store), self._loop.call_later, tick_s=self.settings.tick_s
         )
         self.recorded.subscribe(self._forget_partials)
         self._loop.start()
         self._ends.callback(self._loop.stop)
         self._ends.callback(self._close_providers)
         self._ends.callback(self._resources.close)
+
+    def _start_actors(self) -> None:
+        settings = self.settings
         self._dispatchers = DispatcherPool(settings.threads)
         self._ends.callback(self._dispatchers.stop, CLOSE_TIMEOUT_S)
         self.directory = Directory(
@@ -160,14 +171,6 @@ class RuntimeCore:
             on_fenced=self._lost_lease,
             on_quarantined=self.trouble.publish,
         )
-        self.jobs.begin(self.recorded)
-        self.effects = self._effect_runner()
-        self.directory.connect(self._services())
-        self._ends.callback(self._stop_actors)
-        self.resumed = self._resume()
-        self._ends.enter_context(taking_petitions(self))
-        self._loop.call_later(self._sweep_s, self._sweep)
-        self._loop.call_later(FORGET_LEFT_S, self.answers.forget_left)
 
     def _forget_partials(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
         """What an earlier process had heard of an answer stands on the log now."""
@@ -202,6 +205,7 @@ class RuntimeCore:
             live=self.live,
             answers=self.answers,
             send=self._send_outcome,
+            memory_of=self.memories.of_call,
             start_soon=self._loop.start_soon,
             job_directory=self.jobs.directory,
         )

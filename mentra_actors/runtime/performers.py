@@ -1,6 +1,6 @@
 """Who performs which effect: models, tools, hooks, strategies and timers, put together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from mentra_actors.domain.agent.effects import (
     RunTool,
     SummarizeConversation,
 )
+from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.background.jobs import StartJob, StopJob, WatchJob
 from mentra_actors.domain.budget import spent
 from mentra_actors.domain.timer import WaitUntil
@@ -44,6 +45,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Commands
+from mentra_actors.tools.memory_port import MemoryPort
 from mentra_actors.tools.registry import ToolSource
 
 __all__ = ["World", "performers"]
@@ -64,6 +66,7 @@ class World:
     live: LiveFeed[LiveNotice]
     answers: LiveAnswers
     send: SendOutcome
+    memory_of: Callable[[AgentProfile], MemoryPort]
     start_soon: StartSoon
     job_directory: Path
 
@@ -121,6 +124,7 @@ def _tool_services(world: World, summaries: Summaries) -> ToolServices:
         live=world.live,
         workplaces=workplaces_of(settings, world.commands),
         application={type(one): one for one in settings.context},
+        memory_of=world.memory_of,
         summaries=summaries,
     )
     return ToolServices(

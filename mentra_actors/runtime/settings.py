@@ -71,14 +71,13 @@ class RuntimeSettings:
     `skills_dirs` are directories of skills that models can load; the first ones win
     (`Runtime.skills`). A model may take `model_deadline_s` for one answer, and
     `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
-    out the tools `team_*`, `task_*`, `task` and `compact`, `create=False` refuses to make a store
-    that is not there. `strategies` are round strategies by the names under which
-    runs ask for them, also after a restart. `prices` say what an answer costs. `limits`
-    are how much may be asked of a provider, by its name; without them calls begin at once.
-    `result_limits`
-    bound what a model is told of one result. Every `tick_s` seconds what has streamed so far is
-    kept beside the log. `wrap_store` may put something between the runtime and
-    its store, `wrap_effects` around each performer of effects (tests do).
+    out the tools `team_*`, `task_*`, `task` and `compact`, `memory_tools=False` the tools
+    `memory_*`, `create=False` refuses to make a store that is not there. `strategies` are round
+    strategies by the names under which runs ask for them, also after a restart. `prices` say what
+    an answer costs. `limits` are how much may be asked of a provider, by its name; without them
+    calls begin at once. `result_limits` bound what a model is told of one result. Every `tick_s`
+    seconds what has streamed so far is kept beside the log. `wrap_store` may put something between
+    the runtime and its store, `wrap_effects` around each performer of effects (tests do).
     """
 
     path: str | Path
@@ -89,6 +88,7 @@ class RuntimeSettings:
     create: bool = True
     sealing: Sealing | None = None
     team_tools: bool = True
+    memory_tools: bool = True
     threads: int = 2
     passivate_after_s: float = 300.0
     close_grace_s: float = 3.0
@@ -168,6 +168,7 @@ class RuntimeOptions(TypedDict, total=False):
     create: bool
     sealing: Sealing | None
     team_tools: bool
+    memory_tools: bool
     threads: int
     passivate_after_s: float
     close_grace_s: float

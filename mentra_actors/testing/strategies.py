@@ -33,6 +33,13 @@ from mentra_actors.domain.background.jobs import (
 )
 from mentra_actors.domain.inbox import DeliverMail, Mail
 from mentra_actors.domain.lease import AcquireLease, LeaseCommand, ReleaseLease, RenewLease
+from mentra_actors.domain.memory import (
+    ForgetRecord,
+    MemoryCommand,
+    PinFact,
+    RecordEpisode,
+    RecordSummary,
+)
 from mentra_actors.domain.task_board import (
     AddDependency,
     BoardCommand,
@@ -61,6 +68,7 @@ __all__ = [
     "inbox_histories",
     "instances",
     "lease_histories",
+    "memory_histories",
     "moments",
     "team_histories",
     "words",
@@ -228,6 +236,22 @@ def inbox_histories(max_size: int = 20) -> SearchStrategy[list[DeliverMail]]:
         sent_at=moments,
     )
     return st.lists(st.builds(DeliverMail, mail=mail), max_size=max_size)
+
+
+def memory_histories(max_size: int = 20) -> SearchStrategy[list[MemoryCommand]]:
+    """Few ids and few words, so that records come again, and come after they were forgotten."""
+    record_ids = st.sampled_from([f"r{n}" for n in range(6)])
+    texts = st.sampled_from(["", "red", " red ", "red house", "blue boats", "ünï ☃ red", "東京都"])
+    records = st.builds(
+        lambda of, **fields: of(**fields),
+        of=st.sampled_from([PinFact, PinFact, RecordEpisode, RecordSummary]),
+        record_id=record_ids,
+        content=texts,
+        by=_names,
+        now=moments,
+    )
+    forgets = st.builds(ForgetRecord, record_id=record_ids, by=_names, now=moments)
+    return st.lists(st.one_of(records, records, forgets), max_size=max_size)
 
 
 def team_histories(max_size: int = 12) -> SearchStrategy[list[AddMember]]:

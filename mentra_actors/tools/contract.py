@@ -15,6 +15,7 @@ from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
 from mentra_actors.ids import AgentId, CommandId, StreamId, TeamId
+from mentra_actors.tools.memory_port import MemoryPort, NoMemory
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.schema_faults import faults_by_schema
 from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
@@ -201,6 +202,8 @@ class ToolContext:
     """Where this call works on this machine: its directory, the policy, commands."""
     application: Mapping[type[Any], Any] = field(default_factory=dict)
     """What the program has given to its tools, by type; see `app`."""
+    memory: MemoryPort = field(default_factory=NoMemory)
+    """What the agent remembers for long."""
 
     def app(self, kind: type[T]) -> T:
         """The object of this type given to `open_runtime(context=[…])`, or the one of a subclass.

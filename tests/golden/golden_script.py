@@ -9,6 +9,7 @@ from golden_script_background import BACKGROUND_STORIES
 from golden_script_calls import CALL_STORIES
 from golden_script_house import HOUSE_STORIES, the_next_day
 from golden_script_input import INPUT_STORIES
+from golden_script_memory import MEMORY_STORIES
 from golden_script_models import MODEL_STORIES
 from golden_script_options import OPTION_STORIES
 from golden_script_runs import RUN_STORIES, the_last_evening
@@ -29,6 +30,7 @@ STORIES = (
     *MODEL_STORIES,
     *TOOL_STORIES,
     *BACKGROUND_STORIES,
+    *MEMORY_STORIES,
     the_last_evening,
 )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = [
+    "MEMORY_INDEX_ENDING",
     "PETITIONS_ENDING",
     "files_of_database",
     "is_sql_url",
@@ -23,9 +24,14 @@ __all__ = [
 ]
 
 _SQLITE = "sqlite:"
+MEMORY_INDEX_ENDING = "-views-memory"
+"""What follows the name of a database in the name of the file that memories are searched in."""
 PETITIONS_ENDING = ".petitions"
 """How the directory beside a file of SQLite is called in which others leave petitions."""
-_ENDINGS = ("-wal", "-shm", "-journal", "-writer", PETITIONS_ENDING)
+_ENDINGS = (
+    *("-wal", "-shm", "-journal", "-writer", PETITIONS_ENDING),
+    *(MEMORY_INDEX_ENDING, f"{MEMORY_INDEX_ENDING}-journal"),
+)
 _POSTGRES = ("postgresql:", "postgres:")
 
 

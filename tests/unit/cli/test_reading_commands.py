@@ -284,3 +284,32 @@ def test_entries_shows_every_branch(mentra, tmp_path):
     assert mentra("entries", "lead", "--store", tmp_path / "t") == 0
     assert "▶    2 assistant turn: First.  [here]" in mentra.out
     assert "Second." in mentra.out
+
+
+def test_memory_shows_records_and_what_a_search_finds(mentra, tmp_path):
+    """Also while another process writes the store: the log is read, and nothing is written."""
+    path = tmp_path / "team.mentra"
+    with open_runtime_sync(path, durability="volatile") as runtime:
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        runtime.spawn("bob", model="ollama:x")
+        memory.pin("Deploys happen on Fridays.", record_id="f1")
+        memory.pin("Ann likes tea.", record_id="f2")
+        memory.pin("Nothing of it stays.", record_id="f3")
+        memory.forget("f3")
+
+        records = mentra.json("memory", "ann", "--store", path)
+        assert [(one["id"], one["by"], one["pinned"]) for one in records] == [
+            ("f1", "host", True),
+            ("f2", "host", True),
+        ]
+        [found] = mentra.json("memory", "ann", "when is the deploy?", "--store", path)
+    assert (found["id"], found["why"]) == ("f1", "matched deploys; fact; manual")
+    assert mentra("memory", "ann", "tea", "--store", path) == 0
+    assert "Ann likes tea." in mentra.out
+    assert mentra("memory", "ann", "--store", path) == 0
+    assert mentra.out.splitlines()[0].split() == ["id", "kind", "recorded", "by", "content"]
+    assert mentra("memory", "ann", "coffee", "--store", path) == 0
+    assert "No record" in mentra.out
+    assert mentra("memory", "bob", "--store", path) == 0
+    assert "remembers nothing" in mentra.out
+    assert mentra("memory", "cy", "--store", path) == 2

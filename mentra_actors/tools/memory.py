@@ -1,0 +1,108 @@
+"""Tools with which an agent uses its long-term memory."""
+
+from typing import Any
+
+from mentra_actors.domain.memory import FoundRecord, fact_id_of
+from mentra_actors.errors import CommandRejected
+from mentra_actors.tools.contract import Tool, ToolContext, ToolError
+from mentra_actors.tools.decorator import tool
+
+__all__ = ["MOST_FOUND", "memory_tools"]
+
+MOST_FOUND = 10
+"""Most records that one search gives, whatever is asked for or configured."""
+
+
+def memory_tools() -> list[Tool]:
+    """The tools `memory_search`, `memory_pin` and `memory_forget`."""
+    return [memory_search, memory_pin, memory_forget]
+
+
+@tool(
+    retry="safe",
+    parallel=True,
+    side_effects="none",
+    capabilities=("read_only",),
+    approval="read_only",
+)
+async def memory_search(
+    context: ToolContext, query: str, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """Search your long-term memory: pinned facts, summaries and what was said in earlier runs.
+
+    Args:
+        query: What to look for, in words; records that have any of them are found.
+        limit: How many records to give, at most 10.
+    """
+    if not query.strip():
+        raise ToolError("memory_search needs a query: say in a few words what to look for")
+    if limit is not None and limit < 0:
+        raise ToolError(f"memory_search cannot give {limit} records: leave limit out")
+    configured = context.memory.options.tool_search_limit
+    found = await context.memory.search(query, min(limit or configured, configured, MOST_FOUND))
+    return [found_json(one) for one in found]
+
+
+@tool(
+    retry="idempotent",
+    side_effects="local_state",
+    durability="persistent",
+    capabilities=("memory_write",),
+)
+async def memory_pin(context: ToolContext, content: str) -> str:
+    """Keep a fact in your long-term memory, where later runs find it by its words.
+
+    Args:
+        content: The fact, in words that make sense without this conversation.
+    """
+    _require_writing(context)
+    wanted = fact_id_of(context.idempotency_key)
+    try:
+        record_id = await context.memory.pin(wanted, content)
+    except CommandRejected as rejected:
+        raise ToolError(f"Failed to pin the fact: {rejected.reason}") from rejected
+    if record_id != wanted:
+        return f"Already pinned as {record_id}"
+    return f"Pinned as {record_id}"
+
+
+@tool(
+    retry="idempotent",
+    side_effects="local_state",
+    durability="persistent",
+    capabilities=("memory_write",),
+)
+async def memory_forget(context: ToolContext, record_id: str) -> str:
+    """Forget a record of your long-term memory; no search finds it any more.
+
+    Args:
+        record_id: Its id, as memory_search and memory_pin tell it.
+    """
+    _require_writing(context)
+    try:
+        await context.memory.forget(record_id)
+    except CommandRejected as rejected:
+        raise ToolError(f"Failed to forget the record: {rejected.reason}") from rejected
+    return f"Forgot {record_id}"
+
+
+def found_json(found: FoundRecord) -> dict[str, Any]:
+    """A record that was found, as models see it; its time is in whole Unix seconds."""
+    record = found.record
+    return {
+        "id": record.record_id,
+        "kind": record.kind,
+        "content": record.content,
+        "score": found.score,
+        "timestamp": int(record.recorded_at),
+        "source": record.source,
+        "why_retrieved": found.why,
+    }
+
+
+def _require_writing(context: ToolContext) -> None:
+    if not context.memory.options.write_tools_enabled:
+        raise ToolError(
+            "Writing to the long-term memory is switched off for this agent; "
+            "you can still search it with memory_search"
+        )

@@ -1,0 +1,126 @@
+"""How well a memory answers a question: plain arithmetic on what the index has found.
+
+The index gives candidates in the order of BM25; their scores are then
+
+    relevance + weight of the kind + weight of a pin + recency
+
+`relevance` is the strength of a match as a share of the best one for this question, 0 to 1: it
+grows with the quality of the match. All other weights together are less than a half, so a record
+that matches less than half as well as another never stands before it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from mentra_actors.domain.memory import MemoryKind, MemorySource
+
+__all__ = [
+    "HALF_LIFE_DAYS",
+    "KIND_WEIGHTS",
+    "PINNED_WEIGHT",
+    "RECENCY_WEIGHT",
+    "Candidate",
+    "best_of",
+    "candidate_count",
+    "match_expression",
+    "score_of",
+    "searchable",
+    "why_of",
+]
+
+KIND_WEIGHTS: Mapping[MemoryKind, float] = {"fact": 0.15, "summary": 0.08, "episode": 0.0}
+"""A fact was thought worth keeping; an episode is whatever was said."""
+PINNED_WEIGHT = 0.1
+RECENCY_WEIGHT = 0.2
+"""Of a record that is made now; half of it after each `HALF_LIFE_DAYS`."""
+HALF_LIFE_DAYS = 30.0
+
+_DAY_S = 86_400.0
+_MOST_TOKENS = 100
+_LEAST_CANDIDATES = 50
+_CANDIDATES_PER_HIT = 5
+_TOLD_TOKENS = 2
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+"""Chinese characters and Japanese syllables: text without spaces between its words."""
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+_TOKEN = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
+
+
+class Candidate(NamedTuple):
+    """A record that matches. `bm25` is that of SQLite: below zero, and the lower the better."""
+
+    number: int
+    bm25: float
+    kind: MemoryKind
+    pinned: bool
+    recorded_at: float
+
+
+def searchable(text: str) -> str:
+    """A text as it is indexed: one spelling of each letter, and Chinese characters parted."""
+    plain = unicodedata.normalize("NFKC", text).casefold().replace("\0", " ")
+    return _UNSPACED_CHARACTER.sub(r" \g<0> ", plain)
+
+
+def match_expression(question: str) -> str:
+    """What to look for, any of the words, for FTS5; empty if there is no word in it.
+
+    Words are quoted, so nothing in a question is syntax. Of a very long question the first 100
+    different words count. Text without spaces is looked for by its pairs of characters.
+    """
+    plain = unicodedata.normalize("NFKC", question).casefold()
+    phrases = (one for token in _TOKEN.findall(plain) for one in _phrases(token))
+    distinct = list(dict.fromkeys(phrases))[:_MOST_TOKENS]
+    return " OR ".join(f'"{phrase}"' for phrase in distinct)
+
+
+def _phrases(token: str) -> Sequence[str]:
+    if _UNSPACED_CHARACTER.match(token) is None or len(token) == 1:
+        return (token,)
+    return [f"{first} {second}" for first, second in pairwise(token)]
+
+
+def candidate_count(limit: int) -> int:
+    """How many of the best matches are scored to choose `limit` of them."""
+    return max(_LEAST_CANDIDATES, _CANDIDATES_PER_HIT * limit)
+
+
+def score_of(candidate: Candidate, best_bm25: float, now: float) -> float:
+    """The score of a candidate beside the best match of all; `now` in Unix seconds."""
+    relevance = candidate.bm25 / best_bm25 if best_bm25 else 1.0
+    pinned = PINNED_WEIGHT if candidate.pinned else 0.0
+    half_lives = max(now - candidate.recorded_at, 0.0) / _DAY_S / HALF_LIFE_DAYS
+    recency = RECENCY_WEIGHT * float(0.5**half_lives)
+    return relevance + KIND_WEIGHTS[candidate.kind] + pinned + recency
+
+
+def best_of(
+    candidates: Sequence[Candidate], *, limit: int, now: float
+) -> list[tuple[Candidate, float]]:
+    """The `limit` best with their scores, best first; of equal ones the better match first."""
+    best = min((one.bm25 for one in candidates), default=0.0)
+    scored = [(one, round(score_of(one, best, now), 4)) for one in candidates]
+    return sorted(scored, key=lambda pair: -pair[1])[:limit]
+
+
+def why_of(matched: Iterable[str], kind: MemoryKind, source: MemorySource) -> str:
+    """Why a record was found: the two longest of the words that matched, and what it is."""
+    distinct = dict.fromkeys(word for one in matched if (word := _as_written(one)))
+    words = sorted(distinct, key=len, reverse=True)
+    reasons = [f"matched {','.join(words[:_TOLD_TOKENS])}"] if words else []
+    if kind != "episode":
+        reasons.append(kind)
+    if source == "manual_pin":
+        reasons.append("manual")
+    return "; ".join(reasons)
+
+
+def _as_written(matched: str) -> str:
+    """A matched piece of an indexed text without the spaces that indexing has put into it."""
+    parts = matched.split()
+    if all(_UNSPACED_CHARACTER.fullmatch(part) for part in parts):
+        return "".join(parts)
+    return " ".join(parts)

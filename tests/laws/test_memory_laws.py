@@ -1,0 +1,196 @@
+"""What holds of every memory and of the index that it is searched by."""
+
+import tempfile
+from pathlib import Path
+from typing import get_args
+
+from hypothesis import given as forall
+from hypothesis import strategies as st
+
+from mentra_actors.domain.memory import (
+    MEMORY,
+    ForgetRecord,
+    MemoryEvent,
+    MemoryForgotten,
+    MemoryRecord,
+    MemoryRecorded,
+)
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import AgentId, memory_stream
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.memory_store import MemoryEventStore
+from mentra_actors.store.ports import AppendRequest
+from mentra_actors.testing.decider_laws import (
+    check_pure,
+    check_restart,
+    check_snapshots,
+    check_total,
+)
+from mentra_actors.testing.given_when_then import given, play
+from mentra_actors.testing.strategies import any_history, memory_histories
+from projections.memory_index import MemoryIndex
+
+STREAMS = [memory_stream(AgentId(name)) for name in ("ann", "bob")]
+QUESTIONS = ["red", "a blue house", "boats", "東京", "ünï", '"red" OR NEAR(blue)', "nothing else"]
+NOW = 1e9
+
+
+@forall(memory_histories())
+def test_a_memory_keeps_the_laws_of_deciders(commands):
+    check_pure(MEMORY, [], commands)
+    check_restart(MEMORY, [], commands)
+    check_snapshots(MEMORY, [], commands)
+
+
+@forall(any_history(get_args(MemoryEvent)))
+def test_no_history_makes_a_memory_raise(events):
+    check_total(MEMORY, events)
+
+
+@forall(memory_histories())
+def test_a_repeated_command_records_nothing(commands):
+    """Calls and runs are told again after a crash."""
+    answers = play(given(MEMORY), commands)
+    for command, answer in zip(commands, answers, strict=True):
+        if answer.events:
+            assert answer.when(command) == []
+            assert answers[-1].when(command) == []
+
+
+@forall(memory_histories())
+def test_an_id_is_used_once_and_no_two_pinned_facts_are_alike(commands):
+    recorded, live = [], {}
+    for answer in play(given(MEMORY), commands):
+        for event in answer.events:
+            if isinstance(event, MemoryForgotten):
+                del live[event.record_id]
+                continue
+            recorded.append(event.record.record_id)
+            live[event.record.record_id] = event.record
+        pinned = [one.content for one in live.values() if one.pinned]
+
+        assert len(recorded) == len(set(recorded))
+        assert len(pinned) == len(set(pinned))
+        assert set(answer.state.live) == set(live)
+
+
+# --- the index ----------------------------------------------------------------------------------
+
+
+class Log:
+    """Two memories, and what is in them."""
+
+    def __init__(self):
+        self.store = MemoryEventStore()
+        self.states = dict.fromkeys(STREAMS, MEMORY.initial)
+        self.live = {stream_id: {} for stream_id in STREAMS}
+
+    def tell(self, stream_id, command):
+        try:
+            events = MEMORY.decide(command, self.states[stream_id])
+        except CommandRejected:
+            return
+        self.append(stream_id, events)
+
+    def append(self, stream_id, events):
+        if not events:
+            return
+        part = Journal(self.store).stream_append(stream_id, events, None)
+        self.store.append(AppendRequest(streams=(part,)))
+        self.states[stream_id] = MEMORY.fold(events, self.states[stream_id])
+        for event in events:
+            if isinstance(event, MemoryForgotten):
+                self.live[stream_id].pop(event.record_id, None)
+            else:
+                self.live[stream_id][event.record.record_id] = event.record
+
+
+def all_that(index):
+    """Everything that an index can be asked."""
+    found = {
+        (stream_id, question): index.search(stream_id, question, limit=5, now=NOW)
+        for stream_id in STREAMS
+        for question in QUESTIONS
+    }
+    return found, [index.records(stream_id) for stream_id in STREAMS]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(STREAMS), memory_histories(6), st.sampled_from(["", "look", "open"])
+    ),
+    max_size=8,
+)
+
+
+@forall(STEPS)
+def test_an_index_is_the_same_however_it_came_about(steps):
+    """Searched all the time, opened again now and then, or made at once at the end."""
+    with tempfile.TemporaryDirectory() as directory:
+        path, log = Path(directory) / "index", Log()
+        live = MemoryIndex(log.store, path)
+        for stream_id, commands, then in steps:
+            for command in commands:
+                log.tell(stream_id, command)
+            if then == "look":
+                live.search(stream_id, "red", limit=3, now=NOW)
+            if then == "open":
+                live.close()
+                live = MemoryIndex(log.store, path)
+        fresh = MemoryIndex(log.store)
+
+        assert all_that(live) == all_that(fresh)
+        live.close()
+        fresh.close()
+
+
+@forall(STEPS)
+def test_a_search_finds_what_is_recorded_and_only_in_its_own_memory(steps):
+    """At once, and never a forgotten record or one of somebody else."""
+    log = Log()
+    index = MemoryIndex(log.store)
+    for stream_id, commands, _then in steps:
+        for command in commands:
+            log.tell(stream_id, command)
+            present = log.live[stream_id]
+
+            assert {one.record_id: one for one in index.records(stream_id)} == present
+            found = index.search(stream_id, "red", limit=50, now=NOW)
+            expected = {name for name, one in present.items() if "red" in one.content}
+            assert {one.record.record_id for one in found} == expected
+            assert all(one.record == present[one.record.record_id] for one in found)
+    index.close()
+
+
+SECRETS = st.lists(st.text("bcdfghjk", min_size=9, max_size=9), min_size=1, max_size=3)
+RECORDS = st.lists(st.tuples(SECRETS, st.booleans(), st.booleans()), min_size=1, max_size=9)
+
+
+@forall(RECORDS)
+def test_no_byte_of_the_index_holds_a_forgotten_record(steps):
+    """What is taken back is taken back: a copy of the disk shows nothing of it."""
+    with tempfile.TemporaryDirectory() as directory:
+        path, log = Path(directory) / "index", Log()
+        index, kept, gone = MemoryIndex(log.store, path), set(), set()
+        for number, (words, is_forgotten, looks) in enumerate(steps):
+            record = MemoryRecord(
+                record_id=f"r{number}",
+                kind="episode",
+                content=f"{' '.join(words)} and more of it",
+                source="auto_ingest",
+                recorded_at=0.0,
+                by="ann",
+            )
+            log.append(STREAMS[0], [MemoryRecorded(record=record)])
+            if looks:
+                index.catch_up(STREAMS[0])
+            if is_forgotten:
+                command = ForgetRecord(record_id=f"r{number}", by="ann", now=0.0)
+                log.tell(STREAMS[0], command)
+            # An index leaves out the beginning that a word shares with the one before it.
+            (gone if is_forgotten else kept).update(word[3:] for word in words)
+        index.catch_up(STREAMS[0])
+        index.close()
+        written = b"".join(one.read_bytes() for one in Path(directory).iterdir()).lower()
+
+        assert [end for end in gone - kept if end.encode() in written] == []

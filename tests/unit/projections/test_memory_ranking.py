@@ -1,0 +1,186 @@
+"""How well memories are found: against judgements, beside plain BM25 and mentra's formula."""
+
+import math
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from memory_judgements import QUESTIONS, RECORDS
+
+from mentra_actors.domain.memory import MemoryRecord
+from projections.memory_file import IndexFile, Place
+from projections.memory_ranking import (
+    HALF_LIFE_DAYS,
+    KIND_WEIGHTS,
+    PINNED_WEIGHT,
+    RECENCY_WEIGHT,
+    Candidate,
+    best_of,
+    candidate_count,
+    match_expression,
+    score_of,
+    searchable,
+    why_of,
+)
+
+NOW = 1_800_000_000.0
+DAY_S = 86_400.0
+DEPTH = 5
+
+
+def record(record_id, kind, days_ago, content):
+    sources = {"fact": "manual_pin", "summary": "auto_compaction", "episode": "auto_ingest"}
+    return MemoryRecord(
+        record_id=record_id,
+        kind=kind,
+        content=content,
+        source=sources[kind],
+        recorded_at=NOW - days_ago * DAY_S,
+        by="shop",
+        pinned=kind == "fact",
+    )
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """The index of the memory that is judged, its records in the order of time."""
+    file = IndexFile(None)
+    place = file.begin("memory-shop")
+    in_order = sorted(RECORDS, key=lambda one: -one[2])
+    file.carry_on(place, Place(place.stream, 1, "x"), [record(*one) for one in in_order], [])
+    yield partial(found_in, file, place.stream)
+    file.close()
+
+
+def found_in(file, stream, rank, question):
+    """Ids in the order of a way to rank."""
+    expression = match_expression(question)
+    return [
+        file.found(stream, one.number, expression)[0].record_id
+        for one in rank(partial(file.candidates, stream, expression))
+    ]
+
+
+def ours(candidates):
+    best = best_of(candidates(candidate_count(DEPTH)), limit=DEPTH, now=NOW)
+    return [one for one, _score in best]
+
+
+def bm25_alone(candidates):
+    return candidates(DEPTH)
+
+
+def mentras(candidates):
+    """Its formula as it is: the oldest 25 matches, of which the weakest match counts most."""
+    oldest = sorted(candidates(1000), key=lambda one: one.number)[:25]
+    kinds = {"fact": 3.0, "summary": 1.5, "episode": 0.0}
+
+    def score(one):
+        age_h = (NOW - one.recorded_at) / 3600
+        text = 8 / (1 + abs(one.bm25))
+        return text + kinds[one.kind] + 2 * one.pinned + 0.5 / (1 + age_h / 24)
+
+    return sorted(oldest, key=score, reverse=True)[:DEPTH]
+
+
+def ndcg(grades, found):
+    def gain(one_by_one):
+        return sum((2**grade - 1) / math.log2(place + 2) for place, grade in one_by_one)
+
+    ideal = gain(enumerate(sorted(grades.values(), reverse=True)[:DEPTH]))
+    return gain(enumerate(grades.get(one, 0) for one in found[:DEPTH])) / ideal
+
+
+def test_the_judged_memory_is_found_better_than_by_words_alone(shop):
+    """Weights that only look right would make answers worse; mentra's formula does."""
+    figures = {
+        rank.__name__: sum(ndcg(grades, shop(rank, words)) for words, grades in QUESTIONS)
+        / len(QUESTIONS)
+        for rank in (ours, bm25_alone, mentras)
+    }
+    print(f"nDCG@{DEPTH} of {len(QUESTIONS)} questions over {len(RECORDS)} records:", figures)
+
+    assert len(QUESTIONS) >= 20
+    assert len(RECORDS) >= 60
+    assert figures["ours"] >= figures["bm25_alone"] > figures["mentras"]
+    assert figures["ours"] > 0.87
+
+
+def candidate(bm25, kind="episode", *, pinned=False, days_ago=0.0, number=1):
+    return Candidate(number, bm25, kind, pinned, NOW - days_ago * DAY_S)
+
+
+def test_a_better_match_has_a_higher_score():
+    """In FTS5 the better match has the lower number: a formula that forgets it is upside down."""
+    scores = [score_of(candidate(bm25), -9.0, NOW) for bm25 in (-9.0, -4.0, -0.5)]
+
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) == 3
+
+
+def test_a_match_of_less_than_half_the_strength_never_stands_first():
+    """Kind, pin and age decide between records that match alike, and nothing else."""
+    most = max(KIND_WEIGHTS.values()) + PINNED_WEIGHT + RECENCY_WEIGHT
+    strong, weak = candidate(-2.0, days_ago=9999), candidate(-0.99, "fact", pinned=True, number=2)
+
+    assert most <= 0.5
+    assert [one.number for one, _ in best_of([strong, weak], limit=2, now=NOW)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({"kind": "fact", "pinned": True}, {"kind": "episode"}),
+        ({"kind": "fact"}, {"kind": "summary"}),
+        ({"kind": "summary"}, {"kind": "episode"}),
+        ({"days_ago": 1.0}, {"days_ago": 2.0}),
+    ],
+)
+def test_of_equal_matches_the_one_that_was_meant_to_be_kept_is_first(better, worse):
+    pair = [candidate(-2.0, **worse, number=1), candidate(-2.0, **better, number=2)]
+
+    assert [one.number for one, _score in best_of(pair, limit=2, now=NOW)] == [2, 1]
+
+
+def test_recency_halves_and_a_clock_that_was_wrong_does_no_harm():
+    now, later = candidate(-1.0), candidate(-1.0, days_ago=-400.0)
+    half = candidate(-1.0, days_ago=HALF_LIFE_DAYS)
+
+    assert score_of(now, -1.0, NOW) == score_of(later, -1.0, NOW) == 1 + RECENCY_WEIGHT
+    assert score_of(half, -1.0, NOW) == 1 + RECENCY_WEIGHT / 2
+    assert score_of(candidate(0.0), 0.0, NOW) == 1 + RECENCY_WEIGHT
+
+
+@pytest.mark.parametrize(
+    ("question", "expression"),
+    [
+        ("", ""),
+        (" ?! -- \x00 \ud800", ""),
+        ("red OR (blue", '"red" OR "or" OR "blue"'),
+        ('a "b" a* text:c', '"a" OR "b" OR "text" OR "c"'),
+        ("Straße \uff26\uff35\uff2c\uff2c", '"strasse" OR "full"'),
+        ("snake_case-id", '"snake" OR "case" OR "id"'),
+        ("東京都 in 京", '"東 京" OR "京 都" OR "in" OR "京"'),
+    ],
+)
+def test_a_question_is_words_and_never_syntax(question, expression):
+    assert match_expression(question) == expression
+
+
+def test_a_very_long_question_is_cut():
+    assert match_expression(" ".join(f"w{n}" for n in range(1000))).count(" OR ") == 99
+
+
+def test_why_says_up_to_two_words_and_what_the_record_is():
+    assert why_of(["on", "deploys", "fridays", "shop"], "fact", "manual_pin") == (
+        "matched deploys,fridays; fact; manual"
+    )
+    assert why_of(["blue", "blue"], "episode", "auto_ingest") == "matched blue"
+    assert why_of([" 東  京 "], "summary", "auto_compaction") == "matched 東京; summary"
+
+
+def test_chinese_characters_are_parted_and_letters_have_one_spelling():
+    assert searchable("\uff21b東京\0") == "ab 東  京  "
