@@ -18,6 +18,7 @@ __all__ = [
     "StreamId",
     "TeamId",
     "agent_stream",
+    "background_stream",
     "board_stream",
     "category_of",
     "inbox_stream",
@@ -53,6 +54,11 @@ def is_valid_name(name: str) -> bool:
 def agent_stream(agent_id: AgentId) -> StreamId:
     """The stream that one agent owns."""
     return StreamId(f"agent-{agent_id}")
+
+
+def background_stream(agent_id: AgentId) -> StreamId:
+    """The stream of one agent's commands in the background."""
+    return StreamId(f"background-{agent_id}")
 
 
 def inbox_stream(agent_id: AgentId) -> StreamId:

@@ -12,6 +12,7 @@ A view is never the truth: it may be deleted at any time and comes back from the
 """
 
 import mentra_actors  # noqa: F401 - its face uses this package: begin with the outer one
+from projections.background_jobs import BACKGROUND_JOBS
 from projections.built_in import BUILT_IN
 from projections.contract import (
     FunctionProjection,
@@ -27,6 +28,7 @@ from projections.transcript import TRANSCRIPT
 from projections.usage import USAGE
 
 __all__ = [
+    "BACKGROUND_JOBS",
     "BUILT_IN",
     "ROSTER",
     "TASK_BOARD",

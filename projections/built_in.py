@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from projections.background_jobs import BACKGROUND_JOBS
 from projections.contract import Projection
 from projections.roster import ROSTER
 from projections.task_board import TASK_BOARD
@@ -11,4 +12,11 @@ from projections.usage import USAGE
 
 __all__ = ["BUILT_IN"]
 
-BUILT_IN: tuple[Projection[Any], ...] = (TRANSCRIPT, TASK_BOARD, ROSTER, TIMELINE, USAGE)
+BUILT_IN: tuple[Projection[Any], ...] = (
+    TRANSCRIPT,
+    TASK_BOARD,
+    ROSTER,
+    TIMELINE,
+    USAGE,
+    BACKGROUND_JOBS,
+)

@@ -11,6 +11,7 @@ import msgspec
 
 from mentra_actors.domain import budget, inbox, lease, task_board, team
 from mentra_actors.domain.agent import events as agent
+from mentra_actors.domain.background import events as background
 from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
@@ -217,6 +218,23 @@ def _status_changed(event: task_board.TaskStatusChanged) -> str:
     return f"task {event.task_id} went from {event.old} to {event.new}, by {by}"
 
 
+def _job_ended(how: str) -> Callable[[Any], str]:
+    def sentence(event: background.JobTimedOut | background.JobCancelled) -> str:
+        return f"{event.job_id} {how}, with {event.output.total_bytes:,} bytes of output"
+
+    return sentence
+
+
+def _job_started(event: background.JobStarted) -> str:
+    return f"{event.job_id} runs" + (f" as process {event.pid}" if event.pid else "")
+
+
+def _job_stop_requested(event: background.JobStopRequested) -> str:
+    by = f" by {event.by}" if event.by else ""
+    why = f": {event.reason}" if event.reason else ""
+    return f"{event.job_id} is to end ({event.cause.replace('_', ' ')}{by}){why}"
+
+
 def _directory_changed(event: task_board.TaskDirectoryChanged) -> str:
     where = event.working_directory or "the directory of its owner"
     return f"task {event.task_id} is done in {where} now, by {event.changed_by}"
@@ -297,5 +315,14 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     lease.LeaseAcquired: _lease_acquired,
     lease.LeaseRenewed: lambda e: f"lease of epoch {e.epoch} renewed",
     lease.LeaseReleased: lambda e: f"lease of epoch {e.epoch} released",
+    background.JobRequested: lambda e: f"{e.job_id} wanted in the background: {e.command}",
+    background.JobRejected: lambda e: f"no more than {e.limit} in the background: {e.command}",
+    background.JobStarted: _job_started,
+    background.JobStopRequested: _job_stop_requested,
+    background.JobFinished: lambda e: f"{e.job_id} ended with exit code {e.exit_code}",
+    background.JobFailed: lambda e: f"{e.job_id} could not be started: {e.error}",
+    background.JobTimedOut: _job_ended("was stopped at its time limit"),
+    background.JobCancelled: _job_ended("was cancelled"),
+    background.JobInterrupted: lambda e: f"{e.job_id} was interrupted: {e.reason}",
 }
 """A sentence for each stored event type."""

@@ -23,7 +23,7 @@ INTERRUPTED = 130
 _NOTHING_RECORDED = "Nothing was recorded."
 _RECORDING = frozenset({"", "demo", "run"})
 _READING = frozenset(
-    {"agents", "audit", "board", "doctor", "entries", "log", "transcript", "usage"}
+    {"agents", "audit", "board", "doctor", "entries", "jobs", "log", "transcript", "usage"}
 )
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
 """Commands that take the store as an argument."""
@@ -58,8 +58,8 @@ _WORDS: Mapping[type[MentraError], _Words] = {
     ),
     errors.StoreLocked: _Words(
         "Nothing was changed; the other process goes on.",
-        "Wait for it or end it. Meanwhile agents, board, log, transcript, doctor, backup and "
-        "export work beside it.",
+        "Wait for it or end it. Meanwhile agents, board, jobs, log, transcript, doctor, backup "
+        "and export work beside it.",
     ),
     errors.StoreFormatError: _Words(
         "Nothing was changed.",

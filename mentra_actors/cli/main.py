@@ -27,6 +27,7 @@ from mentra_actors.cli.failures import (
     failure_of,
     failure_text,
 )
+from mentra_actors.cli.jobs_command import jobs
 from mentra_actors.cli.key_commands import forget, new_key, rotate_key, train_dictionary
 from mentra_actors.cli.key_options import with_key_options
 from mentra_actors.cli.log_command import log
@@ -152,7 +153,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 
 _COMMANDS: Sequence[Callable[..., None]] = (
-    *(demo, run, agents, log, audit, transcript, entries, board, usage),
+    *(demo, run, agents, log, audit, transcript, entries, board, jobs, usage),
     *(new_key, forget, rotate_key, train_dictionary),
     *(doctor, backup, export, compact),
     *(login, logout),

@@ -13,6 +13,7 @@ from mentra_actors.ids import AgentId, StreamId, agent_stream, board_stream, cat
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
+from projections.background_jobs import JobView, jobs_in
 from projections.contract import fold_view
 from projections.roster import ROSTER, MemberView, team_roster
 from projections.task_board import TASK_BOARD, BoardView
@@ -48,6 +49,11 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         boards = fold_view(TASK_BOARD, self.journal.through())
         return boards.get(board_stream(DEFAULT_TEAM), BoardView())
 
+    def jobs(self) -> tuple[JobView, ...]:
+        """The background jobs of all agents, the oldest first."""
+        streams = self.reader.stream_ids("background")
+        return jobs_in(one for stream in streams for one in self.journal.read_stream(stream))
+
     def stream(self, name: str) -> StreamId:
         """The stream of an agent with this name, or the stream with this id.
 
@@ -62,7 +68,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
             if name and self.reader.stream_version(stream_id):
                 return stream_id
         listed = {agent_stream(agent_id) for agent_id in members.values()}
-        categories = ("agent", "board", "inbox", "lease", "team")
+        categories = ("agent", "background", "board", "inbox", "lease", "team")
         streams = [one for category in categories for one in self.reader.stream_ids(category)]
         others = [one for one in streams if one not in listed]
         raise CommandRejected(

@@ -8,6 +8,7 @@ from typing import Any
 
 from mentra_actors.domain import budget, inbox, lease, task_board, team
 from mentra_actors.domain.agent import events as agent
+from mentra_actors.domain.background import events as background
 
 __all__ = ["EVENT_TYPES"]
 
@@ -73,4 +74,13 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     lease.LeaseAcquired,
     lease.LeaseRenewed,
     lease.LeaseReleased,
+    background.JobRequested,
+    background.JobRejected,
+    background.JobStarted,
+    background.JobStopRequested,
+    background.JobFinished,
+    background.JobFailed,
+    background.JobTimedOut,
+    background.JobCancelled,
+    background.JobInterrupted,
 )

@@ -24,6 +24,14 @@ from mentra_actors.domain.agent.effects import (
     ReviewCall,
     RunTool,
 )
+from mentra_actors.domain.background.events import JobOutput
+from mentra_actors.domain.background.jobs import (
+    RecordJobEnd,
+    RecordJobFailure,
+    StartJob,
+    StopJob,
+    WatchJob,
+)
 from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
@@ -90,4 +98,15 @@ _LAST_WORDS: Mapping[type[Any], Callable[[Any, str, float], Any]] = {
     CompensateCall: lambda effect, said, now: RecordCompensation(
         key=effect.key, attempt=effect.attempt, content=said, is_error=True, now=now
     ),
+    StartJob: lambda effect, said, now: RecordJobFailure(
+        job_id=effect.job.job_id, error=f"what starts it broke ({said})", now=now
+    ),
+    WatchJob: lambda effect, said, now: RecordJobEnd(
+        job_id=effect.job.job_id,
+        exit_code=None,
+        output=JobOutput(),
+        problem=f"what watches it broke ({said})",
+        now=now,
+    ),
+    StopJob: lambda _effect, _said, _now: None,
 }

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mentra_actors.domain.agent.commands import ExpirePermission, ExpireRun
+from mentra_actors.domain.background.jobs import RequestJobStop
 from mentra_actors.domain.lease import RenewLease
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.ports import Clock
@@ -32,5 +33,7 @@ class Timers:
                 return ExpireRun(run_id=RunId(run_id), limit="stop", now=now)
             case ["expire-permission", request_id]:
                 return ExpirePermission(request_id=CommandId(request_id), now=now)
+            case ["limit-job", job_id]:
+                return RequestJobStop(job_id=job_id, cause="time_limit", now=now)
             case _:
                 raise ValueError(f"no command for the timer {effect.then!r}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio.to_thread
@@ -11,6 +12,7 @@ from mentra_actors.domain.agent.profile import COMPACT
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.conversation_tree import Transcript, spilled_result
 from mentra_actors.effects.attached_blobs import Blobs
+from mentra_actors.effects.background_jobs import last_output
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
 from mentra_actors.effects.runner import Order
 from mentra_actors.effects.subagents import Subagents
@@ -61,6 +63,7 @@ class ToolContexts:
             progress=lambda text: self._show(order, effect, text),
             request_idle=request_idle,
             read_result=lambda call: self._read_result(order.view, call),
+            read_job=partial(last_output, self.blobs),
             page_bytes=profile.paging.page_bytes if profile.paging else 0,
             subagents=_no_subagents(tool.name)
             if only_looks

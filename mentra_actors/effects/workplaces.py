@@ -40,3 +40,12 @@ class Workplaces:
             routed=lambda: self.routed(profile),
             hidden=self.hidden,
         )
+
+    def at(self, base_dir: str) -> Workplace:
+        """The place of an agent with this base directory; it names its working directories."""
+        return Workplace(
+            policy=self.policy,
+            base_dir=self.policy.directory_of(base_dir),
+            executors=self.executors,
+            hidden=self.hidden,
+        )

@@ -1,8 +1,10 @@
 """The tools of a runtime: those of the program, and those that come with it."""
 
 from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.tools.background import background_tools
 from mentra_actors.tools.compact import compact_tools
 from mentra_actors.tools.contract import Tool
+from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.read_tool_result import read_tool_result
 from mentra_actors.tools.shell import require_shell_grammar, shell_tool
 from mentra_actors.tools.subagent import subagent_tools
@@ -32,4 +34,10 @@ def _machine_tools(settings: RuntimeSettings) -> list[Tool]:
     if settings.policy is None:
         return []
     require_shell_grammar(settings.policy)
-    return [shell_tool(targets=settings.targets)]
+    return [shell_tool(targets=settings.targets), *_background_tools(settings, settings.policy)]
+
+
+def _background_tools(settings: RuntimeSettings, policy: RuntimePolicy) -> list[Tool]:
+    """Where nothing may run in the background only the tool that says so."""
+    run, *others = background_tools(targets=settings.targets)
+    return [run, *others] if policy.allow_shell and policy.allow_background else [run]

@@ -7,11 +7,8 @@ stay pending and are taken up by the next opening), actors finish what is waitin
 released, the store closes last.
 """
 
-import atexit
 import logging
-import threading
 import time
-import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
@@ -43,6 +40,8 @@ from mentra_actors.errors import Fenced, MentraError, RuntimeClosed, StoreError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.builtin_tools import all_tools
+from mentra_actors.runtime.exit_hook import close_before_exit
+from mentra_actors.runtime.job_upkeep import JobUpkeep
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.performers import World, performers
@@ -111,7 +110,7 @@ class RuntimeCore:
         except BaseException:
             self._ends.close()
             raise
-        _close_before_exit(self)
+        close_before_exit(self)
 
     def _make_feeds(self) -> None:
         self.recorded: LiveFeed[tuple[RecordedEvent[Any], ...]] = LiveFeed(
@@ -124,6 +123,8 @@ class RuntimeCore:
     def _make_readers(self) -> None:
         self.readers: Executor = ThreadPoolExecutor(2, thread_name_prefix="mentra-reader")
         """Threads that read long histories, so that no actor waits for them."""
+        self.jobs = JobUpkeep(self.settings.path, self.store, self.journal, self.readers)
+        self._ends.callback(self.jobs.close)
         self._ends.callback(self.readers.shutdown, wait=True, cancel_futures=True)
 
     def _take_lease(self) -> Fence:
@@ -158,6 +159,7 @@ class RuntimeCore:
             on_fenced=self._lost_lease,
             on_quarantined=self.trouble.publish,
         )
+        self.jobs.begin(self.recorded)
         self.effects = self._effect_runner()
         self.directory.connect(self._services())
         self._ends.callback(self._stop_actors)
@@ -199,6 +201,7 @@ class RuntimeCore:
             answers=self.answers,
             send=self._send_outcome,
             start_soon=self._loop.start_soon,
+            job_directory=self.jobs.directory,
         )
         return EffectRunner(
             self._loop,
@@ -315,7 +318,8 @@ class RuntimeCore:
 
     def _stop_actors(self) -> None:
         self.answers.close()
-        if self._fenced is None and self.settings.close_grace_s > 0:
+        if self._fenced is None:
+            self.jobs.stop_all(self.ask, self.clock)
             self._let_tools_end(self.settings.close_grace_s)
         self.effects.close()
         self.trouble.publish(RuntimeClosed("the runtime was closed; what is open stays open"))
@@ -324,6 +328,8 @@ class RuntimeCore:
 
     def _let_tools_end(self, grace_s: float) -> None:
         """Calls whose start is on the log, or just getting there, are run and recorded."""
+        if not grace_s:
+            return
         deadline = time.monotonic() + grace_s
         self.effects.allow_only(frozenset({RunTool, ProbeTool, CompensateCall}))
         self.directory.settle(grace_s)
@@ -344,23 +350,6 @@ class RuntimeCore:
                 release_writer_lease(self.store, self.journal, self.clock, self._fence)
         except StoreError as error:
             _log.warning("the store was closed without a word: %s", error)
-
-
-def _close_before_exit(core: RuntimeCore) -> None:
-    """Close a runtime that nobody has closed, while its threads can still end.
-
-    Ordinary exit handlers run after the interpreter has waited for threads, which would be for
-    ever. `threading` has an earlier kind, which `concurrent.futures` uses as well.
-    """
-    forgotten = weakref.ref(core)
-
-    def close() -> None:
-        core = forgotten()
-        if core is not None:
-            core.close()
-
-    register = getattr(threading, "_register_atexit", atexit.register)
-    register(close)
 
 
 async def _within(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

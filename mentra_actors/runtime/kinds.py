@@ -14,6 +14,7 @@ from mentra_actors.domain.agent.effects import (
     SummarizeConversation,
 )
 from mentra_actors.domain.agent.profile import COMPACT, READ_TOOL_RESULT
+from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.domain.lease import LEASE
 from mentra_actors.domain.task_board import BOARD
 from mentra_actors.domain.team import TEAM
@@ -44,4 +45,5 @@ def stream_kinds(
         "team": StreamKind(TEAM, StateLoader(TEAM, store, journal)),
         "board": StreamKind(BOARD, StateLoader(BOARD, store, journal)),
         "lease": StreamKind(LEASE, StateLoader(LEASE, store, journal)),
+        "background": StreamKind(BACKGROUND, StateLoader(BACKGROUND, store, journal)),
     }

@@ -23,18 +23,17 @@ from mentra_actors.ids import (
     team_stream,
 )
 from mentra_actors.runtime.agent_operations import AgentOperations
+from mentra_actors.runtime.background_jobs import JobOperations
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.model_questions import ModelQuestions
 from mentra_actors.runtime.observers import Observers
 from mentra_actors.runtime.plain_arguments import require_text
-from mentra_actors.runtime.run_operations import new_id
+from mentra_actors.runtime.run_operations import HOST, new_id
 from mentra_actors.store.ports import Appended, AppendRequest
 
 __all__ = ["Operations"]
-
-HOST = "host"
 
 
 class Operations:
@@ -45,6 +44,7 @@ class Operations:
         self.runs = core.runs
         self.agents = AgentOperations(core)
         self.models = ModelQuestions(core)
+        self.jobs = JobOperations(core)
         self.observers = Observers(core)
         self._team = core.settings.team
 

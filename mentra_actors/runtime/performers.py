@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mentra_actors.domain.agent.effects import (
@@ -13,8 +14,10 @@ from mentra_actors.domain.agent.effects import (
     RunTool,
     SummarizeConversation,
 )
+from mentra_actors.domain.background.jobs import StartJob, StopJob, WatchJob
 from mentra_actors.domain.budget import spent
 from mentra_actors.domain.timer import WaitUntil
+from mentra_actors.effects.background_jobs import BackgroundJobs, JobServices
 from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
 from mentra_actors.effects.call_reviews import CallReviews, ReviewPorts
 from mentra_actors.effects.compensations import Compensations
@@ -37,6 +40,7 @@ from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.working_places import workplaces_of
 from mentra_actors.store.journal import Journal
+from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Commands
 from mentra_actors.tools.registry import ToolSource
@@ -60,6 +64,7 @@ class World:
     answers: LiveAnswers
     send: SendOutcome
     start_soon: StartSoon
+    job_directory: Path
 
 
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
@@ -67,6 +72,15 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     settings, clock = world.settings, world.settings.clock
     models = _model_services(world)
     summaries = Summaries(models.providers, models.gates, models.prices)
+    jobs = BackgroundJobs(
+        JobServices(
+            workplaces_of(settings, world.commands),
+            world.store,
+            clock,
+            directory=world.job_directory,
+            outlives=settings.path != MEMORY,
+        )
+    )
     by_kind: dict[type[Any], Performer] = {
         CallModel: ModelCalls(models, deadline_s=settings.model_deadline_s),
         ReviewCall: _reviews(world),
@@ -75,6 +89,9 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         SummarizeConversation: ConversationSummaries(summaries, clock),
         DecideRound: RoundDecisions(world.strategies, clock),
         CompensateCall: Compensations(world.tools, clock),
+        StartJob: jobs.start,
+        WatchJob: jobs.watch,
+        StopJob: jobs.stop,
     }
     by_kind = {kind: with_last_words(lease.guarded(one), clock) for kind, one in by_kind.items()}
     by_kind[WaitUntil] = Timers(clock)

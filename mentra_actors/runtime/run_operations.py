@@ -34,7 +34,10 @@ from mentra_actors.runtime.typed_output import (
 )
 from mentra_actors.store.journal import Journal
 
-__all__ = ["RunOperations", "new_id"]
+__all__ = ["HOST", "RunOperations", "new_id"]
+
+HOST = "host"
+"""Who acts when the program does."""
 
 T = TypeVar("T")
 

@@ -3,12 +3,14 @@
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 import anyio
 
 from mentra_actors.actors.dead_letters import DeadLetter
+from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
@@ -17,7 +19,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.agent import Agent
-from mentra_actors.runtime.awaiting import asked, watched
+from mentra_actors.runtime.awaiting import asked, wait_for, watched
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.observer import Observer, OnHookEvent
@@ -29,6 +31,7 @@ from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
 from mentra_actors.tools.skill_files import Skill, SkillFault
+from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view
 from projections.usage import USAGE, AgentUsage, team_usage
 
@@ -163,6 +166,22 @@ class Runtime:
     async def board(self) -> BoardState:
         """The task board of the team."""
         return await asked(self._operations.board)
+
+    async def background_jobs(self, agent: Agent | None = None) -> tuple[JobView, ...]:
+        """The background jobs of one agent or of all, the oldest first; those that ended too."""
+        operations, agent_id = self._operations, None if agent is None else agent.agent_id
+        return await anyio.to_thread.run_sync(operations.jobs.jobs, agent_id)
+
+    async def cancel_background(self, job_id: str, reason: str = "") -> Job:
+        """Ask a background job to end; returns when that is on the log, not when it has ended.
+
+        One that has ended stays as it is.
+
+        Raises:
+            CommandRejected: there is no such job.
+        """
+        begin = partial(self._operations.jobs.cancel, job_id, reason)
+        return await wait_for(await anyio.to_thread.run_sync(begin))
 
     async def content_of(self, attachment: Attachment) -> bytes | None:
         """The bytes of an image or a document of a conversation; None if they are not kept here.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from mentra_actors.actors.dead_letters import DeadLetter
+from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
@@ -27,6 +28,7 @@ from mentra_actors.runtime.sync_agent import SyncAgent
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
 from mentra_actors.tools.skill_files import Skill, SkillFault
+from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view
 from projections.usage import USAGE, AgentUsage, team_usage
 
@@ -118,6 +120,15 @@ class SyncRuntime:
     def board(self) -> BoardState:
         """See `Runtime.board`."""
         return result_of(self._operations.core, self._operations.board)
+
+    def background_jobs(self, agent: SyncAgent | None = None) -> tuple[JobView, ...]:
+        """See `Runtime.background_jobs`."""
+        return self._operations.jobs.jobs(None if agent is None else agent.agent_id)
+
+    def cancel_background(self, job_id: str, reason: str = "") -> Job:
+        """See `Runtime.cancel_background`."""
+        operations = self._operations
+        return result_of(operations.core, lambda: operations.jobs.cancel(job_id, reason))
 
     def content_of(self, attachment: Attachment) -> bytes | None:
         """See `Runtime.content_of`."""

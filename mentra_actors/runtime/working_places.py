@@ -7,6 +7,7 @@ from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.task_board import BoardState, directories_of
 from mentra_actors.effects.workplaces import RoutedDirectory, Workplaces
 from mentra_actors.ids import board_stream
+from mentra_actors.runtime.job_upkeep import jobs_directory
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.store.opening import files_of_store
 from mentra_actors.tools.contract import Commands
@@ -23,8 +24,14 @@ def workplaces_of(settings: RuntimeSettings, commands: Commands) -> Workplaces:
         policy=settings.policy or RuntimePolicy(),
         executors={**settings.targets, "": settings.executor or LocalExecutor()},
         routed=_routed_by_tasks(commands),
-        hidden=tuple(os.path.realpath(Path(one)) for one in files_of_store(settings.path)),
+        hidden=_files_of_ours(settings.path),
     )
+
+
+def _files_of_ours(path: str | Path) -> tuple[str, ...]:
+    """Where the store is, and what its background jobs have printed."""
+    store = (os.path.realpath(Path(one)) for one in files_of_store(path))
+    return (*store, str(jobs_directory(path)))
 
 
 def _routed_by_tasks(commands: Commands) -> RoutedDirectory:

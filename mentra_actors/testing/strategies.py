@@ -21,6 +21,16 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.background.events import JobOutput
+from mentra_actors.domain.background.jobs import (
+    BackgroundCommand,
+    RecordJobEnd,
+    RecordJobFailure,
+    RecordJobStart,
+    RequestJob,
+    RequestJobStop,
+    StopAllJobs,
+)
 from mentra_actors.domain.inbox import DeliverMail, Mail
 from mentra_actors.domain.lease import AcquireLease, LeaseCommand, ReleaseLease, RenewLease
 from mentra_actors.domain.task_board import (
@@ -46,6 +56,7 @@ from mentra_actors.ids import (
 
 __all__ = [
     "any_history",
+    "background_histories",
     "board_histories",
     "inbox_histories",
     "instances",
@@ -270,3 +281,45 @@ def _lease_commands(steps: list[tuple[str, str, int, float]]) -> list[LeaseComma
                 take = AcquireLease(holder=holder, term_s=10.0, now=now, holder_is_gone=gone)
                 commands.append(take)
     return commands
+
+
+def background_histories(max_size: int = 30) -> SearchStrategy[list[BackgroundCommand]]:
+    """Wishes for few jobs, some repeated; starts, ends and stops of any of them, in any order."""
+    commands = [*[_wishes] * 3, *[_job_outcomes] * 4, _job_stops, _closings]
+    step = st.sampled_from(commands).flatmap(lambda strategy: strategy)
+    return st.lists(step, max_size=max_size)
+
+
+_jobs = st.sampled_from(["bg-a", "bg-b", "bg-c", "bg-d"])
+_wishes: SearchStrategy[Any] = st.tuples(_jobs, st.integers(0, 3), moments).map(
+    lambda drawn: RequestJob(
+        command_id=CommandId(f"wish-{drawn[0]}"),
+        job_id=drawn[0],
+        command="make",
+        cwd="/",
+        digest="d",
+        limit=drawn[1] or None,
+        timeout_s=5.0 if drawn[1] == 1 else None,
+        now=drawn[2],
+    )
+)
+_job_outcomes: SearchStrategy[Any] = st.one_of(
+    st.builds(RecordJobStart, job_id=_jobs, directory=st.just("/d"), pid=st.just(7), now=moments),
+    st.builds(RecordJobFailure, job_id=_jobs, error=words, now=moments),
+    st.builds(
+        RecordJobEnd,
+        job_id=_jobs,
+        exit_code=st.sampled_from([0, 1, 143, None]),
+        output=st.builds(JobOutput, preview=words),
+        now=moments,
+        problem=words,
+    ),
+)
+_job_stops: SearchStrategy[Any] = st.builds(
+    RequestJobStop,
+    job_id=_jobs,
+    cause=st.sampled_from(["cancel", "time_limit"]),
+    now=moments,
+    by=_names,
+)
+_closings: SearchStrategy[Any] = st.builds(StopAllJobs, now=moments, reason=words)

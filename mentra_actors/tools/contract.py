@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
+from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.model_call import ToolSpec
@@ -147,6 +148,10 @@ async def _no_result(_call: str) -> str | None:
     return None
 
 
+async def _no_output(_job: Job, _most: int) -> bytes:
+    return b""
+
+
 def _nowhere() -> Workplace:
     return Workplace(policy=RuntimePolicy(), base_dir=Path.cwd())
 
@@ -183,6 +188,8 @@ class ToolContext:
     """Ends the run after this round, when the other calls of the answer have run. Thread-safe."""
     read_result: Callable[[str], Awaitable[str | None]] = field(default=_no_result)
     """The whole text of an earlier long result, by the id of its call; None if there is none."""
+    read_job: Callable[[Job, int], Awaitable[bytes]] = field(default=_no_output)
+    """The last bytes that a background job has printed, so many at most; also while it runs."""
     page_bytes: int = 0
     """How much of a long result is shown at once; 0 if results are not paged."""
     subagents: Callable[[SubagentRequest], Awaitable[AgentAnswer]] = field(default=_no_subagents)

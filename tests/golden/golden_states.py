@@ -16,6 +16,7 @@ from golden_journal import fill
 
 from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.domain.budget import spent
 from mentra_actors.domain.content import AssistantMessage, UserMessage, text_of
 from mentra_actors.domain.inbox import INBOX
@@ -32,7 +33,7 @@ from projections.runner import ProjectionRunner
 
 __all__ = ["changed_sections", "meaning_of"]
 
-DECIDERS = (AGENT, BOARD, INBOX, LEASE, TEAM)
+DECIDERS = (AGENT, BACKGROUND, BOARD, INBOX, LEASE, TEAM)
 BUDGET = "budget"  # a stream without an owner, so without a decider
 LINE_CHARS = 180
 

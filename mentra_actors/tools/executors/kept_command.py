@@ -11,7 +11,7 @@ import anyio
 from anyio.abc import ByteReceiveStream, Process
 from anyio.lowlevel import RunVar
 
-from mentra_actors.tools.executors import keeper
+from mentra_actors.tools.executors import keeper, recorder
 from mentra_actors.tools.executors.capture import StreamCapture
 from mentra_actors.tools.executors.port import (
     TIMED_OUT,
@@ -48,7 +48,10 @@ async def started_command(
         ToolError: it cannot be started.
     """
     law = "outlive" if request.outlives else "end"
-    keep = [sys.executable, "-I", "-S", "-B", keeper.__file__, law, "=".join(request.env)]
+    python = [sys.executable, "-I", "-S", "-B"]
+    keep = [*python, keeper.__file__, law, "=".join(request.env)]
+    if request.record:
+        keep = [*python, recorder.__file__, request.record, *keep]
     try:
         process = await _one_process(
             [*keep, *program],

@@ -19,6 +19,7 @@ class LocalExecutor:
     """
 
     name = "local"
+    records = True
 
     def __init__(self, *, grace_s: float = 2.0) -> None:
         self._grace_s = grace_s

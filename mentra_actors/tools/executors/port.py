@@ -1,7 +1,7 @@
 """What runs a command, and what comes of it. The policy has been asked before."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -13,6 +13,7 @@ __all__ = [
     "CommandRequest",
     "OnOutput",
     "ProcessName",
+    "RecordingExecutor",
     "RunningCommand",
 ]
 
@@ -32,6 +33,8 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     and where it lets the command write, but for what is `protected`; what is `hidden` it shows to
     nobody. `network` opens the network in a sandbox. A command that was started and `outlives` us
     goes on when this process dies; it must write to files, because nobody reads its streams then.
+    With `record`, an absolute path of a directory of its own, that is done for it: both of its
+    streams and its exit code are kept there (`mentra_actors.tools.executors.recording`).
     """
 
     command: str
@@ -46,6 +49,7 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     hidden: tuple[str, ...] = ()
     network: bool = False
     outlives: bool = False
+    record: str = ""
 
 
 class Captured(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,4 +139,14 @@ class CommandExecutor(Protocol):
         Raises:
             ToolError: it cannot be run here at all; the text is for the model.
         """
+        ...
+
+
+@runtime_checkable
+class RecordingExecutor(CommandExecutor, Protocol):
+    """One whose commands are processes of this machine, so that they may outlive us."""
+
+    @property
+    def records(self) -> bool:
+        """Whether it does what a request with `record` asks for."""
         ...

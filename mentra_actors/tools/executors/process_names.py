@@ -1,5 +1,6 @@
 """Names processes of this machine beyond doubt, and ends them by their names."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -7,7 +8,9 @@ from pathlib import Path
 
 from mentra_actors.tools.executors.port import ProcessName
 
-__all__ = ["ask_to_end", "is_running", "process_name_of"]
+__all__ = ["ask_to_end", "end_of", "is_running", "process_name_of"]
+
+_LOOK_AGAIN_S = 0.1
 
 
 def process_name_of(pid: int) -> ProcessName | None:
@@ -36,3 +39,22 @@ def ask_to_end(process: ProcessName) -> None:
     if is_running(process):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(process.pid, signal.SIGTERM)
+
+
+async def end_of(process: ProcessName) -> None:
+    """Wait for the end of a process, which may be a child of anybody. On the effects loop."""
+    try:
+        watched = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # another system than Linux, or it has ended
+        while is_running(process):  # noqa: ASYNC110 - nobody else tells
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        return
+    has_ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(watched, has_ended.set)
+    try:
+        if is_running(process):  # asked after its id was taken hold of
+            await has_ended.wait()
+    finally:
+        loop.remove_reader(watched)
+        os.close(watched)

@@ -39,6 +39,7 @@ class SandboxExecutor:
     """
 
     name = "sandbox"
+    records = True
 
     def __init__(
         self,

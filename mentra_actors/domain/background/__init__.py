@@ -1,0 +1,1 @@
+"""Commands that go on in the background: the jobs of one agent."""

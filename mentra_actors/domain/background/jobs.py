@@ -1,0 +1,327 @@
+"""The jobs of one agent: how many may run, what is done about them, and how each ends.
+
+All jobs of an agent are on one stream, so that how many it has open is a question to one state:
+no race over processes or restarts lets in one too many. A job is asked for under the id of the
+wish; a repeated wish finds the same job. Whatever happens, a job has one event that ends it: who
+comes later (its exit after a cancellation, a second stop) records nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, assert_never, get_args
+
+import msgspec
+
+from mentra_actors.decider import Decider
+from mentra_actors.domain.background.events import (
+    BackgroundEvent,
+    JobCancelled,
+    JobEnd,
+    JobFailed,
+    JobFinished,
+    JobInterrupted,
+    JobOutput,
+    JobRejected,
+    JobRequested,
+    JobStarted,
+    JobStopRequested,
+    JobTimedOut,
+    StopCause,
+)
+from mentra_actors.domain.background.job import Job, job_after
+from mentra_actors.domain.timer import WaitUntil
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import CommandId, EffectId
+
+__all__ = [
+    "BACKGROUND",
+    "BackgroundCommand",
+    "BackgroundState",
+    "RecordJobEnd",
+    "RecordJobFailure",
+    "RecordJobStart",
+    "RequestJob",
+    "RequestJobStop",
+    "StartJob",
+    "StopAllJobs",
+    "StopJob",
+    "WatchJob",
+    "is_rejected",
+    "job_of",
+]
+
+REMEMBERED_JOBS = 200
+"""How many ended jobs are known to an agent, the youngest ones; all are on the log."""
+REMEMBERED_REJECTIONS = 64
+
+
+class RequestJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Run a command in the background; `limit` jobs may be open (None: any number)."""
+
+    command_id: CommandId
+    job_id: str
+    command: str
+    cwd: str
+    digest: str
+    now: float
+    limit: int | None
+    timeout_s: float | None = None
+    target: str = ""
+    base_dir: str = ""
+    justification: str = ""
+
+
+class RecordJobStart(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `StartJob`: it runs."""
+
+    job_id: str
+    directory: str
+    now: float
+    pid: int = 0
+    process_started: str = ""
+
+
+class RecordJobFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `StartJob`: it cannot be run."""
+
+    job_id: str
+    error: str
+    now: float
+
+
+class RecordJobEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `WatchJob` or `StopJob`: nothing of it runs any more.
+
+    `exit_code` None means that nobody knows; then `problem` says what is known.
+    """
+
+    job_id: str
+    exit_code: int | None
+    output: JobOutput
+    now: float
+    problem: str = ""
+
+
+class RequestJobStop(msgspec.Struct, frozen=True, kw_only=True):
+    """End a job. One that has ended, or is being stopped, stays as it is."""
+
+    job_id: str
+    cause: StopCause
+    now: float
+    by: str = ""
+    reason: str = ""
+
+
+class StopAllJobs(msgspec.Struct, frozen=True, kw_only=True):
+    """End all jobs of the agent, because the runtime is closed."""
+
+    now: float
+    reason: str
+
+
+BackgroundCommand: TypeAlias = (
+    RequestJob | RecordJobStart | RecordJobFailure | RecordJobEnd | RequestJobStop | StopAllJobs
+)
+
+
+class StartJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Start the command of a job, unless that has been done."""
+
+    job: Job
+
+
+class WatchJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Wait for the end of a job, whoever has started it, and keep what it has printed."""
+
+    job: Job
+
+
+class StopJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask a job to end, and kill it if it does not; keep what it has printed."""
+
+    job: Job
+
+
+BackgroundEffect: TypeAlias = StartJob | WatchJob | StopJob | WaitUntil
+
+
+class BackgroundState(msgspec.Struct, frozen=True, kw_only=True):
+    """Jobs by id, the oldest first: all that are open, and the youngest of the others."""
+
+    jobs: dict[str, Job] = {}
+    rejected: tuple[CommandId, ...] = ()
+
+
+def job_of(state: BackgroundState, command_id: CommandId) -> Job | None:
+    """The job that was asked for under this id."""
+    found = (job for job in state.jobs.values() if job.command_id == command_id)
+    return next(found, None)
+
+
+def is_rejected(state: BackgroundState, command_id: CommandId) -> bool:
+    """Whether a job was refused to this wish because too many were open."""
+    return command_id in state.rejected
+
+
+def decide(command: BackgroundCommand, state: BackgroundState) -> Sequence[BackgroundEvent]:
+    """Events that `command` causes.
+
+    Raises:
+        CommandRejected: the command is empty, the id is another job's, or there is no such job.
+    """
+    match command:
+        case RequestJob():
+            return _request(command, state)
+        case RecordJobStart(job_id=job_id):
+            is_awaited = job_id in state.jobs and state.jobs[job_id].status == "requested"
+            return [_started(command)] if is_awaited else []
+        case RecordJobFailure(job_id=job_id):
+            failed = JobFailed(job_id=job_id, error=command.error, ended_at=command.now)
+            return [failed] if _is_open(job_id, state) else []
+        case RecordJobEnd(job_id=job_id):
+            return [_end(command, state.jobs[job_id])] if _is_open(job_id, state) else []
+        case RequestJobStop():
+            return _stop(command, state)
+        case StopAllJobs():
+            return _stop_all(command, state)
+        case _:
+            assert_never(command)
+
+
+def _request(command: RequestJob, state: BackgroundState) -> Sequence[BackgroundEvent]:
+    if job_of(state, command.command_id) is not None or is_rejected(state, command.command_id):
+        return []  # delivered twice: the first delivery was recorded
+    if not command.command.strip():
+        raise CommandRejected("Command is required")
+    if command.job_id in state.jobs:
+        raise CommandRejected(f"the id {command.job_id} is another job's")
+    if command.limit is not None and len(_open(state)) >= command.limit:
+        return [
+            JobRejected(
+                command_id=command.command_id,
+                command=command.command,
+                limit=command.limit,
+                rejected_at=command.now,
+            )
+        ]
+    return [
+        JobRequested(
+            job_id=command.job_id,
+            command_id=command.command_id,
+            command=command.command,
+            cwd=command.cwd,
+            digest=command.digest,
+            requested_at=command.now,
+            timeout_s=command.timeout_s,
+            target=command.target,
+            base_dir=command.base_dir,
+            justification=command.justification,
+        )
+    ]
+
+
+def _started(command: RecordJobStart) -> JobStarted:
+    return JobStarted(
+        job_id=command.job_id,
+        started_at=command.now,
+        directory=command.directory,
+        pid=command.pid,
+        process_started=command.process_started,
+    )
+
+
+def _end(command: RecordJobEnd, job: Job) -> JobEnd:
+    """By what it was stopped for; else how it ended by itself."""
+    job_id, code, output, now = job.job_id, command.exit_code, command.output, command.now
+    if job.stop == "cancel":
+        return JobCancelled(job_id=job_id, exit_code=code, output=output, ended_at=now)
+    if job.stop == "time_limit":
+        return JobTimedOut(job_id=job_id, exit_code=code, output=output, ended_at=now)
+    if job.stop is None and code is not None:
+        return JobFinished(job_id=job_id, exit_code=code, output=output, ended_at=now)
+    reason = job.stop_reason if job.stop else command.problem
+    return JobInterrupted(
+        job_id=job_id, reason=reason, exit_code=code, output=output, ended_at=now
+    )
+
+
+def _stop(command: RequestJobStop, state: BackgroundState) -> Sequence[BackgroundEvent]:
+    job = state.jobs.get(command.job_id)
+    if job is None:
+        raise CommandRejected(f"Unknown background task {command.job_id}")
+    if not job.is_open or job.stop is not None:
+        return []
+    return [
+        JobStopRequested(
+            job_id=job.job_id,
+            cause=command.cause,
+            requested_at=command.now,
+            by=command.by,
+            reason=command.reason,
+        )
+    ]
+
+
+def _stop_all(command: StopAllJobs, state: BackgroundState) -> Sequence[BackgroundEvent]:
+    return [
+        JobStopRequested(
+            job_id=job.job_id, cause="close", requested_at=command.now, reason=command.reason
+        )
+        for job in _open(state)
+        if job.stop is None
+    ]
+
+
+def _open(state: BackgroundState) -> list[Job]:
+    return [job for job in state.jobs.values() if job.is_open]
+
+
+def _is_open(job_id: str, state: BackgroundState) -> bool:
+    return job_id in state.jobs and state.jobs[job_id].is_open
+
+
+def evolve(state: BackgroundState, event: BackgroundEvent) -> BackgroundState:
+    """State after one event; an event about an unknown job changes nothing."""
+    if isinstance(event, JobRejected):
+        rejected = (*state.rejected, event.command_id)[-REMEMBERED_REJECTIONS:]
+        return BackgroundState(jobs=state.jobs, rejected=rejected)
+    job = job_after(state.jobs.get(event.job_id), event)
+    if job is None:
+        return state
+    jobs = {**state.jobs, event.job_id: job}
+    ended = [one.job_id for one in jobs.values() if not one.is_open]
+    for job_id in ended[:-REMEMBERED_JOBS]:
+        del jobs[job_id]
+    return BackgroundState(jobs=jobs, rejected=state.rejected)
+
+
+def pending(state: BackgroundState) -> Mapping[EffectId, BackgroundEffect]:
+    """What is to be done about the jobs that are open.
+
+    A job is first started and then stopped, also if it is to stop before it runs: whoever stops
+    it knows its process. It is watched until its end is on the log.
+    """
+    effects: dict[EffectId, BackgroundEffect] = {}
+    for job in _open(state):
+        job_id = job.job_id
+        if job.status == "requested":
+            effects[EffectId(f"start-{job_id}")] = StartJob(job=job)
+            continue
+        effects[EffectId(f"watch-{job_id}")] = WatchJob(job=job)
+        if job.stop is not None:
+            effects[EffectId(f"stop-{job_id}")] = StopJob(job=job)
+        elif job.timeout_s is not None and job.started_at is not None:
+            at = job.started_at + job.timeout_s
+            effects[EffectId(f"limit-{job_id}")] = WaitUntil(at=at, then=f"limit-job:{job_id}")
+    return effects
+
+
+BACKGROUND: Decider[BackgroundCommand, BackgroundEvent, BackgroundState, BackgroundEffect] = (
+    Decider(
+        category="background",
+        initial=BackgroundState(),
+        event_types=frozenset(get_args(BackgroundEvent)),
+        decide=decide,
+        evolve=evolve,
+        pending=pending,
+    )
+)

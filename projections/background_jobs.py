@@ -1,0 +1,71 @@
+"""The background jobs of all agents as people see them: the domain's own state of each job."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+import msgspec
+
+from mentra_actors.domain.background.events import BackgroundEvent, JobEnd, JobRejected
+from mentra_actors.domain.background.job import Job, job_after
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.ids import AgentId, StreamId, name_of
+from projections.contract import fold_view
+
+__all__ = ["BACKGROUND_JOBS", "BackgroundJobsProjection", "JobView", "jobs_in"]
+
+_EVENTS: frozenset[type[Any]] = frozenset(get_args(BackgroundEvent)) - {JobRejected}
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """One job. `agent_id` is whose it is.
+
+    `position` and `ended_position` are the places in the log of the wish and of the end; 0 for
+    not yet. `job` is None where the log does not hold the wish.
+    """
+
+    agent_id: AgentId = AgentId("")
+    job: Job | None = None
+    position: int = 0
+    ended_position: int = 0
+
+
+class BackgroundJobsProjection:
+    """View: one part per job, under the id of its stream and its own."""
+
+    name = "background_jobs"
+    version = 1
+    handles: frozenset[type[Any]] | None = _EVENTS
+    view_type = JobView
+
+    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+        """See `Projection.keys`."""
+        if type(recorded.event) not in _EVENTS:
+            return ()
+        return (f"{recorded.stream_id}/{recorded.event.job_id}",)
+
+    def initial(self, key: str) -> JobView:
+        """See `Projection.initial`."""
+        return JobView(agent_id=AgentId(name_of(StreamId(key.rpartition("/")[0]))))
+
+    def apply(self, view: JobView, key: str, recorded: RecordedEvent[Any]) -> JobView:  # noqa: ARG002 - one key per job
+        """See `Projection.apply`."""
+        if type(recorded.event) not in _EVENTS:
+            return view
+        job = job_after(view.job, recorded.event)
+        is_new, position = view.job is None, recorded.global_position
+        has_ended = isinstance(recorded.event, get_args(JobEnd)) and not view.ended_position
+        return msgspec.structs.replace(
+            view,
+            job=job,
+            position=position if is_new and job is not None else view.position,
+            ended_position=position if has_ended and not is_new else view.ended_position,
+        )
+
+
+BACKGROUND_JOBS = BackgroundJobsProjection()
+
+
+def jobs_in(recorded_events: Iterable[RecordedEvent[Any]]) -> tuple[JobView, ...]:
+    """All jobs of these events, the oldest first."""
+    found = fold_view(BACKGROUND_JOBS, recorded_events).values()
+    return tuple(sorted(found, key=lambda view: view.position))
