@@ -28,6 +28,13 @@ from mentra_actors.domain.model_call import (
     StopReason,
     TokenUsage,
 )
+from mentra_actors.domain.rule_match import (
+    AnyCall,
+    BelowFolder,
+    CommandPrefix,
+    ExactCall,
+    InputPattern,
+)
 from mentra_actors.effects.round_decisions import Continue, Inject, RoundStrategy, Stop
 from mentra_actors.errors import (
     CommandRejected,
@@ -80,6 +87,7 @@ from mentra_actors.tools.executors.local import LocalExecutor
 from mentra_actors.tools.executors.sandbox import SandboxExecutor
 from mentra_actors.tools.files import file_tools
 from mentra_actors.tools.policy import RuntimePolicy
+from mentra_actors.tools.ready_authorizer import ask_for
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
 from mentra_actors.tools.traits import ToolTraits
@@ -89,11 +97,14 @@ __all__ = [
     "AgentProfile",
     "AgentSnapshot",
     "Allow",
+    "AnyCall",
     "Ask",
     "Bearer",
+    "BelowFolder",
     "CacheOptions",
     "CallPreview",
     "Capabilities",
+    "CommandPrefix",
     "CommandRejected",
     "ConfigurationError",
     "Continue",
@@ -101,6 +112,7 @@ __all__ = [
     "Cursor",
     "Deny",
     "Embeddings",
+    "ExactCall",
     "Fallback",
     "Feed",
     "FeedItem",
@@ -109,6 +121,7 @@ __all__ = [
     "HostedTool",
     "HttpProvider",
     "Inject",
+    "InputPattern",
     "ListedModel",
     "LocalExecutor",
     "MentraError",
@@ -159,6 +172,7 @@ __all__ = [
     "ToolOutput",
     "ToolResultPaging",
     "ToolTraits",
+    "ask_for",
     "call",
     "change_key",
     "document",

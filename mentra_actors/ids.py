@@ -25,6 +25,7 @@ __all__ = [
     "is_valid_name",
     "lease_stream",
     "name_of",
+    "rules_stream",
     "team_stream",
 ]
 
@@ -79,6 +80,11 @@ def board_stream(namespace: str) -> StreamId:
 def lease_stream(resource: str) -> StreamId:
     """The stream of one lease."""
     return StreamId(f"lease-{resource}")
+
+
+def rules_stream(scope_key: str) -> StreamId:
+    """The stream of the rules that are remembered in one scope."""
+    return StreamId(f"rules-{scope_key}")
 
 
 def category_of(stream_id: StreamId) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from projections.approvals import APPROVALS
 from projections.background_jobs import BACKGROUND_JOBS
 from projections.contract import Projection
 from projections.roster import ROSTER
@@ -19,4 +20,5 @@ BUILT_IN: tuple[Projection[Any], ...] = (
     TIMELINE,
     USAGE,
     BACKGROUND_JOBS,
+    APPROVALS,
 )

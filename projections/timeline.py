@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.domain import budget, inbox, lease, task_board, team
+from mentra_actors.domain import budget, inbox, lease, permission_rules, task_board, team
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.background import events as background
 from mentra_actors.domain.content import ToolCallBlock, text_of
+from mentra_actors.domain.rule_match import match_words
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 
@@ -245,6 +246,17 @@ def _lease_acquired(event: lease.LeaseAcquired) -> str:
     return f"{event.holder} holds the lease, epoch {event.epoch}{after}"
 
 
+def _rule_remembered(event: permission_rules.RuleRemembered) -> str:
+    rule = event.rule
+    answer = "allowed" if rule.allow else "denied"
+    what = match_words(rule.match, rule.tool)
+    return f"rule {rule.rule_id}: {rule.tool} is {answer}, {what}{_by(rule.remembered_by)}"
+
+
+def _by(who: str) -> str:
+    return f", by {who}" if who else ""
+
+
 SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.AgentSpawned: lambda e: (
         f"{e.profile.name} began as {e.profile.role} ({e.profile.model})"
@@ -324,5 +336,8 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     background.JobTimedOut: _job_ended("was stopped at its time limit"),
     background.JobCancelled: _job_ended("was cancelled"),
     background.JobInterrupted: lambda e: f"{e.job_id} was interrupted: {e.reason}",
+    permission_rules.RuleRemembered: _rule_remembered,
+    permission_rules.RuleRevoked: lambda e: f"rule {e.rule_id} revoked{_by(e.revoked_by)}",
+    permission_rules.ScopeCleared: lambda e: f"all rules here forgotten{_by(e.cleared_by)}",
 }
 """A sentence for each stored event type."""

@@ -21,9 +21,12 @@ FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
 _NOTHING_RECORDED = "Nothing was recorded."
-_RECORDING = frozenset({"", "demo", "run"})
+_RECORDING = frozenset({"", "approve", "demo", "deny", "revoke", "run"})
 _READING = frozenset(
-    {"agents", "audit", "board", "doctor", "entries", "jobs", "log", "transcript", "usage"}
+    {
+        *{"agents", "approvals", "audit", "board", "doctor", "entries", "jobs", "log"},
+        *{"rules", "transcript", "usage"},
+    }
 )
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
 """Commands that take the store as an argument."""

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from mentra_actors.cli.approval_commands import approvals, approve, deny
 from mentra_actors.cli.audit_command import audit
 from mentra_actors.cli.backup_command import backup
 from mentra_actors.cli.compact_command import compact
@@ -34,6 +35,7 @@ from mentra_actors.cli.log_command import log
 from mentra_actors.cli.login_commands import login, logout
 from mentra_actors.cli.models_command import models
 from mentra_actors.cli.output import discard_output
+from mentra_actors.cli.rule_commands import revoke, rules
 from mentra_actors.cli.run_command import run
 from mentra_actors.cli.team_commands import agents, board
 from mentra_actors.cli.transcript_command import transcript
@@ -154,6 +156,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 _COMMANDS: Sequence[Callable[..., None]] = (
     *(demo, run, agents, log, audit, transcript, entries, board, jobs, usage),
+    *(approvals, approve, deny, rules, revoke),
     *(new_key, forget, rotate_key, train_dictionary),
     *(doctor, backup, export, compact),
     *(login, logout),

@@ -68,7 +68,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
             if name and self.reader.stream_version(stream_id):
                 return stream_id
         listed = {agent_stream(agent_id) for agent_id in members.values()}
-        categories = ("agent", "background", "board", "inbox", "lease", "team")
+        categories = ("agent", "background", "board", "inbox", "lease", "rules", "team")
         streams = [one for category in categories for one in self.reader.stream_ids(category)]
         others = [one for one in streams if one not in listed]
         raise CommandRejected(

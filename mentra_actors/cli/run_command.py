@@ -40,7 +40,7 @@ def run(
     ] = None,
     system: Annotated[str, typer.Option(help="System prompt of a new agent.")] = "",
     root: Annotated[Path, typer.Option(help="Where the file tools work.")] = Path(),
-    files: Annotated[bool, typer.Option(help="Offer `files` and `write_file`.")] = True,
+    files: Annotated[bool, typer.Option(help="Offer `files` to read and change files.")] = True,
     wait: Annotated[bool, typer.Option(help="Wait until the whole team rests.")] = True,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the agent's run that was broken off.")

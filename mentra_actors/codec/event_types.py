@@ -6,7 +6,7 @@ misunderstand gets a new tag, and an upcaster in `mentra_actors.codec.upcasters`
 
 from typing import Any
 
-from mentra_actors.domain import budget, inbox, lease, task_board, team
+from mentra_actors.domain import budget, inbox, lease, permission_rules, task_board, team
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.background import events as background
 
@@ -83,4 +83,7 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     background.JobTimedOut,
     background.JobCancelled,
     background.JobInterrupted,
+    permission_rules.RuleRemembered,
+    permission_rules.RuleRevoked,
+    permission_rules.ScopeCleared,
 )

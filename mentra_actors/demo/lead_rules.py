@@ -145,11 +145,11 @@ def _finish(
     is_done = all(task.status == "completed" for task in board.values())
     if len(board) < len(planned) or not is_done or not set(board) <= set(found):
         return []
-    reports = conversation.of("write_file", path=REPORT_FILE)
+    reports = conversation.of("write", path=REPORT_FILE)
     if not any(step.is_ok for step in reports) and len(reports) < _MOST_TRIES:
         return [
             say("All tasks are done. I write the report."),
-            call("write_file", path=REPORT_FILE, content=report_of(found)),
+            call("write", path=REPORT_FILE, content=report_of(found)),
         ]
     notices = conversation.of("post_notice")
     if not notices and any(step.is_ok for step in reports):

@@ -21,7 +21,7 @@ OFFLINE_PROVIDER = "offline"
 OFFLINE_MODELS = ("survey",)
 
 _DELTA_CHARS = 32
-_LEAD_TOOLS = frozenset({"count_files", "post_notice", "task_create", "team_spawn", "write_file"})
+_LEAD_TOOLS = frozenset({"count_files", "post_notice", "task_create", "team_spawn", "write"})
 _MATE_TOOLS = frozenset({"count_files", "task_claim", "task_update", "team_send"})
 _WHO = "I am an offline rule-based model, not a language model."
 

@@ -33,6 +33,6 @@ PROMPT = f"""Survey this directory with your team and write {REPORT_FILE}.
    Then end your turn. Their letters wake you.
 4. When a letter comes, look at the board. When only the last task is left and nobody works on it,
    write to {MATES[0].name} that it is ready.
-5. When all tasks are completed, write {REPORT_FILE} with `write_file`: the figures, and the find,
+5. When all tasks are completed, write {REPORT_FILE} with `write`: the figures, and the find,
    wc and grep commands that print them. Then call `post_notice` once with one sentence, and
    answer with the totals. If the outcome of `post_notice` is unknown, say so; do not repeat it."""

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mentra_actors.tools.contract import ToolError
-from mentra_actors.tools.file_root import FileRoot, shown
-from mentra_actors.tools.file_text import stop_if_cancelled
+from mentra_actors.tools.file_tools.place import FilePlace
+from mentra_actors.tools.file_tools.text_lines import stop_if_cancelled
+from mentra_actors.tools.file_tools.wording import shown
 
 __all__ = ["MAX_FILES", "MAX_FILE_BYTES", "MAX_TOTAL_BYTES", "Selection", "SurveyRoot"]
 
@@ -55,7 +56,7 @@ class SurveyRoot:
         left_out: Sequence[Path] = (),
         max_files: int = MAX_FILES,
     ) -> None:
-        self._place = FileRoot(path)
+        self._place = FilePlace.of_root(path)
         self.path = os.path.realpath(path)
         self._left_out = _relative(left_out, self.path)
         self._max_files = max_files
@@ -66,8 +67,9 @@ class SurveyRoot:
         Raises:
             ToolError: there is no such directory, or it belongs to what is left out.
         """
-        inside = self._place.locate(path)
-        if not self._place.is_directory(inside):
+        located = self._place.for_reading(path, "files_list")
+        inside = located.told
+        if not self._place.is_directory(located):
             raise ToolError(f"'{shown(path)}' is a file; name a directory, or read it with files.")
         parts = [] if inside == "." else inside.split("/")
         for length in range(1, len(parts) + 1):

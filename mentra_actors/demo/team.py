@@ -21,7 +21,7 @@ from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.runtime import Runtime, open_runtime
 from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.tools.contract import Tool
-from mentra_actors.tools.files import file_tools
+from mentra_actors.tools.files import file_tools, looking_file_tool
 from projections.roster import ROSTER, team_roster
 from projections.transcript_item import AssistantText, TranscriptItem
 
@@ -53,9 +53,8 @@ def demo_tools(
     Raises:
         ConfigurationError: one of them is not a directory.
     """
-    reading = [tool for tool in file_tools(root) if tool.name == "files"]
-    writing = [tool for tool in file_tools(out_dir) if tool.name == "write_file"]
-    return [*reading, *writing, *survey_tools(root, out_dir, left_out=left_out)]
+    writing = [tool for tool in file_tools(out_dir, profile="split") if tool.name == "write"]
+    return [looking_file_tool(root), *writing, *survey_tools(root, out_dir, left_out=left_out)]
 
 
 async def open_demo(

@@ -134,10 +134,10 @@ class CallReviews:
             reviewed,
             parallel=is_parallel(tool, reviewed.arguments),
             structured=await _previewed(tool, reviewed, place),
+            is_by_tool=tool.preview is not None,
         )
         decision = await self._decided(reviewed)
-        shown = encoded_arguments(reviewed.structured) if tool.preview else ""
-        return self._outcome(effect, reviewed, decision, notes, shown)
+        return self._outcome(effect, reviewed, decision, notes)
 
     def _outcome(
         self,
@@ -145,10 +145,10 @@ class CallReviews:
         reviewed: CallPreview,
         decision: _Decision,
         notes: list[str],
-        shown: str,
     ) -> RecordCallReview:
         is_asked = isinstance(decision.outcome, Ask)
         changed = encoded_arguments(reviewed.arguments) if notes else ""
+        shown = encoded_arguments(reviewed.structured) if reviewed.is_by_tool else ""
         now, patience_s = self._clock.now(), self._ports.permission_timeout_s
         return RecordCallReview(
             key=effect.key,
@@ -163,6 +163,7 @@ class CallReviews:
             rule=decision.rule,
             digest=call_digest(effect.tool, changed or effect.arguments, reviewed.structured),
             expires_at=now + patience_s if is_asked and patience_s is not None else None,
+            is_by_tool=is_asked and reviewed.is_by_tool,
             now=now,
         )
 

@@ -17,6 +17,7 @@ from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.awaiting import asked, thread_safe_call, watched
 from mentra_actors.runtime.changes import changes_of
 from mentra_actors.runtime.conversation import Conversation
+from mentra_actors.runtime.decisions import Decision, Remembering, decision
 from mentra_actors.runtime.feeds import Feed, FeedStart
 from mentra_actors.runtime.live_reply import LiveReply
 from mentra_actors.runtime.operations import Operations
@@ -244,28 +245,30 @@ class Agent:
 
     # --- permissions ----------------------------------------------------------------------
 
-    async def allow(self, request_id: str, *, by: str = "") -> None:
+    async def allow(self, request_id: str, **more: Unpack[Remembering]) -> None:
         """Let a call run that waits for a person; see `AgentSnapshot.permissions`.
 
-        Raises:
-            CommandRejected: no call waits with this id.
-        """
-        await self._resolve(request_id, allow=True, reason="", by=by)
+        With `remember` (`session`: for this agent, `project`: for its team, `global`) calls like
+        it are not asked about any more; which ones says `match`, without it: exactly this call.
 
-    async def deny(self, request_id: str, reason: str = "", *, by: str = "") -> None:
+        Raises:
+            CommandRejected: no call waits with this id, or `match` does not speak of it.
+            TypeError, ValueError: an argument is not known, or is no scope or match.
+        """
+        await self._resolve(decision(request_id, allow=True, reason="", more=more))
+
+    async def deny(self, request_id: str, reason: str = "", **more: Unpack[Remembering]) -> None:
         """Refuse a call that waits for a person; the reason is told to the model.
 
-        Raises:
-            CommandRejected: no call waits with this id.
-        """
-        await self._resolve(request_id, allow=False, reason=reason, by=by)
+        `remember` and `match` are as in `allow`; then the reason is told with each refusal.
 
-    async def _resolve(self, request_id: str, *, allow: bool, reason: str, by: str) -> None:
-        await asked(
-            lambda: self._agents.resolve_permission(
-                self.agent_id, request_id, allow=allow, reason=reason, resolved_by=by
-            )
-        )
+        Raises:
+            CommandRejected, TypeError, ValueError: see `allow`.
+        """
+        await self._resolve(decision(request_id, allow=False, reason=reason, more=more))
+
+    async def _resolve(self, made: Decision) -> None:
+        await asked(self._agents.resolve_permission, self.agent_id, made)
 
     # --- the agent itself -----------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, CommandId, EntryId, RunId, agent_stream
 from mentra_actors.runtime.attachments import checked_attachments
 from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.decisions import Decision
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.plain_arguments import require_entry, require_text
 from mentra_actors.runtime.run_operations import new_id
@@ -95,26 +96,9 @@ class AgentOperations:
         """Undo the calls of the run that was broken off last."""
         return self._ask(agent_id, lambda now: c.CompensateRun(now=now))
 
-    def resolve_permission(
-        self, agent_id: AgentId, request_id: str, *, allow: bool, reason: str, resolved_by: str
-    ) -> "Future[Accepted]":
-        """Decide about a call that waits for a person.
-
-        Raises:
-            TypeError, ValueError: a text cannot be stored.
-        """
-        for text, what in ((reason, "a reason"), (resolved_by, "a name")):
-            require_text(text, what)
-        return self._ask(
-            agent_id,
-            lambda now: c.ResolvePermission(
-                request_id=CommandId(request_id),
-                allow=allow,
-                reason=reason,
-                resolved_by=resolved_by,
-                now=now,
-            ),
-        )
+    def resolve_permission(self, agent_id: AgentId, decision: Decision) -> "Future[Accepted]":
+        """Decide about a call that waits for a person."""
+        return self._ask(agent_id, decision.command)
 
     def hand_over_mail(self, agent_id: AgentId) -> "Future[Sequence[Mail]]":
         """Letters that wait for the agent, which are then the host's."""

@@ -4,6 +4,7 @@ from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.tools.background import background_tools
 from mentra_actors.tools.compact import compact_tools
 from mentra_actors.tools.contract import Tool
+from mentra_actors.tools.files import workspace_file_tools
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.read_tool_result import read_tool_result
 from mentra_actors.tools.shell import require_shell_grammar, shell_tool
@@ -34,7 +35,12 @@ def _machine_tools(settings: RuntimeSettings) -> list[Tool]:
     if settings.policy is None:
         return []
     require_shell_grammar(settings.policy)
-    return [shell_tool(targets=settings.targets), *_background_tools(settings, settings.policy)]
+    files = settings.file_profile
+    return [
+        *([] if files == "none" else workspace_file_tools(files)),
+        shell_tool(targets=settings.targets),
+        *_background_tools(settings, settings.policy),
+    ]
 
 
 def _background_tools(settings: RuntimeSettings, policy: RuntimePolicy) -> list[Tool]:

@@ -45,6 +45,7 @@ from mentra_actors.runtime.job_upkeep import JobUpkeep
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.performers import World, performers
+from mentra_actors.runtime.petition_taker import taking_petitions
 from mentra_actors.runtime.run_operations import RunOperations
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.skills import Skills
@@ -164,6 +165,7 @@ class RuntimeCore:
         self.directory.connect(self._services())
         self._ends.callback(self._stop_actors)
         self.resumed = self._resume()
+        self._ends.enter_context(taking_petitions(self))
         self._loop.call_later(self._sweep_s, self._sweep)
         self._loop.call_later(FORGET_LEFT_S, self.answers.forget_left)
 

@@ -16,6 +16,7 @@ from mentra_actors.domain.agent.effects import (
 from mentra_actors.domain.agent.profile import COMPACT, READ_TOOL_RESULT
 from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.domain.lease import LEASE
+from mentra_actors.domain.permission_rules import RULES
 from mentra_actors.domain.task_board import BOARD
 from mentra_actors.domain.team import TEAM
 from mentra_actors.domain.transcript import Transcript, apply
@@ -46,4 +47,5 @@ def stream_kinds(
         "board": StreamKind(BOARD, StateLoader(BOARD, store, journal)),
         "lease": StreamKind(LEASE, StateLoader(LEASE, store, journal)),
         "background": StreamKind(BACKGROUND, StateLoader(BACKGROUND, store, journal)),
+        "rules": StreamKind(RULES, StateLoader(RULES, store, journal)),
     }

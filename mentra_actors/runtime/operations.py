@@ -30,8 +30,11 @@ from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.model_questions import ModelQuestions
 from mentra_actors.runtime.observers import Observers
 from mentra_actors.runtime.plain_arguments import require_text
+from mentra_actors.runtime.rule_operations import RuleOperations
 from mentra_actors.runtime.run_operations import HOST, new_id
 from mentra_actors.store.ports import Appended, AppendRequest
+from projections.approvals import APPROVALS, Approval, approvals_in
+from projections.contract import fold_view
 
 __all__ = ["Operations"]
 
@@ -46,6 +49,7 @@ class Operations:
         self.models = ModelQuestions(core)
         self.jobs = JobOperations(core)
         self.observers = Observers(core)
+        self.rules = RuleOperations(core)
         self._team = core.settings.team
 
     # --- agents ---------------------------------------------------------------------------
@@ -107,6 +111,11 @@ class Operations:
         if attachment.data or attachment.blob is None:
             return attachment.data or None
         return self.core.store.read_blob(attachment.blob.digest)
+
+    def approvals(self, at_position: int | None) -> tuple[Approval, ...]:
+        """Calls of the team that wait for a person. Reads the log."""
+        parts = fold_view(APPROVALS, self.core.journal.through(at_position))
+        return approvals_in(parts.values(), self._team)
 
     # --- mail and rest --------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from mentra_actors.effects.live_answers import LiveAnswers
 from mentra_actors.effects.model_calls import ModelCalls, ModelServices
 from mentra_actors.effects.ports import SendOutcome
 from mentra_actors.effects.provider_gates import ProviderGates
+from mentra_actors.effects.remembered_rules import RuleLookups
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.summaries import ConversationSummaries, Summaries
@@ -105,6 +106,7 @@ def _reviews(world: World) -> CallReviews:
     ports = ReviewPorts(
         hooks=tuple(settings.hooks),
         authorizer=settings.authorizer,
+        rules=RuleLookups(world.commands),
         authorizer_timeout_s=settings.authorizer_timeout_s,
         permission_timeout_s=settings.permission_timeout_s,
     )

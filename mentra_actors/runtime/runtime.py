@@ -12,6 +12,7 @@ import anyio
 from mentra_actors.actors.dead_letters import DeadLetter
 from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.content import Attachment
+from mentra_actors.domain.permission_rules import RuleScope, ScopedRule
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
@@ -26,11 +27,13 @@ from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
+from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
 from mentra_actors.tools.skill_files import Skill, SkillFault
+from projections.approvals import Approval
 from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view
 from projections.usage import USAGE, AgentUsage, team_usage
@@ -215,6 +218,55 @@ class Runtime:
             MissingCredential, ConfigurationError, ProviderError: see `models`.
         """
         return await asked(self._operations.models.resolved, provider, selector)
+
+    # --- permissions ----------------------------------------------------------------------
+
+    async def approvals(self, *, at_position: int | None = None) -> tuple[Approval, ...]:
+        """Calls of the team that wait for a person, oldest first; see `Agent.allow`.
+
+        At a global position: those that waited then.
+        """
+        return await anyio.to_thread.run_sync(self._operations.approvals, at_position)
+
+    async def rules(self) -> Sequence[ScopedRule]:
+        """What people have decided about calls to come, in the whole store."""
+        return await asked(self._operations.rules.listed)
+
+    async def remember_rule(self, tool: str, *, allow: bool, **more: Unpack[RuleArguments]) -> str:
+        """Decide about calls of a tool before they are made; the id of the rule.
+
+            await runtime.remember_rule("shell", allow=True, match=CommandPrefix(("git", "diff")))
+
+        A rule answers where the authorizer wants a person. It holds for the team (`project`), for
+        one `agent` (`session`) or for the whole store (`global`), and without a `match` for every
+        call of the tool. The `reason` of a refusal is told to the model.
+
+        Raises:
+            CommandRejected: nothing could be meant by the match.
+            TypeError, ValueError: an argument is not known, or is no scope, match or text.
+        """
+        arguments = rule_arguments(more)
+        return await asked(lambda: self._operations.rules.remember(tool, arguments, allow=allow))
+
+    async def revoke_rule(self, rule_id: str, *, by: str = "") -> None:
+        """Forget a rule; the beginning of its id is enough where no other one begins so.
+
+        Raises:
+            CommandRejected: there is none, or there are several.
+        """
+        await asked(self._operations.rules.revoke, rule_id, by)
+
+    async def clear_rules(
+        self, scope: RuleScope, *, agent: Agent | None = None, by: str = ""
+    ) -> None:
+        """Forget all rules of the team, of one agent (`session`), or those of the store.
+
+        Raises:
+            ValueError: there is no such scope, or it is a session and no agent is named.
+        """
+        await asked(self._operations.rules.clear, scope, agent, by)
+
+    # --- looking on -----------------------------------------------------------------------
 
     async def until_idle(self) -> None:
         """Wait until no agent has anything to do.

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict, get_args
+from typing import Literal, TypedDict, get_args
 
 from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.domain.team import DEFAULT_TEAM
@@ -25,6 +25,7 @@ from mentra_actors.store.ports import EventStore
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.executors.port import CommandExecutor
+from mentra_actors.tools.files import FileProfile
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.result_size import ResultLimits
 from mentra_actors.tools.review import Authorizer, ToolHook
@@ -62,11 +63,13 @@ class RuntimeSettings:
     runs (`mentra_actors.tools.review`); an authorizer that takes longer than
     `authorizer_timeout_s` has refused, and so has a person after `permission_timeout_s` (None: a
     call waits for ever). With a `policy` agents get the tools that touch this machine, as far as
-    it opens it; `executor` runs commands here (None: as processes of this machine), `targets` are
-    the executors for other machines, by name. `context` are objects of the program that tools
-    find by their type (`ToolContext.app`). `observers` are told what is done and refused, from the
-    opening on (`Runtime.observe`). `skills_dirs` are directories of skills that models can load;
-    the first ones win (`Runtime.skills`). A model may take `model_deadline_s` for one answer, and
+    it opens it: files (`file_profile`: `batched` is one tool `files`; `split` are `read`, `ls`,
+    `grep`, `glob`, `write` and `edit`), commands, background jobs. `executor` runs commands here
+    (None: as processes of this machine), `targets` are the executors for other machines, by name.
+    `context` are objects of the program that tools find by their type (`ToolContext.app`).
+    `observers` are told what is done and refused, from the opening on (`Runtime.observe`).
+    `skills_dirs` are directories of skills that models can load; the first ones win
+    (`Runtime.skills`). A model may take `model_deadline_s` for one answer, and
     `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
     out the tools `team_*`, `task_*`, `task` and `compact`, `create=False` refuses to make a store
     that is not there. `strategies` are round strategies by the names under which
@@ -97,6 +100,7 @@ class RuntimeSettings:
     authorizer_timeout_s: float | None = 60.0
     permission_timeout_s: float | None = None
     policy: RuntimePolicy | None = None
+    file_profile: Literal["none"] | FileProfile = "batched"
     executor: CommandExecutor | None = None
     targets: Mapping[str, CommandExecutor] = field(default_factory=dict)
     context: Sequence[object] = ()
@@ -175,6 +179,7 @@ class RuntimeOptions(TypedDict, total=False):
     authorizer_timeout_s: float | None
     permission_timeout_s: float | None
     policy: RuntimePolicy | None
+    file_profile: Literal["none"] | FileProfile
     executor: CommandExecutor | None
     targets: Mapping[str, CommandExecutor]
     context: Sequence[object]

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from mentra_actors.domain.agent.state import AgentState, Run
+from mentra_actors.domain.rule_match import RuleOffer, rule_offers, shown_call
 from mentra_actors.effects.live_answers import LiveAnswer
 from mentra_actors.ids import AgentId, CommandId, EntryId, RunId
 from mentra_actors.providers.port import ToolCallDelta
@@ -46,12 +47,18 @@ class OpenCallView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PermissionView(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that waits for a person. `preview` is JSON text that says what it would do."""
+    """A call that waits for a person. `preview` is JSON text that says what it would do.
+
+    `offers` is what may be remembered of it, the narrowest first. Nobody can decide any more
+    after `expires_at` (Unix seconds); None means that it waits for ever.
+    """
 
     request_id: CommandId
     tool: str
     description: str
     preview: str
+    expires_at: float | None = None
+    offers: tuple[RuleOffer, ...] = ()
 
 
 class SubagentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +167,8 @@ def permissions(state: AgentState) -> tuple[PermissionView, ...]:
             tool=call.tool,
             description=call.description,
             preview=call.preview,
+            expires_at=call.expires_at,
+            offers=rule_offers(shown_call(call.tool, call.preview, is_by_tool=call.is_by_tool)),
         )
         for call in state.requests
     )

@@ -17,6 +17,7 @@ from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.changes import changes_of
 from mentra_actors.runtime.conversation import SyncConversation
+from mentra_actors.runtime.decisions import Decision, Remembering, decision
 from mentra_actors.runtime.feeds import FeedStart, SyncFeed
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import ProfileOptions, profile_changes
@@ -158,20 +159,16 @@ class SyncAgent:
 
     # --- permissions ----------------------------------------------------------------------
 
-    def allow(self, request_id: str, *, by: str = "") -> None:
+    def allow(self, request_id: str, **more: Unpack[Remembering]) -> None:
         """See `Agent.allow`."""
-        self._resolve(request_id, allow=True, reason="", by=by)
+        self._resolve(decision(request_id, allow=True, reason="", more=more))
 
-    def deny(self, request_id: str, reason: str = "", *, by: str = "") -> None:
+    def deny(self, request_id: str, reason: str = "", **more: Unpack[Remembering]) -> None:
         """See `Agent.deny`."""
-        self._resolve(request_id, allow=False, reason=reason, by=by)
+        self._resolve(decision(request_id, allow=False, reason=reason, more=more))
 
-    def _resolve(self, request_id: str, *, allow: bool, reason: str, by: str) -> None:
-        self._done(
-            lambda: self._agents.resolve_permission(
-                self.agent_id, request_id, allow=allow, reason=reason, resolved_by=by
-            )
-        )
+    def _resolve(self, made: Decision) -> None:
+        self._done(lambda: self._agents.resolve_permission(self.agent_id, made))
 
     # --- the agent itself -----------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, Unpack
 from mentra_actors.actors.dead_letters import DeadLetter
 from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.content import Attachment
+from mentra_actors.domain.permission_rules import RuleScope, ScopedRule
 from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
@@ -22,12 +23,14 @@ from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
+from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.runtime.sync_agent import SyncAgent
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
 from mentra_actors.tools.skill_files import Skill, SkillFault
+from projections.approvals import Approval
 from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view
 from projections.usage import USAGE, AgentUsage, team_usage
@@ -143,6 +146,33 @@ class SyncRuntime:
         """See `Runtime.resolve_model`."""
         operations = self._operations
         return result_of(operations.core, lambda: operations.models.resolved(provider, selector))
+
+    def approvals(self, *, at_position: int | None = None) -> tuple[Approval, ...]:
+        """See `Runtime.approvals`."""
+        return self._operations.approvals(at_position)
+
+    def rules(self) -> Sequence[ScopedRule]:
+        """See `Runtime.rules`."""
+        return result_of(self._operations.core, self._operations.rules.listed)
+
+    def remember_rule(self, tool: str, *, allow: bool, **more: Unpack[RuleArguments]) -> str:
+        """See `Runtime.remember_rule`."""
+        operations, arguments = self._operations, rule_arguments(more)
+        return result_of(
+            operations.core, lambda: operations.rules.remember(tool, arguments, allow=allow)
+        )
+
+    def revoke_rule(self, rule_id: str, *, by: str = "") -> None:
+        """See `Runtime.revoke_rule`."""
+        operations = self._operations
+        result_of(operations.core, lambda: operations.rules.revoke(rule_id, by))
+
+    def clear_rules(
+        self, scope: RuleScope, *, agent: SyncAgent | None = None, by: str = ""
+    ) -> None:
+        """See `Runtime.clear_rules`."""
+        operations = self._operations
+        result_of(operations.core, lambda: operations.rules.clear(scope, agent, by))
 
     def until_idle(self, *, timeout_s: float | None = None) -> None:
         """See `Runtime.until_idle`."""

@@ -248,20 +248,21 @@ class RegisteredTools:
         return ToolRegistration(self, tool, audience)
 
     def exchange(self, registration: "ToolRegistration", new: Tool) -> None:
-        """Put another tool of the same name in the place of one for all agents.
-
-        Nothing, if that was taken away.
+        """Put a tool in the place of one for all agents; nothing, if that was taken away.
 
         Raises:
-            InvalidTool: it is no tool.
+            InvalidTool: it is no tool, or has another name.
         """
+        require_tool(new)
+        old = registration.tool
+        if new.name != old.name:
+            raise InvalidTool(f"tool {new.name!r} cannot take the place of {old.name!r}")
         with self._lock:
-            if not registration.is_active:
-                return
-            old, registration.tool = registration.tool, new
-            tools = [new if one is old else one for one in self._all.values()]
-            self._all = ToolRegistry(tools, policy=self._all.policy)
-            self._views.clear()
+            if registration.is_active:
+                tools = [new if one is old else one for one in self._all.values()]
+                self._all = ToolRegistry(tools, policy=self._all.policy)
+                self._views.clear()
+                registration.tool = new
 
     def remove(self, registration: "ToolRegistration") -> None:
         """Take a tool away again; nothing, if that has been done."""

@@ -61,7 +61,8 @@ class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
     """A call that may run soon. `arguments` are decoded, and a copy: changes in it do nothing.
 
     `structured` says in data what it would do (resolved paths, the parsed command), in the words
-    of its tool; hooks see it empty, because they come before.
+    of its tool; hooks see it empty, because they come before. Where it is not `is_by_tool` it is
+    what the model has written.
     """
 
     agent_id: AgentId
@@ -78,6 +79,7 @@ class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
     traits: ToolTraits
     working_directory: str
     structured: dict[str, Any] = {}
+    is_by_tool: bool = False
 
 
 class RuleAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from mentra_actors.errors import ConfigurationError
-from mentra_actors.tools.file_root import FileRoot
+from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.results import words_of
 from mentra_actors.tools.tool_errors import ToolError
 
@@ -103,7 +103,8 @@ def read_skill(root: Path, file: Path) -> tuple[Skill, str]:
     Raises:
         ToolError: it cannot be read, is too long, or is malformed; the text says which.
     """
-    with FileRoot(root).open_file(file.relative_to(root).as_posix()) as stream:
+    place = FilePlace.of_root(root)
+    with place.open_file(place.for_reading(file.relative_to(root).as_posix())) as stream:
         raw = stream.read(MAX_SKILL_BYTES + 1)
     if len(raw) > MAX_SKILL_BYTES:
         raise ToolError(f"it is longer than {MAX_SKILL_BYTES // 1024} KiB")

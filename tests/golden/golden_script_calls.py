@@ -5,6 +5,14 @@ from golden_team import call, plan, profile
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.run_options import TerminalOutput
 from mentra_actors.domain.content import TextBlock
+from mentra_actors.domain.permission_rules import ClearScope, RememberRule, RevokeRule, new_rule
+from mentra_actors.domain.rule_match import (
+    AnyCall,
+    BelowFolder,
+    CommandPrefix,
+    InputPattern,
+)
+from mentra_actors.ids import rules_stream
 
 __all__ = ["CALL_STORIES"]
 
@@ -63,6 +71,54 @@ def permissions_without_people(team):
     team.reply("guard", TextBlock(text="I may not."))
 
 
+def remembered_permissions(team):
+    """Decisions that last: of a call, of commands, of a folder; rules answer, and are revoked."""
+    team.add(profile("cashier"))
+    team.prompt("cashier", "Charge it all.")
+    team.reply("cashier", *[call("charge")] * 5, plans=[REVIEWED] * 5)
+    matches = [None, AnyCall(), InputPattern("*eur?s*"), CommandPrefix(("git",)), BelowFolder("/")]
+    preview = '{"euros":1,"resolved_path":"/w/a","simple_words":["git","add"]}'
+    scopes = ["session", "project", "global", "session", "session"]
+    for match, scope in zip(matches, scopes, strict=True):
+        team.review("cashier", "charge", "ask", preview=preview, is_by_tool=True, expires_at=9e9)
+        rule = {"remember": scope, "match": match, "command_id": team.new_id()}
+        team.resolve("cashier", allow=False, reason="no", resolved_by="Ada", **rule)
+    team.reply("cashier", *[call("charge")] * 6, plans=[REVIEWED] * 6)
+    ruled = {"decided_by": "rule", "rule": "abcd2345", "digest": "0f", "reason": "too dear"}
+    team.review("cashier", "charge", "refuse", text="Tool execution denied: no", **ruled)
+    for by in ("hook", "check", "fault"):
+        team.review("cashier", "charge", "refuse", text="no", decided_by=by)
+    team.review("cashier", "charge", "allow", decided_by="authorizer", digest="0f")
+    team.finish("cashier", "charge", "charged")
+    team.review("cashier", "charge", "ask", expires_at=team.now + 0.1, decided_by="authorizer")
+    team.run_out("cashier")
+    team.reply("cashier", TextBlock(text="Nothing goes."))
+    rules_are_made_and_forgotten(team)
+
+
+def rules_are_made_and_forgotten(team):
+    """Rules without a call: made, revoked, cleared, by people with names."""
+    project = rules_stream("project.main")
+    rule = new_rule(project, tool="pay", match=AnyCall(), allow=True, now=team.now, by="Ada")
+    team.send(project, RememberRule(rule=rule, command_id=team.new_id()))
+    revoke = RevokeRule(rule_id=rule.rule_id, command_id=team.new_id(), now=team.now, by="Bo")
+    team.send(project, revoke)
+    team.send(project, ClearScope(command_id=team.new_id(), now=team.now, by="Bo"))
+
+
+def decided_elsewhere(team):
+    """A process that performs nothing records a decision; the next owner goes on with it."""
+    team.prompt("cashier", "Once more.")
+    team.reply("cashier", call("charge"), plans=[REVIEWED])
+    team.review("cashier", "charge", "ask")
+    request_id = team.state("cashier").requests[0].request_id
+    allowed = c.ResolvePermission(request_id=request_id, allow=True, now=team.now)
+    team.tell("cashier", c.LeaveResolution, resolution=allowed)
+    team.die_and_begin_again("host-elsewhere")
+    team.finish("cashier", "charge", "charged at last")
+    team.reply("cashier", TextBlock(text="Charged."))
+
+
 def calls_that_end_a_run(team):
     """A tool ends its run at once, or after the round; one that runs beside others may not."""
     team.add(profile("scout", tool_choice="any"))
@@ -118,6 +174,8 @@ def undone_when_asked(team):
 CALL_STORIES = (
     reviews,
     permissions_without_people,
+    remembered_permissions,
+    decided_elsewhere,
     calls_that_end_a_run,
     typed_output,
     undone_when_asked,

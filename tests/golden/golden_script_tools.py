@@ -41,7 +41,7 @@ def verdicts(team):
     team.review("warden", "sing", "refuse", text="it raised", decided_by="fault")
     team.finish("warden", "walk", "the policy forbids it", is_error=True, denied="writes")
     team.run_out("warden")
-    team.resolve("warden", allow=True, remembered="project", resolved_by="Ada")
+    team.resolve("warden", allow=True, remember="project", resolved_by="Ada")
     team.finish("warden", "dig", "dug")
     team.reply("warden", TextBlock(text="Dug, but not painted."))
 

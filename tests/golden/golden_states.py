@@ -21,6 +21,7 @@ from mentra_actors.domain.budget import spent
 from mentra_actors.domain.content import AssistantMessage, UserMessage, text_of
 from mentra_actors.domain.inbox import INBOX
 from mentra_actors.domain.lease import LEASE
+from mentra_actors.domain.permission_rules import RULES
 from mentra_actors.domain.task_board import BOARD
 from mentra_actors.domain.team import TEAM
 from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
@@ -33,7 +34,7 @@ from projections.runner import ProjectionRunner
 
 __all__ = ["changed_sections", "meaning_of"]
 
-DECIDERS = (AGENT, BACKGROUND, BOARD, INBOX, LEASE, TEAM)
+DECIDERS = (AGENT, BACKGROUND, BOARD, INBOX, LEASE, RULES, TEAM)
 BUDGET = "budget"  # a stream without an owner, so without a decider
 LINE_CHARS = 180
 

@@ -164,6 +164,7 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     request_id: CommandId = CommandId("")
     description: str = ""
     preview: str = ""
+    is_by_tool: bool = False
     expires_at: float | None = None
     denied: str = ""
     digest: str = ""

@@ -22,7 +22,17 @@ from mentra_actors.store.store_directory import DATA_FILE, require_manifest
 
 __all__ = ["Backup", "backup_store", "copy_small_files"]
 
-_OWN_OR_REBUILT = (DATA_FILE, "*.lock", "lock.mdb", "*.new", BELL_FILE, "UNSYNCED", "views*", ".*")
+_OWN_OR_REBUILT = (
+    DATA_FILE,
+    "*.lock",
+    "lock.mdb",
+    "*.new",
+    BELL_FILE,
+    "UNSYNCED",
+    "views*",
+    "petitions",
+    ".*",
+)
 """Patterns of names: the data file, what open processes use, what can be made again."""
 _MOST_BYTES = 64 << 20
 """Larger files are not taken for files of a store."""

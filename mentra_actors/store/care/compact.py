@@ -29,7 +29,7 @@ __all__ = ["Compacted", "compact_store", "restore_archive"]
 
 _ARCHIVED_BY_AGE = frozenset({"agent", "inbox"})
 """Other streams are of use for as long as the team is."""
-_OF_TEAMS = _ARCHIVED_BY_AGE | {"background", "board", "lease", "memory", "team"}
+_OF_TEAMS = _ARCHIVED_BY_AGE | {"background", "board", "lease", "memory", "rules", "team"}
 """Who reads other streams, as recorders do, may not know what an archived event is. The category
 of a recorder has a `_`, so none of these is one."""
 

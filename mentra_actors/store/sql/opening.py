@@ -14,10 +14,18 @@ from mentra_actors.store.ports import EventStore, JournalReader
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["files_of_database", "is_sql_url", "open_sql_reader", "open_sql_store"]
+__all__ = [
+    "PETITIONS_ENDING",
+    "files_of_database",
+    "is_sql_url",
+    "open_sql_reader",
+    "open_sql_store",
+]
 
 _SQLITE = "sqlite:"
-_ENDINGS = ("-wal", "-shm", "-journal", "-writer")
+PETITIONS_ENDING = ".petitions"
+"""How the directory beside a file of SQLite is called in which others leave petitions."""
+_ENDINGS = ("-wal", "-shm", "-journal", "-writer", PETITIONS_ENDING)
 _POSTGRES = ("postgresql:", "postgres:")
 
 

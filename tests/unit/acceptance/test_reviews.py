@@ -103,11 +103,14 @@ async def test_a_call_waits_for_a_person_while_its_turn_is_open(played, pay, pai
 
     assert (asked.tool, asked.description, asked.preview) == ("pay", "It costs.", '{"euros":5}')
     assert waiting.status == "waiting_for_permission"
-    assert waiting.permissions == (
-        PermissionView(
-            request_id=asked.request_id, tool="pay", description="It costs.", preview='{"euros":5}'
-        ),
+    (shown,) = waiting.permissions
+    assert msgspec.structs.replace(shown, offers=()) == PermissionView(
+        request_id=asked.request_id, tool="pay", description="It costs.", preview='{"euros":5}'
     )
+    assert [offer.words for offer in shown.offers] == [
+        'exactly this call: {"euros":5}',
+        "every call of `pay`",
+    ]
     assert (resolved.request_id, resolved.allow) == (asked.request_id, True)
     assert resolved.resolved_by == "ann"
     assert (paid, [reply.text for reply in replies]) == ([(5, "bob")], ["Done."])

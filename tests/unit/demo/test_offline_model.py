@@ -26,7 +26,7 @@ from mentra_actors.errors import UnknownModel
 LISTING = "list .\n[dir] src\n[file] README.md\n[file] b.txt"
 LEAD_TOOLS = [
     "files",
-    "write_file",
+    "write",
     "count_files",
     "count_matches",
     "post_notice",
@@ -206,7 +206,7 @@ def test_letters_in_any_order_and_twice_give_the_same_report(order):
     expected, _ = answer([*AT_WORK, *all_letters(range(1, 7)), *board(*COMPLETED)])
 
     assert calls == expected
-    assert calls[0][0] == "write_file"
+    assert calls[0][0] == "write"
 
 
 def test_without_all_letters_there_is_no_report():
@@ -216,7 +216,7 @@ def test_without_all_letters_there_is_no_report():
     assert calls == []
 
 
-WRITTEN = exchange(("write_file", {"path": REPORT_FILE}, "Wrote 9 byte(s)"))
+WRITTEN = exchange(("write", {"path": REPORT_FILE}, "Wrote 9 byte(s)"))
 
 
 def test_a_notice_of_unknown_outcome_is_not_posted_again():

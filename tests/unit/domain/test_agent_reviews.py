@@ -19,6 +19,7 @@ from agent_words import (
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.effects import ReviewCall
+from mentra_actors.domain.rule_match import AnyCall, BelowFolder, ExactCall, InputPattern
 
 
 def review(key="tool-1.0", verdict="allow", now=2.5, **more):
@@ -195,3 +196,121 @@ def test_a_run_that_waits_for_a_person_can_be_ended_at_once(end, last):
 def test_a_wait_for_a_person_is_not_recovered():
     """A new owner has nothing to settle: it waits as the one before did."""
     assert waiting().when(recovered()) == []
+
+
+# --- what is remembered -----------------------------------------------------------------------
+
+
+def rules_stream_of(decided):
+    """The stream and the rule that are written with a decision."""
+    ((stream_id, rule),) = [
+        (one.stream_id, event.rule) for one in decided.companions for event in one.events
+    ]
+    return stream_id, rule
+
+
+@pytest.mark.parametrize(
+    ("scope", "stream_id"),
+    [
+        ("session", "rules-session.lead"),
+        ("project", "rules-project.main"),
+        ("global", "rules-global"),
+    ],
+)
+def test_a_rule_stands_in_the_append_of_the_decision(scope, stream_id):
+    """No crash can come between what was decided and what is remembered of it."""
+    decided = waiting().when(
+        resolve(allow=False, reason="no", remember=scope, match=AnyCall(), resolved_by="ann")
+    )
+
+    resolved = only(decided, e.PermissionResolved)
+    assert (resolved.remembered, resolved.rules) == (scope, stream_id)
+    found, rule = rules_stream_of(decided)
+    assert (found, rule) == (stream_id, resolved.rule)
+    assert (rule.tool, rule.allow, rule.reason, rule.remembered_by) == ("tool", False, "no", "ann")
+
+
+def test_without_more_words_exactly_this_call_is_remembered():
+    """Whoever allows one call has not allowed every call of its tool."""
+    _, rule = rules_stream_of(waiting().when(resolve(allow=True, remember="session")))
+
+    assert isinstance(rule.match, ExactCall)
+    assert rule.match.shown == '{"path":"a"}'
+
+
+def test_a_decision_alone_leaves_no_rule():
+    """Nothing is remembered that nobody wanted remembered."""
+    assert waiting().when(resolve(allow=True)).companions == []
+
+
+@pytest.mark.parametrize(
+    ("match", "words"),
+    [
+        (InputPattern("*bob*"), "would not speak of this call"),
+        (BelowFolder("w"), "a whole path"),
+    ],
+)
+def test_a_rule_that_would_not_answer_for_the_call_is_refused(match, words):
+    """A person would be asked the same again, and wonder what was remembered."""
+    decided = waiting().when(resolve(allow=True, remember="session", match=match))
+
+    assert decided.rejects(words)
+
+
+def test_a_call_that_nobody_can_read_is_remembered_only_by_its_tool():
+    """A rule for exactly one call must not become one for all, because it has no text."""
+    busy = agent().when(go()).when(asked("never?"))
+    unread = busy.when(review(verdict="ask", preview='{"kelvin": 1e400}'))
+
+    assert unread.when(resolve(allow=True, remember="session")).rejects("no preview")
+    _, rule = rules_stream_of(
+        unread.when(resolve(allow=True, remember="session", match=AnyCall()))
+    )
+    assert rule.match == AnyCall()
+
+
+def test_a_decision_that_is_delivered_twice_counts_once():
+    """Whoever hands it over may die before it hears that it was recorded."""
+    once = waiting().when(resolve(allow=True, command_id="p1"))
+
+    assert once.when(resolve(allow=True, command_id="p1")) == []
+    assert once.when(resolve(allow=True, command_id="p2")).rejects("no pending permission")
+
+
+# --- by a process that performs nothing -------------------------------------------------------
+
+
+def left(allow, **more):
+    return c.LeaveResolution(resolution=resolve(allow, **more), now=3.0)
+
+
+def test_a_decision_may_leave_to_others_what_follows():
+    """Started here, a call would be one whose process is gone."""
+    allowed = waiting().when(left(allow=True))
+    refused = waiting().when(left(allow=False, reason="no"))
+
+    assert told(allowed) == ["PermissionResolved tool-1.0"]
+    assert told(refused) == ["PermissionResolved tool-1.0", "ToolCallFinished tool-1.0"]
+    assert allowed.pending == refused.pending == {}
+
+
+def test_the_next_owner_goes_on_with_what_was_left():
+    """It is woken, as the run is open, and finds what nobody has made due."""
+    allowed = waiting().when(left(allow=True))
+    refused = waiting().when(left(allow=False))
+
+    for left_, next_step in ((allowed, "ToolCallStarted tool-1.0"), (refused, "ModelCallReq")):
+        recover = left_.after.decider.recover
+        command = recover(left_.state, frozenset(), 9.0, {})
+        after = left_.when(command)
+        assert told(after)[0] == "AgentRecovered"
+        assert told(after)[1].startswith(next_step)
+        assert after.after.decider.recover(after.state, frozenset(after.pending), 9.5, {})
+        assert after.when(recovered(*after.pending)) == []
+
+
+def test_nobody_is_woken_for_a_call_that_waits():
+    """To wait is all that there is to do."""
+    waits = waiting()
+
+    assert waits.after.decider.recover(waits.state, frozenset(), 9.0, {}) is None

@@ -35,9 +35,9 @@ def results(agent):
 @pytest.mark.parametrize("name", ["team.mentra/data.mdb", "team.mentra/STORE.json"])
 def test_no_tool_may_touch_a_store(tmp_path: Path, name: str):
     """One injected call must not be able to destroy the log of all agents."""
-    turns = [[mentra.call("write_file", path=name, content="oops")], "done"]
+    turns = [[mentra.call("write", path=name, content="oops")], "done"]
     store = tmp_path / "team.mentra"
-    with team(*turns, tools=mentra.file_tools(tmp_path), path=store) as runtime:
+    with team(*turns, tools=mentra.file_tools(tmp_path, profile="split"), path=store) as runtime:
         agent = runtime.spawn("lead", model="scripted:x")
         agent.send("tidy up", timeout_s=WAIT_S)
         told = results(agent)

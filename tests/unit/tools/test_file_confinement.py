@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mentra_actors.tools.contract import ToolError
-from mentra_actors.tools.file_root import FileRoot
+from mentra_actors.tools.contract import PolicyDenied, ToolError
+from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.files import file_tools
 
 pytestmark = pytest.mark.anyio
@@ -42,13 +42,17 @@ def outside_of(place):
 
 
 async def read(place, path, context):
-    files, _ = file_tools(place / "root")
+    (files,) = file_tools(place / "root")
     return await files.run({"operations": [{"op": "read", "path": path}]}, context)
 
 
 async def write(place, path, context):
-    _, write_file = file_tools(place / "root")
-    return await write_file.run({"path": path, "content": "written"}, context)
+    return await writing(place / "root").run({"path": path, "content": "written"}, context)
+
+
+def writing(root):
+    (write,) = (tool for tool in file_tools(root, profile="split") if tool.name == "write")
+    return write
 
 
 @pytest.mark.parametrize(
@@ -70,7 +74,9 @@ async def test_paths_that_lead_out_are_refused(path, world, context):
     path = path.format(place=world)
 
     for attempt in (read, write):
-        with pytest.raises(ToolError, match=r"root directory|directory; give"):
+        with pytest.raises(
+            PolicyDenied, match=r"is outside the runtime policy (read|write) roots"
+        ):
             await attempt(world, path, context)
     assert outside_of(world) == before
 
@@ -85,7 +91,7 @@ async def test_paths_that_stay_inside_are_fine(path, world, context):
 async def test_a_root_that_is_reached_through_a_link_takes_both_of_its_names(world, context):
     """On some systems the temporary directory is such a link."""
     (world / "alias").symlink_to("root")
-    files, _ = file_tools(world / "alias")
+    (files,) = file_tools(world / "alias")
 
     for name in ("alias", "root"):
         operation = {"op": "read", "path": str(world / name / "in.txt")}
@@ -136,7 +142,7 @@ async def test_a_link_that_leads_out_is_named_as_the_reason(world, context):
     (world / "root/link").symlink_to("../outside")
 
     for attempt in (read, write):
-        with pytest.raises(ToolError, match="is a link that leads out of the root directory"):
+        with pytest.raises(PolicyDenied, match="is outside the runtime policy"):
             await attempt(world, "link/secret.txt", context)
 
 
@@ -144,7 +150,7 @@ async def test_walks_do_not_leave_through_links_and_end_in_circles(world, contex
     """A walk meets every link in a repository, whoever put it there."""
     (world / "root/out").symlink_to("../outside")
     (world / "root/sub/circle").symlink_to("..")
-    files, _ = file_tools(world / "root")
+    (files,) = file_tools(world / "root")
     answer = await files.run(
         {"operations": [{"op": "list", "depth": 50}, {"op": "search", "pattern": "."}]}, context
     )
@@ -158,28 +164,34 @@ async def test_walks_do_not_leave_through_links_and_end_in_circles(world, contex
 
 def test_a_directory_swapped_for_a_link_after_the_check_is_not_followed(world):
     """Another process of the agent may race the check; the descriptor walk notices."""
-    root = FileRoot(world / "root")
+    place = FilePlace.of_root(world / "root")
     (world / "root/sub/secret.txt").write_text("harmless")
-    inside = root.locate("sub/secret.txt")
+    file, directory = place.for_reading("sub/secret.txt"), place.for_reading("sub")
+    written = place.for_writing("sub/new/file")
     (world / "root/sub").rename(world / "root/moved")
     (world / "root/sub").symlink_to("../outside")
 
     with pytest.raises(ToolError, match=r"link|not a directory"):
-        root.open_file(inside)
-    with pytest.raises(ToolError, match=r"link|not a directory"), root.directory("sub/new"):
+        place.open_file(file)
+    with pytest.raises(ToolError, match=r"link|not a directory"), place.directory(directory):
+        pass
+    with (
+        pytest.raises(OSError, match=r"[Ll]ink|[Nn]ot a directory"),
+        place.parent(written, made=[]),
+    ):
         pass
     assert outside_of(world) == {"outside": None, "outside/secret.txt": SECRET}
 
 
 def test_a_file_swapped_for_a_link_after_the_check_is_not_followed(world):
     """The last component is as easy to swap as a directory."""
-    root = FileRoot(world / "root")
-    inside = root.locate("in.txt")
+    place = FilePlace.of_root(world / "root")
+    file = place.for_reading("in.txt")
     (world / "root/in.txt").unlink()
     (world / "root/in.txt").symlink_to("../outside/secret.txt")
 
     with pytest.raises(ToolError, match="link"):
-        root.open_file(inside)
+        place.open_file(file)
 
 
 names = st.sampled_from(["a", "b", "in.txt", "sub", "link", "secret.txt", "outside", "root"])
@@ -215,7 +227,7 @@ def test_no_path_through_no_links_touches_what_is_outside(links, path, make_cont
 
 
 async def everything(place, path, context):
-    files, write_file = file_tools(place / "root")
+    (files,), write_file = file_tools(place / "root"), writing(place / "root")
     calls = [
         (files, {"operations": [{"op": "read", "path": path}]}),
         (files, {"operations": [{"op": "list", "path": path, "depth": 9}]}),

@@ -12,12 +12,20 @@ import pytest
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.tools.contract import ToolError
-from mentra_actors.tools.file_root import FileRoot
-from mentra_actors.tools.file_search import list_directory, search_files
-from mentra_actors.tools.file_text import MAX_LINE_BYTES, OutOfTime, WorkBudget, text_lines
-from mentra_actors.tools.file_write import _temporary_name
+from mentra_actors.tools.file_tools.commit import _digest
+from mentra_actors.tools.file_tools.looking import list_directory
+from mentra_actors.tools.file_tools.overlay import Overlay
+from mentra_actors.tools.file_tools.place import FilePlace
+from mentra_actors.tools.file_tools.search_process import SearchProcess
+from mentra_actors.tools.file_tools.search_worker import Query
+from mentra_actors.tools.file_tools.searching import SearchOptions, search_files
+from mentra_actors.tools.file_tools.text_lines import (
+    MAX_LINE_BYTES,
+    OutOfTime,
+    WorkBudget,
+    text_lines,
+)
 from mentra_actors.tools.files import file_tools
-from mentra_actors.tools.line_matcher import LineMatcher
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +40,7 @@ def root(tmp_path):
 @pytest.fixture
 def look(root, context):
     """Runs operations of `files`."""
-    files, _ = file_tools(root)
+    (files,) = file_tools(root)
 
     async def run(*operations):
         return await files.run({"operations": list(operations)}, context)
@@ -42,31 +50,55 @@ def look(root, context):
 
 @pytest.fixture
 def write(root, context):
-    """Runs `write_file`."""
-    _, write_file = file_tools(root)
+    """Runs `write`."""
+    writing = split(root)["write"]
 
     async def run(path, content):
-        return await write_file.run({"path": path, "content": content}, context)
+        return await writing.run({"path": path, "content": content}, context)
 
     return run
 
 
-def test_looking_may_be_repeated_and_runs_in_parallel_and_writing_does_not(root):
-    """The scheduler and recovery go by these words."""
-    files, write_file = file_tools(root)
+def split(root, **options):
+    """The split tools by name."""
+    return {tool.name: tool for tool in file_tools(root, profile="split", **options)}
 
-    assert (files.name, files.retry, files.is_parallel({}), files.timeout_s) == (
-        "files",
-        "safe",
-        True,
-        30,
-    )
-    assert (write_file.name, write_file.retry, write_file.is_parallel({})) == (
-        "write_file",
-        "safe",
-        False,
-    )
-    assert list(msgspec.json.decode(write_file.input_schema)["properties"]) == ["path", "content"]
+
+@pytest.mark.parametrize("name", ["read", "ls", "grep", "glob"])
+def test_tools_that_look_say_so(name, root):
+    """The scheduler, recovery and authorizers go by these words."""
+    tool = split(root)[name]
+
+    assert (tool.retry, tool.is_parallel({}), tool.timeout_s) == ("safe", True, 30)
+    assert tool.traits.side_effects == "none"
+    assert tool.traits.capabilities == ("read_only", "filesystem_read")
+    assert tool.traits.approval == "read_only"
+
+
+@pytest.mark.parametrize(("name", "retry"), [("write", "safe"), ("edit", "never")])
+def test_tools_that_write_say_so(name, retry, root):
+    """To write a text twice gives it once; to edit twice may not."""
+    tool = split(root)[name]
+
+    assert (tool.retry, tool.is_parallel({}), tool.timeout_s) == (retry, False, 30)
+    assert tool.traits.side_effects == "local_state"
+    assert tool.traits.capabilities == ("filesystem_read", "filesystem_write")
+    assert tool.traits.approval == "filesystem"
+
+
+def test_a_batch_is_parallel_when_it_only_looks(root):
+    """A batch that was changed into a writing one must not stay in the parallel lane."""
+    (files,) = file_tools(root)
+    look = [{"op": "read", "path": "a"}, {"op": "list"}, {"op": "search", "pattern": "x"}]
+
+    assert files.is_parallel({"operations": look})
+    assert files.is_parallel({"operations": msgspec.json.encode(look).decode()})
+    for change in ("create", "set", "replace", "insert", "move", "delete", "other", None):
+        assert not files.is_parallel({"operations": [*look, {"op": change}]})
+    assert not files.is_parallel({"operations": []})
+    assert not files.is_parallel({"operations": 1})
+    assert (files.retry, files.traits.side_effects) == ("never", "local_state")
+    assert files.traits.approval == "filesystem"
 
 
 async def test_operations_answer_in_order_and_one_failure_spoils_none(root, look):
@@ -163,7 +195,7 @@ async def test_special_files_are_refused_and_not_waited_for(root, look, write):
     ):
         with pytest.raises(ToolError, match="pipe, socket or device"):
             await look(operation)
-    with pytest.raises(ToolError, match="not a file"):
+    with pytest.raises(ToolError, match="pipe, socket or device"):
         await write("pipe", "x")
     assert "[other] pipe" in await look({"op": "list"})
     assert "(no matches)" in await look({"op": "search", "pattern": "x"})
@@ -256,28 +288,39 @@ async def test_a_wrong_pattern_is_explained(pattern, root, look):
         await look({"op": "search", "pattern": pattern})
 
 
-async def test_a_slow_pattern_is_stopped_and_the_loop_never_stands_still():
+def stuck(root, *, patience_s):
+    """A process that is in a match that never ends."""
+    (root / "slow").write_text("a" * 60 + "!")
+    query = Query(pattern=r"(a+)+$", stays_in_line=True)
+    process = SearchProcess(query, WorkBudget(60), patience_s=patience_s)
+    process.require_pattern()
+    with (root / "slow").open("rb") as file:
+        process.send([file.fileno()], wanted=1)
+    return process
+
+
+async def test_a_slow_pattern_is_stopped_and_the_loop_never_stands_still(root):
     """In a thread such a match holds the interpreter: every agent would freeze with it."""
 
     def search():
-        with LineMatcher(r"(a+)+$", patience_s=0.5) as matcher:
-            return matcher.matching(["a" * 60 + "!"], wanted=1)
+        with stuck(root, patience_s=0.5) as process:
+            return process.found()
 
     with pytest.raises(ToolError, match="took too long"), anyio.fail_after(30):
         await anyio.to_thread.run_sync(search, abandon_on_cancel=True)
 
 
-async def test_a_cancelled_search_leaves_no_process_and_no_thread_behind():
+async def test_a_cancelled_search_leaves_no_process_and_no_thread_behind(root):
     """A run that was cancelled must not go on burning a processor."""
     ended = threading.Event()
-    matchers = []
+    processes = []
 
     def search():
         try:
-            with LineMatcher(r"(a+)+$", patience_s=60) as matcher:
-                matchers.append(matcher)
+            with stuck(root, patience_s=60) as process:
+                processes.append(process)
                 anyio.from_thread.run_sync(group.cancel_scope.cancel)
-                matcher.matching(["a" * 60 + "!"], wanted=1)
+                process.found()
         finally:
             ended.set()
 
@@ -285,16 +328,17 @@ async def test_a_cancelled_search_leaves_no_process_and_no_thread_behind():
         group.start_soon(lambda: anyio.to_thread.run_sync(search, abandon_on_cancel=True))
 
     assert await anyio.to_thread.run_sync(ended.wait, 30)
-    assert matchers[0]._process.returncode is not None
+    assert processes[0]._process.returncode is not None
 
 
 async def test_a_spent_budget_ends_a_search_with_what_was_found(root, look):
     """Half an answer that says so is worth more than a timeout."""
     (root / "a").write_text("x")
 
-    spent = WorkBudget(0.0)
-    searched = search_files(FileRoot(root), ".", pattern="x", limit=5, budget=spent)
-    listed = list_directory(FileRoot(root), ".", depth=1, limit=5, budget=spent)
+    spent, place = WorkBudget(0.0), FilePlace.of_root(root)
+    overlay, here = Overlay(place), place.for_reading(".")
+    searched = search_files(overlay, here, SearchOptions(pattern="x", limit=5), spent)
+    listed = list_directory(overlay, here, depth=1, limit=5, budget=spent)
 
     assert searched == ["(no matches)", "[stopped after 0 s, not complete: name a smaller part]"]
     assert listed == ["[stopped after 0 s, not complete: name a smaller part]"]
@@ -306,7 +350,8 @@ async def test_an_endless_line_is_given_up_when_the_time_is_over(root):
         file.write(b"x" * MAX_LINE_BYTES)
         file.truncate(1 << 40)
 
-    with FileRoot(root).open_file("huge") as opened, pytest.raises(OutOfTime):
+    place = FilePlace.of_root(root)
+    with place.open_file(place.for_reading("huge")) as opened, pytest.raises(OutOfTime):
         list(text_lines(opened, WorkBudget(0.0)))
 
 
@@ -365,25 +410,23 @@ async def test_readers_of_the_old_file_keep_it_whole(root, write):
         assert reader.read() == "old"
 
 
-async def test_a_repeated_call_removes_what_a_killed_one_left(root, make_context):
-    """The tool is replay-safe: after a crash it runs again, and the rubbish goes."""
-    _, write_file = file_tools(root)
+async def test_a_write_removes_what_a_killed_one_left(root, write):
+    """Nobody else would, and what lies there may be anything by now."""
     (root / "kept").write_text("old")
-    link = root / "stolen"
-    link.write_text("untouched")
-    key = "lead/call-7"
-    leftover = _temporary(root, key)
-    leftover.symlink_to(link)
-    await write_file.run(
-        {"path": "kept", "content": "new"}, make_context(idempotency_key=key, attempt=2)
-    )
+    (root / "stolen").write_text("untouched")
+    for leave in (
+        lambda place: place.symlink_to(root / "stolen"),
+        lambda place: place.write_text("half"),
+        os.mkfifo,
+        lambda place: os.link(root / "stolen", place),
+    ):
+        leave(root / f".mentra-tmp-{_digest('kept')}")
+        leave(root / f".mentra-old-{_digest('kept')}")
+        await write("kept", "new")
 
-    assert sorted(os.listdir(root)) == ["kept", "stolen"]
-    assert ((root / "kept").read_text(), link.read_text()) == ("new", "untouched")
-
-
-def _temporary(root, key):
-    return root / _temporary_name(key)
+        assert sorted(os.listdir(root)) == ["kept", "stolen"]
+        assert (root / "kept").read_text() == "new"
+        assert (root / "stolen").read_text() == "untouched"
 
 
 async def test_a_refused_write_leaves_the_old_file_and_no_rubbish(root, write):
@@ -392,7 +435,7 @@ async def test_a_refused_write_leaves_the_old_file_and_no_rubbish(root, write):
     (root / "file").write_text("old")
 
     for path, words in [
-        ("dir", "not a file"),
+        ("dir", "is a directory"),
         ("dir/", "names a directory"),
         (".", "names a directory"),
         ("file/below", "is not a directory"),
@@ -412,7 +455,7 @@ async def test_a_refused_write_leaves_the_old_file_and_no_rubbish(root, write):
 async def test_progress_is_told_when_the_file_is_there(root, make_context):
     """Who watches a run sees writes, and only those that happened."""
     told = []
-    _, write_file = file_tools(root)
+    write_file = split(root)["write"]
     context = make_context(progress=told.append)
     await write_file.run({"path": "a", "content": ""}, context)
     with pytest.raises(ToolError):
@@ -425,7 +468,7 @@ async def test_writing_can_be_narrowed_to_a_part(root, context):
     """An agent may read the whole project and write only its own corner."""
     (root / "out").mkdir()
     (root / "outer").mkdir()
-    _, write_file = file_tools(root, write_root=root / "out")
+    write_file = split(root, write_root=root / "out")["write"]
 
     async def write(path):
         return await write_file.run({"path": path, "content": "x"}, context)
@@ -444,3 +487,5 @@ def test_wrong_roots_are_refused_at_once(root, tmp_path):
         file_tools(root / "missing")
     with pytest.raises(ConfigurationError, match="not inside"):
         file_tools(root, write_root=tmp_path)
+    with pytest.raises(ConfigurationError, match="batched, split or both"):
+        file_tools(root, profile="all")

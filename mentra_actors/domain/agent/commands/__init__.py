@@ -34,6 +34,7 @@ from mentra_actors.domain.agent.commands.wishes import (
     GiveUpUndoing,
     HandOverMail,
     LabelEntry,
+    LeaveResolution,
     MoveLeaf,
     QueueInput,
     ResolvePermission,
@@ -57,6 +58,7 @@ __all__ = [
     "GiveUpUndoing",
     "HandOverMail",
     "LabelEntry",
+    "LeaveResolution",
     "MoveLeaf",
     "PartialAnswer",
     "QueueInput",
@@ -100,6 +102,7 @@ AgentCommand: TypeAlias = (
     | MoveLeaf
     | LabelEntry
     | ResolvePermission
+    | LeaveResolution
     | TakeMail
     | RecordModelReply
     | RecordModelFailure

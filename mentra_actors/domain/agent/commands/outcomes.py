@@ -162,6 +162,7 @@ class RecordCallReview(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
     expires_at: float | None = None
     denied: str = ""
+    is_by_tool: bool = False
 
 
 class RecordRoundDecision(msgspec.Struct, frozen=True, kw_only=True):

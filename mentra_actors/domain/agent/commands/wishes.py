@@ -6,6 +6,8 @@ from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.content import Attachment
+from mentra_actors.domain.permission_rules import RuleScope
+from mentra_actors.domain.rule_match import RuleMatch
 from mentra_actors.ids import CommandId, EntryId
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "GiveUpUndoing",
     "HandOverMail",
     "LabelEntry",
+    "LeaveResolution",
     "MoveLeaf",
     "QueueInput",
     "ResolvePermission",
@@ -164,7 +167,8 @@ class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):
 class ResolvePermission(msgspec.Struct, frozen=True, kw_only=True):
     """Allow a call that waits for a person, or refuse it with a reason for the model.
 
-    `remembered` is the scope of the rule that was made of it, if one was.
+    With `remember` a rule of that scope is made of it; it speaks of what `match` says, None: of
+    exactly this call. The same `command_id` again records nothing.
     """
 
     request_id: CommandId
@@ -172,7 +176,19 @@ class ResolvePermission(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     reason: str = ""
     resolved_by: str = ""
-    remembered: str = ""
+    remember: RuleScope | None = None
+    match: RuleMatch | None = None
+    command_id: CommandId = CommandId("")
+
+
+class LeaveResolution(msgspec.Struct, frozen=True, kw_only=True):
+    """Record a decision about a call, and nothing that follows from it.
+
+    For a process that performs nothing: what follows is left to the next owner of the agent.
+    """
+
+    resolution: ResolvePermission
+    now: float
 
 
 class ExpirePermission(msgspec.Struct, frozen=True, kw_only=True):

@@ -94,6 +94,7 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.LabelEntry: lambda command, state, _: entry_labelled(command, state),
     c.ExpirePermission: lambda command, state, _: expired_permission(command, state),
     c.ResolvePermission: lambda command, state, _: permission_resolution(command, state),
+    c.LeaveResolution: lambda command, state, _: permission_resolution(command.resolution, state),
     c.TakeMail: take_mail,
     c.RecordModelReply: lambda command, state, _: model_reply(command, state),
     c.RecordModelFailure: lambda command, state, _: model_failure(command, state),
@@ -120,6 +121,8 @@ def decide(command: c.AgentCommand, state: AgentState) -> _Events:
     if state.profile is None:
         raise CommandRejected("there is no such agent; spawn it first")
     answer = _ANSWERS[type(command)](command, state, state.profile)
+    if isinstance(command, c.LeaveResolution):
+        return answer
     events = continued(answer, state, command.now) if answer else []
     return with_orders(events, state)
 
@@ -127,7 +130,7 @@ def decide(command: c.AgentCommand, state: AgentState) -> _Events:
 def _recovered(command: c.RecoverEffects, state: AgentState) -> _Events:
     running = command.running
     orphans = tuple(key for key in _open_effects(state) if key not in running)
-    if not orphans:
+    if not orphans and not _is_left(state, command.now):
         return []
     recovered: list[e.AgentEvent] = [
         e.AgentRecovered(open_effects=orphans, recovered_at=command.now)
@@ -141,6 +144,11 @@ def _recovered(command: c.RecoverEffects, state: AgentState) -> _Events:
     return recovered
 
 
+def _is_left(state: AgentState, now: float) -> bool:
+    """True if something is due that no command has made due: see `LeaveResolution`."""
+    return state.profile is not None and state.run is not None and bool(continued((), state, now))
+
+
 def _open_effects(state: AgentState) -> Sequence[EffectId]:
     """Effects that do something; to wait for a moment is simply waiting again."""
     return [key for key, effect in pending(state).items() if not isinstance(effect, WaitUntil)]
@@ -149,7 +157,7 @@ def _open_effects(state: AgentState) -> Sequence[EffectId]:
 def _recovery(
     state: AgentState, running: frozenset[EffectId], now: float, partials: Mapping[EffectId, Any]
 ) -> c.RecoverEffects | None:
-    if not _open_effects(state):
+    if not _open_effects(state) and not _is_left(state, now):
         return None
     return c.RecoverEffects(running=running, now=now, partials=dict(partials))
 

@@ -9,6 +9,7 @@ from mentra_actors.domain.agent.profile import asked_profile
 from mentra_actors.domain.agent.state import AgentState, Compensation, Run, ToolCall
 from mentra_actors.domain.budget import BudgetSpent
 from mentra_actors.domain.inbox import MailDelivered, RunEndOrdered
+from mentra_actors.domain.permission_rules import Rule, RuleRemembered
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.ids import EffectId, agent_stream, inbox_stream
 
@@ -160,12 +161,14 @@ def _permission_timers(
 def companions(event: e.AgentEvent) -> Sequence[Companion]:
     """What else is written in the same append.
 
-    Mail and orders go to their inbox, a subagent's stream begins, spending stands in its budget;
-    taken mail settles the own inbox.
+    Mail and orders go to their inbox, a rule that was made of a decision to its scope; a
+    subagent's stream begins, spending stands in its budget; taken mail settles the own inbox.
     """
     match event:
         case e.MailSent(mail=mail):
             return [Delivery(inbox_stream(mail.to), (MailDelivered(mail=mail),))]
+        case e.PermissionResolved(rules=rules, rule=Rule() as rule):
+            return [Delivery(rules, (RuleRemembered(rule=rule),), is_work=False)]
         case e.MailTaken(inbox=inbox, through_version=version):
             return [Settlement(inbox, version)]
         case e.SubagentSpawned(profile=profile, spawned_at=at):

@@ -7,9 +7,17 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.batches import closed_with
 from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
+from mentra_actors.domain.permission_rules import Rule, new_rule, scope_stream
+from mentra_actors.domain.rule_match import (
+    exact_match,
+    match_fault,
+    match_words,
+    shown_call,
+    speaks_of,
+)
 from mentra_actors.domain.tool_call import AuthorizationOutcome
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import CommandId
+from mentra_actors.ids import CommandId, StreamId
 
 __all__ = ["DENIED", "EXPIRED", "call_review", "expired_permission", "permission_resolution"]
 
@@ -41,11 +49,15 @@ def permission_resolution(
     """The decision of a person about a call that waits.
 
     Raises:
-        CommandRejected: no call waits under this id.
+        CommandRejected: no call waits under this id, or what is to be remembered of it would not
+            speak of it.
     """
+    if command.command_id and command.command_id in state.known_commands:
+        return []
     call = next((one for one in state.requests if one.request_id == command.request_id), None)
     if call is None:
         raise CommandRejected(f"no pending permission with request_id {command.request_id!r}")
+    rules, rule = _made_rule(command, call, state)
     resolved = e.PermissionResolved(
         key=call.key,
         request_id=command.request_id,
@@ -55,12 +67,44 @@ def permission_resolution(
         call_id=call.call_id,
         reason=command.reason,
         resolved_by=command.resolved_by,
-        remembered=command.remembered,
+        remembered=command.remember or "",
+        rules=rules,
+        rule=rule,
+        command_id=command.command_id,
     )
     if command.allow:
         return [resolved]
     text = f"Tool execution denied: {command.reason or DENIED}"
     return [resolved, closed_with(call, text, command.now)]
+
+
+def _made_rule(
+    command: c.ResolvePermission, call: ToolCall, state: AgentState
+) -> tuple[StreamId, Rule | None]:
+    """What is to be remembered of a decision, and in which scope."""
+    profile = state.profile
+    if command.remember is None or profile is None:
+        return StreamId(""), None
+    shown = shown_call(call.tool, call.preview, is_by_tool=call.is_by_tool)
+    match = command.match or exact_match(shown)
+    if match is None:
+        raise CommandRejected(f"{call.tool} has no preview to know this call by: say what else")
+    fault = match_fault(match)
+    if not fault and not speaks_of(match, shown, allow=command.allow):
+        fault = f"a rule for {match_words(match, call.tool)} would not speak of this call"
+    if fault:
+        raise CommandRejected(fault)
+    rules = scope_stream(command.remember, agent_id=profile.agent_id, team_id=profile.team_id)
+    rule = new_rule(
+        rules,
+        tool=call.tool,
+        match=match,
+        allow=command.allow,
+        reason=command.reason,
+        now=command.now,
+        by=command.resolved_by,
+    )
+    return rules, rule
 
 
 def expired_permission(command: c.ExpirePermission, state: AgentState) -> Sequence[e.AgentEvent]:
@@ -115,6 +159,7 @@ def _asked(command: c.RecordCallReview, call: ToolCall, run: Run) -> e.AgentEven
         call_id=call.call_id,
         description=why,
         preview=command.preview,
+        is_by_tool=command.is_by_tool,
         requested_at=command.now,
         expires_at=command.expires_at,
         arguments=command.arguments,

@@ -9,8 +9,9 @@ import msgspec
 
 from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import Attachment
+from mentra_actors.domain.permission_rules import Rule
 from mentra_actors.domain.tool_call import AuthorizationOutcome, DecidedBy, RetryMode
-from mentra_actors.ids import CommandId, EffectId
+from mentra_actors.ids import CommandId, EffectId, StreamId
 
 __all__ = [
     "CallPlan",
@@ -114,7 +115,8 @@ class PermissionRequested(
 ):
     """A person must allow the call. `preview` is JSON text that says what it would do.
 
-    Nobody can any more after `expires_at`; None means that it waits for ever.
+    Nobody can any more after `expires_at`; None means that it waits for ever. The preview
+    `is_by_tool` if the tool has made it; else it is what the model has written.
     """
 
     key: EffectId
@@ -127,6 +129,7 @@ class PermissionRequested(
     arguments: str = ""
     parallel: bool = False
     expires_at: float | None = None
+    is_by_tool: bool = False
 
 
 class PermissionResolved(
@@ -138,7 +141,8 @@ class PermissionResolved(
 ):
     """Somebody has decided; a refused call is answered with the reason and never runs.
 
-    `remembered` is the scope of the rule that was made of it: `session`, `project` or `global`.
+    `remembered` is the scope of the `rule` that was made of it, `session`, `project` or `global`,
+    and `rules` its stream: the rule stands there since the same append.
     """
 
     key: EffectId
@@ -150,6 +154,9 @@ class PermissionResolved(
     reason: str = ""
     resolved_by: str = ""
     remembered: str = ""
+    rules: StreamId = StreamId("")
+    rule: Rule | None = None
+    command_id: CommandId = CommandId("")
 
 
 class PermissionExpired(

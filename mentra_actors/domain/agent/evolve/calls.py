@@ -7,6 +7,7 @@ import msgspec
 
 from mentra_actors.domain.agent.events import calls as e
 from mentra_actors.domain.agent.state import AgentState, Compensation, Run, Subagent, ToolCall
+from mentra_actors.domain.known_ids import remembered
 from mentra_actors.ids import EffectId
 
 __all__ = ["CALL_STEPS", "left_open"]
@@ -63,6 +64,7 @@ def _asked(call: ToolCall, event: e.PermissionRequested) -> ToolCall:
         request_id=event.request_id,
         description=event.description,
         preview=event.preview,
+        is_by_tool=event.is_by_tool,
         expires_at=event.expires_at,
         parallel=event.parallel,
         arguments=event.arguments or call.arguments,
@@ -75,8 +77,17 @@ def _resolved(call: ToolCall, event: e.PermissionResolved) -> ToolCall:
     return _replace(answered, status="planned") if event.allow else answered
 
 
+def _permission_resolved(state: AgentState, event: e.PermissionResolved) -> AgentState:
+    after = _changed(_resolved)(state, event)
+    if not event.command_id:
+        return after
+    return _replace(after, known_commands=remembered(state.known_commands, event.command_id))
+
+
 def _answered(call: ToolCall) -> ToolCall:
-    return _replace(call, request_id="", description="", preview="", expires_at=None)
+    return _replace(
+        call, request_id="", description="", preview="", is_by_tool=False, expires_at=None
+    )
 
 
 def _permission_expired(call: ToolCall, _event: e.PermissionExpired) -> ToolCall:
@@ -185,7 +196,7 @@ CALL_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
     e.ToolAuthorizationEvaluated: _changed(_evaluated),
     e.ToolCallReviewed: _changed(_reviewed),
     e.PermissionRequested: _changed(_asked),
-    e.PermissionResolved: _changed(_resolved),
+    e.PermissionResolved: _permission_resolved,
     e.PermissionExpired: _changed(_permission_expired),
     e.ToolCallStarted: _call_started,
     e.ToolCallRestarted: _changed(_restarted),

@@ -9,12 +9,10 @@ from mentra_actors.domain.agent.entries import entries_in
 from mentra_actors.domain.agent.events import inputs as e
 from mentra_actors.domain.agent.profile import changed_profile
 from mentra_actors.domain.agent.state import AgentState, Queue, WaitingPrompt
+from mentra_actors.domain.known_ids import remembered
 from mentra_actors.ids import CommandId, EntryId
 
-__all__ = ["INPUT_STEPS", "REMEMBERED_IDS", "remembered"]
-
-REMEMBERED_IDS = 256
-"""How many ids of prompts and other commands an agent knows again."""
+__all__ = ["INPUT_STEPS"]
 
 T = TypeVar("T")
 
@@ -124,11 +122,6 @@ def _leaf_moved(state: AgentState, event: e.LeafMoved) -> AgentState:
 
 def _unchanged(state: AgentState, _event: Any) -> AgentState:
     return state
-
-
-def remembered(known: tuple[CommandId, ...], new: CommandId) -> tuple[CommandId, ...]:
-    """The last known ids, the new one among them."""
-    return (*known, new)[-REMEMBERED_IDS:]
 
 
 def _queue(state: AgentState, name: e.QueueName) -> Queue:

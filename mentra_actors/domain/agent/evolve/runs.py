@@ -8,7 +8,6 @@ import msgspec
 from mentra_actors.domain.agent.entries import entries_in
 from mentra_actors.domain.agent.events import runs as e
 from mentra_actors.domain.agent.evolve.calls import left_open
-from mentra_actors.domain.agent.evolve.inputs import remembered
 from mentra_actors.domain.agent.state import (
     AgentState,
     Compensation,
@@ -21,6 +20,7 @@ from mentra_actors.domain.agent.state import (
     call_key,
 )
 from mentra_actors.domain.content import AssistantBlock, ToolCallBlock, text_of
+from mentra_actors.domain.known_ids import remembered
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.ids import EffectId, EntryId
 

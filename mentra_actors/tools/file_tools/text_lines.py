@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import anyio.from_thread
 
-from mentra_actors.tools.contract import ToolError
+from mentra_actors.tools.tool_errors import ToolError
 
 __all__ = [
     "LINE_CHARS",

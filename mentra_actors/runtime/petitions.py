@@ -1,0 +1,187 @@
+"""What any process may ask of the one that writes a store: the wishes of a person, as data.
+
+A petition is applied by the normal path of commands, under its own name as the id of the command:
+one that is applied twice, because somebody died in between, is recorded once.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, assert_never
+
+import msgspec
+
+from mentra_actors.domain.agent.commands import ResolvePermission
+from mentra_actors.domain.permission_rules import (
+    RULES,
+    RememberRule,
+    RevokeRule,
+    RuleScope,
+    new_rule,
+    scope_of,
+)
+from mentra_actors.domain.rule_match import RuleMatch
+from mentra_actors.errors import CommandRejected, StoreCorrupted, StoreError
+from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream, category_of, name_of
+from mentra_actors.store.petition_box import PetitionBox
+
+__all__ = [
+    "Petition",
+    "PetitionAnswer",
+    "RememberWish",
+    "ResolveWish",
+    "RevokeWish",
+    "Wish",
+    "decode_answer",
+    "encode_petition",
+    "order_of",
+    "take_petitions",
+]
+
+
+class ResolveWish(msgspec.Struct, frozen=True, kw_only=True, tag="resolve_permission.v1"):
+    """Decide about a call that waits for a person; see `ResolvePermission`."""
+
+    agent_id: AgentId
+    request_id: CommandId
+    allow: bool
+    reason: str = ""
+    remember: RuleScope | None = None
+    match: RuleMatch | None = None
+
+
+class RememberWish(msgspec.Struct, frozen=True, kw_only=True, tag="remember_rule.v1"):
+    """Remember a rule in the scope with this stream."""
+
+    rules: StreamId
+    tool: str
+    match: RuleMatch
+    allow: bool
+    reason: str = ""
+
+
+class RevokeWish(msgspec.Struct, frozen=True, kw_only=True, tag="revoke_rule.v1"):
+    """Forget a rule of the scope with this stream."""
+
+    rules: StreamId
+    rule_id: str
+
+
+Wish: TypeAlias = ResolveWish | RememberWish | RevokeWish
+
+
+class Petition(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish, and whose it is. `asked_at` is Unix seconds."""
+
+    wish: Wish
+    by: str
+    asked_at: float
+
+
+class PetitionAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it. `words` say why, if it was refused."""
+
+    is_accepted: bool
+    words: str = ""
+
+
+_STREAM_BYTES = 255
+
+Apply: TypeAlias = Callable[[StreamId, Any], bool]
+"""Has a command recorded; False if that cannot be done now. Raises CommandRejected."""
+
+
+def encode_petition(petition: Petition) -> bytes:
+    """A petition as it is left in a box."""
+    return msgspec.json.encode(petition)
+
+
+def decode_answer(content: bytes) -> PetitionAnswer:
+    """The answer as it was left in a box.
+
+    Raises:
+        StoreCorrupted: it is none.
+    """
+    try:
+        return msgspec.json.decode(content, type=PetitionAnswer)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise StoreCorrupted(f"the answer to a petition cannot be read: {error}") from error
+
+
+def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
+    """The command that a petition asks for, and to whom it goes."""
+    wish, command_id = petition.wish, CommandId(name)
+    match wish:
+        case ResolveWish():
+            return agent_stream(wish.agent_id), ResolvePermission(
+                request_id=wish.request_id,
+                allow=wish.allow,
+                now=now,
+                reason=wish.reason,
+                resolved_by=petition.by,
+                remember=wish.remember,
+                match=wish.match,
+                command_id=command_id,
+            )
+        case RememberWish(rules=rules):
+            rule = new_rule(
+                rules,
+                tool=wish.tool,
+                match=wish.match,
+                allow=wish.allow,
+                reason=wish.reason,
+                now=now,
+                by=petition.by,
+            )
+            return rules, RememberRule(rule=rule, command_id=command_id)
+        case RevokeWish(rules=rules, rule_id=rule_id):
+            revoke = RevokeRule(rule_id=rule_id, command_id=command_id, now=now, by=petition.by)
+            return rules, revoke
+        case _:
+            assert_never(wish)
+
+
+def take_petitions(box: PetitionBox, apply: Apply, now: Callable[[], float]) -> bool:
+    """Take all that waits, in order; True if something of it has to wait longer. Blocks.
+
+    Raises:
+        StoreError: the box cannot be read or written; nothing is lost.
+    """
+    has_left = False
+    for name in box.waiting():
+        answer = _answer(box, name, apply, now)
+        if answer is None:
+            has_left = True
+        else:
+            box.answer(name, msgspec.json.encode(answer))
+    return has_left
+
+
+def _answer(
+    box: PetitionBox, name: str, apply: Apply, now: Callable[[], float]
+) -> PetitionAnswer | None:
+    try:
+        petition = _petition(box, name)
+        stream_id, command = order_of(petition, name, now())
+        _require_stream(stream_id, petition.wish)
+        return PetitionAnswer(is_accepted=True) if apply(stream_id, command) else None
+    except CommandRejected as rejected:
+        return PetitionAnswer(is_accepted=False, words=rejected.reason)
+
+
+def _petition(box: PetitionBox, name: str) -> Petition:
+    try:
+        content = box.petition(name)
+        if content is None:
+            raise CommandRejected("the petition is gone")
+        return msgspec.json.decode(content, type=Petition)
+    except (StoreError, msgspec.MsgspecError, RecursionError) as error:
+        raise CommandRejected(f"this is no petition that can be read here: {error}") from error
+
+
+def _require_stream(stream_id: StreamId, wish: Wish) -> None:
+    """Refuse what is no name of a stream of its kind, before anybody is woken for it."""
+    is_sound = stream_id.isascii() and stream_id.isprintable() and len(stream_id) <= _STREAM_BYTES
+    if not isinstance(wish, ResolveWish):
+        is_scope = category_of(stream_id) == RULES.category and scope_of(name_of(stream_id))
+        is_sound = is_sound and bool(is_scope)
+    if not is_sound:
+        raise CommandRejected(f"{stream_id[:60]!r} is not a stream for this")

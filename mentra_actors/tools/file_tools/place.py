@@ -1,0 +1,388 @@
+"""Where file tools work: several roots, and no `..`, link or race that leads out of them.
+
+A path is resolved first, links included, and the result must lie below a root. What is opened is
+the resolved path, one component after the other from `/`, each by the descriptor of the one
+before, and no component may be a link any more. So whoever swaps a directory for a link after the
+resolving causes an error, not an escape. On the way each directory is looked at by what it is and
+not by its name: a denied one is denied under every name, the file systems of the kernel (`/proc`,
+`/dev`) are closed, and so is a store of agents. Roots are resolved once for a policy and a base
+directory: a root that is swapped for a link later leads nowhere.
+
+Hard links cannot be told from files. They are read. A write replaces the name, so what else has
+that content keeps it.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from mentra_actors.errors import ConfigurationError
+from mentra_actors.tools.file_tools.closed_places import STORE_MARK, closed_devices
+from mentra_actors.tools.file_tools.wording import explained, explaining, shown
+from mentra_actors.tools.policy import RuntimePolicy
+from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
+from mentra_actors.tools.workplace import Workplace
+
+__all__ = ["DIRECTORY_FLAGS", "FILE_FLAGS", "FilePlace", "Located", "is_below", "require_regular"]
+
+DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""A step through a directory: to pass it one need not be allowed to list it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An absolute path without links and `..`, below `root`; `told` is how models know it."""
+
+    path: str
+    root: str
+    told: str
+    for_write: bool = False
+
+    @property
+    def parent(self) -> str:
+        """The directory that holds it."""
+        return os.path.dirname(self.path)
+
+    @property
+    def name(self) -> str:
+        """Its last component."""
+        return os.path.basename(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePlace:
+    """A directory to which paths are relative, and the roots below which may be read or written.
+
+    All of them are real paths. `denied` are looked at before `writable`.
+    """
+
+    base_dir: str
+    readable: tuple[str, ...]
+    writable: tuple[str, ...]
+    denied: tuple[str, ...] = ()
+    closed: frozenset[int] = field(default_factory=closed_devices)
+    denied_ids: frozenset[tuple[int, int]] = frozenset()
+
+    @classmethod
+    def of_workplace(cls, workplace: Workplace) -> "FilePlace":
+        """The place of an agent, under the policy of its runtime."""
+        policy, base_dir = workplace.policy, workplace.base_dir
+        try:
+            readable, writable, denied, ids = _roots(policy, base_dir)
+        except TypeError:  # a policy whose roots are lists has no hash
+            readable, writable, denied, ids = _roots.__wrapped__(policy, base_dir)
+        return cls(
+            base_dir=str(base_dir),
+            readable=readable,
+            writable=() if policy.is_read_only else writable,
+            denied=denied,
+            denied_ids=ids | _identities(denied),
+        )
+
+    @classmethod
+    def of_root(
+        cls,
+        root: str | os.PathLike[str],
+        *,
+        write_root: str | os.PathLike[str] | None = None,
+    ) -> "FilePlace":
+        """One directory, of which a part or all may be written.
+
+        Raises:
+            ConfigurationError: `root` is no directory, or `write_root` is not inside it.
+        """
+        if not Path(root).is_dir():
+            raise ConfigurationError(f"the root of the file tools is not a directory: {root}")
+        real = os.path.realpath(root)
+        writable = real if write_root is None else os.path.realpath(write_root)
+        if not is_below(writable, real):
+            raise ConfigurationError(f"write_root {write_root} is not inside of {root}")
+        return cls(base_dir=real, readable=(real,), writable=(writable,))
+
+    def within(self, directory: str) -> "FilePlace":
+        """The same place, where paths are relative to another directory."""
+        return replace(self, base_dir=self._real(directory, "files_list")) if directory else self
+
+    def for_reading(self, path: str, action: str = "files_read") -> Located:
+        """A path that may be read; it need not exist.
+
+        Raises:
+            PolicyDenied: it is below no root. `action` is what the log calls the attempt.
+            ToolError: it cannot be a path.
+        """
+        real = self._real(path, action)
+        root = _root_of(real, self.readable)
+        if root is None:
+            raise _outside(path, "read", action)
+        return Located(real, root, self.told(real))
+
+    def for_writing(self, path: str) -> Located:
+        """The path of a file that may be written, or be made.
+
+        Raises:
+            PolicyDenied: it is below no root for writing, or below a denied one.
+            ToolError: it cannot be the path of a file, or has a link that leads nowhere.
+        """
+        real = self._real(path, "files_write")
+        if _root_of(real, self.denied) is not None:
+            raise _denied(path)
+        root = _root_of(real, self.writable)
+        if root is None:
+            raise _outside(path, "write", "files_write")
+        if path.endswith("/") or real in (self.base_dir, root):
+            raise ToolError(f"'{shown(path)}' names a directory; give the path of a file.")
+        with explaining(path):
+            self._require_whole_links(path)
+        return Located(real, root, self.told(real), for_write=True)
+
+    def told(self, real: str) -> str:
+        """A real path as models know it: relative to the base directory, if it is below it."""
+        if real == self.base_dir:
+            return "."
+        return real.removeprefix(f"{self.base_dir.rstrip('/')}/")
+
+    def open_file(self, located: Located) -> BinaryIO:
+        """The regular file at a path, for reading.
+
+        Raises:
+            ToolError: it does not exist, cannot be read, or is no regular file.
+        """
+        with explaining(located.told):
+            if located.path == "/":
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with self.parent(located) as directory:
+                status = os.stat(located.name, dir_fd=directory, follow_symlinks=False)
+                self.require_file(status, located.told)
+                descriptor = os.open(located.name, FILE_FLAGS, dir_fd=directory)
+            try:
+                self.require_file(os.fstat(descriptor), located.told)
+                return os.fdopen(descriptor, "rb")
+            except BaseException:
+                os.close(descriptor)
+                raise
+
+    def status(self, located: Located) -> os.stat_result | None:
+        """What is at a path, links not followed; None if there is nothing.
+
+        Raises:
+            ToolError: it may not be looked at.
+        """
+        with explaining(located.told):
+            if located.path == "/":
+                return os.stat("/")
+            try:
+                with self.parent(located) as directory:
+                    return os.stat(located.name, dir_fd=directory, follow_symlinks=False)
+            except FileNotFoundError:
+                return None
+
+    def is_directory(self, located: Located) -> bool:
+        """Whether there is a directory at a path now.
+
+        Raises:
+            ToolError: there is nothing, or it may not be looked at.
+        """
+        status = self.status(located)
+        if status is None:
+            raise ToolError(f"'{shown(located.told)}' does not exist.")
+        return stat.S_ISDIR(status.st_mode)
+
+    @contextmanager
+    def directory(self, located: Located) -> Iterator[int]:
+        """A descriptor of the directory at a path, to list it.
+
+        Raises:
+            ToolError: it does not exist, cannot be read, or is no directory.
+        """
+        with explaining(located.told):
+            step = self._walked(located.path, located)
+            try:
+                descriptor = os.open(".", DIRECTORY_FLAGS, dir_fd=step)
+            finally:
+                os.close(step)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def parent(self, located: Located, *, made: list[str] | None = None) -> Iterator[int]:
+        """A descriptor of the directory that holds a path, for names in it.
+
+        `made` asks to make what is missing, and is told the paths of what was made.
+
+        Raises:
+            OSError: the system refused.
+            ToolError: the place is closed, or denied.
+        """
+        descriptor = self._walked(located.parent, located, made)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def require_file(self, status: os.stat_result, told: str) -> None:
+        """Nothing, for a regular file that is no file of the kernel.
+
+        Raises:
+            ToolError, OSError: it is something else.
+        """
+        require_regular(status, told)
+        if status.st_dev in self.closed:
+            raise _closed(told)
+
+    def _walked(self, path: str, located: Located, made: list[str] | None = None) -> int:
+        """A descriptor of a directory; each component is opened by the one above it."""
+        descriptor = os.open("/", _STEP)
+        try:
+            so_far = ""
+            for name in path.split("/")[1:] if path != "/" else []:
+                so_far = f"{so_far}/{name}"
+                is_own = is_below(so_far, located.root)
+                below, is_new = _opened_or_made(descriptor, name, make=is_own and made is not None)
+                os.close(descriptor)
+                descriptor = below
+                if is_new and made is not None:
+                    made.append(so_far)
+                self.require_open(descriptor, so_far, located)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def require_open(self, directory: int, path: str, located: Located) -> None:
+        """Nothing, if the directory with this descriptor and path is not closed or denied.
+
+        Raises:
+            ToolError: it is.
+        """
+        status = os.fstat(directory)
+        if status.st_dev in self.closed and is_below(path, located.root):
+            raise _closed(located.told)
+        if located.for_write and (status.st_dev, status.st_ino) in self.denied_ids:
+            raise _denied(located.told)
+        with suppress(FileNotFoundError):
+            os.stat(STORE_MARK, dir_fd=directory, follow_symlinks=False)
+            raise ToolError(
+                f"'{shown(located.told)}' belongs to a store of agents; no tool may touch it."
+            )
+
+    def _real(self, path: str, action: str) -> str:
+        if not path or "\0" in path:
+            raise ToolError(
+                "A path must not be empty or hold NUL; use '.' for the working directory."
+            )
+        joined = os.path.join(self.base_dir, path)
+        depth = 0
+        for part in joined.split("/"):
+            depth += {"": 0, ".": 0, "..": -1}.get(part, 1)
+            if depth < 0:
+                told = f"Path '{shown(path)}' escapes the filesystem root"
+                raise PolicyDenied(told, action=action)
+        try:
+            return os.path.realpath(joined)
+        except (OSError, ValueError) as error:
+            raise explained(error, path) from error
+
+    def _require_whole_links(self, path: str) -> None:
+        place = Path(self.base_dir, path)
+        for part in (place, *place.parents):
+            if part.is_symlink() and not part.exists():
+                raise ToolError(
+                    f"'{shown(path)}' has a link that leads nowhere; use another path."
+                )
+
+
+class _Roots(NamedTuple):
+    """Roots to read and to write, denied ones, and what the denied ones were at first."""
+
+    readable: tuple[str, ...]
+    writable: tuple[str, ...]
+    denied: tuple[str, ...]
+    denied_ids: frozenset[tuple[int, int]]
+
+
+@lru_cache(maxsize=1024)
+def _roots(policy: RuntimePolicy, base_dir: Path) -> _Roots:
+    denied = _texts(policy.denied(base_dir))
+    return _Roots(
+        readable=_texts(policy.readable(base_dir)),
+        writable=_texts(policy.writable(base_dir)),
+        denied=denied,
+        denied_ids=_identities(denied),
+    )
+
+
+def _texts(paths: tuple[Path, ...]) -> tuple[str, ...]:
+    return tuple(str(path) for path in paths)
+
+
+def _identities(paths: tuple[str, ...]) -> frozenset[tuple[int, int]]:
+    found: set[tuple[int, int]] = set()
+    for path in paths:
+        with suppress(OSError):
+            status = os.stat(path, follow_symlinks=False)
+            found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
+
+
+def _root_of(path: str, roots: tuple[str, ...]) -> str | None:
+    """The innermost root that holds a path."""
+    return max((root for root in roots if is_below(path, root)), key=len, default=None)
+
+
+def is_below(path: str, root: str) -> bool:
+    """Whether a path is a root or lies below it."""
+    return path == root or path.startswith(f"{root.rstrip('/')}/")
+
+
+def _outside(path: str, kind: str, action: str) -> PolicyDenied:
+    told = f"Path '{shown(path)}' is outside the runtime policy {kind} roots"
+    return PolicyDenied(told, action=action)
+
+
+def _denied(path: str) -> PolicyDenied:
+    told = f"Path '{shown(path)}' is inside a runtime policy denied write root"
+    return PolicyDenied(told, action="files_write")
+
+
+def _closed(told: str) -> ToolError:
+    return ToolError(f"'{shown(told)}' belongs to the system, not to files; no tool may touch it.")
+
+
+def _opened_or_made(directory: int, name: str, *, make: bool) -> tuple[int, bool]:
+    """A descriptor of a directory in a directory, and whether it was made for that."""
+    try:
+        return os.open(name, _STEP, dir_fd=directory), False
+    except FileNotFoundError:
+        if not make:
+            raise
+    is_new = False
+    with suppress(FileExistsError):
+        os.mkdir(name, dir_fd=directory)
+        is_new = True
+    return os.open(name, _STEP, dir_fd=directory), is_new
+
+
+def require_regular(status: os.stat_result, told: str) -> None:
+    """Nothing, for a regular file.
+
+    Raises:
+        ToolError: it is a directory, or a pipe, socket or device.
+        OSError: it is a link.
+    """
+    if stat.S_ISREG(status.st_mode):
+        return
+    if stat.S_ISDIR(status.st_mode):
+        raise ToolError(f"'{shown(told)}' is a directory; list it, or name a file in it.")
+    if stat.S_ISLNK(status.st_mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    raise ToolError(f"'{shown(told)}' is a pipe, socket or device, not a file.")

@@ -1,0 +1,55 @@
+"""What a call of a file tool would do, for whoever decides about it; without contents."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mentra_actors.tools.file_tools.place import FilePlace
+from mentra_actors.tools.tool_errors import ToolError
+
+__all__ = ["operation_previews"]
+
+_ACTIONS = {
+    "read": "files_read",
+    "list": "files_list",
+    "ls": "files_list",
+    "search": "files_search",
+    "grep": "files_search",
+    "glob": "files_glob",
+}
+_TOLD = ("pattern", "glob", "depth", "position", "occurrence", "replace_all")
+"""Arguments that are told beside paths."""
+
+
+def operation_previews(place: FilePlace, operations: Sequence[Any]) -> dict[str, Any]:
+    """Operations with the real paths that they would touch.
+
+    Raises:
+        PolicyDenied: the policy forbids one of them.
+        ToolError: one of them cannot be read.
+    """
+    return {
+        "kind": "files",
+        "working_directory": place.base_dir,
+        "operations": [_operation(place, one) for one in operations],
+    }
+
+
+def _operation(place: FilePlace, operation: Any) -> dict[str, Any]:
+    if not isinstance(operation, Mapping):
+        raise ToolError("An operation is an object with an op and a path.")
+    op = str(operation.get("op", ""))
+    told: dict[str, Any] = {"op": op}
+    if op == "move":
+        told |= _path(place, op, str(operation.get("from", "")), "")
+        told |= {"to": str(operation.get("to", ""))}
+        told["resolved_to"] = place.for_writing(told["to"]).path
+    else:
+        told |= _path(place, op, str(operation.get("path", "")), ".")
+    return told | {name: operation[name] for name in _TOLD if name in operation}
+
+
+def _path(place: FilePlace, op: str, path: str, default: str) -> dict[str, Any]:
+    action = _ACTIONS.get(op)
+    named = path or (default if action not in (None, "files_read") else path)
+    located = place.for_writing(named) if action is None else place.for_reading(named, action)
+    return {"path": named, "resolved_path": located.path}

@@ -1,0 +1,169 @@
+"""What waits for a person, and its word: from any process, with and without one that writes."""
+
+import json
+
+import pytest
+
+from mentra_actors import Ask, ScriptedModel, call, open_runtime_sync, tool
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.permission_rules import RuleRemembered
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.opening import open_journal_reader
+
+TURNS = [call("pay", euros=5), call("pay", euros=5), "Done."]
+
+
+@tool(retry="safe")
+def pay(euros: int) -> str:
+    """Pay."""
+    return f"paid {euros}"
+
+
+def opened(path, **options):
+    model = ScriptedModel(TURNS, name="scripted")
+    return open_runtime_sync(
+        path,
+        providers=[model],
+        tools=[pay],
+        durability="volatile",
+        authorizer=lambda _call: Ask("It costs."),
+        **options,
+    )
+
+
+def until_asked(agent):
+    return agent.wait_for_snapshot(lambda snapshot: snapshot.permissions, timeout_s=20)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store in which a call waits, and that nobody has open."""
+    path = tmp_path / "team.mentra"
+    with opened(path) as runtime:
+        until_asked(runtime.spawn("lead", model="scripted:x", prompt="Pay."))
+    return path
+
+
+def events(path, kind):
+    reader = open_journal_reader(path)
+    try:
+        return [one.event for one in Journal(reader).through() if isinstance(one.event, kind)]
+    finally:
+        reader.close()
+
+
+def test_approvals_shows_what_waits_and_what_may_be_remembered(mentra, store):
+    """A person decides by what is shown, and must not have to remember more than that."""
+    (waiting,) = mentra.json("approvals", "--store", store)
+
+    assert (waiting["name"], waiting["tool"], waiting["agent"]) == ("lead/1.0", "pay", "lead")
+    assert (waiting["preview"], waiting["description"]) == ('{"euros":5}', "It costs.")
+    assert waiting["expires_at"] is None
+    assert [offer["match"]["type"] for offer in waiting["offers"]] == ["exact", "any"]
+    assert mentra("approvals", "--store", store) == 0
+    assert "lead/1.0  pay  asked" in mentra.out
+    assert "2  every call of `pay`" in mentra.out
+
+
+def test_a_decision_without_a_writer_is_recorded_and_runs_nothing(mentra, store):
+    """The command line has no tools and no models: what follows is left to the team."""
+    told = mentra.json("approve", "lead/1.0", "--by", "ann", "--store", store)
+
+    assert (told["state"], told["allow"], told["by"]) == ("recorded", True, "ann")
+    (resolved,) = events(store, e.PermissionResolved)
+    assert (resolved.allow, resolved.resolved_by) == (True, "ann")
+    assert events(store, e.ToolCallStarted) == []
+    assert mentra.json("approvals", "--store", store) == []
+    assert list((store / "petitions").glob("*.petition")) == []
+    with opened(store) as runtime:
+        until_asked(runtime.agent("lead"))
+        (done,) = events(store, e.ToolCallFinished)
+    assert (done.content, done.is_error) == ("paid 5", False)
+
+
+def test_what_is_refused_without_a_writer_reaches_the_model_later(mentra, store):
+    """The reason waits on the log as long as it takes."""
+    assert mentra("deny", "1.0", "--reason", "too dear", "--store", store) == 0
+    assert "lead/1.0 (pay) is refused." in mentra.out
+
+    with opened(store) as runtime:
+        until_asked(runtime.agent("lead"))
+    (done,) = events(store, e.ToolCallFinished)
+    assert (done.content, done.is_error) == ("Tool execution denied: too dear", True)
+
+
+def test_what_is_remembered_answers_from_then_on(mentra, store):
+    """Who has said yes for the project is not asked again, and can take it back."""
+    told = mentra.json(
+        *("approve", "lead/1.0", "--remember", "project", "--match", "any", "--store", store)
+    )
+    (rule,) = mentra.json("rules", "--store", store)
+    assert (rule["rule_id"], rule["scope"], rule["owner"]) == (told["rule_id"], "project", "main")
+    assert rule["words"] == "every call of `pay`"
+
+    with opened(store) as runtime:
+        runtime.until_idle(timeout_s=20)
+    verdicts = events(store, e.ToolAuthorizationEvaluated)
+    assert [(one.outcome, one.decided_by, one.rule) for one in verdicts] == [
+        ("ask", "authorizer", ""),
+        ("allow", "rule", rule["rule_id"]),
+    ]
+    assert mentra("rules", "--store", store) == 0
+    assert rule["rule_id"] in mentra.out
+    assert mentra("revoke", rule["rule_id"][:5], "--store", store) == 0
+    assert mentra.json("rules", "--store", store) == []
+    assert mentra("revoke", rule["rule_id"], "--store", store) == 2
+    assert "there is no rule" in mentra.err
+
+
+def test_a_writer_takes_what_is_decided_elsewhere(mentra, tmp_path):
+    """The team goes on at once, in the process that has its tools."""
+    path = tmp_path / "team.mentra"
+    with opened(path) as runtime:
+        lead = runtime.spawn("lead", model="scripted:x", prompt="Pay.")
+        until_asked(lead)
+        told = mentra.json("approve", "lead/1.0", "--remember", "session", "--store", path)
+        runtime.until_idle(timeout_s=20)
+
+    assert told["state"] == "recorded"
+    assert [one.content for one in events(path, e.ToolCallFinished)] == ["paid 5"] * 2
+    (remembered,) = events(path, RuleRemembered)
+    assert remembered.rule.allow
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("approve", "lead/9.9"), "no call waits under 'lead/9.9'; waiting: lead/1.0"),
+        (("approve", "bob/1.0"), "no call waits under 'bob/1.0'"),
+        (("deny", "1.0", "--match", "any"), "say --remember as well"),
+        (("approve", "1.0", "--remember", "session", "--match", "odd"), "--match does not know"),
+        (
+            ("approve", "1.0", "--remember", "session", "--match", "pattern:*bob*"),
+            "would not speak of this call",
+        ),
+        (("approve", "1.0", "--remember", "session", "--match", "below:x"), "a whole path"),
+        (("revoke", "abc"), "there is no rule 'abc'; rules: none"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_what_could_be(mentra, store, arguments, words):
+    """A person at a prompt has only this line to go on."""
+    assert mentra(*arguments, "--store", store) == 2
+    assert words in mentra.err.replace("\n", " ")
+    assert "Nothing was recorded." in mentra.err or "Usage" in mentra.err or "--help" in mentra.err
+    assert events(store, e.PermissionResolved | RuleRemembered) == []
+
+
+def test_a_decision_counts_once(mentra, store):
+    """Two people may look at the same list."""
+    assert mentra("approve", "1.0", "--store", store) == 0
+    assert mentra("deny", "1.0", "--store", store, "--json") == 2
+    assert "no call waits" in json.loads(mentra.err)["message"]
+
+
+def test_without_anything_that_waits_there_is_a_sentence(mentra, team_store):
+    """An empty answer leaves a person to wonder."""
+    assert mentra("approvals", "--store", team_store) == 0
+    assert mentra.out == "Nothing waits for a person.\n"
+    assert mentra("rules", "--store", team_store) == 0
+    assert mentra.out.startswith("Nothing is remembered")
