@@ -1,14 +1,11 @@
-"""What the events of commands in the background say to observers. Pure.
-
-They are known by their tags and fields alone: `background.requested` says what is to run,
-`background.started` that it does, and one of the rest how it has ended.
-"""
+"""What the events of commands in the background say to observers. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.background import events as e
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import AgentId, name_of
 from projections import hook_event as told
@@ -16,7 +13,12 @@ from projections.hook_event import HookEvent
 
 __all__ = ["BackgroundHookState", "background_hook_events"]
 
-_ENDS = frozenset({"finished", "failed", "timed_out", "cancelled", "interrupted"})
+_ENDS: Mapping[type[Any], str] = {
+    e.JobFailed: "failed",
+    e.JobTimedOut: "timed_out",
+    e.JobCancelled: "cancelled",
+    e.JobInterrupted: "interrupted",
+}
 
 
 class BackgroundHookState(msgspec.Struct, frozen=True):
@@ -29,32 +31,33 @@ _Outcome: TypeAlias = tuple[BackgroundHookState, Sequence[HookEvent]]
 
 
 def background_hook_events(state: BackgroundHookState, recorded: RecordedEvent[Any]) -> _Outcome:
-    """What one event of an agent's stream of jobs says, and the state after it."""
-    area, _, rest = recorded.event_type.partition(".")
-    fact = rest.partition(".")[0]
-    job_id = getattr(recorded.event, "job_id", None)
-    if area != "background" or not isinstance(job_id, str):
-        return state, ()
+    """What one event of an agent's stream of jobs says, and the state after it.
+
+    One that was rejected is told by the call that had wanted it.
+    """
+    event = recorded.event
     at: dict[str, Any] = {
         "agent_id": AgentId(name_of(recorded.stream_id)),
         "position": recorded.global_position,
         "recorded_at": recorded.recorded_at_ns / 1e9,
-        "task_id": job_id,
+        "task_id": getattr(event, "job_id", ""),
     }
-    if fact == "requested":
-        asked = (str(recorded.event.command), str(recorded.event.cwd))
-        return BackgroundHookState({**state.jobs, job_id: asked}), ()
-    if fact == "started":
-        command, cwd = state.jobs.get(job_id, ("", ""))
-        return state, (told.BackgroundTaskStarted(command=command, cwd=cwd, **at),)
-    if fact not in _ENDS:
-        return state, ()
+    match event:
+        case e.JobRequested(job_id=job_id, command=command, cwd=cwd):
+            return BackgroundHookState({**state.jobs, job_id: (command, cwd)}), ()
+        case e.JobStarted(job_id=job_id):
+            command, cwd = state.jobs.get(job_id, ("", ""))
+            return state, (told.BackgroundTaskStarted(command=command, cwd=cwd, **at),)
+        case e.JobFinished(job_id=job_id, exit_code=code):
+            return _ended(state, job_id, "failed" if code else "finished", at)
+        case _ if type(event) in _ENDS:
+            return _ended(state, event.job_id, _ENDS[type(event)], at)
+        case _:
+            return state, ()
+
+
+def _ended(
+    state: BackgroundHookState, job_id: str, status: str, at: Mapping[str, Any]
+) -> _Outcome:
     left = {one: job for one, job in state.jobs.items() if one != job_id}
-    finished = told.BackgroundTaskFinished(status=_status(fact, recorded.event), **at)
-    return BackgroundHookState(left), (finished,)
-
-
-def _status(fact: str, event: Any) -> str:
-    """How it has ended; a command that ended by itself and said no has failed."""
-    has_failed = fact == "finished" and getattr(event, "exit_code", 0) != 0
-    return "failed" if has_failed else fact
+    return BackgroundHookState(left), (told.BackgroundTaskFinished(status=status, **at),)

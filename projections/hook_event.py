@@ -20,6 +20,9 @@ __all__ = [
     "BackgroundTaskFinished",
     "BackgroundTaskStarted",
     "HookEvent",
+    "MemoryCompactionApplied",
+    "MemoryCompactionProposed",
+    "MemoryCompactionSkipped",
     "ModelRequestFinished",
     "ModelRequestStarted",
     "ModelResponseFinished",
@@ -224,6 +227,35 @@ class ModelResponseFinished(_OfModel, frozen=True, kw_only=True, omit_defaults=T
     cost_usd_micros: int | None = None
 
 
+class MemoryCompactionProposed(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """The older part of a conversation is to be summarised; `effect_id` names the wish."""
+
+    effect_id: str
+
+
+class MemoryCompactionApplied(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """Models see a summary in place of `replaced` entries, up to the entry `through`.
+
+    Usage and money (millionths of a US dollar) are those of the call that has written it.
+    """
+
+    effect_id: str
+    trigger: str
+    through: int
+    replaced: int
+    model: str = ""
+    usage: TokenUsage | None = None
+    cost_usd_micros: int | None = None
+
+
+class MemoryCompactionSkipped(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """Nothing was summarised. With `is_error` it was tried and failed."""
+
+    effect_id: str
+    reason: str
+    is_error: bool = False
+
+
 class BackgroundTaskStarted(_Told, frozen=True, kw_only=True, omit_defaults=True):
     """A command was started that runs beside the agent."""
 
@@ -283,6 +315,9 @@ HookEvent: TypeAlias = (
     | ModelRequestStarted
     | ModelRequestFinished
     | ModelResponseFinished
+    | MemoryCompactionProposed
+    | MemoryCompactionApplied
+    | MemoryCompactionSkipped
     | BackgroundTaskStarted
     | BackgroundTaskFinished
     | RunStarted

@@ -134,6 +134,35 @@ def _counted(usage: TokenUsage) -> TokenUsage | None:
     return usage if usage.total_tokens else None
 
 
+# --- compactions ------------------------------------------------------------------------------
+
+
+def _proposed(state: AgentHookState, event: e.CompactionRequested, at: Place) -> Outcome:
+    return state, (told.MemoryCompactionProposed(effect_id=event.effect_id, **at),)
+
+
+def _compacted(state: AgentHookState, event: e.ConversationCompacted, at: Place) -> Outcome:
+    compaction = event.compaction
+    applied = told.MemoryCompactionApplied(
+        effect_id=event.effect_id,
+        trigger=event.trigger,
+        through=compaction.through,
+        replaced=compaction.replaced,
+        model=compaction.asked_model,
+        usage=_counted(compaction.usage),
+        cost_usd_micros=compaction.cost_usd_micros,
+        **at,
+    )
+    return state, (applied,)
+
+
+def _not_compacted(state: AgentHookState, event: e.CompactionSkipped, at: Place) -> Outcome:
+    skipped = told.MemoryCompactionSkipped(
+        effect_id=event.effect_id, reason=event.reason, is_error=event.is_error, **at
+    )
+    return state, (skipped,)
+
+
 # --- runs -------------------------------------------------------------------------------------
 
 
@@ -180,5 +209,8 @@ _STEPS: Mapping[type[Any], Step] = {
     e.RunFinished: _run_finished,
     e.RunFailed: _run_failed,
     e.RunCancelled: _run_cancelled,
+    e.CompactionRequested: _proposed,
+    e.ConversationCompacted: _compacted,
+    e.CompactionSkipped: _not_compacted,
     **CALL_STEPS,
 }

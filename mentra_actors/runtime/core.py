@@ -80,8 +80,7 @@ class RuntimeCore:
         """
         self.settings = settings
         self.clock = settings.clock
-        self.tools = RegisteredTools(all_tools(settings), policy=settings.policy)
-        self.skills = Skills(self.tools, settings.skills_dirs)
+        self._make_tools()
         self.providers = ProviderRegistry(providers=settings.providers)
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""
@@ -107,6 +106,11 @@ class RuntimeCore:
             self._ends.close()
             raise
         close_before_exit(self)
+
+    def _make_tools(self) -> None:
+        settings = self.settings
+        self.tools = RegisteredTools(all_tools(settings), policy=settings.policy)
+        self.skills = Skills(self.tools, settings.skills_dirs)
 
     def _make_feeds(self) -> None:
         self.recorded: LiveFeed[tuple[RecordedEvent[Any], ...]] = LiveFeed(

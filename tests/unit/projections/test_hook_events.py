@@ -6,14 +6,15 @@ import msgspec
 import pytest
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.background import events as b
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.domain.model_call import StopReason, TokenUsage
-from mentra_actors.envelope import RecordedEvent
 from projections import hook_event as h
 from projections.fingerprint import place_fingerprint_at
 from projections.hook_events import _STEPS
-from projections.hook_history import HookFold, hook_events
+from projections.hook_history import hook_events
 
 PROFILE = e.AgentProfile(agent_id="lead", name="lead", team_id="t", role="leads", model="x:y")
 SPAWNED = e.AgentSpawned(profile=PROFILE, spawned_at=1.0)
@@ -334,6 +335,43 @@ CASES = [
             )
         ],
     ),
+    (
+        (e.CompactionRequested(effect_id="compact-1", requested_at=1.0),),
+        [at(h.MemoryCompactionProposed, effect_id="compact-1")],
+    ),
+    (
+        (
+            e.ConversationCompacted(
+                effect_id="compact-1",
+                compaction=Compaction(
+                    through=4, summary="S", replaced=3, asked_model="x:y", usage=USAGE
+                ),
+                compacted_at=1.0,
+            ),
+        ),
+        [
+            at(
+                h.MemoryCompactionApplied,
+                effect_id="compact-1",
+                trigger="manual",
+                through=4,
+                replaced=3,
+                model="x:y",
+                usage=USAGE,
+            )
+        ],
+    ),
+    (
+        (e.CompactionSkipped(effect_id="compact-1", reason="too short", is_error=True),),
+        [
+            at(
+                h.MemoryCompactionSkipped,
+                effect_id="compact-1",
+                reason="too short",
+                is_error=True,
+            )
+        ],
+    ),
     ((e.PromptAccepted(prompt_id="p", text="hi", accepted_at=1.0),), []),
     ((e.MailHandedOver(command_id="c", mail_ids=(), handed_at=1.0),), []),
 ]
@@ -409,59 +447,36 @@ def test_a_model_that_takes_over_is_named(told):
     assert asked.model == "b:c"
 
 
-class Requested(msgspec.Struct, frozen=True, tag="background.requested.v1"):
-    job_id: str
-    command: str
-    cwd: str
-
-
-class Started(msgspec.Struct, frozen=True, tag="background.started.v1"):
-    job_id: str
-
-
-class Finished(msgspec.Struct, frozen=True, tag="background.finished.v1"):
-    job_id: str
-    exit_code: int
-
-
-class TimedOut(msgspec.Struct, frozen=True, tag="background.timed_out.v1"):
-    job_id: str
-
-
-class Rejected(msgspec.Struct, frozen=True, tag="background.rejected.v1"):
-    command: str
-
-
 @pytest.mark.parametrize(
     ("end", "status"),
     [
-        (Finished("b1", 0), "finished"),
-        (Finished("b1", 2), "failed"),
-        (TimedOut("b1"), "timed_out"),
+        (b.JobFinished(job_id="b1", exit_code=0, ended_at=2.0), "finished"),
+        (b.JobFinished(job_id="b1", exit_code=2, ended_at=2.0), "failed"),
+        (b.JobFailed(job_id="b1", error="no", ended_at=2.0), "failed"),
+        (b.JobTimedOut(job_id="b1", ended_at=2.0), "timed_out"),
+        (b.JobCancelled(job_id="b1", ended_at=2.0), "cancelled"),
+        (b.JobInterrupted(job_id="b1", reason="gone", ended_at=2.0), "interrupted"),
     ],
 )
 def test_commands_in_the_background_are_told_from_their_start_to_their_end(log, end, status):
     """They go on after the call that has started them, so nobody else tells how they end."""
-    fold = HookFold(log.journal)
-    told = []
-    for version, event in enumerate(
-        [Requested("b1", "make", "/src"), Rejected("ls"), Started("b1"), end], start=1
+    for event in (
+        b.JobRequested(
+            job_id="b1", command_id="c", command="make", cwd="/src", digest="d", requested_at=1.0
+        ),
+        b.JobRejected(command_id="c2", command="ls", limit=1, rejected_at=1.0),
+        b.JobStarted(job_id="b1", started_at=1.0, directory="/x"),
+        b.JobStopRequested(job_id="b1", cause="cancel", requested_at=1.0),
+        end,
     ):
-        recorded = RecordedEvent(
-            global_position=version,
-            stream_id="background-lead",
-            stream_version=version,
-            event_type=type(event).__struct_config__.tag,
-            event=event,
-            recorded_at_ns=10**9,
-        )
-        told += fold.told(recorded)
+        log.append("background-lead", event)
 
-    place = {"agent_id": "lead", "task_id": "b1", "recorded_at": 1.0}
-    assert told == [
+    place = {"agent_id": "lead", "task_id": "b1", "recorded_at": 1_700_000_000.0}
+    assert list(hook_events(log.journal)) == [
         h.BackgroundTaskStarted(command="make", cwd="/src", position=3, **place),
-        h.BackgroundTaskFinished(status=status, position=4, **place),
+        h.BackgroundTaskFinished(status=status, position=5, **place),
     ]
+    assert next(hook_events(log.journal, after=2)).command == "make"
 
 
 def test_every_event_has_a_kind_of_its_own():
