@@ -21,8 +21,8 @@ LEAD_TOOLS = ("team_spawn", "team_broadcast", "task_create")
 
 
 def team_tools() -> list[Tool]:
-    """The tools `team_spawn`, `team_send`, `team_broadcast` and `team_list`."""
-    return [team_spawn, team_send, team_broadcast, team_list]
+    """The tools `team_spawn`, `team_send`, `team_broadcast`, `team_list` and `idle`."""
+    return [team_spawn, team_send, team_broadcast, team_list, idle]
 
 
 @tool(
@@ -105,6 +105,19 @@ async def team_list(context: ToolContext) -> str:
     team = await _team(context)
     members = [{"name": name, "role": m.role} for name, m in sorted(team.members.items())]
     return json.dumps(members, indent=2)
+
+
+@tool(
+    retry="safe",
+    capabilities=["delegation"],
+    side_effects="local_state",
+    durability="persistent",
+    approval="delegation",
+)
+async def idle(context: ToolContext) -> str:
+    """Stop working until there is mail for you. Use it when nothing is left to do."""
+    context.request_idle()
+    return "Yielding to the teammate idle loop."
 
 
 def teammate_system(profile: AgentProfile, name: str, role: str) -> str:

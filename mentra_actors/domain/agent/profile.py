@@ -21,6 +21,7 @@ from mentra_actors.ids import AgentId, TeamId
 
 __all__ = [
     "COMPACT",
+    "IDLE",
     "READ_TOOL_RESULT",
     "AgentProfile",
     "Autonomy",
@@ -38,6 +39,9 @@ __all__ = [
 
 COMPACT = "compact"
 """The tool that shortens the conversation for the model; it needs all of it."""
+
+IDLE = "idle"
+"""The tool with which a teammate ends its run; nobody else is offered it."""
 
 READ_TOOL_RESULT = "read_tool_result"
 """The tool that shows the rest of a paged result; offered only where results are paged."""
@@ -135,6 +139,8 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         """True if the agent may use the tool of this name."""
         if tool == READ_TOOL_RESULT:
             return self.paging is not None and tool not in self.hidden_tools
+        if tool == IDLE and (not self.lead or self.parent):
+            return False
         return tool not in self.hidden_tools and (self.tools is None or tool in self.tools)
 
 

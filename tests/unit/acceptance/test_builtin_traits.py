@@ -75,7 +75,8 @@ async def test_under_a_read_only_policy_the_builtins_that_look_are_left(played, 
 
 async def test_the_builtins_for_teams_can_be_left_out(played):
     """A team of one has no use for them, and they cost tokens."""
-    async with played(["Done."]) as team, played(["Done."], team_tools=False) as alone:
+    nothing = {"team_tools": False, "memory_tools": False}
+    async with played(["Done."]) as team, played(["Done."], **nothing) as alone:
         for one in (team, alone):
             await (await one.spawn()).send("Hello")
 

@@ -197,3 +197,24 @@ def test_a_task_in_progress_cannot_be_claimed():
     any_task = ClaimTask(command_id="3", claimant="ann", now=1.0)
     assert begun.when(named).rejects("is in_progress")
     assert begun.when(any_task).rejects("No ready")
+
+
+async def test_a_teammate_rests_when_nothing_is_left_to_do(played):
+    """Its run ends with the round; a lead has nobody to rest for, and is not offered the tool."""
+    spawn = call("team_spawn", name="bob", role="helper", prompt="Wait.")
+
+    def play(request):
+        if "bob" in request.system:
+            return [call("idle")]
+        return [[spawn], "Done."][position(request)]
+
+    async with played(play) as team:
+        await (await team.spawn()).send("Get help")
+        await team.runtime.until_idle()
+        ends = team.events(e.RunFinished, stream_id="agent-bob")
+
+    asked = [request for request in team.requests if "bob" in request.system]
+    assert len(asked) == 1
+    assert [end.ending for end in ends] == ["idle"]
+    assert "idle" in {spec.name for spec in asked[0].tools}
+    assert "idle" not in {spec.name for spec in team.requests[0].tools}
