@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-BENCHMARKS = ("store", "turn", "deltas", "kill_matrix", "growth", "providers")
+BENCHMARKS = ("store", "turn", "deltas", "kill_matrix", "growth", "providers", "tools")
 HEAD = """# Results
 
 Rendered by `make bench`; do not edit, but for remarks of what was seen. Ratios are medians of
