@@ -7,7 +7,9 @@ and the SDK without a session keep a list, which is lost with the process. "Over
 divided by theirs: below 1 we are faster.
 
 The scripted model of pydantic-ai, `FunctionModel`, guesses the tokens of a whole history in each
-round: 5 % of its time for calls one after the other. Every side is a process of its own, asked in turn for a new conversation each time.
+round: 5 % of its time for calls one after the other.
+
+Every side is a process of its own, asked in turn for a new conversation each time.
 """
 
 import sys
