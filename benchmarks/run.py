@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-BENCHMARKS = ("store", "turn", "deltas", "kill_matrix", "growth", "providers", "memory")
+BENCHMARKS = (
+    *("store", "turn", "deltas", "kill_matrix", "growth", "providers"),
+    *("tools", "tools_grep", "memory"),
+)
 HEAD = """# Results
 
 Rendered by `make bench`; do not edit, but for remarks of what was seen. Ratios are medians of

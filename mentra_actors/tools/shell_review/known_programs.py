@@ -234,6 +234,7 @@ _WRAPPERS: dict[str, Rule] = {
     "setsid": Wraps("cfw", intent="process"),
     "command": Subcommands(_each("-v -V", Reads()), Wraps("p")),
     "exec": Wraps("cl", "a", alone="read_only"),
+    "!": _PLAIN,
     "coproc": Wraps(intent="unknown"),
     "flock": Wraps("exsnuF", "wE", ("exclusive", "shared"), ("timeout",), 1, intent="write"),
     "chroot": Wraps("", "", (), ("userspec", "groups"), 1, intent="system", alone="system"),

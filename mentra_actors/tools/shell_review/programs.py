@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mentra_actors.tools.shell_review.reach import Scene
 from mentra_actors.tools.shell_review.rules import (
@@ -149,8 +150,8 @@ def _deleted(call: Call, starts: Sequence[Word], scene: Scene) -> Opinion:
 
 def _find_starts(words: Sequence[Word]) -> list[Word]:
     starts: list[Word] = []
-    for word in words:
-        if word.shown in {"-H", "-L", "-P"}:
+    for before, word in pairwise((Word(""), *words)):
+        if word.shown[:2] in {"-H", "-L", "-P", "-O", "-D"} or before.shown == "-D":
             continue
         if word.shown[:1] in {"-", "(", "!"}:
             break

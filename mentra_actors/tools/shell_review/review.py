@@ -43,6 +43,8 @@ _FILES_ONLY = names_of(
 _TALKS = frozenset({"echo", "printf", "true", "false", ":"})
 _LOOKS_LIKE_FILE = re.compile(r"[^\s:]*/[^\s:]*|\.[^\s:/]+|[\w-]+(?:\.[A-Za-z]\w*)+")
 _DUPLICATES = re.compile(r"[0-9]+-?|-")
+_OF_THE_MACHINE = frozenset({"a system path", "a device", "the root of a tree"})
+_NO_PATH = re.compile(r"[\s|;()\\]|(?<!\$)\{")
 _COPIES = frozenset({">&", "<&", ">&-", "<&-"})
 _LOCAL = ("declare", "local", "typeset", "readonly")
 _DOES: dict[Intent, str] = {
@@ -195,12 +197,12 @@ class _Work:
     def _far(self, shown: str, intent: Intent) -> str:
         if self.scene.leaves(shown):
             return f"leaves the workspace: {shown}"
-        if not shown.startswith(("/", "~", "$HOME", "${HOME")):
+        if not shown.startswith(("/", "~", "$HOME", "${HOME")) or _NO_PATH.search(shown):
             return ""
         place = self.scene.place(shown)
         if shown[0] != "/":
             return f"reaches {place}: {shown}"
-        is_system = place in {"a system path", "a device"}
+        is_system = place in _OF_THE_MACHINE
         return f"reaches {place}: {shown}" if is_system and intent != "read_only" else ""
 
     def _redirect(self, redirect: Redirect) -> Opinion:

@@ -45,6 +45,7 @@ _LITERAL = frozenset({"raw_string", "ansi_c_string", "comment", "heredoc_body", 
 _GAP = re.compile(r"(?:[ \t\n]|\\\n)*")
 _BLANK = re.compile(r"[ \t]")
 _BEFORE_COMMENT = re.compile(rb"|[ \t\n;&|()]")
+_NUMBER = re.compile(rb"(?:^|[ \t\n;&|()])[0-9]+$")
 _PLAIN_END = re.compile(r"[A-Za-z0-9_]+|'[^'\\$`\n]*'|\"[^\"\\$`\n]*\"")
 _QUOTES = frozenset({"string", "raw_string", "ansi_c_string", "command_substitution", "expansion"})
 
@@ -58,9 +59,17 @@ def tree_fault(tree: ParsedText) -> str:
         fault = _node_fault(node, tree.parents.get(node.id))
         if node.type == "comment" and not _BEFORE_COMMENT.fullmatch(_byte_before(node, text)):
             fault = "what seems a comment is none"
+        if node.type == "file_redirect" and _is_numbered(node, text):
+            fault = "a number before a redirect is no word"
         if fault:
             return fault
     return _gap_fault(tree, text)
+
+
+def _is_numbered(node: Any, text: bytes) -> bool:
+    """Whether shells read digits before it as its number, and the grammar as a word."""
+    before = bytes(text[max(0, node.start_byte - 20) : node.start_byte])
+    return bool(_NUMBER.search(before)) and node.children[0].type != "file_descriptor"
 
 
 def _byte_before(node: Any, text: bytes) -> bytes:

@@ -175,10 +175,20 @@ class Shell:
             return Judged(Opinion("unknown", "warn", _NOT_KNOWN), texts=call.given)
         letters = "".join(one.shown for one in options if not one.shown.startswith("--"))
         if "c" in letters:
-            return _text(rest[0] if rest else None)
+            judged = _text(rest[0] if rest else None)
+            starts_up = "i" in letters or "l" in letters or not _plain_names(options)
+            return replace(judged, opinion=_STARTS_UP) if starts_up else judged
         if rest and "s" not in letters and rest[0].is_exact and rest[0].shown not in _STREAMS:
             return Judged(Opinion("unknown"), texts=call.given)
         return Judged(Opinion("unknown", "warn", _NOT_KNOWN), texts=call.given)
+
+
+_STARTS_UP = Opinion("unknown", reason="the shell runs its start-up files")
+_PLAIN_NAMES = frozenset({"--norc", "--noprofile", "--posix"})
+
+
+def _plain_names(options: Sequence[Word]) -> bool:
+    return all(one.shown in _PLAIN_NAMES for one in options if one.shown.startswith("--"))
 
 
 _STREAMS = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
@@ -197,7 +207,7 @@ def _shell_options(words: Sequence[Word]) -> tuple[list[Word], Sequence[Word]]:
         if word.shown in {"-", "--"}:
             break
         is_valued = word.shown in _SHELL_VALUES or re.fullmatch("-[a-z]*o", word.shown)
-        options += [word] if word.shown not in _SHELL_VALUES else []
+        options += [word] if word.shown not in {"-o", "+o", "-O", "+O"} else []
         number += 1 if is_valued else 0
     return options, words[number:]
 
