@@ -39,6 +39,7 @@ from mentra_actors.actors.messages import (
     Rejected,
     Reload,
 )
+from mentra_actors.actors.pending_effects import PendingEffects
 from mentra_actors.actors.recovery import Loaded
 from mentra_actors.actors.stream_services import StreamKind, StreamServices
 from mentra_actors.envelope import RecordedEvent
@@ -82,6 +83,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         self._kind = kind
         self._services = services
         self._decider = kind.decider
+        self._pending = PendingEffects(kind.decider.pending)
         self._state = kind.decider.initial
         self._version = 0
         self._durable: Loaded[S] = Loaded(self._state, 0, 0)
@@ -113,10 +115,12 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         self._durable = self._kind.loader.load(self._stream_id)
         self._state, self._version = self._durable.state, self._durable.version
         self._must_reload = False
+        self._pending.forget_begun()
 
     def _resume(self) -> None:
         """Settle what an earlier owner left open, start what is pending, take what waits."""
         self._must_resume = False
+        self._pending.forget_begun()
         if self._stream_id not in self._services.recovered:
             self._settle_earlier_owners()
         if not self._in_doubt:
@@ -351,21 +355,16 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
     # --- effects --------------------------------------------------------------------------
 
     def _start_effects(self, durable: S) -> None:
-        wanted = self._decider.pending(durable)
-        still = wanted if durable is self._state else self._decider.pending(self._state)
-        for effect_id, effect in wanted.items():
-            if effect_id in still:
-                self._start_effect(effect_id, effect)
+        for effect_id, effect in self._pending.to_start(durable, self._state):
+            self._start_effect(effect_id, effect)
 
     def _start_effect(self, effect_id: EffectId, effect: F) -> None:
         view = self._view.for_effect(effect, self._durable.version) if self._view else None
         self._services.effects.ensure_started(self._stream_id, effect_id, effect, view)
 
     def _cancel_effects(self, before: S, after: S) -> None:
-        wanted = self._decider.pending(after)
-        for effect_id in self._decider.pending(before):
-            if effect_id not in wanted:
-                self._services.effects.cancel(self._stream_id, effect_id)
+        for effect_id in self._pending.ended(before, after):
+            self._services.effects.cancel(self._stream_id, effect_id)
 
     # --- other streams, rest --------------------------------------------------------------
 
@@ -390,7 +389,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     def _passivate_if_idle(self, before: float) -> None:
         is_busy = bool(self._in_doubt) or self._must_reload or self._last_used > before
-        if is_busy or self._must_resume or self._decider.pending(self._state):
+        if is_busy or self._must_resume or self._pending.of(self._state):
             return
         if self.actor_inbox.close_if_empty():
             self._stop()

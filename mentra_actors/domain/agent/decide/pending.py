@@ -41,10 +41,48 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
         )
     if state.decision is not None:
         effects[state.decision.effect_id] = _decision(state, run)
-    effects.update(_call_effects(state.calls, profile, run))
-    effects.update(_timers(run))
-    effects.update(_permission_timers(state.requests))
-    return effects
+    timers = {**dict(_timers(run)), **dict(_permission_timers(state.requests))}
+    return _WithCalls(effects, dict(_call_effects(state.calls)), timers, profile, run)
+
+
+class _WithCalls(Mapping[EffectId, f.AgentEffect]):
+    """Effects of a run; those of its calls are made when they are asked for.
+
+    An answer may have hundreds of calls, each of which changes the state when it ends, and few
+    of their effects are looked at then.
+    """
+
+    __slots__ = ("_calls", "_effects", "_profile", "_run", "_timers")
+
+    def __init__(
+        self,
+        effects: dict[EffectId, f.AgentEffect],
+        calls: dict[EffectId, ToolCall],
+        timers: dict[EffectId, f.AgentEffect],
+        profile: e.AgentProfile,
+        run: Run,
+    ) -> None:
+        self._effects, self._calls, self._timers = effects, calls, timers
+        self._profile, self._run = profile, run
+
+    def __getitem__(self, effect_id: EffectId) -> f.AgentEffect:
+        call = self._calls.get(effect_id)
+        if call is not None:
+            return _call_effect(call, self._profile, self._run)
+        timer = self._timers.get(effect_id)
+        return self._effects[effect_id] if timer is None else timer
+
+    def __contains__(self, effect_id: object) -> bool:
+        parts = (self._calls, self._effects, self._timers)
+        return any(effect_id in part for part in parts)
+
+    def __iter__(self) -> Iterator[EffectId]:
+        yield from self._effects
+        yield from self._calls
+        yield from self._timers
+
+    def __len__(self) -> int:
+        return len(self._effects) + len(self._calls) + len(self._timers)
 
 
 def is_busy(state: AgentState) -> bool:
@@ -88,19 +126,28 @@ def _decision(state: AgentState, run: Run) -> f.AgentEffect:
     return f.DecideRound(effect_id=effect_id, strategy=run.options.strategy, context=context)
 
 
-def _call_effects(
-    calls: Sequence[ToolCall], profile: e.AgentProfile, run: Run
-) -> Iterator[tuple[EffectId, f.AgentEffect]]:
+def _call_effects(calls: Sequence[ToolCall]) -> Iterator[tuple[EffectId, ToolCall]]:
+    """Calls whose effect is open, by the id of that effect."""
     for call in calls:
         match call.status:
             case "reviewing":
-                yield EffectId(f"{call.key}-review"), _review(call, profile, run)
+                yield EffectId(f"{call.key}-review"), call
             case "started":
-                yield EffectId(f"{call.key}@{call.attempt}"), _tool_run(call, profile, run)
+                yield EffectId(f"{call.key}@{call.attempt}"), call
             case "probing":
-                yield EffectId(f"{call.key}@{call.attempt}-probe"), _probe(call)
+                yield EffectId(f"{call.key}@{call.attempt}-probe"), call
             case _:
                 pass
+
+
+def _call_effect(call: ToolCall, profile: e.AgentProfile, run: Run) -> f.AgentEffect:
+    match call.status:
+        case "reviewing":
+            return _review(call, profile, run)
+        case "probing":
+            return _probe(call)
+        case _:
+            return _tool_run(call, profile, run)
 
 
 def _review(call: ToolCall, profile: e.AgentProfile, run: Run) -> f.AgentEffect:
