@@ -13,7 +13,13 @@ Command ──▶│ decide(command, state) ─▶ [Event]   evolve(state, event
 
 from mentra_actors.domain.agent.effects import RoundContext
 from mentra_actors.domain.agent.fallback import Fallback
-from mentra_actors.domain.agent.profile import AgentProfile, MemoryOptions, ToolResultPaging
+from mentra_actors.domain.agent.profile import (
+    AgentProfile,
+    CompactionOptions,
+    MemoryOptions,
+    ToolResultPaging,
+    Workspace,
+)
 from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions
 from mentra_actors.domain.memory import FoundRecord, MemoryRecord
 from mentra_actors.domain.model_call import (
@@ -109,6 +115,7 @@ __all__ = [
     "Capabilities",
     "CommandPrefix",
     "CommandRejected",
+    "CompactionOptions",
     "ConfigurationError",
     "Continue",
     "Conversation",
@@ -179,6 +186,7 @@ __all__ = [
     "ToolOutput",
     "ToolResultPaging",
     "ToolTraits",
+    "Workspace",
     "ask_for",
     "call",
     "change_key",
