@@ -150,7 +150,7 @@ class BackgroundJobs:
             return recording.process
         await anyio.to_thread.run_sync(_make_private, directory)
         workplace = self.services.workplaces.at(job.base_dir)
-        request = await workplace.request(
+        request, _ = await workplace.permitted(
             job.command, working_directory=job.cwd, target=job.target, background=True
         )
         executor = workplace.executor(job.target)

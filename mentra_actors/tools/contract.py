@@ -53,7 +53,7 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     `details` (JSON serialisable) is kept for people and programs and never sent to a model.
     `mail` leaves in the same append as the call's result. `terminate` ends the run: calls after
     this one are not run, and the model is not asked again. A call that runs beside others cannot
-    do that.
+    do that. `compaction` is what `ToolContext.compact` has given.
     """
 
     content: Any

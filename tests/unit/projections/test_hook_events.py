@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.background import events as b
 from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.domain.model_call import StopReason, TokenUsage
@@ -409,44 +410,25 @@ def test_a_model_that_takes_over_is_named(told):
     assert asked.model == "b:c"
 
 
-class Requested(msgspec.Struct, frozen=True, tag="background.requested.v1"):
-    job_id: str
-    command: str
-    cwd: str
-
-
-class Started(msgspec.Struct, frozen=True, tag="background.started.v1"):
-    job_id: str
-
-
-class Finished(msgspec.Struct, frozen=True, tag="background.finished.v1"):
-    job_id: str
-    exit_code: int
-
-
-class TimedOut(msgspec.Struct, frozen=True, tag="background.timed_out.v1"):
-    job_id: str
-
-
-class Rejected(msgspec.Struct, frozen=True, tag="background.rejected.v1"):
-    command: str
-
-
 @pytest.mark.parametrize(
     ("end", "status"),
     [
-        (Finished("b1", 0), "finished"),
-        (Finished("b1", 2), "failed"),
-        (TimedOut("b1"), "timed_out"),
+        (b.JobFinished(job_id="b1", exit_code=0, ended_at=2.0), "finished"),
+        (b.JobFinished(job_id="b1", exit_code=2, ended_at=2.0), "failed"),
+        (b.JobFailed(job_id="b1", error="no", ended_at=2.0), "failed"),
+        (b.JobTimedOut(job_id="b1", ended_at=2.0), "timed_out"),
     ],
 )
 def test_commands_in_the_background_are_told_from_their_start_to_their_end(log, end, status):
     """They go on after the call that has started them, so nobody else tells how they end."""
     fold = HookFold(log.journal)
     told = []
-    for version, event in enumerate(
-        [Requested("b1", "make", "/src"), Rejected("ls"), Started("b1"), end], start=1
-    ):
+    asked = b.JobRequested(
+        job_id="b1", command_id="c1", command="make", cwd="/src", digest="d", requested_at=1.0
+    )
+    refused = b.JobRejected(command_id="c2", command="ls", limit=1, rejected_at=1.0)
+    begun = b.JobStarted(job_id="b1", started_at=1.0, directory="/jobs/b1")
+    for version, event in enumerate([asked, refused, begun, end], start=1):
         recorded = RecordedEvent(
             global_position=version,
             stream_id="background-lead",
