@@ -40,7 +40,7 @@ from mentra_actors.tools.executors.port import (
 from mentra_actors.tools.executors.process_names import ask_to_end, end_of, is_running
 from mentra_actors.tools.executors.recorder import OutputRecord
 from mentra_actors.tools.executors.recording import Recording
-from mentra_actors.tools.results import words_of
+from mentra_actors.tools.results.rendering import words_of
 from mentra_actors.tools.tool_errors import ToolError
 
 __all__ = ["BackgroundJobs", "JobServices", "last_output"]

@@ -27,7 +27,7 @@ from mentra_actors.effects.user_calls import called
 from mentra_actors.effects.workplaces import Workplaces
 from mentra_actors.tools.contract import PolicyDenied, Tool, ToolError
 from mentra_actors.tools.registry import TOOL_IS_GONE, ToolSource
-from mentra_actors.tools.results import named_words_of, words_of
+from mentra_actors.tools.results.rendering import named_words_of, words_of
 from mentra_actors.tools.review import (
     Allow,
     Ask,

@@ -38,7 +38,7 @@ from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order, Performer
-from mentra_actors.tools.results import named_words_of
+from mentra_actors.tools.results.rendering import named_words_of
 
 __all__ = ["LAST_WORDS", "with_last_words"]
 

@@ -49,7 +49,7 @@ from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.providers.token_estimate import estimated_tokens
 from mentra_actors.tools.registry import ToolSource
-from mentra_actors.tools.results import named_words_of, words_of
+from mentra_actors.tools.results.rendering import named_words_of, words_of
 
 __all__ = ["ModelCalls", "ModelServices"]
 

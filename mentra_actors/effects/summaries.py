@@ -32,7 +32,7 @@ from mentra_actors.providers.port import ReplyFinished
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.providers.token_estimate import estimated_tokens
-from mentra_actors.tools.results import named_words_of
+from mentra_actors.tools.results.rendering import named_words_of
 
 __all__ = ["ConversationSummaries", "Summaries"]
 

@@ -35,8 +35,7 @@ from mentra_actors.tools.contract import (
     ToolOutput,
 )
 from mentra_actors.tools.registry import TOOL_IS_GONE, ToolSource
-from mentra_actors.tools.result_size import ResultLimits, limit_outcome
-from mentra_actors.tools.results import (
+from mentra_actors.tools.results.rendering import (
     Rendered,
     named_words_of,
     render_failure,
@@ -44,6 +43,7 @@ from mentra_actors.tools.results import (
     rough_size,
     words_of,
 )
+from mentra_actors.tools.results.size import ResultLimits, limit_outcome
 from mentra_actors.tools.review import ToolHook
 
 __all__ = ["ToolProbes", "ToolRuns", "ToolServices"]

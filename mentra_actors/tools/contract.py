@@ -17,7 +17,7 @@ from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
 from mentra_actors.ids import AgentId, CommandId, StreamId, TeamId
 from mentra_actors.tools.memory_port import MemoryPort, NoMemory
 from mentra_actors.tools.policy import RuntimePolicy
-from mentra_actors.tools.schema_faults import faults_by_schema
+from mentra_actors.tools.schemas.schema_faults import faults_by_schema
 from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
 from mentra_actors.tools.traits import ToolTraits
 from mentra_actors.tools.workplace import Workplace

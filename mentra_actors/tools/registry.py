@@ -11,7 +11,7 @@ from mentra_actors.errors import InvalidTool
 from mentra_actors.ids import AgentId
 from mentra_actors.tools.contract import PolicyDenied, Tool, ToolError
 from mentra_actors.tools.policy import RuntimePolicy
-from mentra_actors.tools.schema_check import decoded_schema, schema_check
+from mentra_actors.tools.schemas.schema_check import decoded_schema, schema_check
 from mentra_actors.tools.traits import require_sound_traits
 
 __all__ = [

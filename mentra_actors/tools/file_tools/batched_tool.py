@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from mentra_actors.tools.contract import Preview, Tool, ToolContext
-from mentra_actors.tools.decorator import tool
 from mentra_actors.tools.file_tools.batch import run_batch
 from mentra_actors.tools.file_tools.offered import (
     TIMEOUT_S,
@@ -17,6 +16,7 @@ from mentra_actors.tools.file_tools.offered import (
 from mentra_actors.tools.file_tools.operations import FileOperation, Looking
 from mentra_actors.tools.file_tools.previews import operation_previews
 from mentra_actors.tools.file_tools.text_lines import WorkBudget
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.workplace import Workplace
 
 __all__ = ["batched_tool", "looking_tool"]

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mentra_actors.tools.contract import Tool, ToolContext
-from mentra_actors.tools.decorator import FunctionTool
 from mentra_actors.tools.file_tools.place import FilePlace
+from mentra_actors.tools.functions.decorator import FunctionTool
 from mentra_actors.tools.workplace import Workplace
 
 __all__ = ["TIMEOUT_S", "WORK_S", "Places", "read_as_json", "renamed", "with_arguments"]

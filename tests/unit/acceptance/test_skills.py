@@ -4,7 +4,7 @@ import pytest
 
 from mentra_actors import ConfigurationError, call
 from mentra_actors.errors import InvalidTool, UnknownSkill
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.policy import RuntimePolicy
 
 pytestmark = pytest.mark.anyio

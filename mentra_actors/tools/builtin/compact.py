@@ -2,7 +2,7 @@
 
 from mentra_actors.domain.compaction import NOTHING_OLDER
 from mentra_actors.tools.contract import Tool, ToolContext, ToolOutput
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 
 __all__ = ["compact_tools"]
 

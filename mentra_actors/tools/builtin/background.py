@@ -17,15 +17,15 @@ from mentra_actors.domain.background.jobs import (
     job_of,
 )
 from mentra_actors.ids import CommandId, background_stream
-from mentra_actors.tools.command_calls import (
+from mentra_actors.tools.builtin.command_calls import (
     command_arguments,
     command_preview,
     command_schema,
     review_note,
 )
 from mentra_actors.tools.contract import PolicyDenied, Tool, ToolContext, ToolError, ToolOutput
-from mentra_actors.tools.decorator import tool
 from mentra_actors.tools.executors.port import CommandRequest
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import refusals_told
 from mentra_actors.tools.traits import ToolTraits
 

@@ -18,7 +18,7 @@ from mentra_actors.domain.task_board import (
 )
 from mentra_actors.ids import CommandId, agent_stream, board_stream
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import refusals_told
 
 __all__ = ["board_tools", "task_json"]

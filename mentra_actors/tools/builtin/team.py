@@ -10,7 +10,7 @@ from mentra_actors.domain.team import AddMember, TeamState, agent_id_of
 from mentra_actors.domain.tool_call import OutgoingMail
 from mentra_actors.ids import AgentId, CommandId, MailId, agent_stream, team_stream
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError, ToolOutput
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import refusals_told
 
 __all__ = ["LEAD_TOOLS", "team_tools", "teammate_system"]

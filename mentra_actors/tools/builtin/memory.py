@@ -4,7 +4,7 @@ from typing import Any
 
 from mentra_actors.domain.memory import FoundRecord, fact_id_of
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import refusals_told
 
 __all__ = ["MOST_FOUND", "memory_tools"]
