@@ -86,7 +86,10 @@ async def ours(url: str, *, is_heard: bool = False) -> AsyncIterator[Message]:
     profile = msgspec.structs.replace(GENERIC, base_url=url)
     try:
         async with open_runtime(
-            f"{folder}/store", providers=[HttpProvider(profile)], team_tools=False
+            f"{folder}/store",
+            providers=[HttpProvider(profile)],
+            team_tools=False,
+            memory_tools=False,
         ) as runtime:
             number = 0
 

@@ -136,7 +136,12 @@ async def run_mentra(
 ) -> Figures:
     """The same through the whole system."""
     async with open_runtime(
-        store, durability=durability, tools=[upper], providers=[model], team_tools=False
+        store,
+        durability=durability,
+        tools=[upper],
+        providers=[model],
+        team_tools=False,
+        memory_tools=False,
     ) as runtime:
         spawning = (runtime.spawn(f"agent{i}", model="bench:x") for i in range(agents))
         team = await asyncio.gather(*spawning)

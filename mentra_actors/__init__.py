@@ -81,6 +81,7 @@ from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
 from mentra_actors.runtime.typed_output import output_of
 from mentra_actors.store.sealing.offline import change_key, forget_subject
 from mentra_actors.store.sealing.options import Sealing
+from mentra_actors.tools.builtin.files import file_tools
 from mentra_actors.tools.contract import (
     FinishedToolCall,
     PolicyDenied,
@@ -90,13 +91,12 @@ from mentra_actors.tools.contract import (
     ToolError,
     ToolOutput,
 )
-from mentra_actors.tools.decorator import probe, tool
 from mentra_actors.tools.executors.local import LocalExecutor
 from mentra_actors.tools.executors.sandbox import SandboxExecutor
-from mentra_actors.tools.files import file_tools
+from mentra_actors.tools.functions.decorator import probe, tool
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.ready_authorizer import ask_for
-from mentra_actors.tools.result_size import ResultLimits
+from mentra_actors.tools.results.size import ResultLimits
 from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
 from mentra_actors.tools.traits import ToolTraits
 

@@ -7,11 +7,14 @@ import msgspec
 
 from mentra_actors.domain.background.events import BackgroundEvent, JobEnd, JobRejected
 from mentra_actors.domain.background.job import Job, job_after
+from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import AgentId, StreamId, name_of
+from mentra_actors.ids import AgentId, StreamId, background_stream, name_of
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.ports import JournalReader
 from projections.contract import fold_view
 
-__all__ = ["BACKGROUND_JOBS", "BackgroundJobsProjection", "JobView", "jobs_in"]
+__all__ = ["BACKGROUND_JOBS", "BackgroundJobsProjection", "JobView", "stored_jobs"]
 
 _EVENTS: frozenset[type[Any]] = frozenset(get_args(BackgroundEvent)) - {JobRejected}
 
@@ -65,7 +68,17 @@ class BackgroundJobsProjection:
 BACKGROUND_JOBS = BackgroundJobsProjection()
 
 
-def jobs_in(recorded_events: Iterable[RecordedEvent[Any]]) -> tuple[JobView, ...]:
-    """All jobs of these events, the oldest first."""
-    found = fold_view(BACKGROUND_JOBS, recorded_events).values()
+def stored_jobs(
+    reader: JournalReader, journal: Journal, agent_id: AgentId | None = None
+) -> tuple[JobView, ...]:
+    """The jobs of an agent or of all, the oldest first. Reads the store.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    streams: Iterable[StreamId] = reader.stream_ids(BACKGROUND.category)
+    if agent_id is not None:
+        streams = [background_stream(agent_id)]
+    events = (one for stream in streams for one in journal.read_stream(stream))
+    found = fold_view(BACKGROUND_JOBS, events).values()
     return tuple(sorted(found, key=lambda view: view.position))

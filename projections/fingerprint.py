@@ -24,8 +24,8 @@ def fingerprint_of(event: StoredEvent) -> int:
 
 def fingerprint_at(reader: JournalReader, position: int) -> int:
     """Of the event at a position, or `UNKNOWN` where the log has none."""
-    events = reader.read_journal(after=position - 1, limit=1) if position > 0 else ()
-    return fingerprint_of(events[0]) if events else UNKNOWN
+    event = _event_at(reader, position)
+    return UNKNOWN if event is None else fingerprint_of(event)
 
 
 def place_fingerprint_at(reader: JournalReader, position: int) -> int:
@@ -33,11 +33,15 @@ def place_fingerprint_at(reader: JournalReader, position: int) -> int:
 
     It stays the same when what the event says is forgotten or archived.
     """
-    events = reader.read_journal(after=position - 1, limit=1) if position > 0 else ()
-    if not events:
+    one = _event_at(reader, position)
+    if one is None:
         return UNKNOWN
-    one = events[0]
     return _hash((one.stream_id, one.stream_version, one.recorded_at_ns, one.epoch))
+
+
+def _event_at(reader: JournalReader, position: int) -> StoredEvent | None:
+    events = reader.read_journal(after=position - 1, limit=1) if position > 0 else ()
+    return events[0] if events else None
 
 
 def _hash(value: StoredEvent | tuple[str | int, ...]) -> int:

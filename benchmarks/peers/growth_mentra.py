@@ -62,6 +62,7 @@ async def _opened(
         tools=[look],
         providers=[model],
         team_tools=False,
+        memory_tools=False,
     ) as runtime:
         agent = await runtime.spawn("agent", model="bench:model")
 

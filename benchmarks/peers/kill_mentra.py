@@ -43,6 +43,7 @@ def live(life: Life, prompts: Sequence[str], *, retry: Retry, **options: Any) ->
         tools=_tools(life, retry),
         providers=[ScriptedModel(partial(_turn, life))],
         team_tools=False,
+        memory_tools=False,
         **options,
     ) as runtime:
         for prompt in prompts:

@@ -36,7 +36,6 @@ HANDED_OVER = (
     "Handed over: no process has taken it yet. It is kept beside the store, and recorded by the "
     "process that writes it, or by the next one."
 )
-_LOOK_S = 1.0
 
 _Name = Annotated[str, typer.Argument(metavar="CALL", help="Its name in `mentra approvals`.")]
 
@@ -228,17 +227,14 @@ def _show(output: Output, document: dict[str, Any], text: Text) -> None:
 
 
 def _views(team: OpenStore) -> Iterator[Sequence[Approval]]:
-    """What waits, again after each change of the log; Ctrl-C ends it."""
+    """What waits, again after each change of the log; Ctrl-C while it waits ends it."""
     parts: dict[str, AgentApprovals] = {}
     place = 0
-    try:
-        while True:
-            last = team.reader.last_position()
-            while place < last and (page := team.journal.read_journal(after=place)):
-                parts.update(fold_parts(APPROVALS, page, parts.get))
-                place = page[-1].global_position
-            yield approvals_in(parts.values())
-            while team.reader.wait_for_position(last + 1, timeout_s=_LOOK_S) <= last:
-                pass
-    except KeyboardInterrupt:
-        return
+    while True:
+        last = team.reader.last_position()
+        while place < last and (page := team.journal.read_journal(after=place)):
+            parts.update(fold_parts(APPROVALS, page, parts.get))
+            place = page[-1].global_position
+        yield approvals_in(parts.values())
+        if not team.wait_for_more(last):
+            return

@@ -24,7 +24,7 @@ _NOTHING_RECORDED = "Nothing was recorded."
 _RECORDING = frozenset({"", "approve", "demo", "deny", "revoke", "run"})
 _READING = frozenset(
     {
-        *{"agents", "approvals", "audit", "board", "doctor", "entries", "jobs", "log"},
+        *{"agents", "approvals", "audit", "board", "doctor", "entries", "jobs", "log", "memory"},
         *{"rules", "transcript", "usage"},
     }
 )

@@ -13,7 +13,7 @@ from mentra_actors.ids import AgentId, StreamId, agent_stream, board_stream, cat
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
-from projections.background_jobs import JobView, jobs_in
+from projections.background_jobs import JobView, stored_jobs
 from projections.contract import fold_view
 from projections.roster import ROSTER, MemberView, team_roster
 from projections.task_board import TASK_BOARD, BoardView
@@ -51,8 +51,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
 
     def jobs(self) -> tuple[JobView, ...]:
         """The background jobs of all agents, the oldest first."""
-        streams = self.reader.stream_ids("background")
-        return jobs_in(one for stream in streams for one in self.journal.read_stream(stream))
+        return stored_jobs(self.reader, self.journal)
 
     def stream(self, name: str) -> StreamId:
         """The stream of an agent with this name, or the stream with this id.

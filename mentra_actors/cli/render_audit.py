@@ -6,6 +6,8 @@ from typing import Any
 
 from rich.text import Text
 
+from mentra_actors.cli.output import local_time
+
 __all__ = ["audit_line", "is_denial"]
 
 _DENIALS = frozenset(
@@ -47,8 +49,7 @@ def audit_line(fields: Mapping[str, Any]) -> Text:
 
 def _moment(unix_s: float) -> str:
     """Date and time of day on this machine, with milliseconds."""
-    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_s))
-    return f"{moment}.{int(unix_s * 1000) % 1000:03d}"
+    return f"{time.strftime('%Y-%m-%d', time.localtime(unix_s))} {local_time(unix_s)}"
 
 
 def _shown(value: Any) -> str:

@@ -23,7 +23,7 @@ from mentra_actors.runtime.awaiting import thread_safe_call
 from mentra_actors.runtime.run_options import RunArguments
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.runtime import Runtime, open_runtime
-from mentra_actors.tools.files import file_tools
+from mentra_actors.tools.builtin.files import file_tools
 from projections.roster import MemberView
 
 __all__ = ["run"]

@@ -10,9 +10,9 @@ import msgspec
 
 from mentra_actors.demo.surveyed_files import Selection, SurveyRoot
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
-from mentra_actors.tools.decorator import tool
 from mentra_actors.tools.file_tools.text_lines import stop_if_cancelled
 from mentra_actors.tools.file_tools.wording import shown
+from mentra_actors.tools.functions.decorator import tool
 
 __all__ = [
     "NOTICES_FILE",

@@ -20,8 +20,8 @@ from mentra_actors.ids import StreamId
 from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.runtime import Runtime, open_runtime
 from mentra_actors.runtime.settings import RuntimeOptions
+from mentra_actors.tools.builtin.files import file_tools, looking_file_tool
 from mentra_actors.tools.contract import Tool
-from mentra_actors.tools.files import file_tools, looking_file_tool
 from projections.roster import ROSTER, team_roster
 from projections.transcript_item import AssistantText, TranscriptItem
 

@@ -21,6 +21,7 @@ from mentra_actors.domain.conversation_tree import Entry, Transcript
 from mentra_actors.ids import EntryId
 
 __all__ = [
+    "NOTHING_OLDER",
     "SUMMARY_SYSTEM",
     "CompactionPlan",
     "ConversationSummary",
@@ -35,6 +36,9 @@ SUMMARY_SYSTEM = (
     "constraints, delegated_work, artifacts, open_questions, next_steps, files_touched (lists of "
     "texts). Keep names, numbers, paths and exact errors. Invent nothing."
 )
+
+NOTHING_OLDER = "there was no older history to summarize"
+"""Why a conversation was not compacted."""
 
 CHARS_PER_TOKEN = 4
 

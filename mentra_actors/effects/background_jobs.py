@@ -40,7 +40,7 @@ from mentra_actors.tools.executors.port import (
 from mentra_actors.tools.executors.process_names import ask_to_end, end_of, is_running
 from mentra_actors.tools.executors.recorder import OutputRecord
 from mentra_actors.tools.executors.recording import Recording
-from mentra_actors.tools.results import words_of
+from mentra_actors.tools.results.rendering import words_of
 from mentra_actors.tools.tool_errors import ToolError
 
 __all__ = ["BackgroundJobs", "JobServices", "last_output"]
@@ -150,7 +150,7 @@ class BackgroundJobs:
             return recording.process
         await anyio.to_thread.run_sync(_make_private, directory)
         workplace = self.services.workplaces.at(job.base_dir)
-        request = await workplace.request(
+        request, _ = await workplace.permitted(
             job.command, working_directory=job.cwd, target=job.target, background=True
         )
         executor = workplace.executor(job.target)

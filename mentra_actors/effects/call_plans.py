@@ -17,8 +17,8 @@ from mentra_actors.domain.storable import encodable
 from mentra_actors.ids import EffectId
 from mentra_actors.tools.contract import PolicyDenied, Tool
 from mentra_actors.tools.registry import ToolRegistry, ToolSource
-from mentra_actors.tools.results import words_of
-from mentra_actors.tools.schema_faults import faults_by_schema
+from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.schemas.schema_faults import faults_by_schema
 
 __all__ = [
     "CallPlanner",

@@ -9,7 +9,7 @@ import msgspec
 from mentra_actors.domain.agent.effects import ReviewCall, RunTool
 from mentra_actors.effects.call_plans import decoded_arguments, is_parallel
 from mentra_actors.tools.contract import Tool
-from mentra_actors.tools.decorator import SYNC_TOOL_THREADS
+from mentra_actors.tools.functions.decorator import SYNC_TOOL_THREADS
 from mentra_actors.tools.review import CallPreview
 from mentra_actors.tools.worker_threads import on_worker_thread
 from mentra_actors.tools.workplace import Workplace

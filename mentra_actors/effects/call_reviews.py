@@ -26,8 +26,8 @@ from mentra_actors.effects.runner import Order
 from mentra_actors.effects.user_calls import called
 from mentra_actors.effects.workplaces import Workplaces
 from mentra_actors.tools.contract import PolicyDenied, Tool, ToolError
-from mentra_actors.tools.registry import ToolSource
-from mentra_actors.tools.results import named_words_of, words_of
+from mentra_actors.tools.registry import TOOL_IS_GONE, ToolSource
+from mentra_actors.tools.results.rendering import named_words_of, words_of
 from mentra_actors.tools.review import (
     Allow,
     Ask,
@@ -123,8 +123,7 @@ class CallReviews:
     async def _review(self, effect: ReviewCall) -> RecordCallReview:
         tool = self._tools.of(effect.profile.agent_id).get(effect.tool)
         if tool is None:
-            gone = "Tool not found (it was there when the call was made)"
-            raise _Refused(gone, by="check")
+            raise _Refused(TOOL_IS_GONE, by="check")
         place = self._workplaces.of(effect.profile, changes_nothing=tool.traits.changes_nothing)
         reviewed, notes = await self._after_hooks(call_preview(effect, tool, place))
         fault = await aside_if_large(len(effect.arguments), faults_of, tool, reviewed.arguments)

@@ -17,7 +17,7 @@ from mentra_actors.effects.user_calls import called
 from mentra_actors.ids import AgentId, name_of
 from mentra_actors.tools.contract import FinishedToolCall
 from mentra_actors.tools.registry import ToolSource
-from mentra_actors.tools.results import named_words_of, outcome_text
+from mentra_actors.tools.results.rendering import named_words_of, outcome_text
 
 __all__ = ["Compensations"]
 

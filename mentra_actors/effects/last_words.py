@@ -10,6 +10,7 @@ from typing import Any
 
 from mentra_actors.domain.agent.commands import (
     RecordCallReview,
+    RecordCompaction,
     RecordCompensation,
     RecordModelFailure,
     RecordProbeVerdict,
@@ -23,6 +24,7 @@ from mentra_actors.domain.agent.effects import (
     ProbeTool,
     ReviewCall,
     RunTool,
+    SummarizeConversation,
 )
 from mentra_actors.domain.background.events import JobOutput
 from mentra_actors.domain.background.jobs import (
@@ -36,9 +38,9 @@ from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order, Performer
-from mentra_actors.tools.results import named_words_of
+from mentra_actors.tools.results.rendering import named_words_of
 
-__all__ = ["with_last_words"]
+__all__ = ["LAST_WORDS", "with_last_words"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ def with_last_words(performer: Performer, clock: Clock) -> Performer:
                 raise
             _log.exception("%s of %s was not performed", order.effect_id, order.stream_id)
             said = named_words_of(error)
-            return _LAST_WORDS[type(order.effect)](order.effect, said, clock.now())
+            return LAST_WORDS[type(order.effect)](order.effect, said, clock.now())
 
     return perform
 
@@ -79,7 +81,7 @@ def _unknown(effect: RunTool, said: str, now: float) -> RecordToolOutcome:
     )
 
 
-_LAST_WORDS: Mapping[type[Any], Callable[[Any, str, float], Any]] = {
+LAST_WORDS: Mapping[type[Any], Callable[[Any, str, float], Any]] = {
     CallModel: _not_asked,
     RunTool: _unknown,
     ReviewCall: lambda effect, said, now: RecordCallReview(
@@ -90,6 +92,13 @@ _LAST_WORDS: Mapping[type[Any], Callable[[Any, str, float], Any]] = {
         attempt=effect.attempt,
         verdict="unknown",
         outcome=ToolOutcome(content=""),
+        now=now,
+    ),
+    SummarizeConversation: lambda effect, said, now: RecordCompaction(
+        effect_id=effect.effect_id,
+        compaction=None,
+        problem=f"what summarizes it broke ({said})",
+        is_error=True,
         now=now,
     ),
     DecideRound: lambda effect, said, now: RecordRoundDecision(
@@ -110,3 +119,4 @@ _LAST_WORDS: Mapping[type[Any], Callable[[Any, str, float], Any]] = {
     ),
     StopJob: lambda _effect, _said, _now: None,
 }
+"""By class of effect: what is recorded of one that nobody could perform."""

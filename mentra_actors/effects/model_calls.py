@@ -40,6 +40,7 @@ from mentra_actors.effects.paused_answers import (
 )
 from mentra_actors.effects.ports import Clock, SendOutcome
 from mentra_actors.effects.provider_gates import Admission, ProviderGates
+from mentra_actors.effects.reply_costs import reply_cost, usage_cost
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import ConfigurationError, ProviderError
 from mentra_actors.ids import StreamId
@@ -48,7 +49,7 @@ from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.providers.token_estimate import estimated_tokens
 from mentra_actors.tools.registry import ToolSource
-from mentra_actors.tools.results import named_words_of, words_of
+from mentra_actors.tools.results.rendering import named_words_of, words_of
 
 __all__ = ["ModelCalls", "ModelServices"]
 
@@ -166,7 +167,7 @@ class ModelCalls:
             reply=msgspec.structs.replace(reply, blocks=blocks),
             plans=plans,
             now=self._clock.now(),
-            cost_usd_micros=self._reply_cost(effect, reply),
+            cost_usd_micros=reply_cost(self._services.prices, effect.profile.model, reply),
             salt=secrets.token_urlsafe(SALT_BYTES) if plans else "",
             asked_model=profile.model,
             is_output=is_output,
@@ -279,17 +280,6 @@ class ModelCalls:
                 "open the runtime with prices=PriceList({model: ModelPrice(...)})"
             )
 
-    def _reply_cost(self, effect: CallModel, reply: ModelReply) -> int | None:
-        """What the provider itself says that it cost counts first."""
-        said = reply.cost_usd_micros
-        return self._cost(effect, reply.usage) if said is None or said < 0 else said
-
-    def _cost(self, effect: CallModel, usage: TokenUsage) -> int | None:
-        """Nothing counted is nothing known: a provider that broke off may bill all the same."""
-        if not usage.total_tokens:
-            return None
-        return self._services.prices.cost_usd_micros(effect.profile.model, usage)
-
     # --- no answer ------------------------------------------------------------------------
 
     def _failure(
@@ -303,7 +293,7 @@ class ModelCalls:
             retry_after_s=_seconds(error.retry_after_s),
             partial=answer.partial,
             usage=answer.usage,
-            cost_usd_micros=self._cost(effect, answer.usage),
+            cost_usd_micros=usage_cost(self._services.prices, effect.profile.model, answer.usage),
             asked_model=effect.profile.model,
             queued_s=answer.queued_s,
             now=self._clock.now(),
@@ -323,7 +313,7 @@ class ModelCalls:
             run_id=effect.run_id,
             partial=partial,
             usage=usage,
-            cost_usd_micros=self._cost(effect, usage),
+            cost_usd_micros=usage_cost(self._services.prices, effect.profile.model, usage),
             asked_model=effect.profile.model,
             now=self._clock.now(),
         )

@@ -14,7 +14,7 @@ from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.effects.user_calls import called
-from mentra_actors.tools.results import named_words_of
+from mentra_actors.tools.results.rendering import named_words_of
 
 __all__ = ["Continue", "Inject", "RoundDecisions", "RoundStrategy", "Stop"]
 

@@ -11,6 +11,7 @@ from mentra_actors.domain.agent.effects import SummarizeConversation
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.compaction import (
+    NOTHING_OLDER,
     SUMMARY_SYSTEM,
     CompactionPlan,
     compaction_plan,
@@ -24,19 +25,18 @@ from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.provider_gates import ProviderGates
+from mentra_actors.effects.reply_costs import reply_cost
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.port import ReplyFinished
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.providers.token_estimate import estimated_tokens
-from mentra_actors.tools.results import named_words_of
+from mentra_actors.tools.results.rendering import named_words_of
 
-__all__ = ["NOTHING_OLDER", "ConversationSummaries", "Summaries"]
+__all__ = ["ConversationSummaries", "Summaries"]
 
 _log = logging.getLogger(__name__)
-
-NOTHING_OLDER = "there was no older history to summarize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +59,19 @@ class Summaries:
         if plan is None:
             return None
         reply = await self._written(profile, plan)
-        usage = reply.usage
         text = encodable(text_of(reply.blocks).strip())
         if not text:
             raise ProviderError(
                 "the model wrote no summary", kind="invalid_response", transient=False
             )
-        said = reply.cost_usd_micros
-        priced = self.prices.cost_usd_micros(profile.model, usage) if usage.total_tokens else None
         return Compaction(
             through=plan.through,
             summary=rendered_summary(summary_in(text)),
             kept=plan.kept,
             replaced=plan.replaced,
             asked_model=profile.model,
-            usage=usage,
-            cost_usd_micros=priced if said is None or said < 0 else said,
+            usage=reply.usage,
+            cost_usd_micros=reply_cost(self.prices, profile.model, reply),
         )
 
     async def _written(self, profile: AgentProfile, plan: CompactionPlan) -> ModelReply:

@@ -34,9 +34,8 @@ from mentra_actors.tools.contract import (
     ToolError,
     ToolOutput,
 )
-from mentra_actors.tools.registry import ToolSource
-from mentra_actors.tools.result_size import ResultLimits, limit_outcome
-from mentra_actors.tools.results import (
+from mentra_actors.tools.registry import TOOL_IS_GONE, ToolSource
+from mentra_actors.tools.results.rendering import (
     Rendered,
     named_words_of,
     render_failure,
@@ -44,13 +43,12 @@ from mentra_actors.tools.results import (
     rough_size,
     words_of,
 )
+from mentra_actors.tools.results.size import ResultLimits, limit_outcome
 from mentra_actors.tools.review import ToolHook
 
 __all__ = ["ToolProbes", "ToolRuns", "ToolServices"]
 
 _log = logging.getLogger(__name__)
-
-_GONE = "Tool not found (it was there when the call was made)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class ToolRuns:
         services = self._services
         tool = services.tools.of(effect.profile.agent_id).get(effect.tool)
         if tool is None:
-            gone = ToolOutcome(content=_GONE, is_error=True)
+            gone = ToolOutcome(content=TOOL_IS_GONE, is_error=True)
             return RecordToolOutcome(key=effect.key, outcome=gone, now=services.clock.now())
         rests: list[bool] = []
         rendered = await self._rendered(order, effect, tool, rests)

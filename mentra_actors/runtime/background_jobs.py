@@ -9,7 +9,7 @@ from mentra_actors.ids import AgentId, background_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.run_operations import HOST
-from projections.background_jobs import JobView, jobs_in
+from projections.background_jobs import JobView, stored_jobs
 
 __all__ = ["JobOperations"]
 
@@ -27,12 +27,7 @@ class JobOperations:
             StoreError: the store cannot be read.
         """
         core = self._core
-        streams = (
-            core.store.stream_ids("background")
-            if agent_id is None
-            else [background_stream(agent_id)]
-        )
-        return jobs_in(one for stream in streams for one in core.journal.read_stream(stream))
+        return stored_jobs(core.store, core.journal, agent_id)
 
     def cancel(self, job_id: str, reason: str) -> "Future[Job]":
         """Ask a job to end; done when that is on the log. Reads the store.

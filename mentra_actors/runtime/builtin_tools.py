@@ -1,17 +1,17 @@
 """The tools of a runtime: those of the program, and those that come with it."""
 
 from mentra_actors.runtime.settings import RuntimeSettings
-from mentra_actors.tools.background import background_tools
-from mentra_actors.tools.compact import compact_tools
+from mentra_actors.tools.builtin.background import background_tools
+from mentra_actors.tools.builtin.compact import compact_tools
+from mentra_actors.tools.builtin.files import workspace_file_tools
+from mentra_actors.tools.builtin.memory import memory_tools
+from mentra_actors.tools.builtin.read_tool_result import read_tool_result
+from mentra_actors.tools.builtin.shell import require_shell_grammar, shell_tool
+from mentra_actors.tools.builtin.subagent import subagent_tools
+from mentra_actors.tools.builtin.task_board import board_tools
+from mentra_actors.tools.builtin.team import team_tools
 from mentra_actors.tools.contract import Tool
-from mentra_actors.tools.files import workspace_file_tools
-from mentra_actors.tools.memory import memory_tools
 from mentra_actors.tools.policy import RuntimePolicy
-from mentra_actors.tools.read_tool_result import read_tool_result
-from mentra_actors.tools.shell import require_shell_grammar, shell_tool
-from mentra_actors.tools.subagent import subagent_tools
-from mentra_actors.tools.task_board import board_tools
-from mentra_actors.tools.team import team_tools
 
 __all__ = ["all_tools"]
 

@@ -21,7 +21,7 @@ from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.observed_place import KeptPlace, ObservedPlace
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.writer_lease import WRITER_LEASE
-from mentra_actors.tools.results import named_words_of
+from mentra_actors.tools.results.rendering import named_words_of
 from projections.follower import Follower
 from projections.hook_event import HookEvent
 from projections.hook_history import HookFold

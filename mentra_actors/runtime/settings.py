@@ -23,11 +23,11 @@ from mentra_actors.runtime.take_over import TakeOver
 from mentra_actors.store.lmdb_store import Durability
 from mentra_actors.store.ports import EventStore
 from mentra_actors.store.sealing.options import Sealing
+from mentra_actors.tools.builtin.files import FileProfile
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.executors.port import CommandExecutor
-from mentra_actors.tools.files import FileProfile
 from mentra_actors.tools.policy import RuntimePolicy
-from mentra_actors.tools.result_size import ResultLimits
+from mentra_actors.tools.results.size import ResultLimits
 from mentra_actors.tools.review import Authorizer, ToolHook
 
 __all__ = ["Durability", "RuntimeOptions", "RuntimeSettings", "settings_of"]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Self
 
 from mentra_actors.errors import ConfigurationError, UnknownSkill
+from mentra_actors.tools.builtin.skill_files import Skill, SkillFault, SkillRoot, scanned_root
+from mentra_actors.tools.builtin.skills import load_skill_tool, skill_body, skills_of
 from mentra_actors.tools.contract import ToolError
 from mentra_actors.tools.registry import RegisteredTools, ToolRegistration
-from mentra_actors.tools.skill_files import Skill, SkillFault, SkillRoot, scanned_root
-from mentra_actors.tools.skills import load_skill_tool, skill_body, skills_of
 
 __all__ = ["Skills", "SkillsRegistration"]
 

@@ -27,9 +27,9 @@ from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.runtime.sync_agent import SyncAgent
+from mentra_actors.tools.builtin.skill_files import Skill, SkillFault
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
-from mentra_actors.tools.skill_files import Skill, SkillFault
 from projections.approvals import Approval
 from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view

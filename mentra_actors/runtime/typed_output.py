@@ -11,9 +11,9 @@ from mentra_actors.domain.agent.run_options import TerminalOutput
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.errors import ConfigurationError, NoOutput
 from mentra_actors.runtime.run_watch import Reply
-from mentra_actors.tools.json_schema import flat_schema
-from mentra_actors.tools.results import words_of
-from mentra_actors.tools.schema_check import schema_check
+from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.schemas.json_schema import flat_schema
+from mentra_actors.tools.schemas.schema_check import schema_check
 
 __all__ = ["OutputArguments", "OutputMode", "output_check", "output_of", "terminal_output"]
 

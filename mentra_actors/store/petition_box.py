@@ -31,7 +31,7 @@ from mentra_actors.store.sealing.durable_files import (
     write_durably,
 )
 from mentra_actors.store.sealing.part_seal import PartSeal
-from mentra_actors.store.sql.opening import PETITIONS_ENDING, is_sql_url
+from mentra_actors.store.sql.opening import PETITIONS_ENDING, files_of_database, is_sql_url
 
 __all__ = ["MAX_PETITION_BYTES", "PETITIONS", "PetitionBox", "new_petition_name", "open_box"]
 
@@ -39,7 +39,6 @@ PETITIONS = "petitions"
 MAX_PETITION_BYTES = 1 << 20
 _PETITION, _ANSWER = ".petition", ".answer"
 _NAME = re.compile(r"[0-9]{20}-[0-9]+-[0-9a-f]{8}", re.ASCII)
-_SQLITE = "sqlite:"
 _LOOK_S = 0.25
 _DAY_S = 86_400.0
 
@@ -187,9 +186,8 @@ def open_box(path: str | Path, seal: PartSeal | None) -> PetitionBox:
 def _directory_of(path: str | Path) -> Path:
     if path == MEMORY:
         raise ConfigurationError("a store in memory is of one process: nobody else can ask it")
-    text = str(path)
-    if text.startswith(_SQLITE):
-        return Path(f"{text.removeprefix(_SQLITE)}{PETITIONS_ENDING}")
+    if files := files_of_database(path):
+        return Path(f"{files[0]}{PETITIONS_ENDING}")
     if is_sql_url(path):
         raise ConfigurationError(
             "a store on a database server takes no petitions: decide in the process that runs "

@@ -33,7 +33,7 @@ from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.store.ports import EventStore
 from mentra_actors.testing.guarantees import prefix_faults
 from mentra_actors.tools.contract import ProbeResult, Tool, ToolContext
-from mentra_actors.tools.decorator import probe, tool
+from mentra_actors.tools.functions.decorator import probe, tool
 
 __all__ = ["crash_team_facts", "run_crash_team"]
 

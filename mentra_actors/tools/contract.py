@@ -17,7 +17,7 @@ from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
 from mentra_actors.ids import AgentId, CommandId, StreamId, TeamId
 from mentra_actors.tools.memory_port import MemoryPort, NoMemory
 from mentra_actors.tools.policy import RuntimePolicy
-from mentra_actors.tools.schema_faults import faults_by_schema
+from mentra_actors.tools.schemas.schema_faults import faults_by_schema
 from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
 from mentra_actors.tools.traits import ToolTraits
 from mentra_actors.tools.workplace import Workplace
@@ -53,7 +53,7 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     `details` (JSON serialisable) is kept for people and programs and never sent to a model.
     `mail` leaves in the same append as the call's result. `terminate` ends the run: calls after
     this one are not run, and the model is not asked again. A call that runs beside others cannot
-    do that.
+    do that. `compaction` is what `ToolContext.compact` has given.
     """
 
     content: Any

@@ -11,10 +11,11 @@ from mentra_actors.errors import InvalidTool
 from mentra_actors.ids import AgentId
 from mentra_actors.tools.contract import PolicyDenied, Tool, ToolError
 from mentra_actors.tools.policy import RuntimePolicy
-from mentra_actors.tools.schema_check import decoded_schema, schema_check
+from mentra_actors.tools.schemas.schema_check import decoded_schema, schema_check
 from mentra_actors.tools.traits import require_sound_traits
 
 __all__ = [
+    "TOOL_IS_GONE",
     "RegisteredTools",
     "ToolRegistration",
     "ToolRegistry",
@@ -22,6 +23,9 @@ __all__ = [
     "require_tool",
     "require_valid_name",
 ]
+
+TOOL_IS_GONE = "Tool not found (it was there when the call was made)"
+"""What a model is told of a call whose tool was taken away before it could run."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
 

@@ -1,6 +1,11 @@
 """What a tool raises when the model should hear why it did not work."""
 
-__all__ = ["PolicyDenied", "ToolError"]
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mentra_actors.errors import CommandRejected
+
+__all__ = ["PolicyDenied", "ToolError", "refusals_told"]
 
 
 class ToolError(Exception):
@@ -18,3 +23,13 @@ class PolicyDenied(ToolError):
     def __init__(self, text: str, *, action: str) -> None:
         super().__init__(text)
         self.action = action
+
+
+@contextmanager
+def refusals_told(wish: str = "") -> Iterator[None]:
+    """Turns the refusal of a command into a `ToolError`; `wish` completes "Failed to …"."""
+    try:
+        yield
+    except CommandRejected as rejected:
+        told = f"Failed to {wish}: {rejected.reason}" if wish else rejected.reason
+        raise ToolError(told) from rejected

@@ -24,7 +24,8 @@ Capability: TypeAlias = str
 """One of the words below, or a word of your own: lower case letters, digits and `_`.
 
 `read_only`, `filesystem_read`, `filesystem_write`, `process_exec`, `background_exec`,
-`task_mutation`, `team_coordination`, `delegation`, `context_compaction`, `skill_load`.
+`task_mutation`, `team_coordination`, `delegation`, `context_compaction`, `memory_write`,
+`skill_load`.
 """
 
 SideEffects: TypeAlias = Literal["none", "local_state", "process", "external"]
@@ -49,6 +50,7 @@ _CHANGING = frozenset(
         "team_coordination",
         "delegation",
         "context_compaction",
+        "memory_write",
     }
 )
 

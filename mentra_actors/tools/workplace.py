@@ -154,30 +154,6 @@ class Workplace:
             raise PolicyDenied(told, action=action)
         return review
 
-    async def request(
-        self,
-        command: str,
-        *,
-        working_directory: str = "",
-        timeout_s: float | None = None,
-        target: str = "",
-        background: bool = False,
-    ) -> CommandRequest:
-        """The request of `permitted`.
-
-        Raises:
-            PolicyDenied: the policy forbids it.
-            ToolError: it cannot be run, or the tool is declared without side effects.
-        """
-        permitted = await self.permitted(
-            command,
-            working_directory=working_directory,
-            timeout_s=timeout_s,
-            target=target,
-            background=background,
-        )
-        return permitted.request
-
     async def run_command(
         self,
         command: str,
@@ -193,10 +169,10 @@ class Workplace:
             PolicyDenied: the policy forbids it.
             ToolError: it cannot be run, or nothing serves the target.
         """
-        request = await self.request(
+        permitted = await self.permitted(
             command, working_directory=working_directory, timeout_s=timeout_s, target=target
         )
-        return await self.executor(target).run(request, on_output)
+        return await self.executor(target).run(permitted.request, on_output)
 
 
 def _named(places: tuple[Path, ...]) -> tuple[str, ...]:

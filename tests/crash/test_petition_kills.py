@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from paying_team import events_in, opened
 
-from mentra_actors import Ask, ScriptedModel, call, open_runtime_sync, tool
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.domain.rule_match import AnyCall
@@ -24,32 +24,15 @@ from mentra_actors.runtime.petitions import (
     decode_answer,
     encode_petition,
 )
-from mentra_actors.store.journal import Journal
-from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.petition_box import PetitionBox, new_petition_name, open_box
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(120)]
 
 ALLOW = ResolveWish(agent_id="lead", request_id="perm-tool-1.0", allow=True, remember="project")
 DENY = ResolveWish(agent_id="lead", request_id="perm-tool-1.0", allow=False, reason="no")
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+TESTS = Path(__file__).parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
 PROJECT = StreamId("rules-project.main")
-
-
-@tool(retry="safe")
-def pay(euros: int) -> str:
-    """Pay."""
-    return f"paid {euros}"
-
-
-def opened(path):
-    return open_runtime_sync(
-        path,
-        providers=[ScriptedModel([call("pay", euros=5), "Done."], name="scripted")],
-        tools=[pay],
-        authorizer=lambda _call: Ask("It costs."),
-        durability="volatile",
-    )
 
 
 def until_asked(runtime):
@@ -134,14 +117,6 @@ def mentra(path, *arguments):
     return done.returncode, json.loads(done.stdout or done.stderr)
 
 
-def events(path, kind):
-    reader = open_journal_reader(path)
-    try:
-        return [one.event for one in Journal(reader).through() if isinstance(one.event, kind)]
-    finally:
-        reader.close()
-
-
 def left_in(path):
     return sorted(file.suffix for file in (path / "petitions").iterdir() if file.suffix)
 
@@ -163,9 +138,9 @@ def went_on(path):
     """Open the store again, let the team rest, and see that the decision counts once."""
     with opened(path) as runtime:
         runtime.until_idle(timeout_s=30)
-    assert len(events(path, e.PermissionResolved)) == 1
+    assert len(events_in(path, e.PermissionResolved)) == 1
     assert ".petition" not in left_in(path)  # nobody fetches the answer of one who has died
-    return [one.content for one in events(path, e.ToolCallFinished)]
+    return [one.content for one in events_in(path, e.ToolCallFinished)]
 
 
 def until_taken(box):
@@ -195,7 +170,7 @@ def test_two_processes_a_writer_and_a_person(path):
         assert (code, refused["error"]) == (2, "CommandRejected")
         writer.finish()
 
-    assert [one.content for one in events(path, e.ToolCallFinished)] == ["paid 5"]
+    assert [one.content for one in events_in(path, e.ToolCallFinished)] == ["paid 5"]
     assert left_in(path) == []
 
 
@@ -210,7 +185,7 @@ def test_a_writer_that_is_killed_before_it_takes_a_decision_leaves_it_to_the_nex
 
     assert (code, told["state"]) == (0, "handed_over")
     assert left_in(path) == [".petition"]
-    assert events(path, e.PermissionResolved) == []
+    assert events_in(path, e.PermissionResolved) == []
     assert went_on(path) == ["paid 5"]
 
 
@@ -224,9 +199,9 @@ def test_a_writer_that_is_killed_after_it_has_recorded_a_decision(path, dies_at)
         box.put(name, encode_petition(Petition(wish=ALLOW, by="ann", asked_at=1.0)))
         writer.died()
 
-    assert len(events(path, e.PermissionResolved)) == 1
+    assert len(events_in(path, e.PermissionResolved)) == 1
     assert went_on(path) == ["paid 5"]
-    assert len(events(path, RuleRemembered)) == 1
+    assert len(events_in(path, RuleRemembered)) == 1
     assert decode_answer(box.answer_to(name)).is_accepted
 
 
@@ -246,7 +221,7 @@ def test_one_who_is_killed_before_has_asked_for_nothing(waiting):
 
     with opened(waiting) as runtime:
         assert len(runtime.approvals()) == 1
-    assert events(waiting, e.PermissionResolved) == []
+    assert events_in(waiting, e.PermissionResolved) == []
 
 
 def test_petitions_are_taken_in_their_order(waiting):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from mentra_actors.domain.agent.profile import ToolResultPaging
 from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.tool_call import ToolOutcome
-from mentra_actors.tools.result_pages import END, first_page, next_page, text_page
-from mentra_actors.tools.result_size import ResultLimits, limit_outcome
+from mentra_actors.tools.results.pages import END, first_page, next_page, text_page
+from mentra_actors.tools.results.size import ResultLimits, limit_outcome
 
 UNITS = st.sampled_from(["", "x", "€", "😀", "a\r", "line", "\u2028"]) | st.text(
     st.characters(exclude_categories=("Cs",), exclude_characters="\n"), max_size=5

@@ -54,7 +54,9 @@ def secret_word() -> str:
 
 
 async def asked(model: str, prompt: str, attachments: list[Attachment] | None = None) -> str:
-    async with mentra.open_runtime(":memory:", tools=[secret_word], team_tools=False) as runtime:
+    async with mentra.open_runtime(
+        ":memory:", tools=[secret_word], team_tools=False, memory_tools=False
+    ) as runtime:
         agent = await runtime.spawn("one", model=model, system="Answer in one short sentence.")
         reply = await agent.send(prompt, attachments=attachments or [], deadline_s=240)
     assert reply.usage.output_tokens > 0

@@ -65,7 +65,10 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MemoryOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an agent remembers by itself, and what its tools for memory may do."""
+    """What an agent remembers by itself, and what its tools for memory may do.
+
+    The options `auto_recall_…` are kept; nothing reads them yet.
+    """
 
     auto_recall_enabled: bool = True
     auto_recall_limit: int = 3
@@ -75,7 +78,12 @@ class MemoryOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class CompactionOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """When and how a long conversation is shortened for the model. Never changes the log."""
+    """How a long conversation is shortened for the model. Never changes the log.
+
+    A summary is made of `summary_max_input_chars` of it at most and may have
+    `summary_max_output_tokens`; of the words of people `preserve_recent_user_tokens` stay. The
+    other options are kept; nothing reads them yet.
+    """
 
     keep_recent_tool_results: int = 3
     auto_compact_threshold_tokens: int | None = 50_000
@@ -103,9 +111,8 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     a tool in `hidden_tools` is never offered. `lead` is empty for a lead, `parent` for an agent
     that is nobody's subagent; `depth` counts its parents. `max_rounds` limits the model calls of
     one run (0: no limit). `wake_on_mail` starts a run when mail arrives while the agent is idle.
-    `run` are the options of runs that bring none of their own. `task_reminder_rounds`,
-    `autonomy`, `workspace`, `memory` and `compaction` are kept for the parts of the system that
-    read them.
+    `run` are the options of runs that bring none of their own. `task_reminder_rounds` and
+    `autonomy` are kept; nothing reads them yet.
     """
 
     agent_id: AgentId

@@ -89,7 +89,7 @@ class RecordJobFailure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordJobEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """Outcome of `WatchJob` or `StopJob`: nothing of it runs any more.
+    """Outcome of `WatchJob`: nothing of it runs any more.
 
     `exit_code` None means that nobody knows; then `problem` says what is known.
     """
@@ -136,7 +136,7 @@ class WatchJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StopJob(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask a job to end, and kill it if it does not; keep what it has printed."""
+    """Ask a job to end, and kill it if it does not. `WatchJob` tells what comes of that."""
 
     job: Job
 

@@ -1,23 +1,22 @@
 """`files`: any number of operations on files in one call, all of them or none."""
 
 from collections.abc import Mapping
-from typing import Any
-
-import msgspec
+from typing import Any, get_args
 
 from mentra_actors.tools.contract import Preview, Tool, ToolContext
-from mentra_actors.tools.decorator import tool
 from mentra_actors.tools.file_tools.batch import run_batch
 from mentra_actors.tools.file_tools.offered import (
     TIMEOUT_S,
     WORK_S,
     Places,
+    read_as_json,
     renamed,
     with_arguments,
 )
 from mentra_actors.tools.file_tools.operations import FileOperation, Looking
 from mentra_actors.tools.file_tools.previews import operation_previews
 from mentra_actors.tools.file_tools.text_lines import WorkBudget
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.workplace import Workplace
 
 __all__ = ["batched_tool", "looking_tool"]
@@ -27,7 +26,7 @@ _OPERATION_NAMES = {
     "replace_all": ("replaceAll",),
     "expected_replacements": ("expectedReplacements",),
 }
-_LOOKING = frozenset({"read", "list", "search"})
+_LOOKING = frozenset(one.__struct_config__.tag for one in get_args(Looking))
 
 
 def batched_tool(places: Places) -> Tool:
@@ -94,12 +93,7 @@ def looking_tool(places: Places) -> Tool:
 
 def _plain(arguments: Any) -> Any:
     plain = renamed(arguments, _NAMES)
-    operations = plain.get("operations") if isinstance(plain, dict) else None
-    if isinstance(operations, str):
-        try:
-            operations = msgspec.json.decode(operations)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return plain
+    operations = read_as_json(plain.get("operations")) if isinstance(plain, dict) else None
     if isinstance(operations, list):
         plain["operations"] = [renamed(one, _OPERATION_NAMES) for one in operations]
     return plain

@@ -109,17 +109,7 @@ class _Steps:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=step.directory)
         with self.place.parent(origin.located) as source:
-            try:
-                os.link(
-                    origin.located.name,
-                    name,
-                    src_dir_fd=source,
-                    dst_dir_fd=step.directory,
-                    follow_symlinks=False,
-                )
-            except OSError as error:
-                if error.errno not in _NO_LINKS:
-                    raise
+            if not _link(origin.located.name, name, source, step.directory):
                 return False
         step.moved = name
         found = os.stat(name, dir_fd=step.directory, follow_symlinks=False)
@@ -301,17 +291,7 @@ def _require_unchanged(
 
 def _rename_to_nothing(step: _Step) -> None:
     """A rename that replaces nothing, where the file system can do that."""
-    try:
-        os.link(
-            step.temporary,
-            step.name,
-            src_dir_fd=step.directory,
-            dst_dir_fd=step.directory,
-            follow_symlinks=False,
-        )
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
+    if not _link(step.temporary, step.name, step.directory, step.directory):
         os.rename(step.temporary, step.name, src_dir_fd=step.directory, dst_dir_fd=step.directory)
 
 
@@ -319,18 +299,23 @@ def _keep(step: _Step) -> None:
     """A second name for what is about to be replaced; a copy where there is no such thing."""
     with suppress(FileNotFoundError):
         os.unlink(step.kept, dir_fd=step.directory)
+    if not _link(step.name, step.kept, step.directory, step.directory):
+        _copy_kept(step)
+
+
+def _link(name: str, second: str, source: int, target: int) -> bool:
+    """Give a file of one directory a second name in another; False where there is no such thing.
+
+    Raises:
+        OSError: the system refused, or the second name is taken.
+    """
     try:
-        os.link(
-            step.name,
-            step.kept,
-            src_dir_fd=step.directory,
-            dst_dir_fd=step.directory,
-            follow_symlinks=False,
-        )
+        os.link(name, second, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        _copy_kept(step)
+        return False
+    return True
 
 
 def _copy_kept(step: _Step) -> None:

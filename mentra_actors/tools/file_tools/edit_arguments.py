@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.tools.file_tools.offered import renamed
+from mentra_actors.tools.file_tools.offered import read_as_json, renamed
 
 __all__ = ["FileEdit", "edit_arguments"]
 
@@ -29,12 +29,7 @@ def edit_arguments(arguments: Any) -> Any:
     plain = renamed(arguments, _NAMES)
     if not isinstance(plain, dict):
         return plain
-    edits = plain.get("edits")
-    if isinstance(edits, str):
-        try:
-            edits = msgspec.json.decode(edits)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return plain
+    edits = read_as_json(plain.get("edits"))
     if isinstance(edits, Mapping):
         edits = [edits]
     if edits is None and "old_string" in plain:

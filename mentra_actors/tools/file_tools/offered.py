@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+import msgspec
+
 from mentra_actors.tools.contract import Tool, ToolContext
-from mentra_actors.tools.decorator import FunctionTool
 from mentra_actors.tools.file_tools.place import FilePlace
+from mentra_actors.tools.functions.decorator import FunctionTool
 from mentra_actors.tools.workplace import Workplace
 
-__all__ = ["TIMEOUT_S", "WORK_S", "Places", "renamed", "with_arguments"]
+__all__ = ["TIMEOUT_S", "WORK_S", "Places", "read_as_json", "renamed", "with_arguments"]
 
 TIMEOUT_S = 30.0
 WORK_S = 20.0
@@ -72,3 +74,13 @@ def renamed(arguments: Any, names: Mapping[str, Sequence[str]]) -> Any:
             if other in plain and name not in plain:
                 plain[name] = plain.pop(other)
     return plain
+
+
+def read_as_json(value: Any) -> Any:
+    """What a text says as JSON: models write lists so. What says nothing is left as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return value

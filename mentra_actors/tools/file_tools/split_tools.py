@@ -8,7 +8,6 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from mentra_actors.tools.contract import Preview, Tool, ToolContext, ToolOutput
-from mentra_actors.tools.decorator import FunctionTool, Retry, tool
 from mentra_actors.tools.file_tools.batch import encoded_text, existing_file, text_of_staged
 from mentra_actors.tools.file_tools.commit import commit
 from mentra_actors.tools.file_tools.diffs import change_details
@@ -27,6 +26,7 @@ from mentra_actors.tools.file_tools.previews import operation_previews
 from mentra_actors.tools.file_tools.searching import SearchOptions, search_files
 from mentra_actors.tools.file_tools.text_lines import WorkBudget
 from mentra_actors.tools.file_tools.wording import shown
+from mentra_actors.tools.functions.decorator import FunctionTool, Retry, tool
 from mentra_actors.tools.workplace import Workplace
 
 __all__ = ["split_tools"]

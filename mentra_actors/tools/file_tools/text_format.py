@@ -30,12 +30,6 @@ class TextFile:
         """
         return self.mark + text.encode(self.encoding)
 
-    @property
-    def is_crlf(self) -> bool:
-        """Whether most of its lines end with a carriage return and a newline."""
-        pairs = self.text.count("\r\n")
-        return pairs * 2 > self.text.count("\n")
-
 
 def text_of(content: bytes) -> TextFile:
     """The text of a file: UTF-8, or UTF-16 that begins with its byte order mark.

@@ -62,7 +62,6 @@ class Line:
 
     number: int
     text: str
-    is_cut: bool = False
 
 
 def stop_if_cancelled() -> None:
@@ -92,7 +91,7 @@ def text_lines(
         number += 1
         is_cut = _is_cut(raw)
         text = _decoded(raw, number) if first <= number <= last else ""
-        yield Line(number, text, is_cut)
+        yield Line(number, text)
         if number % _LOOK_UP_READS == 0:
             _require_time(budget)
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from posixpath import isabs, join, normpath
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from mentra_actors.tools.shell_review.name_lists import names_of
 from mentra_actors.tools.shell_review.verdict import ReviewVerdict
 from mentra_actors.tools.shell_review.words import Word
 
-__all__ = ["DESTROY", "DESTROY_ALL", "READ", "WRITE", "WRITE_ALL", "Place", "Scene", "Where"]
+__all__ = ["DESTROY", "DESTROY_ALL", "WRITE", "WRITE_ALL", "Place", "Scene", "Where"]
 
 Place: TypeAlias = Literal[
     "nowhere",
@@ -24,19 +24,9 @@ Place: TypeAlias = Literal[
     "the root of a tree",
     "a device",
 ]
+"""From the nearest to the farthest."""
 
-_ORDER: tuple[Place, ...] = (
-    "nowhere",
-    "inside",
-    "temporary",
-    "workspace",
-    "not known",
-    "outside the workspace",
-    "below the home directory",
-    "a system path",
-    "the root of a tree",
-    "a device",
-)
+_ORDER: tuple[Place, ...] = get_args(Place)
 
 WRITE: dict[Place, ReviewVerdict] = {
     "outside the workspace": "warn",
@@ -81,9 +71,6 @@ DESTROY_ALL: dict[Place, ReviewVerdict] = {
     "a device": "block",
 }
 """What destroying all below it, or destroying for good, means."""
-
-READ: dict[Place, ReviewVerdict] = {"below the home directory": "warn"}
-"""What reading there means; leaving the workspace by `..` is a warning too."""
 
 _SYSTEM = names_of(
     """

@@ -1,7 +1,7 @@
 """What a review says: the intent of a command, and whether it may run."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -22,19 +22,10 @@ Intent: TypeAlias = Literal[
 ]
 ReviewVerdict: TypeAlias = Literal["allow", "warn", "block"]
 
-INTENTS: tuple[Intent, ...] = (
-    "read_only",
-    "write",
-    "process",
-    "package",
-    "network",
-    "unknown",
-    "system",
-    "destructive",
-)
+INTENTS: tuple[Intent, ...] = get_args(Intent)
 """From the weakest to the strongest. What is `unknown` might do anything; two tell more."""
 
-_VERDICTS: tuple[ReviewVerdict, ...] = ("allow", "warn", "block")
+_VERDICTS: tuple[ReviewVerdict, ...] = get_args(ReviewVerdict)
 
 
 def strongest_intent(*intents: Intent) -> Intent:

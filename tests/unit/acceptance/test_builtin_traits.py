@@ -73,10 +73,12 @@ async def test_under_a_read_only_policy_the_builtins_that_look_are_left(played, 
     assert {"team_spawn", "team_send", "task_create", "task_claim", "task"} <= set(changing)
 
 
-async def test_the_builtins_for_teams_can_be_left_out(played):
+async def test_the_builtins_for_teams_and_memory_can_be_left_out(played):
     """A team of one has no use for them, and they cost tokens."""
-    nothing = {"team_tools": False, "memory_tools": False}
-    async with played(["Done."]) as team, played(["Done."], **nothing) as alone:
+    async with (
+        played(["Done."]) as team,
+        played(["Done."], team_tools=False, memory_tools=False) as alone,
+    ):
         for one in (team, alone):
             await (await one.spawn()).send("Hello")
 

@@ -115,7 +115,9 @@ async def test_what_an_answer_has_used_counts_for_the_next(played) -> None:
     used = TokenUsage(input_tokens=3000, output_tokens=3000)
     limits = {"scripted": ProviderLimits(tokens_per_minute=6000)}
     turns = [ModelReply(blocks=(say("one"),), stop_reason="end_turn", usage=used), "two"]
-    async with played(turns, clock=clock, limits=limits, team_tools=False) as team:
+    async with played(
+        turns, clock=clock, limits=limits, team_tools=False, memory_tools=False
+    ) as team:
         agent = await team.spawn()
         await agent.send("first")
         tokens = (await agent.count_tokens()).tokens + estimated_text("second")

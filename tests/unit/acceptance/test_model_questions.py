@@ -93,7 +93,7 @@ async def test_an_agent_counts_its_next_request(played) -> None:
 
 async def test_without_a_count_there_is_an_estimate(played) -> None:
     """Every provider has an answer, and it says how good it is."""
-    async with played(["one", "two"], team_tools=False) as team:
+    async with played(["one", "two"], team_tools=False, memory_tools=False) as team:
         agent = await team.spawn()
         await agent.send("x" * 400)
 

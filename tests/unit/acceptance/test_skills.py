@@ -4,7 +4,7 @@ import pytest
 
 from mentra_actors import ConfigurationError, call
 from mentra_actors.errors import InvalidTool, UnknownSkill
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.policy import RuntimePolicy
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +32,7 @@ def write(root, name, description, body):
 async def test_a_model_loads_a_skill_that_it_was_told_of(played, skills):
     """It reads one line of each, and the body of the one that it needs."""
     turns = [call("load_skill", name="tidy"), "Tidy."]
-    async with played(turns, skills_dirs=[skills], team_tools=False) as team:
+    async with played(turns, skills_dirs=[skills], team_tools=False, memory_tools=False) as team:
         agent = await team.spawn(system="You are neat.")
         await agent.send("Tidy up")
 
@@ -72,7 +72,7 @@ async def test_skills_come_and_go_while_the_team_runs(played, skills, tmp_path):
     """Each request has the skills of its moment."""
     more = tmp_path / "more"
     write(more, "cook", "Cooks.", "Boil water.")
-    async with played(["."] * 9, team_tools=False) as team:
+    async with played(["."] * 9, team_tools=False, memory_tools=False) as team:
         agent = await team.spawn()
 
         async def told():

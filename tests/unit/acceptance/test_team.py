@@ -17,7 +17,7 @@ from mentra_actors.domain.task_board import (
 from mentra_actors.domain.team import MemberJoined
 from mentra_actors.providers.scripted import position
 from mentra_actors.testing.given_when_then import given, play
-from mentra_actors.tools.team import LEAD_TOOLS
+from mentra_actors.tools.builtin.team import LEAD_TOOLS
 
 pytestmark = pytest.mark.anyio
 

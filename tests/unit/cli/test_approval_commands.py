@@ -3,32 +3,13 @@
 import json
 
 import pytest
+from paying_team import events_in, opened
 
-from mentra_actors import Ask, ScriptedModel, call, open_runtime_sync, tool
+from mentra_actors import call
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.permission_rules import RuleRemembered
-from mentra_actors.store.journal import Journal
-from mentra_actors.store.opening import open_journal_reader
 
 TURNS = [call("pay", euros=5), call("pay", euros=5), "Done."]
-
-
-@tool(retry="safe")
-def pay(euros: int) -> str:
-    """Pay."""
-    return f"paid {euros}"
-
-
-def opened(path, **options):
-    model = ScriptedModel(TURNS, name="scripted")
-    return open_runtime_sync(
-        path,
-        providers=[model],
-        tools=[pay],
-        durability="volatile",
-        authorizer=lambda _call: Ask("It costs."),
-        **options,
-    )
 
 
 def until_asked(agent):
@@ -39,17 +20,9 @@ def until_asked(agent):
 def store(tmp_path):
     """A store in which a call waits, and that nobody has open."""
     path = tmp_path / "team.mentra"
-    with opened(path) as runtime:
+    with opened(path, TURNS) as runtime:
         until_asked(runtime.spawn("lead", model="scripted:x", prompt="Pay."))
     return path
-
-
-def events(path, kind):
-    reader = open_journal_reader(path)
-    try:
-        return [one.event for one in Journal(reader).through() if isinstance(one.event, kind)]
-    finally:
-        reader.close()
 
 
 def test_approvals_shows_what_waits_and_what_may_be_remembered(mentra, store):
@@ -70,14 +43,14 @@ def test_a_decision_without_a_writer_is_recorded_and_runs_nothing(mentra, store)
     told = mentra.json("approve", "lead/1.0", "--by", "ann", "--store", store)
 
     assert (told["state"], told["allow"], told["by"]) == ("recorded", True, "ann")
-    (resolved,) = events(store, e.PermissionResolved)
+    (resolved,) = events_in(store, e.PermissionResolved)
     assert (resolved.allow, resolved.resolved_by) == (True, "ann")
-    assert events(store, e.ToolCallStarted) == []
+    assert events_in(store, e.ToolCallStarted) == []
     assert mentra.json("approvals", "--store", store) == []
     assert list((store / "petitions").glob("*.petition")) == []
-    with opened(store) as runtime:
+    with opened(store, TURNS) as runtime:
         until_asked(runtime.agent("lead"))
-        (done,) = events(store, e.ToolCallFinished)
+        (done,) = events_in(store, e.ToolCallFinished)
     assert (done.content, done.is_error) == ("paid 5", False)
 
 
@@ -86,9 +59,9 @@ def test_what_is_refused_without_a_writer_reaches_the_model_later(mentra, store)
     assert mentra("deny", "1.0", "--reason", "too dear", "--store", store) == 0
     assert "lead/1.0 (pay) is refused." in mentra.out
 
-    with opened(store) as runtime:
+    with opened(store, TURNS) as runtime:
         until_asked(runtime.agent("lead"))
-    (done,) = events(store, e.ToolCallFinished)
+    (done,) = events_in(store, e.ToolCallFinished)
     assert (done.content, done.is_error) == ("Tool execution denied: too dear", True)
 
 
@@ -101,9 +74,9 @@ def test_what_is_remembered_answers_from_then_on(mentra, store):
     assert (rule["rule_id"], rule["scope"], rule["owner"]) == (told["rule_id"], "project", "main")
     assert rule["words"] == "every call of `pay`"
 
-    with opened(store) as runtime:
+    with opened(store, TURNS) as runtime:
         runtime.until_idle(timeout_s=20)
-    verdicts = events(store, e.ToolAuthorizationEvaluated)
+    verdicts = events_in(store, e.ToolAuthorizationEvaluated)
     assert [(one.outcome, one.decided_by, one.rule) for one in verdicts] == [
         ("ask", "authorizer", ""),
         ("allow", "rule", rule["rule_id"]),
@@ -119,15 +92,15 @@ def test_what_is_remembered_answers_from_then_on(mentra, store):
 def test_a_writer_takes_what_is_decided_elsewhere(mentra, tmp_path):
     """The team goes on at once, in the process that has its tools."""
     path = tmp_path / "team.mentra"
-    with opened(path) as runtime:
+    with opened(path, TURNS) as runtime:
         lead = runtime.spawn("lead", model="scripted:x", prompt="Pay.")
         until_asked(lead)
         told = mentra.json("approve", "lead/1.0", "--remember", "session", "--store", path)
         runtime.until_idle(timeout_s=20)
 
     assert told["state"] == "recorded"
-    assert [one.content for one in events(path, e.ToolCallFinished)] == ["paid 5"] * 2
-    (remembered,) = events(path, RuleRemembered)
+    assert [one.content for one in events_in(path, e.ToolCallFinished)] == ["paid 5"] * 2
+    (remembered,) = events_in(path, RuleRemembered)
     assert remembered.rule.allow
 
 
@@ -151,7 +124,7 @@ def test_what_cannot_be_meant_is_refused_with_what_could_be(mentra, store, argum
     assert mentra(*arguments, "--store", store) == 2
     assert words in mentra.err.replace("\n", " ")
     assert "Nothing was recorded." in mentra.err or "Usage" in mentra.err or "--help" in mentra.err
-    assert events(store, e.PermissionResolved | RuleRemembered) == []
+    assert events_in(store, e.PermissionResolved | RuleRemembered) == []
 
 
 def test_a_decision_counts_once(mentra, store):

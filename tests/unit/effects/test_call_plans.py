@@ -9,7 +9,7 @@ from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
 from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.tools.contract import Tool
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.registry import ToolRegistry
 
 PROFILE = AgentProfile(agent_id="a", name="a", team_id="main", role="r", model="scripted:m")

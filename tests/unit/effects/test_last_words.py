@@ -1,5 +1,7 @@
 """Whatever breaks while an effect is performed, the effect has an outcome and the run an end."""
 
+from typing import get_args
+
 import anyio
 import msgspec
 import pytest
@@ -17,8 +19,12 @@ from mentra_actors import (
     open_runtime,
     tool,
 )
+from mentra_actors.domain.agent.effects import AgentEffect
+from mentra_actors.domain.background.jobs import BackgroundEffect
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
+from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects import model_calls
+from mentra_actors.effects.last_words import LAST_WORDS
 from mentra_actors.providers.port import ReplyFinished, UsageReported
 from mentra_actors.tools.contract import Tool
 
@@ -218,3 +224,10 @@ async def test_a_call_that_has_run_is_undone_whatever_became_of_its_result():
         await runtime.until_idle()
 
     assert booked == []
+
+
+def test_every_effect_but_a_wait_has_last_words():
+    """One without would stay open for ever when what performs it breaks."""
+    effects = {*get_args(AgentEffect), *get_args(BackgroundEffect)} - {WaitUntil}
+
+    assert set(LAST_WORDS) == effects

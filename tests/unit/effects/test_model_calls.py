@@ -23,7 +23,7 @@ from mentra_actors.errors import MissingCredential, ProviderError
 from mentra_actors.providers.port import ReplyFinished, TextDelta
 from mentra_actors.providers.scripted import NeverEnds, ScriptedModel, call, say
 from mentra_actors.testing.manual_clock import ManualClock
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 
 pytestmark = pytest.mark.anyio
 

@@ -18,9 +18,9 @@ from mentra_actors.effects.workplaces import Workplaces
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.testing.manual_clock import ManualClock
 from mentra_actors.tools.contract import ProbeResult, ToolContext, ToolError, ToolOutput
-from mentra_actors.tools.decorator import probe, tool
+from mentra_actors.tools.functions.decorator import probe, tool
 from mentra_actors.tools.registry import ToolRegistry
-from mentra_actors.tools.result_size import ResultLimits
+from mentra_actors.tools.results.size import ResultLimits
 
 pytestmark = pytest.mark.anyio
 

@@ -4,8 +4,9 @@ import os
 import threading
 
 import pytest
+from paying_team import opened
 
-from mentra_actors import Ask, ConfigurationError, ScriptedModel, Sealing, call, tool
+from mentra_actors import ConfigurationError, Sealing
 from mentra_actors.domain.rule_match import AnyCall
 from mentra_actors.errors import StoreFull, StoreNotFound
 from mentra_actors.ids import StreamId
@@ -13,7 +14,6 @@ from mentra_actors.runtime import petition_taker
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.petitioning import petition
 from mentra_actors.runtime.petitions import RememberWish, ResolveWish
-from mentra_actors.runtime.sync_runtime import open_runtime_sync
 from mentra_actors.store import petition_box
 from mentra_actors.store.care.backup import backup_store
 from mentra_actors.store.opening import open_event_store
@@ -22,23 +22,6 @@ from mentra_actors.store.petition_box import PETITIONS, new_petition_name, open_
 ALLOW = ResolveWish(agent_id="lead", request_id="perm-tool-1.0", allow=True, reason="geheim")
 PROJECT = StreamId("rules-project.main")
 RULE = RememberWish(rules=PROJECT, tool="pay", match=AnyCall(), allow=False, reason="geheim")
-
-
-@tool(retry="safe")
-def pay(euros: int) -> str:
-    """Pay."""
-    return f"paid {euros}"
-
-
-def opened(path, **options):
-    return open_runtime_sync(
-        path,
-        providers=[ScriptedModel([call("pay", euros=5), "Done."], name="scripted")],
-        tools=[pay],
-        authorizer=lambda _call: Ask("It costs."),
-        durability="volatile",
-        **options,
-    )
 
 
 def until_asked(runtime):

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from jsonschema.exceptions import SchemaError
 from referencing import Registry
 
-from mentra_actors.tools.argument_faults import MAX_TEXT_CHARS
 from mentra_actors.tools.contract import Tool, ToolError
-from mentra_actors.tools.docstring import parse_docstring
-from mentra_actors.tools.json_schema import json_types
-from mentra_actors.tools.jsonschema_library import library_failures
-from mentra_actors.tools.schema_check import schema_check
-from mentra_actors.tools.signature import Signature, signature_of
+from mentra_actors.tools.functions.argument_faults import MAX_TEXT_CHARS
+from mentra_actors.tools.functions.docstring import parse_docstring
+from mentra_actors.tools.functions.signature import Signature, signature_of
+from mentra_actors.tools.schemas.json_schema import json_types
+from mentra_actors.tools.schemas.jsonschema_library import library_failures
+from mentra_actors.tools.schemas.schema_check import schema_check
 
 
 class Part(msgspec.Struct, forbid_unknown_fields=True):

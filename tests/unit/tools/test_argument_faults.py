@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from mentra_actors.errors import InvalidTool
-from mentra_actors.tools.argument_faults import (
+from mentra_actors.tools.contract import Tool, ToolError
+from mentra_actors.tools.functions.argument_faults import (
     MAX_TEXT_CHARS,
     Fault,
     missing_field,
@@ -23,8 +24,7 @@ from mentra_actors.tools.argument_faults import (
     shown,
     unknown_field,
 )
-from mentra_actors.tools.contract import Tool, ToolError
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.registry import ToolRegistry
 
 pytestmark = pytest.mark.anyio
@@ -529,7 +529,7 @@ def test_a_higher_recursion_limit_changes_nothing():
     script = """
 import sys
 sys.setrecursionlimit(1_000_000)
-from mentra_actors.tools.schema_faults import faults_by_schema
+from mentra_actors.tools.schemas.schema_faults import faults_by_schema
 deep = {}
 for _ in range(50_000):
     deep = {"of": deep}
@@ -700,7 +700,7 @@ def test_the_library_is_loaded_when_it_is_needed():
     """Importing the package is the start of every command; most need no schema."""
     script = """
 import sys
-import mentra_actors.tools.decorator as decorator
+import mentra_actors.tools.functions.decorator as decorator
 import mentra_actors.tools.registry as registry
 @decorator.tool
 def echo(text: str) -> str:

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from mentra_actors.tools.builtin.files import file_tools, workspace_file_tools
 from mentra_actors.tools.contract import PolicyDenied, ToolError
-from mentra_actors.tools.files import file_tools, workspace_file_tools
 from tests.unit.tools.file_worlds import by_name, plant, tree_of, workplace
 
 pytestmark = pytest.mark.anyio

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mentra_actors.tools.builtin.files import file_tools
 from mentra_actors.tools.contract import PolicyDenied, ToolError
 from mentra_actors.tools.file_tools.place import FilePlace
-from mentra_actors.tools.files import file_tools
 
 pytestmark = pytest.mark.anyio
 

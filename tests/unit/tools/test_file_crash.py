@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mentra_actors.tools.files import file_tools
+from mentra_actors.tools.builtin.files import file_tools
 from tests.unit.tools.file_worlds import by_name, directory, plant, tree_of
 
 FILES = 5

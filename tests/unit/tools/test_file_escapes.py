@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 import msgspec
 import pytest
 
+from mentra_actors.tools.builtin.files import file_tools, workspace_file_tools
 from mentra_actors.tools.contract import ToolError
 from mentra_actors.tools.file_tools.edit_arguments import FileEdit
 from mentra_actors.tools.file_tools.operations import FileOperation
-from mentra_actors.tools.files import file_tools, workspace_file_tools
 from tests.unit.tools.file_worlds import by_name, directory, plant, tree_of, workplace
 
 ATTEMPTS = 10_000

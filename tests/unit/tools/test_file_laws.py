@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from mentra_actors.tools.builtin.files import file_tools
 from mentra_actors.tools.contract import ToolError
 from mentra_actors.tools.file_tools import commit as commit_module
 from mentra_actors.tools.file_tools.edits import Edit, applied, splices_of
@@ -19,7 +20,6 @@ from mentra_actors.tools.file_tools.globs import glob_matcher
 from mentra_actors.tools.file_tools.search_worker import Search
 from mentra_actors.tools.file_tools.searching import SearchOptions
 from mentra_actors.tools.file_tools.text_format import text_of
-from mentra_actors.tools.files import file_tools
 from tests.unit.tools.file_worlds import by_name, directory, plant, tree_of
 
 pytestmark = pytest.mark.anyio

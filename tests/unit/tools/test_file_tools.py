@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from mentra_actors.errors import ConfigurationError
+from mentra_actors.tools.builtin.files import file_tools
 from mentra_actors.tools.contract import ToolError
 from mentra_actors.tools.file_tools.commit import _digest
 from mentra_actors.tools.file_tools.looking import list_directory
@@ -25,7 +26,6 @@ from mentra_actors.tools.file_tools.text_lines import (
     WorkBudget,
     text_lines,
 )
-from mentra_actors.tools.files import file_tools
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import pytest
 
 from mentra_actors.errors import InvalidTool
 from mentra_actors.tools.contract import ToolContext, ToolError
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 
 pytestmark = pytest.mark.anyio
 

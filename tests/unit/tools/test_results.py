@@ -11,14 +11,19 @@ from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
 from mentra_actors.ids import AgentId, MailId
 from mentra_actors.tools.contract import ToolError, ToolOutput
-from mentra_actors.tools.result_size import (
+from mentra_actors.tools.results.rendering import (
+    MAX_RESULT_SIZE,
+    outcome_text,
+    render_failure,
+    rough_size,
+)
+from mentra_actors.tools.results.rendering import render_result as rendered
+from mentra_actors.tools.results.size import (
     MAX_CONTENT_BYTES,
     MAX_CONTENT_LINES,
     ResultLimits,
     limit_outcome,
 )
-from mentra_actors.tools.results import MAX_RESULT_SIZE, outcome_text, render_failure, rough_size
-from mentra_actors.tools.results import render_result as rendered
 
 
 def render_result(value, *, tool_name):

@@ -10,10 +10,10 @@ from pathlib import Path
 import anyio
 import pytest
 
+from mentra_actors.tools.builtin.shell import shell_tool
 from mentra_actors.tools.executors.local import LocalExecutor
 from mentra_actors.tools.executors.port import CommandRequest
 from mentra_actors.tools.policy import RuntimePolicy
-from mentra_actors.tools.shell import shell_tool
 from mentra_actors.tools.workplace import Workplace
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(180)]

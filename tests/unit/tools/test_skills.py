@@ -5,9 +5,9 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from mentra_actors.errors import ConfigurationError
+from mentra_actors.tools.builtin.skill_files import MAX_SKILL_BYTES, read_skill, scanned_root
+from mentra_actors.tools.builtin.skills import load_skill_tool, skills_guide, skills_of
 from mentra_actors.tools.contract import ToolError
-from mentra_actors.tools.skill_files import MAX_SKILL_BYTES, read_skill, scanned_root
-from mentra_actors.tools.skills import load_skill_tool, skills_guide, skills_of
 
 GOOD = "---\nname: good\ndescription: Does good.\n---\nBe good.\n"
 

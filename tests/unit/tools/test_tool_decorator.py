@@ -13,7 +13,7 @@ import pytest
 
 from mentra_actors.errors import InvalidTool
 from mentra_actors.tools.contract import ProbeResult, Tool, ToolContext, ToolError
-from mentra_actors.tools.decorator import probe, tool
+from mentra_actors.tools.functions.decorator import probe, tool
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ import pytest
 from mentra_actors.errors import InvalidTool
 from mentra_actors.ids import AgentId
 from mentra_actors.tools.contract import PolicyDenied, ToolError
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.registry import RegisteredTools, ToolRegistry, require_valid_name
 from mentra_actors.tools.traits import ToolTraits

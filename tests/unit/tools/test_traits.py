@@ -6,7 +6,7 @@ import pytest
 
 from mentra_actors.errors import InvalidTool
 from mentra_actors.tools.contract import Tool, ToolError
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.registry import require_tool
 from mentra_actors.tools.traits import ToolTraits
 

@@ -19,8 +19,8 @@ from functools import cache
 from types import NoneType
 from typing import Any
 
-from mentra_actors.tools.jsonschema_library import jsonschema_library
-from mentra_actors.tools.schema_words import resolved, tags_of
+from mentra_actors.tools.schemas.jsonschema_library import jsonschema_library
+from mentra_actors.tools.schemas.schema_words import resolved, tags_of
 
 __all__ = ["OWN_WORDS", "TooManySteps", "checking", "validator_class"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeAlias
 
-from mentra_actors.tools.argument_faults import (
+from mentra_actors.tools.functions.argument_faults import (
     MAX_FAULTS,
     Fault,
     other_fault,
@@ -15,8 +15,8 @@ from mentra_actors.tools.argument_faults import (
     shown,
     unexpected_value,
 )
-from mentra_actors.tools.schema_check import Found, SchemaCheck, schema_check
-from mentra_actors.tools.schema_words import parameters
+from mentra_actors.tools.schemas.schema_check import Found, SchemaCheck, schema_check
+from mentra_actors.tools.schemas.schema_words import parameters
 
 __all__ = ["faults_by_schema"]
 

@@ -1,7 +1,8 @@
 """The tool with which a model has the older part of its conversation summarised."""
 
+from mentra_actors.domain.compaction import NOTHING_OLDER
 from mentra_actors.tools.contract import Tool, ToolContext, ToolOutput
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 
 __all__ = ["compact_tools"]
 
@@ -24,8 +25,7 @@ async def compact(context: ToolContext) -> ToolOutput:
     """
     compaction = await context.compact()
     if compaction is None:
-        skipped = "Compaction skipped because there was no older history to summarize."
-        return ToolOutput(content=skipped)
+        return ToolOutput(content=f"Compaction skipped because {NOTHING_OLDER}.")
     return ToolOutput(
         content=f"Context compacted. {compaction.replaced} older entries are summarized now; "
         "the whole conversation stays on the log.",

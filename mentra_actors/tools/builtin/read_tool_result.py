@@ -2,8 +2,8 @@
 
 from mentra_actors.domain.agent.profile import READ_TOOL_RESULT
 from mentra_actors.tools.contract import ToolContext, ToolError
-from mentra_actors.tools.decorator import tool
-from mentra_actors.tools.result_pages import next_page
+from mentra_actors.tools.functions.decorator import tool
+from mentra_actors.tools.results.pages import next_page
 
 __all__ = ["read_tool_result"]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mentra_actors.tools.argument_faults import (
+from mentra_actors.tools.functions.argument_faults import (
     MAX_FAULTS,
     Fault,
     cut,
@@ -19,9 +19,14 @@ from mentra_actors.tools.argument_faults import (
     unexpected_value,
     unknown_field,
 )
-from mentra_actors.tools.jsonschema_library import jsonschema_library, library_failures
-from mentra_actors.tools.schema_keywords import OWN_WORDS, TooManySteps, checking, validator_class
-from mentra_actors.tools.schema_words import expectation, kind
+from mentra_actors.tools.schemas.jsonschema_library import jsonschema_library, library_failures
+from mentra_actors.tools.schemas.schema_keywords import (
+    OWN_WORDS,
+    TooManySteps,
+    checking,
+    validator_class,
+)
+from mentra_actors.tools.schemas.schema_words import expectation, kind
 
 __all__ = ["Found", "SchemaCheck", "decoded_schema", "schema_check"]
 

@@ -12,9 +12,9 @@ from anyio.lowlevel import RunVar
 from mentra_actors.domain.tool_call import RetryMode
 from mentra_actors.errors import InvalidTool
 from mentra_actors.tools.contract import Compensate, Preview, Probe, ProbeResult, Tool, ToolContext
-from mentra_actors.tools.docstring import parse_docstring
+from mentra_actors.tools.functions.docstring import parse_docstring
+from mentra_actors.tools.functions.signature import Rename, Signature, signature_of
 from mentra_actors.tools.registry import require_valid_name
-from mentra_actors.tools.signature import Rename, Signature, signature_of
 from mentra_actors.tools.traits import (
     ApprovalCategory,
     Capability,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from mentra_actors.errors import ConfigurationError
-from mentra_actors.tools.command_calls import (
+from mentra_actors.tools.builtin.command_calls import (
     CommandArguments,
     ProgressLines,
     command_arguments,

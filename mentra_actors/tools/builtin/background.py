@@ -16,17 +16,17 @@ from mentra_actors.domain.background.jobs import (
     is_rejected,
     job_of,
 )
-from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import CommandId, background_stream
-from mentra_actors.tools.command_calls import (
+from mentra_actors.tools.builtin.command_calls import (
     command_arguments,
     command_preview,
     command_schema,
     review_note,
 )
 from mentra_actors.tools.contract import PolicyDenied, Tool, ToolContext, ToolError, ToolOutput
-from mentra_actors.tools.decorator import tool
 from mentra_actors.tools.executors.port import CommandRequest
+from mentra_actors.tools.functions.decorator import tool
+from mentra_actors.tools.tool_errors import refusals_told
 from mentra_actors.tools.traits import ToolTraits
 
 __all__ = ["background_tools", "job_id_of"]
@@ -184,12 +184,9 @@ async def cancel_background(context: ToolContext, task_id: str, reason: str = ""
 
 
 async def _asked(context: ToolContext, command: RequestJob | RequestJobStop) -> BackgroundState:
-    try:
-        state: BackgroundState = await context.commands.ask(
-            background_stream(context.agent_id), command
-        )
-    except CommandRejected as rejected:
-        raise ToolError(rejected.reason) from rejected
+    stream_id = background_stream(context.agent_id)
+    with refusals_told():
+        state: BackgroundState = await context.commands.ask(stream_id, command)
     return state
 
 

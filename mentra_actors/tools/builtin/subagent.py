@@ -1,7 +1,7 @@
 """The tool with which an agent hands a task to a disposable agent of its own."""
 
 from mentra_actors.tools.contract import Tool, ToolContext
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
 
 __all__ = ["HIDDEN_FROM_SUBAGENTS", "subagent_tools"]
 

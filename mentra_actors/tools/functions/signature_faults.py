@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.tools.argument_faults import (
+from mentra_actors.tools.functions.argument_faults import (
     MAX_FAULTS,
     Fault,
     cut,
@@ -18,9 +18,9 @@ from mentra_actors.tools.argument_faults import (
     unexpected_value,
     unknown_field,
 )
-from mentra_actors.tools.results import named_words_of, words_of
-from mentra_actors.tools.schema_check import SchemaCheck
-from mentra_actors.tools.schema_words import expectation, kind
+from mentra_actors.tools.results.rendering import named_words_of, words_of
+from mentra_actors.tools.schemas.schema_check import SchemaCheck
+from mentra_actors.tools.schemas.schema_words import expectation, kind
 
 __all__ = ["convert", "faults_of_fields"]
 

@@ -16,10 +16,10 @@ from mentra_actors.domain.task_board import (
     is_ready,
     task_of,
 )
-from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import CommandId, agent_stream, board_stream
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
+from mentra_actors.tools.tool_errors import refusals_told
 
 __all__ = ["board_tools", "task_json"]
 
@@ -209,10 +209,8 @@ async def _changed(context: ToolContext, command: BoardCommand, wish: str) -> st
 
 
 async def _asked(context: ToolContext, command: BoardCommand, wish: str) -> BoardState:
-    try:
+    with refusals_told(wish):
         state: BoardState = await context.commands.ask(board_stream(context.team_id), command)
-    except CommandRejected as rejected:
-        raise ToolError(f"Failed to {wish}: {rejected.reason}") from rejected
     return state
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from mentra_actors.domain.memory import FoundRecord, fact_id_of
-from mentra_actors.errors import CommandRejected
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
+from mentra_actors.tools.tool_errors import refusals_told
 
 __all__ = ["MOST_FOUND", "memory_tools"]
 
@@ -57,10 +57,8 @@ async def memory_pin(context: ToolContext, content: str) -> str:
     """
     _require_writing(context)
     wanted = fact_id_of(context.idempotency_key)
-    try:
+    with refusals_told("pin the fact"):
         record_id = await context.memory.pin(wanted, content)
-    except CommandRejected as rejected:
-        raise ToolError(f"Failed to pin the fact: {rejected.reason}") from rejected
     if record_id != wanted:
         return f"Already pinned as {record_id}"
     return f"Pinned as {record_id}"
@@ -79,10 +77,8 @@ async def memory_forget(context: ToolContext, record_id: str) -> str:
         record_id: Its id, as memory_search and memory_pin tell it.
     """
     _require_writing(context)
-    try:
+    with refusals_told("forget the record"):
         await context.memory.forget(record_id)
-    except CommandRejected as rejected:
-        raise ToolError(f"Failed to forget the record: {rejected.reason}") from rejected
     return f"Forgot {record_id}"
 
 

@@ -8,9 +8,9 @@ and are made anew for each from the directories as they were last read.
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from mentra_actors.tools.builtin.skill_files import Skill, SkillRoot, read_skill
 from mentra_actors.tools.contract import Tool
-from mentra_actors.tools.decorator import tool
-from mentra_actors.tools.skill_files import Skill, SkillRoot, read_skill
+from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import ToolError
 
 __all__ = ["LOAD_SKILL", "load_skill_tool", "skill_body", "skills_guide", "skills_of"]

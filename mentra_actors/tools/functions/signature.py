@@ -11,20 +11,20 @@ from typing import Any, Literal, TypeAlias, get_type_hints
 import msgspec
 
 from mentra_actors.errors import InvalidTool
-from mentra_actors.tools.argument_faults import (
+from mentra_actors.tools.contract import ToolContext, ToolError
+from mentra_actors.tools.functions.argument_faults import (
     MAX_FAULTS,
     Fault,
     other_fault,
     refusal,
     unexpected_value,
 )
-from mentra_actors.tools.contract import ToolContext, ToolError
-from mentra_actors.tools.docstring import Docstring
-from mentra_actors.tools.json_schema import described, flat_schema, json_types
-from mentra_actors.tools.results import words_of
-from mentra_actors.tools.schema_check import schema_check
-from mentra_actors.tools.schema_words import parameters
-from mentra_actors.tools.signature_faults import convert, faults_of_fields
+from mentra_actors.tools.functions.docstring import Docstring
+from mentra_actors.tools.functions.signature_faults import convert, faults_of_fields
+from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.schemas.json_schema import described, flat_schema, json_types
+from mentra_actors.tools.schemas.schema_check import schema_check
+from mentra_actors.tools.schemas.schema_words import parameters
 
 __all__ = ["Rename", "Signature", "signature_of"]
 

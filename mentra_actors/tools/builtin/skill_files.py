@@ -12,7 +12,7 @@ import yaml
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.tools.file_tools.place import FilePlace
-from mentra_actors.tools.results import words_of
+from mentra_actors.tools.results.rendering import words_of
 from mentra_actors.tools.tool_errors import ToolError
 
 __all__ = ["MAX_SKILL_BYTES", "Skill", "SkillFault", "SkillRoot", "read_skill", "scanned_root"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from mentra_actors.tools.argument_faults import cut, shown
+from mentra_actors.tools.functions.argument_faults import cut, shown
 
 __all__ = ["expectation", "kind", "parameters", "resolved", "tags_of"]
 

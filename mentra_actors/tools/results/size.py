@@ -13,7 +13,7 @@ import msgspec
 from mentra_actors.domain.agent.profile import ToolResultPaging
 from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.tool_call import ToolOutcome
-from mentra_actors.tools.result_pages import first_page
+from mentra_actors.tools.results.pages import first_page
 
 __all__ = ["MAX_CONTENT_BYTES", "MAX_CONTENT_LINES", "ResultLimits", "limit_outcome"]
 

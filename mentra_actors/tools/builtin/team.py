@@ -1,7 +1,6 @@
 """Tools with which an agent grows its team and writes to it."""
 
 import json
-from typing import Any
 
 import msgspec
 
@@ -9,10 +8,10 @@ from mentra_actors.domain.agent.events import AgentProfile
 from mentra_actors.domain.inbox import MAX_BODY_CHARS, Mail
 from mentra_actors.domain.team import AddMember, TeamState, agent_id_of
 from mentra_actors.domain.tool_call import OutgoingMail
-from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, CommandId, MailId, agent_stream, team_stream
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError, ToolOutput
-from mentra_actors.tools.decorator import tool
+from mentra_actors.tools.functions.decorator import tool
+from mentra_actors.tools.tool_errors import refusals_told
 
 __all__ = ["LEAD_TOOLS", "team_tools", "teammate_system"]
 
@@ -49,7 +48,8 @@ async def team_spawn(context: ToolContext, name: str, role: str, prompt: str = "
         first_mail=first_mail,
         now=context.commands.now(),
     )
-    await _asked(context, command, "spawn the teammate")
+    with refusals_told("spawn the teammate"):
+        await context.commands.ask(team_stream(context.team_id), command)
     return f"Spawned persistent teammate '{name}' (role: {role}, status: idle)"
 
 
@@ -186,10 +186,3 @@ async def _own_profile(context: ToolContext) -> AgentProfile:
     state = await context.commands.look(agent_stream(context.agent_id))
     profile: AgentProfile = state.profile
     return profile
-
-
-async def _asked(context: ToolContext, command: Any, wish: str) -> Any:
-    try:
-        return await context.commands.ask(team_stream(context.team_id), command)
-    except CommandRejected as rejected:
-        raise ToolError(f"Failed to {wish}: {rejected.reason}") from rejected

@@ -1,0 +1,1 @@
+"""Makes a tool of a typed function: its signature, its docstring, what is wrong with a call."""

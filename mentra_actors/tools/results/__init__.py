@@ -1,0 +1,1 @@
+"""What a model is told of a result: as text, within limits, page by page."""

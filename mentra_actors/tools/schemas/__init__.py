@@ -1,0 +1,1 @@
+"""JSON Schemas: of types, and what is wrong with arguments by them."""
