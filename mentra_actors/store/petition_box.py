@@ -2,6 +2,7 @@
 
     NAME.petition   written by whoever asks: whole, or not at all
     NAME.answer     written by the owner, before it removes the petition
+    .mentra-actors  says to file tools whose directory this is
 
 Names sort by time, so the owner takes petitions in the order in which they were made. A petition
 without an answer is one to be taken, whoever died meanwhile; one with an answer was taken, and is
@@ -21,7 +22,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mentra_actors.errors import ConfigurationError, StoreCorrupted
+from mentra_actors.domain.own_directories import OWN_MARK
+from mentra_actors.errors import ConfigurationError, StoreCorrupted, StoreError
 from mentra_actors.store.bell import open_bell
 from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.sealing.durable_files import (
@@ -179,8 +181,11 @@ def open_box(path: str | Path, seal: PartSeal | None) -> PetitionBox:
         StoreError: it cannot be made.
     """
     directory = _directory_of(path)
+    if directory.is_symlink():
+        raise StoreError(f"{directory} is a link; petitions are left in a directory")
     with file_errors(directory):
         directory.mkdir(exist_ok=True)
+        (directory / OWN_MARK).touch(mode=0o600)
     return PetitionBox(directory, seal)
 
 
