@@ -41,6 +41,10 @@ PETITIONS = "petitions"
 MAX_PETITION_BYTES = 1 << 20
 _PETITION, _ANSWER = ".petition", ".answer"
 _NAME = re.compile(r"[0-9]{20}-[0-9]+-[0-9a-f]{8}", re.ASCII)
+_LEFT = re.compile(
+    rf"{_NAME.pattern}(\{_ANSWER}|(\{_PETITION}|\{_ANSWER})\.[0-9a-f]{{8}}\{DRAFT})", re.ASCII
+)
+"""What may be removed when it is old."""
 _SQLITE = "sqlite:"
 _LOOK_S = 0.25
 _DAY_S = 86_400.0
@@ -109,9 +113,16 @@ class PetitionBox:
         """Say what came of a petition, and take it away.
 
         Raises:
-            StoreFull, StoreError: the petition is still there.
+            StoreFull, StoreError: the petition is still there, unless it can never be answered:
+                something that is no file has the name of the answer.
         """
-        write_durably(self._file(name, _ANSWER), self._closed(name, _ANSWER, content))
+        file = self._file(name, _ANSWER)
+        try:
+            write_durably(file, self._closed(name, _ANSWER, content))
+        except StoreError:
+            if file.is_dir():
+                self._remove(name)
+            raise
         self._remove(name)
         self.ring()
 
@@ -119,9 +130,10 @@ class PetitionBox:
         """Remove answers that nobody has fetched for a day, and what the dead have left undone."""
         oldest = time.time() - _DAY_S
         with contextlib.suppress(OSError):
-            for file in self.directory.iterdir():
-                if file.name.endswith((_ANSWER, DRAFT)) and file.stat().st_mtime < oldest:
-                    file.unlink(missing_ok=True)
+            for file in list(self.directory.iterdir()):
+                with contextlib.suppress(OSError):  # what is no file cannot be removed, and stays
+                    if _LEFT.fullmatch(file.name) and file.lstat().st_mtime < oldest:
+                        file.unlink(missing_ok=True)
 
     # --- both -----------------------------------------------------------------------------
 
