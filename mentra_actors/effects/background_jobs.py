@@ -9,7 +9,6 @@ comes a second time, because a crash came between it and the log, runs nothing a
 What runs elsewhere tells its output to this process, and is lost with it.
 """
 
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from mentra_actors.domain.background.preview import output_preview
 from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.attached_blobs import Blobs
+from mentra_actors.effects.job_folders import JobFolders
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.effects.workplaces import Workplaces
@@ -148,7 +148,7 @@ class BackgroundJobs:
         recording = Recording(directory)
         if recording.is_claimed:
             return recording.process
-        await anyio.to_thread.run_sync(_make_private, directory)
+        await anyio.to_thread.run_sync(JobFolders(directory.parent).make, job.job_id)
         workplace = self.services.workplaces.at(job.base_dir)
         request, _ = await workplace.permitted(
             job.command, working_directory=job.cwd, target=job.target, background=True
@@ -215,20 +215,6 @@ def _last_of(blobs: Blobs, output: JobOutput, most: int) -> bytes:
             break
         found = (blobs.read_blob(part.digest) or b"") + found
     return found[-most:]
-
-
-def _make_private(directory: Path) -> None:
-    """Make it, and the one above it, for nobody but us.
-
-    Raises:
-        ToolError: the one above is another user's, who could read what is printed.
-        OSError: it cannot be made.
-    """
-    above = directory.parent
-    above.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if above.lstat().st_uid != os.getuid():
-        raise ToolError(f"{above} belongs to another user, so no output can be kept there")
-    directory.mkdir(mode=0o700, exist_ok=True)
 
 
 async def _ended(held: _Held) -> str:

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import logging
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Any, get_args
 
 from mentra_actors.domain.background.events import JobEnd
 from mentra_actors.domain.background.jobs import BACKGROUND, StopAllJobs
+from mentra_actors.effects.job_folders import JobFolders
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.ports import Clock
 from mentra_actors.envelope import RecordedEvent
@@ -60,6 +60,7 @@ class JobUpkeep:
     ) -> None:
         """`workers` remove what is not needed any more."""
         self.directory = jobs_directory(path)
+        self._folders = JobFolders(self.directory)
         self._store = store
         self._journal = journal
         self._workers = workers
@@ -74,16 +75,15 @@ class JobUpkeep:
         for stream_id in self._open_streams():
             state = BACKGROUND.fold(one.event for one in self._journal.read_stream(stream_id))
             open_ids |= {job.job_id for job in state.jobs.values() if job.is_open}
-        with contextlib.suppress(OSError):
-            for name in os.listdir(self.directory):
-                if name not in open_ids:
-                    self._remove(name)
+        for job_id in self._folders.names():
+            if job_id not in open_ids:
+                self._folders.remove(job_id)
 
     def _forget_ended(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
         for one in recorded:
             if isinstance(one.event, _ENDS):
                 with contextlib.suppress(RuntimeError):  # closing: the next opening does it
-                    self._workers.submit(self._remove, one.event.job_id)
+                    self._workers.submit(self._folders.remove, one.event.job_id)
 
     def stop_all(self, ask: Callable[[StreamId, Any], "Future[Any]"], clock: Clock) -> None:
         """End all jobs, and return when that is on the log, or takes too long. Blocks."""
@@ -97,11 +97,7 @@ class JobUpkeep:
 
     def close(self) -> None:
         """Leave no directory behind, if no job is left."""
-        with contextlib.suppress(OSError):
-            self.directory.rmdir()
+        self._folders.remove_directory()
 
     def _open_streams(self) -> list[StreamId]:
         return [one for one in self._store.open_streams() if category_of(one) == "background"]
-
-    def _remove(self, job_id: str) -> None:
-        shutil.rmtree(self.directory / job_id, ignore_errors=True)

@@ -4,6 +4,7 @@ A petition is applied by the normal path of commands, under its own name as the 
 one that is applied twice, because somebody died in between, is recorded once.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any, TypeAlias, assert_never
 
@@ -35,6 +36,8 @@ __all__ = [
     "order_of",
     "take_petitions",
 ]
+
+_log = logging.getLogger(__name__)
 
 
 class ResolveWish(msgspec.Struct, frozen=True, kw_only=True, tag="resolve_permission.v1"):
@@ -142,17 +145,25 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
 def take_petitions(box: PetitionBox, apply: Apply, now: Callable[[], float]) -> bool:
     """Take all that waits, in order; True if something of it has to wait longer. Blocks.
 
+    One that cannot be answered waits, and holds up no other; the log says why.
+
     Raises:
-        StoreError: the box cannot be read or written; nothing is lost.
+        StoreError: the box cannot be read; nothing is lost.
     """
     has_left = False
     for name in box.waiting():
         answer = _answer(box, name, apply, now)
-        if answer is None:
-            has_left = True
-        else:
-            box.answer(name, msgspec.json.encode(answer))
+        has_left |= answer is None or not _is_answered(box, name, answer)
     return has_left
+
+
+def _is_answered(box: PetitionBox, name: str, answer: PetitionAnswer) -> bool:
+    try:
+        box.answer(name, msgspec.json.encode(answer))
+    except StoreError as error:
+        _log.warning("petition %s was taken and cannot be answered now: %s", name, error)
+        return False
+    return True
 
 
 def _answer(

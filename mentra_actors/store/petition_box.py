@@ -2,6 +2,7 @@
 
     NAME.petition   written by whoever asks: whole, or not at all
     NAME.answer     written by the owner, before it removes the petition
+    .mentra-actors  says to file tools whose directory this is
 
 Names sort by time, so the owner takes petitions in the order in which they were made. A petition
 without an answer is one to be taken, whoever died meanwhile; one with an answer was taken, and is
@@ -21,7 +22,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mentra_actors.errors import ConfigurationError, StoreCorrupted
+from mentra_actors.domain.own_directories import OWN_MARK
+from mentra_actors.errors import ConfigurationError, StoreCorrupted, StoreError
 from mentra_actors.store.bell import open_bell
 from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.sealing.durable_files import (
@@ -39,6 +41,10 @@ PETITIONS = "petitions"
 MAX_PETITION_BYTES = 1 << 20
 _PETITION, _ANSWER = ".petition", ".answer"
 _NAME = re.compile(r"[0-9]{20}-[0-9]+-[0-9a-f]{8}", re.ASCII)
+_LEFT = re.compile(
+    rf"{_NAME.pattern}(\{_ANSWER}|(\{_PETITION}|\{_ANSWER})\.[0-9a-f]{{8}}\{DRAFT})", re.ASCII
+)
+"""What may be removed when it is old."""
 _LOOK_S = 0.25
 _DAY_S = 86_400.0
 
@@ -106,9 +112,16 @@ class PetitionBox:
         """Say what came of a petition, and take it away.
 
         Raises:
-            StoreFull, StoreError: the petition is still there.
+            StoreFull, StoreError: the petition is still there, unless it can never be answered:
+                something that is no file has the name of the answer.
         """
-        write_durably(self._file(name, _ANSWER), self._closed(name, _ANSWER, content))
+        file = self._file(name, _ANSWER)
+        try:
+            write_durably(file, self._closed(name, _ANSWER, content))
+        except StoreError:
+            if file.is_dir():
+                self._remove(name)
+            raise
         self._remove(name)
         self.ring()
 
@@ -116,9 +129,10 @@ class PetitionBox:
         """Remove answers that nobody has fetched for a day, and what the dead have left undone."""
         oldest = time.time() - _DAY_S
         with contextlib.suppress(OSError):
-            for file in self.directory.iterdir():
-                if file.name.endswith((_ANSWER, DRAFT)) and file.stat().st_mtime < oldest:
-                    file.unlink(missing_ok=True)
+            for file in list(self.directory.iterdir()):
+                with contextlib.suppress(OSError):  # what is no file cannot be removed, and stays
+                    if _LEFT.fullmatch(file.name) and file.lstat().st_mtime < oldest:
+                        file.unlink(missing_ok=True)
 
     # --- both -----------------------------------------------------------------------------
 
@@ -178,8 +192,11 @@ def open_box(path: str | Path, seal: PartSeal | None) -> PetitionBox:
         StoreError: it cannot be made.
     """
     directory = _directory_of(path)
+    if directory.is_symlink():
+        raise StoreError(f"{directory} is a link; petitions are left in a directory")
     with file_errors(directory):
         directory.mkdir(exist_ok=True)
+        (directory / OWN_MARK).touch(mode=0o600)
     return PetitionBox(directory, seal)
 
 

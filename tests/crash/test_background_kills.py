@@ -80,7 +80,7 @@ async def next_life(store, until=lambda _job: False, policy=POLICY):
 
 
 def folder_of(store):
-    (folder,) = Path(f"{store}.jobs").iterdir()
+    (folder,) = Path(f"{store}.jobs").glob("bg-*")
     return folder
 
 

@@ -4,6 +4,7 @@ The library `eventsourcing` and the driver are imported when such a store is ope
 """
 
 import importlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,11 +42,15 @@ def is_sql_url(path: str | Path) -> bool:
 
 
 def files_of_database(url: str | Path) -> tuple[str, ...]:
-    """The files that a database may have on this machine; of a server there are none."""
+    """The files that a database may have on this machine; of a server there are none.
+
+    If its path is a link, some are beside the link, and some beside the file.
+    """
     if not _is_sqlite(url):
         return ()
     file = str(url).removeprefix(_SQLITE)
-    return (file, *(f"{file}{ending}" for ending in _ENDINGS))
+    names = dict.fromkeys((file, os.path.realpath(file)))
+    return (file, *(f"{name}{ending}" for name in names for ending in _ENDINGS))
 
 
 def open_sql_store(

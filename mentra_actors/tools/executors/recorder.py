@@ -6,14 +6,18 @@ a long output the beginning and the end are kept, so the files stay small howeve
 
 * `process`: the id of the process that records here; whoever comes second does nothing
 * `head`: the first bytes; `tail-before`, then `tail`: the last ones
-* `left-out`: how many bytes between them were let go
+* `left-out`: how many bytes between them were let go, or had no room on the disk
 * `exit`: the exit code; its last word, written when all else is there
+
+Numbers end in a line feed. The room for the last two is taken before the program begins, and is
+blank until then: a full disk loses output, and neither the end nor how much is missing.
 
 The program gets our input. SIGTERM is passed on to it, and it gets one when the recorder dies.
 """
 
 import contextlib
 import ctypes
+import errno
 import os
 import select
 import signal
@@ -39,6 +43,7 @@ HEAD_BYTES = 16 * 1024 * 1024
 TAIL_BYTES = 16 * 1024 * 1024
 """At most; at least half of it is kept."""
 _PIECE_BYTES = 256 * 1024
+_NUMBER_BYTES = 24
 _DRAIN_S = 0.5
 """How long output is awaited when the program has ended."""
 _SIGNALLED, _NOT_FOUND = 128, 127
@@ -56,77 +61,125 @@ class OutputRecord:
         self._head_left = head_bytes
         self._segment_bytes = max(1, tail_bytes // 2)
         self._in_tail = self._in_tail_before = self._left_out = 0
-        self._file = -1
+        self._file = self._exit = self._left_out_file = -1
 
     def claim(self, pid: int) -> bool:
-        """Whether nobody has recorded here before."""
-        draft = self._path(f"{PROCESS_FILE}.{os.getpid()}")
-        _write(draft, f"{pid}\n")
+        """Whether nobody has recorded here before.
+
+        Raises:
+            OSError: there is no room for the least that is to be kept; nobody has recorded.
+        """
+        drafts: list[str] = []
         try:
-            os.link(draft, self._path(PROCESS_FILE))
+            self._exit = self._reserved(EXIT_FILE, drafts)
+            self._left_out_file = self._reserved(LEFT_OUT_FILE, drafts)
+            _put_number(self._reserved(PROCESS_FILE, drafts), pid)
+            self._file = self._opened(HEAD_FILE)
+            os.link(drafts[-1], self._path(PROCESS_FILE))
+            for name, draft in zip((EXIT_FILE, LEFT_OUT_FILE), drafts, strict=False):
+                os.replace(draft, self._path(name))
         except FileExistsError:
+            self._close()
             return False
         finally:
-            os.unlink(draft)
-        self._file = self._opened(HEAD_FILE)
+            for draft in drafts:
+                with contextlib.suppress(OSError):
+                    os.unlink(draft)
         return True
 
     def add(self, piece: bytes) -> None:
         """Keep the next piece of output."""
         if self._head_left:
             first, piece = piece[: self._head_left], piece[self._head_left :]
-            _write_all(self._file, first)
-            self._head_left -= len(first)
-            if not self._head_left:
-                self._go_on_in_tail()
+            self._add_to_head(first)
         while piece:
             room = self._segment_bytes - self._in_tail
             if not room:
                 self._turn_over()
                 continue
-            _write_all(self._file, piece[:room])
-            self._in_tail += min(room, len(piece))
+            self._add_to_tail(piece[:room])
             piece = piece[room:]
 
     def end(self, exit_code: int) -> None:
         """Write the last word."""
-        os.close(self._file)
-        self._replace(EXIT_FILE, f"{exit_code}\n")
+        _put_number(self._exit, exit_code)
+        self._close()
+
+    def _close(self) -> None:
+        for file in (self._file, self._left_out_file, self._exit):
+            with contextlib.suppress(OSError):
+                os.close(file)
+        self._file = self._exit = self._left_out_file = -1
+
+    def _add_to_head(self, piece: bytes) -> None:
+        """What has no room ends the head: there is one gap only, and it comes after it."""
+        missing = len(piece) - _write_all(self._file, piece)
+        self._head_left = 0 if missing else self._head_left - len(piece)
+        if missing:
+            self._leave_out(missing)
+        if not self._head_left:
+            self._go_on_in_tail()
+
+    def _add_to_tail(self, piece: bytes) -> None:
+        """What has no room takes with it what came before: the tail is what is after the gap."""
+        missing = len(piece) - _write_all(self._file, piece)
+        self._in_tail += len(piece)
+        if missing:
+            self._leave_out(self._in_tail_before + self._in_tail)
+            self._in_tail_before = self._in_tail = 0
+            with contextlib.suppress(OSError):
+                os.unlink(self._path(TAIL_BEFORE_FILE))
+            self._go_on_in_tail()
 
     def _go_on_in_tail(self) -> None:
-        os.close(self._file)
-        self._file = self._opened(TAIL_FILE)
+        with contextlib.suppress(OSError):
+            os.close(self._file)
+        self._file = -1
+        with contextlib.suppress(OSError):  # nothing can be written then, and that is counted
+            self._file = self._opened(TAIL_FILE, os.O_TRUNC)
 
     def _turn_over(self) -> None:
-        self._left_out += self._in_tail_before
-        if self._left_out:
-            self._replace(LEFT_OUT_FILE, f"{self._left_out}\n")
-        os.replace(self._path(TAIL_FILE), self._path(TAIL_BEFORE_FILE))
+        if self._in_tail_before:
+            self._leave_out(self._in_tail_before)
+        with contextlib.suppress(OSError):
+            os.replace(self._path(TAIL_FILE), self._path(TAIL_BEFORE_FILE))
         self._in_tail_before, self._in_tail = self._in_tail, 0
         self._go_on_in_tail()
 
-    def _opened(self, name: str) -> int:
-        return os.open(self._path(name), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _leave_out(self, count: int) -> None:
+        self._left_out += count
+        _put_number(self._left_out_file, self._left_out)
 
-    def _replace(self, name: str, text: str) -> None:
-        _write(self._path(f"{name}.new"), text)
-        os.replace(self._path(f"{name}.new"), self._path(name))
+    def _opened(self, name: str, flags: int = 0) -> int:
+        flags |= os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+        return os.open(self._path(name), flags, 0o600)
+
+    def _reserved(self, name: str, drafts: list[str]) -> int:
+        """A new file with the room for a number, under a name of its own."""
+        draft = self._path(f"{name}.{os.getpid()}")
+        drafts.append(draft)
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        if _write_all(file, b" " * _NUMBER_BYTES) < _NUMBER_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), draft)
+        return file
 
     def _path(self, name: str) -> str:
         return f"{self._directory}/{name}"
 
 
-def _write(path: str, text: str) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    _write_all(file, text.encode())
-    os.close(file)
-
-
-def _write_all(file: int, content: bytes) -> None:
-    """All that there is room for: a program goes on when the disk is full."""
+def _put_number(file: int, number: int) -> None:
+    """Put a number where room is reserved for it; its last byte says that it is whole."""
     with contextlib.suppress(OSError):
-        while content:
-            content = content[os.write(file, content) :]
+        os.pwrite(file, f"{number:<{_NUMBER_BYTES - 1}}\n".encode(), 0)
+
+
+def _write_all(file: int, content: bytes) -> int:
+    """How much there was room for: a program goes on when the disk is full."""
+    written = 0
+    with contextlib.suppress(OSError):
+        while written < len(content):
+            written += os.write(file, content[written:])
+    return written
 
 
 def _started(program: list[str], output: int) -> int:

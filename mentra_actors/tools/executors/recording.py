@@ -79,8 +79,10 @@ class Recording:
         return self.left_out_bytes, self._size(recorder.TAIL_BEFORE_FILE)
 
     def _number(self, name: str) -> int | None:
+        """A number that is whole; its room may be there before it."""
         try:
-            return int((self._directory / name).read_bytes())
+            content = (self._directory / name).read_bytes()
+            return int(content) if content.endswith(b"\n") else None
         except (OSError, ValueError):
             return None
 

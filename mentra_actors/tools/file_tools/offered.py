@@ -28,7 +28,9 @@ class Places:
 
     def of(self, workplace: Workplace) -> FilePlace:
         """The place under the policy of a workplace."""
-        return FilePlace.of_workplace(workplace) if self.fixed is None else self.fixed
+        if self.fixed is None:
+            return FilePlace.of_workplace(workplace)
+        return self.fixed.without_files_of(workplace)
 
     def of_call(self, context: ToolContext) -> FilePlace:
         """The place of a call."""

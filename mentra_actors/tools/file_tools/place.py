@@ -5,7 +5,7 @@ the resolved path, one component after the other from `/`, each by the descripto
 before, and no component may be a link any more. So whoever swaps a directory for a link after the
 resolving causes an error, not an escape. On the way each directory is looked at by what it is and
 not by its name: a denied one is denied under every name, the file systems of the kernel (`/proc`,
-`/dev`) are closed, and so is a store of agents. Roots are resolved once for a policy and a base
+`/dev`) are closed, and so are stores of agents. Roots are resolved once for a policy and a base
 directory: a root that is swapped for a link later leads nowhere.
 
 Hard links cannot be told from files. They are read. A write replaces the name, so what else has
@@ -23,7 +23,14 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from mentra_actors.errors import ConfigurationError
-from mentra_actors.tools.file_tools.closed_places import STORE_MARK, closed_devices
+from mentra_actors.tools.file_tools import refusals
+from mentra_actors.tools.file_tools.closed_places import (
+    OwnFiles,
+    closed_devices,
+    identities_of,
+    is_mark,
+    is_marked,
+)
 from mentra_actors.tools.file_tools.wording import explained, explaining, shown
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
@@ -70,6 +77,7 @@ class FilePlace:
     denied: tuple[str, ...] = ()
     closed: frozenset[int] = field(default_factory=closed_devices)
     denied_ids: frozenset[tuple[int, int]] = frozenset()
+    own: OwnFiles = field(default_factory=OwnFiles)
 
     @classmethod
     def of_workplace(cls, workplace: Workplace) -> "FilePlace":
@@ -84,7 +92,8 @@ class FilePlace:
             readable=readable,
             writable=() if policy.is_read_only else writable,
             denied=denied,
-            denied_ids=ids | _identities(denied),
+            denied_ids=ids | identities_of(denied),
+            own=OwnFiles.at(workplace.hidden),
         )
 
     @classmethod
@@ -111,37 +120,45 @@ class FilePlace:
         """The same place, where paths are relative to another directory."""
         return replace(self, base_dir=self._real(directory, "files_list")) if directory else self
 
+    def without_files_of(self, workplace: Workplace) -> "FilePlace":
+        """The same place, but for what belongs to the runtime of this workplace."""
+        return replace(self, own=OwnFiles.at(workplace.hidden))
+
     def for_reading(self, path: str, action: str = "files_read") -> Located:
         """A path that may be read; it need not exist.
 
         Raises:
             PolicyDenied: it is below no root. `action` is what the log calls the attempt.
-            ToolError: it cannot be a path.
+            ToolError: it cannot be a path, or belongs to the store of this runtime.
         """
         real = self._real(path, action)
         root = _root_of(real, self.readable)
         if root is None:
-            raise _outside(path, "read", action)
-        return Located(real, root, self.told(real))
+            raise refusals.outside(path, "read", action)
+        return self._foreign(Located(real, root, self.told(real)))
 
     def for_writing(self, path: str) -> Located:
         """The path of a file that may be written, or be made.
 
         Raises:
             PolicyDenied: it is below no root for writing, or below a denied one.
-            ToolError: it cannot be the path of a file, or has a link that leads nowhere.
+            ToolError: it cannot be the path of a file, or has a link that leads nowhere, or it
+                belongs to a store of agents, or could make its directory look like one.
         """
         real = self._real(path, "files_write")
         if _root_of(real, self.denied) is not None:
-            raise _denied(path)
+            raise refusals.denied(path)
         root = _root_of(real, self.writable)
         if root is None:
-            raise _outside(path, "write", "files_write")
+            raise refusals.outside(path, "write", "files_write")
         if path.endswith("/") or real in (self.base_dir, root):
             raise ToolError(f"'{shown(path)}' names a directory; give the path of a file.")
+        located = self._foreign(Located(real, root, self.told(real), for_write=True))
+        if is_mark(located.name):
+            raise refusals.is_a_mark(path)
         with explaining(path):
             self._require_whole_links(path)
-        return Located(real, root, self.told(real), for_write=True)
+        return located
 
     def told(self, real: str) -> str:
         """A real path as models know it: relative to the base directory, if it is below it."""
@@ -236,8 +253,18 @@ class FilePlace:
             ToolError, OSError: it is something else.
         """
         require_regular(status, told)
+        self.require_foreign(status, told)
         if status.st_dev in self.closed:
-            raise _closed(told)
+            raise refusals.of_the_system(told)
+
+    def require_foreign(self, status: os.stat_result, told: str) -> None:
+        """Nothing, if this belongs to nobody's store of agents, as far as it is known.
+
+        Raises:
+            ToolError: it does.
+        """
+        if self.own.hold(status):
+            raise refusals.of_a_store(told)
 
     def _walked(self, path: str, located: Located, made: list[str] | None = None) -> int:
         """A descriptor of a directory; each component is opened by the one above it."""
@@ -266,14 +293,16 @@ class FilePlace:
         """
         status = os.fstat(directory)
         if status.st_dev in self.closed and is_below(path, located.root):
-            raise _closed(located.told)
+            raise refusals.of_the_system(located.told)
         if located.for_write and (status.st_dev, status.st_ino) in self.denied_ids:
-            raise _denied(located.told)
-        with suppress(FileNotFoundError):
-            os.stat(STORE_MARK, dir_fd=directory, follow_symlinks=False)
-            raise ToolError(
-                f"'{shown(located.told)}' belongs to a store of agents; no tool may touch it."
-            )
+            raise refusals.denied(located.told)
+        if self.own.hold(status) or is_marked(directory):
+            raise refusals.of_a_store(located.told)
+
+    def _foreign(self, located: Located) -> Located:
+        if _root_of(located.path, self.own.paths) is not None:
+            raise refusals.of_a_store(located.told)
+        return located
 
     def _real(self, path: str, action: str) -> str:
         if not path or "\0" in path:
@@ -317,21 +346,12 @@ def _roots(policy: RuntimePolicy, base_dir: Path) -> _Roots:
         readable=_texts(policy.readable(base_dir)),
         writable=_texts(policy.writable(base_dir)),
         denied=denied,
-        denied_ids=_identities(denied),
+        denied_ids=identities_of(denied),
     )
 
 
 def _texts(paths: tuple[Path, ...]) -> tuple[str, ...]:
     return tuple(str(path) for path in paths)
-
-
-def _identities(paths: tuple[str, ...]) -> frozenset[tuple[int, int]]:
-    found: set[tuple[int, int]] = set()
-    for path in paths:
-        with suppress(OSError):
-            status = os.stat(path, follow_symlinks=False)
-            found.add((status.st_dev, status.st_ino))
-    return frozenset(found)
 
 
 def _root_of(path: str, roots: tuple[str, ...]) -> str | None:
@@ -342,20 +362,6 @@ def _root_of(path: str, roots: tuple[str, ...]) -> str | None:
 def is_below(path: str, root: str) -> bool:
     """Whether a path is a root or lies below it."""
     return path == root or path.startswith(f"{root.rstrip('/')}/")
-
-
-def _outside(path: str, kind: str, action: str) -> PolicyDenied:
-    told = f"Path '{shown(path)}' is outside the runtime policy {kind} roots"
-    return PolicyDenied(told, action=action)
-
-
-def _denied(path: str) -> PolicyDenied:
-    told = f"Path '{shown(path)}' is inside a runtime policy denied write root"
-    return PolicyDenied(told, action="files_write")
-
-
-def _closed(told: str) -> ToolError:
-    return ToolError(f"'{shown(told)}' belongs to the system, not to files; no tool may touch it.")
 
 
 def _opened_or_made(directory: int, name: str, *, make: bool) -> tuple[int, bool]:

@@ -37,6 +37,7 @@ _NO_CHANGES: Mapping[str, Kind | None] = {}
 class _Folder:
     """An open directory. Its descriptor is -1 if it is staged only."""
 
+    place: FilePlace
     path: str
     told: str
     depth: int
@@ -75,8 +76,15 @@ class Entry:
 
         Raises:
             OSError: the system refused.
+            ToolError: it belongs to a store of agents.
         """
-        return os.open(self.name, FILE_FLAGS, dir_fd=self._folder.descriptor)
+        descriptor = os.open(self.name, FILE_FLAGS, dir_fd=self._folder.descriptor)
+        try:
+            self._folder.place.require_foreign(os.fstat(descriptor), self.told)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def open(self) -> BinaryIO:
         """The file, for reading.
@@ -118,7 +126,7 @@ class Walk:
         """
         self.is_out_of_time = self.budget.is_spent()
         told = "" if start.told == "." else f"{start.told.rstrip('/')}/"
-        first = _Folder(start.path, told, 1, self._opened(start))
+        first = _Folder(self.place, start.path, told, 1, self._opened(start))
         folders = [first]
         try:
             self._read(first, self._rules_above(start))
@@ -173,7 +181,7 @@ class Walk:
         if entry.depth >= MAX_DEPTH:
             self.left_out["too deep"] += 1
             return None
-        folder = _Folder(entry.path, f"{entry.told}/", above.depth + 1, -1)
+        folder = _Folder(self.place, entry.path, f"{entry.told}/", above.depth + 1, -1)
         try:
             if above.descriptor >= 0:
                 folder.descriptor = os.open(entry.name, DIRECTORY_FLAGS, dir_fd=above.descriptor)
@@ -235,7 +243,7 @@ class Walk:
             return above
         try:
             with self.place.directory(Located(path, start.root, path)) as descriptor:
-                folder = _Folder(path, "", 0, descriptor)
+                folder = _Folder(self.place, path, "", 0, descriptor)
                 return _rules_of(folder, [(name, "file") for name in RULE_FILES], above)
         except ToolError:
             return above

@@ -13,7 +13,7 @@ from mentra_actors.ids import StreamId
 from mentra_actors.runtime import petition_taker
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.petitioning import petition
-from mentra_actors.runtime.petitions import RememberWish, ResolveWish
+from mentra_actors.runtime.petitions import Petition, RememberWish, ResolveWish, encode_petition
 from mentra_actors.store import petition_box
 from mentra_actors.store.care.backup import backup_store
 from mentra_actors.store.opening import open_event_store
@@ -22,6 +22,7 @@ from mentra_actors.store.petition_box import PETITIONS, new_petition_name, open_
 ALLOW = ResolveWish(agent_id="lead", request_id="perm-tool-1.0", allow=True, reason="geheim")
 PROJECT = StreamId("rules-project.main")
 RULE = RememberWish(rules=PROJECT, tool="pay", match=AnyCall(), allow=False, reason="geheim")
+DENY_ELSEWHERE = RememberWish(rules=PROJECT, tool="sell", match=AnyCall(), allow=False)
 
 
 def until_asked(runtime):
@@ -128,6 +129,39 @@ def test_an_answer_that_cannot_be_written_is_written_later(tmp_path, monkeypatch
         assert asked(path, RULE).is_accepted
         assert len(runtime.rules()) == 1
     assert len(failures) == 1
+
+
+def test_a_petition_that_cannot_be_answered_holds_up_no_other(tmp_path):
+    """Whoever may write there could stop all decisions by a directory with the right name."""
+    path = tmp_path / "team.mentra"
+    with opened(path):
+        pass
+    box, first = open_box(path, None), new_petition_name()
+    box.put(first, encode_petition(Petition(wish=RULE, by="ann", asked_at=1.0)))
+    (box.directory / f"{first}.answer").mkdir()
+    with opened(path) as runtime:
+        assert asked(path, DENY_ELSEWHERE).is_accepted
+        assert sorted(one.rule.tool for one in runtime.rules()) == ["pay", "sell"]
+        assert box.waiting() == []
+
+
+def test_only_what_a_box_has_left_is_removed_when_it_is_old(tmp_path):
+    path = tmp_path / "team.mentra"
+    with opened(path):
+        pass
+    box, name = open_box(path, None), new_petition_name()
+    old = [f"{name}.answer", f"{name}.petition.0123abcd.new", f"{name}.answer.0123abcd.new"]
+    others = ["thesis.new", "the.answer", f"{name}.petition", f"x{name}.answer"]
+    (box.directory / f"{new_petition_name()}.answer").mkdir()
+    for one in (*old, *others):
+        (box.directory / one).touch()
+    for one in box.directory.iterdir():
+        os.utime(one, (0, 0))
+    box.remove_old()
+
+    left = {one.name for one in box.directory.iterdir()}
+    assert left.isdisjoint(old)
+    assert left.issuperset(others)
 
 
 def test_an_owner_that_leaves_is_not_held_up(tmp_path):

@@ -1,9 +1,11 @@
 """What is kept of commands that outlive us, and that it can be read at any time."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import anyio
 import msgspec
@@ -171,6 +173,60 @@ def test_of_a_long_output_the_beginning_and_the_end_are_kept(place):
 
     assert recording.last_bytes(4) == b"099\n"
     assert recording.exit_code == 0
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """Lets as many bytes be added to files as `disk.room` says."""
+    write, left = os.write, SimpleNamespace(room=1000)
+
+    def limited(file, content):
+        if not left.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = write(file, content[: left.room])
+        left.room -= written
+        return written
+
+    monkeypatch.setattr("os.write", limited)
+    return left
+
+
+@pytest.mark.parametrize("room", [0, 3, 9, 10, 17, 25, 31, 38])
+@pytest.mark.parametrize("again", [1, 6, 100])
+def test_a_full_disk_loses_output_and_neither_the_end_nor_the_count(place, disk, room, again):
+    """Nobody must take what is kept for the whole, nor a job that ended for one that vanished."""
+    record = OutputRecord(str(place), head_bytes=10, tail_bytes=20)
+    recording = Recording(place)
+    printed = b"".join(b"%03d\n" % number for number in range(40))
+    assert record.claim(1)
+    disk.room = room
+    for count, at in enumerate(range(0, len(printed), 7)):
+        disk.room = 1000 if count == again else disk.room
+        record.add(printed[at : at + 7])
+
+        kept, so_far = whole(recording), printed[: at + 7]
+        head = b"".join(recording.head(7))
+        assert kept == head + so_far[len(head) + recording.left_out_bytes :]
+        assert recording.total_bytes() == len(so_far)
+    record.end(3)
+
+    assert recording.exit_code == 3
+    assert recording.left_out_bytes > 0
+    assert recording.total_bytes() == len(printed)
+
+
+@pytest.mark.parametrize("room", [0, 20, 50])
+def test_where_there_is_no_room_at_all_nobody_begins(place, disk, room):
+    """A start that failed leaves nothing that looks like one."""
+    disk.room = room
+    with pytest.raises(OSError, match="No space"):
+        OutputRecord(str(place)).claim(1)
+    assert not Recording(place).is_claimed
+
+    disk.room = 1000
+    assert OutputRecord(str(place)).claim(1)
+    assert not OutputRecord(str(place)).claim(2)
+    assert sorted(os.listdir(place)) == ["exit", "head", "left-out", "process"]
 
 
 @pytest.mark.slow
