@@ -93,8 +93,8 @@ class RecordJobFailure(msgspec.Struct, frozen=True, kw_only=True):
 class RecordJobEnd(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of `WatchJob` or `StopJob`: nothing of it runs any more.
 
-    `exit_code` None means that nobody knows; then `problem` says what is known. `exited_at` is when
-    the program ended, as far as that was kept.
+    `exit_code` None means that nobody knows; then `problem` says what is known. The program ended
+    at `exited_at`, as far as that was kept.
     """
 
     job_id: str
