@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-__all__ = ["audit_line", "is_denial"]
+__all__ = ["AuditLines", "is_denial"]
 
 _DENIALS = frozenset(
     {
@@ -19,7 +19,10 @@ _DENIALS = frozenset(
 )
 _PLACE = frozenset({"agent_id", "position", "recorded_at", "run_id", "kind", "key", "digest"})
 _SUBJECTS = ("tool_name", "model", "action", "command", "runtime_instance_id")
+_MOMENTS = frozenset({"expires_at"})
 _SHOWN_CHARS = 80
+_LONG_CHARS = 20
+_AS_BEFORE = "(as before)"
 
 
 def is_denial(fields: Mapping[str, Any]) -> bool:
@@ -28,8 +31,31 @@ def is_denial(fields: Mapping[str, Any]) -> bool:
     return is_refused or fields["kind"] in _DENIALS
 
 
-def audit_line(fields: Mapping[str, Any]) -> Text:
-    """Position, moment, agent, what happened, to what, and the rest of what is known."""
+class AuditLines:
+    """Events one after the other: what the last one of an agent has said is not said again."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+        """By agent, the last long text."""
+
+    def line(self, fields: Mapping[str, Any]) -> Text:
+        """Position, moment, agent, what happened, to what, and the rest of what is known."""
+        line = _beginning(fields)
+        agent_id = fields["agent_id"]
+        said = self._said.get(agent_id, "")
+        for name, value in fields.items():
+            if name in _PLACE or name in _SUBJECTS:
+                continue
+            shown = _moment(value) if name in _MOMENTS else _shown(value)
+            is_long = isinstance(value, str) and len(value) >= _LONG_CHARS
+            line.append(f"  {name}={_AS_BEFORE if is_long and value == said else shown}")
+            if is_long:
+                said = value
+        self._said[agent_id] = said
+        return line
+
+
+def _beginning(fields: Mapping[str, Any]) -> Text:
     line = Text()
     line.append(f"{fields['position']:>6}  ", style="dim")
     line.append(f"{_moment(fields['recorded_at'])}  ", style="dim")
@@ -39,9 +65,6 @@ def audit_line(fields: Mapping[str, Any]) -> Text:
     subject = next((fields[name] for name in _SUBJECTS if fields.get(name)), "")
     if subject:
         line.append(f"  {subject}", style="bold")
-    for name, value in fields.items():
-        if name not in _PLACE and name not in _SUBJECTS:
-            line.append(f"  {name}={_shown(value)}")
     return line
 
 
