@@ -1,10 +1,11 @@
 """One event of an audit as a line for people."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from rich.text import Text
+
+from mentra_actors.cli.output import local_moment
 
 __all__ = ["AuditLines", "is_denial"]
 
@@ -46,7 +47,7 @@ class AuditLines:
         for name, value in fields.items():
             if name in _PLACE or name in _SUBJECTS:
                 continue
-            shown = _moment(value) if name in _MOMENTS else _shown(value)
+            shown = local_moment(value) if name in _MOMENTS else _shown(value)
             is_long = isinstance(value, str) and len(value) >= _LONG_CHARS
             line.append(f"  {name}={_AS_BEFORE if is_long and value == said else shown}")
             if is_long:
@@ -58,7 +59,7 @@ class AuditLines:
 def _beginning(fields: Mapping[str, Any]) -> Text:
     line = Text()
     line.append(f"{fields['position']:>6}  ", style="dim")
-    line.append(f"{_moment(fields['recorded_at'])}  ", style="dim")
+    line.append(f"{local_moment(fields['recorded_at'])}  ", style="dim")
     line.append(f"{fields['agent_id'] or 'runtime':<12} ", style="cyan")
     style = "red" if is_denial(fields) else ""
     line.append(fields["kind"].replace("_", " "), style=style)
@@ -66,12 +67,6 @@ def _beginning(fields: Mapping[str, Any]) -> Text:
     if subject:
         line.append(f"  {subject}", style="bold")
     return line
-
-
-def _moment(unix_s: float) -> str:
-    """Date and time of day on this machine, with milliseconds."""
-    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_s))
-    return f"{moment}.{int(unix_s * 1000) % 1000:03d}"
 
 
 def _shown(value: Any) -> str:
