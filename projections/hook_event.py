@@ -12,6 +12,8 @@ import msgspec
 
 from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
 from mentra_actors.domain.model_call import TokenUsage
+from mentra_actors.domain.permission_rules import RuleScope
+from mentra_actors.domain.rule_match import RuleMatch
 from mentra_actors.domain.tool_call import AuthorizationOutcome, DecidedBy
 from mentra_actors.ids import AgentId, CommandId, RunId
 
@@ -30,6 +32,9 @@ __all__ = [
     "PermissionRemembered",
     "PermissionRequested",
     "PermissionResolved",
+    "PermissionRuleRemembered",
+    "PermissionRuleRevoked",
+    "PermissionRulesCleared",
     "PolicyDenied",
     "RecoveryPrepared",
     "RunAborted",
@@ -163,6 +168,43 @@ class PermissionExpired(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
     """Nobody has decided about a call in time; it will not run."""
 
     request_id: CommandId
+
+
+class _OfRules(_Told, frozen=True, kw_only=True, omit_defaults=True):
+    """Of the rules of a scope; `owner` is its agent or its team, `by` who has decided.
+
+    The `agent_id` is that of a session, and empty for the rules of others.
+    """
+
+    scope: RuleScope
+    owner: str = ""
+    by: str = ""
+
+
+class PermissionRuleRemembered(_OfRules, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule holds from now on; it has been made for itself, or of a decision about a call.
+
+    `ToolAuthorizationFinished.rule` is its id. What an exact call was is told by its digest.
+    """
+
+    rule_id: str
+    tool_name: str
+    match: RuleMatch
+    allow: bool
+    reason: str = ""
+
+
+class PermissionRuleRevoked(_OfRules, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule holds no more; `tool_name` is the tool of which it spoke."""
+
+    rule_id: str
+    tool_name: str = ""
+
+
+class PermissionRulesCleared(_OfRules, frozen=True, kw_only=True, omit_defaults=True):
+    """No rule of a scope holds any more; these had held."""
+
+    rule_ids: tuple[str, ...] = ()
 
 
 class ToolExecutionStarted(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
@@ -307,6 +349,9 @@ HookEvent: TypeAlias = (
     | PermissionResolved
     | PermissionRemembered
     | PermissionExpired
+    | PermissionRuleRemembered
+    | PermissionRuleRevoked
+    | PermissionRulesCleared
     | ToolExecutionStarted
     | ToolExecutionFinished
     | ToolExecutionBlocked

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mentra_actors.domain.lease import LeaseAcquired
+from mentra_actors.domain.permission_rules import RulesState
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import AgentId, StreamId, category_of
 from mentra_actors.store.journal import Journal
 from projections.hook_background import BackgroundHookState, background_hook_events
 from projections.hook_event import HookEvent, RecoveryPrepared
 from projections.hook_events import agent_hook_events
+from projections.hook_rules import rule_hook_events
 from projections.hook_state import AgentHookState
 
 __all__ = ["HookFold", "hook_events"]
@@ -97,6 +99,7 @@ class _Kind(NamedTuple):
 _KINDS: Mapping[str, _Kind] = {
     "agent": _Kind(AgentHookState(), agent_hook_events),
     "background": _Kind(BackgroundHookState(), background_hook_events),
+    "rules": _Kind(RulesState(), rule_hook_events),
 }
 
 

@@ -17,7 +17,7 @@ from mentra_actors.cli.failures import FAILED
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
-from mentra_actors.cli.render_audit import audit_line, is_denial
+from mentra_actors.cli.render_audit import AuditLines, is_denial
 from mentra_actors.cli.render_care import counted
 from mentra_actors.ids import AgentId, name_of
 from projections.hook_event import HookEvent, kind_of
@@ -154,7 +154,7 @@ def _moment(text: str | None, option: str) -> float | None:
 
 
 def _show(output: Output, team: OpenStore, wish: _Wish, span: _Range, *, follow: bool) -> None:
-    found = False
+    found, lines = False, AuditLines()
     for event in filter(wish.lets_pass, _events(team, span, follow=follow)):
         fields = masked(event)
         if wish.denied and not is_denial(fields):
@@ -163,7 +163,7 @@ def _show(output: Output, team: OpenStore, wish: _Wish, span: _Range, *, follow:
         if output.as_json:
             output.json_line(fields)
         else:
-            output.show_line(audit_line(fields))
+            output.show_line(lines.line(fields))
     if not found:
         output.remark(f"Nothing of that is told in {team.path}.")
 

@@ -30,6 +30,8 @@ def masked(event: HookEvent) -> dict[str, Any]:
     for name in _WORDS & fields.keys():
         if isinstance(fields[name], str):
             fields[name] = _masked_text(fields[name])
+    if "match" in fields:
+        fields["match"] = _masked_value(fields["match"])
     return fields
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
-from mentra_actors.cli.output import Output, local_time
+from mentra_actors.cli.output import Output, local_moment
 from mentra_actors.cli.reading import opened
 from mentra_actors.domain.background.job import Job
 from mentra_actors.ids import AgentId
@@ -41,7 +41,7 @@ def jobs(store: StorePath = DEFAULT_STORE, as_json: AsJson = False) -> None:
 def _row(agent_id: AgentId, job: Job) -> Sequence[Text]:
     figures = (
         "" if job.exit_code is None else f"{job.exit_code}",
-        local_time(job.requested_at),
+        local_moment(job.requested_at),
         _seconds(job),
         f"{job.output.total_bytes:,}" if not job.is_open else "",
     )

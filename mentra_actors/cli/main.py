@@ -22,7 +22,6 @@ from mentra_actors.cli.export_command import export, import_
 from mentra_actors.cli.failures import (
     FAILED,
     INTERRUPTED,
-    MISUSED,
     Failure,
     Interrupted,
     failure_of,
@@ -34,6 +33,7 @@ from mentra_actors.cli.key_options import with_key_options
 from mentra_actors.cli.log_command import log
 from mentra_actors.cli.login_commands import login, logout
 from mentra_actors.cli.memory_command import memory
+from mentra_actors.cli.misuse import misuse
 from mentra_actors.cli.models_command import models
 from mentra_actors.cli.output import discard_output
 from mentra_actors.cli.rule_commands import revoke, rules
@@ -75,7 +75,7 @@ def exit_code_of(arguments: list[str]) -> int:
     except (MentraError, OSError) as error:
         failure = failure_of(error, _command_in(arguments))
     except _USAGE_ERROR as error:
-        failure = _misuse(error)
+        failure = misuse(error)
     else:
         return code if isinstance(code, int) else 0
     _tell(failure, as_json="--json" in arguments)
@@ -102,16 +102,6 @@ def _root(
     ] = False,
 ) -> None:
     """Teams of LLM agents that lose nothing: a team is a log."""
-
-
-def _misuse(error: Exception) -> Failure:
-    message = str(getattr(error, "message", "")) or str(error)
-    return Failure(
-        error="UsageError",
-        message=message,
-        advice="See `mentra --help`, or --help after a command.",
-        exit_code=MISUSED,
-    )
 
 
 def _interrupted(advice: str) -> Failure:

@@ -19,7 +19,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Output", "discard_output", "local_time", "plain_table"]
+__all__ = ["Output", "discard_output", "local_moment", "local_time", "plain_table"]
 
 _NO_WIDTH = 1_000_000
 _CONTROLS = {
@@ -133,6 +133,11 @@ def local_time(unix_s: float) -> str:
     """Time of day on this machine, with milliseconds."""
     moment = time.strftime("%H:%M:%S", time.localtime(unix_s))
     return f"{moment}.{int(unix_s * 1000) % 1000:03d}"
+
+
+def local_moment(unix_s: float) -> str:
+    """Date and time of day on this machine, with milliseconds."""
+    return f"{time.strftime('%Y-%m-%d', time.localtime(unix_s))} {local_time(unix_s)}"
 
 
 def _console(*, is_terminal: bool, is_error: bool) -> Console:

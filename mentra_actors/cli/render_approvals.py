@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
+from mentra_actors.cli.render_preview import preview_lines
 from mentra_actors.domain.permission_rules import ScopedRule
-from mentra_actors.domain.rule_match import match_words
+from mentra_actors.domain.rule_match import ExactCall, match_words
+from mentra_actors.domain.tool_call import unexplained_request
 from projections.approvals import Approval
 
 __all__ = [
@@ -34,13 +36,16 @@ def approval_text(one: Approval, now: float) -> Text:
         left_s = one.expires_at - now
         ends = f"expires in {time_span(left_s)}" if left_s > 0 else "has expired"
         text.append(f", {ends}", style="yellow")
-    text.append(f"\n  {one.description}")
-    preview = one.preview
-    cut = f"{preview[:_SHOWN_CHARS]}… ({len(preview):,} characters)"
+    if one.description != unexplained_request(one.tool):
+        text.append(f"\n  {one.description}")
+    preview = "\n".join(preview_lines(one)).replace("\n", "\n  ")
+    cut = f"{preview[:_SHOWN_CHARS]}… ({len(preview):,} characters; --json has all)"
     text.append(f"\n  {preview if len(preview) <= _SHOWN_CHARS else cut}")
     text.append("\n  may be remembered:", style="dim")
     for number, offer in enumerate(one.offers, 1):
-        text.append(f"\n    {number}  {offer.words}", style="dim")
+        is_exact = isinstance(offer.match, ExactCall)
+        words = "exactly this call" if is_exact else offer.words
+        text.append(f"\n    {number}  {words}", style="dim")
     return text
 
 

@@ -1,14 +1,13 @@
 """One event of an audit as a line for people."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from rich.text import Text
 
-from mentra_actors.cli.output import local_time
+from mentra_actors.cli.output import local_moment
 
-__all__ = ["audit_line", "is_denial"]
+__all__ = ["AuditLines", "is_denial"]
 
 _DENIALS = frozenset(
     {
@@ -21,7 +20,10 @@ _DENIALS = frozenset(
 )
 _PLACE = frozenset({"agent_id", "position", "recorded_at", "run_id", "kind", "key", "digest"})
 _SUBJECTS = ("tool_name", "model", "action", "command", "runtime_instance_id")
+_MOMENTS = frozenset({"expires_at"})
 _SHOWN_CHARS = 80
+_LONG_CHARS = 20
+_AS_BEFORE = "(as before)"
 
 
 def is_denial(fields: Mapping[str, Any]) -> bool:
@@ -30,26 +32,41 @@ def is_denial(fields: Mapping[str, Any]) -> bool:
     return is_refused or fields["kind"] in _DENIALS
 
 
-def audit_line(fields: Mapping[str, Any]) -> Text:
-    """Position, moment, agent, what happened, to what, and the rest of what is known."""
+class AuditLines:
+    """Events one after the other: what the last one of an agent has said is not said again."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+        """By agent, the last long text."""
+
+    def line(self, fields: Mapping[str, Any]) -> Text:
+        """Position, moment, agent, what happened, to what, and the rest of what is known."""
+        line = _beginning(fields)
+        agent_id = fields["agent_id"]
+        said = self._said.get(agent_id, "")
+        for name, value in fields.items():
+            if name in _PLACE or name in _SUBJECTS:
+                continue
+            shown = local_moment(value) if name in _MOMENTS else _shown(value)
+            is_long = isinstance(value, str) and len(value) >= _LONG_CHARS
+            line.append(f"  {name}={_AS_BEFORE if is_long and value == said else shown}")
+            if is_long:
+                said = value
+        self._said[agent_id] = said
+        return line
+
+
+def _beginning(fields: Mapping[str, Any]) -> Text:
     line = Text()
     line.append(f"{fields['position']:>6}  ", style="dim")
-    line.append(f"{_moment(fields['recorded_at'])}  ", style="dim")
+    line.append(f"{local_moment(fields['recorded_at'])}  ", style="dim")
     line.append(f"{fields['agent_id'] or 'runtime':<12} ", style="cyan")
     style = "red" if is_denial(fields) else ""
     line.append(fields["kind"].replace("_", " "), style=style)
     subject = next((fields[name] for name in _SUBJECTS if fields.get(name)), "")
     if subject:
         line.append(f"  {subject}", style="bold")
-    for name, value in fields.items():
-        if name not in _PLACE and name not in _SUBJECTS:
-            line.append(f"  {name}={_shown(value)}")
     return line
-
-
-def _moment(unix_s: float) -> str:
-    """Date and time of day on this machine, with milliseconds."""
-    return f"{time.strftime('%Y-%m-%d', time.localtime(unix_s))} {local_time(unix_s)}"
 
 
 def _shown(value: Any) -> str:

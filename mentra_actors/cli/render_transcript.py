@@ -97,7 +97,8 @@ def _run_label(content: t.ItemContent) -> _Label | None:
         case t.StopAsked(reason=reason):
             return "stop", "yellow", reason
         case t.Recovered(open_effects=opened):
-            return "recovered", "bold yellow", f"the process had died; open: {', '.join(opened)}"
+            left = f"open: {', '.join(opened)}" if opened else "nothing was open"
+            return "recovered", "bold yellow", f"the process had died; {left}"
         case t.Moved(to_entry=to_entry, reason=reason):
             where = f"to entry {to_entry}" if to_entry else "to the beginning"
             return reason, "bold yellow", f"the conversation goes back {where}"

@@ -16,6 +16,7 @@ __all__ = [
     "ProbeVerdict",
     "RetryMode",
     "ToolOutcome",
+    "unexplained_request",
 ]
 
 RetryMode: TypeAlias = Literal["safe", "idempotent", "probe", "never"]
@@ -32,6 +33,11 @@ DecidedBy: TypeAlias = Literal["nobody", "hook", "check", "authorizer", "rule", 
 rule; `nobody` if there was nobody to ask, `fault` if one of them broke, which refuses it."""
 
 ProbeVerdict: TypeAlias = Literal["done", "not_done", "unknown"]
+
+
+def unexplained_request(tool: str) -> str:
+    """What a person is told where nobody has said why a call needs one."""
+    return f"Approval required for {tool}"
 
 
 class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):

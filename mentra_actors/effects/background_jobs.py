@@ -121,6 +121,7 @@ class BackgroundJobs:
             output=output,
             problem="" if code is not None else problem or _GONE,
             now=self.services.clock.now(),
+            exited_at=recording.exited_at,
         )
 
     async def stop(self, order: Order) -> None:

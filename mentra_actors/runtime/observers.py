@@ -64,6 +64,7 @@ class Observation:
         self._failure: Exception | None = None
         self._errors = 0
         self._last_error = ""
+        self._next_told = 10
         self._is_over = False
         self._moved = threading.Condition()
         name = f"mentra-observer {self.name}"
@@ -162,9 +163,20 @@ class Observation:
         except BaseException as error:  # noqa: BLE001 - whatever it raises, the work goes on
             self._errors += 1
             self._last_error = named_words_of(error)
-            _log.exception("observer %s raised at position %d", self.name, event.position)
+            self._log_error(event)
             if self.observer.may_stop_runs and event.run_id:
                 self._stop_run(event)
+
+    def _log_error(self, event: HookEvent) -> None:
+        """The first one with its traceback; then how many, each time that is ten times more."""
+        if self._errors == 1:
+            _log.exception("observer %s raised at position %d", self.name, event.position)
+        elif self._errors == self._next_told:
+            self._next_told *= 10
+            _log.error(
+                "observer %s has raised %d times, now at position %d: %s",
+                *(self.name, self._errors, event.position, self._last_error),
+            )
 
     def _stop_run(self, event: HookEvent) -> None:
         """End the run that the event is about, if it is still the open one."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-__all__ = ["require_entry", "require_known", "require_seconds", "require_text"]
+__all__ = ["require_entry", "require_known", "require_seconds", "require_text", "require_truth"]
 
 
 def require_text(text: object, what: str) -> None:
@@ -47,6 +47,16 @@ def require_seconds(seconds: object, what: str) -> None:
         is_time = False
     if not is_time:
         raise ValueError(f"{what} must be a number of seconds from 0, found {seconds}")
+
+
+def require_truth(value: object, what: str) -> None:
+    """Refuse what is neither True nor False, such as the text "no".
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if type(value) is not bool:
+        raise TypeError(f"{what} is True or False, not {value!r}")
 
 
 def require_known(given: Iterable[str], known: Iterable[str], no: str) -> None:

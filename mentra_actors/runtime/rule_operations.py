@@ -23,7 +23,7 @@ from mentra_actors.ids import AgentId, StreamId, name_of, rules_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.decisions import checked_match, checked_scope
 from mentra_actors.runtime.futures import chained, mapped
-from mentra_actors.runtime.plain_arguments import require_known, require_text
+from mentra_actors.runtime.plain_arguments import require_known, require_text, require_truth
 from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
@@ -93,6 +93,7 @@ class RuleOperations:
     def remember(self, tool: str, said: RuleArguments, *, allow: bool) -> "Future[str]":
         """See `Runtime.remember_rule`."""
         require_text(tool, "a tool")
+        require_truth(allow, "allow")
         agent = said.get("agent")
         scope = said.get("scope", "project" if agent is None else "session")
         stream_id = self._scope_stream(scope, agent)

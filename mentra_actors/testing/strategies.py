@@ -337,6 +337,7 @@ _job_outcomes: SearchStrategy[Any] = st.one_of(
         output=st.builds(JobOutput, preview=words),
         now=moments,
         problem=words,
+        exited_at=st.none() | moments,
     ),
 )
 _job_stops: SearchStrategy[Any] = st.builds(

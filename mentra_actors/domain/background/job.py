@@ -51,6 +51,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     process_started: str = ""
     directory: str = ""
     stop: StopCause | None = None
+    stop_requested_at: float | None = None
     stopped_by: str = ""
     stop_reason: str = ""
     exit_code: int | None = None
@@ -86,7 +87,13 @@ def job_after(job: Job | None, event: BackgroundEvent) -> Job | None:
                 process_started=event.process_started,
             )
         case JobStopRequested():
-            return _replace(job, stop=event.cause, stopped_by=event.by, stop_reason=event.reason)
+            return _replace(
+                job,
+                stop=event.cause,
+                stop_requested_at=event.requested_at,
+                stopped_by=event.by,
+                stop_reason=event.reason,
+            )
         case JobFinished() | JobFailed() | JobTimedOut() | JobCancelled() | JobInterrupted():
             return _ended(job, event)
         case _:

@@ -52,6 +52,8 @@ __all__ = [
 REMEMBERED_JOBS = 200
 """How many ended jobs are known to an agent, the youngest ones; all are on the log."""
 REMEMBERED_REJECTIONS = 64
+_TIME_OF_A_FILE_S = 0.05
+"""By so much the time that a file system writes down may lag."""
 
 
 class RequestJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +93,8 @@ class RecordJobFailure(msgspec.Struct, frozen=True, kw_only=True):
 class RecordJobEnd(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of `WatchJob`: nothing of it runs any more.
 
-    `exit_code` None means that nobody knows; then `problem` says what is known.
+    `exit_code` None means that nobody knows; then `problem` says what is known. The program ended
+    at `exited_at`, as far as that was kept.
     """
 
     job_id: str
@@ -99,6 +102,7 @@ class RecordJobEnd(msgspec.Struct, frozen=True, kw_only=True):
     output: JobOutput
     now: float
     problem: str = ""
+    exited_at: float | None = None
 
 
 class RequestJobStop(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,18 +234,26 @@ def _started(command: RecordJobStart) -> JobStarted:
 
 
 def _end(command: RecordJobEnd, job: Job) -> JobEnd:
-    """By what it was stopped for; else how it ended by itself."""
+    """By what it was stopped for; else, or if it had ended before that, how it ended by itself."""
     job_id, code, output, now = job.job_id, command.exit_code, command.output, command.now
-    if job.stop == "cancel":
+    stop = None if _had_ended(command, job) else job.stop
+    if stop == "cancel":
         return JobCancelled(job_id=job_id, exit_code=code, output=output, ended_at=now)
-    if job.stop == "time_limit":
+    if stop == "time_limit":
         return JobTimedOut(job_id=job_id, exit_code=code, output=output, ended_at=now)
-    if job.stop is None and code is not None:
+    if stop is None and code is not None:
         return JobFinished(job_id=job_id, exit_code=code, output=output, ended_at=now)
-    reason = job.stop_reason if job.stop else command.problem
+    reason = job.stop_reason if stop else command.problem
     return JobInterrupted(
         job_id=job_id, reason=reason, exit_code=code, output=output, ended_at=now
     )
+
+
+def _had_ended(command: RecordJobEnd, job: Job) -> bool:
+    """Whether its program had ended before anybody wanted it to: while nobody watched it."""
+    if command.exit_code is None or command.exited_at is None or job.stop_requested_at is None:
+        return False
+    return command.exited_at + _TIME_OF_A_FILE_S < job.stop_requested_at
 
 
 def _stop(command: RequestJobStop, state: BackgroundState) -> Sequence[BackgroundEvent]:

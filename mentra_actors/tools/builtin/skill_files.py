@@ -120,8 +120,20 @@ def read_skill(root: Path, file: Path) -> tuple[Skill, str]:
     except UnicodeDecodeError as error:
         raise ToolError(f"it is not UTF-8 ({error.reason} at byte {error.start})") from error
     except _Malformed as error:
-        raise ToolError(f"malformed front matter: {error}") from error
+        raise ToolError(f"malformed front matter: {_words(error)}") from error
     return skill, body
+
+
+def _words(malformed: _Malformed) -> str:
+    """What is wrong, and what helps.
+
+    YAML counts lines from behind the first one of the file, which is `---`.
+    """
+    cause = malformed.__cause__
+    if isinstance(cause, yaml.MarkedYAMLError) and cause.problem_mark and cause.problem:
+        return f"line {cause.problem_mark.line + 2}: {cause.problem}"
+    said = str(malformed).replace('in "<unicode string>", ', "")
+    return f"{said}; put it in quotes" if " is a text, not " in said else said
 
 
 def _skill_files(root: Path, faults: list[SkillFault]) -> Iterator[Path]:

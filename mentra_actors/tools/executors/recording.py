@@ -44,6 +44,13 @@ class Recording:
         return self._number(recorder.EXIT_FILE)
 
     @property
+    def exited_at(self) -> float | None:
+        """When that was written, in Unix seconds; None if it was not."""
+        with contextlib.suppress(OSError):
+            return (self._directory / recorder.EXIT_FILE).stat().st_mtime
+        return None
+
+    @property
     def left_out_bytes(self) -> int:
         """How much between `head` and `tail` is not kept."""
         return self._number(recorder.LEFT_OUT_FILE) or 0

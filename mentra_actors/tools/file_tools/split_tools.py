@@ -12,7 +12,7 @@ from mentra_actors.tools.file_tools.batch import encoded_text, existing_file, te
 from mentra_actors.tools.file_tools.commit import commit
 from mentra_actors.tools.file_tools.diffs import change_details
 from mentra_actors.tools.file_tools.edit_arguments import FileEdit, edit_arguments
-from mentra_actors.tools.file_tools.edits import Edit, applied, splices_of
+from mentra_actors.tools.file_tools.edits import Edit, Splice, applied, splices_of
 from mentra_actors.tools.file_tools.looking import find_paths, list_directory, read_file
 from mentra_actors.tools.file_tools.offered import (
     TIMEOUT_S,
@@ -27,6 +27,7 @@ from mentra_actors.tools.file_tools.searching import SearchOptions, search_files
 from mentra_actors.tools.file_tools.text_lines import WorkBudget
 from mentra_actors.tools.file_tools.wording import shown
 from mentra_actors.tools.functions.decorator import FunctionTool, Retry, tool
+from mentra_actors.tools.tool_errors import ToolError
 from mentra_actors.tools.workplace import Workplace
 
 __all__ = ["split_tools"]
@@ -96,6 +97,18 @@ def _writing(
         approval="filesystem",
         preview=_preview(places, op),
     )
+
+
+def _found(told: str, text: str, edits: list[Edit], *, replace_all: bool) -> list[Splice]:
+    """What the edits change in the text of a file; a fault names the file.
+
+    Raises:
+        ToolError: see `splices_of`.
+    """
+    try:
+        return splices_of(text, edits, replace_all=replace_all)
+    except ToolError as error:
+        raise ToolError(f"{told}: {error}") from error
 
 
 def _told(lines: list[str]) -> str:
@@ -258,11 +271,11 @@ class _Calls:
         staged = existing_file(overlay, path)
         before = text_of_staged(overlay, staged)
         wanted = [Edit(one.old_string, one.new_string) for one in edits]
-        splices = splices_of(before.text, wanted, replace_all=replace_all)
+        told = shown(staged.located.told)
+        splices = _found(told, before.text, wanted, replace_all=replace_all)
         after = applied(before.text, splices)
         overlay.write(staged, encoded_text(after, before))
         commit(overlay)
-        told = shown(staged.located.told)
         context.progress(f"file_op: edit {told}")
         return ToolOutput(
             content=f"Replaced {len(splices)} block(s) in {told}",

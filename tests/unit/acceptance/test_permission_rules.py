@@ -272,6 +272,8 @@ async def test_wrong_arguments_are_refused_before_anything_is_recorded(played, p
             await runtime.remember_rule("pay", allow=True, scope="session")
         with pytest.raises(ValueError, match="name it"):
             await runtime.clear_rules("project", agent=agent)
+        with pytest.raises(TypeError, match="allow is True or False, not 'no'"):
+            await runtime.remember_rule("pay", allow="no")
         with pytest.raises(CommandRejected, match="whole path"):
             await runtime.remember_rule("pay", allow=True, match=BelowFolder("here"))
 

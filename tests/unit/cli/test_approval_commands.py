@@ -1,11 +1,12 @@
 """What waits for a person, and its word: from any process, with and without one that writes."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from paying_team import events_in, opened
 
-from mentra_actors import call
+from mentra_actors import Ask, RuntimePolicy, ScriptedModel, call, open_runtime_sync
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.permission_rules import RuleRemembered
 
@@ -140,3 +141,50 @@ def test_without_anything_that_waits_there_is_a_sentence(mentra, team_store):
     assert mentra.out == "Nothing waits for a person.\n"
     assert mentra("rules", "--store", team_store) == 0
     assert mentra.out.startswith("Nothing is remembered")
+
+
+def waiting_for(tmp_path, tool_name, **arguments):
+    """A store in which a call of a built-in tool waits."""
+    work = tmp_path / "work"
+    work.mkdir()
+    path = tmp_path / "team.mentra"
+    policy = replace(RuntimePolicy.workspace_bounded(work), allow_shell=True)
+    with open_runtime_sync(
+        path,
+        providers=[ScriptedModel([call(tool_name, **arguments), "Done."])],
+        durability="volatile",
+        authorizer=lambda _call: Ask(),
+        policy=policy,
+    ) as runtime:
+        until_asked(runtime.spawn("lead", model="scripted:x", prompt="Go."))
+    return path, work
+
+
+def test_a_command_is_shown_as_a_command_and_its_directory(mentra, tmp_path):
+    """What belongs to it is indented: no line that a model writes can pass for one of ours."""
+    path, work = waiting_for(tmp_path, "shell", command="git status\n  1  exactly this call")
+    assert mentra("approvals", "--store", path) == 0
+
+    _, *lines = mentra.out.splitlines()
+    assert lines[:3] == ["  $ git status", "        1  exactly this call", f"  in {work}"]
+    assert "    1  exactly this call" in lines
+    assert "Approval required" not in mentra.out
+    assert "simple_words" not in mentra.out
+
+
+def test_files_are_shown_each_with_what_is_done_to_it(mentra, tmp_path):
+    """The JSON of a batch is nothing that a person reads."""
+    moved = {"op": "move", "from": "a.txt", "to": "b.txt"}
+    operations = [{"op": "create", "path": "a.txt", "content": "x"}, moved]
+    path, work = waiting_for(tmp_path, "files", operations=operations)
+    assert mentra("approvals", "--store", path) == 0
+
+    assert f"\n  create a.txt ({work}/a.txt)\n" in mentra.out
+    assert f"\n  move a.txt ({work}/a.txt) to b.txt ({work}/b.txt)\n" in mentra.out
+    assert "operations" not in mentra.out
+
+
+def test_what_a_tool_of_a_program_says_of_its_call_is_shown_as_it_is(mentra, store):
+    """Only what the tools of this project write is known to be what it looks like."""
+    assert mentra("approvals", "--store", store) == 0
+    assert '\n  {"euros":5}\n' in mentra.out

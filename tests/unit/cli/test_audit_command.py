@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given as forall
@@ -115,6 +116,45 @@ def test_events_are_chosen_by_agent_kind_and_time(mentra, audited):
     assert shown(mentra, "--store", audited, "--after", place, "--through", place + 2) == [
         one for one in everything if place < one["position"] <= place + 2
     ]
+
+
+def failing(path):
+    """A store in which a call waits for a person for an hour, and then a model fails."""
+    turns = [call("pay", euros=5), ValueError("the provider has exploded")]
+    with open_runtime_sync(
+        path,
+        tools=[pay],
+        providers=[ScriptedModel(turns)],
+        authorizer=lambda _call: Ask(),
+        permission_timeout_s=3600,
+        durability="volatile",
+    ) as runtime:
+        agent = runtime.spawn("lead", model="scripted:x", prompt="Pay.")
+        (asked,) = agent.wait_for_snapshot(
+            lambda snapshot: snapshot.permissions, timeout_s=20
+        ).permissions
+        agent.allow(asked.request_id)
+        runtime.until_idle(timeout_s=20)
+
+
+def test_what_was_just_said_is_not_said_again(mentra, tmp_path):
+    """A failure of a model stands on three lines, and is one."""
+    failing(tmp_path / "store")
+    assert mentra("audit", "--store", tmp_path / "store") == 0
+
+    assert mentra.out.count("the provider has exploded") == 1
+    assert "model response finished  scripted:x  attempt=1  success=false  error=(as" in mentra.out
+    assert "run aborted  reason=(as before)  failure=" in mentra.out
+
+
+def test_until_when_a_person_may_decide_is_a_time_of_day(mentra, tmp_path):
+    """Nobody reads 1795937357.87."""
+    failing(tmp_path / "store")
+    (asked,) = shown(mentra, "--store", tmp_path / "store", "--kind", "permission_requested")
+    assert mentra("audit", "--store", tmp_path / "store") == 0
+
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(asked["expires_at"]))
+    assert f"expires_at={moment}." in mentra.out
 
 
 def test_no_key_is_in_an_audit(mentra, audited, tmp_path):

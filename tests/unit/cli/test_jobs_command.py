@@ -1,5 +1,7 @@
 """`mentra jobs`: what runs and ran in the background."""
 
+import time
+
 import pytest
 
 from mentra_actors import ScriptedModel, call, open_runtime_sync
@@ -52,6 +54,7 @@ def test_jobs_are_listed_with_how_they_ended(mentra, store):
     ]
     assert one.split()[:4] == [first["id"], "lead", "failed", "2"]
     assert one.endswith("echo one; exit 2")
+    assert time.strftime("  %Y-%m-%d %H:%M:%S.", time.localtime(first["requested_at"])) in one
     assert two.split()[2] == "interrupted"
     assert mentra("log", "background-lead", "--store", store) == 0
     assert f"{first['id']} ended with exit code 2" in mentra.out

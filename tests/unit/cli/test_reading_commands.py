@@ -6,8 +6,10 @@ import pytest
 
 from mentra_actors import ScriptedModel, call, open_runtime_sync
 from mentra_actors.cli.failures import failure_of
+from mentra_actors.cli.render_transcript import item_lines
 from mentra_actors.errors import StoreLocked
 from mentra_actors.providers.scripted import position
+from projections import transcript_item as t
 
 
 def test_agents_shows_the_roster(mentra, team_store):
@@ -139,6 +141,21 @@ def test_transcript_reads_like_a_conversation(mentra, team_store):
     assert "mail in    from bob: It is 3." in mentra.out
 
 
+def test_a_transcript_says_what_was_open_when_a_process_died_also_if_nothing_was():
+    """A colon with nothing behind it looks like a fault of the transcript."""
+
+    def told(*opened):
+        recovered = t.Recovered(open_effects=opened)
+        one = t.TranscriptItem(
+            stream_version=1, global_position=1, recorded_at=1.0, content=recovered
+        )
+        ((_, line),) = item_lines([one])
+        return line.plain
+
+    assert "the process had died; open: tool-1.0" in told("tool-1.0")
+    assert "the process had died; nothing was open" in told()
+
+
 @pytest.mark.parametrize(
     "command", [["agents"], ["board"], ["log"], ["log", "x"], ["transcript", "x"]]
 )
@@ -223,6 +240,21 @@ def test_version_and_misuse(mentra):
     assert mentra("frobnicate") == 2
     assert mentra("log", "--after", "soon") == 2
     assert "--help" in mentra.err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("memory lead x --limit 0", "--limit: Input should be greater than or equal to 1"),
+        ("approve 1.0 --remember sessions", "--remember: 'sessions' is not one of 'session'"),
+        ("approve", "CALL is missing. Its name in `mentra approvals`."),
+        ("log --after soon", "--after: "),
+    ],
+)
+def test_what_cannot_be_meant_is_named(mentra, line, words):
+    """A command has many options; the words of a check do not say of which they speak."""
+    assert mentra(*line.split()) == 2
+    assert mentra.err.startswith(f"mentra: {words}")
 
 
 def test_usage_by_agent_model_and_run(mentra, team_store):

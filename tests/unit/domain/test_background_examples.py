@@ -65,8 +65,15 @@ def running(name="a"):
     return JobStarted(job_id=f"bg-{name}", started_at=2.0, directory="/jobs/a", pid=7)
 
 
-def ended(code=0, problem=""):
-    return RecordJobEnd(job_id="bg-a", exit_code=code, output=OUTPUT, now=9.0, problem=problem)
+def ended(code=0, problem="", exited_at=None):
+    return RecordJobEnd(
+        job_id="bg-a",
+        exit_code=code,
+        output=OUTPUT,
+        now=9.0,
+        problem=problem,
+        exited_at=exited_at,
+    )
 
 
 def stop_wanted(cause="cancel", **fields):
@@ -227,3 +234,20 @@ def test_old_jobs_are_forgotten_and_open_ones_are_not():
     assert len(jobs) == REMEMBERED_JOBS + 1
     assert "bg-open" in jobs
     assert "bg-2" not in jobs
+
+
+@pytest.mark.parametrize("cause", ["cancel", "time_limit", "close"])
+def test_a_job_that_had_ended_before_anybody_stopped_it_ended_by_itself(cause):
+    stopped = given(BACKGROUND, asked(), running(), stop_wanted(cause))
+
+    answer = stopped.when(ended(3, exited_at=4.0))
+
+    assert answer == [JobFinished(job_id="bg-a", exit_code=3, ended_at=9.0, output=OUTPUT)]
+
+
+def test_a_job_that_ended_when_it_was_stopped_was_stopped():
+    stopped = given(BACKGROUND, asked(), running(), stop_wanted("cancel"))
+
+    answer = stopped.when(ended(143, exited_at=4.99))
+
+    assert answer == [JobCancelled(job_id="bg-a", exit_code=143, ended_at=9.0, output=OUTPUT)]

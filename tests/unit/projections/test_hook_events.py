@@ -11,6 +11,13 @@ from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.domain.model_call import StopReason, TokenUsage
+from mentra_actors.domain.permission_rules import (
+    Rule,
+    RuleRemembered,
+    RuleRevoked,
+    ScopeCleared,
+)
+from mentra_actors.domain.rule_match import CommandPrefix, ExactCall
 from projections import hook_event as h
 from projections.fingerprint import place_fingerprint_at
 from projections.hook_events import _STEPS
@@ -477,6 +484,52 @@ def test_commands_in_the_background_are_told_from_their_start_to_their_end(log, 
         h.BackgroundTaskFinished(status=status, position=5, **place),
     ]
     assert next(hook_events(log.journal, after=2)).command == "make"
+
+
+def remembered(rule_id, match, **more):
+    rule = Rule(rule_id=rule_id, tool="pay", match=match, remembered_by="ann", **more)
+    return RuleRemembered(rule=rule)
+
+
+def test_rules_are_told_with_what_they_say_and_who_has_made_and_revoked_them(log):
+    """`decided_by: rule` of a later call is worth nothing where nobody can say which rule."""
+    prefix = CommandPrefix(("git", "diff"))
+    exact = ExactCall(digest="d1", shown='{"pin":"1234"}')
+    log.append("rules-session.lead", remembered("r1", prefix, allow=True))
+    log.append("rules-session.lead", remembered("r2", exact, allow=False, reason="dear"))
+    log.append("rules-session.lead", RuleRevoked(rule_id="r1", revoked_at=2.0, revoked_by="bob"))
+    log.append("rules-session.lead", ScopeCleared(cleared_at=3.0, cleared_by="cy"))
+    log.append("rules-global", remembered("r3", prefix, allow=True))
+
+    when = {"recorded_at": 1_700_000_000.0}
+    place = {"agent_id": "lead", "scope": "session", "owner": "lead", **when}
+    rule = {"tool_name": "pay", "by": "ann"}
+    assert list(hook_events(log.journal)) == [
+        h.PermissionRuleRemembered(
+            rule_id="r1", match=prefix, allow=True, position=1, **rule, **place
+        ),
+        h.PermissionRuleRemembered(
+            rule_id="r2",
+            match=ExactCall(digest="d1"),
+            allow=False,
+            reason="dear",
+            position=2,
+            **rule,
+            **place,
+        ),
+        h.PermissionRuleRevoked(rule_id="r1", tool_name="pay", by="bob", position=3, **place),
+        h.PermissionRulesCleared(rule_ids=("r2",), by="cy", position=4, **place),
+        h.PermissionRuleRemembered(
+            rule_id="r3",
+            match=prefix,
+            allow=True,
+            position=5,
+            agent_id="",
+            scope="global",
+            **rule,
+            **when,
+        ),
+    ]
 
 
 def test_every_event_has_a_kind_of_its_own():

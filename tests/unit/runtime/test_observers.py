@@ -112,6 +112,25 @@ def test_an_observer_that_raises_breaks_nothing_and_is_counted(caplog):
     assert status.is_running
 
 
+def test_an_observer_that_raises_each_time_fills_no_log(caplog):
+    """Once with its traceback; then how many there were, ever more rarely."""
+
+    def broken(event):
+        raise ValueError(f"cannot count {event.position}")
+
+    turns = [*([call("look", place="attic")] * 5), "Nothing."]
+    with opened(turns) as runtime, caplog.at_level(logging.ERROR):
+        observation = runtime.observe(broken)
+        runtime.spawn("lead", model="scripted:x").send("Look", timeout_s=WAIT_S)
+        assert observation.wait(timeout_s=WAIT_S)
+        (status,) = runtime.observers()
+
+    told = [one for one in caplog.records if "observer broken" in one.getMessage()]
+    assert status.errors > 20
+    assert [bool(one.exc_info) for one in told] == [True, False]
+    assert "observer broken has raised 10 times" in told[1].getMessage()
+
+
 def test_an_observer_may_ask_for_the_end_of_the_run():
     """A guard that sees what nobody may do stops it, and the log says who did."""
     may_finish = threading.Event()

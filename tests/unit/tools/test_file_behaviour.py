@@ -193,11 +193,14 @@ async def test_edit_takes_the_arguments_that_models_write(arguments, root, run):
     ("edits", "words"),
     [
         ([("o", "x")], "not unique \\(2 matches\\)"),
-        ([("zzz", "x")], "was not found"),
+        ([("zzz", "x")], r"^a\.txt: The old text was not found"),
         ([("two", "two")], "No change"),
         ([("", "x")], "must not be empty"),
         ([("one\nt", "x"), ("two", "y")], "edit 1 and edit 2 overlap"),
-        ([("one", "two"), ("two", "one"), ("gone", "x")], "edit 3: The old text was not found"),
+        (
+            [("one", "two"), ("two", "one"), ("gone", "x")],
+            r"^a\.txt: edit 3: The old text was not found",
+        ),
     ],
 )
 async def test_edits_that_are_not_clear_are_refused_whole(edits, words, root, run):

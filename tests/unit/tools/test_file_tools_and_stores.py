@@ -3,7 +3,6 @@
 import os
 
 import pytest
-from mentra_actors.tools.builtin.files import file_tools, workspace_file_tools
 
 from mentra_actors.domain.own_directories import OWN_MARK
 from mentra_actors.effects.job_folders import JobFolders
@@ -13,6 +12,7 @@ from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.working_places import workplaces_of
 from mentra_actors.store.opening import open_event_store
 from mentra_actors.store.petition_box import open_box
+from mentra_actors.tools.builtin.files import file_tools, workspace_file_tools
 from mentra_actors.tools.contract import ToolError
 from mentra_actors.tools.policy import RuntimePolicy
 

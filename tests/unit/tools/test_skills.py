@@ -59,9 +59,9 @@ def test_a_skill_is_what_stands_at_its_top_and_the_text_below(skill, text, expec
     ("text", "words"),
     [
         ("---\nname: x\n", "no line of --- ends it"),
-        ("---\nname: [\n---\n", "malformed front matter: while parsing"),
+        ("---\nname: a\nx: [\n---\n", "malformed front matter: line 4: expected the node"),
         ("---\n- a\n- b\n---\n", "fields with names, not a list"),
-        ("---\nname: 3\n---\n", "name is a text, not int"),
+        ("---\nname: 3\n---\n", "name is a text, not int; put it in quotes"),
         ("---\nname: '<b>'\n---\n", "a name is 1 to 100 characters"),
         ("---\nname: ''\n---\n", "a name is 1 to 100 characters"),
         ("---\nname: a\ndescription: {}\n---\n", "description is a text, not dict"),

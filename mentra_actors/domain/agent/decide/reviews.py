@@ -15,7 +15,7 @@ from mentra_actors.domain.rule_match import (
     shown_call,
     speaks_of,
 )
-from mentra_actors.domain.tool_call import AuthorizationOutcome
+from mentra_actors.domain.tool_call import AuthorizationOutcome, unexplained_request
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import CommandId, StreamId
 
@@ -149,7 +149,7 @@ def _reviewed(command: c.RecordCallReview) -> e.ToolCallReviewed:
 
 
 def _asked(command: c.RecordCallReview, call: ToolCall, run: Run) -> e.AgentEvent:
-    why = command.text or f"Approval required for {call.tool}"
+    why = command.text or unexplained_request(call.tool)
     if run.stop is not None or run.options.approvals == "refuse":
         return closed_with(call, f"Tool execution requires approval: {why}", command.now)
     return e.PermissionRequested(
