@@ -1,6 +1,7 @@
 """The tools of a runtime: those of the program, and those that come with it."""
 
 from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.runtime.working_places import require_workspace
 from mentra_actors.tools.background import background_tools
 from mentra_actors.tools.compact import compact_tools
 from mentra_actors.tools.contract import Tool
@@ -40,6 +41,7 @@ def _machine_tools(settings: RuntimeSettings) -> list[Tool]:
     """What touches this machine; nothing does without a policy."""
     if settings.policy is None:
         return []
+    require_workspace(settings.policy)
     require_shell_grammar(settings.policy)
     files = settings.file_profile
     return [
