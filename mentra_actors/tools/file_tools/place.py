@@ -61,7 +61,8 @@ class Located:
 class FilePlace:
     """A directory to which paths are relative, and the roots below which may be read or written.
 
-    All of them are real paths. `denied` are looked at before `writable`.
+    All of them are real paths. `denied` are looked at before `writable`. One `of_root` keeps to
+    that root, whatever the roots of a policy are.
     """
 
     base_dir: str
@@ -70,6 +71,7 @@ class FilePlace:
     denied: tuple[str, ...] = ()
     closed: frozenset[int] = field(default_factory=closed_devices)
     denied_ids: frozenset[tuple[int, int]] = frozenset()
+    has_own_root: bool = False
 
     @classmethod
     def of_workplace(cls, workplace: Workplace) -> "FilePlace":
@@ -105,7 +107,7 @@ class FilePlace:
         writable = real if write_root is None else os.path.realpath(write_root)
         if not is_below(writable, real):
             raise ConfigurationError(f"write_root {write_root} is not inside of {root}")
-        return cls(base_dir=real, readable=(real,), writable=(writable,))
+        return cls(base_dir=real, readable=(real,), writable=(writable,), has_own_root=True)
 
     def within(self, directory: str) -> "FilePlace":
         """The same place, where paths are relative to another directory."""
@@ -121,7 +123,7 @@ class FilePlace:
         real = self._real(path, action)
         root = _root_of(real, self.readable)
         if root is None:
-            raise _outside(path, "read", action)
+            raise self._outside(path, "read", action)
         return Located(real, root, self.told(real))
 
     def for_writing(self, path: str) -> Located:
@@ -136,7 +138,7 @@ class FilePlace:
             raise _denied(path)
         root = _root_of(real, self.writable)
         if root is None:
-            raise _outside(path, "write", "files_write")
+            raise self._outside(path, "write", "files_write")
         if path.endswith("/") or real in (self.base_dir, root):
             raise ToolError(f"'{shown(path)}' names a directory; give the path of a file.")
         with explaining(path):
@@ -292,6 +294,14 @@ class FilePlace:
         except (OSError, ValueError) as error:
             raise explained(error, path) from error
 
+    def _outside(self, path: str, kind: str, action: str) -> PolicyDenied:
+        where = f"outside the runtime policy {kind} roots"
+        if self.has_own_root:
+            where = "outside of the root directory"
+            if kind == "write" and self.writable != self.readable:
+                where += f", or of '{self.told(self.writable[0])}/', its part for writing"
+        return PolicyDenied(f"Path '{shown(path)}' is {where}", action=action)
+
     def _require_whole_links(self, path: str) -> None:
         place = Path(self.base_dir, path)
         for part in (place, *place.parents):
@@ -342,11 +352,6 @@ def _root_of(path: str, roots: tuple[str, ...]) -> str | None:
 def is_below(path: str, root: str) -> bool:
     """Whether a path is a root or lies below it."""
     return path == root or path.startswith(f"{root.rstrip('/')}/")
-
-
-def _outside(path: str, kind: str, action: str) -> PolicyDenied:
-    told = f"Path '{shown(path)}' is outside the runtime policy {kind} roots"
-    return PolicyDenied(told, action=action)
 
 
 def _denied(path: str) -> PolicyDenied:
