@@ -23,7 +23,7 @@ from mentra_actors.ids import AgentId, StreamId, name_of, rules_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.decisions import checked_match, checked_scope
 from mentra_actors.runtime.futures import chained, mapped
-from mentra_actors.runtime.plain_arguments import require_known, require_text
+from mentra_actors.runtime.plain_arguments import id_of, require_known, require_text
 from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
@@ -134,7 +134,7 @@ class RuleOperations:
     def _scope_stream(self, scope: RuleScope, agent: OneAgent | None) -> StreamId:
         if (checked_scope(scope) == "session") != (agent is not None):
             raise ValueError("rules of a session are those of an agent: name it, and only then")
-        agent_id = AgentId("") if agent is None else agent.agent_id
+        agent_id = id_of(agent) or AgentId("")
         return scope_stream(scope, agent_id=agent_id, team_id=self._core.settings.team)
 
 
