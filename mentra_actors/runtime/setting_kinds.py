@@ -1,4 +1,4 @@
-"""Checks of the settings of a runtime that decide what tools may do: of the right kind, or refused.
+"""Checks of the settings that decide what tools may do: of the right kind, or refused.
 
 What is of a wrong kind would fail at the first call, hours later, or open what was to be closed.
 """
