@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mentra_actors.tools.contract import Tool
-from mentra_actors.tools.executors.port import CommandExecutor
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.review import ToolHook
 
@@ -90,5 +89,5 @@ def require_executors(executor: object, targets: Any, policy: object) -> None:
 def _require_executor(value: object, name: str) -> None:
     if isinstance(value, type):
         raise TypeError(f"{name} is an object: write {value.__name__}(…), not the class itself")
-    if not isinstance(value, CommandExecutor):
-        raise TypeError(f"{name} has name, run and start, as SandboxExecutor() has; not {value!r}")
+    if not callable(getattr(value, "run", None)):
+        raise TypeError(f"{name} is an executor, such as SandboxExecutor(), not {value!r}")

@@ -117,7 +117,6 @@ class RunningCommand(Protocol):
         ...
 
 
-@runtime_checkable
 class CommandExecutor(Protocol):
     """Runs commands. Awaited on the effects loop; cancelling a wait ends the command."""
 

@@ -63,9 +63,9 @@ def test_a_workspace_is_a_path(made):
     ("options", "named"),
     [
         ({"policy": "read_only"}, "policy is a RuntimePolicy, not 'read_only'"),
-        ({"executor": "sandbox"}, "executor has name, run and start"),
+        ({"executor": "sandbox"}, "executor is an executor, such as"),
         ({"executor": SandboxExecutor}, r"executor is an object: write SandboxExecutor\("),
-        ({"targets": {"there": "ssh"}}, r"targets\['there'\] has name, run and start"),
+        ({"targets": {"there": "ssh"}}, r"targets\['there'\] is an executor"),
         ({"targets": ["there"]}, "targets are executors by name"),
         ({"authorizer": "x"}, "authorizer is a function of a call, not 'x'"),
         ({"authorizer": Allow()}, "authorizer is a function of a call"),
