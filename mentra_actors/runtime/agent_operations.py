@@ -28,6 +28,7 @@ from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.decisions import Decision
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.plain_arguments import require_entry, require_text
+from mentra_actors.runtime.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.runtime.snapshots import AgentSnapshot, agent_snapshot
 from projections.usage import (
@@ -86,6 +87,7 @@ class AgentOperations:
         """
         if isinstance(changes.model, str):
             self._core.providers.resolve(changes.model)
+        warn_of_unknown_tools(changes, self._core.tools.of(agent_id), agent_id)
         return self._ask(agent_id, lambda now: c.Configure(changes=changes, now=now))
 
     def compact(self, agent_id: AgentId) -> "Future[Accepted]":

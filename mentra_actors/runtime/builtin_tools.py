@@ -1,6 +1,10 @@
 """The tools of a runtime: those of the program, and those that come with it."""
 
+from collections.abc import Collection, Sequence
+
+from mentra_actors.errors import InvalidTool
 from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.runtime.working_places import require_workspace
 from mentra_actors.tools.builtin.background import background_tools
 from mentra_actors.tools.builtin.compact import compact_tools
 from mentra_actors.tools.builtin.files import workspace_file_tools
@@ -12,6 +16,7 @@ from mentra_actors.tools.builtin.task_board import board_tools
 from mentra_actors.tools.builtin.team import team_tools
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.policy import RuntimePolicy
+from mentra_actors.tools.registry import require_tool
 
 __all__ = ["all_tools"]
 
@@ -20,10 +25,26 @@ def all_tools(settings: RuntimeSettings) -> list[Tool]:
     """Every tool that agents may be offered.
 
     Raises:
-        ConfigurationError: the policy asks for what is not installed.
+        ConfigurationError: the policy asks for what is not installed, or has no workspace.
+        InvalidTool: one of the program has the name of one that is there already.
     """
-    own = [*_team_tools(settings), *_machine_tools(settings), *_memory_tools(settings)]
-    return [*settings.tools, *own, read_tool_result]
+    groups = (
+        (_team_tools(settings), "team_tools=False leaves out the other"),
+        (_file_tools(settings), "the policy adds the other, file_profile='none' leaves it out"),
+        (_machine_tools(settings), "the policy adds the other"),
+        (_memory_tools(settings), "memory_tools=False leaves out the other"),
+    )
+    for own, words in groups:
+        _require_other_names(settings.tools, {tool.name for tool in own}, words)
+    return [*settings.tools, *(tool for own, _ in groups for tool in own), read_tool_result]
+
+
+def _require_other_names(given: Sequence[Tool], names: Collection[str], words: str) -> None:
+    for tool in given:
+        if require_tool(tool).name in names:
+            raise InvalidTool(
+                f"two tools are named {tool.name!r}: {words}; or give yours another name="
+            )
 
 
 def _team_tools(settings: RuntimeSettings) -> list[Tool]:
@@ -36,14 +57,19 @@ def _memory_tools(settings: RuntimeSettings) -> list[Tool]:
     return memory_tools() if settings.memory_tools else []
 
 
+def _file_tools(settings: RuntimeSettings) -> list[Tool]:
+    if settings.policy is None or settings.file_profile == "none":
+        return []
+    return workspace_file_tools(settings.file_profile)
+
+
 def _machine_tools(settings: RuntimeSettings) -> list[Tool]:
-    """What touches this machine; nothing does without a policy."""
+    """What runs commands on this machine; nothing does without a policy."""
     if settings.policy is None:
         return []
+    require_workspace(settings.policy)
     require_shell_grammar(settings.policy)
-    files = settings.file_profile
     return [
-        *([] if files == "none" else workspace_file_tools(files)),
         shell_tool(targets=settings.targets),
         *_background_tools(settings, settings.policy),
     ]

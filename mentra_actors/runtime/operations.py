@@ -30,6 +30,7 @@ from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.model_questions import ModelQuestions
 from mentra_actors.runtime.observers import Observers
 from mentra_actors.runtime.plain_arguments import require_text
+from mentra_actors.runtime.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.rule_operations import RuleOperations
 from mentra_actors.runtime.run_operations import HOST, new_id
 from mentra_actors.store.ports import Appended, AppendRequest
@@ -72,6 +73,7 @@ class Operations:
         """Add a member to the team; see `Runtime.spawn`."""
         require_text(prompt, "a prompt")
         self.core.providers.resolve(profile.model)
+        warn_of_unknown_tools(profile, self.core.tools.of(profile.agent_id), profile.name)
         now = self.core.clock.now()
         mail = self._letter(profile.agent_id, prompt, now) if prompt.strip() else None
         if mail is not None:

@@ -3,7 +3,16 @@
 import math
 from collections.abc import Iterable
 
-__all__ = ["require_entry", "require_known", "require_seconds", "require_text", "require_truth"]
+from mentra_actors.ids import AgentId
+
+__all__ = [
+    "id_of",
+    "require_entry",
+    "require_known",
+    "require_seconds",
+    "require_text",
+    "require_truth",
+]
 
 
 def require_text(text: object, what: str) -> None:
@@ -18,6 +27,20 @@ def require_text(text: object, what: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise ValueError(f"{what} must be Unicode text: {error}") from error
+
+
+def id_of(agent: object) -> AgentId | None:
+    """The id of an agent of either face; None if none is named.
+
+    Raises:
+        TypeError: it is no agent, but perhaps its name.
+    """
+    if agent is None:
+        return None
+    agent_id = getattr(agent, "agent_id", None)
+    if isinstance(agent, type) or not isinstance(agent_id, str):
+        raise TypeError(f"agent is an Agent, as `spawn` and `agent()` give it, not {agent!r}")
+    return AgentId(agent_id)
 
 
 def require_entry(entry_id: object) -> None:
@@ -47,16 +70,6 @@ def require_seconds(seconds: object, what: str) -> None:
         is_time = False
     if not is_time:
         raise ValueError(f"{what} must be a number of seconds from 0, found {seconds}")
-
-
-def require_truth(value: object, what: str) -> None:
-    """Refuse what is neither True nor False, such as the text "no".
-
-    Raises:
-        TypeError: it is neither.
-    """
-    if type(value) is not bool:
-        raise TypeError(f"{what} is True or False, not {value!r}")
 
 
 def require_known(given: Iterable[str], known: Iterable[str], no: str) -> None:

@@ -1,6 +1,7 @@
 """From the arguments of `spawn` and `configure` to an agent's profile."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypedDict
 
 from mentra_actors.domain.agent.profile import (
@@ -20,7 +21,15 @@ from mentra_actors.domain.team import agent_id_of
 from mentra_actors.ids import TeamId
 from mentra_actors.runtime.plain_arguments import require_known
 
-__all__ = ["ProfileOptions", "SpawnOptions", "profile_changes", "profile_of"]
+__all__ = [
+    "ProfileOptions",
+    "SpawnOptions",
+    "profile_changes",
+    "profile_of",
+    "warn_of_unknown_tools",
+]
+
+_log = logging.getLogger(__name__)
 
 
 class ProfileOptions(TypedDict, total=False):
@@ -80,6 +89,17 @@ def profile_changes(model: str | None, options: ProfileOptions) -> ProfileChange
     if model is not None:
         fields["model"] = model
     return as_stored(ProfileChanges(**fields), ProfileChanges, "configure")
+
+
+def warn_of_unknown_tools(
+    options: AgentProfile | ProfileChanges, known: Collection[str], agent: str
+) -> None:
+    """Log the names in `tools` and `hidden_tools` that no tool has now; one may come later."""
+    for option in ("tools", "hidden_tools"):
+        named = getattr(options, option)
+        for name in named if isinstance(named, tuple) else ():
+            if name not in known:
+                _log.warning("%s of agent %s: no tool is named %r now", option, agent, name)
 
 
 def _fields(what: str, options: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:

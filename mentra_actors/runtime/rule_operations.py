@@ -23,10 +23,15 @@ from mentra_actors.ids import AgentId, StreamId, name_of, rules_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.decisions import checked_match, checked_scope
 from mentra_actors.runtime.futures import chained, mapped
-from mentra_actors.runtime.plain_arguments import require_known, require_text, require_truth
+from mentra_actors.runtime.plain_arguments import (
+    id_of,
+    require_known,
+    require_text,
+)
 from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
+from mentra_actors.tools.plain_kinds import require_flag
 
 __all__ = [
     "RuleArguments",
@@ -93,7 +98,7 @@ class RuleOperations:
     def remember(self, tool: str, said: RuleArguments, *, allow: bool) -> "Future[str]":
         """See `Runtime.remember_rule`."""
         require_text(tool, "a tool")
-        require_truth(allow, "allow")
+        require_flag(allow, "allow")
         agent = said.get("agent")
         scope = said.get("scope", "project" if agent is None else "session")
         stream_id = self._scope_stream(scope, agent)
@@ -135,7 +140,7 @@ class RuleOperations:
     def _scope_stream(self, scope: RuleScope, agent: OneAgent | None) -> StreamId:
         if (checked_scope(scope) == "session") != (agent is not None):
             raise ValueError("rules of a session are those of an agent: name it, and only then")
-        agent_id = AgentId("") if agent is None else agent.agent_id
+        agent_id = id_of(agent) or AgentId("")
         return scope_stream(scope, agent_id=agent_id, team_id=self._core.settings.team)
 
 

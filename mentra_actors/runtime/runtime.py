@@ -26,6 +26,7 @@ from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
+from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
@@ -93,9 +94,9 @@ class Runtime:
 
         Raises:
             InvalidTool: there is a tool of this name for the same audience, or it is no tool.
+            TypeError: `agent` is no agent.
         """
-        audience = None if agent is None else agent.agent_id
-        return self._operations.core.tools.register(tool, audience=audience)
+        return self._operations.core.tools.register(tool, audience=id_of(agent))
 
     async def register_skills_dir(self, path: str | os.PathLike[str]) -> SkillsRegistration:
         """Read the skills below a directory; models are told of them from their next call on.
@@ -172,7 +173,7 @@ class Runtime:
 
     async def background_jobs(self, agent: Agent | None = None) -> tuple[JobView, ...]:
         """The background jobs of one agent or of all, the oldest first; those that ended too."""
-        operations, agent_id = self._operations, None if agent is None else agent.agent_id
+        operations, agent_id = self._operations, id_of(agent)
         return await anyio.to_thread.run_sync(operations.jobs.jobs, agent_id)
 
     async def cancel_background(self, job_id: str, reason: str = "") -> Job:

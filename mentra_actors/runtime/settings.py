@@ -19,6 +19,13 @@ from mentra_actors.providers.prices import PriceList
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.plain_arguments import require_known
+from mentra_actors.runtime.setting_kinds import (
+    require_authorizer,
+    require_executors,
+    require_hooks,
+    require_policy,
+    require_tools,
+)
 from mentra_actors.runtime.take_over import TakeOver
 from mentra_actors.store.lmdb_store import Durability
 from mentra_actors.store.ports import EventStore
@@ -26,6 +33,7 @@ from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.builtin.files import FileProfile
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.executors.port import CommandExecutor
+from mentra_actors.tools.plain_kinds import require_flag
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.results.size import ResultLimits
 from mentra_actors.tools.review import Authorizer, ToolHook
@@ -120,7 +128,23 @@ class RuntimeSettings:
     wrap_effects: Callable[[Performer], Performer] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers with which nothing would ever happen, or never end."""
+        """Refuse what is of a wrong kind, and numbers with which nothing happens, or ends."""
+        for name in ("create", "team_tools", "memory_tools"):
+            require_flag(getattr(self, name), name)
+        require_tools(self.tools)
+        require_policy(self.policy)
+        require_hooks(self.hooks)
+        require_authorizer(self.authorizer)
+        require_executors(self.executor, self.targets, self.policy)
+        self._require_times()
+        for name, limits in self.limits.items():
+            if not isinstance(limits, ProviderLimits):
+                raise TypeError(f"the limits of {name!r} are ProviderLimits, not {limits!r}")
+        _require_different_kinds(self.context)
+        if self.take_over not in get_args(TakeOver):
+            raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
+
+    def _require_times(self) -> None:
         for name in ("max_model_calls", "max_tool_runs", "mailbox_bound"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"{name} must be at least one, not {getattr(self, name)}")
@@ -131,14 +155,6 @@ class RuntimeSettings:
             if not least <= seconds <= most:
                 bounds = f"from {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
                 raise ValueError(f"{name} is {bounds} seconds, not {seconds}")
-        for name, limits in self.limits.items():
-            if not isinstance(limits, ProviderLimits):
-                raise TypeError(f"the limits of {name!r} are ProviderLimits, not {limits!r}")
-        _require_different_kinds(self.context)
-        if "" in self.targets:
-            raise ValueError("a target has a name; what runs commands here is the executor")
-        if self.take_over not in get_args(TakeOver):
-            raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
 
 
 def _require_different_kinds(context: Sequence[object]) -> None:

@@ -22,6 +22,7 @@ from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
+from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
@@ -71,8 +72,7 @@ class SyncRuntime:
 
     def register_tool(self, tool: Tool, *, agent: SyncAgent | None = None) -> ToolRegistration:
         """See `Runtime.register_tool`."""
-        audience = None if agent is None else agent.agent_id
-        return self._operations.core.tools.register(tool, audience=audience)
+        return self._operations.core.tools.register(tool, audience=id_of(agent))
 
     def register_skills_dir(self, path: str | os.PathLike[str]) -> SkillsRegistration:
         """See `Runtime.register_skills_dir`."""
@@ -126,7 +126,7 @@ class SyncRuntime:
 
     def background_jobs(self, agent: SyncAgent | None = None) -> tuple[JobView, ...]:
         """See `Runtime.background_jobs`."""
-        return self._operations.jobs.jobs(None if agent is None else agent.agent_id)
+        return self._operations.jobs.jobs(id_of(agent))
 
     def cancel_background(self, job_id: str, reason: str = "") -> Job:
         """See `Runtime.cancel_background`."""

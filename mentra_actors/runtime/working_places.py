@@ -1,11 +1,13 @@
 """Where the calls of a runtime work on this machine: its policy, its executors, its boards."""
 
+import logging
 import os
 from pathlib import Path
 
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.task_board import BoardState, directories_of
 from mentra_actors.effects.workplaces import RoutedDirectory, Workplaces
+from mentra_actors.errors import ConfigurationError
 from mentra_actors.ids import board_stream
 from mentra_actors.runtime.job_upkeep import jobs_directory
 from mentra_actors.runtime.settings import RuntimeSettings
@@ -15,7 +17,23 @@ from mentra_actors.tools.executors.local import LocalExecutor
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.tool_errors import ToolError
 
-__all__ = ["workplaces_of"]
+__all__ = ["require_workspace", "workplaces_of"]
+
+_log = logging.getLogger(__name__)
+
+
+def require_workspace(policy: RuntimePolicy) -> None:
+    """Nothing, if agents can work where the policy says; a warning of what can never run.
+
+    Raises:
+        ConfigurationError: its `base_dir` is no directory.
+    """
+    if policy.base_dir and not policy.directory_of("").is_dir():
+        raise ConfigurationError(
+            f"the workspace of the policy is not a directory: {os.fspath(policy.base_dir)}"
+        )
+    if policy.allow_background and not policy.allow_shell:
+        _log.warning("allow_background does nothing without allow_shell: no command is run")
 
 
 def workplaces_of(settings: RuntimeSettings, commands: Commands) -> Workplaces:

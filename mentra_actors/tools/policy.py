@@ -6,6 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from mentra_actors.tools.plain_kinds import (
+    require_flag,
+    require_number,
+    require_path,
+    require_paths,
+    require_words,
+)
 from mentra_actors.tools.tool_errors import PolicyDenied
 from mentra_actors.tools.traits import ToolTraits
 
@@ -16,10 +23,7 @@ ShellValidation: TypeAlias = Literal["off", "warn", "enforce"]
 
 _DAY_S = 86_400.0
 
-_SHELL_OFF = (
-    "Shell command execution is disabled by the runtime policy. "
-    "Use open_runtime(policy=RuntimePolicy(allow_shell=True, ...)) to opt in."
-)
+_SHELL_OFF = "Shell command execution is disabled by the runtime policy."
 _BACKGROUND_OFF = "Background command execution is disabled by the runtime policy."
 
 
@@ -62,6 +66,7 @@ class RuntimePolicy:
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself, or with which nothing would ever happen."""
+        _require_kinds(self)
         if self.base_dir_access not in get_args(BaseDirAccess):
             raise ValueError(f"base_dir_access is none, read or write: {self.base_dir_access!r}")
         if self.shell_validation not in get_args(ShellValidation):
@@ -81,9 +86,6 @@ class RuntimePolicy:
             raise ValueError(
                 "a policy that is_read_only has no place to write: see RuntimePolicy.read_only"
             )
-        for name in ("env", "working_roots", "read_roots", "write_roots", "denied_write_roots"):
-            if isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} are a sequence, not one string")
 
     @classmethod
     def permissive(cls) -> "RuntimePolicy":
@@ -100,6 +102,7 @@ class RuntimePolicy:
     @classmethod
     def workspace_bounded(cls, workspace: str | os.PathLike[str]) -> "RuntimePolicy":
         """Files below `workspace` and nowhere else; no commands, until you allow them."""
+        workspace = _absolute(workspace)
         return cls(
             base_dir=workspace,
             base_dir_access="none",
@@ -113,6 +116,7 @@ class RuntimePolicy:
     @classmethod
     def read_only(cls, workspace: str | os.PathLike[str]) -> "RuntimePolicy":
         """Files below `workspace` may be read; nothing may be changed, by no tool."""
+        workspace = _absolute(workspace)
         return cls(
             base_dir=workspace,
             base_dir_access="none",
@@ -191,3 +195,30 @@ def _real(roots: tuple[str | os.PathLike[str], ...], base_dir: Path) -> tuple[Pa
     """Each once, links resolved; one that is not absolute is below the base directory."""
     found = (Path(os.path.realpath(base_dir / Path(root).expanduser())) for root in roots)
     return tuple(dict.fromkeys(found))
+
+
+def _absolute(workspace: str | os.PathLike[str]) -> str:
+    """A directory as it is named now, wherever the process goes later; links are kept."""
+    require_path(workspace, "workspace")
+    return str(Path(workspace).expanduser().absolute())
+
+
+def _require_kinds(policy: RuntimePolicy) -> None:
+    """Every field is of its kind: a text such as "no" would switch on what it stands for.
+
+    Raises:
+        TypeError: one is not; the message names it.
+    """
+    for name in ("allow_shell", "allow_background", "network", "is_read_only"):
+        require_flag(getattr(policy, name), name)
+    require_number(policy.default_command_timeout_s, "default_command_timeout_s")
+    require_number(policy.max_command_timeout_s, "max_command_timeout_s")
+    require_number(policy.max_output_bytes, "max_output_bytes", whole=True)
+    if policy.max_background_timeout_s is not None:
+        require_number(policy.max_background_timeout_s, "max_background_timeout_s")
+    if policy.max_background is not None:
+        require_number(policy.max_background, "max_background", whole=True)
+    require_words(policy.env, "env")
+    require_path(policy.base_dir, "base_dir")
+    for name in ("working_roots", "read_roots", "write_roots", "denied_write_roots"):
+        require_paths(getattr(policy, name), name)

@@ -1,6 +1,7 @@
 """The tools of a runtime by name: those that all agents have, and those of single ones."""
 
 import re
+import reprlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, Self, get_args
@@ -20,6 +21,7 @@ __all__ = [
     "ToolRegistration",
     "ToolRegistry",
     "ToolSource",
+    "require_timeout",
     "require_tool",
     "require_valid_name",
 ]
@@ -50,7 +52,7 @@ def require_tool(tool: Tool) -> Tool:
         InvalidTool: it does not; the message says why.
     """
     if not isinstance(tool, Tool):
-        raise InvalidTool(f"{tool!r} is not a tool; decorate the function with @tool")
+        raise InvalidTool(_no_tool(tool))
     require_valid_name(tool.name)
     if tool.retry not in get_args(RetryMode):
         modes = ", ".join(get_args(RetryMode))
@@ -64,13 +66,43 @@ def require_tool(tool: Tool) -> Tool:
         )
     if tool.terminal and _is_always_parallel(tool):
         raise InvalidTool(f"tool {tool.name!r} ends the run, so it cannot run beside other calls")
-    if tool.timeout_s is not None and not tool.timeout_s > 0:
-        raise InvalidTool(f"tool {tool.name!r}: timeout_s is positive or None")
+    require_timeout(tool.name, tool.timeout_s)
+    for name in ("run", "is_parallel", "preview", "compensate", "probe", "check"):
+        _require_function(tool, name)
     try:
         _require_schema(tool)
     except ValueError as error:
         raise InvalidTool(f"tool {tool.name!r}: input_schema {error}") from error
     return tool
+
+
+def _no_tool(value: object) -> str:
+    """What to say of what is no tool, without its whole content."""
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} is not a tool; put the tools in it one by one: [*tools]"
+    return f"{reprlib.repr(value)} is not a tool; decorate the function with @tool"
+
+
+def require_timeout(name: str, timeout_s: object) -> None:
+    """Refuse what is no time that a call may take.
+
+    Raises:
+        InvalidTool: it is neither a number above 0 nor None.
+    """
+    if timeout_s is None:
+        return
+    is_number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
+    if not (is_number and timeout_s > 0):  # type: ignore[operator]
+        raise InvalidTool(
+            f"tool {name!r}: timeout_s is a number of seconds above 0 or None, not {timeout_s!r}"
+        )
+
+
+def _require_function(tool: Tool, name: str) -> None:
+    value = getattr(tool, name)
+    if callable(value) or (value is None and name not in ("run", "is_parallel")):
+        return
+    raise InvalidTool(f"tool {tool.name!r}: {name} is a function, not {value!r}")
 
 
 def _is_always_parallel(tool: Tool) -> bool:

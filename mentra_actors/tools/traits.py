@@ -4,6 +4,7 @@ These are not notes: a policy hides tools by them, the context of a call enforce
 authorizer decides by them.
 """
 
+import difflib
 import re
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -53,6 +54,9 @@ _CHANGING = frozenset(
         "memory_write",
     }
 )
+_KNOWN = (*sorted(_CHANGING), "read_only", "filesystem_read", "skill_load")
+_NEAR = 0.9
+"""How much a word is like a known one, at most 1, to be taken for a slip of the pen."""
 
 
 class ToolTraits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -88,6 +92,11 @@ def require_sound_traits(name: str, traits: ToolTraits) -> ToolTraits:
     for capability in capabilities:
         if not isinstance(capability, str) or _CAPABILITY.fullmatch(capability) is None:
             raise InvalidTool(f"tool {name!r}: a capability is a word, not {capability!r}")
+        near = difflib.get_close_matches(capability, _KNOWN, 1, _NEAR)
+        if near and capability not in _KNOWN:
+            raise InvalidTool(
+                f"tool {name!r}: capability {capability!r} is not known; is it {near[0]!r}?"
+            )
     _require_consistent(name, traits)
     return traits
 

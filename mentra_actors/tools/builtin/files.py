@@ -24,6 +24,7 @@ def file_tools(
 ) -> list[Tool]:
     """Tools for everything below `root`, whatever the policy of the runtime says of its roots.
 
+    A policy that is read-only refuses those that write all the same.
     Paths are relative to `root`; absolute ones inside of it are taken too. `write_root`, a
     directory inside of `root`, narrows what may be written. `profile` is `"batched"` for `files`,
     `"split"` for `read`, `ls`, `grep`, `glob`, `write` and `edit`, or `"both"`.

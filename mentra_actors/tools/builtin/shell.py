@@ -54,11 +54,18 @@ def require_shell_grammar(policy: RuntimePolicy) -> None:
     """
     if policy.shell_validation == "off":
         return
-    if not all(importlib.util.find_spec(name) for name in _GRAMMAR):
+    if not all(_is_there(name) for name in _GRAMMAR):
         raise ConfigurationError(
             f"shell_validation={policy.shell_validation!r} needs a grammar of the shell: "
             "pip install 'mentra-actors[shell]'"
         )
+
+
+def _is_there(library: str) -> bool:
+    try:
+        return importlib.util.find_spec(library) is not None
+    except (ImportError, ValueError):  # somebody keeps it from being imported
+        return False
 
 
 async def _run(arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput:

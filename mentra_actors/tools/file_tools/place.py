@@ -68,7 +68,8 @@ class Located:
 class FilePlace:
     """A directory to which paths are relative, and the roots below which may be read or written.
 
-    All of them are real paths. `denied` are looked at before `writable`.
+    All of them are real paths. `denied` are looked at before `writable`. One `of_root` keeps to
+    that root, whatever the roots of a policy are.
     """
 
     base_dir: str
@@ -78,6 +79,7 @@ class FilePlace:
     closed: frozenset[int] = field(default_factory=closed_devices)
     denied_ids: frozenset[tuple[int, int]] = frozenset()
     own: OwnFiles = field(default_factory=OwnFiles)
+    has_own_root: bool = False
 
     @classmethod
     def of_workplace(cls, workplace: Workplace) -> "FilePlace":
@@ -114,7 +116,7 @@ class FilePlace:
         writable = real if write_root is None else os.path.realpath(write_root)
         if not is_below(writable, real):
             raise ConfigurationError(f"write_root {write_root} is not inside of {root}")
-        return cls(base_dir=real, readable=(real,), writable=(writable,))
+        return cls(base_dir=real, readable=(real,), writable=(writable,), has_own_root=True)
 
     def within(self, directory: str) -> "FilePlace":
         """The same place, where paths are relative to another directory."""
@@ -134,7 +136,7 @@ class FilePlace:
         real = self._real(path, action)
         root = _root_of(real, self.readable)
         if root is None:
-            raise refusals.outside(path, "read", action)
+            raise self._outside(path, "read", action)
         return self._foreign(Located(real, root, self.told(real)))
 
     def for_writing(self, path: str) -> Located:
@@ -150,7 +152,7 @@ class FilePlace:
             raise refusals.denied(path)
         root = _root_of(real, self.writable)
         if root is None:
-            raise refusals.outside(path, "write", "files_write")
+            raise self._outside(path, "write", "files_write")
         if path.endswith("/") or real in (self.base_dir, root):
             raise ToolError(f"'{shown(path)}' names a directory; give the path of a file.")
         located = self._foreign(Located(real, root, self.told(real), for_write=True))
@@ -320,6 +322,14 @@ class FilePlace:
             return os.path.realpath(joined)
         except (OSError, ValueError) as error:
             raise explained(error, path) from error
+
+    def _outside(self, path: str, kind: str, action: str) -> PolicyDenied:
+        if not self.has_own_root:
+            return refusals.outside(path, f"the runtime policy {kind} roots", action)
+        where = "of the root directory"
+        if kind == "write" and self.writable != self.readable:
+            where += f", or of '{self.told(self.writable[0])}/', its part for writing"
+        return refusals.outside(path, where, action)
 
     def _require_whole_links(self, path: str) -> None:
         place = Path(self.base_dir, path)

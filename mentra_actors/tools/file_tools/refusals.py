@@ -6,10 +6,9 @@ from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
 __all__ = ["denied", "is_a_mark", "of_a_store", "of_the_system", "outside"]
 
 
-def outside(path: str, kind: str, action: str) -> PolicyDenied:
-    """The path is below no root of this kind, `read` or `write`."""
-    told = f"Path '{shown(path)}' is outside the runtime policy {kind} roots"
-    return PolicyDenied(told, action=action)
+def outside(path: str, where: str, action: str) -> PolicyDenied:
+    """The path is below no root; `where` says of which kind."""
+    return PolicyDenied(f"Path '{shown(path)}' is outside {where}", action=action)
 
 
 def denied(path: str) -> PolicyDenied:

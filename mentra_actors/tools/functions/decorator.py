@@ -14,7 +14,7 @@ from mentra_actors.errors import InvalidTool
 from mentra_actors.tools.contract import Compensate, Preview, Probe, ProbeResult, Tool, ToolContext
 from mentra_actors.tools.functions.docstring import parse_docstring
 from mentra_actors.tools.functions.signature import Rename, Signature, signature_of
-from mentra_actors.tools.registry import require_valid_name
+from mentra_actors.tools.registry import require_timeout, require_valid_name
 from mentra_actors.tools.traits import (
     ApprovalCategory,
     Capability,
@@ -181,8 +181,8 @@ class _ToolOptions(NamedTuple):
 def _function_tool(function: Callable[P, R], *, options: _ToolOptions) -> FunctionTool[P, R]:
     name, timeout_s, parallel = options.name, options.timeout_s, options.parallel
     tool_name = require_valid_name(_name_of(function) if name is None else name)
-    if timeout_s is not None and not timeout_s > 0:
-        raise InvalidTool(f"tool {tool_name!r}: timeout_s must be above 0, not {timeout_s!r}")
+    require_timeout(tool_name, timeout_s)
+    _require_functions(options, tool_name)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise InvalidTool(f"tool {tool_name!r}: a generator has no single result; return a value")
     retry_mode, probe_function = _retry_of(options.retry, tool_name)
@@ -206,6 +206,21 @@ def _function_tool(function: Callable[P, R], *, options: _ToolOptions) -> Functi
         preview=options.preview,
         function=function,
     )
+
+
+def _require_functions(options: _ToolOptions, tool_name: str) -> None:
+    """What is asked about calls can be called.
+
+    Raises:
+        InvalidTool: it cannot.
+    """
+    if not (isinstance(options.parallel, bool) or callable(options.parallel)):
+        raise InvalidTool(
+            f"tool {tool_name!r}: parallel is True, False or a function, not {options.parallel!r}"
+        )
+    for name, value in (("preview", options.preview), ("compensate", options.compensate)):
+        if value is not None and not callable(value):
+            raise InvalidTool(f"tool {tool_name!r}: {name} is a function, not {value!r}")
 
 
 def _name_of(function: Callable[..., Any]) -> str:
