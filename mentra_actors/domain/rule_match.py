@@ -45,6 +45,8 @@ _LAUNCHERS = (
 _RUNS_ANYTHING = frozenset(_LAUNCHERS.split())
 """Commands that run what they are told to: to allow them is to allow everything."""
 
+_COMMAND_KINDS = frozenset({"shell", "background_run"})
+
 
 class AnyCall(msgspec.Struct, frozen=True, tag="any"):
     """Every call of the tool."""
@@ -70,7 +72,11 @@ class CommandPrefix(msgspec.Struct, frozen=True, tag="command"):
 
 
 class BelowFolder(msgspec.Struct, frozen=True, tag="folder"):
-    """Calls that touch paths at or below this folder, and no other ones."""
+    """Calls that touch paths at or below this folder, and no other ones.
+
+    A permission speaks of no command: which paths one touches its text does not tell. A refusal
+    speaks of those that name a path below the folder.
+    """
 
     folder: str
 
@@ -249,6 +255,11 @@ def _literally(part: str) -> str:
 # --- commands ---------------------------------------------------------------------------------
 
 
+def _is_command(structured: Mapping[str, Any]) -> bool:
+    kind = structured.get("kind")
+    return "simple_words" in structured or (isinstance(kind, str) and kind in _COMMAND_KINDS)
+
+
 def _simple_words(structured: Mapping[str, Any]) -> tuple[str, ...]:
     """The words of the one simple command that a call is; empty if it is anything else."""
     words = structured.get("simple_words")
@@ -277,16 +288,19 @@ def _is_below(folder: str, structured: Mapping[str, Any], *, allow: bool) -> boo
 
 
 class _Touched(NamedTuple):
-    """Paths that a call would touch; not `is_whole` where it does not say all of them."""
+    """Paths that a call would touch; not `is_whole` where these may not be all of them."""
 
     paths: tuple[str, ...]
     is_whole: bool = True
 
 
 def _touched(structured: Mapping[str, Any]) -> _Touched:
-    """What the fields `resolved_…` of a call say, and those of each of its `operations`."""
+    """What the fields `resolved_…` of a call say, and those of each of its `operations`.
+
+    Of a command these are the paths that its text names; it may touch any other one besides.
+    """
     own, operations = _touched_by(structured), structured.get("operations", ())
-    if not isinstance(operations, list | tuple):
+    if _is_command(structured) or not isinstance(operations, list | tuple):
         return _Touched(own.paths, is_whole=False)
     each = [_touched_by(one) if isinstance(one, Mapping) else _Touched(()) for one in operations]
     is_whole = own.is_whole and all(one.paths and one.is_whole for one in each)

@@ -198,6 +198,21 @@ def test_one_path_below_a_folder_that_is_refused_is_enough():
     assert not refuses(BelowFolder("/other"), both)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"kind": "shell"}, {"kind": "background_run"}, {"kind": "own", "simple_words": ["cat", "a"]}],
+)
+def test_a_command_is_never_known_to_stay_below_a_folder(said):
+    """Its text names some paths; what `rm $(echo secret)` touches besides, nobody can know."""
+    structured = {"command": "cat a; rm $(echo b)", "resolved_paths": ["/w/a"], **said}
+    call = ShownCall(tool="shell", structured=structured, is_by_tool=True)
+
+    assert not allows(BelowFolder("/w"), call)
+    assert not allows(BelowFolder("/"), call)
+    assert refuses(BelowFolder("/w"), call)
+    assert not any(isinstance(offer.match, BelowFolder) for offer in rule_offers(call))
+
+
 # --- offers -----------------------------------------------------------------------------------
 
 
