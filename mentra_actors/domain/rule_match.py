@@ -60,7 +60,11 @@ class ExactCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
 
 class InputPattern(msgspec.Struct, frozen=True, tag="pattern"):
-    """Calls whose text (`call_text`) fits the pattern as a whole; see `fits_wildcards`."""
+    """Calls whose text (`call_text`) fits the pattern as a whole; see `fits_wildcards`.
+
+    It knows no paths: `*"path":"/w/*` also fits `/w/../x`, and a batch with one path below `/w`.
+    To allow paths is for `BelowFolder`.
+    """
 
     pattern: str
 

@@ -1,11 +1,14 @@
 """What a remembered rule speaks of: patterns, commands, folders; and what a person is offered."""
 
 import re
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mentra_actors.cli.decision_options import Match
 from mentra_actors.domain.rule_match import (
     AnyCall,
     BelowFolder,
@@ -96,6 +99,21 @@ def test_a_pattern_means_what_the_regular_expression_means(pattern, text):
 def test_a_pattern_that_fits_nowhere_is_soon_done():
     """A model writes the text: no rule of a person may become a trap with it."""
     assert not fits_wildcards("*a" * 1000 + "b", "a" * 20_000)
+
+
+def test_no_pattern_that_we_recommend_lets_a_path_slip_by():
+    """What stands in the documentation is copied."""
+    page = Path(__file__).parents[3] / "docs" / "tools-permissions.md"
+    patterns = re.findall(r"InputPattern\('([^']+)'\)", page.read_text())
+    patterns += re.findall(r"'pattern:([^']+)'", get_args(Match)[1].help)
+    batch = files(op("/w/a"), op("/etc/passwd"))
+    climbing = files({"op": "delete", "path": "/w/../etc/x", "resolved_path": "/etc/x"})
+
+    assert len(patterns) == 2
+    for pattern in patterns:
+        places = pattern.replace("/a/", "/w/")
+        assert not allows(InputPattern(places), batch), pattern
+        assert not allows(InputPattern(places), climbing), pattern
 
 
 def test_a_pattern_sees_the_text_with_its_keys_in_order():
