@@ -37,14 +37,6 @@ __all__ = [
 
 MAX_PATTERN_CHARS = 2000
 _SHOWN_CHARS = 200
-_SUBCOMMAND = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
-_LAUNCHERS = (
-    "bash bun cmd dash deno doas docker env eval exec find fish ksh nice node nohup npx parallel "
-    "perl php podman pwsh python python3 ruby sh ssh su sudo time timeout uv uvx watch xargs zsh"
-)
-_RUNS_ANYTHING = frozenset(_LAUNCHERS.split())
-"""Commands that run what they are told to: to allow them is to allow everything."""
-
 _COMMAND_KINDS = frozenset({"shell", "background_run"})
 
 
@@ -206,8 +198,8 @@ def _narrow_matches(call: ShownCall) -> Iterator[RuleMatch]:
     yield exact
     if not call.is_by_tool:
         return
-    words = _offered_words(_simple_words(structured))
-    if words:
+    words = _words_in(structured, "offered_words")
+    if words and _simple_words(structured)[: len(words)] == words:
         yield CommandPrefix(words)
     touched = _touched(structured)
     folder = _common_folder(touched.paths) if touched.is_whole else ""
@@ -266,18 +258,14 @@ def _is_command(structured: Mapping[str, Any]) -> bool:
 
 def _simple_words(structured: Mapping[str, Any]) -> tuple[str, ...]:
     """The words of the one simple command that a call is; empty if it is anything else."""
-    words = structured.get("simple_words")
+    return _words_in(structured, "simple_words")
+
+
+def _words_in(structured: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    words = structured.get(field)
     if not isinstance(words, list | tuple) or not all(isinstance(one, str) for one in words):
         return ()
     return tuple(words)
-
-
-def _offered_words(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The beginning that names what a command does; none where that could be anything."""
-    if not words or words[0].rpartition("/")[2] in _RUNS_ANYTHING:
-        return ()
-    has_subcommand = len(words) > 1 and _SUBCOMMAND.fullmatch(words[1]) is not None
-    return words[:2] if has_subcommand else words[:1]
 
 
 # --- paths ------------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ def shell_like(ran):
 
     def preview(arguments, _place):
         words = arguments["command"].split()
-        simple = {} if ";" in arguments["command"] else {"simple_words": words}
+        said = {"simple_words": words, "offered_words": words[:2]}
+        simple = {} if ";" in arguments["command"] else said
         return {"kind": "shell", "command": arguments["command"], **simple}
 
     @tool(retry="safe", preview=preview)

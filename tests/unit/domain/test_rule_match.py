@@ -25,8 +25,8 @@ from mentra_actors.domain.rule_match import (
 )
 
 
-def shell(command, *words, tool="shell"):
-    structured = {"command": command, "kind": "shell"}
+def shell(command, *words, tool="shell", offered=()):
+    structured = {"command": command, "kind": "shell", "offered_words": list(offered)}
     if words:
         structured["simple_words"] = list(words)
     return ShownCall(tool=tool, structured=structured, is_by_tool=True)
@@ -237,11 +237,11 @@ def test_a_command_is_never_known_to_stay_below_a_folder(said):
 @pytest.mark.parametrize(
     ("call", "offered"),
     [
-        (shell("git status -s", "git", "status", "-s"), [STATUS]),
-        (shell("ls -la", "ls", "-la"), [CommandPrefix(("ls",))]),
+        (shell("git status -s", "git", "status", "-s", offered=STATUS.words), [STATUS]),
+        (shell("ls -la", "ls", "-la", offered=["ls"]), [CommandPrefix(("ls",))]),
         (shell("python x.py", "python", "x.py"), []),
-        (shell("/usr/bin/env x", "/usr/bin/env", "x"), []),
-        (shell("a | b"), []),
+        (shell("git status", "git", "status", offered=["git", "log"]), []),
+        (shell("a | b", offered=["a"]), []),
         (files(op("/w/src/a"), op("/w/src/b/c")), [BelowFolder("/w/src")]),
         (files(op("/w/a"), op("/v/a")), []),
         (files(op("/a")), []),
@@ -257,7 +257,7 @@ def test_offers_go_from_the_narrowest_to_the_widest(call, offered):
 
 
 previews = st.dictionaries(
-    st.sampled_from(["simple_words", "resolved_path", "resolved_paths", "operations", "x"]),
+    st.sampled_from(["simple_words", "offered_words", "resolved_path", "resolved_paths", "operations", "x"]),
     st.recursive(
         st.none() | st.integers(0, 9) | st.sampled_from(["/w/a", "/w/../b", "git", "status", ""]),
         lambda inner: (
