@@ -269,7 +269,7 @@ async def _previewed(tool: Tool, call: CallPreview, place: Workplace) -> dict[st
 
 
 def _own(preview: CallPreview) -> CallPreview:
-    """For one reviewer: what it does to its copy no other sees, and nothing that runs or is kept."""
+    """For one reviewer: what it does to it no other sees, and nothing that runs or is kept."""
     return msgspec.structs.replace(
         preview,
         arguments=_copied(preview.arguments),

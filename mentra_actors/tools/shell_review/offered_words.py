@@ -28,7 +28,8 @@ _RUNS_ANYTHING = names_of(
     podman buildah nerdctl kubectl lxc nsenter npx bunx uvx bun uv pipx nix-env ssh scp sftp rsync
     socat nc ncat netcat ftp lftp telnet psql mysql redis-cli mongosh vi vim nvim view nano emacs
     pico ed ex sort split zip cpio rename install m4 dc pandoc latex pdflatex crontab at batch
-    skill enable mapfile readarray complete compgen bind fc history hash getopts let swift asdf mise
+    skill enable mapfile readarray complete compgen bind fc history hash getopts let swift asdf
+    mise
     """
 )
 """Programs that run what they are told to, beside those whose rule says so."""

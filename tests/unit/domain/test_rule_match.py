@@ -257,7 +257,9 @@ def test_offers_go_from_the_narrowest_to_the_widest(call, offered):
 
 
 previews = st.dictionaries(
-    st.sampled_from(["simple_words", "offered_words", "resolved_path", "resolved_paths", "operations", "x"]),
+    st.sampled_from(
+        ["simple_words", "offered_words", "resolved_path", "resolved_paths", "operations", "x"]
+    ),
     st.recursive(
         st.none() | st.integers(0, 9) | st.sampled_from(["/w/a", "/w/../b", "git", "status", ""]),
         lambda inner: (

@@ -1,4 +1,4 @@
-"""The beginning of a command that a person is offered says what is done, and never just by whom."""
+"""The beginning of a command that is offered says what is done, and never just by whom."""
 
 import pytest
 
