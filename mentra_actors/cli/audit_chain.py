@@ -19,6 +19,8 @@ __all__ = ["FORMAT", "Chain", "ChainEnd", "ChainHeader", "ChainLook", "look_at_c
 FORMAT = "mentra-audit-1"
 _NO_LINE = "0" * 64
 _MOST_LINE_BYTES = 64 * 1024 * 1024
+_CUT_OFF = "was cut off: the file was truncated"
+_TOO_LONG = "is no line of an audit: it is too long, so it was edited, or inserted"
 _CHECKSUM = re.compile(rb',"sha256":"([0-9a-f]{64})"}\n')
 _CHECKSUM_BYTES = len(',"sha256":""}\n') + 64
 
@@ -126,7 +128,8 @@ def look_at_chain(file: BinaryIO) -> ChainLook:
     while raw := file.readline(_MOST_LINE_BYTES):
         look.line += 1
         if not raw.endswith(b"\n"):
-            look.is_cut, look.fault = True, "was cut off: the file was truncated"
+            look.is_cut = not file.read(1)
+            look.fault = _CUT_OFF if look.is_cut else _TOO_LONG
             break
         line, look.fault = chain.fault_of(raw)
         look.fault = look.fault or _end_fault(look, line)

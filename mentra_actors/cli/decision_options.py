@@ -30,8 +30,8 @@ Match: TypeAlias = Annotated[
     str | None,
     typer.Option(
         help="What is remembered: a number that `mentra approvals` shows, exact, any, "
-        "'command:git status', below:/a/folder or 'pattern:*\"path\":\"/a/*'. Without it: "
-        "exactly this call."
+        "'command:git status', below:/a/folder or 'pattern:{\"euros\":?}' (for paths: below). "
+        "Without it: exactly this call."
     ),
 ]
 By: TypeAlias = Annotated[

@@ -37,13 +37,7 @@ __all__ = [
 
 MAX_PATTERN_CHARS = 2000
 _SHOWN_CHARS = 200
-_SUBCOMMAND = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
-_LAUNCHERS = (
-    "bash bun cmd dash deno doas docker env eval exec find fish ksh nice node nohup npx parallel "
-    "perl php podman pwsh python python3 ruby sh ssh su sudo time timeout uv uvx watch xargs zsh"
-)
-_RUNS_ANYTHING = frozenset(_LAUNCHERS.split())
-"""Commands that run what they are told to: to allow them is to allow everything."""
+_COMMAND_KINDS = frozenset({"shell", "background_run"})
 
 
 class AnyCall(msgspec.Struct, frozen=True, tag="any"):
@@ -58,7 +52,11 @@ class ExactCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
 
 class InputPattern(msgspec.Struct, frozen=True, tag="pattern"):
-    """Calls whose text (`call_text`) fits the pattern as a whole; see `fits_wildcards`."""
+    """Calls whose text (`call_text`) fits the pattern as a whole; see `fits_wildcards`.
+
+    It knows no paths: `*"path":"/w/*` also fits `/w/../x`, and a batch with one path below `/w`.
+    To allow paths is for `BelowFolder`.
+    """
 
     pattern: str
 
@@ -70,7 +68,11 @@ class CommandPrefix(msgspec.Struct, frozen=True, tag="command"):
 
 
 class BelowFolder(msgspec.Struct, frozen=True, tag="folder"):
-    """Calls that touch paths at or below this folder, and no other ones."""
+    """Calls that touch paths at or below this folder, and no other ones.
+
+    A permission speaks of no command: which paths one touches its text does not tell. A refusal
+    speaks of those that name a path below the folder.
+    """
 
     folder: str
 
@@ -196,8 +198,8 @@ def _narrow_matches(call: ShownCall) -> Iterator[RuleMatch]:
     yield exact
     if not call.is_by_tool:
         return
-    words = _offered_words(_simple_words(structured))
-    if words:
+    words = _words_in(structured, "offered_words")
+    if words and _simple_words(structured)[: len(words)] == words:
         yield CommandPrefix(words)
     touched = _touched(structured)
     folder = _common_folder(touched.paths) if touched.is_whole else ""
@@ -249,20 +251,21 @@ def _literally(part: str) -> str:
 # --- commands ---------------------------------------------------------------------------------
 
 
+def _is_command(structured: Mapping[str, Any]) -> bool:
+    kind = structured.get("kind")
+    return "simple_words" in structured or (isinstance(kind, str) and kind in _COMMAND_KINDS)
+
+
 def _simple_words(structured: Mapping[str, Any]) -> tuple[str, ...]:
     """The words of the one simple command that a call is; empty if it is anything else."""
-    words = structured.get("simple_words")
+    return _words_in(structured, "simple_words")
+
+
+def _words_in(structured: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    words = structured.get(field)
     if not isinstance(words, list | tuple) or not all(isinstance(one, str) for one in words):
         return ()
     return tuple(words)
-
-
-def _offered_words(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The beginning that names what a command does; none where that could be anything."""
-    if not words or words[0].rpartition("/")[2] in _RUNS_ANYTHING:
-        return ()
-    has_subcommand = len(words) > 1 and _SUBCOMMAND.fullmatch(words[1]) is not None
-    return words[:2] if has_subcommand else words[:1]
 
 
 # --- paths ------------------------------------------------------------------------------------
@@ -277,16 +280,19 @@ def _is_below(folder: str, structured: Mapping[str, Any], *, allow: bool) -> boo
 
 
 class _Touched(NamedTuple):
-    """Paths that a call would touch; not `is_whole` where it does not say all of them."""
+    """Paths that a call would touch; not `is_whole` where these may not be all of them."""
 
     paths: tuple[str, ...]
     is_whole: bool = True
 
 
 def _touched(structured: Mapping[str, Any]) -> _Touched:
-    """What the fields `resolved_…` of a call say, and those of each of its `operations`."""
+    """What the fields `resolved_…` of a call say, and those of each of its `operations`.
+
+    Of a command these are the paths that its text names; it may touch any other one besides.
+    """
     own, operations = _touched_by(structured), structured.get("operations", ())
-    if not isinstance(operations, list | tuple):
+    if _is_command(structured) or not isinstance(operations, list | tuple):
         return _Touched(own.paths, is_whole=False)
     each = [_touched_by(one) if isinstance(one, Mapping) else _Touched(()) for one in operations]
     is_whole = own.is_whole and all(one.paths and one.is_whole for one in each)

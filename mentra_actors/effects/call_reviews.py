@@ -268,14 +268,18 @@ async def _previewed(tool: Tool, call: CallPreview, place: Workplace) -> dict[st
 
 
 def _own(preview: CallPreview) -> CallPreview:
-    """For one reviewer: what it does to the arguments no other sees, and nothing that runs."""
-    return msgspec.structs.replace(preview, arguments=_copied(preview.arguments))
+    """For one reviewer: what it does to it no other sees, and nothing that runs or is kept."""
+    return msgspec.structs.replace(
+        preview,
+        arguments=_copied(preview.arguments),
+        structured=_copied(preview.structured),
+    )
 
 
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _copied(one) for name, one in value.items()}
-    return [_copied(one) for one in value] if isinstance(value, list) else value
+    return [_copied(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 async def after_hooks(

@@ -11,7 +11,6 @@ __all__ = [
     "require_known",
     "require_seconds",
     "require_text",
-    "require_truth",
 ]
 
 

@@ -273,9 +273,10 @@ def _checked(request: SubagentRequest) -> SubagentRequest:
 
 
 Preview = Callable[[Mapping[str, Any], Workplace], Mapping[str, Any]]
-"""What a call would do, as JSON data for whoever decides about it: with resolved paths, without
-the contents of files. Runs on a worker thread, before the call may start and once more when it
-starts, and changes nothing. A `ToolError` refuses the call."""
+"""What a call would do, as JSON data for whoever decides about it: with resolved paths
+(`resolved_…`), and with all that makes a difference, since a decision about exactly this call
+speaks of all calls with the same preview. Runs on a worker thread, before the call may start and
+once more when it starts, and changes nothing. A `ToolError` refuses the call."""
 
 Probe = Callable[[str], Awaitable[ProbeResult] | ProbeResult]
 """Asked with the idempotency key of a call whose process died."""

@@ -58,7 +58,7 @@ Verdict: TypeAlias = Allow | Deny | Ask
 
 
 class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that may run soon. `arguments` are decoded, and a copy: changes in it do nothing.
+    """A call that may run soon. Each reviewer has its own copy: changes in it do nothing.
 
     `structured` says in data what it would do (resolved paths, the parsed command), in the words
     of its tool; hooks see it empty, because they come before. Where it is not `is_by_tool` it is

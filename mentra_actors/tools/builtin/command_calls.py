@@ -9,6 +9,7 @@ from typing import Any, Literal
 import anyio.from_thread
 import msgspec
 
+from mentra_actors.tools.shell_review.offered_words import offered_words
 from mentra_actors.tools.shell_review.verdict import ShellReview
 from mentra_actors.tools.tool_errors import ToolError
 from mentra_actors.tools.workplace import Workplace
@@ -128,6 +129,7 @@ def _reviewed(review: ShellReview, directory: str, mode: str) -> dict[str, Any]:
     return {
         "validation": review_note(review, mode),
         "simple_words": list(review.simple_words),
+        "offered_words": list(offered_words(review.simple_words)),
         "resolved_paths": [os.path.realpath(Path(directory, path)) for path in review.paths],
     }
 

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import yaml
@@ -15,14 +15,26 @@ from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.results.rendering import words_of
 from mentra_actors.tools.tool_errors import ToolError
 
-__all__ = ["MAX_SKILL_BYTES", "Skill", "SkillFault", "SkillRoot", "read_skill", "scanned_root"]
+__all__ = [
+    "MAX_FRONT_BYTES",
+    "MAX_SKILL_BYTES",
+    "Skill",
+    "SkillFault",
+    "SkillRoot",
+    "read_skill",
+    "scanned_root",
+]
 
 MAX_SKILL_BYTES = 256 * 1024
+MAX_FRONT_BYTES = 16 * 1024
 _FILE = "SKILL.md"
 _FRONT = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _OPENED = re.compile(r"---[ \t]*\r?(?:\n|\Z)")
 _MOST_NAME_CHARS = 100
+_MOST_DEPTH = 20
 _NEVER_IN_A_NAME = frozenset('"<>&')
+_TRUTHS = {"yes": True, "no": False, "true": True, "false": False, "on": True, "off": False}
+_Fields: TypeAlias = Mapping[str, yaml.Node]
 _log = logging.getLogger(__name__)
 
 
@@ -60,12 +72,19 @@ class _Malformed(Exception):
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Plain data without aliases, with which a short text can mean more than fits in memory."""
+    """Without aliases, with which a short text can mean more than fits in memory, and not deep."""
+
+    depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             raise _Malformed("it has an alias (*), which is not read")
-        return super().compose_node(parent, index)
+        if self.depth == _MOST_DEPTH:
+            raise _Malformed(f"it is nested more than {_MOST_DEPTH} deep")
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def scanned_root(path: str | os.PathLike[str]) -> SkillRoot:
@@ -149,53 +168,68 @@ def _skill_files(root: Path, faults: list[SkillFault]) -> Iterator[Path]:
             yield Path(folder, _FILE)
 
 
-def _parted(text: str) -> tuple[Mapping[Any, Any], str]:
+def _parted(text: str) -> tuple[_Fields, str]:
     """The fields at the top, and the text below them; without fields all of it."""
     found = _FRONT.match(text)
     if found is None:
         if _OPENED.match(text):
             raise _Malformed("no line of --- ends it")
         return {}, _body(text)
+    if len(found[1].encode()) > MAX_FRONT_BYTES:
+        raise _Malformed(f"it is longer than {MAX_FRONT_BYTES // 1024} KiB")
+    return _fields(found[1]), _body(text[found.end() :])
+
+
+def _fields(front: str) -> _Fields:
+    """Fields by name, not yet read: what numbers and times would mean can take long to say."""
     try:
-        fields: Any = yaml.load(found[1], Loader=_PlainLoader)
+        top = yaml.compose(front, Loader=_PlainLoader)
     except Exception as error:
         raise _Malformed(" ".join(words_of(error).split())) from error
-    if fields is None:
-        fields = {}
-    if not isinstance(fields, dict):
-        raise _Malformed(f"it has fields with names, not a {type(fields).__name__}")
-    return fields, _body(text[found.end() :])
+    if top is None or _kind(top) == "null":
+        return {}
+    if not isinstance(top, yaml.MappingNode):
+        raise _Malformed(f"it has fields with names, not a {_kind(top)}")
+    return {name.value: value for name, value in top.value if isinstance(name, yaml.ScalarNode)}
+
+
+def _kind(node: yaml.Node) -> str:
+    kind = node.tag.rpartition(":")[2]
+    return {"seq": "list", "map": "dict"}.get(kind, kind)
 
 
 def _body(text: str) -> str:
     return text.replace("\r\n", "\n").strip()
 
 
-def _name(front: Mapping[Any, Any], folder: str) -> str:
-    name = front.get("name")
-    if name is None:
-        name = folder
-    if not isinstance(name, str):
-        raise _Malformed(f"name is a text, not {type(name).__name__}")
-    name = name.strip()
+def _name(front: _Fields, folder: str) -> str:
+    name = _text(front, "name")
+    name = (folder if name is None else name).strip()
     is_plain = name.isprintable() and not _NEVER_IN_A_NAME & {*name}
     if not name or len(name) > _MOST_NAME_CHARS or not is_plain:
         raise _Malformed(f'a name is 1 to {_MOST_NAME_CHARS} characters without " < > &: {name!r}')
     return name
 
 
-def _description(front: Mapping[Any, Any]) -> str:
+def _description(front: _Fields) -> str:
     """In one line: it is one in the prompt."""
-    description = front.get("description")
-    if description is None:
-        return ""
-    if not isinstance(description, str):
-        raise _Malformed(f"description is a text, not {type(description).__name__}")
-    return " ".join(description.split())
+    return " ".join((_text(front, "description") or "").split())
 
 
-def _flag(front: Mapping[Any, Any], name: str) -> bool:
-    value = front.get(name, False)
-    if not isinstance(value, bool):
-        raise _Malformed(f"{name} is true or false, not {type(value).__name__}")
-    return value
+def _text(front: _Fields, name: str) -> str | None:
+    """The text of a field; None if it is not there, or empty."""
+    node = front.get(name)
+    if node is None or _kind(node) == "null":
+        return None
+    if _kind(node) != "str" or not isinstance(node, yaml.ScalarNode):
+        raise _Malformed(f"{name} is a text, not {_kind(node)}")
+    return str(node.value)
+
+
+def _flag(front: _Fields, name: str) -> bool:
+    node = front.get(name)
+    if node is None:
+        return False
+    if _kind(node) != "bool" or node.value.lower() not in _TRUTHS:
+        raise _Malformed(f"{name} is true or false, not {_kind(node)}")
+    return _TRUTHS[node.value.lower()]

@@ -45,10 +45,7 @@ def skill_body(skill: Skill) -> str:
     Raises:
         ToolError: the file is gone, too long or malformed, or says that it is another skill.
     """
-    now, body = _now(skill)
-    if now.name != skill.name:
-        raise ToolError(f"Skill '{skill.name}' is now named '{now.name}'")
-    return body
+    return _now(skill)[1]
 
 
 def load_skill_tool(skills: Mapping[str, Skill]) -> Tool:
@@ -71,18 +68,27 @@ def load_skill_tool(skills: Mapping[str, Skill]) -> Tool:
         skill = skills.get(name)
         if skill is None:
             raise ToolError(f"Unknown skill '{name}'. {_listed(skills)}")
-        if not (skill.model_invocable and _now(skill)[0].model_invocable):
+        now, body = _now(skill) if skill.model_invocable else (skill, "")
+        if not now.model_invocable:
             raise ToolError(f"Skill '{name}' cannot be loaded by a model. {_listed(skills)}")
-        return f'<skill name="{name}">\n{skill_body(skill)}\n</skill>'
+        return f'<skill name="{name}">\n{body}\n</skill>'
 
     return dataclasses.replace(load_skill, guide=skills_guide(skills))
 
 
 def _now(skill: Skill) -> tuple[Skill, str]:
+    """The skill of this name and its body, as they are now.
+
+    Raises:
+        ToolError: see `skill_body`.
+    """
     try:
-        return read_skill(skill.root, skill.path)
+        now, body = read_skill(skill.root, skill.path)
     except ToolError as error:
         raise ToolError(f"Skill '{skill.name}' cannot be read: {error}") from error
+    if now.name != skill.name:
+        raise ToolError(f"Skill '{skill.name}' is now named '{now.name}'")
+    return now, body
 
 
 def _listed(skills: Mapping[str, Skill]) -> str:

@@ -1,7 +1,10 @@
-"""What a call of a file tool would do, for whoever decides about it; without contents."""
+"""What a call of a file tool would do, for whoever decides about it."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.tool_errors import ToolError
@@ -16,12 +19,15 @@ _ACTIONS = {
     "grep": "files_search",
     "glob": "files_glob",
 }
-_TOLD = ("pattern", "glob", "depth", "position", "occurrence", "replace_all")
-"""Arguments that are told beside paths."""
+_PLACES = ("op", "path", "from", "to")
+_MOST_CHARS = 1_000
 
 
 def operation_previews(place: FilePlace, operations: Sequence[Any]) -> dict[str, Any]:
-    """Operations with the real paths that they would touch.
+    """Operations with the real paths that they would touch, and all else that was asked for.
+
+    Of a text longer than 1,000 characters they have the beginning, its size in bytes and its
+    SHA-256: two calls that would write different texts have different previews.
 
     Raises:
         PolicyDenied: the policy forbids one of them.
@@ -45,7 +51,26 @@ def _operation(place: FilePlace, operation: Any) -> dict[str, Any]:
         told["resolved_to"] = place.for_writing(told["to"]).path
     else:
         told |= _path(place, op, str(operation.get("path", "")), ".")
-    return told | {name: operation[name] for name in _TOLD if name in operation}
+    return _asked(operation) | told
+
+
+def _asked(operation: Mapping[Any, Any]) -> dict[str, Any]:
+    """What an operation says beside its places; where a path leads it cannot say itself."""
+    return {
+        name: _brief(value)
+        for name, value in operation.items()
+        if isinstance(name, str) and name not in _PLACES and not name.startswith("resolved_")
+    }
+
+
+def _brief(value: Any) -> Any:
+    is_text = isinstance(value, str)
+    text = value if is_text else msgspec.json.encode(value, order="deterministic").decode()
+    if len(text) <= _MOST_CHARS:
+        return value
+    whole = text.encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(whole).hexdigest()
+    return {"begins": text[:_MOST_CHARS], "bytes": len(whole), "sha256": digest}
 
 
 def _path(place: FilePlace, op: str, path: str, default: str) -> dict[str, Any]:

@@ -254,6 +254,7 @@ async def test_who_decides_sees_what_would_be_done(ran, tmp_path):
         "background": False,
         "target": "",
         "simple_words": ["cat", "../a.txt"],
+        "offered_words": ["cat"],
         "resolved_paths": [str(tmp_path / "a.txt")],
     }
     assert (validation["intent"], validation["outcome"]) == ("read_only", "allow")

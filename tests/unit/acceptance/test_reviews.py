@@ -466,3 +466,39 @@ async def test_a_hook_may_wait_for_the_very_runtime_that_asks_it(played, pay, pa
             await agent.send("Pay")
 
     assert (statuses, paid) == (["reviewing"], [(5, "bob")])
+
+
+@pytest.mark.parametrize("has_preview", [True, False])
+async def test_what_an_authorizer_does_to_its_copy_changes_no_call(played, has_preview):
+    """Otherwise it makes the call unrunnable, or another one for rules and for people."""
+    ran = []
+
+    def preview(arguments, _place):
+        return {"steps": [({"euros": one},) for one in arguments["steps"]]}
+
+    @tool(preview=preview if has_preview else None)
+    async def pay_all(steps: list[int]) -> str:
+        """Pay."""
+        ran.append(steps)
+        return "paid"
+
+    def careless(one):
+        one.arguments["steps"].clear()
+        one.structured["steps"].append("more")
+        if has_preview:
+            one.structured["steps"][0][0]["euros"] = 0
+        return Ask("It costs.")
+
+    turns = [call("pay_all", steps=[1, 2]), "Done."]
+    async with played(turns, pay_all, authorizer=careless) as team:
+        agent = await team.spawn()
+        await agent.mail("Pay")
+        with anyio.fail_after(20):
+            snapshot = await agent.wait_for_snapshot(lambda one: one.permissions)
+        [request] = snapshot.permissions
+        await agent.allow(request.request_id)
+        await team.runtime.until_idle()
+
+    shown = '{"steps":[[{"euros":1}],[{"euros":2}]]}' if has_preview else '{"steps":[1,2]}'
+    assert (request.preview, ran) == (shown, [[1, 2]])
+    assert team.results() == [("paid", False)]

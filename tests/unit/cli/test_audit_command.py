@@ -354,6 +354,22 @@ def test_nothing_is_added_to_a_broken_file(mentra, audited, exported, team_store
     assert exported.read_bytes() == broken
 
 
+def test_a_line_too_long_to_be_read_is_no_end_of_the_file(mentra, audited, exported):
+    """What comes after it is evidence: to go on there would be to throw it away."""
+    lines = exported.read_bytes().splitlines(keepends=True)
+    inserted_at = sum(map(len, lines[:3]))
+    with exported.open("r+b") as file:
+        file.truncate(inserted_at)
+        file.seek(inserted_at + 64 * 1024 * 1024 + 10)
+        file.write(b"\n" + b"".join(lines[3:]))
+    size = exported.stat().st_size
+
+    line, words = fault(mentra, exported)
+    assert (line, "it is too long" in words) == (4, True), words
+    assert mentra("audit", "--store", audited, "--export", exported, "--append") == 2
+    assert exported.stat().st_size == size
+
+
 @forall(st.data())
 def test_no_single_byte_can_be_changed(data):
     """Whatever somebody does to one byte, the check says no."""

@@ -1,11 +1,14 @@
 """What a remembered rule speaks of: patterns, commands, folders; and what a person is offered."""
 
 import re
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mentra_actors.cli.decision_options import Match
 from mentra_actors.domain.rule_match import (
     AnyCall,
     BelowFolder,
@@ -22,8 +25,8 @@ from mentra_actors.domain.rule_match import (
 )
 
 
-def shell(command, *words, tool="shell"):
-    structured = {"command": command, "kind": "shell"}
+def shell(command, *words, tool="shell", offered=()):
+    structured = {"command": command, "kind": "shell", "offered_words": list(offered)}
     if words:
         structured["simple_words"] = list(words)
     return ShownCall(tool=tool, structured=structured, is_by_tool=True)
@@ -96,6 +99,21 @@ def test_a_pattern_means_what_the_regular_expression_means(pattern, text):
 def test_a_pattern_that_fits_nowhere_is_soon_done():
     """A model writes the text: no rule of a person may become a trap with it."""
     assert not fits_wildcards("*a" * 1000 + "b", "a" * 20_000)
+
+
+def test_no_pattern_that_we_recommend_lets_a_path_slip_by():
+    """What stands in the documentation is copied."""
+    page = Path(__file__).parents[3] / "docs" / "tools-permissions.md"
+    patterns = re.findall(r"InputPattern\('([^']+)'\)", page.read_text())
+    patterns += re.findall(r"'pattern:([^']+)'", get_args(Match)[1].help)
+    batch = files(op("/w/a"), op("/etc/passwd"))
+    climbing = files({"op": "delete", "path": "/w/../etc/x", "resolved_path": "/etc/x"})
+
+    assert len(patterns) == 2
+    for pattern in patterns:
+        places = pattern.replace("/a/", "/w/")
+        assert not allows(InputPattern(places), batch), pattern
+        assert not allows(InputPattern(places), climbing), pattern
 
 
 def test_a_pattern_sees_the_text_with_its_keys_in_order():
@@ -198,17 +216,32 @@ def test_one_path_below_a_folder_that_is_refused_is_enough():
     assert not refuses(BelowFolder("/other"), both)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"kind": "shell"}, {"kind": "background_run"}, {"kind": "own", "simple_words": ["cat", "a"]}],
+)
+def test_a_command_is_never_known_to_stay_below_a_folder(said):
+    """Its text names some paths; what `rm $(echo secret)` touches besides, nobody can know."""
+    structured = {"command": "cat a; rm $(echo b)", "resolved_paths": ["/w/a"], **said}
+    call = ShownCall(tool="shell", structured=structured, is_by_tool=True)
+
+    assert not allows(BelowFolder("/w"), call)
+    assert not allows(BelowFolder("/"), call)
+    assert refuses(BelowFolder("/w"), call)
+    assert not any(isinstance(offer.match, BelowFolder) for offer in rule_offers(call))
+
+
 # --- offers -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("call", "offered"),
     [
-        (shell("git status -s", "git", "status", "-s"), [STATUS]),
-        (shell("ls -la", "ls", "-la"), [CommandPrefix(("ls",))]),
+        (shell("git status -s", "git", "status", "-s", offered=STATUS.words), [STATUS]),
+        (shell("ls -la", "ls", "-la", offered=["ls"]), [CommandPrefix(("ls",))]),
         (shell("python x.py", "python", "x.py"), []),
-        (shell("/usr/bin/env x", "/usr/bin/env", "x"), []),
-        (shell("a | b"), []),
+        (shell("git status", "git", "status", offered=["git", "log"]), []),
+        (shell("a | b", offered=["a"]), []),
         (files(op("/w/src/a"), op("/w/src/b/c")), [BelowFolder("/w/src")]),
         (files(op("/w/a"), op("/v/a")), []),
         (files(op("/a")), []),
@@ -224,7 +257,9 @@ def test_offers_go_from_the_narrowest_to_the_widest(call, offered):
 
 
 previews = st.dictionaries(
-    st.sampled_from(["simple_words", "resolved_path", "resolved_paths", "operations", "x"]),
+    st.sampled_from(
+        ["simple_words", "offered_words", "resolved_path", "resolved_paths", "operations", "x"]
+    ),
     st.recursive(
         st.none() | st.integers(0, 9) | st.sampled_from(["/w/a", "/w/../b", "git", "status", ""]),
         lambda inner: (

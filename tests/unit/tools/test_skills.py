@@ -67,11 +67,14 @@ def test_a_skill_is_what_stands_at_its_top_and_the_text_below(skill, text, expec
         ("---\nname: a\ndescription: {}\n---\n", "description is a text, not dict"),
         ("---\ndisable-model-invocation: never\n---\n", "true or false, not str"),
         ("---\na: &a [1]\nb: *a\n---\n", "has an alias"),
-        ("---\nwhen: 2001-99-99\n---\n", "malformed front matter"),
-        ("---\na: !!python/object:os.system x\n---\n", "malformed front matter"),
+        ("---\nname: !!python/name:os.system x\n---\n", "name is a text, not os.system"),
+        ("---\ndisable-model-invocation: !!bool x\n---\n", "true or false, not bool"),
+        ("---\nz: 1" + ":1" * 120_000 + "\n---\n", "it is longer than 16 KiB"),
+        ("---\nz: [" + "a," * 120_000 + "]\n---\n", "it is longer than 16 KiB"),
+        ("---\nz: " + "ä" * 8_200 + "\n---\n", "it is longer than 16 KiB"),
         (b"\xff\xfe", "is not UTF-8"),
         ("x" * (MAX_SKILL_BYTES + 1), "longer than 256 KiB"),
-        ("---\na: " + "[" * 5_000 + "\n---\n", "malformed front matter"),
+        ("---\na: " + "[" * 5_000 + "\n---\n", "nested more than 20 deep"),
     ],
 )
 def test_one_bad_file_hides_no_other(skill, tmp_path, text, words, caplog):
@@ -84,6 +87,33 @@ def test_one_bad_file_hides_no_other(skill, tmp_path, text, words, caplog):
     (fault,) = root.faults
     assert (fault.path, words in fault.reason) == (bad, True), fault.reason
     assert str(bad) in caplog.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "when: 2001-99-99",
+        "run: !!python/object/apply:os.system [exit]",
+        "z: " + "9" * 16_000,
+        "z: 1" + ":59" * 5_000,
+        "z: !!binary xyz",
+        "[a]: 1",
+        "? {a: b}\n: 1",
+    ],
+)
+def test_what_we_do_not_use_is_not_read(skill, line):
+    """Other systems have fields of their own; what they mean is no concern of ours."""
+    text = GOOD.replace("name:", f"{line}\nname:")
+
+    assert read(skill("folder", text)) == ("good", "Does good.", True, "Be good.")
+
+
+@pytest.mark.parametrize(("word", "is_on"), [("yes", True), ("False", False), ("ON", True)])
+def test_a_flag_is_a_word_of_yaml(skill, word, is_on):
+    """As people write it."""
+    text = f"---\nname:\ndisable-model-invocation: {word}\n---\nx"
+
+    assert read(skill("folder", text)) == ("folder", "", not is_on, "x")
 
 
 @forall(content=st.one_of(st.binary(max_size=60), st.text(max_size=60).map(lambda t: f"---\n{t}")))
