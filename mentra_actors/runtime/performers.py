@@ -36,6 +36,7 @@ from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_attempts import StartSoon
 from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
+from mentra_actors.effects.workplaces import Workplaces
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.lease_term import LeaseTerm
@@ -76,9 +77,10 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     settings, clock = world.settings, world.settings.clock
     models = _model_services(world)
     summaries = Summaries(models.providers, models.gates, models.prices)
+    places = workplaces_of(settings, world.commands)
     jobs = BackgroundJobs(
         JobServices(
-            workplaces_of(settings, world.commands),
+            places,
             world.store,
             clock,
             directory=world.job_directory,
@@ -87,8 +89,8 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     )
     by_kind: dict[type[Any], Performer] = {
         CallModel: ModelCalls(models, deadline_s=settings.model_deadline_s),
-        ReviewCall: _reviews(world),
-        RunTool: ToolRuns(_tool_services(world, summaries)),
+        ReviewCall: _reviews(world, places),
+        RunTool: ToolRuns(_tool_services(world, summaries, places)),
         ProbeTool: ToolProbes(world.tools, world.store.put_blob, clock),
         SummarizeConversation: ConversationSummaries(summaries, clock),
         DecideRound: RoundDecisions(world.strategies, clock),
@@ -104,7 +106,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     return by_kind
 
 
-def _reviews(world: World) -> CallReviews:
+def _reviews(world: World, places: Workplaces) -> CallReviews:
     settings = world.settings
     ports = ReviewPorts(
         hooks=tuple(settings.hooks),
@@ -113,16 +115,16 @@ def _reviews(world: World) -> CallReviews:
         authorizer_timeout_s=settings.authorizer_timeout_s,
         permission_timeout_s=settings.permission_timeout_s,
     )
-    return CallReviews(world.tools, ports, workplaces_of(settings, world.commands), settings.clock)
+    return CallReviews(world.tools, ports, places, settings.clock)
 
 
-def _tool_services(world: World, summaries: Summaries) -> ToolServices:
+def _tool_services(world: World, summaries: Summaries, places: Workplaces) -> ToolServices:
     settings = world.settings
     contexts = ToolContexts(
         commands=world.commands,
         blobs=world.store,
         live=world.live,
-        workplaces=workplaces_of(settings, world.commands),
+        workplaces=places,
         application={type(one): one for one in settings.context},
         memory_of=world.memory_of,
         summaries=summaries,

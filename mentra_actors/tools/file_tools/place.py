@@ -5,8 +5,8 @@ the resolved path, one component after the other from `/`, each by the descripto
 before, and no component may be a link any more. So whoever swaps a directory for a link after the
 resolving causes an error, not an escape. On the way each directory is looked at by what it is and
 not by its name: a denied one is denied under every name, the file systems of the kernel (`/proc`,
-`/dev`) are closed, and so is a store of agents. Roots are resolved once for a policy and a base
-directory: a root that is swapped for a link later leads nowhere.
+`/dev`) are closed, and so is a store of agents. A root that is swapped for another directory or
+for a link is refused (`mentra_actors.tools.pinned_roots`).
 
 Hard links cannot be told from files. They are read. A write replaces the name, so what else has
 that content keeps it.
@@ -18,14 +18,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.tools.file_tools.closed_places import STORE_MARK, closed_devices
 from mentra_actors.tools.file_tools.wording import explained, explaining, shown
-from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
 from mentra_actors.tools.workplace import Workplace
 
@@ -73,18 +71,18 @@ class FilePlace:
 
     @classmethod
     def of_workplace(cls, workplace: Workplace) -> "FilePlace":
-        """The place of an agent, under the policy of its runtime."""
-        policy, base_dir = workplace.policy, workplace.base_dir
-        try:
-            readable, writable, denied, ids = _roots(policy, base_dir)
-        except TypeError:  # a policy whose roots are lists has no hash
-            readable, writable, denied, ids = _roots.__wrapped__(policy, base_dir)
+        """The place of an agent, under the policy of its runtime.
+
+        Raises:
+            PolicyDenied: one of its roots is not what it was at first.
+        """
+        roots = workplace.roots()
         return cls(
-            base_dir=str(base_dir),
-            readable=readable,
-            writable=() if policy.is_read_only else writable,
-            denied=denied,
-            denied_ids=ids | _identities(denied),
+            base_dir=str(workplace.base_dir),
+            readable=_texts(roots.readable),
+            writable=() if workplace.policy.is_read_only else _texts(roots.writable),
+            denied=_texts(roots.denied),
+            denied_ids=roots.denied_ids,
         )
 
     @classmethod
@@ -301,37 +299,8 @@ class FilePlace:
                 )
 
 
-class _Roots(NamedTuple):
-    """Roots to read and to write, denied ones, and what the denied ones were at first."""
-
-    readable: tuple[str, ...]
-    writable: tuple[str, ...]
-    denied: tuple[str, ...]
-    denied_ids: frozenset[tuple[int, int]]
-
-
-@lru_cache(maxsize=1024)
-def _roots(policy: RuntimePolicy, base_dir: Path) -> _Roots:
-    denied = _texts(policy.denied(base_dir))
-    return _Roots(
-        readable=_texts(policy.readable(base_dir)),
-        writable=_texts(policy.writable(base_dir)),
-        denied=denied,
-        denied_ids=_identities(denied),
-    )
-
-
 def _texts(paths: tuple[Path, ...]) -> tuple[str, ...]:
     return tuple(str(path) for path in paths)
-
-
-def _identities(paths: tuple[str, ...]) -> frozenset[tuple[int, int]]:
-    found: set[tuple[int, int]] = set()
-    for path in paths:
-        with suppress(OSError):
-            status = os.stat(path, follow_symlinks=False)
-            found.add((status.st_dev, status.st_ino))
-    return frozenset(found)
 
 
 def _root_of(path: str, roots: tuple[str, ...]) -> str | None:
