@@ -1,6 +1,5 @@
 """Roots of a policy that somebody replaces while a runtime is open, or before it is opened."""
 
-import os
 import shutil
 
 import pytest
@@ -141,7 +140,7 @@ async def test_a_policy_that_opens_everything_takes_links_as_they_are(ws):
         .request("true")
     )
 
-    assert set(request.writable) == {"/", os.path.realpath(ws.parent / "outside")}
+    assert set(request.writable) == {"/", str(ws.parent / "outside")}
 
 
 async def test_a_root_that_is_gone_is_refused(ws):
