@@ -4,7 +4,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio.to_thread
 
@@ -42,7 +42,8 @@ class Workplace:
     `routed` says in which directory an agent works now that names none: that of its tasks.
     `hidden` are files of the runtime that a sandbox shows to no command. A tool that is declared
     without side effects has one that `only_looks`: it runs no command. `pins` know the roots again
-    that the agents of a runtime have.
+    that the agents of a runtime have. `previewed` is what the preview of this call said when it
+    was allowed; None where nothing was.
     """
 
     policy: RuntimePolicy
@@ -52,6 +53,7 @@ class Workplace:
     hidden: tuple[str, ...] = ()
     only_looks: bool = False
     pins: PinnedRoots = field(default_factory=PinnedRoots)
+    previewed: Mapping[str, Any] | None = None
 
     def roots(self) -> Roots:
         """Real paths of what the policy opens here. Looks at them: on a worker thread.

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from mentra_actors.tools.contract import Tool, ToolContext
 from mentra_actors.tools.decorator import FunctionTool
 from mentra_actors.tools.file_tools.place import FilePlace
+from mentra_actors.tools.file_tools.previews import allowed_paths
 from mentra_actors.tools.workplace import Workplace
 
 __all__ = ["TIMEOUT_S", "WORK_S", "Places", "renamed", "with_arguments"]
@@ -29,8 +30,9 @@ class Places:
         return FilePlace.of_workplace(workplace) if self.fixed is None else self.fixed
 
     def of_call(self, context: ToolContext) -> FilePlace:
-        """The place of a call."""
-        return self.of(context.workplace)
+        """The place of a call: it opens what its preview has named, and nothing else."""
+        allowed = allowed_paths(context.workplace.previewed)
+        return replace(self.of(context.workplace), allowed=allowed)
 
     def described(self, description: str) -> str:
         """A description of a tool that writes; it says if only a part may be written."""

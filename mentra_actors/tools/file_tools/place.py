@@ -59,7 +59,8 @@ class Located:
 class FilePlace:
     """A directory to which paths are relative, and the roots below which may be read or written.
 
-    All of them are real paths. `denied` are looked at before `writable`.
+    All of them are real paths. `denied` are looked at before `writable`. `allowed`, if not None,
+    are the only paths that a call may open: whether to write, as it is named, and its real path.
     """
 
     base_dir: str
@@ -68,6 +69,7 @@ class FilePlace:
     denied: tuple[str, ...] = ()
     closed: frozenset[int] = field(default_factory=closed_devices)
     denied_ids: frozenset[tuple[int, int]] = frozenset()
+    allowed: frozenset[tuple[bool, str, str]] | None = None
 
     @classmethod
     def of_workplace(cls, workplace: Workplace) -> "FilePlace":
@@ -120,6 +122,7 @@ class FilePlace:
         root = _root_of(real, self.readable)
         if root is None:
             raise _outside(path, "read", action)
+        self._require_allowed(path, real, for_write=False)
         return Located(real, root, self.told(real))
 
     def for_writing(self, path: str) -> Located:
@@ -139,6 +142,7 @@ class FilePlace:
             raise ToolError(f"'{shown(path)}' names a directory; give the path of a file.")
         with explaining(path):
             self._require_whole_links(path)
+        self._require_allowed(path, real, for_write=True)
         return Located(real, root, self.told(real), for_write=True)
 
     def told(self, real: str) -> str:
@@ -289,6 +293,13 @@ class FilePlace:
             return os.path.realpath(joined)
         except (OSError, ValueError) as error:
             raise explained(error, path) from error
+
+    def _require_allowed(self, path: str, real: str, *, for_write: bool) -> None:
+        if self.allowed is not None and (for_write, path, real) not in self.allowed:
+            raise ToolError(
+                f"'{shown(path)}' leads elsewhere than when this call was allowed; "
+                "nothing was done, make the call again."
+            )
 
     def _require_whole_links(self, path: str) -> None:
         place = Path(self.base_dir, path)
