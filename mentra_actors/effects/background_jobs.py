@@ -154,6 +154,8 @@ class BackgroundJobs:
         request, _ = await workplace.permitted(
             job.command, working_directory=job.cwd, target=job.target, background=True
         )
+        if request.cwd != job.cwd:
+            raise ToolError(f"'{job.cwd}' leads elsewhere than when this task was allowed")
         executor = workplace.executor(job.target)
         request = msgspec.structs.replace(request, timeout_s=None, outlives=self.services.outlives)
         if isinstance(executor, RecordingExecutor) and executor.records:

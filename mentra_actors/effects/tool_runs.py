@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 import anyio
@@ -31,6 +31,7 @@ from mentra_actors.tools.contract import (
     PolicyDenied,
     ProbeResult,
     Tool,
+    ToolContext,
     ToolError,
     ToolOutput,
 )
@@ -128,9 +129,9 @@ class ToolRuns:
 
         async def attempt() -> Any:
             nonlocal has_begun
-            await self._require_same(effect, tool)
+            shown = await self._require_same(effect, tool)
             has_begun = True
-            return await tool.run(json.loads(effect.arguments), context)
+            return await tool.run(json.loads(effect.arguments), _bound(context, shown))
 
         try:
             result = await attempted(attempt, tool.timeout_s, self._services.start_soon)
@@ -143,8 +144,10 @@ class ToolRuns:
                 raise
             return Rendered(_failure(error, tool.name))
 
-    async def _require_same(self, effect: RunTool, tool: Tool) -> None:
+    async def _require_same(self, effect: RunTool, tool: Tool) -> Mapping[str, Any] | None:
         """The call may still run, and is what was decided about: its input, what it would do.
+
+        That is answered, if the tool itself says it: the run must not find other paths.
 
         Raises:
             PolicyDenied: the policy of this process forbids it.
@@ -152,7 +155,7 @@ class ToolRuns:
         """
         self._services.tools.of(effect.profile.agent_id).require_allowed(tool)
         if not effect.digest:
-            return
+            return None
         only_looks = tool.traits.changes_nothing
         place = self._services.contexts.workplaces.of(effect.profile, changes_nothing=only_looks)
         try:
@@ -167,6 +170,12 @@ class ToolRuns:
                 "Tool execution blocked: what this call would do has changed since it was "
                 "allowed; nothing was done, make the call again"
             )
+        return None if tool.preview is None else shown
+
+
+def _bound(context: ToolContext, shown: Mapping[str, Any] | None) -> ToolContext:
+    """The context of a call that was allowed as it was shown."""
+    return replace(context, workplace=replace(context.workplace, previewed=shown))
 
 
 def _timed_out(tool: Tool, *, has_begun: bool) -> Rendered:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.tools.executors.port import CommandExecutor
+from mentra_actors.tools.pinned_roots import PinnedRoots
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.workplace import Workplace
 
@@ -22,30 +23,38 @@ async def _own_directory(_profile: AgentProfile) -> str:
 class Workplaces:
     """The policy of a runtime, and what runs commands for it, for each of its agents.
 
-    `hidden` are the files of the runtime itself.
+    `hidden` are the files of the runtime itself. Roots and base directories are resolved
+    once: those of the policy when this is made, those of an agent when it is first asked for.
     """
 
     policy: RuntimePolicy = field(default_factory=RuntimePolicy)
     executors: Mapping[str, CommandExecutor] = field(default_factory=dict)
     routed: RoutedDirectory = _own_directory
     hidden: tuple[str, ...] = ()
+    pins: PinnedRoots = field(default_factory=PinnedRoots)
+
+    def __post_init__(self) -> None:
+        """Resolve what does not depend on an agent, before any tool runs."""
+        self.pins.base_dir_of(self.policy, "")
 
     def of(self, profile: AgentProfile, *, changes_nothing: bool = False) -> Workplace:
         """The place of one agent; one in which nothing may be changed, if that is asked."""
         return Workplace(
             policy=self.policy.without_writes() if changes_nothing else self.policy,
-            base_dir=self.policy.directory_of(profile.workspace.base_dir),
+            base_dir=self.pins.base_dir_of(self.policy, profile.workspace.base_dir),
             executors={} if changes_nothing else self.executors,
             only_looks=changes_nothing,
             routed=lambda: self.routed(profile),
             hidden=self.hidden,
+            pins=self.pins,
         )
 
     def at(self, base_dir: str) -> Workplace:
         """The place of an agent with this base directory; it names its working directories."""
         return Workplace(
             policy=self.policy,
-            base_dir=self.policy.directory_of(base_dir),
+            base_dir=self.pins.base_dir_of(self.policy, base_dir),
             executors=self.executors,
             hidden=self.hidden,
+            pins=self.pins,
         )

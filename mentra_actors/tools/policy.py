@@ -126,8 +126,8 @@ class RuntimePolicy:
         )
 
     def directory_of(self, own: str) -> Path:
-        """Where an agent works: its own base directory, as a real path."""
-        return Path(os.path.realpath(Path(self.base_dir).expanduser() / Path(own).expanduser()))
+        """Where an agent works: its own base directory. An absolute path; it may have links."""
+        return (Path(self.base_dir).expanduser() / Path(own).expanduser()).absolute()
 
     def without_writes(self) -> "RuntimePolicy":
         """The same, but nothing may be changed: no command, and no place to write."""
@@ -172,29 +172,28 @@ class RuntimePolicy:
         return {name: of[name] for name in self.env if name in of}
 
     def readable(self, base_dir: Path) -> tuple[Path, ...]:
-        """Real paths of the directories below which may be read: those to write are among them."""
+        """Directories below which may be read, as they are named: those to write too."""
         own = () if self.base_dir_access == "none" else (base_dir,)
-        return _real((*own, *self.read_roots, *self.write_roots), base_dir)
+        return _named((*own, *self.read_roots, *self.write_roots), base_dir)
 
     def writable(self, base_dir: Path) -> tuple[Path, ...]:
-        """Real paths of the directories below which may be written, but for the denied ones."""
+        """Directories below which may be written, as they are named, but for the denied ones."""
         own = (base_dir,) if self.base_dir_access == "write" else ()
-        return _real((*own, *self.write_roots), base_dir)
+        return _named((*own, *self.write_roots), base_dir)
 
     def denied(self, base_dir: Path) -> tuple[Path, ...]:
-        """Real paths of the directories below which nothing may be written."""
-        return _real(self.denied_write_roots, base_dir)
+        """Directories below which nothing may be written, as they are named."""
+        return _named(self.denied_write_roots, base_dir)
 
     def working(self, base_dir: Path) -> tuple[Path, ...]:
-        """Real paths of the directories below which commands may start."""
+        """Directories below which commands may start, as they are named."""
         own = () if self.base_dir_access == "none" else (base_dir,)
-        return _real((*own, *self.working_roots), base_dir)
+        return _named((*own, *self.working_roots), base_dir)
 
 
-def _real(roots: tuple[str | os.PathLike[str], ...], base_dir: Path) -> tuple[Path, ...]:
-    """Each once, links resolved; one that is not absolute is below the base directory."""
-    found = (Path(os.path.realpath(base_dir / Path(root).expanduser())) for root in roots)
-    return tuple(dict.fromkeys(found))
+def _named(roots: tuple[str | os.PathLike[str], ...], base_dir: Path) -> tuple[Path, ...]:
+    """Absolute paths, each once; one that is not absolute is below the base directory."""
+    return tuple(dict.fromkeys(base_dir / Path(root).expanduser() for root in roots))
 
 
 def _absolute(workspace: str | os.PathLike[str]) -> str:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio.to_thread
 
@@ -14,6 +14,7 @@ from mentra_actors.tools.executors.port import (
     CommandRequest,
     OnOutput,
 )
+from mentra_actors.tools.pinned_roots import PinnedRoots, Roots
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.shell_review.review import review_command
 from mentra_actors.tools.shell_review.verdict import ShellReview
@@ -40,7 +41,9 @@ class Workplace:
     `executors` are by target; the one for the empty target runs commands on this machine.
     `routed` says in which directory an agent works now that names none: that of its tasks.
     `hidden` are files of the runtime that a sandbox shows to no command. A tool that is declared
-    without side effects has one that `only_looks`: it runs no command.
+    without side effects has one that `only_looks`: it runs no command. `pins` know the roots again
+    that the agents of a runtime have. `previewed` is what the preview of this call said when it
+    was allowed; None where nothing was.
     """
 
     policy: RuntimePolicy
@@ -49,6 +52,16 @@ class Workplace:
     routed: Callable[[], Awaitable[str]] = _no_route
     hidden: tuple[str, ...] = ()
     only_looks: bool = False
+    pins: PinnedRoots = field(default_factory=PinnedRoots)
+    previewed: Mapping[str, Any] | None = None
+
+    def roots(self) -> Roots:
+        """Real paths of what the policy opens here. Looks at them: on a worker thread.
+
+        Raises:
+            PolicyDenied: one of them is not what it was at first.
+        """
+        return self.pins.roots(self.policy, self.base_dir)
 
     def executor(self, target: str) -> CommandExecutor:
         """What runs commands for a target.
@@ -74,9 +87,10 @@ class Workplace:
         named = asked or await self.routed()
         try:
             place, is_there = await anyio.to_thread.run_sync(self._place, named)
+            working = (await anyio.to_thread.run_sync(self.roots)).working
         except (OSError, ValueError, RuntimeError) as error:
             raise ToolError(f"Working directory {named!r} is no directory: {error}") from error
-        if not any(place.is_relative_to(root) for root in self.policy.working(self.base_dir)):
+        if not any(place.is_relative_to(root) for root in working):
             told = f"Working directory '{place}' is outside the runtime policy roots"
             raise PolicyDenied(told, action="shell_command")
         if not is_there and not target:
@@ -116,10 +130,11 @@ class Workplace:
                 "This tool is declared without side effects, so it runs no commands; "
                 "declare side_effects='process' or 'external'"
             )
-        policy, base_dir = self.policy, self.base_dir
+        policy = self.policy
         policy.require_commands(background=background)
         directory = await self.working_directory(working_directory, target=target)
         review = await self._allowed(command, directory, background=background)
+        roots = await anyio.to_thread.run_sync(self.roots)
         limit = policy.max_background_timeout_s if background else policy.timeout_s(timeout_s)
         request = CommandRequest(
             command=command,
@@ -128,9 +143,10 @@ class Workplace:
             timeout_s=limit,
             max_output_bytes=policy.max_output_bytes,
             target=target,
-            readable=_named(policy.readable(base_dir)),
-            writable=_named(policy.writable(base_dir)),
-            protected=_named(policy.denied(base_dir)),
+            readable=_there(roots.readable, roots),
+            writable=_there(roots.writable, roots),
+            protected=_named(roots.denied),
+            held=_named(roots.held),
             hidden=self.hidden,
             network=policy.network,
         )
@@ -173,6 +189,11 @@ class Workplace:
             command, working_directory=working_directory, timeout_s=timeout_s, target=target
         )
         return await self.executor(target).run(permitted.request, on_output)
+
+
+def _there(places: tuple[Path, ...], roots: Roots) -> tuple[str, ...]:
+    """Without those that are missing: a link could come to be there until they are opened."""
+    return _named(tuple(place for place in places if place not in roots.missing))
 
 
 def _named(places: tuple[Path, ...]) -> tuple[str, ...]:

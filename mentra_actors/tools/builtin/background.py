@@ -21,6 +21,7 @@ from mentra_actors.tools.builtin.command_calls import (
     command_arguments,
     command_preview,
     command_schema,
+    require_same_directory,
     review_note,
 )
 from mentra_actors.tools.contract import PolicyDenied, Tool, ToolContext, ToolError, ToolOutput
@@ -78,6 +79,7 @@ async def _run(arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput
         target=call.target,
         background=True,
     )
+    require_same_directory(place, request.cwd)
     wish = _wish(request, call.justification, context)
     state = await _asked(context, wish)
     if is_rejected(state, wish.command_id):

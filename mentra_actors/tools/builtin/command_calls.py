@@ -20,6 +20,7 @@ __all__ = [
     "command_arguments",
     "command_preview",
     "command_schema",
+    "require_same_directory",
     "review_note",
 ]
 
@@ -123,6 +124,20 @@ def command_preview(
         "target": call.target,
         **_reviewed(review, request.cwd, place.policy.shell_validation),
     }
+
+
+def require_same_directory(place: Workplace, directory: str) -> None:
+    """Nothing, if a command starts where it was allowed to.
+
+    Raises:
+        ToolError: its working directory leads elsewhere now.
+    """
+    previewed = place.previewed
+    if previewed is not None and previewed["working_directory"] != directory:
+        raise ToolError(
+            "The working directory leads elsewhere than when this command was allowed; "
+            "nothing was run, make the call again."
+        )
 
 
 def _reviewed(review: ShellReview, directory: str, mode: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from mentra_actors.tools.builtin.command_calls import (
     command_arguments,
     command_preview,
     command_schema,
+    require_same_directory,
     review_note,
 )
 from mentra_actors.tools.contract import Tool, ToolContext, ToolOutput
@@ -76,6 +77,7 @@ async def _run(arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput
         timeout_s=call.timeout_s,
         target=call.target,
     )
+    require_same_directory(place, permitted.request.cwd)
     lines, begun = ProgressLines(context.progress), time.monotonic()
     output = await place.executor(call.target).run(permitted.request, lines.add)
     lines.end()

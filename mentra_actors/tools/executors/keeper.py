@@ -8,7 +8,8 @@ Its input is the line to whoever wants the command: a number asks all of it to e
 so many seconds what has not. When the line breaks nobody is there any more, and everything is
 ended, unless LAW is `outlive`. SIGTERM ends everything too. Between it and the command stands one
 more process, so that a command that kills its parent does not get away. Only one that looks for
-this process and kills it does; a sandbox holds that one too.
+this process and kills it does; a sandbox holds that one too. Stopping it (SIGSTOP) helps nobody:
+who wants the end of a command wakes its keeper, and kills what does not end.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ import signal
 import sys
 import time
 
-__all__ = ["main"]
+__all__ = ["all_below", "main"]
 
 _LINGER_S = 0.25
 """What the command has left running may take so long to end by itself."""
@@ -144,7 +145,7 @@ class _Keeper:
         if self._code is None:
             with contextlib.suppress(OSError):
                 os.killpg(self._first, number)
-        for pid in _all_below(os.getpid()):
+        for pid in all_below(os.getpid()):
             with contextlib.suppress(OSError):
                 os.kill(pid, number)
 
@@ -189,8 +190,8 @@ def _set_process_option(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _all_below(root: int) -> list[int]:
-    """Children of a process and theirs; none where there is no /proc."""
+def all_below(root: int) -> list[int]:
+    """Ids of the children of a process, and of theirs; none where there is no /proc."""
     children: dict[int, list[int]] = {}
     for name in _names_in_proc():
         if name.isdecimal():

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 import anyio
+import anyio.to_thread
 from anyio.abc import ByteReceiveStream, Process
 from anyio.lowlevel import RunVar
 
@@ -20,7 +21,11 @@ from mentra_actors.tools.executors.port import (
     OnOutput,
     ProcessName,
 )
-from mentra_actors.tools.executors.process_names import process_name_of
+from mentra_actors.tools.executors.process_names import (
+    end_all_below,
+    process_name_of,
+    wake_all_below,
+)
 from mentra_actors.tools.tool_errors import ToolError
 
 __all__ = ["KeptCommand", "started_command"]
@@ -114,7 +119,7 @@ class KeptCommand:
 
     async def stop(self, *, grace_s: float) -> None:
         """Ask all its processes to end, and kill after `grace_s` seconds what has not."""
-        await self._ask_to_end(grace_s)
+        await self._end_process(grace_s)
         await asyncio.wait([self._following])
 
     async def _follow(self) -> CommandOutput:
@@ -155,10 +160,18 @@ class KeptCommand:
         with anyio.move_on_after(self._request.timeout_s) as limit:
             await self._process.wait()
         if limit.cancelled_caught:
-            await self._ask_to_end(self._grace_s)
-            with anyio.move_on_after(self._grace_s + _KILL_S):
-                await self._process.wait()
+            await self._end_process(self._grace_s)
         return limit.cancelled_caught
+
+    async def _end_process(self, grace_s: float) -> None:
+        """Have the keeper end it all; one that does not, as somebody stops it, ends with it."""
+        await self._ask_to_end(grace_s)
+        with anyio.move_on_after(grace_s + _KILL_S) as limit:
+            await self._process.wait()
+        if limit.cancelled_caught and self._name is not None:
+            await anyio.to_thread.run_sync(end_all_below, self._name)
+            with anyio.move_on_after(_DRAIN_S):
+                await self._process.wait()
 
     async def _ask_to_end(self, grace_s: float) -> None:
         line = self._process.stdin
@@ -167,6 +180,8 @@ class KeptCommand:
             await line.send(f"{grace_s}\n".encode())
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             return  # it has ended
+        if self._name is not None:
+            await anyio.to_thread.run_sync(wake_all_below, self._name)
 
     async def _read_both(self, drained: anyio.Event) -> None:
         async with anyio.create_task_group() as readers:

@@ -31,10 +31,11 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     `max_output_bytes` in all. `target` names the machine, empty for this one. `readable` and
     `writable` are absolute paths: all that a sandbox shows of the file system beside the programs,
     and where it lets the command write, but for what is `protected`; what is `hidden` it shows to
-    nobody. `network` opens the network in a sandbox. A command that was started and `outlives` us
-    goes on when this process dies; it must write to files, because nobody reads its streams then.
-    With `record`, an absolute path of a directory of its own, that is done for it: both of its
-    streams and its exit code are kept there (`mentra_actors.tools.executors.recording`).
+    nobody, and what is `held` nobody can move. `network` opens the network in a sandbox. A command
+    that was started and `outlives` us goes on when this process dies; it must write to files,
+    because nobody reads its streams then. With `record`, an absolute path of a directory of its
+    own, that is done for it: both of its streams and its exit code are kept there
+    (`mentra_actors.tools.executors.recording`).
     """
 
     command: str
@@ -47,6 +48,7 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     writable: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     network: bool = False
     outlives: bool = False
     record: str = ""

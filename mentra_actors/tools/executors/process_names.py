@@ -4,13 +4,23 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
+from mentra_actors.tools.executors.keeper import all_below
 from mentra_actors.tools.executors.port import ProcessName
 
-__all__ = ["ask_to_end", "end_of", "is_running", "process_name_of"]
+__all__ = [
+    "ask_to_end",
+    "end_all_below",
+    "end_of",
+    "is_running",
+    "process_name_of",
+    "wake_all_below",
+]
 
 _LOOK_AGAIN_S = 0.1
+_MOST_ROUNDS = 100
 
 
 def process_name_of(pid: int) -> ProcessName | None:
@@ -39,6 +49,36 @@ def ask_to_end(process: ProcessName) -> None:
     if is_running(process):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(process.pid, signal.SIGTERM)
+        wake_all_below(process)
+
+
+def wake_all_below(process: ProcessName) -> None:
+    """Let a process go on, and all below it: a command may have stopped what keeps it."""
+    if is_running(process):
+        _send((process.pid, *all_below(process.pid)), signal.SIGCONT)
+
+
+def end_all_below(process: ProcessName) -> None:
+    """Kill a process and all that it has started or adopted. On a worker thread.
+
+    It goes last: what belongs to it could not be found any more without it.
+    """
+    if not is_running(process):
+        return
+    for _ in range(_MOST_ROUNDS):
+        left = [pid for pid in all_below(process.pid) if process_name_of(pid) is not None]
+        if not left:
+            break
+        _send(left, signal.SIGSTOP)  # so that none makes another one meanwhile
+        _send(left, signal.SIGKILL)
+    if is_running(process):
+        _send((process.pid,), signal.SIGKILL)
+
+
+def _send(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
 
 
 async def end_of(process: ProcessName) -> None:

@@ -11,7 +11,12 @@ from mentra_actors.errors import ConfigurationError
 from mentra_actors.tools.executors.kept_command import KeptCommand, started_command
 from mentra_actors.tools.executors.local import SHELL, require_no_target
 from mentra_actors.tools.executors.port import CommandOutput, CommandRequest, OnOutput
-from mentra_actors.tools.executors.sandbox_view import SECRET_PLACES, is_shown, sandbox_view
+from mentra_actors.tools.executors.sandbox_view import (
+    SECRET_PLACES,
+    is_shown,
+    make_protected,
+    sandbox_view,
+)
 from mentra_actors.tools.executors.system_calls import system_call_filter
 from mentra_actors.tools.tool_errors import ToolError
 
@@ -30,8 +35,10 @@ class SandboxExecutor:
 
     The roots of the policy are there, to read or to write, with a /tmp, /proc and /dev of its own;
     nothing else is: no other files, no other processes, no network unless `RuntimePolicy.network`,
-    no privileges, no new namespaces. The store of the runtime, `hidden` paths and the usual places
-    of secrets in the home directory are never shown. /tmp takes `tmp_bytes` of memory at most.
+    no privileges, no new namespaces. What may not be written or seen is found under no other name
+    later: neither it nor what it lies in can be moved; a protected directory that is missing is
+    made. The store of the runtime, `hidden` paths and the usual places of secrets in the home
+    directory are never shown. /tmp takes `tmp_bytes` of memory at most.
     Linux only; needs bubblewrap (`bwrap`) and user namespaces. Commands end as in `LocalExecutor`.
 
     Raises:
@@ -70,6 +77,7 @@ class SandboxExecutor:
             raise ToolError(
                 f"The sandbox does not show '{request.cwd}': no root of the policy has it"
             )
+        make_protected(request)
         view = sandbox_view(request, self._hidden, tmp_bytes=self._tmp_bytes)
         network = [] if request.network else ["--unshare-net"]
         with ExitStack() as files:

@@ -8,6 +8,7 @@ import msgspec
 
 from mentra_actors.tools.contract import Tool, ToolContext
 from mentra_actors.tools.file_tools.place import FilePlace
+from mentra_actors.tools.file_tools.previews import allowed_paths
 from mentra_actors.tools.functions.decorator import FunctionTool
 from mentra_actors.tools.workplace import Workplace
 
@@ -33,8 +34,9 @@ class Places:
         return self.fixed.without_files_of(workplace)
 
     def of_call(self, context: ToolContext) -> FilePlace:
-        """The place of a call."""
-        return self.of(context.workplace)
+        """The place of a call: it opens what its preview has named, and nothing else."""
+        allowed = allowed_paths(context.workplace.previewed)
+        return replace(self.of(context.workplace), allowed=allowed)
 
     def described(self, description: str) -> str:
         """A description of a tool that writes; it says if only a part may be written."""

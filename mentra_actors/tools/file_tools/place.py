@@ -5,8 +5,8 @@ the resolved path, one component after the other from `/`, each by the descripto
 before, and no component may be a link any more. So whoever swaps a directory for a link after the
 resolving causes an error, not an escape. On the way each directory is looked at by what it is and
 not by its name: a denied one is denied under every name, the file systems of the kernel (`/proc`,
-`/dev`) are closed, and so are stores of agents. Roots are resolved once for a policy and a base
-directory: a root that is swapped for a link later leads nowhere.
+`/dev`) are closed, and so are stores of agents. A root that is swapped for another directory or
+for a link is refused (`mentra_actors.tools.pinned_roots`).
 
 Hard links cannot be told from files. They are read. A write replaces the name, so what else has
 that content keeps it.
@@ -18,9 +18,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.tools.file_tools import refusals
@@ -32,7 +31,6 @@ from mentra_actors.tools.file_tools.closed_places import (
     is_marked,
 )
 from mentra_actors.tools.file_tools.wording import explained, explaining, shown
-from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
 from mentra_actors.tools.workplace import Workplace
 
@@ -68,8 +66,9 @@ class Located:
 class FilePlace:
     """A directory to which paths are relative, and the roots below which may be read or written.
 
-    All of them are real paths. `denied` are looked at before `writable`. One `of_root` keeps to
-    that root, whatever the roots of a policy are.
+    All of them are real paths. `denied` are looked at before `writable`. `allowed`, if not None,
+    are the only paths that a call may open: whether to write, as it is named, and its real path.
+    One `of_root` keeps to that root, whatever the roots of a policy are.
     """
 
     base_dir: str
@@ -80,21 +79,22 @@ class FilePlace:
     denied_ids: frozenset[tuple[int, int]] = frozenset()
     own: OwnFiles = field(default_factory=OwnFiles)
     has_own_root: bool = False
+    allowed: frozenset[tuple[bool, str, str]] | None = None
 
     @classmethod
     def of_workplace(cls, workplace: Workplace) -> "FilePlace":
-        """The place of an agent, under the policy of its runtime."""
-        policy, base_dir = workplace.policy, workplace.base_dir
-        try:
-            readable, writable, denied, ids = _roots(policy, base_dir)
-        except TypeError:  # a policy whose roots are lists has no hash
-            readable, writable, denied, ids = _roots.__wrapped__(policy, base_dir)
+        """The place of an agent, under the policy of its runtime.
+
+        Raises:
+            PolicyDenied: one of its roots is not what it was at first.
+        """
+        roots = workplace.roots()
         return cls(
-            base_dir=str(base_dir),
-            readable=readable,
-            writable=() if policy.is_read_only else writable,
-            denied=denied,
-            denied_ids=ids | identities_of(denied),
+            base_dir=str(workplace.base_dir),
+            readable=_texts(roots.readable),
+            writable=() if workplace.policy.is_read_only else _texts(roots.writable),
+            denied=_texts(roots.denied),
+            denied_ids=roots.denied_ids | identities_of(_texts(roots.denied)),
             own=OwnFiles.at(workplace.hidden),
         )
 
@@ -137,6 +137,7 @@ class FilePlace:
         root = _root_of(real, self.readable)
         if root is None:
             raise self._outside(path, "read", action)
+        self._require_allowed(path, real, for_write=False)
         return self._foreign(Located(real, root, self.told(real)))
 
     def for_writing(self, path: str) -> Located:
@@ -160,6 +161,7 @@ class FilePlace:
             raise refusals.is_a_mark(path)
         with explaining(path):
             self._require_whole_links(path)
+        self._require_allowed(path, real, for_write=True)
         return located
 
     def told(self, real: str) -> str:
@@ -331,6 +333,10 @@ class FilePlace:
             where += f", or of '{self.told(self.writable[0])}/', its part for writing"
         return refusals.outside(path, where, action)
 
+    def _require_allowed(self, path: str, real: str, *, for_write: bool) -> None:
+        if self.allowed is not None and (for_write, path, real) not in self.allowed:
+            raise refusals.elsewhere(path)
+
     def _require_whole_links(self, path: str) -> None:
         place = Path(self.base_dir, path)
         for part in (place, *place.parents):
@@ -338,26 +344,6 @@ class FilePlace:
                 raise ToolError(
                     f"'{shown(path)}' has a link that leads nowhere; use another path."
                 )
-
-
-class _Roots(NamedTuple):
-    """Roots to read and to write, denied ones, and what the denied ones were at first."""
-
-    readable: tuple[str, ...]
-    writable: tuple[str, ...]
-    denied: tuple[str, ...]
-    denied_ids: frozenset[tuple[int, int]]
-
-
-@lru_cache(maxsize=1024)
-def _roots(policy: RuntimePolicy, base_dir: Path) -> _Roots:
-    denied = _texts(policy.denied(base_dir))
-    return _Roots(
-        readable=_texts(policy.readable(base_dir)),
-        writable=_texts(policy.writable(base_dir)),
-        denied=denied,
-        denied_ids=identities_of(denied),
-    )
 
 
 def _texts(paths: tuple[Path, ...]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import msgspec
 from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.tool_errors import ToolError
 
-__all__ = ["operation_previews"]
+__all__ = ["allowed_paths", "operation_previews"]
 
 _ACTIONS = {
     "read": "files_read",
@@ -38,6 +38,21 @@ def operation_previews(place: FilePlace, operations: Sequence[Any]) -> dict[str,
         "working_directory": place.base_dir,
         "operations": [_operation(place, one) for one in operations],
     }
+
+
+def allowed_paths(
+    previewed: Mapping[str, Any] | None,
+) -> frozenset[tuple[bool, str, str]] | None:
+    """The `allowed` paths of a place, from a preview that was allowed."""
+    if previewed is None:
+        return None
+    found = set[tuple[bool, str, str]]()
+    for told in previewed["operations"]:
+        for_write = told["op"] not in _ACTIONS
+        found.add((for_write, told["path"], told["resolved_path"]))
+        if "resolved_to" in told:
+            found.add((for_write, told["to"], told["resolved_to"]))
+    return frozenset(found)
 
 
 def _operation(place: FilePlace, operation: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from mentra_actors.tools.file_tools.wording import shown
 from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
 
-__all__ = ["denied", "is_a_mark", "of_a_store", "of_the_system", "outside"]
+__all__ = ["denied", "elsewhere", "is_a_mark", "of_a_store", "of_the_system", "outside"]
 
 
 def outside(path: str, where: str, action: str) -> PolicyDenied:
@@ -15,6 +15,14 @@ def denied(path: str) -> PolicyDenied:
     """The path is below a root for writing, and below a denied one."""
     told = f"Path '{shown(path)}' is inside a runtime policy denied write root"
     return PolicyDenied(told, action="files_write")
+
+
+def elsewhere(path: str) -> ToolError:
+    """The path leads to another place than the preview of the call has named."""
+    return ToolError(
+        f"'{shown(path)}' leads elsewhere than when this call was allowed; "
+        "nothing was done, make the call again."
+    )
 
 
 def of_the_system(told: str) -> ToolError:

@@ -8,6 +8,7 @@ import sys
 import anyio
 import pytest
 
+from mentra_actors.tools.executors import kept_command
 from mentra_actors.tools.executors.local import LocalExecutor
 from mentra_actors.tools.executors.process_names import ask_to_end, is_running, process_name_of
 from mentra_actors.tools.tool_errors import ToolError
@@ -167,6 +168,7 @@ async def test_a_running_command_can_be_stopped(request_of, napping):
 ORPHAN = """
 import asyncio, os, sys
 sys.path.insert(0, {root!r})
+from mentra_actors.tools.executors import kept_command
 from mentra_actors.tools.executors.local import LocalExecutor
 from mentra_actors.tools.executors.port import CommandRequest
 
@@ -204,6 +206,47 @@ async def test_a_command_that_is_to_outlive_us_does(napping, nap):
     assert len(keepers) == 3, "the keeper, the one between, and the command"
     ask_to_end(min(keepers, key=lambda one: one.pid))
     await all_gone(napping)
+
+
+STOP_KEEPER = (
+    "keeper=$(cut -d' ' -f4 /proc/$PPID/stat); trap '' TERM; NAP & "
+    "{once}; while :; do {again}; sleep 0.01; done"
+)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        STOP_KEEPER.format(once="kill -STOP $keeper", again=":"),
+        STOP_KEEPER.format(once=":", again="kill -STOP $keeper"),
+    ],
+    ids=["once", "again and again"],
+)
+@pytest.mark.parametrize("is_stopped", [True, False], ids=["stopped", "out of time"])
+async def test_a_command_that_stops_its_keeper_is_ended(
+    request_of, napping, monkeypatch, program, is_stopped
+):
+    monkeypatch.setattr(kept_command, "_KILL_S", 0.5)
+    request = request_of(program, timeout_s=None if is_stopped else 0.5)
+    running = await LocalExecutor(grace_s=0.2).start(request, ignore)
+    with anyio.fail_after(20):
+        while not (napping() and _is_halted(running.process)):  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+        if is_stopped:
+            await running.stop(grace_s=0.2)
+        else:
+            assert (await running.wait()).timed_out
+
+    assert not is_running(running.process)
+    await all_gone(napping)
+
+
+def _is_halted(process):
+    """Whether somebody has stopped it, or it has ended."""
+    if not is_running(process):
+        return True
+    with open(f"/proc/{process.pid}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0] == "T"
 
 
 async def test_a_target_is_refused(local):

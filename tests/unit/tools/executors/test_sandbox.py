@@ -147,6 +147,68 @@ async def test_secrets_of_the_home_directory_are_hidden_even_where_all_is_shown(
     assert (home / ".ssh/id").read_text() == CANARY
 
 
+MOVES = [
+    "mv data d2; mv proj p2; mv b b2; mv home h2",
+    "rm -rf proj; mkdir -p proj/.git && echo evil >proj/.git/config",
+    "rmdir new; mkdir -p new/.git && echo evil >new/.git/config",
+    "ln -s / b2; mv -T b2 b; rm -rf b; ln -s / b",
+    "mv build build2; ln -s / build; rm -rf build; ln -s / build",
+    "mv inner/deeper i2; mv inner i3; rm -rf inner; ln -s / inner",
+]
+
+
+@needs_sandbox
+@pytest.mark.parametrize("attack", MOVES)
+async def test_nothing_is_found_under_another_name_by_the_next_command(sandboxed, work, attack):
+    """What covers a path is of no use once the path is another one."""
+    plan = ("data/team", "proj/.git", "b", "build", "inner/deeper/root", "home/.ssh")
+    for name in plan:
+        (work / name).mkdir(parents=True)
+    for name in ("data/team/log", "proj/.git/config", "home/.ssh/id"):
+        (work / name).write_text(CANARY)
+    roots = (str(work), str(work / "build"), str(work / "inner/deeper/root"))
+    options = {
+        "hidden": tuple(str(work / one) for one in ("team.mentra", "data/team", "home/.ssh")),
+        "protected": (str(work / "proj/.git"), str(work / "new/.git")),
+        "held": (str(work / "b"),),
+        "readable": roots,
+        "writable": roots,
+    }
+    await sandboxed(attack, **options)
+    seen = await sandboxed(
+        "for p in $(find . -type f); do echo $p; cat $p; done; "
+        "find . -name config -exec sh -c 'echo evil >$1' - {} ';'; echo x >b/x; echo x >build/x",
+        **options,
+    )
+
+    assert (work / "proj/.git/config").read_text() == CANARY
+    assert not (work / "new/.git/config").exists()
+    assert not any((work / name).is_symlink() for name in plan)
+    assert not any(one.is_symlink() for one in (work / "inner", work / "inner/deeper"))
+    for hidden in ("log", "id"):
+        assert f"/{hidden}\n" not in seen.stdout.text
+    assert (work / "b/x").exists()
+    assert (work / "build/x").exists()
+
+
+@needs_sandbox
+async def test_a_place_to_write_below_a_protected_one_is_protected(sandboxed, work):
+    (work / "kept/inner").mkdir()
+    roots = (str(work), str(work / "kept/inner"))
+    output = await sandboxed("echo x >kept/inner/x", readable=roots, writable=roots)
+
+    assert output.exit_code
+    assert not (work / "kept/inner/x").exists()
+
+
+@needs_sandbox
+async def test_what_is_to_be_protected_and_cannot_be_is_told(sandboxed, work):
+    """`new` is a file: the command could put a directory in its place."""
+    (work / "new").write_text("")
+    with pytest.raises(ToolError, match="cannot protect"):
+        await sandboxed("rm new; mkdir -p new/.git", protected=(str(work / "new/.git"),))
+
+
 @pytest.fixture
 def server():
     """A server on this machine that says the canary to whoever connects; its port."""
