@@ -141,7 +141,7 @@ def _each(names: str, rule: Rule) -> dict[str, Rule]:
 _TABLE: dict[str, Rule] = {
     **_each(
         """
-        status rev-parse rev-list name-rev merge-base for-each-ref show-ref count-objects
+        status rev-parse name-rev merge-base for-each-ref show-ref count-objects
         check-ignore check-attr check-ref-format cherry version var ls-files ls-tree
         show-branch describe verify-pack get-tar-commit-id stripspace column patch-id
         """,
@@ -150,7 +150,7 @@ _TABLE: dict[str, Rule] = {
     **_each(
         """
         log diff show shortlog blame annotate whatchanged range-diff diff-tree diff-index
-        diff-files grep cat-file
+        diff-files grep cat-file rev-list
         """,
         Reads("O", (*_DIFF.names, "filters", "contents")),
     ),
@@ -242,8 +242,10 @@ class Git:
                 is_plain = bool(_HARMLESS_SETTINGS.fullmatch(value.shown))
                 is_known &= value.is_exact and (option == "-C" or is_plain)
                 directories += [value] if option == "-C" else []
-            elif option in {"--version", "--help", "-v", "-h"}:
+            elif option in {"--version", "-v"} and not words:
                 return Judged()
+            elif option in {"--help", "-h"}:
+                words.insert(0, Word("help"))
             else:
                 is_known &= option in _FLAGS
         return self._judged(call.of(words), scene, directories, is_known=is_known)

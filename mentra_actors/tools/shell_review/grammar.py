@@ -11,7 +11,7 @@ __all__ = ["MAX_COMMAND_BYTES", "ParsedText", "parse_text"]
 MAX_COMMAND_BYTES = 64 * 1024
 """Longer commands are not parsed."""
 
-_MAX_NODES = 20_000
+_MAX_NODES = 5_000
 _MAX_DEPTH = 100
 _HOW_TO_INSTALL = (
     "commands are reviewed with a grammar that is not installed here: "

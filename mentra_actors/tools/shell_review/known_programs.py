@@ -31,6 +31,7 @@ from mentra_actors.tools.shell_review.wrapping import (
     Code,
     Evaluates,
     Interprets,
+    Mirrors,
     Shell,
     Sources,
     Wraps,
@@ -49,10 +50,10 @@ _READERS: dict[str, Rule] = {
         """
         cat ls dir vdir pwd echo true false : head tail wc nl tac rev cut paste join comm fold fmt
         expand unexpand tr basename dirname realpath readlink stat seq sleep whoami id groups
-        uname nproc arch tty uptime free df du lsblk lscpu lsmod ps pgrep pidof printenv
+        uname nproc tty uptime free df du lsblk lscpu lsmod ps pgrep pidof printenv
         locale md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum
         od hexdump strings diff cmp grep egrep fgrep zgrep zegrep zfgrep zcat bzcat xzcat
-        zstdcat jq which type whereis expr factor numfmt getconf tsort look size readelf
+        jq which type whereis expr factor numfmt getconf tsort look readelf
         cal ncal times umask ulimit vmstat who w users last column colrm
         b3sum pathchk logname hostid namei shellcheck break continue shift exit return pr netstat
         zipinfo dirs
@@ -65,7 +66,9 @@ _READERS: dict[str, Rule] = {
     "diff3": Reads("", ("diff-program",), otherwise="unknown"),
     "jobs": Reads("x", otherwise="unknown"),
     "lsof": Reads("D"),
-    "nm": Reads("", ("plugin",), otherwise="unknown"),
+    **_each("nm size", Reads("", ("plugin",), otherwise="unknown")),
+    "arch": Reads(most_operands=0, otherwise="unknown"),
+    "zstdcat": Lists("dcfqv0123456789", ("decompress", "stdout", "quiet", "verbose"), None),
     "sort": Reads("oT", ("output", "compress-program", "temporary-directory")),
     "shuf": Reads("o", ("output",)),
     "uniq": Reads(most_operands=1),
@@ -83,11 +86,14 @@ _READERS: dict[str, Rule] = {
     "less": Lists("NSRFXErniI", ("LINE-NUMBERS", "RAW-CONTROL-CHARS"), None, "unknown", r"[^+].*"),
     "more": Lists("dlfpcsu", (), None, "unknown", r"[^+].*"),
     "man": Lists("kf", ("apropos", "whatis"), None, "unknown", r"[\w.:-]+"),
-    "objdump": Reads("", ("debuginfod",), otherwise="network"),
+    "objdump": Reads("", ("debuginfod", "plugin"), otherwise="unknown"),
     "dmesg": Lists("THktxrlfL", ("human", "kernel", "ctime", "level", "color"), 1, "system"),
     "bc": Lists("lqs", ("mathlib", "quiet", "standard"), 1, "unknown"),
     "set": Lists("euxvfo", (), 1, "unknown", r"pipefail|errexit|nounset|noglob|\+[euxvf]+"),
-    "gzip": Subcommands(_each("-l -t --list --test", Reads()), Is("write")),
+    "gzip": Subcommands(
+        _each("-l -t --list --test", Lists("ltvq", ("list", "test", "verbose", "quiet"), None)),
+        Is("write"),
+    ),
     "fd": Reads("xX", ("exec", "exec-batch"), otherwise="unknown"),
     "fdfind": Reads("xX", ("exec", "exec-batch"), otherwise="unknown"),
     "ss": Reads("KD", ("kill", "diag"), otherwise="system"),
@@ -164,6 +170,15 @@ _UNKNOWN = """
     rbash ssh-keygen gpg op pass latex pdflatex pandoc ffmpeg convert magick dc sdiff msort
 """
 
+_OF_CONTAINERS = Lists(
+    "aflnqst",
+    (
+        *("all", "filter", "format", "last", "latest", "no-trunc", "quiet", "size", "follow"),
+        *("since", "tail", "timestamps", "until", "details", "type", "digests", "no-stream"),
+    ),
+    None,
+    "system",
+)
 _READING_SUBCOMMANDS: dict[str, Rule] = {
     "pip": Subcommands(
         _each(
@@ -181,11 +196,12 @@ _READING_SUBCOMMANDS: dict[str, Rule] = {
     "brew": Subcommands(_each("list", Lists("1", (), None)), Is("package")),
     "cargo": Subcommands({}, Is("package")),
     "go": Subcommands({"version": Lists("mv", (), 1, "package")}, Is("package")),
-    "docker": Subcommands(
-        _each("ps images inspect logs version top port diff stats history", Reads()), Is("system")
-    ),
-    "podman": Subcommands(
-        _each("ps images inspect logs version top port diff stats history", Reads()), Is("system")
+    **_each(
+        "docker podman",
+        Subcommands(
+            _each("ps images inspect logs version top port diff stats history", _OF_CONTAINERS),
+            Is("system"),
+        ),
     ),
     "systemctl": Subcommands(
         _each(
@@ -229,7 +245,7 @@ _WRAPPERS: dict[str, Rule] = {
     "nice": Wraps("0123456789", "n", (), ("adjustment",), alone="read_only"),
     "ionice": Wraps("t", "cn", ("ignore",), ("class", "classdata")),
     "stdbuf": Wraps("", "ioe", (), ("input", "output", "error")),
-    "chrt": Wraps("bfior", "", operands=1, intent="process"),
+    "chrt": Wraps("bfior", "", operands=1, may_lack=True, intent="process"),
     "taskset": Wraps("c", "", operands=1),
     "setsid": Wraps("cfw", intent="process"),
     "command": Subcommands(_each("-v -V", Reads()), Wraps("p")),
@@ -238,16 +254,17 @@ _WRAPPERS: dict[str, Rule] = {
     "coproc": Wraps(intent="unknown"),
     "flock": Wraps("exsnuF", "wE", ("exclusive", "shared"), ("timeout",), 1, intent="write"),
     "chroot": Wraps("", "", (), ("userspec", "groups"), 1, intent="system", alone="system"),
-    "setarch": Wraps("R", operands=1),
+    "setarch": Wraps("R", operands=1, may_lack=True),
     "pkexec": Wraps(intent="system", verdict="warn", reason=_SUDO.reason),
     "unshare": Wraps("muinpUCTrcf", intent="system", alone="system"),
-    **_each("builtin busybox toybox linux32 linux64 caffeinate unbuffer catchsegv rlwrap", _PLAIN),
+    **_each("builtin busybox toybox linux32 linux64 caffeinate unbuffer catchsegv", _PLAIN),
+    "rlwrap": Wraps(intent="write"),
     "xargs": Xargs(
         Wraps(
             "0rtpxo",
             "InPLsdaE",
-            ("null", "no-run-if-empty", "verbose", "interactive"),
-            ("max-args", "max-procs", "max-lines", "delimiter", "arg-file"),
+            ("null", "no-run-if-empty", "verbose", "interactive", "max-lines"),
+            ("max-args", "max-procs", "delimiter", "arg-file"),
             alone="read_only",
         )
     ),
@@ -258,15 +275,19 @@ _WRAPPERS: dict[str, Rule] = {
     "su": Code("c", "command", "system"),
     "runuser": Code("c", "command", "system"),
     "script": Code("c", "command", "write"),
-    **_each("sh bash dash zsh ksh mksh ash rbash fish", Shell()),
+    "fish": Code("c", "command", runs_words=False),
+    "rsync": Mirrors(),
+    **_each("sh bash dash zsh ksh mksh ash rbash", Shell()),
     **_each("source .", Sources()),
+    **_each("python pypy deno", Interprets(("--version", "-V"))),
+    **_each("perl ruby node nodejs php lua luajit", Interprets(("--version", "-v"))),
     **_each(
         """
-        python pypy perl ruby node nodejs deno php lua luajit tclsh osascript pwsh Rscript ghci irb
-        java guile racket elixir erl escript ts-node groovy scala swipl julia
+        pwsh Rscript ghci irb java guile racket elixir ts-node groovy scala swipl julia
         """,
         Interprets(),
     ),
+    **_each("tclsh osascript erl escript", Interprets(())),
 }
 
 
@@ -292,7 +313,8 @@ _KNOWN: dict[str, Rule] = {
 }
 SAYS_ITS_VERSION = frozenset(_KNOWN) - names_of(
     """
-    eval exec source . command builtin coproc trap if : time
+    eval exec source . command builtin coproc trap if : time tclsh osascript erl escript expect
+    tmux mail sendmail batch at telnet ftp
     """
 )
 """Programs of which `--version` and `--help` do nothing else."""

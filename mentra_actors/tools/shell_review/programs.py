@@ -96,8 +96,9 @@ class Awk:
     def judge(self, call: Call, scene: Scene) -> Judged:
         """Read-only if the program is known, and cannot do more than print."""
         del scene
-        program = _awk_program(call.arguments)
-        if program is None or not program.is_exact:
+        program, rest = _awk_program(call.arguments)
+        later = any(one.shown.startswith("-") and one.shown != "-" for one in rest)
+        if program is None or not program.is_exact or later:
             return Judged(Opinion("unknown", reason="nobody knows what this awk program does"))
         text = program.shown.replace("||", "")
         writes = "print" in text and ">" in text
@@ -106,18 +107,19 @@ class Awk:
         return Judged()
 
 
-def _awk_program(words: Sequence[Word]) -> Word | None:
+def _awk_program(words: Sequence[Word]) -> tuple[Word | None, Sequence[Word]]:
+    """Its program, if that is known, and the words after it: some find options there too."""
     number = 0
     while number < len(words):
         word = words[number]
-        if not word.is_exact and word.may_be_option:
-            return None
         if not word.may_be_option:
-            return word
-        if word.shown[:2] not in {"-F", "-v"}:
-            return None
-        number += 2 if len(word.shown) == len("-F") else 1
-    return None
+            return word, words[number + 1 :]
+        taken = 2 if len(word.shown) == len("-F") else 1
+        is_exact = all(one.is_exact for one in words[number : number + taken])
+        if not is_exact or word.shown[:2] not in {"-F", "-v"}:
+            return None, ()
+        number += taken
+    return None, ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,9 @@ class Find:
         if len(runs) > _MOST_STARTS or len(starts) > _MOST_STARTS:
             return Judged(Opinion("unknown", "warn", "this find does too much to be reviewed"))
         calls = tuple(
-            call.of(inside) for n in runs for inside in _executed(words[n + 1 :], starts)
+            call.of(inside)
+            for n in runs
+            for inside in _executed(words[n].shown, words[n + 1 :], starts)
         )
         if "-delete" in actions:
             return Judged(_deleted(call, starts, scene), calls)
@@ -159,10 +163,17 @@ def _find_starts(words: Sequence[Word]) -> list[Word]:
     return starts or [Word(".")]
 
 
-def _executed(words: Sequence[Word], starts: Sequence[Word]) -> list[list[Word]]:
-    """The command up to its end, once for each place where the search begins."""
-    ends = (number for number, word in enumerate(words) if word.shown in {";", "+"})
-    inside = words[: next(ends, len(words))]
+def _executed(action: str, words: Sequence[Word], starts: Sequence[Word]) -> list[list[Word]]:
+    """The command up to its end, once for each place where the search begins.
+
+    A `+` ends it only directly after `{}`, and never where each command is asked for.
+    """
+    ends = ["{}", "+"] if action.startswith("-exec") else []
+    inside = words
+    for number, (before, word) in enumerate(pairwise((Word(""), *words))):
+        if word.shown == ";" or [before.shown, word.shown] == ends:
+            inside = words[:number]
+            break
     return [[_found(word, start) for word in inside] for start in starts] if inside else []
 
 
@@ -266,13 +277,12 @@ class NamesVariables:
         del scene
         skips = False
         for word in call.arguments:
-            if skips:
-                skips = False
-                continue
             if not word.is_exact:
                 return Judged(Opinion("unknown", reason="sets a variable that is not known"))
-            if word.shown.startswith("-"):
-                if word.shown[1:] in self.valued and len(word.shown) > 1:
+            if skips:
+                skips = False
+            elif word.shown.startswith("-"):
+                if word.shown[1:] in set(self.valued):
                     skips = True
                 elif not set(word.shown[1:]) <= set(self.letters):
                     return Judged(Opinion("unknown", reason="has options that are not reviewed"))

@@ -105,15 +105,15 @@ class Scene:
 
     def enter(self, word: Word | None) -> None:
         """From now on the command may be there too."""
+        known: list[str | None] = [None]
         if word is None or _HOME.match(word.shown):
-            self.here.append(word.shown if word else "~")
-            return
-        if not word.is_exact or word.shown == "-":
-            self.here.append(None)
-            return
-        known = [_entered(one, word.shown) for one in self.here if one is not None]
-        self.here.extend(one for one in known if one not in self.here)
-        del self.here[_MOST_DIRECTORIES:]
+            known = [word.shown if word else "~"]
+        elif word.is_exact and word.shown != "-":
+            known = [_entered(one, word.shown) for one in self.here if one is not None]
+        self.here.extend(one for one in dict.fromkeys(known) if one not in self.here)
+        if len(self.here) > _MOST_DIRECTORIES:
+            far = sorted(self.here, key=lambda one: _ORDER.index(self._below(one, ".")))
+            self.here = [None, *far[1 - _MOST_DIRECTORIES :]]
 
     def where(self, words: Sequence[Word]) -> "Where":
         """The farthest place of some words."""
@@ -181,7 +181,7 @@ class Where:
     shown: str
 
 
-_MOST_DIRECTORIES = 16
+_MOST_DIRECTORIES = 8
 _AWAY = frozenset(_ORDER[_ORDER.index("outside the workspace") :])
 
 

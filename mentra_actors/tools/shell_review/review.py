@@ -31,7 +31,8 @@ from mentra_actors.tools.shell_review.words import Word, plain_words
 
 __all__ = ["review_command"]
 
-_MOST_WORDS = 50_000
+_MOST_WORDS = 10_000
+_MOST_ARGUMENTS = 1_000
 _MOST_PIECES = 50
 _MOST_PIECES_CHARS = 4_000
 _FILES_ONLY = names_of(
@@ -41,10 +42,12 @@ _FILES_ONLY = names_of(
     """
 )
 _TALKS = frozenset({"echo", "printf", "true", "false", ":"})
-_LOOKS_LIKE_FILE = re.compile(r"[^\s:]*/[^\s:]*|\.[^\s:/]+|[\w-]+(?:\.[A-Za-z]\w*)+")
+_LOOKS_LIKE_FILE = re.compile(r"\.[^\s:/]+|[\w-]+(?:\.[A-Za-z]\w*)+")
+_NO_FILE = re.compile(r"[\s:]")
 _DUPLICATES = re.compile(r"[0-9]+-?|-")
 _OF_THE_MACHINE = frozenset({"a system path", "a device", "the root of a tree"})
 _NO_PATH = re.compile(r"[\s|;()\\]|(?<!\$)\{")
+_TOO_LONG = Judged(Opinion("unknown", "warn", "has too many words to be reviewed"))
 _COPIES = frozenset({">&", "<&", ">&-", "<&-"})
 _LOCAL = ("declare", "local", "typeset", "readonly")
 _DOES: dict[Intent, str] = {
@@ -155,9 +158,9 @@ class _Work:
             self._keep((), "read_only", command.redirects)
 
     def _call(self, call: Call, redirects: Sequence[Redirect]) -> None:
-        judged = self._judged(call)
+        judged = self._judged(call) if len(call.words) <= _MOST_ARGUMENTS else _TOO_LONG
         own = judged.opinion
-        self.opinions += [own, self._reach(call, own.intent)]
+        self.opinions += [own] if judged is _TOO_LONG else [own, self._reach(call, own.intent)]
         self._keep(call.words, own.intent, redirects)
         self.jobs.extendleft(reversed((*judged.calls, *judged.texts)))
 
@@ -231,7 +234,7 @@ class _Work:
             if one.is_exact
             and one.shown
             and not re.match(r"-|%|\d+$", one.shown)
-            and (takes_files or _LOOKS_LIKE_FILE.fullmatch(one.shown))
+            and (takes_files or _looks_like_file(one.shown))
         ]
         self.paths += [
             one.target.shown
@@ -240,6 +243,12 @@ class _Work:
             and not _DUPLICATES.fullmatch(one.target.shown)
             and self.scene.place(one.target.shown) != "nowhere"
         ]
+
+
+def _looks_like_file(shown: str) -> bool:
+    if "/" in shown:
+        return not _NO_FILE.search(shown)
+    return bool(_LOOKS_LIKE_FILE.fullmatch(shown))
 
 
 def _simple_words(command: str, tree: ParsedText) -> tuple[str, ...]:

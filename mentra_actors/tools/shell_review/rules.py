@@ -59,11 +59,14 @@ class Rule(Protocol):
 
 
 def has_option(words: Sequence[Word], letters: str, names: Sequence[str]) -> bool:
-    """Whether an option could be there: among joined letters, shortened, or in a variable."""
+    """Whether an option could be there: among joined letters, shortened, or in a variable.
+
+    A `--` ends nothing unless it is the first word: it may be the value of an option before it.
+    """
+    if words and words[0].shown == "--" and words[0].is_exact:
+        return False
     for word in words:
-        if word.shown == "--" and word.is_exact:
-            return False
-        if not word.may_be_option:
+        if not word.may_be_option or word.shown == "--":
             continue
         if not word.is_exact:
             return True
@@ -204,8 +207,8 @@ class Subcommands:
         words = list(call.arguments)
         while words and words[0].is_exact and words[0].shown in self.flags:
             del words[0]
-        name = words[0].shown if words and words[0].is_exact else ""
-        rule = self.table.get(name)
-        if rule is None or (not words and "" not in self.table):
+        is_known = not words or words[0].is_exact
+        rule = self.table.get(words[0].shown if words else "") if is_known else None
+        if rule is None:
             return self.otherwise.judge(call, scene)
         return rule.judge(call.of(words or call.words), scene)

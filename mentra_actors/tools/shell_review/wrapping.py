@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from mentra_actors.tools.shell_review.reach import Scene
-from mentra_actors.tools.shell_review.rules import Call, Judged
+from mentra_actors.tools.shell_review.rules import Call, Destroys, Judged, operands_of
 from mentra_actors.tools.shell_review.variables import assignment_opinion
 from mentra_actors.tools.shell_review.verdict import (
     Intent,
@@ -22,6 +22,7 @@ __all__ = [
     "Code",
     "Evaluates",
     "Interprets",
+    "Mirrors",
     "Shell",
     "Sources",
     "Wraps",
@@ -47,6 +48,8 @@ class Wraps:
     named_flags: tuple[str, ...] = ()
     named_values: tuple[str, ...] = ()
     operands: int = 0
+    may_lack: bool = False
+    """Whether its operands may be left out; then both readings are looked at."""
     assigns: bool = False
     intent: Intent = "read_only"
     verdict: ReviewVerdict = "allow"
@@ -67,13 +70,20 @@ class Wraps:
             return _lost(call, self.verdict)
         if self.assigns:
             own, rest = _assigned(own, rest)
-        rest = rest[self.operands :]
-        if not rest:
+        before, inside = rest[: self.operands], rest[self.operands :]
+        is_odd = any(not one.is_exact for one in before)
+        if is_odd or (before and inside and inside[0].may_be_option):
+            return _lost(call, self.verdict)
+        readings = [one for one in (inside, rest if self.may_lack else ()) if one]
+        if not readings:
             return Judged(Opinion(strongest_intent(own.intent, self.alone), own.verdict))
-        return Judged(own, (call.of(rest),))
+        return Judged(own, tuple(call.of(one) for one in readings))
 
     def rest_of(self, words: Sequence[Word]) -> Sequence[Word] | None:
-        """The words after its options; None if these are not known."""
+        """The words after its options; None if these are not known.
+
+        A value that is not exact may be several words, the last of which is the command.
+        """
         number = 0
         while number < len(words):
             word = words[number]
@@ -82,7 +92,7 @@ class Wraps:
             if word.shown == "--" and word.is_exact:
                 return words[number + 1 :]
             taken = self._taken(word.shown) if word.is_exact else None
-            if taken is None:
+            if taken is None or any(not one.is_exact for one in words[number : number + taken]):
                 return None
             number += taken
         return ()
@@ -148,8 +158,9 @@ class Xargs:
         options = call.arguments[: len(call.arguments) - len(rest)]
         marks = {"{}"}
         for word, following in zip(options, (*options[1:], None), strict=False):
-            if word.shown.startswith(f"-{self.replacing}"):
-                marks.add(word.shown[2:] or (following.shown if following else "{}"))
+            letters, is_there, mark = word.shown.partition(self.replacing)
+            if is_there and letters.startswith("-"):
+                marks.add(mark or (following.shown if following else "{}"))
         known = [_replaced(word, marks) for word in rest]
         return Judged(calls=(call.of([*known, Word("$…", is_exact=False)]),))
 
@@ -192,11 +203,11 @@ def _plain_names(options: Sequence[Word]) -> bool:
 
 
 _STREAMS = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
-_SHELL_VALUES = frozenset({"-o", "+o", "-O", "+O", "--rcfile", "--init-file"})
+_SHELL_VALUES = frozenset({"--rcfile", "--init-file"})
 
 
 def _shell_options(words: Sequence[Word]) -> tuple[list[Word], Sequence[Word]]:
-    """The options of a shell, and what follows them."""
+    """The options of a shell, with those of their values that are not exact; and the rest."""
     options: list[Word] = []
     number = 0
     while number < len(words):
@@ -206,9 +217,11 @@ def _shell_options(words: Sequence[Word]) -> tuple[list[Word], Sequence[Word]]:
         number += 1
         if word.shown in {"-", "--"}:
             break
-        is_valued = word.shown in _SHELL_VALUES or re.fullmatch("-[a-z]*o", word.shown)
+        is_long = word.shown.startswith("--")
+        taken = word.shown in _SHELL_VALUES if is_long else word.shown.lower().count("o")
         options += [word] if word.shown not in {"-o", "+o", "-O", "+O"} else []
-        number += 1 if is_valued else 0
+        options += [one for one in words[number : number + taken] if not one.is_exact]
+        number += taken
     return options, words[number:]
 
 
@@ -265,35 +278,69 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """It runs, in a shell, the value of an option."""
+    """It runs, in a shell, the value of an option, or what follows its options."""
 
     letter: str = "c"
     name: str = "command"
     intent: Intent = "unknown"
+    runs_words: bool = True
 
     def judge(self, call: Call, scene: Scene) -> Judged:
-        """What it does itself, and the text."""
+        """What it does itself, and the texts and calls."""
         del scene
-        texts = []
         words = call.arguments
-        for word, following in zip(words, (*words[1:], None), strict=False):
-            if word.shown in {f"-{self.letter}", f"--{self.name}"} and following:
-                texts.append(following.shown)
-            elif word.shown.startswith((f"-{self.letter}", f"--{self.name}=")):
-                texts.append(word.shown.partition("=")[2] or word.shown[2:])
-        return Judged(Opinion(self.intent), texts=tuple(texts))
+        texts = [
+            text
+            for word, following in zip(words, (*words[1:], Word("")), strict=False)
+            if (text := self._value(word.shown, following.shown))
+        ]
+        calls = tuple(
+            call.of(words[n:])
+            for n in range(min(len(words) - 1, _MOST_SUFFIXES))
+            if not words[n].may_be_option
+        )
+        return Judged(Opinion(self.intent), calls if self.runs_words else (), tuple(texts))
+
+    def _value(self, option: str, following: str) -> str:
+        """The text that an option gives: joined to it, or the next word."""
+        name, equals, value = option.partition("=")
+        if len(name) > len("--") and f"--{self.name}".startswith(name):
+            return value if equals else following
+        match = re.match(rf"-[A-Za-z]*?{self.letter}", option)
+        return (option[match.end() :] or following) if match else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Interprets:
-    """An interpreter of another language: nobody knows what its programs do."""
+    """An interpreter of another language: nobody knows what its programs do.
+
+    `tells` are options that, alone, print its version and read nothing.
+    """
+
+    tells: tuple[str, ...] = ("--version",)
 
     def judge(self, call: Call, scene: Scene) -> Judged:
         """Not known; worse where its program comes from elsewhere."""
         del scene
         shown = [word.shown for word in call.arguments]
-        if shown in (["--version"], ["-V"], ["-v"]):
+        if len(shown) == 1 and shown[0] in self.tells and call.arguments[0].is_exact:
             return Judged()
         if [one for one in shown if one != "-"] or call.given:
             return Judged(Opinion("unknown"))
         return Judged(Opinion("unknown", "warn", _NOT_KNOWN))
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrors:
+    """It copies over the network or here; with some options it deletes what is there."""
+
+    def judge(self, call: Call, scene: Scene) -> Judged:
+        """Network, or as what destroys all below its last operand; and the text of `-e`."""
+        texts = Code("e", "rsh", "network", runs_words=False).judge(call, scene).texts
+        shown = [one.shown for one in call.arguments]
+        moves = any(one.startswith("--remove-s") for one in shown)
+        if not moves and not any(one.startswith("--del") for one in shown):
+            return Judged(Opinion("network"), texts=texts)
+        operands = operands_of(call.arguments)
+        words = [call.words[0], *(operands if moves else operands[-1:])]
+        return Judged(Destroys(always_all=True).judge(call.of(words), scene).opinion, (), texts)

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mentra_actors.tools.shell_review.grammar import MAX_COMMAND_BYTES
+from mentra_actors.tools.shell_review import review as shell_review
+from mentra_actors.tools.shell_review.grammar import MAX_COMMAND_BYTES, ParsedText, parse_text
 from mentra_actors.tools.shell_review.review import review_command
 from mentra_actors.tools.shell_review.verdict import ShellReview
 
@@ -218,6 +219,51 @@ def test_a_line_that_goes_on_does_not_hide_its_command():
 )
 def test_a_command_inside_of_too_many_others_is_not_read_only(command: str):
     assert review(command).intent == "unknown"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "foo " + "/" * 60_000 + ":",
+        "foo " + "a/" * 30_000 + ":",
+        "foo " + "a.b" * 20_000 + ":",
+        "foo " + "." * 60_000 + ":",
+    ],
+)
+def test_a_long_word_is_looked_at_once(command: str):
+    """A pattern that begins anew at each of its characters holds the process for minutes."""
+    assert review(command).paths == ()
+
+
+@pytest.mark.parametrize("program", ["cat", "rm", "env", "eval", "git", "trap", "xargs", "find"])
+def test_a_command_of_more_words_than_anybody_reads_is_not_judged(program: str):
+    found = review(program + " a" * 1_500)
+
+    assert (found.intent, found.verdict) == ("unknown", "warn")
+    assert "too many words" in found.reason
+
+
+def test_a_review_of_many_nested_texts_ends(monkeypatch: pytest.MonkeyPatch):
+    """The work is counted: a text inside of a text is not parsed for ever."""
+    parsed: list[int] = []
+
+    def counted(text: str) -> ParsedText:
+        parsed.append(len(text))
+        return parse_text(text)
+
+    monkeypatch.setattr(shell_review, "parse_text", counted)
+
+    found = review("eval " * 900 + "ls")
+
+    assert found.intent == "unknown"
+    assert sum(parsed) < 3 * MAX_COMMAND_BYTES
+
+
+def test_no_directory_is_forgotten_that_is_worse_than_the_others():
+    steps = "".join(f"cd {letter}; " for letter in "abcdefgh")
+
+    assert review(f"{steps}cd /; rm -rf *").verdict == "block"
+    assert review(f"cd /; {steps}rm -rf ../*").verdict == "block"
 
 
 def test_without_the_grammar_nothing_is_read_only(monkeypatch: pytest.MonkeyPatch):
