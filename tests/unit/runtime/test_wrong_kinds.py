@@ -1,6 +1,7 @@
 """What a runtime is opened with is of the right kind: text such as "no" must switch nothing on."""
 
 import logging
+import re
 import sys
 
 import pytest
@@ -24,6 +25,11 @@ def opened(**options):
     return open_runtime_sync(":memory:", providers=[model], durability="volatile", **options)
 
 
+def shown_name(value):
+    """What is tried, without the addresses of objects: all processes must give it one name."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -45,7 +51,7 @@ def opened(**options):
         {"write_roots": None},
         {"denied_write_roots": (3,)},
     ],
-    ids=str,
+    ids=shown_name,
 )
 def test_a_policy_refuses_what_is_of_a_wrong_kind(fields):
     [name] = fields
@@ -78,7 +84,7 @@ def test_a_workspace_is_a_path(made):
         ({"create": "no"}, "create is True or False"),
         ({"tools": "files"}, "tools are a sequence of tools, not str"),
     ],
-    ids=str,
+    ids=shown_name,
 )
 def test_a_runtime_is_not_opened_with_what_is_of_a_wrong_kind(options, named):
     with pytest.raises(TypeError, match=named):
