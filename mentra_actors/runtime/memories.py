@@ -1,12 +1,13 @@
 """The memories of the agents of a runtime: written by commands, searched in the index."""
 
+import importlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio.to_thread
 
@@ -30,7 +31,9 @@ from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.store.opening import MEMORY, part_seal_of
 from mentra_actors.store.ports import EventStore, JournalReader
 from mentra_actors.store.sql.opening import MEMORY_INDEX_ENDING, files_of_database, is_sql_url
-from projections.memory_index import MemoryIndex, open_memory_index
+
+if TYPE_CHECKING:  # SQLite is imported when there is something to remember
+    from projections.memory_index import MemoryIndex
 
 __all__ = ["CallMemory", "Memories", "index_file", "opened_memories"]
 
@@ -43,7 +46,7 @@ _DIRECTORY_INDEX = "views-memory.sqlite"
 class Memories:
     """Safe from any thread. What gives a future does not block; what gives records does."""
 
-    index: MemoryIndex
+    index: "MemoryIndex"
     ask: "Callable[[StreamId, MemoryCommand], Future[Accepted]]"
     clock: Clock
     readers: Executor
@@ -141,7 +144,8 @@ class Owner(Protocol):
 def opened_memories(owner: Owner) -> Iterator[Memories]:
     """The memories of a runtime for the length of a block."""
     file = index_file(owner.store, owner.settings.path)
-    with open_memory_index(owner.store, file) as index:
+    opening = importlib.import_module("projections.memory_index").open_memory_index
+    with opening(owner.store, file) as index:
         yield Memories(index, owner.ask, owner.clock, owner.readers)
 
 

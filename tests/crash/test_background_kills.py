@@ -21,7 +21,6 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import AppendRequest
 from mentra_actors.tools.executors.process_names import ask_to_end, process_name_of
-from mentra_actors.tools.executors.recorder import EXIT_FILE
 from mentra_actors.tools.executors.recording import Recording
 from mentra_actors.tools.policy import RuntimePolicy
 
@@ -125,8 +124,8 @@ async def test_a_job_that_ended_meanwhile_is_told_as_it_ended(crashed):
 async def test_a_job_that_ended_meanwhile_cannot_be_cancelled(crashed):
     """Somebody wants it to end before the next process has recorded how it had ended."""
     store = crashed("sleep 0.3; echo done")
-    ended = Path(folder_of(store), EXIT_FILE)
-    until(lambda: ended.exists() and time.time() - ended.stat().st_mtime > 0.1)
+    ended = Recording(folder_of(store))
+    until(lambda: time.time() - (ended.exited_at or time.time()) > 0.1)
     job, events = job_in(store)
     wish = b.JobStopRequested(job_id=job.job_id, cause="cancel", requested_at=time.time())
     written = open_event_store(store)

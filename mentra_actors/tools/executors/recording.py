@@ -46,6 +46,8 @@ class Recording:
     @property
     def exited_at(self) -> float | None:
         """When that was written, in Unix seconds; None if it was not."""
+        if self.exit_code is None:  # the file is there from the start, so that there is room
+            return None
         with contextlib.suppress(OSError):
             return (self._directory / recorder.EXIT_FILE).stat().st_mtime
         return None
