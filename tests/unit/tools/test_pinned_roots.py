@@ -43,7 +43,7 @@ def opened(base_dir, **policy):
 async def refused(workplace):
     """Whether neither commands nor file tools get anything."""
     with pytest.raises(PolicyDenied):
-        await workplace.request("true")
+        await workplace.permitted("true")
     with pytest.raises(PolicyDenied):
         FilePlace.of_workplace(workplace)
     return True
@@ -53,7 +53,10 @@ async def refused(workplace):
 async def test_a_root_that_is_missing_is_made_and_no_link_takes_its_place(ws, roots):
     """`ln -s / build` would otherwise open all files at the next call."""
     places = opened(ws, write_roots=roots)
-    assert (await places.of(profile()).request("true")).writable == (str(ws), str(ws / "build"))
+    assert (await places.of(profile()).permitted("true")).request.writable == (
+        str(ws),
+        str(ws / "build"),
+    )
     (ws / "build").rmdir()
     (ws / "build").symlink_to("/")
 
@@ -62,9 +65,9 @@ async def test_a_root_that_is_missing_is_made_and_no_link_takes_its_place(ws, ro
 
 async def test_a_root_that_cannot_be_made_yet_is_not_shown_until_it_is_a_real_directory(ws):
     places = opened(ws, write_roots=("deep/build",), base_dir_access="read")
-    before = await places.of(profile()).request("true")
+    before = (await places.of(profile()).permitted("true")).request
     (ws / "deep/build").mkdir(parents=True)
-    after = await places.of(profile()).request("true")
+    after = (await places.of(profile()).permitted("true")).request
 
     assert (before.writable, after.writable) == ((), (str(ws / "deep/build"),))
 
@@ -93,7 +96,8 @@ async def test_a_link_that_tools_could_have_made_is_refused_by_a_runtime_that_is
 
 async def test_a_root_that_is_reached_through_a_link_out_of_reach_is_taken(ws):
     (ws.parent / "alias").symlink_to("outside")
-    request = await opened(ws, write_roots=(ws.parent / "alias",)).of(profile()).request("true")
+    workplace = opened(ws, write_roots=(ws.parent / "alias",)).of(profile())
+    request = (await workplace.permitted("true")).request
 
     assert str(ws.parent / "outside") in request.writable
 
@@ -104,21 +108,21 @@ async def test_a_base_directory_below_that_of_another_agent_is_not_replaced(ws, 
     places = opened(ws, write_roots=())
     (ws / "b").mkdir()
     if is_known:
-        await places.of(profile(ws / "b")).request("true")
+        await places.of(profile(ws / "b")).permitted("true")
     (ws / "b").rename(ws / "b2")
     (ws / "b").symlink_to("/")
 
     assert await refused(places.of(profile(ws / "b")))
     assert await refused(places.at(str(ws / "b")))
-    assert (await places.of(profile()).request("true")).cwd == str(ws)
+    assert (await places.of(profile()).permitted("true")).request.cwd == str(ws)
 
 
 async def test_no_command_can_move_the_base_directory_of_another_agent(ws):
     places = opened(ws, write_roots=())
     (ws / "b").mkdir()
-    await places.of(profile(ws / "b")).request("true")
+    await places.of(profile(ws / "b")).permitted("true")
 
-    assert str(ws / "b") in (await places.of(profile()).request("true")).held
+    assert str(ws / "b") in (await places.of(profile()).permitted("true")).request.held
 
 
 async def test_what_was_denied_stays_denied_under_another_name(ws):
@@ -137,10 +141,10 @@ async def test_a_policy_that_opens_everything_takes_links_as_they_are(ws):
     request = (
         await opened(ws, base_dir_access="read", write_roots=("/", "build"))
         .of(profile())
-        .request("true")
+        .permitted("true")
     )
 
-    assert set(request.writable) == {"/", str(ws.parent / "outside")}
+    assert set(request.request.writable) == {"/", str(ws.parent / "outside")}
 
 
 async def test_a_root_that_is_gone_is_refused(ws):
