@@ -9,7 +9,7 @@ SETUP := .venv/.pip-stamp
 TOOL = .venv/bin/$(1)
 endif
 
-.PHONY: help setup demo test check lint types contracts bench crash laws golden clean postgres
+.PHONY: help setup demo test check load lint types contracts bench crash laws golden clean postgres
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ bench: setup     ## benchmarks (NAMES="deltas growth"; all of them), renders ben
 
 crash: setup     ## the long crash campaign: a kill at every append and around every effect
 	MENTRA_CRASH_CAMPAIGN=full $(call TOOL,pytest) -q -m crash
+
+load: setup      ## what a gigabyte of output, hundreds of processes and full jobs do
+	MENTRA_LOAD=1 $(call TOOL,pytest) -q -s -m load
 
 laws: setup      ## the laws with many examples
 	HYPOTHESIS_PROFILE=nightly $(call TOOL,pytest) -q tests/laws

@@ -3,7 +3,7 @@
 Tests import `local_server`, which stands beside this file.
 
 `HYPOTHESIS_PROFILE` chooses the profile: `dev` (the default), `ci` (the default where CI=true)
-or `nightly`.
+or `nightly`. `MENTRA_LOAD=1` runs the tests of load as well.
 """
 
 import os
@@ -31,6 +31,15 @@ _default = "ci" if os.environ.get("CI") == "true" else "dev"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or _default)
 
 GRACE_S = 2.0
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of load are for a machine that has nothing else to do."""
+    if os.environ.get("MENTRA_LOAD"):
+        return
+    for item in items:
+        if item.get_closest_marker("load"):
+            item.add_marker(pytest.mark.skip(reason="a test of load: `make load` runs it"))
 
 
 @pytest.fixture(autouse=True)

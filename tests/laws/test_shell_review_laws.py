@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from mentra_actors.tools.shell_review.review import review_command
@@ -55,7 +55,6 @@ def assert_not_weaker(command: str, wrapped: str) -> None:
         assert INTENTS.index(other.intent) >= INTENTS.index(one.intent), wrapped
 
 
-@settings(max_examples=300)
 @given(
     commands,
     st.sampled_from(
@@ -87,7 +86,6 @@ WRAPPERS = (
 )
 
 
-@settings(max_examples=300)
 @given(
     plain_commands,
     st.sampled_from(BEFORE),
@@ -102,7 +100,6 @@ def test_a_command_in_the_text_of_another_shell_is_no_better(command: str, shell
     assert_not_weaker(command, f"{shell} {shlex.quote(command)}")
 
 
-@settings(max_examples=200)
 @given(plain_commands, st.data())
 def test_quotes_change_nothing(command: str, data: st.DataObject):
     words = shlex.split(command)
@@ -121,7 +118,6 @@ def test_quotes_change_nothing(command: str, data: st.DataObject):
         assert hidden.verdict != "allow"
 
 
-@settings(max_examples=300)
 @given(st.text() | st.text(alphabet="ls x\n;|&()'\"`$\\#<>{}[]=*!~-/\0\ud800", max_size=30))
 @example("[ -f")
 @example("for")
@@ -174,7 +170,6 @@ def programs() -> Path:
 
 
 @pytest.mark.parametrize("shell", ["bash", "dash", "sh"])
-@settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map(lambda pieces: "ls " + "".join(pieces)))
 @example("ls &>x w")
 @example("ls $(>x)")

@@ -11,7 +11,7 @@ from mentra_actors import ScriptedModel, call, open_runtime
 from mentra_actors.tools.executors import recorder
 from mentra_actors.tools.policy import RuntimePolicy
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.anyio, pytest.mark.load, pytest.mark.timeout(400)]
 
 JOBS = 8
 PRINTED = 100_000_000

@@ -23,9 +23,7 @@ from mentra_actors.tools.file_tools.text_format import text_of
 from tests.unit.tools.file_worlds import by_name, directory, plant, tree_of
 
 pytestmark = pytest.mark.anyio
-quiet = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+quiet = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Failing:
@@ -222,7 +220,6 @@ globs = st.lists(
 ).map("/".join)
 
 
-@settings(max_examples=500, deadline=None)
 @given(pattern=globs, path=st.lists(names, min_size=1, max_size=5).map("/".join))
 def test_a_glob_matches_what_trying_everything_matches(pattern, path):
     """The quick way must not miss a file."""
@@ -270,7 +267,6 @@ def found_lines(content, options):
     return [(number, text) for number, is_hit, text in found.lines if is_hit]
 
 
-@settings(max_examples=500, deadline=None)
 @given(pattern=patterns, content=contents, ignore_case=st.booleans())
 @example(pattern=r"[^a]b", content="a\nb", ignore_case=False)
 @example(pattern="\u017f", content="S", ignore_case=True)

@@ -16,7 +16,7 @@ from mentra_actors.tools.executors.port import CommandRequest
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.workplace import Workplace
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.anyio, pytest.mark.load, pytest.mark.timeout(180)]
 
 LOOK_S = 0.005
 MIB = 1024**2
