@@ -22,7 +22,7 @@ SLOW_DATA = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=SLOW_DATA)
 settings.register_profile(
-    "ci", max_examples=30, derandomize=True, deadline=None, suppress_health_check=SLOW_DATA
+    "ci", max_examples=20, derandomize=True, deadline=None, suppress_health_check=SLOW_DATA
 )
 settings.register_profile(
     "nightly", max_examples=5000, deadline=None, suppress_health_check=SLOW_DATA
