@@ -32,7 +32,6 @@ class Roots(NamedTuple):
     """Real paths of what a policy opens to an agent now, each once.
 
     `denied_ids` are what the denied ones are and were. Of the others `missing` are not there.
-    `held` are all directories of all agents that are there: nobody may move them.
     """
 
     readable: tuple[Path, ...]
@@ -41,7 +40,6 @@ class Roots(NamedTuple):
     denied: tuple[Path, ...]
     denied_ids: frozenset[Identity]
     missing: frozenset[Path]
-    held: tuple[Path, ...]
 
 
 class _Resolved(NamedTuple):
@@ -110,7 +108,20 @@ class PinnedRoots:
                 denied=denied,
                 denied_ids=frozenset().union(*ids),
                 missing=frozenset(one for one in used if identity_of(str(one)) is None),
-                held=self._held(),
+            )
+
+    def held(self) -> tuple[Path, ...]:
+        """All directories of all agents that are there: no command may move them.
+
+        Looks at each of them, so it is for commands, and not for each look at a file.
+        """
+        with self._lock:
+            return tuple(
+                Path(real)
+                for real, first in {(pin.real, pin.first) for pin in self._pins.values()}
+                if first is not None
+                and _resolved(real).real == real
+                and identity_of(real) == first
             )
 
     def _know_written(self, policy: RuntimePolicy, base_dir: Path) -> None:
@@ -126,13 +137,6 @@ class PinnedRoots:
     def _denied(self, named: tuple[Path, ...]) -> tuple[Path, ...]:
         """Denied is what is at the path now, and what has been there."""
         return tuple(dict.fromkeys(Path(self._checked(one, may_be_other=True)) for one in named))
-
-    def _held(self) -> tuple[Path, ...]:
-        return tuple(
-            Path(real)
-            for real, first in {(pin.real, pin.first) for pin in self._pins.values()}
-            if first is not None and _resolved(real).real == real and identity_of(real) == first
-        )
 
     def _checked(self, path: Path, *, make: bool = False, may_be_other: bool = False) -> str:
         """The real path of a path that leads where it led at first.

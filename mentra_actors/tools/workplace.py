@@ -134,7 +134,7 @@ class Workplace:
         policy.require_commands(background=background)
         directory = await self.working_directory(working_directory, target=target)
         review = await self._allowed(command, directory, background=background)
-        roots = await anyio.to_thread.run_sync(self.roots)
+        roots, held = await anyio.to_thread.run_sync(lambda: (self.roots(), self.pins.held()))
         limit = policy.max_background_timeout_s if background else policy.timeout_s(timeout_s)
         request = CommandRequest(
             command=command,
@@ -146,7 +146,7 @@ class Workplace:
             readable=_there(roots.readable, roots),
             writable=_there(roots.writable, roots),
             protected=_named(roots.denied),
-            held=_named(roots.held),
+            held=_named(held),
             hidden=self.hidden,
             network=policy.network,
         )
