@@ -46,6 +46,7 @@ from mentra_actors.tools.results.rendering import (
 )
 from mentra_actors.tools.results.size import ResultLimits, limit_outcome
 from mentra_actors.tools.review import ToolHook
+from mentra_actors.tools.workplace import Workplace
 
 __all__ = ["ToolProbes", "ToolRuns", "ToolServices"]
 
@@ -129,7 +130,7 @@ class ToolRuns:
 
         async def attempt() -> Any:
             nonlocal has_begun
-            shown = await self._require_same(effect, tool)
+            shown = await self._require_same(effect, tool, context.workplace)
             has_begun = True
             return await tool.run(json.loads(effect.arguments), _bound(context, shown))
 
@@ -144,7 +145,9 @@ class ToolRuns:
                 raise
             return Rendered(_failure(error, tool.name))
 
-    async def _require_same(self, effect: RunTool, tool: Tool) -> Mapping[str, Any] | None:
+    async def _require_same(
+        self, effect: RunTool, tool: Tool, place: Workplace
+    ) -> Mapping[str, Any] | None:
         """The call may still run, and is what was decided about: its input, what it would do.
 
         That is answered, if the tool itself says it: the run must not find other paths.
@@ -156,8 +159,6 @@ class ToolRuns:
         self._services.tools.of(effect.profile.agent_id).require_allowed(tool)
         if not effect.digest:
             return None
-        only_looks = tool.traits.changes_nothing
-        place = self._services.contexts.workplaces.of(effect.profile, changes_nothing=only_looks)
         try:
             shown = await structured_preview(tool, json.loads(effect.arguments), place)
             digest = call_digest(effect.tool, effect.arguments, shown)

@@ -1,7 +1,7 @@
 """Where the calls of an agent work on this machine."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.tools.executors.port import CommandExecutor
@@ -32,22 +32,20 @@ class Workplaces:
     routed: RoutedDirectory = _own_directory
     hidden: tuple[str, ...] = ()
     pins: PinnedRoots = field(default_factory=PinnedRoots)
+    looking: RuntimePolicy = field(init=False)
+    """The policy of calls that may change nothing."""
 
     def __post_init__(self) -> None:
-        """Resolve what does not depend on an agent, before any tool runs."""
+        """Work out what does not depend on an agent, before any tool runs."""
+        object.__setattr__(self, "looking", self.policy.without_writes())
         self.pins.base_dir_of(self.policy, "")
 
     def of(self, profile: AgentProfile, *, changes_nothing: bool = False) -> Workplace:
         """The place of one agent; one in which nothing may be changed, if that is asked."""
-        return Workplace(
-            policy=self.policy.without_writes() if changes_nothing else self.policy,
-            base_dir=self.pins.base_dir_of(self.policy, profile.workspace.base_dir),
-            executors={} if changes_nothing else self.executors,
-            only_looks=changes_nothing,
-            routed=lambda: self.routed(profile),
-            hidden=self.hidden,
-            pins=self.pins,
-        )
+        place = replace(self.at(profile.workspace.base_dir), routed=lambda: self.routed(profile))
+        if not changes_nothing:
+            return place
+        return replace(place, policy=self.looking, executors={}, only_looks=True)
 
     def at(self, base_dir: str) -> Workplace:
         """The place of an agent with this base directory; it names its working directories."""
