@@ -24,7 +24,7 @@ PLAIN = [
     row[0]
     for rows in CORPUS.values()
     for row in rows
-    if review_command(row[0], writable=True, workspace="/work/ws").simple_words
+    if review_command(row[0], writable=True, workspace="/project/ws").simple_words
 ]
 KEYWORDS = frozenset(
     [
@@ -41,8 +41,8 @@ plain_commands = st.sampled_from(PLAIN)
 
 def reviews(command: str) -> tuple[ShellReview, ShellReview]:
     return (
-        review_command(command, writable=True, workspace="/work/ws"),
-        review_command(command, writable=False, workspace="/work/ws"),
+        review_command(command, writable=True, workspace="/project/ws"),
+        review_command(command, writable=False, workspace="/project/ws"),
     )
 
 
@@ -136,7 +136,7 @@ def test_any_text_has_a_review(text: str):
 def test_plain_words_come_back(words: list[str]):
     """What `shlex` makes one command of is one command, with these words."""
     command = shlex.join(words)
-    found = review_command(command, writable=True, workspace="/work/ws")
+    found = review_command(command, writable=True, workspace="/project/ws")
 
     assert found.simple_words in {tuple(words), ()}
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9./-]*", words[0]) and words[0] not in KEYWORDS:

@@ -42,6 +42,8 @@ _ONE_LINE = names_of(
 _NOT_IN_WORDS = re.compile(r"(?<!\\)(?:\\\\)*[ \t\n;&|<>()`\"']")
 _SUBSTITUTION = re.compile(rb"(?<!\\)(?:\\\\)*(?:`|\$[({\[])")
 _LITERAL = frozenset({"raw_string", "ansi_c_string", "comment", "heredoc_body", "heredoc_start"})
+_LOOSE = frozenset({"heredoc_body", "string"})
+"""Nodes with text of their own between their parts."""
 _GAP = re.compile(r"(?:[ \t\n]|\\\n)*")
 _BLANK = re.compile(r"[ \t]")
 _BEFORE_COMMENT = re.compile(rb"|[ \t\n;&|()]")
@@ -118,19 +120,33 @@ def _begins_word(node: Any) -> bool:
 
 
 def _gap_fault(tree: ParsedText, text: bytes) -> str:
-    """All text that is in no leaf is blank, but for a lone dash that the grammar leaves out."""
-    end = 0
+    """All text that is in no leaf is blank, but for a lone dash that the grammar leaves out.
+
+    Between the parts of a string or of a here-document is its own text; within these parts the
+    rule holds as everywhere.
+    """
+    end, loose_end = 0, 0
     for node in tree.nodes:
-        if node.children and node.type not in {"heredoc_body", "string"}:
+        if node.start_byte >= loose_end:
+            end = max(end, loose_end)
+        if node.type in _LOOSE and node.children:
+            loose_end = max(loose_end, node.end_byte)
+        if _is_part_of_loose(node, tree):
+            end = max(end, node.start_byte)
+        if node.children:
             continue
         gap = text[end : node.start_byte].decode(errors="replace")
         is_dash = node.text == b"<<" and gap.strip(" \t") == "-" and gap[:1] in {" ", "\t"}
         if not (is_dash or _GAP.fullmatch(gap)):
             return "a part is not understood"
         end = max(end, node.end_byte)
-    return (
-        "" if _GAP.fullmatch(text[end:].decode(errors="replace")) else "a part is not understood"
-    )
+    rest = text[max(end, loose_end) :].decode(errors="replace")
+    return "" if _GAP.fullmatch(rest) else "a part is not understood"
+
+
+def _is_part_of_loose(node: Any, tree: ParsedText) -> bool:
+    parent = tree.parents.get(node.id)
+    return parent is not None and parent.type in _LOOSE
 
 
 def _word(node: Any, _parent: Any) -> str:

@@ -15,7 +15,7 @@ from mentra_actors.tools.shell_review.verdict import ShellReview
 
 CORPUS = tomllib.loads((Path(__file__).parent / "shell_corpus.toml").read_text())
 COMMANDS = [row for rows in CORPUS.values() for row in rows]
-WORKSPACE = "/work/ws"
+WORKSPACE = "/project/ws"
 
 
 def review(command: str, *, writable: bool = True, base_dir: str = "") -> ShellReview:
