@@ -4,8 +4,8 @@
 and that is not on the log yet (`unrecorded`).
 """
 
+import signal
 import sys
-import time
 from pathlib import Path
 
 import anyio
@@ -40,7 +40,7 @@ def main(store, command, when):
             ]
         )
         runtime.spawn("lead", model="scripted:x").send("Go")
-        time.sleep(600)
+        signal.pause()  # until it is killed
 
 
 if __name__ == "__main__":

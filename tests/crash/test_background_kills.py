@@ -17,6 +17,7 @@ from mentra_actors import ScriptedModel, open_runtime
 from mentra_actors.domain.background import events as b
 from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.ids import CommandId, background_stream
+from mentra_actors.runtime.awaiting import thread_safe_call
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import AppendRequest
@@ -71,12 +72,15 @@ def job_in(store):
 async def next_life(store, until=lambda _job: False, policy=POLICY):
     """Open the store, wait for the end of the job or for something else, and close it."""
     async with open_runtime(store, providers=[ScriptedModel([])], policy=policy) as runtime:
+        recorded, call = [anyio.Event()], thread_safe_call()
+        runtime.on_recorded(lambda _recorded: call(recorded[-1].set))
         with anyio.fail_after(60):
             while True:
+                recorded.append(anyio.Event())
                 (found,) = await runtime.background_jobs()
                 if not found.job.is_open or until(found.job):
                     return found.job
-                await anyio.sleep(0.02)
+                await recorded[-1].wait()
 
 
 def folder_of(store):

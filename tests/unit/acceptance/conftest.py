@@ -67,17 +67,17 @@ class PlayedTeam:
             if isinstance(one.event, kinds) and stream_id in (None, one.stream_id)
         ]
 
-    async def until(self, kind, stream_id=None):
-        """Wait until an event of this class is recorded."""
+    async def until(self, kind, stream_id=None, *, count=1, within_s=10):
+        """Wait until so many events of this class, or of these, are recorded."""
         seen, call = anyio.Event(), thread_safe_call()
 
         def look(_recorded=()):
-            if self.events(kind, stream_id=stream_id):
+            if len(self.events(kind, stream_id=stream_id)) >= count:
                 call(seen.set)
 
         end = self.runtime.on_recorded(look)
         look()
-        with anyio.fail_after(10):
+        with anyio.fail_after(within_s):
             await seen.wait()
         end()
 

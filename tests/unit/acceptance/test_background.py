@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from other_processes import until_there
 
 from mentra_actors import call
 from mentra_actors.domain.agent import events as e
@@ -65,9 +66,7 @@ def is_running(pid):
 
 
 async def until_ended(team, count):
-    with anyio.fail_after(30):
-        while len(team.events(*ENDS)) < count:  # noqa: ASYNC110
-            await anyio.sleep(0.02)
+    await team.until(ENDS, count=count, within_s=30)
 
 
 async def test_a_job_is_started_and_the_turn_goes_on(team_of, nap):
@@ -170,9 +169,7 @@ async def test_the_last_lines_can_be_read_while_it_runs_and_later(team_of, nap):
     ) as team:
         agent = await team.spawn()
         await agent.send("Go")
-        with anyio.fail_after(30):
-            while not (team_of.home / "ready").exists():  # noqa: ASYNC110
-                await anyio.sleep(0.02)
+        await until_there(team_of.home / "ready")
         await agent.send("Read")
         home = team_of.home
         assert team.results() == [(f"[running] cwd={home}\nline 98\nline 99", False)]

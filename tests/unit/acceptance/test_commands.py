@@ -5,6 +5,7 @@ import sys
 
 import anyio
 import pytest
+from other_processes import until_there
 
 from mentra_actors import (
     Allow,
@@ -599,13 +600,6 @@ async def test_a_closed_runtime_leaves_no_command_and_says_later_what_is_not_kno
 
 async def _abandoned(agent):
     await agent.send("Go")
-
-
-async def until_there(path):
-    """Wait for a file that another process makes."""
-    with anyio.fail_after(20):
-        while not path.exists():  # noqa: ASYNC110
-            await anyio.sleep(0.01)
 
 
 @pytest.mark.skipif(bool(sandbox_fault()), reason=f"no sandbox here: {sandbox_fault()}")

@@ -105,8 +105,7 @@ async def test_a_tool_that_does_not_let_itself_be_cancelled_holds_up_nobody_else
         """Go on whatever happens."""
         began.set()
         with anyio.CancelScope(shield=True):
-            while not go_on.is_set():  # noqa: ASYNC110 - it is set by another thread
-                await anyio.sleep(0.01)
+            await anyio.to_thread.run_sync(go_on.wait, 10)
         return "late"
 
     turns = {"ann": [[call("stubborn")], "I am back."], "bob": ["Hello."]}
