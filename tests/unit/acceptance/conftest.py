@@ -4,8 +4,10 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+from commands_of_agents import OPEN
 
 from mentra_actors import ScriptedModel, open_runtime
+from mentra_actors.domain.agent.profile import Workspace
 from mentra_actors.domain.content import ToolResultsMessage
 from mentra_actors.providers.scripted import position
 from mentra_actors.runtime.awaiting import thread_safe_call
@@ -130,3 +132,16 @@ def played():
 def watched_store():
     """`watched_store(keeps_blobs=True)` makes one for `wrap_store`."""
     return WatchedStore
+
+
+@pytest.fixture
+def ran(played, tmp_path):
+    """Runs calls of an agent in `tmp_path`, all in one answer; its team, when it is done."""
+
+    async def run(*calls, policy=OPEN, tools=(), **options):
+        async with played([list(calls), "Done."], *tools, policy=policy, **options) as team:
+            agent = await team.spawn(workspace=Workspace(base_dir=str(tmp_path)))
+            await agent.send("Go")
+        return team
+
+    return run
