@@ -85,13 +85,17 @@ class _Taker:
         self._is_stopped = False
 
     def run(self) -> None:
-        """Take what waits, then sleep until the bell rings. On its own thread."""
+        """Take what waits, then sleep until the bell rings. On its own thread.
+
+        It looks once however short its life is: what the dead have left is cleared away.
+        """
         self._box.remove_old()
-        while not self._is_stopped:
+        while True:
             number = self._box.number()
             rest_s = _RETRY_S if self._has_left() else _REST_S
-            if not self._is_stopped:
-                self._box.sleep(number, rest_s)
+            if self._is_stopped:
+                return
+            self._box.sleep(number, rest_s)
 
     def stop(self) -> None:
         """Take nothing any more; what waits, waits for the next owner."""

@@ -11,7 +11,6 @@ from hypothesis.strategies import SearchStrategy
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
 from mentra_actors.domain.agent.run_options import RunOptions
-from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.inbox import Mail, RunEndOrdered
 from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, MailId, RunId, TeamId
 from mentra_actors.testing.agent_outcomes import (
@@ -141,25 +140,7 @@ _PERMISSION_ENDS: list[SearchStrategy[Any]] = [
         now=moments,
     ),
 ]
-_compactions = st.none() | st.builds(
-    Compaction,
-    through=st.integers(0, 9).map(EntryId),
-    summary=words,
-    kept=st.lists(st.integers(0, 9).map(EntryId), max_size=3).map(tuple),
-)
-_COMPACTING: list[SearchStrategy[Any]] = [
-    *[st.builds(c.CompactConversation, now=moments)] * 2,
-    *[
-        st.builds(
-            c.RecordCompaction,
-            effect_id=st.sampled_from([AIM, AIM, EffectId("compact-1")]),
-            compaction=_compactions,
-            problem=words,
-            now=moments,
-        )
-    ]
-    * 2,
-]
+_shortening = st.builds(c.CompactConversation, now=moments)
 _OUTSIDE: list[SearchStrategy[Any]] = [
     *[prompts] * 8,
     *[_mail] * 5,
@@ -170,7 +151,7 @@ _OUTSIDE: list[SearchStrategy[Any]] = [
     st.builds(c.Configure, changes=_changes, now=moments),
     *[_resolutions] * 3,
     *_PERMISSION_ENDS,
-    *_COMPACTING,
+    *[_shortening] * 2,
     *_ENDS,
     *_AFTERWARDS,
     st.builds(c.StopAgent, now=moments),
@@ -200,7 +181,7 @@ _COMMANDS: list[SearchStrategy[Any]] = [
     _modes,
     *[_resolutions] * 2,
     *_PERMISSION_ENDS,
-    *_COMPACTING,
+    *[_shortening] * 2,
     *_ENDS,
     *_AFTERWARDS,
     *_DELEGATION,

@@ -57,6 +57,7 @@ Outcome: TypeAlias = (
     | c.RecordToolOutcome
     | c.RecordProbeVerdict
     | c.RecordCompensation
+    | c.RecordCompaction
 )
 
 AIM = EffectId("?")
@@ -292,9 +293,25 @@ _undone = st.builds(
 )
 
 
+_summaries = st.builds(
+    c.RecordCompaction,
+    effect_id=st.sampled_from([AIM, AIM, EffectId("compact-1")]),
+    compaction=st.none()
+    | st.builds(
+        Compaction,
+        through=st.integers(0, 9).map(EntryId),
+        summary=words,
+        kept=st.lists(st.integers(0, 9).map(EntryId), max_size=3).map(tuple),
+    ),
+    problem=words,
+    is_error=st.booleans(),
+    now=moments,
+)
+
+
 def effect_outcomes() -> SearchStrategy[Outcome]:
-    """Outcomes of reviews, strategies and undoing, to be `addressed`."""
-    return any_of([_reviews, _decisions, _undone])
+    """Outcomes of reviews, strategies, undoing and compaction, to be `addressed`."""
+    return any_of([_reviews, _decisions, _undone, _summaries])
 
 
 _ANY_KIND: list[SearchStrategy[Any]] = [
@@ -305,6 +322,7 @@ _ANY_KIND: list[SearchStrategy[Any]] = [
     *[_reviews] * 4,
     *[_decisions] * 3,
     *[_undone] * 2,
+    *[_summaries] * 2,
     _abandoned,
 ]
 

@@ -141,7 +141,12 @@ def addressed(command: Outcome, to: EffectId) -> Outcome:
                 _replace(plan, key=call_key(to, index)) for index, plan in enumerate(command.plans)
             )
             return _replace(command, effect_id=to, plans=plans)
-        case c.RecordModelFailure() | c.RecordAbandonedAnswer() | c.RecordRoundDecision():
+        case (
+            c.RecordModelFailure()
+            | c.RecordAbandonedAnswer()
+            | c.RecordRoundDecision()
+            | c.RecordCompaction()
+        ):
             return _replace(command, effect_id=to)
         case c.RecordCallReview() | c.RecordCompensation():
             return _replace(command, key=to)

@@ -27,6 +27,7 @@ from mentra_actors.domain.agent.effects import (
     ProbeTool,
     ReviewCall,
     RunTool,
+    SummarizeConversation,
 )
 from mentra_actors.domain.content import TextBlock, UserMessage
 from mentra_actors.domain.model_call import ModelReply, StopReason
@@ -286,6 +287,11 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
                 answer = c.ExpireRun(run_id=run_id, limit=limit, now=self.now)
             case CallModel():
                 answer = addressed(model, effect_id)
+            case SummarizeConversation():
+                summary = other if isinstance(other, c.RecordCompaction) else None
+                answer = addressed(
+                    summary or c.RecordCompaction(effect_id=effect_id, now=self.now), effect_id
+                )
             case RunTool(key=key, idempotency_key=once_key):
                 assert key not in self.finished, "a closed call ran again"
                 self.may_have_run.add(key)
