@@ -322,7 +322,11 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.ModelCallWithheld: lambda e: (
         f"the model is not asked: {e.limit.replace('_', ' ')} used up ({e.tokens} tokens by all)"
     ),
-    agent.AgentStopped: lambda _: "stopped",
+    agent.AgentStopPlanned: lambda e: f"is to stop when nothing waits for it: {e.reason}",
+    agent.AgentRenamed: lambda e: f"has the name {e.name} from here on",
+    agent.AgentStopped: lambda e: f"stopped: {e.reason}" if e.reason else "stopped",
+    inbox.StopOrdered: lambda e: f"an order to stop ({e.how.replace('_', ' ')}): {e.reason}",
+    inbox.RenameOrdered: lambda e: f"an order to take the name {e.name}",
     inbox.RunEndOrdered: lambda e: f"an order to end ({e.how}): {e.reason}",
     budget.BudgetSpent: lambda e: f"{e.agent_id} used {_counted(e.tokens, 'token')}",
     inbox.MailDelivered: lambda e: f"mail from {e.mail.sender}: {_quoted(e.mail.body)}",

@@ -1,5 +1,9 @@
 """The inbox of one agent: a stream that anybody may append to and only its agent takes from.
 
+All that comes to an agent by itself is a letter: what others write, what they ask and answer, the
+end of a job, a task that was claimed for it, a timer. So each wakes its agent, and is taken once,
+in the same way.
+
 There is no acknowledgement. The agent records in its own stream up to which inbox version it
 has taken mail, together with the mail itself: lost or doubled mail would need a torn append.
 """
@@ -20,22 +24,42 @@ __all__ = [
     "InboxState",
     "Mail",
     "MailDelivered",
+    "MailKind",
+    "Order",
+    "RenameOrdered",
     "RunEndOrdered",
+    "StopOrdered",
 ]
 
 REMEMBERED_MAIL = 1024
 MAX_BODY_CHARS = 256_000
 
 
-class Mail(msgspec.Struct, frozen=True, kw_only=True):
-    """A letter. `sender` is an agent's name, or `host` for the program around the team."""
+MailKind: TypeAlias = Literal[
+    "message", "broadcast", "request", "response", "background", "task", "timer"
+]
+"""`request` and `response` belong to a protocol; `background` tells of the end of a job, `task` of
+one that was claimed for the agent, `timer` of a moment that has come."""
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A letter, at `sent_at` (Unix seconds).
+
+    `sender` is the name of an agent at that time, or `host` for the program around the team, and
+    `sender_id` the agent, if it is one. A letter of a protocol has its `request_id` and
+    `protocol`, a response also what was decided (`approve`).
+    """
 
     mail_id: MailId
     sender: str
     to: AgentId
     body: str
     sent_at: float
-    """Unix seconds."""
+    kind: MailKind = "message"
+    sender_id: AgentId = AgentId("")
+    request_id: str = ""
+    protocol: str = ""
+    approve: bool | None = None
 
 
 class MailDelivered(
@@ -55,7 +79,26 @@ class RunEndOrdered(
     reason: str
 
 
-InboxEvent: TypeAlias = MailDelivered | RunEndOrdered
+class StopOrdered(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="inbox.stop_ordered.v1"
+):
+    """The team wants this member to stop: when nothing waits for it any more, or at once."""
+
+    how: Literal["when_done", "now"]
+    reason: str
+    ordered_by: str = ""
+
+
+class RenameOrdered(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="inbox.rename_ordered.v1"
+):
+    """The team knows this member by another name."""
+
+    name: str
+
+
+Order: TypeAlias = RunEndOrdered | StopOrdered | RenameOrdered
+InboxEvent: TypeAlias = MailDelivered | Order
 
 
 class DeliverMail(msgspec.Struct, frozen=True, kw_only=True):

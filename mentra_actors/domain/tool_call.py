@@ -46,6 +46,7 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
     mail_id: MailId
     to: AgentId
     body: str
+    kind: Literal["message", "broadcast"] = "message"
 
 
 class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,9 +65,27 @@ def unknown_outcome_text(reason: str) -> str:
 
 
 def mail_text(mail: Mail) -> str:
-    """A letter as the model sees it."""
-    letter = {"type": "message", "from": mail.sender, "content": mail.body}
-    return f"<team-inbox>\n{msgspec.json.encode(letter).decode()}\n</team-inbox>"
+    """A letter as the model sees it: mail as JSON, what comes by itself in words of its own."""
+    match mail.kind:
+        case "background":
+            return f"<background-results>\n{mail.body}\n</background-results>"
+        case "task":
+            return mail.body
+        case "timer":
+            return f"<timer>\n{mail.body}\n</timer>"
+        case _:
+            return f"<team-inbox>\n{msgspec.json.encode(_letter(mail)).decode()}\n</team-inbox>"
+
+
+def _letter(mail: Mail) -> dict[str, str | bool]:
+    letter: dict[str, str | bool] = {
+        "type": mail.kind,
+        "from": mail.sender,
+        "content": mail.body,
+    }
+    if mail.request_id:
+        letter |= {"request_id": mail.request_id, "protocol": mail.protocol}
+    return letter if mail.approve is None else {**letter, "approve": mail.approve}
 
 
 # --- input ------------------------------------------------------------------------------------

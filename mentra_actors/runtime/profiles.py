@@ -40,6 +40,7 @@ class ProfileOptions(TypedDict, total=False):
     hidden_tools: Sequence[str]
     max_rounds: int
     wake_on_mail: bool
+    wake_on_background: bool | None
     temperature: float | None
     max_output_tokens: int | None
     tool_choice: ToolChoice

@@ -11,7 +11,13 @@ from hypothesis.strategies import SearchStrategy
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
 from mentra_actors.domain.agent.run_options import RunOptions
-from mentra_actors.domain.inbox import Mail, RunEndOrdered
+from mentra_actors.domain.inbox import (
+    Mail,
+    MailKind,
+    RenameOrdered,
+    RunEndOrdered,
+    StopOrdered,
+)
 from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, MailId, RunId, TeamId
 from mentra_actors.testing.agent_outcomes import (
     AIM,
@@ -37,16 +43,21 @@ prompts = st.builds(
     now=moments,
     options=st.none() | run_options(),
 )
+_KINDS: list[MailKind] = ["message", "message", "request", "background", "background", "task"]
 _LETTERS = [
-    Mail(mail_id=MailId("m"), sender=sender, to=AgentId("lead"), body=body, sent_at=1.0)
+    Mail(mail_id=MailId("m"), sender=sender, to=AgentId("lead"), body=body, sent_at=1.0, kind=kind)
     for sender in ("worker", "host")
     for body in ("hello", "line\nbreak ☃")
+    for kind in _KINDS
 ]
 _orders = one_of(
     [()] * 12
     + [
         (RunEndOrdered(how="stop", reason="enough"),),
         (RunEndOrdered(how="cancel", reason="enough"),),
+        (StopOrdered(how="when_done", reason="no more work", ordered_by="lead"),),
+        (StopOrdered(how="now", reason="removed"), RenameOrdered(name="other")),
+        (RenameOrdered(name="another"),),
     ]
 )
 _mail = st.builds(

@@ -64,6 +64,7 @@ def agent_profiles() -> SearchStrategy[e.AgentProfile]:
         model=st.just("scripted:model"),
         max_rounds=st.sampled_from([0, 1, 2, 50]),
         wake_on_mail=st.booleans(),
+        wake_on_background=st.sampled_from([None, True, False]),
         run=run_options(),
     )
 

@@ -45,6 +45,8 @@ class InputAudit:
     waiting_prompts: list[str] = field(default_factory=list)
     waiting_mail: list[str] = field(default_factory=list)
     held_mail: int = 0
+    notices: set[str] = field(default_factory=set)
+    """Letters that tell of the end of a job."""
     queues: dict[str, list[str]] = field(default_factory=lambda: {"steer": [], "follow_up": []})
     taken_through: int = 0
     entries: int = 0
@@ -63,6 +65,16 @@ class InputAudit:
         """The conversation has so many entries more, and goes on from the last of them."""
         self.entries += count
         self.leaf = self.entries if count else self.leaf
+
+    def has_news(self, profile: e.AgentProfile) -> bool:
+        """Whether a letter waits for which an agent with this profile wakes."""
+        is_teammate = bool(profile.lead) and not profile.parent
+        chosen = profile.wake_on_background
+        wakes_for_jobs = is_teammate if chosen is None else chosen
+        return not profile.is_person and any(
+            wakes_for_jobs if mail_id in self.notices else profile.wake_on_mail
+            for mail_id in self.waiting_mail[self.held_mail :]
+        )
 
     def read(self, event: Any, *, run: AuditedRun | None, ended: AuditedRun | None) -> None:
         """Judge one more event about input; `ended` is the run that ended last."""
@@ -99,6 +111,8 @@ class InputAudit:
         for mail in event.mail:
             self.once("mail taken", mail.mail_id)
             self.waiting_mail.append(mail.mail_id)
+            if mail.kind == "background":
+                self.notices.add(mail.mail_id)
 
     def _read_placing(self, event: e.InputPlaced, run: AuditedRun | None) -> None:
         self.waiting_prompts = self._taken(self.waiting_prompts, event.prompt_ids, "prompt")

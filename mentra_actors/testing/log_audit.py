@@ -38,6 +38,13 @@ _CALL_EVENTS = (
     e.ToolCallSkipped,
 )
 _COMPACTING_EVENTS = (e.CompactionRequested, e.ConversationCompacted, e.CompactionSkipped)
+_OWN_EVENTS = (
+    e.AgentSpawned,
+    e.AgentReconfigured,
+    e.AgentRenamed,
+    e.AgentStopPlanned,
+    e.AgentStopped,
+)
 _INPUT_EVENTS = (
     e.PromptAccepted,
     e.MailTaken,
@@ -57,6 +64,7 @@ class AgentAudit:
     faults: list[str] = field(default_factory=list)
     profile: e.AgentProfile | None = None
     stopped: bool = False
+    is_to_stop: bool = False
     run: AuditedRun | None = None
     ended: AuditedRun | None = None
     model_call: str = ""
@@ -88,17 +96,8 @@ class AgentAudit:
     def read(self, event: Any) -> None:
         """Judge one more event."""
         match event:
-            case e.AgentSpawned():
-                self._require(self.profile is None, "spawned twice")
-                self.profile = event.profile
-            case e.AgentReconfigured():
-                self._require(self.profile, "options of nobody")
-                said = msgspec.structs.asdict(event.changes).items()
-                new = {name: value for name, value in said if value is not msgspec.UNSET}
-                self.profile = self.profile and msgspec.structs.replace(self.profile, **new)
-            case e.AgentStopped():
-                self._require(not self.stopped, "stopped twice")
-                self.stopped = True
+            case _ if isinstance(event, _OWN_EVENTS):
+                self._read_agent(event)
             case e.MailSent():
                 self._once("mail sent", event.mail.mail_id)
             case _ if isinstance(event, _INPUT_EVENTS):
@@ -113,6 +112,28 @@ class AgentAudit:
                 self._read_end(event)
             case _:
                 self._read_step(event)
+
+    def _read_agent(self, event: Any) -> None:
+        match event:
+            case e.AgentSpawned():
+                self._require(self.profile is None, "spawned twice")
+                self.profile = event.profile
+            case e.AgentReconfigured():
+                said = msgspec.structs.asdict(event.changes).items()
+                new = {name: value for name, value in said if value is not msgspec.UNSET}
+                self._change(new)
+            case e.AgentRenamed():
+                self._change({"name": event.name})
+            case e.AgentStopPlanned():
+                self._require(not self.stopped, "to be stopped after the stop")
+                self.is_to_stop = True
+            case e.AgentStopped():
+                self._require(not self.stopped, "stopped twice")
+                self.stopped = True
+
+    def _change(self, new: dict[str, Any]) -> None:
+        self._require(self.profile, "options of nobody")
+        self.profile = self.profile and msgspec.structs.replace(self.profile, **new)
 
     def _read_step(self, event: Any) -> None:
         match event:
@@ -152,9 +173,10 @@ class AgentAudit:
             return faults
         if self.input.waiting_prompts:
             faults.append(f"idle while prompts {self.input.waiting_prompts} wait")
-        has_news = len(self.input.waiting_mail) > self.input.held_mail
-        if has_news and self.profile.wake_on_mail:
+        if self.input.has_news(self.profile):
             faults.append(f"idle while mail {self.input.waiting_mail} waits")
+        elif self.is_to_stop:
+            faults.append("nothing waits for one that is to stop, and it has not stopped")
         return faults
 
     @property

@@ -3,7 +3,10 @@
 from golden_team import call, plan, profile
 
 from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.content import TextBlock
+from mentra_actors.domain.inbox import Mail, MailDelivered, RenameOrdered, StopOrdered
+from mentra_actors.ids import AgentId, MailId
 
 __all__ = ["INPUT_STORIES"]
 
@@ -66,4 +69,41 @@ def branches(team):
     team.tell("poet", c.MoveLeaf, to_entry=6)  # to the results of its call
 
 
-INPUT_STORIES = (queues, mail_for_the_host, branches)
+def a_member_that_leaves(team):
+    """It gets another name, hears of a job and of a request, and stops when all of it is done."""
+    team.add(profile("bailiff", lead="keeper", wake_on_background=True))
+    team.add(profile("abbot", wake_on_background=False, is_person=True))
+    team.deliver("abbot", StopOrdered(how="now", reason="the seat is taken away"))
+    for wakes in (False, None, True):
+        team.tell("bailiff", c.Configure, changes=ProfileChanges(wake_on_background=wakes))
+    team.deliver("bailiff", RenameOrdered(name="crier"))
+    for number, (kind, more) in enumerate(
+        (
+            ("background", {}),
+            ("broadcast", {}),
+            ("task", {}),
+            ("timer", {}),
+            ("response", {"request_id": "r-0", "protocol": "review", "approve": True}),
+            ("request", {"request_id": "r-1", "protocol": "shutdown"}),
+            ("response", {"request_id": "r-2", "protocol": "plan_approval", "approve": False}),
+        )
+    ):
+        letter = Mail(
+            mail_id=MailId(f"bailiff-{number}"),
+            sender="keeper",
+            sender_id=AgentId("keeper"),
+            to=AgentId("bailiff"),
+            body=f"A {kind}.",
+            sent_at=team.now,
+            kind=kind,
+            **more,
+        )
+        team.deliver("bailiff", MailDelivered(mail=letter))
+    team.deliver(
+        "bailiff", StopOrdered(how="when_done", reason="the feast is over", ordered_by="keeper")
+    )
+    team.reply("bailiff", TextBlock(text="Heard."))
+    team.reply("bailiff", TextBlock(text="Heard that, too."))
+
+
+INPUT_STORIES = (queues, mail_for_the_host, branches, a_member_that_leaves)

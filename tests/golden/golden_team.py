@@ -138,8 +138,11 @@ class GoldenTeam:
 
     def mail(self, to, body):
         """A letter of the host, which needs no actor."""
-        delivered = MailDelivered(mail=self.letter("host", to, body))
-        part = self.journal.stream_append(inbox_stream(to), [delivered], None)
+        self.deliver(to, MailDelivered(mail=self.letter("host", to, body)))
+
+    def deliver(self, to, *events):
+        """What lies in an inbox from now on."""
+        part = self.journal.stream_append(inbox_stream(to), list(events), None)
         self.append(part, open_streams=(inbox_stream(to),), causation="host")
         self.system.directory.stream_was_written(inbox_stream(to))
         self.system.settle()

@@ -11,6 +11,7 @@ import msgspec
 
 from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.run_options import RunOptions, option_fault
+from mentra_actors.domain.inbox import MailKind
 from mentra_actors.domain.model_call import (
     NamedTool,
     ProviderOptions,
@@ -111,6 +112,8 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     a tool in `hidden_tools` is never offered. `lead` is empty for a lead, `parent` for an agent
     that is nobody's subagent; `depth` counts its parents. `max_rounds` limits the model calls of
     one run (0: no limit). `wake_on_mail` starts a run when mail arrives while the agent is idle.
+    `wake_on_background` does so when a job of the agent has ended (None: if it is a teammate).
+    `is_person` marks the seat of a person: it has no model, takes mail and starts no runs.
     `run` are the options of runs that bring none of their own. `task_reminder_rounds` and
     `autonomy` are kept; nothing reads them yet.
     """
@@ -141,6 +144,17 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     compaction: CompactionOptions = CompactionOptions()
     parent: AgentId = AgentId("")
     depth: int = 0
+    wake_on_background: bool | None = None
+    is_person: bool = False
+
+    def wakes_for(self, kind: MailKind) -> bool:
+        """True if a letter of this kind starts a run while the agent is idle."""
+        if self.is_person:
+            return False
+        if kind != "background":
+            return self.wake_on_mail
+        chosen = self.wake_on_background
+        return bool(self.lead) and not self.parent if chosen is None else chosen
 
     def offers(self, tool: str) -> bool:
         """True if the agent may use the tool of this name."""
@@ -160,6 +174,7 @@ class ProfileChanges(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     hidden_tools: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     max_rounds: int | msgspec.UnsetType = msgspec.UNSET
     wake_on_mail: bool | msgspec.UnsetType = msgspec.UNSET
+    wake_on_background: bool | msgspec.UnsetType | None = msgspec.UNSET
     temperature: float | msgspec.UnsetType | None = msgspec.UNSET
     max_output_tokens: int | msgspec.UnsetType | None = msgspec.UNSET
     tool_choice: ToolChoice | msgspec.UnsetType = msgspec.UNSET
@@ -202,7 +217,7 @@ def asked_profile(profile: AgentProfile, fallback: Fallback | None) -> AgentProf
 
 def profile_fault(profile: AgentProfile) -> str:
     """Why no agent could work like this; empty if one can."""
-    if ":" not in profile.model:
+    if ":" not in profile.model and not profile.is_person:
         return f"a model is provider:name, found {profile.model!r}"
     if profile.max_rounds < 0:
         return f"max_rounds must not be negative, found {profile.max_rounds}"

@@ -9,6 +9,7 @@ from mentra_actors.domain.agent.events.runs import Boundary, RoundChoice
 from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.agent.run_options import RunOptions
+from mentra_actors.domain.inbox import MailKind
 from mentra_actors.domain.tool_call import RetryMode
 from mentra_actors.ids import AgentId, CommandId, EffectId, EntryId, MailId, RunId, StreamId
 
@@ -194,8 +195,11 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `decide` and `pending` read.
 
     `known_ids` are the last ids of prompts, `known_items` those of queued words, `known_commands`
-    those of other commands that count once: each kind has a window of its own. `held_mail` is
-    mail that a run took back has returned: it starts no run by itself. `entries` is how many the
+    those of other commands that count once: each kind has a window of its own. The first
+    `held_mail` of the waiting letters start no run by themselves: a run that was taken back has
+    returned them. `waiting_notices` are those of them that tell of ended jobs.
+    `stop_planned` is why the agent stops when nothing waits for it any more, empty if it does not
+    stop. `entries` is how many the
     conversation ever had, `leaf` the one it goes on from. `abandoned` is the model call whose
     partial answer may still come. `compaction` is the summary that is being written, `compactions`
     how many were asked for.
@@ -215,6 +219,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     known_items: tuple[CommandId, ...] = ()
     known_commands: tuple[CommandId, ...] = ()
     waiting_mail: tuple[MailId, ...] = ()
+    waiting_notices: tuple[MailId, ...] = ()
     held_mail: int = 0
     mail_taken_through: int = 0
     steer: Queue = Queue()
@@ -226,8 +231,20 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     abandoned: EffectId = EffectId("")
     last_ending: Literal["", "finished", "failed", "cancelled"] = ""
     subagents: tuple[Subagent, ...] = ()
+    stop_planned: str = ""
     compaction: EffectId = EffectId("")
     compactions: int = 0
+
+    @property
+    def has_news(self) -> bool:
+        """True if a letter waits for which the agent wakes."""
+        if self.profile is None:
+            return False
+        for mail_id in self.waiting_mail[self.held_mail :]:
+            kind: MailKind = "background" if mail_id in self.waiting_notices else "message"
+            if self.profile.wakes_for(kind):
+                return True
+        return False
 
     @property
     def open_calls(self) -> tuple[ToolCall, ...]:

@@ -374,7 +374,7 @@ def test_options_that_no_agent_could_have_are_refused(changes, reason):
 
 def test_changes_cover_the_options_of_a_profile():
     """An option that can be set and never changed would be a surprise."""
-    fixed = {"agent_id", "name", "team_id", "role", "lead", "parent", "depth"}
+    fixed = {"agent_id", "name", "team_id", "role", "lead", "parent", "depth", "is_person"}
 
     names = set(type(PROFILE).__struct_fields__)
     assert set(ProfileChanges.__struct_fields__) == names - fixed

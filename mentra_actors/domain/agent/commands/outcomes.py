@@ -8,7 +8,7 @@ from mentra_actors.domain.agent.events.calls import CallPlan
 from mentra_actors.domain.agent.events.runs import RoundChoice
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
 from mentra_actors.domain.compacted import Compaction
-from mentra_actors.domain.inbox import Mail, RunEndOrdered
+from mentra_actors.domain.inbox import Mail, Order
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
 from mentra_actors.domain.tool_call import DecidedBy, ProbeVerdict, ToolOutcome
 from mentra_actors.ids import AgentId, EffectId, RunId
@@ -47,7 +47,7 @@ class TakeMail(msgspec.Struct, frozen=True, kw_only=True):
     after_version: int
     through_version: int
     now: float
-    orders: tuple[RunEndOrdered, ...] = ()
+    orders: tuple[Order, ...] = ()
 
 
 class SpawnSubagent(msgspec.Struct, frozen=True, kw_only=True):

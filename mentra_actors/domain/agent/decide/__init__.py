@@ -63,7 +63,7 @@ from mentra_actors.domain.agent.decide.subagents import (
 from mentra_actors.domain.agent.effects import AgentEffect
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.state import AgentState
-from mentra_actors.domain.inbox import Mail, MailDelivered, RunEndOrdered
+from mentra_actors.domain.inbox import Mail, MailDelivered, Order
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
@@ -170,7 +170,7 @@ def _inbox_position(state: AgentState) -> tuple[StreamId, int] | None:
 
 def _take(recorded: Sequence[RecordedEvent[object]], now: float) -> c.TakeMail:
     mail: list[Mail] = [r.event.mail for r in recorded if isinstance(r.event, MailDelivered)]
-    orders = [r.event for r in recorded if isinstance(r.event, RunEndOrdered)]
+    orders = [r.event for r in recorded if isinstance(r.event, Order)]
     return c.TakeMail(
         mail=tuple(mail),
         orders=tuple(orders),

@@ -78,7 +78,11 @@ def stopped(
         for effect_id in [state.compaction]
         if effect_id
     ]
-    return [*cancelled(reason, state, now), *unwritten, e.AgentStopped(stopped_at=now)]
+    return [
+        *cancelled(reason, state, now),
+        *unwritten,
+        e.AgentStopped(stopped_at=now, reason=reason),
+    ]
 
 
 def stop_requested(command: c.StopRun, state: AgentState) -> list[e.AgentEvent]:

@@ -17,6 +17,7 @@ from mentra_actors.domain.agent.run_options import (
     option_fault,
 )
 from mentra_actors.domain.agent.state import AgentState, Queue
+from mentra_actors.domain.inbox import RenameOrdered, RunEndOrdered, StopOrdered
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import RunId, inbox_stream
 
@@ -47,6 +48,8 @@ def accept_prompt(
     if command.prompt_id in state.known_ids:
         return []  # sent twice: the first one was recorded
     _require_living(state)
+    if profile.is_person:
+        raise CommandRejected(f"{profile.name} is a person: write mail to them")
     _require_said(command, "a prompt")
     _require_options(command.options)
     options = chosen_options(profile.run, command.options, command.given)
@@ -215,10 +218,27 @@ def take_mail(
 
 
 def _obeyed(command: c.TakeMail, state: AgentState) -> Sequence[e.AgentEvent]:
+    """A new name, and the strictest of the orders to stop or to end."""
+    names = [one.name for one in command.orders if isinstance(one, RenameOrdered)]
+    renamed = [e.AgentRenamed(name=names[-1], renamed_at=command.now)] if names else []
+    stops = [one for one in command.orders if isinstance(one, StopOrdered)]
+    at_once = next((one for one in stops if one.how == "now"), None)
+    if at_once is not None:
+        return [*renamed, *stopped(state, command.now, at_once.reason)]
+    if stops and not state.stop_planned:
+        planned = e.AgentStopPlanned(
+            reason=stops[0].reason, planned_by=stops[0].ordered_by, planned_at=command.now
+        )
+        return [*renamed, planned]
+    return [*renamed, *_ended(command, state)]
+
+
+def _ended(command: c.TakeMail, state: AgentState) -> Sequence[e.AgentEvent]:
     """One that may end in order goes on to its next boundary, if it is at work at all."""
-    if not command.orders:
+    ends = [one for one in command.orders if isinstance(one, RunEndOrdered)]
+    if not ends:
         return []
-    order = next((one for one in command.orders if one.how == "cancel"), command.orders[0])
+    order = next((one for one in ends if one.how == "cancel"), ends[0])
     if order.how == "stop" and state.run is not None:
         return stop_requested(c.StopRun(reason=order.reason, now=command.now), state)
     return stopped(state, command.now, order.reason)

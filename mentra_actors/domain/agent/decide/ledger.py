@@ -116,7 +116,15 @@ def _not_honored(call: ToolCall, now: float) -> e.AgentEvent:
 
 
 def _stamped(mail: OutgoingMail, profile: e.AgentProfile, now: float) -> Mail:
-    return Mail(mail_id=mail.mail_id, sender=profile.name, to=mail.to, body=mail.body, sent_at=now)
+    return Mail(
+        mail_id=mail.mail_id,
+        sender=profile.name,
+        to=mail.to,
+        body=mail.body,
+        sent_at=now,
+        kind=mail.kind,
+        sender_id=profile.agent_id,
+    )
 
 
 def recovered_calls(

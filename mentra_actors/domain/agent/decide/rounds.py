@@ -16,7 +16,7 @@ from typing import assert_never
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.batches import calls_due
-from mentra_actors.domain.agent.decide.endings import failed, finished, limit_reached
+from mentra_actors.domain.agent.decide.endings import failed, finished, limit_reached, stopped
 from mentra_actors.domain.agent.decide.intake import next_run_id
 from mentra_actors.domain.agent.decide.model_outcomes import model_call_requested
 from mentra_actors.domain.agent.evolve import evolve
@@ -81,9 +81,8 @@ def _next_run(state: AgentState, now: float) -> Sequence[e.AgentEvent]:
                 options=prompt.options or profile.run,
             )
         ]
-    has_news = len(state.waiting_mail) > state.held_mail
-    if not (has_news and profile.wake_on_mail):
-        return []
+    if not state.has_news:
+        return stopped(state, now, state.stop_planned) if state.stop_planned else []
     return [e.RunStarted(run_id=run_id, started_at=now, options=profile.run, baseline=state.leaf)]
 
 

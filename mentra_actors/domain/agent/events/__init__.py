@@ -28,8 +28,10 @@ from mentra_actors.domain.agent.events.compactions import (
 from mentra_actors.domain.agent.events.inputs import (
     AgentReconfigured,
     AgentRecovered,
+    AgentRenamed,
     AgentSpawned,
     AgentStopped,
+    AgentStopPlanned,
     EntryLabelled,
     InputPlaced,
     InputQueued,
@@ -70,7 +72,9 @@ __all__ = [
     "AgentProfile",
     "AgentReconfigured",
     "AgentRecovered",
+    "AgentRenamed",
     "AgentSpawned",
+    "AgentStopPlanned",
     "AgentStopped",
     "AnswerAbandoned",
     "CallPlan",
@@ -125,6 +129,8 @@ __all__ = [
 AgentEvent: TypeAlias = (
     AgentSpawned
     | AgentReconfigured
+    | AgentRenamed
+    | AgentStopPlanned
     | AgentStopped
     | AgentRecovered
     | SubagentSpawned

@@ -16,7 +16,9 @@ from mentra_actors.ids import CommandId, EffectId, EntryId, MailId, RunId, Strea
 __all__ = [
     "AgentReconfigured",
     "AgentRecovered",
+    "AgentRenamed",
     "AgentSpawned",
+    "AgentStopPlanned",
     "AgentStopped",
     "EntryLabelled",
     "InputPlaced",
@@ -198,3 +200,23 @@ class AgentStopped(
     """The agent takes no more prompts and no more mail."""
 
     stopped_at: float
+    reason: str = ""
+
+
+class AgentStopPlanned(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.stop_planned.v1"
+):
+    """The agent stops as soon as no run is open and nothing waits for it."""
+
+    reason: str
+    planned_by: str
+    planned_at: float
+
+
+class AgentRenamed(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.renamed.v1"
+):
+    """The agent has another name in its team; it is the same agent."""
+
+    name: str
+    renamed_at: float

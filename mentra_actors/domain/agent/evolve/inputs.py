@@ -28,6 +28,15 @@ def _reconfigured(state: AgentState, event: e.AgentReconfigured) -> AgentState:
     return _replace(state, profile=profile and changed_profile(profile, event.changes))
 
 
+def _renamed(state: AgentState, event: e.AgentRenamed) -> AgentState:
+    profile = state.profile
+    return _replace(state, profile=profile and _replace(profile, name=event.name))
+
+
+def _stop_planned(state: AgentState, event: e.AgentStopPlanned) -> AgentState:
+    return _replace(state, stop_planned=event.reason or "the team wants it to stop")
+
+
 def _stopped(state: AgentState, _event: e.AgentStopped) -> AgentState:
     return _replace(state, stopped=True)
 
@@ -43,9 +52,11 @@ def _prompt_accepted(state: AgentState, event: e.PromptAccepted) -> AgentState:
 
 def _mail_taken(state: AgentState, event: e.MailTaken) -> AgentState:
     taken = tuple(mail.mail_id for mail in event.mail)
+    notices = tuple(mail.mail_id for mail in event.mail if mail.kind == "background")
     return _replace(
         state,
         waiting_mail=state.waiting_mail + taken,
+        waiting_notices=state.waiting_notices + notices,
         mail_taken_through=max(state.mail_taken_through, event.through_version),
     )
 
@@ -54,6 +65,7 @@ def _handed_over(state: AgentState, event: e.MailHandedOver) -> AgentState:
     return _replace(
         state,
         waiting_mail=_without(state.waiting_mail, event.mail_ids),
+        waiting_notices=_without(state.waiting_notices, event.mail_ids),
         held_mail=0,
         known_commands=remembered(state.known_commands, event.command_id),
     )
@@ -95,6 +107,7 @@ def _placed(state: AgentState, event: e.InputPlaced) -> AgentState:
             p for p in state.waiting_prompts if p.prompt_id not in event.prompt_ids
         ),
         waiting_mail=_without(state.waiting_mail, event.mail_ids),
+        waiting_notices=_without(state.waiting_notices, event.mail_ids),
         held_mail=0 if event.mail_ids else state.held_mail,
         steer=_taken(state.steer, event.steer_ids),
         follow_up=_taken(state.follow_up, event.follow_up_ids),
@@ -144,6 +157,8 @@ def _without(items: tuple[T, ...], gone: Iterable[T]) -> tuple[T, ...]:
 INPUT_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
     e.AgentSpawned: _spawned,
     e.AgentReconfigured: _reconfigured,
+    e.AgentRenamed: _renamed,
+    e.AgentStopPlanned: _stop_planned,
     e.AgentStopped: _stopped,
     e.AgentRecovered: _unchanged,
     e.PromptAccepted: _prompt_accepted,
