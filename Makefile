@@ -1,6 +1,9 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 # Both use uv if it is there, else a virtual environment and pip.
 
+# Compiled modules are kept: the tests start hundreds of processes, each of which would compile all.
+unexport PYTHONDONTWRITEBYTECODE
+
 ifneq ($(shell command -v uv 2>/dev/null),)
 SETUP := .venv/.uv-stamp
 TOOL = uv run --quiet --frozen $(1)
@@ -17,7 +20,7 @@ help:            ## this list
 setup: $(SETUP)  ## install everything into .venv
 
 .venv/.uv-stamp: pyproject.toml uv.lock
-	uv sync --quiet --frozen
+	uv sync --quiet --frozen --compile-bytecode
 	@touch $@
 
 .venv/.pip-stamp: pyproject.toml
