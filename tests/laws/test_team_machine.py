@@ -1,0 +1,333 @@
+"""A whole team, whatever happens to it: mail, claims, jobs, approvals, crashes and take-overs.
+
+The actors, the directory and the deciders are the real ones; one thread plays the dispatcher, the
+writer, the timers, the world, and the end of the process.
+"""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pykka
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+sys.path.insert(0, str(Path(__file__).parent))
+from team_world import BOARD, TeamWorld
+
+from mentra_actors.actors.restart_policy import RestartPolicy
+from mentra_actors.actors.stream_actor import StreamActor
+from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.background.jobs import BACKGROUND
+from mentra_actors.domain.inbox import Mail, MailDelivered
+from mentra_actors.domain.task_board import BOARD as BOARD_DECIDER
+from mentra_actors.domain.task_board import CreateTask, TaskClaimed
+from mentra_actors.domain.team import AddMember
+from mentra_actors.errors import StoreFull
+from mentra_actors.ids import (
+    agent_stream,
+    background_stream,
+    category_of,
+    inbox_stream,
+    name_of,
+    team_stream,
+)
+from mentra_actors.runtime.writer_lease import WRITER_LEASE, acquire_writer_lease
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.memory_store import MemoryEventStore
+from mentra_actors.store.ports import AppendRequest
+from mentra_actors.testing.failing_store import FailingStore
+from mentra_actors.testing.hand_driven import HandDriven
+from mentra_actors.testing.log_audit import AgentAudit
+from mentra_actors.testing.manual_clock import ManualClock
+
+TEAM = team_stream("main")
+MOST_STEPS_TO_REST = 400
+picks = st.integers(0, 7)
+
+
+class WholeTeam(RuleBasedStateMachine):
+    """A lead and two to five members, in one process after another on one store."""
+
+    @initialize(members=st.integers(2, 5))
+    def begin(self, members):
+        self.messages_per_turn = StreamActor.messages_per_turn
+        StreamActor.messages_per_turn = 2
+        self.memory = MemoryEventStore()
+        self.journal = Journal(self.memory)
+        self.store = FailingStore(self.memory)
+        self.names = ["lead", *"abcde"[:members]]
+        self.world = TeamWorld(self.names, self.state_of)
+        self.ids = 0
+        self.older = []
+        self.boot()
+        for name in self.names:
+            profile = e.AgentProfile(
+                agent_id=name,
+                name=name,
+                team_id="main",
+                role="r",
+                model="m:m",
+                lead="" if name == "lead" else "lead",
+            )
+            add = AddMember(command_id=self.new_id(), profile=profile, now=0.0)
+            self.system.send(TEAM, add)
+        self.system.settle()
+
+    # --- processes ------------------------------------------------------------------------
+
+    def boot(self):
+        """A new process: it takes the lease, and wakes whoever has something to do."""
+        clock = ManualClock()
+        fence = acquire_writer_lease(
+            self.memory, self.journal, clock, holder=self.new_id(), term_s=60.0
+        )
+        self.system = HandDriven(
+            self.store, policy=RestartPolicy(max_restarts=1_000_000), fence=fence
+        )
+        owners = {
+            agent_stream(name_of(one)) if category_of(one) == "inbox" else one
+            for one in self.store.open_streams()
+        } - {WRITER_LEASE}
+        for owner in sorted(owners):
+            self.system.directory.wake(owner)
+
+    @rule()
+    def the_process_dies(self):
+        self.bury(self.system)
+        self.store.drop_held()
+        self.store.recover()
+        self.boot()
+
+    @rule()
+    def another_process_takes_over(self):
+        """The older one is stopped in the middle of whatever it does, and does not know."""
+        self.older.append(self.system)
+        self.boot()
+
+    @precondition(lambda self: self.older)
+    @rule(pick=picks, choice=picks)
+    def an_older_process_wakes(self, pick, choice):
+        """It goes on as if nothing had happened; nothing of what it writes is taken."""
+        older = self.older[pick % len(self.older)]
+        before = self.memory.last_position()
+        held = self.store.held()
+        if older.effects.running:
+            keys = list(older.effects.running)
+            self.world_of_the_dead(older, keys[choice % len(keys)])
+        for _ in range(4):
+            older.dispatcher.turn()
+        older.fire_timer()
+        if not held:
+            assert self.memory.last_position() == before, "one who is replaced has written"
+
+    def world_of_the_dead(self, older, key):
+        """What it performs is performed, as far as it had begun: only its record is refused."""
+        order = older.effects.running[key]
+        if type(order.effect).__name__ in ("CallModel", "ReviewCall"):
+            self.world.finish(older, key, 1)
+
+    def bury(self, system):
+        for ref in pykka.ActorRegistry.get_all():
+            pykka.ActorRegistry.unregister(ref)
+        system.effects.running.clear()
+
+    # --- what happens ---------------------------------------------------------------------
+
+    @rule(pick=picks)
+    def a_person_writes(self, pick):
+        name = self.names[pick % len(self.names)]
+        letter = Mail(mail_id=self.new_id(), sender="host", to=name, body="Go on.", sent_at=0.0)
+        part = self.journal.stream_append(inbox_stream(name), [MailDelivered(mail=letter)], None)
+        self.memory.append(AppendRequest(streams=(part,), open_streams=(inbox_stream(name),)))
+        self.system.directory.stream_was_written(inbox_stream(name))
+
+    @rule(pick=picks)
+    def a_person_asks(self, pick):
+        name = self.names[pick % len(self.names)]
+        self.system.send(
+            agent_stream(name), c.AcceptPrompt(prompt_id=self.new_id(), text="Work.", now=0.0)
+        )
+
+    @rule()
+    def a_task_is_put_up(self):
+        create = CreateTask(
+            command_id=self.new_id(), subject="Something.", created_by="host", now=0.0
+        )
+        self.system.send(BOARD, create)
+
+    @rule(pick=picks, allow=st.booleans())
+    def a_person_decides(self, pick, allow):
+        name = self.names[pick % len(self.names)]
+        for call in self.state_of(agent_stream(name)).requests:
+            self.system.send(
+                agent_stream(name),
+                c.ResolvePermission(request_id=call.request_id, allow=allow, now=1.0),
+            )
+
+    @rule(pick=picks)
+    def an_actor_dies(self, pick):
+        """A command that is none kills it; it starts again with what the log says."""
+        name = self.names[pick % len(self.names)]
+        self.system.send(
+            agent_stream(name), c.AcceptPrompt(prompt_id=self.new_id(), text=None, now=0.0)
+        )
+
+    @rule(pick=picks)
+    def somebody_is_cancelled(self, pick):
+        self.system.send(agent_stream(self.names[pick % len(self.names)]), c.CancelRun(now=1.0))
+
+    @rule(count=st.integers(1, 8))
+    def turns(self, count):
+        for _ in range(count):
+            self.system.dispatcher.turn()
+
+    @rule(ends=st.lists(st.tuples(picks, picks), min_size=1, max_size=6))
+    def effects_end(self, ends):
+        for pick, choice in ends:
+            running = list(self.system.effects.running)
+            if running:
+                self.world.finish(self.system, running[pick % len(running)], choice)
+            self.system.dispatcher.turn()
+
+    @rule(ends=st.lists(st.tuples(picks, picks), min_size=8, max_size=24))
+    def the_team_works_for_a_while(self, ends):
+        for pick, choice in ends:
+            for _ in range(12):
+                self.system.dispatcher.turn()
+            running = list(self.system.effects.running)
+            if not running:
+                self.a_person_writes(pick)
+                continue
+            self.world.finish(self.system, running[pick % len(running)], choice)
+
+    @rule()
+    def the_disk_is_slow(self):
+        self.store.hold()
+
+    @rule(count=st.integers(1, 4))
+    def the_disk_goes_on(self, count):
+        self.store.release(count)
+
+    @rule(count=st.integers(1, 2))
+    def the_disk_is_full(self, count):
+        self.store.fail_next(count, StoreFull("no space left"))
+
+    @rule()
+    def a_timer_rings(self):
+        self.system.fire_timer()
+
+    @rule()
+    def the_idle_are_put_to_sleep(self):
+        self.system.directory.passivate_idle(-1.0)
+
+    # --- what must hold -------------------------------------------------------------------
+
+    def teardown(self):
+        """Left alone, the team comes to rest in a bounded number of steps, and lost nothing."""
+        if not hasattr(self, "memory"):
+            return
+        try:
+            self.come_to_rest()
+            for name in self.names:
+                self.check_agent(name)
+                self.check_jobs(name)
+            self.check_mail()
+            self.check_board()
+        finally:
+            self.system.close()
+            self.store.let_go()
+            for older in self.older:
+                older.close()
+            StreamActor.messages_per_turn = self.messages_per_turn
+        assert pykka.ActorRegistry.get_all() == []
+
+    def come_to_rest(self):
+        self.store.recover()
+        self.store.let_go()
+        self.system.settle(timers=True)
+        for _ in range(MOST_STEPS_TO_REST):
+            self.decide_for_people()
+            running = [one for one in self.system.effects.running if self.can_end(one)]
+            if not running and not any(self.busy(one) for one in self.names):
+                return
+            for key in running:
+                if key in self.system.effects.running:
+                    self.world.finish(self.system, key, 1)
+            self.system.settle(timers=True)
+        raise AssertionError(f"never at rest: {self.system.effects.running}")
+
+    def can_end(self, key):
+        return True
+
+    def busy(self, name):
+        return AGENT.has_work(self.state_of(agent_stream(name)))
+
+    def decide_for_people(self):
+        for name in self.names:
+            for call in self.state_of(agent_stream(name)).requests:
+                self.system.send(
+                    agent_stream(name),
+                    c.ResolvePermission(request_id=call.request_id, allow=True, now=1.0),
+                )
+        self.system.settle(timers=True)
+
+    def check_agent(self, name):
+        audit = AgentAudit()
+        for one in self.journal.read_stream(agent_stream(name)):
+            audit.read(one.event)
+        assert audit.at_rest() == []
+        state = self.state_of(agent_stream(name))
+        assert not state.waiting_mail[state.held_mail :], "a letter waits for nobody"
+        assert state.mail_taken_through == self.memory.stream_version(inbox_stream(name))
+
+    def check_mail(self):
+        """Each letter is taken once; those of one sender in the order in which they were sent."""
+        for name in self.names:
+            taken = [
+                mail.mail_id
+                for one in self.events_of(agent_stream(name), e.MailTaken)
+                for mail in one.mail
+            ]
+            laid = [one.mail for one in self.events_of(inbox_stream(name), MailDelivered)]
+            assert taken == [mail.mail_id for mail in laid]
+            for sender in self.names:
+                sent = self.events_of(agent_stream(sender), e.MailSent)
+                to_name = [one.mail.mail_id for one in sent if one.mail.to == name]
+                assert to_name == [mail.mail_id for mail in laid if mail.sender_id == sender]
+
+    def check_board(self):
+        """A task has one owner at a time, and a wish counts once."""
+        state, wishes = BOARD_DECIDER.initial, Counter()
+        for one in self.journal.read_stream(BOARD):
+            if isinstance(one.event, TaskClaimed):
+                assert not state.tasks[one.event.task_id].owner, "a task is taken from its owner"
+            wishes[one.event.command_id] += 1
+            state = BOARD_DECIDER.evolve(state, one.event)
+        assert all(count == 1 for count in wishes.values()), wishes
+
+    def check_jobs(self, name):
+        state = BACKGROUND.fold(
+            one.event for one in self.journal.read_stream(background_stream(name))
+        )
+        assert not [job for job in state.jobs.values() if job.is_open], "a job never ends"
+
+    def events_of(self, stream_id, kind):
+        found = (one.event for one in self.journal.read_stream(stream_id))
+        return [one for one in found if isinstance(one, kind)]
+
+    def state_of(self, stream_id):
+        return AGENT.fold(one.event for one in self.journal.read_stream(stream_id))
+
+    def new_id(self):
+        self.ids += 1
+        return f"{self.ids:06}"
+
+
+TestWholeTeam = WholeTeam.TestCase
+TestWholeTeam.settings = settings(
+    stateful_step_count=50, max_examples=max(40, settings.default.max_examples)
+)
