@@ -6,25 +6,36 @@ writer, the timers, the world, and the end of the process.
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pykka
-from hypothesis import settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 sys.path.insert(0, str(Path(__file__).parent))
 from team_world import BOARD, TeamWorld
 
+from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.actors.stream_actor import StreamActor
+from mentra_actors.actors.stream_services import StreamKind
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.domain.task_board import BOARD as BOARD_DECIDER
-from mentra_actors.domain.task_board import CreateTask, TaskClaimed
+from mentra_actors.domain.task_board import ClaimTask, CreateTask, TaskClaimed
 from mentra_actors.domain.team import AddMember
 from mentra_actors.errors import StoreFull
 from mentra_actors.ids import (
@@ -35,6 +46,7 @@ from mentra_actors.ids import (
     name_of,
     team_stream,
 )
+from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.writer_lease import WRITER_LEASE, acquire_writer_lease
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
@@ -47,10 +59,29 @@ from mentra_actors.testing.manual_clock import ManualClock
 TEAM = team_stream("main")
 MOST_STEPS_TO_REST = 400
 picks = st.integers(0, 7)
+ENOUGH = settings(
+    stateful_step_count=50,
+    max_examples=400,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+"""In how many histories a fault must show itself; nobody needs the shortest one."""
+
+_replace = msgspec.structs.replace
 
 
 class WholeTeam(RuleBasedStateMachine):
-    """A lead and two to five members, in one process after another on one store."""
+    """A lead and two to five members, in one process after another on one store.
+
+    A subclass may plant a fault: in a decider (`broken`), or in what holds off older processes.
+    """
+
+    broken = ()
+    is_fenced = True
 
     @initialize(members=st.integers(2, 5))
     def begin(self, members):
@@ -85,8 +116,16 @@ class WholeTeam(RuleBasedStateMachine):
         fence = acquire_writer_lease(
             self.memory, self.journal, clock, holder=self.new_id(), term_s=60.0
         )
+        kinds = dict(stream_kinds(self.store, self.journal))
+        for decider in self.broken:
+            kinds[decider.category] = StreamKind(
+                decider, StateLoader(decider, self.store), kinds[decider.category].inline
+            )
         self.system = HandDriven(
-            self.store, policy=RestartPolicy(max_restarts=1_000_000), fence=fence
+            self.store,
+            kinds=kinds,
+            policy=RestartPolicy(max_restarts=1_000_000),
+            fence=fence if self.is_fenced else None,
         )
         owners = {
             agent_stream(name_of(one)) if category_of(one) == "inbox" else one
@@ -325,6 +364,52 @@ class WholeTeam(RuleBasedStateMachine):
     def new_id(self):
         self.ids += 1
         return f"{self.ids:06}"
+
+
+def mail_is_taken_again(state, event):
+    after = AGENT.evolve(state, event)
+    return _replace(after, mail_taken_through=state.mail_taken_through)
+
+
+def everybody_may_claim(command, state):
+    if isinstance(command, ClaimTask) and state.tasks:
+        return [
+            TaskClaimed(
+                command_id=command.command_id, task_id=1, owner=command.claimant, claimed_at=0.0
+            )
+        ]
+    return BOARD_DECIDER.decide(command, state)
+
+
+def nobody_remembers(state, event):
+    return _replace(BOARD_DECIDER.evolve(state, event), recent=())
+
+
+def never_is_safe(state, event):
+    if not isinstance(event, e.ToolCallsPlanned):
+        return AGENT.evolve(state, event)
+    calls = tuple(_replace(plan, retry="safe") for plan in event.calls)
+    return AGENT.evolve(state, _replace(event, calls=calls))
+
+
+FAULTS = {
+    "mail is taken again": {"broken": (replace(AGENT, evolve=mail_is_taken_again),)},
+    "a task is claimed by many": {"broken": (replace(BOARD_DECIDER, decide=everybody_may_claim),)},
+    "a wish counts each time": {"broken": (replace(BOARD_DECIDER, evolve=nobody_remembers),)},
+    "all may be run again": {"broken": (replace(AGENT, evolve=never_is_safe),)},
+    "older processes write": {"is_fenced": False},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(fault):
+    """A machine that accepts a broken team says nothing about a good one."""
+    broken = type("BrokenTeam", (WholeTeam,), FAULTS[fault])
+
+    with pytest.raises(Exception) as found:  # noqa: PT011 - however it shows itself
+        run_state_machine_as_test(broken, settings=ENOUGH)
+
+    print(fault, "->", repr(found.value)[:200])
 
 
 TestWholeTeam = WholeTeam.TestCase
