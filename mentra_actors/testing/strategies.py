@@ -31,6 +31,14 @@ from mentra_actors.domain.background.jobs import (
     RequestJobStop,
     StopAllJobs,
 )
+from mentra_actors.domain.board.commands import (
+    AddDependency,
+    BoardCommand,
+    ClaimTask,
+    CreateTask,
+    SetTaskDirectory,
+    SetTaskStatus,
+)
 from mentra_actors.domain.inbox import DeliverMail, Mail
 from mentra_actors.domain.lease import AcquireLease, LeaseCommand, ReleaseLease, RenewLease
 from mentra_actors.domain.memory import (
@@ -39,14 +47,6 @@ from mentra_actors.domain.memory import (
     PinFact,
     RecordEpisode,
     RecordSummary,
-)
-from mentra_actors.domain.task_board import (
-    AddDependency,
-    BoardCommand,
-    ClaimTask,
-    CreateTask,
-    SetTaskDirectory,
-    SetTaskStatus,
 )
 from mentra_actors.domain.team import AddMember
 from mentra_actors.envelope import RetiredEvent, UnknownEvent

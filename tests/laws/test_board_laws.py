@@ -4,14 +4,9 @@ from typing import get_args
 
 from hypothesis import given as forall
 
-from mentra_actors.domain.task_board import (
-    BOARD,
-    BoardEvent,
-    TaskClaimed,
-    TaskCreated,
-    blockers_of,
-    task_of,
-)
+from mentra_actors.domain.board.decider import BOARD
+from mentra_actors.domain.board.events import BoardEvent, TaskClaimed, TaskCreated
+from mentra_actors.domain.board.state import blockers_of, task_of
 from mentra_actors.testing.decider_laws import (
     check_pure,
     check_restart,

@@ -7,13 +7,9 @@ import pytest
 
 from mentra_actors import ProviderError, call
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.board.commands import ClaimTask, CreateTask, SetTaskStatus
+from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.inbox import MailDelivered
-from mentra_actors.domain.task_board import (
-    BOARD,
-    ClaimTask,
-    CreateTask,
-    SetTaskStatus,
-)
 from mentra_actors.domain.team import MemberJoined
 from mentra_actors.providers.scripted import position
 from mentra_actors.testing.given_when_then import given, play
