@@ -136,7 +136,17 @@ def the_board(team):
                 now=team.now,
             ),
         )
-    team.send(board, AddDependency(command_id=team.new_id(), task_id=3, blocker_id=2))
+    team.send(
+        board,
+        AddDependency(
+            command_id=team.new_id(),
+            task_id=3,
+            blocker_id=2,
+            changed_by="lead",
+            may_change_any=True,
+            now=team.now,
+        ),
+    )
     team.send(board, ClaimTask(command_id=team.new_id(), claimant="loner", now=team.now))
     for status in ("in_progress", "completed"):
         set_status(team, status, "loner")

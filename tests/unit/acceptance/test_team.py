@@ -148,13 +148,13 @@ async def test_tasks_that_many_create_at_once_are_numbered_one_after_the_other(
 async def test_a_list_of_tasks_says_what_can_be_done(played):
     """Completing a task frees what waited for it, and reopening it blocks that again."""
     rounds = [
-        [call("task_create", subject="a"), call("task_create", subject="b", blocked_by=[1])],
-        [call("task_create", subject="c"), call("task_update", task_id=3, status="in_progress")],
+        [call("task_create", subject="a"), call("task_create", subject="b", blockedBy=[1])],
+        [call("task_create", subject="c"), call("task_update", taskId=3, status="in_progress")],
         [call("task_list")],
-        [call("task_update", task_id=1, status="completed"), call("task_list")],
-        [call("task_update", task_id=3, add_blocked_by=[1]), call("task_list")],
-        [call("task_update", task_id=3, status="pending")],
-        [call("task_update", task_id=1, status="pending"), call("task_list")],
+        [call("task_update", taskId=1, status="completed"), call("task_list")],
+        [call("task_update", taskId=3, addBlockedBy=[1]), call("task_list")],
+        [call("task_update", taskId=3, status="pending")],
+        [call("task_update", taskId=1, status="pending"), call("task_list")],
         "Done.",
     ]
     async with played(rounds) as team:
