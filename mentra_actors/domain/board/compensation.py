@@ -32,8 +32,16 @@ def compensated(command: c.CompensateRun, state: BoardState) -> Sequence[e.Board
         for one in changes
         if not one.is_overtaken and (one.part == "created" or one.task_id not in created)
     ]
+    events, left = _taken_back(waiting, command, state)
+    reverted = [one for one in waiting if one not in left]
+    return [*events, _told(command, reverted, [*conflicts, *left])]
+
+
+def _taken_back(
+    waiting: list[Change], command: c.CompensateRun, state: BoardState
+) -> tuple[list[e.BoardEvent], list[Change]]:
+    """The events that take changes back, and the changes that cannot be taken back."""
     events: list[e.BoardEvent] = []
-    reverted: list[Change] = []
     while True:
         left: list[Change] = []
         for change in waiting:
@@ -45,11 +53,9 @@ def compensated(command: c.CompensateRun, state: BoardState) -> Sequence[e.Board
             for event in back:
                 state = evolve(state, event)
             events += back
-            reverted.append(change)
         if len(left) in (0, len(waiting)):
-            break
+            return events, left
         waiting = left  # one may have stood in the way of another
-    return [*events, _told(command, reverted, [*conflicts, *left])]
 
 
 def _told(
