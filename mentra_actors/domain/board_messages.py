@@ -13,6 +13,8 @@ __all__ = [
     "ClaimTask",
     "CreateTask",
     "DependencyAdded",
+    "OwnerGone",
+    "RenameOwner",
     "SetTaskDirectory",
     "SetTaskStatus",
     "TaskClaimed",
@@ -150,4 +152,29 @@ class SetTaskDirectory(msgspec.Struct, frozen=True, kw_only=True):
     may_change_any: bool = False
 
 
-BoardCommand: TypeAlias = CreateTask | ClaimTask | SetTaskStatus | AddDependency | SetTaskDirectory
+class RenameOwner(msgspec.Struct, frozen=True, kw_only=True):
+    """The tasks of `old` are those of `new`: a member has another name."""
+
+    command_id: CommandId
+    old: str
+    new: str
+    now: float
+
+
+class OwnerGone(msgspec.Struct, frozen=True, kw_only=True):
+    """Nobody holds the unfinished tasks of `owner` any more."""
+
+    command_id: CommandId
+    owner: str
+    now: float
+
+
+BoardCommand: TypeAlias = (
+    CreateTask
+    | ClaimTask
+    | SetTaskStatus
+    | AddDependency
+    | SetTaskDirectory
+    | RenameOwner
+    | OwnerGone
+)

@@ -18,6 +18,8 @@ from mentra_actors.domain.board_messages import (
     ClaimTask,
     CreateTask,
     DependencyAdded,
+    OwnerGone,
+    RenameOwner,
     SetTaskDirectory,
     SetTaskStatus,
     TaskClaimed,
@@ -127,6 +129,10 @@ def decide(command: BoardCommand, state: BoardState) -> Sequence[BoardEvent]:
             return _add_dependency(command, state)
         case SetTaskDirectory():
             return _set_directory(command, state)
+        case RenameOwner():
+            return _with_owner(command.old, command.new, command, state)
+        case OwnerGone():
+            return _with_owner(command.owner, "", command, state)
         case _:
             assert_never(command)
 
@@ -223,6 +229,36 @@ def _set_directory(command: SetTaskDirectory, state: BoardState) -> Sequence[Boa
             changed_at=command.now,
         )
     ]
+
+
+def _with_owner(
+    old: str, new: str, command: RenameOwner | OwnerGone, state: BoardState
+) -> Sequence[BoardEvent]:
+    """Tasks that `old` has not finished get another owner; with none they wait again."""
+    events: list[BoardEvent] = []
+    for task in state.tasks.values():
+        if task.owner != old or (task.status == "completed" and not new):
+            continue
+        events.append(
+            TaskClaimed(
+                command_id=command.command_id,
+                task_id=task.task_id,
+                owner=new,
+                claimed_at=command.now,
+            )
+        )
+        if not new and task.status == "in_progress":
+            events.append(
+                TaskStatusChanged(
+                    command_id=command.command_id,
+                    task_id=task.task_id,
+                    old=task.status,
+                    new="pending",
+                    changed_by="",
+                    changed_at=command.now,
+                )
+            )
+    return events
 
 
 def _changeable(command: SetTaskStatus | SetTaskDirectory, state: BoardState) -> Task:

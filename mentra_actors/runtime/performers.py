@@ -17,8 +17,10 @@ from mentra_actors.domain.agent.effects import (
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.background.jobs import StartJob, StopJob, WatchJob
 from mentra_actors.domain.budget import spent
+from mentra_actors.domain.team.state import ReleaseTasks, RenameOnBoard
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.background_jobs import BackgroundJobs, JobServices
+from mentra_actors.effects.board_news import BoardNews
 from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
 from mentra_actors.effects.call_reviews import CallReviews, ReviewPorts
 from mentra_actors.effects.compensations import Compensations
@@ -97,6 +99,8 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         StartJob: jobs.start,
         WatchJob: jobs.watch,
         StopJob: jobs.stop,
+        ReleaseTasks: BoardNews(world.commands, clock),
+        RenameOnBoard: BoardNews(world.commands, clock),
     }
     by_kind = {kind: with_last_words(lease.guarded(one), clock) for kind, one in by_kind.items()}
     by_kind[WaitUntil] = Timers(clock)

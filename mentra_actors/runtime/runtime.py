@@ -23,6 +23,7 @@ from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.awaiting import asked, wait_for, watched
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
+from mentra_actors.runtime.members import Members
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
@@ -75,6 +76,8 @@ class Runtime:
     def __init__(self, operations: Operations) -> None:
         """Made by `open_runtime`."""
         self._operations = operations
+        self.members = Members(operations)
+        """Who is in the team; new names, ends, seats of persons."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:

@@ -19,6 +19,7 @@ from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
+from mentra_actors.runtime.members import SyncMembers
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
@@ -59,6 +60,8 @@ class SyncRuntime:
     def __init__(self, operations: Operations) -> None:
         """Made by `open_runtime_sync`."""
         self._operations = operations
+        self.members = SyncMembers(operations)
+        """See `Runtime.members`."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:
