@@ -36,6 +36,7 @@ _STATUS_STYLES = {
     "waiting": "bold magenta",
     "failed": "bold red",
     "stopped": "dim",
+    "person": "cyan",
 }
 _STATE_STYLES = {
     "completed": "green",
