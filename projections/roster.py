@@ -200,12 +200,10 @@ def _team_after(team: TeamMembers, event: Any) -> TeamMembers:
 
 def _member_after(member: MemberView, event: Any) -> MemberView:
     match event:
-        case e.AgentSpawned(profile=profile):
-            return _introduced(member, profile)
+        case e.AgentSpawned() | e.AgentRenamed() | e.AgentReconfigured():
+            return _known_as(member, event)
         case e.AgentStopped():
             return _replace(member, is_stopped=True, is_stopping=False)
-        case e.AgentRenamed(name=name):
-            return _replace(member, name=name)
         case e.MailTaken():
             return _taken(member, event)
         case e.InputPlaced() | e.MailHandedOver():
@@ -213,8 +211,6 @@ def _member_after(member: MemberView, event: Any) -> MemberView:
             return _replace(member, mail_unplaced=left)
         case e.InputReturned():
             return _replace(member, mail_unplaced=event.mail_ids + member.mail_unplaced)
-        case e.AgentReconfigured(changes=changes) if isinstance(changes.model, str):
-            return _replace(member, model=changes.model)
         case e.RunStarted():
             return _replace(member, run_id=event.run_id, is_working=True, failure="", rounds=0)
         case e.RunFinished() | e.RunCancelled():
@@ -258,6 +254,18 @@ def _after_call(member: MemberView, event: Any) -> MemberView:
 
 def _without(keys: tuple[EffectId, ...], gone: EffectId) -> tuple[EffectId, ...]:
     return tuple(key for key in keys if key != gone)
+
+
+def _known_as(member: MemberView, event: Any) -> MemberView:
+    match event:
+        case e.AgentSpawned(profile=profile):
+            return _introduced(member, profile)
+        case e.AgentRenamed(name=name):
+            return _replace(member, name=name)
+        case e.AgentReconfigured(changes=changes) if isinstance(changes.model, str):
+            return _replace(member, model=changes.model)
+        case _:
+            return member
 
 
 def _introduced(member: MemberView, profile: e.AgentProfile) -> MemberView:

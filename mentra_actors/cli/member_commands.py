@@ -1,4 +1,4 @@
-"""`mentra members`, `requests`, `inbox`, `mail`, `respond`: a team, and persons who belong to it."""
+"""`mentra members`, `requests`, `inbox`, `mail`, `respond`: a team, and persons in it."""
 
 from collections.abc import Sequence
 from pathlib import Path
