@@ -31,12 +31,13 @@ _ids = st.integers(0, 300).map(lambda number: CommandId(f"c{number}"))
 def team_histories(max_size: int = 12) -> SearchStrategy[list[TeamCommand]]:
     """Members with names that are taken, or are no names, and repeated command ids.
 
-    They leave, are renamed and stopped, ask and answer, by right and without. Most teams have
-    begun with `ann`, who leads `bob`.
+    They leave, are renamed and stopped, ask and answer, by right and without. Most teams
+    have begun with `ann`, who leads `bob`; some with questions of the two.
     """
     anything = st.one_of(_joins(), *_leavings(), *_askings())
     return st.tuples(
-        st.sampled_from([[], _FOUNDERS, _FOUNDERS]), st.lists(anything, max_size=max_size)
+        st.sampled_from([[], _FOUNDERS, [*_FOUNDERS, *_QUESTIONS]]),
+        st.lists(anything, max_size=max_size),
     ).map(lambda parts: [*parts[0], *parts[1]])
 
 
@@ -128,4 +129,19 @@ def _askings() -> Sequence[SearchStrategy[TeamCommand]]:
 _FOUNDERS = [
     _join((CommandId("founder-1"), "ann", "lead", 0.0, "", "", "")),
     _join((CommandId("founder-2"), "bob", "helper", 0.0, "", "ann", "")),
+]
+_QUESTIONS = [
+    OpenRequest(
+        command_id=CommandId(f"question-{protocol}"),
+        sender=AgentId(sender),
+        to=AgentId(to),
+        protocol=protocol,
+        content="Well?",
+        expires_at=7.5,
+        now=0.0,
+    )
+    for sender, to, protocol in (
+        ("team.ann", "team.bob", "shutdown"),
+        ("team.bob", "team.ann", "plan_approval"),
+    )
 ]
