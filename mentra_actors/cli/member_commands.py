@@ -14,6 +14,7 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_members import (
+    INDENT,
     MEMBER_COLUMNS,
     Letter,
     letter_document,
@@ -85,7 +86,7 @@ def inbox(
         before = team.reader.stream_version(agent_stream(member.agent_id))
         letters = _letters(team, member)
         asked = [one for one in _requests(team) if one.to == member.agent_id]
-    is_left = True
+    is_left = False
     if member.is_person and not peek and any(one.is_new for one in letters):
         is_left = not _wished(output, ReadMailWish(agent_id=member.agent_id), wait, store)
         with opened(store) as team:
@@ -100,14 +101,24 @@ def inbox(
             }
         )
         return
-    for one in shown:
-        output.show(letter_text(one))
-    for request in open_requests:
-        output.show(request_text(request, answered_as=name if member.is_person else ""))
+    _show_inbox(output, shown, open_requests, name if member.is_person else "")
     if not shown and not open_requests:
         output.show(f"Nothing waits for {name}.")
-    if shown and member.is_person and is_left and not peek:
+    if is_left:
         output.remark("They stay unread: no process has marked them yet.", "yellow")
+
+
+def _show_inbox(
+    output: Output, letters: Sequence[Letter], asked: Sequence[Request], answered_as: str
+) -> None:
+    """Letters, and below them requests whose letter is not among them."""
+    left = {one.request_id: one for one in asked}
+    for one in letters:
+        is_question = one.mail.kind == "request"
+        request = left.pop(one.mail.request_id, None) if is_question else None
+        output.show_hanging(letter_text(one, request, answered_as), INDENT)
+    for request in left.values():
+        output.show_hanging(request_text(request, answered_as), INDENT)
 
 
 def mail(
@@ -187,7 +198,7 @@ def _show_requests(output: Output, found: Sequence[Request]) -> None:
         output.document([request_document(one) for one in found])
         return
     for one in found:
-        output.show(request_text(one))
+        output.show_hanging(request_text(one), INDENT)
 
 
 def _requests(team: OpenStore) -> Sequence[Request]:

@@ -7,12 +7,12 @@ import msgspec
 from rich.text import Text
 
 from mentra_actors.cli.output import local_moment
-from mentra_actors.cli.render_approvals import time_span
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.team import Request
 from projections.roster import MemberView
 
 __all__ = [
+    "INDENT",
     "MEMBER_COLUMNS",
     "Letter",
     "letter_document",
@@ -23,6 +23,8 @@ __all__ = [
     "request_text",
 ]
 
+INDENT = 2
+"""Where the words of others begin: no line of theirs can pass for one of ours."""
 MEMBER_COLUMNS = ("name", "role", "led by", "status", "mail")
 
 _STATUS_STYLES = {
@@ -72,8 +74,8 @@ def member_document(member: MemberView) -> dict[str, Any]:
     }
 
 
-def letter_text(letter: Letter) -> Text:
-    """A letter: from whom, when, and its words below."""
+def letter_text(letter: Letter, request: Request | None = None, answered_as: str = "") -> Text:
+    """A letter: from whom, when, its words; and how a person answers the open request in it."""
     mail = letter.mail
     text = Text()
     text.append(mail.sender, style="bold" if letter.is_new else "")
@@ -87,7 +89,7 @@ def letter_text(letter: Letter) -> Text:
     if not letter.is_new:
         text.append("  read", style="dim")
     text.append(f"\n  {_indented(mail.body)}")
-    return text
+    return text if request is None else text.append_text(_what_to_do(request, answered_as))
 
 
 def letter_document(letter: Letter) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def letter_document(letter: Letter) -> dict[str, Any]:
     }
 
 
-def request_text(request: Request, *, answered_as: str = "") -> Text:
+def request_text(request: Request, answered_as: str = "") -> Text:
     """A request: who asks whom for what, how it stands, and how a person answers it."""
     text = Text()
     text.append(request.request_id, style="bold")
@@ -114,16 +116,10 @@ def request_text(request: Request, *, answered_as: str = "") -> Text:
     text.append(f"  {request.sender_name} asks {request.to_name}")
     text.append(f"  {request.status}", style=_STATUS_STYLES.get(request.status, "dim"))
     text.append(f"  {local_moment(request.opened_at)[:-4]}", style="dim")
-    if request.status == "pending" and request.expires_at is not None:
-        span = time_span(request.expires_at - request.opened_at)
-        text.append(f", for {span}", style="yellow")
     text.append(f"\n  {_indented(request.content)}")
     if request.reason:
         text.append(f"\n  because: {_indented(request.reason)}", style="dim")
-    if answered_as:
-        answer = f"mentra respond {request.request_id} --as {answered_as}"
-        text.append(f"\n  answer: {answer} [--reject] [--reason …]", style="dim")
-    return text
+    return text.append_text(_what_to_do(request, answered_as))
 
 
 def request_document(request: Request) -> dict[str, Any]:
@@ -142,6 +138,19 @@ def request_document(request: Request) -> dict[str, Any]:
         "ended_at": request.ended_at,
         "reason": request.reason,
     }
+
+
+def _what_to_do(request: Request, answered_as: str) -> Text:
+    """Until when an open request waits, and how a person answers it."""
+    text = Text()
+    if request.status != "pending":
+        return text
+    if request.expires_at is not None:
+        text.append(f"\n  expires {local_moment(request.expires_at)[:-4]}", style="yellow")
+    if answered_as:
+        answer = f"mentra respond {request.request_id} --as {answered_as}"
+        text.append(f"\n  answer: {answer} [--reject] [--reason …]", style="dim")
+    return text
 
 
 def _indented(words: str) -> str:
