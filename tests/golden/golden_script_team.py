@@ -19,19 +19,27 @@ from mentra_actors.ids import team_stream
 
 __all__ = ["TEAM_STORIES"]
 
+SHIP = team_stream("ship")
+
 
 def of_team(team, kind, **fields):
     command = kind(command_id=team.new_id(), now=team.now, **fields)
-    team.send(team_stream("main"), command)
+    team.send(SHIP, command)
     return command.command_id
+
+
+def sailor(name, **fields):
+    """One of the crew, which is a team of its own: a letter to all wakes nobody else."""
+    fields = {"lead": "captain", "wake_on_mail": False, **fields}
+    return msgspec.structs.replace(profile(name, **fields), team_id="ship")
 
 
 def sign_on(team):
     """A captain, two sailors, and a person who has chartered the ship."""
-    team.add(profile("captain", wake_on_mail=False))
-    for name in ("sailor", "stoker"):
-        team.add(profile(name, lead="captain", wake_on_mail=False))
-    team.add(profile("charterer", model="", is_person=True))
+    of_team(team, AddMember, profile=sailor("captain", lead=""))
+    of_team(team, AddMember, profile=sailor("sailor"))
+    of_team(team, AddMember, profile=sailor("stoker"))
+    of_team(team, AddMember, profile=sailor("charterer", lead="", model="", is_person=True))
 
 
 def questions(team):
@@ -46,7 +54,7 @@ def questions(team):
     expires_at = team.now + 1.0
     of_team(team, OpenRequest, content="May I sing?", expires_at=expires_at, **asked)
     team.clock.advance(2.0)
-    team.send(team_stream("main"), ExpireRequest(request_id="req-4", now=team.now))
+    team.send(SHIP, ExpireRequest(request_id="req-4", now=team.now))
 
 
 def letters(team):
@@ -62,9 +70,7 @@ def sign_off(team):
     shutdown = {"sender": "captain", "to": "sailor", "protocol": "shutdown"}
     of_team(team, OpenRequest, content="Go ashore.", **shutdown)
     of_team(team, ResolveRequest, request_id="req-5", by="sailor", approve=True)
-    joined = msgspec.structs.replace(
-        profile("sailor", lead="captain", wake_on_mail=False), agent_id="sailor:2"
-    )
+    joined = msgspec.structs.replace(sailor("sailor"), agent_id="sailor:2")
     of_team(team, AddMember, profile=joined, replaces="sailor")
     stop = {"agent_id": "sailor:2", "by": "captain", "reason": "The sea is calm."}
     of_team(team, StopMember, how="when_done", **stop)
@@ -75,7 +81,7 @@ def sign_off(team):
 
 def told(team, command_id):
     """The board knows."""
-    team.send(team_stream("main"), RecordBoardTold(command_id=command_id, now=team.now))
+    team.send(SHIP, RecordBoardTold(command_id=command_id, now=team.now))
 
 
 TEAM_STORIES = (sign_on, questions, letters, sign_off)
