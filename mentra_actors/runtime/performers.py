@@ -99,8 +99,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         StartJob: jobs.start,
         WatchJob: jobs.watch,
         StopJob: jobs.stop,
-        ReleaseTasks: BoardNews(world.commands, clock),
-        RenameOnBoard: BoardNews(world.commands, clock),
+        **dict.fromkeys((ReleaseTasks, RenameOnBoard), BoardNews(world.commands, clock)),
     }
     by_kind = {kind: with_last_words(lease.guarded(one), clock) for kind, one in by_kind.items()}
     by_kind[WaitUntil] = Timers(clock)
