@@ -152,16 +152,8 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
     wish, command_id = petition.wish, CommandId(name)
     match wish:
         case ResolveWish():
-            return agent_stream(wish.agent_id), ResolvePermission(
-                request_id=wish.request_id,
-                allow=wish.allow,
-                now=now,
-                reason=wish.reason,
-                resolved_by=petition.by,
-                remember=wish.remember,
-                match=wish.match,
-                command_id=command_id,
-            )
+            resolution = _resolution(wish, petition.by, command_id, now)
+            return agent_stream(wish.agent_id), resolution
         case RememberWish(rules=rules):
             rule = new_rule(
                 rules,
@@ -180,6 +172,21 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
             return _of_member(wish, command_id, now)
         case _:
             assert_never(wish)
+
+
+def _resolution(
+    wish: ResolveWish, by: str, command_id: CommandId, now: float
+) -> ResolvePermission:
+    return ResolvePermission(
+        request_id=wish.request_id,
+        allow=wish.allow,
+        now=now,
+        reason=wish.reason,
+        resolved_by=by,
+        remember=wish.remember,
+        match=wish.match,
+        command_id=command_id,
+    )
 
 
 def _of_member(
