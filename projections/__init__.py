@@ -5,7 +5,7 @@
 * `contract`: what a projection is, and the one fold.
 * `runner`: follows the journal and keeps the views; `rebuild`: raised versions.
 * `view_store` with `memory_views` and `lmdb_views`: where views are kept.
-* `transcript`, `task_board`, `roster`, `timeline`, `usage`: the built-in views.
+* `transcript`, `task_board`, `roster`, `timeline`, `usage`, `requests`: the built-in views.
 * `agent_events`, `session_events`: the log as the events of feeds.
 
 A view is never the truth: it may be deleted at any time and comes back from the log.
@@ -21,6 +21,7 @@ from projections.contract import (
     fold_view,
     projection,
 )
+from projections.requests import REQUESTS
 from projections.roster import ROSTER
 from projections.task_board import TASK_BOARD
 from projections.timeline import TIMELINE
@@ -30,6 +31,7 @@ from projections.usage import USAGE
 __all__ = [
     "BACKGROUND_JOBS",
     "BUILT_IN",
+    "REQUESTS",
     "ROSTER",
     "TASK_BOARD",
     "TIMELINE",

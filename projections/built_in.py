@@ -5,6 +5,7 @@ from typing import Any
 from projections.approvals import APPROVALS
 from projections.background_jobs import BACKGROUND_JOBS
 from projections.contract import Projection
+from projections.requests import REQUESTS
 from projections.roster import ROSTER
 from projections.task_board import TASK_BOARD
 from projections.timeline import TIMELINE
@@ -21,4 +22,5 @@ BUILT_IN: tuple[Projection[Any], ...] = (
     USAGE,
     BACKGROUND_JOBS,
     APPROVALS,
+    REQUESTS,
 )

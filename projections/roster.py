@@ -12,9 +12,9 @@ import msgspec
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.content import ToolCallBlock
-from mentra_actors.domain.inbox import MailDelivered
+from mentra_actors.domain.inbox import MailDelivered, StopOrdered
 from mentra_actors.domain.model_call import TokenUsage
-from mentra_actors.domain.team import MemberJoined
+from mentra_actors.domain.team import MemberJoined, MemberRemoved, MemberRenamed
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import (
     AgentId,
@@ -39,8 +39,8 @@ __all__ = [
     "team_roster",
 ]
 
-MemberStatus: TypeAlias = Literal["idle", "working", "waiting", "failed", "stopped"]
-"""`waiting`: for a person to allow a call."""
+MemberStatus: TypeAlias = Literal["idle", "working", "waiting", "failed", "stopped", "person"]
+"""`waiting`: for a person to allow a call; `person`: the seat of one."""
 
 _AGENT_EVENTS: frozenset[type[Any]] = frozenset(get_args(e.AgentEvent))
 _replace = msgspec.structs.replace
@@ -60,6 +60,11 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True, tag="member"):
     name: str = ""
     role: str = ""
     model: str = ""
+    lead: str = ""
+    """Who has spawned it, by the name of that time; empty for one that nobody leads."""
+    is_person: bool = False
+    is_stopping: bool = False
+    """It is to stop, and has not yet."""
     run_id: RunId | None = None
     is_working: bool = False
     is_stopped: bool = False
@@ -83,6 +88,8 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True, tag="member"):
         """What to say of the agent in one word."""
         if self.is_stopped:
             return "stopped"
+        if self.is_person:
+            return "person"
         if self.is_working:
             return "waiting" if self.waits_for else "working"
         return "failed" if self.failure else "idle"
@@ -100,8 +107,14 @@ class RosterProjection:
     """View: `team-…` streams hold `TeamMembers`, `agent-…` streams hold `MemberView`."""
 
     name = "roster"
-    version = 2
-    handles: frozenset[type[Any]] | None = _AGENT_EVENTS | {MemberJoined, MailDelivered}
+    version = 3
+    handles: frozenset[type[Any]] | None = _AGENT_EVENTS | {
+        MemberJoined,
+        MemberRemoved,
+        MemberRenamed,
+        MailDelivered,
+        StopOrdered,
+    }
     view_type = RosterPart
 
     def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
@@ -109,7 +122,9 @@ class RosterProjection:
         match recorded.event:
             case MemberJoined(profile=profile):
                 return (_team_key(profile.team_id),)
-            case MailDelivered():
+            case MemberRemoved() | MemberRenamed():
+                return (_key(recorded.stream_id),)
+            case MailDelivered() | StopOrdered():
                 return (_agent_key(AgentId(name_of(recorded.stream_id))),)
             case e.AgentSpawned(profile=profile) if not profile.parent:
                 own = _agent_key(AgentId(name_of(recorded.stream_id)))
@@ -130,6 +145,8 @@ class RosterProjection:
         event = recorded.event
         if isinstance(view, TeamMembers):
             return _team_after(view, event)
+        if isinstance(event, StopOrdered):
+            return _replace(view, is_stopping=not view.is_stopped)
         if isinstance(event, MailDelivered):
             version = max(view.inbox_version, recorded.stream_version)
             return _replace(view, inbox_version=version)
@@ -156,7 +173,11 @@ _TEAM = "team-"
 
 def _team_key(team_id: TeamId) -> str:
     # No log may stop the fold, so a name that no team can have is cut to what a key holds.
-    return team_stream(team_id).encode()[:MAX_KEY_BYTES].decode(errors="ignore")
+    return _key(team_stream(team_id))
+
+
+def _key(stream_id: StreamId) -> str:
+    return stream_id.encode()[:MAX_KEY_BYTES].decode(errors="ignore")
 
 
 def _agent_key(agent_id: AgentId) -> str:
@@ -167,16 +188,22 @@ def _team_after(team: TeamMembers, event: Any) -> TeamMembers:
     match event:
         case MemberJoined(profile=profile) | e.AgentSpawned(profile=profile):
             return TeamMembers(agents={**team.agents, profile.name: profile.agent_id})
+        case MemberRemoved(name=gone, agent_id=agent_id) if team.agents.get(gone) == agent_id:
+            left = {name: one for name, one in team.agents.items() if name != gone}
+            return TeamMembers(agents=left)
+        case MemberRenamed(old=old, new=new) if new not in team.agents:
+            renamed = {new if name == old else name: one for name, one in team.agents.items()}
+            return TeamMembers(agents=renamed)
         case _:
             return team
 
 
 def _member_after(member: MemberView, event: Any) -> MemberView:
     match event:
-        case e.AgentSpawned(profile=profile):
-            return _introduced(member, profile)
+        case e.AgentSpawned() | e.AgentRenamed() | e.AgentReconfigured():
+            return _known_as(member, event)
         case e.AgentStopped():
-            return _replace(member, is_stopped=True)
+            return _replace(member, is_stopped=True, is_stopping=False)
         case e.MailTaken():
             return _taken(member, event)
         case e.InputPlaced() | e.MailHandedOver():
@@ -184,8 +211,6 @@ def _member_after(member: MemberView, event: Any) -> MemberView:
             return _replace(member, mail_unplaced=left)
         case e.InputReturned():
             return _replace(member, mail_unplaced=event.mail_ids + member.mail_unplaced)
-        case e.AgentReconfigured(changes=changes) if isinstance(changes.model, str):
-            return _replace(member, model=changes.model)
         case e.RunStarted():
             return _replace(member, run_id=event.run_id, is_working=True, failure="", rounds=0)
         case e.RunFinished() | e.RunCancelled():
@@ -231,6 +256,18 @@ def _without(keys: tuple[EffectId, ...], gone: EffectId) -> tuple[EffectId, ...]
     return tuple(key for key in keys if key != gone)
 
 
+def _known_as(member: MemberView, event: Any) -> MemberView:
+    match event:
+        case e.AgentSpawned(profile=profile):
+            return _introduced(member, profile)
+        case e.AgentRenamed(name=name):
+            return _replace(member, name=name)
+        case e.AgentReconfigured(changes=changes) if isinstance(changes.model, str):
+            return _replace(member, model=changes.model)
+        case _:
+            return member
+
+
 def _introduced(member: MemberView, profile: e.AgentProfile) -> MemberView:
     return _replace(
         member,
@@ -238,6 +275,8 @@ def _introduced(member: MemberView, profile: e.AgentProfile) -> MemberView:
         name=profile.name,
         role=profile.role,
         model=profile.model,
+        lead=profile.lead,
+        is_person=profile.is_person,
     )
 
 

@@ -219,7 +219,32 @@ def _compensated(event: agent.ToolCallCompensated) -> str:
 
 
 def _member_joined(event: team.MemberJoined) -> str:
-    return f"{event.profile.name} joined as {event.profile.role}"
+    instead = f", in place of {event.replaces}" if event.replaces else ""
+    return f"{event.profile.name} joined as {event.profile.role}{instead}"
+
+
+def _stop_ordered(event: team.MemberStopOrdered) -> str:
+    how = "at once" if event.how == "now" else "when nothing waits for it"
+    return f"{event.name} is to stop {how}{_by(event.ordered_by)}{_why(event.reason)}"
+
+
+def _request_opened(event: team.RequestOpened) -> str:
+    asks = f"{event.sender_name} asks {event.to_name} ({event.protocol}, {event.request_id})"
+    return f"{asks}: {_quoted(event.content)}"
+
+
+def _request_resolved(event: team.RequestResolved) -> str:
+    how = "approved" if event.approve else "rejected"
+    return f"{event.request_id} {how} by {event.to_name}{_why(event.reason)}"
+
+
+def _request_cancelled(event: team.RequestCancelled) -> str:
+    return f"{event.request_id} was cancelled{_by(event.by_name)}{_why(event.reason)}"
+
+
+def _letters_sent(event: team.LettersSent) -> str:
+    to = _counted(len(event.to), "member") if len(event.to) > 1 else ", ".join(event.to)
+    return f"{event.sender_name} to {to}: {_quoted(event.body)}"
 
 
 def _job_ended(how: str) -> Callable[[Any], str]:
@@ -253,6 +278,10 @@ def _rule_remembered(event: permission_rules.RuleRemembered) -> str:
 
 def _by(who: str) -> str:
     return f", by {who}" if who else ""
+
+
+def _why(reason: str) -> str:
+    return f": {reason}" if reason else ""
 
 
 SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
@@ -322,6 +351,17 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     inbox.MailDelivered: lambda e: f"mail from {e.mail.sender}: {_quoted(e.mail.body)}",
     team.MemberJoined: _member_joined,
     **BOARD_SENTENCES,
+    team.MemberRemoved: lambda e: (
+        f"{e.name} belongs to the team no more{_by(e.removed_by)}{_why(e.reason)}"
+    ),
+    team.MemberRenamed: lambda e: f"{e.old} is called {e.new} from here on{_by(e.renamed_by)}",
+    team.MemberStopOrdered: _stop_ordered,
+    team.RequestOpened: _request_opened,
+    team.RequestResolved: _request_resolved,
+    team.RequestCancelled: _request_cancelled,
+    team.RequestExpired: lambda e: f"{e.request_id} expired: {e.to_name} has not answered",
+    team.LettersSent: _letters_sent,
+    team.BoardTold: lambda e: f"the task board knows of {e.command_id}",
     lease.LeaseAcquired: _lease_acquired,
     lease.LeaseRenewed: lambda e: f"lease of epoch {e.epoch} renewed",
     lease.LeaseReleased: lambda e: f"lease of epoch {e.epoch} released",

@@ -33,6 +33,7 @@ from mentra_actors.cli.key_commands import forget, new_key, rotate_key, train_di
 from mentra_actors.cli.key_options import with_key_options
 from mentra_actors.cli.log_command import log
 from mentra_actors.cli.login_commands import login, logout
+from mentra_actors.cli.member_commands import inbox, mail, members, requests, respond
 from mentra_actors.cli.memory_command import memory
 from mentra_actors.cli.misuse import misuse
 from mentra_actors.cli.models_command import models
@@ -149,6 +150,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 _COMMANDS: Sequence[Callable[..., None]] = (
     *(demo, run, agents, log, audit, transcript, entries, memory, board, jobs, usage),
     *(approvals, approve, deny, rules, revoke),
+    *(members, requests, inbox, mail, respond),
     *(new_key, forget, rotate_key, train_dictionary),
     *(doctor, backup, export, compact),
     *(login, logout),

@@ -29,6 +29,7 @@ _STATUS_STYLES = {
     "waiting": "bold magenta",
     "failed": "bold red",
     "stopped": "dim",
+    "person": "cyan",
 }
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "RenameOrdered",
     "RunEndOrdered",
     "StopOrdered",
+    "letter_fields",
 ]
 
 REMEMBERED_MAIL = 1024
@@ -60,6 +61,18 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str = ""
     protocol: str = ""
     approve: bool | None = None
+
+
+def letter_fields(mail: Mail) -> dict[str, str | bool]:
+    """A letter as models see it."""
+    fields: dict[str, str | bool] = {
+        "type": mail.kind,
+        "from": mail.sender,
+        "content": mail.body,
+    }
+    if mail.request_id:
+        fields |= {"request_id": mail.request_id, "protocol": mail.protocol}
+    return fields if mail.approve is None else {**fields, "approve": mail.approve}
 
 
 class MailDelivered(

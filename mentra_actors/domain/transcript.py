@@ -37,7 +37,7 @@ from mentra_actors.domain.conversation_tree import (
     moved_to,
     with_entry,
 )
-from mentra_actors.domain.inbox import Mail
+from mentra_actors.domain.inbox import Mail, letter_fields
 from mentra_actors.ids import EffectId
 
 __all__ = ["Transcript", "apply", "mail_text", "prompt_messages", "unknown_outcome_text"]
@@ -74,18 +74,8 @@ def mail_text(mail: Mail) -> str:
         case "timer":
             return f"<timer>\n{mail.body}\n</timer>"
         case _:
-            return f"<team-inbox>\n{msgspec.json.encode(_letter(mail)).decode()}\n</team-inbox>"
-
-
-def _letter(mail: Mail) -> dict[str, str | bool]:
-    letter: dict[str, str | bool] = {
-        "type": mail.kind,
-        "from": mail.sender,
-        "content": mail.body,
-    }
-    if mail.request_id:
-        letter |= {"request_id": mail.request_id, "protocol": mail.protocol}
-    return letter if mail.approve is None else {**letter, "approve": mail.approve}
+            letter = msgspec.json.encode(letter_fields(mail)).decode()
+            return f"<team-inbox>\n{letter}\n</team-inbox>"
 
 
 # --- input ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from mentra_actors.domain.agent.commands import ExpirePermission, ExpireRun
 from mentra_actors.domain.background.jobs import RequestJobStop
 from mentra_actors.domain.board.commands import ExpireClaim
 from mentra_actors.domain.lease import RenewLease
+from mentra_actors.domain.team.commands import ExpireRequest
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
@@ -34,6 +35,8 @@ class Timers:
                 return ExpireRun(run_id=RunId(run_id), limit="stop", now=now)
             case ["expire-permission", request_id]:
                 return ExpirePermission(request_id=CommandId(request_id), now=now)
+            case ["expire-request", request_id]:
+                return ExpireRequest(request_id=request_id, now=now)
             case ["limit-job", job_id]:
                 return RequestJobStop(job_id=job_id, cause="time_limit", now=now)
             case ["expire-claim", task_id, _]:

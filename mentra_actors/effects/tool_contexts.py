@@ -11,6 +11,7 @@ from mentra_actors.domain.agent.effects import RunTool
 from mentra_actors.domain.agent.profile import COMPACT, AgentProfile, MemoryOptions
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.conversation_tree import Transcript, spilled_result
+from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.memory import FoundRecord
 from mentra_actors.effects.attached_blobs import Blobs
 from mentra_actors.effects.background_jobs import last_output
@@ -24,6 +25,7 @@ from mentra_actors.ids import AgentId, CommandId, StreamId
 from mentra_actors.tools.contract import (
     AgentAnswer,
     Commands,
+    MemberStatus,
     SubagentRequest,
     Tool,
     ToolContext,
@@ -124,6 +126,13 @@ class _Looking:
     async def prompt(self, agent_id: AgentId, prompt_id: CommandId, text: str) -> AgentAnswer:
         del agent_id, prompt_id, text
         raise _undeclared(self._tool)
+
+    async def hand_over_mail(self, agent_id: AgentId, command_id: CommandId) -> Sequence[Mail]:
+        del agent_id, command_id
+        raise _undeclared(self._tool)
+
+    async def member_status(self, agent_id: AgentId) -> MemberStatus:
+        return await self._commands.member_status(agent_id)
 
     def now(self) -> float:
         return self._commands.now()

@@ -15,6 +15,7 @@ from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import AgentMemory
+from mentra_actors.runtime.agent_team import AgentTeam
 from mentra_actors.runtime.awaiting import asked, thread_safe_call, watched
 from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.changes import changes_of
@@ -56,6 +57,8 @@ class Agent:
         """What it remembers beyond its conversation."""
         self.board = TaskBoard(BoardOperations(operations.core, agent_id))
         """The task board of its team, with its own rights."""
+        self.team = AgentTeam(agent_id, operations.members)
+        """Its letters, its requests, and teammates that it leads."""
         self._operations = operations
         self._runs = operations.runs
         self._agents = operations.agents

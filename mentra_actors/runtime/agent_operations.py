@@ -6,7 +6,6 @@ from typing import Any, get_args
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
-from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.agent.state import AgentState
@@ -105,13 +104,12 @@ class AgentOperations:
     def hand_over_mail(self, agent_id: AgentId) -> "Future[Sequence[Mail]]":
         """Letters that wait for the agent, which are then the host's."""
         known = new_id()
-        stream_id = agent_stream(agent_id)
 
         def letters(accepted: Accepted) -> Sequence[Mail]:
             if not accepted.has_recorded:
                 return []
-            history = self._core.journal.read_stream(stream_id, through=accepted.stream_version)
-            return _handed_over([one.event for one in history], known)
+            through = accepted.stream_version
+            return self._core.members.handed_over(agent_id, known, through=through)
 
         handed = self._ask(agent_id, lambda now: c.HandOverMail(command_id=known, now=now))
         return mapped(handed, letters, on=self._core.readers)
@@ -231,16 +229,6 @@ class AgentOperations:
 
     def _ask(self, agent_id: AgentId, command: Callable[[float], Any]) -> "Future[Accepted]":
         return self._core.ask(agent_stream(agent_id), command(self._core.clock.now()))
-
-
-def _handed_over(events: Sequence[Any], command_id: CommandId) -> Sequence[Mail]:
-    taken = {m.mail_id: m for one in events if isinstance(one, e.MailTaken) for m in one.mail}
-    return [
-        taken[mail_id]
-        for one in events
-        if isinstance(one, e.MailHandedOver) and one.command_id == command_id
-        for mail_id in one.mail_ids
-    ]
 
 
 def _require_queue(queue: str) -> None:

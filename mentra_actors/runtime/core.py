@@ -38,6 +38,7 @@ from mentra_actors.runtime.exit_hook import close_before_exit
 from mentra_actors.runtime.job_upkeep import JobUpkeep
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lease_term import LeaseTerm
+from mentra_actors.runtime.member_reading import MemberReading
 from mentra_actors.runtime.memories import Memories, opened_memories
 from mentra_actors.runtime.performers import World, performers
 from mentra_actors.runtime.petition_taker import taking_petitions
@@ -88,6 +89,7 @@ class RuntimeCore:
         """Checks of typed outputs by the name of their tool; whoever asks for one adds it."""
         self.store = _open_store(settings)
         self.journal = Journal(self.store)
+        self.members = MemberReading(self.store, self.journal)
         self._make_feeds()
         self.runs = RunOperations(self)
         self._is_closed = False
@@ -203,7 +205,7 @@ class RuntimeCore:
             journal=self.journal,
             providers=self.providers,
             tools=self.tools,
-            commands=ToolCommands(self.directory, self._loop, self.clock, self.runs),
+            commands=ToolCommands(self.directory, self._loop, self.clock, self.runs, self.members),
             strategies=self.strategies,
             output_checks=self.output_checks,
             live=self.live,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mentra_actors.actors.append_request import Stamp, draft_append
-from mentra_actors.domain.agent.commands import LeaveResolution, ResolvePermission
+from mentra_actors.domain.agent.commands import HandOverMail, LeaveResolution, ResolvePermission
 from mentra_actors.effects.ports import Clock
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.runtime.kinds import stream_kinds
@@ -44,6 +44,8 @@ class LoneWriter:
             CommandRejected: the decider said no.
             StoreError: nothing was written.
         """
+        if isinstance(command, HandOverMail):
+            self._take_delivered(stream_id)
         kind = self._kinds[category_of(stream_id)]
         loaded = kind.loader.load(stream_id)
         if isinstance(command, ResolvePermission):
@@ -69,6 +71,17 @@ class LoneWriter:
         )
         self.store.append(draft.request)
         return True
+
+    def _take_delivered(self, stream_id: StreamId) -> None:
+        """What lies in the inbox is the agent's before it can be handed over."""
+        kind = self._kinds[category_of(stream_id)]
+        follow = kind.decider.follow
+        position = follow.position(kind.loader.load(stream_id).state) if follow else None
+        if follow is None or position is None:
+            return
+        inbox, after = position
+        if recorded := self._journal.read_stream(inbox, after=after):
+            self.record(stream_id, follow.take(recorded, self._clock.now()))
 
 
 @contextmanager

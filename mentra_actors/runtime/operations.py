@@ -7,24 +7,21 @@ it, the blocking face waits for it; neither has logic of its own.
 from concurrent.futures import Future
 
 from mentra_actors.actors.append_request import Draft, recorded_events
-from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
-from mentra_actors.domain.team import AddMember, TeamState
+from mentra_actors.domain.team import TeamState
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import (
     AgentId,
     MailId,
     agent_stream,
     inbox_stream,
-    team_stream,
 )
 from mentra_actors.runtime.agent_operations import AgentOperations
 from mentra_actors.runtime.background_jobs import JobOperations
 from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.model_questions import ModelQuestions
 from mentra_actors.runtime.observers import Observers
@@ -32,6 +29,7 @@ from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.runtime.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.rule_operations import RuleOperations
 from mentra_actors.runtime.run_operations import HOST, new_id
+from mentra_actors.runtime.team_operations import TeamOperations
 from mentra_actors.store.ports import Appended, AppendRequest
 from projections.approvals import APPROVALS, Approval, approvals_in
 from projections.contract import fold_view
@@ -48,6 +46,7 @@ class Operations:
         self.agents = AgentOperations(core)
         self.models = ModelQuestions(core)
         self.jobs = JobOperations(core)
+        self.members = TeamOperations(core)
         self.observers = Observers(core)
         self.rules = RuleOperations(core)
         self.board = BoardOperations(core)
@@ -72,19 +71,15 @@ class Operations:
     def spawn(self, profile: e.AgentProfile, *, prompt: str, reuse: bool) -> "Future[AgentId]":
         """Add a member to the team; see `Runtime.spawn`."""
         require_text(prompt, "a prompt")
-        self.core.providers.resolve(profile.model)
+        if not profile.is_person:
+            self.core.providers.resolve(profile.model)
         warn_of_unknown_tools(profile, self.core.tools.of(profile.agent_id), profile.name)
-        now = self.core.clock.now()
-        mail = self._letter(profile.agent_id, prompt, now) if prompt.strip() else None
-        if mail is not None:
-            INBOX.decide(DeliverMail(mail=mail), INBOX.initial)  # refuses what is too long
-        command = AddMember(command_id=new_id(), profile=profile, first_mail=mail, now=now)
         done: Future[AgentId] = Future()
 
-        def on_answer(answer: "Future[Accepted]") -> None:
+        def on_answer(answer: "Future[AgentId]") -> None:
             error = answer.exception()
             if error is None:
-                done.set_result(profile.agent_id)
+                done.set_result(answer.result())
             elif reuse and isinstance(error, CommandRejected):
                 self.team().add_done_callback(lambda team: on_team(team, error))
             else:
@@ -92,17 +87,19 @@ class Operations:
 
         def on_team(answer: "Future[TeamState]", refusal: CommandRejected) -> None:
             error = answer.exception()
-            if error is None and profile.name in answer.result().members:
-                done.set_result(answer.result().members[profile.name].agent_id)
+            present = answer.result().members.get(profile.name) if error is None else None
+            if present is not None and present.is_person == profile.is_person:
+                done.set_result(present.agent_id)
             else:
                 done.set_exception(error or refusal)
 
-        self.core.ask(team_stream(self._team), command).add_done_callback(on_answer)
+        adding = self.members.add(profile, prompt, keeps_stopped=reuse)
+        adding.add_done_callback(on_answer)
         return done
 
     def team(self) -> "Future[TeamState]":
         """The members of the team."""
-        return mapped(self.core.look(team_stream(self._team)), lambda accepted: accepted.state)
+        return self.members.state()
 
     def content_of(self, attachment: Attachment) -> bytes | None:
         """The bytes of an image or a document; None if they are not kept here. Reads a disk."""

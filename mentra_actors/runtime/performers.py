@@ -17,8 +17,10 @@ from mentra_actors.domain.agent.effects import (
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.background.jobs import StartJob, StopJob, WatchJob
 from mentra_actors.domain.budget import spent
+from mentra_actors.domain.team.state import ReleaseTasks, RenameOnBoard
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.background_jobs import BackgroundJobs, JobServices
+from mentra_actors.effects.board_news import BoardNews
 from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
 from mentra_actors.effects.call_reviews import CallReviews, ReviewPorts
 from mentra_actors.effects.compensations import Compensations
@@ -77,15 +79,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     settings, clock = world.settings, world.settings.clock
     models, places = _model_services(world), workplaces_of(settings, world.commands)
     summaries = Summaries(models.providers, models.gates, models.prices)
-    jobs = BackgroundJobs(
-        JobServices(
-            places,
-            world.store,
-            clock,
-            directory=world.job_directory,
-            outlives=settings.path != MEMORY,
-        )
-    )
+    jobs = _jobs(world, places)
     by_kind: dict[type[Any], Performer] = {
         CallModel: ModelCalls(models, deadline_s=settings.model_deadline_s),
         ReviewCall: _reviews(world, places),
@@ -97,12 +91,24 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         StartJob: jobs.start,
         WatchJob: jobs.watch,
         StopJob: jobs.stop,
+        **dict.fromkeys((ReleaseTasks, RenameOnBoard), BoardNews(world.commands, clock)),
     }
     by_kind = {kind: with_last_words(lease.guarded(one), clock) for kind, one in by_kind.items()}
     by_kind[WaitUntil] = Timers(clock)
     if settings.wrap_effects is not None:
         by_kind = {kind: settings.wrap_effects(one) for kind, one in by_kind.items()}
     return by_kind
+
+
+def _jobs(world: World, places: Workplaces) -> BackgroundJobs:
+    services = JobServices(
+        places,
+        world.store,
+        world.settings.clock,
+        directory=world.job_directory,
+        outlives=world.settings.path != MEMORY,
+    )
+    return BackgroundJobs(services)
 
 
 def _reviews(world: World, places: Workplaces) -> CallReviews:

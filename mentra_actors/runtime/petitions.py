@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, assert_never
 
 import msgspec
 
-from mentra_actors.domain.agent.commands import ResolvePermission
+from mentra_actors.domain.agent.commands import HandOverMail, ResolvePermission
 from mentra_actors.domain.permission_rules import (
     RULES,
     RememberRule,
@@ -20,15 +20,28 @@ from mentra_actors.domain.permission_rules import (
     scope_of,
 )
 from mentra_actors.domain.rule_match import RuleMatch
+from mentra_actors.domain.team import ResolveRequest, SendLetters
 from mentra_actors.errors import CommandRejected, StoreCorrupted, StoreError
-from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream, category_of, name_of
+from mentra_actors.ids import (
+    AgentId,
+    CommandId,
+    StreamId,
+    TeamId,
+    agent_stream,
+    category_of,
+    name_of,
+    team_stream,
+)
 from mentra_actors.store.petition_box import PetitionBox
 
 __all__ = [
+    "LetterWish",
     "Petition",
     "PetitionAnswer",
+    "ReadMailWish",
     "RememberWish",
     "ResolveWish",
+    "RespondWish",
     "RevokeWish",
     "Wish",
     "decode_answer",
@@ -68,7 +81,32 @@ class RevokeWish(msgspec.Struct, frozen=True, kw_only=True, tag="revoke_rule.v1"
     rule_id: str
 
 
-Wish: TypeAlias = ResolveWish | RememberWish | RevokeWish
+class LetterWish(msgspec.Struct, frozen=True, kw_only=True, tag="send_letter.v1"):
+    """A letter of a person to a member of their team, or with `to` None to all others."""
+
+    team_id: TeamId
+    sender: AgentId
+    to: AgentId | None
+    body: str
+
+
+class RespondWish(msgspec.Struct, frozen=True, kw_only=True, tag="respond.v1"):
+    """The answer of a person to a request."""
+
+    team_id: TeamId
+    request_id: str
+    by: AgentId
+    approve: bool
+    reason: str = ""
+
+
+class ReadMailWish(msgspec.Struct, frozen=True, kw_only=True, tag="read_mail.v1"):
+    """A person has read all letters that wait for them."""
+
+    agent_id: AgentId
+
+
+Wish: TypeAlias = ResolveWish | RememberWish | RevokeWish | LetterWish | RespondWish | ReadMailWish
 
 
 class Petition(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,16 +152,8 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
     wish, command_id = petition.wish, CommandId(name)
     match wish:
         case ResolveWish():
-            return agent_stream(wish.agent_id), ResolvePermission(
-                request_id=wish.request_id,
-                allow=wish.allow,
-                now=now,
-                reason=wish.reason,
-                resolved_by=petition.by,
-                remember=wish.remember,
-                match=wish.match,
-                command_id=command_id,
-            )
+            resolution = _resolution(wish, petition.by, command_id, now)
+            return agent_stream(wish.agent_id), resolution
         case RememberWish(rules=rules):
             rule = new_rule(
                 rules,
@@ -138,6 +168,52 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
         case RevokeWish(rules=rules, rule_id=rule_id):
             revoke = RevokeRule(rule_id=rule_id, command_id=command_id, now=now, by=petition.by)
             return rules, revoke
+        case LetterWish() | RespondWish() | ReadMailWish():
+            return _of_member(wish, command_id, now)
+        case _:
+            assert_never(wish)
+
+
+def _resolution(
+    wish: ResolveWish, by: str, command_id: CommandId, now: float
+) -> ResolvePermission:
+    return ResolvePermission(
+        request_id=wish.request_id,
+        allow=wish.allow,
+        now=now,
+        reason=wish.reason,
+        resolved_by=by,
+        remember=wish.remember,
+        match=wish.match,
+        command_id=command_id,
+    )
+
+
+def _of_member(
+    wish: LetterWish | RespondWish | ReadMailWish, command_id: CommandId, now: float
+) -> tuple[StreamId, Any]:
+    match wish:
+        case LetterWish():
+            return team_stream(wish.team_id), SendLetters(
+                command_id=command_id,
+                sender=wish.sender,
+                to=wish.to,
+                body=wish.body,
+                now=now,
+                by_person=True,
+            )
+        case RespondWish():
+            return team_stream(wish.team_id), ResolveRequest(
+                command_id=command_id,
+                request_id=wish.request_id,
+                by=wish.by,
+                approve=wish.approve,
+                reason=wish.reason,
+                now=now,
+                by_person=True,
+            )
+        case ReadMailWish():
+            return agent_stream(wish.agent_id), HandOverMail(command_id=command_id, now=now)
         case _:
             assert_never(wish)
 
@@ -191,7 +267,7 @@ def _petition(box: PetitionBox, name: str) -> Petition:
 def _require_stream(stream_id: StreamId, wish: Wish) -> None:
     """Refuse what is no name of a stream of its kind, before anybody is woken for it."""
     is_sound = stream_id.isascii() and stream_id.isprintable() and len(stream_id) <= _STREAM_BYTES
-    if not isinstance(wish, ResolveWish):
+    if isinstance(wish, RememberWish | RevokeWish):
         is_scope = category_of(stream_id) == RULES.category and scope_of(name_of(stream_id))
         is_sound = is_sound and bool(is_scope)
     if not is_sound:

@@ -22,6 +22,7 @@ from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.awaiting import asked, wait_for, watched
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
+from mentra_actors.runtime.members import Members
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
@@ -77,6 +78,8 @@ class Runtime:
         self._operations = operations
         self.board = TaskBoard(operations.board)
         """The task board of the team, with the rights of a lead; `await board()` is all of it."""
+        self.members = Members(operations)
+        """Who is in the team; new names, ends, seats of persons."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:

@@ -15,6 +15,7 @@ from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent import STOP_GRACE_S
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import SyncAgentMemory
+from mentra_actors.runtime.agent_team import SyncAgentTeam
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.changes import changes_of
@@ -56,6 +57,8 @@ class SyncAgent:
         """See `Agent.memory`."""
         self.board = SyncTaskBoard(BoardOperations(operations.core, agent_id))
         """See `Agent.board`."""
+        self.team = SyncAgentTeam(agent_id, operations.core, operations.members)
+        """See `Agent.team`."""
         self._operations = operations
         self._core = operations.core
         self._runs = operations.runs

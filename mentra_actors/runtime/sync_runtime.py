@@ -18,6 +18,7 @@ from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
+from mentra_actors.runtime.members import SyncMembers
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
@@ -61,6 +62,8 @@ class SyncRuntime:
         self._operations = operations
         self.board = SyncTaskBoard(operations.board)
         """See `Runtime.board`."""
+        self.members = SyncMembers(operations)
+        """See `Runtime.members`."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:

@@ -1,8 +1,10 @@
 """The way from a running tool to the actors."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 from mentra_actors.actors.directory import Directory
 from mentra_actors.actors.messages import (
@@ -12,12 +14,15 @@ from mentra_actors.actors.messages import (
     Look,
     error_in,
 )
+from mentra_actors.domain.agent.commands import HandOverMail
+from mentra_actors.domain.inbox import Mail
 from mentra_actors.effects.loop import EffectLoop
 from mentra_actors.effects.ports import Clock
-from mentra_actors.ids import AgentId, CommandId, StreamId
+from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream
 from mentra_actors.runtime.awaiting import wait_for
+from mentra_actors.runtime.member_reading import MemberReading
 from mentra_actors.runtime.run_operations import RunOperations
-from mentra_actors.tools.contract import AgentAnswer
+from mentra_actors.tools.contract import AgentAnswer, MemberStatus
 
 __all__ = ["ToolCommands"]
 
@@ -26,9 +31,15 @@ class ToolCommands:
     """See `Commands`. Awaited on the effects loop, where waiting blocks nobody."""
 
     def __init__(
-        self, directory: Directory, loop: EffectLoop, clock: Clock, runs: RunOperations
+        self,
+        directory: Directory,
+        loop: EffectLoop,
+        clock: Clock,
+        runs: RunOperations,
+        reading: MemberReading,
     ) -> None:
         self._directory = directory
+        self._reading = reading
         self._loop = loop
         self._clock = clock
         self._runs = runs
@@ -62,6 +73,16 @@ class ToolCommands:
             ending=reply.ending,
             early_end=reply.early_end,
         )
+
+    async def hand_over_mail(self, agent_id: AgentId, command_id: CommandId) -> Sequence[Mail]:
+        """See `Commands.hand_over_mail`."""
+        handing = HandOverMail(command_id=command_id, now=self.now())
+        await self.ask(agent_stream(agent_id), handing)
+        return await anyio.to_thread.run_sync(self._reading.handed_over, agent_id, command_id)
+
+    async def member_status(self, agent_id: AgentId) -> MemberStatus:
+        """See `Commands.member_status`."""
+        return await anyio.to_thread.run_sync(self._reading.status, agent_id)
 
     def now(self) -> float:
         """See `Commands.now`."""

@@ -20,7 +20,6 @@ import msgspec
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.background.events import JobOutput
 from mentra_actors.domain.background.jobs import (
     BackgroundCommand,
@@ -40,7 +39,6 @@ from mentra_actors.domain.memory import (
     RecordEpisode,
     RecordSummary,
 )
-from mentra_actors.domain.team import AddMember
 from mentra_actors.envelope import RetiredEvent, UnknownEvent
 from mentra_actors.ids import (
     AgentId,
@@ -61,7 +59,6 @@ __all__ = [
     "lease_histories",
     "memory_histories",
     "moments",
-    "team_histories",
     "words",
 ]
 
@@ -178,31 +175,6 @@ def memory_histories(max_size: int = 20) -> SearchStrategy[list[MemoryCommand]]:
     )
     forgets = st.builds(ForgetRecord, record_id=record_ids, by=_names, now=moments)
     return st.lists(st.one_of(records, records, forgets), max_size=max_size)
-
-
-def team_histories(max_size: int = 12) -> SearchStrategy[list[AddMember]]:
-    """Members with names that are taken, or are no names, and repeated command ids."""
-    names = st.sampled_from(["ann", "bob", "cy", "Ann", "-dash", "two words", ""])
-    return st.lists(
-        st.tuples(_ids, names, st.sampled_from(["lead", "helper", " "]), moments, words).map(
-            _member
-        ),
-        max_size=max_size,
-    )
-
-
-def _member(drawn: tuple[CommandId, str, str, float, str]) -> AddMember:
-    command_id, name, role, now, body = drawn
-    agent_id = AgentId(f"team.{name}")
-    profile = e.AgentProfile(
-        agent_id=agent_id, name=name, team_id=TeamId("team"), role=role, model="scripted:model"
-    )
-    mail = Mail(
-        mail_id=MailId(f"first-{command_id}"), sender="host", to=agent_id, body=body, sent_at=now
-    )
-    return AddMember(
-        command_id=command_id, profile=profile, now=now, first_mail=mail if body else None
-    )
 
 
 def lease_histories(max_size: int = 20) -> SearchStrategy[list[LeaseCommand]]:

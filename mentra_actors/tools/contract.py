@@ -4,13 +4,14 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 
 from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import Attachment
+from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
@@ -27,6 +28,7 @@ __all__ = [
     "Commands",
     "Compensate",
     "FinishedToolCall",
+    "MemberStatus",
     "PolicyDenied",
     "Preview",
     "Probe",
@@ -40,6 +42,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+MemberStatus: TypeAlias = Literal["idle", "working", "failed", "shutdown"]
+"""`failed`: its last run has; the next letter or prompt wakes it all the same."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 """No dot, which parts the id of a subagent from that of its parent."""
@@ -107,6 +112,22 @@ class Commands(Protocol):
         Raises:
             RunFailed: the run was broken off.
             CommandRejected, ActorError, StoreError: the prompt was not recorded.
+        """
+        ...
+
+    async def hand_over_mail(self, agent_id: AgentId, command_id: CommandId) -> Sequence[Mail]:
+        """Letters that wait for an agent, which it is then not shown; the same id, the same ones.
+
+        Raises:
+            CommandRejected, ActorError, StoreError: nothing was handed over.
+        """
+        ...
+
+    async def member_status(self, agent_id: AgentId) -> MemberStatus:
+        """How an agent is, as the log has it; it is not woken for that.
+
+        Raises:
+            StoreError: the log cannot be read.
         """
         ...
 

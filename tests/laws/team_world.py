@@ -29,9 +29,9 @@ from mentra_actors.domain.background.jobs import (
     StopJob,
     WatchJob,
 )
+from mentra_actors.domain.board.commands import ClaimTask, CreateTask, SetTaskStatus
 from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
-from mentra_actors.domain.task_board import ClaimTask, CreateTask, SetTaskStatus
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
 from mentra_actors.ids import agent_stream, background_stream, board_stream, name_of

@@ -33,9 +33,10 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.background.jobs import BACKGROUND
+from mentra_actors.domain.board.commands import ClaimTask, CreateTask
+from mentra_actors.domain.board.decider import BOARD as BOARD_DECIDER
+from mentra_actors.domain.board.events import TaskClaimed
 from mentra_actors.domain.inbox import Mail, MailDelivered
-from mentra_actors.domain.task_board import BOARD as BOARD_DECIDER
-from mentra_actors.domain.task_board import ClaimTask, CreateTask, TaskClaimed
 from mentra_actors.domain.team import AddMember
 from mentra_actors.errors import StoreFull
 from mentra_actors.ids import (

@@ -1,11 +1,12 @@
 """The tool with which an agent hands a task to a disposable agent of its own."""
 
+from mentra_actors.tools.builtin.team import team_tools
 from mentra_actors.tools.contract import Tool, ToolContext
 from mentra_actors.tools.functions.decorator import tool
 
 __all__ = ["HIDDEN_FROM_SUBAGENTS", "subagent_tools"]
 
-HIDDEN_FROM_SUBAGENTS = ("task", "team_spawn", "team_send", "team_broadcast", "team_list")
+HIDDEN_FROM_SUBAGENTS = ("task", *(one.name for one in team_tools() if one.name != "idle"))
 """A subagent is nobody's teammate, and does its task itself."""
 
 

@@ -1,0 +1,40 @@
+"""Tells the task board who has left the team and who has another name."""
+
+import logging
+
+from mentra_actors.domain.board.commands import OwnerGone, RenameOwner
+from mentra_actors.domain.team.commands import RecordBoardTold
+from mentra_actors.domain.team.state import BoardWork, ReleaseTasks
+from mentra_actors.effects.ports import Clock
+from mentra_actors.effects.runner import Order
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import CommandId, board_stream, name_of
+from mentra_actors.tools.contract import Commands
+
+__all__ = ["BoardNews"]
+
+_log = logging.getLogger(__name__)
+
+
+class BoardNews:
+    """The performer of `ReleaseTasks` and `RenameOnBoard`; to tell it twice changes nothing."""
+
+    def __init__(self, commands: Commands, clock: Clock) -> None:
+        self._commands = commands
+        self._clock = clock
+
+    async def __call__(self, order: Order) -> RecordBoardTold:
+        """See `Performer`. What the board refuses is not asked for again."""
+        work: BoardWork = order.effect
+        try:
+            await self._commands.ask(board_stream(name_of(order.stream_id)), self._said(work))
+        except CommandRejected as rejected:
+            _log.warning("the board refuses %s: %s", work, rejected.reason)
+        return RecordBoardTold(command_id=work.command_id, now=self._clock.now())
+
+    def _said(self, work: BoardWork) -> OwnerGone | RenameOwner:
+        command_id = CommandId(f"{work.command_id}/board")
+        now = self._clock.now()
+        if isinstance(work, ReleaseTasks):
+            return OwnerGone(command_id=command_id, owner=work.owner, now=now)
+        return RenameOwner(command_id=command_id, old=work.old, new=work.new, now=now)
