@@ -149,6 +149,7 @@ class HandDriven:
     def publish(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
         """See `Feed.publish`."""
         self.published.extend(recorded)
+        self.directory.follow(recorded)
 
     def send(self, stream_id: StreamId, command: Any, *, is_outcome: bool = False) -> list[Answer]:
         """Send a command; the list gets its answer when there is one."""
