@@ -11,10 +11,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pykka
 
+from mentra_actors.actors.awaited_outcomes import AwaitedOutcomes
 from mentra_actors.actors.dead_letters import CallLater, DeadLetters, Death, words_of
 from mentra_actors.actors.dispatcher import TurnGivers
 from mentra_actors.actors.messages import (
@@ -30,6 +32,7 @@ from mentra_actors.actors.stream_actor import StreamActor
 from mentra_actors.actors.stream_services import StreamKind, StreamServices
 from mentra_actors.actors.supervisor import Supervisor, Verdict
 from mentra_actors.domain.supervision.events import QuarantineLifted
+from mentra_actors.domain.supervision.state import SupervisionState
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import (
     ActorQuarantined,
@@ -69,6 +72,7 @@ class Directory:
         self._on_quarantined = on_quarantined
         self._team_of = team_of
         self._services: StreamServices | None = None
+        self._awaited: AwaitedOutcomes | None = None
         self._actors: dict[StreamId, pykka.ActorRef[Any]] = {}
         self._kept: dict[StreamId, list[Any]] = {}
         """For actors that have ended and not reported it, or that wait for their restart."""
@@ -82,11 +86,15 @@ class Directory:
         self._lock = threading.Lock()
 
     def connect(
-        self, services: StreamServices, quarantined: Mapping[StreamId, str] | None = None
+        self, services: StreamServices, supervision: SupervisionState | None = None
     ) -> None:
-        """Give the actors their services, before the first `tell`; and what is set aside."""
-        self._services = services
-        self._quarantined.update(quarantined or {})
+        """Give the actors their services, before the first `tell`; and what needs a person."""
+        known = supervision or SupervisionState()
+        self._awaited = AwaitedOutcomes(services.effects, known.letters.values())
+        self._services = replace(services, effects=self._awaited)
+        self._quarantined.update(
+            {stream_id: one.cause for stream_id, one in known.quarantined.items()}
+        )
 
     # --- sending --------------------------------------------------------------------------
 
@@ -311,10 +319,23 @@ class Directory:
             return self._supervisor.deaths_since(time.monotonic() - within_s)
 
     def follow(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
-        """Let go on what the log says is lifted. On the writer thread, as it is recorded."""
+        """Do what the log says of letters and quarantines. On the writer thread, in its order."""
+        awaited = self._awaited.follow(recorded) if self._awaited else []
+        for stream_id in awaited:
+            self._settle_again(stream_id)
         for one in recorded:
             if isinstance(one.event, QuarantineLifted):
                 self.lift(one.event.stream_id)
+
+    def _settle_again(self, stream_id: StreamId) -> None:
+        """The outcome of an effect that was awaited has not come: nobody knows of it any more."""
+        with self._lock:
+            self._forget_recovery(stream_id)
+        self._nudge(stream_id, Reload())
+
+    def _forget_recovery(self, stream_id: StreamId) -> None:
+        if self._services:
+            self._services.recovered.discard(stream_id)
 
     def lift(self, stream_id: StreamId) -> None:
         """Set a stream aside no longer, and wake its owner.
@@ -326,8 +347,7 @@ class Directory:
             if self._quarantined.pop(stream_id, None) is None:
                 return
             self._supervisor.forget(stream_id)
-            if self._services:
-                self._services.recovered.discard(stream_id)
+            self._forget_recovery(stream_id)
         self._nudge(stream_id, LookAtFollowed())
 
     def settle(self, timeout_s: float) -> bool:

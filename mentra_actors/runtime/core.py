@@ -45,7 +45,7 @@ from mentra_actors.runtime.petition_taker import taking_petitions
 from mentra_actors.runtime.run_operations import RunOperations
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.skills import Skills
-from mentra_actors.runtime.supervised import Redelivery, Teams, set_aside
+from mentra_actors.runtime.supervised import Redelivery, Teams, loaded_supervision
 from mentra_actors.runtime.take_over import open_or_take_over
 from mentra_actors.runtime.tick_journal import TickJournal
 from mentra_actors.runtime.tool_commands import ToolCommands
@@ -145,7 +145,7 @@ class RuntimeCore:
         self._start_actors()
         self.jobs.begin(self.recorded)
         self.effects = self._effect_runner()
-        self.directory.connect(self._services(), set_aside(self.store, self.journal))
+        self.directory.connect(self._services(), loaded_supervision(self.store, self.journal))
         self._ends.callback(self._stop_actors)
         self.resumed = self._resume()
         self._ends.enter_context(taking_petitions(self))

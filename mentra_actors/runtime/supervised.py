@@ -11,7 +11,7 @@ from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.actors.restart_policy import RestartStrategy, Teammates
 from mentra_actors.domain.supervision.decide import SUPERVISION, SUPERVISION_STREAM
 from mentra_actors.domain.supervision.events import LetterKept
-from mentra_actors.domain.supervision.state import letter_number
+from mentra_actors.domain.supervision.state import SupervisionState, letter_number
 from mentra_actors.domain.team import TEAM, MemberJoined
 from mentra_actors.errors import StoreError
 from mentra_actors.ids import StreamId, TeamId, agent_stream, category_of, name_of
@@ -19,21 +19,20 @@ from mentra_actors.runtime.awaiting import wait_for
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore, JournalReader
 
-__all__ = ["Redelivery", "Teams", "set_aside"]
+__all__ = ["Redelivery", "Teams", "loaded_supervision"]
 
 _log = logging.getLogger(__name__)
 
 _PAGE = 256
 
 
-def set_aside(store: EventStore, journal: Journal) -> Mapping[StreamId, str]:
-    """The streams that no earlier process, and no person, lets go on; with the causes."""
+def loaded_supervision(store: EventStore, journal: Journal) -> SupervisionState:
+    """What earlier processes have left for a person."""
     try:
-        loaded = StateLoader(SUPERVISION, store, journal).load(SUPERVISION_STREAM)
+        return StateLoader(SUPERVISION, store, journal).load(SUPERVISION_STREAM).state
     except StoreError as error:
         _log.error("what is set aside cannot be read, so nothing is: %s", error)
-        return {}
-    return {stream_id: one.cause for stream_id, one in loaded.state.quarantined.items()}
+        return SUPERVISION.initial
 
 
 class Teams:
