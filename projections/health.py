@@ -173,8 +173,8 @@ def _writer(reader: JournalReader, journal: Journal) -> WriterHealth:
 
 def _problems(health: Health, supervised: Supervised) -> Sequence[str]:
     found = [f"{one.stream_id} is set aside: {one.cause}" for one in health.quarantined[:_NAMED]]
-    if more := len(health.quarantined) - _NAMED:
-        found += [f"{more} more streams are set aside"] if more > 0 else []
+    if len(health.quarantined) > _NAMED:
+        found.append(f"{len(health.quarantined) - _NAMED} more streams are set aside")
     if health.dead_letters:
         streams = sorted({StreamId(one.stream_id) for one in supervised.letters})[:_NAMED]
         found.append(f"{health.dead_letters} dead letters, to {', '.join(streams)}")

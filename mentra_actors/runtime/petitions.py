@@ -20,13 +20,23 @@ from mentra_actors.domain.permission_rules import (
     scope_of,
 )
 from mentra_actors.domain.rule_match import RuleMatch
+from mentra_actors.domain.supervision.commands import (
+    DiscardLetter,
+    LiftQuarantine,
+    SupervisionCommand,
+    redrive_order,
+)
+from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
 from mentra_actors.errors import CommandRejected, StoreCorrupted, StoreError
 from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream, category_of, name_of
 from mentra_actors.store.petition_box import PetitionBox
 
 __all__ = [
+    "DiscardWish",
+    "LiftWish",
     "Petition",
     "PetitionAnswer",
+    "RedriveWish",
     "RememberWish",
     "ResolveWish",
     "RevokeWish",
@@ -68,7 +78,26 @@ class RevokeWish(msgspec.Struct, frozen=True, kw_only=True, tag="revoke_rule.v1"
     rule_id: str
 
 
-Wish: TypeAlias = ResolveWish | RememberWish | RevokeWish
+class RedriveWish(msgspec.Struct, frozen=True, kw_only=True, tag="redrive.v1"):
+    """Deliver a dead letter again by its id; or lift a stream and deliver all its letters."""
+
+    what: str
+
+
+class LiftWish(msgspec.Struct, frozen=True, kw_only=True, tag="lift.v1"):
+    """Let a stream go on that is set aside."""
+
+    stream_id: StreamId
+
+
+class DiscardWish(msgspec.Struct, frozen=True, kw_only=True, tag="discard_letter.v1"):
+    """Keep a dead letter no more."""
+
+    letter_id: str
+    reason: str = ""
+
+
+Wish: TypeAlias = ResolveWish | RememberWish | RevokeWish | RedriveWish | LiftWish | DiscardWish
 
 
 class Petition(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +167,24 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
         case RevokeWish(rules=rules, rule_id=rule_id):
             revoke = RevokeRule(rule_id=rule_id, command_id=command_id, now=now, by=petition.by)
             return rules, revoke
+        case RedriveWish() | LiftWish() | DiscardWish():
+            return SUPERVISION_STREAM, _supervision_order(wish, petition.by, command_id, now)
+        case _:
+            assert_never(wish)
+
+
+def _supervision_order(
+    wish: RedriveWish | LiftWish | DiscardWish, by: str, command_id: CommandId, now: float
+) -> SupervisionCommand:
+    match wish:
+        case RedriveWish(what=what):
+            return redrive_order(what, command_id=command_id, now=now, by=by)
+        case LiftWish(stream_id=stream_id):
+            return LiftQuarantine(stream_id=stream_id, command_id=command_id, now=now, by=by)
+        case DiscardWish(letter_id=letter_id, reason=reason):
+            return DiscardLetter(
+                letter_id=letter_id, command_id=command_id, now=now, by=by, reason=reason
+            )
         case _:
             assert_never(wish)
 
@@ -191,7 +238,7 @@ def _petition(box: PetitionBox, name: str) -> Petition:
 def _require_stream(stream_id: StreamId, wish: Wish) -> None:
     """Refuse what is no name of a stream of its kind, before anybody is woken for it."""
     is_sound = stream_id.isascii() and stream_id.isprintable() and len(stream_id) <= _STREAM_BYTES
-    if not isinstance(wish, ResolveWish):
+    if isinstance(wish, RememberWish | RevokeWish):
         is_scope = category_of(stream_id) == RULES.category and scope_of(name_of(stream_id))
         is_sound = is_sound and bool(is_scope)
     if not is_sound:

@@ -10,8 +10,8 @@ from mentra_actors.actors.messages import Answer, Envelope, error_in
 from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.actors.restart_policy import RestartStrategy, Teammates
 from mentra_actors.domain.supervision.decide import SUPERVISION, SUPERVISION_STREAM
-from mentra_actors.domain.supervision.events import LetterKept
-from mentra_actors.domain.supervision.state import SupervisionState, letter_number
+from mentra_actors.domain.supervision.events import LetterKept, letter_number
+from mentra_actors.domain.supervision.state import SupervisionState
 from mentra_actors.domain.team import TEAM, MemberJoined
 from mentra_actors.errors import StoreError
 from mentra_actors.ids import StreamId, TeamId, agent_stream, category_of, name_of

@@ -12,11 +12,10 @@ from mentra_actors.domain.supervision.commands import (
     DiscardLetter,
     LiftQuarantine,
     RedriveLetter,
-    RedriveStream,
     ReportDeath,
+    redrive_order,
 )
 from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
-from mentra_actors.domain.supervision.state import letter_number
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.core import RuntimeCore
@@ -25,7 +24,7 @@ from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.runtime.run_operations import new_id
 from projections.dead_letters import DeadLetter, QuarantinedStream, Supervised, stored_supervision
 
-__all__ = ["SupervisionOperations"]
+__all__ = ["SupervisionOperations", "require_readable"]
 
 
 class SupervisionOperations:
@@ -51,14 +50,8 @@ class SupervisionOperations:
         """See `Supervision.redrive`. Reads the store."""
         require_text(what, "what is redriven")
         require_text(by, "a name")
-        command: RedriveLetter | RedriveStream
-        command_id, now = new_id(), self._core.clock.now()
-        if letter_number(what):
-            self._require_readable(what)
-            command = RedriveLetter(letter_id=what, command_id=command_id, now=now, by=by)
-        else:
-            stream_id = StreamId(what)
-            command = RedriveStream(stream_id=stream_id, command_id=command_id, now=now, by=by)
+        require_readable(stored_supervision(self._core.journal), what)
+        command = redrive_order(what, command_id=new_id(), now=self._core.clock.now(), by=by)
         asked = self._ask(command, StreamId(what))
         return mapped(asked, lambda answer: 0 if answer is None else _under_way(answer, what))
 
@@ -85,11 +78,6 @@ class SupervisionOperations:
         )
         return mapped(self._core.ask(SUPERVISION_STREAM, command), lambda _answer: None)
 
-    def _require_readable(self, letter_id: str) -> None:
-        for letter in stored_supervision(self._core.journal).letters:
-            if letter.letter_id == letter_id and letter.fault:
-                raise CommandRejected(f"dead letter {letter_id} stays: {letter.fault}")
-
     def _ask(self, command: Any, stream_id: StreamId) -> "Future[Accepted | None]":
         """The answer; None where only this process knew of the quarantine, and has lifted it."""
         directory, done = self._core.directory, Future[Accepted | None]()
@@ -107,6 +95,17 @@ class SupervisionOperations:
 
         self._core.ask(SUPERVISION_STREAM, command).add_done_callback(on_answer)
         return done
+
+
+def require_readable(supervised: Supervised, letter_id: str) -> None:
+    """Refuse what cannot be delivered again, before anybody is asked.
+
+    Raises:
+        CommandRejected: it is a letter whose command this release cannot read.
+    """
+    for letter in supervised.letters:
+        if letter.letter_id == letter_id and letter.fault:
+            raise CommandRejected(f"dead letter {letter_id} stays: {letter.fault}")
 
 
 def _under_way(answer: Accepted, what: str) -> int:

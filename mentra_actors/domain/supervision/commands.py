@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.supervision.events import RedriveEnd
+from mentra_actors.domain.supervision.events import RedriveEnd, letter_number
 from mentra_actors.ids import CommandId, EffectId, StreamId
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "RedriveStream",
     "ReportDeath",
     "SupervisionCommand",
+    "redrive_order",
 ]
 
 
@@ -69,6 +70,15 @@ class RedriveLetter(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId
     now: float
     by: str = ""
+
+
+def redrive_order(
+    what: str, *, command_id: CommandId, now: float, by: str
+) -> RedriveLetter | RedriveStream:
+    """What a person means who names a letter (`L17`) or a stream."""
+    if letter_number(what):
+        return RedriveLetter(letter_id=what, command_id=command_id, now=now, by=by)
+    return RedriveStream(stream_id=StreamId(what), command_id=command_id, now=now, by=by)
 
 
 class DiscardLetter(msgspec.Struct, frozen=True, kw_only=True):

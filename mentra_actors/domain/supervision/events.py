@@ -20,6 +20,7 @@ __all__ = [
     "RedriveEnded",
     "StreamQuarantined",
     "SupervisionEvent",
+    "letter_number",
 ]
 
 RedriveEnd: TypeAlias = Literal["accepted", "refused", "failed"]
@@ -143,3 +144,10 @@ SupervisionEvent: TypeAlias = (
     | RedriveEnded
     | LetterDiscarded
 )
+
+
+def letter_number(letter_id: str) -> int:
+    """How many letters had been kept with this one: 17 of `L17`; 0 if it is no letter's id."""
+    number = letter_id[1:]
+    is_named = letter_id[:1] == "L" and number.isascii() and number.isdecimal()
+    return int(number) if is_named and len(number) < len(str(2**63)) else 0

@@ -14,6 +14,7 @@ from mentra_actors.domain.supervision.events import (
     RedriveEnded,
     StreamQuarantined,
     SupervisionEvent,
+    letter_number,
 )
 from mentra_actors.ids import CommandId, EffectId, StreamId
 
@@ -24,7 +25,6 @@ __all__ = [
     "Quarantine",
     "SupervisionState",
     "evolve",
-    "letter_number",
     "pending",
 ]
 
@@ -81,13 +81,6 @@ class SupervisionState(msgspec.Struct, frozen=True, kw_only=True):
     kept: int = 0
     left_out: int = 0
     known_commands: tuple[CommandId, ...] = ()
-
-
-def letter_number(letter_id: str) -> int:
-    """How many letters had been kept with this one: 17 of `L17`; 0 if it is no letter's id."""
-    number = letter_id[1:]
-    is_named = letter_id[:1] == "L" and number.isascii() and number.isdecimal()
-    return int(number) if is_named and len(number) < len(str(2**63)) else 0
 
 
 def evolve(state: SupervisionState, event: SupervisionEvent) -> SupervisionState:
