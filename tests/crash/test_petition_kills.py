@@ -271,7 +271,7 @@ def test_garbage_in_the_box_harms_nobody(waiting):
     with opened(waiting) as runtime:
         until_taken(box)
         runtime.until_idle(timeout_s=30)
-        assert runtime.dead_letters() == ()
+        assert runtime.supervision.dead_letters() == ()
     answers = [decode_answer(box.answer_to(one.stem)) for one in box.directory.glob("*.answer")]
     assert [one.is_accepted for one in answers].count(True) == 1
     assert len(answers) == len(odd) + len(wishes) + 1

@@ -14,6 +14,7 @@ from golden_script_models import MODEL_STORIES
 from golden_script_options import OPTION_STORIES
 from golden_script_runs import RUN_STORIES, the_last_evening
 from golden_script_subagents import SUBAGENT_STORIES
+from golden_script_supervision import SUPERVISION_STORIES
 from golden_script_tools import TOOL_STORIES
 
 __all__ = ["play"]
@@ -31,6 +32,7 @@ STORIES = (
     *TOOL_STORIES,
     *BACKGROUND_STORIES,
     *MEMORY_STORIES,
+    *SUPERVISION_STORIES,
     the_last_evening,
 )
 
