@@ -48,6 +48,21 @@ class Death:
 class _Report:
     command: ReportDeath
     senders: tuple[Envelope, ...]
+    on_kept: Callable[[], None]
+    is_told: bool = False
+
+    def tell(self, letter_ids: Sequence[str]) -> None:
+        """Senders, then everybody, hear what was kept; once, on the first try that ends."""
+        if self.is_told:
+            return
+        self.is_told = True
+        cause = self.command.cause
+        for letter, envelope, letter_id in zip(
+            self.command.letters, self.senders, letter_ids, strict=True
+        ):
+            error = ActorQuarantined(letter.stream_id, cause=cause, letter_id=letter_id)
+            envelope.answer(Failed(error))
+        self.on_kept()
 
 
 class DeadLetters:
@@ -61,8 +76,11 @@ class DeadLetters:
         self._is_due = False
         self._lock = threading.Lock()
 
-    def keep(self, death: Death) -> None:
-        """Record it; senders hear that they are kept, and questions that nobody answers."""
+    def keep(self, death: Death, on_kept: Callable[[], None] = lambda: None) -> None:
+        """Record it; senders hear that they are kept, and questions that nobody answers.
+
+        `on_kept` is called when it is durable, or cannot be made so now.
+        """
         kept = []
         for stream_id, envelope in death.dead:
             if isinstance(envelope.command, Look):
@@ -75,6 +93,7 @@ class DeadLetters:
             envelope.answer(Failed(ActorQuarantined(SUPERVISION_STREAM, cause=death.cause)))
         letters = [one for one in kept if one[0] != SUPERVISION_STREAM]
         if not streams and not letters:
+            on_kept()
             return
         command = ReportDeath(
             command_id=CommandId(uuid.uuid4().hex),
@@ -83,7 +102,7 @@ class DeadLetters:
             streams=streams,
             letters=tuple(_letter(stream_id, envelope) for stream_id, envelope in letters),
         )
-        self._record(_Report(command, tuple(envelope for _, envelope in letters)))
+        self._record(_Report(command, tuple(envelope for _, envelope in letters), on_kept))
 
     def unrecorded(self) -> Sequence[ReportDeath]:
         """What the store has not taken yet, the oldest first."""
@@ -112,7 +131,7 @@ class DeadLetters:
             if report in self._unrecorded:
                 self._unrecorded.remove(report)
         first = answer.state.kept - len(report.senders) + 1
-        _tell(report, [f"L{number}" for number in range(first, answer.state.kept + 1)])
+        report.tell([f"L{number}" for number in range(first, answer.state.kept + 1)])
 
     def _hold(self, report: _Report, error: Exception | None) -> None:
         may_work_later = isinstance(error, StoreError) and not isinstance(error, Fenced)
@@ -124,7 +143,7 @@ class DeadLetters:
             self._is_due = self._is_due or must_call
         if is_new:
             _log.error("%s; not recorded, kept in this process: %s", _words(report), error)
-        _tell(report, [UNRECORDED] * len(report.senders))
+        report.tell([UNRECORDED] * len(report.senders))
         if must_call:
             self._call_later(_AGAIN_S, self._again)
 
@@ -156,14 +175,6 @@ def _letter(stream_id: StreamId, envelope: Envelope) -> Letter:
         causation=encodable(envelope.causation),
         earlier=envelope.letter_id,
     )
-
-
-def _tell(report: _Report, letter_ids: Sequence[str]) -> None:
-    letters = report.command.letters
-    for letter, envelope, letter_id in zip(letters, report.senders, letter_ids, strict=True):
-        cause = report.command.cause
-        error = ActorQuarantined(letter.stream_id, cause=cause, letter_id=letter_id)
-        envelope.answer(Failed(error))
 
 
 def _words(report: _Report) -> str:

@@ -264,10 +264,12 @@ class Directory:
         self._on_fenced(error)
 
     def _bury(self, death: Death) -> None:
-        self.dead_letters.keep(death)
-        for stream_id in death.streams:
-            _log.error("%s is quarantined: %s", stream_id, death.cause)
-            self._on_quarantined(ActorQuarantined(stream_id, cause=death.cause))
+        def tell() -> None:
+            for stream_id in death.streams:
+                _log.error("%s is quarantined: %s", stream_id, death.cause)
+                self._on_quarantined(ActorQuarantined(stream_id, cause=death.cause))
+
+        self.dead_letters.keep(death, tell)
 
     def _restart(self, stream_id: StreamId) -> None:
         """An actor with work must start even if nobody wrote to it meanwhile."""

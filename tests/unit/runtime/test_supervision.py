@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+import anyio
 import pytest
+from redrives import until_redrives_ended
 
 from mentra_actors import RestartPolicy, ScriptedModel, open_runtime, open_runtime_sync
 from mentra_actors.actors.recovery import StateLoader
@@ -65,9 +67,9 @@ def test_a_letter_is_there_after_a_restart_and_can_be_delivered(tmp_path, sickne
         assert (letter.command, letter.deliveries, letter.fault) == ("AcceptPrompt", 3, "")
         assert '"text":"poison"' in letter.says
         assert runtime.supervision.redrive("L1", by="ann") == 1
-        runtime.agent("lead").wait_for_snapshot(
-            lambda snapshot: len(snapshot.history) == 2, timeout_s=20
-        )
+        until_redrives_ended(runtime, 1)
+        runtime.until_idle(timeout_s=20)
+        assert runtime.agent("lead").snapshot().entries == 2
         assert runtime.supervision.dead_letters() == ()
 
 
@@ -111,7 +113,7 @@ async def test_the_asynchronous_face_does_the_same(sickness):
         assert [one.stream_id for one in await runtime.supervision.quarantined()] == [LEAD]
         sickness.clear()
         assert await runtime.supervision.redrive(LEAD) == 1
-        await lead.wait_for_snapshot(lambda snapshot: len(snapshot.history) == 2)
+        await anyio.to_thread.run_sync(until_redrives_ended, runtime, 1)
         await runtime.until_idle()
         assert await runtime.supervision.dead_letters() == ()
         with pytest.raises(CommandRejected, match="not set aside"):
