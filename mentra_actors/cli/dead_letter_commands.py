@@ -14,7 +14,7 @@ from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
-from mentra_actors.cli.render_health import letter_text, quarantine_text
+from mentra_actors.cli.render_health import INDENT, letter_text, quarantine_text
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.petitioning import petition
@@ -24,6 +24,7 @@ from projections.dead_letters import Supervised, stored_supervision
 
 __all__ = ["dead_letters_app"]
 
+_BY = "The process that has the store delivers it, else the next one that opens it."
 _Letter = Annotated[str, typer.Argument(metavar="LETTER", help="Its name, such as L3.")]
 _Stream = Annotated[str, typer.Argument(metavar="STREAM", help="Such as agent-lead.")]
 _What = Annotated[
@@ -52,9 +53,9 @@ def _listed(
         output.document(msgspec.to_builtins(found))
         return
     for stream in found.quarantined:
-        output.show(quarantine_text(stream))
+        output.show_hanging(quarantine_text(stream), INDENT)
     for letter in found.letters:
-        output.show(letter_text(letter))
+        output.show_hanging(letter_text(letter), INDENT)
     if found.left_out:
         output.remark(f"{found.left_out:,} older ones: `mentra log supervision-main`.")
     if not found.quarantined and not found.letters:
@@ -72,7 +73,12 @@ def _redrive(
     output = Output(as_json=as_json)
     require_readable(_supervised(store, output), what)
     wish = RedriveWish(what=what)
-    _ask(wish, f"{what} is {{}}sent again.", {"redriven": what}, (by, wait, store, output))
+    _ask(
+        wish,
+        f"{what} is {{}}on its way again. {_BY}",
+        {"redriven": what},
+        (by, wait, store, output),
+    )
 
 
 def _lift(

@@ -9,7 +9,10 @@ from mentra_actors.cli.render_approvals import time_span
 from projections.dead_letters import DeadLetter, QuarantinedStream
 from projections.health import Health
 
-__all__ = ["health_lines", "letter_text", "quarantine_text"]
+__all__ = ["INDENT", "health_lines", "letter_text", "quarantine_text"]
+
+INDENT = 2
+"""Columns before every line of a quarantine or letter but its first."""
 
 _SHOWN_CHARS = 300
 _LABEL = 14
@@ -36,12 +39,13 @@ def letter_text(one: DeadLetter) -> Text:
         (one.stream_id, "cyan"),
         (f"  kept {local_moment(one.kept_at)}", "dim"),
     )
-    text.append(f"\n  died {one.deliveries} times, sent again {one.redrives} times")
+    again = f", sent again {one.redrives} times" if one.redrives else ""
+    text.append(f"\n  its actor died {one.deliveries} times{again}")
     text.append(f"\n  {_cut(one.cause)}")
     if one.says:
         text.append(f"\n  {_cut(one.says)}", style="dim")
     if one.is_under_way:
-        text.append("\n  is being delivered again", style="green")
+        text.append("\n  is on its way again", style="green")
     for words in (one.problem, one.fault):
         if words:
             text.append(f"\n  {_cut(words)}", style="yellow")

@@ -154,16 +154,7 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
                 command_id=command_id,
             )
         case RememberWish(rules=rules):
-            rule = new_rule(
-                rules,
-                tool=wish.tool,
-                match=wish.match,
-                allow=wish.allow,
-                reason=wish.reason,
-                now=now,
-                by=petition.by,
-            )
-            return rules, RememberRule(rule=rule, command_id=command_id)
+            return rules, _remember_order(wish, petition.by, command_id, now)
         case RevokeWish(rules=rules, rule_id=rule_id):
             revoke = RevokeRule(rule_id=rule_id, command_id=command_id, now=now, by=petition.by)
             return rules, revoke
@@ -171,6 +162,21 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
             return SUPERVISION_STREAM, _supervision_order(wish, petition.by, command_id, now)
         case _:
             assert_never(wish)
+
+
+def _remember_order(
+    wish: RememberWish, by: str, command_id: CommandId, now: float
+) -> RememberRule:
+    rule = new_rule(
+        wish.rules,
+        tool=wish.tool,
+        match=wish.match,
+        allow=wish.allow,
+        reason=wish.reason,
+        now=now,
+        by=by,
+    )
+    return RememberRule(rule=rule, command_id=command_id)
 
 
 def _supervision_order(

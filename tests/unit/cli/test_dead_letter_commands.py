@@ -62,7 +62,7 @@ def test_a_store_without_deaths_says_so(mentra, team_store):
 def test_redriven_where_nobody_writes_it_is_delivered_by_the_next_process(mentra, store):
     """The order is on the log; whoever opens the store performs it."""
     assert mentra("dead-letters", "redrive", LEAD, "--store", store, "--by", "ann") == 0
-    assert "agent-lead is sent again." in mentra.out
+    assert "agent-lead is on its way again." in mentra.out
     with opened(store) as runtime:
         until_redrives_ended(runtime, 2)
         assert runtime.agent("lead").snapshot().entries >= 1
