@@ -15,7 +15,7 @@ from mentra_actors.domain.supervision.commands import (
     ReportDeath,
     SupervisionCommand,
 )
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import EffectId, StreamId
 
 __all__ = ["supervision_histories"]
 
@@ -48,7 +48,7 @@ _deaths = st.builds(
 )
 _ends = st.builds(
     lambda number, attempt, how: RecordRedriveEnd(
-        effect_id=f"redrive-L{number}.{attempt}",
+        effect_id=EffectId(f"redrive-L{number}.{attempt}"),
         letter_id=f"L{number}",
         how=how,
         now=1.0,
