@@ -11,6 +11,7 @@ Command ──▶│ decide(command, state) ─▶ [Event]   evolve(state, event
    └──────────── effects/ ─▶ providers/ (models), tools/ (world)
 """
 
+from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.domain.agent.effects import RoundContext
 from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import (
@@ -157,6 +158,7 @@ __all__ = [
     "ReasoningOptions",
     "Reply",
     "ResponsesOptions",
+    "RestartPolicy",
     "ResultLimits",
     "RetrySchedule",
     "RoundContext",

@@ -204,12 +204,22 @@ class MailboxFull(ActorError):
 
 
 class ActorQuarantined(ActorError):
-    """The actor died again and again and was set aside; `cause` says of what."""
+    """An actor died again and again: its stream is set aside, or one command is.
 
-    def __init__(self, stream_id: str, *, cause: str) -> None:
-        super().__init__(f"{stream_id} is quarantined: {cause}")
+    `cause` says of what. `letter_id` names the dead letter that the command is kept as; it is
+    empty where the command was not handed over. What the log says is safe in either case.
+    """
+
+    def __init__(self, stream_id: str, *, cause: str, letter_id: str = "") -> None:
+        what = f"{stream_id} is quarantined: {cause}"
+        then = "what is on the log is safe; mend the cause, then `mentra dead-letters redrive`"
+        if letter_id:
+            what = f"{stream_id} died over a command, or with it waiting: {cause}"
+            then = f"it is kept as dead letter {letter_id}; `mentra dead-letters` says more"
+        super().__init__(f"{what} ({then})")
         self.stream_id = stream_id
         self.cause = cause
+        self.letter_id = letter_id
 
 
 class RuntimeClosed(ActorError):

@@ -21,6 +21,7 @@ from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.background import events as background
 from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.rule_match import match_words
+from mentra_actors.domain.supervision import events as supervision
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from projections.board_sentences import BOARD_SENTENCES
@@ -276,6 +277,16 @@ def _rule_remembered(event: permission_rules.RuleRemembered) -> str:
     return f"rule {rule.rule_id}: {rule.tool} is {answer}, {what}{_by(rule.remembered_by)}"
 
 
+def _redrive_ended(event: supervision.RedriveEnded) -> str:
+    why = f": {event.words}" if event.words else ""
+    return f"dead letter {event.letter_id} was delivered again: {event.how}{why}"
+
+
+def _discarded(event: supervision.LetterDiscarded) -> str:
+    why = f": {event.reason}" if event.reason else ""
+    return f"dead letter {event.letter_id} discarded{_by(event.discarded_by)}{why}"
+
+
 def _by(who: str) -> str:
     return f", by {who}" if who else ""
 
@@ -381,5 +392,15 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
         f"{e.record.by} keeps {e.record.kind} {_quoted(e.record.content)}"
     ),
     memory.MemoryForgotten: lambda e: f"{e.by} forgets {e.record_id}",
+    supervision.StreamQuarantined: lambda e: f"{e.stream_id} is set aside: {e.cause}",
+    supervision.QuarantineLifted: lambda e: f"{e.stream_id} goes on{_by(e.lifted_by)}",
+    supervision.LetterKept: lambda e: (
+        f"dead letter {e.letter_id} to {e.stream_id} ({e.command}): {e.cause}"
+    ),
+    supervision.LetterRedriven: lambda e: (
+        f"dead letter {e.letter_id} is to be delivered again{_by(e.redriven_by)}"
+    ),
+    supervision.RedriveEnded: _redrive_ended,
+    supervision.LetterDiscarded: _discarded,
 }
 """A sentence for each stored event type."""

@@ -11,11 +11,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pykka
 
-from mentra_actors.actors.dead_letters import DeadLetter, DeadLetters
+from mentra_actors.actors.awaited_outcomes import AwaitedOutcomes
+from mentra_actors.actors.dead_letters import CallLater, DeadLetters, Death, words_of
 from mentra_actors.actors.dispatcher import TurnGivers
 from mentra_actors.actors.messages import (
     Envelope,
@@ -25,10 +27,13 @@ from mentra_actors.actors.messages import (
     PassivateIfIdle,
     Reload,
 )
-from mentra_actors.actors.restart_policy import RestartPolicy
+from mentra_actors.actors.restart_policy import RestartPolicy, Teammates
 from mentra_actors.actors.stream_actor import StreamActor
 from mentra_actors.actors.stream_services import StreamKind, StreamServices
-from mentra_actors.actors.supervisor import Supervisor, Verdict, dead_letter
+from mentra_actors.actors.supervisor import Supervisor, Verdict
+from mentra_actors.domain.supervision.events import QuarantineLifted
+from mentra_actors.domain.supervision.state import SupervisionState
+from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import (
     ActorQuarantined,
     Fenced,
@@ -38,20 +43,17 @@ from mentra_actors.errors import (
 )
 from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
 
-__all__ = ["CallLater", "Directory"]
+__all__ = ["Directory"]
 
 _log = logging.getLogger(__name__)
 
 STORE_RETRY_S = 1.0
 
-CallLater = Callable[[float, Callable[[], None]], None]
-"""Call a function after so many seconds, on any thread."""
-
 
 class Directory:
     """The live actors of one runtime. Safe from any thread; nothing here blocks."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a process has to tell its directory
         self,
         kinds: Mapping[str, StreamKind[Any, Any, Any, Any]],
         dispatchers: TurnGivers,
@@ -60,26 +62,39 @@ class Directory:
         policy: RestartPolicy | None = None,
         on_fenced: Callable[[Fenced], None] = lambda _error: None,
         on_quarantined: Callable[[ActorQuarantined], None] = lambda _error: None,
+        team_of: Callable[[StreamId], Teammates | None] = lambda _stream_id: None,
     ) -> None:
+        """`team_of` says who shares the fate of a stream; it may read the store."""
         self._kinds = kinds
         self._dispatchers = dispatchers
         self._call_later = call_later
         self._on_fenced = on_fenced
         self._on_quarantined = on_quarantined
+        self._team_of = team_of
         self._services: StreamServices | None = None
+        self._awaited: AwaitedOutcomes | None = None
         self._actors: dict[StreamId, pykka.ActorRef[Any]] = {}
         self._kept: dict[StreamId, list[Any]] = {}
         """For actors that have ended and not reported it, or that wait for their restart."""
         self._nudges_due: set[StreamId] = set()
         self._quarantined: dict[StreamId, str] = {}
+        self._restarting: set[StreamId] = set()
+        """Actors that were asked to end because one of their team died."""
         self._supervisor = Supervisor(policy or RestartPolicy())
-        self._dead_letters = DeadLetters()
+        self.dead_letters = DeadLetters(self.send, call_later)
         self._is_closed = False
         self._lock = threading.Lock()
 
-    def connect(self, services: StreamServices) -> None:
-        """Give the actors their services; before the first `tell`."""
-        self._services = services
+    def connect(
+        self, services: StreamServices, supervision: SupervisionState | None = None
+    ) -> None:
+        """Give the actors their services, before the first `tell`; and what needs a person."""
+        known = supervision or SupervisionState()
+        self._awaited = AwaitedOutcomes(services.effects, known.letters.values())
+        self._services = replace(services, effects=self._awaited)
+        self._quarantined.update(
+            {stream_id: one.cause for stream_id, one in known.quarantined.items()}
+        )
 
     # --- sending --------------------------------------------------------------------------
 
@@ -162,6 +177,9 @@ class Directory:
         with self._lock:
             self._actors.pop(stream_id, None)
             late = [*left, *self._kept.pop(stream_id, [])]
+            if stream_id in self._restarting:
+                self._restarting.discard(stream_id)
+                late.append(LookAtFollowed())
             refused = self._handed_over(stream_id, late)
         _answer_refused(stream_id, refused)
 
@@ -173,36 +191,60 @@ class Directory:
         *,
         culprit: Envelope | None,
     ) -> None:
-        """Restart it by the policy, or set its stream aside."""
+        """Restart it by the policy, or set its stream aside; and those that share its fate."""
+        team = self._known_team_of(stream_id)
         with self._lock:
             self._actors.pop(stream_id, None)
+            self._restarting.discard(stream_id)
             kept = [m for m in self._kept.pop(stream_id, []) if isinstance(m, Envelope)]
             waiting = [*left, *kept]
             is_closed = self._is_closed
             if not is_closed:
-                verdict = self._verdict(stream_id, error, waiting, culprit)
+                verdict = self._supervisor.after_death(
+                    stream_id, waiting, culprit, time.monotonic(), team=team
+                )
+                death = self._consequence(stream_id, verdict, words_of(error))
         if is_closed:
             for envelope in waiting:
                 envelope.answer(Failed(RuntimeClosed("the runtime closed")))
             return
-        self._bury(stream_id, verdict, error)
+        self._bury(death)
         if verdict.delay_s is not None:
             _log.warning("%s restarts in %.2f s: %r", stream_id, verdict.delay_s, error)
             self._call_later(verdict.delay_s, lambda: self._restart(stream_id))
 
-    def _verdict(
-        self,
-        stream_id: StreamId,
-        error: BaseException,
-        waiting: list[Envelope],
-        culprit: Envelope | None,
-    ) -> Verdict:
-        verdict = self._supervisor.after_death(stream_id, waiting, culprit, time.monotonic())
-        if verdict.delay_s is None:
-            self._quarantined[stream_id] = repr(error)
-        else:
+    def _known_team_of(self, stream_id: StreamId) -> Teammates | None:
+        try:
+            return self._team_of(stream_id)
+        except MentraError as error:
+            _log.warning("nobody shares the fate of %s: %s", stream_id, error)
+            return None
+
+    def _consequence(self, stream_id: StreamId, verdict: Verdict, cause: str) -> Death:
+        """Under the lock: what the verdict does to the stream and to those beside it."""
+        now = self._services.clock.now() if self._services else 0.0
+        dead = [(stream_id, envelope) for envelope in verdict.dead]
+        if verdict.delay_s is not None:
             self._kept[stream_id] = list(verdict.redeliver)
-        return verdict
+            for one in verdict.beside:
+                self._end(one, is_restart=True)
+            return Death(cause, now, (), tuple(dead))
+        streams = (stream_id, *(one for one in verdict.beside if one not in self._quarantined))
+        for one in streams:
+            self._quarantined[one] = cause
+            kept = self._kept.pop(one, [])
+            dead += [(one, message) for message in kept if isinstance(message, Envelope)]
+            self._end(one, is_restart=False)
+        return Death(cause, now, streams, tuple(dead))
+
+    def _end(self, stream_id: StreamId, *, is_restart: bool) -> None:
+        """Under the lock: let a live actor end after what waits for it; it reports that."""
+        ref = self._actors.get(stream_id)
+        if ref is None or not ref.is_alive():
+            return
+        if is_restart:
+            self._restarting.add(stream_id)
+        ref.stop(block=False)
 
     def store_refused(self, stream_id: StreamId) -> None:
         """Nudge the actor in a second: space may be free by then."""
@@ -221,13 +263,13 @@ class Directory:
         """Another process writes the store now."""
         self._on_fenced(error)
 
-    def _bury(self, stream_id: StreamId, verdict: Verdict, error: BaseException) -> None:
-        if verdict.delay_s is None:
-            _log.error("%s is quarantined: %r", stream_id, error)
-            self._on_quarantined(ActorQuarantined(stream_id, cause=repr(error)))
-        for envelope in verdict.dead:
-            self._dead_letters.add(dead_letter(stream_id, envelope, repr(error)))
-            envelope.answer(Failed(ActorQuarantined(stream_id, cause=repr(error))))
+    def _bury(self, death: Death) -> None:
+        def tell() -> None:
+            for stream_id in death.streams:
+                _log.error("%s is quarantined: %s", stream_id, death.cause)
+                self._on_quarantined(ActorQuarantined(stream_id, cause=death.cause))
+
+        self.dead_letters.keep(death, tell)
 
     def _restart(self, stream_id: StreamId) -> None:
         """An actor with work must start even if nobody wrote to it meanwhile."""
@@ -273,20 +315,42 @@ class Directory:
         with self._lock:
             return dict(self._quarantined)
 
-    def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """Commands that nobody could handle, oldest first."""
-        return self._dead_letters.list()
-
-    def redrive(self, stream_id: StreamId) -> int:
-        """Lift a quarantine and send its dead letters again; how many there were."""
+    def deaths(self, within_s: float) -> int:
+        """How often an actor has died in the last seconds, as far as is remembered."""
         with self._lock:
-            self._quarantined.pop(stream_id, None)
+            return self._supervisor.deaths_since(time.monotonic() - within_s)
+
+    def follow(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
+        """Do what the log says of letters and quarantines. On the writer thread, in its order."""
+        awaited = self._awaited.follow(recorded) if self._awaited else []
+        for stream_id in awaited:
+            self._settle_again(stream_id)
+        for one in recorded:
+            if isinstance(one.event, QuarantineLifted):
+                self.lift(one.event.stream_id)
+
+    def _settle_again(self, stream_id: StreamId) -> None:
+        """The outcome of an effect that was awaited has not come: nobody knows of it any more."""
+        with self._lock:
+            self._forget_recovery(stream_id)
+        self._nudge(stream_id, Reload())
+
+    def _forget_recovery(self, stream_id: StreamId) -> None:
+        if self._services:
+            self._services.recovered.discard(stream_id)
+
+    def lift(self, stream_id: StreamId) -> None:
+        """Set a stream aside no longer, and wake its owner.
+
+        What was in flight when it was set aside is settled as after a crash, unless this process
+        still performs it: its outcome was refused meanwhile, and nobody may do it twice.
+        """
+        with self._lock:
+            if self._quarantined.pop(stream_id, None) is None:
+                return
             self._supervisor.forget(stream_id)
-        letters = self._dead_letters.take(stream_id)
-        for letter in letters:
-            self.send(stream_id, Envelope(letter.command, causation="redrive"))
-        self.wake(stream_id)
-        return len(letters)
+            self._forget_recovery(stream_id)
+        self._nudge(stream_id, LookAtFollowed())
 
     def settle(self, timeout_s: float) -> bool:
         """Wait until live actors have handled what waits for them, and it is durable.

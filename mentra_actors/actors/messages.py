@@ -77,7 +77,8 @@ class Envelope:
     """A command with its return address.
 
     `is_outcome` marks commands that must always get in: their number is bounded by the running
-    effects. `deliveries` counts how often an actor has died over it.
+    effects. `deliveries` counts how often an actor has died over it; `letter_id` names the dead
+    letter that it was, if it is sent again.
     """
 
     command: Any
@@ -85,6 +86,7 @@ class Envelope:
     causation: str = ""
     is_outcome: bool = False
     deliveries: int = 0
+    letter_id: str = ""
 
     def answer(self, answer: Answer) -> None:
         """Tell the sender; only the first answer is passed on."""

@@ -1,8 +1,14 @@
-"""When a dead actor is started again, and when it is given up. Pure."""
+"""When a dead actor is started again, who with it, and when it is given up. Pure."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
-__all__ = ["GIVE_UP", "RestartPolicy"]
+from mentra_actors.ids import StreamId
+
+__all__ = ["GIVE_UP", "RestartPolicy", "RestartStrategy", "Teammates"]
+
+RestartStrategy: TypeAlias = Literal["one_for_one", "all_for_one", "rest_for_one"]
+"""Who is restarted with an agent whose actor died: nobody, its team, those who joined later."""
 
 GIVE_UP = None
 
@@ -32,3 +38,24 @@ class RestartPolicy:
     def recent(self, deaths: tuple[float, ...], now: float) -> tuple[float, ...]:
         """The deaths that still count."""
         return tuple(death for death in deaths if death > now - self.window_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Teammates:
+    """The team of a stream, named by its `group`; `members` in the order in which they joined."""
+
+    strategy: RestartStrategy
+    group: StreamId
+    members: tuple[StreamId, ...]
+
+    def restarted_with(self, stream_id: StreamId) -> tuple[StreamId, ...]:
+        """Who shares the fate of this one, without itself."""
+        if self.strategy == "one_for_one" or stream_id not in self.members:
+            return ()
+        if self.strategy == "rest_for_one":
+            return self.members[self.members.index(stream_id) + 1 :]
+        return tuple(one for one in self.members if one != stream_id)
+
+    def counted_as(self, stream_id: StreamId) -> StreamId:
+        """Whose deaths count together: under `all_for_one` those of the whole team."""
+        return self.group if self.strategy == "all_for_one" else stream_id

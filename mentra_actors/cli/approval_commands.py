@@ -20,7 +20,8 @@ from mentra_actors.domain.rule_match import RuleMatch, match_words
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.petitioning import petition
-from mentra_actors.runtime.petitions import PetitionAnswer, ResolveWish
+from mentra_actors.runtime.petitions import PetitionAnswer
+from mentra_actors.runtime.wishes.permissions import ResolveWish
 from projections.approvals import (
     APPROVALS,
     AgentApprovals,

@@ -21,11 +21,13 @@ FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
 _NOTHING_RECORDED = "Nothing was recorded."
-_RECORDING = frozenset({"", "approve", "demo", "deny", "mail", "respond", "revoke", "run"})
+_RECORDING = frozenset(
+    {"", "approve", "dead-letters", "demo", "deny", "mail", "respond", "revoke", "run"}
+)
 _READING = frozenset(
     {
-        *{"agents", "approvals", "audit", "board", "doctor", "entries", "jobs", "log", "memory"},
-        *{"inbox", "members", "requests", "rules", "transcript", "usage"},
+        *{"agents", "approvals", "audit", "board", "doctor", "entries", "health", "inbox", "jobs"},
+        *{"log", "members", "memory", "requests", "rules", "transcript", "usage"},
     }
 )
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
@@ -90,7 +92,8 @@ _WORDS: Mapping[type[MentraError], _Words] = {
     ),
     errors.ActorQuarantined: _Words(
         "Everything recorded is kept; this agent is set aside.",
-        "Look with `mentra log`; a newer release may be able to read what this one cannot.",
+        "Look with `mentra dead-letters`; a newer release may be able to do what this one cannot. "
+        "`mentra dead-letters redrive STREAM` lets it go on.",
     ),
     errors.CommandRejected: _Words(_NOTHING_RECORDED, "", MISUSED),
     errors.ConfigurationError: _Words(_NOTHING_RECORDED, "", MISUSED),

@@ -16,6 +16,7 @@ from mentra_actors.cli.audit_command import audit
 from mentra_actors.cli.backup_command import backup
 from mentra_actors.cli.board_command import board
 from mentra_actors.cli.compact_command import compact
+from mentra_actors.cli.dead_letter_commands import dead_letters_app
 from mentra_actors.cli.demo_command import demo
 from mentra_actors.cli.doctor_command import doctor
 from mentra_actors.cli.entries_command import entries
@@ -28,6 +29,7 @@ from mentra_actors.cli.failures import (
     failure_of,
     failure_text,
 )
+from mentra_actors.cli.health_command import health
 from mentra_actors.cli.jobs_command import jobs
 from mentra_actors.cli.key_commands import forget, new_key, rotate_key, train_dictionary
 from mentra_actors.cli.key_options import with_key_options
@@ -152,11 +154,14 @@ _COMMANDS: Sequence[Callable[..., None]] = (
     *(approvals, approve, deny, rules, revoke),
     *(members, requests, inbox, mail, respond),
     *(new_key, forget, rotate_key, train_dictionary),
-    *(doctor, backup, export, compact),
+    *(health, doctor, backup, export, compact),
     *(login, logout),
 )
 for one in _COMMANDS:
     app.command()(_with_ctrl_c(with_key_options(one)))
+app.add_typer(
+    dead_letters_app(lambda one: _with_ctrl_c(with_key_options(one))), name="dead-letters"
+)
 app.command()(_with_ctrl_c(models))
 app.command("import")(_with_ctrl_c(import_))
 

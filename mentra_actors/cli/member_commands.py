@@ -31,7 +31,8 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import MailId, agent_stream, inbox_stream, team_stream
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.petitioning import petition
-from mentra_actors.runtime.petitions import LetterWish, ReadMailWish, RespondWish, Wish
+from mentra_actors.runtime.petitions import Wish
+from mentra_actors.runtime.wishes.members import LetterWish, ReadMailWish, RespondWish
 from projections.contract import fold_view
 from projections.requests import REQUESTS, RequestsView
 from projections.roster import MemberView

@@ -14,8 +14,8 @@ from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_approvals import RULE_COLUMNS, rule_document, rule_row
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.petitioning import petition
-from mentra_actors.runtime.petitions import RevokeWish
 from mentra_actors.runtime.rule_operations import rule_named, rule_stream, stored_rules
+from mentra_actors.runtime.wishes.permissions import RevokeWish
 
 __all__ = ["revoke", "rules"]
 

@@ -17,6 +17,7 @@ from mentra_actors.domain import (
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.background import events as background
 from mentra_actors.domain.board import events as board
+from mentra_actors.domain.supervision import events as supervision
 
 __all__ = ["EVENT_TYPES"]
 
@@ -118,4 +119,10 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     permission_rules.ScopeCleared,
     memory.MemoryRecorded,
     memory.MemoryForgotten,
+    supervision.StreamQuarantined,
+    supervision.QuarantineLifted,
+    supervision.LetterKept,
+    supervision.LetterRedriven,
+    supervision.RedriveEnded,
+    supervision.LetterDiscarded,
 )

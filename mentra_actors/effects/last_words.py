@@ -34,6 +34,8 @@ from mentra_actors.domain.background.jobs import (
     StopJob,
     WatchJob,
 )
+from mentra_actors.domain.supervision.commands import RecordRedriveEnd
+from mentra_actors.domain.supervision.state import DeliverLetter
 from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
@@ -118,5 +120,12 @@ LAST_WORDS: Mapping[type[Any], Callable[[Any, str, float], Any]] = {
         now=now,
     ),
     StopJob: lambda _effect, _said, _now: None,
+    DeliverLetter: lambda effect, said, now: RecordRedriveEnd(
+        effect_id=effect.effect_id,
+        letter_id=effect.letter_id,
+        how="failed",
+        words=f"what delivers it broke ({said})",
+        now=now,
+    ),
 }
 """By class of effect: what is recorded of one that nobody could perform."""

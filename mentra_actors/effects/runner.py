@@ -22,7 +22,7 @@ __all__ = ["EffectRunner", "Order", "Performer"]
 
 _log = logging.getLogger(__name__)
 
-_FOR_GOOD = (CommandRejected, RuntimeClosed, ActorQuarantined, Fenced)
+_FOR_GOOD = (CommandRejected, RuntimeClosed, Fenced)
 
 FIRST_RESEND_S = 0.1
 MAX_RESEND_S = 5.0
@@ -187,7 +187,7 @@ class EffectRunner:
         def on_delivered(error: Exception | None) -> None:
             if error is None or flight.is_cancelled:
                 self._land(flight)
-            elif isinstance(error, _FOR_GOOD):
+            elif _is_for_good(error):
                 _log.warning("the outcome of %s is not recorded: %s", order.effect_id, error)
                 self._land(flight)
             else:
@@ -221,3 +221,9 @@ class EffectRunner:
             else:
                 self._by_stream.pop(stream_id, None)
             self._landed.notify_all()
+
+
+def _is_for_good(error: Exception) -> bool:
+    """A stream that is set aside may be lifted; an outcome that is a dead letter has arrived."""
+    is_letter = isinstance(error, ActorQuarantined) and bool(error.letter_id)
+    return is_letter or isinstance(error, _FOR_GOOD)

@@ -22,6 +22,7 @@ from mentra_actors.actors.messages import Accepted, Answer, Envelope, Look, erro
 from mentra_actors.actors.stream_services import StreamServices
 from mentra_actors.domain.agent.effects import CallModel, CompensateCall, ProbeTool, RunTool
 from mentra_actors.domain.agent.events import ModelCallFailed
+from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
 from mentra_actors.effects.call_plans import OutputCheck
 from mentra_actors.effects.live import LiveFeed, LiveNotice
 from mentra_actors.effects.live_answers import FORGET_LEFT_S, LiveAnswers
@@ -45,6 +46,7 @@ from mentra_actors.runtime.petition_taker import taking_petitions
 from mentra_actors.runtime.run_operations import RunOperations
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.skills import Skills
+from mentra_actors.runtime.supervised import Redelivery, Teams, loaded_supervision
 from mentra_actors.runtime.take_over import open_or_take_over
 from mentra_actors.runtime.tick_journal import TickJournal
 from mentra_actors.runtime.tool_commands import ToolCommands
@@ -145,7 +147,7 @@ class RuntimeCore:
         self._start_actors()
         self.jobs.begin(self.recorded)
         self.effects = self._effect_runner()
-        self.directory.connect(self._services())
+        self.directory.connect(self._services(), loaded_supervision(self.store, self.journal))
         self._ends.callback(self._stop_actors)
         self.resumed = self._resume()
         self._ends.enter_context(taking_petitions(self))
@@ -176,7 +178,9 @@ class RuntimeCore:
             policy=settings.restart_policy,
             on_fenced=self._lost_lease,
             on_quarantined=self.trouble.publish,
+            team_of=Teams(self.store, self.journal, settings.supervision).of,
         )
+        self.recorded.subscribe(self.directory.follow, topic=SUPERVISION_STREAM)
 
     def _forget_partials(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
         """What an earlier process had heard of an answer stands on the log now."""
@@ -214,6 +218,7 @@ class RuntimeCore:
             memory_of=self.memories.of_call,
             start_soon=self._loop.start_soon,
             job_directory=self.jobs.directory,
+            redelivery=Redelivery(self.directory, self.journal),
         )
         return EffectRunner(
             self._loop,
@@ -228,6 +233,7 @@ class RuntimeCore:
         owners = {stream_id for stream_id in opened if self.directory.has_owner(stream_id)}
         if unknown := sorted(opened - owners):
             _log.warning("no actor of this release owns %s: left as it is", ", ".join(unknown))
+        owners -= self.directory.quarantined().keys()
         for stream_id in sorted(owners):
             self.directory.wake(stream_id)
         return tuple(sorted(owners - {WRITER_LEASE}))

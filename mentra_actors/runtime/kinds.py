@@ -19,6 +19,7 @@ from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.lease import LEASE
 from mentra_actors.domain.memory import MEMORY
 from mentra_actors.domain.permission_rules import RULES
+from mentra_actors.domain.supervision.decide import SUPERVISION
 from mentra_actors.domain.team import TEAM
 from mentra_actors.domain.transcript import Transcript, apply
 from mentra_actors.store.journal import Journal
@@ -50,4 +51,5 @@ def stream_kinds(
         "background": StreamKind(BACKGROUND, StateLoader(BACKGROUND, store, journal)),
         "rules": StreamKind(RULES, StateLoader(RULES, store, journal)),
         "memory": StreamKind(MEMORY, StateLoader(MEMORY, store, journal)),
+        "supervision": StreamKind(SUPERVISION, StateLoader(SUPERVISION, store, journal)),
     }

@@ -22,6 +22,7 @@ from mentra_actors.runtime.agent_operations import AgentOperations
 from mentra_actors.runtime.background_jobs import JobOperations
 from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.health_report import HealthReports
 from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.model_questions import ModelQuestions
 from mentra_actors.runtime.observers import Observers
@@ -29,6 +30,7 @@ from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.runtime.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.rule_operations import RuleOperations
 from mentra_actors.runtime.run_operations import HOST, new_id
+from mentra_actors.runtime.supervision_operations import SupervisionOperations
 from mentra_actors.runtime.team_operations import TeamOperations
 from mentra_actors.store.ports import Appended, AppendRequest
 from projections.approvals import APPROVALS, Approval, approvals_in
@@ -50,6 +52,8 @@ class Operations:
         self.observers = Observers(core)
         self.rules = RuleOperations(core)
         self.board = BoardOperations(core)
+        self.supervision = SupervisionOperations(core)
+        self.health = HealthReports(core)
         self._team = core.settings.team
 
     # --- agents ---------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from mentra_actors.domain.agent.effects import (
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.background.jobs import StartJob, StopJob, WatchJob
 from mentra_actors.domain.budget import spent
+from mentra_actors.domain.supervision.state import DeliverLetter
 from mentra_actors.domain.team.state import ReleaseTasks, RenameOnBoard
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.background_jobs import BackgroundJobs, JobServices
@@ -25,6 +26,7 @@ from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
 from mentra_actors.effects.call_reviews import CallReviews, ReviewPorts
 from mentra_actors.effects.compensations import Compensations
 from mentra_actors.effects.last_words import with_last_words
+from mentra_actors.effects.letter_deliveries import LetterDeliveries, Redelivery
 from mentra_actors.effects.live import LiveFeed, LiveNotice
 from mentra_actors.effects.live_answers import LiveAnswers
 from mentra_actors.effects.model_calls import ModelCalls, ModelServices
@@ -72,6 +74,7 @@ class World:
     memory_of: Callable[[AgentProfile], MemoryPort]
     start_soon: StartSoon
     job_directory: Path
+    redelivery: Redelivery
 
 
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
@@ -92,6 +95,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         WatchJob: jobs.watch,
         StopJob: jobs.stop,
         **dict.fromkeys((ReleaseTasks, RenameOnBoard), BoardNews(world.commands, clock)),
+        DeliverLetter: LetterDeliveries(world.redelivery, clock),
     }
     by_kind = {kind: with_last_words(lease.guarded(one), clock) for kind, one in by_kind.items()}
     by_kind[WaitUntil] = Timers(clock)

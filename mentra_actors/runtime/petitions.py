@@ -10,39 +10,36 @@ from typing import Any, TypeAlias, assert_never
 
 import msgspec
 
-from mentra_actors.domain.agent.commands import HandOverMail, ResolvePermission
-from mentra_actors.domain.permission_rules import (
-    RULES,
-    RememberRule,
-    RevokeRule,
-    RuleScope,
-    new_rule,
-    scope_of,
-)
-from mentra_actors.domain.rule_match import RuleMatch
-from mentra_actors.domain.team import ResolveRequest, SendLetters
+from mentra_actors.domain.permission_rules import RULES, scope_of
+from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
 from mentra_actors.errors import CommandRejected, StoreCorrupted, StoreError
-from mentra_actors.ids import (
-    AgentId,
-    CommandId,
-    StreamId,
-    TeamId,
-    agent_stream,
-    category_of,
-    name_of,
-    team_stream,
+from mentra_actors.ids import CommandId, StreamId, category_of, name_of
+from mentra_actors.runtime.wishes.members import (
+    LetterWish,
+    MemberWish,
+    ReadMailWish,
+    RespondWish,
+    member_order,
+)
+from mentra_actors.runtime.wishes.permissions import (
+    PermissionWish,
+    RememberWish,
+    ResolveWish,
+    RevokeWish,
+    permission_order,
+)
+from mentra_actors.runtime.wishes.supervision import (
+    DiscardWish,
+    LiftWish,
+    RedriveWish,
+    SupervisionWish,
+    supervision_order,
 )
 from mentra_actors.store.petition_box import PetitionBox
 
 __all__ = [
-    "LetterWish",
     "Petition",
     "PetitionAnswer",
-    "ReadMailWish",
-    "RememberWish",
-    "ResolveWish",
-    "RespondWish",
-    "RevokeWish",
     "Wish",
     "decode_answer",
     "encode_petition",
@@ -53,60 +50,7 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-class ResolveWish(msgspec.Struct, frozen=True, kw_only=True, tag="resolve_permission.v1"):
-    """Decide about a call that waits for a person; see `ResolvePermission`."""
-
-    agent_id: AgentId
-    request_id: CommandId
-    allow: bool
-    reason: str = ""
-    remember: RuleScope | None = None
-    match: RuleMatch | None = None
-
-
-class RememberWish(msgspec.Struct, frozen=True, kw_only=True, tag="remember_rule.v1"):
-    """Remember a rule in the scope with this stream."""
-
-    rules: StreamId
-    tool: str
-    match: RuleMatch
-    allow: bool
-    reason: str = ""
-
-
-class RevokeWish(msgspec.Struct, frozen=True, kw_only=True, tag="revoke_rule.v1"):
-    """Forget a rule of the scope with this stream."""
-
-    rules: StreamId
-    rule_id: str
-
-
-class LetterWish(msgspec.Struct, frozen=True, kw_only=True, tag="send_letter.v1"):
-    """A letter of a person to a member of their team, or with `to` None to all others."""
-
-    team_id: TeamId
-    sender: AgentId
-    to: AgentId | None
-    body: str
-
-
-class RespondWish(msgspec.Struct, frozen=True, kw_only=True, tag="respond.v1"):
-    """The answer of a person to a request."""
-
-    team_id: TeamId
-    request_id: str
-    by: AgentId
-    approve: bool
-    reason: str = ""
-
-
-class ReadMailWish(msgspec.Struct, frozen=True, kw_only=True, tag="read_mail.v1"):
-    """A person has read all letters that wait for them."""
-
-    agent_id: AgentId
-
-
-Wish: TypeAlias = ResolveWish | RememberWish | RevokeWish | LetterWish | RespondWish | ReadMailWish
+Wish: TypeAlias = PermissionWish | MemberWish | SupervisionWish
 
 
 class Petition(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,71 +93,14 @@ def decode_answer(content: bytes) -> PetitionAnswer:
 
 def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
     """The command that a petition asks for, and to whom it goes."""
-    wish, command_id = petition.wish, CommandId(name)
+    wish, command_id, by = petition.wish, CommandId(name), petition.by
     match wish:
-        case ResolveWish():
-            resolution = _resolution(wish, petition.by, command_id, now)
-            return agent_stream(wish.agent_id), resolution
-        case RememberWish(rules=rules):
-            rule = new_rule(
-                rules,
-                tool=wish.tool,
-                match=wish.match,
-                allow=wish.allow,
-                reason=wish.reason,
-                now=now,
-                by=petition.by,
-            )
-            return rules, RememberRule(rule=rule, command_id=command_id)
-        case RevokeWish(rules=rules, rule_id=rule_id):
-            revoke = RevokeRule(rule_id=rule_id, command_id=command_id, now=now, by=petition.by)
-            return rules, revoke
+        case ResolveWish() | RememberWish() | RevokeWish():
+            return permission_order(wish, command_id, by=by, now=now)
         case LetterWish() | RespondWish() | ReadMailWish():
-            return _of_member(wish, command_id, now)
-        case _:
-            assert_never(wish)
-
-
-def _resolution(
-    wish: ResolveWish, by: str, command_id: CommandId, now: float
-) -> ResolvePermission:
-    return ResolvePermission(
-        request_id=wish.request_id,
-        allow=wish.allow,
-        now=now,
-        reason=wish.reason,
-        resolved_by=by,
-        remember=wish.remember,
-        match=wish.match,
-        command_id=command_id,
-    )
-
-
-def _of_member(
-    wish: LetterWish | RespondWish | ReadMailWish, command_id: CommandId, now: float
-) -> tuple[StreamId, Any]:
-    match wish:
-        case LetterWish():
-            return team_stream(wish.team_id), SendLetters(
-                command_id=command_id,
-                sender=wish.sender,
-                to=wish.to,
-                body=wish.body,
-                now=now,
-                by_person=True,
-            )
-        case RespondWish():
-            return team_stream(wish.team_id), ResolveRequest(
-                command_id=command_id,
-                request_id=wish.request_id,
-                by=wish.by,
-                approve=wish.approve,
-                reason=wish.reason,
-                now=now,
-                by_person=True,
-            )
-        case ReadMailWish():
-            return agent_stream(wish.agent_id), HandOverMail(command_id=command_id, now=now)
+            return member_order(wish, command_id, now=now)
+        case RedriveWish() | LiftWish() | DiscardWish():
+            return SUPERVISION_STREAM, supervision_order(wish, command_id, by=by, now=now)
         case _:
             assert_never(wish)
 

@@ -9,7 +9,6 @@ from typing import Any, TypeVar, Unpack
 
 import anyio
 
-from mentra_actors.actors.dead_letters import DeadLetter
 from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.permission_rules import RuleScope, ScopedRule
@@ -31,6 +30,7 @@ from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
+from mentra_actors.runtime.supervision import Supervision
 from mentra_actors.runtime.task_board import TaskBoard
 from mentra_actors.tools.builtin.skill_files import Skill, SkillFault
 from mentra_actors.tools.contract import Tool
@@ -38,6 +38,7 @@ from mentra_actors.tools.registry import ToolRegistration
 from projections.approvals import Approval
 from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view
+from projections.health import Health
 from projections.usage import USAGE, AgentUsage, team_usage
 
 __all__ = ["Runtime", "open_runtime"]
@@ -300,7 +301,8 @@ class Runtime:
         """
         core = self._operations.core
         kept = followed_views(core.store, core.settings.path, projections)
-        return await anyio.to_thread.run_sync(lambda: core.keep_open(kept))
+        watch = self._operations.health.watch
+        return await anyio.to_thread.run_sync(lambda: watch(core.keep_open(kept)))
 
     def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
         """Call a function for every append from now on; call the result to end it.
@@ -332,10 +334,11 @@ class Runtime:
         """
         return self._operations.core.live.subscribe(call)
 
-    def dead_letters(self) -> Sequence[DeadLetter]:
-        """Commands that nobody could handle, oldest first."""
-        return self._operations.core.directory.dead_letters()
+    @property
+    def supervision(self) -> Supervision:
+        """Streams that are set aside, and commands that nobody could handle."""
+        return Supervision(self._operations.supervision)
 
-    async def redrive(self, stream_id: StreamId) -> int:
-        """Lift the quarantine of a stream and send its dead letters again; how many."""
-        return self._operations.core.directory.redrive(stream_id)
+    async def health(self) -> Health:
+        """What works, waits and is set aside, and what of it needs a person. Reads the log."""
+        return await anyio.to_thread.run_sync(self._operations.health.report)

@@ -4,8 +4,9 @@ What is of a wrong kind would fail at the first call, hours later, or open what 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
+from mentra_actors.actors.restart_policy import RestartStrategy
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.review import ToolHook
@@ -15,6 +16,7 @@ __all__ = [
     "require_executors",
     "require_hooks",
     "require_policy",
+    "require_strategies",
     "require_tools",
 ]
 
@@ -84,6 +86,19 @@ def require_executors(executor: object, targets: Any, policy: object) -> None:
         raise ValueError("a target has a name; what runs commands here is the executor")
     if policy is None and (executor is not None or targets):
         raise ValueError("executor and targets run commands for a policy only: say policy= too")
+
+
+def require_strategies(supervision: object) -> None:
+    """Refuse what says nothing of how teams are restarted.
+
+    Raises:
+        ValueError: there is no such strategy.
+    """
+    chosen = supervision.values() if isinstance(supervision, Mapping) else [supervision]
+    known = get_args(RestartStrategy)
+    for one in chosen:
+        if one not in known:
+            raise ValueError(f"supervision is one of {', '.join(known)}, not {one!r}")
 
 
 def _require_executor(value: object, name: str) -> None:

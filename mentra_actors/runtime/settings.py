@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypedDict, get_args
 
-from mentra_actors.actors.restart_policy import RestartPolicy
+from mentra_actors.actors.restart_policy import RestartPolicy, RestartStrategy
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.round_decisions import RoundStrategy
@@ -24,6 +24,7 @@ from mentra_actors.runtime.setting_kinds import (
     require_executors,
     require_hooks,
     require_policy,
+    require_strategies,
     require_tools,
 )
 from mentra_actors.runtime.take_over import TakeOver
@@ -84,8 +85,11 @@ class RuntimeSettings:
     strategies by the names under which runs ask for them, also after a restart. `prices` say what
     an answer costs. `limits` are how much may be asked of a provider, by its name; without them
     calls begin at once. `result_limits` bound what a model is told of one result. Every `tick_s`
-    seconds what has streamed so far is kept beside the log. `wrap_store` may put something between
-    the runtime and its store, `wrap_effects` around each performer of effects (tests do).
+    seconds what has streamed so far is kept beside the log. `supervision` says, for all teams or
+    by team, who is restarted with an agent whose actor died: nobody (`one_for_one`), its whole
+    team (`all_for_one`) or those who joined after it (`rest_for_one`). `wrap_store` may put
+    something between the runtime and its store, `wrap_effects` around each performer of effects
+    (tests do).
     """
 
     path: str | Path
@@ -123,6 +127,7 @@ class RuntimeSettings:
     max_tool_runs: int = 256
     mailbox_bound: int = 10_000
     restart_policy: RestartPolicy = field(default_factory=RestartPolicy)
+    supervision: RestartStrategy | Mapping[TeamId, RestartStrategy] = "one_for_one"
     clock: Clock = field(default_factory=SystemClock)
     wrap_store: Callable[[EventStore], EventStore] | None = None
     wrap_effects: Callable[[Performer], Performer] | None = None
@@ -141,6 +146,7 @@ class RuntimeSettings:
             if not isinstance(limits, ProviderLimits):
                 raise TypeError(f"the limits of {name!r} are ProviderLimits, not {limits!r}")
         _require_different_kinds(self.context)
+        require_strategies(self.supervision)
         if self.take_over not in get_args(TakeOver):
             raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
 
@@ -211,6 +217,7 @@ class RuntimeOptions(TypedDict, total=False):
     max_tool_runs: int
     mailbox_bound: int
     restart_policy: RestartPolicy
+    supervision: RestartStrategy | Mapping[TeamId, RestartStrategy]
     clock: Clock
     wrap_store: Callable[[EventStore], EventStore] | None
     wrap_effects: Callable[[Performer], Performer] | None

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
-from mentra_actors.actors.dead_letters import DeadLetter
 from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.permission_rules import RuleScope, ScopedRule
@@ -28,6 +27,7 @@ from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.runtime.sync_agent import SyncAgent
+from mentra_actors.runtime.sync_supervision import SyncSupervision
 from mentra_actors.runtime.task_board import SyncTaskBoard
 from mentra_actors.tools.builtin.skill_files import Skill, SkillFault
 from mentra_actors.tools.contract import Tool
@@ -35,6 +35,7 @@ from mentra_actors.tools.registry import ToolRegistration
 from projections.approvals import Approval
 from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view
+from projections.health import Health
 from projections.usage import USAGE, AgentUsage, team_usage
 
 __all__ = ["SyncRuntime", "open_runtime_sync"]
@@ -190,7 +191,8 @@ class SyncRuntime:
     def project(self, *projections: Projection[Any]) -> KeptViews:
         """See `Runtime.project`."""
         core = self._operations.core
-        return core.keep_open(followed_views(core.store, core.settings.path, projections))
+        kept = core.keep_open(followed_views(core.store, core.settings.path, projections))
+        return self._operations.health.watch(kept)
 
     def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
         """See `Runtime.on_recorded`."""
@@ -208,10 +210,11 @@ class SyncRuntime:
         """See `Runtime.on_live`."""
         return self._operations.core.live.subscribe(call)
 
-    def dead_letters(self) -> Sequence[DeadLetter]:
-        """See `Runtime.dead_letters`."""
-        return self._operations.core.directory.dead_letters()
+    @property
+    def supervision(self) -> SyncSupervision:
+        """See `Runtime.supervision`."""
+        return SyncSupervision(self._operations.core, self._operations.supervision)
 
-    def redrive(self, stream_id: StreamId) -> int:
-        """See `Runtime.redrive`."""
-        return self._operations.core.directory.redrive(stream_id)
+    def health(self) -> Health:
+        """See `Runtime.health`."""
+        return self._operations.health.report()

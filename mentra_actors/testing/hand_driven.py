@@ -15,7 +15,7 @@ from typing import Any
 from mentra_actors.actors.directory import Directory
 from mentra_actors.actors.dispatcher import DispatchedActor
 from mentra_actors.actors.messages import Answer, Envelope
-from mentra_actors.actors.restart_policy import RestartPolicy
+from mentra_actors.actors.restart_policy import RestartPolicy, Teammates
 from mentra_actors.actors.stream_services import StreamKind, StreamServices
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.effects.runner import Order
@@ -23,6 +23,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, Fenced
 from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.runtime.kinds import stream_kinds
+from mentra_actors.runtime.supervised import loaded_supervision
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore, Fence
 from mentra_actors.testing.manual_clock import ManualClock
@@ -104,7 +105,7 @@ class HandEffects:
 class HandDriven:
     """The real directory and actors of one process, on a store, driven by hand."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a process may be begun with
         self,
         store: EventStore,
         *,
@@ -113,7 +114,9 @@ class HandDriven:
         fence: Fence | None = None,
         mailbox_bound: int = 10_000,
         codec: EventCodec = CODEC,
+        team_of: Callable[[StreamId], Teammates | None] = lambda _stream_id: None,
     ) -> None:
+        """`kinds` are those that differ from the usual ones."""
         self.store = store
         self.journal = Journal(store, codec)
         self.clock = ManualClock()
@@ -124,14 +127,16 @@ class HandDriven:
         self.fenced: list[Fenced] = []
         self.quarantined: list[ActorQuarantined] = []
         self.directory = Directory(
-            stream_kinds(store, self.journal) if kinds is None else kinds,
+            {**stream_kinds(store, self.journal), **(kinds or {})},
             self.dispatcher,
             lambda _delay_s, call: self.timers.append(call),
             policy=policy,
             on_fenced=self.fenced.append,
             on_quarantined=self.quarantined.append,
+            team_of=team_of,
         )
-        self.directory.connect(self._services(fence, mailbox_bound))
+        supervision = loaded_supervision(store, self.journal)
+        self.directory.connect(self._services(fence, mailbox_bound), supervision)
 
     def _services(self, fence: Fence | None, mailbox_bound: int) -> StreamServices:
         return StreamServices(
@@ -149,6 +154,7 @@ class HandDriven:
     def publish(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
         """See `Feed.publish`."""
         self.published.extend(recorded)
+        self.directory.follow(recorded)
 
     def send(self, stream_id: StreamId, command: Any, *, is_outcome: bool = False) -> list[Answer]:
         """Send a command; the list gets its answer when there is one."""

@@ -120,6 +120,8 @@ def _built(kind: Any) -> SearchStrategy[Any]:
         return st.lists(_strategy_of(arguments[0]), max_size=3).map(tuple)
     if origin is tuple:
         return st.tuples(*(_strategy_of(argument) for argument in arguments))
+    if origin is frozenset:
+        return st.frozensets(_strategy_of(arguments[0]), max_size=3)
     if origin is dict:
         return st.dictionaries(*map(_strategy_of, arguments), max_size=2)
     if isinstance(kind, type) and issubclass(kind, Enum):

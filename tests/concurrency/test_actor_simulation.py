@@ -8,10 +8,10 @@ from collections import Counter
 import pykka
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mentra_actors.actors.messages import Accepted, Envelope, Failed, Look, Rejected
-from mentra_actors.actors.restart_policy import RestartPolicy
+from mentra_actors.actors.restart_policy import RestartPolicy, Teammates
 from mentra_actors.actors.stream_actor import StreamActor
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
@@ -21,6 +21,8 @@ from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.domain.model_call import ModelReply, StopReason
+from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
+from mentra_actors.domain.supervision.events import LetterKept
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
 from mentra_actors.errors import StoreFull, VersionConflict
 from mentra_actors.ids import agent_stream, category_of, inbox_stream, name_of
@@ -53,10 +55,22 @@ class Processes(RuleBasedStateMachine):
         self.sent_again = set()
         self.ids = 0
         self.starts = Counter()
+        self.strategy = "one_for_one"
         self._boot()
 
+    @initialize(strategy=st.sampled_from(["one_for_one", "all_for_one", "rest_for_one"]))
+    def supervise(self, strategy):
+        self.strategy = strategy
+
+    def _team_of(self, _stream_id):
+        return Teammates(self.strategy, "team-main", tuple(map(agent_stream, AGENTS)))
+
     def _boot(self):
-        self.system = HandDriven(self.store, policy=RestartPolicy(max_restarts=1_000_000))
+        self.system = HandDriven(
+            self.store,
+            policy=RestartPolicy(max_restarts=1_000_000),
+            team_of=self._team_of,
+        )
         self.system.effects.on_started = self._check_start
         self.answers = []
         owners = {
@@ -279,6 +293,8 @@ class Processes(RuleBasedStateMachine):
         raise AssertionError(f"effects are never answered: {self.system.effects.running}")
 
     def _check_the_end(self):
+        letters = [one.event for one in self.journal.read_stream(SUPERVISION_STREAM)]
+        assert all(type(one) is LetterKept and one.deliveries == 3 for one in letters), letters
         unanswered = [command for command, answers in self.answers if len(answers) != 1]
         assert not unanswered, unanswered
         for name in AGENTS:

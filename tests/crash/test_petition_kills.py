@@ -18,12 +18,10 @@ from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.petitioning import petition
 from mentra_actors.runtime.petitions import (
     Petition,
-    RememberWish,
-    ResolveWish,
-    RevokeWish,
     decode_answer,
     encode_petition,
 )
+from mentra_actors.runtime.wishes.permissions import RememberWish, ResolveWish, RevokeWish
 from mentra_actors.store.petition_box import PetitionBox, new_petition_name, open_box
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(120)]
@@ -271,7 +269,7 @@ def test_garbage_in_the_box_harms_nobody(waiting):
     with opened(waiting) as runtime:
         until_taken(box)
         runtime.until_idle(timeout_s=30)
-        assert runtime.dead_letters() == ()
+        assert runtime.supervision.dead_letters() == ()
     answers = [decode_answer(box.answer_to(one.stem)) for one in box.directory.glob("*.answer")]
     assert [one.is_accepted for one in answers].count(True) == 1
     assert len(answers) == len(odd) + len(wishes) + 1

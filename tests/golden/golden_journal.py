@@ -84,6 +84,7 @@ def _line(stored):
             "payload": base64.b64encode(stored.payload).decode(),
         },
         ensure_ascii=False,
+        default=lambda content: base64.b64encode(content).decode(),
     )
 
 

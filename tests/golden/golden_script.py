@@ -15,6 +15,7 @@ from golden_script_models import MODEL_STORIES
 from golden_script_options import OPTION_STORIES
 from golden_script_runs import RUN_STORIES, the_last_evening
 from golden_script_subagents import SUBAGENT_STORIES
+from golden_script_supervision import SUPERVISION_STORIES
 from golden_script_team import TEAM_STORIES
 from golden_script_tools import TOOL_STORIES
 
@@ -35,6 +36,7 @@ STORIES = (
     *MEMORY_STORIES,
     *BOARD_STORIES,
     *TEAM_STORIES,
+    *SUPERVISION_STORIES,
     the_last_evening,
 )
 

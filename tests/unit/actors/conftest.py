@@ -14,6 +14,7 @@ from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
 from mentra_actors.testing.failing_store import FailingStore
 from mentra_actors.testing.hand_driven import HandDriven
+from projections.dead_letters import stored_supervision
 
 LEAD = agent_stream("lead")
 
@@ -74,6 +75,10 @@ class Bench:
     def state(self):
         """The lead as its log tells of it."""
         return AGENT.fold(one.event for one in self.journal.read_stream(LEAD))
+
+    def letters(self):
+        """The dead letters on the log."""
+        return list(stored_supervision(self.journal).letters)
 
     def started(self):
         """Ids of the effects that this process has started, in order."""

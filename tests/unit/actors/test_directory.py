@@ -2,7 +2,6 @@
 
 import pytest
 
-from mentra_actors.actors.dead_letters import DeadLetter, DeadLetters
 from mentra_actors.actors.messages import Accepted, Envelope, Failed, Look
 from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.actors.stream_services import StreamKind
@@ -76,17 +75,6 @@ def test_a_poisonous_outcome_takes_its_stream_with_it():
     assert supervisor.after_death("agent-a", [outcome], outcome, 0.0).delay_s is None
 
 
-def test_old_dead_letters_make_room():
-    """The list is for people; it must not grow until the process dies of it."""
-    letters = DeadLetters(capacity=2)
-    for number in range(3):
-        letters.add(DeadLetter("agent-a", number, "ValueError", 3))
-
-    assert [letter.command for letter in letters.list()] == [1, 2]
-    assert [letter.command for letter in letters.take("agent-a")] == [1, 2]
-    assert letters.take("agent-a") == ()
-
-
 # --- restarts ---------------------------------------------------------------------------------
 
 
@@ -98,7 +86,7 @@ def test_a_poisonous_command_is_given_up_and_its_agent_lives(bench):
 
     assert isinstance(poison[0].error, ActorQuarantined)
     assert isinstance(after[0], Accepted)
-    (letter,) = bench.system.directory.dead_letters()
+    (letter,) = bench.letters()
     assert letter.deliveries == 3
     assert "AttributeError" in letter.cause
     assert bench.system.directory.quarantined() == {}
@@ -185,21 +173,6 @@ def test_a_stream_that_cannot_be_loaded_is_quarantined(bench):
     assert isinstance(after[0].error, ActorQuarantined)
     assert "StoreCorrupted" in bench.system.directory.quarantined()[bench.lead]
     assert [error.stream_id for error in bench.system.quarantined] == [bench.lead]
-
-
-def test_a_redrive_lifts_the_quarantine_and_sends_the_letters_again(bench):
-    """When the cause is mended nobody should have to type the commands anew."""
-    loader = boot_with_failing_loader(bench, 4, policy=RestartPolicy(max_restarts=3))
-    bench.prompt("p1")
-    bench.system.settle(timers=True)
-    assert bench.system.directory.quarantined()
-    again = bench.system.directory.redrive(bench.lead)
-    bench.system.settle(timers=True)
-
-    assert again == 1
-    assert loader.loads == 5
-    assert bench.state().known_ids == ("p1",)
-    assert bench.system.directory.dead_letters() == ()
 
 
 def test_a_bad_outcome_quarantines_instead_of_waiting_for_ever(bench):

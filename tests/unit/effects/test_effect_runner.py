@@ -173,7 +173,12 @@ def test_a_cancel_of_nothing_is_harmless(flights):
 
 
 @pytest.mark.parametrize(
-    "error", [StoreFull("no space left"), VersionConflict("agent-a", expected=1, actual=2)]
+    "error",
+    [
+        StoreFull("no space left"),
+        VersionConflict("agent-a", expected=1, actual=2),
+        ActorQuarantined(A, cause="set aside, until a person lifts it"),
+    ],
 )
 def test_an_outcome_is_sent_until_it_is_recorded(flights, error):
     """The tool has run; a full disk must not make it run again."""
@@ -198,7 +203,7 @@ def test_an_outcome_is_sent_until_it_is_recorded(flights, error):
     [
         CommandRejected("no such agent"),
         RuntimeClosed("closed"),
-        ActorQuarantined(A, cause="x"),
+        ActorQuarantined(A, cause="x", letter_id="L1"),
         Fenced("writer", epoch=1, current=2),
     ],
 )

@@ -274,7 +274,7 @@ async def test_text_that_cannot_be_stored_is_refused(text, error):
             with pytest.raises(error):
                 await call(text)
 
-        assert runtime.dead_letters() == ()
+        assert await runtime.supervision.dead_letters() == ()
         assert (await lead.send("Go.")).text == "Done."
 
 

@@ -13,7 +13,8 @@ from mentra_actors.ids import StreamId
 from mentra_actors.runtime import petition_taker
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.petitioning import petition
-from mentra_actors.runtime.petitions import Petition, RememberWish, ResolveWish, encode_petition
+from mentra_actors.runtime.petitions import Petition, encode_petition
+from mentra_actors.runtime.wishes.permissions import RememberWish, ResolveWish
 from mentra_actors.store import petition_box
 from mentra_actors.store.care.backup import backup_store
 from mentra_actors.store.opening import open_event_store

@@ -1,0 +1,52 @@
+"""`mentra health`: does anything in this store need a person?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import typer
+
+from mentra_actors.cli.failures import FAILED
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.output import Output
+from mentra_actors.cli.reading import opened
+from mentra_actors.cli.render_health import health_lines
+from mentra_actors.cli.views_check import look_at_views
+from mentra_actors.runtime.clock import SystemClock
+from mentra_actors.runtime.health_report import bytes_of_store
+from mentra_actors.store.sql.opening import is_sql_url
+from projections.health import ViewLag, health_of
+
+__all__ = ["health"]
+
+
+def health(store: StorePath = DEFAULT_STORE, as_json: AsJson = False) -> None:
+    """What works, waits and is set aside; exit code 1 if something needs a person."""
+    output = Output(as_json=as_json)
+    with opened(store) as team, output.spinner("Reading the log"):
+        found = health_of(
+            team.reader,
+            team.journal,
+            SystemClock().now(),
+            views=_lags(store, team.reader.last_position()),
+            store_bytes=bytes_of_store(store),
+        )
+    if as_json:
+        output.document({**msgspec.to_builtins(found), "is_healthy": found.is_healthy})
+    else:
+        for line in health_lines(found):
+            output.show_hanging(line, 14)
+    if not found.is_healthy:
+        raise typer.Exit(FAILED)
+
+
+def _lags(store: Path, last_position: int) -> Sequence[ViewLag]:
+    if is_sql_url(store):
+        return ()
+    look = look_at_views(store)
+    if isinstance(look, str):
+        return (ViewLag(name="views", behind=0, failure=look),)
+    return [
+        ViewLag(name=name, behind=max(last_position - position, 0))
+        for name, position in look.items()
+    ]

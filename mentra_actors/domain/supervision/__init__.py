@@ -1,0 +1,1 @@
+"""Supervision: what needs a person, and what people have said about it."""

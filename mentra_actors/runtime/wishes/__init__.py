@@ -1,0 +1,1 @@
+"""What any process may ask of the one that writes a store: the wishes of a person, as data."""
