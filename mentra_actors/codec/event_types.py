@@ -17,6 +17,7 @@ from mentra_actors.domain import (
 )
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.background import events as background
+from mentra_actors.domain.schedules import events as schedules
 
 __all__ = ["EVENT_TYPES"]
 
@@ -100,4 +101,10 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     permission_rules.ScopeCleared,
     memory.MemoryRecorded,
     memory.MemoryForgotten,
+    schedules.ScheduleAdded,
+    schedules.ScheduleFired,
+    schedules.ScheduleEnded,
+    schedules.ScheduleRemoved,
+    schedules.SchedulePaused,
+    schedules.ScheduleResumed,
 )

@@ -25,6 +25,7 @@ from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import ProfileOptions, profile_changes
 from mentra_actors.runtime.run_options import RunArguments
 from mentra_actors.runtime.run_watch import Reply
+from mentra_actors.runtime.schedules import AgentSchedules
 from mentra_actors.runtime.snapshots import AgentSnapshot
 from mentra_actors.runtime.typed_output import OutputArguments
 from projections.agent_event import AgentEvent
@@ -52,6 +53,8 @@ class Agent:
         """What was said, as a tree: entries, branches, labels."""
         self.memory = AgentMemory(agent_id, operations.core)
         """What it remembers beyond its conversation."""
+        self.schedules = AgentSchedules(agent_id, operations.core)
+        """When it is woken."""
         self._operations = operations
         self._runs = operations.runs
         self._agents = operations.agents

@@ -18,6 +18,7 @@ from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.domain.lease import LEASE
 from mentra_actors.domain.memory import MEMORY
 from mentra_actors.domain.permission_rules import RULES
+from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.domain.task_board import BOARD
 from mentra_actors.domain.team import TEAM
 from mentra_actors.domain.transcript import Transcript, apply
@@ -50,4 +51,5 @@ def stream_kinds(
         "background": StreamKind(BACKGROUND, StateLoader(BACKGROUND, store, journal)),
         "rules": StreamKind(RULES, StateLoader(RULES, store, journal)),
         "memory": StreamKind(MEMORY, StateLoader(MEMORY, store, journal)),
+        "schedule": StreamKind(SCHEDULES, StateLoader(SCHEDULES, store, journal)),
     }

@@ -17,6 +17,7 @@ from mentra_actors.domain.agent.effects import (
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.background.jobs import StartJob, StopJob, WatchJob
 from mentra_actors.domain.budget import spent
+from mentra_actors.domain.schedules.schedules import AwaitMoment
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.background_jobs import BackgroundJobs, JobServices
 from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
@@ -31,6 +32,7 @@ from mentra_actors.effects.provider_gates import ProviderGates
 from mentra_actors.effects.remembered_rules import RuleLookups
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
+from mentra_actors.effects.schedule_moments import ScheduleMoments
 from mentra_actors.effects.summaries import ConversationSummaries, Summaries
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_attempts import StartSoon
@@ -97,6 +99,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         StartJob: jobs.start,
         WatchJob: jobs.watch,
         StopJob: jobs.stop,
+        AwaitMoment: ScheduleMoments(clock, world.commands),
     }
     by_kind = {kind: with_last_words(lease.guarded(one), clock) for kind, one in by_kind.items()}
     by_kind[WaitUntil] = Timers(clock)

@@ -29,6 +29,7 @@ from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
+from mentra_actors.runtime.schedules import Schedules
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.tools.builtin.skill_files import Skill, SkillFault
@@ -75,6 +76,8 @@ class Runtime:
     def __init__(self, operations: Operations) -> None:
         """Made by `open_runtime`."""
         self._operations = operations
+        self.schedules = Schedules(operations.core)
+        """When agents are woken."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:

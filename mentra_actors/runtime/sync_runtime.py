@@ -25,6 +25,7 @@ from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
+from mentra_actors.runtime.schedules import SyncSchedules
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.runtime.sync_agent import SyncAgent
@@ -59,6 +60,8 @@ class SyncRuntime:
     def __init__(self, operations: Operations) -> None:
         """Made by `open_runtime_sync`."""
         self._operations = operations
+        self.schedules = SyncSchedules(operations.core)
+        """See `Runtime.schedules`."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:
