@@ -22,6 +22,7 @@ from projections.contract import (
     projection,
 )
 from projections.roster import ROSTER
+from projections.schedules import SCHEDULES
 from projections.task_board import TASK_BOARD
 from projections.timeline import TIMELINE
 from projections.transcript import TRANSCRIPT
@@ -31,6 +32,7 @@ __all__ = [
     "BACKGROUND_JOBS",
     "BUILT_IN",
     "ROSTER",
+    "SCHEDULES",
     "TASK_BOARD",
     "TIMELINE",
     "TRANSCRIPT",

@@ -6,6 +6,7 @@ from projections.approvals import APPROVALS
 from projections.background_jobs import BACKGROUND_JOBS
 from projections.contract import Projection
 from projections.roster import ROSTER
+from projections.schedules import SCHEDULES
 from projections.task_board import TASK_BOARD
 from projections.timeline import TIMELINE
 from projections.transcript import TRANSCRIPT
@@ -21,4 +22,5 @@ BUILT_IN: tuple[Projection[Any], ...] = (
     USAGE,
     BACKGROUND_JOBS,
     APPROVALS,
+    SCHEDULES,
 )

@@ -21,11 +21,11 @@ FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
 _NOTHING_RECORDED = "Nothing was recorded."
-_RECORDING = frozenset({"", "approve", "demo", "deny", "revoke", "run"})
+_RECORDING = frozenset({"", "approve", "demo", "deny", "revoke", "run", "schedule"})
 _READING = frozenset(
     {
         *{"agents", "approvals", "audit", "board", "doctor", "entries", "jobs", "log", "memory"},
-        *{"rules", "transcript", "usage"},
+        *{"rules", "schedules", "transcript", "usage"},
     }
 )
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})

@@ -21,6 +21,17 @@ from projections.task_board import TASK_BOARD, BoardView
 __all__ = ["OpenStore", "opened"]
 
 _LOOK_S = 1.0
+_CATEGORIES = [
+    "agent",
+    "background",
+    "board",
+    "inbox",
+    "lease",
+    "memory",
+    "rules",
+    "schedule",
+    "team",
+]
 
 
 class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +78,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
             if name and self.reader.stream_version(stream_id):
                 return stream_id
         listed = {agent_stream(agent_id) for agent_id in members.values()}
-        categories = ("agent", "background", "board", "inbox", "lease", "memory", "rules", "team")
-        streams = [one for category in categories for one in self.reader.stream_ids(category)]
+        streams = [one for category in _CATEGORIES for one in self.reader.stream_ids(category)]
         others = [one for one in streams if one not in listed]
         raise CommandRejected(
             f"no agent or stream is named {name!r} in {self.path}; "

@@ -20,8 +20,15 @@ from mentra_actors.domain.permission_rules import (
     scope_of,
 )
 from mentra_actors.domain.rule_match import RuleMatch
+from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.errors import CommandRejected, StoreCorrupted, StoreError
 from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream, category_of, name_of
+from mentra_actors.runtime.schedule_wishes import (
+    AddScheduleWish,
+    ChangeScheduleWish,
+    ScheduleWish,
+    schedule_command,
+)
 from mentra_actors.store.petition_box import PetitionBox
 
 __all__ = [
@@ -68,7 +75,7 @@ class RevokeWish(msgspec.Struct, frozen=True, kw_only=True, tag="revoke_rule.v1"
     rule_id: str
 
 
-Wish: TypeAlias = ResolveWish | RememberWish | RevokeWish
+Wish: TypeAlias = ResolveWish | RememberWish | RevokeWish | ScheduleWish
 
 
 class Petition(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +145,8 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
         case RevokeWish(rules=rules, rule_id=rule_id):
             revoke = RevokeRule(rule_id=rule_id, command_id=command_id, now=now, by=petition.by)
             return rules, revoke
+        case AddScheduleWish(schedules=schedules) | ChangeScheduleWish(schedules=schedules):
+            return schedules, schedule_command(wish, command_id, by=petition.by, now=now)
         case _:
             assert_never(wish)
 
@@ -191,7 +200,9 @@ def _petition(box: PetitionBox, name: str) -> Petition:
 def _require_stream(stream_id: StreamId, wish: Wish) -> None:
     """Refuse what is no name of a stream of its kind, before anybody is woken for it."""
     is_sound = stream_id.isascii() and stream_id.isprintable() and len(stream_id) <= _STREAM_BYTES
-    if not isinstance(wish, ResolveWish):
+    if isinstance(wish, ScheduleWish):
+        is_sound = is_sound and category_of(stream_id) == SCHEDULES.category
+    elif not isinstance(wish, ResolveWish):
         is_scope = category_of(stream_id) == RULES.category and scope_of(name_of(stream_id))
         is_sound = is_sound and bool(is_scope)
     if not is_sound:
