@@ -21,17 +21,10 @@ from projections.task_board import TASK_BOARD, BoardView
 __all__ = ["OpenStore", "opened"]
 
 _LOOK_S = 1.0
-_CATEGORIES = [
-    "agent",
-    "background",
-    "board",
-    "inbox",
-    "lease",
-    "memory",
-    "rules",
-    "schedule",
-    "team",
-]
+_CATEGORIES = (
+    *("agent", "background", "board", "inbox", "lease", "memory"),
+    *("rules", "schedule", "team"),
+)
 
 
 class OpenStore(msgspec.Struct, frozen=True, kw_only=True):

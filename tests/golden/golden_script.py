@@ -13,6 +13,7 @@ from golden_script_memory import MEMORY_STORIES
 from golden_script_models import MODEL_STORIES
 from golden_script_options import OPTION_STORIES
 from golden_script_runs import RUN_STORIES, the_last_evening
+from golden_script_schedules import SCHEDULE_STORIES
 from golden_script_subagents import SUBAGENT_STORIES
 from golden_script_tools import TOOL_STORIES
 
@@ -31,6 +32,7 @@ STORIES = (
     *TOOL_STORIES,
     *BACKGROUND_STORIES,
     *MEMORY_STORIES,
+    *SCHEDULE_STORIES,
     the_last_evening,
 )
 
