@@ -8,7 +8,7 @@ comes twice. One whose minute or hour begins with `*` keeps its distance in real
 import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
-from itertools import islice
+from itertools import count, islice
 from typing import Any, NamedTuple, assert_never
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -83,15 +83,16 @@ def new_timing(
         raise ValueError(f"say when by exactly one of at, in_s, every_s and cron; found {found}")
     if time_zone is not None and given[0] not in ("at", "cron"):
         raise ValueError(f"time_zone goes with at or cron, not with {given[0]}")
+    zone = _UTC if time_zone is None else time_zone
     timing: Timing
     if at is not None:
-        timing = Once(at=moment_of(at, time_zone or _UTC))
+        timing = Once(at=moment_of(at, zone))
     elif in_s is not None:
         timing = Once(at=now + _seconds(in_s, "in_s", least=0.0))
     elif every_s is not None:
         timing = Every(seconds=_seconds(every_s, "every_s", least=MIN_EVERY_S), anchor=now)
     else:
-        timing = Cron(expression=_text(cron, "cron"), time_zone=time_zone or _UTC)
+        timing = Cron(expression=_text(cron, "cron"), time_zone=zone)
     return checked_timing(timing, now)
 
 
@@ -213,16 +214,29 @@ def _last_and_missed(timing: Timing, first: float, end: float) -> tuple[float, i
     match timing:
         case Once():
             return first, 0
-        case Every(seconds=seconds):
-            steps = max(0, math.floor((end - first) / seconds))
-            while steps and first + steps * seconds > end:
-                steps -= 1
-            return first + steps * seconds, steps
+        case Every():
+            last = max(first, _due_number(timing, _number_at(timing, end)))
+            return last, _number_at(timing, last) - _number_at(timing, first)
         case Cron():
             missed = sum(1 for _ in islice(_until(timing, first, end), MOST_COUNTED))
             return _last_of_line(timing, first, end), missed
         case _:
             assert_never(timing)
+
+
+def _due_number(timing: Every, number: int) -> float:
+    """Always in the same words of arithmetic: a moment has one name."""
+    return timing.anchor + number * timing.seconds
+
+
+def _number_at(timing: Every, at: float) -> int:
+    """The last moment that is not after `at`; negative before the anchor."""
+    number = math.floor((at - timing.anchor) / timing.seconds)
+    while _due_number(timing, number + 1) <= at:
+        number += 1
+    while _due_number(timing, number) > at:
+        number -= 1
+    return number
 
 
 def _last_of_line(timing: Cron, first: float, end: float) -> float:
@@ -248,13 +262,9 @@ def _moments(timing: Timing, after: float) -> Iterator[float]:
     match timing:
         case Once(at=at):
             yield from (at,) if at > after else ()
-        case Every(seconds=seconds, anchor=anchor):
-            count = max(1, math.floor((after - anchor) / seconds))
-            while True:
-                due = anchor + count * seconds
-                if due > after:
-                    yield due
-                count += 1
+        case Every():
+            for number in count(max(1, _number_at(timing, after) + 1)):
+                yield _due_number(timing, number)
         case Cron(expression=expression, time_zone=zone):
             start = datetime.fromtimestamp(after, _zone(zone))
             for moment in _line(expression, start):
