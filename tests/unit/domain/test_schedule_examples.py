@@ -227,12 +227,12 @@ def test_an_agent_has_so_many_schedules_at_most():
 
 
 def test_old_schedules_that_are_over_are_forgotten_and_no_id_comes_again():
-    stream = given(SCHEDULES)
+    history = []
     for number in range(1, REMEMBERED_SCHEDULES + 3):
         ended = ScheduleEnded(schedule_id=f"s{number}", cause="done", ended_at=1.0)
-        stream = given(SCHEDULES, *stream.history, added(number), ended)
-    state = SCHEDULES.fold(stream.history)
+        history += [added(number), ended]
+    stream = given(SCHEDULES, *history)
 
-    assert len(state.schedules) == REMEMBERED_SCHEDULES
-    assert "s2" not in state.schedules
+    assert len(stream.state.schedules) == REMEMBERED_SCHEDULES
+    assert "s2" not in stream.state.schedules
     assert [one.schedule_id for one in stream.when(wish(999)).events] == ["s203"]

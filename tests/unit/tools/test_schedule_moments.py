@@ -40,7 +40,7 @@ def test_a_time_that_the_spring_leaves_out_fires_right_after_the_gap():
 
 
 def test_a_time_that_the_autumn_has_twice_fires_the_first_time():
-    """Berlin has 02:30 twice on 25 October 2026; whoever asks between the two gets the next day."""
+    """Berlin has 02:30 twice on 25 October 2026; between the two the next one is a day later."""
     assert moments(cron("30 2 * * *"), "2026-10-24T12:00", 2) == [
         "10-25T02:30:00+02:00",
         "10-26T02:30:00+01:00",
