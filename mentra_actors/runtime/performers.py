@@ -79,15 +79,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     settings, clock = world.settings, world.settings.clock
     models, places = _model_services(world), workplaces_of(settings, world.commands)
     summaries = Summaries(models.providers, models.gates, models.prices)
-    jobs = BackgroundJobs(
-        JobServices(
-            places,
-            world.store,
-            clock,
-            directory=world.job_directory,
-            outlives=settings.path != MEMORY,
-        )
-    )
+    jobs = _jobs(world, places)
     by_kind: dict[type[Any], Performer] = {
         CallModel: ModelCalls(models, deadline_s=settings.model_deadline_s),
         ReviewCall: _reviews(world, places),
@@ -106,6 +98,17 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     if settings.wrap_effects is not None:
         by_kind = {kind: settings.wrap_effects(one) for kind, one in by_kind.items()}
     return by_kind
+
+
+def _jobs(world: World, places: Workplaces) -> BackgroundJobs:
+    services = JobServices(
+        places,
+        world.store,
+        world.settings.clock,
+        directory=world.job_directory,
+        outlives=world.settings.path != MEMORY,
+    )
+    return BackgroundJobs(services)
 
 
 def _reviews(world: World, places: Workplaces) -> CallReviews:

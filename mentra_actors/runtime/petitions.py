@@ -15,6 +15,7 @@ from mentra_actors.domain.permission_rules import (
     RULES,
     RememberRule,
     RevokeRule,
+    Rule,
     RuleScope,
     new_rule,
     scope_of,
@@ -132,15 +133,7 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
                 command_id=command_id,
             )
         case RememberWish(rules=rules):
-            rule = new_rule(
-                rules,
-                tool=wish.tool,
-                match=wish.match,
-                allow=wish.allow,
-                reason=wish.reason,
-                now=now,
-                by=petition.by,
-            )
+            rule = _wished_rule(wish, petition.by, now)
             return rules, RememberRule(rule=rule, command_id=command_id)
         case RevokeWish(rules=rules, rule_id=rule_id):
             revoke = RevokeRule(rule_id=rule_id, command_id=command_id, now=now, by=petition.by)
@@ -149,6 +142,18 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
             return schedules, schedule_command(wish, command_id, by=petition.by, now=now)
         case _:
             assert_never(wish)
+
+
+def _wished_rule(wish: RememberWish, by: str, now: float) -> Rule:
+    return new_rule(
+        wish.rules,
+        tool=wish.tool,
+        match=wish.match,
+        allow=wish.allow,
+        reason=wish.reason,
+        now=now,
+        by=by,
+    )
 
 
 def take_petitions(box: PetitionBox, apply: Apply, now: Callable[[], float]) -> bool:

@@ -72,15 +72,7 @@ def schedule_after(schedule: Schedule | None, event: ScheduleEvent) -> Schedule 
     turn = schedule.turn + 1
     match event:
         case ScheduleFired():
-            return _replace(
-                schedule,
-                turn=turn,
-                after=max(schedule.after, event.due_at),
-                fired=event.number,
-                missed=schedule.missed + event.missed,
-                last_due_at=event.due_at,
-                last_fired_at=event.fired_at,
-            )
+            return _fired(schedule, event)
         case SchedulePaused():
             return _replace(schedule, turn=turn, status="paused")
         case ScheduleResumed():
@@ -100,6 +92,18 @@ def schedule_after(schedule: Schedule | None, event: ScheduleEvent) -> Schedule 
             )
         case _:
             assert_never(event)
+
+
+def _fired(schedule: Schedule, event: ScheduleFired) -> Schedule:
+    return _replace(
+        schedule,
+        turn=schedule.turn + 1,
+        after=max(schedule.after, event.due_at),
+        fired=event.number,
+        missed=schedule.missed + event.missed,
+        last_due_at=event.due_at,
+        last_fired_at=event.fired_at,
+    )
 
 
 def _added(event: ScheduleAdded) -> Schedule:

@@ -18,12 +18,6 @@ START = 1_800_000_000.0  # Friday, 15 January 2027, 08:00 UTC
 STREAM = StreamId("schedule-main")
 
 
-def last_letter(request):
-    """The newest letter that a model was shown."""
-    words = request.messages[-1].text
-    return json.loads(words.removeprefix("<team-inbox>").removesuffix("</team-inbox>"))
-
-
 async def test_an_agent_has_itself_woken(played):
     """It rests until then: a timer that is set keeps nobody from being idle."""
     clock = ManualClock()
@@ -46,9 +40,9 @@ async def test_an_agent_has_itself_woken(played):
 
         clock.advance(31)
         await team.until(e.RunFinished, count=2)
-        letter = last_letter(team.requests[-1])
-        assert (letter["sender"], letter["kind"]) == ("timer", "timer")
-        assert letter["body"] == ("Read the log.\n\n(s1, set by lead, due 2027-01-15T08:00:30Z)")
+        assert team.requests[-1].messages[-1].text == (
+            "<timer>\nRead the log.\n\n(s1, set by lead, due 2027-01-15T08:00:30Z)\n</timer>"
+        )
         (listed,) = await agent.schedules.list()
         assert (listed.schedule.status, listed.next_due) == ("ended", None)
 

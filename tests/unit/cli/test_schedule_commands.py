@@ -50,7 +50,7 @@ def test_a_process_that_writes_the_store_takes_the_wish_and_fires_it(mentra, sto
             pass  # the time limit of the test ends it
         runtime.until_idle(timeout_s=20)
         (listed,) = runtime.schedules.list()
-        assert runtime.agent("lead").transcript()[-1].text == "Woken."
+        assert "Woken." in repr(runtime.agent("lead").transcript())
     assert (listed.schedule.fired, listed.schedule.status) == (1, "ended")
 
 
