@@ -49,16 +49,16 @@ _additions: SearchStrategy[ScheduleCommand] = st.builds(
     until=st.none() | st.none() | _moments,
     max_fires=st.none() | st.integers(0, 3),
 )
-_changes: SearchStrategy[ScheduleCommand] = st.sampled_from(
-    [RemoveSchedule, PauseSchedule, PauseSchedule, ResumeSchedule, ResumeSchedule]
-).flatmap(
-    lambda change: st.builds(
-        change,
-        command_id=_command_ids,
-        schedule_id=_schedule_ids,
-        by=st.just("host"),
-        now=_moments,
-    )
+_about = {
+    "command_id": _command_ids,
+    "schedule_id": _schedule_ids,
+    "by": st.just("host"),
+    "now": _moments,
+}
+_changes: SearchStrategy[ScheduleCommand] = st.one_of(
+    st.builds(RemoveSchedule, **_about),
+    st.builds(PauseSchedule, **_about),
+    st.builds(ResumeSchedule, **_about),
 )
 _firings: SearchStrategy[ScheduleCommand] = st.builds(
     FireSchedule,

@@ -21,10 +21,10 @@ STREAM = schedule_stream("main")
 def add(team, body, timing, **fields):
     command = AddSchedule(
         command_id=team.new_id(),
-        agent_id=AgentId("warden"),
+        agent_id=AgentId("watchman"),
         body=body,
         timing=timing,
-        created_by="warden",
+        created_by="watchman",
         now=team.now,
         **fields,
     )
@@ -45,13 +45,18 @@ def fire(team, schedule_id, turn, next_due, missed=0):
 
 
 def change(team, kind, schedule_id):
-    command = kind(command_id=team.new_id(), schedule_id=schedule_id, by="warden", now=team.now)
+    command = kind(command_id=team.new_id(), schedule_id=schedule_id, by="watchman", now=team.now)
+    team.send(STREAM, command)
+
+
+def end(team, schedule_id, cause, **fields):
+    command = EndSchedule(schedule_id=schedule_id, turn=1, cause=cause, now=team.now, **fields)
     team.send(STREAM, command)
 
 
 def rounds(team):
-    """A warden who is woken once, by the hour and by the calendar; and rests in between."""
-    team.add(profile("warden", wake_on_mail=False))
+    """A watchman who is woken once, by the hour and by the calendar; and rests in between."""
+    team.add(profile("watchman", wake_on_mail=False))
     add(team, "Lock the gate.", Once(at=team.now))
     fire(team, "s1", 1, None)
     add(team, "Walk round the wall.", Every(seconds=3600.0, anchor=team.now), max_fires=3)
@@ -66,10 +71,10 @@ def rounds(team):
     add(team, "Feed the dog.", Cron(expression="0 7 * * *"))
     change(team, RemoveSchedule, "s4")
     add(team, "Wind the clock.", Cron(expression="0 0 * * 0", time_zone="Mars/Olympus"))
-    unknown = EndSchedule(
-        schedule_id="s5", turn=1, cause="fault", words="no such time zone", now=team.now
-    )
-    team.send(STREAM, unknown)
+    end(team, "s5", "fault", words="no such time zone")
+    add(team, "Go home.", Once(at=team.now))
+    end(team, "s6", "agent_stopped")
+    add(team, "Open the gate.", Once(at=team.now + 1e6))
 
 
 SCHEDULE_STORIES = (rounds,)
