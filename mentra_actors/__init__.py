@@ -43,6 +43,7 @@ from mentra_actors.domain.rule_match import (
     ExactCall,
     InputPattern,
 )
+from mentra_actors.domain.schedules.schedule import Schedule
 from mentra_actors.effects.round_decisions import Continue, Inject, RoundStrategy, Stop
 from mentra_actors.errors import (
     CommandRejected,
@@ -76,6 +77,12 @@ from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
 from mentra_actors.runtime.observer import Observer
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.runtime import Runtime, open_runtime
+from mentra_actors.runtime.schedules import (
+    AgentSchedules,
+    Schedules,
+    SyncAgentSchedules,
+    SyncSchedules,
+)
 from mentra_actors.runtime.snapshots import AgentSnapshot
 from mentra_actors.runtime.sync_agent import SyncAgent
 from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
@@ -99,12 +106,14 @@ from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.ready_authorizer import ask_for
 from mentra_actors.tools.results.size import ResultLimits
 from mentra_actors.tools.review import Allow, Ask, CallPreview, Deny, Modify, ToolHook
+from mentra_actors.tools.schedule_moments import ListedSchedule
 from mentra_actors.tools.traits import ToolTraits
 
 __all__ = [
     "Agent",
     "AgentMemory",
     "AgentProfile",
+    "AgentSchedules",
     "AgentSnapshot",
     "Allow",
     "AnyCall",
@@ -135,6 +144,7 @@ __all__ = [
     "Inject",
     "InputPattern",
     "ListedModel",
+    "ListedSchedule",
     "LocalExecutor",
     "MemoryOptions",
     "MemoryRecord",
@@ -168,6 +178,8 @@ __all__ = [
     "Runtime",
     "RuntimePolicy",
     "SandboxExecutor",
+    "Schedule",
+    "Schedules",
     "ScriptedModel",
     "Sealing",
     "SessionOptions",
@@ -176,9 +188,11 @@ __all__ = [
     "StoreError",
     "SyncAgent",
     "SyncAgentMemory",
+    "SyncAgentSchedules",
     "SyncConversation",
     "SyncFeed",
     "SyncRuntime",
+    "SyncSchedules",
     "TokenCount",
     "TokenUsage",
     "Tool",

@@ -27,6 +27,7 @@ __all__ = [
     "memory_stream",
     "name_of",
     "rules_stream",
+    "schedule_stream",
     "team_stream",
 ]
 
@@ -86,6 +87,11 @@ def lease_stream(resource: str) -> StreamId:
 def rules_stream(scope_key: str) -> StreamId:
     """The stream of the rules that are remembered in one scope."""
     return StreamId(f"rules-{scope_key}")
+
+
+def schedule_stream(team_id: TeamId) -> StreamId:
+    """The stream of one team's schedules."""
+    return StreamId(f"schedule-{team_id}")
 
 
 def memory_stream(agent_id: AgentId) -> StreamId:

@@ -23,6 +23,7 @@ from projections.contract import (
 )
 from projections.requests import REQUESTS
 from projections.roster import ROSTER
+from projections.schedules import SCHEDULES
 from projections.task_board import TASK_BOARD
 from projections.timeline import TIMELINE
 from projections.transcript import TRANSCRIPT
@@ -33,6 +34,7 @@ __all__ = [
     "BUILT_IN",
     "REQUESTS",
     "ROSTER",
+    "SCHEDULES",
     "TASK_BOARD",
     "TIMELINE",
     "TRANSCRIPT",

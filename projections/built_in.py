@@ -7,6 +7,7 @@ from projections.background_jobs import BACKGROUND_JOBS
 from projections.contract import Projection
 from projections.requests import REQUESTS
 from projections.roster import ROSTER
+from projections.schedules import SCHEDULES
 from projections.task_board import TASK_BOARD
 from projections.timeline import TIMELINE
 from projections.transcript import TRANSCRIPT
@@ -23,4 +24,5 @@ BUILT_IN: tuple[Projection[Any], ...] = (
     BACKGROUND_JOBS,
     APPROVALS,
     REQUESTS,
+    SCHEDULES,
 )

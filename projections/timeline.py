@@ -21,6 +21,7 @@ from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.background import events as background
 from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.rule_match import match_words
+from mentra_actors.domain.schedules import events as schedules
 from mentra_actors.domain.supervision import events as supervision
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
@@ -287,6 +288,11 @@ def _discarded(event: supervision.LetterDiscarded) -> str:
     return f"dead letter {event.letter_id} discarded{_by(event.discarded_by)}{why}"
 
 
+def _fired(event: schedules.ScheduleFired) -> str:
+    missed = f", {event.missed} earlier missed" if event.missed else ""
+    return f"schedule {event.schedule_id} wakes {event.notice.to}, time {event.number}{missed}"
+
+
 def _by(who: str) -> str:
     return f", by {who}" if who else ""
 
@@ -402,5 +408,15 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     ),
     supervision.RedriveEnded: _redrive_ended,
     supervision.LetterDiscarded: _discarded,
+    schedules.ScheduleAdded: lambda e: (
+        f"schedule {e.schedule_id} of {e.created_by} is to wake {e.agent_id}: {_quoted(e.body)}"
+    ),
+    schedules.ScheduleFired: _fired,
+    schedules.ScheduleEnded: lambda e: (
+        f"schedule {e.schedule_id} has ended ({e.cause.replace('_', ' ')})"
+    ),
+    schedules.ScheduleRemoved: lambda e: f"schedule {e.schedule_id} removed by {e.removed_by}",
+    schedules.SchedulePaused: lambda e: f"schedule {e.schedule_id} paused by {e.paused_by}",
+    schedules.ScheduleResumed: lambda e: f"schedule {e.schedule_id} resumed by {e.resumed_by}",
 }
 """A sentence for each stored event type."""

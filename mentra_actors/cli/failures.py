@@ -22,12 +22,12 @@ MISUSED = 2
 INTERRUPTED = 130
 _NOTHING_RECORDED = "Nothing was recorded."
 _RECORDING = frozenset(
-    {"", "approve", "dead-letters", "demo", "deny", "mail", "respond", "revoke", "run"}
+    {"", "approve", "dead-letters", "demo", "deny", "mail", "respond", "revoke", "run", "schedule"}
 )
 _READING = frozenset(
     {
         *{"agents", "approvals", "audit", "board", "doctor", "entries", "health", "inbox", "jobs"},
-        *{"log", "members", "memory", "requests", "rules", "transcript", "usage"},
+        *{"log", "members", "memory", "requests", "rules", "schedules", "transcript", "usage"},
     }
 )
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})

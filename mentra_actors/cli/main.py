@@ -42,6 +42,7 @@ from mentra_actors.cli.models_command import models
 from mentra_actors.cli.output import discard_output
 from mentra_actors.cli.rule_commands import revoke, rules
 from mentra_actors.cli.run_command import run
+from mentra_actors.cli.schedule_commands import SCHEDULE_COMMANDS, schedules
 from mentra_actors.cli.team_commands import agents
 from mentra_actors.cli.transcript_command import transcript
 from mentra_actors.cli.usage_command import usage
@@ -151,6 +152,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 _COMMANDS: Sequence[Callable[..., None]] = (
     *(demo, run, agents, log, audit, transcript, entries, memory, board, jobs, usage),
+    schedules,
     *(approvals, approve, deny, rules, revoke),
     *(members, requests, inbox, mail, respond),
     *(new_key, forget, rotate_key, train_dictionary),
@@ -163,6 +165,10 @@ app.add_typer(
     dead_letters_app(lambda one: _with_ctrl_c(with_key_options(one))), name="dead-letters"
 )
 app.command()(_with_ctrl_c(models))
+_schedule = typer.Typer(no_args_is_help=True, help="Have agents woken, or no more.")
+for one in SCHEDULE_COMMANDS:
+    _schedule.command()(_with_ctrl_c(with_key_options(one)))
+app.add_typer(_schedule, name="schedule")
 app.command("import")(_with_ctrl_c(import_))
 
 

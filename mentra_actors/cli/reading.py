@@ -24,6 +24,7 @@ _LOOK_S = 1.0
 _CATEGORIES = (
     *("agent", "background", "board", "inbox", "lease", "memory"),
     *("rules", "supervision", "team"),
+    *("rules", "schedule", "team"),
 )
 
 

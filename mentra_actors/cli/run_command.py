@@ -17,7 +17,7 @@ from mentra_actors.cli.render_run import RunScreen, reply_text
 from mentra_actors.cli.signed_in import signed_in_providers
 from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.errors import CommandRejected, MentraError, StoreNotFound
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import StreamId, category_of
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.awaiting import thread_safe_call
 from mentra_actors.runtime.run_options import RunArguments
@@ -27,6 +27,9 @@ from mentra_actors.tools.builtin.files import file_tools
 from projections.roster import MemberView
 
 __all__ = ["run"]
+
+_ALWAYS_OPEN = frozenset({"lease", "schedule"})
+"""Categories of streams that are open while a team rests."""
 
 
 def run(
@@ -127,7 +130,7 @@ class _Job:
         async with open_runtime(
             self._store, tools=self.tools, providers=providers, sealing=chosen_sealing()
         ) as runtime:
-            resumed = [one for one in runtime.resumed if not one.startswith("lease-")]
+            resumed = [one for one in runtime.resumed if category_of(one) not in _ALWAYS_OPEN]
             if resumed:
                 self._output.remark(f"Going on with what was open: {', '.join(resumed)}", "yellow")
             screen = RunScreen(self._output, StreamId(f"agent-{self._agent}"))

@@ -17,6 +17,7 @@ from mentra_actors.domain import (
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.background import events as background
 from mentra_actors.domain.board import events as board
+from mentra_actors.domain.schedules import events as schedules
 from mentra_actors.domain.supervision import events as supervision
 
 __all__ = ["EVENT_TYPES"]
@@ -125,4 +126,10 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     supervision.LetterRedriven,
     supervision.RedriveEnded,
     supervision.LetterDiscarded,
+    schedules.ScheduleAdded,
+    schedules.ScheduleFired,
+    schedules.ScheduleEnded,
+    schedules.ScheduleRemoved,
+    schedules.SchedulePaused,
+    schedules.ScheduleResumed,
 )

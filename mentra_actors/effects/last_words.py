@@ -34,6 +34,7 @@ from mentra_actors.domain.background.jobs import (
     StopJob,
     WatchJob,
 )
+from mentra_actors.domain.schedules.schedules import AwaitMoment, EndSchedule
 from mentra_actors.domain.supervision.commands import RecordRedriveEnd
 from mentra_actors.domain.supervision.state import DeliverLetter
 from mentra_actors.domain.tool_call import ToolOutcome
@@ -117,6 +118,13 @@ LAST_WORDS: Mapping[type[Any], Callable[[Any, str, float], Any]] = {
         exit_code=None,
         output=JobOutput(),
         problem=f"what watches it broke ({said})",
+        now=now,
+    ),
+    AwaitMoment: lambda effect, said, now: EndSchedule(
+        schedule_id=effect.schedule.schedule_id,
+        turn=effect.schedule.turn,
+        cause="fault",
+        words=said,
         now=now,
     ),
     StopJob: lambda _effect, _said, _now: None,

@@ -27,6 +27,7 @@ from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import ProfileOptions, profile_changes
 from mentra_actors.runtime.run_options import RunArguments
 from mentra_actors.runtime.run_watch import Reply
+from mentra_actors.runtime.schedules import AgentSchedules
 from mentra_actors.runtime.snapshots import AgentSnapshot
 from mentra_actors.runtime.task_board import TaskBoard
 from mentra_actors.runtime.typed_output import OutputArguments
@@ -59,6 +60,8 @@ class Agent:
         """The task board of its team, with its own rights."""
         self.team = AgentTeam(agent_id, operations.members)
         """Its letters, its requests, and teammates that it leads."""
+        self.schedules = AgentSchedules(agent_id, operations.core)
+        """When it is woken."""
         self._operations = operations
         self._runs = operations.runs
         self._agents = operations.agents

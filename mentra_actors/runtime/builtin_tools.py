@@ -10,6 +10,7 @@ from mentra_actors.tools.builtin.compact import compact_tools
 from mentra_actors.tools.builtin.files import workspace_file_tools
 from mentra_actors.tools.builtin.memory import memory_tools
 from mentra_actors.tools.builtin.read_tool_result import read_tool_result
+from mentra_actors.tools.builtin.schedules import schedule_tools
 from mentra_actors.tools.builtin.shell import require_shell_grammar, shell_tool
 from mentra_actors.tools.builtin.subagent import subagent_tools
 from mentra_actors.tools.builtin.task_board import board_tools
@@ -50,7 +51,8 @@ def _require_other_names(given: Sequence[Tool], names: Collection[str], words: s
 def _team_tools(settings: RuntimeSettings) -> list[Tool]:
     if not settings.team_tools:
         return []
-    return [*team_tools(), *board_tools(), *subagent_tools(), *compact_tools()]
+    team = [*team_tools(), *board_tools(), *schedule_tools()]
+    return [*team, *subagent_tools(), *compact_tools()]
 
 
 def _memory_tools(settings: RuntimeSettings) -> list[Tool]:

@@ -19,6 +19,7 @@ from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.lease import LEASE
 from mentra_actors.domain.memory import MEMORY
 from mentra_actors.domain.permission_rules import RULES
+from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.domain.supervision.decide import SUPERVISION
 from mentra_actors.domain.team import TEAM
 from mentra_actors.domain.transcript import Transcript, apply
@@ -52,4 +53,5 @@ def stream_kinds(
         "rules": StreamKind(RULES, StateLoader(RULES, store, journal)),
         "memory": StreamKind(MEMORY, StateLoader(MEMORY, store, journal)),
         "supervision": StreamKind(SUPERVISION, StateLoader(SUPERVISION, store, journal)),
+        "schedule": StreamKind(SCHEDULES, StateLoader(SCHEDULES, store, journal)),
     }

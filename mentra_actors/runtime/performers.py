@@ -17,6 +17,7 @@ from mentra_actors.domain.agent.effects import (
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.background.jobs import StartJob, StopJob, WatchJob
 from mentra_actors.domain.budget import spent
+from mentra_actors.domain.schedules.schedules import AwaitMoment
 from mentra_actors.domain.supervision.state import DeliverLetter
 from mentra_actors.domain.team.state import ReleaseTasks, RenameOnBoard
 from mentra_actors.domain.timer import WaitUntil
@@ -35,6 +36,7 @@ from mentra_actors.effects.provider_gates import ProviderGates
 from mentra_actors.effects.remembered_rules import RuleLookups
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
+from mentra_actors.effects.schedule_moments import ScheduleMoments
 from mentra_actors.effects.summaries import ConversationSummaries, Summaries
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_attempts import StartSoon
@@ -96,6 +98,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         StopJob: jobs.stop,
         **dict.fromkeys((ReleaseTasks, RenameOnBoard), BoardNews(world.commands, clock)),
         DeliverLetter: LetterDeliveries(world.redelivery, clock),
+        AwaitMoment: ScheduleMoments(clock, world.commands),
     }
     by_kind = {kind: with_last_words(lease.guarded(one), clock) for kind, one in by_kind.items()}
     by_kind[WaitUntil] = Timers(clock)

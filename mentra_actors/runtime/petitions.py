@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, assert_never
 import msgspec
 
 from mentra_actors.domain.permission_rules import RULES, scope_of
+from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
 from mentra_actors.errors import CommandRejected, StoreCorrupted, StoreError
 from mentra_actors.ids import CommandId, StreamId, category_of, name_of
@@ -27,6 +28,12 @@ from mentra_actors.runtime.wishes.permissions import (
     ResolveWish,
     RevokeWish,
     permission_order,
+)
+from mentra_actors.runtime.wishes.schedules import (
+    AddScheduleWish,
+    ChangeScheduleWish,
+    ScheduleWish,
+    schedule_command,
 )
 from mentra_actors.runtime.wishes.supervision import (
     DiscardWish,
@@ -50,7 +57,7 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-Wish: TypeAlias = PermissionWish | MemberWish | SupervisionWish
+Wish: TypeAlias = PermissionWish | MemberWish | SupervisionWish | ScheduleWish
 
 
 class Petition(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +108,8 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
             return member_order(wish, command_id, now=now)
         case RedriveWish() | LiftWish() | DiscardWish():
             return SUPERVISION_STREAM, supervision_order(wish, command_id, by=by, now=now)
+        case AddScheduleWish(schedules=schedules) | ChangeScheduleWish(schedules=schedules):
+            return schedules, schedule_command(wish, command_id, by=by, now=now)
         case _:
             assert_never(wish)
 
@@ -154,7 +163,9 @@ def _petition(box: PetitionBox, name: str) -> Petition:
 def _require_stream(stream_id: StreamId, wish: Wish) -> None:
     """Refuse what is no name of a stream of its kind, before anybody is woken for it."""
     is_sound = stream_id.isascii() and stream_id.isprintable() and len(stream_id) <= _STREAM_BYTES
-    if isinstance(wish, RememberWish | RevokeWish):
+    if isinstance(wish, ScheduleWish):
+        is_sound = is_sound and category_of(stream_id) == SCHEDULES.category
+    elif isinstance(wish, RememberWish | RevokeWish):
         is_scope = category_of(stream_id) == RULES.category and scope_of(name_of(stream_id))
         is_sound = is_sound and bool(is_scope)
     if not is_sound:

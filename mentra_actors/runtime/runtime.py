@@ -28,6 +28,7 @@ from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
+from mentra_actors.runtime.schedules import Schedules
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.runtime.supervision import Supervision
@@ -81,6 +82,8 @@ class Runtime:
         """The task board of the team, with the rights of a lead; `await board()` is all of it."""
         self.members = Members(operations)
         """Who is in the team; new names, ends, seats of persons."""
+        self.schedules = Schedules(operations.core)
+        """When agents are woken."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:

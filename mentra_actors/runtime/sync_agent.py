@@ -26,6 +26,7 @@ from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import ProfileOptions, profile_changes
 from mentra_actors.runtime.run_options import RunArguments
 from mentra_actors.runtime.run_watch import Reply
+from mentra_actors.runtime.schedules import SyncAgentSchedules
 from mentra_actors.runtime.snapshots import AgentSnapshot
 from mentra_actors.runtime.task_board import SyncTaskBoard
 from mentra_actors.runtime.typed_output import OutputArguments
@@ -59,6 +60,8 @@ class SyncAgent:
         """See `Agent.board`."""
         self.team = SyncAgentTeam(agent_id, operations.core, operations.members)
         """See `Agent.team`."""
+        self.schedules = SyncAgentSchedules(agent_id, operations.core)
+        """See `Agent.schedules`."""
         self._operations = operations
         self._core = operations.core
         self._runs = operations.runs

@@ -24,6 +24,7 @@ from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
+from mentra_actors.runtime.schedules import SyncSchedules
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.runtime.sync_agent import SyncAgent
@@ -65,6 +66,8 @@ class SyncRuntime:
         """See `Runtime.board`."""
         self.members = SyncMembers(operations)
         """See `Runtime.members`."""
+        self.schedules = SyncSchedules(operations.core)
+        """See `Runtime.schedules`."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:

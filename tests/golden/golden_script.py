@@ -14,6 +14,7 @@ from golden_script_memory import MEMORY_STORIES
 from golden_script_models import MODEL_STORIES
 from golden_script_options import OPTION_STORIES
 from golden_script_runs import RUN_STORIES, the_last_evening
+from golden_script_schedules import SCHEDULE_STORIES
 from golden_script_subagents import SUBAGENT_STORIES
 from golden_script_supervision import SUPERVISION_STORIES
 from golden_script_team import TEAM_STORIES
@@ -37,6 +38,7 @@ STORIES = (
     *BOARD_STORIES,
     *TEAM_STORIES,
     *SUPERVISION_STORIES,
+    *SCHEDULE_STORIES,
     the_last_evening,
 )
 

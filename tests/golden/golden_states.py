@@ -24,6 +24,7 @@ from mentra_actors.domain.inbox import INBOX
 from mentra_actors.domain.lease import LEASE
 from mentra_actors.domain.memory import MEMORY
 from mentra_actors.domain.permission_rules import RULES
+from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.domain.supervision.decide import SUPERVISION
 from mentra_actors.domain.team import TEAM
 from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
@@ -37,6 +38,7 @@ from projections.runner import ProjectionRunner
 __all__ = ["changed_sections", "meaning_of"]
 
 DECIDERS = (AGENT, BACKGROUND, BOARD, INBOX, LEASE, MEMORY, RULES, SUPERVISION, TEAM)
+DECIDERS = (AGENT, BACKGROUND, BOARD, INBOX, LEASE, MEMORY, RULES, SCHEDULES, TEAM)
 BUDGET = "budget"  # a stream without an owner, so without a decider
 LINE_CHARS = 180
 

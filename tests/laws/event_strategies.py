@@ -24,6 +24,7 @@ _BY_FIELD = {
     "agent_id": st.sampled_from(["lead", "mate"]),
     "name": st.sampled_from(["lead", "mate", "read"]),
     "team_id": st.sampled_from(["red", "blue"]),
+    "schedule_id": st.sampled_from(["s1", "s2"]),
     "mail_id": st.sampled_from(["m1", "m2", "m3"]),
 }
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
@@ -46,6 +47,7 @@ STREAMS = tuple(
         "team-red",
         "board-red",
         "lease-x",
+        "schedule-red",
         "odd",
         "ä-é" * 30,
     )

@@ -22,6 +22,7 @@ from mentra_actors import (
 from mentra_actors.domain.agent.effects import AgentEffect
 from mentra_actors.domain.background.jobs import BackgroundEffect
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
+from mentra_actors.domain.schedules.schedules import AwaitMoment
 from mentra_actors.domain.supervision.state import DeliverLetter
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects import model_calls
@@ -229,6 +230,6 @@ async def test_a_call_that_has_run_is_undone_whatever_became_of_its_result():
 
 def test_every_effect_but_a_wait_has_last_words():
     """One without would stay open for ever when what performs it breaks."""
-    effects = {*get_args(AgentEffect), *get_args(BackgroundEffect)} - {WaitUntil}
+    effects = {*get_args(AgentEffect), *get_args(BackgroundEffect), AwaitMoment} - {WaitUntil}
 
     assert set(LAST_WORDS) == effects | {DeliverLetter}
