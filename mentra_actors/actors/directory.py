@@ -74,7 +74,7 @@ class Directory:
         self._quarantined: dict[StreamId, str] = {}
         self._supervisor = Supervisor(policy or RestartPolicy())
         self._dead_letters = DeadLetters()
-        self._is_closed = False
+        self._is_closed = self._leaves_mail = False
         self._lock = threading.Lock()
 
     def connect(self, services: StreamServices) -> None:
@@ -150,7 +150,8 @@ class Directory:
     def stream_was_written(self, stream_id: StreamId) -> None:
         """Wake the agent whose inbox got mail; an owner that has loaded already loads again."""
         if category_of(stream_id) == "inbox":
-            self._nudge(agent_stream(AgentId(name_of(stream_id))), LookAtFollowed())
+            if not self._leaves_mail:
+                self._nudge(agent_stream(AgentId(name_of(stream_id))), LookAtFollowed())
             return
         with self._lock:
             is_live = stream_id in self._actors
@@ -248,6 +249,10 @@ class Directory:
     def wake(self, stream_id: StreamId) -> None:
         """Start the owner of a stream, so that it goes on with what is open."""
         self.tell(stream_id, LookAtFollowed())
+
+    def leave_mail(self) -> None:
+        """From now on nobody is woken for mail; the next opening does it."""
+        self._leaves_mail = True
 
     def passivate_idle(self, idle_s: float) -> None:
         """Ask actors that have had no command for `idle_s` seconds to stop; streams stay."""

@@ -328,6 +328,7 @@ class RuntimeCore:
 
     def _stop_actors(self) -> None:
         self.answers.close()
+        self.directory.leave_mail()
         if self._fenced is None:
             self.jobs.stop_all(self.ask, self.clock)
             self._let_tools_end(self.settings.close_grace_s)
