@@ -147,8 +147,11 @@ class Directory:
 
     # --- what actors report (Neighbours) --------------------------------------------------
 
-    def stream_was_written(self, stream_id: StreamId) -> None:
-        """Wake the agent whose inbox got mail; an owner that has loaded already loads again."""
+    def stream_was_written(self, stream_id: StreamId, *, has_work: bool = False) -> None:
+        """Wake the agent whose inbox got mail; an owner that has loaded already loads again.
+
+        One that sleeps is only woken if it `has_work`.
+        """
         if category_of(stream_id) == "inbox":
             if not self._leaves_mail:
                 self._nudge(agent_stream(AgentId(name_of(stream_id))), LookAtFollowed())
@@ -157,6 +160,8 @@ class Directory:
             is_live = stream_id in self._actors
         if is_live:
             self._nudge(stream_id, Reload())
+        elif has_work and self.has_owner(stream_id):
+            self._nudge(stream_id, LookAtFollowed())
 
     def actor_left(self, stream_id: StreamId, left: list[Any]) -> None:
         """A passivated actor is forgotten; what came too late for it wakes it again."""

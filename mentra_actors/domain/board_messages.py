@@ -4,7 +4,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from mentra_actors.ids import CommandId
+from mentra_actors.domain.inbox import Mail
+from mentra_actors.ids import AgentId, CommandId
 
 __all__ = [
     "AddDependency",
@@ -43,12 +44,16 @@ class TaskCreated(
 class TaskClaimed(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="board.task_claimed.v1"
 ):
-    """`owner` holds the task; its status is unchanged."""
+    """`owner` holds the task; its status is unchanged.
+
+    The `notice` tells an agent for which it was claimed; it lies in its inbox by the same append.
+    """
 
     command_id: CommandId
     task_id: int
     owner: str
     claimed_at: float
+    notice: Mail | None = None
 
 
 class TaskStatusChanged(
@@ -112,12 +117,16 @@ class CreateTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClaimTask(msgspec.Struct, frozen=True, kw_only=True):
-    """Take a ready task; without `task_id` the ready one with the lowest id."""
+    """Take a ready task; without `task_id` the ready one with the lowest id.
+
+    The agent `notify` is told of it by a letter.
+    """
 
     command_id: CommandId
     claimant: str
     now: float
     task_id: int | None = None
+    notify: AgentId = AgentId("")
 
 
 class SetTaskStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from typing import assert_never, get_args
 
 import msgspec
 
-from mentra_actors.decider import Decider
+from mentra_actors.decider import Companion, Decider, Delivery
 from mentra_actors.domain.board_messages import (
     AddDependency,
     BoardCommand,
@@ -26,8 +26,9 @@ from mentra_actors.domain.board_messages import (
     TaskStatus,
     TaskStatusChanged,
 )
+from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import CommandId
+from mentra_actors.ids import CommandId, MailId, inbox_stream
 
 __all__ = [
     "BOARD",
@@ -47,6 +48,7 @@ __all__ = [
     "TaskStatus",
     "TaskStatusChanged",
     "blockers_of",
+    "can_claim",
     "directories_of",
     "is_ready",
     "task_of",
@@ -90,6 +92,13 @@ def blockers_of(task: Task, state: BoardState) -> tuple[int, ...]:
 def is_ready(task: Task, state: BoardState) -> bool:
     """True for a pending task without owner and without open blockers."""
     return task.status == "pending" and not task.owner and not blockers_of(task, state)
+
+
+def can_claim(owner: str, state: BoardState) -> bool:
+    """True if there is a ready task, and `owner` has none that is not completed."""
+    tasks = state.tasks.values()
+    is_free = all(task.owner != owner or task.status == "completed" for task in tasks)
+    return is_free and any(is_ready(task, state) for task in tasks)
 
 
 def directories_of(owner: str, state: BoardState) -> tuple[str, ...]:
@@ -167,8 +176,26 @@ def _claim(command: ClaimTask, state: BoardState) -> Sequence[BoardEvent]:
             task_id=task.task_id,
             owner=command.claimant,
             claimed_at=command.now,
+            notice=_notice(command, task) if command.notify else None,
         )
     ]
+
+
+def _notice(command: ClaimTask, task: Task) -> Mail:
+    """The letter to an agent for which a task was claimed."""
+    return Mail(
+        mail_id=MailId(f"task-{command.command_id}"),
+        sender="board",
+        to=command.notify,
+        body=(
+            f"<auto-claimed>Task #{task.task_id}: {task.subject}\n"
+            f"Description: {task.description}</auto-claimed>\n"
+            "<reminder>Update your task status. Mark it in_progress when you start and "
+            "completed when you finish.</reminder>"
+        ),
+        sent_at=command.now,
+        kind="task",
+    )
 
 
 def _claimable(task_id: int, claimant: str, state: BoardState) -> Task:
@@ -324,10 +351,19 @@ def _evolve_task(task: Task | None, event: BoardEvent) -> Task | None:
             assert_never(event)
 
 
+def companions(event: BoardEvent) -> Sequence[Companion]:
+    """The letter about a claim goes to the inbox of the agent that it was made for."""
+    notice = event.notice if isinstance(event, TaskClaimed) else None
+    if notice is None:
+        return ()
+    return [Delivery(inbox_stream(notice.to), (MailDelivered(mail=notice),))]
+
+
 BOARD: Decider[BoardCommand, BoardEvent, BoardState, None] = Decider(
     category="board",
     initial=BoardState(),
     event_types=frozenset(get_args(BoardEvent)),
     decide=decide,
     evolve=evolve,
+    companions=companions,
 )

@@ -212,6 +212,8 @@ class RuntimeCore:
             memory_of=self.memories.of_call,
             start_soon=self._loop.start_soon,
             job_directory=self.jobs.directory,
+            recorded=self.recorded,
+            post=self._loop.post,
         )
         return EffectRunner(
             self._loop,
