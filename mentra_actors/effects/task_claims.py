@@ -9,7 +9,8 @@ import anyio
 
 from mentra_actors.domain.agent.commands import RecordIdleTimeout
 from mentra_actors.domain.agent.effects import ClaimReadyTask
-from mentra_actors.domain.task_board import ClaimTask, can_claim
+from mentra_actors.domain.board.commands import ClaimTask
+from mentra_actors.domain.board.state import can_claim
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order

@@ -10,7 +10,8 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import CLAIM
 from mentra_actors.domain.agent.profile import AgentProfile
-from mentra_actors.domain.task_board import BOARD, can_claim
+from mentra_actors.domain.board.decider import BOARD
+from mentra_actors.domain.board.state import can_claim
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, MentraError
 from mentra_actors.ids import StreamId, board_stream, inbox_stream

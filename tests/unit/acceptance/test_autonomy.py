@@ -6,8 +6,9 @@ import pytest
 from mentra_actors import call
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.profile import Autonomy
+from mentra_actors.domain.board.commands import CreateTask, SetTaskStatus
+from mentra_actors.domain.board.events import TaskClaimed
 from mentra_actors.domain.content import UserMessage
-from mentra_actors.domain.task_board import CreateTask, SetTaskStatus, TaskClaimed
 from mentra_actors.ids import board_stream
 from mentra_actors.runtime.awaiting import wait_for
 from mentra_actors.testing.manual_clock import ManualClock
