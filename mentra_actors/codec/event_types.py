@@ -59,6 +59,7 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     agent.CompensationRequested,
     agent.ToolCallCompensationStarted,
     agent.ToolCallCompensated,
+    agent.BoardCompensated,
     agent.MailSent,
     agent.RunFinished,
     agent.RunFailed,

@@ -1,4 +1,4 @@
-"""Performs the claims of autonomous teammates: a task as soon as there is one, or the end of rest."""
+"""Performs the claims of autonomous teammates: a task as soon as there is one, or the end."""
 
 import logging
 from collections.abc import Callable, Iterator

@@ -8,6 +8,7 @@ from typing import Any
 from mentra_actors.domain.agent.effects import (
     CallModel,
     ClaimReadyTask,
+    CompensateBoard,
     CompensateCall,
     DecideRound,
     ProbeTool,
@@ -20,6 +21,8 @@ from mentra_actors.domain.background.jobs import StartJob, StopJob, WatchJob
 from mentra_actors.domain.budget import spent
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.background_jobs import BackgroundJobs, JobServices
+from mentra_actors.effects.board_compensations import BoardCompensations
+from mentra_actors.effects.board_reminders import BoardReminders
 from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
 from mentra_actors.effects.call_reviews import CallReviews, ReviewPorts
 from mentra_actors.effects.compensations import Compensations
@@ -99,6 +102,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         SummarizeConversation: ConversationSummaries(summaries, clock),
         DecideRound: RoundDecisions(world.strategies, clock),
         CompensateCall: Compensations(world.tools, clock),
+        CompensateBoard: BoardCompensations(world.commands, clock),
         StartJob: jobs.start,
         WatchJob: jobs.watch,
         StopJob: jobs.stop,
@@ -159,6 +163,7 @@ def _model_services(world: World) -> ModelServices:
         live=world.live,
         answers=world.answers,
         send=world.send,
+        reminders=BoardReminders(world.commands),
         spent_of=lambda budget: spent(one.event for one in world.journal.read_stream(budget)),
     )
 

@@ -202,7 +202,7 @@ def _status(
     state: AgentState, run: Run | None, heard: LiveAnswer | None, now: float
 ) -> AgentStatus:
     if run is None:
-        if state.compensations:
+        if state.is_undoing:
             return "undoing"
         return "stopped" if state.stopped else "idle"
     if state.model_call is not None:

@@ -22,6 +22,8 @@ from mentra_actors.domain.model_call import (
 from mentra_actors.ids import AgentId, TeamId
 
 __all__ = [
+    "BOARD_READERS",
+    "BOARD_TOOLS",
     "COMPACT",
     "IDLE",
     "READ_TOOL_RESULT",
@@ -41,6 +43,12 @@ __all__ = [
 
 COMPACT = "compact"
 """The tool that shortens the conversation for the model; it needs all of it."""
+
+BOARD_TOOLS = "task_"
+"""The names of the tools for the task board begin like this."""
+
+BOARD_READERS = ("task_list", "task_get")
+"""Those of them that change nothing."""
 
 IDLE = "idle"
 """The tool with which a teammate ends its run; nobody else is offered it."""
@@ -154,7 +162,7 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     @property
     def is_autonomous(self) -> bool:
-        """True for a teammate that looks for tasks by itself; one that wakes for no mail cannot."""
+        """True for a teammate that claims tasks by itself; one that wakes for no mail cannot."""
         is_teammate = bool(self.lead) and not self.parent and not self.is_person
         return self.autonomy.enabled and is_teammate and self.wake_on_mail
 

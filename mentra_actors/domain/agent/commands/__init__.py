@@ -9,6 +9,7 @@ from mentra_actors.domain.agent.commands.outcomes import (
     ExpireRun,
     PartialAnswer,
     RecordAbandonedAnswer,
+    RecordBoardCompensation,
     RecordBudgetUsedUp,
     RecordCallReview,
     RecordCompaction,
@@ -64,6 +65,7 @@ __all__ = [
     "PartialAnswer",
     "QueueInput",
     "RecordAbandonedAnswer",
+    "RecordBoardCompensation",
     "RecordBudgetUsedUp",
     "RecordCallReview",
     "RecordCompaction",
@@ -108,6 +110,7 @@ AgentCommand: TypeAlias = (
     | TakeMail
     | RecordModelReply
     | RecordModelFailure
+    | RecordBoardCompensation
     | RecordBudgetUsedUp
     | SpawnSubagent
     | RecordSubagentEnd

@@ -51,6 +51,7 @@ def failed(state: AgentState, run: Run, kind: str, message: str, now: float) -> 
         message=message,
         failed_at=now,
         is_rolled_back=is_rolled_back,
+        board_runs=run.board_runs if is_rolled_back else (),
     )
     calls = _closed_calls(state, f"the run failed ({kind})")
     return [*calls, end, *(_taken_back(state, run, now) if is_rolled_back else ())]
@@ -63,7 +64,11 @@ def cancelled(reason: str, state: AgentState, now: float) -> list[e.AgentEvent]:
         return []
     is_rolled_back = run.options.on_failure == "rollback"
     end = e.RunCancelled(
-        run_id=run.run_id, reason=reason, cancelled_at=now, is_rolled_back=is_rolled_back
+        run_id=run.run_id,
+        reason=reason,
+        cancelled_at=now,
+        is_rolled_back=is_rolled_back,
+        board_runs=run.board_runs if is_rolled_back else (),
     )
     calls = _closed_calls(state, "the run was cancelled")
     return [*calls, end, *(_taken_back(state, run, now) if is_rolled_back else ())]

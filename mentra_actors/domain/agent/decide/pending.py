@@ -11,7 +11,7 @@ from mentra_actors.domain.budget import BudgetSpent
 from mentra_actors.domain.inbox import MailDelivered, RunEndOrdered
 from mentra_actors.domain.permission_rules import Rule, RuleRemembered
 from mentra_actors.domain.timer import WaitUntil
-from mentra_actors.ids import EffectId, agent_stream, inbox_stream
+from mentra_actors.ids import EffectId, RunId, agent_stream, inbox_stream
 
 __all__ = ["companions", "is_busy", "pending"]
 
@@ -27,6 +27,7 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
         effects[state.compaction] = summary
     if run is None:
         effects.update(_undoing(one) for one in state.compensations if one.attempt)
+        effects.update(_board_undoing(run_id, profile) for run_id in state.board_undoing)
         if state.looks_for_tasks:
             claim_id = EffectId(f"{f.CLAIM}{state.rests}")
             effects[claim_id] = f.ClaimReadyTask(effect_id=claim_id, profile=profile)
@@ -41,6 +42,7 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
             not_before=call.not_before,
             options=run.options,
             budget=run.budget,
+            remind=state.is_to_be_reminded,
         )
     if state.decision is not None:
         effects[state.decision.effect_id] = _decision(state, run)
@@ -93,7 +95,7 @@ def is_busy(state: AgentState) -> bool:
 
     That is: calls are being undone, or the conversation is being summarised.
     """
-    return state.run is not None or bool(state.compensations) or bool(state.compaction)
+    return state.run is not None or state.is_undoing or bool(state.compaction)
 
 
 def _undoing(one: Compensation) -> tuple[EffectId, f.AgentEffect]:
@@ -106,6 +108,10 @@ def _undoing(one: Compensation) -> tuple[EffectId, f.AgentEffect]:
         attempt=one.attempt,
     )
     return EffectId(f"{one.key}@undo-{one.attempt}"), effect
+
+
+def _board_undoing(run_id: RunId, profile: e.AgentProfile) -> tuple[EffectId, f.AgentEffect]:
+    return EffectId(f"{run_id}@board"), f.CompensateBoard(run_id=run_id, team_id=profile.team_id)
 
 
 def _decision(state: AgentState, run: Run) -> f.AgentEffect:
