@@ -1,4 +1,4 @@
-"""Reminds a model of the tasks of its team, when it has not looked at the board for some rounds."""
+"""Reminds a model of the tasks of its team when it has not used the board for some rounds."""
 
 import logging
 
