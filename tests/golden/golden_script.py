@@ -5,6 +5,7 @@ To add an event or a field: write a story, a function of the team with an agent 
 diff. `test_journal_coverage` names what no story tells yet.
 """
 
+from golden_script_autonomy import AUTONOMY_STORIES
 from golden_script_background import BACKGROUND_STORIES
 from golden_script_calls import CALL_STORIES
 from golden_script_house import HOUSE_STORIES, the_next_day
@@ -31,6 +32,7 @@ STORIES = (
     *TOOL_STORIES,
     *BACKGROUND_STORIES,
     *MEMORY_STORIES,
+    *AUTONOMY_STORIES,
     the_last_evening,
 )
 
