@@ -14,6 +14,7 @@ from rich.text import Text
 from mentra_actors.cli.approval_commands import approvals, approve, deny
 from mentra_actors.cli.audit_command import audit
 from mentra_actors.cli.backup_command import backup
+from mentra_actors.cli.board_command import board
 from mentra_actors.cli.compact_command import compact
 from mentra_actors.cli.demo_command import demo
 from mentra_actors.cli.doctor_command import doctor
@@ -38,7 +39,7 @@ from mentra_actors.cli.models_command import models
 from mentra_actors.cli.output import discard_output
 from mentra_actors.cli.rule_commands import revoke, rules
 from mentra_actors.cli.run_command import run
-from mentra_actors.cli.team_commands import agents, board
+from mentra_actors.cli.team_commands import agents
 from mentra_actors.cli.transcript_command import transcript
 from mentra_actors.cli.usage_command import usage
 from mentra_actors.errors import MentraError

@@ -44,10 +44,18 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         roster = fold_view(ROSTER, self.journal.through())
         return list(team_roster(roster.get, DEFAULT_TEAM))
 
-    def board(self) -> BoardView:
-        """The task board of the team."""
-        boards = fold_view(TASK_BOARD, self.journal.through())
-        return boards.get(board_stream(DEFAULT_TEAM), BoardView())
+    def board(self, at: int | None = None) -> BoardView:
+        """The task board of the team, as of a version of its stream (None: as it is).
+
+        Raises:
+            CommandRejected: the version is to come.
+        """
+        stream_id = board_stream(DEFAULT_TEAM)
+        last = self.reader.stream_version(stream_id)
+        if at is not None and at > last:
+            raise CommandRejected(f"the board is at version {last}; --at {at} is to come")
+        recorded = self.journal.read_stream(stream_id, through=at)
+        return fold_view(TASK_BOARD, recorded).get(stream_id, BoardView())
 
     def jobs(self) -> tuple[JobView, ...]:
         """The background jobs of all agents, the oldest first."""

@@ -16,7 +16,7 @@ from rich.text import Text
 from mentra_actors.cli.output import Output, local_time, plain_table
 from mentra_actors.cli.program import program
 from mentra_actors.cli.reading import opened
-from mentra_actors.cli.render_team import BOARD_COLUMNS, board_rows, task_document
+from mentra_actors.cli.render_board import BOARD_COLUMNS, board_rows, task_document
 from mentra_actors.cli.render_transcript import item_lines
 from mentra_actors.demo.findings import Matches, Totals
 from mentra_actors.demo.offline_model import OFFLINE_PROVIDER

@@ -16,6 +16,7 @@ from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.awaiting import asked, thread_safe_call, watched
+from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.changes import changes_of
 from mentra_actors.runtime.conversation import Conversation
 from mentra_actors.runtime.decisions import Decision, Remembering, decision
@@ -26,6 +27,7 @@ from mentra_actors.runtime.profiles import ProfileOptions, profile_changes
 from mentra_actors.runtime.run_options import RunArguments
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.snapshots import AgentSnapshot
+from mentra_actors.runtime.task_board import TaskBoard
 from mentra_actors.runtime.typed_output import OutputArguments
 from projections.agent_event import AgentEvent
 from projections.session_event import SessionEvent
@@ -52,6 +54,8 @@ class Agent:
         """What was said, as a tree: entries, branches, labels."""
         self.memory = AgentMemory(agent_id, operations.core)
         """What it remembers beyond its conversation."""
+        self.board = TaskBoard(BoardOperations(operations.core, agent_id))
+        """The task board of its team, with its own rights."""
         self._operations = operations
         self._runs = operations.runs
         self._agents = operations.agents

@@ -9,7 +9,6 @@ from concurrent.futures import Future
 from mentra_actors.actors.append_request import Draft, recorded_events
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.board.state import BoardState
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
 from mentra_actors.domain.team import AddMember, TeamState
@@ -18,12 +17,12 @@ from mentra_actors.ids import (
     AgentId,
     MailId,
     agent_stream,
-    board_stream,
     inbox_stream,
     team_stream,
 )
 from mentra_actors.runtime.agent_operations import AgentOperations
 from mentra_actors.runtime.background_jobs import JobOperations
+from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.idle_watch import IdleWatch
@@ -51,6 +50,7 @@ class Operations:
         self.jobs = JobOperations(core)
         self.observers = Observers(core)
         self.rules = RuleOperations(core)
+        self.board = BoardOperations(core)
         self._team = core.settings.team
 
     # --- agents ---------------------------------------------------------------------------
@@ -103,10 +103,6 @@ class Operations:
     def team(self) -> "Future[TeamState]":
         """The members of the team."""
         return mapped(self.core.look(team_stream(self._team)), lambda accepted: accepted.state)
-
-    def board(self) -> "Future[BoardState]":
-        """The tasks of the team."""
-        return mapped(self.core.look(board_stream(self._team)), lambda accepted: accepted.state)
 
     def content_of(self, attachment: Attachment) -> bytes | None:
         """The bytes of an image or a document; None if they are not kept here. Reads a disk."""

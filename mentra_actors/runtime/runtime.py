@@ -11,7 +11,6 @@ import anyio
 
 from mentra_actors.actors.dead_letters import DeadLetter
 from mentra_actors.domain.background.job import Job
-from mentra_actors.domain.board.state import BoardState
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.permission_rules import RuleScope, ScopedRule
 from mentra_actors.domain.team import TeamState
@@ -31,6 +30,7 @@ from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
+from mentra_actors.runtime.task_board import TaskBoard
 from mentra_actors.tools.builtin.skill_files import Skill, SkillFault
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
@@ -75,6 +75,8 @@ class Runtime:
     def __init__(self, operations: Operations) -> None:
         """Made by `open_runtime`."""
         self._operations = operations
+        self.board = TaskBoard(operations.board)
+        """The task board of the team, with the rights of a lead; `await board()` is all of it."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:
@@ -166,10 +168,6 @@ class Runtime:
     async def team(self) -> TeamState:
         """The members of the team by name."""
         return await asked(self._operations.team)
-
-    async def board(self) -> BoardState:
-        """The task board of the team."""
-        return await asked(self._operations.board)
 
     async def background_jobs(self, agent: Agent | None = None) -> tuple[JobView, ...]:
         """The background jobs of one agent or of all, the oldest first; those that ended too."""

@@ -16,6 +16,7 @@ from mentra_actors.runtime.agent import STOP_GRACE_S
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import SyncAgentMemory
 from mentra_actors.runtime.blocking import result_of, watched_result_of
+from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.changes import changes_of
 from mentra_actors.runtime.conversation import SyncConversation
 from mentra_actors.runtime.decisions import Decision, Remembering, decision
@@ -25,6 +26,7 @@ from mentra_actors.runtime.profiles import ProfileOptions, profile_changes
 from mentra_actors.runtime.run_options import RunArguments
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.snapshots import AgentSnapshot
+from mentra_actors.runtime.task_board import SyncTaskBoard
 from mentra_actors.runtime.typed_output import OutputArguments
 from projections.agent_event import AgentEvent
 from projections.session_event import SessionEvent
@@ -52,6 +54,8 @@ class SyncAgent:
         """See `Agent.conversation`."""
         self.memory = SyncAgentMemory(agent_id, operations.core)
         """See `Agent.memory`."""
+        self.board = SyncTaskBoard(BoardOperations(operations.core, agent_id))
+        """See `Agent.board`."""
         self._operations = operations
         self._core = operations.core
         self._runs = operations.runs

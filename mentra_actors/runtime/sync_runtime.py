@@ -8,7 +8,6 @@ from typing import Any, TypeVar, Unpack
 
 from mentra_actors.actors.dead_letters import DeadLetter
 from mentra_actors.domain.background.job import Job
-from mentra_actors.domain.board.state import BoardState
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.permission_rules import RuleScope, ScopedRule
 from mentra_actors.domain.team import TeamState
@@ -28,6 +27,7 @@ from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.runtime.sync_agent import SyncAgent
+from mentra_actors.runtime.task_board import SyncTaskBoard
 from mentra_actors.tools.builtin.skill_files import Skill, SkillFault
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
@@ -59,6 +59,8 @@ class SyncRuntime:
     def __init__(self, operations: Operations) -> None:
         """Made by `open_runtime_sync`."""
         self._operations = operations
+        self.board = SyncTaskBoard(operations.board)
+        """See `Runtime.board`."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:
@@ -119,10 +121,6 @@ class SyncRuntime:
     def team(self) -> TeamState:
         """See `Runtime.team`."""
         return result_of(self._operations.core, self._operations.team)
-
-    def board(self) -> BoardState:
-        """See `Runtime.board`."""
-        return result_of(self._operations.core, self._operations.board)
 
     def background_jobs(self, agent: SyncAgent | None = None) -> tuple[JobView, ...]:
         """See `Runtime.background_jobs`."""

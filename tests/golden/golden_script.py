@@ -7,6 +7,7 @@ diff. `test_journal_coverage` names what no story tells yet.
 
 from golden_script_autonomy import AUTONOMY_STORIES
 from golden_script_background import BACKGROUND_STORIES
+from golden_script_board import BOARD_STORIES
 from golden_script_calls import CALL_STORIES
 from golden_script_house import HOUSE_STORIES, the_next_day
 from golden_script_input import INPUT_STORIES
@@ -33,6 +34,7 @@ STORIES = (
     *BACKGROUND_STORIES,
     *MEMORY_STORIES,
     *AUTONOMY_STORIES,
+    *BOARD_STORIES,
     the_last_evening,
 )
 

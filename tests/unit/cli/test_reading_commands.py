@@ -30,7 +30,31 @@ def test_board_shows_states_and_owners(mentra, team_store):
     assert (count["status"], count["owner"]) == ("completed", "bob")
     assert (total["state"], total["blocked_by"], total["waits_for"]) == ("ready", [1], [])
     assert mentra("board", "--store", team_store) == 0
-    assert mentra.out.splitlines()[1].split() == ["1", "completed", "bob", "Count"]
+    assert mentra.out.splitlines() == [
+        "Ready (1)",
+        "  [ ] 2: Sum",
+        "",
+        "Completed (1)",
+        "  [x] 1: Count @bob",
+    ]
+
+
+def test_a_board_is_shown_as_it_was(mentra, team_store):
+    """Who asks why somebody did something looks at what there was to do then."""
+    assert mentra("board", "--at", 3, "--store", team_store) == 0
+    assert "  [ ] 1: Count @bob\n" in mentra.out
+    assert "  [-] 2: Sum (blocked by 1)\n" in mentra.out
+    assert mentra("board", "--at", 99, "--store", team_store) == 2
+    assert "--at 99 is to come" in mentra.err
+
+
+def test_one_task_is_shown_with_all_that_is_known(mentra, team_store):
+    assert mentra("board", 1, "--store", team_store) == 0
+    assert mentra.out.startswith("[x] 1: Count @bob\n")
+    assert "by lead" in mentra.out
+    assert mentra.json("board", 1, "--store", team_store)["owner"] == "bob"
+    assert mentra("board", 7, "--store", team_store) == 2
+    assert "Task 7 does not exist" in mentra.err
 
 
 def test_log_prints_one_json_line_per_event(mentra, team_store):
