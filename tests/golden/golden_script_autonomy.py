@@ -1,4 +1,4 @@
-"""What comes to agents by itself: ends of jobs, tasks that they claim, reminders, boards undone."""
+"""What comes to agents by itself: ends of jobs, tasks that they claim, reminders."""
 
 from golden_script_background import end, start, stop, wish
 from golden_team import call, plan, profile

@@ -8,6 +8,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.profile import Autonomy
 from mentra_actors.domain.board.commands import CreateTask, SetTaskStatus
 from mentra_actors.domain.board.events import TaskClaimed
+from mentra_actors.domain.compaction import SUMMARY_SYSTEM
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.ids import board_stream
 from mentra_actors.runtime.awaiting import wait_for
@@ -147,3 +148,27 @@ async def test_a_restart_wakes_those_that_look_for_tasks(played, tmp_path):
         assert board.claims() == [(1, "ann")]
         assert told(team, "ann").startswith("<auto-claimed>Task #1: Build")
         assert not team.events(e.AgentRecovered)
+
+
+async def test_a_teammate_knows_who_it_is_after_its_conversation_was_shortened(played):
+    """TM8: it stands in the system prompt, which no summary takes the place of."""
+
+    def turns(request):
+        if request.system == SUMMARY_SYSTEM:
+            return '{"goal": "wait", "progress": "waited"}'
+        return script("ann")(request)
+
+    async with played(turns) as team:
+        await (await team.spawn()).send("Make a team")
+        ann = await team.runtime.agent("ann")
+        for words in ("One", "Two"):
+            await ann.mail(words)
+            await team.runtime.until_idle()
+        await ann.conversation.compact()
+        await team.runtime.until_idle()
+        await ann.mail("Who are you?")
+        await team.runtime.until_idle()
+        last = team.requests[-1]
+
+        assert len(team.events(e.ConversationCompacted)) == 1
+        assert "You are teammate 'ann' with role 'helper' on a team led by 'lead'" in last.system
