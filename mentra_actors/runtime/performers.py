@@ -85,15 +85,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     settings, clock = world.settings, world.settings.clock
     models, places = _model_services(world), workplaces_of(settings, world.commands)
     summaries = Summaries(models.providers, models.gates, models.prices)
-    jobs = BackgroundJobs(
-        JobServices(
-            places,
-            world.store,
-            clock,
-            directory=world.job_directory,
-            outlives=settings.path != MEMORY,
-        )
-    )
+    jobs = BackgroundJobs(_job_services(world, places))
     by_kind: dict[type[Any], Performer] = {
         CallModel: ModelCalls(models, deadline_s=settings.model_deadline_s),
         ReviewCall: _reviews(world, places),
@@ -113,6 +105,16 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     if settings.wrap_effects is not None:
         by_kind = {kind: settings.wrap_effects(one) for kind, one in by_kind.items()}
     return by_kind
+
+
+def _job_services(world: World, places: Workplaces) -> JobServices:
+    return JobServices(
+        places,
+        world.store,
+        world.settings.clock,
+        directory=world.job_directory,
+        outlives=world.settings.path != MEMORY,
+    )
 
 
 def _reviews(world: World, places: Workplaces) -> CallReviews:

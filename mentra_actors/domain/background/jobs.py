@@ -184,14 +184,9 @@ def decide(command: BackgroundCommand, state: BackgroundState) -> Sequence[Backg
         case RecordJobStart(job_id=job_id):
             is_awaited = job_id in state.jobs and state.jobs[job_id].status == "requested"
             return [_started(command)] if is_awaited else []
-        case RecordJobFailure(job_id=job_id):
-            failed = JobFailed(job_id=job_id, error=command.error, ended_at=command.now)
-            return [with_notice(failed, state.jobs[job_id])] if _is_open(job_id, state) else []
-        case RecordJobEnd(job_id=job_id):
-            if not _is_open(job_id, state):
-                return []
-            job = state.jobs[job_id]
-            return [with_notice(_end(command, job), job)]
+        case RecordJobFailure() | RecordJobEnd():
+            job = state.jobs.get(command.job_id)
+            return [with_notice(_end(command, job), job)] if job and job.is_open else []
         case RequestJobStop():
             return _stop(command, state)
         case StopAllJobs():
@@ -208,14 +203,7 @@ def _request(command: RequestJob, state: BackgroundState) -> Sequence[Background
     if command.job_id in state.jobs:
         raise CommandRejected(f"the id {command.job_id} is another job's")
     if command.limit is not None and len(_open(state)) >= command.limit:
-        return [
-            JobRejected(
-                command_id=command.command_id,
-                command=command.command,
-                limit=command.limit,
-                rejected_at=command.now,
-            )
-        ]
+        return [_rejected(command, command.limit)]
     return [
         JobRequested(
             job_id=command.job_id,
@@ -233,6 +221,15 @@ def _request(command: RequestJob, state: BackgroundState) -> Sequence[Background
     ]
 
 
+def _rejected(command: RequestJob, limit: int) -> JobRejected:
+    return JobRejected(
+        command_id=command.command_id,
+        command=command.command,
+        limit=limit,
+        rejected_at=command.now,
+    )
+
+
 def _started(command: RecordJobStart) -> JobStarted:
     return JobStarted(
         job_id=command.job_id,
@@ -243,8 +240,10 @@ def _started(command: RecordJobStart) -> JobStarted:
     )
 
 
-def _end(command: RecordJobEnd, job: Job) -> JobEnd:
+def _end(command: RecordJobFailure | RecordJobEnd, job: Job) -> JobEnd:
     """By what it was stopped for; else, or if it had ended before that, how it ended by itself."""
+    if isinstance(command, RecordJobFailure):
+        return JobFailed(job_id=job.job_id, error=command.error, ended_at=command.now)
     job_id, code, output, now = job.job_id, command.exit_code, command.output, command.now
     stop = None if _had_ended(command, job) else job.stop
     if stop == "cancel":
@@ -295,10 +294,6 @@ def _stop_all(command: StopAllJobs, state: BackgroundState) -> Sequence[Backgrou
 
 def _open(state: BackgroundState) -> list[Job]:
     return [job for job in state.jobs.values() if job.is_open]
-
-
-def _is_open(job_id: str, state: BackgroundState) -> bool:
-    return job_id in state.jobs and state.jobs[job_id].is_open
 
 
 def evolve(state: BackgroundState, event: BackgroundEvent) -> BackgroundState:

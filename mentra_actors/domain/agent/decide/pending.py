@@ -11,7 +11,7 @@ from mentra_actors.domain.budget import BudgetSpent
 from mentra_actors.domain.inbox import MailDelivered, RunEndOrdered
 from mentra_actors.domain.permission_rules import Rule, RuleRemembered
 from mentra_actors.domain.timer import WaitUntil
-from mentra_actors.ids import EffectId, RunId, agent_stream, inbox_stream
+from mentra_actors.ids import EffectId, agent_stream, inbox_stream
 
 __all__ = ["companions", "is_busy", "pending"]
 
@@ -26,12 +26,7 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
         summary = f.SummarizeConversation(effect_id=state.compaction, profile=profile)
         effects[state.compaction] = summary
     if run is None:
-        effects.update(_undoing(one) for one in state.compensations if one.attempt)
-        effects.update(_board_undoing(run_id, profile) for run_id in state.board_undoing)
-        if state.looks_for_tasks:
-            claim_id = EffectId(f"{f.CLAIM}{state.rests}")
-            effects[claim_id] = f.ClaimReadyTask(effect_id=claim_id, profile=profile)
-        return effects
+        return {**effects, **dict(_between_runs(state, profile))}
     if state.model_call is not None:
         call = state.model_call
         effects[call.effect_id] = f.CallModel(
@@ -98,6 +93,19 @@ def is_busy(state: AgentState) -> bool:
     return state.run is not None or state.is_undoing or bool(state.compaction)
 
 
+def _between_runs(
+    state: AgentState, profile: e.AgentProfile
+) -> Iterator[tuple[EffectId, f.AgentEffect]]:
+    """What is taken back of the last run, or the wait for a task."""
+    yield from (_undoing(one) for one in state.compensations if one.attempt)
+    for run_id in state.board_undoing:
+        undoing = f.CompensateBoard(run_id=run_id, team_id=profile.team_id)
+        yield EffectId(f"{run_id}@board"), undoing
+    if state.looks_for_tasks:
+        claim_id = EffectId(f"{f.CLAIM}{state.rests}")
+        yield claim_id, f.ClaimReadyTask(effect_id=claim_id, profile=profile)
+
+
 def _undoing(one: Compensation) -> tuple[EffectId, f.AgentEffect]:
     effect = f.CompensateCall(
         key=one.key,
@@ -108,10 +116,6 @@ def _undoing(one: Compensation) -> tuple[EffectId, f.AgentEffect]:
         attempt=one.attempt,
     )
     return EffectId(f"{one.key}@undo-{one.attempt}"), effect
-
-
-def _board_undoing(run_id: RunId, profile: e.AgentProfile) -> tuple[EffectId, f.AgentEffect]:
-    return EffectId(f"{run_id}@board"), f.CompensateBoard(run_id=run_id, team_id=profile.team_id)
 
 
 def _decision(state: AgentState, run: Run) -> f.AgentEffect:
