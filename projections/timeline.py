@@ -220,6 +220,13 @@ def _compensated(event: agent.ToolCallCompensated) -> str:
     return f"{event.key} {how}: {event.content}"
 
 
+def _board_compensated(event: agent.BoardCompensated) -> str:
+    if event.problem:
+        return f"the board keeps what {event.run_id} has changed: {event.problem}"
+    kept = f", {event.conflicts} kept" if event.conflicts else ""
+    return f"{_counted(event.reverted, 'change')} of the board by {event.run_id} undone{kept}"
+
+
 def _member_joined(event: team.MemberJoined) -> str:
     instead = f", in place of {event.replaces}" if event.replaces else ""
     return f"{event.profile.name} joined as {event.profile.role}{instead}"
@@ -334,6 +341,7 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.CompensationRequested: lambda e: f"calls of {e.run_id} are undone",
     agent.ToolCallCompensationStarted: lambda e: f"{e.key} is undone: {e.tool}",
     agent.ToolCallCompensated: _compensated,
+    agent.BoardCompensated: _board_compensated,
     agent.RunStarted: lambda e: f"run {e.run_id} started",
     agent.InputPlaced: _input_placed,
     agent.ModelCallRequested: _model_requested,

@@ -61,6 +61,7 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     agent.CompensationRequested,
     agent.ToolCallCompensationStarted,
     agent.ToolCallCompensated,
+    agent.BoardCompensated,
     agent.MailSent,
     agent.RunFinished,
     agent.RunFailed,

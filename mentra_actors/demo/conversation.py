@@ -149,6 +149,8 @@ def read_conversation(request: ModelRequest) -> Conversation:
             case UserMessage(source="mail"):
                 last_input_at = at
                 letters.extend(_letter(at, message.text))
+            case UserMessage(source="notice"):  # a reminder asks for nothing new
+                pass
             case UserMessage():
                 last_input_at, prompt = at, message.text
     return Conversation(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mentra_actors.domain.agent.commands import (
+    RecordBoardCompensation,
     RecordCallReview,
     RecordCompaction,
     RecordCompensation,
@@ -19,6 +20,7 @@ from mentra_actors.domain.agent.commands import (
 )
 from mentra_actors.domain.agent.effects import (
     CallModel,
+    CompensateBoard,
     CompensateCall,
     DecideRound,
     ProbeTool,
@@ -109,6 +111,9 @@ LAST_WORDS: Mapping[type[Any], Callable[[Any, str, float], Any]] = {
     ),
     CompensateCall: lambda effect, said, now: RecordCompensation(
         key=effect.key, attempt=effect.attempt, content=said, is_error=True, now=now
+    ),
+    CompensateBoard: lambda effect, said, now: RecordBoardCompensation(
+        run_id=effect.run_id, problem=said, now=now
     ),
     StartJob: lambda effect, said, now: RecordJobFailure(
         job_id=effect.job.job_id, error=f"what starts it broke ({said})", now=now

@@ -62,6 +62,8 @@ class LiveAnswer:
         self.usage = TokenUsage()
         self.queued_s = 0.0
         """How long its call had waited for its turn at the provider."""
+        self.reminder = ""
+        """What its request had after the conversation."""
         self.first_tick = 0
         """The first tick that has some of it; 0 for none."""
         self._text: list[str] = []

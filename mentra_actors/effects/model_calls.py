@@ -26,12 +26,13 @@ from mentra_actors.domain.conversation_tree import closed
 from mentra_actors.domain.model_call import ModelReply, ModelRequest, TokenUsage, usage_fault
 from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.attached_blobs import AttachedBlobs, Blobs, kept_blocks
+from mentra_actors.effects.board_reminders import BoardReminders
 from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
 from mentra_actors.effects.live_answers import LiveAnswer, LiveAnswers
 from mentra_actors.effects.loop import is_cancellation
-from mentra_actors.effects.model_requests import model_request
+from mentra_actors.effects.model_requests import model_request, reminded
 from mentra_actors.effects.paused_answers import (
     MOST_PAUSES,
     is_paused,
@@ -73,6 +74,7 @@ class ModelServices:
     live: LiveFeed[LiveNotice]
     answers: LiveAnswers
     send: SendOutcome
+    reminders: BoardReminders
     spent_of: Callable[[StreamId], tuple[int, int]]
     """Tokens and money (millionths of a US dollar) that a shared budget has lost. May block."""
 
@@ -144,14 +146,14 @@ class ModelCalls:
                 raise
             return self._failure(effect, answer, _broken(effect, "provider_bug", error))
         try:
-            return await self._recorded(effect, reply, answer.queued_s)
+            return await self._recorded(effect, reply, answer)
         except BaseException as error:  # the answer was paid for: it counts
             if is_cancellation(error):
                 raise
             return self._failure(effect, answer, _broken(effect, "internal", error))
 
     async def _recorded(
-        self, effect: CallModel, reply: ModelReply, queued_s: float
+        self, effect: CallModel, reply: ModelReply, answer: LiveAnswer
     ) -> RecordModelReply:
         profile, options = effect.profile, effect.options
         planner = self._services.planner
@@ -172,7 +174,8 @@ class ModelCalls:
             asked_model=profile.model,
             is_output=is_output,
             output_fault=fault,
-            queued_s=queued_s,
+            queued_s=answer.queued_s,
+            reminder=answer.reminder,
         )
 
     async def _reply(self, order: Order, answer: LiveAnswer) -> ModelReply:
@@ -185,6 +188,9 @@ class ModelCalls:
         if closed(order.view).has_attachments:
             messages = await self._attached.loaded(request.messages)
             request = msgspec.structs.replace(request, messages=messages)
+        if effect.remind:
+            answer.reminder = await services.reminders.text_for(effect.profile, request)
+            request = reminded(request, answer.reminder)
         heard = _Heard()
         with anyio.move_on_after(self._deadline_s) as deadline:
             await self._hear_all(order, provider, request, answer, heard)
@@ -296,6 +302,7 @@ class ModelCalls:
             cost_usd_micros=usage_cost(self._services.prices, effect.profile.model, answer.usage),
             asked_model=effect.profile.model,
             queued_s=answer.queued_s,
+            reminder=answer.reminder,
             now=self._clock.now(),
             status=_status(error.status),
             code=encodable(str(error.code or "")),

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.profile import AgentProfile, offered_tools, tool_choice_for
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
+from mentra_actors.domain.content import UserMessage
 from mentra_actors.domain.model_call import ModelRequest, OutputSchema, ToolSpec
 from mentra_actors.domain.transcript import Transcript, prompt_messages
 from mentra_actors.tools.registry import ToolRegistry
 
-__all__ = ["model_request", "request_of"]
+__all__ = ["model_request", "reminded", "request_of"]
 
 _OUTPUT_NAME = "output"
 
@@ -19,6 +22,17 @@ def model_request(
 ) -> ModelRequest:
     """The request of one model call; `model` is the provider's own name for it."""
     return request_of(effect.profile, effect.options, transcript, model, tools)
+
+
+def reminded(request: ModelRequest, reminder: str) -> ModelRequest:
+    """The request with a reminder, if there is one, behind the conversation.
+
+    So that what a provider has cached of the conversation stays the beginning of it.
+    """
+    if not reminder:
+        return request
+    last = UserMessage(text=reminder, source="notice")
+    return msgspec.structs.replace(request, messages=(*request.messages, last))
 
 
 def request_of(

@@ -219,6 +219,8 @@ class RuntimeCore:
             start_soon=self._loop.start_soon,
             job_directory=self.jobs.directory,
             redelivery=Redelivery(self.directory, self.journal),
+            recorded=self.recorded,
+            post=self._loop.post,
         )
         return EffectRunner(
             self._loop,
@@ -336,6 +338,7 @@ class RuntimeCore:
 
     def _stop_actors(self) -> None:
         self.answers.close()
+        self.directory.leave_mail()
         if self._fenced is None:
             self.jobs.stop_all(self.ask, self.clock)
             self._let_tools_end(self.settings.close_grace_s)

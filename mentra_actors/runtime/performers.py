@@ -7,6 +7,8 @@ from typing import Any
 
 from mentra_actors.domain.agent.effects import (
     CallModel,
+    ClaimReadyTask,
+    CompensateBoard,
     CompensateCall,
     DecideRound,
     ProbeTool,
@@ -22,7 +24,9 @@ from mentra_actors.domain.supervision.state import DeliverLetter
 from mentra_actors.domain.team.state import ReleaseTasks, RenameOnBoard
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.background_jobs import BackgroundJobs, JobServices
+from mentra_actors.effects.board_compensations import BoardCompensations
 from mentra_actors.effects.board_news import BoardNews
+from mentra_actors.effects.board_reminders import BoardReminders
 from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
 from mentra_actors.effects.call_reviews import CallReviews, ReviewPorts
 from mentra_actors.effects.compensations import Compensations
@@ -38,11 +42,13 @@ from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.schedule_moments import ScheduleMoments
 from mentra_actors.effects.summaries import ConversationSummaries, Summaries
+from mentra_actors.effects.task_claims import TaskClaims
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_attempts import StartSoon
 from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
 from mentra_actors.effects.workplaces import Workplaces
+from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.lease_term import LeaseTerm
@@ -77,6 +83,8 @@ class World:
     start_soon: StartSoon
     job_directory: Path
     redelivery: Redelivery
+    recorded: LiveFeed[tuple[RecordedEvent[Any], ...]]
+    post: Callable[[Callable[[], None]], None]
 
 
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
@@ -93,6 +101,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         SummarizeConversation: ConversationSummaries(summaries, clock),
         DecideRound: RoundDecisions(world.strategies, clock),
         CompensateCall: Compensations(world.tools, clock),
+        CompensateBoard: BoardCompensations(world.commands, clock),
         StartJob: jobs.start,
         WatchJob: jobs.watch,
         StopJob: jobs.stop,
@@ -102,6 +111,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     }
     by_kind = {kind: with_last_words(lease.guarded(one), clock) for kind, one in by_kind.items()}
     by_kind[WaitUntil] = Timers(clock)
+    by_kind[ClaimReadyTask] = TaskClaims(world.commands, clock, world.recorded, world.post)
     if settings.wrap_effects is not None:
         by_kind = {kind: settings.wrap_effects(one) for kind, one in by_kind.items()}
     return by_kind
@@ -166,6 +176,7 @@ def _model_services(world: World) -> ModelServices:
         live=world.live,
         answers=world.answers,
         send=world.send,
+        reminders=BoardReminders(world.commands),
         spent_of=lambda budget: spent(one.event for one in world.journal.read_stream(budget)),
     )
 

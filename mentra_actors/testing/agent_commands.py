@@ -114,6 +114,21 @@ _DELEGATION: list[SearchStrategy[Any]] = [
         now=moments,
     ),
 ]
+_BETWEEN_RUNS: list[SearchStrategy[Any]] = [
+    st.builds(
+        c.RecordIdleTimeout,
+        effect_id=st.sampled_from([AIM, EffectId("claim-1")]),
+        now=moments,
+    ),
+    st.builds(
+        c.RecordBoardCompensation,
+        run_id=st.sampled_from([RunId(AIM), RunId(AIM), RunId("lead/run-1")]),
+        reverted=st.integers(0, 2),
+        conflicts=st.integers(0, 2),
+        problem=words,
+        now=moments,
+    ),
+]
 _changes = one_of(
     [
         ProfileChanges(model="scripted:other"),
@@ -196,6 +211,7 @@ _COMMANDS: list[SearchStrategy[Any]] = [
     *_ENDS,
     *_AFTERWARDS,
     *_DELEGATION,
+    *_BETWEEN_RUNS,
     st.builds(c.Configure, changes=_changes, now=moments),
 ]
 

@@ -125,7 +125,7 @@ _BLOCKS: Sequence[AssistantBlock] = [
     ToolCallBlock(call_id="c1", name="read"),
     ToolCallBlock(call_id="c2", name="write", arguments='{"path": "a"}'),
     TextBlock(text="yes"),
-    ToolCallBlock(call_id="c2", name="read", arguments=""),
+    ToolCallBlock(call_id="c2", name="task_update", arguments=""),
     ToolCallBlock(call_id="", name="nonsense", arguments='{"path": "a'),
     ThinkingBlock(encrypted="later"),
     ToolCallBlock(call_id="c1", name="write"),
@@ -193,6 +193,7 @@ _replies = st.builds(
     cost_usd_micros=_costs,
     is_output=st.sampled_from([False, False, True]),
     output_fault=st.sampled_from(["", "", "expected an object"]),
+    reminder=st.sampled_from(["", "", "<reminder/>"]),
 )
 _failures = st.builds(
     c.RecordModelFailure,

@@ -19,6 +19,7 @@ from hypothesis.strategies import SearchStrategy
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.profile import Autonomy
 from mentra_actors.domain.agent.state import AgentState, call_key
 from mentra_actors.ids import AgentId, CommandId, EffectId, MailId, RunId, TeamId
 from mentra_actors.testing.agent_commands import agent_commands, outside_commands, prompts
@@ -64,6 +65,9 @@ def agent_profiles() -> SearchStrategy[e.AgentProfile]:
         model=st.just("scripted:model"),
         max_rounds=st.sampled_from([0, 1, 2, 50]),
         wake_on_mail=st.booleans(),
+        lead=st.sampled_from(["", "boss"]),
+        autonomy=st.sampled_from([Autonomy(), Autonomy(enabled=True)]),
+        task_reminder_rounds=st.sampled_from([0, 1, 3]),
         wake_on_background=st.sampled_from([None, True, False]),
         run=run_options(),
     )
@@ -108,6 +112,10 @@ def aimed(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
             return _aimed_verdict(command, state)
         case c.RecordCompensation():
             return _aimed_compensation(command, state)
+        case c.RecordIdleTimeout() if command.effect_id == AIM:
+            return _replace(command, effect_id=EffectId(f"claim-{state.rests}"))
+        case c.RecordBoardCompensation() if command.run_id == RunId(AIM) and state.board_undoing:
+            return _replace(command, run_id=state.board_undoing[0])
         case _:
             return _aimed_wish(command, state)
 

@@ -6,10 +6,25 @@ from typing import Any
 
 from mentra_actors.domain.agent import events as e
 
-__all__ = ["AuditedCall", "CallAudit"]
+__all__ = ["CALL_EVENTS", "AuditedCall", "CallAudit"]
 
 MOST_ATTEMPTS = 5
 _OPEN = ("started", "probing")
+
+CALL_EVENTS = (
+    e.ToolCallsPlanned,
+    e.ToolAuthorizationEvaluated,
+    e.ToolCallReviewed,
+    e.PermissionRequested,
+    e.PermissionResolved,
+    e.PermissionExpired,
+    e.ToolCallStarted,
+    e.ToolCallRestarted,
+    e.ToolCallProbeRequested,
+    e.ToolCallFinished,
+    e.ToolCallOutcomeUnknown,
+    e.ToolCallSkipped,
+)
 
 
 @dataclass(slots=True)

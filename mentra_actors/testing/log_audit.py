@@ -16,27 +16,14 @@ import msgspec
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import ToolCallBlock
-from mentra_actors.testing.call_audit import AuditedCall, CallAudit
+from mentra_actors.testing.board_audit import BoardAudit
+from mentra_actors.testing.call_audit import CALL_EVENTS, AuditedCall, CallAudit
 from mentra_actors.testing.input_audit import AuditedRun, InputAudit
 from mentra_actors.testing.subagent_audit import SUBAGENT_EVENTS, SubagentAudit
 
 __all__ = ["AgentAudit", "AuditedCall", "AuditedRun"]
 
 _RunEnd: TypeAlias = e.RunFinished | e.RunFailed | e.RunCancelled
-_CALL_EVENTS = (
-    e.ToolCallsPlanned,
-    e.ToolAuthorizationEvaluated,
-    e.ToolCallReviewed,
-    e.PermissionRequested,
-    e.PermissionResolved,
-    e.PermissionExpired,
-    e.ToolCallStarted,
-    e.ToolCallRestarted,
-    e.ToolCallProbeRequested,
-    e.ToolCallFinished,
-    e.ToolCallOutcomeUnknown,
-    e.ToolCallSkipped,
-)
 _COMPACTING_EVENTS = (e.CompactionRequested, e.ConversationCompacted, e.CompactionSkipped)
 _OWN_EVENTS = (
     e.AgentSpawned,
@@ -77,11 +64,13 @@ class AgentAudit:
     tools: CallAudit = field(init=False)
     input: InputAudit = field(init=False)
     subagents: SubagentAudit = field(init=False)
+    board: BoardAudit = field(init=False)
 
     def __post_init__(self) -> None:
         self.subagents = SubagentAudit(self._require, self._once)
         self.tools = CallAudit(self._require, self._once)
         self.input = InputAudit(self._require, self._once)
+        self.board = BoardAudit(self._require, self._once)
 
     @property
     def calls(self) -> list[AuditedCall]:
@@ -95,6 +84,7 @@ class AgentAudit:
 
     def read(self, event: Any) -> None:
         """Judge one more event."""
+        self.board.read(event)
         match event:
             case _ if isinstance(event, _OWN_EVENTS):
                 self._read_agent(event)
@@ -102,7 +92,7 @@ class AgentAudit:
                 self._once("mail sent", event.mail.mail_id)
             case _ if isinstance(event, _INPUT_EVENTS):
                 self._read_input(event)
-            case _ if isinstance(event, _CALL_EVENTS):
+            case _ if isinstance(event, CALL_EVENTS):
                 self._read_call(event)
             case _ if isinstance(event, SUBAGENT_EVENTS):
                 self._read_subagents(event)
@@ -169,7 +159,8 @@ class AgentAudit:
             faults.append(f"run {self.run_id} is open and waits for nothing")
         if self.undoing and not self.run and not self.pending:
             faults.append(f"{self.undoing} are to be undone and nobody does it")
-        if self.run or self.stopped or self.profile is None or self.undoing:
+        is_undoing = self.undoing or self.board.undoing
+        if self.run or self.stopped or self.profile is None or is_undoing:
             return faults
         if self.input.waiting_prompts:
             faults.append(f"idle while prompts {self.input.waiting_prompts} wait")
@@ -186,13 +177,20 @@ class AgentAudit:
         if self.run is None:
             first = self.undoing[:1]
             undoing = {f"{key}@undo-{self.undo_attempts.get(key, 0)}" for key in first}
-            return effects | undoing
+            return effects | undoing | self.board.pending(self.profile, is_free=self._is_free)
         effects |= self.tools.pending | self._timers
         if self.model_call:
             effects.add(self.model_call)
         if self.run.decision:
             effects.add(self.run.decision)
         return effects
+
+    @property
+    def _is_free(self) -> bool:
+        """Nothing is to be done, as far as the agent knows."""
+        has_ended = self.stopped or self.is_to_stop or self.profile is None
+        waits = self.undoing or self.input.waiting_prompts
+        return not (has_ended or waits or (self.profile and self.input.has_news(self.profile)))
 
     @property
     def _timers(self) -> set[str]:

@@ -5,6 +5,7 @@ To add an event or a field: write a story, a function of the team with an agent 
 diff. `test_journal_coverage` names what no story tells yet.
 """
 
+from golden_script_autonomy import AUTONOMY_STORIES
 from golden_script_background import BACKGROUND_STORIES
 from golden_script_board import BOARD_STORIES
 from golden_script_calls import CALL_STORIES
@@ -35,6 +36,7 @@ STORIES = (
     *TOOL_STORIES,
     *BACKGROUND_STORIES,
     *MEMORY_STORIES,
+    *AUTONOMY_STORIES,
     *BOARD_STORIES,
     *TEAM_STORIES,
     *SUPERVISION_STORIES,

@@ -22,6 +22,8 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import (
     CallModel,
+    ClaimReadyTask,
+    CompensateBoard,
     CompensateCall,
     DecideRound,
     ProbeTool,
@@ -30,6 +32,7 @@ from mentra_actors.domain.agent.effects import (
     SummarizeConversation,
 )
 from mentra_actors.domain.content import TextBlock, UserMessage
+from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.model_call import ModelReply, StopReason
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.domain.tool_call import ToolOutcome
@@ -281,6 +284,8 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
                 answer = c.RecordCompensation(
                     key=key, attempt=attempt, content="undone", now=self.now
                 )
+            case CompensateBoard() | ClaimReadyTask() as effect:
+                answer = self.after_a_run(effect, other)
             case WaitUntil(at=at, then=then):
                 _, limit, run_id = then.split(":")
                 self.now = max(self.now, at)
@@ -308,6 +313,25 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
                 )
         self.answers.append(answer)
         self.undelivered[effect_id] = answer
+
+    def after_a_run(self, effect, other):
+        """What comes of an effect between two runs: a task for it, or that there is none."""
+        if isinstance(effect, CompensateBoard):
+            return c.RecordBoardCompensation(run_id=effect.run_id, reverted=1, now=self.now)
+        if other is None or isinstance(other, c.RecordCompaction):
+            return c.RecordIdleTimeout(effect_id=effect.effect_id, now=self.now)
+        taken = self.state.mail_taken_through
+        letter = Mail(
+            mail_id=f"in-{taken + 1}",
+            sender="board",
+            to="lead",
+            body="task",
+            sent_at=self.now,
+            kind="task",
+        )
+        return c.TakeMail(
+            mail=(letter,), after_version=taken, through_version=taken + 1, now=self.now
+        )
 
     def deliver(self, effect_id):
         self.decide(self.undelivered.pop(effect_id))
@@ -346,7 +370,8 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
             if self.undelivered:
                 self.deliver(next(iter(self.undelivered)))
             elif self.running:
-                at_work = [i for i, one in self.running.items() if not isinstance(one, WaitUntil)]
+                waits = (WaitUntil, ClaimReadyTask)
+                at_work = [i for i, one in self.running.items() if not isinstance(one, waits)]
                 done = ToolOutcome(content="done")
                 self.perform((at_work or list(self.running))[0], DONE, done)
             elif self.state.requests:

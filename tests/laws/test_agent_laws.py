@@ -10,7 +10,13 @@ from mentra_actors.decider import Delivery, Settlement
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
-from mentra_actors.domain.agent.effects import CallModel, CompensateCall, ProbeTool, RunTool
+from mentra_actors.domain.agent.effects import (
+    CallModel,
+    CompensateBoard,
+    CompensateCall,
+    ProbeTool,
+    RunTool,
+)
 from mentra_actors.domain.budget import spent
 from mentra_actors.domain.inbox import Mail, MailDelivered, RunEndOrdered
 from mentra_actors.ids import agent_stream, inbox_stream
@@ -31,8 +37,14 @@ from mentra_actors.testing.log_audit import AgentAudit
 from mentra_actors.testing.strategies import any_history
 
 AGENT_EVENTS = get_args(e.AgentEvent)
-OUTCOMES = (c.RecordModelReply, c.RecordModelFailure, c.RecordToolOutcome, c.RecordProbeVerdict)
-FINAL_OUTCOMES = (c.RecordModelReply, c.RecordModelFailure, c.RecordToolOutcome)
+FINAL_OUTCOMES = (
+    c.RecordModelReply,
+    c.RecordModelFailure,
+    c.RecordToolOutcome,
+    c.RecordBoardCompensation,
+    c.RecordIdleTimeout,
+)
+OUTCOMES = (*FINAL_OUTCOMES, c.RecordProbeVerdict)
 
 
 @st.composite
@@ -299,4 +311,5 @@ def test_a_stopped_agent_stays_stopped(agent):
 
         assert after.state.stopped
         assert after.state.run is None, "a stopped agent has begun a run"
-        assert all(isinstance(f, CompensateCall) for f in after.pending.values())
+        undoing = (CompensateCall, CompensateBoard)
+        assert all(isinstance(one, undoing) for one in after.pending.values())

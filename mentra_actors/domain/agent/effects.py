@@ -8,11 +8,14 @@ from mentra_actors.domain.agent.events.runs import Boundary
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.timer import WaitUntil
-from mentra_actors.ids import EffectId, RunId, StreamId
+from mentra_actors.ids import EffectId, RunId, StreamId, TeamId
 
 __all__ = [
+    "CLAIM",
     "AgentEffect",
     "CallModel",
+    "ClaimReadyTask",
+    "CompensateBoard",
     "CompensateCall",
     "DecideRound",
     "FinishedCall",
@@ -23,11 +26,15 @@ __all__ = [
     "SummarizeConversation",
 ]
 
+CLAIM = "claim-"
+"""The ids of `ClaimReadyTask` begin like this."""
+
 
 class CallModel(msgspec.Struct, frozen=True, kw_only=True):
     """Send the transcript to the model, not before `not_before` (Unix seconds).
 
-    With a `budget` what all have spent of it is looked at first.
+    With a `budget` what all have spent of it is looked at first. With `remind` the request reminds
+    of the tasks of the team that are not completed, if there are any.
     """
 
     effect_id: EffectId
@@ -37,6 +44,7 @@ class CallModel(msgspec.Struct, frozen=True, kw_only=True):
     not_before: float
     options: RunOptions = RunOptions()
     budget: StreamId = StreamId("")
+    remind: bool = False
 
 
 class ReviewCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +137,23 @@ class CompensateCall(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
 
 
+class CompensateBoard(msgspec.Struct, frozen=True, kw_only=True):
+    """Take back what a run has changed on the task board of the team."""
+
+    run_id: RunId
+    team_id: TeamId
+
+
+class ClaimReadyTask(msgspec.Struct, frozen=True, kw_only=True):
+    """Claim a task of the team's board for the agent, as soon as it is free and one is ready.
+
+    The claim is made under the id of the effect, so that it is made once.
+    """
+
+    effect_id: EffectId
+    profile: AgentProfile
+
+
 AgentEffect: TypeAlias = (
     CallModel
     | ReviewCall
@@ -137,5 +162,7 @@ AgentEffect: TypeAlias = (
     | DecideRound
     | SummarizeConversation
     | CompensateCall
+    | CompensateBoard
+    | ClaimReadyTask
     | WaitUntil
 )

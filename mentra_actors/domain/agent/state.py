@@ -88,6 +88,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     placed_follow_up: tuple[CommandId, ...] = ()
     undoable: tuple[Compensation, ...] = ()
     budget: StreamId = StreamId("")
+    board_runs: tuple[RunId, ...] = ()
+    """It, and those that it goes on from, as far as they may have changed the task board."""
     fallback: int = 0
     """The number of the fallback that answers, from 1; 0 for the agent's own model."""
     given_up: tuple[str, ...] = ()
@@ -128,6 +130,7 @@ class Resumable(msgspec.Struct, frozen=True, kw_only=True):
     prompt_entry: EntryId
     is_rolled_back: bool
     undoable: tuple[Compensation, ...] = ()
+    board_runs: tuple[RunId, ...] = ()
 
 
 class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,7 +205,9 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     stop. `entries` is how many the
     conversation ever had, `leaf` the one it goes on from. `abandoned` is the model call whose
     partial answer may still come. `compaction` is the summary that is being written, `compactions`
-    how many were asked for.
+    how many were asked for. `rests` counts the times that resting began, or began anew.
+    `rounds_without_board` are those since a tool for the task board has succeeded, or the model
+    was reminded. What the runs `board_undoing` have changed there is being taken back.
     """
 
     profile: AgentProfile | None = None
@@ -234,6 +239,27 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     stop_planned: str = ""
     compaction: EffectId = EffectId("")
     compactions: int = 0
+    rests: int = 0
+    rounds_without_board: int = 0
+    board_undoing: tuple[RunId, ...] = ()
+
+    @property
+    def is_undoing(self) -> bool:
+        """True while something of a run that was broken off is being taken back."""
+        return bool(self.compensations or self.board_undoing)
+
+    @property
+    def is_to_be_reminded(self) -> bool:
+        """True if the next request may have to remind the model of the task board."""
+        most = self.profile.task_reminder_rounds if self.profile else 0
+        return 0 < most <= self.rounds_without_board
+
+    @property
+    def looks_for_tasks(self) -> bool:
+        """True if it has nothing to do, and claims a task as soon as there is one."""
+        is_free = self.run is None and not (self.stopped or self.stop_planned)
+        waits = self.waiting_prompts or self.is_undoing or self.has_news
+        return bool(self.profile and self.profile.is_autonomous and is_free and not waits)
 
     @property
     def has_news(self) -> bool:

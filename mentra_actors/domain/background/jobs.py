@@ -3,7 +3,8 @@
 All jobs of an agent are on one stream, so that how many it has open is a question to one state:
 no race over processes or restarts lets in one too many. A job is asked for under the id of the
 wish; a repeated wish finds the same job. Whatever happens, a job has one event that ends it: who
-comes later (its exit after a cancellation, a second stop) records nothing.
+comes later (its exit after a cancellation, a second stop) records nothing. Its agent is told of it
+by a letter that is written with that event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,9 +29,10 @@ from mentra_actors.domain.background.events import (
     StopCause,
 )
 from mentra_actors.domain.background.job import Job, job_after
+from mentra_actors.domain.background.notices import companions, with_notice
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import CommandId, EffectId
+from mentra_actors.ids import AgentId, CommandId, EffectId
 
 __all__ = [
     "BACKGROUND",
@@ -57,7 +59,10 @@ _TIME_OF_A_FILE_S = 0.05
 
 
 class RequestJob(msgspec.Struct, frozen=True, kw_only=True):
-    """Run a command in the background; `limit` jobs may be open (None: any number)."""
+    """Run a command in the background; `limit` jobs may be open (None: any number).
+
+    `agent_id` is told of its end.
+    """
 
     command_id: CommandId
     job_id: str
@@ -70,6 +75,7 @@ class RequestJob(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     base_dir: str = ""
     justification: str = ""
+    agent_id: AgentId = AgentId("")
 
 
 class RecordJobStart(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,11 +184,9 @@ def decide(command: BackgroundCommand, state: BackgroundState) -> Sequence[Backg
         case RecordJobStart(job_id=job_id):
             is_awaited = job_id in state.jobs and state.jobs[job_id].status == "requested"
             return [_started(command)] if is_awaited else []
-        case RecordJobFailure(job_id=job_id):
-            failed = JobFailed(job_id=job_id, error=command.error, ended_at=command.now)
-            return [failed] if _is_open(job_id, state) else []
-        case RecordJobEnd(job_id=job_id):
-            return [_end(command, state.jobs[job_id])] if _is_open(job_id, state) else []
+        case RecordJobFailure() | RecordJobEnd():
+            job = state.jobs.get(command.job_id)
+            return [with_notice(_end(command, job), job)] if job and job.is_open else []
         case RequestJobStop():
             return _stop(command, state)
         case StopAllJobs():
@@ -199,14 +203,7 @@ def _request(command: RequestJob, state: BackgroundState) -> Sequence[Background
     if command.job_id in state.jobs:
         raise CommandRejected(f"the id {command.job_id} is another job's")
     if command.limit is not None and len(_open(state)) >= command.limit:
-        return [
-            JobRejected(
-                command_id=command.command_id,
-                command=command.command,
-                limit=command.limit,
-                rejected_at=command.now,
-            )
-        ]
+        return [_rejected(command, command.limit)]
     return [
         JobRequested(
             job_id=command.job_id,
@@ -219,8 +216,18 @@ def _request(command: RequestJob, state: BackgroundState) -> Sequence[Background
             target=command.target,
             base_dir=command.base_dir,
             justification=command.justification,
+            agent_id=command.agent_id,
         )
     ]
+
+
+def _rejected(command: RequestJob, limit: int) -> JobRejected:
+    return JobRejected(
+        command_id=command.command_id,
+        command=command.command,
+        limit=limit,
+        rejected_at=command.now,
+    )
 
 
 def _started(command: RecordJobStart) -> JobStarted:
@@ -233,8 +240,10 @@ def _started(command: RecordJobStart) -> JobStarted:
     )
 
 
-def _end(command: RecordJobEnd, job: Job) -> JobEnd:
+def _end(command: RecordJobFailure | RecordJobEnd, job: Job) -> JobEnd:
     """By what it was stopped for; else, or if it had ended before that, how it ended by itself."""
+    if isinstance(command, RecordJobFailure):
+        return JobFailed(job_id=job.job_id, error=command.error, ended_at=command.now)
     job_id, code, output, now = job.job_id, command.exit_code, command.output, command.now
     stop = None if _had_ended(command, job) else job.stop
     if stop == "cancel":
@@ -287,10 +296,6 @@ def _open(state: BackgroundState) -> list[Job]:
     return [job for job in state.jobs.values() if job.is_open]
 
 
-def _is_open(job_id: str, state: BackgroundState) -> bool:
-    return job_id in state.jobs and state.jobs[job_id].is_open
-
-
 def evolve(state: BackgroundState, event: BackgroundEvent) -> BackgroundState:
     """State after one event; an event about an unknown job changes nothing."""
     if isinstance(event, JobRejected):
@@ -335,5 +340,7 @@ BACKGROUND: Decider[BackgroundCommand, BackgroundEvent, BackgroundState, Backgro
         decide=decide,
         evolve=evolve,
         pending=pending,
+        companions=companions,
+        fold_version=2,
     )
 )

@@ -1,5 +1,7 @@
 """What model calls are made with, for tests: no store, no actor, no real price list."""
 
+from mentra_actors.domain.board.state import BoardState
+from mentra_actors.effects.board_reminders import BoardReminders
 from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.live_answers import LiveAnswers
@@ -35,6 +37,19 @@ class NoBlobs:
         return None
 
 
+class ScriptedBoard:
+    """The way to a board that is empty, or as a test has filled it; or that cannot be read."""
+
+    def __init__(self, board=None, error=None):
+        self.board = board or BoardState()
+        self.error = error
+
+    async def look(self, stream_id):
+        if self.error:
+            raise self.error
+        return self.board
+
+
 def model_services(
     provider,
     tools=(),
@@ -67,5 +82,6 @@ def model_services(
         live=live or LiveFeed(),
         answers=answers or LiveAnswers(NoTicks(), lambda _delay_s, _call: None),
         send=send,
+        reminders=BoardReminders(ScriptedBoard()),
         spent_of=lambda _budget: spent,
     )

@@ -9,10 +9,12 @@ from mentra_actors.domain.agent.commands.outcomes import (
     ExpireRun,
     PartialAnswer,
     RecordAbandonedAnswer,
+    RecordBoardCompensation,
     RecordBudgetUsedUp,
     RecordCallReview,
     RecordCompaction,
     RecordCompensation,
+    RecordIdleTimeout,
     RecordModelFailure,
     RecordModelReply,
     RecordProbeVerdict,
@@ -63,10 +65,12 @@ __all__ = [
     "PartialAnswer",
     "QueueInput",
     "RecordAbandonedAnswer",
+    "RecordBoardCompensation",
     "RecordBudgetUsedUp",
     "RecordCallReview",
     "RecordCompaction",
     "RecordCompensation",
+    "RecordIdleTimeout",
     "RecordModelFailure",
     "RecordModelReply",
     "RecordProbeVerdict",
@@ -106,6 +110,7 @@ AgentCommand: TypeAlias = (
     | TakeMail
     | RecordModelReply
     | RecordModelFailure
+    | RecordBoardCompensation
     | RecordBudgetUsedUp
     | SpawnSubagent
     | RecordSubagentEnd
@@ -116,6 +121,7 @@ AgentCommand: TypeAlias = (
     | RecordProbeVerdict
     | RecordCompaction
     | RecordCompensation
+    | RecordIdleTimeout
     | ExpirePermission
     | ExpireRun
     | RecoverEffects

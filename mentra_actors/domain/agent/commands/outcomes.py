@@ -17,10 +17,12 @@ __all__ = [
     "ExpireRun",
     "PartialAnswer",
     "RecordAbandonedAnswer",
+    "RecordBoardCompensation",
     "RecordBudgetUsedUp",
     "RecordCallReview",
     "RecordCompaction",
     "RecordCompensation",
+    "RecordIdleTimeout",
     "RecordModelFailure",
     "RecordModelReply",
     "RecordProbeVerdict",
@@ -80,7 +82,8 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
 
     `is_output` and `output_fault` are the verdict on an answer that should be a typed value.
     `salt` is random: it makes the idempotency keys of the calls unique in the world. `queued_s` is
-    how long the call had waited for its turn at the provider.
+    how long the call had waited for its turn at the provider, `reminder` what the request had
+    after the conversation.
     """
 
     effect_id: EffectId
@@ -93,6 +96,7 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     is_output: bool = False
     output_fault: str = ""
     queued_s: float = 0.0
+    reminder: str = ""
 
 
 class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +116,7 @@ class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     request_id: str = ""
     queued_s: float = 0.0
+    reminder: str = ""
 
 
 class RecordAbandonedAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,6 +208,23 @@ class RecordCompensation(msgspec.Struct, frozen=True, kw_only=True):
     content: str
     now: float
     is_error: bool = False
+
+
+class RecordBoardCompensation(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `CompensateBoard`; see `BoardCompensated`."""
+
+    run_id: RunId
+    now: float
+    reverted: int = 0
+    conflicts: int = 0
+    problem: str = ""
+
+
+class RecordIdleTimeout(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `ClaimReadyTask`: for as long as the agent waits nothing was to be claimed."""
+
+    effect_id: EffectId
+    now: float
 
 
 class ExpireRun(msgspec.Struct, frozen=True, kw_only=True):

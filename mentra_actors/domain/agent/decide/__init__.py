@@ -19,6 +19,7 @@ from mentra_actors.domain.agent.decide.endings import (
     cancelled,
     compensation_requested,
     expired,
+    idle_timed_out,
     stop_requested,
     stopped,
 )
@@ -35,6 +36,7 @@ from mentra_actors.domain.agent.decide.intake import (
     take_mail,
 )
 from mentra_actors.domain.agent.decide.ledger import (
+    board_compensation,
     call_outcome,
     compensation_outcome,
     recovered_calls,
@@ -60,7 +62,7 @@ from mentra_actors.domain.agent.decide.subagents import (
     subagent_ended,
     with_orders,
 )
-from mentra_actors.domain.agent.effects import AgentEffect
+from mentra_actors.domain.agent.effects import AgentEffect, ClaimReadyTask, CompensateBoard
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.inbox import Mail, MailDelivered, Order
@@ -72,6 +74,8 @@ from mentra_actors.ids import EffectId, StreamId, inbox_stream
 __all__ = ["AGENT", "MAX_PROMPT_CHARS", "decide"]
 
 _Events = Sequence[e.AgentEvent]
+_REPEATED = (WaitUntil, ClaimReadyTask, CompensateBoard)
+"""To wait, and to ask a board under an id of one's own, which counts once."""
 
 _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events]] = {
     c.AcceptPrompt: accept_prompt,
@@ -107,6 +111,8 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.RecordToolOutcome: call_outcome,
     c.RecordProbeVerdict: call_outcome,
     c.RecordCompensation: lambda command, state, _: compensation_outcome(command, state),
+    c.RecordBoardCompensation: lambda command, state, _: board_compensation(command, state),
+    c.RecordIdleTimeout: lambda command, state, _: idle_timed_out(command, state),
     c.RecoverEffects: lambda command, state, _: _recovered(command, state),
 }
 
@@ -150,8 +156,8 @@ def _is_left(state: AgentState, now: float) -> bool:
 
 
 def _open_effects(state: AgentState) -> Sequence[EffectId]:
-    """Effects that do something; to wait for a moment is simply waiting again."""
-    return [key for key, effect in pending(state).items() if not isinstance(effect, WaitUntil)]
+    """Effects that leave something to settle; others are simply begun again."""
+    return [key for key, effect in pending(state).items() if not isinstance(effect, _REPEATED)]
 
 
 def _recovery(
@@ -196,5 +202,5 @@ AGENT: Decider[c.AgentCommand, e.AgentEvent, AgentState, AgentEffect] = Decider(
     correlation=_correlation,
     recover=_recovery,
     follow=Follow(position=_inbox_position, take=_take),
-    fold_version=3,
+    fold_version=4,
 )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.effects import CLAIM
 from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
 from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
 from mentra_actors.errors import CommandRejected
@@ -19,6 +20,7 @@ __all__ = [
     "expired",
     "failed",
     "finished",
+    "idle_timed_out",
     "limit_reached",
     "stop_requested",
     "stopped",
@@ -49,6 +51,7 @@ def failed(state: AgentState, run: Run, kind: str, message: str, now: float) -> 
         message=message,
         failed_at=now,
         is_rolled_back=is_rolled_back,
+        board_runs=run.board_runs if is_rolled_back else (),
     )
     calls = _closed_calls(state, f"the run failed ({kind})")
     return [*calls, end, *(_taken_back(state, run, now) if is_rolled_back else ())]
@@ -61,7 +64,11 @@ def cancelled(reason: str, state: AgentState, now: float) -> list[e.AgentEvent]:
         return []
     is_rolled_back = run.options.on_failure == "rollback"
     end = e.RunCancelled(
-        run_id=run.run_id, reason=reason, cancelled_at=now, is_rolled_back=is_rolled_back
+        run_id=run.run_id,
+        reason=reason,
+        cancelled_at=now,
+        is_rolled_back=is_rolled_back,
+        board_runs=run.board_runs if is_rolled_back else (),
     )
     calls = _closed_calls(state, "the run was cancelled")
     return [*calls, end, *(_taken_back(state, run, now) if is_rolled_back else ())]
@@ -83,6 +90,15 @@ def stopped(
         *unwritten,
         e.AgentStopped(stopped_at=now, reason=reason),
     ]
+
+
+def idle_timed_out(command: c.RecordIdleTimeout, state: AgentState) -> list[e.AgentEvent]:
+    """The end of an agent for which there was nothing to do; nothing if it rests no more."""
+    is_same_rest = command.effect_id == f"{CLAIM}{state.rests}"
+    if state.profile is None or not (state.looks_for_tasks and is_same_rest):
+        return []
+    timeout_s = state.profile.autonomy.idle_timeout_s
+    return stopped(state, command.now, f"idle for {timeout_s:g} s")
 
 
 def stop_requested(command: c.StopRun, state: AgentState) -> list[e.AgentEvent]:

@@ -268,7 +268,7 @@ def _require_idle(state: AgentState) -> None:
     _require_living(state)
     if state.run is not None:
         raise CommandRejected(f"{state.run.run_id} is open; wait for its end or cancel it")
-    if state.compensations:
+    if state.is_undoing:
         raise CommandRejected("calls of the last run are being undone; wait for the end of that")
 
 

@@ -19,6 +19,7 @@ from mentra_actors.ids import EffectId
 
 __all__ = [
     "MAX_ATTEMPTS",
+    "board_compensation",
     "call_outcome",
     "compensation_outcome",
     "recovered_calls",
@@ -191,7 +192,13 @@ def compensation_outcome(
 def undoing_given_up(command: c.GiveUpUndoing, state: AgentState) -> Sequence[e.AgentEvent]:
     """Nothing more is undone; what was being undone may or may not be."""
     why = f"Given up ({command.reason})"
-    return [
+    boards = [
+        e.BoardCompensated(
+            run_id=run_id, reverted=0, conflicts=0, compensated_at=command.now, problem=why
+        )
+        for run_id in state.board_undoing
+    ]
+    calls = [
         e.ToolCallCompensated(
             key=one.key,
             tool=one.tool,
@@ -200,6 +207,24 @@ def undoing_given_up(command: c.GiveUpUndoing, state: AgentState) -> Sequence[e.
             finished_at=command.now,
         )
         for one in state.compensations
+    ]
+    return [*calls, *boards]
+
+
+def board_compensation(
+    command: c.RecordBoardCompensation, state: AgentState
+) -> Sequence[e.AgentEvent]:
+    """What became of the changes of a run; nothing if that is recorded already."""
+    if command.run_id not in state.board_undoing:
+        return []
+    return [
+        e.BoardCompensated(
+            run_id=command.run_id,
+            reverted=command.reverted,
+            conflicts=command.conflicts,
+            compensated_at=command.now,
+            problem=command.problem,
+        )
     ]
 
 

@@ -63,6 +63,7 @@ def _replied_event(command: c.RecordModelReply) -> e.ModelReplied:
         wire=reply.provenance.wire if reply.provenance else "",
         request_id=reply.request_id,
         queued_s=command.queued_s,
+        reminder=command.reminder,
     )
 
 
@@ -208,6 +209,7 @@ def _failed_event(
         code=command.code,
         request_id=command.request_id,
         queued_s=command.queued_s,
+        reminder=command.reminder,
     )
 
 

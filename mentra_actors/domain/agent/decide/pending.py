@@ -17,7 +17,7 @@ __all__ = ["companions", "is_busy", "pending"]
 
 
 def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
-    """Effects that wait for an outcome: of the open run, of undoing, or of a summary."""
+    """Effects that wait for an outcome: of the open run, of undoing, of a summary, of rest."""
     profile, run = state.profile, state.run
     if profile is None:
         return {}
@@ -26,8 +26,7 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
         summary = f.SummarizeConversation(effect_id=state.compaction, profile=profile)
         effects[state.compaction] = summary
     if run is None:
-        effects.update(_undoing(one) for one in state.compensations if one.attempt)
-        return effects
+        return {**effects, **dict(_between_runs(state, profile))}
     if state.model_call is not None:
         call = state.model_call
         effects[call.effect_id] = f.CallModel(
@@ -38,6 +37,7 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
             not_before=call.not_before,
             options=run.options,
             budget=run.budget,
+            remind=state.is_to_be_reminded,
         )
     if state.decision is not None:
         effects[state.decision.effect_id] = _decision(state, run)
@@ -90,7 +90,20 @@ def is_busy(state: AgentState) -> bool:
 
     That is: calls are being undone, or the conversation is being summarised.
     """
-    return state.run is not None or bool(state.compensations) or bool(state.compaction)
+    return state.run is not None or state.is_undoing or bool(state.compaction)
+
+
+def _between_runs(
+    state: AgentState, profile: e.AgentProfile
+) -> Iterator[tuple[EffectId, f.AgentEffect]]:
+    """What is taken back of the last run, or the wait for a task."""
+    yield from (_undoing(one) for one in state.compensations if one.attempt)
+    for run_id in state.board_undoing:
+        undoing = f.CompensateBoard(run_id=run_id, team_id=profile.team_id)
+        yield EffectId(f"{run_id}@board"), undoing
+    if state.looks_for_tasks:
+        claim_id = EffectId(f"{f.CLAIM}{state.rests}")
+        yield claim_id, f.ClaimReadyTask(effect_id=claim_id, profile=profile)
 
 
 def _undoing(one: Compensation) -> tuple[EffectId, f.AgentEffect]:

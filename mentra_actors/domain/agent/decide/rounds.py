@@ -42,7 +42,9 @@ def continued(
 def _due(state: AgentState, now: float) -> Sequence[e.AgentEvent]:
     run = state.run
     if run is None:
-        return _next_compensation(state, now) if state.compensations else _next_run(state, now)
+        if state.compensations:
+            return _next_compensation(state, now)
+        return [] if state.board_undoing else _next_run(state, now)
     if state.model_call is not None or state.decision is not None:
         return []
     if state.open_calls:

@@ -46,6 +46,7 @@ from mentra_actors.domain.agent.events.inputs import (
 )
 from mentra_actors.domain.agent.events.runs import (
     AnswerAbandoned,
+    BoardCompensated,
     CompensationRequested,
     ModelCallFailed,
     ModelCallRequested,
@@ -77,6 +78,7 @@ __all__ = [
     "AgentStopPlanned",
     "AgentStopped",
     "AnswerAbandoned",
+    "BoardCompensated",
     "CallPlan",
     "CompactionRequested",
     "CompactionSkipped",
@@ -178,4 +180,5 @@ AgentEvent: TypeAlias = (
     | ToolCallSkipped
     | ToolCallCompensationStarted
     | ToolCallCompensated
+    | BoardCompensated
 )

@@ -15,6 +15,7 @@ from mentra_actors.ids import CommandId, EffectId, EntryId, RunId
 
 __all__ = [
     "AnswerAbandoned",
+    "BoardCompensated",
     "Boundary",
     "CompensationRequested",
     "EarlyEnd",
@@ -103,7 +104,8 @@ class RunFailed(
 ):
     """The run ended without an answer. What it recorded is kept; it can be resumed.
 
-    With `is_rolled_back` the conversation goes on from before it.
+    With `is_rolled_back` the conversation goes on from before it, and what `board_runs` (it, and
+    those that it went on from) have changed on the task board is taken back.
     """
 
     run_id: RunId
@@ -111,6 +113,7 @@ class RunFailed(
     message: str
     failed_at: float
     is_rolled_back: bool = False
+    board_runs: tuple[RunId, ...] = ()
 
 
 class RunCancelled(
@@ -122,6 +125,22 @@ class RunCancelled(
     reason: str
     cancelled_at: float
     is_rolled_back: bool = False
+    board_runs: tuple[RunId, ...] = ()
+
+
+class BoardCompensated(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.board_compensated.v1"
+):
+    """So many changes of the task board by a run were taken back, and so many are others' now.
+
+    The board itself says which. With a `problem` it could not be asked.
+    """
+
+    run_id: RunId
+    reverted: int
+    conflicts: int
+    compensated_at: float
+    problem: str = ""
 
 
 class RoundDecisionRequested(
@@ -193,7 +212,7 @@ class ModelReplied(
     provider has limits.
 
     `is_output` says that its text is the typed value that was asked for; else `output_fault` may
-    say what is wrong with it.
+    say what is wrong with it. `reminder` is what the request had after the conversation.
     """
 
     effect_id: EffectId
@@ -211,6 +230,7 @@ class ModelReplied(
     wire: str = ""
     request_id: str = ""
     queued_s: float = 0.0
+    reminder: str = ""
 
 
 class ModelCallFailed(
@@ -220,7 +240,8 @@ class ModelCallFailed(
 
     It is shown to people and never sent to a model. `retry_at` is when the next attempt begins,
     None if there is none; `max_attempts` is the retry budget of the run. `status` is that of
-    HTTP, `code` the provider's own word. `is_given_up`: another model takes over.
+    HTTP, `code` the provider's own word. `is_given_up`: another model takes over. `reminder`: see
+    `ModelReplied`.
     """
 
     effect_id: EffectId
@@ -241,6 +262,7 @@ class ModelCallFailed(
     request_id: str = ""
     is_given_up: bool = False
     queued_s: float = 0.0
+    reminder: str = ""
 
 
 class AnswerAbandoned(

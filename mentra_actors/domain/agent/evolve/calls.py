@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mentra_actors.domain.agent.events import calls as e
+from mentra_actors.domain.agent.profile import BOARD_READERS, BOARD_TOOLS
 from mentra_actors.domain.agent.state import AgentState, Compensation, Run, Subagent, ToolCall
 from mentra_actors.domain.known_ids import remembered
 from mentra_actors.ids import EffectId
@@ -137,8 +138,15 @@ def _with_call(calls: tuple[ToolCall, ...], at: int, call: ToolCall) -> tuple[To
 
 
 def _call_started(state: AgentState, event: e.ToolCallStarted) -> AgentState:
-    run = state.run and _replace(state.run, tool_calls=state.run.tool_calls + 1)
+    run = state.run and _with_use(state.run, event.tool)
     return _replace(_changed(_started)(state, event), run=run)
+
+
+def _with_use(run: Run, tool: str) -> Run:
+    is_change = tool.startswith(BOARD_TOOLS) and tool not in BOARD_READERS
+    is_new = is_change and run.run_id not in run.board_runs
+    board_runs = (*run.board_runs, run.run_id) if is_new else run.board_runs
+    return _replace(run, tool_calls=run.tool_calls + 1, board_runs=board_runs)
 
 
 def _call_closed(state: AgentState, event: _Closing) -> AgentState:
@@ -149,7 +157,14 @@ def _call_closed(state: AgentState, event: _Closing) -> AgentState:
         before = calls[at]
         calls = _with_call(calls, at, _replace(before, status="closed", is_error=is_error))
     run = state.run and _after_closing(state.run, before, event)
-    return _replace(state, calls=calls, run=run, subagents=left_open(state, event.key))
+    is_board = before is not None and before.tool.startswith(BOARD_TOOLS) and not is_error
+    return _replace(
+        state,
+        calls=calls,
+        run=run,
+        subagents=left_open(state, event.key),
+        rounds_without_board=0 if is_board else state.rounds_without_board,
+    )
 
 
 def left_open(state: AgentState, *keys: EffectId) -> tuple[Subagent, ...]:

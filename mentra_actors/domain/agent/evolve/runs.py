@@ -45,6 +45,7 @@ def _started(state: AgentState, event: e.RunStarted) -> AgentState:
         prompt_entry=resumed.prompt_entry if resumed else EntryId(0),
         undoable=resumed.undoable if resumed and not resumed.is_rolled_back else (),
         budget=event.options.budget,
+        board_runs=resumed.board_runs if resumed and not resumed.is_rolled_back else (),
     )
     known_commands = state.known_commands
     if event.asked_by:
@@ -87,8 +88,11 @@ def _broken_off(state: AgentState, event: e.RunFailed | e.RunCancelled) -> Agent
         prompt_entry=run.prompt_entry,
         is_rolled_back=event.is_rolled_back,
         undoable=run.undoable,
+        board_runs=run.board_runs,
     )
-    return _ended(state, how, resumable=resumable, compensations=undone)
+    ended = _ended(state, how, resumable=resumable, compensations=undone)
+    new = tuple(one for one in event.board_runs if one not in state.board_undoing)
+    return _replace(ended, board_undoing=state.board_undoing + new) if new else ended
 
 
 def _ended(
@@ -108,6 +112,7 @@ def _ended(
         resumable=resumable,
         compensations=state.compensations + compensations,
         last_ending=how,
+        rests=state.rests + 1,
         subagents=left_open(state, *(one.key for one in state.subagents)),
     )
 
@@ -118,6 +123,11 @@ def _compensation_requested(state: AgentState, event: e.CompensationRequested) -
         return state
     undone = tuple(reversed(resumable.undoable))
     return _replace(state, resumable=None, compensations=state.compensations + undone)
+
+
+def _board_compensated(state: AgentState, event: e.BoardCompensated) -> AgentState:
+    left = tuple(run_id for run_id in state.board_undoing if run_id != event.run_id)
+    return _replace(state, board_undoing=left)
 
 
 def _decision_requested(state: AgentState, event: e.RoundDecisionRequested) -> AgentState:
@@ -167,7 +177,16 @@ def _replied(state: AgentState, event: e.ModelReplied) -> AgentState:
             output_faults=run.output_faults + bool(event.output_fault),
         )
     leaf = EntryId(entries) if entries > state.entries else state.leaf
-    return _replace(state, model_call=None, calls=calls, run=run, entries=entries, leaf=leaf)
+    rounds = 0 if event.reminder else state.rounds_without_board + 1
+    return _replace(
+        state,
+        model_call=None,
+        calls=calls,
+        run=run,
+        entries=entries,
+        leaf=leaf,
+        rounds_without_board=rounds,
+    )
 
 
 def _model_failed(state: AgentState, event: e.ModelCallFailed) -> AgentState:
@@ -212,6 +231,7 @@ RUN_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
     e.RunFailed: _broken_off,
     e.RunCancelled: _broken_off,
     e.CompensationRequested: _compensation_requested,
+    e.BoardCompensated: _board_compensated,
     e.RoundDecisionRequested: _decision_requested,
     e.RoundDecided: _decided,
     e.ModelCallRequested: _model_requested,
