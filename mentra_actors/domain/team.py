@@ -77,9 +77,9 @@ def decide(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:
     Raises:
         CommandRejected: the name is taken or not a name, or the role is empty.
     """
-    name = command.profile.name
+    name, agent_id = command.profile.name, command.profile.agent_id
     present = state.members.get(name)
-    if any(member.joined_by == command.command_id for member in state.members.values()):
+    if present is not None and present.joined_by == command.command_id:
         return []  # delivered twice: the first delivery was recorded
     if present is not None:
         raise CommandRejected(f"Team member {name!r} already exists")
@@ -88,8 +88,9 @@ def decide(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:
             f"{name!r} is not a name: use 1 to 100 letters, digits and _ . : - "
             "that start with a letter, a digit or _"
         )
-    if any(m.agent_id == command.profile.agent_id for m in state.members.values()):
-        raise CommandRejected(f"Agent id {command.profile.agent_id!r} is taken")
+    is_own = agent_id == agent_id_of(command.profile.team_id, name)
+    if not is_own and any(m.agent_id == agent_id for m in state.members.values()):
+        raise CommandRejected(f"Agent id {agent_id!r} is taken")
     if not command.profile.role.strip():
         raise CommandRejected(f"Team member {name!r} needs a role")
     return [
