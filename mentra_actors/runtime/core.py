@@ -197,13 +197,14 @@ class RuntimeCore:
 
     def _effect_runner(self) -> EffectRunner:
         settings = self.settings
+        self.commands = ToolCommands(self.directory, self._loop, self.clock, self.runs)
         world = World(
             settings=settings,
             store=self.store,
             journal=self.journal,
             providers=self.providers,
             tools=self.tools,
-            commands=ToolCommands(self.directory, self._loop, self.clock, self.runs),
+            commands=self.commands,
             strategies=self.strategies,
             output_checks=self.output_checks,
             live=self.live,

@@ -26,9 +26,7 @@ def test_a_member_is_born_with_its_first_mail():
     profile = joined.events[0].profile
 
     assert joined.companions == [
-        Delivery(
-            "agent-ann", (AgentSpawned(profile=profile, spawned_at=1.0),), must_be_new=True
-        ),
+        Delivery("agent-ann", (AgentSpawned(profile=profile, spawned_at=1.0),), must_be_new=True),
         Delivery("inbox-ann", (MailDelivered(mail=letter()),)),
     ]
 
