@@ -4,7 +4,7 @@ The view has a part per team, with its members' names, and a part per agent: an 
 rewrites only its own line. `team_roster` joins them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
@@ -36,6 +36,7 @@ __all__ = [
     "RosterPart",
     "RosterProjection",
     "TeamMembers",
+    "all_rosters",
     "team_roster",
 ]
 
@@ -60,6 +61,8 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True, tag="member"):
     name: str = ""
     role: str = ""
     model: str = ""
+    lead: str = ""
+    """Who has spawned it; empty for a lead."""
     run_id: RunId | None = None
     is_working: bool = False
     is_stopped: bool = False
@@ -100,7 +103,7 @@ class RosterProjection:
     """View: `team-…` streams hold `TeamMembers`, `agent-…` streams hold `MemberView`."""
 
     name = "roster"
-    version = 2
+    version = 3
     handles: frozenset[type[Any]] | None = _AGENT_EVENTS | {MemberJoined, MailDelivered}
     view_type = RosterPart
 
@@ -151,6 +154,12 @@ def team_roster(part: Callable[[str], RosterPart | None], team_id: TeamId) -> Se
     return [line for line in lines if isinstance(line, MemberView)]
 
 
+def all_rosters(parts: Mapping[str, RosterPart]) -> Sequence[MemberView]:
+    """The members of all teams, by team, each in the order in which they joined."""
+    teams = [TeamId(name_of(StreamId(key))) for key in sorted(parts) if key.startswith(_TEAM)]
+    return [member for team_id in teams for member in team_roster(parts.get, team_id)]
+
+
 _TEAM = "team-"
 
 
@@ -166,6 +175,8 @@ def _agent_key(agent_id: AgentId) -> str:
 def _team_after(team: TeamMembers, event: Any) -> TeamMembers:
     match event:
         case MemberJoined(profile=profile) | e.AgentSpawned(profile=profile):
+            if team.agents.get(profile.name) == profile.agent_id:
+                return team
             return TeamMembers(agents={**team.agents, profile.name: profile.agent_id})
         case _:
             return team
@@ -238,6 +249,7 @@ def _introduced(member: MemberView, profile: e.AgentProfile) -> MemberView:
         name=profile.name,
         role=profile.role,
         model=profile.model,
+        lead=profile.lead,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
+from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.envelope import RecordedEvent
@@ -98,6 +99,5 @@ class IdleWatch:
         """Mail to an agent that is stopped, or was never made, is no work: nobody takes it."""
         if stream_id in opened:
             return True
-        recorded = self._core.journal.read_stream(stream_id)
-        state = AGENT.fold(one.event for one in recorded)
+        state = StateLoader(AGENT, self._core.store, self._core.journal).load(stream_id).state
         return state.profile is not None and not state.stopped

@@ -14,8 +14,9 @@ from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import StreamId, agent_stream
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
+from mentra_actors.runtime.agent_lists import agents_of
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
@@ -34,6 +35,7 @@ from mentra_actors.tools.registry import ToolRegistration
 from projections.approvals import Approval
 from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view
+from projections.roster import MemberView
 from projections.usage import USAGE, AgentUsage, team_usage
 
 __all__ = ["SyncRuntime", "open_runtime_sync"]
@@ -115,6 +117,21 @@ class SyncRuntime:
         """See `Runtime.agent`."""
         team = self.team()
         return SyncAgent(name, self._operations.agent_id(team, name), self._operations)
+
+    def agents(self) -> Sequence[MemberView]:
+        """See `Runtime.agents`."""
+        core = self._operations.core
+        return agents_of(core.journal, core.settings.team)
+
+    def resume_agent(self, name: str) -> SyncAgent:
+        """See `Runtime.resume_agent`."""
+        agent = self.agent(name)
+        self._operations.core.directory.wake(agent_stream(agent.agent_id))
+        return agent
+
+    def resume_all(self) -> Sequence[StreamId]:
+        """See `Runtime.resume_all`."""
+        return self._operations.core.resumption.rest()
 
     def team(self) -> TeamState:
         """See `Runtime.team`."""
