@@ -83,6 +83,8 @@ class RuntimeCore:
         self.clock = settings.clock
         self._make_tools()
         self.providers = ProviderRegistry(providers=settings.providers)
+        self.application: dict[type[Any], Any] = {type(one): one for one in settings.context}
+        """What the program has given to its tools, by type; whoever gives more adds it."""
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""
         self.output_checks: dict[str, OutputCheck] = {}
@@ -209,6 +211,7 @@ class RuntimeCore:
             providers=self.providers,
             tools=self.tools,
             commands=self.commands,
+            application=self.application,
             strategies=self.strategies,
             output_checks=self.output_checks,
             live=self.live,

@@ -29,6 +29,7 @@ from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
+from mentra_actors.runtime.registrations import Registrations
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
@@ -71,7 +72,7 @@ async def open_runtime(
             await anyio.to_thread.run_sync(core.close)
 
 
-class Runtime:
+class Runtime(Registrations):
     """A running team. Made by `open_runtime`; use it on any event loop."""
 
     def __init__(self, operations: Operations) -> None:

@@ -25,6 +25,7 @@ from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
+from mentra_actors.runtime.registrations import Registrations
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
@@ -55,7 +56,7 @@ def open_runtime_sync(
         core.close()
 
 
-class SyncRuntime:
+class SyncRuntime(Registrations):
     """A running team; see `Runtime`. Made by `open_runtime_sync`; safe from any thread."""
 
     def __init__(self, operations: Operations) -> None:
