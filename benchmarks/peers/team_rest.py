@@ -42,9 +42,7 @@ QUIET_S = 0.5
 AGENT_ID = AgentId("old")
 STREAM = agent_stream(AGENT_ID)
 
-_opened = partial(
-    open_runtime, durability="volatile", providers=[ScriptedModel(lambda _: "Done.")]
-)
+_opened = partial(open_runtime, durability="volatile", providers=[StreamingModel()])
 
 
 async def passivated(agents: int) -> dict[str, float]:
