@@ -21,7 +21,7 @@ from itertools import count, islice
 from typing import Any
 
 from benchmarks.harness import median
-from benchmarks.peers.team_mentra import AT_ONCE
+from benchmarks.peers.team_mentra import AT_ONCE, StreamingModel
 from benchmarks.peers.team_turns import own_kb
 from mentra_actors import open_runtime
 from mentra_actors.actors.recovery import StateLoader
