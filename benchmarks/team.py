@@ -124,7 +124,7 @@ def idle_goals(*, quick: bool) -> list[Goal]:
 
 def activation_goals(*, quick: bool) -> list[Goal]:
     """An agent that was not there, with a short and a long history."""
-    sizes = (200, 10_000) if quick else (200, 10_000, 100_000)
+    sizes = (500, 10_000) if quick else (500, 10_000, 100_000)
     goals, times = [], []
     for size in sizes:
         question = {"what": "activation", "events": size}
