@@ -36,6 +36,20 @@ async def test_a_program_hands_a_task_to_a_subagent_of_an_agent(played):
     assert team.steps() == ["AgentSpawned", "SubagentSpawned", "SubagentFinished"]
 
 
+async def test_a_subagent_may_load_the_skills_of_its_agent(played, tmp_path):
+    """Who is sent to do a thing as it is done here must be able to read how."""
+    (tmp_path / "cooking").mkdir()
+    skill = "---\nname: cooking\ndescription: How we cook.\n---\nSlowly."
+    (tmp_path / "cooking" / "SKILL.md").write_text(skill)
+    turns = [[call("load_skill", name="cooking")], "Done."]
+    async with played(turns, skills_dirs=[tmp_path]) as team:
+        lead = await team.spawn()
+        await lead.subagents.run("Cook.")
+
+    [(content, is_error)] = team.results()
+    assert ("Slowly." in content, is_error) == (True, False)
+
+
 async def test_a_subagent_has_the_limits_that_it_was_given(played):
     """A program may let one look around for long and another one answer at once."""
     async with played([[call("look", place="x")]] * 5, look) as team:
