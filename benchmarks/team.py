@@ -35,7 +35,7 @@ from benchmarks.peers.team_turns import DELTAS
 from benchmarks.peers.versions import versions
 from benchmarks.sides import Side, started
 
-AGENTS = 1000
+AGENTS, FEWER_AGENTS = 1000, 300
 PLAIN = Side("plain asyncio", "team_plain")
 SQLITE = Side("asyncio, SQLite", "team_plain sqlite")
 OURS = (Side("memory", "team_mentra memory"), Side("sync", "team_mentra sync"))
@@ -66,14 +66,14 @@ def turns_per_s(
 
 
 def turn_goals(*, quick: bool) -> list[Goal]:
-    """All sides with 1000 agents at work, asked in turn."""
-    turns, rounds = (1, 2) if quick else (3, 7)
+    """All sides with all agents at work, asked in turn."""
+    agents, turns, rounds = (FEWER_AGENTS, 1, 2) if quick else (AGENTS, 3, 7)
     with tempfile.TemporaryDirectory(prefix="bench-team-") as folder, ExitStack() as stack:
         warm_up = partial(turns_per_s, agents=10, turns=1, told=[])
         sides = started(stack, Path(folder), (PLAIN, SQLITE, *OURS, *PEERS), warm_up)
         told: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
         cases = {
-            name: partial(turns_per_s, process, AGENTS, turns, told[name])
+            name: partial(turns_per_s, process, agents, turns, told[name])
             for name, process in sides.items()
         }
         rates = {name: median(values) for name, values in interleaved(cases, rounds).items()}
@@ -81,11 +81,11 @@ def turn_goals(*, quick: bool) -> list[Goal]:
         name: {what: median([one[what] for one in runs]) for what in runs[0]}
         for name, runs in told.items()
     }
-    return [*goals_of_sides(rates, figures), *floors(rates, figures)]
+    return [*goals_of_sides(agents, rates, figures), *floors(rates, figures)]
 
 
 def goals_of_sides(
-    rates: dict[str, float], figures: dict[str, dict[str, float]]
+    agents: int, rates: dict[str, float], figures: dict[str, dict[str, float]]
 ) -> Iterable[Goal]:
     """Ours over the floors and the peers."""
     others = [side.name for side in (PLAIN, SQLITE, *PEERS) if side.name in rates]
@@ -93,7 +93,7 @@ def goals_of_sides(
     for side in OURS:
         beside = {"turns/s": rates[side.name], **figures[side.name]}
         for other in others:
-            name = f"{AGENTS} agents, {side.name}: our turns/s over {other}"
+            name = f"{agents} agents, {side.name}: our turns/s over {other}"
             ratio = rates[side.name] / rates[other]
             if other in least:
                 yield at_least(name, ratio, least[other], beside)
@@ -101,7 +101,7 @@ def goals_of_sides(
                 yield Goal(name, ratio, "x", peers=beside)
         threads = figures[side.name]["threads"]
         holds = threads <= MOST_THREADS
-        name = f"{AGENTS} agents, {side.name}: threads"
+        name = f"{agents} agents, {side.name}: threads"
         yield Goal(name, threads, "", f"<= {MOST_THREADS}", holds)
 
 
@@ -114,7 +114,7 @@ def floors(rates: dict[str, float], figures: dict[str, dict[str, float]]) -> Ite
 
 def idle_goals(*, quick: bool) -> list[Goal]:
     """Agents that sleep: what they take, and how long a store with them needs to open."""
-    many = 2000 if quick else 10_000
+    many = 1500 if quick else 10_000
     few_told, told = (asked({"what": "passivated", "agents": one}) for one in (FEW_AGENTS, many))
     each = (told["own_kb"] - few_told["own_kb"]) / (many - FEW_AGENTS)
     holds = each <= MOST_IDLE_KB
