@@ -62,7 +62,7 @@ class NeverEnds(msgspec.Struct, frozen=True):
 
 
 NEVER_ENDS = NeverEnds()
-_KEPT_REQUESTS = 1000
+_KEPT = 1000
 
 
 class BreaksAfter(msgspec.Struct, frozen=True):
@@ -134,7 +134,7 @@ class ScriptedModel:
         self._delay_s = delay_s
         self._break_after_deltas = break_after_deltas
         self._failures_left = list(fail_first)
-        self.requests: list[ModelRequest] = []
+        self.asked: list[ModelRequest] = []
         """The last requests, oldest first, failed calls too: a thousand of them at least."""
 
     @property
@@ -169,9 +169,9 @@ class ScriptedModel:
         """Nothing to release."""
 
     def _keep(self, request: ModelRequest) -> None:
-        self.requests.append(request)
-        if len(self.requests) >= 2 * _KEPT_REQUESTS:
-            del self.requests[:_KEPT_REQUESTS]
+        self.asked.append(request)
+        if len(self.asked) >= 2 * _KEPT:
+            del self.asked[:_KEPT]
 
     async def _turn(self, request: ModelRequest) -> Turn:
         if not callable(self._turns):

@@ -13,6 +13,18 @@ from mentra_actors.providers.scripted import position
 from mentra_actors.runtime.awaiting import thread_safe_call
 
 
+class ListeningModel(ScriptedModel):
+    """A scripted model that keeps the requests that reach it."""
+
+    def __init__(self, turns, **options):
+        super().__init__(turns, **options)
+        self.requests = []
+
+    def stream(self, request):
+        self.requests.append(request)
+        return super().stream(request)
+
+
 class WatchedStore:
     """Stands in front of a store, as `wrap_store`: its blobs are counted, or none is kept."""
 
@@ -107,7 +119,7 @@ def played():
             def script(request):
                 return turns[request.model][position(request)]
 
-        model = ScriptedModel(script, **(model_options or {}))
+        model = ListeningModel(script, **(model_options or {}))
         async with open_runtime(
             path, tools=tools, providers=[model, *providers], durability="volatile", **options
         ) as runtime:

@@ -83,8 +83,8 @@ def test_a_scripted_team_keeps_what_was_asked_and_writes_nothing(tmp_path, monke
             agent.send("Again")
 
     assert len(pieces) > 3
-    assert [len(one.messages) for one in model.requests] == [1, 3, 5]
-    assert "where" in {spec.name for spec in model.requests[0].tools}
+    assert [len(one.messages) for one in model.asked] == [1, 3, 5]
+    assert "where" in {spec.name for spec in model.asked[0].tools}
     assert list(tmp_path.iterdir()) == []
 
 
