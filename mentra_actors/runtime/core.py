@@ -83,8 +83,6 @@ class RuntimeCore:
         self.clock = settings.clock
         self._make_tools()
         self.providers = ProviderRegistry(providers=settings.providers)
-        self.application: dict[type[Any], Any] = {type(one): one for one in settings.context}
-        """What the program has given to its tools, by type; whoever gives more adds it."""
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""
         self.output_checks: dict[str, OutputCheck] = {}
@@ -114,6 +112,8 @@ class RuntimeCore:
         settings = self.settings
         self.tools = RegisteredTools(all_tools(settings), policy=settings.policy)
         self.skills = Skills(self.tools, settings.skills_dirs)
+        self.application: dict[type[Any], Any] = {type(one): one for one in settings.context}
+        """What the program has given to its tools, by type; whoever gives more adds it."""
 
     def _make_feeds(self) -> None:
         self.recorded: LiveFeed[tuple[RecordedEvent[Any], ...]] = LiveFeed(
