@@ -12,28 +12,18 @@ round: 5 % of its time for calls one after the other.
 Every side is a process of its own, asked in turn for a new conversation each time.
 """
 
-import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report
-from benchmarks.peers.environments import PeerMissing, PeerProcess
+from benchmarks.peers.environments import PeerProcess
 from benchmarks.peers.versions import REQUIREMENTS
+from benchmarks.sides import Side, started
 
 CALLS = 50
 WARM_UP = 1
-
-
-@dataclass(frozen=True)
-class Side:
-    """A program of `peers` with its words, and its environment (None: ours)."""
-
-    name: str
-    program: str
-    environment: str | None = None
 
 
 PLAIN = Side("plain asyncio", "tools_plain")
@@ -53,20 +43,11 @@ SHAPES = {
 }
 
 
-def started(stack: ExitStack, folder: Path) -> dict[str, PeerProcess]:
-    """The sides that run here, by their names; the others are named on stderr."""
-    sides = {}
-    for side in (PLAIN, *OURS, *PEERS):
-        try:
-            process = PeerProcess(side.program, side.environment, folder / f"{side.name}.stderr")
-            sides[side.name] = stack.enter_context(process)
-            for shape in SHAPES.values():
-                for _ in range(WARM_UP):
-                    microseconds(process, shape, [])
-        except PeerMissing as missing:
-            sides.pop(side.name, None)
-            print(f"left out: {missing}", file=sys.stderr)
-    return sides
+def warm_up(process: PeerProcess) -> None:
+    """What is done once is not measured."""
+    for shape in SHAPES.values():
+        for _ in range(WARM_UP):
+            microseconds(process, shape, [])
 
 
 def microseconds(
@@ -103,7 +84,7 @@ def measured(rounds: int) -> list[Goal]:
     """All sides, asked in turn."""
     goals: list[Goal] = []
     with tempfile.TemporaryDirectory(prefix="bench-tools-") as folder, ExitStack() as stack:
-        sides = started(stack, Path(folder))
+        sides = started(stack, Path(folder), (PLAIN, *OURS, *PEERS), warm_up)
         for name, shape in SHAPES.items():
             cpu: dict[str, list[float]] = {side: [] for side in sides}
             cases = {

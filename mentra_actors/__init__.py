@@ -70,6 +70,7 @@ from mentra_actors.providers.profile import (
 )
 from mentra_actors.providers.scripted import ScriptedModel, call, say
 from mentra_actors.runtime.agent import Agent
+from mentra_actors.runtime.agent_lists import list_agents
 from mentra_actors.runtime.agent_memory import AgentMemory, SyncAgentMemory
 from mentra_actors.runtime.attachments import document, image
 from mentra_actors.runtime.conversation import Conversation, SyncConversation
@@ -210,6 +211,7 @@ __all__ = [
     "file_tools",
     "forget_subject",
     "image",
+    "list_agents",
     "open_runtime",
     "open_runtime_sync",
     "output_of",

@@ -4,7 +4,7 @@ The view has a part per team, with its members' names, and a part per agent: an 
 rewrites only its own line. `team_roster` joins them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
@@ -36,6 +36,7 @@ __all__ = [
     "RosterPart",
     "RosterProjection",
     "TeamMembers",
+    "all_rosters",
     "team_roster",
 ]
 
@@ -168,6 +169,12 @@ def team_roster(part: Callable[[str], RosterPart | None], team_id: TeamId) -> Se
     return [line for line in lines if isinstance(line, MemberView)]
 
 
+def all_rosters(parts: Mapping[str, RosterPart]) -> Sequence[MemberView]:
+    """The members of all teams, by team, each in the order in which they joined."""
+    teams = [TeamId(name_of(StreamId(key))) for key in sorted(parts) if key.startswith(_TEAM)]
+    return [member for team_id in teams for member in team_roster(parts.get, team_id)]
+
+
 _TEAM = "team-"
 
 
@@ -187,6 +194,8 @@ def _agent_key(agent_id: AgentId) -> str:
 def _team_after(team: TeamMembers, event: Any) -> TeamMembers:
     match event:
         case MemberJoined(profile=profile) | e.AgentSpawned(profile=profile):
+            if team.agents.get(profile.name) == profile.agent_id:
+                return team
             return TeamMembers(agents={**team.agents, profile.name: profile.agent_id})
         case MemberRemoved(name=gone, agent_id=agent_id) if team.agents.get(gone) == agent_id:
             left = {name: one for name, one in team.agents.items() if name != gone}

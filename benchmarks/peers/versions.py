@@ -12,6 +12,7 @@ REQUIREMENTS: Mapping[str, Sequence[str]] = {
     "vendor-sdks": ("anthropic==2.14.0", "openai==3.57.0", "google-genai==3.6.1"),
     "pydantic-ai-models": ("pydantic-ai-slim[anthropic,openai,google]==2.68.0",),
     "autogen": ("autogen-agentchat==0.7.5",),
+    "autogen-core": ("autogen-core==0.7.5",),
 }
 """By the name of the environment: what pip is asked for. The first one names the peer."""
 

@@ -55,6 +55,7 @@ def agent_document(member: MemberView) -> dict[str, Any]:
     return {
         "name": member.name,
         "role": member.role,
+        "lead": member.lead,
         "model": member.model,
         "status": member.status,
         "failure": member.failure,

@@ -70,18 +70,15 @@ class LiveAnswer:
         self._thinking: list[str] = []
         self._calls: dict[int, tuple[ToolCallDelta, list[str]]] = {}
         self._ticked = (0, 0)
-        self._chars = {TextDelta: 0, ThinkingDelta: 0}
+        self._chars: dict[type[ModelEvent], int] = {TextDelta: 0, ThinkingDelta: 0}
 
     def take(self, event: ModelEvent) -> int | None:
         """Add one event; where new text begins (characters), None if it has no text."""
+        if isinstance(event, TextDelta):
+            return self._added(self._text, TextDelta, event.text)
+        if isinstance(event, ThinkingDelta):
+            return self._added(self._thinking, ThinkingDelta, event.text)
         match event:
-            case TextDelta(text=text) | ThinkingDelta(text=text):
-                kind = type(event)
-                pieces = self._text if kind is TextDelta else self._thinking
-                pieces.append(str(text))
-                offset = self._chars[kind]
-                self._chars[kind] += len(pieces[-1])
-                return offset
             case ToolCallDelta():
                 _, arguments = self._calls.get(event.block_index, (event, []))
                 arguments.append(event.arguments)
@@ -91,6 +88,13 @@ class LiveAnswer:
             case _:
                 pass
         return None
+
+    def _added(self, pieces: list[str], kind: type[ModelEvent], text: str) -> int:
+        piece = str(text)
+        pieces.append(piece)
+        offset = self._chars[kind]
+        self._chars[kind] = offset + len(piece)
+        return offset
 
     @property
     def has_begun(self) -> bool:

@@ -21,7 +21,7 @@ from mentra_actors.tools.contract import (
     ToolError,
 )
 
-__all__ = ["SUBAGENT_ROLE", "Subagents"]
+__all__ = ["SUBAGENT_ROLE", "Subagents", "subagent_profile"]
 
 SUBAGENT_ROLE = "subagent"
 
@@ -75,30 +75,12 @@ class Subagents:
         await commands.ask(self._stream_id, end)
 
     def _profile(self, request: SubagentRequest) -> AgentProfile:
-        """Like the agent that makes it, but for what was asked and what it must not have."""
-        parent = self._effect.profile
+        """Of the subagent that is asked for, under the key of the call and its place in it."""
         self._count += 1
         key = self._effect.key
         place = request.name or (str(self._count) if self._count > 1 else "")
         self._take(place, request)
-        suffix = f"{key}.{place}" if place else key
-        hidden = {*parent.hidden_tools, *request.hidden_tools}
-        choice = parent.tool_choice
-        return msgspec.structs.replace(
-            parent,
-            agent_id=AgentId(f"{parent.agent_id}.{suffix}"),
-            name=f"{parent.name}.{suffix}",
-            role=SUBAGENT_ROLE,
-            model=request.model or parent.model,
-            system=f"{parent.system}\n\n{request.system or _identity(parent)}".strip(),
-            lead=parent.name,
-            tools=parent.tools if request.tools is None else _narrowed(parent, request.tools),
-            hidden_tools=tuple(sorted(hidden)),
-            max_rounds=request.max_rounds,
-            wake_on_mail=False,
-            tool_choice="auto" if isinstance(choice, NamedTool) else choice,
-            run=RunOptions(),
-        )
+        return subagent_profile(self._effect.profile, request, f"{key}.{place}" if place else key)
 
     def _take(self, place: str, request: SubagentRequest) -> None:
         """A subagent is asked once: who asks it for something else would get the first answer."""
@@ -107,6 +89,30 @@ class Subagents:
             raise ValueError(
                 f"two subagents of this call are named {place!r}, and asked for different things"
             )
+
+
+def subagent_profile(parent: AgentProfile, request: SubagentRequest, suffix: str) -> AgentProfile:
+    """Like the agent that it is made for, but for what is asked and what it must not have.
+
+    `suffix` tells it apart from all other subagents that this agent will ever have.
+    """
+    hidden = {*parent.hidden_tools, *request.hidden_tools}
+    choice = parent.tool_choice
+    return msgspec.structs.replace(
+        parent,
+        agent_id=AgentId(f"{parent.agent_id}.{suffix}"),
+        name=f"{parent.name}.{suffix}",
+        role=SUBAGENT_ROLE,
+        model=request.model or parent.model,
+        system=f"{parent.system}\n\n{request.system or _identity(parent)}".strip(),
+        lead=parent.name,
+        tools=parent.tools if request.tools is None else _narrowed(parent, request.tools),
+        hidden_tools=tuple(sorted(hidden)),
+        max_rounds=request.max_rounds,
+        wake_on_mail=False,
+        tool_choice="auto" if isinstance(choice, NamedTool) else choice,
+        run=RunOptions(),
+    )
 
 
 def _identity(parent: AgentProfile) -> str:

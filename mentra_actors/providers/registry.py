@@ -24,7 +24,7 @@ _EXAMPLE = "openai:gpt-5.4-mini"
 class ProviderRegistry:
     """Providers by name. A built-in one is made at its first use, so a name costs nothing.
 
-    Used on the effects loop; `register` may be called before it runs.
+    Used on the effects loop; `register` may be called from any thread.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class ProviderRegistry:
             )
         if name in self._providers:
             raise ConfigurationError(f"provider {name!r} is registered already")
-        self._providers[name] = provider
+        self._providers = {**self._providers, name: provider}
 
     def resolve(self, name: str) -> tuple[ModelProvider, str]:
         """The provider of a model name, and the name that the provider knows the model by.
@@ -76,7 +76,7 @@ class ProviderRegistry:
             UnknownModel: the name has no provider, or one that is not known.
         """
         provider_name, _, model = name.partition(":")
-        if not model.strip() or provider_name not in self.names:
+        if not model.strip() or not self._is_known(provider_name):
             raise UnknownModel(self._unknown(name))
         return self.named(provider_name), model
 
@@ -86,13 +86,17 @@ class ProviderRegistry:
         Raises:
             UnknownModel: there is none.
         """
-        if provider_name not in self.names:
+        if not self._is_known(provider_name):
             known = ", ".join(self.names) or "none"
             raise UnknownModel(f"no provider is named {provider_name!r}; known providers: {known}")
         provider = self._providers.get(provider_name)
         if provider is None:
-            provider = self._providers[provider_name] = self._builtin[provider_name]()
+            provider = self._builtin[provider_name]()
+            self._providers = {**self._providers, provider_name: provider}
         return provider
+
+    def _is_known(self, provider_name: str) -> bool:
+        return provider_name in self._providers or provider_name in self._builtin
 
     async def aclose(self) -> None:
         """Close every provider that was made or registered. Calling it twice is allowed."""

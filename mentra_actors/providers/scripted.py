@@ -62,6 +62,7 @@ class NeverEnds(msgspec.Struct, frozen=True):
 
 
 NEVER_ENDS = NeverEnds()
+_KEPT = 1000
 
 
 class BreaksAfter(msgspec.Struct, frozen=True):
@@ -133,6 +134,8 @@ class ScriptedModel:
         self._delay_s = delay_s
         self._break_after_deltas = break_after_deltas
         self._failures_left = list(fail_first)
+        self.asked: list[ModelRequest] = []
+        """The last requests, oldest first, failed calls too: a thousand of them at least."""
 
     @property
     def name(self) -> str:
@@ -141,6 +144,7 @@ class ScriptedModel:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Events of one turn of the script."""
+        self._keep(request)
         await anyio.lowlevel.checkpoint()
         break_after = self._next_break()
         turn = await self._turn(request)
@@ -163,6 +167,11 @@ class ScriptedModel:
 
     async def aclose(self) -> None:
         """Nothing to release."""
+
+    def _keep(self, request: ModelRequest) -> None:
+        self.asked.append(request)
+        if len(self.asked) >= 2 * _KEPT:
+            del self.asked[:_KEPT]
 
     async def _turn(self, request: ModelRequest) -> Turn:
         if not callable(self._turns):

@@ -15,6 +15,7 @@ from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import AgentMemory
+from mentra_actors.runtime.agent_subagents import AgentSubagents
 from mentra_actors.runtime.agent_team import AgentTeam
 from mentra_actors.runtime.awaiting import asked, thread_safe_call, watched
 from mentra_actors.runtime.board_operations import BoardOperations
@@ -62,6 +63,8 @@ class Agent:
         """Its letters, its requests, and teammates that it leads."""
         self.schedules = AgentSchedules(agent_id, operations.core)
         """When it is woken."""
+        self.subagents = AgentSubagents(agent_id, operations.core)
+        """Agents that work for it and end with it."""
         self._operations = operations
         self._runs = operations.runs
         self._agents = operations.agents

@@ -32,7 +32,7 @@ from mentra_actors.effects.round_decisions import RoundStrategy
 from mentra_actors.effects.runner import EffectRunner
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import Fenced, MentraError, RuntimeClosed, StoreError
-from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
+from mentra_actors.ids import StreamId
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.builtin_tools import all_tools
 from mentra_actors.runtime.exit_hook import close_before_exit
@@ -43,6 +43,7 @@ from mentra_actors.runtime.member_reading import MemberReading
 from mentra_actors.runtime.memories import Memories, opened_memories
 from mentra_actors.runtime.performers import World, performers
 from mentra_actors.runtime.petition_taker import taking_petitions
+from mentra_actors.runtime.resumption import Resumption
 from mentra_actors.runtime.run_operations import RunOperations
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.skills import Skills
@@ -115,6 +116,8 @@ class RuntimeCore:
         settings = self.settings
         self.tools = RegisteredTools(all_tools(settings), policy=settings.policy)
         self.skills = Skills(self.tools, settings.skills_dirs)
+        self.application: dict[type[Any], Any] = {type(one): one for one in settings.context}
+        """What the program has given to its tools, by type; whoever gives more adds it."""
 
     def _make_feeds(self) -> None:
         self.recorded: LiveFeed[tuple[RecordedEvent[Any], ...]] = LiveFeed(
@@ -149,6 +152,9 @@ class RuntimeCore:
         self.effects = self._effect_runner()
         self.directory.connect(self._services(), loaded_supervision(self.store, self.journal))
         self._ends.callback(self._stop_actors)
+        self.resumption = Resumption(
+            self.store, self.journal, self.directory, what=self.settings.resume
+        )
         self.resumed = self._resume()
         self._ends.enter_context(taking_petitions(self))
         self._loop.call_later(self._sweep_s, self._sweep)
@@ -203,13 +209,17 @@ class RuntimeCore:
 
     def _effect_runner(self) -> EffectRunner:
         settings = self.settings
+        self.commands = ToolCommands(
+            self.directory, self._loop, self.clock, self.runs, self.members
+        )
         world = World(
             settings=settings,
             store=self.store,
             journal=self.journal,
             providers=self.providers,
             tools=self.tools,
-            commands=ToolCommands(self.directory, self._loop, self.clock, self.runs, self.members),
+            commands=self.commands,
+            application=self.application,
             strategies=self.strategies,
             output_checks=self.output_checks,
             live=self.live,
@@ -230,15 +240,11 @@ class RuntimeCore:
         )
 
     def _resume(self) -> tuple[StreamId, ...]:
-        """Wake the owners of all streams with open work; which they are."""
-        opened = {_owner_of(stream_id) for stream_id in self.store.open_streams()}
-        owners = {stream_id for stream_id in opened if self.directory.has_owner(stream_id)}
-        if unknown := sorted(opened - owners):
+        """Wake the owners of streams with open work; which they are."""
+        resumed, unknown = self.resumption.begin(self.settings.team)
+        if unknown:
             _log.warning("no actor of this release owns %s: left as it is", ", ".join(unknown))
-        owners -= self.directory.quarantined().keys()
-        for stream_id in sorted(owners):
-            self.directory.wake(stream_id)
-        return tuple(sorted(owners - {WRITER_LEASE}))
+        return resumed
 
     @property
     def _sweep_s(self) -> float:
@@ -309,8 +315,7 @@ class RuntimeCore:
 
     def open_agents(self) -> Sequence[StreamId]:
         """Agents that have something to do, as far as it is durable."""
-        owners = {_owner_of(stream_id) for stream_id in self.store.open_streams()}
-        return sorted(owner for owner in owners if category_of(owner) == "agent")
+        return self.resumption.open_agents()
 
     @property
     def ended(self) -> MentraError | None:
@@ -376,12 +381,6 @@ class RuntimeCore:
 async def _within(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     with anyio.move_on_after(seconds):
         await work()
-
-
-def _owner_of(stream_id: StreamId) -> StreamId:
-    if category_of(stream_id) == "inbox":
-        return agent_stream(AgentId(name_of(stream_id)))
-    return stream_id
 
 
 def _open_store(settings: RuntimeSettings) -> EventStore:

@@ -74,6 +74,7 @@ class World:
     providers: ProviderRegistry
     tools: ToolSource
     commands: Commands
+    application: Mapping[type[Any], Any]
     strategies: Mapping[str, RoundStrategy]
     output_checks: Mapping[str, OutputCheck]
     live: LiveFeed[LiveNotice]
@@ -147,7 +148,7 @@ def _tool_services(world: World, places: Workplaces, summaries: Summaries) -> To
         blobs=world.store,
         live=world.live,
         workplaces=places,
-        application={type(one): one for one in settings.context},
+        application=world.application,
         memory_of=world.memory_of,
         summaries=summaries,
     )

@@ -15,9 +15,10 @@ from mentra_actors.domain.permission_rules import RuleScope, ScopedRule
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import StreamId, agent_stream
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.agent import Agent
+from mentra_actors.runtime.agent_lists import agents_of
 from mentra_actors.runtime.awaiting import asked, wait_for, watched
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
@@ -27,6 +28,7 @@ from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
+from mentra_actors.runtime.registrations import Registrations
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.schedules import Schedules
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
@@ -40,6 +42,7 @@ from projections.approvals import Approval
 from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view
 from projections.health import Health
+from projections.roster import MemberView
 from projections.usage import USAGE, AgentUsage, team_usage
 
 __all__ = ["Runtime", "open_runtime"]
@@ -72,7 +75,7 @@ async def open_runtime(
             await anyio.to_thread.run_sync(core.close)
 
 
-class Runtime:
+class Runtime(Registrations):
     """A running team. Made by `open_runtime`; use it on any event loop."""
 
     def __init__(self, operations: Operations) -> None:
@@ -171,6 +174,29 @@ class Runtime:
         team = await self.team()
         agent_id = await anyio.to_thread.run_sync(self._operations.agent_id, team, name)
         return Agent(name, agent_id, self._operations)
+
+    async def agents(self) -> Sequence[MemberView]:
+        """The agents of the team as they are now, in the order in which they joined.
+
+        Reads the log and wakes nobody; `list_agents` does so without a runtime. Those of other
+        teams in the store, and subagents, are not among them.
+        """
+        core = self._operations.core
+        return await anyio.to_thread.run_sync(agents_of, core.journal, core.settings.team)
+
+    async def resume_agent(self, name: str) -> Agent:
+        """The agent of this name, which goes on with what it has open, if it does not already.
+
+        Raises:
+            CommandRejected: there is none; the message lists the members.
+        """
+        agent = await self.agent(name)
+        self._operations.core.directory.wake(agent_stream(agent.agent_id))
+        return agent
+
+    async def resume_all(self) -> Sequence[StreamId]:
+        """Go on with all that `resume` had left asleep at the opening; the streams with work."""
+        return await anyio.to_thread.run_sync(self._operations.core.resumption.rest)
 
     async def team(self) -> TeamState:
         """The members of the team by name."""

@@ -19,6 +19,7 @@ from mentra_actors.providers.prices import PriceList
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.plain_arguments import require_known
+from mentra_actors.runtime.resumption import Resume, require_resume
 from mentra_actors.runtime.setting_kinds import (
     require_authorizer,
     require_executors,
@@ -68,8 +69,11 @@ class RuntimeSettings:
     dispatcher threads. An actor without commands for `passivate_after_s` seconds is stopped; its
     stream stays. The lease of the writer is renewed every third of `lease_term_s`; `take_over`
     says if a living process that has not done so may be replaced (`expired`, which is after four
-    thirds of its term) or not (`never`). `hooks` and `authorizer` look at each call before it
-    runs (`mentra_actors.tools.review`); an authorizer that takes longer than
+    thirds of its term) or not (`never`). `resume` says whose open work goes on when the store is
+    opened: that of `all` its teams, of this `team`, or of nobody (`none`); what is left asleep
+    wakes when it is written to, or asked to (`Runtime.resume_agent`, `resume_all`). `hooks` and
+    `authorizer` look at each call before it runs (`mentra_actors.tools.review`); an authorizer
+    that takes longer than
     `authorizer_timeout_s` has refused, and so has a person after `permission_timeout_s` (None: a
     call waits for ever). With a `policy` agents get the tools that touch this machine, as far as
     it opens it: files (`file_profile`: `batched` is one tool `files`; `split` are `read`, `ls`,
@@ -106,6 +110,7 @@ class RuntimeSettings:
     close_grace_s: float = 3.0
     lease_term_s: float = 60.0
     take_over: TakeOver = "expired"
+    resume: Resume = "all"
     model_deadline_s: float = 1800.0
     hooks: Sequence[ToolHook] = ()
     authorizer: Authorizer | None = None
@@ -149,6 +154,7 @@ class RuntimeSettings:
         require_strategies(self.supervision)
         if self.take_over not in get_args(TakeOver):
             raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
+        require_resume(self.resume)
 
     def _require_times(self) -> None:
         for name in ("max_model_calls", "max_tool_runs", "mailbox_bound"):
@@ -196,6 +202,7 @@ class RuntimeOptions(TypedDict, total=False):
     close_grace_s: float
     lease_term_s: float
     take_over: TakeOver
+    resume: Resume
     model_deadline_s: float
     hooks: Sequence[ToolHook]
     authorizer: Authorizer | None

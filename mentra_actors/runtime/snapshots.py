@@ -19,6 +19,7 @@ __all__ = [
     "SubagentView",
     "agent_snapshot",
     "permissions",
+    "subagents_of",
 ]
 
 AgentStatus: TypeAlias = Literal[
@@ -63,7 +64,7 @@ class PermissionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubagentView(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent that a running call has made, and that works for it."""
+    """An agent that a running call has made, and that works for it; or the host (no `key`)."""
 
     agent_id: AgentId
     key: str
@@ -137,7 +138,7 @@ def agent_snapshot(
         entries=state.entries,
         open_calls=_open_calls(state),
         permissions=permissions(state),
-        subagents=_subagents(state),
+        subagents=subagents_of(state),
         waiting_prompts=len(state.waiting_prompts),
         waiting_mail=len(state.waiting_mail),
         queued_steers=len(state.steer.items),
@@ -177,7 +178,8 @@ def permissions(state: AgentState) -> tuple[PermissionView, ...]:
     )
 
 
-def _subagents(state: AgentState) -> tuple[SubagentView, ...]:
+def subagents_of(state: AgentState) -> tuple[SubagentView, ...]:
+    """Those that have not ended."""
     return tuple(
         SubagentView(agent_id=one.agent_id, key=one.key, name=one.name, model=one.model)
         for one in state.subagents

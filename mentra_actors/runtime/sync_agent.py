@@ -15,6 +15,7 @@ from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent import STOP_GRACE_S
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import SyncAgentMemory
+from mentra_actors.runtime.agent_subagents import SyncAgentSubagents
 from mentra_actors.runtime.agent_team import SyncAgentTeam
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.board_operations import BoardOperations
@@ -62,6 +63,8 @@ class SyncAgent:
         """See `Agent.team`."""
         self.schedules = SyncAgentSchedules(agent_id, operations.core)
         """See `Agent.schedules`."""
+        self.subagents = SyncAgentSubagents(agent_id, operations.core)
+        """See `Agent.subagents`."""
         self._operations = operations
         self._core = operations.core
         self._runs = operations.runs

@@ -12,8 +12,9 @@ from mentra_actors.domain.permission_rules import RuleScope, ScopedRule
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import StreamId, agent_stream
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
+from mentra_actors.runtime.agent_lists import agents_of
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
@@ -23,6 +24,7 @@ from mentra_actors.runtime.observers import Observation, ObserverStatus
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
+from mentra_actors.runtime.registrations import Registrations
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.schedules import SyncSchedules
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
@@ -37,6 +39,7 @@ from projections.approvals import Approval
 from projections.background_jobs import JobView
 from projections.contract import Projection, fold_view
 from projections.health import Health
+from projections.roster import MemberView
 from projections.usage import USAGE, AgentUsage, team_usage
 
 __all__ = ["SyncRuntime", "open_runtime_sync"]
@@ -56,7 +59,7 @@ def open_runtime_sync(
         core.close()
 
 
-class SyncRuntime:
+class SyncRuntime(Registrations):
     """A running team; see `Runtime`. Made by `open_runtime_sync`; safe from any thread."""
 
     def __init__(self, operations: Operations) -> None:
@@ -124,6 +127,21 @@ class SyncRuntime:
         """See `Runtime.agent`."""
         team = self.team()
         return SyncAgent(name, self._operations.agent_id(team, name), self._operations)
+
+    def agents(self) -> Sequence[MemberView]:
+        """See `Runtime.agents`."""
+        core = self._operations.core
+        return agents_of(core.journal, core.settings.team)
+
+    def resume_agent(self, name: str) -> SyncAgent:
+        """See `Runtime.resume_agent`."""
+        agent = self.agent(name)
+        self._operations.core.directory.wake(agent_stream(agent.agent_id))
+        return agent
+
+    def resume_all(self) -> Sequence[StreamId]:
+        """See `Runtime.resume_all`."""
+        return self._operations.core.resumption.rest()
 
     def team(self) -> TeamState:
         """See `Runtime.team`."""

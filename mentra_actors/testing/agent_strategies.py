@@ -122,6 +122,8 @@ def aimed(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
 
 def _aimed_wish(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
     match command:
+        case c.SpawnSubagent(key="odd"):  # one of the host
+            return _replace(command, key=EffectId(""))
         case c.SpawnSubagent():
             return _replace(command, key=_open_call(command.key, state, "started"))
         case c.RecordSubagentEnd() if command.agent_id == AgentId(AIM) and state.subagents:

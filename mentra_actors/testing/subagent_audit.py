@@ -25,7 +25,7 @@ class SubagentAudit:
     require: Callable[[object, str], None]
     once: Callable[[str, str], None]
     open: dict[str, str] = field(default_factory=dict)
-    """Keys of calls by the id of the agent that each has made."""
+    """Keys of calls by the id of the agent that each has made; empty for those of the host."""
     owed: list[tuple[int, int]] = field(default_factory=list)
     """Tokens and money of answers that the shared budget does not know of yet."""
 
@@ -35,7 +35,8 @@ class SubagentAudit:
             case e.SubagentSpawned():
                 agent_id = event.profile.agent_id
                 self.once("subagent made", agent_id)
-                self.require(event.key in open_keys, f"{agent_id} was made by no open call")
+                is_known = not event.key or event.key in open_keys
+                self.require(is_known, f"{agent_id} was made by no open call")
                 self.require(event.profile.depth > 0, f"{agent_id} has no parent")
                 self.require(event.profile.run == event.options, "options that are not its own")
                 self.open[agent_id] = event.key
@@ -56,7 +57,7 @@ class SubagentAudit:
 
     def at_rest(self, open_keys: Sequence[str]) -> list[str]:
         """Faults of a log that ends here: an append is complete."""
-        left = [agent for agent, key in self.open.items() if key not in open_keys]
+        left = [agent for agent, key in self.open.items() if key and key not in open_keys]
         faults = [f"subagent {agent} is left, and nobody ends it" for agent in left]
         return faults + [f"{one} of a shared budget are not said" for one in self.owed]
 

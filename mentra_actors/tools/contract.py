@@ -39,6 +39,7 @@ __all__ = [
     "ToolContext",
     "ToolError",
     "ToolOutput",
+    "subagent_request",
 ]
 
 T = TypeVar("T")
@@ -268,23 +269,31 @@ class ToolContext:
             TypeError, ValueError: an argument is of a wrong type, `name` is none, or the name of
                 a subagent of this call that was asked for something else.
         """
-        for names, what in ((tools, "tools"), (hidden_tools, "hidden_tools")):
-            if isinstance(names, str):
-                raise TypeError(f"{what} are a list of names, not one string")
-        request = SubagentRequest(
-            prompt=prompt,
+        request = subagent_request(
+            prompt,
             name=name,
             system=system,
             model=model,
-            tools=None if tools is None else tuple(tools),
-            hidden_tools=tuple(hidden_tools),
+            tools=tools,
+            hidden_tools=hidden_tools,
             max_rounds=max_rounds,
         )
-        return await self.subagents(_checked(request))
+        return await self.subagents(request)
 
 
-def _checked(request: SubagentRequest) -> SubagentRequest:
-    """The request, if all of it can be stored and its name is one."""
+def subagent_request(prompt: str, **options: Any) -> SubagentRequest:
+    """What is asked of a subagent, if all of it can be stored and its name is one.
+
+    Raises:
+        TypeError, ValueError: see `ToolContext.run_subagent`.
+    """
+    for what in ("tools", "hidden_tools"):
+        names = options.get(what)
+        if isinstance(names, str):
+            raise TypeError(f"{what} are a list of names, not one string")
+        if names is not None:
+            options[what] = tuple(names)
+    request = SubagentRequest(prompt=prompt, **options)
     checked = as_stored(request, SubagentRequest, "run_subagent")
     if checked.name and _NAME.fullmatch(checked.name) is None:
         raise ValueError(

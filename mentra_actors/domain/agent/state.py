@@ -103,9 +103,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subagent(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent that the running call `key` has made.
+    """An agent that the running call `key` has made, or, without a key, the host.
 
-    One that `has_ended` is remembered until its call is closed: the call may be run again.
+    One that `has_ended` is remembered until its call is closed: the call may be run again. One of
+    the host is forgotten then.
     """
 
     agent_id: AgentId

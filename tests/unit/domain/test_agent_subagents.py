@@ -234,3 +234,69 @@ def test_a_budget_that_others_have_used_up_ends_the_run(options, tokens, cost, l
     assert told(answer) == ["ModelCallWithheld model-1", "RunFinished lead/run-1"]
     assert only(answer, e.RunFinished).early_end == limit
     assert answer.pending == {}
+
+
+# --- subagents of the host ----------------------------------------------------------------------
+
+HOSTED = msgspec.structs.replace(CHILD, agent_id="lead.errand")
+
+
+def of_the_host(profile=HOSTED, **options):
+    return c.SpawnSubagent(key="", profile=profile, now=3.5, options=RunOptions(**options))
+
+
+def test_a_host_makes_a_subagent_of_an_agent_that_rests():
+    """A program delegates as its agents do; nobody else has set limits, so it sets them."""
+    answer = agent().when(of_the_host(token_budget=70))
+    event = only(answer, e.SubagentSpawned)
+
+    assert (event.key, event.profile.parent, event.profile.depth) == ("", "lead", 1)
+    assert event.options == event.profile.run == RunOptions(token_budget=70)
+    assert answer.when(of_the_host()) == []
+
+
+def test_a_subagent_of_the_host_shares_nothing_with_the_run_beside_it():
+    """What the program wants is not paid by the run of a model."""
+    answer = delegating(token_budget=1000, deadline_s=60.0).when(of_the_host())
+
+    assert told(answer) == ["SubagentSpawned "]
+    assert only(answer, e.SubagentSpawned).options == RunOptions()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [c.CancelRun(now=4.0, reason="enough"), c.StopRun(now=4.0, reason="enough", grace_s=None)],
+)
+def test_a_subagent_of_the_host_outlives_the_runs_of_its_agent(command):
+    """It works for the program, not for the run that happens to be open."""
+    answer = delegating().when(spawn()).when(of_the_host()).when(command)
+
+    assert only(answer, e.SubagentEndOrdered).agent_id == CHILD.agent_id
+    assert HOSTED.agent_id in [one.agent_id for one in answer.state.subagents]
+
+
+def test_a_subagent_of_the_host_ends_with_its_agent():
+    """Who stops an agent must not find parts of it at work."""
+    answer = agent().when(of_the_host()).when(c.StopAgent(now=4.0))
+    order = only(answer, e.SubagentEndOrdered)
+
+    assert (order.agent_id, order.how) == (HOSTED.agent_id, "cancel")
+    assert order.reason == "the agent that made it has ended"
+    assert answer.when(of_the_host()).rejects("the agent is stopped")
+
+
+def test_a_subagent_of_the_host_is_forgotten_when_it_has_ended():
+    """A program that delegates for years must not fill the state of its agent."""
+    spawned = agent().when(of_the_host())
+    answer = spawned.when(ended(agent_id=HOSTED.agent_id))
+
+    assert told(answer) == ["SubagentFinished"]
+    assert answer.state.subagents == ()
+
+
+def test_a_host_has_no_subagents_that_could_not_work():
+    """What is refused to a call is refused to a program, before anything is recorded."""
+    deep = agent(depth=3)
+
+    assert deep.when(of_the_host()).rejects("nested 3 deep at most")
+    assert agent().when(of_the_host(token_budget=-1)).rejects("token_budget must not be negative")

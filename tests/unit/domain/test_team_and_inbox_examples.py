@@ -5,19 +5,19 @@ import pytest
 from mentra_actors.decider import Delivery
 from mentra_actors.domain.agent.events import AgentProfile, AgentSpawned
 from mentra_actors.domain.inbox import INBOX, MAX_BODY_CHARS, DeliverMail, Mail, MailDelivered
-from mentra_actors.domain.team import TEAM, AddMember
+from mentra_actors.domain.team import TEAM, AddMember, TeamState
 from mentra_actors.testing.given_when_then import given
 
 
 def member(name, *, command_id="c1", role="helper", first_mail=None):
     profile = AgentProfile(
-        agent_id=f"main.{name}", name=name, team_id="main", role=role, model="scripted:model"
+        agent_id=name, name=name, team_id="main", role=role, model="scripted:model"
     )
     return AddMember(command_id=command_id, profile=profile, now=1.0, first_mail=first_mail)
 
 
 def letter(body="hello", mail_id="m1"):
-    return Mail(mail_id=mail_id, sender="host", to="main.ann", body=body, sent_at=1.0)
+    return Mail(mail_id=mail_id, sender="host", to="ann", body=body, sent_at=1.0)
 
 
 def test_a_member_is_born_with_its_first_mail():
@@ -26,10 +26,8 @@ def test_a_member_is_born_with_its_first_mail():
     profile = joined.events[0].profile
 
     assert joined.companions == [
-        Delivery(
-            "agent-main.ann", (AgentSpawned(profile=profile, spawned_at=1.0),), must_be_new=True
-        ),
-        Delivery("inbox-main.ann", (MailDelivered(mail=letter()),)),
+        Delivery("agent-ann", (AgentSpawned(profile=profile, spawned_at=1.0),), must_be_new=True),
+        Delivery("inbox-ann", (MailDelivered(mail=letter()),)),
     ]
 
 
@@ -41,6 +39,24 @@ def test_a_name_that_is_taken_is_refused():
 def test_the_same_command_again_adds_nobody():
     """A spawn whose answer was lost is sent again."""
     assert given(TEAM).when(member("ann")).when(member("ann")) == []
+
+
+class Unlooked(dict):
+    """Members that are found by name, and that nobody may go through."""
+
+    def __iter__(self):
+        raise AssertionError("the one who joins must not look at everybody")
+
+    values = items = __iter__
+
+
+def test_who_joins_looks_at_nobody_else():
+    """Ten thousand that join must not take ten thousand times as long as the first."""
+    asked = member("bob", command_id="c2")
+    before = given(TEAM).when(member("ann")).state
+
+    (joined,) = TEAM.decide(asked, TeamState(members=Unlooked(before.members)))
+    assert joined.profile == asked.profile
 
 
 @pytest.mark.parametrize("name", ["", "two words", "-x", "ä", "a/b", "x" * 101])

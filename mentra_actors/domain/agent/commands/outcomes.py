@@ -7,6 +7,7 @@ import msgspec
 from mentra_actors.domain.agent.events.calls import CallPlan
 from mentra_actors.domain.agent.events.runs import RoundChoice
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
+from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.inbox import Mail, Order
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
@@ -53,11 +54,16 @@ class TakeMail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpawnSubagent(msgspec.Struct, frozen=True, kw_only=True):
-    """Make an agent for the running call `key`; the same id again makes none."""
+    """Make an agent for the running call `key`; the same id again makes none.
+
+    Without a key it is one of the host, whose run has these `options`; those of a call have what
+    is left of its run.
+    """
 
     key: EffectId
     profile: AgentProfile
     now: float
+    options: RunOptions = RunOptions()
 
 
 class RecordSubagentEnd(msgspec.Struct, frozen=True, kw_only=True):

@@ -120,7 +120,7 @@ def stop_requested(command: c.StopRun, state: AgentState) -> list[e.AgentEvent]:
     orders = [
         e.SubagentEndOrdered(agent_id=one.agent_id, how="stop", reason=command.reason)
         for one in state.subagents
-        if not one.has_ended
+        if one.key and not one.has_ended
     ]
     return [request, *skipped, *orders]
 

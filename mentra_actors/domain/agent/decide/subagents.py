@@ -1,4 +1,7 @@
-"""Subagents: agents that a running call makes for itself, and that end with it."""
+"""Subagents: agents that a running call, or the host, makes for one task.
+
+Those of a call end with it, those of the host with the agent.
+"""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,8 +13,8 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import finished
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.profile import profile_fault
-from mentra_actors.domain.agent.run_options import child_options
-from mentra_actors.domain.agent.state import AgentState, Run
+from mentra_actors.domain.agent.run_options import RunOptions, child_options, option_fault
+from mentra_actors.domain.agent.state import AgentState, Run, Subagent
 from mentra_actors.domain.budget import budget_stream
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import MAX_AGENT_ID_BYTES, EffectId, StreamId
@@ -38,33 +41,47 @@ def spawn_subagent(
     """A new agent for an open call; nothing, if it is there already.
 
     Raises:
-        CommandRejected: the call is not running, the nesting is too deep, or no agent could be
-            like this.
+        CommandRejected: the call is not running, the agent is stopped, the nesting is too deep, or
+            no agent could be like this.
     """
-    child = command.profile
+    child, run = command.profile, state.run
     if any(one.agent_id == child.agent_id for one in state.subagents):
         return []
-    run = state.run
-    is_running = any(
-        call.key == command.key and call.status == "started" for call in state.open_calls
-    )
-    if run is None or not is_running:
-        raise CommandRejected(f"call {command.key} is not running: it can have no subagent")
-    if profile.depth >= MAX_DEPTH:
-        raise CommandRejected(f"subagents are nested {MAX_DEPTH} deep at most")
-    if fault := _child_fault(child):
+    if fault := _spawn_fault(command, state, profile):
         raise CommandRejected(fault)
+    if not command.key:
+        return [_spawned(command, profile, command.options)]
+    if run is None or not _is_running(command.key, state):
+        raise CommandRejected(f"call {command.key} is not running: it can have no subagent")
     budget = run.budget or (budget_stream(run.run_id) if run.options.has_shared_limits else "")
     options = child_options(run.options, deadline_at=run.deadline_at, budget=StreamId(budget))
-    spawned = e.SubagentSpawned(
-        key=command.key,
-        profile=msgspec.structs.replace(
-            child, parent=profile.agent_id, depth=profile.depth + 1, run=options
-        ),
-        options=options,
-        spawned_at=command.now,
-    )
+    spawned = _spawned(command, profile, options)
     return [*_spent_before(run, profile, StreamId(budget)), spawned]
+
+
+def _is_running(key: EffectId, state: AgentState) -> bool:
+    return any(call.key == key and call.status == "started" for call in state.open_calls)
+
+
+def _spawned(
+    command: c.SpawnSubagent, profile: e.AgentProfile, options: RunOptions
+) -> e.SubagentSpawned:
+    child = msgspec.structs.replace(
+        command.profile, parent=profile.agent_id, depth=profile.depth + 1, run=options
+    )
+    return e.SubagentSpawned(
+        key=command.key, profile=child, options=options, spawned_at=command.now
+    )
+
+
+def _spawn_fault(command: c.SpawnSubagent, state: AgentState, profile: e.AgentProfile) -> str:
+    if profile.depth >= MAX_DEPTH:
+        return f"subagents are nested {MAX_DEPTH} deep at most"
+    if not command.key and state.stopped:
+        return "the agent is stopped: it has no subagents any more"
+    if not command.key and profile.is_person:
+        return "a person has no subagents"
+    return _child_fault(command.profile) or option_fault(command.options)
 
 
 def _child_fault(child: e.AgentProfile) -> str:
@@ -120,18 +137,25 @@ def budget_used_up(command: c.RecordBudgetUsedUp, state: AgentState) -> Sequence
 
 
 def with_orders(events: Sequence[e.AgentEvent], state: AgentState) -> Sequence[e.AgentEvent]:
-    """The events, and an order to end for each subagent whose call they have closed."""
+    """The events, and an order to end for each subagent whose call they have closed.
+
+    Those of the host end when the agent is stopped.
+    """
     if not state.subagents or not events:
         return events
     after = state
     for event in events:
         after = evolve(after, event)
     running = {call.key for call in after.open_calls}
+    if not after.stopped:
+        running.add(EffectId(""))
     orders = [
-        e.SubagentEndOrdered(
-            agent_id=one.agent_id, how="cancel", reason="the call that made it has ended"
-        )
+        e.SubagentEndOrdered(agent_id=one.agent_id, how="cancel", reason=_end_of(one))
         for one in after.subagents
         if one.key not in running and not one.has_ended
     ]
     return [*events, *orders]
+
+
+def _end_of(subagent: Subagent) -> str:
+    return f"the {'call' if subagent.key else 'agent'} that made it has ended"

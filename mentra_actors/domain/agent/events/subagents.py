@@ -30,7 +30,7 @@ class SubagentSpawned(
 ):
     """A running call has made an agent of its own; that agent's stream begins in the same append.
 
-    `options` are those of its run.
+    Without a key it was the host that made it. `options` are those of its run.
     """
 
     key: EffectId

@@ -26,6 +26,7 @@ def _finished(state: AgentState, event: e.SubagentFinished) -> AgentState:
     subagents = tuple(
         _replace(one, has_ended=True) if one.agent_id == event.agent_id else one
         for one in state.subagents
+        if one.key or one.agent_id != event.agent_id
     )
     return _replace(state, subagents=subagents)
 
