@@ -1,23 +1,21 @@
 """The task boards as people see them: the domain's own state of each board, and times."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import msgspec
 
-from mentra_actors.domain.task_board import (
-    BOARD,
+from mentra_actors.domain.board.decider import BOARD
+from mentra_actors.domain.board.events import (
     BoardEvent,
-    BoardState,
-    DependencyAdded,
-    Task,
+    ClaimReleased,
+    TaskAssigned,
     TaskClaimed,
     TaskCreated,
-    TaskDirectoryChanged,
+    TaskDeleted,
     TaskStatusChanged,
-    blockers_of,
-    is_ready,
 )
+from mentra_actors.domain.board.state import BoardState, Task, blockers_of, ready_tasks
 from mentra_actors.envelope import RecordedEvent
 
 __all__ = [
@@ -42,7 +40,7 @@ class TaskTimes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BoardView(msgspec.Struct, frozen=True, kw_only=True):
-    """One board. `state` is the domain's, without its memory of recent commands."""
+    """One board. `state` is the domain's, without its memory of recent commands and runs."""
 
     state: BoardState = BoardState()
     times: dict[int, TaskTimes] = {}
@@ -54,7 +52,7 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BoardGroups(msgspec.Struct, frozen=True, kw_only=True):
-    """The tasks of a board, each in one group, by ascending id.
+    """The tasks of a board, each in one group, by ascending id; `ready` by priority before that.
 
     `ready` may be claimed; `blocked` waits for other tasks; `claimed` has an owner who has not
     begun it.
@@ -71,7 +69,7 @@ class TaskBoardProjection:
     """View: one part per board stream, under the stream's id."""
 
     name = "task_board"
-    version = 2
+    version = 3
     handles: frozenset[type[Any]] | None = _EVENTS
     view_type = BoardView
 
@@ -88,11 +86,9 @@ class TaskBoardProjection:
         event = recorded.event
         if not isinstance(event, get_args(BoardEvent)):
             return view
-        state = _replace(BOARD.evolve(view.state, event), recent=())
-        if event.task_id not in state.tasks:
-            return view
-        times = _times_after(view.times.get(event.task_id, TaskTimes()), event)
-        return BoardView(state=state, times={**view.times, event.task_id: times})
+        state = BOARD.evolve(view.state, event)
+        state = BoardState(tasks=state.tasks, highest_deleted=state.highest_deleted)
+        return BoardView(state=state, times=_times_of(view.times, event, state))
 
 
 TASK_BOARD = TaskBoardProjection()
@@ -107,7 +103,7 @@ def board_groups(view: BoardView) -> BoardGroups:
     pending = [task for task in view.tasks if task.status == "pending"]
     blocked = tuple(task for task in pending if blockers_of(task, view.state))
     return BoardGroups(
-        ready=tuple(task for task in pending if is_ready(task, view.state)),
+        ready=tuple(ready_tasks(view.state)),
         blocked=blocked,
         claimed=tuple(task for task in pending if task.owner and task not in blocked),
         in_progress=begun["in_progress"],
@@ -115,14 +111,30 @@ def board_groups(view: BoardView) -> BoardGroups:
     )
 
 
-def _times_after(times: TaskTimes, event: BoardEvent) -> TaskTimes:
+def _times_of(
+    times: dict[int, TaskTimes], event: BoardEvent, state: BoardState
+) -> dict[int, TaskTimes]:
+    if isinstance(event, TaskDeleted):
+        return {one: kept for one, kept in times.items() if one != event.task_id}
+    if not isinstance(event, _TIMED) or event.task_id not in state.tasks:
+        return times
+    return {**times, event.task_id: _after(times.get(event.task_id, TaskTimes()), event)}
+
+
+_Timed: TypeAlias = TaskCreated | TaskClaimed | TaskAssigned | ClaimReleased | TaskStatusChanged
+_TIMED = get_args(_Timed)
+
+
+def _after(times: TaskTimes, event: _Timed) -> TaskTimes:
     match event:
         case TaskCreated():
             return TaskTimes(created_at=event.created_at)
         case TaskClaimed():
             return _replace(times, claimed_at=event.claimed_at)
+        case TaskAssigned():
+            return _replace(times, claimed_at=event.assigned_at)
+        case ClaimReleased():
+            return _replace(times, claimed_at=None)
         case TaskStatusChanged():
             completed_at = event.changed_at if event.new == "completed" else None
             return _replace(times, completed_at=completed_at)
-        case DependencyAdded() | TaskDirectoryChanged():
-            return times

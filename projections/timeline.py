@@ -15,7 +15,6 @@ from mentra_actors.domain import (
     lease,
     memory,
     permission_rules,
-    task_board,
     team,
 )
 from mentra_actors.domain.agent import events as agent
@@ -24,6 +23,7 @@ from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.rule_match import match_words
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
+from projections.board_sentences import BOARD_SENTENCES
 
 __all__ = [
     "PAGE_POSITIONS",
@@ -222,11 +222,6 @@ def _member_joined(event: team.MemberJoined) -> str:
     return f"{event.profile.name} joined as {event.profile.role}"
 
 
-def _status_changed(event: task_board.TaskStatusChanged) -> str:
-    by = event.changed_by or "the host"
-    return f"task {event.task_id} went from {event.old} to {event.new}, by {by}"
-
-
 def _job_ended(how: str) -> Callable[[Any], str]:
     def sentence(event: background.JobTimedOut | background.JobCancelled) -> str:
         return f"{event.job_id} {how}, with {event.output.total_bytes:,} bytes of output"
@@ -242,11 +237,6 @@ def _job_stop_requested(event: background.JobStopRequested) -> str:
     by = f" by {event.by}" if event.by else ""
     why = f": {event.reason}" if event.reason else ""
     return f"{event.job_id} is to end ({event.cause.replace('_', ' ')}{by}){why}"
-
-
-def _directory_changed(event: task_board.TaskDirectoryChanged) -> str:
-    where = event.working_directory or "the directory of its owner"
-    return f"task {event.task_id} is done in {where} now, by {event.changed_by}"
 
 
 def _lease_acquired(event: lease.LeaseAcquired) -> str:
@@ -331,11 +321,7 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     budget.BudgetSpent: lambda e: f"{e.agent_id} used {_counted(e.tokens, 'token')}",
     inbox.MailDelivered: lambda e: f"mail from {e.mail.sender}: {_quoted(e.mail.body)}",
     team.MemberJoined: _member_joined,
-    task_board.TaskCreated: lambda e: f"task {e.task_id} created: {e.subject}",
-    task_board.TaskClaimed: lambda e: f"task {e.task_id} claimed by {e.owner}",
-    task_board.TaskStatusChanged: _status_changed,
-    task_board.TaskDirectoryChanged: _directory_changed,
-    task_board.DependencyAdded: lambda e: f"task {e.task_id} waits for task {e.blocker_id}",
+    **BOARD_SENTENCES,
     lease.LeaseAcquired: _lease_acquired,
     lease.LeaseRenewed: lambda e: f"lease of epoch {e.epoch} renewed",
     lease.LeaseReleased: lambda e: f"lease of epoch {e.epoch} released",

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from mentra_actors.domain.task_board import Task, blockers_of, is_ready
+from mentra_actors.domain.board.state import Task, blockers_of, is_ready
 from projections.roster import MemberView
 from projections.task_board import BoardView, TaskTimes
 

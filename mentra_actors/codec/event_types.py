@@ -12,11 +12,11 @@ from mentra_actors.domain import (
     lease,
     memory,
     permission_rules,
-    task_board,
     team,
 )
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.background import events as background
+from mentra_actors.domain.board import events as board
 
 __all__ = ["EVENT_TYPES"]
 
@@ -78,11 +78,20 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     inbox.RenameOrdered,
     budget.BudgetSpent,
     team.MemberJoined,
-    task_board.TaskCreated,
-    task_board.TaskClaimed,
-    task_board.TaskStatusChanged,
-    task_board.DependencyAdded,
-    task_board.TaskDirectoryChanged,
+    board.TaskCreated,
+    board.TaskClaimed,
+    board.ClaimRenewed,
+    board.ClaimReleased,
+    board.TaskAssigned,
+    board.TaskStatusChanged,
+    board.TaskEdited,
+    board.TaskDirectoryChanged,
+    board.DependencyAdded,
+    board.DependencyRemoved,
+    board.TaskCommented,
+    board.TaskDeleted,
+    board.OwnerRenamed,
+    board.RunCompensated,
     lease.LeaseAcquired,
     lease.LeaseRenewed,
     lease.LeaseReleased,

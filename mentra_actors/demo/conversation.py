@@ -79,6 +79,10 @@ class _TaskList(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[BoardTask, ...]
 
 
+class _ChangedTask(msgspec.Struct, frozen=True, kw_only=True):
+    task: BoardTask
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """Who a teammate is, in the words of its system prompt."""
 
@@ -123,7 +127,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
                 if seen is not None:
                     tasks = {task.id: task for task in seen.tasks}
             elif step.tool in ("task_create", "task_claim", "task_update", "task_get"):
-                task = _decoded(step.content, BoardTask)
+                changed = _decoded(step.content, _ChangedTask)
+                task = changed.task if changed else _decoded(step.content, BoardTask)
                 if task is not None:
                     tasks[task.id] = task
         return tasks

@@ -55,7 +55,7 @@ def _creations(
             "task_create",
             subject=task.subject,
             description=task.description,
-            blocked_by=blockers if task.is_last else [],
+            blockedBy=blockers if task.is_last else [],
         )
         for task in now
     ]

@@ -14,7 +14,7 @@ from mentra_actors.demo.prompts import PROMPT, PROMPT_ID, SYSTEM
 from mentra_actors.demo.report import REPORT_FILE
 from mentra_actors.demo.survey_plan import LEAD
 from mentra_actors.demo.survey_tools import NOTICES_FILE, survey_tools
-from mentra_actors.domain.task_board import Task
+from mentra_actors.domain.board.state import Task
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.agent import Agent

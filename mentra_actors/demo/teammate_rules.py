@@ -72,8 +72,8 @@ def sentence_for(finding: Finding) -> str:
 def _claim(task: BoardTask) -> Sequence[AssistantBlock]:
     return [
         say(f"Task {task.id} is ready: {task.subject}."),
-        call("task_claim", task_id=task.id),
-        call("task_update", task_id=task.id, status="in_progress"),
+        call("task_claim", taskId=task.id),
+        call("task_update", taskId=task.id, status="in_progress"),
     ]
 
 
@@ -86,7 +86,7 @@ def _work(
         return [say(f"Task {task.id}: {task.subject}."), *calls]
     return [
         say(f"Task {task.id} is done. {sentence_for(found)}"),
-        call("task_update", task_id=task.id, status="completed"),
+        call("task_update", taskId=task.id, status="completed"),
         call("team_send", to=identity.lead, content=_letter(task, found, identity)),
     ]
 
@@ -95,7 +95,7 @@ def _finding_of(task: BoardTask, conversation: Conversation) -> Sequence[Need] |
     work = work_in(task.description)
     if work is None:
         return NotFound(reason="the task does not say what kind of work it is")
-    claims = [step.at for step in conversation.of("task_claim", task_id=task.id) if step.is_ok]
+    claims = [step.at for step in conversation.of("task_claim", taskId=task.id) if step.is_ok]
     return next_of_work(work.name, conversation, claimed_at=max(claims, default=-1))
 
 
@@ -107,7 +107,7 @@ def _letter(task: BoardTask, found: Finding, identity: Identity) -> str:
 
 
 def _tries_to_finish(task: BoardTask, conversation: Conversation) -> int:
-    return len(conversation.of("task_update", task_id=task.id, status="completed"))
+    return len(conversation.of("task_update", taskId=task.id, status="completed"))
 
 
 # --- what is left over --------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def _last_change(conversation: Conversation) -> int:
 
 def _may_claim(task: BoardTask, kind: str, conversation: Conversation) -> bool:
     work = work_in(task.description)
-    refused = [step for step in conversation.of("task_claim", task_id=task.id) if step.is_error]
+    refused = [step for step in conversation.of("task_claim", taskId=task.id) if step.is_error]
     is_mine = work is not None and work.kind == kind
     return task.is_ready and is_mine and len(refused) < _MOST_TRIES
 

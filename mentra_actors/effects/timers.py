@@ -4,6 +4,7 @@ from typing import Any
 
 from mentra_actors.domain.agent.commands import ExpirePermission, ExpireRun
 from mentra_actors.domain.background.jobs import RequestJobStop
+from mentra_actors.domain.board.commands import ExpireClaim
 from mentra_actors.domain.lease import RenewLease
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.ports import Clock
@@ -35,5 +36,8 @@ class Timers:
                 return ExpirePermission(request_id=CommandId(request_id), now=now)
             case ["limit-job", job_id]:
                 return RequestJobStop(job_id=job_id, cause="time_limit", now=now)
+            case ["expire-claim", task_id, _]:
+                claim = CommandId(order.effect_id)
+                return ExpireClaim(command_id=claim, task_id=int(task_id), now=now)
             case _:
                 raise ValueError(f"no command for the timer {effect.then!r}")

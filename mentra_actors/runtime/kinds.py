@@ -15,10 +15,10 @@ from mentra_actors.domain.agent.effects import (
 )
 from mentra_actors.domain.agent.profile import COMPACT, READ_TOOL_RESULT
 from mentra_actors.domain.background.jobs import BACKGROUND
+from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.lease import LEASE
 from mentra_actors.domain.memory import MEMORY
 from mentra_actors.domain.permission_rules import RULES
-from mentra_actors.domain.task_board import BOARD
 from mentra_actors.domain.team import TEAM
 from mentra_actors.domain.transcript import Transcript, apply
 from mentra_actors.store.journal import Journal

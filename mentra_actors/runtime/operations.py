@@ -9,9 +9,9 @@ from concurrent.futures import Future
 from mentra_actors.actors.append_request import Draft, recorded_events
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.board.state import BoardState
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
-from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import AddMember, TeamState
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import (

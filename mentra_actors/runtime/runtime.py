@@ -11,9 +11,9 @@ import anyio
 
 from mentra_actors.actors.dead_letters import DeadLetter
 from mentra_actors.domain.background.job import Job
+from mentra_actors.domain.board.state import BoardState
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.permission_rules import RuleScope, ScopedRule
-from mentra_actors.domain.task_board import BoardState
 from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent

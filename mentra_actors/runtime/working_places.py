@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from mentra_actors.domain.agent.profile import AgentProfile
-from mentra_actors.domain.task_board import BoardState, directories_of
+from mentra_actors.domain.board.state import BoardState, directories_of
 from mentra_actors.effects.workplaces import RoutedDirectory, Workplaces
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.ids import board_stream

@@ -42,7 +42,10 @@ LEAD: Sequence[Sequence[AssistantBlock]] = (
     (call("team_spawn", name="helper", role="helper", prompt="Report to lead."),),
     (call("register", name="x"), call("pay", euros=7), call("charge", euros=6)),
     (call("task_create", subject="Wait for the report"), call("team_list")),
-    (call("task_claim"), call("task_update", task_id=1, status="completed")),
+    (
+        call("task_update", taskId=1, owner="lead", status="in_progress"),
+        call("task_update", taskId=1, status="completed", result="The report is in."),
+    ),
     (say("The report is in."),),
 )
 WAITING = say("Waiting for the report.")

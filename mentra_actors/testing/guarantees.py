@@ -15,8 +15,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from mentra_actors.domain import task_board
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.board.decider import BOARD
+from mentra_actors.domain.board.events import TaskClaimed
+from mentra_actors.domain.board.state import BoardState
 from mentra_actors.domain.content import Message, UserMessage
 from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
@@ -165,11 +167,14 @@ def agent_stream_of(inbox: StreamId) -> StreamId:
 
 
 def _tasks(recorded: Sequence[RecordedEvent[Any]]) -> Iterator[str]:
-    owners: dict[tuple[StreamId, int], str] = {}
+    """A task is claimed only while nobody has it."""
+    boards: dict[StreamId, BoardState] = {}
     for one in recorded:
-        event = one.event
-        if isinstance(event, task_board.TaskClaimed):
-            place = (one.stream_id, event.task_id)
-            if owners.get(place, event.owner) != event.owner:
-                yield f"5. task {event.task_id} of {owners[place]} was claimed by {event.owner}"
-            owners[place] = event.owner
+        if type(one.event) not in BOARD.event_types:
+            continue
+        board, event = boards.get(one.stream_id, BOARD.initial), one.event
+        if isinstance(event, TaskClaimed) and event.task_id in board.tasks:
+            owner = board.tasks[event.task_id].owner
+            if owner:
+                yield f"5. task {event.task_id} of {owner} was claimed by {event.owner}"
+        boards[one.stream_id] = BOARD.evolve(board, event)

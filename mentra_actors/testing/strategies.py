@@ -2,12 +2,12 @@
 
 Two kinds: *any histories*, lists of events in an order that no decider would write
 (`any_history`), for what must hold whatever was recorded; and *legal histories*, lists of
-commands that reach deep states (`board_histories` and their like; those of agents are in
-`mentra_actors.testing.agent_strategies`).
+commands that reach deep states (`lease_histories` and their like; those of agents and of boards
+are in `mentra_actors.testing.agent_strategies` and `mentra_actors.testing.board_strategies`).
 
-    @given(board_histories())
-    def test_a_task_has_an_owner_only_by_a_claim(commands):
-        for answer in play(given(BOARD), commands):
+    @given(lease_histories())
+    def test_a_lease_has_one_holder(commands):
+        for answer in play(given(LEASE), commands):
             ...
 """
 
@@ -40,14 +40,6 @@ from mentra_actors.domain.memory import (
     RecordEpisode,
     RecordSummary,
 )
-from mentra_actors.domain.task_board import (
-    AddDependency,
-    BoardCommand,
-    ClaimTask,
-    CreateTask,
-    SetTaskDirectory,
-    SetTaskStatus,
-)
 from mentra_actors.domain.team import AddMember
 from mentra_actors.envelope import RetiredEvent, UnknownEvent
 from mentra_actors.ids import (
@@ -64,7 +56,6 @@ from mentra_actors.ids import (
 __all__ = [
     "any_history",
     "background_histories",
-    "board_histories",
     "inbox_histories",
     "instances",
     "lease_histories",
@@ -158,71 +149,6 @@ def any_history(event_types: Iterable[type[Any]], max_size: int = 20) -> SearchS
 
 _ids = st.sampled_from([CommandId(f"c{n}") for n in range(30)])
 _names = st.sampled_from(["ann", "bob", "cy"])
-_tasks = st.sampled_from([1, 2, 3, 1, 2, 3, 4, 5])
-
-
-@st.composite
-def board_histories(draw: st.DrawFn, max_size: int = 30) -> list[BoardCommand]:
-    """Commands for a board of few tasks; now and then one carries the id of an earlier one."""
-    least = draw(st.sampled_from([0, 12, 20]))
-    tasks = st.lists(_free_tasks, min_size=min(least, 3), max_size=4)
-    first: list[BoardCommand] = [*draw(tasks)]
-    if len(first) > 1 and draw(st.booleans()):  # something to order, from the start
-        first[1] = msgspec.structs.replace(first[0], blocked_by=(1,))
-    rest = draw(st.lists(_board_commands, min_size=min(least, max_size), max_size=max_size))
-    again = draw(st.sets(st.integers(1, 40), max_size=4))
-    return [
-        msgspec.structs.replace(
-            command, command_id=CommandId(f"c{place - 1 if place in again else place}")
-        )
-        for place, command in enumerate([*first, *rest])
-    ]
-
-
-_ANY = CommandId("c")
-_free_tasks = st.builds(
-    CreateTask, command_id=st.just(_ANY), subject=st.just("task"), created_by=_names, now=moments
-)
-_ordered_tasks = st.builds(
-    CreateTask,
-    command_id=st.just(_ANY),
-    subject=words,
-    created_by=_names,
-    now=moments,
-    blocked_by=st.lists(_tasks, max_size=2).map(tuple),
-)
-_claims = st.builds(
-    ClaimTask, command_id=st.just(_ANY), claimant=_names, now=moments, task_id=st.none() | _tasks
-)
-_changes = st.builds(
-    SetTaskStatus,
-    command_id=st.just(_ANY),
-    task_id=_tasks,
-    status=st.sampled_from(["pending", "in_progress", "completed", "completed"]),
-    changed_by=_names,
-    now=moments,
-    may_change_any=st.sampled_from([True, True, True, False]),
-)
-_dependencies = st.builds(
-    AddDependency, command_id=st.just(_ANY), task_id=_tasks, blocker_id=_tasks
-)
-_directories = st.builds(
-    SetTaskDirectory,
-    command_id=st.just(_ANY),
-    task_id=_tasks,
-    working_directory=st.sampled_from(["", "a", "b"]),
-    changed_by=_names,
-    now=moments,
-    may_change_any=st.booleans(),
-)
-_BOARD: list[SearchStrategy[Any]] = [
-    _ordered_tasks,
-    _directories,
-    *[_claims] * 2,
-    *[_changes] * 6,
-    *[_dependencies] * 2,
-]
-_board_commands = st.sampled_from(_BOARD).flatmap(lambda strategy: strategy)
 
 
 def inbox_histories(max_size: int = 20) -> SearchStrategy[list[DeliverMail]]:

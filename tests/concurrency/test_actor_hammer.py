@@ -11,7 +11,8 @@ from mentra_actors.actors.messages import Accepted, Envelope, Failed, Look
 from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.actors.stream_services import StreamServices
 from mentra_actors.domain.agent.decide import AGENT
-from mentra_actors.domain.task_board import BOARD, CreateTask
+from mentra_actors.domain.board.commands import CreateTask
+from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.loop import EffectLoop
 from mentra_actors.ids import board_stream

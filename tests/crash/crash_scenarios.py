@@ -273,7 +273,7 @@ def team_script(request):
     turns = [
         [call("team_spawn", name="mate", role="scout", prompt="Look at c.")],
         [call("task_create", subject="Wait"), call("task_create", subject="Rest")],
-        [call("task_claim"), call("task_update", task_id=1, status="completed")],
+        [call("task_update", taskId=1, owner="lead", status="completed")],
         "Waiting.",
     ]
     return turns[position(request)] if position(request) < len(turns) else "Noted."

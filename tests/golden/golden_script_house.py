@@ -4,16 +4,16 @@ from golden_team import MAKER, call, plan, profile
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.blob import BlobRef
-from mentra_actors.domain.content import OpaqueBlock, RefusalBlock, TextBlock, ThinkingBlock
-from mentra_actors.domain.lease import RenewLease
-from mentra_actors.domain.model_call import StopReason
-from mentra_actors.domain.task_board import (
+from mentra_actors.domain.board.commands import (
     AddDependency,
     ClaimTask,
     CreateTask,
     SetTaskDirectory,
     SetTaskStatus,
 )
+from mentra_actors.domain.content import OpaqueBlock, RefusalBlock, TextBlock, ThinkingBlock
+from mentra_actors.domain.lease import RenewLease
+from mentra_actors.domain.model_call import StopReason
 from mentra_actors.domain.tool_call import OutgoingMail
 from mentra_actors.ids import board_stream
 from mentra_actors.runtime.writer_lease import WRITER_LEASE
@@ -136,7 +136,17 @@ def the_board(team):
                 now=team.now,
             ),
         )
-    team.send(board, AddDependency(command_id=team.new_id(), task_id=3, blocker_id=2))
+    team.send(
+        board,
+        AddDependency(
+            command_id=team.new_id(),
+            task_id=3,
+            blocker_id=2,
+            changed_by="lead",
+            may_change_any=True,
+            now=team.now,
+        ),
+    )
     team.send(board, ClaimTask(command_id=team.new_id(), claimant="loner", now=team.now))
     for status in ("in_progress", "completed"):
         set_status(team, status, "loner")

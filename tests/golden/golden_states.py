@@ -17,13 +17,13 @@ from golden_journal import fill
 from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.background.jobs import BACKGROUND
+from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.budget import spent
 from mentra_actors.domain.content import AssistantMessage, UserMessage, text_of
 from mentra_actors.domain.inbox import INBOX
 from mentra_actors.domain.lease import LEASE
 from mentra_actors.domain.memory import MEMORY
 from mentra_actors.domain.permission_rules import RULES
-from mentra_actors.domain.task_board import BOARD
 from mentra_actors.domain.team import TEAM
 from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
 from mentra_actors.ids import category_of

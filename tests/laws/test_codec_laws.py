@@ -9,8 +9,8 @@ from mentra_actors.codec.event_codec import CODEC, EventCodec, tag_of
 from mentra_actors.codec.event_types import EVENT_TYPES
 from mentra_actors.codec.snapshot_codec import SnapshotCodec
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.lease import LEASE, LeaseReleased
-from mentra_actors.domain.task_board import BOARD
 from mentra_actors.domain.team import TEAM
 from mentra_actors.envelope import SkippedEvent, UnknownEvent
 from mentra_actors.testing.strategies import instances

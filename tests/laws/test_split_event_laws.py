@@ -10,9 +10,9 @@ from mentra_actors.actors.inline_view import InlineFold, InlineView
 from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.inbox import INBOX, Mail, MailDelivered
 from mentra_actors.domain.lease import LEASE
-from mentra_actors.domain.task_board import BOARD
 from mentra_actors.domain.team import TEAM
 from mentra_actors.envelope import UnknownEvent
 from mentra_actors.ids import StreamId, agent_stream, inbox_stream

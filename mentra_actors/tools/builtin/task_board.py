@@ -1,55 +1,81 @@
 """Tools with which agents use the task board of their team."""
 
 import json
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, ParamSpec, TypeVar
 
-from mentra_actors.domain.task_board import (
-    AddDependency,
+import msgspec
+
+from mentra_actors.domain.board.commands import (
     BoardCommand,
-    BoardState,
     ClaimTask,
+    CommentTask,
     CreateTask,
-    SetTaskDirectory,
-    SetTaskStatus,
-    Task,
-    blockers_of,
-    is_ready,
-    task_of,
+    DeleteTask,
+    ReleaseClaim,
+    UpdateTask,
 )
+from mentra_actors.domain.board.state import BoardState, consequence_of, existing_task, task_of
 from mentra_actors.ids import CommandId, agent_stream, board_stream
+from mentra_actors.tools.builtin.task_json import board_json, task_json
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
-from mentra_actors.tools.functions.decorator import tool
+from mentra_actors.tools.functions.decorator import FunctionTool, tool
 from mentra_actors.tools.tool_errors import refusals_told
 
-__all__ = ["board_tools", "task_json"]
+__all__ = ["board_tools"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Status = Literal["pending", "in_progress", "completed"]
 
 
 def board_tools() -> list[Tool]:
-    """The tools `task_create`, `task_claim`, `task_update`, `task_list` and `task_get`."""
-    return [task_create, task_claim, task_update, task_list, task_get]
+    """The tools whose names begin with `task_`: six that change the board, and two that look."""
+    changing: list[Tool] = [task_create, task_claim, task_update]
+    return [*changing, task_comment, task_release, task_delete, task_list, task_get]
 
 
-@tool(
-    retry="idempotent",
-    capabilities=["task_mutation"],
-    side_effects="local_state",
-    durability="persistent",
-    approval="default",
-)
-async def task_create(
+def _changing(function: Callable[P, R]) -> FunctionTool[P, R]:
+    return tool(
+        rename="camel",
+        retry="idempotent",
+        capabilities=["task_mutation"],
+        side_effects="local_state",
+        durability="persistent",
+        approval="default",
+    )(function)
+
+
+def _looking(function: Callable[P, R]) -> FunctionTool[P, R]:
+    return tool(
+        rename="camel",
+        retry="safe",
+        parallel=True,
+        capabilities=["read_only"],
+        side_effects="none",
+        approval="read_only",
+    )(function)
+
+
+@_changing
+async def task_create(  # noqa: PLR0913, PLR0917 - a task has so many parts
     context: ToolContext,
     subject: str,
     description: str = "",
-    blocked_by: list[int] | None = None,
+    owner: str = "",
     working_directory: str = "",
+    blocked_by: list[int] | None = None,
+    priority: int = 0,
 ) -> str:
     """Put a task on the team's board.
 
     Args:
         subject: What is to be done, in one line.
         description: Details for whoever does it.
-        blocked_by: Ids of tasks that must be completed before.
+        owner: Name of the teammate who is to do it; without one anybody may claim it.
         working_directory: Where commands of its owner run that name no directory.
+        blocked_by: Ids of tasks that must be completed before.
+        priority: Higher is claimed first.
     """
     command = CreateTask(
         command_id=CommandId(context.idempotency_key),
@@ -59,144 +85,160 @@ async def task_create(
         created_by=context.agent_name,
         now=context.commands.now(),
         working_directory=working_directory,
+        owner=owner,
+        priority=priority,
+        run=context.run_id,
     )
     return await _changed(context, command, "create the task")
 
 
-@tool(
-    retry="idempotent",
-    capabilities=["task_mutation"],
-    side_effects="local_state",
-    durability="persistent",
-    approval="default",
-)
+@_changing
 async def task_claim(context: ToolContext, task_id: int | None = None) -> str:
     """Become the owner of a ready task; nobody else can take it then.
 
     Args:
-        task_id: The task; without it the ready one with the lowest id.
+        task_id: The task; without it the ready one of the highest priority, then the lowest id.
     """
+    profile = await _profile(context)
+    if not profile.lead or profile.parent:
+        raise ToolError("Only named teammates can claim tasks")
     command = ClaimTask(
         command_id=CommandId(context.idempotency_key),
         task_id=task_id,
         claimant=context.agent_name,
         now=context.commands.now(),
+        run=context.run_id,
     )
     return await _changed(context, command, "claim a task")
 
 
-@tool(
-    retry="idempotent",
-    capabilities=["task_mutation"],
-    side_effects="local_state",
-    durability="persistent",
-    approval="default",
-)
-async def task_update(
+@_changing
+async def task_update(  # noqa: PLR0913, PLR0917 - a task has so many parts
     context: ToolContext,
     task_id: int,
-    status: Literal["pending", "in_progress", "completed"] | None = None,
+    subject: str | None = None,
+    description: str | None = None,
+    owner: str | None = None,
+    working_directory: str | msgspec.UnsetType | None = msgspec.UNSET,
+    status: Status | None = None,
+    result: str | None = None,
+    priority: int | None = None,
     add_blocked_by: list[int] | None = None,
-    working_directory: str | None = None,
+    remove_blocked_by: list[int] | None = None,
+    add_blocks: list[int] | None = None,
+    remove_blocks: list[int] | None = None,
 ) -> str:
-    """Say how far a task is or where it is done, or let it wait for others.
+    """Change a task: all that is asked for, or nothing if one part of it cannot be.
+
+    Tells the task, which tasks are unblocked by it, and which are blocked again. A teammate may
+    change only its own tasks, and neither their owner nor what they wait for.
 
     Args:
-        task_id: The task; teammates can change only their own.
-        status: The new status.
+        task_id: The task.
+        subject: What is to be done, in one line.
+        description: Details for whoever does it.
+        owner: Name of the teammate who is to do it; an empty one gives it back to all.
+        working_directory: Where commands of its owner run that name no directory; null for none.
+        status: How far it is.
+        result: What came of it, for those who read it later.
+        priority: Higher is claimed first.
         add_blocked_by: Ids of tasks that must be completed before.
-        working_directory: Where commands of its owner run that name no directory.
+        remove_blocked_by: Ids of tasks that it need not wait for.
+        add_blocks: Ids of tasks that must wait for this one.
+        remove_blocks: Ids of tasks that need not wait for this one.
     """
-    is_lead = not await _has_lead(context)
-    if add_blocked_by and not is_lead:
-        raise ToolError(f"Teammate '{context.agent_name}' cannot edit dependencies")
-    key, board = context.idempotency_key, await _board(context)
-    for blocker in add_blocked_by or ():
-        edge = AddDependency(
-            command_id=CommandId(f"{key}/{blocker}"), task_id=task_id, blocker_id=blocker
-        )
-        board = await _asked(context, edge, "update the task")
-    changes: list[BoardCommand] = []
-    if working_directory is not None:
-        changes.append(
-            SetTaskDirectory(
-                command_id=CommandId(f"{key}/directory"),
-                working_directory=working_directory,
-                **_change(context, task_id, may_change_any=is_lead),
-            )
-        )
-    if status is not None:
-        changes.append(
-            SetTaskStatus(
-                command_id=CommandId(key),
-                status=status,
-                **_change(context, task_id, may_change_any=is_lead),
-            )
-        )
-    for change in changes:
-        board = await _asked(context, change, "update the task")
-    return json.dumps(task_json(_task(board, task_id), board))
+    place = "" if working_directory is None else working_directory
+    command = UpdateTask(
+        subject=subject,
+        description=description,
+        priority=priority,
+        result=result,
+        working_directory=None if isinstance(place, msgspec.UnsetType) else place,
+        owner=owner,
+        add_blocked_by=tuple(add_blocked_by or ()),
+        remove_blocked_by=tuple(remove_blocked_by or ()),
+        add_blocks=tuple(add_blocks or ()),
+        remove_blocks=tuple(remove_blocks or ()),
+        status=status,
+        **await _change(context, task_id),
+    )
+    board = await _asked(context, command, "update the task")
+    told = consequence_of(board, command.command_id)
+    return json.dumps(
+        {
+            "task": _shown(board, task_id),
+            "unblocked": list(told.unblocked),
+            "reblocked": list(told.reblocked),
+        }
+    )
 
 
-@tool(
-    retry="safe",
-    parallel=True,
-    capabilities=["read_only"],
-    side_effects="none",
-    approval="read_only",
-)
+@_changing
+async def task_comment(context: ToolContext, task_id: int, text: str) -> str:
+    """Say something about a task, for all who look at it. Its owner need not be you.
+
+    Args:
+        task_id: The task.
+        text: What you want to say.
+    """
+    command = CommentTask(text=text, **await _change(context, task_id))
+    return await _changed(context, command, "comment on the task")
+
+
+@_changing
+async def task_release(context: ToolContext, task_id: int) -> str:
+    """Give a task of yours back, so that somebody else can claim it.
+
+    Args:
+        task_id: The task; it must not be completed.
+    """
+    command = ReleaseClaim(**await _change(context, task_id))
+    return await _changed(context, command, "release the task")
+
+
+@_changing
+async def task_delete(context: ToolContext, task_id: int) -> str:
+    """Take a task from the board; tasks that wait for it wait no more. Not for teammates.
+
+    Args:
+        task_id: The task. No other task will ever have this id.
+    """
+    command = DeleteTask(**await _change(context, task_id))
+    board = await _asked(context, command, "delete the task")
+    unblocked = consequence_of(board, command.command_id).unblocked
+    return json.dumps({"deleted": task_id, "unblocked": list(unblocked)})
+
+
+@_looking
 async def task_list(context: ToolContext) -> str:
     """List all tasks of the team's board, grouped by what can be done with them."""
-    board = await _board(context)
-    tasks = [board.tasks[task_id] for task_id in sorted(board.tasks)]
-    groups = {
-        "tasks": [task_json(task, board) for task in tasks],
-        "ready": [t.task_id for t in tasks if is_ready(t, board)],
-        "blocked": [t.task_id for t in tasks if t.status == "pending" and blockers_of(t, board)],
-        "inProgress": [t.task_id for t in tasks if t.status == "in_progress"],
-        "completed": [t.task_id for t in tasks if t.status == "completed"],
-    }
-    return json.dumps(groups)
+    return json.dumps(board_json(await _board(context)))
 
 
-@tool(
-    retry="safe",
-    parallel=True,
-    capabilities=["read_only"],
-    side_effects="none",
-    approval="read_only",
-)
+@_looking
 async def task_get(context: ToolContext, task_id: int) -> str:
-    """Show one task of the team's board.
+    """Show one task of the team's board, with its last comments.
 
     Args:
         task_id: The task.
     """
-    board = await _board(context)
-    return json.dumps(task_json(_task(board, task_id), board))
+    return json.dumps(_shown(await _board(context), task_id))
 
 
-def task_json(task: Task, board: BoardState) -> dict[str, Any]:
-    """A task as models see it; `blockedBy` holds only what is not completed."""
-    place = {"workingDirectory": task.working_directory} if task.working_directory else {}
+async def _profile(context: ToolContext) -> Any:
+    state = await context.commands.look(agent_stream(context.agent_id))
+    return state.profile
+
+
+async def _change(context: ToolContext, task_id: int) -> dict[str, Any]:
+    """What all changes of a task say; a lead may change any."""
     return {
-        "id": task.task_id,
-        "subject": task.subject,
-        "description": task.description,
-        "status": task.status,
-        "owner": task.owner,
-        "blockedBy": list(blockers_of(task, board)),
-        **place,
-    }
-
-
-def _change(context: ToolContext, task_id: int, *, may_change_any: bool) -> dict[str, Any]:
-    """What all changes of a task say."""
-    return {
+        "command_id": CommandId(context.idempotency_key),
         "task_id": task_id,
         "changed_by": context.agent_name,
-        "may_change_any": may_change_any,
+        "may_change_any": not (await _profile(context)).lead,
         "now": context.commands.now(),
+        "run": context.run_id,
     }
 
 
@@ -219,12 +261,6 @@ async def _board(context: ToolContext) -> BoardState:
     return state
 
 
-def _task(board: BoardState, task_id: int) -> Task:
-    if task_id not in board.tasks:
-        raise ToolError(f"Task {task_id} does not exist")
-    return board.tasks[task_id]
-
-
-async def _has_lead(context: ToolContext) -> bool:
-    state = await context.commands.look(agent_stream(context.agent_id))
-    return bool(state.profile.lead)
+def _shown(board: BoardState, task_id: int) -> dict[str, Any]:
+    with refusals_told():
+        return task_json(existing_task(task_id, board), board)

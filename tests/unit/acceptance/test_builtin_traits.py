@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 LOOKS = {
     "team_list": {},
     "task_list": {},
-    "task_get": {"task_id": 1},
+    "task_get": {"taskId": 1},
     "read_tool_result": {"tool_use_id": "tool-1.1", "start_line": 1},
 }
 """Builtin tools that change nothing, with arguments of a call that works."""

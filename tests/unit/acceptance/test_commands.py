@@ -229,8 +229,7 @@ def routed(played, tmp_path):
 
     async def run(tasks, *calls, auto_route_shell=True):
         made = [
-            call("task_create", subject=f"task {place}", working_directory=place)
-            for place in tasks
+            call("task_create", subject=f"task {place}", workingDirectory=place) for place in tasks
         ]
         claims = [call("task_claim") for _ in tasks]
         lead = [[*made, call("team_spawn", name="bob", role="does it")], "Done.", "Done."]
@@ -285,7 +284,7 @@ async def test_of_two_directories_none_is_chosen(routed, tmp_path):
 
 async def test_a_completed_task_leads_nowhere(routed, tmp_path):
     answers = await routed(
-        ["one", "two"], call("task_update", task_id=1, status="completed"), shell("pwd")
+        ["one", "two"], call("task_update", taskId=1, status="completed"), shell("pwd")
     )
 
     assert answers[1] == str(tmp_path / "base" / "two")
@@ -293,10 +292,10 @@ async def test_a_completed_task_leads_nowhere(routed, tmp_path):
 
 async def test_a_task_can_be_moved(routed, tmp_path):
     moved, where = await routed(
-        ["one"], call("task_update", task_id=1, working_directory="two"), shell("pwd")
+        ["one"], call("task_update", taskId=1, workingDirectory="two"), shell("pwd")
     )
 
-    assert json.loads(moved)["workingDirectory"] == "two"
+    assert json.loads(moved)["task"]["workingDirectory"] == "two"
     assert where == str(tmp_path / "base" / "two")
 
 

@@ -7,13 +7,9 @@ import pytest
 
 from mentra_actors import ProviderError, call
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.board.commands import ClaimTask, CreateTask, SetTaskStatus
+from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.inbox import MailDelivered
-from mentra_actors.domain.task_board import (
-    BOARD,
-    ClaimTask,
-    CreateTask,
-    SetTaskStatus,
-)
 from mentra_actors.domain.team import MemberJoined
 from mentra_actors.providers.scripted import position
 from mentra_actors.testing.given_when_then import given, play
@@ -152,13 +148,13 @@ async def test_tasks_that_many_create_at_once_are_numbered_one_after_the_other(
 async def test_a_list_of_tasks_says_what_can_be_done(played):
     """Completing a task frees what waited for it, and reopening it blocks that again."""
     rounds = [
-        [call("task_create", subject="a"), call("task_create", subject="b", blocked_by=[1])],
-        [call("task_create", subject="c"), call("task_update", task_id=3, status="in_progress")],
+        [call("task_create", subject="a"), call("task_create", subject="b", blockedBy=[1])],
+        [call("task_create", subject="c"), call("task_update", taskId=3, status="in_progress")],
         [call("task_list")],
-        [call("task_update", task_id=1, status="completed"), call("task_list")],
-        [call("task_update", task_id=3, add_blocked_by=[1]), call("task_list")],
-        [call("task_update", task_id=3, status="pending")],
-        [call("task_update", task_id=1, status="pending"), call("task_list")],
+        [call("task_update", taskId=1, status="completed"), call("task_list")],
+        [call("task_update", taskId=3, addBlockedBy=[1]), call("task_list")],
+        [call("task_update", taskId=3, status="pending")],
+        [call("task_update", taskId=1, status="pending"), call("task_list")],
         "Done.",
     ]
     async with played(rounds) as team:

@@ -9,8 +9,8 @@ import pytest
 
 from mentra_actors import Allow, Ask, ToolContext, ToolError, ToolOutput, call, tool
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.board.commands import CreateTask
 from mentra_actors.domain.model_call import NamedTool, ProviderOptions
-from mentra_actors.domain.task_board import CreateTask
 from mentra_actors.domain.tool_call import OutgoingMail
 from mentra_actors.ids import AgentId, CommandId, MailId, board_stream
 from mentra_actors.tools.executors.port import Captured, CommandOutput

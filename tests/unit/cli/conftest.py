@@ -6,13 +6,13 @@ from mentra_actors import ScriptedModel, call, open_runtime_sync
 from mentra_actors.cli.main import exit_code_of
 
 SCRIPT = [
-    [call("task_create", subject="Count"), call("task_create", subject="Sum", blocked_by=[1])],
+    [call("task_create", subject="Count"), call("task_create", subject="Sum", blockedBy=[1])],
     [call("team_spawn", name="bob", role="helper", prompt="Count, please.")],
     "On it.",
     "Thank you, bob.",
 ]
 BOB = [
-    [call("task_claim"), call("task_update", task_id=1, status="completed")],
+    [call("task_claim"), call("task_update", taskId=1, status="completed")],
     [call("team_send", to="lead", content="It is 3.")],
     "Done.",
 ]

@@ -239,7 +239,7 @@ def test_a_teammate_claims_the_first_ready_task_of_its_kind():
     tasks = [task(n, one) for n, one in enumerate(PLAN, start=1)]
     calls, _ = as_ada(board(*reversed(tasks)))
 
-    assert calls[0] == ("task_claim", {"task_id": 1})
+    assert calls[0] == ("task_claim", {"taskId": 1})
 
 
 def test_a_teammate_rests_while_its_task_is_blocked():
@@ -253,7 +253,7 @@ def test_a_teammate_rests_while_its_task_is_blocked():
 
 def test_a_refused_claim_leads_to_a_look_at_the_board():
     """Somebody else may have been given the task."""
-    refused = exchange(("task_claim", {"task_id": 1}, "Failed: already owned by 'bob'", True))
+    refused = exchange(("task_claim", {"taskId": 1}, "Failed: already owned by 'bob'", True))
     calls, _ = as_ada([*board(task(1, PLAN[0])), *refused])
 
     assert calls == [("task_list", {})]
@@ -261,7 +261,7 @@ def test_a_refused_claim_leads_to_a_look_at_the_board():
 
 def test_a_task_that_is_always_refused_is_left_alone():
     """A broken board must not keep a model busy for ever."""
-    refused = exchange(("task_claim", {"task_id": 1}, "no", True))
+    refused = exchange(("task_claim", {"taskId": 1}, "no", True))
     look = board(task(1, PLAN[0]))
     calls, _ = as_ada([*look, *refused, *look, *refused, *look, *refused, *look])
 
@@ -297,7 +297,7 @@ def test_a_letter_that_did_not_leave_is_sent_again():
     calls, _ = as_ada(in_work(failed))
     done = task(1, PLAN[0], owner="ada", status="completed")
     told = exchange(
-        (*calls[0], json.dumps(done)), (*calls[1], "Failed: the mailbox is full", True)
+        (*calls[0], json.dumps({"task": done})), (*calls[1], "Failed: the mailbox is full", True)
     )
     again, _ = as_ada([*in_work(failed), *told])
 

@@ -2,23 +2,22 @@
 
 import pytest
 
-from mentra_actors.domain.task_board import (
-    BOARD,
+from mentra_actors.domain.board.commands import (
     AddDependency,
-    BoardState,
     ClaimTask,
     CreateTask,
-    DependencyAdded,
     SetTaskDirectory,
     SetTaskStatus,
-    Task,
+)
+from mentra_actors.domain.board.decider import BOARD
+from mentra_actors.domain.board.events import (
+    DependencyAdded,
     TaskClaimed,
     TaskCreated,
     TaskDirectoryChanged,
     TaskStatusChanged,
-    directories_of,
-    task_of,
 )
+from mentra_actors.domain.board.state import BoardState, Task, directories_of, task_of
 from mentra_actors.testing.given_when_then import given
 
 

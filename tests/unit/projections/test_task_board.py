@@ -1,6 +1,6 @@
 """The task board that people see."""
 
-from mentra_actors.domain.task_board import (
+from mentra_actors.domain.board.events import (
     DependencyAdded,
     TaskClaimed,
     TaskCreated,

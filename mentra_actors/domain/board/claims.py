@@ -1,0 +1,155 @@
+"""Who holds a task: claims, their end by time, and owners who go or change their name."""
+
+import math
+from collections.abc import Sequence
+
+from mentra_actors.domain.board import commands as c
+from mentra_actors.domain.board import events as e
+from mentra_actors.domain.board.state import (
+    BoardState,
+    Task,
+    blockers_of,
+    existing_task,
+    ready_tasks,
+)
+from mentra_actors.domain.inbox import MAX_BODY_CHARS, Mail
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import MailId
+
+__all__ = ["claimed", "expired", "owner_gone", "owner_renamed", "renewed"]
+
+BOARD_SENDER = "board"
+
+
+def claimed(command: c.ClaimTask, state: BoardState) -> Sequence[e.TaskClaimed]:
+    """The claimant holds the task."""
+    claimant = command.claimant
+    if not claimant.strip():
+        raise CommandRejected("Task claimant must not be empty")
+    if command.asked_by not in ("", claimant) and not command.may_change_any:
+        raise CommandRejected(
+            f"Teammate {command.asked_by!r} cannot claim a task for {claimant!r}"
+        )
+    ttl_s = command.ttl_s
+    if ttl_s is not None and not 0 < ttl_s < math.inf:
+        raise CommandRejected(f"a claim holds for some seconds, not for {ttl_s!r}")
+    task = _wanted(command, state)
+    return [
+        e.TaskClaimed(
+            command_id=command.command_id,
+            task_id=task.task_id,
+            owner=claimant,
+            claimed_at=command.now,
+            ttl_s=ttl_s,
+            expires_at=None if ttl_s is None else command.now + ttl_s,
+            notice=_notice(task, command) if command.notify else None,
+            run=command.run,
+        )
+    ]
+
+
+def _wanted(command: c.ClaimTask, state: BoardState) -> Task:
+    if command.task_id is not None:
+        return _claimable(command.task_id, command.claimant, state)
+    task = next(ready_tasks(state), None)
+    if task is None:
+        raise CommandRejected("No ready unowned tasks are available to claim")
+    return task
+
+
+def _claimable(task_id: int, claimant: str, state: BoardState) -> Task:
+    task = existing_task(task_id, state)
+    if task.owner:
+        raise CommandRejected(f"Task {task_id} is already owned by {task.owner!r}")
+    if task.status != "pending":
+        raise CommandRejected(
+            f"Task {task_id} is {task.status} and cannot be claimed by {claimant!r}"
+        )
+    blockers = blockers_of(task, state)
+    if blockers:
+        raise CommandRejected(
+            f"Task {task_id} is blocked by {list(blockers)} and cannot be claimed"
+        )
+    return task
+
+
+def _notice(task: Task, command: c.ClaimTask) -> Mail:
+    """What tells an agent of a task that was claimed for it."""
+    head = f"<auto-claimed>Task #{task.task_id}: {task.subject}\nDescription: "
+    tail = (
+        "</auto-claimed>\n<reminder>Update your task status. Mark it in_progress when you start "
+        "and completed when you finish.</reminder>"
+    )
+    room = MAX_BODY_CHARS - len(tail)
+    return Mail(
+        mail_id=MailId(f"task-{command.command_id}"),
+        sender=BOARD_SENDER,
+        to=command.notify,
+        body=f"{head}{task.description}"[:room] + tail,
+        sent_at=command.now,
+        kind="task",
+    )
+
+
+def renewed(step: c.TaskChange | c.UpdateTask, state: BoardState) -> Sequence[e.ClaimRenewed]:
+    """A change by the owner of a claim that ends by itself lets it hold longer."""
+    task = state.tasks.get(step.task_id)
+    if task is None or task.ttl_s is None or task.owner != step.changed_by:
+        return []
+    expires_at = step.now + task.ttl_s
+    if task.expires_at is not None and expires_at <= task.expires_at:
+        return []
+    return [
+        e.ClaimRenewed(command_id=step.command_id, task_id=task.task_id, expires_at=expires_at)
+    ]
+
+
+def expired(command: c.ExpireClaim, state: BoardState) -> Sequence[e.ClaimReleased]:
+    """The claim ends, unless it was renewed or has ended otherwise."""
+    ends_at = state.expiring.get(command.task_id)
+    task = state.tasks.get(command.task_id)
+    if task is None or ends_at is None or ends_at > command.now:
+        return []
+    return [
+        e.ClaimReleased(
+            command_id=command.command_id,
+            task_id=task.task_id,
+            owner=task.owner,
+            reason="expired",
+            released_by=BOARD_SENDER,
+            released_at=command.now,
+        )
+    ]
+
+
+def owner_gone(command: c.OwnerGone, state: BoardState) -> Sequence[e.ClaimReleased]:
+    """All that somebody has not completed is for others to take."""
+    return [
+        e.ClaimReleased(
+            command_id=command.command_id,
+            task_id=task.task_id,
+            owner=task.owner,
+            reason="owner_gone",
+            released_by=BOARD_SENDER,
+            released_at=command.now,
+        )
+        for task in state.tasks.values()
+        if command.owner and task.owner == command.owner and task.status != "completed"
+    ]
+
+
+def owner_renamed(command: c.RenameOwner, state: BoardState) -> Sequence[e.OwnerRenamed]:
+    """What somebody owns stands under another name."""
+    if not command.old.strip() or not command.new.strip():
+        raise CommandRejected("Task owner must not be empty")
+    owns = any(task.owner == command.old for task in state.tasks.values())
+    if not owns or command.old == command.new:
+        return []
+    return [
+        e.OwnerRenamed(
+            command_id=command.command_id,
+            old=command.old,
+            new=command.new,
+            renamed_at=command.now,
+        )
+    ]

@@ -1,0 +1,133 @@
+"""What runs have changed and could be taken back: the last 1,024 parts of tasks.
+
+A part is kept with what it was before its run changed it first. When somebody else changes it the
+run has lost it. A task that a run has created is lost to it when anybody else touches the task, or
+lets another one wait for it.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from mentra_actors.domain.board import events as e
+from mentra_actors.domain.board.state import BoardState, Change, Task
+
+__all__ = ["EDITABLE", "changes_after"]
+
+REMEMBERED_CHANGES = 1024
+EDITABLE: tuple[e.TaskPart, ...] = ("subject", "description", "priority", "result")
+
+_replace = msgspec.structs.replace
+
+
+def changes_after(state: BoardState, event: e.BoardEvent) -> tuple[Change, ...]:
+    """The parts that runs have changed, after `event` has come to `state`."""
+    if isinstance(event, e.RunCompensated):
+        return tuple(one for one in state.changes if one.run != event.run)
+    if isinstance(event, e.OwnerRenamed):
+        return tuple(_renamed(one, event) for one in state.changes)
+    if isinstance(event, e.ClaimRenewed):
+        return state.changes
+    found = list(_parts_of(state.tasks.get(event.task_id), event))
+    run, touched = event.run, _touched(event)
+    keys = {_key(one) for one in found}
+    kept = [_overtaken(one, run, keys, touched) for one in state.changes]
+    if run:
+        known = {_key(one) for one in kept if one.run == run and not one.is_overtaken}
+        new = [one for one in found if _key(one) not in known]
+        again = {_key(one) for one in new}
+        kept = [one for one in kept if one.run != run or _key(one) not in again]
+        kept += new
+    return tuple(kept[-REMEMBERED_CHANGES:])
+
+
+def _key(change: Change) -> tuple[int, str, int]:
+    return change.task_id, change.part, change.blocker_id
+
+
+def _renamed(change: Change, event: e.OwnerRenamed) -> Change:
+    is_about = change.part == "owner" and change.before == event.old
+    return _replace(change, before=event.new) if is_about else change
+
+
+def _overtaken(
+    change: Change, run: str, keys: set[tuple[int, str, int]], touched: frozenset[int]
+) -> Change:
+    if change.run == run or change.is_overtaken:
+        return change
+    lost = _key(change) in keys or (change.part == "created" and change.task_id in touched)
+    return _replace(change, is_overtaken=True) if lost else change
+
+
+_OfOneTask = (
+    e.TaskCreated
+    | e.TaskClaimed
+    | e.ClaimReleased
+    | e.TaskAssigned
+    | e.TaskStatusChanged
+    | e.TaskEdited
+    | e.TaskDirectoryChanged
+    | e.DependencyAdded
+    | e.DependencyRemoved
+    | e.TaskCommented
+    | e.TaskDeleted
+)
+
+
+def _touched(event: _OfOneTask) -> frozenset[int]:
+    """The tasks that are now more than what their maker has made of them."""
+    match event:
+        case e.TaskCreated():
+            return frozenset((event.task_id, *event.blocked_by))
+        case e.DependencyAdded() | e.DependencyRemoved():
+            return frozenset((event.task_id, event.blocker_id))
+        case _:
+            return frozenset((event.task_id,))
+
+
+def _parts_of(task: Task | None, event: _OfOneTask) -> Iterator[Change]:
+    """The parts that an event changes, each with what it was."""
+    one, run = event.task_id, event.run
+    match event:
+        case e.TaskCreated():
+            yield Change(run=run, task_id=one, part="created")
+        case e.TaskDeleted():
+            yield Change(run=run, task_id=one, part="deleted")
+        case e.DependencyAdded() | e.DependencyRemoved():
+            was = int(task is not None and event.blocker_id in task.blocked_by)
+            blocker = event.blocker_id
+            yield Change(run=run, task_id=one, part="blocked_by", blocker_id=blocker, before=was)
+        case e.TaskCommented():
+            return
+        case _:
+            yield from () if task is None else _fields_of(task, event)
+
+
+_OfFields = (
+    e.TaskClaimed
+    | e.ClaimReleased
+    | e.TaskAssigned
+    | e.TaskStatusChanged
+    | e.TaskEdited
+    | e.TaskDirectoryChanged
+)
+
+
+def _fields_of(task: Task, event: _OfFields) -> Iterator[Change]:
+    for part in _names_of(task, event):
+        before = getattr(task, part)
+        yield Change(run=event.run, task_id=task.task_id, part=part, before=before)
+
+
+def _names_of(task: Task, event: _OfFields) -> tuple[e.TaskPart, ...]:
+    match event:
+        case e.ClaimReleased():
+            return ("owner", "status") if task.status == "in_progress" else ("owner",)
+        case e.TaskClaimed() | e.TaskAssigned():
+            return ("owner",)
+        case e.TaskStatusChanged():
+            return ("status",)
+        case e.TaskEdited():
+            return tuple(part for part in EDITABLE if getattr(event, part) is not None)
+        case e.TaskDirectoryChanged():
+            return ("working_directory",)

@@ -1,0 +1,180 @@
+"""The state of a task board, and questions to it."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from mentra_actors.domain.board.events import RunCompensated, TaskPart, TaskStatus
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import CommandId
+
+__all__ = [
+    "BoardState",
+    "Change",
+    "Comment",
+    "Consequence",
+    "Task",
+    "blockers_of",
+    "compensation_of",
+    "consequence_of",
+    "dependents_of",
+    "directories_of",
+    "existing_task",
+    "is_known",
+    "is_ready",
+    "next_task_id",
+    "ready_tasks",
+    "task_of",
+]
+
+
+class Comment(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody has said about a task, at Unix seconds."""
+
+    author: str
+    text: str
+    at: float
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One task. `owner` is empty until somebody claims it or is given it.
+
+    Commands of the owner that name no directory run in `working_directory`, if it has one.
+    `result` is what came of it. `comments` are the last 20; all are on the log. A claim with
+    `ttl_s` ends at `expires_at`. `text_version` counts the edits of its words and its priority.
+    """
+
+    task_id: int
+    subject: str
+    description: str = ""
+    status: TaskStatus = "pending"
+    owner: str = ""
+    blocked_by: tuple[int, ...] = ()
+    created_by: str = ""
+    working_directory: str = ""
+    priority: int = 0
+    result: str = ""
+    comments: tuple[Comment, ...] = ()
+    ttl_s: float | None = None
+    expires_at: float | None = None
+    text_version: int = 0
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a task that a run has changed, and what it was `before`.
+
+    `is_overtaken` when somebody else has changed it since.
+    """
+
+    run: str
+    task_id: int
+    part: TaskPart
+    blocker_id: int = 0
+    before: str | int = ""
+    is_overtaken: bool = False
+
+
+class Consequence(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command did to tasks that wait for the one that it changed."""
+
+    command_id: CommandId
+    unblocked: tuple[int, ...] = ()
+    reblocked: tuple[int, ...] = ()
+
+
+class BoardState(msgspec.Struct, frozen=True, kw_only=True):
+    """Tasks by id, and what is known of the last commands and runs.
+
+    `recent` are command ids and the tasks that they touched (0 for none or several), `expiring`
+    the claims that end by themselves, by task. `changes` are those of runs.
+    """
+
+    tasks: dict[int, Task] = {}
+    recent: tuple[tuple[CommandId, int], ...] = ()
+    expiring: dict[int, float] = {}
+    highest_deleted: int = 0
+    consequences: tuple[Consequence, ...] = ()
+    changes: tuple[Change, ...] = ()
+    compensated: tuple[RunCompensated, ...] = ()
+
+
+def blockers_of(task: Task, state: BoardState) -> tuple[int, ...]:
+    """Ids of the uncompleted tasks that `task` waits for, ascending."""
+    return tuple(
+        blocker
+        for blocker in sorted(task.blocked_by)
+        if blocker in state.tasks and state.tasks[blocker].status != "completed"
+    )
+
+
+def dependents_of(task_id: int, state: BoardState) -> tuple[Task, ...]:
+    """Tasks that name this one among what they wait for, completed ones too, by id."""
+    return tuple(task for task in state.tasks.values() if task_id in task.blocked_by)
+
+
+def is_ready(task: Task, state: BoardState) -> bool:
+    """True for a pending task without owner and without open blockers."""
+    return task.status == "pending" and not task.owner and not blockers_of(task, state)
+
+
+def ready_tasks(state: BoardState) -> Iterator[Task]:
+    """What may be claimed, in the order in which it is: by priority, then by id."""
+    ready = (task for task in state.tasks.values() if is_ready(task, state))
+    return iter(sorted(ready, key=lambda task: (-task.priority, task.task_id)))
+
+
+def directories_of(owner: str, state: BoardState) -> tuple[str, ...]:
+    """Where the tasks are done that somebody owns and has not completed; each place once."""
+    own = sorted(
+        (task.task_id, task.working_directory)
+        for task in state.tasks.values()
+        if task.owner == owner and task.status != "completed" and task.working_directory
+    )
+    return tuple(dict.fromkeys(place for _, place in own))
+
+
+def is_known(state: BoardState, command_id: CommandId) -> bool:
+    """Whether a recent command with this id has recorded something."""
+    return any(known == command_id for known, _ in reversed(state.recent))
+
+
+def task_of(state: BoardState, command_id: CommandId) -> Task | None:
+    """The task that a recent command touched; of several the first."""
+    for known, task_id in state.recent:
+        if known == command_id:
+            return state.tasks.get(task_id)
+    return None
+
+
+def consequence_of(state: BoardState, command_id: CommandId) -> Consequence:
+    """What a recent command did to the tasks that waited; each id once, ascending."""
+    found = [one for one in state.consequences if one.command_id == command_id]
+    unblocked = {task_id for one in found for task_id in one.unblocked}
+    reblocked = {task_id for one in found for task_id in one.reblocked}
+    return Consequence(
+        command_id=command_id,
+        unblocked=tuple(sorted(unblocked)),
+        reblocked=tuple(sorted(reblocked)),
+    )
+
+
+def compensation_of(state: BoardState, run: str) -> RunCompensated | None:
+    """How a run was taken back, if that was done lately."""
+    return next((one for one in state.compensated if one.run == run), None)
+
+
+def next_task_id(state: BoardState) -> int:
+    """An id that no task has had. Tasks stand in the order of their ids."""
+    return max(next(reversed(state.tasks), 0), state.highest_deleted) + 1
+
+
+def existing_task(task_id: int, state: BoardState) -> Task:
+    """The task with this id.
+
+    Raises:
+        CommandRejected: there is none.
+    """
+    task = state.tasks.get(task_id)
+    if task is None:
+        raise CommandRejected(f"Task {task_id} does not exist")
+    return task
