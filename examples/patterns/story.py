@@ -92,7 +92,8 @@ def _said(event: agent.ModelReplied) -> Iterator[str]:
         yield text
     for block in event.blocks:
         if isinstance(block, ToolCallBlock) and not block.name.startswith(_SHOWN_ELSEWHERE):
-            yield f"{_OUTPUT_TOOL.sub(r'\1', block.name)}({_clipped(_named(block.arguments))})"
+            name = _OUTPUT_TOOL.sub(r"\1", block.name)
+            yield f"{name}({_clipped(_named(block.arguments))})"
 
 
 def _named(arguments: str) -> str:
