@@ -10,7 +10,7 @@ from mentra_actors.domain.board.state import (
     Task,
     blockers_of,
     existing_task,
-    ready_tasks,
+    first_ready,
 )
 from mentra_actors.domain.inbox import MAX_BODY_CHARS, Mail
 from mentra_actors.errors import CommandRejected
@@ -51,7 +51,7 @@ def claimed(command: c.ClaimTask, state: BoardState) -> Sequence[e.TaskClaimed]:
 def _wanted(command: c.ClaimTask, state: BoardState) -> Task:
     if command.task_id is not None:
         return _claimable(command.task_id, command.claimant, state)
-    task = next(ready_tasks(state), None)
+    task = first_ready(state)
     if task is None:
         raise CommandRejected("No ready unowned tasks are available to claim")
     return task

@@ -5,7 +5,8 @@ run has lost it. A task that a run has created is lost to it when anybody else t
 lets another one wait for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import msgspec
 
@@ -28,20 +29,26 @@ def changes_after(state: BoardState, event: e.BoardEvent) -> tuple[Change, ...]:
         return tuple(_renamed(one, event) for one in state.changes)
     if isinstance(event, e.ClaimRenewed):
         return state.changes
-    found = list(_parts_of(state.tasks.get(event.task_id), event))
     run, touched = event.run, _touched(event)
-    keys = {_key(one) for one in found}
-    kept = [_overtaken(one, run, keys, touched) for one in state.changes]
-    if run:
-        known = {_key(one) for one in kept if one.run == run and not one.is_overtaken}
-        new = [one for one in found if _key(one) not in known]
-        again = {_key(one) for one in new}
-        kept = [one for one in kept if one.run != run or _key(one) not in again]
-        kept += new
-    return tuple(kept[-REMEMBERED_CHANGES:])
+    if not run and all(one.task_id not in touched for one in state.changes):
+        return state.changes
+    found = {_key(one): one for one in _parts_of(state.tasks.get(event.task_id), event)}
+    kept: list[Change] = []
+    for one in state.changes:
+        if one.task_id not in touched:
+            kept.append(one)
+        elif one.run != run:
+            kept.append(_overtaken(one, found))
+        elif not (one.is_overtaken and _key(one) in found):
+            kept.append(one)
+            found.pop(_key(one), None)  # it knows already what was before the run
+    return tuple([*kept, *(found.values() if run else ())][-REMEMBERED_CHANGES:])
 
 
-def _key(change: Change) -> tuple[int, str, int]:
+_Key: TypeAlias = tuple[int, str, int]
+
+
+def _key(change: Change) -> _Key:
     return change.task_id, change.part, change.blocker_id
 
 
@@ -50,13 +57,10 @@ def _renamed(change: Change, event: e.OwnerRenamed) -> Change:
     return _replace(change, before=event.new) if is_about else change
 
 
-def _overtaken(
-    change: Change, run: str, keys: set[tuple[int, str, int]], touched: frozenset[int]
-) -> Change:
-    if change.run == run or change.is_overtaken:
-        return change
-    lost = _key(change) in keys or (change.part == "created" and change.task_id in touched)
-    return _replace(change, is_overtaken=True) if lost else change
+def _overtaken(change: Change, found: Mapping[_Key, Change]) -> Change:
+    """A change of another run to a task that an event has touched."""
+    is_lost = change.part == "created" or _key(change) in found
+    return _replace(change, is_overtaken=True) if is_lost else change
 
 
 _OfOneTask = (

@@ -1,7 +1,5 @@
 """The state of a task board, and questions to it."""
 
-from collections.abc import Iterator
-
 import msgspec
 
 from mentra_actors.domain.board.events import RunCompensated, TaskPart, TaskStatus
@@ -20,6 +18,7 @@ __all__ = [
     "dependents_of",
     "directories_of",
     "existing_task",
+    "first_ready",
     "is_known",
     "is_ready",
     "next_task_id",
@@ -114,13 +113,28 @@ def dependents_of(task_id: int, state: BoardState) -> tuple[Task, ...]:
 
 def is_ready(task: Task, state: BoardState) -> bool:
     """True for a pending task without owner and without open blockers."""
-    return task.status == "pending" and not task.owner and not blockers_of(task, state)
+    return task.status == "pending" and not task.owner and not _is_blocked(task, state)
 
 
-def ready_tasks(state: BoardState) -> Iterator[Task]:
+def _is_blocked(task: Task, state: BoardState) -> bool:
+    tasks = state.tasks
+    return any(one in tasks and tasks[one].status != "completed" for one in task.blocked_by)
+
+
+def first_ready(state: BoardState) -> Task | None:
+    """What is claimed next: of the ready tasks of the highest priority the one made first."""
+    first: Task | None = None
+    for task in state.tasks.values():
+        is_better = first is None or task.priority > first.priority
+        if is_better and is_ready(task, state):
+            first = task
+    return first
+
+
+def ready_tasks(state: BoardState) -> list[Task]:
     """What may be claimed, in the order in which it is: by priority, then by id."""
     ready = (task for task in state.tasks.values() if is_ready(task, state))
-    return iter(sorted(ready, key=lambda task: (-task.priority, task.task_id)))
+    return sorted(ready, key=lambda task: (-task.priority, task.task_id))
 
 
 def directories_of(owner: str, state: BoardState) -> tuple[str, ...]:

@@ -157,7 +157,7 @@ def test_the_last_task_waits_for_the_ids_that_the_board_has_given():
     )
     calls, _ = answer([prompt(), *LISTED, *created])
 
-    assert [arguments["blocked_by"] for _, arguments in calls] == [[10, 11, 12, 13, 14]]
+    assert [arguments["blockedBy"] for _, arguments in calls] == [[10, 11, 12, 13, 14]]
 
 
 def test_a_task_of_unknown_outcome_is_looked_for_before_it_is_made_again():

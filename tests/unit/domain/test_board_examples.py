@@ -1,5 +1,6 @@
 """How a task board is worked on, by example."""
 
+import msgspec
 import pytest
 
 from mentra_actors.domain.board.commands import (
@@ -17,7 +18,13 @@ from mentra_actors.domain.board.events import (
     TaskDirectoryChanged,
     TaskStatusChanged,
 )
-from mentra_actors.domain.board.state import BoardState, Task, directories_of, task_of
+from mentra_actors.domain.board.state import (
+    BoardState,
+    Task,
+    consequence_of,
+    directories_of,
+    task_of,
+)
 from mentra_actors.testing.given_when_then import given
 
 
@@ -55,6 +62,17 @@ def claim(task_id=None, *, claimant="ann", command_id="c"):
 def status(task_id, to, *, by="ann", lead=False):
     return SetTaskStatus(
         command_id="s", task_id=task_id, status=to, changed_by=by, now=1.0, may_change_any=lead
+    )
+
+
+def depend(task_id, blocker_id, *, command_id="d"):
+    return AddDependency(
+        command_id=command_id,
+        task_id=task_id,
+        blocker_id=blocker_id,
+        changed_by="lead",
+        may_change_any=True,
+        now=1.0,
     )
 
 
@@ -130,24 +148,49 @@ def test_a_task_is_not_begun_before_its_blockers_are_done():
     assert board.when(status(2, "in_progress", lead=True)).rejects("blocked by [1]")
 
 
-def test_a_task_that_others_built_on_stays_completed():
-    """Reopening it would leave the later task half-way on sand."""
+def test_a_reopened_task_sends_back_what_was_begun_after_it():
+    """What builds on it waits again, and nothing is stuck half-way; what is done stays done."""
     board = given(
         BOARD,
-        created(1),
-        created(2, 1),
+        *(created(1), created(2, 1), created(3, 1), created(4, 1)),
         changed(1, "pending", "completed"),
         changed(2, "pending", "in_progress"),
+        changed(3, "pending", "completed"),
+        claimed(4, "bob"),
     )
+    reopened = board.when(status(1, "pending", lead=True))
 
-    assert board.when(status(1, "pending", lead=True)).rejects("begun after it")
+    assert [
+        (one.task_id, one.new, one.reblocked, one.reblocked_by) for one in reopened.events
+    ] == [
+        (1, "pending", (2, 4), 0),
+        (2, "pending", (), 1),
+    ]
+    states = {one.task_id: (one.status, one.owner) for one in reopened.state.tasks.values()}
+    assert states == {
+        1: ("pending", ""),
+        2: ("pending", ""),
+        3: ("completed", ""),
+        4: ("pending", "bob"),
+    }
+    assert consequence_of(reopened.state, "s").reblocked == (2, 4)
+
+
+def test_the_last_blocker_that_is_completed_frees_a_task():
+    """Whoever waits for work hears of it."""
+    board = given(BOARD, created(1), created(2), created(3, 1, 2), created(4, 1))
+    first = board.when(status(1, "completed", lead=True))
+    second = first.when(msgspec.structs.replace(status(2, "completed", lead=True), command_id="t"))
+
+    assert first.events[0].unblocked == (4,)
+    assert second.events[0].unblocked == (3,)
+    assert consequence_of(second.state, "t").unblocked == (3,)
 
 
 def test_dependencies_make_no_circle():
     """Tasks that wait for each other are never done."""
     board = given(BOARD, created(1), created(2, 1))
-    circle = AddDependency(command_id="d", task_id=1, blocker_id=2)
-    itself = AddDependency(command_id="d", task_id=1, blocker_id=1)
+    circle, itself = depend(1, 2), depend(1, 1)
 
     assert board.when(circle).rejects("cycle")
     assert board.when(itself).rejects("themselves")
@@ -156,12 +199,14 @@ def test_dependencies_make_no_circle():
 def test_a_begun_task_gets_no_new_blocker():
     """What was allowed to begin must be allowed to end."""
     board = given(BOARD, created(1), created(2), changed(2, "pending", "in_progress"))
-    depend = AddDependency(command_id="d", task_id=2, blocker_id=1)
 
-    assert board.when(depend).rejects("unresolved blockers")
-    late = given(BOARD, created(1), created(2)).when(depend)
-    assert late == [DependencyAdded(command_id="d", task_id=2, blocker_id=1)]
-    assert late.when(AddDependency(command_id="e", task_id=2, blocker_id=1)) == []
+    assert board.when(depend(2, 1)).rejects("unresolved blockers")
+    late = given(BOARD, created(1), created(2)).when(depend(2, 1))
+    added = DependencyAdded(
+        command_id="d", task_id=2, blocker_id=1, changed_by="lead", changed_at=1.0
+    )
+    assert late == [added]
+    assert late.when(depend(2, 1, command_id="e")) == []
 
 
 def test_a_command_again_finds_the_task_of_the_first_time():
