@@ -27,13 +27,14 @@ class Delivery:
 
     `must_be_new` asks that the other stream does not exist yet; else any version will do, which
     is right only for streams that take facts from any writer (an inbox). `is_work` says that its
-    owner must be woken to take them.
+    owner must be woken to take them; the owner of a new stream sleeps unless it `starts`.
     """
 
     stream_id: StreamId
     events: tuple[Any, ...]
     must_be_new: bool = False
     is_work: bool = True
+    starts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ class Decider(Generic[C, E, S, F]):
     `decide(command, state)` gives events or raises `CommandRejected`; `evolve(state, event)`
     the next state; `pending(state)` the effects asked for and not answered, by effect id;
     `companions(event)` what else is written in the same append. `is_busy(state)` says whether the
-    stream has work that is not done, also if it waits for nothing but a command (the default:
-    while effects are pending). `recover(state, running, now, partials)` gives the command with
+    stream has work that is not done, also if it waits for nothing but a command, and not if all
+    that is pending is to wait (the default: while effects are pending). `recover(state, running, now, partials)` gives the command with
     which an owner that has just loaded the stream settles effects that an earlier owner had
     started; `running` are those that this process still performs, `partials` what is left of
     effects that were half done.
@@ -105,8 +106,8 @@ class Decider(Generic[C, E, S, F]):
     fold_version: int = 1
 
     def has_work(self, state: S) -> bool:
-        """True if the stream is to be woken after a restart, and is not idle before."""
-        return bool(self.pending(state) if self.is_busy is None else self.is_busy(state))
+        """True if the stream is to be woken after a restart: it is busy, or waits for something."""
+        return bool((self.is_busy is not None and self.is_busy(state)) or self.pending(state))
 
     def fold(self, events: Iterable[E | SkippedEvent], state: S | None = None) -> S:
         """State after `events`, starting from `state` (the initial one if None)."""

@@ -36,7 +36,7 @@ class BackgroundJobsProjection:
     """View: one part per job, under the id of its stream and its own."""
 
     name = "background_jobs"
-    version = 1
+    version = 2
     handles: frozenset[type[Any]] | None = _EVENTS
     view_type = JobView
 

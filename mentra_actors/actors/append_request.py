@@ -25,6 +25,10 @@ class Draft:
         """Streams besides the actor's own that get events."""
         return tuple(stream_id for stream_id, _ in self.events_by_stream[1:])
 
+    def is_opened(self, stream_id: StreamId) -> bool:
+        """Whether the append leaves work for the owner of a stream."""
+        return stream_id in self.request.open_streams
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -55,7 +59,7 @@ def draft_append(  # noqa: PLR0913 - the parts of one append, each named at the 
         settled.append((stream_id, version))
     streams = [journal.stream_append(stream_id, events, expected_version)]
     streams.extend(_stream_append(journal, one) for one in deliveries.values())
-    opened = [one.stream_id for one in deliveries.values() if one.is_work and not one.must_be_new]
+    opened = [one.stream_id for one in deliveries.values() if _is_work(one)]
     request = AppendRequest(
         streams=tuple(streams),
         fence=stamp.fence,
@@ -79,6 +83,10 @@ def _merged(deliveries: Sequence[Delivery]) -> Mapping[StreamId, Delivery]:
             one = replace(before, events=events)  # noqa: PLW2901
         merged[one.stream_id] = one
     return merged
+
+
+def _is_work(delivery: Delivery) -> bool:
+    return delivery.starts if delivery.must_be_new else delivery.is_work
 
 
 def _stream_append(journal: Journal, delivery: Delivery) -> StreamAppend:

@@ -74,7 +74,7 @@ class Directory:
         self._quarantined: dict[StreamId, str] = {}
         self._supervisor = Supervisor(policy or RestartPolicy())
         self._dead_letters = DeadLetters()
-        self._is_closed = False
+        self._is_closed = self._leaves_mail = False
         self._lock = threading.Lock()
 
     def connect(self, services: StreamServices) -> None:
@@ -147,15 +147,21 @@ class Directory:
 
     # --- what actors report (Neighbours) --------------------------------------------------
 
-    def stream_was_written(self, stream_id: StreamId) -> None:
-        """Wake the agent whose inbox got mail; an owner that has loaded already loads again."""
+    def stream_was_written(self, stream_id: StreamId, *, has_work: bool = False) -> None:
+        """Wake the agent whose inbox got mail; an owner that has loaded already loads again.
+
+        One that sleeps is only woken if it `has_work`.
+        """
         if category_of(stream_id) == "inbox":
-            self._nudge(agent_stream(AgentId(name_of(stream_id))), LookAtFollowed())
+            if not self._leaves_mail:
+                self._nudge(agent_stream(AgentId(name_of(stream_id))), LookAtFollowed())
             return
         with self._lock:
             is_live = stream_id in self._actors
         if is_live:
             self._nudge(stream_id, Reload())
+        elif has_work and self.has_owner(stream_id):
+            self._nudge(stream_id, LookAtFollowed())
 
     def actor_left(self, stream_id: StreamId, left: list[Any]) -> None:
         """A passivated actor is forgotten; what came too late for it wakes it again."""
@@ -248,6 +254,10 @@ class Directory:
     def wake(self, stream_id: StreamId) -> None:
         """Start the owner of a stream, so that it goes on with what is open."""
         self.tell(stream_id, LookAtFollowed())
+
+    def leave_mail(self) -> None:
+        """From now on nobody is woken for mail; the next opening does it."""
+        self._leaves_mail = True
 
     def passivate_idle(self, idle_s: float) -> None:
         """Ask actors that have had no command for `idle_s` seconds to stop; streams stay."""

@@ -289,7 +289,8 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         for envelope, answer in done.waiting:
             envelope.answer(answer)
         for stream_id in done.draft.other_streams:
-            self._services.neighbours.stream_was_written(stream_id)
+            has_work = done.draft.is_opened(stream_id)
+            self._services.neighbours.stream_was_written(stream_id, has_work=has_work)
 
     def _settle(self, done: _InDoubt[S], notice: AppendDone) -> None:
         self._in_doubt.remove(done)

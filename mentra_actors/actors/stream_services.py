@@ -28,8 +28,8 @@ class Neighbours(Protocol):
     Called on its dispatcher; once it has ended, also on the writer thread.
     """
 
-    def stream_was_written(self, stream_id: StreamId) -> None:
-        """Another stream got events from this actor's append."""
+    def stream_was_written(self, stream_id: StreamId, *, has_work: bool = False) -> None:
+        """Another stream got events from this actor's append, and its owner work, if it has."""
         ...
 
     def actor_died(

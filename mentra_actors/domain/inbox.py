@@ -18,6 +18,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, MailId
 
 __all__ = [
+    "HOST",
     "INBOX",
     "DeliverMail",
     "InboxEvent",
@@ -30,6 +31,9 @@ __all__ = [
     "RunEndOrdered",
     "StopOrdered",
 ]
+
+HOST = "host"
+"""The name of the program around the team, where an agent would have one of its own."""
 
 REMEMBERED_MAIL = 1024
 MAX_BODY_CHARS = 256_000

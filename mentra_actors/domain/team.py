@@ -113,7 +113,8 @@ def companions(event: TeamEvent) -> Sequence[Companion]:
     """The new agent's first event, and its first mail."""
     agent_id = event.profile.agent_id
     spawned = AgentSpawned(profile=event.profile, spawned_at=event.joined_at)
-    birth = Delivery(agent_stream(agent_id), (spawned,), must_be_new=True)
+    starts = event.profile.is_autonomous
+    birth = Delivery(agent_stream(agent_id), (spawned,), must_be_new=True, starts=starts)
     if event.first_mail is None:
         return [birth]
     return [birth, Delivery(inbox_stream(agent_id), (MailDelivered(mail=event.first_mail),))]

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, get_args
 
+import msgspec
+
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
@@ -22,11 +24,11 @@ from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.transcript import apply
 from mentra_actors.effects.attached_blobs import kept_attachments
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, CommandId, EntryId, RunId, agent_stream
+from mentra_actors.ids import AgentId, CommandId, EntryId, RunId, agent_stream, background_stream
 from mentra_actors.runtime.attachments import checked_attachments
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.decisions import Decision
-from mentra_actors.runtime.futures import mapped
+from mentra_actors.runtime.futures import chained, mapped
 from mentra_actors.runtime.plain_arguments import require_entry, require_text
 from mentra_actors.runtime.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.run_operations import new_id
@@ -64,7 +66,21 @@ class AgentOperations:
             now = self._core.clock.now()
             return agent_snapshot(accepted.state, accepted.stream_version, heard, now)
 
-        return mapped(self._core.look(stream_id), taken)
+        return chained(mapped(self._core.look(stream_id), taken), self._with_jobs)
+
+    def _with_jobs(self, snapshot: AgentSnapshot) -> "Future[AgentSnapshot]":
+        """The snapshot with the jobs of its agent, if it ever had one. Reads the store."""
+        jobs = background_stream(snapshot.agent_id)
+        if not self._core.store.stream_version(jobs):
+            complete: Future[AgentSnapshot] = Future()
+            complete.set_result(snapshot)
+            return complete
+
+        def with_jobs(accepted: Accepted) -> AgentSnapshot:
+            known = tuple(accepted.state.jobs.values())
+            return msgspec.structs.replace(snapshot, background_jobs=known)
+
+        return mapped(self._core.look(jobs), with_jobs)
 
     def give_up_undoing(self, agent_id: AgentId, reason: str) -> "Future[Accepted]":
         """Undo nothing more of the run that was broken off last.

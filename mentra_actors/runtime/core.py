@@ -212,6 +212,8 @@ class RuntimeCore:
             memory_of=self.memories.of_call,
             start_soon=self._loop.start_soon,
             job_directory=self.jobs.directory,
+            recorded=self.recorded,
+            post=self._loop.post,
         )
         return EffectRunner(
             self._loop,
@@ -328,6 +330,7 @@ class RuntimeCore:
 
     def _stop_actors(self) -> None:
         self.answers.close()
+        self.directory.leave_mail()
         if self._fenced is None:
             self.jobs.stop_all(self.ask, self.clock)
             self._let_tools_end(self.settings.close_grace_s)

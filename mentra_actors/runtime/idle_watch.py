@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
+from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.effects import CLAIM
+from mentra_actors.domain.agent.profile import AgentProfile
+from mentra_actors.domain.board.decider import BOARD
+from mentra_actors.domain.board.state import can_claim
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, MentraError
-from mentra_actors.ids import StreamId
+from mentra_actors.ids import StreamId, board_stream, inbox_stream
 from mentra_actors.runtime.core import RuntimeCore
 
 __all__ = ["IdleWatch"]
@@ -36,6 +41,8 @@ class IdleWatch:
         self._core = core
         self.idle: Future[None] = Future()
         self._is_due = False
+        self._agents = StateLoader(AGENT, core.store, core.journal)
+        self._boards = StateLoader(BOARD, core.store, core.journal)
 
     def begin(self) -> "Future[None]":
         """Look now, and go on looking; returns `idle`."""
@@ -95,9 +102,22 @@ class IdleWatch:
         return busy
 
     def _can_work(self, stream_id: StreamId, opened: frozenset[StreamId]) -> bool:
-        """Mail to an agent that is stopped, or was never made, is no work: nobody takes it."""
-        if stream_id in opened:
+        """Whether it is busy, has mail, or is just about to claim a task.
+
+        Mail to an agent that is stopped, or was never made, is no work: nobody takes it.
+        """
+        flying = self._core.effects.in_flight(stream_id) if stream_id in opened else ()
+        if not all(effect_id.startswith(CLAIM) for effect_id in flying):
             return True
-        recorded = self._core.journal.read_stream(stream_id)
-        state = AGENT.fold(one.event for one in recorded)
-        return state.profile is not None and not state.stopped
+        state = self._agents.load(stream_id).state
+        profile = state.profile
+        if profile is None or state.stopped or AGENT.is_busy is None or AGENT.is_busy(state):
+            return stream_id in opened
+        has_mail = inbox_stream(profile.agent_id) in opened
+        return has_mail or (state.looks_for_tasks and self._has_task_for(profile))
+
+    def _has_task_for(self, profile: AgentProfile) -> bool:
+        board = board_stream(profile.team_id)
+        if board in self._core.directory.quarantined():
+            return False
+        return can_claim(profile.name, self._boards.load(board).state)

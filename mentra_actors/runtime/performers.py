@@ -7,6 +7,7 @@ from typing import Any
 
 from mentra_actors.domain.agent.effects import (
     CallModel,
+    ClaimReadyTask,
     CompensateCall,
     DecideRound,
     ProbeTool,
@@ -32,11 +33,13 @@ from mentra_actors.effects.remembered_rules import RuleLookups
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.summaries import ConversationSummaries, Summaries
+from mentra_actors.effects.task_claims import TaskClaims
 from mentra_actors.effects.timers import Timers
 from mentra_actors.effects.tool_attempts import StartSoon
 from mentra_actors.effects.tool_contexts import ToolContexts
 from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
 from mentra_actors.effects.workplaces import Workplaces
+from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.lease_term import LeaseTerm
@@ -70,6 +73,8 @@ class World:
     memory_of: Callable[[AgentProfile], MemoryPort]
     start_soon: StartSoon
     job_directory: Path
+    recorded: LiveFeed[tuple[RecordedEvent[Any], ...]]
+    post: Callable[[Callable[[], None]], None]
 
 
 def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
@@ -100,6 +105,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
     }
     by_kind = {kind: with_last_words(lease.guarded(one), clock) for kind, one in by_kind.items()}
     by_kind[WaitUntil] = Timers(clock)
+    by_kind[ClaimReadyTask] = TaskClaims(world.commands, clock, world.recorded, world.post)
     if settings.wrap_effects is not None:
         by_kind = {kind: settings.wrap_effects(one) for kind, one in by_kind.items()}
     return by_kind

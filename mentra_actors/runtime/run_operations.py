@@ -13,6 +13,7 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.run_options import TerminalOutput
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.content import Attachment
+from mentra_actors.domain.inbox import HOST
 from mentra_actors.effects.attached_blobs import Blobs, kept_attachments
 from mentra_actors.effects.call_plans import OutputCheck
 from mentra_actors.effects.live import LiveFeed
@@ -35,9 +36,6 @@ from mentra_actors.runtime.typed_output import (
 from mentra_actors.store.journal import Journal
 
 __all__ = ["HOST", "RunOperations", "new_id"]
-
-HOST = "host"
-"""Who acts when the program does."""
 
 T = TypeVar("T")
 

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from mentra_actors.domain.agent.state import AgentState, Run
+from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.rule_match import RuleOffer, rule_offers, shown_call
 from mentra_actors.effects.live_answers import LiveAnswer
 from mentra_actors.ids import AgentId, CommandId, EntryId, RunId
@@ -77,6 +78,7 @@ class AgentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     `tokens` and `cost_usd_micros` are what the open run has spent. `current_text`,
     `current_thinking` and `pending_tool_uses` are of the answer that is being given; they end when
     it is whole. `last_ending` is how the last run ended; empty before the first end.
+    `background_jobs` are those that run and the last that have ended, the oldest first.
     """
 
     agent_id: AgentId
@@ -103,6 +105,7 @@ class AgentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     waiting_mail: int = 0
     queued_steers: int = 0
     queued_follow_ups: int = 0
+    background_jobs: tuple[Job, ...] = ()
 
 
 def agent_snapshot(

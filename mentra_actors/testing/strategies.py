@@ -250,6 +250,7 @@ _wishes: SearchStrategy[Any] = st.tuples(_jobs, st.integers(0, 3), moments).map(
         digest="d",
         limit=drawn[1] or None,
         timeout_s=5.0 if drawn[1] == 1 else None,
+        agent_id=AgentId("" if drawn[0] == "bg-d" else "worker"),
         now=drawn[2],
     )
 )

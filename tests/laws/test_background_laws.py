@@ -5,8 +5,14 @@ from typing import get_args
 
 from hypothesis import given as forall
 
-from mentra_actors.domain.background.events import BackgroundEvent, JobEnd, JobRequested
+from mentra_actors.domain.background.events import (
+    BackgroundEvent,
+    JobCancelled,
+    JobEnd,
+    JobRequested,
+)
 from mentra_actors.domain.background.jobs import BACKGROUND, RequestJob, job_of
+from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.testing.decider_laws import (
     check_pure,
     check_restart,
@@ -73,3 +79,20 @@ def test_a_repeated_command_records_nothing(commands):
         if isinstance(command, RequestJob) and answer.rejection is None and answer.events:
             job = job_of(answer.state, command.command_id)
             assert (job is None) == (not isinstance(answer.events[0], JobRequested))
+
+
+@forall(background_histories())
+def test_an_end_and_its_letter_are_one_append(commands):
+    """Each end is told to the agent whose job it was, but one that the agent has brought about."""
+    answers = play(given(BACKGROUND), commands)
+    for event in (event for answer in answers for event in answer.events):
+        beside = list(BACKGROUND.companions(event))
+        if not isinstance(event, get_args(JobEnd)):
+            assert beside == []
+            continue
+        job = answers[-1].state.jobs[event.job_id]
+        is_own_wish = isinstance(event, JobCancelled) and job.stopped_by not in ("", "host")
+        assert (event.notice is not None) == bool(job.agent_id and not is_own_wish)
+        letters = [MailDelivered(mail=event.notice)] if event.notice else []
+        assert [one for delivery in beside for one in delivery.events] == letters
+        assert {delivery.stream_id for delivery in beside} <= {f"inbox-{job.agent_id}"}

@@ -11,8 +11,10 @@ from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.ids import EffectId, RunId, StreamId
 
 __all__ = [
+    "CLAIM",
     "AgentEffect",
     "CallModel",
+    "ClaimReadyTask",
     "CompensateCall",
     "DecideRound",
     "FinishedCall",
@@ -22,6 +24,9 @@ __all__ = [
     "RunTool",
     "SummarizeConversation",
 ]
+
+CLAIM = "claim-"
+"""The ids of `ClaimReadyTask` begin like this."""
 
 
 class CallModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +134,16 @@ class CompensateCall(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
 
 
+class ClaimReadyTask(msgspec.Struct, frozen=True, kw_only=True):
+    """Claim a task of the team's board for the agent, as soon as it is free and one is ready.
+
+    The claim is made under the id of the effect, so that it is made once.
+    """
+
+    effect_id: EffectId
+    profile: AgentProfile
+
+
 AgentEffect: TypeAlias = (
     CallModel
     | ReviewCall
@@ -137,5 +152,6 @@ AgentEffect: TypeAlias = (
     | DecideRound
     | SummarizeConversation
     | CompensateCall
+    | ClaimReadyTask
     | WaitUntil
 )

@@ -5,6 +5,7 @@ as far as they may change; what it leaves unset stays as it is.
 """
 
 from collections.abc import Iterable
+from math import inf
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -51,7 +52,11 @@ CompactionMode: TypeAlias = Literal["local_only", "prefer_remote", "remote_only"
 
 
 class Autonomy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Whether a teammate claims ready tasks by itself, and when it gives up waiting for some."""
+    """Whether a teammate claims ready tasks by itself, and when it stops if there are none.
+
+    It hears of changes of the board at once: `poll_interval_s` is kept, and nothing polls. With
+    an `idle_timeout_s` of 0 it waits for ever.
+    """
 
     enabled: bool = False
     poll_interval_s: float = 5.0
@@ -114,8 +119,8 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     one run (0: no limit). `wake_on_mail` starts a run when mail arrives while the agent is idle.
     `wake_on_background` does so when a job of the agent has ended (None: if it is a teammate).
     `is_person` marks the seat of a person: it has no model, takes mail and starts no runs.
-    `run` are the options of runs that bring none of their own. `task_reminder_rounds` and
-    `autonomy` are kept; nothing reads them yet.
+    `run` are the options of runs that bring none of their own. After `task_reminder_rounds` rounds
+    without a tool for the board the model is reminded of unfinished tasks; 0: never.
     """
 
     agent_id: AgentId
@@ -146,6 +151,12 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     depth: int = 0
     wake_on_background: bool | None = None
     is_person: bool = False
+
+    @property
+    def is_autonomous(self) -> bool:
+        """True for a teammate that looks for tasks by itself; one that wakes for no mail cannot."""
+        is_teammate = bool(self.lead) and not self.parent and not self.is_person
+        return self.autonomy.enabled and is_teammate and self.wake_on_mail
 
     def wakes_for(self, kind: MailKind) -> bool:
         """True if a letter of this kind starts a run while the agent is idle."""
@@ -221,6 +232,12 @@ def profile_fault(profile: AgentProfile) -> str:
         return f"a model is provider:name, found {profile.model!r}"
     if profile.max_rounds < 0:
         return f"max_rounds must not be negative, found {profile.max_rounds}"
+    if profile.task_reminder_rounds < 0:
+        found = profile.task_reminder_rounds
+        return f"task_reminder_rounds must not be negative, found {found}"
+    if not 0 <= profile.autonomy.idle_timeout_s < inf:
+        found_s = profile.autonomy.idle_timeout_s
+        return f"idle_timeout_s is a number of seconds, or 0 for no end, found {found_s}"
     paging = profile.paging
     if paging is not None and (paging.page_bytes < 1 or paging.threshold_bytes < 0):
         return "a page has at least one byte, and a threshold is not negative"

@@ -202,7 +202,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     stop. `entries` is how many the
     conversation ever had, `leaf` the one it goes on from. `abandoned` is the model call whose
     partial answer may still come. `compaction` is the summary that is being written, `compactions`
-    how many were asked for.
+    how many were asked for. `rests` counts the times that resting began, or began anew.
     """
 
     profile: AgentProfile | None = None
@@ -234,6 +234,14 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     stop_planned: str = ""
     compaction: EffectId = EffectId("")
     compactions: int = 0
+    rests: int = 0
+
+    @property
+    def looks_for_tasks(self) -> bool:
+        """True if it has nothing to do, and claims a task as soon as there is one."""
+        is_free = self.run is None and not (self.stopped or self.stop_planned)
+        waits = self.waiting_prompts or self.compensations or self.has_news
+        return bool(self.profile and self.profile.is_autonomous and is_free and not waits)
 
     @property
     def has_news(self) -> bool:

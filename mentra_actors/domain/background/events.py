@@ -1,11 +1,15 @@
-"""What happens to the jobs of one agent. Each job has one event that ends it."""
+"""What happens to the jobs of one agent. Each job has one event that ends it.
+
+The `notice` of an end is the letter that tells its agent; it lies in the inbox by the same append.
+"""
 
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from mentra_actors.domain.blob import BlobRef
-from mentra_actors.ids import CommandId
+from mentra_actors.domain.inbox import Mail
+from mentra_actors.ids import AgentId, CommandId
 
 __all__ = [
     "BackgroundEvent",
@@ -47,7 +51,8 @@ class JobRequested(
     """The command is to run in `cwd`, an absolute real path, for `timeout_s` at most.
 
     `command_id` is the id of the wish, `digest` that of what was decided about: equal ones want
-    the same. `target` names another machine. `base_dir` is that of the agent.
+    the same. `target` names another machine. `base_dir` is that of the agent `agent_id`, whom the
+    end of the job is told; an older log does not name it.
     """
 
     job_id: str
@@ -60,6 +65,7 @@ class JobRequested(
     target: str = ""
     base_dir: str = ""
     justification: str = ""
+    agent_id: AgentId = AgentId("")
 
 
 class JobRejected(
@@ -113,6 +119,7 @@ class JobFinished(
     exit_code: int
     ended_at: float
     output: JobOutput = JobOutput()
+    notice: Mail | None = None
 
 
 class JobFailed(
@@ -123,6 +130,7 @@ class JobFailed(
     job_id: str
     error: str
     ended_at: float
+    notice: Mail | None = None
 
 
 class JobTimedOut(
@@ -134,6 +142,7 @@ class JobTimedOut(
     ended_at: float
     exit_code: int | None = None
     output: JobOutput = JobOutput()
+    notice: Mail | None = None
 
 
 class JobCancelled(
@@ -145,6 +154,7 @@ class JobCancelled(
     ended_at: float
     exit_code: int | None = None
     output: JobOutput = JobOutput()
+    notice: Mail | None = None
 
 
 class JobInterrupted(
@@ -157,6 +167,7 @@ class JobInterrupted(
     ended_at: float
     exit_code: int | None = None
     output: JobOutput = JobOutput()
+    notice: Mail | None = None
 
 
 JobEnd: TypeAlias = JobFinished | JobFailed | JobTimedOut | JobCancelled | JobInterrupted

@@ -19,7 +19,7 @@ from mentra_actors.domain.background.events import (
     JobTimedOut,
     StopCause,
 )
-from mentra_actors.ids import CommandId
+from mentra_actors.ids import AgentId, CommandId
 
 __all__ = ["Job", "JobStatus", "job_after"]
 
@@ -57,11 +57,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exit_code: int | None = None
     problem: str = ""
     output: JobOutput = JobOutput()
+    agent_id: AgentId = AgentId("")
 
     @property
     def is_open(self) -> bool:
         """Whether it may still run."""
         return self.status in ("requested", "running")
+
+    @property
+    def shown_output(self) -> str:
+        """What is told of the output of a job that has ended, or why there is none."""
+        return self.output.preview or self.problem or "(no output)"
 
 
 _replace = msgspec.structs.replace
@@ -111,6 +117,7 @@ def _requested(event: JobRequested) -> Job:
         timeout_s=event.timeout_s,
         target=event.target,
         base_dir=event.base_dir,
+        agent_id=event.agent_id,
     )
 
 

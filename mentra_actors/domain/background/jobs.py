@@ -3,7 +3,8 @@
 All jobs of an agent are on one stream, so that how many it has open is a question to one state:
 no race over processes or restarts lets in one too many. A job is asked for under the id of the
 wish; a repeated wish finds the same job. Whatever happens, a job has one event that ends it: who
-comes later (its exit after a cancellation, a second stop) records nothing.
+comes later (its exit after a cancellation, a second stop) records nothing. Its agent is told of it
+by a letter that is written with that event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,9 +29,10 @@ from mentra_actors.domain.background.events import (
     StopCause,
 )
 from mentra_actors.domain.background.job import Job, job_after
+from mentra_actors.domain.background.notices import companions, with_notice
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import CommandId, EffectId
+from mentra_actors.ids import AgentId, CommandId, EffectId
 
 __all__ = [
     "BACKGROUND",
@@ -57,7 +59,10 @@ _TIME_OF_A_FILE_S = 0.05
 
 
 class RequestJob(msgspec.Struct, frozen=True, kw_only=True):
-    """Run a command in the background; `limit` jobs may be open (None: any number)."""
+    """Run a command in the background; `limit` jobs may be open (None: any number).
+
+    `agent_id` is told of its end.
+    """
 
     command_id: CommandId
     job_id: str
@@ -70,6 +75,7 @@ class RequestJob(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     base_dir: str = ""
     justification: str = ""
+    agent_id: AgentId = AgentId("")
 
 
 class RecordJobStart(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,9 +186,12 @@ def decide(command: BackgroundCommand, state: BackgroundState) -> Sequence[Backg
             return [_started(command)] if is_awaited else []
         case RecordJobFailure(job_id=job_id):
             failed = JobFailed(job_id=job_id, error=command.error, ended_at=command.now)
-            return [failed] if _is_open(job_id, state) else []
+            return [with_notice(failed, state.jobs[job_id])] if _is_open(job_id, state) else []
         case RecordJobEnd(job_id=job_id):
-            return [_end(command, state.jobs[job_id])] if _is_open(job_id, state) else []
+            if not _is_open(job_id, state):
+                return []
+            job = state.jobs[job_id]
+            return [with_notice(_end(command, job), job)]
         case RequestJobStop():
             return _stop(command, state)
         case StopAllJobs():
@@ -219,6 +228,7 @@ def _request(command: RequestJob, state: BackgroundState) -> Sequence[Background
             target=command.target,
             base_dir=command.base_dir,
             justification=command.justification,
+            agent_id=command.agent_id,
         )
     ]
 
@@ -335,5 +345,7 @@ BACKGROUND: Decider[BackgroundCommand, BackgroundEvent, BackgroundState, Backgro
         decide=decide,
         evolve=evolve,
         pending=pending,
+        companions=companions,
+        fold_version=2,
     )
 )

@@ -13,6 +13,7 @@ __all__ = [
     "Consequence",
     "Task",
     "blockers_of",
+    "can_claim",
     "compensation_of",
     "consequence_of",
     "dependents_of",
@@ -135,6 +136,13 @@ def ready_tasks(state: BoardState) -> list[Task]:
     """What may be claimed, in the order in which it is: by priority, then by id."""
     ready = (task for task in state.tasks.values() if is_ready(task, state))
     return sorted(ready, key=lambda task: (-task.priority, task.task_id))
+
+
+def can_claim(owner: str, state: BoardState) -> bool:
+    """True if there is a ready task, and `owner` has none that is not completed."""
+    tasks = state.tasks.values()
+    is_free = all(task.owner != owner or task.status == "completed" for task in tasks)
+    return is_free and any(is_ready(task, state) for task in tasks)
 
 
 def directories_of(owner: str, state: BoardState) -> tuple[str, ...]:

@@ -107,6 +107,7 @@ def _wish(request: CommandRequest, justification: str, context: ToolContext) -> 
         target=request.target,
         base_dir=str(context.workplace.base_dir),
         justification=justification,
+        agent_id=context.agent_id,
         now=context.commands.now(),
     )
 
@@ -218,8 +219,7 @@ def _status(job: Job) -> str:
 def _detail(job: Job) -> str:
     if job.is_open:
         return f"{_line(job)}\n{job.command}\n(running)"
-    shown = job.output.preview or job.problem or "(no output)"
-    return f"{_line(job)}\n{job.command}\n{shown}"
+    return f"{_line(job)}\n{job.command}\n{job.shown_output}"
 
 
 def _digest(*parts: str) -> str:

@@ -104,9 +104,10 @@ async def test_a_close_ends_what_runs_and_the_log_says_so(team_of, nap, tmp_path
         reason="the runtime was closed",
         ended_at=end.ended_at,
         exit_code=143,
+        notice=end.notice,
     )
     async with team_of("unused", path=store) as team:
-        assert team.runtime.resumed == ()
+        assert team.runtime.resumed == ("agent-lead",)  # there is a letter for it
         (job,) = await team.runtime.background_jobs()
         assert (job.job.status, job.job.problem) == ("interrupted", "the runtime was closed")
 

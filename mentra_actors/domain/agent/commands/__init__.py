@@ -13,6 +13,7 @@ from mentra_actors.domain.agent.commands.outcomes import (
     RecordCallReview,
     RecordCompaction,
     RecordCompensation,
+    RecordIdleTimeout,
     RecordModelFailure,
     RecordModelReply,
     RecordProbeVerdict,
@@ -67,6 +68,7 @@ __all__ = [
     "RecordCallReview",
     "RecordCompaction",
     "RecordCompensation",
+    "RecordIdleTimeout",
     "RecordModelFailure",
     "RecordModelReply",
     "RecordProbeVerdict",
@@ -116,6 +118,7 @@ AgentCommand: TypeAlias = (
     | RecordProbeVerdict
     | RecordCompaction
     | RecordCompensation
+    | RecordIdleTimeout
     | ExpirePermission
     | ExpireRun
     | RecoverEffects

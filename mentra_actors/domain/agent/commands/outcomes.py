@@ -21,6 +21,7 @@ __all__ = [
     "RecordCallReview",
     "RecordCompaction",
     "RecordCompensation",
+    "RecordIdleTimeout",
     "RecordModelFailure",
     "RecordModelReply",
     "RecordProbeVerdict",
@@ -203,6 +204,13 @@ class RecordCompensation(msgspec.Struct, frozen=True, kw_only=True):
     content: str
     now: float
     is_error: bool = False
+
+
+class RecordIdleTimeout(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `ClaimReadyTask`: for as long as the agent waits nothing was to be claimed."""
+
+    effect_id: EffectId
+    now: float
 
 
 class ExpireRun(msgspec.Struct, frozen=True, kw_only=True):

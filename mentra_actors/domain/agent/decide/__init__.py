@@ -19,6 +19,7 @@ from mentra_actors.domain.agent.decide.endings import (
     cancelled,
     compensation_requested,
     expired,
+    idle_timed_out,
     stop_requested,
     stopped,
 )
@@ -60,7 +61,7 @@ from mentra_actors.domain.agent.decide.subagents import (
     subagent_ended,
     with_orders,
 )
-from mentra_actors.domain.agent.effects import AgentEffect
+from mentra_actors.domain.agent.effects import AgentEffect, ClaimReadyTask
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.inbox import Mail, MailDelivered, Order
@@ -107,6 +108,7 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.RecordToolOutcome: call_outcome,
     c.RecordProbeVerdict: call_outcome,
     c.RecordCompensation: lambda command, state, _: compensation_outcome(command, state),
+    c.RecordIdleTimeout: lambda command, state, _: idle_timed_out(command, state),
     c.RecoverEffects: lambda command, state, _: _recovered(command, state),
 }
 
@@ -150,8 +152,9 @@ def _is_left(state: AgentState, now: float) -> bool:
 
 
 def _open_effects(state: AgentState) -> Sequence[EffectId]:
-    """Effects that do something; to wait for a moment is simply waiting again."""
-    return [key for key, effect in pending(state).items() if not isinstance(effect, WaitUntil)]
+    """Effects that do something; to wait for a moment or a task is simply waiting again."""
+    effects = pending(state).items()
+    return [key for key, effect in effects if not isinstance(effect, WaitUntil | ClaimReadyTask)]
 
 
 def _recovery(
@@ -196,5 +199,5 @@ AGENT: Decider[c.AgentCommand, e.AgentEvent, AgentState, AgentEffect] = Decider(
     correlation=_correlation,
     recover=_recovery,
     follow=Follow(position=_inbox_position, take=_take),
-    fold_version=3,
+    fold_version=4,
 )

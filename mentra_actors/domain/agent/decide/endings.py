@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.effects import CLAIM
 from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
 from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
 from mentra_actors.errors import CommandRejected
@@ -19,6 +20,7 @@ __all__ = [
     "expired",
     "failed",
     "finished",
+    "idle_timed_out",
     "limit_reached",
     "stop_requested",
     "stopped",
@@ -83,6 +85,15 @@ def stopped(
         *unwritten,
         e.AgentStopped(stopped_at=now, reason=reason),
     ]
+
+
+def idle_timed_out(command: c.RecordIdleTimeout, state: AgentState) -> list[e.AgentEvent]:
+    """The end of an agent for which there was nothing to do; nothing if it rests no more."""
+    is_same_rest = command.effect_id == f"{CLAIM}{state.rests}"
+    if state.profile is None or not (state.looks_for_tasks and is_same_rest):
+        return []
+    timeout_s = state.profile.autonomy.idle_timeout_s
+    return stopped(state, command.now, f"idle for {timeout_s:g} s")
 
 
 def stop_requested(command: c.StopRun, state: AgentState) -> list[e.AgentEvent]:

@@ -17,7 +17,7 @@ __all__ = ["companions", "is_busy", "pending"]
 
 
 def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
-    """Effects that wait for an outcome: of the open run, of undoing, or of a summary."""
+    """Effects that wait for an outcome: of the open run, of undoing, of a summary, of rest."""
     profile, run = state.profile, state.run
     if profile is None:
         return {}
@@ -27,6 +27,9 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
         effects[state.compaction] = summary
     if run is None:
         effects.update(_undoing(one) for one in state.compensations if one.attempt)
+        if state.looks_for_tasks:
+            claim_id = EffectId(f"{f.CLAIM}{state.rests}")
+            effects[claim_id] = f.ClaimReadyTask(effect_id=claim_id, profile=profile)
         return effects
     if state.model_call is not None:
         call = state.model_call

@@ -20,17 +20,17 @@ _replace = msgspec.structs.replace
 
 
 def _spawned(state: AgentState, event: e.AgentSpawned) -> AgentState:
-    return _replace(state, profile=event.profile)
+    return _replace(state, profile=event.profile, rests=state.rests + 1)
 
 
 def _reconfigured(state: AgentState, event: e.AgentReconfigured) -> AgentState:
-    profile = state.profile
-    return _replace(state, profile=profile and changed_profile(profile, event.changes))
+    profile = state.profile and changed_profile(state.profile, event.changes)
+    return _replace(state, profile=profile, rests=state.rests + 1)
 
 
 def _renamed(state: AgentState, event: e.AgentRenamed) -> AgentState:
-    profile = state.profile
-    return _replace(state, profile=profile and _replace(profile, name=event.name))
+    profile = state.profile and _replace(state.profile, name=event.name)
+    return _replace(state, profile=profile, rests=state.rests + 1)
 
 
 def _stop_planned(state: AgentState, event: e.AgentStopPlanned) -> AgentState:
@@ -58,6 +58,7 @@ def _mail_taken(state: AgentState, event: e.MailTaken) -> AgentState:
         waiting_mail=state.waiting_mail + taken,
         waiting_notices=state.waiting_notices + notices,
         mail_taken_through=max(state.mail_taken_through, event.through_version),
+        rests=state.rests + bool(taken),
     )
 
 

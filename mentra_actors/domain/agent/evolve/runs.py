@@ -108,6 +108,7 @@ def _ended(
         resumable=resumable,
         compensations=state.compensations + compensations,
         last_ending=how,
+        rests=state.rests + 1,
         subagents=left_open(state, *(one.key for one in state.subagents)),
     )
 
