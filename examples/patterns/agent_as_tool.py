@@ -9,7 +9,7 @@ The tool runs a subagent with a system prompt (and, if you like, a model and too
 from collections.abc import Sequence
 from typing import Any
 
-from stage import Scene, stage
+from stage import Scene, chosen, stage
 
 import mentra_actors as mentra
 
@@ -46,8 +46,11 @@ def play(scene: Scene) -> Any:
 
 def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
     """Ask, or go on asking; the answer of the host."""
-    with stage(__doc__, play, arguments, tools=[ask_chemist], **options) as (runtime, model):
-        host = runtime.spawn("host", model=model, role="help line", system=SYSTEM, reuse=True)
+    choice = chosen(__doc__, arguments)
+    with stage(choice, play, tools=[ask_chemist], **options) as runtime:
+        host = runtime.spawn(
+            "host", model=choice.model, role="help line", system=SYSTEM, reuse=True
+        )
         return host.send(QUESTION, prompt_id="question").text
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
-from stage import Scene, stage
+from stage import Scene, chosen, stage
 
 import mentra_actors as mentra
 
@@ -52,9 +52,10 @@ def play(scene: Scene) -> Any:
 
 def main(arguments: Sequence[str] | None = None, **options: Any) -> Verdict:
     """Hold the debate, or go on with it."""
-    with stage(__doc__, play, arguments, **options) as (runtime, model):
+    choice = chosen(__doc__, arguments)
+    with stage(choice, play, **options) as runtime:
         pro, con = (
-            runtime.spawn(name, model=model, role="speaker", system=system, reuse=True)
+            runtime.spawn(name, model=choice.model, role="speaker", system=system, reuse=True)
             for name, system in SIDES.items()
         )
         minutes, words = [], f"The motion: {MOTION} You begin."
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> Verdict:
             for side in (pro, con):
                 words = side.send(words, prompt_id=f"round-{number}").text
                 minutes.append(f"{side.name}: {words}")
-        judge = runtime.spawn("judge", model=model, role="judge", system=JUDGE, reuse=True)
+        judge = runtime.spawn("judge", model=choice.model, role="judge", system=JUDGE, reuse=True)
         verdict = judge.run_to(Verdict, "\n".join(minutes), prompt_id="verdict")
         print(f"\n{verdict.winner} wins: {verdict.why}.")
         return verdict

@@ -9,7 +9,7 @@ and then whoever asks for work gets it. The board is on the log: no part is done
 from collections.abc import Sequence
 from typing import Any
 
-from stage import Scene, stage
+from stage import Scene, chosen, stage
 
 import mentra_actors as mentra
 
@@ -65,8 +65,9 @@ def _fan_out(scene: Scene) -> Any:
 
 def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
     """Have the words counted, or go on with it; the sum."""
-    with stage(__doc__, play, arguments, **options) as (runtime, model):
-        lead = runtime.spawn("lead", model=model, system=SYSTEM, reuse=True)
+    choice = chosen(__doc__, arguments)
+    with stage(choice, play, **options) as runtime:
+        lead = runtime.spawn("lead", model=choice.model, system=SYSTEM, reuse=True)
         lead.send(TASK, prompt_id="task")
         runtime.until_idle()
         tasks = runtime.board().tasks.values()

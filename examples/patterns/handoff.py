@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
-from stage import Scene, stage
+from stage import Scene, chosen, stage
 
 import mentra_actors as mentra
 
@@ -52,10 +52,11 @@ def play(scene: Scene) -> Any:
 def main(arguments: Sequence[str] | None = None, **options: Any) -> list[str]:
     """Play the customer, or go on; who answered what."""
     answers = []
-    with stage(__doc__, play, arguments, **options) as (runtime, model):
+    choice = chosen(__doc__, arguments)
+    with stage(choice, play, **options) as runtime:
         desks = {
             name: runtime.spawn(
-                name, model=model, role="desk", system=f"You are {name}. {duty}", reuse=True
+                name, model=choice.model, role="desk", system=f"You are {name}. {duty}", reuse=True
             )
             for name, duty in DESKS.items()
         }

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from stage import Scene, answer_of, stage
+from stage import Scene, answer_of, chosen, stage
 
 import mentra_actors as mentra
 
@@ -34,7 +34,7 @@ LINES = (
 
 def play(scene: Scene) -> Any:
     """The script of all: one line more, and on to the neighbour."""
-    number, story = re.findall(r"\[(\d)\] (.*)", scene.letters[-1][1])[-1]
+    number, story = re.findall(r"\[(\d)\] (.*)", scene.letters[-1]["content"])[-1]
     if not scene.has_news:
         return "Passed on."
     longer = f"{story} {LINES[int(number)]}"
@@ -46,13 +46,14 @@ def play(scene: Scene) -> Any:
 
 def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
     """Write the story, or go on with it; all of it."""
-    with stage(__doc__, play, arguments, **options) as (runtime, model):
+    choice = chosen(__doc__, arguments)
+    with stage(choice, play, **options) as runtime:
         for name in reversed(RING):  # the first one last: it begins at once
             neighbour = RING[(RING.index(name) + 1) % len(RING)]
             system = SYSTEM.format(name=name, next=neighbour, most=ROUNDS * len(RING))
             prompt = f"[0] {START}" if name == RING[0] else ""
             runtime.spawn(
-                name, model=model, role="writer", system=system, prompt=prompt, reuse=True
+                name, model=choice.model, role="writer", system=system, prompt=prompt, reuse=True
             )
         runtime.until_idle()
         return answer_of(runtime.agent(RING[-1]))

@@ -9,7 +9,7 @@ the program has nothing to do but to wait until nobody has anything left to do.
 from collections.abc import Sequence
 from typing import Any
 
-from stage import Scene, answer_of, stage
+from stage import Scene, answer_of, chosen, stage
 
 import mentra_actors as mentra
 
@@ -55,8 +55,9 @@ def _supervise(scene: Scene) -> Any:
 
 def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
     """Have it written, or go on; what the supervisor says at the end."""
-    with stage(__doc__, play, arguments, **options) as (runtime, model):
-        lead = runtime.spawn("lead", model=model, system=SYSTEM, reuse=True)
+    choice = chosen(__doc__, arguments)
+    with stage(choice, play, **options) as runtime:
+        lead = runtime.spawn("lead", model=choice.model, system=SYSTEM, reuse=True)
         lead.send(TASK, prompt_id="task")
         runtime.until_idle()
         return answer_of(lead)

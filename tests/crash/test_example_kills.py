@@ -1,0 +1,70 @@
+"""The example teams are killed with SIGKILL, and started again they finish in the same way.
+
+Here a few places of each; all of them with MENTRA_CRASH_CAMPAIGN=full.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mentra_actors.testing.crash_driver import crash_driver
+from mentra_actors.testing.crash_points import CrashPoint
+
+ROOT = Path(__file__).parents[2]
+TARGET = "example_lives:run_example"
+FULL = os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full"
+TEAMS = ("code_review_team", "research_team", "build_and_fix_team")
+PATTERNS = ("agent_as_tool", "handoff", "supervisor", "round_robin", "fan_out", "debate")
+
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def driver():
+    places = (Path(__file__).parent, ROOT / "examples", ROOT / "examples" / "patterns", ROOT)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", os.pathsep.join(map(str, places)))
+        with crash_driver() as running:
+            yield running
+
+
+def places_to_die(counted, share):
+    """Early, in the middle or late, before and after; all of them in the full campaign."""
+    for place in ("append", "effect"):
+        last = counted[place]
+        numbers = range(1, last + 1) if FULL else [max(1, round(last * share))]
+        for number in numbers:
+            for when in ("before", "after") if FULL or place == "effect" else ("after",):
+                yield CrashPoint(place, number, when)
+
+
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [*((name, share) for name in TEAMS for share in (0.3, 0.7)), *((p, 0.5) for p in PATTERNS)],
+)
+def test_a_killed_example_goes_on_to_the_same_end(driver, tmp_path, name, share):
+    """They promise it in their first lines."""
+
+    def run(folder, point=None):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        return driver.run(TARGET, {"name": name, "folder": str(tmp_path / folder)}, point)
+
+    undisturbed = run("undisturbed")
+    assert undisturbed.exit_code == 0, undisturbed.error
+    kills = 0
+    points = list(places_to_die(undisturbed.counted, share))
+    for point in points:
+        folder = str(point).replace(":", "-")
+        kills += run(folder, point).was_killed
+        finished = run(folder)
+
+        assert finished.exit_code == 0, f"{point} {finished.error}"
+        assert finished.result["answer"] == undisturbed.result["answer"], point
+        assert finished.result["files"] == undisturbed.result["files"], point
+        assert finished.result["failures"] == [], point
+        assert finished.result["gap_free"], point
+        assert finished.result["prompt_faults"] == [], point
+        assert finished.result["letters"] == finished.result["different_letters"], point
+
+    assert kills >= len(points) * 0.7  # the last places are not reached in every interleaving
