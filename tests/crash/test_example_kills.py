@@ -29,21 +29,25 @@ def driver():
             yield running
 
 
-def places_to_die(counted, share):
-    """Early, in the middle or late, before and after; all of them in the full campaign."""
-    for place in ("append", "effect"):
-        last = counted[place]
-        numbers = range(1, last + 1) if FULL else [max(1, round(last * share))]
-        for number in numbers:
-            for when in ("before", "after") if FULL or place == "effect" else ("after",):
-                yield CrashPoint(place, number, when)
+def places_to_die(name, counted):
+    """All places of the full campaign, or a few: early, in the middle, late."""
+    if FULL:
+        return [
+            CrashPoint(place, number, when)
+            for place, last in counted.items()
+            for number in range(1, last + 1)
+            for when in ("before", "after")
+        ]
+    half = CrashPoint("effect", round(counted["effect"] / 2), "after")
+    if name in PATTERNS:
+        return [half]
+    early = CrashPoint("append", round(counted["append"] * 0.3), "after")
+    late = CrashPoint("effect", round(counted["effect"] * 0.7), "before")
+    return [early, half, late]
 
 
-@pytest.mark.parametrize(
-    ("name", "share"),
-    [*((name, share) for name in TEAMS for share in (0.3, 0.7)), *((p, 0.5) for p in PATTERNS)],
-)
-def test_a_killed_example_goes_on_to_the_same_end(driver, tmp_path, name, share):
+@pytest.mark.parametrize("name", [*TEAMS, *PATTERNS])
+def test_a_killed_example_goes_on_to_the_same_end(driver, tmp_path, name):
     """They promise it in their first lines."""
 
     def run(folder, point=None):
@@ -53,7 +57,7 @@ def test_a_killed_example_goes_on_to_the_same_end(driver, tmp_path, name, share)
     undisturbed = run("undisturbed")
     assert undisturbed.exit_code == 0, undisturbed.error
     kills = 0
-    points = list(places_to_die(undisturbed.counted, share))
+    points = places_to_die(name, undisturbed.counted)
     for point in points:
         folder = str(point).replace(":", "-")
         kills += run(folder, point).was_killed
@@ -67,4 +71,4 @@ def test_a_killed_example_goes_on_to_the_same_end(driver, tmp_path, name, share)
         assert finished.result["prompt_faults"] == [], point
         assert finished.result["letters"] == finished.result["different_letters"], point
 
-    assert kills >= len(points) * 0.7  # the last places are not reached in every interleaving
+    assert kills >= len(points) * 0.6  # late places are not reached in every interleaving
