@@ -34,6 +34,7 @@ from mentra_actors.domain.team import MemberJoined
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import category_of, name_of
 from projections.timeline import sentence_of
+from projections.transcript_item import AssistantText
 
 __all__ = ["Choice", "Scene", "Step", "Story", "answer_of", "chosen", "stage"]
 
@@ -81,16 +82,26 @@ def stage(
     try:
         with mentra.open_runtime_sync(choice.store, providers=[script], **options) as runtime:
             runtime.on_recorded(Story(_say))
+            _resume(runtime, choice.model)
             yield runtime
-    except mentra.MentraError as error:
-        sys.exit(f"{type(error).__name__}: {error}\nTo go on: --store {choice.store}")
+    except (mentra.MentraError, KeyboardInterrupt) as error:
+        how = f"--model {choice.model} --store {choice.store}"
+        sys.exit(f"{type(error).__name__}: {error}\nTo go on: {how}")
 
 
-def answer_of(agent: mentra.SyncAgent) -> str:
+def _resume(runtime: mentra.SyncRuntime, model: str) -> None:
+    """Go on with runs that an error has ended; those that a crash left open need nobody."""
+    for name in runtime.team().members:
+        member = runtime.agent(name)
+        if member.snapshot().can_resume:
+            member.configure(model=model)
+            member.resume()
+
+
+def answer_of(member: mentra.SyncAgent) -> str:
     """The last words of an agent."""
-    said = [item.content for item in agent.transcript()]
-    texts = [one.text for one in said if type(one).__name__ == "AssistantText"]
-    return texts[-1] if texts else ""
+    said = [one.content for one in member.transcript() if isinstance(one.content, AssistantText)]
+    return said[-1].text if said else ""
 
 
 def _say(line: str) -> None:

@@ -31,9 +31,9 @@ def run(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(EXAMPLES / "patterns"))
     store = str(tmp_path / "team.mentra")
 
-    def run_it(name):
+    def run_it(name, *arguments):
         main = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]
-        return str(main(["--store", store], durability="volatile"))
+        return str(main(["--store", store, *arguments], durability="volatile"))
 
     return run_it
 
@@ -54,6 +54,16 @@ def test_an_example_comes_to_its_end_and_asks_nothing_twice(name, run, tmp_path,
     assert facts["types"].count(model_call) == asked.count(model_call)
     told = [line for line in story.splitlines() if str(tmp_path) not in line]
     assert max(map(len, told)) <= 80
+
+
+def test_an_example_goes_on_after_an_error_of_its_model(run, monkeypatch, tmp_path, capsys):
+    """A key that was forgotten must not cost a new team."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))  # nobody has signed in there
+    with pytest.raises(SystemExit, match=r"OPENAI_API_KEY\nTo go on: --model openai:x --store"):
+        run("patterns/supervisor", "--model", "openai:x")
+
+    assert ANSWERS["patterns/supervisor"] in run("patterns/supervisor")
 
 
 def test_every_example_is_tried_here():
