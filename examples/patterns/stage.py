@@ -47,6 +47,8 @@ _MOST_CHARS_OF_INPUT = 140
 _MOST_CHARS_OF_LETTER = 280
 _SHOWN_ELSEWHERE = ("team_", "task_", "idle")
 """New members, letters and tasks are events of their own."""
+_WITHOUT_RESULT = (*_SHOWN_ELSEWHERE, "read", "ls", "grep", "glob", "background_run")
+"""Of these the call says enough."""
 _OUTPUT_TOOL = re.compile(r"^final_(\w+)_[0-9a-f]{16}$")
 """The tool that hands over a typed value, named after its type."""
 
@@ -218,7 +220,7 @@ class Story:
         tool = self._tools.get((who, event.key), "")
         if event.is_error:
             yield f"! {event.content}"
-        elif tool and not tool.startswith(_SHOWN_ELSEWHERE):
+        elif tool and not tool.startswith(_WITHOUT_RESULT):
             yield f"{tool} → {_clipped(event.content)}"
 
 
