@@ -93,13 +93,24 @@ class IdleWatch:
             self.idle.set_exception(error)
 
     def _busy_agents(self) -> list[StreamId]:
-        opened = frozenset(self._core.store.open_streams())
-        busy = [one for one in self._core.open_agents() if self._can_work(one, opened)]
+        busy, is_sure = self._look()
+        while not busy and not is_sure:
+            busy, is_sure = self._look()
         quarantined = self._core.directory.quarantined()
         for stream_id in busy:
             if stream_id in quarantined:
                 raise ActorQuarantined(stream_id, cause=quarantined[stream_id])
         return busy
+
+    def _look(self) -> tuple[list[StreamId], bool]:
+        """Agents that are busy, and whether marks and states were read at one position.
+
+        A letter that is taken between two readings would be seen neither here nor there.
+        """
+        position = self._core.journal.last_position()
+        opened = frozenset(self._core.store.open_streams())
+        busy = [one for one in self._core.open_agents() if self._can_work(one, opened)]
+        return busy, self._core.journal.last_position() == position
 
     def _can_work(self, stream_id: StreamId, opened: frozenset[StreamId]) -> bool:
         """Whether it is busy, has mail, or is just about to claim a task.

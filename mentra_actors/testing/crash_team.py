@@ -109,7 +109,7 @@ def crash_team_facts(store: str) -> dict[str, Any]:
 
 
 def _ends(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, Any]:
-    """How runs ended: the last words of each agent, and what failed."""
+    """How runs ended: the last words of each agent (none after a typed value), and failures."""
     failures = [one for one in recorded if isinstance(one.event, RunFailed | RunCancelled)]
     said = {
         (one.stream_id, one.event.effect_id): text_of(one.event.blocks)
@@ -118,7 +118,7 @@ def _ends(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, Any]:
     }
     return {
         "last_words": {
-            one.stream_id: said[one.stream_id, one.event.answer]
+            one.stream_id: said.get((one.stream_id, one.event.answer), "")
             for one in recorded
             if isinstance(one.event, RunFinished)
         },
