@@ -37,8 +37,7 @@ from projections.runner import ProjectionRunner
 
 __all__ = ["changed_sections", "meaning_of"]
 
-DECIDERS = (AGENT, BACKGROUND, BOARD, INBOX, LEASE, MEMORY, RULES, SUPERVISION, TEAM)
-DECIDERS = (AGENT, BACKGROUND, BOARD, INBOX, LEASE, MEMORY, RULES, SCHEDULES, TEAM)
+DECIDERS = (AGENT, BACKGROUND, BOARD, INBOX, LEASE, MEMORY, RULES, SCHEDULES, SUPERVISION, TEAM)
 BUDGET = "budget"  # a stream without an owner, so without a decider
 LINE_CHARS = 180
 
