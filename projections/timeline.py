@@ -15,17 +15,16 @@ from mentra_actors.domain import (
     lease,
     memory,
     permission_rules,
-    team,
 )
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.background import events as background
 from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.rule_match import match_words
-from mentra_actors.domain.schedules import events as schedules
-from mentra_actors.domain.supervision import events as supervision
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from projections.board_sentences import BOARD_SENTENCES
+from projections.sentence_words import by_whom, clipped, counted, quoted
+from projections.team_sentences import TEAM_SENTENCES
 
 __all__ = [
     "PAGE_POSITIONS",
@@ -40,7 +39,6 @@ __all__ = [
 ]
 
 PAGE_POSITIONS = 256
-_MOST_CHARS = 120
 
 
 class TimelineLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,20 +105,11 @@ def line_of(recorded: RecordedEvent[Any]) -> TimelineLine:
 def sentence_of(recorded: RecordedEvent[Any]) -> str:
     """What happened, in one line of at most 120 characters."""
     sentence = SENTENCES.get(type(recorded.event))
-    return _clipped(recorded.event_type if sentence is None else sentence(recorded.event))
+    return clipped(recorded.event_type if sentence is None else sentence(recorded.event))
 
 
 def _page_key(position: int) -> str:
     return f"{(position - 1) // PAGE_POSITIONS:012d}"
-
-
-def _clipped(text: str) -> str:
-    line = " ".join(text[: _MOST_CHARS * 4].split())
-    return line if len(line) <= _MOST_CHARS else line[: _MOST_CHARS - 1] + "…"
-
-
-def _quoted(text: str) -> str:
-    return f"“{text}”"
 
 
 def _replied(event: agent.ModelReplied) -> str:
@@ -129,12 +118,12 @@ def _replied(event: agent.ModelReplied) -> str:
     tokens = f"{event.usage.output_tokens} tokens{_queued(event.queued_s)}"
     if asked:
         return f"model asked for {', '.join(asked)} ({tokens})"
-    return f"model replied {_quoted(text)} ({tokens})" if text else f"model replied ({tokens})"
+    return f"model replied {quoted(text)} ({tokens})" if text else f"model replied ({tokens})"
 
 
 def _input_placed(event: agent.InputPlaced) -> str:
     shown = [
-        _counted(len(ids), word)
+        counted(len(ids), word)
         for ids, word in (
             (event.prompt_ids, "prompt"),
             (event.steer_ids, "steer"),
@@ -144,12 +133,8 @@ def _input_placed(event: agent.InputPlaced) -> str:
         if ids
     ]
     if event.injected:
-        shown.append(_quoted(event.injected))
+        shown.append(quoted(event.injected))
     return f"model is shown {' and '.join(shown) or 'nothing new'}"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _model_requested(event: agent.ModelCallRequested) -> str:
@@ -173,7 +158,7 @@ def _tool_finished(event: agent.ToolCallFinished) -> str:
 
 
 def _shared_spending(event: agent.SharedSpending) -> str:
-    used = _counted(event.tokens, "token")
+    used = counted(event.tokens, "token")
     if event.effect_id == "before":
         return f"{event.budget} is shared from now on, with {used} that were used before"
     return f"{event.effect_id} used {used} of {event.budget}"
@@ -193,11 +178,11 @@ def _reconfigured(event: agent.AgentReconfigured) -> str:
 
 def _returned(event: agent.InputReturned) -> str:
     ids = (*event.mail_ids, *event.steer_ids, *event.follow_up_ids)
-    return f"{_counted(len(ids), 'input')} of {event.run_id} wait again"
+    return f"{counted(len(ids), 'input')} of {event.run_id} wait again"
 
 
 def _labelled(event: agent.EntryLabelled) -> str:
-    name = f"is named {_quoted(event.label)}" if event.label else "has no name any more"
+    name = f"is named {quoted(event.label)}" if event.label else "has no name any more"
     return f"entry {event.entry} {name}"
 
 
@@ -224,36 +209,7 @@ def _board_compensated(event: agent.BoardCompensated) -> str:
     if event.problem:
         return f"the board keeps what {event.run_id} has changed: {event.problem}"
     kept = f", {event.conflicts} kept" if event.conflicts else ""
-    return f"{_counted(event.reverted, 'change')} of the board by {event.run_id} undone{kept}"
-
-
-def _member_joined(event: team.MemberJoined) -> str:
-    instead = f", in place of {event.replaces}" if event.replaces else ""
-    return f"{event.profile.name} joined as {event.profile.role}{instead}"
-
-
-def _stop_ordered(event: team.MemberStopOrdered) -> str:
-    how = "at once" if event.how == "now" else "when nothing waits for it"
-    return f"{event.name} is to stop {how}{_by(event.ordered_by)}{_why(event.reason)}"
-
-
-def _request_opened(event: team.RequestOpened) -> str:
-    asks = f"{event.sender_name} asks {event.to_name} ({event.protocol}, {event.request_id})"
-    return f"{asks}: {_quoted(event.content)}"
-
-
-def _request_resolved(event: team.RequestResolved) -> str:
-    how = "approved" if event.approve else "rejected"
-    return f"{event.request_id} {how} by {event.to_name}{_why(event.reason)}"
-
-
-def _request_cancelled(event: team.RequestCancelled) -> str:
-    return f"{event.request_id} was cancelled{_by(event.by_name)}{_why(event.reason)}"
-
-
-def _letters_sent(event: team.LettersSent) -> str:
-    to = _counted(len(event.to), "member") if len(event.to) > 1 else ", ".join(event.to)
-    return f"{event.sender_name} to {to}: {_quoted(event.body)}"
+    return f"{counted(event.reverted, 'change')} of the board by {event.run_id} undone{kept}"
 
 
 def _job_ended(how: str) -> Callable[[Any], str]:
@@ -282,40 +238,18 @@ def _rule_remembered(event: permission_rules.RuleRemembered) -> str:
     rule = event.rule
     answer = "allowed" if rule.allow else "denied"
     what = match_words(rule.match, rule.tool)
-    return f"rule {rule.rule_id}: {rule.tool} is {answer}, {what}{_by(rule.remembered_by)}"
-
-
-def _redrive_ended(event: supervision.RedriveEnded) -> str:
-    why = f": {event.words}" if event.words else ""
-    return f"dead letter {event.letter_id} was delivered again: {event.how}{why}"
-
-
-def _discarded(event: supervision.LetterDiscarded) -> str:
-    why = f": {event.reason}" if event.reason else ""
-    return f"dead letter {event.letter_id} discarded{_by(event.discarded_by)}{why}"
-
-
-def _fired(event: schedules.ScheduleFired) -> str:
-    missed = f", {event.missed} earlier missed" if event.missed else ""
-    return f"schedule {event.schedule_id} wakes {event.notice.to}, time {event.number}{missed}"
-
-
-def _by(who: str) -> str:
-    return f", by {who}" if who else ""
-
-
-def _why(reason: str) -> str:
-    return f": {reason}" if reason else ""
+    return f"rule {rule.rule_id}: {rule.tool} is {answer}, {what}{by_whom(rule.remembered_by)}"
 
 
 SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+    **TEAM_SENTENCES,
     agent.AgentSpawned: lambda e: (
         f"{e.profile.name} began as {e.profile.role} ({e.profile.model})"
     ),
-    agent.PromptAccepted: lambda e: f"prompt {_quoted(e.text)}",
-    agent.MailTaken: lambda e: f"took {_counted(len(e.mail), 'letter')} from the inbox",
-    agent.MailHandedOver: lambda e: f"{_counted(len(e.mail_ids), 'letter')} read by the host",
-    agent.InputQueued: lambda e: f"{e.queue.replace('_', '-')} {_quoted(e.text)}",
+    agent.PromptAccepted: lambda e: f"prompt {quoted(e.text)}",
+    agent.MailTaken: lambda e: f"took {counted(len(e.mail), 'letter')} from the inbox",
+    agent.MailHandedOver: lambda e: f"{counted(len(e.mail_ids), 'letter')} read by the host",
+    agent.InputQueued: lambda e: f"{e.queue.replace('_', '-')} {quoted(e.text)}",
     agent.InputReturned: _returned,
     agent.QueueCleared: lambda e: f"the {e.queue.replace('_', '-')} queue was cleared",
     agent.QueueModeChanged: lambda e: (
@@ -332,7 +266,7 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.LeafMoved: lambda e: f"goes on from entry {e.to_entry} ({e.reason})",
     agent.EntryLabelled: _labelled,
     agent.RunStopRequested: lambda e: f"run {e.run_id} is asked to stop: {e.reason}",
-    agent.AnswerAbandoned: lambda e: f"{e.effect_id} broke off at {_quoted(e.partial_text)}",
+    agent.AnswerAbandoned: lambda e: f"{e.effect_id} broke off at {quoted(e.partial_text)}",
     agent.RoundDecisionRequested: lambda e: f"the strategy is asked, boundary {e.boundary}",
     agent.RoundDecided: lambda e: f"the strategy says {e.choice}",
     agent.ToolCallReviewed: lambda e: f"{e.key} may run",
@@ -347,14 +281,14 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.ModelCallRequested: _model_requested,
     agent.ModelReplied: _replied,
     agent.ModelCallFailed: _model_failed,
-    agent.ToolCallsPlanned: lambda e: f"{_counted(len(e.calls), 'tool call')} planned",
+    agent.ToolCallsPlanned: lambda e: f"{counted(len(e.calls), 'tool call')} planned",
     agent.ToolCallStarted: lambda e: f"{e.key} started: {e.tool}",
     agent.ToolCallRestarted: lambda e: f"{e.key} started again, attempt {e.attempt}",
     agent.ToolCallProbeRequested: lambda e: f"{e.key}: the tool is asked what became of it",
     agent.ToolCallFinished: _tool_finished,
     agent.ToolCallOutcomeUnknown: lambda e: f"{e.key}: outcome unknown, {e.reason}",
     agent.ToolCallSkipped: lambda e: f"{e.key} skipped: {e.reason}",
-    agent.MailSent: lambda e: f"mail to {e.mail.to}: {_quoted(e.mail.body)}",
+    agent.MailSent: lambda e: f"mail to {e.mail.to}: {quoted(e.mail.body)}",
     agent.RunFinished: _run_finished,
     agent.RunFailed: lambda e: f"run {e.run_id} failed ({e.kind}): {e.message}",
     agent.RunCancelled: lambda e: f"run {e.run_id} cancelled: {e.reason}",
@@ -372,21 +306,9 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     inbox.StopOrdered: lambda e: f"an order to stop ({e.how.replace('_', ' ')}): {e.reason}",
     inbox.RenameOrdered: lambda e: f"an order to take the name {e.name}",
     inbox.RunEndOrdered: lambda e: f"an order to end ({e.how}): {e.reason}",
-    budget.BudgetSpent: lambda e: f"{e.agent_id} used {_counted(e.tokens, 'token')}",
-    inbox.MailDelivered: lambda e: f"mail from {e.mail.sender}: {_quoted(e.mail.body)}",
-    team.MemberJoined: _member_joined,
+    budget.BudgetSpent: lambda e: f"{e.agent_id} used {counted(e.tokens, 'token')}",
+    inbox.MailDelivered: lambda e: f"mail from {e.mail.sender}: {quoted(e.mail.body)}",
     **BOARD_SENTENCES,
-    team.MemberRemoved: lambda e: (
-        f"{e.name} belongs to the team no more{_by(e.removed_by)}{_why(e.reason)}"
-    ),
-    team.MemberRenamed: lambda e: f"{e.old} is called {e.new} from here on{_by(e.renamed_by)}",
-    team.MemberStopOrdered: _stop_ordered,
-    team.RequestOpened: _request_opened,
-    team.RequestResolved: _request_resolved,
-    team.RequestCancelled: _request_cancelled,
-    team.RequestExpired: lambda e: f"{e.request_id} expired: {e.to_name} has not answered",
-    team.LettersSent: _letters_sent,
-    team.BoardTold: lambda e: f"the task board knows of {e.command_id}",
     lease.LeaseAcquired: _lease_acquired,
     lease.LeaseRenewed: lambda e: f"lease of epoch {e.epoch} renewed",
     lease.LeaseReleased: lambda e: f"lease of epoch {e.epoch} released",
@@ -400,31 +322,11 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     background.JobCancelled: _job_ended("was cancelled"),
     background.JobInterrupted: lambda e: f"{e.job_id} was interrupted: {e.reason}",
     permission_rules.RuleRemembered: _rule_remembered,
-    permission_rules.RuleRevoked: lambda e: f"rule {e.rule_id} revoked{_by(e.revoked_by)}",
-    permission_rules.ScopeCleared: lambda e: f"all rules here forgotten{_by(e.cleared_by)}",
+    permission_rules.RuleRevoked: lambda e: f"rule {e.rule_id} revoked{by_whom(e.revoked_by)}",
+    permission_rules.ScopeCleared: lambda e: f"all rules here forgotten{by_whom(e.cleared_by)}",
     memory.MemoryRecorded: lambda e: (
-        f"{e.record.by} keeps {e.record.kind} {_quoted(e.record.content)}"
+        f"{e.record.by} keeps {e.record.kind} {quoted(e.record.content)}"
     ),
     memory.MemoryForgotten: lambda e: f"{e.by} forgets {e.record_id}",
-    supervision.StreamQuarantined: lambda e: f"{e.stream_id} is set aside: {e.cause}",
-    supervision.QuarantineLifted: lambda e: f"{e.stream_id} goes on{_by(e.lifted_by)}",
-    supervision.LetterKept: lambda e: (
-        f"dead letter {e.letter_id} to {e.stream_id} ({e.command}): {e.cause}"
-    ),
-    supervision.LetterRedriven: lambda e: (
-        f"dead letter {e.letter_id} is to be delivered again{_by(e.redriven_by)}"
-    ),
-    supervision.RedriveEnded: _redrive_ended,
-    supervision.LetterDiscarded: _discarded,
-    schedules.ScheduleAdded: lambda e: (
-        f"schedule {e.schedule_id} of {e.created_by} is to wake {e.agent_id}: {_quoted(e.body)}"
-    ),
-    schedules.ScheduleFired: _fired,
-    schedules.ScheduleEnded: lambda e: (
-        f"schedule {e.schedule_id} has ended ({e.cause.replace('_', ' ')})"
-    ),
-    schedules.ScheduleRemoved: lambda e: f"schedule {e.schedule_id} removed by {e.removed_by}",
-    schedules.SchedulePaused: lambda e: f"schedule {e.schedule_id} paused by {e.paused_by}",
-    schedules.ScheduleResumed: lambda e: f"schedule {e.schedule_id} resumed by {e.resumed_by}",
 }
 """A sentence for each stored event type."""

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
     choice = chosen(__doc__, arguments)
     with stage(choice, play, tools=[ask_chemist], **options) as runtime:
         host = runtime.spawn(
-            "host", model=choice.model, role="help line", system=SYSTEM, reuse=True
+            "porter", model=choice.model, role="help line", system=SYSTEM, reuse=True
         )
         return host.send(QUESTION, prompt_id="question").text
 

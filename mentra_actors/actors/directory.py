@@ -28,6 +28,7 @@ from mentra_actors.actors.messages import (
     Reload,
 )
 from mentra_actors.actors.restart_policy import RestartPolicy, Teammates
+from mentra_actors.actors.store_retries import StoreRetries
 from mentra_actors.actors.stream_actor import StreamActor
 from mentra_actors.actors.stream_services import StreamKind, StreamServices
 from mentra_actors.actors.supervisor import Supervisor, Verdict
@@ -46,8 +47,6 @@ from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name
 __all__ = ["Directory"]
 
 _log = logging.getLogger(__name__)
-
-STORE_RETRY_S = 1.0
 
 
 class Directory:
@@ -76,7 +75,7 @@ class Directory:
         self._actors: dict[StreamId, pykka.ActorRef[Any]] = {}
         self._kept: dict[StreamId, list[Any]] = {}
         """For actors that have ended and not reported it, or that wait for their restart."""
-        self._nudges_due: set[StreamId] = set()
+        self._retries = StoreRetries(call_later, lambda one: self._nudge(one, LookAtFollowed()))
         self._quarantined: dict[StreamId, str] = {}
         self._restarting: set[StreamId] = set()
         """Actors that were asked to end because one of their team died."""
@@ -254,16 +253,7 @@ class Directory:
 
     def store_refused(self, stream_id: StreamId) -> None:
         """Nudge the actor in a second: space may be free by then."""
-        with self._lock:
-            if stream_id in self._nudges_due:
-                return
-            self._nudges_due.add(stream_id)
-        self._call_later(STORE_RETRY_S, lambda: self._nudge_after_refusal(stream_id))
-
-    def _nudge_after_refusal(self, stream_id: StreamId) -> None:
-        with self._lock:
-            self._nudges_due.discard(stream_id)
-        self._nudge(stream_id, LookAtFollowed())
+        self._retries.ask(stream_id)
 
     def was_fenced(self, error: Fenced) -> None:
         """Another process writes the store now."""

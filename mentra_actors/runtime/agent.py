@@ -21,7 +21,7 @@ from mentra_actors.runtime.awaiting import asked, thread_safe_call, watched
 from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.changes import changes_of
 from mentra_actors.runtime.conversation import Conversation
-from mentra_actors.runtime.decisions import Decision, Remembering, decision
+from mentra_actors.runtime.decisions import Remembering, decision
 from mentra_actors.runtime.feeds import Feed, FeedStart
 from mentra_actors.runtime.live_reply import LiveReply
 from mentra_actors.runtime.operations import Operations
@@ -42,8 +42,7 @@ __all__ = ["STOP_GRACE_S", "Agent"]
 
 T = TypeVar("T")
 
-STOP_GRACE_S = 30.0
-"""How long `stop_run` lets a call run on by default."""
+STOP_GRACE_S = 30.0  # how long `stop_run` lets a call run on by default
 
 
 class Agent:
@@ -66,8 +65,7 @@ class Agent:
         self.subagents = AgentSubagents(agent_id, operations.core)
         """Agents that work for it and end with it."""
         self._operations = operations
-        self._runs = operations.runs
-        self._agents = operations.agents
+        self._runs, self._agents = operations.runs, operations.agents
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r})"
@@ -271,7 +269,8 @@ class Agent:
             CommandRejected: no call waits with this id, or `match` does not speak of it.
             TypeError, ValueError: an argument is not known, or is no scope or match.
         """
-        await self._resolve(decision(request_id, allow=True, reason="", more=more))
+        made = decision(request_id, allow=True, reason="", more=more)
+        await asked(self._agents.resolve_permission, self.agent_id, made)
 
     async def deny(self, request_id: str, reason: str = "", **more: Unpack[Remembering]) -> None:
         """Refuse a call that waits for a person; the reason is told to the model.
@@ -281,9 +280,7 @@ class Agent:
         Raises:
             CommandRejected, TypeError, ValueError: see `allow`.
         """
-        await self._resolve(decision(request_id, allow=False, reason=reason, more=more))
-
-    async def _resolve(self, made: Decision) -> None:
+        made = decision(request_id, allow=False, reason=reason, more=more)
         await asked(self._agents.resolve_permission, self.agent_id, made)
 
     # --- the agent itself -----------------------------------------------------------------

@@ -187,6 +187,9 @@ class RuntimeCore:
             team_of=Teams(self.store, self.journal, settings.supervision).of,
         )
         self.recorded.subscribe(self.directory.follow, topic=SUPERVISION_STREAM)
+        self.commands = ToolCommands(
+            self.directory, self._loop, self.clock, self.runs, self.members
+        )
 
     def _forget_partials(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
         """What an earlier process had heard of an answer stands on the log now."""
@@ -209,9 +212,6 @@ class RuntimeCore:
 
     def _effect_runner(self) -> EffectRunner:
         settings = self.settings
-        self.commands = ToolCommands(
-            self.directory, self._loop, self.clock, self.runs, self.members
-        )
         world = World(
             settings=settings,
             store=self.store,

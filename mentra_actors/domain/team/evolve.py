@@ -88,6 +88,9 @@ def _joined(state: TeamState, event: MemberJoined) -> TeamState:
         gone = FormerMember(name=profile.name, joined_by=replaced.joined_by)
         former = {**former, replaced.agent_id: gone}
         members = {name: _led_by(one, replaced, profile) for name, one in members.items()}
+    names = {**state.names, profile.agent_id: profile.name}
+    if replaced is not None:
+        names.pop(replaced.agent_id, None)
     lead = members.get(profile.lead)
     members[profile.name] = Member(
         agent_id=profile.agent_id,
@@ -96,7 +99,7 @@ def _joined(state: TeamState, event: MemberJoined) -> TeamState:
         lead=lead.agent_id if lead is not None else AgentId(""),
         is_person=profile.is_person,
     )
-    return _replace(state, members=members, former=former)
+    return _replace(state, members=members, names=names, former=former)
 
 
 def _led_by(member: Member, replaced: Member, successor: AgentProfile) -> Member:
@@ -116,6 +119,7 @@ def _removed(state: TeamState, event: MemberRemoved) -> TeamState:
     return _replace(
         state,
         members=members,
+        names={one: name for one, name in state.names.items() if one != event.agent_id},
         former={**state.former, event.agent_id: gone},
         board_work=_with_work(state, release),
     )
@@ -129,7 +133,12 @@ def _renamed(state: TeamState, event: MemberRenamed) -> TeamState:
         event.new if name == event.old else name: one for name, one in state.members.items()
     }
     rename = RenameOnBoard(command_id=event.command_id, old=event.old, new=event.new)
-    return _replace(state, members=members, board_work=_with_work(state, rename))
+    return _replace(
+        state,
+        members=members,
+        names={**state.names, event.agent_id: event.new},
+        board_work=_with_work(state, rename),
+    )
 
 
 def _with_work(state: TeamState, work: BoardWork) -> tuple[BoardWork, ...]:

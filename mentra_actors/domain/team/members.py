@@ -24,7 +24,7 @@ RESERVED_NAMES = frozenset({"host", "team", "background", "board", "timer", "sch
 def add(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:
     """The new member; requests to and from the one whose place it takes want no answer."""
     profile, replaced = command.profile, command.replaces
-    if _has_joined(command.command_id, state):
+    if _has_joined(command, state):
         return []  # delivered twice: the first delivery was recorded
     present = state.members.get(profile.name)
     if present is not None and present.agent_id != replaced:
@@ -32,8 +32,7 @@ def add(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:
     if present is None and replaced:
         raise CommandRejected(f"{replaced!r} is not the member {profile.name!r} any more")
     _require_name(profile.name)
-    is_present = any(one.agent_id == profile.agent_id for one in state.members.values())
-    if is_present or profile.agent_id in state.former:
+    if profile.agent_id in state.names or profile.agent_id in state.former:
         raise CommandRejected(f"Agent id {profile.agent_id!r} is taken")
     if not profile.role.strip():
         raise CommandRejected(f"Team member {profile.name!r} needs a role")
@@ -106,10 +105,15 @@ def order_stop(command: StopMember, state: TeamState) -> Sequence[TeamEvent]:
     return [ordered]
 
 
-def _has_joined(command_id: CommandId, state: TeamState) -> bool:
-    return any(one.joined_by == command_id for one in state.members.values()) or any(
-        one.joined_by == command_id for one in state.former.values()
+def _has_joined(command: AddMember, state: TeamState) -> bool:
+    """By the name and by the id of the command: it may be said again much later."""
+    agent_id = command.profile.agent_id
+    known = (
+        state.members.get(command.profile.name),
+        state.members.get(name_in(state, agent_id)),
+        state.former.get(agent_id),
     )
+    return any(one is not None and one.joined_by == command.command_id for one in known)
 
 
 def _member(agent_id: AgentId, state: TeamState) -> str:

@@ -91,7 +91,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TeamState(msgspec.Struct, frozen=True, kw_only=True):
-    """Members by name, in the order in which they joined; requests by id.
+    """Members by name, in the order in which they joined, and their names by id; requests by id.
 
     Of the requests that have ended the last 1,000 are kept. `board_work` is what the board is not
     told yet, in order. `known_commands` are the last that count once, without those of members
@@ -99,6 +99,7 @@ class TeamState(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     members: dict[str, Member] = {}
+    names: dict[AgentId, str] = {}
     former: dict[AgentId, FormerMember] = {}
     requests: dict[str, Request] = {}
     requests_opened: int = 0
@@ -114,19 +115,16 @@ def agent_id_of(team_id: TeamId, name: str) -> AgentId:
 def new_agent_id(state: TeamState, team_id: TeamId, name: str) -> AgentId:
     """An id that no agent of the team has or had: with `:2`, `:3` … where the first is taken."""
     first = agent_id_of(team_id, name)
-    taken = {member.agent_id for member in state.members.values()} | set(state.former)
-    number = 1
-    while (found := AgentId(first if number == 1 else f"{first}:{number}")) in taken:
+    found, number = first, 1
+    while found in state.names or found in state.former:
         number += 1
+        found = AgentId(f"{first}:{number}")
     return found
 
 
 def name_in(state: TeamState, agent_id: AgentId) -> str:
     """The present name of a member; empty if the agent is none."""
-    first = state.members.get(agent_id)
-    if first is not None and first.agent_id == agent_id:
-        return str(agent_id)
-    return next((name for name, m in state.members.items() if m.agent_id == agent_id), "")
+    return state.names.get(agent_id, "")
 
 
 def leads_of(state: TeamState, agent_id: AgentId) -> Iterator[AgentId]:
