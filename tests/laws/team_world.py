@@ -12,6 +12,8 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.effects import (
     CallModel,
+    ClaimReadyTask,
+    CompensateBoard,
     CompensateCall,
     DecideRound,
     ProbeTool,
@@ -29,12 +31,22 @@ from mentra_actors.domain.background.jobs import (
     StopJob,
     WatchJob,
 )
-from mentra_actors.domain.board.commands import ClaimTask, CreateTask, SetTaskStatus
+from mentra_actors.domain.board.commands import (
+    ClaimTask,
+    CompensateRun,
+    CreateTask,
+    OwnerGone,
+    RenameOwner,
+    SetTaskStatus,
+)
+from mentra_actors.domain.board.state import can_claim
 from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
+from mentra_actors.domain.team.commands import ExpireRequest, RecordBoardTold
+from mentra_actors.domain.team.state import ReleaseTasks, RenameOnBoard
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
-from mentra_actors.ids import agent_stream, background_stream, board_stream, name_of
+from mentra_actors.ids import background_stream, board_stream, name_of
 
 BOARD = board_stream("main")
 TOOLS = {
@@ -53,24 +65,35 @@ TOOLS = {
 class TeamWorld:
     """Performs the effects of whichever process is alive, one when it is told to."""
 
-    def __init__(self, names, state_of):
+    def __init__(self, names, state_of, board):
         self.names = names
         self.state_of = state_of
+        self.board = board
         self.touched = Counter()
         """How often each call of a tool that must not be repeated has touched the world."""
+        self.performed = {}
         self.seen = set()
         """Calls that a probe finds done."""
 
     def finish(self, system, key, choice):
         """End one effect of a process: by an outcome, or by a command whose answer is one."""
         order = system.effects.running[key]
-        effect, stream_id = order.effect, order.stream_id
-        if isinstance(effect, RunTool) and effect.tool in ("create", "claim", "complete", "job"):
-            self._use_another_stream(system, key, choice)
+        asked = self._asked_elsewhere(order, choice)
+        if asked is not None:
+            self._use_another_stream(system, key, *asked)
             return
-        outcome = self._outcome(order, choice)
+        if id(order) not in self.performed:  # an outcome that is refused is said again
+            self.performed[id(order)] = (order, self._outcome(order, choice))
+        _, outcome = self.performed[id(order)]
         if outcome is not None:
-            self._send(system, key, stream_id, outcome)
+            self._send(system, key, order.stream_id, outcome)
+
+    def can_end(self, order):
+        """Whether the effect ends by itself, if nothing more happens."""
+        effect = order.effect
+        if isinstance(effect, ClaimReadyTask):
+            return can_claim(effect.profile.name, self.board())
+        return not isinstance(effect, StopJob)
 
     def _send(self, system, key, stream_id, outcome):
         running = system.effects.running
@@ -82,33 +105,54 @@ class TeamWorld:
         envelope = Envelope(outcome, on_answer, is_outcome=True)
         system.directory.send(stream_id, envelope)
 
-    def _use_another_stream(self, system, key, choice):
+    def _use_another_stream(self, system, key, other, command, then):
+        """Ask it, and record what comes of that; `then` makes a command of the answer, or None."""
         order = system.effects.running[key]
-        effect = order.effect
-        other, command = self._command(order, choice)
 
         def on_answer(answer):
-            match answer:
-                case Accepted():
-                    said = ToolOutcome(content="done")
-                case Rejected(reason=reason):
-                    said = ToolOutcome(content=reason, is_error=True)
-                case _:
-                    return
-            outcome = c.RecordToolOutcome(key=effect.key, outcome=said, now=1.0)
-            if key in system.effects.running:
+            outcome = None if isinstance(answer, Failed) else then(answer)
+            if outcome is not None and key in system.effects.running:
                 self._send(system, key, order.stream_id, outcome)
 
         system.directory.send(other, Envelope(command, on_answer))
 
+    def _asked_elsewhere(self, order, choice):
+        """The stream and the command that an effect is performed with, if it is with one."""
+        match order.effect:
+            case RunTool(tool="create" | "claim" | "complete" | "job"):
+                return *self._command(order, choice), lambda said: _result_of(order.effect, said)
+            case ClaimReadyTask(effect_id=effect_id, profile=profile) if choice != 7:
+                claim = ClaimTask(
+                    command_id=f"{order.stream_id}/{effect_id}",
+                    claimant=profile.name,
+                    notify=profile.agent_id,
+                    now=1.0,
+                )
+                return BOARD, claim, lambda _said: None
+            case ReleaseTasks(command_id=told, owner=owner):
+                gone = OwnerGone(command_id=f"{told}/board", owner=owner, now=1.0)
+                return BOARD, gone, lambda _said: RecordBoardTold(command_id=told, now=1.0)
+            case RenameOnBoard(command_id=told, old=old, new=new):
+                renamed = RenameOwner(command_id=f"{told}/board", old=old, new=new, now=1.0)
+                return BOARD, renamed, lambda _said: RecordBoardTold(command_id=told, now=1.0)
+            case CompensateBoard(run_id=run_id):
+                back = CompensateRun(
+                    command_id=f"{order.stream_id}/{order.effect_id}", run=run_id, now=1.0
+                )
+                return BOARD, back, lambda _: c.RecordBoardCompensation(run_id=run_id, now=1.0)
+            case _:
+                return None
+
     def _command(self, order, choice):
-        effect, name = order.effect, name_of(order.stream_id)
+        effect, name = order.effect, self.state_of(order.stream_id).profile.name
         once = effect.idempotency_key
         match effect.tool:
             case "create":
-                return BOARD, CreateTask(command_id=once, subject=once, created_by=name, now=1.0)
+                return BOARD, CreateTask(
+                    command_id=once, subject=once, created_by=name, run=effect.run_id, now=1.0
+                )
             case "claim":
-                return BOARD, ClaimTask(command_id=once, claimant=name, now=1.0)
+                return BOARD, ClaimTask(command_id=once, claimant=name, run=effect.run_id, now=1.0)
             case "complete":
                 return BOARD, SetTaskStatus(
                     command_id=once,
@@ -119,8 +163,9 @@ class TeamWorld:
                     now=1.0,
                 )
             case _:
-                return background_stream(name), RequestJob(
+                return background_stream(name_of(order.stream_id)), RequestJob(
                     command_id=once,
+                    agent_id=name_of(order.stream_id),
                     job_id=once.replace("/", "-"),
                     command="make",
                     cwd="/project",
@@ -129,7 +174,7 @@ class TeamWorld:
                     limit=2,
                 )
 
-    def _outcome(self, order, choice):  # noqa: C901 - a branch per effect
+    def _outcome(self, order, choice):  # noqa: C901, PLR0912 - a branch per effect
         match order.effect:
             case CallModel(effect_id=effect_id):
                 return self._answer(order.stream_id, effect_id, choice)
@@ -160,14 +205,14 @@ class TeamWorld:
                 return RecordJobEnd(
                     job_id=job.job_id, exit_code=choice % 2, output=output, now=2.0
                 )
+            case ClaimReadyTask(effect_id=effect_id):
+                return c.RecordIdleTimeout(effect_id=effect_id, now=1.0)
+            case WaitUntil(at=at, then=then) if then.startswith("expire-request:"):
+                return ExpireRequest(request_id=then.partition(":")[2], now=at)
             case StopJob() | WaitUntil():
                 return None
-            case other:
-                return self.more_outcomes(order, other, choice)
-
-    def more_outcomes(self, _order, effect, _choice):
-        """The outcome of an effect of another kind."""
-        raise AssertionError(f"nobody performs {effect}")
+            case effect:
+                raise AssertionError(f"nobody performs {effect}")
 
     def _answer(self, stream_id, effect_id, choice):
         run = self.state_of(stream_id).run
@@ -214,6 +259,10 @@ class TeamWorld:
         return c.RecordToolOutcome(key=effect.key, outcome=outcome, now=1.0)
 
 
-def agent_streams(names):
-    """The streams of agents with these names in the team `main`."""
-    return [agent_stream(name) for name in names]
+def _result_of(effect, answer):
+    match answer:
+        case Accepted():
+            said = ToolOutcome(content="done")
+        case Rejected(reason=reason):
+            said = ToolOutcome(content=reason, is_error=True)
+    return c.RecordToolOutcome(key=effect.key, outcome=said, now=1.0)

@@ -32,12 +32,27 @@ from mentra_actors.actors.stream_services import StreamKind
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.profile import Autonomy
+from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.domain.board.commands import ClaimTask, CreateTask
 from mentra_actors.domain.board.decider import BOARD as BOARD_DECIDER
 from mentra_actors.domain.board.events import TaskClaimed
 from mentra_actors.domain.inbox import Mail, MailDelivered
-from mentra_actors.domain.team import AddMember
+from mentra_actors.domain.team import TEAM as TEAM_DECIDER
+from mentra_actors.domain.team.commands import (
+    AddMember,
+    OpenRequest,
+    RenameMember,
+    ResolveRequest,
+    StopMember,
+)
+from mentra_actors.domain.team.events import (
+    RequestCancelled,
+    RequestExpired,
+    RequestOpened,
+    RequestResolved,
+)
 from mentra_actors.errors import StoreFull
 from mentra_actors.ids import (
     agent_stream,
@@ -92,7 +107,7 @@ class WholeTeam(RuleBasedStateMachine):
         self.journal = Journal(self.memory)
         self.store = FailingStore(self.memory)
         self.names = ["lead", *"abcde"[:members]]
-        self.world = TeamWorld(self.names, self.state_of)
+        self.world = TeamWorld(self.names, self.state_of, self.board)
         self.ids = 0
         self.older = []
         self.boot()
@@ -104,6 +119,8 @@ class WholeTeam(RuleBasedStateMachine):
                 role="r",
                 model="m:m",
                 lead="" if name == "lead" else "lead",
+                autonomy=Autonomy(enabled=name in "bd"),
+                run=RunOptions(on_failure="rollback" if name in "ab" else "suspend"),
             )
             add = AddMember(command_id=self.new_id(), profile=profile, now=0.0)
             self.system.send(TEAM, add)
@@ -199,6 +216,52 @@ class WholeTeam(RuleBasedStateMachine):
         )
         self.system.send(BOARD, create)
 
+    @rule(pick=picks, other=picks, expires=st.booleans(), ends=st.booleans())
+    def somebody_asks_something(self, pick, other, expires, ends):
+        sender, to = self.names[pick % len(self.names)], self.names[other % len(self.names)]
+        asked = OpenRequest(
+            command_id=self.new_id(),
+            sender=sender,
+            to=to,
+            protocol="shutdown" if ends else "plan_approval",
+            content="May I?",
+            now=1.0,
+            expires_at=9.0 if expires else None,
+        )
+        self.system.send(TEAM, asked)
+
+    @rule(pick=picks, approve=st.booleans())
+    def somebody_answers(self, pick, approve):
+        pending = [one for one in self.team().requests.values() if one.status == "pending"]
+        if pending:
+            self.answer(pending[pick % len(pending)], approve=approve)
+
+    def answer(self, request, *, approve):
+        resolve = ResolveRequest(
+            command_id=self.new_id(),
+            request_id=request.request_id,
+            by=request.to,
+            approve=approve,
+            now=2.0,
+        )
+        self.system.send(TEAM, resolve)
+
+    @rule(pick=picks)
+    def a_member_has_another_name(self, pick):
+        agent_id = self.names[pick % len(self.names)]
+        name = f"{agent_id}-{self.new_id()}"
+        self.system.send(
+            TEAM,
+            RenameMember(command_id=self.new_id(), agent_id=agent_id, name=name, now=1.0),
+        )
+
+    @precondition(lambda self: self.ids % 5 == 0)
+    @rule(pick=picks, how=st.sampled_from(["when_done", "now"]))
+    def a_member_is_to_stop(self, pick, how):
+        agent_id = self.names[pick % len(self.names)]
+        stop = StopMember(command_id=self.new_id(), agent_id=agent_id, how=how, now=1.0)
+        self.system.send(TEAM, stop)
+
     @rule(pick=picks, allow=st.booleans())
     def a_person_decides(self, pick, allow):
         name = self.names[pick % len(self.names)]
@@ -277,6 +340,7 @@ class WholeTeam(RuleBasedStateMachine):
                 self.check_jobs(name)
             self.check_mail()
             self.check_board()
+            self.check_requests()
         finally:
             self.system.close()
             self.store.let_go()
@@ -291,7 +355,11 @@ class WholeTeam(RuleBasedStateMachine):
         self.system.settle(timers=True)
         for _ in range(MOST_STEPS_TO_REST):
             self.decide_for_people()
-            running = [one for one in self.system.effects.running if self.can_end(one)]
+            running = [
+                key
+                for key, order in self.system.effects.running.items()
+                if self.world.can_end(order)
+            ]
             if not running and not any(self.busy(one) for one in self.names):
                 return
             for key in running:
@@ -300,13 +368,13 @@ class WholeTeam(RuleBasedStateMachine):
             self.system.settle(timers=True)
         raise AssertionError(f"never at rest: {self.system.effects.running}")
 
-    def can_end(self, key):
-        return True
-
     def busy(self, name):
-        return AGENT.has_work(self.state_of(agent_stream(name)))
+        return AGENT.is_busy(self.state_of(agent_stream(name)))
 
     def decide_for_people(self):
+        for request in self.team().requests.values():
+            if request.status == "pending" and request.expires_at is None:
+                self.answer(request, approve=False)
         for name in self.names:
             for call in self.state_of(agent_stream(name)).requests:
                 self.system.send(
@@ -321,8 +389,10 @@ class WholeTeam(RuleBasedStateMachine):
             audit.read(one.event)
         assert audit.at_rest() == []
         state = self.state_of(agent_stream(name))
-        assert not state.waiting_mail[state.held_mail :], "a letter waits for nobody"
-        assert state.mail_taken_through == self.memory.stream_version(inbox_stream(name))
+        if not state.stopped:
+            assert not state.has_news, "a letter waits for nobody"
+            assert state.mail_taken_through == self.memory.stream_version(inbox_stream(name))
+            assert not state.stop_planned, "one that is to stop has not"
 
     def check_mail(self):
         """Each letter is taken once; those of one sender in the order in which they were sent."""
@@ -333,11 +403,17 @@ class WholeTeam(RuleBasedStateMachine):
                 for mail in one.mail
             ]
             laid = [one.mail for one in self.events_of(inbox_stream(name), MailDelivered)]
-            assert taken == [mail.mail_id for mail in laid]
+            is_stopped = self.state_of(agent_stream(name)).stopped
+            most = len(taken) if is_stopped else len(laid)
+            assert taken == [mail.mail_id for mail in laid[:most]]
             for sender in self.names:
                 sent = self.events_of(agent_stream(sender), e.MailSent)
                 to_name = [one.mail.mail_id for one in sent if one.mail.to == name]
-                assert to_name == [mail.mail_id for mail in laid if mail.sender_id == sender]
+                assert to_name == [
+                    mail.mail_id
+                    for mail in laid
+                    if mail.sender_id == sender and mail.kind == "message"
+                ]
 
     def check_board(self):
         """A task has one owner at a time, and a wish counts once."""
@@ -349,11 +425,28 @@ class WholeTeam(RuleBasedStateMachine):
             state = BOARD_DECIDER.evolve(state, one.event)
         assert all(count == 1 for count in wishes.values()), wishes
 
+    def check_requests(self):
+        """Each ends once, and both sides are told of it once."""
+        ends = (RequestResolved, RequestCancelled, RequestExpired)
+        opened = {one.request_id: one for one in self.events_of(TEAM, RequestOpened)}
+        ended = Counter(one.request_id for kind in ends for one in self.events_of(TEAM, kind))
+        assert ended == Counter(dict.fromkeys(opened, 1))
+        told = Counter(
+            (name, one.mail.request_id)
+            for name in self.names
+            for one in self.events_of(inbox_stream(name), MailDelivered)
+            if one.mail.kind == "request"
+        )
+        assert told == Counter((one.to, one.request_id) for one in opened.values())
+
     def check_jobs(self, name):
         state = BACKGROUND.fold(
             one.event for one in self.journal.read_stream(background_stream(name))
         )
         assert not [job for job in state.jobs.values() if job.is_open], "a job never ends"
+        laid = self.events_of(inbox_stream(name), MailDelivered)
+        told = sorted(one.mail.mail_id for one in laid if one.mail.kind == "background")
+        assert told == sorted(f"job-{job_id}" for job_id in state.jobs)
 
     def events_of(self, stream_id, kind):
         found = (one.event for one in self.journal.read_stream(stream_id))
@@ -361,6 +454,12 @@ class WholeTeam(RuleBasedStateMachine):
 
     def state_of(self, stream_id):
         return AGENT.fold(one.event for one in self.journal.read_stream(stream_id))
+
+    def board(self):
+        return BOARD_DECIDER.fold(one.event for one in self.journal.read_stream(BOARD))
+
+    def team(self):
+        return TEAM_DECIDER.fold(one.event for one in self.journal.read_stream(TEAM))
 
     def new_id(self):
         self.ids += 1
