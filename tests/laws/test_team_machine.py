@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -152,23 +151,21 @@ class WholeTeam(RuleBasedStateMachine):
         for owner in sorted(owners):
             self.system.directory.wake(owner)
 
-    @rule()
-    def the_process_dies(self):
+    def the_process_dies(self, _pick, _choice):
         self.bury(self.system)
         self.store.drop_held()
         self.store.recover()
         self.boot()
 
-    @rule()
-    def another_process_takes_over(self):
+    def another_process_takes_over(self, _pick, _choice):
         """The older one is stopped in the middle of whatever it does, and does not know."""
         self.older.append(self.system)
         self.boot()
 
-    @precondition(lambda self: self.older)
-    @rule(pick=picks, choice=picks)
     def an_older_process_wakes(self, pick, choice):
         """It goes on as if nothing had happened; nothing of what it writes is taken."""
+        if not self.older:
+            return
         older = self.older[pick % len(self.older)]
         before = self.memory.last_position()
         held = self.store.held()
@@ -194,47 +191,42 @@ class WholeTeam(RuleBasedStateMachine):
 
     # --- what happens ---------------------------------------------------------------------
 
-    @rule(pick=picks)
-    def a_person_writes(self, pick):
+    def a_person_writes(self, pick, _choice):
         name = self.names[pick % len(self.names)]
         letter = Mail(mail_id=self.new_id(), sender="host", to=name, body="Go on.", sent_at=0.0)
         part = self.journal.stream_append(inbox_stream(name), [MailDelivered(mail=letter)], None)
         self.memory.append(AppendRequest(streams=(part,), open_streams=(inbox_stream(name),)))
         self.system.directory.stream_was_written(inbox_stream(name))
 
-    @rule(pick=picks)
-    def a_person_asks(self, pick):
+    def a_person_asks(self, pick, _choice):
         name = self.names[pick % len(self.names)]
         self.system.send(
             agent_stream(name), c.AcceptPrompt(prompt_id=self.new_id(), text="Work.", now=0.0)
         )
 
-    @rule()
-    def a_task_is_put_up(self):
+    def a_task_is_put_up(self, _pick, _choice):
         create = CreateTask(
             command_id=self.new_id(), subject="Something.", created_by="host", now=0.0
         )
         self.system.send(BOARD, create)
 
-    @rule(pick=picks, other=picks, expires=st.booleans(), ends=st.booleans())
-    def somebody_asks_something(self, pick, other, expires, ends):
-        sender, to = self.names[pick % len(self.names)], self.names[other % len(self.names)]
+    def somebody_asks_something(self, pick, choice):
+        sender, to = self.names[pick % len(self.names)], self.names[choice % len(self.names)]
         asked = OpenRequest(
             command_id=self.new_id(),
             sender=sender,
             to=to,
-            protocol="shutdown" if ends else "plan_approval",
+            protocol="shutdown" if choice % 3 == 0 else "plan_approval",
             content="May I?",
             now=1.0,
-            expires_at=9.0 if expires else None,
+            expires_at=9.0 if pick % 2 else None,
         )
         self.system.send(TEAM, asked)
 
-    @rule(pick=picks, approve=st.booleans())
-    def somebody_answers(self, pick, approve):
+    def somebody_answers(self, pick, choice):
         pending = [one for one in self.team().requests.values() if one.status == "pending"]
         if pending:
-            self.answer(pending[pick % len(pending)], approve=approve)
+            self.answer(pending[pick % len(pending)], approve=choice % 3 > 0)
 
     def answer(self, request, *, approve):
         resolve = ResolveRequest(
@@ -246,8 +238,7 @@ class WholeTeam(RuleBasedStateMachine):
         )
         self.system.send(TEAM, resolve)
 
-    @rule(pick=picks)
-    def a_member_has_another_name(self, pick):
+    def a_member_has_another_name(self, pick, _choice):
         agent_id = self.names[pick % len(self.names)]
         name = f"{agent_id}-{self.new_id()}"
         self.system.send(
@@ -255,32 +246,30 @@ class WholeTeam(RuleBasedStateMachine):
             RenameMember(command_id=self.new_id(), agent_id=agent_id, name=name, now=1.0),
         )
 
-    @precondition(lambda self: self.ids % 5 == 0)
-    @rule(pick=picks, how=st.sampled_from(["when_done", "now"]))
-    def a_member_is_to_stop(self, pick, how):
+    def a_member_is_to_stop(self, pick, choice):
+        if self.ids % 4:
+            return  # or soon nobody would be left
+        how = "now" if choice % 3 == 0 else "when_done"
         agent_id = self.names[pick % len(self.names)]
         stop = StopMember(command_id=self.new_id(), agent_id=agent_id, how=how, now=1.0)
         self.system.send(TEAM, stop)
 
-    @rule(pick=picks, allow=st.booleans())
-    def a_person_decides(self, pick, allow):
+    def a_person_decides(self, pick, choice):
         name = self.names[pick % len(self.names)]
         for call in self.state_of(agent_stream(name)).requests:
             self.system.send(
                 agent_stream(name),
-                c.ResolvePermission(request_id=call.request_id, allow=allow, now=1.0),
+                c.ResolvePermission(request_id=call.request_id, allow=choice % 3 > 0, now=1.0),
             )
 
-    @rule(pick=picks)
-    def an_actor_dies(self, pick):
+    def an_actor_dies(self, pick, _choice):
         """A command that is none kills it; it starts again with what the log says."""
         name = self.names[pick % len(self.names)]
         self.system.send(
             agent_stream(name), c.AcceptPrompt(prompt_id=self.new_id(), text=None, now=0.0)
         )
 
-    @rule(pick=picks)
-    def somebody_is_cancelled(self, pick):
+    def somebody_is_cancelled(self, pick, _choice):
         self.system.send(agent_stream(self.names[pick % len(self.names)]), c.CancelRun(now=1.0))
 
     @rule(count=st.integers(1, 8))
@@ -303,29 +292,84 @@ class WholeTeam(RuleBasedStateMachine):
                 self.system.dispatcher.turn()
             running = list(self.system.effects.running)
             if not running:
-                self.a_person_writes(pick)
+                self.a_person_writes(pick, 0)
                 continue
             self.world.finish(self.system, running[pick % len(running)], choice)
 
-    @rule()
-    def the_disk_is_slow(self):
+    def the_disk_is_slow(self, _pick, _choice):
         self.store.hold()
 
-    @rule(count=st.integers(1, 4))
-    def the_disk_goes_on(self, count):
-        self.store.release(count)
+    def the_disk_goes_on(self, _pick, choice):
+        self.store.release(choice + 1)
 
-    @rule(count=st.integers(1, 2))
-    def the_disk_is_full(self, count):
-        self.store.fail_next(count, StoreFull("no space left"))
+    def the_disk_is_full(self, _pick, choice):
+        self.store.fail_next(1 + choice % 2, StoreFull("no space left"))
 
-    @rule()
-    def a_timer_rings(self):
+    def a_timer_rings(self, _pick, _choice):
         self.system.fire_timer()
 
-    @rule()
-    def the_idle_are_put_to_sleep(self):
+    def the_idle_are_put_to_sleep(self, _pick, _choice):
         self.system.directory.passivate_idle(-1.0)
+
+    # --- what may happen: in groups, so that the team is at work most of the time -----------
+
+    @rule(
+        what=st.sampled_from(
+            [
+                "a_person_writes",
+                "a_person_asks",
+                "a_task_is_put_up",
+                "a_person_decides",
+                "somebody_is_cancelled",
+            ]
+        ),
+        pick=picks,
+        choice=picks,
+    )
+    def a_person_acts(self, what, pick, choice):
+        getattr(self, what)(pick, choice)
+
+    @rule(
+        what=st.sampled_from(
+            [
+                "somebody_asks_something",
+                "somebody_answers",
+                "a_member_has_another_name",
+                "a_member_is_to_stop",
+            ]
+        ),
+        pick=picks,
+        choice=picks,
+    )
+    def the_team_changes(self, what, pick, choice):
+        getattr(self, what)(pick, choice)
+
+    @rule(
+        what=st.sampled_from(
+            [
+                "the_disk_is_slow",
+                "the_disk_goes_on",
+                "the_disk_is_full",
+                "a_timer_rings",
+                "the_idle_are_put_to_sleep",
+                "an_actor_dies",
+            ]
+        ),
+        pick=picks,
+        choice=picks,
+    )
+    def something_goes_wrong(self, what, pick, choice):
+        getattr(self, what)(pick, choice)
+
+    @rule(
+        what=st.sampled_from(
+            ["the_process_dies", "another_process_takes_over", "an_older_process_wakes"]
+        ),
+        pick=picks,
+        choice=picks,
+    )
+    def the_process_changes(self, what, pick, choice):
+        getattr(self, what)(pick, choice)
 
     # --- what must hold -------------------------------------------------------------------
 
