@@ -131,6 +131,9 @@ async def test_one_that_finds_nothing_stops_after_its_time(played):
         assert alive == "idle"
         assert stopped.reason == "idle for 60 s"
         await team.runtime.until_idle()
+        again = await team.runtime.spawn("ann", model="scripted:model", role="helper")
+        assert again.agent_id == "ann:2"
+        assert (await again.send("Hello")).text
 
 
 async def test_a_restart_wakes_those_that_look_for_tasks(played, tmp_path):

@@ -1,9 +1,12 @@
 """What runs of agents and the task board of their team have to do with each other."""
 
+import json
+
 import pytest
 
 from mentra_actors import call
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.compaction import SUMMARY_SYSTEM
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.errors import ProviderError, RunFailed
 from mentra_actors.providers.scripted import position
@@ -68,3 +71,31 @@ async def test_a_model_that_forgets_the_board_is_reminded_in_its_fourth_round(pl
         ]
         assert last[4].text == reminders[4]
         assert sum(isinstance(one, UserMessage) for one in said) == 1
+
+
+async def test_a_new_agent_finds_the_board_as_it_is_and_a_compaction_leaves_it(played):
+    """TB7: the board is nobody's conversation."""
+
+    def script(request):
+        if request.system == SUMMARY_SYSTEM:
+            return '{"goal": "build", "progress": "planned"}'
+        if request.model == "other":
+            return [[call("task_list")], "Seen."][position(request)]
+        turns = [[call("task_create", subject="Build")], "Made.", "Yes."]
+        return turns[position(request)] if position(request) < 3 else "Ok."
+
+    async with played(script) as team:
+        lead = await team.spawn()
+        await lead.send("Go")
+        await lead.send("Sure?")
+        await lead.conversation.compact()
+        await team.runtime.until_idle()
+        other = await team.runtime.spawn("other", model="scripted:other")
+        await other.send("List")
+        (listed,) = [
+            one.content for one in team.events(e.ToolCallFinished, stream_id="agent-other")
+        ]
+
+        assert len(team.events(e.ConversationCompacted)) == 1
+        assert [one["subject"] for one in json.loads(listed)["tasks"]] == ["Build"]
+        assert [task.subject for task in await lead.board.list()] == ["Build"]
