@@ -121,7 +121,7 @@ def _wake(conversation: Conversation) -> Sequence[AssistantBlock]:
 
 def _was_blocked(task: BoardTask, conversation: Conversation) -> bool:
     created = conversation.of("task_create", subject=task.subject)
-    return any(step.arguments.get("blocked_by") for step in created)
+    return any(step.arguments.get("blockedBy") for step in created)
 
 
 def _waiting(conversation: Conversation, planned: Sequence[PlannedTask]) -> str:

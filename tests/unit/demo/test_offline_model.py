@@ -183,7 +183,7 @@ def test_the_lead_wakes_the_teammate_whose_task_has_become_ready():
     blocked = exchange(
         (
             "task_create",
-            {"subject": PLAN[-1].subject, "blocked_by": [1]},
+            {"subject": PLAN[-1].subject, "blockedBy": [1]},
             json.dumps(task(len(PLAN), PLAN[-1])),
         )
     )
