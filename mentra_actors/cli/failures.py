@@ -22,7 +22,19 @@ MISUSED = 2
 INTERRUPTED = 130
 _NOTHING_RECORDED = "Nothing was recorded."
 _RECORDING = frozenset(
-    {"", "approve", "dead-letters", "demo", "deny", "mail", "respond", "revoke", "run", "schedule"}
+    {
+        "",
+        "approve",
+        "dead-letters",
+        "demo",
+        "deny",
+        "job",
+        "mail",
+        "respond",
+        "revoke",
+        "run",
+        "schedule",
+    }
 )
 _READING = frozenset(
     {

@@ -30,6 +30,7 @@ from mentra_actors.cli.failures import (
     failure_text,
 )
 from mentra_actors.cli.health_command import health
+from mentra_actors.cli.job_commands import JOB_COMMANDS
 from mentra_actors.cli.jobs_command import jobs
 from mentra_actors.cli.key_commands import forget, new_key, rotate_key, train_dictionary
 from mentra_actors.cli.key_options import with_key_options
@@ -169,6 +170,10 @@ _schedule = typer.Typer(no_args_is_help=True, help="Have agents woken, or no mor
 for one in SCHEDULE_COMMANDS:
     _schedule.command()(_with_ctrl_c(with_key_options(one)))
 app.add_typer(_schedule, name="schedule")
+_job = typer.Typer(no_args_is_help=True, help="What a background job has printed; end one.")
+for one in JOB_COMMANDS:
+    _job.command()(_with_ctrl_c(with_key_options(one)))
+app.add_typer(_job, name="job")
 app.command("import")(_with_ctrl_c(import_))
 
 

@@ -25,22 +25,26 @@ from mentra_actors.domain.content import (
     blobs_of,
 )
 
-__all__ = ["AttachedBlobs", "Blobs", "kept_attachments", "kept_blocks"]
+__all__ = ["AttachedBlobs", "BlobReader", "Blobs", "kept_attachments", "kept_blocks"]
 
 _MAX_LOADED_BYTES = 128 * 1024 * 1024
 _replace = msgspec.structs.replace
 A = TypeVar("A", bound=Attachment)
 
 
-class Blobs(Protocol):
+class BlobReader(Protocol):
+    """Content-addressed bytes beside the log, to be read. Safe from any thread."""
+
+    def read_blob(self, digest: str) -> bytes | None:
+        """The bytes kept under a digest, or None. May read a disk."""
+        ...
+
+
+class Blobs(BlobReader, Protocol):
     """Content-addressed bytes beside the log. Safe from any thread."""
 
     def put_blob(self, content: bytes) -> str:
         """Keep `content` and return its digest at once; never blocks."""
-        ...
-
-    def read_blob(self, digest: str) -> bytes | None:
-        """The bytes kept under a digest, or None. May read a disk."""
         ...
 
 

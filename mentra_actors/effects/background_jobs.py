@@ -27,7 +27,7 @@ from mentra_actors.domain.background.jobs import (
 from mentra_actors.domain.background.preview import output_preview
 from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.storable import encodable
-from mentra_actors.effects.attached_blobs import Blobs
+from mentra_actors.effects.attached_blobs import BlobReader, Blobs
 from mentra_actors.effects.job_folders import JobFolders
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
@@ -203,14 +203,14 @@ class BackgroundJobs:
             time.sleep(0.01)
 
 
-async def last_output(blobs: Blobs, job: Job, most: int) -> bytes:
+async def last_output(blobs: BlobReader, job: Job, most: int) -> bytes:
     """The end of what a job has printed so far, up to a gap in it."""
     if job.is_open:
         return await anyio.to_thread.run_sync(Recording(job.directory).last_bytes, most)
     return await anyio.to_thread.run_sync(_last_of, blobs, job.output, most)
 
 
-def _last_of(blobs: Blobs, output: JobOutput, most: int) -> bytes:
+def _last_of(blobs: BlobReader, output: JobOutput, most: int) -> bytes:
     parts = output.tail if output.left_out_bytes else output.head + output.tail
     found = b""
     for part in reversed(parts):

@@ -15,6 +15,7 @@ from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
 from mentra_actors.errors import CommandRejected, StoreCorrupted, StoreError
 from mentra_actors.ids import CommandId, StreamId, category_of, name_of
+from mentra_actors.runtime.wishes.jobs import CancelJobWish, job_order
 from mentra_actors.runtime.wishes.members import (
     LetterWish,
     MemberWish,
@@ -57,7 +58,7 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-Wish: TypeAlias = PermissionWish | MemberWish | SupervisionWish | ScheduleWish
+Wish: TypeAlias = PermissionWish | MemberWish | SupervisionWish | ScheduleWish | CancelJobWish
 
 
 class Petition(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +109,8 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
             return member_order(wish, command_id, now=now)
         case RedriveWish() | LiftWish() | DiscardWish():
             return SUPERVISION_STREAM, supervision_order(wish, command_id, by=by, now=now)
+        case CancelJobWish():
+            return job_order(wish, by=by, now=now)
         case AddScheduleWish(schedules=schedules) | ChangeScheduleWish(schedules=schedules):
             return schedules, schedule_command(wish, command_id, by=by, now=now)
         case _:
