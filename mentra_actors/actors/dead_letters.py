@@ -42,6 +42,8 @@ class Death:
     now: float
     streams: tuple[StreamId, ...] = ()
     dead: tuple[tuple[StreamId, Envelope], ...] = ()
+    is_lasting: bool = True
+    """False if the streams are set aside in this process only: another one may find them well."""
 
 
 @dataclass(slots=True, eq=False)
@@ -83,11 +85,12 @@ class DeadLetters:
         """
         kept = []
         for stream_id, envelope in death.dead:
-            if isinstance(envelope.command, Look):
+            if isinstance(envelope.command, Look) or not death.is_lasting:
                 envelope.answer(Failed(ActorQuarantined(stream_id, cause=death.cause)))
             else:
                 kept.append((stream_id, envelope))
-        streams = tuple(one for one in death.streams if one != SUPERVISION_STREAM)
+        lasting = death.streams if death.is_lasting else ()
+        streams = tuple(one for one in lasting if one != SUPERVISION_STREAM)
         own = [envelope for stream_id, envelope in kept if stream_id == SUPERVISION_STREAM]
         for envelope in own:  # what asks for a record is told that there is none
             envelope.answer(Failed(ActorQuarantined(SUPERVISION_STREAM, cause=death.cause)))

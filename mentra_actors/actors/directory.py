@@ -16,6 +16,7 @@ from typing import Any
 
 import pykka
 
+from mentra_actors.actors.all_stopped import all_stopped
 from mentra_actors.actors.awaited_outcomes import AwaitedOutcomes
 from mentra_actors.actors.dead_letters import CallLater, DeadLetters, Death, words_of
 from mentra_actors.actors.dispatcher import TurnGivers
@@ -41,6 +42,7 @@ from mentra_actors.errors import (
     MailboxFull,
     MentraError,
     RuntimeClosed,
+    StreamArchived,
 )
 from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name_of
 
@@ -208,7 +210,7 @@ class Directory:
                 verdict = self._supervisor.after_death(
                     stream_id, waiting, culprit, time.monotonic(), team=team
                 )
-                death = self._consequence(stream_id, verdict, words_of(error))
+                death = self._consequence(stream_id, verdict, error)
         if is_closed:
             for envelope in waiting:
                 envelope.answer(Failed(RuntimeClosed("the runtime closed")))
@@ -225,8 +227,9 @@ class Directory:
             _log.warning("nobody shares the fate of %s: %s", stream_id, error)
             return None
 
-    def _consequence(self, stream_id: StreamId, verdict: Verdict, cause: str) -> Death:
+    def _consequence(self, stream_id: StreamId, verdict: Verdict, error: BaseException) -> Death:
         """Under the lock: what the verdict does to the stream and to those beside it."""
+        cause, lasts = words_of(error), not isinstance(error, StreamArchived)
         now = self._services.clock.now() if self._services else 0.0
         dead = [(stream_id, envelope) for envelope in verdict.dead]
         if verdict.delay_s is not None:
@@ -240,7 +243,7 @@ class Directory:
             kept = self._kept.pop(one, [])
             dead += [(one, message) for message in kept if isinstance(message, Envelope)]
             self._end(one, is_restart=False)
-        return Death(cause, now, streams, tuple(dead))
+        return Death(cause, now, streams, tuple(dead), lasts)
 
     def _end(self, stream_id: StreamId, *, is_restart: bool) -> None:
         """Under the lock: let a live actor end after what waits for it; it reports that."""
@@ -378,10 +381,7 @@ class Directory:
         for message in kept:
             if isinstance(message, Envelope):
                 message.answer(Failed(RuntimeClosed("the runtime closed")))
-        stops = [ref.stop(block=False) for ref in refs]
-        deadline = time.monotonic() + timeout_s
-        stopped = [_stopped(stop, deadline) for stop in stops]
-        return all(stopped)
+        return all_stopped(refs, timeout_s)
 
 
 def _answer_refused(stream_id: StreamId, refused: Sequence[tuple[Any, MentraError]]) -> None:
@@ -390,11 +390,3 @@ def _answer_refused(stream_id: StreamId, refused: Sequence[tuple[Any, MentraErro
             message.answer(Failed(error))
         else:
             _log.debug("%s was not told %r: %s", stream_id, message, error)
-
-
-def _stopped(stop: pykka.Future[bool], deadline: float) -> bool:
-    try:
-        stop.get(timeout=max(0.0, deadline - time.monotonic()))
-    except pykka.Timeout:
-        return False
-    return True

@@ -330,9 +330,7 @@ class Agent:
         return await asked(self._agents.snapshot, self.agent_id)
 
     async def wait_for_snapshot(self, is_wanted: Callable[[AgentSnapshot], bool]) -> AgentSnapshot:
-        """The first snapshot from now on that is wanted; looked at whenever something changes.
-
-        States that last shorter than a look may be missed.
+        """The first snapshot from now on that is wanted; one that lasts short may be missed.
 
         Raises:
             RuntimeClosed, Fenced, ActorQuarantined: it will not come any more.

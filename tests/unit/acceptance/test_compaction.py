@@ -23,14 +23,14 @@ class SummingModel(ScriptedModel):
     """Answers in turn, and writes a summary whenever it is asked for one."""
 
     def __init__(self, *turns, summary=SUMMARY):
-        self.asked, self.summed = [], []
+        self.answered, self.summed = [], []
         left = list(turns)
 
         def script(request):
             if request.system == SUMMARY_SYSTEM:
                 self.summed.append(request)
                 return summary
-            self.asked.append(request)
+            self.answered.append(request)
             return left.pop(0)
 
         super().__init__(script)
@@ -63,17 +63,17 @@ async def test_a_model_has_its_older_history_summarized(tmp_path):
         await agent.send("First")
         await agent.send("Second")
 
-        assert words(model.asked[3]) == [
+        assert words(model.answered[3]) == [
             "First",
             "Second",
             "[Compaction summary]",
             "Assistant",
             "ToolResults",
         ]
-        result = model.asked[3].messages[-1]
+        result = model.answered[3].messages[-1]
         assert isinstance(result, ToolResultsMessage)
         assert result.results[0].content.startswith("Context compacted. 3 older entries")
-        assert "Files touched:\n- a.txt" in model.asked[3].messages[2].text
+        assert "Files touched:\n- a.txt" in model.answered[3].messages[2].text
         assert "result of look: seen one" in model.summed[0].messages[0].text
         conversation = await agent.conversation.entries()
         usage = await agent.usage()
@@ -82,7 +82,7 @@ async def test_a_model_has_its_older_history_summarized(tmp_path):
 
     async with open_runtime(path, providers=[model], tools=[look]) as runtime:
         await (await runtime.agent("lead")).send("Third")
-    assert words(model.asked[4])[:3] == ["First", "Second", "[Compaction summary]"]
+    assert words(model.answered[4])[:3] == ["First", "Second", "[Compaction summary]"]
 
 
 async def test_a_person_has_a_history_summarized_between_runs():
@@ -99,14 +99,14 @@ async def test_a_person_has_a_history_summarized_between_runs():
         await runtime.until_idle()
         await agent.send("Fourth")
 
-    assert words(model.asked[2]) == [
+    assert words(model.answered[2]) == [
         "First",
         "Second",
         "[Compaction summary]",
         "Assistant",
         "Third",
     ]
-    assert words(model.asked[3]) == [
+    assert words(model.answered[3]) == [
         "First",
         "Second",
         "Third",
@@ -130,7 +130,7 @@ async def test_a_branch_from_before_the_summary_sees_its_words_again():
         await agent.conversation.move_to(2)
         await agent.send("Otherwise")
 
-    assert words(model.asked[2]) == ["First", "Assistant", "Otherwise"]
+    assert words(model.answered[2]) == ["First", "Assistant", "Otherwise"]
 
 
 async def test_nothing_older_is_no_failure():
@@ -144,7 +144,7 @@ async def test_nothing_older_is_no_failure():
         await agent.conversation.compact()
         await runtime.until_idle()
 
-    told = model.asked[1].messages[-1].results[0].content
+    told = model.answered[1].messages[-1].results[0].content
     assert told == "Compaction skipped because there was no older history to summarize."
 
 
@@ -168,10 +168,10 @@ async def test_a_summary_that_cannot_be_written_changes_nothing(played, summary)
         await runtime.until_idle()
         await agent.send("Third")
 
-    result = model.asked[2].messages[-1].results[0]
+    result = model.answered[2].messages[-1].results[0]
     assert (result.is_error, result.content[:18]) == (True, "Compaction failed:")
     assert [one.is_error for one in skipped] == [True]
-    assert "[Compaction summary]" not in words(model.asked[3])
+    assert "[Compaction summary]" not in words(model.answered[3])
 
 
 def test_an_answer_from_before_a_summary_names_no_state_of_a_server():

@@ -155,8 +155,9 @@ async def test_a_list_of_requests_is_filtered(played):
         await ann.send("Look")
 
     found = [[one["request_id"] for one in json.loads(text)] for text, _ in team.results()]
-    assert found == [["req-1", "req-2", "req-3"], ["req-3"], ["req-2"], ["req-2"], ["req-1"]]
-    first = json.loads(team.results()[0][0])[0]
+    lists = [["req-1", "req-2", "req-3"], ["req-3"], ["req-2"], ["req-2"], ["req-1"]]
+    assert sorted(found) == sorted(lists)  # calls of one answer end in any order
+    first = next(json.loads(text)[0] for text, _ in team.results() if "req-1" in text)
     assert (first["from"], first["to"], first["resolution_reason"]) == ("ann", "bob", "no")
 
 

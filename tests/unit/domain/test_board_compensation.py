@@ -119,7 +119,7 @@ def test_what_a_run_has_sent_back_goes_on():
     )
     answer = board.when(BACK)
 
-    assert told(answer) == ([(1, "status"), (2, "status")], [])
+    assert told(answer) == ([(2, "status"), (1, "status")], [])
     assert [one.status for one in answer.state.tasks.values()] == ["completed", "in_progress"]
 
 

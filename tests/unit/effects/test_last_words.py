@@ -19,7 +19,7 @@ from mentra_actors import (
     open_runtime,
     tool,
 )
-from mentra_actors.domain.agent.effects import AgentEffect
+from mentra_actors.domain.agent.effects import AgentEffect, ClaimReadyTask
 from mentra_actors.domain.background.jobs import BackgroundEffect
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
 from mentra_actors.domain.schedules.schedules import AwaitMoment
@@ -229,7 +229,11 @@ async def test_a_call_that_has_run_is_undone_whatever_became_of_its_result():
 
 
 def test_every_effect_but_a_wait_has_last_words():
-    """One without would stay open for ever when what performs it breaks."""
-    effects = {*get_args(AgentEffect), *get_args(BackgroundEffect), AwaitMoment} - {WaitUntil}
+    """One without would stay open for ever when what performs it breaks.
+
+    Who looks for a task looks again when it is woken: nothing waits for the end of that.
+    """
+    waits = {WaitUntil, ClaimReadyTask}
+    effects = {*get_args(AgentEffect), *get_args(BackgroundEffect), AwaitMoment} - waits
 
     assert set(LAST_WORDS) == effects | {DeliverLetter}
