@@ -12,8 +12,10 @@ Without a terminal a script plays ann.
 """
 
 import contextlib
+import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from patterns.stage import Scene, answer_of, chosen, stage
@@ -87,12 +89,17 @@ def _asked(question: str) -> Any:
     return mentra.call("team_request", to="ann", protocol="plan_approval", content=question)
 
 
-def ask_person(question: str) -> Answer:
-    """Ann's answer: from the terminal, or out of a script where there is none."""
+def ask_person(question: str, is_open: Callable[[], bool]) -> Answer | None:
+    """Ann's answer: from the terminal, or out of a script; None if she gave it elsewhere."""
     print(f"\n  ann, you are asked:\n{question}\n")
     if not sys.stdin.isatty():
         return Answer(approve=True, reason="Ask for the cost, too." if "Plan" in question else "")
-    says = input("  Approve? [y/n] ").strip().lower().startswith("y")
+    print("  Approve? [y/n] ", end="", flush=True)
+    while not select.select([sys.stdin], [], [], 0.5)[0]:
+        if not is_open():
+            print("(answered from another terminal)")
+            return None
+    says = input().strip().lower().startswith("y")
     return Answer(approve=says, reason=input("  What do you say to it? "))
 
 
@@ -106,11 +113,18 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
     with stage(choice, play, policy=policy, file_profile="split", **options) as runtime:
         ann = runtime.members.take_seat("ann", role="editor")
         lead = runtime.spawn("lead", model=choice.model, system=SYSTEM, reuse=True)
+
+        def is_open(request_id: str) -> bool:
+            open_ids = [one.request_id for one in ann.team.requests() if one.status == "pending"]
+            return request_id in open_ids
+
         lead.send(TASK, prompt_id="research")
         runtime.until_idle()
         while asked := [one for one in ann.team.requests() if one.status == "pending"]:
             for request in asked:
-                answer = ask_person(request.content)
+                answer = ask_person(request.content, partial(is_open, request.request_id))
+                if answer is None:
+                    continue
                 with contextlib.suppress(mentra.CommandRejected):  # she did it from elsewhere
                     ann.team.respond(
                         request.request_id, approve=answer.approve, reason=answer.reason

@@ -47,6 +47,7 @@ def _listed(
 ) -> None:
     """Streams that are set aside and commands that nobody could handle, the oldest first."""
     if context.invoked_subcommand is not None:
+        _require_none_before(context)
         return
     output = Output(as_json=as_json)
     found = _supervised(store, output)
@@ -61,6 +62,14 @@ def _listed(
         output.remark(f"{found.left_out:,} older ones: `mentra log supervision-main`.")
     if not found.quarantined and not found.letters:
         output.show("Nothing is set aside, and there are no dead letters.")
+
+
+def _require_none_before(context: typer.Context) -> None:
+    """An option before the subcommand would be of no effect, and the wrong store be changed."""
+    for name in ("store", "as_json"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"give options after `{context.invoked_subcommand}`")
 
 
 def _redrive(

@@ -1,6 +1,5 @@
 """`mentra jobs`: what runs and ran in the background."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from rich.text import Text
@@ -14,7 +13,7 @@ from projections.background_jobs import JobView
 
 __all__ = ["jobs"]
 
-_COLUMNS = ("id", "agent", "status", "exit", "wanted", "seconds", "bytes", "command")
+_INDENT = 4
 _STYLES = {
     "requested": "yellow",
     "running": "bold yellow",
@@ -32,26 +31,29 @@ def jobs(store: StorePath = DEFAULT_STORE, as_json: AsJson = False) -> None:
     if as_json:
         output.document([_document(view, job) for view, job in found])
     elif found:
-        rows = [_row(view.agent_id, job) for view, job in found]
-        output.table("Background jobs", _COLUMNS, rows)
+        for view, job in found:
+            output.show_hanging(_lines(view.agent_id, job), _INDENT)
     else:
         output.show("Nothing was run in the background yet.")
 
 
-def _row(agent_id: AgentId, job: Job) -> Sequence[Text]:
-    figures = (
-        "" if job.exit_code is None else f"{job.exit_code}",
-        local_moment(job.requested_at),
-        _seconds(job),
-        f"{job.output.total_bytes:,}" if not job.is_open else "",
-    )
-    return [
-        Text(job.job_id, style="bold"),
-        Text(agent_id),
-        Text(job.status.replace("_", " "), style=_STYLES.get(job.status, "")),
-        *(Text(figure, justify="right") for figure in figures),
-        Text(" ".join(job.command.split())),
+def _lines(agent_id: AgentId, job: Job) -> Text:
+    """The id first, alone and whole, so that it can be copied; the command below."""
+    status = job.status.replace("_", " ")
+    facts = [
+        f"wanted {local_moment(job.requested_at)}",
+        f"{_seconds(job)} s" if _seconds(job) else "",
+        "" if job.exit_code is None else f"exit code {job.exit_code}",
+        "" if job.is_open else f"{job.output.total_bytes:,} bytes",
     ]
+    return Text.assemble(
+        (job.job_id, "bold"),
+        "\n",
+        f"    {agent_id}, ",
+        (status, _STYLES.get(job.status, "")),
+        f", {', '.join(one for one in facts if one)}\n",
+        f"    $ {' '.join(job.command.split())}",
+    )
 
 
 def _seconds(job: Job) -> str:

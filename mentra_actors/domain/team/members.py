@@ -17,7 +17,7 @@ from mentra_actors.ids import AgentId, CommandId, is_valid_name
 
 __all__ = ["RESERVED_NAMES", "add", "order_stop", "remove", "rename"]
 
-RESERVED_NAMES = frozenset({"host", "team", "background", "board", "timer", "schedule"})
+RESERVED_NAMES = frozenset({"all", "host", "team", "background", "board", "timer", "schedule"})
 """Senders of letters that are no members."""
 
 

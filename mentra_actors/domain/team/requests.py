@@ -84,6 +84,8 @@ def resolve_request(command: ResolveRequest, state: TeamState) -> Sequence[TeamE
     if request.to != command.by:
         raise CommandRejected(f"Agent {name!r} cannot respond to request {request.request_id!r}")
     _require_pending(request)
+    if request.expires_at is not None and command.now >= request.expires_at:
+        raise CommandRejected(f"Team request {request.request_id!r} has expired")
     reason = command.reason.strip()
     if reason:
         _require_words(reason)

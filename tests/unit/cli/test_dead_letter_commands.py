@@ -108,3 +108,9 @@ def test_health_says_what_needs_a_person_and_that_it_looks_from_outside(mentra, 
     assert mentra("health", "--store", store, "--json") == 1
     assert '"is_healthy": false' in mentra.out
     assert '"live": null' in mentra.out
+
+
+def test_options_before_the_subcommand_are_refused(mentra, store):
+    """They would be of no effect, and a letter of another store be delivered."""
+    assert mentra("dead-letters", "--store", store, "redrive", LEAD) == 2
+    assert "give options after `redrive`" in mentra.err
