@@ -5,7 +5,7 @@ from mentra_actors.domain.team.state import TeamState
 from mentra_actors.ids import AgentId, agent_stream, team_stream
 from mentra_actors.tools.contract import ToolContext, ToolError
 
-__all__ = ["member_id", "own_profile", "team_state"]
+__all__ = ["member_id", "own_profile", "recipient_id", "team_state"]
 
 
 async def team_state(context: ToolContext) -> TeamState:
@@ -19,6 +19,22 @@ async def own_profile(context: ToolContext) -> AgentProfile:
     state = await context.commands.look(agent_stream(context.agent_id))
     profile: AgentProfile = state.profile
     return profile
+
+
+async def recipient_id(context: ToolContext, name: str) -> AgentId:
+    """The member of this name, who reads what is written to it.
+
+    Raises:
+        ToolError: there is none, or it has stopped.
+    """
+    agent_id = member_id(await team_state(context), name)
+    state = await context.commands.look(agent_stream(agent_id))
+    if state.stopped:
+        raise ToolError(
+            f"'{name}' has stopped and reads nothing any more. Write to another member, or let "
+            f"whoever leads the team spawn '{name}' again (team_spawn)."
+        )
+    return agent_id
 
 
 def member_id(team: TeamState, name: str) -> AgentId:

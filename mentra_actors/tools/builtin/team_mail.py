@@ -5,7 +5,7 @@ import json
 from mentra_actors.domain.inbox import MAX_BODY_CHARS, letter_fields
 from mentra_actors.domain.tool_call import OutgoingMail
 from mentra_actors.ids import CommandId, MailId
-from mentra_actors.tools.builtin.team_looks import member_id, team_state
+from mentra_actors.tools.builtin.team_looks import recipient_id, team_state
 from mentra_actors.tools.contract import ToolContext, ToolError, ToolOutput
 from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import refusals_told
@@ -30,7 +30,7 @@ async def team_send(context: ToolContext, to: str, content: str) -> ToolOutput:
     _require_words(content)
     letter = OutgoingMail(
         mail_id=MailId(f"{context.idempotency_key}/{to}"),
-        to=member_id(await team_state(context), to),
+        to=await recipient_id(context, to),
         body=content,
     )
     return ToolOutput(content=f"Sent message to '{to}'", mail=(letter,))

@@ -7,7 +7,7 @@ from mentra_actors.domain.team.commands import CancelRequest, OpenRequest, Resol
 from mentra_actors.domain.team.requests import PLAN_APPROVAL
 from mentra_actors.domain.team.state import Request, TeamState, name_in, request_of
 from mentra_actors.ids import AgentId, CommandId, team_stream
-from mentra_actors.tools.builtin.team_looks import member_id, team_state
+from mentra_actors.tools.builtin.team_looks import recipient_id, team_state
 from mentra_actors.tools.contract import ToolContext, ToolError
 from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import refusals_told
@@ -44,7 +44,7 @@ async def team_request(
     command = OpenRequest(
         command_id=CommandId(context.idempotency_key),
         sender=context.agent_id,
-        to=member_id(await team_state(context), to),
+        to=await recipient_id(context, to),
         protocol=protocol,
         content=content,
         expires_at=None if expires_in_s is None else now + expires_in_s,

@@ -427,3 +427,18 @@ async def test_a_seat_is_not_given_under_the_name_of_an_agent(played):
         await team.spawn("ann")
         with pytest.raises(CommandRejected, match="already exists"):
             await team.runtime.members.take_seat("ann", role="reviewer")
+
+
+async def test_who_writes_to_a_member_that_has_stopped_hears_it(played):
+    """A letter that nobody will read must not look like one that was sent."""
+    tries = [
+        call("team_send", to="bob", content="Hello?"),
+        call("team_request", to="bob", protocol="plan_approval", content="May I?"),
+    ]
+    async with played({"ann": [tries, "Nobody is there."], "bob": []}) as team:
+        ann, bob = [await team.spawn(name) for name in ("ann", "bob")]
+        await bob.stop()
+        await ann.send("Write to bob")
+
+    assert [is_error for _, is_error in team.results()] == [True, True]
+    assert all("has stopped and reads nothing any more" in text for text, _ in team.results())
