@@ -1,5 +1,6 @@
 """The index of memories, of a process that is killed between the log and the index."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest
 from projections.memory_index import MemoryIndex, open_memory_index
 
-ROUNDS = 4
+ROUNDS = 4 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 2
 STREAMS = [memory_stream(AgentId(name)) for name in ("ann", "bob")]
 INDEX = "index.sqlite"
 

@@ -21,7 +21,7 @@ from mentra_actors.store.ports import AppendRequest, Tick, TickPiece
 from mentra_actors.store.sql.opening import open_sql_store
 
 SERVER = os.environ.get("MENTRA_TEST_POSTGRES", "")
-KILLS = 60 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 4
+KILLS = 60 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 2
 KINDS = [
     "lmdb:sync",
     "lmdb:relaxed",

@@ -15,7 +15,7 @@ from mentra_actors.tools.file_tools.edit_arguments import FileEdit
 from mentra_actors.tools.file_tools.operations import FileOperation
 from tests.unit.tools.file_worlds import by_name, directory, plant, tree_of, workplace
 
-ATTEMPTS = 10_000
+ATTEMPTS = 10_000 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 4_000
 RACED = 0.4
 """Part of the attempts that go where links are swapped just then."""
 SECRET = "the-secret-of-the-host"

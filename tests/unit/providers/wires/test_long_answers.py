@@ -18,7 +18,7 @@ from mentra_actors.providers.wires.gemini.parts import CallDraft
 from mentra_actors.providers.wires.responses.decoder import ResponsesDecoder
 from mentra_actors.providers.wires.responses.items import StreamedItem, merged_items
 
-_MANY = 80_000
+_MANY = 40_000
 _PIECE = "x" * 2_000
 
 
