@@ -32,7 +32,7 @@ class Members:
 
         They read and answer through the returned agent, or from any process with `mentra inbox`,
         `mentra mail` and `mentra respond`. A person of this name that is there already is
-        returned.
+        returned; one whose seat was stopped gets a new one.
 
         Raises:
             CommandRejected: an agent has the name, or it is no name, or the role is empty.

@@ -97,7 +97,7 @@ class Operations:
             else:
                 done.set_exception(error or refusal)
 
-        adding = self.members.add(profile, prompt, keeps_stopped=reuse)
+        adding = self.members.add(profile, prompt, keeps_stopped=reuse and not profile.is_person)
         adding.add_done_callback(on_answer)
         return done
 

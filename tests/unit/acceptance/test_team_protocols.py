@@ -442,3 +442,17 @@ async def test_who_writes_to_a_member_that_has_stopped_hears_it(played):
 
     assert [is_error for _, is_error in team.results()] == [True, True]
     assert all("has stopped and reads nothing any more" in text for text, _ in team.results())
+
+
+async def test_a_seat_that_was_stopped_is_taken_anew(played):
+    async with played({}) as team:
+        first = await team.runtime.members.take_seat("sue", role="editor")
+        same = await team.runtime.members.take_seat("sue", role="editor")
+        await team.runtime.members.stop("sue", how="now")
+        await team.runtime.until_idle()
+        await first.wait_for_snapshot(lambda snapshot: snapshot.status == "stopped")
+        again = await team.runtime.members.take_seat("sue", role="judge")
+        (sue,) = await team.runtime.members.list()
+
+    assert same.agent_id == first.agent_id
+    assert (again.agent_id, sue.role, sue.status) == ("sue:2", "judge", "person")
