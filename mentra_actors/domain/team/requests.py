@@ -24,6 +24,7 @@ from mentra_actors.domain.team.events import (
     TeamEvent,
 )
 from mentra_actors.domain.team.state import Request, TeamState, leads_of, name_in
+from mentra_actors.domain.timer import LONGEST_WAIT_S
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, MailId
 
@@ -56,8 +57,8 @@ def open_request(command: OpenRequest, state: TeamState) -> Sequence[TeamEvent]:
     if protocol == SHUTDOWN and _is_led(command.sender, command.to, state):
         raise CommandRejected(f"Teammate {sender_name!r} cannot ask its lead to shut down")
     _require_words(command.content)
-    if command.expires_at is not None and not command.expires_at > command.now:
-        raise CommandRejected("a request expires later than it is made")
+    if command.expires_at is not None:
+        _require_end(command.expires_at - command.now)
     if _count_open(state) >= MAX_OPEN_REQUESTS:
         raise CommandRejected(
             f"{MAX_OPEN_REQUESTS:,} requests wait for an answer: answer or cancel some first"
@@ -201,6 +202,13 @@ def _require_pending(request: Request) -> None:
         raise CommandRejected(f"Team request {request.request_id!r} was {request.status}")
     if request.status != "pending":
         raise CommandRejected(f"Team request {request.request_id!r} is already resolved")
+
+
+def _require_end(seconds: float) -> None:
+    if not 0 < seconds <= LONGEST_WAIT_S:
+        raise CommandRejected(
+            f"a request expires later than it is made, and {LONGEST_WAIT_S:g} s later at most"
+        )
 
 
 def _count_open(state: TeamState) -> int:

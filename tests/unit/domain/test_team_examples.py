@@ -265,6 +265,8 @@ def test_a_teammate_cannot_ask_a_lead_to_shut_down(team):
         ({"content": "x" * 256_001}, "over the limit"),
         ({"expires_at": 2.0}, "expires later than it is made"),
         ({"expires_at": float("nan")}, "expires later than it is made"),
+        ({"expires_at": float("inf")}, "s later at most"),
+        ({"expires_at": 1e300}, "s later at most"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_the_reason(team, fields, reason):
