@@ -7,7 +7,7 @@ comes as a letter.
 
 from collections.abc import Sequence
 
-from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
+from mentra_actors.domain.team.bounds import require_letter, require_protocol, require_reason
 from mentra_actors.domain.team.commands import (
     CancelRequest,
     ExpireRequest,
@@ -26,7 +26,7 @@ from mentra_actors.domain.team.events import (
 from mentra_actors.domain.team.state import Request, TeamState, leads_of, name_in
 from mentra_actors.domain.timer import LONGEST_WAIT_S
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, MailId
+from mentra_actors.ids import AgentId
 
 __all__ = [
     "MAX_OPEN_REQUESTS",
@@ -42,7 +42,6 @@ __all__ = [
 SHUTDOWN = "shutdown"
 PLAN_APPROVAL = "plan_approval"
 MAX_OPEN_REQUESTS = 1_000
-_MOST_PROTOCOL_CHARS = 100
 
 
 def open_request(command: OpenRequest, state: TeamState) -> Sequence[TeamEvent]:
@@ -52,11 +51,10 @@ def open_request(command: OpenRequest, state: TeamState) -> Sequence[TeamEvent]:
     protocol = command.protocol.strip()
     if command.to == command.sender:
         raise CommandRejected(f"{sender_name!r} cannot ask itself")
-    if not protocol or len(protocol) > _MOST_PROTOCOL_CHARS:
-        raise CommandRejected("a protocol is a word of 1 to 100 characters, such as plan_approval")
+    require_protocol(protocol)
     if protocol == SHUTDOWN and _is_led(command.sender, command.to, state):
         raise CommandRejected(f"Teammate {sender_name!r} cannot ask its lead to shut down")
-    _require_words(command.content)
+    require_letter(command.content)
     if command.expires_at is not None:
         _require_end(command.expires_at - command.now)
     if _count_open(state) >= MAX_OPEN_REQUESTS:
@@ -87,7 +85,7 @@ def resolve_request(command: ResolveRequest, state: TeamState) -> Sequence[TeamE
     _require_pending(request)
     reason = command.reason.strip()
     if reason:
-        _require_words(reason)
+        require_letter(reason)
     resolved = RequestResolved(
         command_id=command.command_id,
         request_id=request.request_id,
@@ -113,6 +111,7 @@ def cancel_request(command: CancelRequest, state: TeamState) -> Sequence[TeamEve
             f"{request.sender_name!r} has made it"
         )
     _require_pending(request)
+    require_reason(command.reason)
     cancelled = RequestCancelled(
         command_id=command.command_id,
         request_id=request.request_id,
@@ -146,7 +145,7 @@ def expire_request(command: ExpireRequest, state: TeamState) -> Sequence[TeamEve
 def send_letters(command: SendLetters, state: TeamState) -> Sequence[TeamEvent]:
     """A letter to one member, or the same to all that are there now."""
     sender_name = _acting(command.sender, state, by_person=command.by_person)
-    _require_words(command.body)
+    require_letter(command.body)
     if command.to is None:
         members = sorted((name, one.agent_id) for name, one in state.members.items())
         to = tuple(agent_id for _, agent_id in members if agent_id != command.sender)
@@ -213,9 +212,3 @@ def _require_end(seconds: float) -> None:
 
 def _count_open(state: TeamState) -> int:
     return sum(one.status == "pending" for one in state.requests.values())
-
-
-def _require_words(body: str) -> None:
-    """The rules of letters hold for what will be one."""
-    letter = Mail(mail_id=MailId(""), sender="", to=AgentId(""), body=body, sent_at=0.0)
-    INBOX.decide(DeliverMail(mail=letter), INBOX.initial)
