@@ -25,10 +25,11 @@ def test_an_agent_id_of_another_team_is_refused_in_words_and_the_team_goes_on(tm
         with pytest.raises(CommandRejected, match="no member of this team"):
             lead.team.spawn_teammate("y", "helper")
         lead.send("Get help", timeout_s=20)
-        told = [one.text for one in lead.transcript() if getattr(one, "call_id", "")]
+        told = [getattr(one.content, "content", "") for one in lead.transcript()]
         names = [one.name for one in runtime.members.list()]
 
-    assert names == ["lead", "w"], told
+    assert names == ["lead", "w"]
+    assert any("Failed to spawn the teammate: Agent id 'x.y' is taken" in one for one in told)
 
 
 def test_a_renamed_lead_leads_whom_it_spawns(tmp_path):
