@@ -1,8 +1,10 @@
 """Two teams in one store, and leads that were renamed: who is who, whatever they are called."""
 
 import pytest
+from paying_team import events_in
 
 from mentra_actors import CommandRejected, ScriptedModel, call, open_runtime_sync
+from mentra_actors.domain.team import MemberJoined
 
 MODEL = "scripted:x"
 
@@ -43,5 +45,7 @@ def test_a_renamed_lead_leads_whom_it_spawns(tmp_path):
         rt.members.rename("eve", "lead")
         lead.send("Get help", timeout_s=20)
         leads = {one.name: one.lead for one in rt.members.list() if one.lead}
+    joined = [one.lead_id for one in events_in(tmp_path / "team.mentra", MemberJoined)]
 
+    assert joined == ["", "", "lead", "lead", "lead", "lead"]
     assert leads == {"kid0": "boss2", "kid1": "boss2", "kid2": "boss2", "w": "boss2"}
