@@ -19,7 +19,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Output", "discard_output", "local_moment", "local_time", "plain_table"]
+__all__ = ["Output", "discard_output", "local_moment", "local_second", "local_time", "plain_table"]
 
 _NO_WIDTH = 1_000_000
 _CONTROLS = {
@@ -130,14 +130,26 @@ def discard_output() -> None:
 
 
 def local_time(unix_s: float) -> str:
-    """Time of day on this machine, with milliseconds."""
-    moment = time.strftime("%H:%M:%S", time.localtime(unix_s))
-    return f"{moment}.{int(unix_s * 1000) % 1000:03d}"
+    """Time of day on this machine, with milliseconds; a number that is no time as it is."""
+    return _local("%H:%M:%S", unix_s, ends_in_ms=True)
 
 
 def local_moment(unix_s: float) -> str:
-    """Date and time of day on this machine, with milliseconds."""
-    return f"{time.strftime('%Y-%m-%d', time.localtime(unix_s))} {local_time(unix_s)}"
+    """Date and time of day on this machine, with milliseconds; see `local_time`."""
+    return _local("%Y-%m-%d %H:%M:%S", unix_s, ends_in_ms=True)
+
+
+def local_second(unix_s: float) -> str:
+    """Date and time of day on this machine, to the second; see `local_time`."""
+    return _local("%Y-%m-%d %H:%M:%S", unix_s)
+
+
+def _local(form: str, unix_s: float, *, ends_in_ms: bool = False) -> str:
+    try:
+        shown = time.strftime(form, time.localtime(unix_s))
+    except (OverflowError, ValueError, OSError):  # a year that no machine shows
+        return f"{unix_s:g} s"
+    return f"{shown}.{int(unix_s * 1000) % 1000:03d}" if ends_in_ms else shown
 
 
 def _console(*, is_terminal: bool, is_error: bool) -> Console:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from mentra_actors.cli.output import local_moment
+from mentra_actors.cli.output import local_second
 from mentra_actors.domain.board.state import Task, blockers_of, is_ready
 from projections.task_board import BoardView, TaskTimes, board_groups
 
@@ -65,7 +65,7 @@ def _notes(task: Task, view: BoardView) -> Iterator[str]:
     if task.priority:
         yield f"priority {task.priority}"
     if task.expires_at is not None:
-        yield f"claimed until {local_moment(task.expires_at)[:-4]}"
+        yield f"claimed until {local_second(task.expires_at)}"
     if task.comments:
         yield f"{len(task.comments)} comment{'s' if len(task.comments) > 1 else ''}"
 
@@ -89,14 +89,14 @@ def task_lines(task: Task, view: BoardView) -> Iterator[tuple[Text, int]]:
             head = f"{'' if place else name:<13}"
             yield Text.assemble((head, "bold"), line), len(head)
     for comment in task.comments:
-        head = f"{comment.author}, {local_moment(comment.at)[:-4]}: "
+        head = f"{comment.author}, {local_second(comment.at)}: "
         yield Text.assemble((head, "cyan"), _one_line(comment.text)), 4
 
 
 def _moment(at: float | None, by: str) -> str:
     if at is None:
         return ""
-    return f"{local_moment(at)[:-4]}{f' by {by}' if by else ''}"
+    return f"{local_second(at)}{f' by {by}' if by else ''}"
 
 
 def _one_line(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from mentra_actors.cli.output import local_moment
+from mentra_actors.cli.output import local_second
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.team import Request
 from projections.roster import MemberView
@@ -85,7 +85,7 @@ def letter_text(letter: Letter, request: Request | None = None, answered_as: str
     if mail.approve is not None:
         status = "approved" if mail.approve else "rejected"
         text.append(f"  {status}", style=_STATUS_STYLES[status])
-    text.append(f"  {local_moment(mail.sent_at)[:-4]}", style="dim")
+    text.append(f"  {local_second(mail.sent_at)}", style="dim")
     if not letter.is_new:
         text.append("  read", style="dim")
     text.append(f"\n  {_indented(mail.body)}")
@@ -115,7 +115,7 @@ def request_text(request: Request, answered_as: str = "") -> Text:
     text.append(f"  {request.protocol}", style="cyan")
     text.append(f"  {request.sender_name} asks {request.to_name}")
     text.append(f"  {request.status}", style=_STATUS_STYLES.get(request.status, "dim"))
-    text.append(f"  {local_moment(request.opened_at)[:-4]}", style="dim")
+    text.append(f"  {local_second(request.opened_at)}", style="dim")
     text.append(f"\n  {_indented(request.content)}")
     if request.reason:
         text.append(f"\n  because: {_indented(request.reason)}", style="dim")
@@ -146,7 +146,7 @@ def _what_to_do(request: Request, answered_as: str) -> Text:
     if request.status != "pending":
         return text
     if request.expires_at is not None:
-        text.append(f"\n  expires {local_moment(request.expires_at)[:-4]}", style="yellow")
+        text.append(f"\n  expires {local_second(request.expires_at)}", style="yellow")
     if answered_as:
         answer = f"mentra respond {request.request_id} --as {answered_as}"
         text.append(f"\n  answer: {answer} [--reject] [--reason …]", style="dim")

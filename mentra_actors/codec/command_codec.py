@@ -11,24 +11,36 @@ import msgspec
 
 from mentra_actors.domain.agent.commands import AgentCommand
 from mentra_actors.domain.background.jobs import BackgroundCommand
-from mentra_actors.domain.board.commands import BoardCommand
+from mentra_actors.domain.board import commands as board
 from mentra_actors.domain.lease import LeaseCommand
 from mentra_actors.domain.memory import MemoryCommand
 from mentra_actors.domain.permission_rules import RuleCommand
-from mentra_actors.domain.team import AddMember
+from mentra_actors.domain.schedules.schedules import ScheduleCommand
+from mentra_actors.domain.supervision.commands import SupervisionCommand
+from mentra_actors.domain.team import TeamCommand
 
 __all__ = ["COMMAND_TYPES", "decode_command", "encode_command", "fault_of", "shown_command"]
 
 _COMMANDS: tuple[type[Any], ...] = (
     *get_args(AgentCommand),
     *get_args(BackgroundCommand),
-    *get_args(BoardCommand),
+    *get_args(board.BoardCommand),
     *get_args(LeaseCommand),
     *get_args(MemoryCommand),
     *get_args(RuleCommand),
-    AddMember,
+    *get_args(ScheduleCommand),
+    *get_args(SupervisionCommand),
+    *get_args(TeamCommand),
 )
-COMMAND_TYPES: Mapping[str, type[Any]] = {kind.__name__: kind for kind in _COMMANDS}
+_OTHER_NAMES: Mapping[type[Any], str] = {board.CompensateRun: "CompensateRunOnBoard"}
+"""For classes that are called like one of another stream."""
+
+
+def _name_of(kind: type[Any]) -> str:
+    return _OTHER_NAMES.get(kind, kind.__name__)
+
+
+COMMAND_TYPES: Mapping[str, type[Any]] = {_name_of(kind): kind for kind in _COMMANDS}
 """The class of each command that a stream with an owner takes, by its name."""
 
 _SHOWN_CHARS = 4000
@@ -36,7 +48,7 @@ _SHOWN_CHARS = 4000
 
 def encode_command(command: Any) -> tuple[str, bytes]:
     """Name and bytes of a command; no bytes if it holds what no log can keep."""
-    name = type(command).__name__
+    name = _name_of(type(command))
     try:
         return name, msgspec.msgpack.encode(command)
     except (TypeError, ValueError, OverflowError, RecursionError):

@@ -2,7 +2,10 @@
 
 import msgspec
 
-__all__ = ["WaitUntil"]
+__all__ = ["LONGEST_WAIT_S", "WaitUntil"]
+
+LONGEST_WAIT_S = 1e10
+"""Seconds after which nothing may be due: the clocks of machines show no such year."""
 
 
 class WaitUntil(msgspec.Struct, frozen=True, kw_only=True):

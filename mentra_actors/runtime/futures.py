@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from mentra_actors.errors import RuntimeClosed
 
-__all__ = ["chained", "mapped", "performed"]
+__all__ = ["chained", "mapped", "performed", "retold"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -55,6 +55,21 @@ def chained(future: "Future[T]", begin: "Callable[[T], Future[R]]") -> "Future[R
 
     future.add_done_callback(go_on)
     return last
+
+
+def retold(future: "Future[T]", error_of: Callable[[BaseException], BaseException]) -> "Future[T]":
+    """A future of the same result, or of what `error_of` makes of the error."""
+    told: Future[T] = Future()
+
+    def tell(done: "Future[T]") -> None:
+        error = done.exception()
+        if error is None:
+            told.set_result(done.result())
+        else:
+            told.set_exception(error_of(error))
+
+    future.add_done_callback(tell)
+    return told
 
 
 def performed(

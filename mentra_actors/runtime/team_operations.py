@@ -28,11 +28,11 @@ from mentra_actors.domain.team import (
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, CommandId, MailId, TeamId, team_stream
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.futures import chained, mapped
+from mentra_actors.runtime.futures import chained, mapped, retold
 from mentra_actors.runtime.member_views import TeamMember, team_member
 from mentra_actors.runtime.plain_arguments import require_seconds, require_text
 from mentra_actors.runtime.run_operations import HOST, new_id
-from mentra_actors.tools.builtin.teammates import teammate_profile
+from mentra_actors.tools.builtin.teammates import known_as, taken_id, teammate_profile
 
 __all__ = ["TeamOperations"]
 
@@ -55,7 +55,12 @@ class TeamOperations:
         return mapped(self.state(), self._lines, on=self._core.readers)
 
     def add(
-        self, profile: AgentProfile, prompt: str, *, keeps_stopped: bool = False
+        self,
+        profile: AgentProfile,
+        prompt: str,
+        *,
+        keeps_stopped: bool = False,
+        lead_id: AgentId | None = None,
     ) -> "Future[AgentId]":
         """Make an agent, and the id that it gets; a stopped one of its name gives way to it."""
         require_text(prompt, "a prompt")
@@ -63,7 +68,10 @@ class TeamOperations:
 
         def begin(team: TeamState, replaced: AgentId) -> "Future[AgentId]":
             command = self._adding(team, profile, prompt, command_id, replaced)
-            return mapped(self._ask(command), lambda _accepted: command.profile.agent_id)
+            command = msgspec.structs.replace(command, lead_id=lead_id or AgentId(""))
+            agent_id = command.profile.agent_id
+            asked = retold(self._ask(command), lambda error: taken_id(error, agent_id))
+            return mapped(asked, lambda _accepted: agent_id)
 
         def look(team: TeamState) -> "Future[AgentId]":
             present = team.members.get(profile.name)
@@ -83,7 +91,8 @@ class TeamOperations:
         def begin(profile: AgentProfile) -> "Future[AgentId]":
             if profile.name == name:
                 raise CommandRejected("Teammate name must differ from the current agent")
-            return self.add(teammate_profile(profile, lead, name, role), prompt)
+            teammate = teammate_profile(profile, lead, name, role)
+            return self.add(teammate, prompt, lead_id=lead)
 
         return chained(mapped(self.state(), lambda team: self._profile(team, lead)), begin)
 
@@ -227,10 +236,10 @@ class TeamOperations:
         )
 
     def _profile(self, team: TeamState, agent_id: AgentId) -> AgentProfile:
-        profile = self._core.members.state(agent_id).profile
-        if profile is None or not name_in(team, agent_id):
+        profile, name = self._core.members.state(agent_id).profile, name_in(team, agent_id)
+        if profile is None or not name:
             raise CommandRejected(f"{agent_id!r} is no member of the team")
-        return profile
+        return known_as(profile, name)
 
     def _lines(self, team: TeamState) -> Sequence[TeamMember]:
         names = {one.agent_id: name for name, one in team.members.items()}

@@ -172,7 +172,7 @@ _OUTSIDE: list[SearchStrategy[Any]] = [
     *[_mail] * 5,
     *[_queued] * 5,
     _modes,
-    st.builds(c.HandOverMail, command_id=_ids, now=moments),
+    st.builds(c.HandOverMail, command_id=_ids, now=moments, by_person=st.booleans()),
     st.builds(c.ClearQueue, queue=_queues, now=moments),
     st.builds(c.Configure, changes=_changes, now=moments),
     *[_resolutions] * 3,

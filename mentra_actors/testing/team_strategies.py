@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -48,7 +49,7 @@ def joining_histories(max_size: int = 12) -> SearchStrategy[list[AddMember]]:
 
 def _joins() -> SearchStrategy[AddMember]:
     names = st.sampled_from(["ann", "bob", "cy", "Ann", "-dash", "two words", "", "host"])
-    return st.tuples(
+    joins = st.tuples(
         _ids,
         names,
         st.sampled_from(["lead", "helper", " "]),
@@ -56,7 +57,11 @@ def _joins() -> SearchStrategy[AddMember]:
         words,
         st.sampled_from(["", "ann", "bob"]),
         st.sampled_from(["", "", "team.ann", "team.bob"]),
-    ).map(_join)
+    )
+    leads = st.sampled_from(["", "", "", "team.ann", "team.bob"]).map(AgentId)
+    return st.tuples(joins.map(_join), leads).map(
+        lambda pair: msgspec.structs.replace(pair[0], lead_id=pair[1])
+    )
 
 
 def _join(drawn: tuple[CommandId, str, str, float, str, str, str]) -> AddMember:

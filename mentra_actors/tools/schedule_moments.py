@@ -18,6 +18,7 @@ from cronsim import CronSim, CronSimError
 from mentra_actors.domain.schedules.events import Cron, Every, Once, Timing
 from mentra_actors.domain.schedules.schedule import Schedule
 from mentra_actors.domain.schedules.schedules import MIN_EVERY_S
+from mentra_actors.domain.timer import LONGEST_WAIT_S
 
 __all__ = [
     "MOST_COUNTED",
@@ -38,7 +39,6 @@ MOST_COUNTED = 10_000
 """Missed moments of a crontab line are counted up to this number."""
 _FIRST_LOOK_BACK_S = 60.0
 _LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
-_LONGEST_S = 1e10
 _FIELDS = 5
 _UTC = "UTC"
 
@@ -319,7 +319,7 @@ def _require_moment(at: float) -> float:
 def _seconds(value: object, name: str, *, least: float) -> float:
     if isinstance(value, bool) or not isinstance(value, float | int):
         raise TypeError(f"{name} is a number of seconds, not {value!r}")
-    if not least <= value <= _LONGEST_S:
+    if not least <= value <= LONGEST_WAIT_S:
         raise ValueError(f"{name} is a number of seconds from {least:g}, found {value!r}")
     return float(value)
 

@@ -38,7 +38,7 @@ def sign_on(team):
     """A captain, two sailors, and a person who has chartered the ship."""
     of_team(team, AddMember, profile=sailor("captain", lead=""))
     of_team(team, AddMember, profile=sailor("sailor"))
-    of_team(team, AddMember, profile=sailor("stoker"))
+    of_team(team, AddMember, profile=sailor("stoker"), lead_id="captain")
     of_team(team, AddMember, profile=sailor("charterer", lead="", model="", is_person=True))
 
 

@@ -1,6 +1,5 @@
 """Who holds a task: claims, their end by time, and owners who go or change their name."""
 
-import math
 from collections.abc import Sequence
 
 from mentra_actors.domain.board import commands as c
@@ -13,6 +12,7 @@ from mentra_actors.domain.board.state import (
     first_ready,
 )
 from mentra_actors.domain.inbox import MAX_BODY_CHARS, Mail
+from mentra_actors.domain.timer import LONGEST_WAIT_S
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import MailId
 
@@ -31,8 +31,10 @@ def claimed(command: c.ClaimTask, state: BoardState) -> Sequence[e.TaskClaimed]:
             f"Teammate {command.asked_by!r} cannot claim a task for {claimant!r}"
         )
     ttl_s = command.ttl_s
-    if ttl_s is not None and not 0 < ttl_s < math.inf:
-        raise CommandRejected(f"a claim holds for some seconds, not for {ttl_s!r}")
+    if ttl_s is not None and not 0 < ttl_s <= LONGEST_WAIT_S:
+        raise CommandRejected(
+            f"a claim holds for some seconds: more than 0, at most {LONGEST_WAIT_S:g}"
+        )
     task = _wanted(command, state)
     return [
         e.TaskClaimed(

@@ -28,10 +28,12 @@ from mentra_actors.domain.schedules.events import (
     Timing,
 )
 from mentra_actors.domain.schedules.schedule import Schedule, schedule_after
+from mentra_actors.domain.timer import LONGEST_WAIT_S
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, CommandId, EffectId, MailId, inbox_stream
 
 __all__ = [
+    "MAX_FIRES",
     "MAX_NOTICE_CHARS",
     "MAX_OPEN_SCHEDULES",
     "MIN_EVERY_S",
@@ -52,6 +54,8 @@ MAX_OPEN_SCHEDULES = 100
 """How many schedules of one agent may be open."""
 MAX_NOTICE_CHARS = 16_000
 """Longest text of a schedule; it is recorded again at each firing."""
+MAX_FIRES = 1_000_000_000
+"""Highest `max_fires`."""
 MIN_EVERY_S = 1.0
 REMEMBERED_SCHEDULES = 200
 """How many schedules that are over are known to a team, the youngest; all are on the log."""
@@ -207,14 +211,21 @@ def _require_sound(command: AddSchedule) -> None:
             f"the text of a schedule has at most {MAX_NOTICE_CHARS:,} characters, found "
             f"{len(command.body):,}; write it to a file and name the file"
         )
-    if isinstance(timing, Every) and not timing.seconds >= MIN_EVERY_S:
+    if isinstance(timing, Every) and not MIN_EVERY_S <= timing.seconds <= LONGEST_WAIT_S:
         raise CommandRejected(
-            f"a schedule waits at least {MIN_EVERY_S:g} s each time, found {timing.seconds:g}"
+            f"a schedule waits at least {MIN_EVERY_S:g} s each time and at most "
+            f"{LONGEST_WAIT_S:g} s, found {timing.seconds:g}"
         )
-    if command.max_fires is not None and command.max_fires < 1:
-        raise CommandRejected(f"max_fires is at least 1, found {command.max_fires}")
+    _require_fires(command.max_fires)
     if until is not None and until < (timing.at if isinstance(timing, Once) else command.now):
         raise CommandRejected("until is before the first moment: it would never fire")
+
+
+def _require_fires(max_fires: int | None) -> None:
+    if max_fires is not None and max_fires < 1:
+        raise CommandRejected(f"max_fires is at least 1, found {max_fires}")
+    if max_fires is not None and max_fires > MAX_FIRES:
+        raise CommandRejected(f"max_fires is at most {MAX_FIRES:,}; leave it out for no limit")
 
 
 def _change(command: _Change, state: SchedulesState) -> Sequence[ScheduleEvent]:

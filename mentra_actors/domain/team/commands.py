@@ -31,7 +31,8 @@ __all__ = [
 class AddMember(msgspec.Struct, frozen=True, kw_only=True):
     """Make an agent and add it to the team.
 
-    `replaces` is the stopped agent that has its name now, as the asker has seen.
+    `replaces` is the stopped agent that has its name now, as the asker has seen. `lead_id` is
+    the member that leads it; if it is empty, the one of the name in the profile.
     """
 
     command_id: CommandId
@@ -39,6 +40,7 @@ class AddMember(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     first_mail: Mail | None = None
     replaces: AgentId = AgentId("")
+    lead_id: AgentId = AgentId("")
 
 
 class RemoveMember(msgspec.Struct, frozen=True, kw_only=True):

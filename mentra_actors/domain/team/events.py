@@ -35,7 +35,8 @@ class MemberJoined(
 ):
     """An agent belongs to the team; `first_mail` is its instruction, if it was given one.
 
-    It may have the name of a stopped member, whose place it takes: `replaces`.
+    It may have the name of a stopped member, whose place it takes: `replaces`. `lead_id` is the
+    member that leads it; if it is empty, the one of the name in the profile.
     """
 
     command_id: CommandId
@@ -43,6 +44,7 @@ class MemberJoined(
     joined_at: float
     first_mail: Mail | None = None
     replaces: AgentId = AgentId("")
+    lead_id: AgentId = AgentId("")
 
 
 class MemberRemoved(

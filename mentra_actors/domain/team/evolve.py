@@ -1,5 +1,6 @@
 """The state of a team after an event."""
 
+from collections.abc import Mapping
 from typing import assert_never
 
 import msgspec
@@ -91,15 +92,25 @@ def _joined(state: TeamState, event: MemberJoined) -> TeamState:
     names = {**state.names, profile.agent_id: profile.name}
     if replaced is not None:
         names.pop(replaced.agent_id, None)
-    lead = members.get(profile.lead)
     members[profile.name] = Member(
         agent_id=profile.agent_id,
         role=profile.role,
         joined_by=event.command_id,
-        lead=lead.agent_id if lead is not None else AgentId(""),
+        lead=_lead_of(event, members, names),
         is_person=profile.is_person,
     )
     return _replace(state, members=members, names=names, former=former)
+
+
+def _lead_of(
+    event: MemberJoined, members: Mapping[str, Member], names: Mapping[AgentId, str]
+) -> AgentId:
+    """Nobody, if the lead has left."""
+    if event.lead_id:
+        is_member = event.lead_id in names and event.lead_id != event.profile.agent_id
+        return event.lead_id if is_member else AgentId("")
+    lead = members.get(event.profile.lead)
+    return lead.agent_id if lead is not None else AgentId("")
 
 
 def _led_by(member: Member, replaced: Member, successor: AgentProfile) -> Member:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mentra_actors.domain.team.bounds import require_letter, require_reason, require_role
 from mentra_actors.domain.team.commands import AddMember, RemoveMember, RenameMember, StopMember
 from mentra_actors.domain.team.events import (
     MemberJoined,
@@ -34,14 +35,16 @@ def add(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:
     _require_name(profile.name)
     if profile.agent_id in state.names or profile.agent_id in state.former:
         raise CommandRejected(f"Agent id {profile.agent_id!r} is taken")
-    if not profile.role.strip():
-        raise CommandRejected(f"Team member {profile.name!r} needs a role")
+    require_role(profile.name, profile.role)
+    if command.first_mail is not None:
+        require_letter(command.first_mail.body)
     joined = MemberJoined(
         command_id=command.command_id,
         profile=profile,
         joined_at=command.now,
         first_mail=command.first_mail,
         replaces=replaced,
+        lead_id=command.lead_id,
     )
     why = f"{profile.name} has stopped"
     left = _left_behind(state, replaced, command.command_id, command.now, why)
@@ -52,6 +55,7 @@ def remove(command: RemoveMember, state: TeamState) -> Sequence[TeamEvent]:
     """The member is none any more, and neither asks nor is asked anything."""
     name = _member(command.agent_id, state)
     _require_lead(command.by, command.agent_id, state, f"remove {name!r}")
+    require_reason(command.reason)
     removed = MemberRemoved(
         command_id=command.command_id,
         agent_id=command.agent_id,
@@ -89,6 +93,7 @@ def order_stop(command: StopMember, state: TeamState) -> Sequence[TeamEvent]:
     """The order; nothing, if it was given before."""
     name = _member(command.agent_id, state)
     _require_lead(command.by, command.agent_id, state, f"stop {name!r}")
+    require_reason(command.reason)
     if command.how not in ("when_done", "now"):
         raise CommandRejected(f"a member stops when_done or now, not {command.how!r}")
     if state.members[name].stopping in ("now", command.how):

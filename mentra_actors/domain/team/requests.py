@@ -7,7 +7,7 @@ comes as a letter.
 
 from collections.abc import Sequence
 
-from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
+from mentra_actors.domain.team.bounds import require_letter, require_protocol, require_reason
 from mentra_actors.domain.team.commands import (
     CancelRequest,
     ExpireRequest,
@@ -24,8 +24,9 @@ from mentra_actors.domain.team.events import (
     TeamEvent,
 )
 from mentra_actors.domain.team.state import Request, TeamState, leads_of, name_in
+from mentra_actors.domain.timer import LONGEST_WAIT_S
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, MailId
+from mentra_actors.ids import AgentId
 
 __all__ = [
     "MAX_OPEN_REQUESTS",
@@ -41,7 +42,6 @@ __all__ = [
 SHUTDOWN = "shutdown"
 PLAN_APPROVAL = "plan_approval"
 MAX_OPEN_REQUESTS = 1_000
-_MOST_PROTOCOL_CHARS = 100
 
 
 def open_request(command: OpenRequest, state: TeamState) -> Sequence[TeamEvent]:
@@ -51,13 +51,12 @@ def open_request(command: OpenRequest, state: TeamState) -> Sequence[TeamEvent]:
     protocol = command.protocol.strip()
     if command.to == command.sender:
         raise CommandRejected(f"{sender_name!r} cannot ask itself")
-    if not protocol or len(protocol) > _MOST_PROTOCOL_CHARS:
-        raise CommandRejected("a protocol is a word of 1 to 100 characters, such as plan_approval")
+    require_protocol(protocol)
     if protocol == SHUTDOWN and _is_led(command.sender, command.to, state):
         raise CommandRejected(f"Teammate {sender_name!r} cannot ask its lead to shut down")
-    _require_words(command.content)
-    if command.expires_at is not None and not command.expires_at > command.now:
-        raise CommandRejected("a request expires later than it is made")
+    require_letter(command.content)
+    if command.expires_at is not None:
+        _require_end(command.expires_at - command.now)
     if _count_open(state) >= MAX_OPEN_REQUESTS:
         raise CommandRejected(
             f"{MAX_OPEN_REQUESTS:,} requests wait for an answer: answer or cancel some first"
@@ -88,7 +87,7 @@ def resolve_request(command: ResolveRequest, state: TeamState) -> Sequence[TeamE
         raise CommandRejected(f"Team request {request.request_id!r} has expired")
     reason = command.reason.strip()
     if reason:
-        _require_words(reason)
+        require_letter(reason)
     resolved = RequestResolved(
         command_id=command.command_id,
         request_id=request.request_id,
@@ -114,6 +113,7 @@ def cancel_request(command: CancelRequest, state: TeamState) -> Sequence[TeamEve
             f"{request.sender_name!r} has made it"
         )
     _require_pending(request)
+    require_reason(command.reason)
     cancelled = RequestCancelled(
         command_id=command.command_id,
         request_id=request.request_id,
@@ -147,7 +147,7 @@ def expire_request(command: ExpireRequest, state: TeamState) -> Sequence[TeamEve
 def send_letters(command: SendLetters, state: TeamState) -> Sequence[TeamEvent]:
     """A letter to one member, or the same to all that are there now."""
     sender_name = _acting(command.sender, state, by_person=command.by_person)
-    _require_words(command.body)
+    require_letter(command.body)
     if command.to is None:
         members = sorted((name, one.agent_id) for name, one in state.members.items())
         to = tuple(agent_id for _, agent_id in members if agent_id != command.sender)
@@ -205,11 +205,12 @@ def _require_pending(request: Request) -> None:
         raise CommandRejected(f"Team request {request.request_id!r} is already resolved")
 
 
+def _require_end(seconds: float) -> None:
+    if not 0 < seconds <= LONGEST_WAIT_S:
+        raise CommandRejected(
+            f"a request expires later than it is made, and {LONGEST_WAIT_S:g} s later at most"
+        )
+
+
 def _count_open(state: TeamState) -> int:
     return sum(one.status == "pending" for one in state.requests.values())
-
-
-def _require_words(body: str) -> None:
-    """The rules of letters hold for what will be one."""
-    letter = Mail(mail_id=MailId(""), sender="", to=AgentId(""), body=body, sent_at=0.0)
-    INBOX.decide(DeliverMail(mail=letter), INBOX.initial)

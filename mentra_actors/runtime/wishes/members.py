@@ -62,6 +62,7 @@ def member_order(wish: MemberWish, command_id: CommandId, *, now: float) -> tupl
                 by_person=True,
             )
         case ReadMailWish():
-            return agent_stream(wish.agent_id), HandOverMail(command_id=command_id, now=now)
+            reading = HandOverMail(command_id=command_id, now=now, by_person=True)
+            return agent_stream(wish.agent_id), reading
         case _:
             assert_never(wish)

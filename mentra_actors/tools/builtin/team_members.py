@@ -6,10 +6,11 @@ from typing import Any, Literal
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.team.commands import AddMember, RemoveMember, RenameMember, StopMember
-from mentra_actors.domain.team.state import TeamState, new_agent_id
+from mentra_actors.domain.team.state import TeamState, name_in, new_agent_id
+from mentra_actors.errors import VersionConflict
 from mentra_actors.ids import AgentId, CommandId, MailId, team_stream
 from mentra_actors.tools.builtin.team_looks import member_id, own_profile, team_state
-from mentra_actors.tools.builtin.teammates import teammate_profile
+from mentra_actors.tools.builtin.teammates import known_as, taken_id, teammate_profile
 from mentra_actors.tools.contract import ToolContext, ToolError
 from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import refusals_told
@@ -36,17 +37,22 @@ async def team_spawn(context: ToolContext, name: str, role: str, prompt: str = "
     """
     if name == context.agent_name:
         raise ToolError("Teammate name must differ from the current agent")
-    lead, team = await own_profile(context), await team_state(context)
+    profile, team = await own_profile(context), await team_state(context)
+    lead = known_as(profile, name_in(team, context.agent_id))
     profile = teammate_profile(lead, new_agent_id(team, context.team_id, name), name, role)
     command = AddMember(
         command_id=CommandId(context.idempotency_key),
         profile=profile,
         first_mail=_first_mail(context, profile, prompt) if prompt.strip() else None,
         replaces=await _stopped(context, team, name),
+        lead_id=lead.agent_id,
         now=context.commands.now(),
     )
     with refusals_told("spawn the teammate"):
-        await context.commands.ask(team_stream(context.team_id), command)
+        try:
+            await context.commands.ask(team_stream(context.team_id), command)
+        except VersionConflict as conflict:
+            raise taken_id(conflict, profile.agent_id) from conflict
     return f"Spawned persistent teammate '{name}' (role: {role}, status: idle)"
 
 
@@ -176,7 +182,7 @@ async def _stopped(context: ToolContext, team: TeamState, name: str) -> AgentId:
 def _first_mail(context: ToolContext, profile: AgentProfile, prompt: str) -> Mail:
     return Mail(
         mail_id=MailId(f"{context.idempotency_key}/first"),
-        sender=context.agent_name,
+        sender=profile.lead,
         sender_id=context.agent_id,
         to=profile.agent_id,
         body=prompt,

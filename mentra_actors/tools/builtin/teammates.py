@@ -3,9 +3,10 @@
 import msgspec
 
 from mentra_actors.domain.agent.profile import AgentProfile
-from mentra_actors.ids import AgentId
+from mentra_actors.errors import CommandRejected, VersionConflict
+from mentra_actors.ids import AgentId, agent_stream
 
-__all__ = ["LEAD_TOOLS", "teammate_profile", "teammate_system"]
+__all__ = ["LEAD_TOOLS", "known_as", "taken_id", "teammate_profile", "teammate_system"]
 
 LEAD_TOOLS = (
     "team_spawn",
@@ -30,6 +31,25 @@ def teammate_system(lead: AgentProfile, name: str, role: str) -> str:
     """System prompt of a teammate: its lead's, who it is, and how a team talks."""
     identity = f"You are teammate '{name}' with role '{role}' on a team led by '{lead.name}'."
     return f"{lead.system}\n\n{identity} {_GUIDANCE}".strip()
+
+
+def known_as(profile: AgentProfile, name: str) -> AgentProfile:
+    """The profile under the name that the team has for the agent now, if it has one."""
+    return msgspec.structs.replace(profile, name=name) if name else profile
+
+
+def taken_id(error: BaseException, agent_id: AgentId) -> BaseException:
+    """The refusal to make an agent whose id another one has; any other error as it is.
+
+    A team knows the ids of its own members only.
+    """
+    is_taken = isinstance(error, VersionConflict) and error.stream_id == agent_stream(agent_id)
+    if not is_taken:
+        return error
+    return CommandRejected(
+        f"Agent id {agent_id!r} is taken: an agent that is no member of this team has it; "
+        "choose another name"
+    )
 
 
 def teammate_profile(lead: AgentProfile, agent_id: AgentId, name: str, role: str) -> AgentProfile:

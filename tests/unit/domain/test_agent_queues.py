@@ -218,3 +218,17 @@ def test_a_prompt_is_remembered_however_much_else_is_said():
         busy = busy.when(c.QueueInput(queue="steer", item_id=f"s{number}", text="x", now=1.0))
 
     assert busy.when(prompt) == []
+
+
+@pytest.mark.parametrize("is_person", [True, False])
+def test_from_outside_only_the_mail_of_a_person_is_read(is_person):
+    """A letter that somebody else has taken is never seen by the agent that it was for."""
+    seat = agent(wake_on_mail=False, is_person=is_person).when(mail("m1", through=1))
+    reading = c.HandOverMail(command_id="read", now=2.0, by_person=True)
+
+    if is_person:
+        assert only(seat.when(reading), e.MailHandedOver).mail_ids == ("m1",)
+    else:
+        assert seat.when(reading).rejects("is no person: nobody else reads its mail")
+    own = c.HandOverMail(command_id="own", now=2.0)
+    assert only(seat.when(own), e.MailHandedOver).mail_ids == ("m1",)

@@ -206,9 +206,15 @@ def test_an_unknown_schedule_is_refused_with_those_that_there_are():
     [
         ({"body": " \n"}, "needs a text"),
         ({"body": "x" * (MAX_NOTICE_CHARS + 1)}, "at most 16,000 characters, found 16,001"),
-        ({"timing": Every(seconds=0.5, anchor=0.0)}, "at least 1 s each time, found 0.5"),
+        (
+            {"timing": Every(seconds=0.5, anchor=0.0)},
+            "at least 1 s each time and at most 1e+10 s, found 0.5",
+        ),
         ({"timing": Every(seconds=float("nan"), anchor=0.0)}, "at least 1 s"),
         ({"max_fires": 0}, "max_fires is at least 1, found 0"),
+        ({"max_fires": 10**9 + 1}, "max_fires is at most 1,000,000,000"),
+        ({"max_fires": 10**5000}, "max_fires is at most 1,000,000,000"),
+        ({"timing": Every(seconds=1e300, anchor=1.0)}, "at most 1e+10 s"),
         ({"until": 99.0}, "would never fire"),
         ({"timing": ONCE, "until": 120.0}, "would never fire"),
     ],

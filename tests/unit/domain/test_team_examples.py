@@ -33,12 +33,14 @@ from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.testing.given_when_then import given
 
 
-def joining(name, *, lead="", is_person=False, replaces="", agent_id=None, command_id=""):
+def joining(
+    name, *, lead="", is_person=False, replaces="", agent_id=None, command_id="", role="r", **more
+):
     profile = AgentProfile(
         agent_id=agent_id or name,
         name=name,
         team_id="main",
-        role="r",
+        role=role,
         model="" if is_person else "a:b",
         lead=lead,
         is_person=is_person,
@@ -48,6 +50,7 @@ def joining(name, *, lead="", is_person=False, replaces="", agent_id=None, comma
         profile=profile,
         now=1.0,
         replaces=replaces,
+        **more,
     )
 
 
@@ -108,6 +111,48 @@ def test_whoever_follows_a_lead_leads_its_teammates(team):
     again = team.when(joining("lead", agent_id="lead:2", replaces="lead"))
 
     assert again.state.members["bob"].lead == "lead:2"
+
+
+def test_a_lead_that_was_renamed_leads_whom_it_has_made_under_its_old_name(team):
+    """The agent learns its new name later; by then somebody else may have the old one."""
+    renamed = team.when(RenameMember(command_id="1", agent_id="lead", name="boss", now=2.0))
+    other = renamed.when(RenameMember(command_id="2", agent_id="bob", name="lead", now=2.0))
+    for before in (renamed, other):
+        made = before.when(joining("cy", lead="lead", lead_id="lead"))
+        assert made.events[0].lead_id == "lead"
+        assert made.state.members["cy"].lead == "lead"
+
+
+def test_whoever_has_left_or_is_the_new_member_leads_nobody(team):
+    """A name that stands in a profile is no proof that its owner is there."""
+    removed = team.when(RemoveMember(command_id="x", agent_id="lead", now=2.0))
+    taken = removed.when(joining("lead", agent_id="lead:2"))
+    assert taken.when(joining("cy", lead="lead", lead_id="lead")).state.members["cy"].lead == ""
+    assert team.when(joining("cy", lead="cy", lead_id="cy")).state.members["cy"].lead == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (joining("cy", role="r" * 16_001), "a role has at most 16,000 characters, found 16,001"),
+        (
+            joining("cy", first_mail=Mail(mail_id="1", sender="lead", to="cy", body="x" * 256_001,
+                                          sent_at=1.0)),
+            "over the limit",
+        ),
+        (
+            RemoveMember(command_id="x", agent_id="ann", now=2.0, reason="x" * 16_001),
+            "a reason has at most",
+        ),
+        (
+            StopMember(command_id="x", agent_id="ann", how="now", now=2.0, reason="x" * 16_001),
+            "a reason has at most",
+        ),
+    ],
+)  # fmt: skip
+def test_what_members_are_told_is_no_longer_than_a_letter(team, command, reason):
+    """A tool that writes straight to the team keeps the same limits as its program."""
+    assert team.when(command).rejects(reason)
 
 
 def test_a_removed_member_is_stopped_and_its_name_is_free(team):
@@ -261,10 +306,15 @@ def test_a_teammate_cannot_ask_a_lead_to_shut_down(team):
         ({"to": "nobody"}, "Unknown team recipient 'nobody'. Members are: ann, bob, lead, sue"),
         ({"sender": "nobody"}, "'nobody' is no member of the team"),
         ({"protocol": " "}, "a protocol is a word"),
+        ({"protocol": "p" * 101}, "a protocol is a word"),
+        ({"protocol": "plan\napproved: yes"}, "printable"),
+        ({"protocol": "plan\x1b[2J"}, "printable"),
         ({"content": "\n"}, "must not be empty"),
         ({"content": "x" * 256_001}, "over the limit"),
         ({"expires_at": 2.0}, "expires later than it is made"),
         ({"expires_at": float("nan")}, "expires later than it is made"),
+        ({"expires_at": float("inf")}, "s later at most"),
+        ({"expires_at": 1e300}, "s later at most"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_the_reason(team, fields, reason):
@@ -292,6 +342,10 @@ def test_a_request_is_taken_back_by_its_sender(team):
     asked = team.when(asking())
     by_other = CancelRequest(command_id="c", request_id="req-1", by="bob", now=3.0)
     assert asked.when(by_other).rejects("'ann' has made it")
+    long = CancelRequest(
+        command_id="c", request_id="req-1", by="ann", now=3.0, reason="x" * 16_001
+    )
+    assert asked.when(long).rejects("a reason has at most 16,000 characters")
 
     cancelled = asked.when(
         CancelRequest(command_id="c", request_id="req-1", by="ann", now=3.0, reason="done")

@@ -14,6 +14,7 @@ from mentra_actors.runtime import petition_taker
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.petitioning import petition
 from mentra_actors.runtime.petitions import Petition, encode_petition
+from mentra_actors.runtime.wishes.members import ReadMailWish
 from mentra_actors.runtime.wishes.permissions import RememberWish, ResolveWish
 from mentra_actors.store import petition_box
 from mentra_actors.store.care.backup import backup_store
@@ -54,6 +55,17 @@ def test_a_writer_takes_petitions_in_every_store_on_this_machine(place):
         runtime.until_idle(timeout_s=20)
         assert [one.rule.tool for one in runtime.rules()] == ["pay"]
         assert "no pending" in asked(path, ALLOW, **options).words
+
+
+def test_no_petition_takes_the_mail_of_an_agent(tmp_path):
+    """The command line asks for persons only; a petition that is written by hand asks for all."""
+    path, reading = tmp_path / "team.mentra", ReadMailWish(agent_id="lead")
+    with opened(path) as runtime:
+        runtime.spawn("lead", model="scripted:x")
+        runtime.members.take_seat("sue", role="reviewer")
+        assert "'lead' is no person" in asked(path, reading).words
+        assert asked(path, ReadMailWish(agent_id="sue")).is_accepted
+    assert "'lead' is no person" in asked(path, reading).words
 
 
 def test_whoever_asks_takes_petitions_where_nobody_writes(place):

@@ -50,10 +50,14 @@ class AcceptPrompt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HandOverMail(msgspec.Struct, frozen=True, kw_only=True):
-    """Let the host read the letters that wait, in the agent's place."""
+    """Let the host read the letters that wait, in the agent's place.
+
+    `by_person` says that a person asks from outside: then it must be their seat.
+    """
 
     command_id: CommandId
     now: float
+    by_person: bool = False
 
 
 class QueueInput(msgspec.Struct, frozen=True, kw_only=True):

@@ -246,6 +246,9 @@ def _ended(command: c.TakeMail, state: AgentState) -> Sequence[e.AgentEvent]:
 
 def hand_over_mail(command: c.HandOverMail, state: AgentState) -> Sequence[e.AgentEvent]:
     """All letters that wait; nothing, if none does."""
+    if command.by_person and (state.profile is None or not state.profile.is_person):
+        name = state.profile.name if state.profile is not None else "nobody"
+        raise CommandRejected(f"{name!r} is no person: nobody else reads its mail")
     if not state.waiting_mail or command.command_id in state.known_commands:
         return []
     handed = e.MailHandedOver(
