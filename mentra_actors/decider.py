@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import EffectId, StreamId
 
-__all__ = ["Companion", "Decider", "Delivery", "Follow", "Settlement"]
+__all__ = ["Companion", "Decider", "Delivery", "Follow", "Settlement", "Unchanged"]
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -45,7 +45,18 @@ class Settlement:
     through_version: int
 
 
-Companion = Delivery | Settlement
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The event is only true if another stream ends with `version`; else the append is refused.
+
+    The owner then takes what has come there, and decides again.
+    """
+
+    stream_id: StreamId
+    version: int
+
+
+Companion = Delivery | Settlement | Unchanged
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ BOARD_SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     board.DependencyRemoved: _no_longer_waits,
     board.TaskCommented: lambda e: f"{e.author} on task {e.task_id}: {e.text}",
     board.TaskDeleted: lambda e: f"task {e.task_id} deleted{_by(e.deleted_by)}",
+    board.OwnerLeft: lambda e: f"{e.owner} has left and claims nothing any more",
     board.OwnerRenamed: lambda e: f"the tasks of {e.old} are those of {e.new}",
     board.RunCompensated: _compensated,
 }

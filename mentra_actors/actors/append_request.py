@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mentra_actors.decider import Decider, Delivery, Settlement
+from mentra_actors.decider import Decider, Delivery, Settlement, Unchanged
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
@@ -23,7 +23,7 @@ class Draft:
     @property
     def other_streams(self) -> tuple[StreamId, ...]:
         """Streams besides the actor's own that get events."""
-        return tuple(stream_id for stream_id, _ in self.events_by_stream[1:])
+        return tuple(stream_id for stream_id, events in self.events_by_stream[1:] if events)
 
     def is_opened(self, stream_id: StreamId) -> bool:
         """Whether the append leaves work for the owner of a stream."""
@@ -58,6 +58,8 @@ def draft_append(  # noqa: PLR0913 - the parts of one append, each named at the 
     if not has_work:
         settled.append((stream_id, version))
     streams = [journal.stream_append(stream_id, events, expected_version)]
+    unchanged = [one for one in companions if isinstance(one, Unchanged)]
+    streams.extend(journal.stream_append(one.stream_id, (), one.version) for one in unchanged)
     streams.extend(_stream_append(journal, one) for one in deliveries.values())
     opened = [one.stream_id for one in deliveries.values() if _is_work(one)]
     request = AppendRequest(
@@ -70,7 +72,8 @@ def draft_append(  # noqa: PLR0913 - the parts of one append, each named at the 
         settled=tuple(settled),
     )
     others = ((one.stream_id, one.events) for one in deliveries.values())
-    return Draft(request, ((stream_id, tuple(events)), *others))
+    none = ((one.stream_id, ()) for one in unchanged)
+    return Draft(request, ((stream_id, tuple(events)), *none, *others))
 
 
 def _merged(deliveries: Sequence[Delivery]) -> Mapping[StreamId, Delivery]:

@@ -93,6 +93,7 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     board.DependencyRemoved,
     board.TaskCommented,
     board.TaskDeleted,
+    board.OwnerLeft,
     board.OwnerRenamed,
     board.RunCompensated,
     team.MemberRemoved,

@@ -1,6 +1,7 @@
 """Tells the task board who has left the team and who has another name."""
 
 import logging
+from typing import Any
 
 from mentra_actors.domain.board.commands import OwnerGone, RenameOwner
 from mentra_actors.domain.team.commands import RecordBoardTold
@@ -33,8 +34,11 @@ class BoardNews:
         return RecordBoardTold(command_id=work.command_id, now=self._clock.now())
 
     def _said(self, work: BoardWork) -> OwnerGone | RenameOwner:
-        command_id = CommandId(f"{work.command_id}/board")
-        now = self._clock.now()
+        told: dict[str, Any] = {
+            "command_id": CommandId(f"{work.command_id}/board"),
+            "agent_id": work.agent_id,
+            "now": self._clock.now(),
+        }
         if isinstance(work, ReleaseTasks):
-            return OwnerGone(command_id=command_id, owner=work.owner, now=now)
-        return RenameOwner(command_id=command_id, old=work.old, new=work.new, now=now)
+            return OwnerGone(owner=work.owner, **told)
+        return RenameOwner(old=work.old, new=work.new, **told)

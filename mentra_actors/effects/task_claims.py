@@ -1,7 +1,7 @@
 """Performs the claims of autonomous teammates: a task as soon as there is one, or the end."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -9,14 +9,16 @@ import anyio
 
 from mentra_actors.domain.agent.commands import RecordIdleTimeout
 from mentra_actors.domain.agent.effects import ClaimReadyTask
+from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.board.commands import ClaimTask
-from mentra_actors.domain.board.state import can_claim
+from mentra_actors.domain.board.state import BoardState, can_claim, owner_name
+from mentra_actors.domain.team.state import RenameOnBoard, TeamState, name_in
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected, StoreError
-from mentra_actors.ids import CommandId, StreamId, board_stream
+from mentra_actors.ids import CommandId, StreamId, board_stream, team_stream
 from mentra_actors.tools.contract import Commands
 
 __all__ = ["TaskClaims"]
@@ -64,16 +66,21 @@ class TaskClaims:
                     return RecordIdleTimeout(effect_id=effect.effect_id, now=now)
 
     async def _is_claimed(self, effect: ClaimReadyTask, claim_id: CommandId) -> bool:
+        """It claims under its present name, which its profile may not have yet."""
         profile, board = effect.profile, board_stream(effect.profile.team_id)
-        claim = ClaimTask(
-            command_id=claim_id,
-            claimant=profile.name,
-            notify=profile.agent_id,
-            now=self._clock.now(),
-        )
         try:
-            if not can_claim(profile.name, await self._commands.look(board)):
+            name, *older = await self._names(profile)
+            state: BoardState = await self._commands.look(board)
+            names = {name, *older, owner_name(profile.agent_id, name, state)}
+            if not name or not all(can_claim(one, state) for one in names):
                 return False
+            claim = ClaimTask(
+                command_id=claim_id,
+                claimant=name,
+                notify=profile.agent_id,
+                agent_id=profile.agent_id,
+                now=self._clock.now(),
+            )
             await self._commands.ask(board, claim)
         except CommandRejected:  # somebody else was first
             return False
@@ -81,6 +88,19 @@ class TaskClaims:
             _log.warning("%s claims no task for now: %s", profile.agent_id, error)
             return False
         return True
+
+    async def _names(self, profile: AgentProfile) -> Sequence[str]:
+        """What the team calls it, then what the board may still call it.
+
+        The first one is empty if it has left, or is to stop.
+        """
+        agent_id = profile.agent_id
+        team: TeamState = await self._commands.look(team_stream(profile.team_id))
+        name = name_in(team, agent_id)
+        if not name or team.members[name].stopping:
+            return [""]
+        renames = (one for one in team.board_work if isinstance(one, RenameOnBoard))
+        return [name, *(one.old for one in renames if one.agent_id == agent_id)]
 
     async def _is_changed(self, changes: "_Changes", late_at: float | None) -> bool:
         """Wait for a change; False if it becomes late before there is one."""

@@ -31,6 +31,7 @@ from mentra_actors.testing.strategies import moments, words
 __all__ = ["board_histories"]
 
 _names = st.sampled_from(["ann", "bob", "cy"])
+_agents = st.sampled_from([AgentId(""), AgentId("ann"), AgentId("bob")])
 _tasks = st.sampled_from([1, 2, 3, 1, 2, 3, 4, 5])
 _runs = st.sampled_from(["", "", "ann/run-1", "bob/run-1"])
 _priorities = st.sampled_from([0, 0, 1, -1, 5])
@@ -72,6 +73,7 @@ _claims = st.builds(
     task_id=st.none() | _tasks,
     ttl_s=st.sampled_from([None, None, 30.0]),
     notify=st.sampled_from([AgentId(""), AgentId("ann")]),
+    agent_id=_agents,
     run=_runs,
 )
 _change: dict[str, SearchStrategy[Any]] = {
@@ -103,8 +105,15 @@ _updates = st.builds(
 )
 _of_many: SearchStrategy[Any] = st.one_of(
     st.builds(ExpireClaim, command_id=st.just(_ANY), task_id=_tasks, now=moments),
-    st.builds(OwnerGone, command_id=st.just(_ANY), owner=_names, now=moments),
-    st.builds(RenameOwner, command_id=st.just(_ANY), old=_names, new=_names, now=moments),
+    st.builds(OwnerGone, command_id=st.just(_ANY), owner=_names, now=moments, agent_id=_agents),
+    st.builds(
+        RenameOwner,
+        command_id=st.just(_ANY),
+        old=_names,
+        new=_names,
+        now=moments,
+        agent_id=_agents,
+    ),
     st.builds(CompensateRun, command_id=st.just(_ANY), run=_runs, now=moments),
 )
 _BOARD: list[SearchStrategy[Any]] = [

@@ -58,8 +58,8 @@ def the_garden(team):
     change(team, c.AddDependency, 4, blocker_id=3, run="lead/run-1")
     change(team, c.RemoveDependency, 4, blocker_id=3, run="lead/run-1")
     change(team, c.DeleteTask, 2, run="lead/run-1")
-    say(team, c.RenameOwner, old="ann", new="anna")
-    say(team, c.OwnerGone, owner="anna")
+    say(team, c.RenameOwner, old="ann", new="anna", agent_id="ann-id")
+    say(team, c.OwnerGone, owner="anna", agent_id="ann-id")
 
 
 def a_bad_day(team):

@@ -126,14 +126,19 @@ class TeamWorld:
                     command_id=f"{order.stream_id}/{effect_id}",
                     claimant=profile.name,
                     notify=profile.agent_id,
+                    agent_id=profile.agent_id,
                     now=1.0,
                 )
                 return BOARD, claim, lambda _said: None
-            case ReleaseTasks(command_id=told, owner=owner):
-                gone = OwnerGone(command_id=f"{told}/board", owner=owner, now=1.0)
+            case ReleaseTasks(command_id=told, owner=owner, agent_id=gone_id):
+                gone = OwnerGone(
+                    command_id=f"{told}/board", owner=owner, agent_id=gone_id, now=1.0
+                )
                 return BOARD, gone, lambda _said: RecordBoardTold(command_id=told, now=1.0)
-            case RenameOnBoard(command_id=told, old=old, new=new):
-                renamed = RenameOwner(command_id=f"{told}/board", old=old, new=new, now=1.0)
+            case RenameOnBoard(command_id=told, old=old, new=new, agent_id=agent_id):
+                renamed = RenameOwner(
+                    command_id=f"{told}/board", old=old, new=new, agent_id=agent_id, now=1.0
+                )
                 return BOARD, renamed, lambda _said: RecordBoardTold(command_id=told, now=1.0)
             case CompensateBoard(run_id=run_id):
                 back = CompensateRun(

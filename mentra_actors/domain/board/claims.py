@@ -10,6 +10,7 @@ from mentra_actors.domain.board.state import (
     blockers_of,
     existing_task,
     first_ready,
+    owner_name,
 )
 from mentra_actors.domain.inbox import MAX_BODY_CHARS, Mail
 from mentra_actors.domain.timer import LONGEST_WAIT_S
@@ -23,10 +24,12 @@ BOARD_SENDER = "board"
 
 def claimed(command: c.ClaimTask, state: BoardState) -> Sequence[e.TaskClaimed]:
     """The claimant holds the task."""
-    claimant = command.claimant
+    claimant = owner_name(command.agent_id, command.claimant, state)
     if not claimant.strip():
         raise CommandRejected("Task claimant must not be empty")
-    if command.asked_by not in ("", claimant) and not command.may_change_any:
+    if command.agent_id and command.agent_id in state.gone:
+        raise CommandRejected(f"{claimant!r} has left the team and cannot claim a task")
+    if command.asked_by not in ("", command.claimant) and not command.may_change_any:
         raise CommandRejected(
             f"Teammate {command.asked_by!r} cannot claim a task for {claimant!r}"
         )
@@ -124,8 +127,19 @@ def expired(command: c.ExpireClaim, state: BoardState) -> Sequence[e.ClaimReleas
     ]
 
 
-def owner_gone(command: c.OwnerGone, state: BoardState) -> Sequence[e.ClaimReleased]:
+def owner_gone(command: c.OwnerGone, state: BoardState) -> Sequence[e.ClaimReleased | e.OwnerLeft]:
     """All that somebody has not completed is for others to take."""
+    left = e.OwnerLeft(
+        command_id=command.command_id,
+        owner=command.owner,
+        agent_id=command.agent_id,
+        left_at=command.now,
+    )
+    is_news = command.agent_id and command.agent_id not in state.gone
+    return [*_released_by_leaving(command, state), *([left] if is_news else [])]
+
+
+def _released_by_leaving(command: c.OwnerGone, state: BoardState) -> Sequence[e.ClaimReleased]:
     return [
         e.ClaimReleased(
             command_id=command.command_id,
@@ -145,7 +159,8 @@ def owner_renamed(command: c.RenameOwner, state: BoardState) -> Sequence[e.Owner
     if not command.old.strip() or not command.new.strip():
         raise CommandRejected("Task owner must not be empty")
     owns = any(task.owner == command.old for task in state.tasks.values())
-    if not owns or command.old == command.new:
+    is_news = command.agent_id and state.names.get(command.agent_id) != command.new
+    if command.old == command.new or not (owns or is_news):
         return []
     return [
         e.OwnerRenamed(
@@ -153,5 +168,6 @@ def owner_renamed(command: c.RenameOwner, state: BoardState) -> Sequence[e.Owner
             old=command.old,
             new=command.new,
             renamed_at=command.now,
+            agent_id=command.agent_id,
         )
     ]

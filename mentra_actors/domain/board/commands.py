@@ -52,7 +52,8 @@ class ClaimTask(msgspec.Struct, frozen=True, kw_only=True):
     """Take a ready task; without `task_id` the one of the highest priority, then the lowest id.
 
     With `ttl_s` the claim ends when its owner has changed nothing for so long. `notify` gets a
-    letter about it. `asked_by` is who asks, if that is not the claimant.
+    letter about it. `asked_by` is who asks, if that is not the claimant. `agent_id` is the agent
+    that claims for itself: the board may know a newer name of it, or that it has gone.
     """
 
     command_id: CommandId
@@ -64,6 +65,7 @@ class ClaimTask(msgspec.Struct, frozen=True, kw_only=True):
     asked_by: str = ""
     may_change_any: bool = False
     run: str = ""
+    agent_id: AgentId = AgentId("")
 
 
 class _Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,20 +162,28 @@ class ExpireClaim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnerGone(msgspec.Struct, frozen=True, kw_only=True):
-    """Release all that `owner` has not completed: it has stopped for good."""
+    """Release all that `owner` has not completed: it has stopped for good.
+
+    With its `agent_id` nothing is claimed for that agent any more.
+    """
 
     command_id: CommandId
     owner: str
     now: float
+    agent_id: AgentId = AgentId("")
 
 
 class RenameOwner(msgspec.Struct, frozen=True, kw_only=True):
-    """Give all that `old` owns to `new`: the same member under another name."""
+    """Give all that `old` owns to `new`: the same member under another name.
+
+    With its `agent_id` also what is claimed for that agent under an older name from here on.
+    """
 
     command_id: CommandId
     old: str
     new: str
     now: float
+    agent_id: AgentId = AgentId("")
 
 
 class CompensateRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from mentra_actors.domain.inbox import Mail
-from mentra_actors.ids import CommandId
+from mentra_actors.ids import AgentId, CommandId
 
 __all__ = [
     "BoardEvent",
@@ -13,6 +13,7 @@ __all__ = [
     "ClaimRenewed",
     "DependencyAdded",
     "DependencyRemoved",
+    "OwnerLeft",
     "OwnerRenamed",
     "ReleaseReason",
     "RunCompensated",
@@ -252,6 +253,18 @@ class OwnerRenamed(
     old: str
     new: str
     renamed_at: float
+    agent_id: AgentId = AgentId("")
+
+
+class OwnerLeft(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="board.owner_left.v1"
+):
+    """The agent was a member under the name `owner` and is none any more: it claims nothing."""
+
+    command_id: CommandId
+    owner: str
+    agent_id: AgentId
+    left_at: float
 
 
 class RunCompensated(
@@ -282,6 +295,7 @@ BoardEvent: TypeAlias = (
     | DependencyRemoved
     | TaskCommented
     | TaskDeleted
+    | OwnerLeft
     | OwnerRenamed
     | RunCompensated
 )

@@ -7,6 +7,7 @@ import msgspec
 from mentra_actors.domain.board import events as e
 from mentra_actors.domain.board.run_changes import changes_after
 from mentra_actors.domain.board.state import BoardState, Comment, Consequence, Task
+from mentra_actors.ids import AgentId
 
 __all__ = ["evolve"]
 
@@ -14,13 +15,14 @@ REMEMBERED_COMMANDS = 1024
 REMEMBERED_CONSEQUENCES = 256
 REMEMBERED_RUNS = 256
 REMEMBERED_COMMENTS = 20
+REMEMBERED_AGENTS = 1024
 
 _replace = msgspec.structs.replace
 
 
 def evolve(state: BoardState, event: e.BoardEvent) -> BoardState:
     """State after one event; an event about an unknown task changes no task."""
-    if isinstance(event, e.OwnerRenamed | e.RunCompensated):
+    if isinstance(event, e.OwnerRenamed | e.OwnerLeft | e.RunCompensated):
         touched, after = 0, _of_many(state, event)
     else:
         touched, after = event.task_id, _of_one(state, event)
@@ -28,7 +30,13 @@ def evolve(state: BoardState, event: e.BoardEvent) -> BoardState:
     return _replace(after, recent=recent, changes=changes_after(state, event))
 
 
-def _of_many(state: BoardState, event: e.OwnerRenamed | e.RunCompensated) -> BoardState:
+def _of_many(
+    state: BoardState, event: e.OwnerRenamed | e.OwnerLeft | e.RunCompensated
+) -> BoardState:
+    if isinstance(event, e.OwnerLeft):
+        gone = (*state.gone, event.agent_id)[-REMEMBERED_AGENTS:]
+        names = {one: name for one, name in state.names.items() if one != event.agent_id}
+        return _replace(state, gone=gone, names=names)
     if isinstance(event, e.RunCompensated):
         compensated = (*state.compensated, event)[-REMEMBERED_RUNS:]
         return _replace(state, compensated=compensated)
@@ -37,7 +45,16 @@ def _of_many(state: BoardState, event: e.OwnerRenamed | e.RunCompensated) -> Boa
         for task in state.tasks.values()
         if task.owner == event.old
     }
-    return _replace(state, tasks={**state.tasks, **renamed})
+    tasks = {**state.tasks, **renamed}
+    return _replace(state, tasks=tasks, names=_names_after(state.names, event))
+
+
+def _names_after(names: dict[AgentId, str], event: e.OwnerRenamed) -> dict[AgentId, str]:
+    """The agents that were renamed last, the last one at the end."""
+    if not event.agent_id:
+        return names
+    kept = [(one, name) for one, name in names.items() if one != event.agent_id]
+    return dict([*kept, (event.agent_id, event.new)][-REMEMBERED_AGENTS:])
 
 
 def _of_one(state: BoardState, event: Any) -> BoardState:

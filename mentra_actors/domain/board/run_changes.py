@@ -27,7 +27,7 @@ def changes_after(state: BoardState, event: e.BoardEvent) -> tuple[Change, ...]:
         return tuple(one for one in state.changes if one.run != event.run)
     if isinstance(event, e.OwnerRenamed):
         return tuple(_renamed(one, event) for one in state.changes)
-    if isinstance(event, e.ClaimRenewed):
+    if isinstance(event, e.ClaimRenewed | e.OwnerLeft):
         return state.changes
     run, touched = event.run, _touched(event)
     if not run and all(one.task_id not in touched for one in state.changes):

@@ -4,7 +4,7 @@ import msgspec
 
 from mentra_actors.domain.board.events import RunCompensated, TaskPart, TaskStatus
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import CommandId
+from mentra_actors.ids import AgentId, CommandId
 
 __all__ = [
     "BoardState",
@@ -23,6 +23,7 @@ __all__ = [
     "is_known",
     "is_ready",
     "next_task_id",
+    "owner_name",
     "ready_tasks",
     "task_of",
 ]
@@ -86,7 +87,8 @@ class BoardState(msgspec.Struct, frozen=True, kw_only=True):
     """Tasks by id, and what is known of the last commands and runs.
 
     `recent` are command ids and the tasks that they touched (0 for none or several), `expiring`
-    the claims that end by themselves, by task. `changes` are those of runs.
+    the claims that end by themselves, by task. `changes` are those of runs. `names` are the last
+    agents that were renamed, with their present names, `gone` the last that have left.
     """
 
     tasks: dict[int, Task] = {}
@@ -96,6 +98,8 @@ class BoardState(msgspec.Struct, frozen=True, kw_only=True):
     consequences: tuple[Consequence, ...] = ()
     changes: tuple[Change, ...] = ()
     compensated: tuple[RunCompensated, ...] = ()
+    names: dict[AgentId, str] = {}
+    gone: tuple[AgentId, ...] = ()
 
 
 def blockers_of(task: Task, state: BoardState) -> tuple[int, ...]:
@@ -143,6 +147,11 @@ def can_claim(owner: str, state: BoardState) -> bool:
     tasks = state.tasks.values()
     is_free = all(task.owner != owner or task.status == "completed" for task in tasks)
     return is_free and any(is_ready(task, state) for task in tasks)
+
+
+def owner_name(agent_id: AgentId, name: str, state: BoardState) -> str:
+    """What an agent is called here; `name`, unless the board was told of a newer one."""
+    return state.names.get(agent_id, name)
 
 
 def directories_of(owner: str, state: BoardState) -> tuple[str, ...]:

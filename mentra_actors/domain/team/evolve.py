@@ -126,7 +126,7 @@ def _removed(state: TeamState, event: MemberRemoved) -> TeamState:
         return state
     members = {name: one for name, one in state.members.items() if name != event.name}
     gone = FormerMember(name=event.name, joined_by=member.joined_by)
-    release = ReleaseTasks(command_id=event.command_id, owner=event.name)
+    release = ReleaseTasks(command_id=event.command_id, owner=event.name, agent_id=event.agent_id)
     return _replace(
         state,
         members=members,
@@ -143,7 +143,9 @@ def _renamed(state: TeamState, event: MemberRenamed) -> TeamState:
     members = {
         event.new if name == event.old else name: one for name, one in state.members.items()
     }
-    rename = RenameOnBoard(command_id=event.command_id, old=event.old, new=event.new)
+    rename = RenameOnBoard(
+        command_id=event.command_id, old=event.old, new=event.new, agent_id=event.agent_id
+    )
     return _replace(
         state,
         members=members,

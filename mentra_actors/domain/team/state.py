@@ -37,6 +37,7 @@ class ReleaseTasks(msgspec.Struct, frozen=True, kw_only=True, tag="release"):
 
     command_id: CommandId
     owner: str
+    agent_id: AgentId = AgentId("")
 
 
 class RenameOnBoard(msgspec.Struct, frozen=True, kw_only=True, tag="rename"):
@@ -45,6 +46,7 @@ class RenameOnBoard(msgspec.Struct, frozen=True, kw_only=True, tag="rename"):
     command_id: CommandId
     old: str
     new: str
+    agent_id: AgentId = AgentId("")
 
 
 BoardWork: TypeAlias = ReleaseTasks | RenameOnBoard

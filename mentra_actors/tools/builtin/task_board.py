@@ -106,6 +106,7 @@ async def task_claim(context: ToolContext, task_id: int | None = None) -> str:
         command_id=CommandId(context.idempotency_key),
         task_id=task_id,
         claimant=context.agent_name,
+        agent_id=profile.agent_id,
         now=context.commands.now(),
         run=context.run_id,
     )

@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from agent_words import agent, go, said
 
-from mentra_actors.decider import Delivery
+from mentra_actors.decider import Delivery, Unchanged
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
@@ -90,9 +90,21 @@ def test_one_for_whom_nothing_comes_stops_and_says_why():
     late = c.RecordIdleTimeout(effect_id=claim.effect_id, now=99.0)
     answer = mate(autonomy=Autonomy(enabled=True, idle_timeout_s=90.0)).when(late)
 
-    assert answer == [e.AgentStopped(stopped_at=99.0, reason="idle for 90 s")]
+    inbox = "inbox-lead"
+    end = e.AgentStopped(stopped_at=99.0, reason="idle for 90 s", inbox=inbox)
+    assert answer == [end]
+    assert answer.companions == [Unchanged(inbox, 0)]
     assert not answer.pending
     assert answer.when(late) == []
+
+
+def test_one_that_is_to_stop_does_so_only_if_its_inbox_holds_nothing_more():
+    order = StopOrdered(how="when_done", reason="enough")
+    answer = mate().when(taking(orders=(order,), after=0))
+    at_once = mate().when(taking(orders=(StopOrdered(how="now", reason="enough"),)))
+
+    assert answer.companions[-1] == Unchanged("inbox-lead", 1)
+    assert not [one for one in at_once.companions if isinstance(one, Unchanged)]
 
 
 @pytest.mark.parametrize(

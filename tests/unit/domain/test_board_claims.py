@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -142,6 +143,30 @@ def test_a_member_keeps_its_tasks_under_its_new_name():
     assert answer.when(mate(c.SetTaskStatus, name="anna", status="completed")).events
     nobody = c.RenameOwner(command_id="r", old="eve", new="anna", now=1.0)
     assert board.when(nobody) == []
+
+
+def test_an_agent_that_has_not_heard_of_its_new_name_claims_under_it():
+    """Else its task would be owned by a name that nobody has."""
+    board = played(create(), create())
+    rename = c.RenameOwner(command_id="r", old="ann", new="anna", now=1.0, agent_id="ann-id")
+    renamed = board.when(rename)
+    late = renamed.when(claim(agent_id="ann-id", asked_by="ann"))
+
+    assert [type(one).__name__ for one in renamed.events] == ["OwnerRenamed"]
+    assert renamed.when(msgspec.structs.replace(rename, command_id="r2")) == []
+    assert [one.owner for one in late.events] == ["anna"]
+    assert [one.owner for one in renamed.when(claim(agent_id="")).events] == ["ann"]
+
+
+def test_an_agent_that_has_left_claims_nothing_and_its_name_may_be_given_again():
+    board = played(create(), create())
+    gone = c.OwnerGone(command_id="g", owner="ann", now=1.0, agent_id="ann-id")
+    left = board.when(gone)
+
+    assert [type(one).__name__ for one in left.events] == ["OwnerLeft"]
+    assert left.when(msgspec.structs.replace(gone, command_id="g2")) == []
+    assert left.when(claim(agent_id="ann-id")).rejects("has left")
+    assert [one.owner for one in left.when(claim(agent_id="ann-id:2")).events] == ["ann"]
 
 
 def test_a_claim_tells_the_agent_for_which_it_was_made():

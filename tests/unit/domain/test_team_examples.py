@@ -163,7 +163,9 @@ def test_a_removed_member_is_stopped_and_its_name_is_free(team):
     assert letters(removed) == {
         "inbox-ann": (StopOrdered(how="now", reason="done", ordered_by=""),)
     }
-    assert removed.pending == {"board-x": ReleaseTasks(command_id="x", owner="ann")}
+    assert removed.pending == {
+        "board-x": ReleaseTasks(command_id="x", owner="ann", agent_id="ann")
+    }
     assert removed.when(joining("ann", command_id="again")).rejects("is taken")
     assert removed.when(joining("ann", agent_id="ann:2")).events
 
@@ -175,7 +177,9 @@ def test_a_renamed_member_keeps_its_id_and_its_place(team):
 
     assert letters(renamed) == {"inbox-ann": (RenameOrdered(name="amy"),)}
     assert list(again.state.members) == ["lead", "ada", "bob", "sue"]
-    assert again.pending == {"board-1": RenameOnBoard(command_id="1", old="ann", new="amy")}
+    assert again.pending == {
+        "board-1": RenameOnBoard(command_id="1", old="ann", new="amy", agent_id="ann")
+    }
     told = again.when(RecordBoardTold(command_id="1", now=3.0))
     assert told == [BoardTold(command_id="1", told_at=3.0)]
     assert list(told.pending) == ["board-2"]

@@ -1,6 +1,7 @@
 """Claims of autonomous teammates when others are faster, or the store takes nothing."""
 
 import anyio
+import msgspec
 import pytest
 
 from mentra_actors.domain.agent.commands import RecordIdleTimeout
@@ -9,6 +10,7 @@ from mentra_actors.domain.agent.events import AgentProfile
 from mentra_actors.domain.agent.profile import Autonomy
 from mentra_actors.domain.board.commands import ClaimTask
 from mentra_actors.domain.board.state import BoardState, Task
+from mentra_actors.domain.team.state import Member, RenameOnBoard, TeamState
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.runner import Order
 from mentra_actors.effects.task_claims import TaskClaims
@@ -26,14 +28,25 @@ OWN = BoardState(
 )
 
 
+def team_with(name, **changes):
+    member = Member(agent_id="ann-1", role="r", joined_by="1", **changes)
+    return TeamState(members={name: member}, names={"ann-1": name})
+
+
+TEAM = team_with("ann")
+
+
 class ScriptedBoard:
     """Shows these boards one after the other, and answers claims in turn."""
 
-    def __init__(self, clock, boards, answers=()):
+    def __init__(self, clock, boards, answers=(), team=TEAM):
+        self.team = team
         self.clock, self.boards, self.answers = clock, list(boards), list(answers)
         self.claims, self.feed = [], LiveFeed(lambda _notice: ("board-main",))
 
     async def look(self, stream_id):
+        if stream_id == "team-main":
+            return self.team
         assert stream_id == "board-main"
         return self.boards.pop(0) if len(self.boards) > 1 else self.boards[0]
 
@@ -82,6 +95,7 @@ async def test_a_claim_has_the_id_of_its_effect_and_names_who_is_to_be_told():
             command_id="agent-ann-1/claim-4",
             claimant="ann",
             notify="ann-1",
+            agent_id="ann-1",
             now=board.clock.now(),
         )
     ]
@@ -104,4 +118,39 @@ async def test_when_there_is_nothing_to_claim_its_time_passes(state):
     outcome = await performed(board, until_late=True)
 
     assert outcome == RecordIdleTimeout(effect_id="claim-4", now=board.clock.now())
+    assert board.claims == []
+
+
+async def test_one_that_was_renamed_claims_under_the_name_that_its_team_knows():
+    board = ScriptedBoard(ManualClock(), [READY], team=team_with("anna"))
+
+    assert await performed(board) is None
+    assert [one.claimant for one in board.claims] == ["anna"]
+
+
+@pytest.mark.parametrize(
+    "team",
+    [TeamState(), team_with("ann", stopping="now"), team_with("ann", stopping="when_done")],
+    ids=["has left", "is to stop now", "is to stop when nothing waits"],
+)
+async def test_one_that_has_left_or_is_to_stop_claims_nothing(team):
+    board = ScriptedBoard(ManualClock(), [READY], team=team)
+    await performed(board, until_late=True)
+
+    assert board.claims == []
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+async def test_a_task_that_it_owns_under_another_name_is_one_of_its_own(is_told):
+    """The team renames first; until the board is told its task stands under the older name."""
+    owner = "ann" if not is_told else "anna"
+    tasks = {1: Task(task_id=1, subject="Build"), 2: Task(task_id=2, subject="Plan", owner=owner)}
+    rename = RenameOnBoard(command_id="1", old="ann", new="anna", agent_id="ann-1")
+    team = msgspec.structs.replace(team_with("anna"), board_work=(rename,))
+    if is_told:  # after this look at the team
+        team = TEAM
+    seen = BoardState(tasks=tasks, names={"ann-1": "anna"} if is_told else {})
+    board = ScriptedBoard(ManualClock(), [seen], team=team)
+    await performed(board, until_late=True)
+
     assert board.claims == []

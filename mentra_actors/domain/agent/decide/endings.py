@@ -6,13 +6,15 @@ that never started did not happen, one that was open may have.
 
 from collections.abc import Sequence
 
+import msgspec
+
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.effects import CLAIM
 from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
 from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import EffectId
+from mentra_actors.ids import EffectId, StreamId, inbox_stream
 
 __all__ = [
     "cancelled",
@@ -24,7 +26,10 @@ __all__ = [
     "limit_reached",
     "stop_requested",
     "stopped",
+    "stopped_at_rest",
 ]
+
+_replace = msgspec.structs.replace
 
 
 def finished(
@@ -92,13 +97,24 @@ def stopped(
     ]
 
 
+def stopped_at_rest(state: AgentState, now: float, reason: str) -> list[e.AgentEvent]:
+    """The end of an agent for which nothing waits, in its inbox neither."""
+    inbox = inbox_stream(state.profile.agent_id) if state.profile else StreamId("")
+    return [
+        _replace(one, inbox=inbox, inbox_version=state.mail_taken_through)
+        if isinstance(one, e.AgentStopped)
+        else one
+        for one in stopped(state, now, reason)
+    ]
+
+
 def idle_timed_out(command: c.RecordIdleTimeout, state: AgentState) -> list[e.AgentEvent]:
     """The end of an agent for which there was nothing to do; nothing if it rests no more."""
     is_same_rest = command.effect_id == f"{CLAIM}{state.rests}"
     if state.profile is None or not (state.looks_for_tasks and is_same_rest):
         return []
     timeout_s = state.profile.autonomy.idle_timeout_s
-    return stopped(state, command.now, f"idle for {timeout_s:g} s")
+    return stopped_at_rest(state, command.now, f"idle for {timeout_s:g} s")
 
 
 def stop_requested(command: c.StopRun, state: AgentState) -> list[e.AgentEvent]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from mentra_actors.decider import Companion, Delivery, Settlement
+from mentra_actors.decider import Companion, Delivery, Settlement, Unchanged
 from mentra_actors.domain.agent import effects as f
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.profile import asked_profile
@@ -222,7 +222,8 @@ def companions(event: e.AgentEvent) -> Sequence[Companion]:
     """What else is written in the same append.
 
     Mail and orders go to their inbox, a rule that was made of a decision to its scope; a
-    subagent's stream begins, spending stands in its budget; taken mail settles the own inbox.
+    subagent's stream begins, spending stands in its budget; taken mail settles the own inbox, and
+    who stops because nothing waits must have taken all that lies there.
     """
     match event:
         case e.MailSent(mail=mail):
@@ -231,6 +232,8 @@ def companions(event: e.AgentEvent) -> Sequence[Companion]:
             return [Delivery(rules, (RuleRemembered(rule=rule),), is_work=False)]
         case e.MailTaken(inbox=inbox, through_version=version):
             return [Settlement(inbox, version)]
+        case e.AgentStopped(inbox=inbox, inbox_version=version) if inbox:
+            return [Unchanged(inbox, version)]
         case e.SubagentSpawned(profile=profile, spawned_at=at):
             spawned = e.AgentSpawned(profile=profile, spawned_at=at)
             return [Delivery(agent_stream(profile.agent_id), (spawned,), must_be_new=True)]

@@ -16,7 +16,12 @@ from typing import assert_never
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.batches import calls_due
-from mentra_actors.domain.agent.decide.endings import failed, finished, limit_reached, stopped
+from mentra_actors.domain.agent.decide.endings import (
+    failed,
+    finished,
+    limit_reached,
+    stopped_at_rest,
+)
 from mentra_actors.domain.agent.decide.intake import next_run_id
 from mentra_actors.domain.agent.decide.model_outcomes import model_call_requested
 from mentra_actors.domain.agent.evolve import evolve
@@ -84,7 +89,7 @@ def _next_run(state: AgentState, now: float) -> Sequence[e.AgentEvent]:
             )
         ]
     if not state.has_news:
-        return stopped(state, now, state.stop_planned) if state.stop_planned else []
+        return stopped_at_rest(state, now, state.stop_planned) if state.stop_planned else []
     return [e.RunStarted(run_id=run_id, started_at=now, options=profile.run, baseline=state.leaf)]
 
 

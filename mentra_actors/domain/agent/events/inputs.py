@@ -197,10 +197,16 @@ class AgentRecovered(
 class AgentStopped(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.stopped.v1"
 ):
-    """The agent takes no more prompts and no more mail."""
+    """The agent takes no more prompts and no more mail.
+
+    One that stops because nothing waits has taken its `inbox` up to `inbox_version`, and nothing
+    came there before this event.
+    """
 
     stopped_at: float
     reason: str = ""
+    inbox: StreamId = StreamId("")
+    inbox_version: int = 0
 
 
 class AgentStopPlanned(
