@@ -33,6 +33,7 @@ ENOUGH = settings(
 _replace = msgspec.structs.replace
 
 
+@pytest.mark.timeout(300)
 def test_an_agent_survives_crashes_at_any_moment():
     """Crash, recovery, late and doubled answers in any order: no call of `never` runs twice."""
     run_state_machine_as_test(AgentInACrashingProcess, settings=settings(stateful_step_count=50))
@@ -125,6 +126,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault):
     """A machine that accepts a broken agent says nothing about a good one."""

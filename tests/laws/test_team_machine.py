@@ -545,6 +545,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault):
     """A machine that accepts a broken team says nothing about a good one."""
