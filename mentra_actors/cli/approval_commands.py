@@ -10,17 +10,15 @@ import typer
 from rich.text import Text
 
 from mentra_actors.cli.decision_options import By, Match, Remember, Wait, chosen_match, person
-from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
+from mentra_actors.cli.petitioned import remark_handed_over, state_word, wished
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_approvals import approval_document, approval_text
 from mentra_actors.domain.permission_rules import RuleScope, new_rule, scope_stream
 from mentra_actors.domain.rule_match import RuleMatch, match_words
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.petitioning import petition
-from mentra_actors.runtime.petitions import PetitionAnswer
 from mentra_actors.runtime.wishes.permissions import ResolveWish
 from projections.approvals import (
     APPROVALS,
@@ -31,12 +29,7 @@ from projections.approvals import (
 )
 from projections.contract import fold_parts, fold_view
 
-__all__ = ["HANDED_OVER", "approvals", "approve", "deny", "require_accepted"]
-
-HANDED_OVER = (
-    "Handed over: no process has taken it yet. It is kept beside the store, and recorded by the "
-    "process that writes it, or by the next one."
-)
+__all__ = ["approvals", "approve", "deny"]
 
 _Name = Annotated[str, typer.Argument(metavar="CALL", help="Its name in `mentra approvals`.")]
 
@@ -93,17 +86,6 @@ def deny(
     _decide(made, wait, store, Output(as_json=as_json))
 
 
-def require_accepted(answer: PetitionAnswer | None) -> bool:
-    """True if a wish is recorded, False if it waits.
-
-    Raises:
-        CommandRejected: it was refused.
-    """
-    if answer is not None and not answer.is_accepted:
-        raise CommandRejected(answer.words)
-    return answer is not None
-
-
 # --- deciding ---------------------------------------------------------------------------------
 
 
@@ -133,11 +115,8 @@ def _decide(made: _Decision, wait_s: float, store: Path, output: Output) -> None
         remember=made.remember,
         match=match,
     )
-    with output.spinner("Waiting for the process that writes the store"):
-        answer = petition(
-            store, wish, SystemClock(), by=made.by, wait_s=wait_s, sealing=chosen_sealing()
-        )
-    _tell(output, made, approval, match, is_recorded=require_accepted(answer))
+    is_recorded = wished(output, wish, store, by=made.by, wait_s=wait_s)
+    _tell(output, made, approval, match, is_recorded=is_recorded)
 
 
 def _match(made: _Decision, approval: Approval) -> RuleMatch | None:
@@ -167,7 +146,7 @@ def _tell(
                 "remembered": made.remember,
                 "rule_id": rule_id,
                 "words": words,
-                "state": "recorded" if is_recorded else "handed_over",
+                "state": state_word(is_recorded),
             }
         )
         return
@@ -177,7 +156,7 @@ def _tell(
     if rule_id:
         output.show(Text(f"Rule {rule_id}, {made.remember}: {words}."))
     if not is_recorded:
-        output.remark(HANDED_OVER, "yellow")
+        remark_handed_over(output)
 
 
 def _rule_id(made: _Decision, approval: Approval, match: RuleMatch | None) -> str:

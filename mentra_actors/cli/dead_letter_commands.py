@@ -6,18 +6,14 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.text import Text
 
-from mentra_actors.cli.approval_commands import HANDED_OVER, require_accepted
 from mentra_actors.cli.decision_options import By, Wait, person
-from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
+from mentra_actors.cli.petitioned import tell_outcome, wished
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_health import INDENT, letter_text, quarantine_text
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.petitioning import petition
 from mentra_actors.runtime.petitions import Wish
 from mentra_actors.runtime.supervision_operations import require_readable
 from mentra_actors.runtime.wishes.supervision import DiscardWish, LiftWish, RedriveWish
@@ -120,17 +116,8 @@ def _ask(
     wish: Wish, words: str, document: dict[str, Any], how: tuple[str | None, float, Path, Output]
 ) -> None:
     by, wait_s, store, output = how
-    with output.spinner("Waiting for the process that writes the store"):
-        answer = petition(
-            store, wish, SystemClock(), by=person(by), wait_s=wait_s, sealing=chosen_sealing()
-        )
-    is_recorded = require_accepted(answer)
-    if output.as_json:
-        output.document({**document, "state": "recorded" if is_recorded else "handed_over"})
-        return
-    output.show(Text(words.format("" if is_recorded else "to be ")))
-    if not is_recorded:
-        output.remark(HANDED_OVER, "yellow")
+    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait_s)
+    tell_outcome(output, words, document, is_recorded=is_recorded)
 
 
 def _supervised(store: Path, output: Output) -> Supervised:

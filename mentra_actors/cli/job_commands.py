@@ -7,18 +7,15 @@ import anyio
 import typer
 from rich.text import Text
 
-from mentra_actors.cli.approval_commands import HANDED_OVER, require_accepted
 from mentra_actors.cli.decision_options import By, Wait, person
-from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
+from mentra_actors.cli.petitioned import tell_outcome, wished
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.domain.background.job import Job
 from mentra_actors.effects.background_jobs import last_output
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId
-from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.petitioning import petition
 from mentra_actors.runtime.wishes.jobs import CancelJobWish
 
 __all__ = ["JOB_COMMANDS"]
@@ -62,17 +59,8 @@ def cancel(
     if not found.is_open:
         raise CommandRejected(f"{job} has ended already ({found.status.replace('_', ' ')})")
     wish = CancelJobWish(agent_id=agent_id, job_id=job, reason=reason)
-    with shown.spinner("Waiting for the process that writes the store"):
-        answer = petition(
-            store, wish, SystemClock(), by=person(by), wait_s=wait, sealing=chosen_sealing()
-        )
-    is_recorded = require_accepted(answer)
-    if as_json:
-        shown.document({"id": job, "state": "recorded" if is_recorded else "handed_over"})
-        return
-    shown.show(Text(f"{job} is to end."))
-    if not is_recorded:
-        shown.remark(HANDED_OVER, "yellow")
+    is_recorded = wished(shown, wish, store, by=person(by), wait_s=wait)
+    tell_outcome(shown, f"{job} is to end.", {"id": job}, is_recorded=is_recorded)
 
 
 JOB_COMMANDS: tuple[Callable[..., None], ...] = (output, cancel)

@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
-from rich.text import Text
 
-from mentra_actors.cli.approval_commands import HANDED_OVER, require_accepted
 from mentra_actors.cli.decision_options import Wait, person
-from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
+from mentra_actors.cli.petitioned import tell_outcome, wished
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_members import (
     INDENT,
@@ -29,8 +27,6 @@ from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.domain.team import DEFAULT_TEAM, Request
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import MailId, agent_stream, inbox_stream, team_stream
-from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.petitioning import petition
 from mentra_actors.runtime.petitions import Wish
 from mentra_actors.runtime.wishes.members import LetterWish, ReadMailWish, RespondWish
 from projections.contract import fold_view
@@ -137,12 +133,8 @@ def mail(
         to_id = None if to == "all" else _member(team, to).agent_id
     wish = LetterWish(team_id=DEFAULT_TEAM, sender=person_id, to=to_id, body=text)
     is_recorded = _wished(output, wish, wait, store)
-    if as_json:
-        output.document({"from": sender, "to": to, "state": _state(is_recorded)})
-        return
-    output.show(Text(f"The letter to {to} is {'' if is_recorded else 'to be '}sent."))
-    if not is_recorded:
-        output.remark(HANDED_OVER, "yellow")
+    document = {"from": sender, "to": to}
+    tell_outcome(output, f"The letter to {to} is {{}}sent.", document, is_recorded=is_recorded)
 
 
 def respond(
@@ -166,32 +158,13 @@ def respond(
         reason=reason,
     )
     is_recorded = _wished(output, wish, wait, store)
-    if as_json:
-        output.document(
-            {
-                "request_id": request,
-                "by": name,
-                "approve": not reject,
-                "state": _state(is_recorded),
-            }
-        )
-        return
     done = "rejected" if reject else "approved"
-    output.show(Text(f"{request} is {'' if is_recorded else 'to be '}{done}."))
-    if not is_recorded:
-        output.remark(HANDED_OVER, "yellow")
+    document = {"request_id": request, "by": name, "approve": not reject}
+    tell_outcome(output, f"{request} is {{}}{done}.", document, is_recorded=is_recorded)
 
 
 def _wished(output: Output, wish: Wish, wait_s: float, store: Path) -> bool:
-    with output.spinner("Waiting for the process that writes the store"):
-        answer = petition(
-            store, wish, SystemClock(), by=person(None), wait_s=wait_s, sealing=chosen_sealing()
-        )
-    return require_accepted(answer)
-
-
-def _state(is_recorded: bool) -> str:
-    return "recorded" if is_recorded else "handed_over"
+    return wished(output, wish, store, by=person(None), wait_s=wait_s)
 
 
 def _show_requests(output: Output, found: Sequence[Request]) -> None:

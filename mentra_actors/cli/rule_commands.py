@@ -3,17 +3,13 @@
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from mentra_actors.cli.approval_commands import HANDED_OVER, require_accepted
 from mentra_actors.cli.decision_options import By, Wait, person
-from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
+from mentra_actors.cli.petitioned import tell_outcome, wished
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_approvals import RULE_COLUMNS, rule_document, rule_row
-from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.petitioning import petition
 from mentra_actors.runtime.rule_operations import rule_named, rule_stream, stored_rules
 from mentra_actors.runtime.wishes.permissions import RevokeWish
 
@@ -45,16 +41,6 @@ def revoke(
     with opened(store) as team, output.spinner("Reading the log"):
         found = rule_named(stored_rules(team.reader, team.journal), rule)
     wish = RevokeWish(rules=rule_stream(found), rule_id=found.rule.rule_id)
-    with output.spinner("Waiting for the process that writes the store"):
-        answer = petition(
-            store, wish, SystemClock(), by=person(by), wait_s=wait, sealing=chosen_sealing()
-        )
-    is_recorded = require_accepted(answer)
-    if as_json:
-        state = "recorded" if is_recorded else "handed_over"
-        output.document({**rule_document(found), "state": state})
-        return
-    to_be = "" if is_recorded else "to be "
-    output.show(Text(f"Rule {found.rule.rule_id} is {to_be}revoked."))
-    if not is_recorded:
-        output.remark(HANDED_OVER, "yellow")
+    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait)
+    words = f"Rule {found.rule.rule_id} is {{}}revoked."
+    tell_outcome(output, words, rule_document(found), is_recorded=is_recorded)

@@ -9,17 +9,15 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.text import Text
 
-from mentra_actors.cli.approval_commands import HANDED_OVER, require_accepted
 from mentra_actors.cli.decision_options import By, Wait, person
-from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
+from mentra_actors.cli.petitioned import remark_handed_over, state_word, wished
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.domain.schedules.schedule import Schedule
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import AgentId, name_of, schedule_stream
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.petitioning import petition
 from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.runtime.wishes.schedules import (
     AddScheduleWish,
@@ -160,20 +158,16 @@ def _change(
     wish = ChangeScheduleWish(schedules=_STREAM, schedule_id=schedule_id, change=change)
     is_recorded = _asked(output, wish, store, wait, by)
     if output.as_json:
-        output.document({"id": schedule_id, "change": change, "state": _state(is_recorded)})
+        output.document({"id": schedule_id, "change": change, "state": state_word(is_recorded)})
         return
     to_be = "" if is_recorded else "to be "
     output.show(Text(f"Schedule {schedule_id} is {to_be}{_DONE[change]}."))
 
 
 def _asked(output: Output, wish: ScheduleWish, store: Path, wait: float, by: str | None) -> bool:
-    with output.spinner("Waiting for the process that writes the store"):
-        answer = petition(
-            store, wish, SystemClock(), by=person(by), wait_s=wait, sealing=chosen_sealing()
-        )
-    is_recorded = require_accepted(answer)
+    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait)
     if not is_recorded:
-        output.remark(HANDED_OVER, "yellow")
+        remark_handed_over(output)
     return is_recorded
 
 
@@ -186,16 +180,12 @@ def _tell_added(output: Output, wish: AddScheduleWish, store: Path, *, is_record
             )
     if output.as_json:
         shown = {} if found is None else _document(found)
-        output.document({**shown, "state": _state(is_recorded)})
+        output.document({**shown, "state": state_word(is_recorded)})
     elif found is None:
         output.show(Text(f"{wish.agent_id} is to be woken: {timing_words(wish.timing)}."))
     else:
         for line in _lines(found):
             output.show_hanging(line, _INDENT)
-
-
-def _state(is_recorded: bool) -> str:
-    return "recorded" if is_recorded else "handed_over"
 
 
 def _listed(team: OpenStore) -> tuple[ListedSchedule, ...]:

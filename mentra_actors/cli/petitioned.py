@@ -1,0 +1,59 @@
+"""Has a wish recorded by whoever writes the store, and tells what became of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from mentra_actors.cli.key_options import chosen_sealing
+from mentra_actors.cli.output import Output
+from mentra_actors.errors import CommandRejected
+from mentra_actors.runtime.clock import SystemClock
+from mentra_actors.runtime.petitioning import petition
+from mentra_actors.runtime.petitions import Wish
+
+__all__ = ["remark_handed_over", "state_word", "tell_outcome", "wished"]
+
+_HANDED_OVER = (
+    "Handed over: no process has taken it yet. It is kept beside the store, and recorded by the "
+    "process that writes it, or by the next one."
+)
+
+
+def wished(output: Output, wish: Wish, store: Path, *, by: str, wait_s: float) -> bool:
+    """True if a wish is recorded, False if it waits. Blocks for `wait_s` seconds at most.
+
+    Raises:
+        CommandRejected: it was refused.
+        ConfigurationError, StoreError: see `petition`.
+    """
+    with output.spinner("Waiting for the process that writes the store"):
+        answer = petition(
+            store, wish, SystemClock(), by=by, wait_s=wait_s, sealing=chosen_sealing()
+        )
+    if answer is not None and not answer.is_accepted:
+        raise CommandRejected(answer.words)
+    return answer is not None
+
+
+def tell_outcome(
+    output: Output, words: str, document: Mapping[str, Any], *, is_recorded: bool
+) -> None:
+    """One sentence, where `{}` is "to be " as long as the wish waits; or a document."""
+    if output.as_json:
+        output.document({**document, "state": state_word(is_recorded)})
+        return
+    output.show(Text(words.replace("{}", "" if is_recorded else "to be ")))
+    if not is_recorded:
+        remark_handed_over(output)
+
+
+def remark_handed_over(output: Output) -> None:
+    """Say where a wish is that nobody has taken."""
+    output.remark(_HANDED_OVER, "yellow")
+
+
+def state_word(is_recorded: bool) -> str:
+    """What documents say of a wish."""
+    return "recorded" if is_recorded else "handed_over"
