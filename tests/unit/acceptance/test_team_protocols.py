@@ -15,7 +15,7 @@ from mentra_actors import (
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.domain.team import BoardTold, MemberJoined, RequestOpened, RequestResolved
-from mentra_actors.providers.scripted import position
+from mentra_actors.providers.scripted import NEVER_ENDS, position
 from mentra_actors.testing.manual_clock import ManualClock
 from mentra_actors.tools.builtin.teammates import LEAD_TOOLS
 
@@ -253,7 +253,7 @@ async def test_a_failed_run_keeps_the_request_and_the_next_letter_goes_on(played
 async def test_teammates_and_requests_are_there_after_a_restart(played, tmp_path):
     """Everything of a team is on the log, an agreed stop too."""
     path = tmp_path / "team.mentra"
-    async with played({"lead": []}, path=path) as team:
+    async with played({"lead": [NEVER_ENDS]}, path=path) as team:  # bob may have begun to answer
         lead = await team.spawn(wake_on_mail=False)
         await lead.team.spawn_teammate("bob", "helper")
         await lead.team.request("bob", "shutdown", "We are done.")
