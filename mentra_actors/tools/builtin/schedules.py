@@ -2,7 +2,6 @@
 
 import json
 
-from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.schedules.schedule import Schedule
 from mentra_actors.domain.schedules.schedules import (
     AddSchedule,
@@ -10,8 +9,8 @@ from mentra_actors.domain.schedules.schedules import (
     SchedulesState,
     schedule_of,
 )
-from mentra_actors.domain.team import TeamState
-from mentra_actors.ids import AgentId, CommandId, agent_stream, schedule_stream, team_stream
+from mentra_actors.ids import AgentId, CommandId, schedule_stream
+from mentra_actors.tools.builtin.team_looks import member_id, own_profile, team_state
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
 from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.schedule_moments import listed_schedules, new_timing, schedule_json
@@ -86,7 +85,7 @@ async def wake_me(  # noqa: PLR0913, PLR0917 - four ways to say when
 )
 async def schedule_list(context: ToolContext) -> str:
     """List the timers that are still to fire: yours, and for a lead those of the team."""
-    is_lead = not (await _profile(context)).lead
+    is_lead = not (await own_profile(context)).lead
     state = await _state(context)
     shown = [
         one
@@ -112,7 +111,7 @@ async def schedule_cancel(context: ToolContext, schedule_id: str) -> str:
     state = await _state(context)
     schedule = state.schedules.get(schedule_id)
     is_own = schedule is not None and schedule.agent_id == context.agent_id
-    if not is_own and (await _profile(context)).lead:
+    if not is_own and (await own_profile(context)).lead:
         raise ToolError(f"Failed to cancel: you have no timer {schedule_id!r}")
     command = RemoveSchedule(
         command_id=CommandId(context.idempotency_key),
@@ -135,23 +134,13 @@ async def _state(context: ToolContext) -> SchedulesState:
     return state
 
 
-async def _profile(context: ToolContext) -> AgentProfile:
-    state = await context.commands.look(agent_stream(context.agent_id))
-    profile: AgentProfile = state.profile
-    return profile
-
-
 async def _woken(context: ToolContext, name: str) -> AgentId:
     """A member of the team; only a lead can name another than itself."""
-    profile = await _profile(context)
+    profile = await own_profile(context)
     if profile.parent:
         raise ToolError("Failed to set the timer: a subagent ends with its answer")
     if name == profile.name:
         return profile.agent_id
     if profile.lead:
         raise ToolError("Failed to set the timer: only a lead can have others woken")
-    team: TeamState = await context.commands.look(team_stream(context.team_id))
-    if name not in team.members:
-        known = ", ".join(sorted(team.members))
-        raise ToolError(f"Unknown team recipient '{name}'. Members are: {known}")
-    return team.members[name].agent_id
+    return member_id(await team_state(context), name)

@@ -16,8 +16,9 @@ from mentra_actors.domain.board.commands import (
     UpdateTask,
 )
 from mentra_actors.domain.board.state import BoardState, consequence_of, existing_task, task_of
-from mentra_actors.ids import CommandId, agent_stream, board_stream
+from mentra_actors.ids import CommandId, board_stream
 from mentra_actors.tools.builtin.task_json import board_json, task_json
+from mentra_actors.tools.builtin.team_looks import own_profile
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
 from mentra_actors.tools.functions.decorator import FunctionTool, tool
 from mentra_actors.tools.tool_errors import refusals_told
@@ -99,7 +100,7 @@ async def task_claim(context: ToolContext, task_id: int | None = None) -> str:
     Args:
         task_id: The task; without it the ready one of the highest priority, then the lowest id.
     """
-    profile = await _profile(context)
+    profile = await own_profile(context)
     if not profile.lead or profile.parent:
         raise ToolError("Only named teammates can claim tasks")
     command = ClaimTask(
@@ -226,18 +227,13 @@ async def task_get(context: ToolContext, task_id: int) -> str:
     return json.dumps(_shown(await _board(context), task_id))
 
 
-async def _profile(context: ToolContext) -> Any:
-    state = await context.commands.look(agent_stream(context.agent_id))
-    return state.profile
-
-
 async def _change(context: ToolContext, task_id: int) -> dict[str, Any]:
     """What all changes of a task say; a lead may change any."""
     return {
         "command_id": CommandId(context.idempotency_key),
         "task_id": task_id,
         "changed_by": context.agent_name,
-        "may_change_any": not (await _profile(context)).lead,
+        "may_change_any": not (await own_profile(context)).lead,
         "now": context.commands.now(),
         "run": context.run_id,
     }
