@@ -22,6 +22,7 @@ from mentra_actors.domain.content import (
     UserMessage,
     blobs_of,
 )
+from mentra_actors.domain.token_estimate import message_tokens
 from mentra_actors.ids import EffectId, EntryId
 
 __all__ = [
@@ -38,7 +39,11 @@ __all__ = [
     "spilled_result",
     "told_result",
     "with_entry",
+    "with_stubs",
 ]
+
+STUB_BYTES = 100
+"""A result that is not longer (UTF-8) stays as it is: a stub would save nothing."""
 
 NO_RESULT = "No result was recorded for this call. It may or may not have happened."
 
@@ -72,6 +77,15 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
     kind: CallKind = "function"
 
 
+class Exchange(msgspec.Struct, frozen=True):
+    """An entry of the path with results: how many, their tokens, and those of their stubs."""
+
+    entry_id: EntryId
+    results: int
+    tokens: int
+    stub_tokens: int
+
+
 class PlacedCompaction(msgspec.Struct, frozen=True):
     """A compaction, and how many entries there were when it was made."""
 
@@ -86,7 +100,9 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     `placed` is what the open run has placed of them, in case that it is taken back. `call_ids`
     are those on the path. `has_attachments` is true once a message, on whatever branch, has named
     bytes beside the log; until then none has to be looked at for them. `messages` are what a model
-    is sent: the newest of the `compactions` that speaks of the path has replaced their older part.
+    is sent: the newest of the `compactions` that speaks of the path has replaced their older part,
+    and the results in entries up to `stubbed_through` are stubs. `tokens` are those of them, as
+    far as they can be guessed. `exchanges` are the entries of the path with results.
     """
 
     entries: AppendOnly[Entry] = AppendOnly()
@@ -100,6 +116,9 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     spilled: AppendOnly[tuple[EffectId, BlobRef]] = AppendOnly()
     has_attachments: bool = False
     compactions: tuple[PlacedCompaction, ...] = ()
+    stubbed_through: EntryId = EntryId(0)
+    tokens: int = 0
+    exchanges: AppendOnly[Exchange] = AppendOnly()
 
     @property
     def leaf(self) -> EntryId:
@@ -221,13 +240,35 @@ def with_entry(
     entries = transcript.entries.append(entry)
     if not is_said:
         return _replace(transcript, entries=entries)
+    exchanges = transcript.exchanges
+    tokens = message_tokens(message)
+    if isinstance(message, ToolResultsMessage):
+        exchanges = exchanges.append(_exchange(entry, message, tokens))
     return _replace(
         transcript,
         entries=entries,
         path=transcript.path.append(entry.entry_id),
         messages=transcript.messages.append(message),
         has_attachments=transcript.has_attachments or bool(blobs_of(message)),
+        tokens=transcript.tokens + tokens,
+        exchanges=exchanges,
     )
+
+
+def _exchange(entry: Entry, message: ToolResultsMessage, tokens: int) -> Exchange:
+    stub_tokens = message_tokens(_stub(message))
+    return Exchange(entry.entry_id, len(message.results), tokens, stub_tokens)
+
+
+def _stub(message: ToolResultsMessage) -> ToolResultsMessage:
+    """The results, each longer one as a stub that names its tool."""
+    results = tuple(
+        _replace(one, content=f"[Previous: used {one.name}]", attachments=(), is_json=False)
+        if one.attachments or len(one.content.encode("utf-8", "surrogatepass")) > STUB_BYTES
+        else one
+        for one in message.results
+    )
+    return _replace(message, results=results)
 
 
 def moved_to(transcript: Transcript, entry_id: EntryId) -> Transcript:
@@ -243,15 +284,42 @@ def moved_to(transcript: Transcript, entry_id: EntryId) -> Transcript:
         for block in message.blocks
         if isinstance(block, ToolCallBlock)
     ]
-    moved = _replace(transcript, path=AppendOnly(path), call_ids=AppendOnlySet(call_ids))
-    return _replace(moved, messages=AppendOnly(_messages_on_path(moved)))
+    exchanges = [
+        _exchange(entry, entry.message, message_tokens(entry.message))
+        for entry in (transcript.entries[here - 1] for here in path)
+        if isinstance(entry.message, ToolResultsMessage)
+    ]
+    moved = _replace(
+        transcript,
+        path=AppendOnly(path),
+        call_ids=AppendOnlySet(call_ids),
+        exchanges=AppendOnly(exchanges),
+    )
+    return _retold(moved)
+
+
+def with_stubs(transcript: Transcript, through: EntryId) -> Transcript:
+    """The conversation with its results in entries up to `through` told as stubs.
+
+    Those that come later are not, whatever number is given.
+    """
+    through = min(through, EntryId(len(transcript.entries)))
+    if through == transcript.stubbed_through:
+        return transcript
+    return _retold(_replace(transcript, stubbed_through=through))
+
+
+def _retold(transcript: Transcript) -> Transcript:
+    """The same conversation, with what a model is sent of it made anew."""
+    messages = _messages_on_path(transcript)
+    tokens = sum(map(message_tokens, messages))
+    return _replace(transcript, messages=AppendOnly(messages), tokens=tokens)
 
 
 def compacted(transcript: Transcript, compaction: Compaction) -> Transcript:
     """The conversation with its older part told as a summary, on each branch that has it."""
     placed = PlacedCompaction(compaction, len(transcript.entries))
-    after = _replace(transcript, compactions=(*transcript.compactions, placed))
-    return _replace(after, messages=AppendOnly(_messages_on_path(after)))
+    return _retold(_replace(transcript, compactions=(*transcript.compactions, placed)))
 
 
 def _messages_on_path(transcript: Transcript) -> list[Message]:
@@ -261,8 +329,9 @@ def _messages_on_path(transcript: Transcript) -> list[Message]:
     """
     path = [transcript.entries[here - 1] for here in transcript.path]
     placed = transcript.placed_compaction
+    through = transcript.stubbed_through
     if placed is None:
-        return [entry.message for entry in path]
+        return [_told(entry, through) for entry in path]
     compaction = placed.compaction
     at = 1 + next(i for i, entry in enumerate(path) if entry.entry_id == compaction.through)
     if transcript.open_calls:  # the last answer waits for its results, which come after it
@@ -275,16 +344,25 @@ def _messages_on_path(transcript: Transcript) -> list[Message]:
         if entry.entry_id in compaction.kept and isinstance(entry.message, UserMessage)
     ]
     summary = UserMessage(text=compaction.summary, source="summary")
-    after = [_forgotten_by_servers(entry, placed) for entry in path[at:]]
+    after = [_forgotten_by_servers(entry, placed, through) for entry in path[at:]]
     return [*before, summary, *after]
 
 
-def _forgotten_by_servers(entry: Entry, placed: PlacedCompaction) -> Message:
+def _told(entry: Entry, stubbed_through: EntryId) -> Message:
+    message = entry.message
+    if isinstance(message, ToolResultsMessage) and entry.entry_id <= stubbed_through:
+        return _stub(message)
+    return message
+
+
+def _forgotten_by_servers(
+    entry: Entry, placed: PlacedCompaction, stubbed_through: EntryId
+) -> Message:
     """A message after the summary; an older answer does not stand for what a server has kept.
 
     A conversation that goes on from there would go on from the long one.
     """
-    message = entry.message
+    message = _told(entry, stubbed_through)
     is_older = entry.entry_id <= placed.entries_then
     if is_older and isinstance(message, AssistantMessage) and message.response_id:
         return _replace(message, response_id="")

@@ -36,6 +36,7 @@ from mentra_actors.domain.conversation_tree import (
     compacted,
     moved_to,
     with_entry,
+    with_stubs,
 )
 from mentra_actors.domain.inbox import Mail, letter_fields
 from mentra_actors.ids import EffectId
@@ -178,7 +179,7 @@ def _returned(transcript: Transcript, event: e.InputReturned) -> Transcript:
 
 
 def _answer(transcript: Transcript, event: e.ModelReplied) -> Transcript:
-    before = closed(transcript)
+    before = with_stubs(closed(transcript), event.stubbed_through)
     if not event.blocks:
         return before
     number = len(before.entries) + 1
@@ -199,6 +200,10 @@ def _answer(transcript: Transcript, event: e.ModelReplied) -> Transcript:
     message = AssistantMessage(blocks=blocks, provenance=provenance, response_id=response_id)
     after = with_entry(before, message, "assistant_turn", keys=keys)
     return _replace(after, open_calls=opened, call_ids=call_ids)
+
+
+def _call_failed(transcript: Transcript, event: e.ModelCallFailed) -> Transcript:
+    return with_stubs(transcript, event.stubbed_through) if event.stubbed_through else transcript
 
 
 def _provenance(event: e.ModelReplied) -> Provenance | None:
@@ -305,6 +310,7 @@ _STEPS: Mapping[type[Any], Callable[[Transcript, Any], Transcript]] = {
     e.InputPlaced: _placed,
     e.InputReturned: _returned,
     e.ModelReplied: _answer,
+    e.ModelCallFailed: _call_failed,
     e.ToolCallFinished: _finished,
     e.ToolCallOutcomeUnknown: _unknown,
     e.ToolCallSkipped: _skipped,

@@ -1,10 +1,10 @@
 """Reminds a model of the tasks of its team when it has not used the board for some rounds."""
 
 import logging
+from collections.abc import Iterable
 
 from mentra_actors.domain.agent.profile import BOARD_TOOLS, AgentProfile
 from mentra_actors.domain.board.state import BoardState, Task
-from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import MentraError
 from mentra_actors.ids import board_stream
 from mentra_actors.tools.contract import Commands
@@ -23,9 +23,9 @@ class BoardReminders:
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
 
-    async def text_for(self, profile: AgentProfile, request: ModelRequest) -> str:
-        """What the request is to remind of; empty for nothing, or if it has no tool for it."""
-        if not any(spec.name.startswith(BOARD_TOOLS) for spec in request.tools):
+    async def text_for(self, profile: AgentProfile, tools: Iterable[str]) -> str:
+        """What a request is to remind of; empty for nothing, or if it has no tool for it."""
+        if not any(name.startswith(BOARD_TOOLS) for name in tools):
             return ""
         try:
             board: BoardState = await self._commands.look(board_stream(profile.team_id))

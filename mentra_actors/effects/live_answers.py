@@ -14,6 +14,7 @@ import msgspec
 
 from mentra_actors.domain.agent.commands import PartialAnswer
 from mentra_actors.domain.model_call import TokenUsage, usage_fault
+from mentra_actors.domain.request_view import RequestView
 from mentra_actors.domain.storable import encodable
 from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.providers.port import (
@@ -62,8 +63,8 @@ class LiveAnswer:
         self.usage = TokenUsage()
         self.queued_s = 0.0
         """How long its call had waited for its turn at the provider."""
-        self.reminder = ""
-        """What its request had after the conversation."""
+        self.view = RequestView()
+        """How its request showed the conversation."""
         self.first_tick = 0
         """The first tick that has some of it; 0 for none."""
         self._text: list[str] = []

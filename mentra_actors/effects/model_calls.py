@@ -22,17 +22,16 @@ from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.events import CallPlan
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import ToolCallBlock, text_of
-from mentra_actors.domain.conversation_tree import closed
 from mentra_actors.domain.model_call import ModelReply, ModelRequest, TokenUsage, usage_fault
 from mentra_actors.domain.storable import encodable
-from mentra_actors.effects.attached_blobs import AttachedBlobs, Blobs, kept_blocks
+from mentra_actors.effects.attached_blobs import Blobs, kept_blocks
 from mentra_actors.effects.board_reminders import BoardReminders
 from mentra_actors.effects.call_plans import CallPlanner
 from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
 from mentra_actors.effects.live_answers import LiveAnswer, LiveAnswers
 from mentra_actors.effects.loop import is_cancellation
-from mentra_actors.effects.model_requests import model_request, reminded
+from mentra_actors.effects.model_requests import model_request
 from mentra_actors.effects.paused_answers import (
     MOST_PAUSES,
     is_paused,
@@ -42,6 +41,7 @@ from mentra_actors.effects.paused_answers import (
 from mentra_actors.effects.ports import Clock, SendOutcome
 from mentra_actors.effects.provider_gates import Admission, ProviderGates
 from mentra_actors.effects.reply_costs import reply_cost, usage_cost
+from mentra_actors.effects.request_assembly import RequestAssembly
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import ConfigurationError, ProviderError
 from mentra_actors.ids import StreamId
@@ -90,7 +90,7 @@ class ModelCalls:
         self._services = services
         self._clock = services.clock
         self._deadline_s = deadline_s
-        self._attached = AttachedBlobs(services.blobs)
+        self._assembly = RequestAssembly(services.tools, services.blobs, services.reminders)
 
     async def __call__(
         self, order: Order
@@ -175,7 +175,7 @@ class ModelCalls:
             is_output=is_output,
             output_fault=fault,
             queued_s=answer.queued_s,
-            reminder=answer.reminder,
+            view=answer.view,
         )
 
     async def _reply(self, order: Order, answer: LiveAnswer) -> ModelReply:
@@ -183,14 +183,8 @@ class ModelCalls:
         services = self._services
         provider, model = services.providers.resolve(effect.profile.model)
         await self._look_up_price(effect.profile.model, effect.options)
-        tools = services.tools.of(effect.profile.agent_id)
-        request = model_request(effect, order.view, model, tools)
-        if closed(order.view).has_attachments:
-            messages = await self._attached.loaded(request.messages)
-            request = msgspec.structs.replace(request, messages=messages)
-        if effect.remind:
-            answer.reminder = await services.reminders.text_for(effect.profile, request)
-            request = reminded(request, answer.reminder)
+        answer.view = await self._assembly.view(effect, order.view)
+        request = await self._assembly.request(effect, order.view, answer.view, model)
         heard = _Heard()
         with anyio.move_on_after(self._deadline_s) as deadline:
             await self._hear_all(order, provider, request, answer, heard)
@@ -302,7 +296,7 @@ class ModelCalls:
             cost_usd_micros=usage_cost(self._services.prices, effect.profile.model, answer.usage),
             asked_model=effect.profile.model,
             queued_s=answer.queued_s,
-            reminder=answer.reminder,
+            view=answer.view,
             now=self._clock.now(),
             status=_status(error.status),
             code=encodable(str(error.code or "")),

@@ -2,37 +2,40 @@
 
 from collections.abc import Iterable
 
-import msgspec
-
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.profile import AgentProfile, offered_tools, tool_choice_for
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
-from mentra_actors.domain.content import UserMessage
 from mentra_actors.domain.model_call import ModelRequest, OutputSchema, ToolSpec
-from mentra_actors.domain.transcript import Transcript, prompt_messages
+from mentra_actors.domain.request_view import RequestView, shown, stub_point
+from mentra_actors.domain.transcript import Transcript
 from mentra_actors.tools.registry import ToolRegistry
 
-__all__ = ["model_request", "reminded", "request_of"]
+__all__ = ["model_request", "request_of", "standing_view"]
 
 _OUTPUT_NAME = "output"
 
 
 def model_request(
-    effect: CallModel, transcript: Transcript, model: str, tools: ToolRegistry
+    effect: CallModel,
+    transcript: Transcript,
+    model: str,
+    tools: ToolRegistry,
+    view: RequestView | None = None,
 ) -> ModelRequest:
-    """The request of one model call; `model` is the provider's own name for it."""
-    return request_of(effect.profile, effect.options, transcript, model, tools)
+    """The request of one model call; `model` is the provider's own name for it.
 
-
-def reminded(request: ModelRequest, reminder: str) -> ModelRequest:
-    """The request with a reminder, if there is one, behind the conversation.
-
-    So that what a provider has cached of the conversation stays the beginning of it.
+    Without a `view` it says nothing behind the conversation.
     """
-    if not reminder:
-        return request
-    last = UserMessage(text=reminder, source="notice")
-    return msgspec.structs.replace(request, messages=(*request.messages, last))
+    return request_of(effect.profile, effect.options, transcript, model, tools, view)
+
+
+def standing_view(profile: AgentProfile, transcript: Transcript) -> RequestView:
+    """How the next request shows the conversation, but for what it says behind it."""
+    options = profile.compaction
+    through = stub_point(
+        transcript, options.keep_recent_tool_results, options.stub_at_least_tokens
+    )
+    return RequestView(stubbed_through=through)
 
 
 def request_of(
@@ -41,8 +44,10 @@ def request_of(
     transcript: Transcript,
     model: str,
     tools: ToolRegistry,
+    view: RequestView | None = None,
 ) -> ModelRequest:
     """What an agent would ask of a model, with these options of a run."""
+    messages = shown(transcript, view or standing_view(profile, transcript))
     names = offered_tools(profile, options, tools.offered)
     specs = tuple(tools[name].spec for name in names)
     output = options.output
@@ -50,7 +55,7 @@ def request_of(
         specs = (*specs, _output_tool(output))
     return ModelRequest(
         model=model,
-        messages=prompt_messages(transcript),
+        messages=messages,
         system=_system(profile, [tools[name].guide for name in names]),
         tools=specs,
         tool_choice=tool_choice_for(profile, options, names),

@@ -28,6 +28,7 @@ from mentra_actors.domain.content import (
     ToolCallBlock,
 )
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
+from mentra_actors.domain.request_view import RequestView
 from mentra_actors.domain.tool_call import OutgoingMail, RetryMode, ToolOutcome
 from mentra_actors.ids import AgentId, EffectId, EntryId, MailId, StreamId
 from mentra_actors.testing.strategies import moments, words
@@ -183,6 +184,13 @@ _PLANS += [
 # fewer plans than calls now and then: a call for which nobody planned
 _plans = some(_PLANS, 4)
 
+_views = st.builds(
+    RequestView,
+    stubbed_through=st.sampled_from([EntryId(0), EntryId(0), EntryId(3), EntryId(8)]),
+    recalled=st.sampled_from(["", "", "<recalled-memory/>"]),
+    reminder=st.sampled_from(["", "", "<reminder/>"]),
+)
+
 _model_ids = st.sampled_from([AIM] * 8 + [EffectId("model-1"), EffectId("model-2")])
 _replies = st.builds(
     c.RecordModelReply,
@@ -193,7 +201,7 @@ _replies = st.builds(
     cost_usd_micros=_costs,
     is_output=st.sampled_from([False, False, True]),
     output_fault=st.sampled_from(["", "", "expected an object"]),
-    reminder=st.sampled_from(["", "", "<reminder/>"]),
+    view=_views,
 )
 _failures = st.builds(
     c.RecordModelFailure,

@@ -10,6 +10,7 @@ from mentra_actors.domain.background.events import JobOutput
 from mentra_actors.domain.background.jobs import RecordJobFailure
 from mentra_actors.domain.board.commands import ClaimTask, CreateTask
 from mentra_actors.domain.content import TextBlock
+from mentra_actors.domain.request_view import RequestView
 from mentra_actors.ids import background_stream, board_stream
 
 __all__ = ["AUTONOMY_STORIES"]
@@ -17,6 +18,9 @@ __all__ = ["AUTONOMY_STORIES"]
 BOARD = board_stream("main")
 STREAM = background_stream("miller")
 REMINDER = "<reminder>\nYou have not used the task board for a while.\n</reminder>"
+REMINDED = RequestView(
+    stubbed_through=2, recalled="<recalled-memory>\nold\n</recalled-memory>", reminder=REMINDER
+)
 FOR_GOOD = {"kind": "auth", "message": "the key is wrong", "transient": False}
 
 
@@ -65,11 +69,16 @@ def reminders(team):
     team.prompt("planner", "Plan the year.")
     team.reply("planner", call("look"), plans=(plan("safe"),))
     team.finish("planner", "look", "it is spring")
-    team.reply("planner", call("look"), plans=(plan("safe"),), verdict={"reminder": REMINDER})
+    team.reply(
+        "planner",
+        call("look"),
+        plans=(plan("safe"),),
+        verdict={"view": REMINDED},
+    )
     team.finish("planner", "look", "it is still spring")
     team.reply("planner", call("look"), plans=(plan("safe"),))
     team.finish("planner", "look", "it is summer")
-    team.fail("planner", **FOR_GOOD, reminder=REMINDER)
+    team.fail("planner", **FOR_GOOD, view=REMINDED)
 
 
 def boards_undone(team):

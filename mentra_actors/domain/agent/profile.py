@@ -94,12 +94,17 @@ class MemoryOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 class CompactionOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a long conversation is shortened for the model. Never changes the log.
 
+    Of the results of tools `keep_recent_tool_results` stay whole; older ones are told as stubs
+    (`[Previous: used shell]`) as soon as that saves `stub_at_least_tokens`: what comes before them
+    stays the same until then, so that a provider's cache of it can be used.
+
     A summary is made of `summary_max_input_chars` of it at most and may have
     `summary_max_output_tokens`; of the words of people `preserve_recent_user_tokens` stay. The
     other options are kept; nothing reads them yet.
     """
 
     keep_recent_tool_results: int = 3
+    stub_at_least_tokens: int = 4_000
     auto_compact_threshold_tokens: int | None = 50_000
     summary_max_input_chars: int = 80_000
     summary_max_output_tokens: int = 2000

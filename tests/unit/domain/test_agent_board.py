@@ -15,6 +15,7 @@ from mentra_actors.domain.agent.effects import CallModel, CompensateBoard
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
+from mentra_actors.domain.request_view import RequestView
 from mentra_actors.domain.tool_call import ToolOutcome
 
 
@@ -44,6 +45,9 @@ def reminds(answer):
 
 def undone(run_id="lead/run-1", **fields):
     return c.RecordBoardCompensation(run_id=run_id, now=9.0, **fields)
+
+
+REMINDED = RequestView(reminder="<reminder/>")
 
 
 # --- reminders --------------------------------------------------------------------------------
@@ -80,9 +84,9 @@ def test_a_tool_for_the_board_that_succeeds_begins_the_count_anew():
 def test_the_count_goes_on_over_runs_and_ends_with_an_answer_to_a_reminder():
     """What a model was reminded of without an answer it has not heard."""
     begun = rounds(agent().when(go()), "read", "read", "read")
-    reminded = failed("model-4", reminder="<reminder/>")
+    reminded = failed("model-4", view=REMINDED)
     again = begun.when(reminded)
-    answered = again.when(uses("read", 5, reminder="<reminder/>"))
+    answered = again.when(uses("read", 5, view=REMINDED))
 
     assert only(again, e.ModelCallFailed).reminder == "<reminder/>"
     assert reminds(again)

@@ -91,8 +91,8 @@ async def test_a_request_that_is_to_remind_ends_with_the_reminder_and_the_outcom
     _, failed = await asked(LEFT, answer=failure)
 
     assert messages[-1] == UserMessage(text=TEXT, source="notice")
-    assert outcome.reminder == TEXT
-    assert failed.reminder == TEXT
+    assert outcome.view.reminder == TEXT
+    assert failed.view.reminder == TEXT
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ async def test_else_nothing_is_added(options):
     messages, outcome = await asked(**options)
 
     assert not messages
-    assert outcome.reminder == ""
+    assert outcome.view.reminder == ""

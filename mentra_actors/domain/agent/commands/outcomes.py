@@ -11,6 +11,7 @@ from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.inbox import Mail, Order
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
+from mentra_actors.domain.request_view import RequestView
 from mentra_actors.domain.tool_call import DecidedBy, ProbeVerdict, ToolOutcome
 from mentra_actors.ids import AgentId, EffectId, RunId
 
@@ -88,8 +89,8 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
 
     `is_output` and `output_fault` are the verdict on an answer that should be a typed value.
     `salt` is random: it makes the idempotency keys of the calls unique in the world. `queued_s` is
-    how long the call had waited for its turn at the provider, `reminder` what the request had
-    after the conversation.
+    how long the call had waited for its turn at the provider, `view` how the request showed the
+    conversation.
     """
 
     effect_id: EffectId
@@ -102,7 +103,7 @@ class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     is_output: bool = False
     output_fault: str = ""
     queued_s: float = 0.0
-    reminder: str = ""
+    view: RequestView = RequestView()
 
 
 class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +123,7 @@ class RecordModelFailure(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     request_id: str = ""
     queued_s: float = 0.0
-    reminder: str = ""
+    view: RequestView = RequestView()
 
 
 class RecordAbandonedAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,7 +63,9 @@ def _replied_event(command: c.RecordModelReply) -> e.ModelReplied:
         wire=reply.provenance.wire if reply.provenance else "",
         request_id=reply.request_id,
         queued_s=command.queued_s,
-        reminder=command.reminder,
+        reminder=command.view.reminder,
+        recalled=command.view.recalled,
+        stubbed_through=command.view.stubbed_through,
     )
 
 
@@ -209,7 +211,9 @@ def _failed_event(
         code=command.code,
         request_id=command.request_id,
         queued_s=command.queued_s,
-        reminder=command.reminder,
+        reminder=command.view.reminder,
+        recalled=command.view.recalled,
+        stubbed_through=command.view.stubbed_through,
     )
 
 

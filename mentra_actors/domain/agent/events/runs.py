@@ -11,6 +11,7 @@ import msgspec
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import AssistantBlock
 from mentra_actors.domain.model_call import StopReason, TokenUsage
+from mentra_actors.domain.request_view import RequestView
 from mentra_actors.ids import CommandId, EffectId, EntryId, RunId
 
 __all__ = [
@@ -212,7 +213,8 @@ class ModelReplied(
     provider has limits.
 
     `is_output` says that its text is the typed value that was asked for; else `output_fault` may
-    say what is wrong with it. `reminder` is what the request had after the conversation.
+    say what is wrong with it. `stubbed_through`, `recalled` and `reminder` say how the request
+    showed the conversation: see `RequestView`.
     """
 
     effect_id: EffectId
@@ -231,6 +233,15 @@ class ModelReplied(
     request_id: str = ""
     queued_s: float = 0.0
     reminder: str = ""
+    recalled: str = ""
+    stubbed_through: EntryId = EntryId(0)
+
+    @property
+    def view(self) -> RequestView:
+        """How the request showed the conversation."""
+        return RequestView(
+            stubbed_through=self.stubbed_through, recalled=self.recalled, reminder=self.reminder
+        )
 
 
 class ModelCallFailed(
@@ -240,8 +251,8 @@ class ModelCallFailed(
 
     It is shown to people and never sent to a model. `retry_at` is when the next attempt begins,
     None if there is none; `max_attempts` is the retry budget of the run. `status` is that of
-    HTTP, `code` the provider's own word. `is_given_up`: another model takes over. `reminder`: see
-    `ModelReplied`.
+    HTTP, `code` the provider's own word. `is_given_up`: another model takes over.
+    `stubbed_through`, `recalled`, `reminder`: see `ModelReplied`.
     """
 
     effect_id: EffectId
@@ -263,6 +274,15 @@ class ModelCallFailed(
     is_given_up: bool = False
     queued_s: float = 0.0
     reminder: str = ""
+    recalled: str = ""
+    stubbed_through: EntryId = EntryId(0)
+
+    @property
+    def view(self) -> RequestView:
+        """How the request showed the conversation."""
+        return RequestView(
+            stubbed_through=self.stubbed_through, recalled=self.recalled, reminder=self.reminder
+        )
 
 
 class AnswerAbandoned(

@@ -1,0 +1,47 @@
+"""Puts a request together: the conversation as it is to be shown, and what is said behind it."""
+
+import msgspec
+
+from mentra_actors.domain.agent.effects import CallModel
+from mentra_actors.domain.agent.profile import offered_tools
+from mentra_actors.domain.conversation_tree import Transcript, closed
+from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.domain.request_view import RequestView
+from mentra_actors.effects.attached_blobs import AttachedBlobs, Blobs
+from mentra_actors.effects.board_reminders import BoardReminders
+from mentra_actors.effects.model_requests import model_request, standing_view
+from mentra_actors.tools.registry import ToolSource
+
+__all__ = ["RequestAssembly"]
+
+
+class RequestAssembly:
+    """Makes requests from a conversation. On the effects loop."""
+
+    def __init__(self, tools: ToolSource, blobs: Blobs, reminders: BoardReminders) -> None:
+        self._tools = tools
+        self._attached = AttachedBlobs(blobs)
+        self._reminders = reminders
+
+    async def view(self, effect: CallModel, transcript: Transcript) -> RequestView:
+        """How the next request shows the conversation. To be recorded with the outcome."""
+        view = standing_view(effect.profile, transcript)
+        return msgspec.structs.replace(view, reminder=await self._reminder(effect))
+
+    async def request(
+        self, effect: CallModel, transcript: Transcript, view: RequestView, model: str
+    ) -> ModelRequest:
+        """The request with this view; `model` is the provider's own name for it."""
+        tools = self._tools.of(effect.profile.agent_id)
+        request = model_request(effect, transcript, model, tools, view)
+        if not closed(transcript).has_attachments:
+            return request
+        messages = await self._attached.loaded(request.messages)
+        return msgspec.structs.replace(request, messages=messages)
+
+    async def _reminder(self, effect: CallModel) -> str:
+        if not effect.remind:
+            return ""
+        tools = self._tools.of(effect.profile.agent_id)
+        names = offered_tools(effect.profile, effect.options, tools.offered)
+        return await self._reminders.text_for(effect.profile, names)
