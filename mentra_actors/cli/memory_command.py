@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.domain.memory import FoundRecord, MemoryRecord
+from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import AgentId, memory_stream, name_of
 from projections.memory_index import open_memory_index
 
@@ -24,12 +25,13 @@ def memory(
         str | None, typer.Argument(help="What to look for; without it: all records.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most records that a search shows.")] = 10,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """What an agent remembers beyond its conversation; with a query: what it finds by it."""
     output = Output(as_json=as_json)
-    with opened(store) as team, output.spinner("Reading the log"):
+    with opened(store, team_name) as team, output.spinner("Reading the log"):
         stream_id = memory_stream(AgentId(name_of(team.agent_stream(agent))))
         with open_memory_index(team.reader, None) as index:
             found = None
