@@ -30,10 +30,15 @@ _RECORDING = frozenset(
         "deny",
         "job",
         "mail",
+        "remember",
+        "remove",
+        "rename",
         "respond",
         "revoke",
         "run",
         "schedule",
+        "seat",
+        "stop",
     }
 )
 _READING = frozenset(

@@ -8,6 +8,7 @@ from mentra_actors.cli.render_team import (
     agent_document,
     agent_row,
 )
+from mentra_actors.cli.seated import nobody_in
 from mentra_actors.domain.team import DEFAULT_TEAM
 
 __all__ = ["agents"]
@@ -21,10 +22,10 @@ def agents(
     """Who is in the team, and what each member is doing."""
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
-        members, others = team.members(), team.teams()
+        members, nobody = team.members(), nobody_in(team)
     if as_json:
         output.document([agent_document(member) for member in members])
     elif members:
         output.table("Agents", AGENT_COLUMNS, [agent_row(member) for member in members])
     else:
-        output.show(nobody(others))
+        output.show(nobody)

@@ -111,7 +111,7 @@ async def test_an_approved_shutdown_stops_the_teammate_after_what_it_has_begun(p
 
     assert team.steps("agent-bob")[-2:] == ["RunFinished", "AgentStopped"]
     assert "My notes." in [mail.mail.body for mail in team.events(MailDelivered)]
-    assert listed == {"lead": "idle", "bob": "shutdown"}
+    assert listed == {"lead": "idle", "bob": "stopped"}
 
 
 async def test_requests_and_answers_are_found_by_both_sides(played):
@@ -266,7 +266,7 @@ async def test_teammates_and_requests_are_there_after_a_restart(played, tmp_path
         await (await runtime.agent("lead")).team.spawn_teammate("bob", "helper")
         again = {one.name: one for one in await runtime.members.list()}
 
-    assert listed == {"lead": ("idle", ""), "bob": ("shutdown", "lead")}
+    assert listed == {"lead": ("idle", ""), "bob": ("stopped", "lead")}
     assert request.status == "approved"
     assert (again["bob"].agent_id, again["bob"].status) == ("bob:2", "idle")
 
@@ -384,7 +384,7 @@ async def test_the_program_stops_renames_and_removes_members(played):
         with pytest.raises(CommandRejected, match="no member is named 'bob'; the team has amy"):
             await team.runtime.members.stop("bob")
 
-    assert listed == [("amy", "shutdown")]
+    assert listed == [("amy", "stopped")]
 
 
 # --- persons ------------------------------------------------------------------------------------
