@@ -27,6 +27,7 @@ from projections.hook_history import HookFold, hook_events
 __all__ = ["audit"]
 
 _KINDS = sorted(kind_of(kind) for kind in get_args(HookEvent))
+_INDENT = 8
 _AGO = re.compile(r"(\d+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -165,7 +166,7 @@ def _show(output: Output, team: OpenStore, wish: _Wish, span: _Range, *, follow:
         if output.as_json:
             output.json_line(fields)
         else:
-            output.show_line(lines.line(fields))
+            output.show_hanging(lines.line(fields), _INDENT)
     if not found:
         output.remark(f"Nothing of that is told in {team.path}.")
 

@@ -1,5 +1,6 @@
 """`mentra inbox`, `mail`, `respond`: what persons read and write in a team."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -69,9 +70,9 @@ def inbox(
         say(f"Nothing waits for {name}.")
     if found.is_left:
         output.remark("They stay unread: no process has marked them yet.", "yellow")
-    while follow and box.wait_for_more(found.seen):
-        found = box.look()
-        told.tell([one for one in found.letters if one.is_new], found)
+    if follow:
+        with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+            _follow(box, told, found.seen)
 
 
 def mail(
@@ -186,6 +187,13 @@ class _Inbox:
         """Wait until the log is longer; False after Ctrl-C."""
         with opened(self._store, self._team_name) as team:
             return team.wait_for_more(seen)
+
+
+def _follow(box: _Inbox, told: "_Told", seen: int) -> None:
+    while box.wait_for_more(seen):
+        found = box.look()
+        told.tell([one for one in found.letters if one.is_new], found)
+        seen = found.seen
 
 
 class _Told:

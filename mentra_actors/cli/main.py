@@ -45,7 +45,7 @@ from mentra_actors.cli.member_commands import (
     requests,
     stop,
 )
-from mentra_actors.cli.memory_command import memory
+from mentra_actors.cli.memory_command import memory, remember
 from mentra_actors.cli.misuse import misuse
 from mentra_actors.cli.models_command import models
 from mentra_actors.cli.output import discard_output
@@ -160,7 +160,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 
 _COMMANDS: Sequence[Callable[..., None]] = (
-    *(demo, run, agents, log, audit, transcript, entries, memory, board, jobs, usage),
+    *(demo, run, agents, log, audit, transcript, entries, memory, remember, board, jobs, usage),
     schedules,
     *(approvals, approve, deny, rules, revoke),
     *(members, requests, inbox, mail, respond, stop, rename, remove),

@@ -43,7 +43,8 @@ def members(
     if as_json:
         output.document([member_document(one) for one in found])
     elif found:
-        output.table("Members", MEMBER_COLUMNS, [member_row(one) for one in found])
+        rows = [member_row(one) for one in found]
+        output.table("Members", MEMBER_COLUMNS, rows, wrapped=("role",))
     else:
         output.show(nobody)
 

@@ -1,6 +1,6 @@
 """Reading a store that this or another process may be writing. A store is never made here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +33,7 @@ _CATEGORIES = (
     *("agent", "background", "board", "inbox", "lease", "memory"),
     *("rules", "schedule", "supervision", "team"),
 )
+_AGENTS = ("agent",)
 _OF_TEAMS = ("team", "board", "schedule")
 
 
@@ -44,6 +45,10 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
     journal: Journal
     team_id: TeamId = DEFAULT_TEAM
     """Whose members, board, requests and schedules are meant."""
+
+    def of(self, team: str) -> "OpenStore":
+        """The same store, with another team in mind; there may be none of this name."""
+        return msgspec.structs.replace(self, team_id=TeamId(team))
 
     def wait_for_more(self, seen: int) -> bool:
         """Wait until the log is longer than `seen`; False if Ctrl-C came first."""
@@ -93,8 +98,10 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         """The background jobs of all agents, the oldest first."""
         return stored_jobs(self.reader, self.journal)
 
-    def stream(self, name: str) -> StreamId:
+    def stream(self, name: str, categories: Sequence[str] = _CATEGORIES) -> StreamId:
         """The stream of an agent with this name, or the stream with this id.
+
+        `categories` are those whose streams are listed where there is none.
 
         Raises:
             CommandRejected: there is neither; the message lists what there is.
@@ -107,7 +114,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
             if name and self.reader.stream_version(stream_id):
                 return stream_id
         listed = {agent_stream(agent_id) for agent_id in members.values()}
-        streams = [one for category in _CATEGORIES for one in self.reader.stream_ids(category)]
+        streams = [one for category in categories for one in self.reader.stream_ids(category)]
         others = [one for one in streams if one not in listed]
         raise CommandRejected(
             f"no agent or stream is named {name!r} in {self.path}; "
@@ -120,7 +127,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             CommandRejected: there is no such agent; the message lists those that there are.
         """
-        stream_id = self.stream(name)
+        stream_id = self.stream(name, _AGENTS)
         if category_of(stream_id) != "agent":
             raise CommandRejected(
                 f"{name!r} is not an agent; `mentra log {name}` shows its events"

@@ -26,6 +26,7 @@ def agents(
     if as_json:
         output.document([agent_document(member) for member in members])
     elif members:
-        output.table("Agents", AGENT_COLUMNS, [agent_row(member) for member in members])
+        rows = [agent_row(member) for member in members]
+        output.table("Agents", AGENT_COLUMNS, rows, wrapped=("role", "model"))
     else:
         output.show(nobody)

@@ -4,7 +4,7 @@ from typing import Any, TypeAlias, assert_never
 
 import msgspec
 
-from mentra_actors.domain.memory import PinFact
+from mentra_actors.domain.memory import PinFact, fact_id_of
 from mentra_actors.domain.team import (
     AddMember,
     RemoveMember,
@@ -85,7 +85,7 @@ def team_order(
         CommandRejected: a seat with this id would be another's.
     """
     if isinstance(wish, TeachWish):
-        fact = PinFact(record_id=command_id, content=wish.content, by=by, now=now)
+        fact = PinFact(record_id=fact_id_of(command_id), content=wish.content, by=by, now=now)
         return memory_stream(wish.agent_id), fact
     return team_stream(wish.team_id), _team_command(wish, command_id, by=by, now=now)
 
