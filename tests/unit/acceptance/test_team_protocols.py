@@ -456,3 +456,25 @@ async def test_a_seat_that_was_stopped_is_taken_anew(played):
 
     assert same.agent_id == first.agent_id
     assert (again.agent_id, sue.role, sue.status) == ("sue:2", "judge", "person")
+
+
+async def test_a_snapshot_shows_the_team_and_what_waits_for_an_answer(played):
+    """A screen shows who is there and who waits for whom, also when that changes."""
+    async with played([], path=":memory:") as team:
+        lead = await team.runtime.spawn("lead", model="scripted:x")
+        alone = await lead.snapshot()
+        sue = await team.runtime.members.take_seat("sue", role="reviewer")
+        await lead.team.spawn_teammate("bob", "helper")
+        await lead.wait_for_snapshot(lambda one: len(one.teammates) == 2)
+        request = await lead.team.request("sue", "review", "Is it good?")
+        asked, hers = await lead.snapshot(), await sue.snapshot()
+        await sue.team.respond(request.request_id, approve=True)
+        answered = await lead.wait_for_snapshot(lambda one: not one.pending_requests)
+
+    assert (alone.teammates, alone.pending_requests) == ((), ())
+    shown = [(one.name, one.role, one.is_led, one.is_person) for one in asked.teammates]
+    assert shown == [("sue", "reviewer", False, True), ("bob", "helper", True, False)]
+    assert [one.request_id for one in asked.pending_requests] == ["req-1"]
+    assert [one.name for one in hers.teammates] == ["lead", "bob"]
+    assert hers.pending_requests == asked.pending_requests
+    assert len(answered.teammates) == 2
