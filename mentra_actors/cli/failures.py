@@ -35,6 +35,7 @@ _RECORDING = frozenset(
         "rename",
         "respond",
         "revoke",
+        "rule",
         "run",
         "schedule",
         "seat",

@@ -49,7 +49,7 @@ from mentra_actors.cli.memory_command import memory, remember
 from mentra_actors.cli.misuse import misuse
 from mentra_actors.cli.models_command import models
 from mentra_actors.cli.output import discard_output
-from mentra_actors.cli.rule_commands import revoke, rules
+from mentra_actors.cli.rule_commands import revoke, rule, rules
 from mentra_actors.cli.run_command import run
 from mentra_actors.cli.schedule_commands import SCHEDULE_COMMANDS, schedules
 from mentra_actors.cli.team_commands import agents
@@ -162,7 +162,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 _COMMANDS: Sequence[Callable[..., None]] = (
     *(demo, run, agents, log, audit, transcript, entries, memory, remember, board, jobs, usage),
     schedules,
-    *(approvals, approve, deny, rules, revoke),
+    *(approvals, approve, deny, rules, rule, revoke),
     *(members, requests, inbox, mail, respond, stop, rename, remove),
     *(new_key, forget, rotate_key, train_dictionary),
     *(health, doctor, backup, export, compact),

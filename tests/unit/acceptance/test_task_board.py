@@ -220,7 +220,7 @@ async def test_the_program_says_for_whom_it_claims(played):
     """TB6: a claim for nobody would be nobody's work."""
     async with played(["Done."]) as team:
         await team.runtime.board.create("Count")
-        with pytest.raises(CommandRejected, match="Task claimant must not be empty.*owner="):
+        with pytest.raises(CommandRejected, match=r"Task claimant must not be empty.*owner="):
             await team.runtime.board.claim()
         with pytest.raises(ValueError, match="'done'; a task is pending, in_progress, completed"):
             await team.runtime.board.update(1, status="done")

@@ -2,6 +2,7 @@
 
 import json
 
+import anyio
 import pytest
 
 from mentra_actors import (
@@ -478,3 +479,26 @@ async def test_a_snapshot_shows_the_team_and_what_waits_for_an_answer(played):
     assert [one.name for one in hers.teammates] == ["lead", "bob"]
     assert hers.pending_requests == asked.pending_requests
     assert len(answered.teammates) == 2
+
+
+async def test_whoever_waits_for_a_snapshot_hears_of_a_new_teammate(played):
+    """Nothing happens to the agent itself when somebody joins its team."""
+    async with played([]) as team:
+        lead = await team.runtime.spawn("lead", model="scripted:x")
+        looked = anyio.Event()
+
+        def has_company(snapshot):
+            looked.set()
+            return bool(snapshot.teammates)
+
+        async with anyio.create_task_group() as group:
+
+            async def sit_down():
+                await looked.wait()
+                await team.runtime.members.take_seat("sue", role="reviewer")
+
+            group.start_soon(sit_down)
+            with anyio.fail_after(10):
+                found = await lead.wait_for_snapshot(has_company)
+
+    assert [one.name for one in found.teammates] == ["sue"]
