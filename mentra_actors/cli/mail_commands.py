@@ -22,7 +22,7 @@ from mentra_actors.cli.render_members import (
     request_document,
     request_text,
 )
-from mentra_actors.cli.seated import requests_of, seated
+from mentra_actors.cli.seated import requests_of, seated, with_team
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.domain.team import DEFAULT_TEAM, Request, request_id_of
@@ -137,7 +137,7 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
     asked: Mapping[str, Request]
     """All requests to the member, by id."""
     answered_as: str = ""
-    """The name of a person, who may answer them."""
+    """The name of a person, who may answer them, as a shell is told it."""
     is_left: bool = False
     """They could not be marked as read."""
 
@@ -179,7 +179,7 @@ class _Inbox:
             seen=seen,
             letters=[_known(one, asked) for one in letters],
             asked=asked,
-            answered_as=self._name if member.is_person else "",
+            answered_as=with_team(self._name, self._team_name) if member.is_person else "",
             is_left=is_left,
         )
 

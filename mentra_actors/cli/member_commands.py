@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
+import msgspec
 import typer
 
 from mentra_actors.cli.decision_options import By, Wait, person
@@ -19,12 +20,13 @@ from mentra_actors.cli.render_members import (
     request_document,
     request_text,
 )
-from mentra_actors.cli.seated import nobody_in, requests_of, seated, team_state
-from mentra_actors.domain.team import DEFAULT_TEAM, StopHow, new_agent_id
+from mentra_actors.cli.seated import nobody_in, requests_of, seated, team_state, with_team
+from mentra_actors.domain.team import DEFAULT_TEAM, StopHow, TeamState, name_in, new_agent_id
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, TeamId
 from mentra_actors.runtime.petitions import Wish
 from mentra_actors.runtime.wishes.teams import RemoveWish, RenameWish, SeatWish, StopWish
+from projections.roster import MemberView
 
 __all__ = ["SEAT_COMMANDS", "members", "remove", "rename", "requests", "stop"]
 
@@ -39,7 +41,8 @@ def members(
     """Who belongs to the team, persons too, and how each is; nobody is woken for that."""
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
-        found, nobody = team.members(), nobody_in(team)
+        state, nobody = team_state(team), nobody_in(team)
+        found = [msgspec.structs.replace(one, lead=_lead(one, state)) for one in team.members()]
     if as_json:
         output.document([member_document(one) for one in found])
     elif found:
@@ -84,7 +87,8 @@ def stop(
     with opened(store, team_name) as team:
         member = team.member(name)
     if member.is_stopped:
-        raise CommandRejected(f"{name} has stopped already; `mentra remove {name}` frees its name")
+        free = with_team(f"mentra remove {name}", team_name)
+        raise CommandRejected(f"{name} has stopped already; `{free}` frees its name")
     how: StopHow = "now" if now else "when_done"
     wish = StopWish(team_id=TeamId(team_name), agent_id=member.agent_id, how=how, reason=reason)
     words = f"The order is {{}}given: {name} stops {'at once' if now else 'when it is done'}."
@@ -149,7 +153,8 @@ def take(
         role=role,
         replaces=present.agent_id if present and present.is_stopped else AgentId(""),
     )
-    words = f"The seat of {name} is {{}}taken; `mentra inbox {name}` shows what reaches it."
+    look = with_team(f"mentra inbox {name}", team_name)
+    words = f"The seat of {name} is {{}}taken; `{look}` shows what reaches it."
     _have_recorded(Output(as_json=as_json), wish, words, {"name": name}, store, by, wait)
 
 
@@ -168,6 +173,12 @@ def leave(
     wish = RemoveWish(team_id=TeamId(team_name), agent_id=member.agent_id, reason=reason)
     words = f"The seat of {name} is {{}}left."
     _have_recorded(Output(as_json=as_json), wish, words, {"name": name}, store, by, wait)
+
+
+def _lead(member: MemberView, state: TeamState) -> str:
+    """The name that the lead has now."""
+    known = state.members.get(member.name)
+    return name_in(state, known.lead) if known is not None else member.lead
 
 
 SEAT_COMMANDS: tuple[Callable[..., None], ...] = (take, leave)

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from mentra_actors.cli.reading import OpenStore
-from mentra_actors.domain.team import TEAM, Request, TeamState
+from mentra_actors.domain.team import DEFAULT_TEAM, TEAM, Request, TeamState
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import team_stream
 from projections.contract import fold_view
 from projections.requests import REQUESTS, RequestsView
 from projections.roster import MemberView
 
-__all__ = ["nobody_in", "requests_of", "seated", "team_state"]
+__all__ = ["nobody_in", "requests_of", "seated", "team_state", "with_team"]
 
 
 def seated(team: OpenStore, name: str) -> MemberView:
@@ -47,3 +47,8 @@ def nobody_in(team: OpenStore) -> str:
     if not others:
         return "Nobody is in this team yet."
     return f"Nobody is in the team {team.team_id} yet; for others say --team: {others}"
+
+
+def with_team(words: str, team_name: str) -> str:
+    """What to write in a shell, with the option that names a team if that is needed."""
+    return words if team_name == DEFAULT_TEAM else f"{words} --team {team_name}"

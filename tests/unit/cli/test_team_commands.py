@@ -51,6 +51,8 @@ def test_every_reading_command_means_the_team_that_is_named(mentra, two_teams):
     assert [one["from"] for one in mentra.json("requests", *there)] == ["writer"]
     inbox = mentra.json("inbox", "sue", "--peek", *there)
     assert [one["from"] for one in inbox["letters"]] == ["writer"]
+    assert mentra("inbox", "sue", "--peek", *there) == 0
+    assert "answer: mentra respond req-1 --as sue --team docs [--reject]" in mentra.out
     assert [one["subject"] for one in mentra.json("board", *there)] == ["Task of writer"]
     assert [one["agent"] for one in mentra.json("schedules", *there)] == ["docs.writer"]
     for command in ("transcript", "entries", "memory", "usage", "log"):
@@ -103,6 +105,14 @@ def test_requests_have_the_names_that_members_have_now(mentra, store):
     assert (asked["from"], asked["to"]) == ("boss", "sue")
     assert mentra("rename", "boss", "sue", *where) == 2
     assert "Team member 'sue' already exists" in mentra.err
+
+
+def test_members_are_led_by_whoever_leads_them_under_the_name_it_has_now(mentra, store):
+    with opened(store) as runtime:
+        runtime.agent("lead").team.spawn_teammate("bob", "helper")
+    assert mentra("rename", "lead", "boss", "--store", store) == 0
+    led = {one["name"]: one["lead"] for one in mentra.json("members", "--store", store)}
+    assert led == {"sue": "", "boss": "", "bob": "boss"}
 
 
 def test_members_stop_and_leave_without_a_writer_and_the_next_runtime_obeys(mentra, store):
