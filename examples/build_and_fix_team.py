@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from patterns.stage import Scene, answer_of, chosen, stage
+from patterns.stage import Scene, chosen, stage
 
 import mentra_actors as mentra
 
@@ -112,9 +112,9 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
             "lead", model=choice.model, system=SYSTEM, wake_on_background=True, reuse=True
         )
         lead.send(TASK, prompt_id="build")
-        _wait_for_team_and_jobs(runtime, lead)
-        print(f"\n{answer_of(lead)} The project is in {choice.folder}")
-        return answer_of(lead)
+        runtime.until_idle(with_jobs=True)
+        print(f"\n{lead.last_answer()} The project is in {choice.folder}")
+        return lead.last_answer()
 
 
 def _write_project(folder: Path) -> None:
@@ -123,15 +123,6 @@ def _write_project(folder: Path) -> None:
     for name, text in PROJECT.items():
         if not (folder / name).exists():
             (folder / name).write_text(text)
-
-
-def _wait_for_team_and_jobs(runtime: mentra.SyncRuntime, lead: mentra.SyncAgent) -> None:
-    """Until no job runs and none has begun since the agents had their letters about the last."""
-    known = None
-    while (jobs := runtime.background_jobs()) != known or any(one.job.is_open for one in jobs):
-        known = jobs
-        lead.wait_for_snapshot(lambda now: not any(one.is_open for one in now.background_jobs))
-        runtime.until_idle()
 
 
 if __name__ == "__main__":

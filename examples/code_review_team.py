@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from patterns.stage import Scene, answer_of, chosen, stage
+from patterns.stage import Scene, chosen, stage
 
 import mentra_actors as mentra
 
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
         lead = runtime.spawn("lead", model=choice.model, system=SYSTEM, reuse=True)
         lead.send(TASK, prompt_id="review")
         runtime.until_idle()
-        print(f"\n{answer_of(lead)}\n{choice.folder / 'review.md'}:\n")
+        print(f"\n{lead.last_answer()}\n{choice.folder / 'review.md'}:\n")
     report = (choice.folder / "review.md").read_text()
     print(report)
     return report

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from patterns.stage import Scene, answer_of, chosen, stage
+from patterns.stage import Scene, chosen, stage
 
 import mentra_actors as mentra
 
@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
                         request.request_id, approve=answer.approve, reason=answer.reason
                     )
             runtime.until_idle()
-        print(f"\n{answer_of(lead)}\n")
+        print(f"\n{lead.last_answer()}\n")
     report = choice.folder / "report.md"
     text = report.read_text() if report.exists() else ""
     print(f"{report}:\n\n{text}" if text else "There is no report.")

@@ -16,6 +16,7 @@ from mentra_actors.domain.agent.effects import RoundContext
 from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import (
     AgentProfile,
+    Autonomy,
     CompactionOptions,
     MemoryOptions,
     ToolResultPaging,
@@ -44,6 +45,7 @@ from mentra_actors.domain.rule_match import (
     InputPattern,
 )
 from mentra_actors.domain.schedules.schedule import Schedule
+from mentra_actors.domain.team import Request
 from mentra_actors.effects.round_decisions import Continue, Inject, RoundStrategy, Stop
 from mentra_actors.errors import (
     CommandRejected,
@@ -75,6 +77,7 @@ from mentra_actors.runtime.agent_memory import AgentMemory, SyncAgentMemory
 from mentra_actors.runtime.attachments import document, image
 from mentra_actors.runtime.conversation import Conversation, SyncConversation
 from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
+from mentra_actors.runtime.member_views import TeamMember
 from mentra_actors.runtime.observer import Observer
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.runtime import Runtime, open_runtime
@@ -119,6 +122,7 @@ __all__ = [
     "Allow",
     "AnyCall",
     "Ask",
+    "Autonomy",
     "Bearer",
     "BelowFolder",
     "CacheOptions",
@@ -168,6 +172,7 @@ __all__ = [
     "QueryKey",
     "ReasoningOptions",
     "Reply",
+    "Request",
     "ResponsesOptions",
     "RestartPolicy",
     "ResultLimits",
@@ -194,6 +199,7 @@ __all__ = [
     "SyncFeed",
     "SyncRuntime",
     "SyncSchedules",
+    "TeamMember",
     "TokenCount",
     "TokenUsage",
     "Tool",

@@ -5,13 +5,14 @@ from typing import Any, get_args
 
 import msgspec
 
+from mentra_actors.domain.team.events import MemberRenamed
 from mentra_actors.domain.team.evolve import RequestEvent, requests_after
 from mentra_actors.domain.team.state import Request
 from mentra_actors.envelope import RecordedEvent
 
 __all__ = ["REQUESTS", "RequestsProjection", "RequestsView"]
 
-_EVENTS: frozenset[type[Any]] = frozenset(get_args(RequestEvent))
+_EVENTS: frozenset[type[Any]] = frozenset(get_args(RequestEvent)) | {MemberRenamed}
 
 
 class RequestsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +25,7 @@ class RequestsProjection:
     """View: one part per team stream, under the stream's id."""
 
     name = "requests"
-    version = 1
+    version = 2
     handles: frozenset[type[Any]] | None = _EVENTS
     view_type = RequestsView
 

@@ -158,15 +158,16 @@ ROSTER = RosterProjection()
 
 
 def team_roster(part: Callable[[str], RosterPart | None], team_id: TeamId) -> Sequence[MemberView]:
-    """The members of a team, in the order in which they joined.
+    """The members of a team, in the order in which they joined, by the names that it gives them.
 
+    An agent whose team has renamed it hears of it later, when it takes its mail.
     `part` gives the part of the view with a key: of a runner, or of a fold as of a moment.
     """
     team = part(_team_key(team_id))
     if not isinstance(team, TeamMembers):
         return []
-    lines = (part(_agent_key(agent_id)) for agent_id in team.agents.values())
-    return [line for line in lines if isinstance(line, MemberView)]
+    lines = ((name, part(_agent_key(agent_id))) for name, agent_id in team.agents.items())
+    return [_replace(line, name=name) for name, line in lines if isinstance(line, MemberView)]
 
 
 def all_rosters(parts: Mapping[str, RosterPart]) -> Sequence[MemberView]:

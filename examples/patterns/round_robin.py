@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from stage import Scene, answer_of, chosen, stage
+from stage import Scene, chosen, stage
 
 import mentra_actors as mentra
 
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
                 name, model=choice.model, role="writer", system=system, prompt=prompt, reuse=True
             )
         runtime.until_idle()
-        return answer_of(runtime.agent(RING[-1]))
+        return runtime.agent(RING[-1]).last_answer()
 
 
 if __name__ == "__main__":

@@ -34,9 +34,8 @@ from mentra_actors.domain.team import MemberJoined
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import category_of, name_of
 from projections.timeline import sentence_of
-from projections.transcript_item import AssistantText
 
-__all__ = ["Choice", "Scene", "Step", "Story", "answer_of", "chosen", "stage"]
+__all__ = ["Choice", "Scene", "Step", "Story", "chosen", "stage"]
 
 _NAME = re.compile(r"You are (?:teammate ')?(\w+)")
 _LETTER = re.compile(r"<team-inbox>\n(.*?)\n</team-inbox>", re.DOTALL)
@@ -98,12 +97,6 @@ def _resume(runtime: mentra.SyncRuntime, model: str) -> None:
         if member.snapshot().can_resume:
             member.configure(model=model)
             member.resume()
-
-
-def answer_of(member: mentra.SyncAgent) -> str:
-    """The last words of an agent."""
-    said = [one.content for one in member.transcript() if isinstance(one.content, AssistantText)]
-    return said[-1].text if said else ""
 
 
 def _say(line: str) -> None:

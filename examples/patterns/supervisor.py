@@ -9,7 +9,7 @@ the program has nothing to do but to wait until nobody has anything left to do.
 from collections.abc import Sequence
 from typing import Any
 
-from stage import Scene, answer_of, chosen, stage
+from stage import Scene, chosen, stage
 
 import mentra_actors as mentra
 
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
         lead = runtime.spawn("lead", model=choice.model, system=SYSTEM, reuse=True)
         lead.send(TASK, prompt_id="task")
         runtime.until_idle()
-        return answer_of(lead)
+        return lead.last_answer()
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ import typer
 from mentra_actors.cli.audit_file import checked_audit, write_audit
 from mentra_actors.cli.audit_masks import masked
 from mentra_actors.cli.failures import FAILED
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_audit import AuditLines, is_denial
 from mentra_actors.cli.render_care import counted
+from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import AgentId, name_of
 from projections.hook_event import HookEvent, kind_of
 from projections.hook_history import HookFold, hook_events
@@ -26,6 +27,7 @@ from projections.hook_history import HookFold, hook_events
 __all__ = ["audit"]
 
 _KINDS = sorted(kind_of(kind) for kind in get_args(HookEvent))
+_INDENT = 8
 _AGO = re.compile(r"(\d+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -85,6 +87,7 @@ def audit(
     root: Annotated[
         str | None, typer.Option(metavar="SHA256", help="With --verify: the root it must have.")
     ] = None,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
@@ -98,7 +101,7 @@ def audit(
     elif export is not None:
         _export(output, store, export, span, append=append)
     else:
-        with opened(store) as team:
+        with opened(store, team_name) as team:
             wish = _Wish(
                 agent_id=None if agent is None else AgentId(name_of(team.agent_stream(agent))),
                 kinds=_known_kinds(kind or []),
@@ -163,7 +166,7 @@ def _show(output: Output, team: OpenStore, wish: _Wish, span: _Range, *, follow:
         if output.as_json:
             output.json_line(fields)
         else:
-            output.show_line(lines.line(fields))
+            output.show_hanging(lines.line(fields), _INDENT)
     if not found:
         output.remark(f"Nothing of that is told in {team.path}.")
 

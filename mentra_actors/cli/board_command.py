@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_board import board_lines, task_document, task_lines
 from mentra_actors.domain.board.state import existing_task
+from mentra_actors.domain.team import DEFAULT_TEAM
 
 __all__ = ["board"]
 
@@ -20,12 +21,13 @@ def board(
     at: Annotated[
         int | None, typer.Option(min=1, help="As of this version of the board's stream.")
     ] = None,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """The task board of the team, or one task with all that was said of it."""
     output = Output(as_json=as_json)
-    with opened(store) as team, output.spinner("Reading the log"):
+    with opened(store, team_name) as team, output.spinner("Reading the log"):
         view = team.board(at)
     one = None if task is None else existing_task(task, view.state)
     if as_json:

@@ -17,7 +17,10 @@ from mentra_actors.domain.rule_match import (
 from mentra_actors.errors import CommandRejected
 from projections.approvals import Approval
 
-__all__ = ["By", "Match", "Remember", "Wait", "chosen_match", "person"]
+__all__ = ["MATCHES", "By", "Match", "Remember", "Wait", "chosen_match", "match_of", "person"]
+
+MATCHES = "any, command:WORDS, below:FOLDER, pattern:PATTERN"
+"""What `match_of` knows, in words."""
 
 Remember: TypeAlias = Annotated[
     RuleScope | None,
@@ -59,10 +62,23 @@ def chosen_match(words: str, approval: Approval) -> RuleMatch:
         CommandRejected: nothing is meant by these words; says what could be.
     """
     offers = approval.offers
+    meant = match_of(words)
+    if meant is not None:
+        return meant
+    if words == "exact" and isinstance(offers[0].match, ExactCall):
+        return offers[0].match
+    if words.isdecimal() and 0 < int(words) <= len(offers):
+        return offers[int(words) - 1].match
+    numbered = ", ".join(f"{n} {one.words}" for n, one in enumerate(offers, 1))
+    raise CommandRejected(
+        f"--match does not know {words!r}; for this call: {numbered}; or exact, {MATCHES}"
+    )
+
+
+def match_of(words: str) -> RuleMatch | None:
+    """What these words mean of whichever call; None if they mean nothing, or one call."""
     kind, _, rest = words.partition(":")
     match kind:
-        case "exact" if isinstance(offers[0].match, ExactCall):
-            return offers[0].match
         case "any":
             return AnyCall()
         case "command":
@@ -71,11 +87,5 @@ def chosen_match(words: str, approval: Approval) -> RuleMatch:
             return BelowFolder(rest)
         case "pattern":
             return InputPattern(rest)
-        case _ if words.isdecimal() and 0 < int(words) <= len(offers):
-            return offers[int(words) - 1].match
         case _:
-            numbered = ", ".join(f"{n} {one.words}" for n, one in enumerate(offers, 1))
-            raise CommandRejected(
-                f"--match does not know {words!r}; for this call: {numbered}; or exact, any, "
-                "command:WORDS, below:FOLDER, pattern:PATTERN"
-            )
+            return None

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.domain.content import (
@@ -18,6 +18,7 @@ from mentra_actors.domain.content import (
     text_of,
 )
 from mentra_actors.domain.conversation_tree import Entry, Transcript, closed
+from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.domain.transcript import apply
 from mentra_actors.ids import EntryId
 
@@ -28,12 +29,13 @@ _MOST_CHARS = 100
 
 def entries(
     agent: Annotated[str, typer.Argument(help="The agent's name.")],
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """The conversation of an agent as a tree: every branch, and where it goes on."""
     output = Output(as_json=as_json)
-    with opened(store) as team, output.spinner("Reading the log"):
+    with opened(store, team_name) as team, output.spinner("Reading the log"):
         tree = Transcript()
         for one in team.journal.read_stream(team.agent_stream(agent)):
             tree = apply(tree, one.event)

@@ -30,10 +30,16 @@ _RECORDING = frozenset(
         "deny",
         "job",
         "mail",
+        "remember",
+        "remove",
+        "rename",
         "respond",
         "revoke",
+        "rule",
         "run",
         "schedule",
+        "seat",
+        "stop",
     }
 )
 _READING = frozenset(

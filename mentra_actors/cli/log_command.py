@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_log import event_document, event_line
+from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, category_of
 
@@ -52,12 +53,13 @@ def log(
         list[str] | None, typer.Option(help="Only events with this tag; may be repeated.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events come.")] = False,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """The events of one agent, of any stream, or of the whole team."""
     output = Output(as_json=as_json)
-    with opened(store) as team:
+    with opened(store, team_name) as team:
         stream_id = None if agent is None else team.stream(agent)
         wish = _Wish(stream_id, tuple(category or ()), tuple(tag or ()))
         found = False

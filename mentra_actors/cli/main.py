@@ -36,12 +36,20 @@ from mentra_actors.cli.key_commands import forget, new_key, rotate_key, train_di
 from mentra_actors.cli.key_options import with_key_options
 from mentra_actors.cli.log_command import log
 from mentra_actors.cli.login_commands import login, logout
-from mentra_actors.cli.member_commands import inbox, mail, members, requests, respond
-from mentra_actors.cli.memory_command import memory
+from mentra_actors.cli.mail_commands import inbox, mail, respond
+from mentra_actors.cli.member_commands import (
+    SEAT_COMMANDS,
+    members,
+    remove,
+    rename,
+    requests,
+    stop,
+)
+from mentra_actors.cli.memory_command import memory, remember
 from mentra_actors.cli.misuse import misuse
 from mentra_actors.cli.models_command import models
 from mentra_actors.cli.output import discard_output
-from mentra_actors.cli.rule_commands import revoke, rules
+from mentra_actors.cli.rule_commands import revoke, rule, rules
 from mentra_actors.cli.run_command import run
 from mentra_actors.cli.schedule_commands import SCHEDULE_COMMANDS, schedules
 from mentra_actors.cli.team_commands import agents
@@ -152,10 +160,10 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 
 _COMMANDS: Sequence[Callable[..., None]] = (
-    *(demo, run, agents, log, audit, transcript, entries, memory, board, jobs, usage),
+    *(demo, run, agents, log, audit, transcript, entries, memory, remember, board, jobs, usage),
     schedules,
-    *(approvals, approve, deny, rules, revoke),
-    *(members, requests, inbox, mail, respond),
+    *(approvals, approve, deny, rules, rule, revoke),
+    *(members, requests, inbox, mail, respond, stop, rename, remove),
     *(new_key, forget, rotate_key, train_dictionary),
     *(health, doctor, backup, export, compact),
     *(login, logout),
@@ -170,6 +178,10 @@ _schedule = typer.Typer(no_args_is_help=True, help="Have agents woken, or no mor
 for one in SCHEDULE_COMMANDS:
     _schedule.command()(_with_ctrl_c(with_key_options(one)))
 app.add_typer(_schedule, name="schedule")
+_seat = typer.Typer(no_args_is_help=True, help="Give a person a seat in a team, or take it away.")
+for one in SEAT_COMMANDS:
+    _seat.command()(_with_ctrl_c(with_key_options(one)))
+app.add_typer(_seat, name="seat")
 _job = typer.Typer(no_args_is_help=True, help="What a background job has printed; end one.")
 for one in JOB_COMMANDS:
     _job.command()(_with_ctrl_c(with_key_options(one)))

@@ -1,4 +1,4 @@
-"""`mentra memory`: what an agent remembers for long, and what it would find."""
+"""`mentra memory`, `mentra remember`: what an agent remembers for long, and what it is taught."""
 
 import time
 from typing import Annotated, Any
@@ -6,16 +6,20 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.decision_options import By, Wait, person
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
+from mentra_actors.cli.petitioned import tell_outcome, wished
 from mentra_actors.cli.reading import opened
 from mentra_actors.domain.memory import FoundRecord, MemoryRecord
+from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import AgentId, memory_stream, name_of
+from mentra_actors.runtime.wishes.teams import TeachWish
 from projections.memory_index import open_memory_index
 
-__all__ = ["memory"]
+__all__ = ["memory", "remember"]
 
-_COLUMNS = ("id", "kind", "recorded", "by", "content")
+_INDENT = 2
 
 
 def memory(
@@ -24,12 +28,13 @@ def memory(
         str | None, typer.Argument(help="What to look for; without it: all records.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most records that a search shows.")] = 10,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """What an agent remembers beyond its conversation; with a query: what it finds by it."""
     output = Output(as_json=as_json)
-    with opened(store) as team, output.spinner("Reading the log"):
+    with opened(store, team_name) as team, output.spinner("Reading the log"):
         stream_id = memory_stream(AgentId(name_of(team.agent_stream(agent))))
         with open_memory_index(team.reader, None) as index:
             found = None
@@ -40,22 +45,54 @@ def memory(
         _show_found(output, found)
     elif as_json:
         output.document([_document(one) for one in records])
-    elif records:
-        output.table(f"Memory of {agent}", _COLUMNS, [_row(one) for one in records])
     else:
-        output.show(f"{agent} remembers nothing yet.")
+        for one in records:
+            _show(output, one)
+        if not records:
+            output.show(f"{agent} remembers nothing yet.")
+
+
+def remember(
+    agent: Annotated[str, typer.Argument(help="Who is to remember it.")],
+    fact: Annotated[str, typer.Argument(help="What; it is shown to the agent when it fits.")],
+    by: By = None,
+    wait: Wait = 10.0,
+    team_name: TeamName = DEFAULT_TEAM,
+    store: StorePath = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Let an agent remember a fact; one that it knows in the same words is not kept twice."""
+    output = Output(as_json=as_json)
+    with opened(store, team_name) as team:
+        agent_id = AgentId(name_of(team.agent_stream(agent)))
+    wish = TeachWish(agent_id=agent_id, content=fact)
+    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait)
+    words = f"It is {{}}remembered by {agent}; `mentra memory {agent}` shows all."
+    tell_outcome(output, words, {"agent": agent}, is_recorded=is_recorded)
 
 
 def _show_found(output: Output, found: list[FoundRecord]) -> None:
+    """Those that a search has found, best first."""
     if output.as_json:
         output.document(
             [{**_document(one.record), "score": one.score, "why": one.why} for one in found]
         )
-    elif found:
-        rows = [_scored(one) for one in found]
-        output.table("Found, best first", ("score", *_COLUMNS, "why"), rows)
-    else:
+        return
+    for one in found:
+        _show(output, one.record, f"{one.score:.2f}: {one.why}")
+    if not found:
         output.show("No record has any of these words.")
+
+
+def _show(output: Output, record: MemoryRecord, why: str = "") -> None:
+    """The id first, whole, so that it can be copied; the words below."""
+    moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.recorded_at))
+    text = Text.assemble((record.record_id, "bold"), (f"  {record.kind}", "cyan"))
+    text.append(f"  {moment}  by {record.by}", style="dim")
+    text.append(f"\n{' ' * _INDENT}{' '.join(record.content.split())}")
+    if why:
+        text.append(f"\n{' ' * _INDENT}{why}", style="dim")
+    output.show_hanging(text, _INDENT)
 
 
 def _document(record: MemoryRecord) -> dict[str, Any]:
@@ -68,14 +105,3 @@ def _document(record: MemoryRecord) -> dict[str, Any]:
         "recorded_at": record.recorded_at,
         "by": record.by,
     }
-
-
-def _row(record: MemoryRecord) -> list[Text]:
-    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.recorded_at))
-    cells = (record.record_id, record.kind, day, record.by, record.content)
-    return [Text(cell) for cell in cells]
-
-
-def _scored(found: FoundRecord) -> list[Text]:
-    score = Text(f"{found.score:.2f}", justify="right")
-    return [score, *_row(found.record), Text(found.why)]

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["DEFAULT_STORE", "AsJson", "StorePath"]
+__all__ = ["DEFAULT_STORE", "AsJson", "StorePath", "TeamName"]
 
 DEFAULT_STORE = Path("team.mentra")
 
@@ -22,4 +22,8 @@ StorePath: TypeAlias = Annotated[
 AsJson: TypeAlias = Annotated[
     bool,
     typer.Option("--json", help="Print JSON and nothing else; errors are JSON on standard error."),
+]
+
+TeamName: TypeAlias = Annotated[
+    str, typer.Option("--team", metavar="NAME", help="Which team of the store.")
 ]

@@ -1,14 +1,15 @@
 """Where a command prints: people read tables and text, programs read JSON.
 
 Standard output carries the answer of the command and nothing else; progress and remarks go to
-standard error. Piped text has no colours, no frames and is never cut to a width.
+standard error. Piped text has no colours, no frames and is never cut to a width; where COLUMNS
+says how wide it may be, sentences are wrapped.
 """
 
 import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -64,11 +65,12 @@ class Output:
         self.show(line)
 
     def show_hanging(self, line: Text, indent: int) -> None:
-        """Text whose wrapped lines begin below the `indent`th column; whole elsewhere."""
-        if not self.is_terminal:
+        """Text whose wrapped lines begin below the `indent`th column; whole without a width."""
+        width = self.console.width if self.is_terminal else _asked_width()
+        if width is None:
             self.show(line)
             return
-        room = max(self.console.width - indent, 20)
+        room = max(width - indent, 20)
         for part in line.split("\n", allow_blank=True):
             head, body = part[:indent], part[indent:]
             for piece in body.wrap(self.console, room) or [Text()]:
@@ -86,16 +88,33 @@ class Output:
             return nullcontext()
         return self.remarks.status(text)
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
-        """A table: framed on a terminal, aligned text elsewhere."""
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Text]],
+        *,
+        wrapped: Collection[str] = (),
+    ) -> None:
+        """A table: framed on a terminal, aligned text elsewhere.
+
+        Where a terminal has too little room the columns in `wrapped` are wrapped before others.
+        """
         if not self.is_terminal:
             self.show(plain_table(columns, rows))
             return
         table = Table(
-            title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1)
+            title=title,
+            title_justify="left",
+            header_style="bold",
+            box=SIMPLE_HEAD,
+            padding=(0, 1),
+            collapse_padding=True,
+            pad_edge=False,
         )
         for place, column in enumerate(columns):
-            table.add_column(column, overflow="fold", no_wrap=_are_figures(rows, place))
+            is_whole = column not in wrapped if wrapped else _are_figures(rows, place)
+            table.add_column(column, overflow="fold", no_wrap=is_whole)
         for row in rows:
             table.add_row(*row)
         self.show(table)
@@ -120,6 +139,12 @@ def plain_table(columns: Sequence[str], rows: Sequence[Sequence[Text]]) -> Text:
 
 def _are_figures(rows: Sequence[Sequence[Text]], place: int) -> bool:
     return bool(rows) and all(row[place].justify == "right" for row in rows)
+
+
+def _asked_width() -> int | None:
+    """What whoever pipes the text says of its width."""
+    said = os.environ.get("COLUMNS", "")
+    return int(said) if said.isascii() and said.isdecimal() and int(said) else None
 
 
 def discard_output() -> None:

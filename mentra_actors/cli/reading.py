@@ -1,6 +1,6 @@
 """Reading a store that this or another process may be writing. A store is never made here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +9,15 @@ import msgspec
 from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, StreamId, agent_stream, board_stream, category_of
+from mentra_actors.ids import (
+    AgentId,
+    StreamId,
+    TeamId,
+    agent_stream,
+    board_stream,
+    category_of,
+    name_of,
+)
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
@@ -23,9 +31,10 @@ __all__ = ["OpenStore", "opened"]
 _LOOK_S = 1.0
 _CATEGORIES = (
     *("agent", "background", "board", "inbox", "lease", "memory"),
-    *("rules", "supervision", "team"),
-    *("rules", "schedule", "team"),
+    *("rules", "schedule", "supervision", "team"),
 )
+_AGENTS = ("agent",)
+_OF_TEAMS = ("team", "board", "schedule")
 
 
 class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +43,12 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     reader: JournalReader
     journal: Journal
+    team_id: TeamId = DEFAULT_TEAM
+    """Whose members, board, requests and schedules are meant."""
+
+    def of(self, team: str) -> "OpenStore":
+        """The same store, with another team in mind; there may be none of this name."""
+        return msgspec.structs.replace(self, team_id=TeamId(team))
 
     def wait_for_more(self, seen: int) -> bool:
         """Wait until the log is longer than `seen`; False if Ctrl-C came first."""
@@ -45,9 +60,26 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         return True
 
     def members(self) -> list[MemberView]:
-        """The agents of the team."""
+        """The members of the team, persons too."""
         roster = fold_view(ROSTER, self.journal.through())
-        return list(team_roster(roster.get, DEFAULT_TEAM))
+        return list(team_roster(roster.get, self.team_id))
+
+    def member(self, name: str) -> MemberView:
+        """The member of the team with this name.
+
+        Raises:
+            CommandRejected: there is none; the message lists the members.
+        """
+        found = {one.name: one for one in self.members()}
+        if name not in found:
+            known = ", ".join(found) or "nobody"
+            raise CommandRejected(f"no member is named {name!r}; the team has {known}")
+        return found[name]
+
+    def teams(self) -> list[TeamId]:
+        """All teams of the store, by name."""
+        streams = (one for kind in _OF_TEAMS for one in self.reader.stream_ids(kind))
+        return sorted({TeamId(name_of(one)) for one in streams})
 
     def board(self, at: int | None = None) -> BoardView:
         """The task board of the team, as of a version of its stream (None: as it is).
@@ -55,7 +87,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             CommandRejected: the version is to come.
         """
-        stream_id = board_stream(DEFAULT_TEAM)
+        stream_id = board_stream(self.team_id)
         last = self.reader.stream_version(stream_id)
         if at is not None and at > last:
             raise CommandRejected(f"the board is at version {last}; --at {at} is to come")
@@ -66,8 +98,10 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         """The background jobs of all agents, the oldest first."""
         return stored_jobs(self.reader, self.journal)
 
-    def stream(self, name: str) -> StreamId:
+    def stream(self, name: str, categories: Sequence[str] = _CATEGORIES) -> StreamId:
         """The stream of an agent with this name, or the stream with this id.
+
+        `categories` are those whose streams are listed where there is none.
 
         Raises:
             CommandRejected: there is neither; the message lists what there is.
@@ -80,7 +114,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
             if name and self.reader.stream_version(stream_id):
                 return stream_id
         listed = {agent_stream(agent_id) for agent_id in members.values()}
-        streams = [one for category in _CATEGORIES for one in self.reader.stream_ids(category)]
+        streams = [one for category in categories for one in self.reader.stream_ids(category)]
         others = [one for one in streams if one not in listed]
         raise CommandRejected(
             f"no agent or stream is named {name!r} in {self.path}; "
@@ -93,7 +127,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             CommandRejected: there is no such agent; the message lists those that there are.
         """
-        stream_id = self.stream(name)
+        stream_id = self.stream(name, _AGENTS)
         if category_of(stream_id) != "agent":
             raise CommandRejected(
                 f"{name!r} is not an agent; `mentra log {name}` shows its events"
@@ -102,14 +136,19 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[OpenStore]:
-    """A reader of the store for the length of a block.
+def opened(path: Path, team: str = DEFAULT_TEAM) -> Iterator[OpenStore]:
+    """A reader of the store, and of one team in it, for the length of a block.
 
     Raises:
         StoreError: there is no store, or it cannot be read.
+        CommandRejected: it has no such team; the message lists those that it has.
     """
     reader = open_journal_reader(path, sealing=chosen_sealing())
     try:
-        yield OpenStore(path=path, reader=reader, journal=Journal(reader))
+        store = OpenStore(path=path, reader=reader, journal=Journal(reader), team_id=TeamId(team))
+        if team != DEFAULT_TEAM and team not in (known := store.teams()):
+            named = ", ".join(known) or "none yet"
+            raise CommandRejected(f"no team is named {team!r}; the store has {named}")
+        yield store
     finally:
         reader.close()

@@ -75,7 +75,7 @@ def member_document(member: MemberView) -> dict[str, Any]:
 
 
 def letter_text(letter: Letter, request: Request | None = None, answered_as: str = "") -> Text:
-    """A letter: from whom, when, its words; and how a person answers the open request in it."""
+    """A letter: from whom, when, its words; how the request in it stands or is answered."""
     mail = letter.mail
     text = Text()
     text.append(mail.sender, style="bold" if letter.is_new else "")
@@ -88,6 +88,8 @@ def letter_text(letter: Letter, request: Request | None = None, answered_as: str
     text.append(f"  {local_second(mail.sent_at)}", style="dim")
     if not letter.is_new:
         text.append("  read", style="dim")
+    if request is not None and request.status != "pending":
+        text.append(f"  {request.status}", style=_STATUS_STYLES.get(request.status, "dim"))
     text.append(f"\n  {_indented(mail.body)}")
     return text if request is None else text.append_text(_what_to_do(request, answered_as))
 

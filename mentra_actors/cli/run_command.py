@@ -10,14 +10,15 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.model_choice import MODEL_VARIABLE, require_model, require_usable
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_run import RunScreen, reply_text
 from mentra_actors.cli.signed_in import signed_in_providers
 from mentra_actors.demo.offline_model import OfflineModel
+from mentra_actors.domain.team import DEFAULT_TEAM, agent_id_of
 from mentra_actors.errors import CommandRejected, MentraError, StoreNotFound
-from mentra_actors.ids import StreamId, category_of
+from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream, category_of
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.awaiting import thread_safe_call
 from mentra_actors.runtime.run_options import RunArguments
@@ -57,18 +58,23 @@ def run(
     cost_budget: Annotated[
         float | None, typer.Option(min=0, help="US dollars after which the run ends in order.")
     ] = None,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """Send a prompt to an agent; its team's work is kept in the store whatever happens."""
     output = Output(as_json=as_json)
-    members = _members(store)
+    members = _members(store, team_name)
     if prompt is None and members is None:
         raise StoreNotFound(f"there is no store at {store}, so there is nothing to go on with")
     chosen = _model_of(agent, members or [], model, output)
     if resume and prompt is not None:
         raise typer.BadParameter("--resume goes on with a prompt that was sent; leave it out")
     job = _Job(output, store, agent, chosen, system, wait=wait)
+    job.team = TeamId(team_name)
+    job.agent_id = {one.name: one.agent_id for one in members or ()}.get(
+        agent, agent_id_of(job.team, agent)
+    )
     job.tools = file_tools(root) if files else []
     job.limits = _limits(deadline, token_budget, cost_budget)
     job.resumes = resume
@@ -89,11 +95,11 @@ def _limits(
     return limits
 
 
-def _members(store: Path) -> list[MemberView] | None:
-    """Who is in the team; None without a store."""
+def _members(store: Path, team_name: str) -> list[MemberView] | None:
+    """Who is in the team, which may be new; None without a store."""
     try:
         with opened(store) as team:
-            return team.members()
+            return team.of(team_name).members()
     except StoreNotFound:
         return None
 
@@ -117,6 +123,8 @@ class _Job:
         self.tools: list[Any] = []
         self.limits: RunArguments = {}
         self.resumes = False
+        self.team = DEFAULT_TEAM
+        self.agent_id = AgentId(agent)
         self._output = output
         self._store = store
         self._agent = agent
@@ -128,12 +136,16 @@ class _Job:
         """Go on with what is open, send the prompt, wait, and say what came of it."""
         providers: list[ModelProvider] = [OfflineModel(), *signed_in_providers()]
         async with open_runtime(
-            self._store, tools=self.tools, providers=providers, sealing=chosen_sealing()
+            self._store,
+            team=self.team,
+            tools=self.tools,
+            providers=providers,
+            sealing=chosen_sealing(),
         ) as runtime:
             resumed = [one for one in runtime.resumed if category_of(one) not in _ALWAYS_OPEN]
             if resumed:
                 self._output.remark(f"Going on with what was open: {', '.join(resumed)}", "yellow")
-            screen = RunScreen(self._output, StreamId(f"agent-{self._agent}"))
+            screen = RunScreen(self._output, agent_stream(self.agent_id))
             reply = await self._watched(runtime, screen, prompt)
         if self._output.as_json:
             self._output.document(self._document(reply, resumed))

@@ -1,7 +1,7 @@
 """`mentra schedules` and `mentra schedule …`: when agents are woken."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,13 +10,14 @@ import typer
 from rich.text import Text
 
 from mentra_actors.cli.decision_options import By, Wait, person
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.petitioned import remark_handed_over, state_word, wished
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.domain.schedules.schedule import Schedule
 from mentra_actors.domain.team import DEFAULT_TEAM
-from mentra_actors.ids import AgentId, name_of, schedule_stream
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import TeamId, schedule_stream
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.runtime.wishes.schedules import (
@@ -36,7 +37,6 @@ from projections.schedules import stored_schedules
 
 __all__ = ["SCHEDULE_COMMANDS", "schedules"]
 
-_STREAM = schedule_stream(DEFAULT_TEAM)
 _DONE = {"pause": "paused", "resume": "resumed", "remove": "removed"}
 _STYLES = {"active": "green", "paused": "yellow"}
 _INDENT = 5
@@ -47,12 +47,13 @@ _Id = Annotated[
 
 def schedules(
     everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """When agents are woken: what is due next, and what has fired."""
     output = Output(as_json=as_json)
-    with opened(store) as team, output.spinner("Reading the log"):
+    with opened(store, team_name) as team, output.spinner("Reading the log"):
         found = [one for one in _listed(team) if everything or one.schedule.is_open]
     if as_json:
         output.document([_document(one) for one in found])
@@ -82,6 +83,7 @@ def add(
     max_fires: Annotated[int | None, typer.Option(min=1, help="So many times at most.")] = None,
     by: By = None,
     wait: Wait = 10.0,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
@@ -95,10 +97,10 @@ def add(
         end = None if until is None else moment_of(until, time_zone or "UTC")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    with opened(store) as team:
-        agent_id = AgentId(name_of(team.agent_stream(agent)))
+    with opened(store, team_name) as team:
+        agent_id = team.member(agent).agent_id
     wish = AddScheduleWish(
-        schedules=_STREAM,
+        schedules=schedule_stream(TeamId(team_name)),
         key=new_id(),
         agent_id=agent_id,
         body=message,
@@ -107,40 +109,43 @@ def add(
         max_fires=max_fires,
     )
     is_recorded = _asked(output, wish, store, wait, by)
-    _tell_added(output, wish, store, is_recorded=is_recorded)
+    _tell_added(output, wish, store, team_name, is_recorded=is_recorded)
 
 
 def remove(
     schedule: _Id,
     by: By = None,
     wait: Wait = 10.0,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """Let a schedule fire no more."""
-    _change("remove", schedule, by, wait, store, Output(as_json=as_json))
+    _change("remove", schedule, by, wait, store, team_name, Output(as_json=as_json))
 
 
 def pause(
     schedule: _Id,
     by: By = None,
     wait: Wait = 10.0,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """Let a schedule fire no more until it is resumed."""
-    _change("pause", schedule, by, wait, store, Output(as_json=as_json))
+    _change("pause", schedule, by, wait, store, team_name, Output(as_json=as_json))
 
 
 def resume(
     schedule: _Id,
     by: By = None,
     wait: Wait = 10.0,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """Let a paused schedule fire again, from now on."""
-    _change("resume", schedule, by, wait, store, Output(as_json=as_json))
+    _change("resume", schedule, by, wait, store, team_name, Output(as_json=as_json))
 
 
 SCHEDULE_COMMANDS: tuple[Callable[..., None], ...] = (add, remove, pause, resume)
@@ -153,15 +158,26 @@ def _change(
     by: str | None,
     wait: float,
     store: Path,
+    team_name: str,
     output: Output,
 ) -> None:
-    wish = ChangeScheduleWish(schedules=_STREAM, schedule_id=schedule_id, change=change)
+    with opened(store, team_name) as team:
+        _require_open(_listed(team), schedule_id)
+    stream_id = schedule_stream(TeamId(team_name))
+    wish = ChangeScheduleWish(schedules=stream_id, schedule_id=schedule_id, change=change)
     is_recorded = _asked(output, wish, store, wait, by)
     if output.as_json:
         output.document({"id": schedule_id, "change": change, "state": state_word(is_recorded)})
         return
     to_be = "" if is_recorded else "to be "
     output.show(Text(f"Schedule {schedule_id} is {to_be}{_DONE[change]}."))
+
+
+def _require_open(listed: Sequence[ListedSchedule], schedule_id: str) -> None:
+    """Refuse a change of one that is over; the writer refuses one that never was."""
+    for one in (each.schedule for each in listed):
+        if one.schedule_id == schedule_id and not one.is_open:
+            raise CommandRejected(f"the schedule {schedule_id} is over: {one.status}")
 
 
 def _asked(output: Output, wish: ScheduleWish, store: Path, wait: float, by: str | None) -> bool:
@@ -171,10 +187,12 @@ def _asked(output: Output, wish: ScheduleWish, store: Path, wait: float, by: str
     return is_recorded
 
 
-def _tell_added(output: Output, wish: AddScheduleWish, store: Path, *, is_recorded: bool) -> None:
+def _tell_added(
+    output: Output, wish: AddScheduleWish, store: Path, team_name: str, *, is_recorded: bool
+) -> None:
     found: ListedSchedule | None = None
     if is_recorded:
-        with opened(store) as team:
+        with opened(store, team_name) as team:
             found = next(
                 (one for one in _listed(team) if one.schedule.command_id == wish.key), None
             )
@@ -191,7 +209,7 @@ def _tell_added(output: Output, wish: AddScheduleWish, store: Path, *, is_record
 def _listed(team: OpenStore) -> tuple[ListedSchedule, ...]:
     views = stored_schedules(team.reader, team.journal)
     return listed_schedules(
-        view.schedule for view in views if view.schedule and view.team_id == DEFAULT_TEAM
+        view.schedule for view in views if view.schedule and view.team_id == team.team_id
     )
 
 

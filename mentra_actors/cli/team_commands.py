@@ -1,6 +1,6 @@
 """`mentra agents`: the team as it stands."""
 
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_team import (
@@ -8,18 +8,25 @@ from mentra_actors.cli.render_team import (
     agent_document,
     agent_row,
 )
+from mentra_actors.cli.seated import nobody_in
+from mentra_actors.domain.team import DEFAULT_TEAM
 
 __all__ = ["agents"]
 
 
-def agents(store: StorePath = DEFAULT_STORE, as_json: AsJson = False) -> None:
+def agents(
+    team_name: TeamName = DEFAULT_TEAM,
+    store: StorePath = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
     """Who is in the team, and what each member is doing."""
     output = Output(as_json=as_json)
-    with opened(store) as team, output.spinner("Reading the log"):
-        members = team.members()
+    with opened(store, team_name) as team, output.spinner("Reading the log"):
+        members, nobody = team.members(), nobody_in(team)
     if as_json:
         output.document([agent_document(member) for member in members])
     elif members:
-        output.table("Agents", AGENT_COLUMNS, [agent_row(member) for member in members])
+        rows = [agent_row(member) for member in members]
+        output.table("Agents", AGENT_COLUMNS, rows, wrapped=("role", "model"))
     else:
-        output.show("Nobody is in this team yet.")
+        output.show(nobody)

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_transcript import INDENT, item_document, item_lines
+from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from projections.transcript import transcript_items
 
@@ -19,12 +20,13 @@ def transcript(
     at: Annotated[
         int | None, typer.Option(min=1, help="As of this version of the agent's stream.")
     ] = None,
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """What an agent was told, said and did."""
     output = Output(as_json=as_json)
-    with opened(store) as team, output.spinner("Reading the log"):
+    with opened(store, team_name) as team, output.spinner("Reading the log"):
         stream_id = team.agent_stream(agent)
         last = team.reader.stream_version(stream_id)
         if at is not None and at > last:

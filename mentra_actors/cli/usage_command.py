@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.text import Text
 
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
+from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import AgentId, StreamId, name_of
 from projections.usage import (
     AgentUsage,
@@ -30,12 +31,13 @@ def usage(
         str | None, typer.Argument(help="Of this agent and its subagents; without it: of all.")
     ] = None,
     by: Annotated[By, typer.Option(help="What a row stands for.")] = "agent",
+    team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """What model calls have used: tokens and money, failed calls among them."""
     output = Output(as_json=as_json)
-    with opened(store) as team, output.spinner("Reading the log"):
+    with opened(store, team_name) as team, output.spinner("Reading the log"):
         if agent is None:
             view = usage_of_events(team.journal.through())
         else:

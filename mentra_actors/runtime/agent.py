@@ -17,9 +17,9 @@ from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.agent_subagents import AgentSubagents
 from mentra_actors.runtime.agent_team import AgentTeam
-from mentra_actors.runtime.awaiting import asked, thread_safe_call, watched
+from mentra_actors.runtime.awaiting import asked, watched
 from mentra_actors.runtime.board_operations import BoardOperations
-from mentra_actors.runtime.changes import changes_of
+from mentra_actors.runtime.changes import first_wanted
 from mentra_actors.runtime.conversation import Conversation
 from mentra_actors.runtime.decisions import Remembering, decision
 from mentra_actors.runtime.feeds import Feed, FeedStart
@@ -238,9 +238,13 @@ class Agent:
         """Take a queue `one_at_a_time` (as it begins) or `all` together at a boundary."""
         await asked(self._agents.set_mode, self.agent_id, queue, mode)
 
-    async def mail(self, body: str) -> None:
-        """Put a letter from the host into the inbox; it wakes the agent unless told not to."""
-        await asked(self._operations.mail, self.agent_id, body)
+    async def mail(self, body: str, *, mail_id: str | None = None) -> None:
+        """Put a letter from the host into the inbox; it wakes the agent unless told not to.
+
+        The same `mail_id` again, also by a later process, records nothing (among the last 1,024
+        letters of the inbox).
+        """
+        await asked(self._operations.letters.send, self.agent_id, body, mail_id)
 
     async def read_mail(self) -> Sequence[Mail]:
         """Take the letters that wait for the agent, in its place; no model is shown them."""
@@ -335,15 +339,8 @@ class Agent:
         Raises:
             RuntimeClosed, Fenced, ActorQuarantined: it will not come any more.
         """
-        call, more = thread_safe_call(), anyio.Event()
-        stream_id = agent_stream(self.agent_id)
-        with changes_of(self._operations.core, stream_id, lambda: call(more.set)):
-            while True:
-                more = anyio.Event()
-                snapshot = await self.snapshot()
-                if is_wanted(snapshot):
-                    return snapshot
-                await more.wait()
+        core = self._operations.core
+        return await first_wanted(core, self.agent_id, self.snapshot, is_wanted)
 
     def events(self, *, after: FeedStart = None) -> Feed[AgentEvent]:
         """What the agent does, as typed events; see `projections.agent_event`.
@@ -374,6 +371,10 @@ class Agent:
         return await anyio.to_thread.run_sync(
             lambda: transcript_items(journal, stream_id, through_version=at_version)
         )
+
+    async def last_answer(self) -> str:
+        """The last words of the agent, in whichever run; empty if it has said none yet."""
+        return await anyio.to_thread.run_sync(self._agents.last_answer, self.agent_id)
 
     async def usage(self, *, with_subagents: bool = True) -> AgentUsage:
         """Tokens and money of all model calls so far, by model as well; failed ones count.

@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, get_args
 
-import msgspec
-
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
+from mentra_actors.domain.agent.events import ModelReplied
 from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.agent.state import AgentState
-from mentra_actors.domain.content import Attachment, Message
+from mentra_actors.domain.content import Attachment, Message, text_of
 from mentra_actors.domain.conversation_tree import (
     Entry,
     Transcript,
@@ -22,16 +21,30 @@ from mentra_actors.domain.conversation_tree import (
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.transcript import apply
 from mentra_actors.effects.attached_blobs import kept_attachments
-from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, CommandId, EntryId, RunId, agent_stream, background_stream
+from mentra_actors.errors import ActorQuarantined, CommandRejected
+from mentra_actors.ids import (
+    AgentId,
+    CommandId,
+    EntryId,
+    RunId,
+    StreamId,
+    agent_stream,
+    background_stream,
+    team_stream,
+)
 from mentra_actors.runtime.attachments import checked_attachments
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.decisions import Decision
-from mentra_actors.runtime.futures import chained, mapped
+from mentra_actors.runtime.futures import chained, mapped, recovered
 from mentra_actors.runtime.plain_arguments import require_entry, require_text
 from mentra_actors.runtime.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.run_operations import new_id
-from mentra_actors.runtime.snapshots import AgentSnapshot, agent_snapshot
+from mentra_actors.runtime.snapshots import (
+    AgentSnapshot,
+    agent_snapshot,
+    with_jobs_of,
+    with_team_of,
+)
 from projections.usage import (
     AgentUsage,
     RunUsage,
@@ -58,28 +71,34 @@ class AgentOperations:
         """What an agent does now."""
         stream_id = agent_stream(agent_id)
 
-        def taken(accepted: Accepted) -> AgentSnapshot:
-            if accepted.state.profile is None:
+        def taken(accepted: Accepted) -> "Future[AgentSnapshot]":
+            profile = accepted.state.profile
+            if profile is None:
                 raise CommandRejected("there is no such agent; spawn it first")
             heard = self._core.answers.heard(stream_id)
             now = self._core.clock.now()
-            return agent_snapshot(accepted.state, accepted.stream_version, heard, now)
+            snapshot = agent_snapshot(accepted.state, accepted.stream_version, heard, now)
+            jobs, team = background_stream(agent_id), team_stream(profile.team_id)
+            with_jobs = self._completed(snapshot, jobs, with_jobs_of)
+            return chained(with_jobs, lambda one: self._completed(one, team, with_team_of))
 
-        return chained(mapped(self._core.look(stream_id), taken), self._with_jobs)
+        return chained(self._core.look(stream_id), taken)
 
-    def _with_jobs(self, snapshot: AgentSnapshot) -> "Future[AgentSnapshot]":
-        """The snapshot with the jobs of its agent, if it ever had one. Reads the store."""
-        jobs = background_stream(snapshot.agent_id)
-        if not self._core.store.stream_version(jobs):
-            complete: Future[AgentSnapshot] = Future()
-            complete.set_result(snapshot)
-            return complete
-
-        def with_jobs(accepted: Accepted) -> AgentSnapshot:
-            known = tuple(accepted.state.jobs.values())
-            return msgspec.structs.replace(snapshot, background_jobs=known)
-
-        return mapped(self._core.look(jobs), with_jobs)
+    def _completed(
+        self,
+        snapshot: AgentSnapshot,
+        beside: StreamId,
+        complete: Callable[[AgentSnapshot, Any], AgentSnapshot],
+    ) -> "Future[AgentSnapshot]":
+        """The snapshot with what another stream says, if there is one. Reads the store."""
+        as_it_is: Future[AgentSnapshot] = Future()
+        as_it_is.set_result(snapshot)
+        if not self._core.store.stream_version(beside):
+            return as_it_is
+        completed = mapped(self._core.look(beside), lambda one: complete(snapshot, one.state))
+        return recovered(
+            completed, lambda error: as_it_is if isinstance(error, ActorQuarantined) else None
+        )
 
     def give_up_undoing(self, agent_id: AgentId, reason: str) -> "Future[Accepted]":
         """Undo nothing more of the run that was broken off last.
@@ -188,6 +207,14 @@ class AgentOperations:
         for one in self._core.journal.read_stream(agent_stream(agent_id)):
             transcript = apply(transcript, one.event)
         return closed(transcript)
+
+    def last_answer(self, agent_id: AgentId) -> str:
+        """The last words of an agent, on whichever branch. Blocks."""
+        said = ""
+        for one in self._core.journal.read_stream(agent_stream(agent_id)):
+            if isinstance(one.event, ModelReplied):
+                said = text_of(one.event.blocks) or said
+        return said
 
     def usage(self, agent_id: AgentId, *, with_subagents: bool) -> AgentUsage:
         """See `Agent.usage`. Blocks."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args
 
 import msgspec
 
@@ -23,6 +23,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, CommandId, agent_stream, board_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import chained, mapped
+from mentra_actors.runtime.plain_arguments import require_known
 from mentra_actors.runtime.run_operations import HOST, new_id
 
 __all__ = ["BoardOperations", "NewTask", "TaskChanges", "TaskUpdate"]
@@ -96,6 +97,7 @@ class BoardOperations:
 
     def create(self, subject: str, said: NewTask) -> "Future[Task]":
         """Put a task on the board."""
+        require_known(said, NewTask.__annotations__, "a task has no field")
         more: dict[str, Any] = {**said, "blocked_by": tuple(said.get("blocked_by", ()))}
         return mapped(
             self._send(
@@ -133,6 +135,19 @@ class BoardOperations:
     def delete(self, task_id: int) -> "Future[tuple[int, ...]]":
         """Take a task away; the tasks that waited for nothing else."""
         return mapped(self._change(c.DeleteTask, task_id, {}), lambda sent: _told(sent).unblocked)
+
+    def update(self, task_id: int, changes: TaskChanges) -> "Future[TaskUpdate]":
+        """Several changes of one task.
+
+        Raises:
+            TypeError, ValueError: one is not known, or there is no such status.
+        """
+        require_known(changes, TaskChanges.__annotations__, "a task has no field")
+        status = changes.get("status")
+        if status is not None and status not in get_args(TaskStatus):
+            known = ", ".join(get_args(TaskStatus))
+            raise ValueError(f"there is no status {status!r}; a task is {known}")
+        return self.change(c.UpdateTask, task_id, **changes)
 
     def _change(self, kind: type[Any], task_id: int, fields: dict[str, Any]) -> "Future[_Sent]":
         said = {name: tuple(one) if isinstance(one, list) else one for name, one in fields.items()}

@@ -313,9 +313,9 @@ class RuntimeCore:
 
     # --- looking --------------------------------------------------------------------------
 
-    def open_agents(self) -> Sequence[StreamId]:
-        """Agents that have something to do, as far as it is durable."""
-        return self.resumption.open_agents()
+    def open_owners(self, *categories: str) -> Sequence[StreamId]:
+        """Who of these kinds has something to do, as far as it is durable."""
+        return self.resumption.open_owners(categories)
 
     @property
     def ended(self) -> MentraError | None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from mentra_actors.errors import RuntimeClosed
 
-__all__ = ["chained", "mapped", "performed", "retold"]
+__all__ = ["chained", "mapped", "performed", "recovered", "retold"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,16 +40,9 @@ def chained(future: "Future[T]", begin: "Callable[[T], Future[R]]") -> "Future[R
     """The future that `begin` makes of the result; it is called on the thread that completes."""
     last: Future[R] = Future()
 
-    def tell(done: "Future[R]") -> None:
-        error = done.exception()
-        if error is None:
-            last.set_result(done.result())
-        else:
-            last.set_exception(error)
-
     def go_on(done: "Future[T]") -> None:
         try:
-            begin(done.result()).add_done_callback(tell)
+            begin(done.result()).add_done_callback(lambda one: _pass_on(one, last))
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
             last.set_exception(error)
 
@@ -70,6 +63,32 @@ def retold(future: "Future[T]", error_of: Callable[[BaseException], BaseExceptio
 
     future.add_done_callback(tell)
     return told
+
+
+def recovered(
+    future: "Future[T]", instead: "Callable[[BaseException], Future[T] | None]"
+) -> "Future[T]":
+    """A future of the result, or of the future that `instead` makes of an error.
+
+    It makes None of an error that stays.
+    """
+    last: Future[T] = Future()
+
+    def go_on(done: "Future[T]") -> None:
+        error = done.exception()
+        other = instead(error) if error is not None else None
+        (other or done).add_done_callback(lambda one: _pass_on(one, last))
+
+    future.add_done_callback(go_on)
+    return last
+
+
+def _pass_on(done: "Future[T]", last: "Future[T]") -> None:
+    error = done.exception()
+    if error is None:
+        last.set_result(done.result())
+    else:
+        last.set_exception(error)
 
 
 def performed(

@@ -1,15 +1,16 @@
-"""Waits until no agent has anything to do."""
+"""Waits until no agent has anything to do, and no job runs if that is wanted too."""
 
 import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
-from typing import Any
+from typing import Any, get_args
 
 from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import CLAIM
 from mentra_actors.domain.agent.profile import AgentProfile
+from mentra_actors.domain.background.events import JobEnd
 from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.board.state import can_claim
 from mentra_actors.envelope import RecordedEvent
@@ -28,17 +29,20 @@ _ENDS = (
     e.MailTaken,
     e.MailHandedOver,
     e.ToolCallCompensated,
+    *get_args(JobEnd),
 )
 
 
 class IdleWatch:
     """`idle` is done when no agent has work, and fails if that can never be. Safe from any thread.
 
-    It looks after events that may end the work of an agent, and now and then without one.
+    With `with_jobs` it is done when no job runs in the background either. It looks after events
+    that may end the work of an agent, and now and then without one.
     """
 
-    def __init__(self, core: RuntimeCore) -> None:
+    def __init__(self, core: RuntimeCore, *, with_jobs: bool = False) -> None:
         self._core = core
+        self._with_jobs = with_jobs
         self.idle: Future[None] = Future()
         self._is_due = False
         self._agents = StateLoader(AGENT, core.store, core.journal)
@@ -80,7 +84,7 @@ class IdleWatch:
         if self.idle.done():
             return
         try:
-            busy = self._busy_agents()
+            busy = self._busy()
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
             self._fail(error)
             return
@@ -92,7 +96,7 @@ class IdleWatch:
         with contextlib.suppress(InvalidStateError):
             self.idle.set_exception(error)
 
-    def _busy_agents(self) -> list[StreamId]:
+    def _busy(self) -> list[StreamId]:
         busy, is_sure = self._look()
         while not busy and not is_sure:
             busy, is_sure = self._look()
@@ -103,13 +107,15 @@ class IdleWatch:
         return busy
 
     def _look(self) -> tuple[list[StreamId], bool]:
-        """Agents that are busy, and whether marks and states were read at one position.
+        """Who is busy, and whether marks and states were read at one position.
 
         A letter that is taken between two readings would be seen neither here nor there.
         """
         position = self._core.journal.last_position()
         opened = frozenset(self._core.store.open_streams())
-        busy = [one for one in self._core.open_agents() if self._can_work(one, opened)]
+        busy = [one for one in self._core.open_owners("agent") if self._can_work(one, opened)]
+        if self._with_jobs:
+            busy += self._core.open_owners("background")
         return busy, self._core.journal.last_position() == position
 
     def _can_work(self, stream_id: StreamId, opened: frozenset[StreamId]) -> bool:

@@ -49,7 +49,7 @@ class MemberReading:
 def status_of(state: AgentState) -> MemberStatus:
     """What the state of an agent says of it."""
     if state.stopped:
-        return "shutdown"
+        return "stopped"
     if state.run is not None:
         return "working"
     return "failed" if state.last_ending == "failed" else "idle"

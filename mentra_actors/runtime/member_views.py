@@ -11,7 +11,7 @@ from mentra_actors.runtime.member_reading import status_of
 
 __all__ = ["TeamMember", "TeamMemberStatus"]
 
-TeamMemberStatus: TypeAlias = Literal["idle", "working", "failed", "shutdown", "person"]
+TeamMemberStatus: TypeAlias = Literal["idle", "working", "failed", "stopped", "person"]
 """`failed`: its last run has; the next letter or prompt wakes it all the same."""
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-from mentra_actors.domain.agent.profile import AgentProfile
-from mentra_actors.domain.storable import as_stored
 from mentra_actors.domain.team import Request, StopHow, agent_id_of
 from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.awaiting import asked
 from mentra_actors.runtime.blocking import result_of
 from mentra_actors.runtime.member_views import TeamMember
 from mentra_actors.runtime.operations import Operations
+from mentra_actors.runtime.seats import seat_profile
 from mentra_actors.runtime.sync_agent import SyncAgent
 
 __all__ = ["Members", "SyncMembers"]
@@ -37,7 +36,8 @@ class Members:
         Raises:
             CommandRejected: an agent has the name, or it is no name, or the role is empty.
         """
-        profile = _seat_profile(self._operations, name, role)
+        team = self._operations.core.settings.team
+        profile = seat_profile(team, agent_id_of(team, name), name, role)
         agent_id = await asked(lambda: self._operations.spawn(profile, prompt="", reuse=True))
         return Agent(name, agent_id, self._operations)
 
@@ -91,7 +91,8 @@ class SyncMembers:
     def take_seat(self, name: str, *, role: str) -> SyncAgent:
         """See `Members.take_seat`."""
         operations = self._operations
-        profile = _seat_profile(operations, name, role)
+        team = operations.core.settings.team
+        profile = seat_profile(team, agent_id_of(team, name), name, role)
         agent_id = result_of(self._core, lambda: operations.spawn(profile, prompt="", reuse=True))
         return SyncAgent(name, agent_id, operations)
 
@@ -110,22 +111,3 @@ class SyncMembers:
     def requests(self) -> Sequence[Request]:
         """See `Members.requests`."""
         return result_of(self._core, lambda: self._team.requests(None))
-
-
-def _seat_profile(operations: Operations, name: str, role: str) -> AgentProfile:
-    """The profile of a person's seat.
-
-    Raises:
-        TypeError, ValueError: the name or the role is no text that can be stored.
-    """
-    team = operations.core.settings.team
-    profile = AgentProfile(
-        agent_id=agent_id_of(team, name),
-        name=name,
-        team_id=team,
-        role=role,
-        model="",
-        is_person=True,
-        wake_on_mail=False,
-    )
-    return as_stored(profile, AgentProfile, f"seat {name!r}")

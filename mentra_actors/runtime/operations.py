@@ -6,33 +6,28 @@ it, the blocking face waits for it; neither has logic of its own.
 
 from concurrent.futures import Future
 
-from mentra_actors.actors.append_request import Draft, recorded_events
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import Attachment
-from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
 from mentra_actors.domain.team import TeamState
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import (
     AgentId,
-    MailId,
     agent_stream,
-    inbox_stream,
 )
 from mentra_actors.runtime.agent_operations import AgentOperations
 from mentra_actors.runtime.background_jobs import JobOperations
 from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.health_report import HealthReports
+from mentra_actors.runtime.host_letters import HostLetters
 from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.model_questions import ModelQuestions
 from mentra_actors.runtime.observers import Observers
 from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.runtime.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.rule_operations import RuleOperations
-from mentra_actors.runtime.run_operations import HOST, new_id
 from mentra_actors.runtime.supervision_operations import SupervisionOperations
 from mentra_actors.runtime.team_operations import TeamOperations
-from mentra_actors.store.ports import Appended, AppendRequest
 from projections.approvals import APPROVALS, Approval, approvals_in
 from projections.contract import fold_view
 
@@ -49,6 +44,7 @@ class Operations:
         self.models = ModelQuestions(core)
         self.jobs = JobOperations(core)
         self.members = TeamOperations(core)
+        self.letters = HostLetters(core)
         self.observers = Observers(core)
         self.rules = RuleOperations(core)
         self.board = BoardOperations(core)
@@ -116,44 +112,8 @@ class Operations:
         parts = fold_view(APPROVALS, self.core.journal.through(at_position))
         return approvals_in(parts.values(), self._team)
 
-    # --- mail and rest --------------------------------------------------------------------
+    # --- rest -----------------------------------------------------------------------------
 
-    def mail(self, agent_id: AgentId, body: str) -> "Future[None]":
-        """Put a letter from the host into an agent's inbox.
-
-        Raises:
-            CommandRejected: the letter is empty or too long.
-            TypeError, ValueError: it is not text that can be stored.
-        """
-        require_text(body, "mail")
-        mail = self._letter(agent_id, body, self.core.clock.now())
-        events = INBOX.decide(DeliverMail(mail=mail), INBOX.initial)
-        stream_id = inbox_stream(agent_id)
-        done: Future[None] = Future()
-
-        request = AppendRequest(
-            streams=(self.core.journal.stream_append(stream_id, events, None),),
-            fence=self.core.fence,
-            recorded_at_ns=int(self.core.clock.now() * 1e9),
-            causation=HOST,
-            open_streams=(stream_id,),
-        )
-
-        def on_appended(result: Appended | Exception) -> None:
-            if isinstance(result, Exception):
-                done.set_exception(result)
-                return
-            draft = Draft(request, ((stream_id, tuple(events)),))
-            self.core.recorded.publish(tuple(recorded_events(draft, result)))
-            self.core.directory.stream_was_written(stream_id)
-            done.set_result(None)
-
-        self.core.store.submit(request, on_appended)
-        return done
-
-    def _letter(self, agent_id: AgentId, body: str, now: float) -> Mail:
-        return Mail(mail_id=MailId(new_id()), sender=HOST, to=agent_id, body=body, sent_at=now)
-
-    def idle(self) -> "Future[None]":
+    def idle(self, *, with_jobs: bool = False) -> "Future[None]":
         """Done when no agent has anything to do; fails if one that has is quarantined."""
-        return IdleWatch(self.core).begin()
+        return IdleWatch(self.core, with_jobs=with_jobs).begin()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from mentra_actors.actors.messages import Accepted
+from mentra_actors.domain.team import AddMember
 from mentra_actors.effects.ports import Clock
 from mentra_actors.errors import (
     ActorQuarantined,
@@ -17,6 +18,7 @@ from mentra_actors.errors import (
     MentraError,
     RuntimeClosed,
     StoreError,
+    VersionConflict,
 )
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.petitions import take_petitions
@@ -122,6 +124,8 @@ class _Taker:
             self._is_stopped = True
             return False
         except MentraError as error:
+            if isinstance(error, VersionConflict) and isinstance(command, AddMember):
+                raise  # another agent has the id, now and for ever
             _log.warning("a petition to %s has to wait: %s", stream_id, error)
             return False
         return True

@@ -13,7 +13,7 @@ import msgspec
 from mentra_actors.domain.permission_rules import RULES, scope_of
 from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
-from mentra_actors.errors import CommandRejected, StoreCorrupted, StoreError
+from mentra_actors.errors import CommandRejected, StoreCorrupted, StoreError, VersionConflict
 from mentra_actors.ids import CommandId, StreamId, category_of, name_of
 from mentra_actors.runtime.wishes.jobs import CancelJobWish, job_order
 from mentra_actors.runtime.wishes.members import (
@@ -43,6 +43,16 @@ from mentra_actors.runtime.wishes.supervision import (
     SupervisionWish,
     supervision_order,
 )
+from mentra_actors.runtime.wishes.teams import (
+    RemoveWish,
+    RenameWish,
+    SeatWish,
+    StopWish,
+    TeachWish,
+    TeamWish,
+    conflict_told,
+    team_order,
+)
 from mentra_actors.store.petition_box import PetitionBox
 
 __all__ = [
@@ -58,7 +68,9 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-Wish: TypeAlias = PermissionWish | MemberWish | SupervisionWish | ScheduleWish | CancelJobWish
+Wish: TypeAlias = (
+    PermissionWish | MemberWish | TeamWish | SupervisionWish | ScheduleWish | CancelJobWish
+)
 
 
 class Petition(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +119,8 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
             return permission_order(wish, command_id, by=by, now=now)
         case LetterWish() | RespondWish() | ReadMailWish():
             return member_order(wish, command_id, now=now)
+        case StopWish() | RemoveWish() | RenameWish() | SeatWish() | TeachWish():
+            return team_order(wish, command_id, by=by, now=now)
         case RedriveWish() | LiftWish() | DiscardWish():
             return SUPERVISION_STREAM, supervision_order(wish, command_id, by=by, now=now)
         case CancelJobWish():
@@ -148,9 +162,16 @@ def _answer(
         petition = _petition(box, name)
         stream_id, command = order_of(petition, name, now())
         _require_stream(stream_id, petition.wish)
-        return PetitionAnswer(is_accepted=True) if apply(stream_id, command) else None
+        return PetitionAnswer(is_accepted=True) if _applied(apply, stream_id, command) else None
     except CommandRejected as rejected:
         return PetitionAnswer(is_accepted=False, words=rejected.reason)
+
+
+def _applied(apply: Apply, stream_id: StreamId, command: Any) -> bool:
+    try:
+        return apply(stream_id, command)
+    except VersionConflict as conflict:
+        raise conflict_told(conflict, command) from conflict
 
 
 def _petition(box: PetitionBox, name: str) -> Petition:

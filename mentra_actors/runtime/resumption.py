@@ -1,6 +1,6 @@
 """What a runtime goes on with when it is opened, and later when it is asked to."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal, TypeAlias, get_args
 
 from mentra_actors.actors.directory import Directory
@@ -44,14 +44,14 @@ class Resumption:
         left, self._asleep = self._asleep, frozenset()
         return self._woken(left)
 
-    def open_agents(self) -> tuple[StreamId, ...]:
-        """Agents that have something to do, less those that were left asleep and still are."""
+    def open_owners(self, categories: Collection[str]) -> tuple[StreamId, ...]:
+        """Who of these kinds has work, less those that were left asleep and still are."""
         opened = {_owner_of(stream_id) for stream_id in self._store.open_streams()}
-        agents = {one for one in opened if category_of(one) == "agent"}
-        sleeping = agents & self._asleep
+        owners = {one for one in opened if category_of(one) in categories}
+        sleeping = owners & self._asleep
         if sleeping:
-            agents -= sleeping - set(self._directory.live())
-        return tuple(sorted(agents))
+            owners -= sleeping - set(self._directory.live())
+        return tuple(sorted(owners))
 
     def _woken(self, streams: Iterable[StreamId]) -> tuple[StreamId, ...]:
         in_order = sorted(streams)

@@ -300,13 +300,15 @@ class Runtime(Registrations):
 
     # --- looking on -----------------------------------------------------------------------
 
-    async def until_idle(self) -> None:
-        """Wait until no agent has anything to do.
+    async def until_idle(self, *, with_jobs: bool = False) -> None:
+        """Wait until no agent has anything to do; `with_jobs`: and no background job runs.
+
+        A job that has ended may give its agent something to do, which is waited for, too.
 
         Raises:
             ActorQuarantined: an agent with work is set aside, so that would be never.
         """
-        await watched(self._operations.idle)
+        await watched(partial(self._operations.idle, with_jobs=with_jobs))
 
     async def view(
         self, projection: Projection[V], *, at_position: int | None = None

@@ -6,7 +6,9 @@ import msgspec
 
 from mentra_actors.domain.agent.state import AgentState, Run
 from mentra_actors.domain.background.job import Job
+from mentra_actors.domain.background.jobs import BackgroundState
 from mentra_actors.domain.rule_match import RuleOffer, rule_offers, shown_call
+from mentra_actors.domain.team import Request, TeamState
 from mentra_actors.effects.live_answers import LiveAnswer
 from mentra_actors.ids import AgentId, CommandId, EntryId, RunId
 from mentra_actors.providers.port import ToolCallDelta
@@ -17,9 +19,12 @@ __all__ = [
     "OpenCallView",
     "PermissionView",
     "SubagentView",
+    "TeammateView",
     "agent_snapshot",
     "permissions",
     "subagents_of",
+    "with_jobs_of",
+    "with_team_of",
 ]
 
 AgentStatus: TypeAlias = Literal[
@@ -72,6 +77,17 @@ class SubagentView(msgspec.Struct, frozen=True, kw_only=True):
     model: str
 
 
+class TeammateView(msgspec.Struct, frozen=True, kw_only=True):
+    """Another member of the agent's team. `is_led`: by this agent, directly."""
+
+    agent_id: AgentId
+    name: str
+    role: str
+    is_led: bool = False
+    is_person: bool = False
+    is_stopping: bool = False
+
+
 class AgentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What an agent does at a version of its stream, and what streams at that moment.
 
@@ -80,6 +96,8 @@ class AgentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     `current_thinking` and `pending_tool_uses` are of the answer that is being given; they end when
     it is whole. `last_ending` is how the last run ended; empty before the first end.
     `background_jobs` are those that run and the last that have ended, the oldest first.
+    `teammates` are the other members of its team, in the order in which they joined;
+    `pending_requests` what it has asked or was asked and nobody has answered yet.
     """
 
     agent_id: AgentId
@@ -107,6 +125,8 @@ class AgentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     queued_steers: int = 0
     queued_follow_ups: int = 0
     background_jobs: tuple[Job, ...] = ()
+    teammates: tuple[TeammateView, ...] = ()
+    pending_requests: tuple[Request, ...] = ()
 
 
 def agent_snapshot(
@@ -145,6 +165,35 @@ def agent_snapshot(
         queued_follow_ups=len(state.follow_up.items),
     )
     return _with_answer(snapshot, heard) if heard else snapshot
+
+
+def with_jobs_of(snapshot: AgentSnapshot, jobs: BackgroundState) -> AgentSnapshot:
+    """The snapshot with the jobs of its agent."""
+    return msgspec.structs.replace(snapshot, background_jobs=tuple(jobs.jobs.values()))
+
+
+def with_team_of(snapshot: AgentSnapshot, team: TeamState) -> AgentSnapshot:
+    """The snapshot with its team; a subagent is in none."""
+    own = snapshot.agent_id
+    if own not in team.names:
+        return snapshot
+    others = [(name, one) for name, one in team.members.items() if one.agent_id != own]
+    asked = [one for one in team.requests.values() if own in (one.sender, one.to)]
+    return msgspec.structs.replace(
+        snapshot,
+        teammates=tuple(
+            TeammateView(
+                agent_id=one.agent_id,
+                name=name,
+                role=one.role,
+                is_led=one.lead == own,
+                is_person=one.is_person,
+                is_stopping=bool(one.stopping),
+            )
+            for name, one in others
+        ),
+        pending_requests=tuple(one for one in asked if one.status == "pending"),
+    )
 
 
 def _with_answer(snapshot: AgentSnapshot, heard: LiveAnswer) -> AgentSnapshot:

@@ -157,9 +157,9 @@ class SyncAgent:
         """See `Agent.set_queue_mode`."""
         self._done(lambda: self._agents.set_mode(self.agent_id, queue, mode))
 
-    def mail(self, body: str) -> None:
+    def mail(self, body: str, *, mail_id: str | None = None) -> None:
         """See `Agent.mail`."""
-        self._done(lambda: self._operations.mail(self.agent_id, body))
+        self._done(lambda: self._operations.letters.send(self.agent_id, body, mail_id))
 
     def read_mail(self) -> Sequence[Mail]:
         """See `Agent.read_mail`."""
@@ -220,7 +220,7 @@ class SyncAgent:
     ) -> AgentSnapshot:
         """See `Agent.wait_for_snapshot`; `timeout_s` counts from the last change."""
         more = threading.Event()
-        with changes_of(self._core, agent_stream(self.agent_id), more.set):
+        with changes_of(self._core, self.agent_id, more.set):
             while True:
                 more.clear()
                 snapshot = self.snapshot()
@@ -241,6 +241,10 @@ class SyncAgent:
         """See `Agent.transcript`."""
         stream_id = agent_stream(self.agent_id)
         return transcript_items(self._core.journal, stream_id, through_version=at_version)
+
+    def last_answer(self) -> str:
+        """See `Agent.last_answer`."""
+        return self._agents.last_answer(self.agent_id)
 
     def usage(self, *, with_subagents: bool = True) -> AgentUsage:
         """See `Agent.usage`."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
@@ -197,9 +198,11 @@ class SyncRuntime(Registrations):
         operations = self._operations
         result_of(operations.core, lambda: operations.rules.clear(scope, agent, by))
 
-    def until_idle(self, *, timeout_s: float | None = None) -> None:
+    def until_idle(self, *, with_jobs: bool = False, timeout_s: float | None = None) -> None:
         """See `Runtime.until_idle`."""
-        watched_result_of(self._operations.core, self._operations.idle, timeout_s)
+        operations = self._operations
+        watch = partial(operations.idle, with_jobs=with_jobs)
+        watched_result_of(operations.core, watch, timeout_s)
 
     def view(self, projection: Projection[V], *, at_position: int | None = None) -> dict[str, V]:
         """See `Runtime.view`."""

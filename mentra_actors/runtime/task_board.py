@@ -65,7 +65,7 @@ class TaskBoard:
         An empty `owner` gives it back to all, an empty `working_directory` takes that away. With
         `expected_version` it is refused if the text was edited since (`Task.text_version`).
         """
-        return await asked(lambda: self._operations.change(c.UpdateTask, task_id, **changes))
+        return await asked(lambda: self._operations.update(task_id, changes))
 
     async def claim(
         self, task_id: int | None = None, *, owner: str = "", ttl_s: float | None = None
@@ -136,8 +136,7 @@ class SyncTaskBoard:
 
     def update(self, task_id: int, **changes: Unpack[TaskChanges]) -> TaskUpdate:
         """See `TaskBoard.update`."""
-        begin = self._operations.change
-        return result_of(self._core, lambda: begin(c.UpdateTask, task_id, **changes))
+        return result_of(self._core, lambda: self._operations.update(task_id, changes))
 
     def claim(
         self, task_id: int | None = None, *, owner: str = "", ttl_s: float | None = None

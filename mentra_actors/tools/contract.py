@@ -44,7 +44,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-MemberStatus: TypeAlias = Literal["idle", "working", "failed", "shutdown"]
+MemberStatus: TypeAlias = Literal["idle", "working", "failed", "stopped"]
 """`failed`: its last run has; the next letter or prompt wakes it all the same."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)

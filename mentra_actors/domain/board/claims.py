@@ -26,7 +26,9 @@ def claimed(command: c.ClaimTask, state: BoardState) -> Sequence[e.TaskClaimed]:
     """The claimant holds the task."""
     claimant = owner_name(command.agent_id, command.claimant, state)
     if not claimant.strip():
-        raise CommandRejected("Task claimant must not be empty")
+        raise CommandRejected(
+            'Task claimant must not be empty: say whose task it is to be, with owner="NAME"'
+        )
     if command.agent_id and command.agent_id in state.gone:
         raise CommandRejected(f"{claimant!r} has left the team and cannot claim a task")
     if command.asked_by not in ("", command.claimant) and not command.may_change_any:

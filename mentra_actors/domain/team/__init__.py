@@ -62,6 +62,7 @@ from mentra_actors.domain.team.state import (
     leads_of,
     name_in,
     new_agent_id,
+    request_id_of,
     request_of,
 )
 from mentra_actors.domain.timer import WaitUntil
@@ -108,6 +109,7 @@ __all__ = [
     "leads_of",
     "name_in",
     "new_agent_id",
+    "request_id_of",
     "request_of",
 ]
 
@@ -169,5 +171,5 @@ TEAM: Decider[TeamCommand, TeamEvent, TeamState, TeamEffect] = Decider(
     evolve=evolve,
     pending=pending,
     companions=companions,
-    fold_version=2,
+    fold_version=3,
 )

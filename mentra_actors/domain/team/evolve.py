@@ -38,6 +38,7 @@ REMEMBERED_COMMANDS = 1_024
 REMEMBERED_REQUESTS = 1_000
 
 RequestEvent = RequestOpened | RequestResolved | RequestCancelled | RequestExpired
+"""What begins or ends a request."""
 
 _replace = msgspec.structs.replace
 
@@ -67,8 +68,15 @@ def evolve(state: TeamState, event: TeamEvent) -> TeamState:
             assert_never(event)
 
 
-def requests_after(requests: dict[str, Request], event: RequestEvent) -> dict[str, Request]:
-    """Requests by id after an event: all open ones, and the last 1,000 that have ended."""
+def requests_after(
+    requests: dict[str, Request], event: RequestEvent | MemberRenamed
+) -> dict[str, Request]:
+    """Requests by id after an event: all open ones, and the last 1,000 that have ended.
+
+    They name members as these are called now; one that has left keeps its last name.
+    """
+    if isinstance(event, MemberRenamed):
+        return {key: _with_name(one, event) for key, one in requests.items()}
     if isinstance(event, RequestOpened):
         return {**requests, event.request_id: _opened(event)}
     request = requests.get(event.request_id)
@@ -79,6 +87,12 @@ def requests_after(requests: dict[str, Request], event: RequestEvent) -> dict[st
     for request_id in ended[:-REMEMBERED_REQUESTS]:
         del after[request_id]
     return after
+
+
+def _with_name(request: Request, event: MemberRenamed) -> Request:
+    sender_name = event.new if request.sender == event.agent_id else request.sender_name
+    to_name = event.new if request.to == event.agent_id else request.to_name
+    return _replace(request, sender_name=sender_name, to_name=to_name)
 
 
 def _joined(state: TeamState, event: MemberJoined) -> TeamState:
@@ -137,6 +151,7 @@ def _removed(state: TeamState, event: MemberRemoved) -> TeamState:
 
 
 def _renamed(state: TeamState, event: MemberRenamed) -> TeamState:
+    state = _replace(state, requests=requests_after(state.requests, event))
     member = state.members.get(event.old)
     if member is None or member.agent_id != event.agent_id or event.new in state.members:
         return state

@@ -23,7 +23,7 @@ from mentra_actors.domain.team.events import (
     RequestResolved,
     TeamEvent,
 )
-from mentra_actors.domain.team.state import Request, TeamState, leads_of, name_in
+from mentra_actors.domain.team.state import Request, TeamState, leads_of, name_in, request_id_of
 from mentra_actors.domain.timer import LONGEST_WAIT_S
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId
@@ -42,6 +42,7 @@ __all__ = [
 SHUTDOWN = "shutdown"
 PLAN_APPROVAL = "plan_approval"
 MAX_OPEN_REQUESTS = 1_000
+_MOST_NAMED = 20
 
 
 def open_request(command: OpenRequest, state: TeamState) -> Sequence[TeamEvent]:
@@ -192,10 +193,17 @@ def _is_led(sender: AgentId, to: AgentId, state: TeamState) -> bool:
 
 
 def _request(request_id: str, state: TeamState) -> Request:
-    request = state.requests.get(request_id)
+    request = state.requests.get(request_id) or state.requests.get(request_id_of(request_id))
     if request is None:
-        raise CommandRejected(f"Unknown team request {request_id!r}")
+        raise CommandRejected(f"Unknown team request {request_id!r}; {_open_ones(state)}")
     return request
+
+
+def _open_ones(state: TeamState) -> str:
+    waiting = [one.request_id for one in state.requests.values() if one.status == "pending"]
+    more = f" and {len(waiting) - _MOST_NAMED} more" if len(waiting) > _MOST_NAMED else ""
+    named = ", ".join(waiting[:_MOST_NAMED])
+    return f"those that wait are {named}{more}" if waiting else "none waits for an answer"
 
 
 def _require_pending(request: Request) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "leads_of",
     "name_in",
     "new_agent_id",
+    "request_id_of",
     "request_of",
 ]
 
@@ -142,3 +143,9 @@ def leads_of(state: TeamState, agent_id: AgentId) -> Iterator[AgentId]:
 def request_of(state: TeamState, command_id: CommandId) -> Request | None:
     """The request that a command has opened."""
     return next((r for r in state.requests.values() if r.command_id == command_id), None)
+
+
+def request_id_of(said: str) -> str:
+    """The id of a request that somebody means: `2` and `#2` are `req-2`."""
+    number = said.strip().removeprefix("#")
+    return f"req-{int(number)}" if number.isascii() and number.isdecimal() else said.strip()

@@ -6,7 +6,7 @@ from mentra_actors.domain.background.jobs import RequestJobStop
 from mentra_actors.domain.inbox import HOST
 from mentra_actors.ids import AgentId, StreamId, background_stream
 
-__all__ = ["CancelJobWish", "job_order"]
+__all__ = ["CancelJobWish", "job_order", "reason_told"]
 
 
 class CancelJobWish(msgspec.Struct, frozen=True, kw_only=True, tag="cancel_job.v1"):
@@ -22,6 +22,11 @@ def job_order(wish: CancelJobWish, *, by: str, now: float) -> tuple[StreamId, Re
 
     The host stops the job, so that its agent is told; the reason says for whom.
     """
-    reason = f"{by}: {wish.reason}" if wish.reason else f"by {by}"
+    reason = reason_told(by, wish.reason)
     stop = RequestJobStop(job_id=wish.job_id, cause="cancel", by=HOST, reason=reason, now=now)
     return background_stream(wish.agent_id), stop
+
+
+def reason_told(by: str, reason: str) -> str:
+    """The host acts for a person; the reason says for whom."""
+    return f"{by}: {reason}" if reason else f"by {by}"

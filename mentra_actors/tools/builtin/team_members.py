@@ -176,7 +176,7 @@ async def _stopped(context: ToolContext, team: TeamState, name: str) -> AgentId:
     if member is None or member.is_person:
         return AgentId("")
     status = await context.commands.member_status(member.agent_id)
-    return member.agent_id if status == "shutdown" else AgentId("")
+    return member.agent_id if status == "stopped" else AgentId("")
 
 
 def _first_mail(context: ToolContext, profile: AgentProfile, prompt: str) -> Mail:

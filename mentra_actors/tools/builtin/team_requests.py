@@ -5,7 +5,13 @@ from typing import Any, Literal
 
 from mentra_actors.domain.team.commands import CancelRequest, OpenRequest, ResolveRequest
 from mentra_actors.domain.team.requests import PLAN_APPROVAL
-from mentra_actors.domain.team.state import Request, TeamState, name_in, request_of
+from mentra_actors.domain.team.state import (
+    Request,
+    TeamState,
+    name_in,
+    request_id_of,
+    request_of,
+)
 from mentra_actors.ids import AgentId, CommandId, team_stream
 from mentra_actors.tools.builtin.team_looks import recipient_id, team_state
 from mentra_actors.tools.contract import ToolContext, ToolError
@@ -90,9 +96,10 @@ async def team_respond(
     )
     with refusals_told("respond to the team request"):
         team = await context.commands.ask(team_stream(context.team_id), command)
-    request = team.requests.get(request_id)
+    request = team.requests.get(request_id_of(request_id))
+    meant = request.request_id if request is not None else request_id
     protocol = f" ({request.protocol})" if request is not None else ""
-    return f"{'Approved' if approve else 'Rejected'} team request '{request_id}'{protocol}"
+    return f"{'Approved' if approve else 'Rejected'} team request '{meant}'{protocol}"
 
 
 @tool(

@@ -220,8 +220,12 @@ async def test_the_program_says_for_whom_it_claims(played):
     """TB6: a claim for nobody would be nobody's work."""
     async with played(["Done."]) as team:
         await team.runtime.board.create("Count")
-        with pytest.raises(CommandRejected, match="Task claimant must not be empty"):
+        with pytest.raises(CommandRejected, match=r"Task claimant must not be empty.*owner="):
             await team.runtime.board.claim()
+        with pytest.raises(ValueError, match="'done'; a task is pending, in_progress, completed"):
+            await team.runtime.board.update(1, status="done")
+        with pytest.raises(TypeError, match="no field 'colour'; there are subject, description"):
+            await team.runtime.board.update(1, colour="red")
         with pytest.raises(CommandRejected, match="Task 9 does not exist"):
             await team.runtime.board.get(9)
         with pytest.raises(TypeError, match="colour"):

@@ -2,6 +2,7 @@
 
 import json
 
+import anyio
 import pytest
 
 from mentra_actors import (
@@ -111,7 +112,7 @@ async def test_an_approved_shutdown_stops_the_teammate_after_what_it_has_begun(p
 
     assert team.steps("agent-bob")[-2:] == ["RunFinished", "AgentStopped"]
     assert "My notes." in [mail.mail.body for mail in team.events(MailDelivered)]
-    assert listed == {"lead": "idle", "bob": "shutdown"}
+    assert listed == {"lead": "idle", "bob": "stopped"}
 
 
 async def test_requests_and_answers_are_found_by_both_sides(played):
@@ -266,7 +267,7 @@ async def test_teammates_and_requests_are_there_after_a_restart(played, tmp_path
         await (await runtime.agent("lead")).team.spawn_teammate("bob", "helper")
         again = {one.name: one for one in await runtime.members.list()}
 
-    assert listed == {"lead": ("idle", ""), "bob": ("shutdown", "lead")}
+    assert listed == {"lead": ("idle", ""), "bob": ("stopped", "lead")}
     assert request.status == "approved"
     assert (again["bob"].agent_id, again["bob"].status) == ("bob:2", "idle")
 
@@ -384,7 +385,7 @@ async def test_the_program_stops_renames_and_removes_members(played):
         with pytest.raises(CommandRejected, match="no member is named 'bob'; the team has amy"):
             await team.runtime.members.stop("bob")
 
-    assert listed == [("amy", "shutdown")]
+    assert listed == [("amy", "stopped")]
 
 
 # --- persons ------------------------------------------------------------------------------------
@@ -456,3 +457,48 @@ async def test_a_seat_that_was_stopped_is_taken_anew(played):
 
     assert same.agent_id == first.agent_id
     assert (again.agent_id, sue.role, sue.status) == ("sue:2", "judge", "person")
+
+
+async def test_a_snapshot_shows_the_team_and_what_waits_for_an_answer(played):
+    """A screen shows who is there and who waits for whom, also when that changes."""
+    async with played([], path=":memory:") as team:
+        lead = await team.runtime.spawn("lead", model="scripted:x")
+        alone = await lead.snapshot()
+        sue = await team.runtime.members.take_seat("sue", role="reviewer")
+        await lead.team.spawn_teammate("bob", "helper")
+        await lead.wait_for_snapshot(lambda one: len(one.teammates) == 2)
+        request = await lead.team.request("sue", "review", "Is it good?")
+        asked, hers = await lead.snapshot(), await sue.snapshot()
+        await sue.team.respond(request.request_id, approve=True)
+        answered = await lead.wait_for_snapshot(lambda one: not one.pending_requests)
+
+    assert (alone.teammates, alone.pending_requests) == ((), ())
+    shown = [(one.name, one.role, one.is_led, one.is_person) for one in asked.teammates]
+    assert shown == [("sue", "reviewer", False, True), ("bob", "helper", True, False)]
+    assert [one.request_id for one in asked.pending_requests] == ["req-1"]
+    assert [one.name for one in hers.teammates] == ["lead", "bob"]
+    assert hers.pending_requests == asked.pending_requests
+    assert len(answered.teammates) == 2
+
+
+async def test_whoever_waits_for_a_snapshot_hears_of_a_new_teammate(played):
+    """Nothing happens to the agent itself when somebody joins its team."""
+    async with played([]) as team:
+        lead = await team.runtime.spawn("lead", model="scripted:x")
+        looked = anyio.Event()
+
+        def has_company(snapshot):
+            looked.set()
+            return bool(snapshot.teammates)
+
+        async with anyio.create_task_group() as group:
+
+            async def sit_down():
+                await looked.wait()
+                await team.runtime.members.take_seat("sue", role="reviewer")
+
+            group.start_soon(sit_down)
+            with anyio.fail_after(10):
+                found = await lead.wait_for_snapshot(has_company)
+
+    assert [one.name for one in found.teammates] == ["sue"]

@@ -58,7 +58,13 @@ class Shell:
 
 @pytest.fixture
 def mentra(capsys, monkeypatch, tmp_path):
-    for name in ("MENTRA_STORE", "MENTRA_MODEL", "OPENAI_API_KEY", "MENTRA_LOGIN_STORE"):
+    for name in (
+        "MENTRA_STORE",
+        "MENTRA_MODEL",
+        "OPENAI_API_KEY",
+        "MENTRA_LOGIN_STORE",
+        "COLUMNS",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))  # nobody has signed in there
     return Shell(capsys)

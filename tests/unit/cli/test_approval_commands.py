@@ -188,3 +188,27 @@ def test_what_a_tool_of_a_program_says_of_its_call_is_shown_as_it_is(mentra, sto
     """Only what the tools of this project write is known to be what it looks like."""
     assert mentra("approvals", "--store", store) == 0
     assert '\n  {"euros":5}\n' in mentra.out
+
+
+def test_calls_are_decided_before_they_are_made(mentra, tmp_path):
+    """A person need not wait until somebody asks."""
+    path = tmp_path / "team.mentra"
+    with opened(path) as runtime:
+        runtime.spawn("lead", model="scripted:x")
+    where = ("--by", "sue", "--store", path)
+    git = ("rule", "shell", "--allow", "--match", "command:git status")
+    assert mentra.json(*git, *where) == {"tool": "shell", "allow": True, "state": "recorded"}
+    assert mentra("rule", "pay", "--deny", "--agent", "lead", "--reason", "No.", *where) == 0
+    assert mentra.out == "The rule is remembered: deny pay.\n"
+    assert mentra("rule", "pay", "--allow", "--global", *where) == 0
+
+    found = mentra.json("rules", "--store", path)
+    assert sorted((one["scope"], one["owner"], one["tool"], one["allow"]) for one in found) == [
+        ("global", "", "pay", True),
+        ("project", "main", "shell", True),
+        ("session", "lead", "pay", False),
+    ]
+    assert {one["remembered_by"] for one in found} == {"sue"}
+    assert mentra("rule", "pay", "--allow", "--match", "odd", *where) == 2
+    assert "any, command:WORDS" in mentra.err.replace("\n", " ")
+    assert mentra("rule", "pay", "--allow", "--global", "--agent", "lead", *where) == 2

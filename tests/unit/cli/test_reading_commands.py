@@ -362,10 +362,41 @@ def test_memory_shows_records_and_what_a_search_finds(mentra, tmp_path):
     assert (found["id"], found["why"]) == ("f1", "matched deploys; fact; manual")
     assert mentra("memory", "ann", "tea", "--store", path) == 0
     assert "Ann likes tea." in mentra.out
+    assert "matched tea" in mentra.out
     assert mentra("memory", "ann", "--store", path) == 0
-    assert mentra.out.splitlines()[0].split() == ["id", "kind", "recorded", "by", "content"]
+    first, words, *_ = mentra.out.splitlines()
+    assert (first.split()[:2], words) == (["f1", "fact"], "  Deploys happen on Fridays.")
     assert mentra("memory", "ann", "coffee", "--store", path) == 0
     assert "No record" in mentra.out
     assert mentra("memory", "bob", "--store", path) == 0
     assert "remembers nothing" in mentra.out
     assert mentra("memory", "cy", "--store", path) == 2
+
+
+def test_an_agent_is_taught_a_fact_once(mentra, tmp_path):
+    path = tmp_path / "team.mentra"
+    with open_runtime_sync(path, durability="volatile") as runtime:
+        runtime.spawn("ann", model="ollama:x")
+    for _ in range(2):
+        line = ("remember", "ann", "Deploys happen on Fridays.", "--by", "sue", "--store", path)
+        assert mentra.json(*line) == {"agent": "ann", "state": "recorded"}
+
+    (known,) = mentra.json("memory", "ann", "--store", path)
+    assert (known["by"], known["content"]) == ("sue", "Deploys happen on Fridays.")
+    assert mentra("remember", "ann", " ", "--store", path) == 2
+    assert mentra("remember", "eve", "x", "--store", path) == 2
+
+
+def test_piped_sentences_are_wrapped_where_columns_says_so(mentra, tmp_path, monkeypatch):
+    """Without it they stay whole, for whoever searches in them; either way nothing is cut off."""
+    path = tmp_path / "team.mentra"
+    with open_runtime_sync(path, durability="volatile") as runtime:
+        runtime.spawn("ann", model="ollama:x").memory.pin("word " * 30)
+    assert mentra("memory", "ann", "--store", path) == 0
+    whole = mentra.out
+    monkeypatch.setenv("COLUMNS", "40")
+    assert mentra("memory", "ann", "--store", path) == 0
+
+    assert max(map(len, whole.splitlines())) > 100
+    assert max(map(len, mentra.out.splitlines())) <= 40
+    assert mentra.out.split() == whole.split()

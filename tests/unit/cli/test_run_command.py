@@ -35,6 +35,15 @@ def test_run_prints_one_json_document(mentra, place):
     assert document["usage"]["output_tokens"] > 0
 
 
+def test_a_prompt_goes_to_the_team_that_is_named_and_makes_it(mentra, place):
+    """What its agent does is shown as it is for the first team."""
+    for team in ("main", "docs"):
+        assert mentra("run", "What is here?", "--team", team, *place, *OFFLINE) == 0
+        assert "The directory has 1 files and 0 directories." in mentra.out
+        (lead,) = mentra.json("agents", "--team", team, *place[:2])
+        assert lead["stream"] == ("agent-lead" if team == "main" else "agent-docs.lead")
+
+
 def test_an_agent_keeps_its_model_until_another_is_chosen(mentra, place, monkeypatch):
     """Who began with a model that does not answer is not bound to it for ever."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")

@@ -39,6 +39,8 @@ def test_a_schedule_is_added_shown_paused_and_removed_while_nobody_writes_the_st
     assert mentra.json("schedule", "remove", "s1", *where)["state"] == "recorded"
     assert mentra.json("schedules", *where) == []
     assert mentra.json("schedules", "--all", *where)[0]["status"] == "removed"
+    assert mentra("schedule", "remove", "s1", *where) == 2
+    assert "the schedule s1 is over: removed" in mentra.err
     assert mentra("log", "schedule-main", *where) == 0
     assert "schedule s1 removed by" in mentra.out
 
@@ -61,6 +63,6 @@ def test_what_cannot_be_meant_is_refused_with_words_that_help(mentra, store):
     assert mentra("schedule", "add", "lead", "x", "--cron", "61 * * * *", *where) == 2
     assert "no cron line: '61 * * * *': Bad minute" in mentra.err
     assert mentra("schedule", "add", "bob", "x", "--in-s", 5, *where) == 2
-    assert "no agent or stream is named 'bob'" in mentra.err
+    assert "no member is named 'bob'; the team has lead" in mentra.err
     assert mentra("schedule", "pause", "s9", *where) == 2
     assert "no schedule 's9'" in mentra.err

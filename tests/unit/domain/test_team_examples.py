@@ -26,8 +26,9 @@ from mentra_actors.domain.team import (
     SendLetters,
     StopMember,
     new_agent_id,
+    request_id_of,
 )
-from mentra_actors.domain.team.evolve import REMEMBERED_REQUESTS
+from mentra_actors.domain.team.evolve import REMEMBERED_REQUESTS, requests_after
 from mentra_actors.domain.team.requests import MAX_OPEN_REQUESTS
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.testing.given_when_then import given
@@ -442,3 +443,33 @@ def test_a_renamed_member_writes_under_its_new_name(team):
     assert asked.events[0].sender_name == "amy"
     back = Delivery("inbox-ann", ())
     assert asked.when(answering()).companions[0].stream_id == back.stream_id
+
+
+def test_a_request_names_its_members_as_they_are_called_now(team):
+    """Whoever reads the list looks for them under these names; so does the view."""
+    renaming = RenameMember(command_id="name", agent_id="ann", name="anna", now=3.0)
+    asked = team.when(asking("ann", "bob")).after.when(asking("bob", "lead", command_id="b")).after
+    renamed = asked.when(renaming)
+
+    requests = renamed.after.state.requests
+    assert [(one.sender_name, one.to_name) for one in requests.values()] == [
+        ("anna", "bob"),
+        ("bob", "lead"),
+    ]
+    view = requests_after(asked.state.requests, renamed.events[0])
+    assert view == requests
+
+
+@pytest.mark.parametrize("said", ["1", "#1", " req-1 ", "01"])
+def test_a_number_names_a_request(team, said):
+    """People and models leave out what every id begins with."""
+    asked = team.when(asking()).after
+    answered = asked.when(answering(request_id=said))
+    assert [one.request_id for one in answered.events] == ["req-1"]
+    assert request_id_of(said) == "req-1"
+
+
+def test_who_names_no_request_is_told_which_wait(team):
+    words = "Unknown team request '7'; those that wait are req-1"
+    assert team.when(asking()).after.when(answering(request_id="7")).rejects(words)
+    assert team.when(answering(request_id="7")).rejects("none waits for an answer")

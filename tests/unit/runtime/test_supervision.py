@@ -11,6 +11,7 @@ from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.actors.stream_services import StreamKind
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.team import TEAM, RenameMember
 from mentra_actors.errors import ActorQuarantined, CommandRejected
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime import core as runtime_core
@@ -165,3 +166,26 @@ def test_a_strategy_may_be_that_of_one_team(tmp_path, sickness):
         aside = {one.stream_id: one.because_of for one in runtime.supervision.quarantined()}
 
     assert aside == {LEAD: "", "agent-mate": LEAD}
+
+
+def test_a_snapshot_of_an_agent_does_without_a_team_that_is_set_aside(monkeypatch):
+    """Whoever looks at an agent sees it, whatever has become of its team."""
+
+    def decide(command, state):
+        if isinstance(command, RenameMember):
+            raise RuntimeError("it is bad")
+        return TEAM.decide(command, state)
+
+    def kinds(store, journal):
+        known = stream_kinds(store, journal)
+        return {**known, "team": replace(known["team"], decider=replace(TEAM, decide=decide))}
+
+    monkeypatch.setattr(runtime_core, "stream_kinds", kinds)
+    with open_runtime_sync(":memory:", **options(STRICT)) as runtime:
+        lead = runtime.spawn("lead", model="scripted:x")
+        runtime.members.take_seat("sue", role="reviewer")
+        with pytest.raises(ActorQuarantined):
+            runtime.members.rename("sue", "susan")
+        found = lead.snapshot()
+
+    assert (found.name, found.status, found.teammates) == ("lead", "idle", ())
