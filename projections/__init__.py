@@ -11,7 +11,6 @@
 A view is never the truth: it may be deleted at any time and comes back from the log.
 """
 
-import mentra_actors  # noqa: F401 - its face uses this package: begin with the outer one
 from projections.background_jobs import BACKGROUND_JOBS
 from projections.built_in import BUILT_IN
 from projections.contract import (
