@@ -11,8 +11,9 @@ Command ──▶│ decide(command, state) ─▶ [Event]   evolve(state, event
    └──────────── effects/ ─▶ providers/ (models), tools/ (world)
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mentra_actors.late_module import late_names
 
 if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.actors.restart_policy import RestartPolicy
@@ -283,19 +284,7 @@ _NAMES_OF = {
     "mentra_actors.tools.schedule_moments": "ListedSchedule",
     "mentra_actors.tools.traits": "ToolTraits",
 }
-"""Where the public names are; `tests/architecture/test_import_cost.py` holds it complete."""
+"""The public names by the module that has them, as they are imported above."""
 
-_MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, imported with what it needs when it is first asked for."""
-    module = _MODULE_OF.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(module), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:  # else any name would do
+    __getattr__, __dir__ = late_names(__name__, _NAMES_OF)
