@@ -11,23 +11,27 @@
 A view is never the truth: it may be deleted at any time and comes back from the log.
 """
 
-import mentra_actors  # noqa: F401 - its face uses this package: begin with the outer one
-from projections.background_jobs import BACKGROUND_JOBS
-from projections.built_in import BUILT_IN
-from projections.contract import (
-    FunctionProjection,
-    Projection,
-    ProjectionFailed,
-    fold_view,
-    projection,
-)
-from projections.requests import REQUESTS
-from projections.roster import ROSTER
-from projections.schedules import SCHEDULES
-from projections.task_board import TASK_BOARD
-from projections.timeline import TIMELINE
-from projections.transcript import TRANSCRIPT
-from projections.usage import USAGE
+from typing import TYPE_CHECKING
+
+from mentra_actors.late_module import late_names
+
+if TYPE_CHECKING:  # each is imported when it is first asked for
+    from projections.background_jobs import BACKGROUND_JOBS
+    from projections.built_in import BUILT_IN
+    from projections.contract import (
+        FunctionProjection,
+        Projection,
+        ProjectionFailed,
+        fold_view,
+        projection,
+    )
+    from projections.requests import REQUESTS
+    from projections.roster import ROSTER
+    from projections.schedules import SCHEDULES
+    from projections.task_board import TASK_BOARD
+    from projections.timeline import TIMELINE
+    from projections.transcript import TRANSCRIPT
+    from projections.usage import USAGE
 
 __all__ = [
     "BACKGROUND_JOBS",
@@ -45,3 +49,20 @@ __all__ = [
     "fold_view",
     "projection",
 ]
+
+_NAMES_OF = {
+    "projections.background_jobs": "BACKGROUND_JOBS",
+    "projections.built_in": "BUILT_IN",
+    "projections.contract": "FunctionProjection Projection ProjectionFailed fold_view projection",
+    "projections.requests": "REQUESTS",
+    "projections.roster": "ROSTER",
+    "projections.schedules": "SCHEDULES",
+    "projections.task_board": "TASK_BOARD",
+    "projections.timeline": "TIMELINE",
+    "projections.transcript": "TRANSCRIPT",
+    "projections.usage": "USAGE",
+}
+"""The public names by the module that has them, as they are imported above."""
+
+if not TYPE_CHECKING:  # else any name would do
+    __getattr__, __dir__ = late_names(__name__, _NAMES_OF)

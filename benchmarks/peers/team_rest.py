@@ -35,7 +35,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_event_store
 from mentra_actors.store.ports import AppendRequest, EventStore
 
-TAIL = 100
+TAIL = 50
 OPENINGS = 7
 BATCH = 1000
 QUIET_S = 0.5

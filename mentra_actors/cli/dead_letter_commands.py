@@ -31,7 +31,9 @@ _What = Annotated[
 
 def dead_letters_app(wrapped: Callable[[Callable[..., None]], Callable[..., None]]) -> typer.Typer:
     """The command with its subcommands, each `wrapped` as all commands are."""
-    app = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
+    app = typer.Typer(
+        add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
+    )
     app.callback(invoke_without_command=True)(wrapped(_listed))
     for name, command in (("redrive", _redrive), ("lift", _lift), ("discard", _discard)):
         app.command(name)(wrapped(command))

@@ -18,7 +18,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId
 from mentra_actors.runtime.wishes.jobs import CancelJobWish
 
-__all__ = ["JOB_COMMANDS"]
+__all__ = ["job_app"]
 
 _BYTES_PER_LINE = 4096
 _Id = Annotated[str, typer.Argument(metavar="JOB", help="Its id in `mentra jobs`.")]
@@ -63,8 +63,16 @@ def cancel(
     tell_outcome(shown, f"{job} is to end.", {"id": job}, is_recorded=is_recorded)
 
 
-JOB_COMMANDS: tuple[Callable[..., None], ...] = (output, cancel)
-"""The commands below `mentra job`."""
+def job_app(wrapped: Callable[[Callable[..., None]], Callable[..., None]]) -> typer.Typer:
+    """The commands below `mentra job`, each `wrapped` as all commands are."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        help="What a background job has printed; end one.",
+    )
+    for one in (output, cancel):
+        app.command()(wrapped(one))
+    return app
 
 
 def _job(team: OpenStore, job_id: str) -> tuple[AgentId, Job]:

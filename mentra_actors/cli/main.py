@@ -2,25 +2,10 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from functools import wraps
-from importlib.metadata import version
-from typing import Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from mentra_actors.cli.approval_commands import approvals, approve, deny
-from mentra_actors.cli.audit_command import audit
-from mentra_actors.cli.backup_command import backup
-from mentra_actors.cli.board_command import board
-from mentra_actors.cli.compact_command import compact
-from mentra_actors.cli.dead_letter_commands import dead_letters_app
-from mentra_actors.cli.demo_command import demo
-from mentra_actors.cli.doctor_command import doctor
-from mentra_actors.cli.entries_command import entries
-from mentra_actors.cli.export_command import export, import_
 from mentra_actors.cli.failures import (
     FAILED,
     INTERRUPTED,
@@ -29,40 +14,29 @@ from mentra_actors.cli.failures import (
     failure_of,
     failure_text,
 )
-from mentra_actors.cli.health_command import health
-from mentra_actors.cli.job_commands import JOB_COMMANDS
-from mentra_actors.cli.jobs_command import jobs
-from mentra_actors.cli.key_commands import forget, new_key, rotate_key, train_dictionary
-from mentra_actors.cli.key_options import with_key_options
-from mentra_actors.cli.log_command import log
-from mentra_actors.cli.login_commands import login, logout
-from mentra_actors.cli.mail_commands import inbox, mail, respond
-from mentra_actors.cli.member_commands import (
-    SEAT_COMMANDS,
-    members,
-    remove,
-    rename,
-    requests,
-    stop,
-)
-from mentra_actors.cli.memory_command import memory, remember
+from mentra_actors.cli.late_commands import LateCommands
 from mentra_actors.cli.misuse import misuse
-from mentra_actors.cli.models_command import models
-from mentra_actors.cli.output import discard_output
-from mentra_actors.cli.rule_commands import revoke, rule, rules
-from mentra_actors.cli.run_command import run
-from mentra_actors.cli.schedule_commands import SCHEDULE_COMMANDS, schedules
-from mentra_actors.cli.team_commands import agents
-from mentra_actors.cli.transcript_command import transcript
-from mentra_actors.cli.usage_command import usage
 from mentra_actors.errors import MentraError
+from mentra_actors.late_module import LateModule
+
+if TYPE_CHECKING:  # what help and version need not is imported when it is needed
+    from importlib import metadata
+
+    from rich import console as rich_console
+    from rich import text as rich_text
+
+    from mentra_actors.cli import output
+else:
+    metadata = LateModule("importlib.metadata")
+    output = LateModule("mentra_actors.cli.output")
+    rich_console = LateModule("rich.console")
+    rich_text = LateModule("rich.text")
 
 __all__ = ["app", "exit_code_of", "main"]
 
-P = ParamSpec("P")
-
 app = typer.Typer(
     name="mentra",
+    cls=LateCommands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -82,7 +56,7 @@ def exit_code_of(arguments: list[str]) -> int:
     try:
         code = app(arguments or ["--help"], prog_name="mentra", standalone_mode=False)
     except BrokenPipeError:
-        discard_output()  # whoever read it has gone
+        output.discard_output()  # whoever read it has gone
         return FAILED
     except Interrupted as interrupt:
         failure = _interrupted(str(interrupt))
@@ -102,7 +76,7 @@ def _command_in(arguments: list[str]) -> str:
 
 def _print_version(is_asked: bool) -> None:
     if is_asked:
-        sys.stdout.write(f"mentra {version('mentra-actors')}\n")
+        sys.stdout.write(f"mentra {metadata.version('mentra-actors')}\n")
         raise typer.Exit
 
 
@@ -139,54 +113,11 @@ def _tell(failure: Failure, *, as_json: bool) -> None:
         }
         sys.stderr.write(json.dumps(told) + "\n")
         return
-    console = Console(stderr=True, soft_wrap=True)
+    console = rich_console.Console(stderr=True, soft_wrap=True)
     what, *rest = failure_text(failure).splitlines()
-    console.print(Text.assemble(("mentra: ", "bold red"), what))
+    console.print(rich_text.Text.assemble(("mentra: ", "bold red"), what))
     for line in rest:
-        console.print(Text(f"  {line}", style="dim"))
-
-
-def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
-    """The command with Ctrl-C as an error of ours: typer would end without a word."""
-
-    @wraps(command)
-    def run_command(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except KeyboardInterrupt:
-            raise Interrupted from None
-
-    return run_command
-
-
-_COMMANDS: Sequence[Callable[..., None]] = (
-    *(demo, run, agents, log, audit, transcript, entries, memory, remember, board, jobs, usage),
-    schedules,
-    *(approvals, approve, deny, rules, rule, revoke),
-    *(members, requests, inbox, mail, respond, stop, rename, remove),
-    *(new_key, forget, rotate_key, train_dictionary),
-    *(health, doctor, backup, export, compact),
-    *(login, logout),
-)
-for one in _COMMANDS:
-    app.command()(_with_ctrl_c(with_key_options(one)))
-app.add_typer(
-    dead_letters_app(lambda one: _with_ctrl_c(with_key_options(one))), name="dead-letters"
-)
-app.command()(_with_ctrl_c(models))
-_schedule = typer.Typer(no_args_is_help=True, help="Have agents woken, or no more.")
-for one in SCHEDULE_COMMANDS:
-    _schedule.command()(_with_ctrl_c(with_key_options(one)))
-app.add_typer(_schedule, name="schedule")
-_seat = typer.Typer(no_args_is_help=True, help="Give a person a seat in a team, or take it away.")
-for one in SEAT_COMMANDS:
-    _seat.command()(_with_ctrl_c(with_key_options(one)))
-app.add_typer(_seat, name="seat")
-_job = typer.Typer(no_args_is_help=True, help="What a background job has printed; end one.")
-for one in JOB_COMMANDS:
-    _job.command()(_with_ctrl_c(with_key_options(one)))
-app.add_typer(_job, name="job")
-app.command("import")(_with_ctrl_c(import_))
+        console.print(rich_text.Text(f"  {line}", style="dim"))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from mentra_actors.runtime.petitions import Wish
 from mentra_actors.runtime.wishes.teams import RemoveWish, RenameWish, SeatWish, StopWish
 from projections.roster import MemberView
 
-__all__ = ["SEAT_COMMANDS", "members", "remove", "rename", "requests", "stop"]
+__all__ = ["members", "remove", "rename", "requests", "seat_app", "stop"]
 
 _Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="A member of the team.")]
 _Person: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="The person's name.")]
@@ -181,8 +181,16 @@ def _lead(member: MemberView, state: TeamState) -> str:
     return name_in(state, known.lead) if known is not None else member.lead
 
 
-SEAT_COMMANDS: tuple[Callable[..., None], ...] = (take, leave)
-"""The commands below `mentra seat`."""
+def seat_app(wrapped: Callable[[Callable[..., None]], Callable[..., None]]) -> typer.Typer:
+    """The commands below `mentra seat`, each `wrapped` as all commands are."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        help="Give a person a seat in a team, or take it away.",
+    )
+    for one in (take, leave):
+        app.command()(wrapped(one))
+    return app
 
 
 def _have_recorded(

@@ -35,7 +35,7 @@ from mentra_actors.tools.schedule_moments import (
 )
 from projections.schedules import stored_schedules
 
-__all__ = ["SCHEDULE_COMMANDS", "schedules"]
+__all__ = ["schedule_app", "schedules"]
 
 _DONE = {"pause": "paused", "resume": "resumed", "remove": "removed"}
 _STYLES = {"active": "green", "paused": "yellow"}
@@ -148,8 +148,14 @@ def resume(
     _change("resume", schedule, by, wait, store, team_name, Output(as_json=as_json))
 
 
-SCHEDULE_COMMANDS: tuple[Callable[..., None], ...] = (add, remove, pause, resume)
-"""The commands below `mentra schedule`."""
+def schedule_app(wrapped: Callable[[Callable[..., None]], Callable[..., None]]) -> typer.Typer:
+    """The commands below `mentra schedule`, each `wrapped` as all commands are."""
+    app = typer.Typer(
+        add_completion=False, no_args_is_help=True, help="Have agents woken, or no more."
+    )
+    for one in (add, remove, pause, resume):
+        app.command()(wrapped(one))
+    return app
 
 
 def _change(

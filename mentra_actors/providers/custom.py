@@ -10,7 +10,7 @@ from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.credentials import CredentialSource
 from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.presets import GENERIC
+from mentra_actors.providers.presets import CUSTOM_PROVIDER, GENERIC
 from mentra_actors.providers.profile import (
     AuthScheme,
     Bearer,
@@ -21,10 +21,7 @@ from mentra_actors.providers.profile import (
     WireName,
 )
 
-__all__ = ["CUSTOM_PROVIDER", "Habits", "provider", "provider_of_environment"]
-
-CUSTOM_PROVIDER = "custom"
-"""The provider that is described by variables of the environment."""
+__all__ = ["Habits", "provider", "provider_of_environment"]
 
 _BASE_URL, _KEY, _WIRE = "MENTRA_CUSTOM_BASE_URL", "MENTRA_CUSTOM_API_KEY", "MENTRA_CUSTOM_WIRE"
 _AUTH_BY_WORD: Mapping[str, AuthScheme] = {"none": NoAuth(), "bearer": Bearer()}

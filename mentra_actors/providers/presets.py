@@ -7,6 +7,7 @@ from mentra_actors.providers.profile import Capabilities, HeaderKey, Profile
 
 __all__ = [
     "ANTHROPIC",
+    "CUSTOM_PROVIDER",
     "GEMINI",
     "GENERIC",
     "GENERIC_CHAT",
@@ -16,6 +17,9 @@ __all__ = [
     "OPENROUTER",
     "PRESETS",
 ]
+
+CUSTOM_PROVIDER = "custom"
+"""The provider that is described by variables of the environment."""
 
 ANTHROPIC = Profile(
     name="anthropic",

@@ -3,19 +3,34 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from mentra_actors.errors import ConfigurationError, UnknownModel
-from mentra_actors.providers.custom import CUSTOM_PROVIDER, provider_of_environment
-from mentra_actors.providers.http_provider import HttpProvider
+from mentra_actors.late_module import LateModule
 from mentra_actors.providers.port import ModelProvider
-from mentra_actors.providers.presets import PRESETS
+from mentra_actors.providers.presets import CUSTOM_PROVIDER, PRESETS
 from mentra_actors.providers.profile import Profile
+
+if TYPE_CHECKING:
+    from mentra_actors.providers import custom, http_provider
+else:
+    custom = LateModule("mentra_actors.providers.custom")
+    http_provider = LateModule("mentra_actors.providers.http_provider")
 
 __all__ = ["BUILTIN_PROVIDERS", "ProviderRegistry"]
 
+
+def _preset(profile: Profile) -> ModelProvider:
+    return http_provider.HttpProvider(profile)
+
+
+def _of_environment() -> ModelProvider:
+    return custom.provider_of_environment()
+
+
 BUILTIN_PROVIDERS: Mapping[str, Callable[[], ModelProvider]] = {
-    **{name: partial(HttpProvider, profile) for name, profile in PRESETS.items()},
-    CUSTOM_PROVIDER: provider_of_environment,
+    **{name: partial(_preset, profile) for name, profile in PRESETS.items()},
+    CUSTOM_PROVIDER: _of_environment,
 }
 
 _EXAMPLE = "openai:gpt-5.4-mini"
@@ -46,7 +61,9 @@ class ProviderRegistry:
     @property
     def profiles(self) -> Mapping[str, Profile]:
         """The profiles of the providers that have one, by name: what each server is and can do."""
-        own = (one for one in self._providers.values() if isinstance(one, HttpProvider))
+        own = (
+            one for one in self._providers.values() if isinstance(one, http_provider.HttpProvider)
+        )
         known = {name: PRESETS[name] for name in self._builtin if name in PRESETS}
         hidden = self._providers.keys() & known.keys()
         kept = {name: known[name] for name in known.keys() - hidden}

@@ -1,23 +1,29 @@
 """The tools of a runtime: those of the program, and those that come with it."""
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from mentra_actors.errors import InvalidTool
+from mentra_actors.late_module import LateModule
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.working_places import require_workspace
-from mentra_actors.tools.builtin.background import background_tools
 from mentra_actors.tools.builtin.compact import compact_tools
-from mentra_actors.tools.builtin.files import workspace_file_tools
 from mentra_actors.tools.builtin.memory import memory_tools
 from mentra_actors.tools.builtin.read_tool_result import read_tool_result
 from mentra_actors.tools.builtin.schedules import schedule_tools
-from mentra_actors.tools.builtin.shell import require_shell_grammar, shell_tool
 from mentra_actors.tools.builtin.subagent import subagent_tools
 from mentra_actors.tools.builtin.task_board import board_tools
 from mentra_actors.tools.builtin.team import team_tools
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.registry import require_tool
+
+if TYPE_CHECKING:  # what touches this machine is imported when a policy opens it
+    from mentra_actors.tools.builtin import background, files, shell
+else:
+    background = LateModule("mentra_actors.tools.builtin.background")
+    files = LateModule("mentra_actors.tools.builtin.files")
+    shell = LateModule("mentra_actors.tools.builtin.shell")
 
 __all__ = ["all_tools"]
 
@@ -62,7 +68,7 @@ def _memory_tools(settings: RuntimeSettings) -> list[Tool]:
 def _file_tools(settings: RuntimeSettings) -> list[Tool]:
     if settings.policy is None or settings.file_profile == "none":
         return []
-    return workspace_file_tools(settings.file_profile)
+    return files.workspace_file_tools(settings.file_profile)
 
 
 def _machine_tools(settings: RuntimeSettings) -> list[Tool]:
@@ -70,14 +76,14 @@ def _machine_tools(settings: RuntimeSettings) -> list[Tool]:
     if settings.policy is None:
         return []
     require_workspace(settings.policy)
-    require_shell_grammar(settings.policy)
+    shell.require_shell_grammar(settings.policy)
     return [
-        shell_tool(targets=settings.targets),
+        shell.shell_tool(targets=settings.targets),
         *_background_tools(settings, settings.policy),
     ]
 
 
 def _background_tools(settings: RuntimeSettings, policy: RuntimePolicy) -> list[Tool]:
     """Where nothing may run in the background only the tool that says so."""
-    run, *others = background_tools(targets=settings.targets)
+    run, *others = background.background_tools(targets=settings.targets)
     return [run, *others] if policy.allow_shell and policy.allow_background else [run]

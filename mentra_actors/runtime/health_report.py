@@ -3,12 +3,15 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.kept_views import KeptViews
 from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.sql.opening import is_sql_url
 from projections.health import Health, LiveHealth, ViewLag, health_of
+
+if TYPE_CHECKING:
+    from mentra_actors.runtime.kept_views import KeptViews
 
 __all__ = ["HealthReports", "bytes_of_store"]
 
@@ -22,7 +25,7 @@ class HealthReports:
         self._core = core
         self._views: list[KeptViews] = []
 
-    def watch(self, views: KeptViews) -> KeptViews:
+    def watch(self, views: "KeptViews") -> "KeptViews":
         """Tell of these views too, from now on."""
         self._views.append(views)
         return views

@@ -1,14 +1,20 @@
 """How far an observer is: in memory, or kept beside the views for one that has a name."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.ids import is_valid_name
+from mentra_actors.late_module import LateModule
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.kept_views import views_beside
 from mentra_actors.store.sql.opening import is_sql_url
 from projections.fingerprint import place_fingerprint_at
 from projections.view_store import ViewCommit, ViewId
+
+if TYPE_CHECKING:
+    from mentra_actors.runtime import kept_views
+else:
+    kept_views = LateModule("mentra_actors.runtime.kept_views")
 
 __all__ = ["KeptPlace", "ObservedPlace"]
 
@@ -51,7 +57,7 @@ class KeptPlace(ObservedPlace):
         super().__init__(position)
         self._store = core.store
         self._view = ViewId(f"observer.{name}", _VERSION)
-        self._views = views_beside(core.store, core.settings.path)
+        self._views = kept_views.views_beside(core.store, core.settings.path)
         try:
             self._saved = self._found()
         except BaseException:

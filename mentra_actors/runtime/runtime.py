@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import anyio
 
@@ -16,12 +16,12 @@ from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, agent_stream
+from mentra_actors.late_module import LateModule
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.agent_lists import agents_of
 from mentra_actors.runtime.awaiting import asked, wait_for, watched
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.members import Members
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
@@ -44,6 +44,11 @@ from projections.contract import Projection, fold_view
 from projections.health import Health
 from projections.roster import MemberView
 from projections.usage import USAGE, AgentUsage, team_usage
+
+if TYPE_CHECKING:
+    from mentra_actors.runtime import kept_views
+else:
+    kept_views = LateModule("mentra_actors.runtime.kept_views")
 
 __all__ = ["Runtime", "open_runtime"]
 
@@ -323,7 +328,7 @@ class Runtime(Registrations):
         """Tokens and money of all agents so far, subagents among them, by model as well."""
         return team_usage(await self.view(USAGE))
 
-    async def project(self, *projections: Projection[Any]) -> KeptViews:
+    async def project(self, *projections: Projection[Any]) -> "kept_views.KeptViews":
         """Keep views of these projections up to date until the runtime is closed.
 
         They are stored beside the log with the position they have reached, both in one
@@ -331,7 +336,7 @@ class Runtime(Registrations):
         any thread; `wait` makes it contain everything recorded so far.
         """
         core = self._operations.core
-        kept = followed_views(core.store, core.settings.path, projections)
+        kept = kept_views.followed_views(core.store, core.settings.path, projections)
         watch = self._operations.health.watch
         return await anyio.to_thread.run_sync(lambda: watch(core.keep_open(kept)))
 

@@ -32,9 +32,9 @@ from mentra_actors.runtime.take_over import TakeOver
 from mentra_actors.store.lmdb_store import Durability
 from mentra_actors.store.ports import EventStore
 from mentra_actors.store.sealing.options import Sealing
-from mentra_actors.tools.builtin.files import FileProfile
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.executors.port import CommandExecutor
+from mentra_actors.tools.file_tools.profile import FileProfile
 from mentra_actors.tools.plain_kinds import require_flag
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.results.size import ResultLimits

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.content import Attachment
@@ -14,11 +14,11 @@ from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, agent_stream
+from mentra_actors.late_module import LateModule
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.agent_lists import agents_of
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.kept_views import KeptViews, followed_views
 from mentra_actors.runtime.members import SyncMembers
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
@@ -42,6 +42,11 @@ from projections.contract import Projection, fold_view
 from projections.health import Health
 from projections.roster import MemberView
 from projections.usage import USAGE, AgentUsage, team_usage
+
+if TYPE_CHECKING:
+    from mentra_actors.runtime import kept_views
+else:
+    kept_views = LateModule("mentra_actors.runtime.kept_views")
 
 __all__ = ["SyncRuntime", "open_runtime_sync"]
 
@@ -212,10 +217,12 @@ class SyncRuntime(Registrations):
         """See `Runtime.usage`."""
         return team_usage(self.view(USAGE))
 
-    def project(self, *projections: Projection[Any]) -> KeptViews:
+    def project(self, *projections: Projection[Any]) -> "kept_views.KeptViews":
         """See `Runtime.project`."""
         core = self._operations.core
-        kept = core.keep_open(followed_views(core.store, core.settings.path, projections))
+        kept = core.keep_open(
+            kept_views.followed_views(core.store, core.settings.path, projections)
+        )
         return self._operations.health.watch(kept)
 
     def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:

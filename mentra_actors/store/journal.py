@@ -59,12 +59,15 @@ class Journal:
         """
         version = after
         while self._payloads is not None:
-            payloads = self._payloads.read_payloads(stream_id, after=version)
+            payloads, is_end = self._payloads.read_payloads(stream_id, after=version)
             events = self._codec.decode_all_current(payloads)
-            if events is None or not payloads:
+            if events is None:
                 break
             version += len(payloads)
-            yield events, version
+            if events:
+                yield events, version
+            if is_end:
+                return
         recorded = self.read_stream(stream_id, after=version)
         if recorded:
             yield [one.event for one in recorded], recorded[-1].stream_version

@@ -274,8 +274,7 @@ class SharedEnv:
 
     def _follow_file(self) -> None:
         """Open the data file again if another one, which holds the same, has taken its place."""
-        found = _file_of(self.path)
-        if self.has_writer or found in (self._file, _NO_FILE):
+        if self.has_writer or _file_of(self.path) in (self._file, _NO_FILE):
             return  # where the directory was moved away, the open file is still the right one
         with self._gated.alone():
             if self._gated.is_open and self._file != _file_of(self.path):

@@ -107,10 +107,9 @@ class LmdbJournalReader:
         """See `JournalReader.read_stream`."""
         found: list[StoredEvent] = []
         version = max(after, 0)
-        while through is None or version < through:
-            rows = self._stream_rows(stream_id, version, through)
-            if not rows:
-                break
+        is_end = False
+        while not is_end and (through is None or version < through):
+            rows, is_end = self._stream_rows(stream_id, version, through)
             for row in rows:
                 found += _stream_events(stream_id, row, version)
                 version = row[0] + row[2] - 1
@@ -119,11 +118,14 @@ class LmdbJournalReader:
                 found.pop()
         return found
 
-    def read_payloads(self, stream_id: StreamId, *, after: int = 0) -> list[tuple[str, bytes]]:
+    def read_payloads(
+        self, stream_id: StreamId, *, after: int = 0
+    ) -> tuple[list[tuple[str, bytes]], bool]:
         """See `PayloadReader.read_payloads`."""
         found: list[tuple[str, bytes]] = []
         version = max(after, 0)
-        for row in self._stream_rows(stream_id, version, None, _PAYLOADS):
+        rows, is_end = self._stream_rows(stream_id, version, None, _PAYLOADS)
+        for row in rows:
             first_version, position, count, value = row
             begin, events = stream_payloads(decode_record(position, value), stream_id)
             if len(events) != count or begin != first_version:
@@ -135,7 +137,7 @@ class LmdbJournalReader:
             else:
                 raise _missing(stream_id, version + 1, position)
             version = first_version + count - 1
-        return found
+        return found, is_end
 
     def read_journal(
         self,
@@ -262,8 +264,11 @@ class LmdbJournalReader:
 
     def _stream_rows(
         self, stream_id: StreamId, after: int, through: int | None, limit: int = _TXN_EVENTS
-    ) -> list[_StreamRow]:
-        """Records past a version, about `limit` events and what one transaction takes."""
+    ) -> tuple[list[_StreamRow], bool]:
+        """Records past a version, about `limit` events and what one transaction takes.
+
+        And whether they are all: then nobody needs to ask for the next ones.
+        """
         rows: list[_StreamRow] = []
         size = events = 0
         with (
@@ -272,11 +277,11 @@ class LmdbJournalReader:
             txn.cursor(self._env.tables.log) as log,
         ):
             if not _seek_version(cursor, stream_id.encode(), after + 1):
-                return []
+                return [], True
             for raw in cursor.iternext_dup(keys=False, values=True):
                 first_version, position, count = unpack_entry(raw)
                 if size > _TXN_BYTES or events >= limit or len(rows) == _TXN_RECORDS:
-                    break
+                    return rows, False
                 if through is not None and first_version > through:
                     break
                 value = log.get(position_key(position))
@@ -285,7 +290,7 @@ class LmdbJournalReader:
                 rows.append((first_version, position, count, value))
                 size += len(value)
                 events += count
-        return rows
+        return rows, True
 
     def _journal_rows(self, after: int, limit: int) -> list[_Row]:
         """Records past a position, about `limit` events and what one transaction takes."""

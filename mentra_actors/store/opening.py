@@ -9,8 +9,10 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mentra_actors.errors import ConfigurationError, StoreError, WrongKey
+from mentra_actors.late_module import LateModule
 from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.lmdb_tables import Durability
@@ -19,12 +21,6 @@ from mentra_actors.store.ports import EventStore, JournalReader
 from mentra_actors.store.sealing.marks import FenceMark, ManifestMark
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sealing.part_seal import PartSeal
-from mentra_actors.store.sealing.sealed_opening import (
-    check_key,
-    check_libraries,
-    sealed_event_store,
-    sealed_journal_reader,
-)
 from mentra_actors.store.sealing.sealing_record import SEALING_DIRECTORY, find_record
 from mentra_actors.store.sql.opening import (
     files_of_database,
@@ -33,6 +29,11 @@ from mentra_actors.store.sql.opening import (
     open_sql_store,
 )
 from mentra_actors.store.store_directory import require_manifest
+
+if TYPE_CHECKING:
+    from mentra_actors.store.sealing import sealed_opening
+else:
+    sealed_opening = LateModule("mentra_actors.store.sealing.sealed_opening")
 
 __all__ = [
     "MEMORY",
@@ -97,7 +98,7 @@ def open_journal_reader(path: str | Path, *, sealing: Sealing | None = None) -> 
         if sealing is None:
             return open_sql_reader(path)
         directory = _named_directory(path, sealing)
-        check_key(directory, sealing.master_key())
+        sealed_opening.check_key(directory, sealing.master_key())
         return _sealed_or_closed(open_sql_reader(path), directory, sealing)
     path, chosen = Path(path), sealing or Sealing()
     key = chosen.master_key()
@@ -105,7 +106,7 @@ def open_journal_reader(path: str | Path, *, sealing: Sealing | None = None) -> 
         _refuse_key(path, key)
         return LmdbJournalReader.open(path)
     directory = _directory_of(path, chosen)
-    check_key(directory, key, ManifestMark(path))
+    sealed_opening.check_key(directory, key, ManifestMark(path))
     return _sealed_or_closed(LmdbJournalReader.open(path), directory, chosen)
 
 
@@ -140,14 +141,16 @@ def _open_directory(
     chosen, mark = sealing or Sealing(), ManifestMark(path)
     key, directory = chosen.master_key(), _directory_of(path, chosen)
     if mark.is_set():
-        check_key(directory, key, mark)
+        sealed_opening.check_key(directory, key, mark)
     elif sealing is not None:
-        check_libraries(key)
+        sealed_opening.check_libraries(key)
     store = open_lmdb(path)
     try:
         if sealing is None and not mark.is_set():
             return store
-        return sealed_event_store(store, mark, directory, chosen, is_flushed=is_flushed)
+        return sealed_opening.sealed_event_store(
+            store, mark, directory, chosen, is_flushed=is_flushed
+        )
     except BaseException:
         store.close()
         raise
@@ -157,7 +160,7 @@ def _open_database(
     url: str | Path, durability: Durability, sealing: Sealing | None, *, create: bool
 ) -> EventStore:
     if sealing is not None:
-        check_libraries(sealing.master_key())
+        sealed_opening.check_libraries(sealing.master_key())
         directory = _named_directory(url, sealing)
     store = open_sql_store(url, durability, create=create)
     try:
@@ -166,7 +169,7 @@ def _open_database(
             if mark.is_set():
                 raise WrongKey(f"{url} is sealed: name the directory of its keys")
             return store
-        return sealed_event_store(
+        return sealed_opening.sealed_event_store(
             store, mark, directory, sealing, is_flushed=durability != "volatile"
         )
     except BaseException:
@@ -176,7 +179,7 @@ def _open_database(
 
 def _sealed_or_closed(reader: JournalReader, directory: Path, sealing: Sealing) -> JournalReader:
     try:
-        return sealed_journal_reader(reader, directory, sealing)
+        return sealed_opening.sealed_journal_reader(reader, directory, sealing)
     except BaseException:
         reader.close()
         raise

@@ -203,8 +203,10 @@ class JournalReader(Protocol):
 class PayloadReader(Protocol):
     """What a reader may offer besides: a stream without the places of its events, for folding."""
 
-    def read_payloads(self, stream_id: StreamId, *, after: int = 0) -> list[tuple[str, bytes]]:
-        """Tags and payloads of some events after a version, in order; none means the end."""
+    def read_payloads(
+        self, stream_id: StreamId, *, after: int = 0
+    ) -> tuple[list[tuple[str, bytes]], bool]:
+        """Tags and payloads of some events after a version, in order; True if they are all."""
         ...
 
 

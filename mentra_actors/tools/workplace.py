@@ -4,10 +4,11 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio.to_thread
 
+from mentra_actors.late_module import LateModule
 from mentra_actors.tools.executors.port import (
     CommandExecutor,
     CommandOutput,
@@ -16,9 +17,13 @@ from mentra_actors.tools.executors.port import (
 )
 from mentra_actors.tools.pinned_roots import PinnedRoots, Roots
 from mentra_actors.tools.policy import RuntimePolicy
-from mentra_actors.tools.shell_review.review import review_command
 from mentra_actors.tools.shell_review.verdict import ShellReview
 from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
+
+if TYPE_CHECKING:
+    from mentra_actors.tools.shell_review import review as shell_review
+else:
+    shell_review = LateModule("mentra_actors.tools.shell_review.review")
 
 __all__ = ["PermittedCommand", "Workplace"]
 
@@ -103,7 +108,7 @@ class Workplace:
 
     def reviewed(self, command: str, directory: Path) -> ShellReview:
         """What a command would do, by its text. Pure; takes milliseconds for a long one."""
-        return review_command(
+        return shell_review.review_command(
             command,
             writable=bool(self.policy.writable(self.base_dir)),
             workspace=str(self.base_dir),

@@ -1,19 +1,17 @@
 """Builtin file tools: one with batches of operations, or six small ones."""
 
 import os
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.file_tools.batched_tool import batched_tool, looking_tool
 from mentra_actors.tools.file_tools.offered import Places
 from mentra_actors.tools.file_tools.place import FilePlace
+from mentra_actors.tools.file_tools.profile import FileProfile
 from mentra_actors.tools.file_tools.split_tools import split_tools
 
-__all__ = ["FileProfile", "file_tools", "looking_file_tool", "workspace_file_tools"]
-
-FileProfile: TypeAlias = Literal["batched", "split", "both"]
-"""`files`; or `read`, `ls`, `grep`, `glob`, `write` and `edit`; or all seven."""
+__all__ = ["file_tools", "looking_file_tool", "workspace_file_tools"]
 
 
 def file_tools(

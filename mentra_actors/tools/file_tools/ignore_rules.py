@@ -8,8 +8,14 @@ can be taken back.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
+from mentra_actors.late_module import LateModule
+
+if TYPE_CHECKING:
+    import pathspec
+else:
+    pathspec = LateModule("pathspec")
 
 __all__ = ["RULE_FILES", "IgnoreRules"]
 
@@ -91,7 +97,7 @@ def _rule(line: str) -> tuple[bool, str] | None:
     if line.count("**") > _MAX_CROSSINGS:
         return None
     try:
-        patterns = GitIgnoreSpec.from_lines([line]).patterns
+        patterns = pathspec.GitIgnoreSpec.from_lines([line]).patterns
     except ValueError:  # git passes over what is no pattern
         return None
     for pattern in patterns:

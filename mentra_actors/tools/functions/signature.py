@@ -135,8 +135,8 @@ def signature_of(
                 raise InvalidTool(f"tool {name!r}: only one parameter may be a ToolContext")
             context_parameter = parameter.name
         else:
-            fields.append(_field(parameter, annotation, name))
-    arguments_type = _arguments_type(name, fields, rename)
+            fields.append(_field(parameter, annotation))
+    arguments_type, schema = _described_type(name, fields, rename)
     shown = {field.name: field.encode_name for field in msgspec.structs.fields(arguments_type)}
     descriptions = {
         shown[parameter]: text
@@ -146,9 +146,27 @@ def signature_of(
     return Signature(
         tool_name=name,
         arguments_type=arguments_type,
-        schema=described(flat_schema(arguments_type), descriptions),
+        schema=described(schema, descriptions),
         context_parameter=context_parameter,
     )
+
+
+def _described_type(
+    tool: str, fields: list[tuple[str, Any, Any]], rename: Rename | None
+) -> tuple[type[msgspec.Struct], dict[str, Any]]:
+    """The type of all arguments and its schema.
+
+    Raises:
+        InvalidTool: see `signature_of`; it names the first parameter that cannot be.
+    """
+    try:
+        arguments_type = _arguments_type(tool, fields, rename)
+        msgspec.json.Decoder(arguments_type)
+        return arguments_type, flat_schema(arguments_type)
+    except (TypeError, ValueError, RecursionError, InvalidTool):
+        for field in fields:
+            _require_json_type(field, tool)
+        raise
 
 
 def _arguments_type(
@@ -193,7 +211,7 @@ def _parameters_of(function: Callable[..., Any], name: str) -> list[inspect.Para
     return parameters
 
 
-def _field(parameter: inspect.Parameter, annotation: Any, tool: str) -> tuple[str, Any, Any]:
+def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[str, Any, Any]:
     default = parameter.default
     if default is None:
         annotation = annotation | None
@@ -201,9 +219,7 @@ def _field(parameter: inspect.Parameter, annotation: Any, tool: str) -> tuple[st
         default = msgspec.NODEFAULT
     elif isinstance(default, list | dict | set | bytearray):
         default = msgspec.field(default_factory=partial(copy.deepcopy, default))
-    field = (parameter.name, annotation, default)
-    _require_json_type(field, tool)
-    return field
+    return parameter.name, annotation, default
 
 
 def _require_json_type(field: tuple[str, Any, Any], tool: str) -> None:

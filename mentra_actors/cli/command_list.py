@@ -1,0 +1,232 @@
+"""The commands of `mentra`, in the order of its help: where each is, and what it does."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+__all__ = ["COMMANDS", "ListedCommand"]
+
+
+class ListedCommand(NamedTuple):
+    """A command that is imported when it is called.
+
+    `name` in `module` (of this package) is the function of the command; if it is a group, one
+    that makes its app. `summary` is the first paragraph of its docstring.
+    """
+
+    module: str
+    name: str
+    summary: str
+    is_group: bool = False
+
+
+COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
+    {
+        "demo": ListedCommand(
+            "demo_command",
+            "demo",
+            "Show the main thing: a team that survives `kill -9` and finishes its work.",
+        ),
+        "run": ListedCommand(
+            "run_command",
+            "run",
+            "Send a prompt to an agent; its team's work is kept in the store whatever happens.",
+        ),
+        "agents": ListedCommand(
+            "team_commands", "agents", "Who is in the team, and what each member is doing."
+        ),
+        "log": ListedCommand(
+            "log_command", "log", "The events of one agent, of any stream, or of the whole team."
+        ),
+        "audit": ListedCommand(
+            "audit_command",
+            "audit",
+            "Who has done what and when: permissions, refusals, tools, model calls, runs.",
+        ),
+        "transcript": ListedCommand(
+            "transcript_command", "transcript", "What an agent was told, said and did."
+        ),
+        "entries": ListedCommand(
+            "entries_command",
+            "entries",
+            "The conversation of an agent as a tree: every branch, and where it goes on.",
+        ),
+        "memory": ListedCommand(
+            "memory_command",
+            "memory",
+            "What an agent remembers beyond its conversation; with a query: what it finds by it.",
+        ),
+        "remember": ListedCommand(
+            "memory_command",
+            "remember",
+            "Let an agent remember a fact; one that it knows in the same words is not kept twice.",
+        ),
+        "board": ListedCommand(
+            "board_command",
+            "board",
+            "The task board of the team, or one task with all that was said of it.",
+        ),
+        "jobs": ListedCommand(
+            "jobs_command",
+            "jobs",
+            "Commands in the background: what runs, and how the others have ended.",
+        ),
+        "usage": ListedCommand(
+            "usage_command",
+            "usage",
+            "What model calls have used: tokens and money, failed calls among them.",
+        ),
+        "schedules": ListedCommand(
+            "schedule_commands",
+            "schedules",
+            "When agents are woken: what is due next, and what has fired.",
+        ),
+        "approvals": ListedCommand(
+            "approval_commands",
+            "approvals",
+            "Calls that wait for a person, oldest first, and what may be remembered of each.",
+        ),
+        "approve": ListedCommand(
+            "approval_commands", "approve", "Let a call run that waits for a person."
+        ),
+        "deny": ListedCommand(
+            "approval_commands", "deny", "Refuse a call that waits for a person."
+        ),
+        "rules": ListedCommand(
+            "rule_commands", "rules", "Rules that answer in the place of a person."
+        ),
+        "rule": ListedCommand(
+            "rule_commands",
+            "rule",
+            "Decide about calls before they are made, where a person would be asked otherwise.",
+        ),
+        "revoke": ListedCommand(
+            "rule_commands", "revoke", "Forget a rule; calls that it has let run are not touched."
+        ),
+        "members": ListedCommand(
+            "member_commands",
+            "members",
+            "Who belongs to the team, persons too, and how each is; nobody is woken for that.",
+        ),
+        "requests": ListedCommand(
+            "member_commands",
+            "requests",
+            "What members have asked each other and wait for, oldest first.",
+        ),
+        "inbox": ListedCommand(
+            "mail_commands",
+            "inbox",
+            "Letters that a member has not read, and requests that it has not answered.",
+        ),
+        "mail": ListedCommand(
+            "mail_commands",
+            "mail",
+            "Write to a member of the team as a person who has a seat in it.",
+        ),
+        "respond": ListedCommand(
+            "mail_commands", "respond", "Answer a request that was made to a person."
+        ),
+        "stop": ListedCommand(
+            "member_commands",
+            "stop",
+            "Let a member stop. It stays in the team, and its name can be given to a new agent.",
+        ),
+        "rename": ListedCommand(
+            "member_commands",
+            "rename",
+            "Give a member another name; its id, its mail and its tasks stay its own.",
+        ),
+        "remove": ListedCommand(
+            "member_commands",
+            "remove",
+            "Take a member out of the team: it stops at once, its tasks and its name are free.",
+        ),
+        "new-key": ListedCommand(
+            "key_commands",
+            "new_key",
+            "Make a key for an encrypted store. Who loses it loses the store: keep "
+            "a copy elsewhere.",
+        ),
+        "forget": ListedCommand(
+            "key_commands",
+            "forget",
+            "Destroy the key of a subject of an encrypted store: nobody can read "
+            "its events again.",
+        ),
+        "rotate-key": ListedCommand(
+            "key_commands",
+            "rotate_key",
+            "Change the key of an encrypted store; its log is left as it is.",
+        ),
+        "train-dictionary": ListedCommand(
+            "key_commands",
+            "train_dictionary",
+            "Train a compressed store on its youngest events, so that the next "
+            "ones take less room.",
+        ),
+        "health": ListedCommand(
+            "health_command",
+            "health",
+            "What works, waits and is set aside; exit code 1 if something needs a person.",
+        ),
+        "doctor": ListedCommand(
+            "doctor_command",
+            "doctor",
+            "Look at every byte of a store, also while it is written; exit code 1 "
+            "if it is damaged.",
+        ),
+        "backup": ListedCommand(
+            "backup_command",
+            "backup",
+            "Copy a store while it is in use, and verify the copy. To restore: put it in place.",
+        ),
+        "export": ListedCommand(
+            "export_command",
+            "export",
+            "Write a store as JSON lines, one for each append, also while it is in use.",
+        ),
+        "compact": ListedCommand(
+            "compact_command",
+            "compact",
+            "Make the data file smaller. Nobody may be writing the store; readers go on.",
+        ),
+        "login": ListedCommand(
+            "login_commands",
+            "login",
+            "Sign in with a browser; from then on `mentra run` needs no key of this provider.",
+        ),
+        "logout": ListedCommand(
+            "login_commands",
+            "logout",
+            "Forget a login. It ends on this machine; the provider may know it for a while.",
+        ),
+        "models": ListedCommand(
+            "models_command",
+            "models",
+            "Which models there are, the newest first; providers are asked over the network.",
+        ),
+        "import": ListedCommand(
+            "export_command",
+            "import_",
+            "Make a store of an export: same positions, same links, same id.",
+        ),
+        "dead-letters": ListedCommand(
+            "dead_letter_commands",
+            "dead_letters_app",
+            "Streams that are set aside and commands that nobody could handle, the oldest first.",
+            is_group=True,
+        ),
+        "schedule": ListedCommand(
+            "schedule_commands", "schedule_app", "Have agents woken, or no more.", is_group=True
+        ),
+        "seat": ListedCommand(
+            "member_commands",
+            "seat_app",
+            "Give a person a seat in a team, or take it away.",
+            is_group=True,
+        ),
+        "job": ListedCommand(
+            "job_commands", "job_app", "What a background job has printed; end one.", is_group=True
+        ),
+    }
+)
