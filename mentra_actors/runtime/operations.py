@@ -4,12 +4,13 @@ A future here is completed on a dispatcher, writer or loop thread. The asynchron
 it, the blocking face waits for it; neither has logic of its own.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 from mentra_actors.actors.append_request import Draft, recorded_events
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import Attachment
-from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
+from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail, MailDelivered
 from mentra_actors.domain.team import TeamState
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import (
@@ -22,6 +23,7 @@ from mentra_actors.runtime.agent_operations import AgentOperations
 from mentra_actors.runtime.background_jobs import JobOperations
 from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.futures import chained
 from mentra_actors.runtime.health_report import HealthReports
 from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.model_questions import ModelQuestions
@@ -122,15 +124,17 @@ class Operations:
         """Put a letter from the host into an agent's inbox.
 
         Raises:
-            CommandRejected: the letter is empty or too long.
+            CommandRejected: the letter is empty or too long, or the agent has stopped.
             TypeError, ValueError: it is not text that can be stored.
         """
         require_text(body, "mail")
         mail = self._letter(agent_id, body, self.core.clock.now())
         events = INBOX.decide(DeliverMail(mail=mail), INBOX.initial)
+        return chained(self.members.reader(agent_id), lambda _: self._delivered(agent_id, events))
+
+    def _delivered(self, agent_id: AgentId, events: Sequence[MailDelivered]) -> "Future[None]":
         stream_id = inbox_stream(agent_id)
         done: Future[None] = Future()
-
         request = AppendRequest(
             streams=(self.core.journal.stream_append(stream_id, events, None),),
             fence=self.core.fence,

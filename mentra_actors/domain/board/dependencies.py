@@ -14,6 +14,7 @@ from mentra_actors.domain.board.state import (
     blockers_of,
     dependents_of,
     existing_task,
+    waits_for,
 )
 from mentra_actors.errors import CommandRejected
 
@@ -87,7 +88,7 @@ def added_dependency(
         raise CommandRejected(
             f"Task {task.task_id} cannot have unresolved blockers while {task.status}"
         )
-    if blocker.task_id in task.blocked_by:
+    if waits_for(task, blocker.task_id):
         return []
     return [
         e.DependencyAdded(
@@ -119,7 +120,7 @@ def removed_dependency(
 ) -> Sequence[e.DependencyRemoved]:
     """The task waits for one less."""
     existing_task(step.blocker_id, state)
-    if step.blocker_id not in task.blocked_by:
+    if not waits_for(task, step.blocker_id):
         return []
     is_freed = task.status != "completed" and blockers_of(task, state) == (step.blocker_id,)
     return [

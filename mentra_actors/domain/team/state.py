@@ -33,11 +33,12 @@ RequestStatus: TypeAlias = Literal["pending", "approved", "rejected", "cancelled
 
 
 class ReleaseTasks(msgspec.Struct, frozen=True, kw_only=True, tag="release"):
-    """Free the unfinished tasks of one who has left."""
+    """Free the unfinished tasks of one who has left; with `ends_jobs` end its jobs, too."""
 
     command_id: CommandId
     owner: str
     agent_id: AgentId = AgentId("")
+    ends_jobs: bool = False
 
 
 class RenameOnBoard(msgspec.Struct, frozen=True, kw_only=True, tag="rename"):
@@ -56,7 +57,8 @@ TeamEffect: TypeAlias = BoardWork | WaitUntil
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """What the team knows of one member.
 
-    `lead` is empty for one that no agent leads. `stopping` is what was ordered, if anything was.
+    `lead` is empty for one that no agent leads. `stopping` is what was ordered, if anything was;
+    `has_stopped` is true once it has told that it reads and says nothing any more.
     """
 
     agent_id: AgentId
@@ -65,6 +67,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     lead: AgentId = AgentId("")
     is_person: bool = False
     stopping: Literal["", StopHow] = ""
+    has_stopped: bool = False
 
 
 class FormerMember(msgspec.Struct, frozen=True, kw_only=True):

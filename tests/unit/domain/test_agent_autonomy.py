@@ -94,7 +94,7 @@ def test_one_for_whom_nothing_comes_stops_and_says_why():
     end = e.AgentStopped(stopped_at=99.0, reason="idle for 90 s", inbox=inbox)
     assert answer == [end]
     assert answer.companions == [Unchanged(inbox, 0)]
-    assert not answer.pending
+    assert list(answer.pending) == ["report-stop-1"]
     assert answer.when(late) == []
 
 
