@@ -88,5 +88,6 @@ TEAM_SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     ),
     schedules.ScheduleRemoved: lambda e: f"schedule {e.schedule_id} removed by {e.removed_by}",
     schedules.SchedulePaused: lambda e: f"schedule {e.schedule_id} paused by {e.paused_by}",
+    schedules.ScheduleRewound: lambda e: f"the clock is back: schedule {e.schedule_id} goes on",
     schedules.ScheduleResumed: lambda e: f"schedule {e.schedule_id} resumed by {e.resumed_by}",
 }

@@ -138,4 +138,5 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     schedules.ScheduleRemoved,
     schedules.SchedulePaused,
     schedules.ScheduleResumed,
+    schedules.ScheduleRewound,
 )

@@ -32,6 +32,7 @@ from mentra_actors.runtime.plain_arguments import require_entry, require_text
 from mentra_actors.runtime.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.runtime.snapshots import AgentSnapshot, agent_snapshot
+from mentra_actors.runtime.subagent_status import with_status
 from projections.usage import (
     AgentUsage,
     RunUsage,
@@ -65,7 +66,21 @@ class AgentOperations:
             now = self._core.clock.now()
             return agent_snapshot(accepted.state, accepted.stream_version, heard, now)
 
-        return chained(mapped(self._core.look(stream_id), taken), self._with_jobs)
+        looked = chained(mapped(self._core.look(stream_id), taken), self._with_subagents)
+        return chained(looked, self._with_jobs)
+
+    def _with_subagents(self, snapshot: AgentSnapshot) -> "Future[AgentSnapshot]":
+        """The snapshot with what is true of subagents of the program. Reads their logs."""
+        complete: Future[AgentSnapshot] = Future()
+        complete.set_result(snapshot)
+        if all(one.key for one in snapshot.subagents):
+            return complete
+
+        def with_truth(one: AgentSnapshot) -> AgentSnapshot:
+            subagents = with_status(self._core, one.subagents)
+            return msgspec.structs.replace(one, subagents=subagents)
+
+        return mapped(complete, with_truth, on=self._core.readers)
 
     def _with_jobs(self, snapshot: AgentSnapshot) -> "Future[AgentSnapshot]":
         """The snapshot with the jobs of its agent, if it ever had one. Reads the store."""

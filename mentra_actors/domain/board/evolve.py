@@ -130,7 +130,11 @@ def _with_blocker(task: Task, blocker_id: int) -> Task:
 
 
 def _without_blocker(task: Task, blocker_id: int) -> Task:
-    return _replace(task, blocked_by=tuple(one for one in task.blocked_by if one != blocker_id))
+    if not waits_for(task, blocker_id):
+        return task
+    place = bisect_left(task.blocked_by, blocker_id)
+    before, after = task.blocked_by[:place], task.blocked_by[place + 1 :]
+    return _replace(task, blocked_by=(*before, *after))
 
 
 def _task_after(task: Task | None, event: Any) -> Task | None:

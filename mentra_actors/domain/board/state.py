@@ -1,6 +1,8 @@
 """The state of a task board, and questions to it."""
 
 from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
@@ -22,6 +24,7 @@ __all__ = [
     "directories_of",
     "existing_task",
     "first_ready",
+    "is_blocked_only_by",
     "is_known",
     "is_owned_by",
     "is_ready",
@@ -118,11 +121,17 @@ class BoardState(msgspec.Struct, frozen=True, kw_only=True):
 
 def blockers_of(task: Task, state: BoardState) -> tuple[int, ...]:
     """Ids of the uncompleted tasks that `task` waits for, ascending."""
-    return tuple(
-        blocker
-        for blocker in sorted(task.blocked_by)
-        if blocker in state.tasks and state.tasks[blocker].status != "completed"
-    )
+    return tuple(sorted(_open_blockers(task, state)))
+
+
+def is_blocked_only_by(task: Task, blocker_id: int, state: BoardState) -> bool:
+    """True if the task waits for this uncompleted one and no other; looks at two at most."""
+    return list(islice(_open_blockers(task, state), 2)) == [blocker_id]
+
+
+def _open_blockers(task: Task, state: BoardState) -> Iterator[int]:
+    tasks = state.tasks
+    return (one for one in task.blocked_by if one in tasks and tasks[one].status != "completed")
 
 
 def waits_for(task: Task, blocker_id: int) -> bool:
@@ -138,12 +147,8 @@ def dependents_of(task_id: int, state: BoardState) -> tuple[Task, ...]:
 
 def is_ready(task: Task, state: BoardState) -> bool:
     """True for a pending task without owner and without open blockers."""
-    return task.status == "pending" and not task.owner and not _is_blocked(task, state)
-
-
-def _is_blocked(task: Task, state: BoardState) -> bool:
-    tasks = state.tasks
-    return any(one in tasks and tasks[one].status != "completed" for one in task.blocked_by)
+    is_free = task.status == "pending" and not task.owner
+    return is_free and next(_open_blockers(task, state), None) is None
 
 
 def first_ready(state: BoardState) -> Task | None:

@@ -71,6 +71,7 @@ from mentra_actors.domain.team.state import (
     leads_of,
     name_in,
     new_agent_id,
+    owner_in,
     request_of,
 )
 from mentra_actors.domain.timer import WaitUntil
@@ -119,6 +120,7 @@ __all__ = [
     "leads_of",
     "name_in",
     "new_agent_id",
+    "owner_in",
     "request_of",
 ]
 
