@@ -304,7 +304,9 @@ def next_run_id(state: AgentState, profile: e.AgentProfile) -> RunId:
 
 def _require_living(state: AgentState) -> None:
     if state.stopped:
-        raise CommandRejected("the agent is stopped")
+        raise CommandRejected(
+            "the agent is stopped and takes nothing any more: spawn one again under its name"
+        )
 
 
 def _require_idle(state: AgentState) -> None:
