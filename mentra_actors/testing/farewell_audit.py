@@ -17,8 +17,9 @@ class FarewellAudit:
 
     require: Callable[[object, str], None]
     once: Callable[[str, str], None]
-    number: int = 0
-    """What there was to tell, counted; 0 while the agent lives."""
+    stopped: bool = False
+    number: int = 1
+    """What there was to tell, counted."""
     is_owed: bool = False
     has_letters: bool = False
 
@@ -26,22 +27,22 @@ class FarewellAudit:
         """Judge one more event."""
         match event:
             case e.AgentStopped():
-                self.require(not self.number, "stopped twice")
-                self.number, self.is_owed = 1, True
+                self.require(not self.stopped, "stopped twice")
+                self.stopped, self.is_owed = True, event.tells_team
             case e.MailCameLate(letters=letters):
-                self.require(self.number, "mail came late to one that has not stopped")
+                self.require(self.stopped, "mail came late to one that has not stopped")
                 for one in letters:
                     self.once("mail came late", one.mail_id)
                 self.number += bool(letters)
                 self.has_letters = self.has_letters or bool(letters)
             case e.StopReported():
-                is_asked = event.effect_id in self.pending(None)
+                is_asked = event.effect_id in self.pending
                 self.require(is_asked, f"{event.effect_id} reported unasked")
                 self.number += 1
                 self.is_owed = self.has_letters = False
 
-    def pending(self, profile: e.AgentProfile | None) -> set[str]:
-        """Ids of the effects that tell of it. A subagent has no team that would hear of it."""
-        has_team = profile is None or not profile.parent
-        is_open = (self.is_owed and has_team) or self.has_letters
+    @property
+    def pending(self) -> set[str]:
+        """Ids of the effects that tell of it."""
+        is_open = self.is_owed or self.has_letters
         return {f"report-stop-{self.number}"} if is_open else set()

@@ -76,7 +76,7 @@ class AgentAudit:
     @property
     def stopped(self) -> bool:
         """The agent takes nothing any more."""
-        return self.farewell.number > 0
+        return self.farewell.stopped
 
     @property
     def calls(self) -> list[AuditedCall]:
@@ -182,7 +182,7 @@ class AgentAudit:
         if self.run is None:
             first = self.undoing[:1]
             undoing = {f"{key}@undo-{self.undo_attempts.get(key, 0)}" for key in first}
-            effects |= undoing | self.farewell.pending(self.profile)
+            effects |= undoing | self.farewell.pending
             return effects | self.board.pending(self.profile, is_free=self._is_free)
         effects |= self.tools.pending | self._timers
         if self.model_call:

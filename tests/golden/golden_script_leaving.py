@@ -1,4 +1,4 @@
-"""A galley whose cook leaves: what he held is free, and who writes to him too late hears of it."""
+"""A galley whose baker leaves: what he held is free, and a letter to him comes too late."""
 
 import msgspec
 from golden_team import profile
@@ -21,7 +21,7 @@ __all__ = ["LEAVING_STORIES"]
 
 GALLEY = team_stream("galley")
 BOARD = board_stream("galley")
-COOK = agent_stream("cook")
+BAKER = agent_stream("baker")
 
 
 def say(team, stream_id, kind, **fields):
@@ -38,39 +38,39 @@ def of_board(team, kind, task_id, **fields):
 
 
 def hired(team):
-    """A cook with three dishes, one of which a run of the mate has taken from him and gives back."""
-    for name in ("cook", "boy"):
+    """A baker with three dishes; a run of the mate takes one from him and gives it back."""
+    for name in ("baker", "scullion"):
         one = msgspec.structs.replace(profile(name, wake_on_mail=False), team_id="galley")
         wish(team, GALLEY, AddMember, profile=one)
-    create = {"created_by": "mate", "owner_id": "cook"}
-    wish(team, BOARD, b.CreateTask, subject="Soup", owner="cook", **create)
+    create = {"created_by": "mate", "owner_id": "baker"}
+    wish(team, BOARD, b.CreateTask, subject="Soup", owner="baker", **create)
     for subject in ("Bread", "Pudding"):
         wish(team, BOARD, b.CreateTask, subject=subject, created_by="mate")
-    hold = {"claimant": "cook", "agent_id": "cook"}
+    hold = {"claimant": "baker", "agent_id": "baker"}
     wish(team, BOARD, b.ClaimTask, task_id=2, ttl_s=900.0, **hold)
-    of_board(team, b.AssignTask, 2, owner="boy", owner_id="boy", run="mate/run-1")
+    of_board(team, b.AssignTask, 2, owner="scullion", owner_id="scullion", run="mate/run-1")
     wish(team, BOARD, b.CompensateRun, run="mate/run-1")
-    asked = {"sender": "boy", "to": "cook", "protocol": "plan_approval"}
+    asked = {"sender": "scullion", "to": "baker", "protocol": "plan_approval"}
     wish(team, GALLEY, OpenRequest, content="May I lick the spoon?", **asked)
 
 
 def gone(team):
     """He is stopped at once; a letter comes after that, and a job that he had begun ends."""
-    wish(team, GALLEY, StopMember, agent_id="cook", how="now", reason="burnt soup")
-    wish(team, GALLEY, MarkStopped, agent_id="cook", reason="burnt soup")
-    say(team, COOK, a.RecordStopReported, effect_id="report-stop-1")
-    wish(team, BOARD, b.OwnerGone, owner="cook", agent_id="cook")
-    team.mail("cook", "Where is the salt?")
+    wish(team, GALLEY, StopMember, agent_id="baker", how="now", reason="burnt soup")
+    wish(team, GALLEY, MarkStopped, agent_id="baker", reason="burnt soup")
+    say(team, BAKER, a.RecordStopReported, effect_id="report-stop-1")
+    wish(team, BOARD, b.OwnerGone, owner="baker", agent_id="baker")
+    team.mail("baker", "Where is the salt?")
     problem = "supervision is set aside"
-    say(team, COOK, a.RecordStopReported, effect_id="report-stop-3", problem=problem)
-    say(team, background_stream("cook"), CloseJobs, by="team", reason="removed from the team")
+    say(team, BAKER, a.RecordStopReported, effect_id="report-stop-3", problem=problem)
+    say(team, background_stream("baker"), CloseJobs, by="team", reason="removed from the team")
 
 
 def the_clock_of_the_galley(team):
     """It went a day ahead and was put right: the bell rings again each hour."""
     bell = schedule_stream("galley")
     timing = Every(seconds=3600.0, anchor=team.now)
-    added = {"agent_id": "boy", "body": "Ring.", "created_by": "mate"}
+    added = {"agent_id": "scullion", "body": "Ring.", "created_by": "mate"}
     wish(team, bell, AddSchedule, timing=timing, **added)
     due = {"due_at": team.now + 86_400.0, "missed": 23, "due_words": "tomorrow"}
     next_due = team.now + 90_000.0

@@ -125,7 +125,7 @@ async def test_the_jobs_of_one_that_is_removed_end_and_those_of_one_that_is_stop
 async def test_a_subagent_whose_caller_has_died_is_listed_as_interrupted(played, tmp_path):
     """It was said to work, for ever, though nobody waited for it."""
     path = tmp_path / "team.mentra"
-    async with anyio.create_task_group() as group:
+    async with anyio.create_task_group() as group:  # noqa: SIM117 - it ends after the team
         async with played({"lead": [NEVER_ENDS]}, path=path) as team:
             lead = await team.spawn()
 

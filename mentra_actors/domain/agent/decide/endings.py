@@ -91,10 +91,11 @@ def stopped(
         for effect_id in [state.compaction]
         if effect_id
     ]
+    tells_team = state.profile is not None and not state.profile.parent
     return [
         *cancelled(reason, state, now),
         *unwritten,
-        e.AgentStopped(stopped_at=now, reason=reason),
+        e.AgentStopped(stopped_at=now, reason=reason, tells_team=tells_team),
     ]
 
 

@@ -118,8 +118,8 @@ def _between_runs(
 def _farewell(
     farewell: Farewell, profile: e.AgentProfile
 ) -> Iterator[tuple[EffectId, f.AgentEffect]]:
-    """A subagent has no team to tell: whoever it worked for hears of its end otherwise."""
-    is_news = not farewell.is_told and not profile.parent
+    """The end, if it was not told, and letters that came after it."""
+    is_news = not farewell.is_told
     if is_news or farewell.late:
         effect_id = report_id(farewell)
         report = f.ReportStop(

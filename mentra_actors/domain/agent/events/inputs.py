@@ -203,13 +203,14 @@ class AgentStopped(
     """The agent takes no more prompts and no more mail.
 
     One that stops because nothing waits has taken its `inbox` up to `inbox_version`, and nothing
-    came there before this event.
+    came there before this event. It `tells_team` unless it has none, as subagents.
     """
 
     stopped_at: float
     reason: str = ""
     inbox: StreamId = StreamId("")
     inbox_version: int = 0
+    tells_team: bool = False
 
 
 class LateLetter(msgspec.Struct, frozen=True, kw_only=True):

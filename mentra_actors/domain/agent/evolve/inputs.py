@@ -38,15 +38,17 @@ def _stop_planned(state: AgentState, event: e.AgentStopPlanned) -> AgentState:
 
 
 def _stopped(state: AgentState, event: e.AgentStopped) -> AgentState:
-    return _replace(state, stopped=True, farewell=Farewell(reason=event.reason))
+    farewell = Farewell(reason=event.reason) if event.tells_team else None
+    return _replace(state, stopped=True, farewell=farewell)
 
 
 def _mail_came_late(state: AgentState, event: e.MailCameLate) -> AgentState:
     through = max(state.mail_taken_through, event.through_version)
-    farewell = state.farewell
-    if farewell is not None and event.letters:
-        late = farewell.late + event.letters
-        farewell = _replace(farewell, late=late, number=farewell.number + 1)
+    if not event.letters:
+        return _replace(state, mail_taken_through=through)
+    farewell = state.farewell or Farewell(reason="", is_told=True)
+    late, number = farewell.late + event.letters, farewell.number + 1
+    farewell = _replace(farewell, late=late, number=number)
     return _replace(state, mail_taken_through=through, farewell=farewell)
 
 
