@@ -99,6 +99,7 @@ class Decider(Generic[C, E, S, F]):
     started; `running` are those that this process still performs, `partials` what is left of
     effects that were half done.
     `correlation(state)` names the piece of work that events belong to (a run), or is empty.
+    `evolve_all(state, events)` is the same as `evolve` event by event, where that takes longer.
     `fold_version` is raised when `evolve` changes meaning: older state snapshots are dropped.
     """
 
@@ -115,6 +116,7 @@ class Decider(Generic[C, E, S, F]):
     )
     is_busy: Callable[[S], bool] | None = None
     follow: Follow[C, S] | None = None
+    evolve_all: Callable[[S, Iterable[E]], S] | None = None
     fold_version: int = 1
 
     def has_work(self, state: S) -> bool:
@@ -124,6 +126,9 @@ class Decider(Generic[C, E, S, F]):
     def fold(self, events: Iterable[E | SkippedEvent], state: S | None = None) -> S:
         """State after `events`, starting from `state` (the initial one if None)."""
         current = self.initial if state is None else state
+        if self.evolve_all is not None:
+            known = [one for one in events if type(one) in self.event_types]
+            return self.evolve_all(current, known)  # type: ignore[arg-type]
         for event in events:
             if type(event) in self.event_types:
                 current = self.evolve(current, event)  # type: ignore[arg-type]

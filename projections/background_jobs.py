@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from mentra_actors.domain.background.events import BackgroundEvent, JobEnd, JobRejected
+from mentra_actors.domain.background.events import BackgroundEvent, JobEnd, JobRejected, JobsClosed
 from mentra_actors.domain.background.job import Job, job_after
 from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.envelope import RecordedEvent
@@ -16,7 +16,7 @@ from projections.contract import fold_view
 
 __all__ = ["BACKGROUND_JOBS", "BackgroundJobsProjection", "JobView", "stored_jobs"]
 
-_EVENTS: frozenset[type[Any]] = frozenset(get_args(BackgroundEvent)) - {JobRejected}
+_EVENTS: frozenset[type[Any]] = frozenset(get_args(BackgroundEvent)) - {JobRejected, JobsClosed}
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,6 +62,7 @@ TEAM_SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     ),
     team.MemberRenamed: lambda e: f"{e.old} is called {e.new} from here on{by_whom(e.renamed_by)}",
     team.MemberStopOrdered: _stop_ordered,
+    team.MemberStopped: lambda e: f"{e.name} has stopped{and_why(e.reason)}",
     team.RequestOpened: _request_opened,
     team.RequestResolved: _request_resolved,
     team.RequestCancelled: _request_cancelled,
@@ -87,5 +88,6 @@ TEAM_SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     ),
     schedules.ScheduleRemoved: lambda e: f"schedule {e.schedule_id} removed by {e.removed_by}",
     schedules.SchedulePaused: lambda e: f"schedule {e.schedule_id} paused by {e.paused_by}",
+    schedules.ScheduleRewound: lambda e: f"the clock is back: schedule {e.schedule_id} goes on",
     schedules.ScheduleResumed: lambda e: f"schedule {e.schedule_id} resumed by {e.resumed_by}",
 }

@@ -303,6 +303,14 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.AgentStopPlanned: lambda e: f"is to stop when nothing waits for it: {e.reason}",
     agent.AgentRenamed: lambda e: f"has the name {e.name} from here on",
     agent.AgentStopped: lambda e: f"stopped: {e.reason}" if e.reason else "stopped",
+    agent.MailCameLate: lambda e: (
+        f"{counted(len(e.letters), 'letter')} came too late and will not be read"
+    ),
+    agent.StopReported: lambda e: (
+        f"the team was not told of the end: {e.problem}"
+        if e.problem
+        else "the team knows of the end"
+    ),
     inbox.StopOrdered: lambda e: f"an order to stop ({e.how.replace('_', ' ')}): {e.reason}",
     inbox.RenameOrdered: lambda e: f"an order to take the name {e.name}",
     inbox.RunEndOrdered: lambda e: f"an order to end ({e.how}): {e.reason}",
@@ -314,6 +322,7 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     lease.LeaseReleased: lambda e: f"lease of epoch {e.epoch} released",
     background.JobRequested: lambda e: f"{e.job_id} wanted in the background: {e.command}",
     background.JobRejected: lambda e: f"no more than {e.limit} in the background: {e.command}",
+    background.JobsClosed: lambda e: f"no job begins any more: {e.reason}",
     background.JobStarted: _job_started,
     background.JobStopRequested: _job_stop_requested,
     background.JobFinished: lambda e: f"{e.job_id} ended with exit code {e.exit_code}",

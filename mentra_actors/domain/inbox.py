@@ -30,6 +30,7 @@ __all__ = [
     "RenameOrdered",
     "RunEndOrdered",
     "StopOrdered",
+    "has_stopped_words",
     "letter_fields",
 ]
 
@@ -77,6 +78,14 @@ def letter_fields(mail: Mail) -> dict[str, str | bool]:
     if mail.request_id:
         fields |= {"request_id": mail.request_id, "protocol": mail.protocol}
     return fields if mail.approve is None else {**fields, "approve": mail.approve}
+
+
+def has_stopped_words(name: str) -> str:
+    """Why nobody can write to an agent of this name, and what to do."""
+    return (
+        f"{name!r} has stopped and reads nothing any more: write to another member, or spawn "
+        f"{name!r} again and write to the new one"
+    )
 
 
 class MailDelivered(

@@ -16,6 +16,7 @@ from mentra_actors.domain.agent.commands import (
     RecordModelFailure,
     RecordProbeVerdict,
     RecordRoundDecision,
+    RecordStopReported,
     RecordToolOutcome,
 )
 from mentra_actors.domain.agent.effects import (
@@ -24,6 +25,7 @@ from mentra_actors.domain.agent.effects import (
     CompensateCall,
     DecideRound,
     ProbeTool,
+    ReportStop,
     ReviewCall,
     RunTool,
     SummarizeConversation,
@@ -114,6 +116,9 @@ LAST_WORDS: Mapping[type[Any], Callable[[Any, str, float], Any]] = {
     ),
     CompensateBoard: lambda effect, said, now: RecordBoardCompensation(
         run_id=effect.run_id, problem=said, now=now
+    ),
+    ReportStop: lambda effect, said, now: RecordStopReported(
+        effect_id=effect.effect_id, problem=said, now=now
     ),
     StartJob: lambda effect, said, now: RecordJobFailure(
         job_id=effect.job.job_id, error=f"what starts it broke ({said})", now=now

@@ -3,9 +3,14 @@
 import anyio.to_thread
 
 from mentra_actors.domain.agent.state import AgentState
-from mentra_actors.domain.schedules.events import Cron, EndCause
+from mentra_actors.domain.schedules.events import Cron, EndCause, Every
 from mentra_actors.domain.schedules.schedule import Schedule
-from mentra_actors.domain.schedules.schedules import AwaitMoment, EndSchedule, FireSchedule
+from mentra_actors.domain.schedules.schedules import (
+    AwaitMoment,
+    EndSchedule,
+    FireSchedule,
+    RewindSchedule,
+)
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import MentraError
@@ -13,10 +18,13 @@ from mentra_actors.ids import agent_stream
 from mentra_actors.tools.contract import Commands
 from mentra_actors.tools.schedule_moments import due_moment, moment_words, next_due
 
-__all__ = ["LOOK_AGAIN_S", "ScheduleMoments"]
+__all__ = ["LOOK_AGAIN_S", "ScheduleMoments", "is_ahead"]
 
 LOOK_AGAIN_S = 60.0
 """So long a clock that was set, or a machine that slept, may go unnoticed."""
+_STEP_S = 1.0
+"""By so much a clock is put right without anybody noticing it."""
+_DAY_S = 86_400.0
 
 
 class ScheduleMoments:
@@ -26,15 +34,19 @@ class ScheduleMoments:
         self._clock = clock
         self._commands = commands
 
-    async def __call__(self, order: Order) -> FireSchedule | EndSchedule:
+    async def __call__(self, order: Order) -> FireSchedule | EndSchedule | RewindSchedule:
         """See `Performer`."""
         effect: AwaitMoment = order.effect
         schedule = effect.schedule
+        if is_ahead(schedule, self._clock.now()):
+            return self._rewound(schedule)
         due_at = next_due(schedule.timing, schedule.after, schedule.until)
         if due_at is None:
             return self._end(schedule, "done" if schedule.until is None else "until")
         while (now := self._clock.now()) < due_at:
             await self._clock.sleep_until(min(due_at, now + LOOK_AGAIN_S))
+            if is_ahead(schedule, self._clock.now()):
+                return self._rewound(schedule)
         if await self._is_gone(schedule):
             return self._end(schedule, "agent_stopped")
         return await anyio.to_thread.run_sync(_fired, schedule, due_at, self._clock.now())
@@ -47,6 +59,11 @@ class ScheduleMoments:
             return False
         return state.profile is None or state.stopped
 
+    def _rewound(self, schedule: Schedule) -> RewindSchedule:
+        return RewindSchedule(
+            schedule_id=schedule.schedule_id, turn=schedule.turn, now=self._clock.now()
+        )
+
     def _end(self, schedule: Schedule, cause: EndCause) -> EndSchedule:
         return EndSchedule(
             schedule_id=schedule.schedule_id,
@@ -54,6 +71,22 @@ class ScheduleMoments:
             cause=cause,
             now=self._clock.now(),
         )
+
+
+def is_ahead(schedule: Schedule, now: float) -> bool:
+    """True if what comes again and again has fired, or begun, on a clock that was wrong.
+
+    What comes each so many seconds is due one period from `now` at the latest. The moments of a
+    crontab line are those of the calendar: they come again only if the clock was wrong by days.
+    """
+    ahead_s = schedule.after - now
+    match schedule.timing:
+        case Every():
+            return ahead_s > _STEP_S
+        case Cron():
+            return ahead_s > _DAY_S
+        case _:
+            return False
 
 
 def _fired(schedule: Schedule, first_due: float, now: float) -> FireSchedule:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, get_args
 
+import msgspec
+
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.events import ModelReplied
@@ -45,6 +47,7 @@ from mentra_actors.runtime.snapshots import (
     with_jobs_of,
     with_team_of,
 )
+from mentra_actors.runtime.subagent_status import with_status
 from projections.usage import (
     AgentUsage,
     RunUsage,
@@ -82,7 +85,20 @@ class AgentOperations:
             with_jobs = self._completed(snapshot, jobs, with_jobs_of)
             return chained(with_jobs, lambda one: self._completed(one, team, with_team_of))
 
-        return chained(self._core.look(stream_id), taken)
+        return chained(chained(self._core.look(stream_id), taken), self._with_subagents)
+
+    def _with_subagents(self, snapshot: AgentSnapshot) -> "Future[AgentSnapshot]":
+        """The snapshot with what is true of subagents of the program. Reads their logs."""
+        complete: Future[AgentSnapshot] = Future()
+        complete.set_result(snapshot)
+        if all(one.key for one in snapshot.subagents):
+            return complete
+
+        def with_truth(one: AgentSnapshot) -> AgentSnapshot:
+            subagents = with_status(self._core, one.subagents)
+            return msgspec.structs.replace(one, subagents=subagents)
+
+        return mapped(complete, with_truth, on=self._core.readers)
 
     def _completed(
         self,

@@ -1,8 +1,9 @@
 """The subagents that a program gives an agent: each made for one task, run, and ended."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, TypedDict, Unpack
 
@@ -21,6 +22,7 @@ from mentra_actors.runtime.futures import mapped
 from mentra_actors.runtime.plain_arguments import require_known, require_text
 from mentra_actors.runtime.run_options import RunArguments, run_options
 from mentra_actors.runtime.snapshots import SubagentView, subagents_of
+from mentra_actors.runtime.subagent_status import with_status
 from mentra_actors.tools.builtin.subagent import HIDDEN_FROM_SUBAGENTS
 from mentra_actors.tools.contract import AgentAnswer, SubagentRequest, subagent_request
 
@@ -75,7 +77,11 @@ class AgentSubagents:
         return await asked(_begun, self._core, self._agent_id, prompt, options)
 
     async def list(self) -> tuple[SubagentView, ...]:
-        """Those that have not ended: of the program, and of running calls."""
+        """Those that have not ended: of the program, and of running calls; each with its status.
+
+        What a process that has died was waiting for is `interrupted`, as soon as its own run has
+        ended: ask it again by its name, and it answers.
+        """
         return await asked(_listed, self._core, self._agent_id)
 
 
@@ -97,7 +103,11 @@ class SyncAgentSubagents:
 
 
 def _listed(core: RuntimeCore, agent_id: AgentId) -> "Future[tuple[SubagentView, ...]]":
-    return mapped(core.look(agent_stream(agent_id)), lambda accepted: subagents_of(accepted.state))
+    return mapped(
+        core.look(agent_stream(agent_id)),
+        lambda accepted: with_status(core, subagents_of(accepted.state)),
+        on=core.readers,
+    )
 
 
 def _begun(
@@ -123,6 +133,17 @@ def _chosen(core: RuntimeCore, prompt: str, given: Mapping[str, Any]) -> _Chosen
     )
 
 
+@contextmanager
+def _awaited(core: RuntimeCore, agent_id: AgentId) -> Iterator[None]:
+    """Meanwhile somebody here waits for the subagent; several may."""
+    awaited = core.runs.awaited_subagents
+    awaited.append(agent_id)
+    try:
+        yield
+    finally:
+        awaited.remove(agent_id)
+
+
 class _HostedRun:
     """One subagent from its birth to its end. Called on the effects loop."""
 
@@ -136,6 +157,10 @@ class _HostedRun:
     async def __call__(self) -> AgentAnswer:
         """Its answer."""
         child = await self._profile()
+        with _awaited(self._core, child.agent_id):
+            return await self._answer_of(child)
+
+    async def _answer_of(self, child: AgentProfile) -> AgentAnswer:
         if not await self._is_there(child.agent_id):
             spawn = SpawnSubagent(
                 key=HOST_KEY, profile=child, now=self._commands.now(), options=self._options

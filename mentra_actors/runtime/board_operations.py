@@ -19,8 +19,9 @@ from mentra_actors.domain.board.state import (
     task_of,
 )
 from mentra_actors.domain.storable import as_stored
+from mentra_actors.domain.team import TeamState, owner_in
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, CommandId, agent_stream, board_stream
+from mentra_actors.ids import AgentId, CommandId, agent_stream, board_stream, team_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import chained, mapped
 from mentra_actors.runtime.plain_arguments import require_known
@@ -99,14 +100,11 @@ class BoardOperations:
         """Put a task on the board."""
         require_known(said, NewTask.__annotations__, "a task has no field")
         more: dict[str, Any] = {**said, "blocked_by": tuple(said.get("blocked_by", ()))}
-        return mapped(
-            self._send(
-                lambda asker, common: c.CreateTask(
-                    subject=subject, created_by=asker.name, **common, **more
-                )
-            ),
-            _touched,
-        )
+
+        def create(asker: _Asker, common: dict[str, Any]) -> c.CreateTask:
+            return c.CreateTask(subject=subject, created_by=asker.name, **common, **more)
+
+        return mapped(self._send(create), _touched)
 
     def claim(self, task_id: int | None, owner: str, ttl_s: float | None) -> "Future[Task]":
         """Take a task, or have somebody take it; a teammate takes it for itself."""
@@ -175,14 +173,40 @@ class BoardOperations:
         made = make(_PROGRAM, common)
         as_stored(made, type(made), "the board")
         if self._agent_id is None:
-            return mapped(self.core.ask(self._stream, made), lambda done: (done.state, command_id))
+            return self._ask(made)
 
         def ask(looked: Accepted) -> "Future[_Sent]":
-            command = make(_asker_of(looked.state), common)
-            sent = self.core.ask(self._stream, command)
-            return mapped(sent, lambda done: (done.state, command_id))
+            return self._ask(make(_asker_of(looked.state), common))
 
         return chained(self.core.look(agent_stream(self._agent_id)), ask)
+
+    def _ask(self, command: c.BoardCommand) -> "Future[_Sent]":
+        """Send it; who is to own the task is looked up in the team before."""
+        if not _owner_of(command):
+            sent = self.core.ask(self._stream, command)
+            return mapped(sent, lambda done: (done.state, command.command_id))
+
+        def ask(looked: Accepted) -> "Future[_Sent]":
+            sent = self.core.ask(self._stream, _owned_by_member(command, looked.state))
+            return mapped(sent, lambda done: (done.state, command.command_id))
+
+        return chained(self.core.look(team_stream(self.core.settings.team)), ask)
+
+
+def _owner_of(command: c.BoardCommand) -> str:
+    """Who is to own the task of a command; empty if it does not say."""
+    if isinstance(command, c.ClaimTask):
+        return command.claimant
+    if isinstance(command, c.CreateTask | c.AssignTask | c.UpdateTask):
+        return command.owner or ""
+    return ""
+
+
+def _owned_by_member(command: Any, team: TeamState) -> c.BoardCommand:
+    field = "agent_id" if isinstance(command, c.ClaimTask) else "owner_id"
+    owner_id = owner_in(team, _owner_of(command))
+    changed: c.BoardCommand = msgspec.structs.replace(command, **{field: owner_id})
+    return changed
 
 
 def _asker_of(agent: AgentState) -> _Asker:

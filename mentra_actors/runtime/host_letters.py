@@ -1,5 +1,6 @@
 """Letters from the program around a team, as futures; safe from any thread."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from mentra_actors.actors.append_request import Draft, recorded_events
@@ -25,14 +26,16 @@ __all__ = ["HostLetters"]
 class HostLetters:
     """Puts letters into inboxes."""
 
-    def __init__(self, core: RuntimeCore) -> None:
+    def __init__(self, core: RuntimeCore, reader: "Callable[[AgentId], Future[AgentId]]") -> None:
+        """`reader` is the agent, if it reads what is written to it; else a failure."""
         self._core = core
+        self._reader = reader
 
     def send(self, agent_id: AgentId, body: str, mail_id: str | None = None) -> "Future[None]":
         """Put a letter from the host into an agent's inbox; see `Agent.mail`.
 
         Raises:
-            CommandRejected: the letter is empty or too long.
+            CommandRejected: the letter is empty or too long, or the agent has stopped.
             TypeError, ValueError: it is not text that can be stored.
         """
         require_text(body, "mail")
@@ -45,7 +48,10 @@ class HostLetters:
             sent_at=self._core.clock.now(),
         )
         INBOX.decide(DeliverMail(mail=mail), INBOX.initial)  # refuses what is no letter
-        return self._put_once(mail) if mail_id else self._put(mail, None)
+        return chained(
+            self._reader(agent_id),
+            lambda _: self._put_once(mail) if mail_id else self._put(mail, None),
+        )
 
     def _put_once(self, mail: Mail) -> "Future[None]":
         """Put it there unless it is among the last letters; begins again if another came first."""

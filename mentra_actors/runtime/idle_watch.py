@@ -121,16 +121,18 @@ class IdleWatch:
     def _can_work(self, stream_id: StreamId, opened: frozenset[StreamId]) -> bool:
         """Whether it is busy, has mail, or is just about to claim a task.
 
-        Mail to an agent that is stopped, or was never made, is no work: nobody takes it.
+        Mail to an agent that was never made is no work: nobody takes it.
         """
         flying = self._core.effects.in_flight(stream_id) if stream_id in opened else ()
         if not all(effect_id.startswith(CLAIM) for effect_id in flying):
             return True
         state = self._agents.load(stream_id).state
         profile = state.profile
-        if profile is None or state.stopped or AGENT.is_busy is None or AGENT.is_busy(state):
+        if profile is None or AGENT.is_busy is None or AGENT.is_busy(state):
             return stream_id in opened
         has_mail = inbox_stream(profile.agent_id) in opened
+        if state.stopped:  # it says so to its team, and which letters came too late
+            return has_mail or stream_id in opened
         return has_mail or (state.looks_for_tasks and self._has_task_for(profile))
 
     def _has_task_for(self, profile: AgentProfile) -> bool:

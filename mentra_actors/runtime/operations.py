@@ -44,7 +44,7 @@ class Operations:
         self.models = ModelQuestions(core)
         self.jobs = JobOperations(core)
         self.members = TeamOperations(core)
-        self.letters = HostLetters(core)
+        self.letters = HostLetters(core, self.members.reader)
         self.observers = Observers(core)
         self.rules = RuleOperations(core)
         self.board = BoardOperations(core)

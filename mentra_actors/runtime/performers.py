@@ -12,6 +12,7 @@ from mentra_actors.domain.agent.effects import (
     CompensateCall,
     DecideRound,
     ProbeTool,
+    ReportStop,
     ReviewCall,
     RunTool,
     SummarizeConversation,
@@ -41,6 +42,7 @@ from mentra_actors.effects.remembered_rules import RuleLookups
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.effects.schedule_moments import ScheduleMoments
+from mentra_actors.effects.stop_reports import StopReports
 from mentra_actors.effects.summaries import ConversationSummaries, Summaries
 from mentra_actors.effects.task_claims import TaskClaims
 from mentra_actors.effects.timers import Timers
@@ -103,6 +105,7 @@ def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
         DecideRound: RoundDecisions(world.strategies, clock),
         CompensateCall: Compensations(world.tools, clock),
         CompensateBoard: BoardCompensations(world.commands, clock),
+        ReportStop: StopReports(world.commands, clock),
         StartJob: jobs.start,
         WatchJob: jobs.watch,
         StopJob: jobs.stop,

@@ -80,6 +80,8 @@ class RunOperations:
 
     def __init__(self, core: RunSource) -> None:
         self._core = core
+        self.awaited_subagents: list[AgentId] = []
+        """Subagents of the program whose answer somebody waits for, once for each."""
 
     def send(
         self,

@@ -69,12 +69,17 @@ class PermissionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubagentView(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent that a running call has made, and that works for it; or the host (no `key`)."""
+    """An agent that a running call has made, and that works for it; or the host (no `key`).
+
+    One of the host is `interrupted` if its run has ended, or never began, and nobody waits for it:
+    the process that did has died. Asked again under its name it goes on.
+    """
 
     agent_id: AgentId
     key: str
     name: str
     model: str
+    status: Literal["working", "interrupted"] = "working"
 
 
 class TeammateView(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import msgspec
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent.profile import AgentProfile
-from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail
+from mentra_actors.domain.inbox import INBOX, DeliverMail, Mail, has_stopped_words
 from mentra_actors.domain.team import (
     AddMember,
     CancelRequest,
@@ -26,7 +26,7 @@ from mentra_actors.domain.team import (
     request_of,
 )
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, CommandId, MailId, TeamId, team_stream
+from mentra_actors.ids import AgentId, CommandId, MailId, TeamId, agent_stream, team_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import chained, mapped, retold
 from mentra_actors.runtime.member_views import TeamMember, team_member
@@ -125,6 +125,23 @@ class TeamOperations:
                 command_id=new_id(), agent_id=agent_id, how=how, reason=reason, now=now
             ),
         )
+
+    def reader(self, agent_id: AgentId) -> "Future[AgentId]":
+        """The agent, if it reads what is written to it; one that cannot be asked may do so later.
+
+        The future fails with CommandRejected if it has stopped.
+        """
+        reading: Future[AgentId] = Future()
+
+        def on_looked(looked: "Future[Accepted]") -> None:
+            state = None if looked.exception() else looked.result().state
+            if state is None or not state.stopped:
+                reading.set_result(agent_id)
+            else:
+                reading.set_exception(CommandRejected(has_stopped_words(state.profile.name)))
+
+        self._core.look(agent_stream(agent_id)).add_done_callback(on_looked)
+        return reading
 
     # --- letters and requests -------------------------------------------------------------
 

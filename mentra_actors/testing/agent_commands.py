@@ -64,6 +64,7 @@ _mail = st.builds(
     c.TakeMail,
     mail=some(_LETTERS, MAX_MAIL),
     orders=_orders,
+    late=some(_LETTERS, MAX_MAIL) | st.just(()),
     after_version=st.just(0),
     # how far beyond the mail that was taken: negative and 0 are late deliveries
     through_version=st.sampled_from([-1, 0, 1, 1, 1, 2]),
@@ -120,6 +121,13 @@ _BETWEEN_RUNS: list[SearchStrategy[Any]] = [
         effect_id=st.sampled_from([AIM, EffectId("claim-1")]),
         now=moments,
     ),
+    st.builds(
+        c.RecordStopReported,
+        effect_id=st.sampled_from([AIM, AIM, EffectId("report-stop-1")]),
+        problem=words,
+        now=moments,
+    ),
+    st.builds(c.TakeLateLetter, mail_id=st.just(MailId("in-1")), sender=words, now=moments),
     st.builds(
         c.RecordBoardCompensation,
         run_id=st.sampled_from([RunId(AIM), RunId(AIM), RunId("lead/run-1")]),

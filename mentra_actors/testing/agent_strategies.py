@@ -20,7 +20,8 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.profile import Autonomy
-from mentra_actors.domain.agent.state import AgentState, call_key
+from mentra_actors.domain.agent.state import AgentState, call_key, report_id
+from mentra_actors.domain.inbox import StopOrdered
 from mentra_actors.ids import AgentId, CommandId, EffectId, MailId, RunId, TeamId
 from mentra_actors.testing.agent_commands import agent_commands, outside_commands, prompts
 from mentra_actors.testing.agent_outcomes import (
@@ -112,12 +113,25 @@ def aimed(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
             return _aimed_verdict(command, state)
         case c.RecordCompensation():
             return _aimed_compensation(command, state)
+        case c.RecordIdleTimeout() | c.RecordStopReported() | c.RecordBoardCompensation():
+            return _aimed_at_rest(command, state)
+        case _:
+            return _aimed_wish(command, state)
+
+
+def _aimed_at_rest(
+    command: c.RecordIdleTimeout | c.RecordStopReported | c.RecordBoardCompensation,
+    state: AgentState,
+) -> c.AgentCommand:
+    match command:
         case c.RecordIdleTimeout() if command.effect_id == AIM:
             return _replace(command, effect_id=EffectId(f"claim-{state.rests}"))
+        case c.RecordStopReported() if command.effect_id == AIM and state.farewell:
+            return _replace(command, effect_id=report_id(state.farewell))
         case c.RecordBoardCompensation() if command.run_id == RunId(AIM) and state.board_undoing:
             return _replace(command, run_id=state.board_undoing[0])
         case _:
-            return _aimed_wish(command, state)
+            return command
 
 
 def _aimed_wish(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
@@ -190,15 +204,26 @@ def _aimed_mail(command: c.TakeMail, state: AgentState) -> c.TakeMail:
         _replace(letter, mail_id=MailId(f"in-{first + index}"))
         for index, letter in enumerate(command.mail)
     )
+    late = tuple(
+        _replace(letter, mail_id=MailId(f"in-{first + len(mail) + index}"))
+        for index, letter in enumerate(command.late)
+    )
     # versions may be left out: events in an inbox that are not mail
-    through_version = max(first + len(mail) - 1, state.mail_taken_through)
+    through_version = max(first + len(mail) + len(late) - 1, state.mail_taken_through)
     through_version += max(command.through_version - 1, 0)
     after_version = state.mail_taken_through
     if command.through_version < 1:
         through_version = state.mail_taken_through + command.through_version
         after_version = through_version - 1
+    is_ended = state.stopped or any(
+        isinstance(o, StopOrdered) and o.how == "now" for o in command.orders
+    )
     return _replace(
-        command, mail=mail, after_version=after_version, through_version=through_version
+        command,
+        mail=mail,
+        late=late if is_ended else (),
+        after_version=after_version,
+        through_version=through_version,
     )
 
 

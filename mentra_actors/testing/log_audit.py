@@ -18,6 +18,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.testing.board_audit import BoardAudit
 from mentra_actors.testing.call_audit import CALL_EVENTS, AuditedCall, CallAudit
+from mentra_actors.testing.farewell_audit import FAREWELL_EVENTS, FarewellAudit
 from mentra_actors.testing.input_audit import AuditedRun, InputAudit
 from mentra_actors.testing.subagent_audit import SUBAGENT_EVENTS, SubagentAudit
 
@@ -30,7 +31,6 @@ _OWN_EVENTS = (
     e.AgentReconfigured,
     e.AgentRenamed,
     e.AgentStopPlanned,
-    e.AgentStopped,
 )
 _INPUT_EVENTS = (
     e.PromptAccepted,
@@ -50,7 +50,6 @@ class AgentAudit:
 
     faults: list[str] = field(default_factory=list)
     profile: e.AgentProfile | None = None
-    stopped: bool = False
     is_to_stop: bool = False
     run: AuditedRun | None = None
     ended: AuditedRun | None = None
@@ -65,12 +64,19 @@ class AgentAudit:
     input: InputAudit = field(init=False)
     subagents: SubagentAudit = field(init=False)
     board: BoardAudit = field(init=False)
+    farewell: FarewellAudit = field(init=False)
 
     def __post_init__(self) -> None:
         self.subagents = SubagentAudit(self._require, self._once)
         self.tools = CallAudit(self._require, self._once)
         self.input = InputAudit(self._require, self._once)
         self.board = BoardAudit(self._require, self._once)
+        self.farewell = FarewellAudit(self._require, self._once)
+
+    @property
+    def stopped(self) -> bool:
+        """The agent takes nothing any more."""
+        return self.farewell.stopped
 
     @property
     def calls(self) -> list[AuditedCall]:
@@ -88,6 +94,8 @@ class AgentAudit:
         match event:
             case _ if isinstance(event, _OWN_EVENTS):
                 self._read_agent(event)
+            case _ if isinstance(event, FAREWELL_EVENTS):
+                self.farewell.read(event)
             case e.MailSent():
                 self._once("mail sent", event.mail.mail_id)
             case _ if isinstance(event, _INPUT_EVENTS):
@@ -117,9 +125,6 @@ class AgentAudit:
             case e.AgentStopPlanned():
                 self._require(not self.stopped, "to be stopped after the stop")
                 self.is_to_stop = True
-            case e.AgentStopped():
-                self._require(not self.stopped, "stopped twice")
-                self.stopped = True
 
     def _change(self, new: dict[str, Any]) -> None:
         self._require(self.profile, "options of nobody")
@@ -177,7 +182,8 @@ class AgentAudit:
         if self.run is None:
             first = self.undoing[:1]
             undoing = {f"{key}@undo-{self.undo_attempts.get(key, 0)}" for key in first}
-            return effects | undoing | self.board.pending(self.profile, is_free=self._is_free)
+            effects |= undoing | self.farewell.pending
+            return effects | self.board.pending(self.profile, is_free=self._is_free)
         effects |= self.tools.pending | self._timers
         if self.model_call:
             effects.add(self.model_call)

@@ -11,6 +11,7 @@ from mentra_actors.domain.schedules.schedules import (
     PauseSchedule,
     RemoveSchedule,
     ResumeSchedule,
+    RewindSchedule,
     ScheduleCommand,
 )
 from mentra_actors.ids import AgentId, CommandId
@@ -80,8 +81,13 @@ _ends: SearchStrategy[ScheduleCommand] = st.builds(
 )
 
 
+_rewinds: SearchStrategy[ScheduleCommand] = st.builds(
+    RewindSchedule, schedule_id=_schedule_ids, turn=st.integers(1, 6), now=_moments
+)
+
+
 def schedule_histories(max_size: int = 30) -> SearchStrategy[list[ScheduleCommand]]:
     """Wishes for few schedules, some repeated; firings, changes and ends of any, in any order."""
-    commands = [*[_additions] * 4, *[_firings] * 6, *[_changes] * 2, _ends]
+    commands = [*[_additions] * 4, *[_firings] * 6, *[_changes] * 2, _ends, _rewinds]
     step = st.sampled_from(commands).flatmap(lambda strategy: strategy)
     return st.lists(step, max_size=max_size)

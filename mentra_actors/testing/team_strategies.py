@@ -12,6 +12,7 @@ from mentra_actors.domain.team import (
     AddMember,
     CancelRequest,
     ExpireRequest,
+    MarkStopped,
     OpenRequest,
     RecordBoardTold,
     RemoveMember,
@@ -99,6 +100,7 @@ def _leavings() -> Sequence[SearchStrategy[TeamCommand]]:
         st.builds(RemoveMember, **given),
         st.builds(RenameMember, name=st.sampled_from(["bob", "dan", "", "board"]), **given),
         st.builds(StopMember, how=st.sampled_from(["when_done", "now", "never"]), **given),
+        st.builds(MarkStopped, command_id=_ids, agent_id=_team_ids, reason=words, now=moments),
         st.builds(RecordBoardTold, command_id=_ids, now=moments),
     )
 

@@ -11,6 +11,7 @@ from golden_script_board import BOARD_STORIES
 from golden_script_calls import CALL_STORIES
 from golden_script_house import HOUSE_STORIES, the_next_day
 from golden_script_input import INPUT_STORIES
+from golden_script_leaving import LEAVING_STORIES
 from golden_script_memory import MEMORY_STORIES
 from golden_script_models import MODEL_STORIES
 from golden_script_options import OPTION_STORIES
@@ -41,6 +42,7 @@ STORIES = (
     *TEAM_STORIES,
     *SUPERVISION_STORIES,
     *SCHEDULE_STORIES,
+    *LEAVING_STORIES,
     the_last_evening,
 )
 

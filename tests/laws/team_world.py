@@ -17,6 +17,7 @@ from mentra_actors.domain.agent.effects import (
     CompensateCall,
     DecideRound,
     ProbeTool,
+    ReportStop,
     ReviewCall,
     RunTool,
     SummarizeConversation,
@@ -42,13 +43,16 @@ from mentra_actors.domain.board.commands import (
 from mentra_actors.domain.board.state import can_claim
 from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
+from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
 from mentra_actors.domain.team.commands import ExpireRequest, RecordBoardTold
 from mentra_actors.domain.team.state import ReleaseTasks, RenameOnBoard
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
-from mentra_actors.ids import background_stream, board_stream, name_of
+from mentra_actors.effects.stop_reports import kept_letter, stop_mark
+from mentra_actors.ids import background_stream, board_stream, name_of, team_stream
 
 BOARD = board_stream("main")
+TEAM = team_stream("main")
 TOOLS = {
     "send": "safe",
     "post": "never",
@@ -72,6 +76,8 @@ class TeamWorld:
         self.touched = Counter()
         """How often each call of a tool that must not be repeated has touched the world."""
         self.performed = {}
+        self.told = set()
+        """Ids of what agents that have stopped have told others."""
         self.seen = set()
         """Calls that a probe finds done."""
 
@@ -140,6 +146,8 @@ class TeamWorld:
                     command_id=f"{told}/board", old=old, new=new, agent_id=agent_id, now=1.0
                 )
                 return BOARD, renamed, lambda _said: RecordBoardTold(command_id=told, now=1.0)
+            case ReportStop() as report:
+                return self._report(report, order.stream_id)
             case CompensateBoard(run_id=run_id):
                 back = CompensateRun(
                     command_id=f"{order.stream_id}/{order.effect_id}", run=run_id, now=1.0
@@ -147,6 +155,21 @@ class TeamWorld:
                 return BOARD, back, lambda _: c.RecordBoardCompensation(run_id=run_id, now=1.0)
             case _:
                 return None
+
+    def _report(self, report, stream_id):
+        """One stream after the other; the outcome follows when all have been told."""
+        mark = [(TEAM, stop_mark(report, stream_id, 1.0))] if report.is_news else []
+        letters = [kept_letter(report, one, stream_id, 1.0) for one in report.late]
+        asked = [*mark, *((SUPERVISION_STREAM, letter) for letter in letters)]
+        left = [one for one in asked if one[1].command_id not in self.told] or asked[-1:]
+
+        def then(_said):
+            self.told.add(left[0][1].command_id)
+            if len(left) > 1:
+                return None
+            return c.RecordStopReported(effect_id=report.effect_id, now=1.0)
+
+        return *left[0], then
 
     def _command(self, order, choice):
         effect, name = order.effect, self.state_of(order.stream_id).profile.name
@@ -157,7 +180,13 @@ class TeamWorld:
                     command_id=once, subject=once, created_by=name, run=effect.run_id, now=1.0
                 )
             case "claim":
-                return BOARD, ClaimTask(command_id=once, claimant=name, run=effect.run_id, now=1.0)
+                return BOARD, ClaimTask(
+                    command_id=once,
+                    claimant=name,
+                    agent_id=name_of(order.stream_id),
+                    run=effect.run_id,
+                    now=1.0,
+                )
             case "complete":
                 return BOARD, SetTaskStatus(
                     command_id=once,

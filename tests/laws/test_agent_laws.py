@@ -15,6 +15,7 @@ from mentra_actors.domain.agent.effects import (
     CompensateBoard,
     CompensateCall,
     ProbeTool,
+    ReportStop,
     RunTool,
 )
 from mentra_actors.domain.budget import spent
@@ -43,6 +44,7 @@ FINAL_OUTCOMES = (
     c.RecordToolOutcome,
     c.RecordBoardCompensation,
     c.RecordIdleTimeout,
+    c.RecordStopReported,
 )
 OUTCOMES = (*FINAL_OUTCOMES, c.RecordProbeVerdict)
 
@@ -311,5 +313,5 @@ def test_a_stopped_agent_stays_stopped(agent):
 
         assert after.state.stopped
         assert after.state.run is None, "a stopped agent has begun a run"
-        undoing = (CompensateCall, CompensateBoard)
-        assert all(isinstance(one, undoing) for one in after.pending.values())
+        leaving = (CompensateCall, CompensateBoard, ReportStop)
+        assert all(isinstance(one, leaving) for one in after.pending.values())

@@ -9,6 +9,7 @@ from mentra_actors.domain.team import (
     MemberRemoved,
     MemberRenamed,
     MemberStopOrdered,
+    MemberStopped,
     RequestCancelled,
     RequestExpired,
     RequestOpened,
@@ -178,7 +179,7 @@ def test_the_board_is_told_of_each_leaving_and_each_new_name(commands):
         event.command_id
         for answer in answers
         for event in answer.events
-        if isinstance(event, MemberRemoved | MemberRenamed)
+        if isinstance(event, MemberRemoved | MemberRenamed | MemberStopped)
     ]
     told = [
         event.command_id

@@ -28,6 +28,7 @@ from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.actors.restart_policy import RestartPolicy
 from mentra_actors.actors.stream_actor import StreamActor
 from mentra_actors.actors.stream_services import StreamKind
+from mentra_actors.codec.command_codec import decode_command
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
@@ -36,11 +37,15 @@ from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.domain.board.commands import ClaimTask, CreateTask
 from mentra_actors.domain.board.decider import BOARD as BOARD_DECIDER
-from mentra_actors.domain.board.events import TaskClaimed
+from mentra_actors.domain.board.events import ClaimReleased, OwnerLeft, TaskClaimed
 from mentra_actors.domain.inbox import Mail, MailDelivered
+from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
+from mentra_actors.domain.supervision.events import LetterKept
 from mentra_actors.domain.team import TEAM as TEAM_DECIDER
+from mentra_actors.domain.team import name_in
 from mentra_actors.domain.team.commands import (
     AddMember,
+    MarkStopped,
     OpenRequest,
     RenameMember,
     ResolveRequest,
@@ -383,7 +388,9 @@ class WholeTeam(RuleBasedStateMachine):
                 self.check_agent(name)
                 self.check_jobs(name)
             self.check_mail()
+            self.check_late_letters()
             self.check_board()
+            self.check_tasks_of_the_stopped()
             self.check_requests()
         finally:
             self.system.close()
@@ -465,9 +472,46 @@ class WholeTeam(RuleBasedStateMachine):
         for one in self.journal.read_stream(BOARD):
             if isinstance(one.event, TaskClaimed):
                 assert not state.tasks[one.event.task_id].owner, "a task is taken from its owner"
-            wishes[one.event.command_id] += 1
+            parts = isinstance(one.event, ClaimReleased | OwnerLeft)  # one wish, many tasks
+            task_id = getattr(one.event, "task_id", 0) if parts else 0
+            wishes[one.event.command_id, task_id, parts] += 1
             state = BOARD_DECIDER.evolve(state, one.event)
         assert all(count == 1 for count in wishes.values()), wishes
+
+    def check_late_letters(self):
+        """What somebody wrote to one that had stopped is a dead letter, once."""
+        late = Counter()
+        for name in self.names:
+            state = self.state_of(agent_stream(name))
+            assert state.mail_taken_through == self.memory.stream_version(inbox_stream(name))
+            taken = self.events_of(agent_stream(name), e.MailTaken)
+            read = {mail.mail_id for one in taken for mail in one.mail}
+            for one in self.events_of(inbox_stream(name), MailDelivered):
+                is_written = one.mail.kind in ("message", "broadcast") and not one.mail.request_id
+                if is_written and one.mail.mail_id not in read:
+                    late[name, one.mail.mail_id] += 1
+        kept = self.events_of(SUPERVISION_STREAM, LetterKept)
+        found = Counter(
+            (name_of(one.stream_id), decode_command(one.command, one.content).mail_id)
+            for one in kept
+            if one.command == "TakeLateLetter" and not is_answer(one)
+        )
+        assert found == late
+
+    def check_tasks_of_the_stopped(self):
+        """Nobody waits for what one that has stopped will never do."""
+        team, board = self.team(), self.board()
+        for name in self.names:
+            if not self.state_of(agent_stream(name)).stopped:
+                continue
+            known = name_in(team, name)
+            assert team.members[known].has_stopped, "the team does not know"
+            held = [
+                task
+                for task in board.tasks.values()
+                if name in (task.owner, task.owner_id) or known == task.owner
+            ]
+            assert all(task.status == "completed" for task in held), held
 
     def check_requests(self):
         """Each ends once, and both sides are told of it once."""
@@ -510,6 +554,18 @@ class WholeTeam(RuleBasedStateMachine):
         return f"{self.ids:06}"
 
 
+def is_answer(letter):
+    return decode_command(letter.command, letter.content).mail_id.endswith("/answered")
+
+
+def nobody_hears_of_an_end(command, state):
+    return [] if isinstance(command, MarkStopped) else TEAM_DECIDER.decide(command, state)
+
+
+def who_has_stopped_reads_on(state):
+    return None if state.stopped else AGENT.follow.position(state)
+
+
 def mail_is_taken_again(state, event):
     after = AGENT.evolve(state, event)
     return _replace(after, mail_taken_through=state.mail_taken_through)
@@ -541,6 +597,12 @@ FAULTS = {
     "a task is claimed by many": {"broken": (replace(BOARD_DECIDER, decide=everybody_may_claim),)},
     "a wish counts each time": {"broken": (replace(BOARD_DECIDER, evolve=nobody_remembers),)},
     "all may be run again": {"broken": (replace(AGENT, evolve=never_is_safe),)},
+    "nobody hears of an end": {"broken": (replace(TEAM_DECIDER, decide=nobody_hears_of_an_end),)},
+    "late letters lie": {
+        "broken": (
+            replace(AGENT, follow=replace(AGENT.follow, position=who_has_stopped_reads_on)),
+        )
+    },
     "older processes write": {"is_fenced": False},
 }
 

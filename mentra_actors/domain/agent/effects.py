@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.agent.events.inputs import LateLetter
 from mentra_actors.domain.agent.events.runs import Boundary
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.agent.run_options import RunOptions
@@ -20,6 +21,7 @@ __all__ = [
     "DecideRound",
     "FinishedCall",
     "ProbeTool",
+    "ReportStop",
     "ReviewCall",
     "RoundContext",
     "RunTool",
@@ -154,6 +156,19 @@ class ClaimReadyTask(msgspec.Struct, frozen=True, kw_only=True):
     profile: AgentProfile
 
 
+class ReportStop(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell the team that the agent has stopped, and a person which letters came too late.
+
+    `is_news` is false if the team was told already. `effect_id` counts the reports.
+    """
+
+    effect_id: EffectId
+    profile: AgentProfile
+    reason: str
+    is_news: bool = True
+    late: tuple[LateLetter, ...] = ()
+
+
 AgentEffect: TypeAlias = (
     CallModel
     | ReviewCall
@@ -164,5 +179,6 @@ AgentEffect: TypeAlias = (
     | CompensateCall
     | CompensateBoard
     | ClaimReadyTask
+    | ReportStop
     | WaitUntil
 )

@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.agent.events.inputs import QueueMode
+from mentra_actors.domain.agent.events.inputs import LateLetter, QueueMode
 from mentra_actors.domain.agent.events.runs import Boundary, RoundChoice
 from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import AgentProfile
@@ -17,6 +17,7 @@ __all__ = [
     "AgentState",
     "CallStatus",
     "Compensation",
+    "Farewell",
     "ModelCall",
     "Queue",
     "Resumable",
@@ -27,6 +28,7 @@ __all__ = [
     "ToolCall",
     "WaitingPrompt",
     "call_key",
+    "report_id",
 ]
 
 CallStatus: TypeAlias = Literal["reviewing", "asked", "planned", "started", "probing", "closed"]
@@ -195,6 +197,18 @@ class WaitingPrompt(msgspec.Struct, frozen=True, kw_only=True):
     options: RunOptions | None = None
 
 
+class Farewell(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent that has stopped has to tell: that, unless it `is_told`, and late letters.
+
+    `number` counts what there was to tell, from 1.
+    """
+
+    reason: str
+    is_told: bool = False
+    late: tuple[LateLetter, ...] = ()
+    number: int = 1
+
+
 class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `decide` and `pending` read.
 
@@ -243,6 +257,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     rests: int = 0
     rounds_without_board: int = 0
     board_undoing: tuple[RunId, ...] = ()
+    farewell: Farewell | None = None
 
     @property
     def is_undoing(self) -> bool:
@@ -282,6 +297,11 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     def requests(self) -> tuple[ToolCall, ...]:
         """Calls that wait for a person to allow them."""
         return tuple(call for call in self.calls if call.status == "asked")
+
+
+def report_id(farewell: Farewell) -> EffectId:
+    """Name of the effect that tells what an agent has to tell after its end."""
+    return EffectId(f"report-stop-{farewell.number}")
 
 
 def call_key(model_effect_id: EffectId, index: int) -> EffectId:

@@ -24,6 +24,7 @@ __all__ = [
     "JobStarted",
     "JobStopRequested",
     "JobTimedOut",
+    "JobsClosed",
     "StopCause",
 ]
 
@@ -77,6 +78,15 @@ class JobRejected(
     command: str
     limit: int
     rejected_at: float
+
+
+class JobsClosed(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="background.closed.v1"
+):
+    """No job of this agent begins any more, and those that run are cancelled."""
+
+    reason: str
+    closed_at: float
 
 
 class JobStarted(
@@ -176,6 +186,7 @@ JobEnd: TypeAlias = JobFinished | JobFailed | JobTimedOut | JobCancelled | JobIn
 BackgroundEvent: TypeAlias = (
     JobRequested
     | JobRejected
+    | JobsClosed
     | JobStarted
     | JobStopRequested
     | JobFinished

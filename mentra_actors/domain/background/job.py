@@ -14,6 +14,7 @@ from mentra_actors.domain.background.events import (
     JobOutput,
     JobRejected,
     JobRequested,
+    JobsClosed,
     JobStarted,
     JobStopRequested,
     JobTimedOut,
@@ -80,7 +81,7 @@ def job_after(job: Job | None, event: BackgroundEvent) -> Job | None:
     """
     if isinstance(event, JobRequested):
         return _requested(event) if job is None else job
-    if job is None or isinstance(event, JobRejected) or not job.is_open:
+    if job is None or isinstance(event, JobRejected | JobsClosed) or not job.is_open:
         return job
     match event:
         case JobStarted():

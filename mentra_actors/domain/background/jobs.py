@@ -23,6 +23,7 @@ from mentra_actors.domain.background.events import (
     JobOutput,
     JobRejected,
     JobRequested,
+    JobsClosed,
     JobStarted,
     JobStopRequested,
     JobTimedOut,
@@ -38,6 +39,7 @@ __all__ = [
     "BACKGROUND",
     "BackgroundCommand",
     "BackgroundState",
+    "CloseJobs",
     "RecordJobEnd",
     "RecordJobFailure",
     "RecordJobStart",
@@ -50,6 +52,8 @@ __all__ = [
     "is_rejected",
     "job_of",
 ]
+
+_replace = msgspec.structs.replace
 
 REMEMBERED_JOBS = 200
 """How many ended jobs are known to an agent, the youngest ones; all are on the log."""
@@ -128,8 +132,22 @@ class StopAllJobs(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class CloseJobs(msgspec.Struct, frozen=True, kw_only=True):
+    """Cancel all jobs of the agent, and begin none any more: it has left its team."""
+
+    now: float
+    by: str
+    reason: str
+
+
 BackgroundCommand: TypeAlias = (
-    RequestJob | RecordJobStart | RecordJobFailure | RecordJobEnd | RequestJobStop | StopAllJobs
+    RequestJob
+    | RecordJobStart
+    | RecordJobFailure
+    | RecordJobEnd
+    | RequestJobStop
+    | StopAllJobs
+    | CloseJobs
 )
 
 
@@ -155,10 +173,14 @@ BackgroundEffect: TypeAlias = StartJob | WatchJob | StopJob | WaitUntil
 
 
 class BackgroundState(msgspec.Struct, frozen=True, kw_only=True):
-    """Jobs by id, the oldest first: all that are open, and the youngest of the others."""
+    """Jobs by id, the oldest first: all that are open, and the youngest of the others.
+
+    `closed` says why no job begins any more; it is empty while jobs may.
+    """
 
     jobs: dict[str, Job] = {}
     rejected: tuple[CommandId, ...] = ()
+    closed: str = ""
 
 
 def job_of(state: BackgroundState, command_id: CommandId) -> Job | None:
@@ -191,6 +213,8 @@ def decide(command: BackgroundCommand, state: BackgroundState) -> Sequence[Backg
             return _stop(command, state)
         case StopAllJobs():
             return _stop_all(command, state)
+        case CloseJobs():
+            return _close(command, state)
         case _:
             assert_never(command)
 
@@ -200,6 +224,8 @@ def _request(command: RequestJob, state: BackgroundState) -> Sequence[Background
         return []  # delivered twice: the first delivery was recorded
     if not command.command.strip():
         raise CommandRejected("Command is required")
+    if state.closed:
+        raise CommandRejected(f"no job is begun any more: {state.closed}")
     if command.job_id in state.jobs:
         raise CommandRejected(f"the id {command.job_id} is another job's")
     if command.limit is not None and len(_open(state)) >= command.limit:
@@ -292,6 +318,23 @@ def _stop_all(command: StopAllJobs, state: BackgroundState) -> Sequence[Backgrou
     ]
 
 
+def _close(command: CloseJobs, state: BackgroundState) -> Sequence[BackgroundEvent]:
+    if state.closed:
+        return []
+    cancelled = [
+        JobStopRequested(
+            job_id=job.job_id,
+            cause="cancel",
+            requested_at=command.now,
+            by=command.by,
+            reason=command.reason,
+        )
+        for job in _open(state)
+        if job.stop is None
+    ]
+    return [JobsClosed(reason=command.reason, closed_at=command.now), *cancelled]
+
+
 def _open(state: BackgroundState) -> list[Job]:
     return [job for job in state.jobs.values() if job.is_open]
 
@@ -300,7 +343,9 @@ def evolve(state: BackgroundState, event: BackgroundEvent) -> BackgroundState:
     """State after one event; an event about an unknown job changes nothing."""
     if isinstance(event, JobRejected):
         rejected = (*state.rejected, event.command_id)[-REMEMBERED_REJECTIONS:]
-        return BackgroundState(jobs=state.jobs, rejected=rejected)
+        return _replace(state, rejected=rejected)
+    if isinstance(event, JobsClosed):
+        return _replace(state, closed=event.reason or "the agent has left")
     job = job_after(state.jobs.get(event.job_id), event)
     if job is None:
         return state
@@ -308,7 +353,7 @@ def evolve(state: BackgroundState, event: BackgroundEvent) -> BackgroundState:
     ended = [one.job_id for one in jobs.values() if not one.is_open]
     for job_id in ended[:-REMEMBERED_JOBS]:
         del jobs[job_id]
-    return BackgroundState(jobs=jobs, rejected=state.rejected)
+    return _replace(state, jobs=jobs)
 
 
 def pending(state: BackgroundState) -> Mapping[EffectId, BackgroundEffect]:

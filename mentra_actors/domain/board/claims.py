@@ -1,6 +1,6 @@
 """Who holds a task: claims, their end by time, and owners who go or change their name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mentra_actors.domain.board import commands as c
 from mentra_actors.domain.board import events as e
@@ -10,31 +10,23 @@ from mentra_actors.domain.board.state import (
     blockers_of,
     existing_task,
     first_ready,
+    is_owned_by,
+    named_owner,
     owner_name,
 )
 from mentra_actors.domain.inbox import MAX_BODY_CHARS, Mail
 from mentra_actors.domain.timer import LONGEST_WAIT_S
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import MailId
+from mentra_actors.ids import CommandId, MailId
 
-__all__ = ["claimed", "expired", "owner_gone", "owner_renamed", "renewed"]
+__all__ = ["claimed", "expired", "owner_gone", "owner_renamed", "released_of_gone", "renewed"]
 
 BOARD_SENDER = "board"
 
 
 def claimed(command: c.ClaimTask, state: BoardState) -> Sequence[e.TaskClaimed]:
     """The claimant holds the task."""
-    claimant = owner_name(command.agent_id, command.claimant, state)
-    if not claimant.strip():
-        raise CommandRejected(
-            'Task claimant must not be empty: say whose task it is to be, with owner="NAME"'
-        )
-    if command.agent_id and command.agent_id in state.gone:
-        raise CommandRejected(f"{claimant!r} has left the team and cannot claim a task")
-    if command.asked_by not in ("", command.claimant) and not command.may_change_any:
-        raise CommandRejected(
-            f"Teammate {command.asked_by!r} cannot claim a task for {claimant!r}"
-        )
+    claimant = _claimant(command, state)
     ttl_s = command.ttl_s
     if ttl_s is not None and not 0 < ttl_s <= LONGEST_WAIT_S:
         raise CommandRejected(
@@ -46,6 +38,7 @@ def claimed(command: c.ClaimTask, state: BoardState) -> Sequence[e.TaskClaimed]:
             command_id=command.command_id,
             task_id=task.task_id,
             owner=claimant,
+            owner_id=command.agent_id,
             claimed_at=command.now,
             ttl_s=ttl_s,
             expires_at=None if ttl_s is None else command.now + ttl_s,
@@ -53,6 +46,22 @@ def claimed(command: c.ClaimTask, state: BoardState) -> Sequence[e.TaskClaimed]:
             run=command.run,
         )
     ]
+
+
+def _claimant(command: c.ClaimTask, state: BoardState) -> str:
+    """The name of who is to hold the task, if it may."""
+    claimant = named_owner(owner_name(command.agent_id, command.claimant, state))
+    if not claimant:
+        raise CommandRejected(
+            'Task claimant must not be empty: say whose task it is to be, with owner="NAME"'
+        )
+    if command.agent_id and command.agent_id in state.gone:
+        raise CommandRejected(f"{claimant!r} has left the team and cannot claim a task")
+    if command.asked_by not in ("", command.claimant) and not command.may_change_any:
+        raise CommandRejected(
+            f"Teammate {command.asked_by!r} cannot claim a task for {claimant!r}"
+        )
+    return claimant
 
 
 def _wanted(command: c.ClaimTask, state: BoardState) -> Task:
@@ -130,7 +139,7 @@ def expired(command: c.ExpireClaim, state: BoardState) -> Sequence[e.ClaimReleas
 
 
 def owner_gone(command: c.OwnerGone, state: BoardState) -> Sequence[e.ClaimReleased | e.OwnerLeft]:
-    """All that somebody has not completed is for others to take."""
+    """All that somebody has not completed is for others to take, whatever it is called there."""
     left = e.OwnerLeft(
         command_id=command.command_id,
         owner=command.owner,
@@ -143,17 +152,33 @@ def owner_gone(command: c.OwnerGone, state: BoardState) -> Sequence[e.ClaimRelea
 
 def _released_by_leaving(command: c.OwnerGone, state: BoardState) -> Sequence[e.ClaimReleased]:
     return [
-        e.ClaimReleased(
-            command_id=command.command_id,
-            task_id=task.task_id,
-            owner=task.owner,
-            reason="owner_gone",
-            released_by=BOARD_SENDER,
-            released_at=command.now,
-        )
+        _given_up(task, command.command_id, command.now)
         for task in state.tasks.values()
-        if command.owner and task.owner == command.owner and task.status != "completed"
+        if task.status != "completed" and is_owned_by(task, command.owner, command.agent_id)
     ]
+
+
+def released_of_gone(
+    task_ids: Iterable[int], command_id: CommandId, now: float, state: BoardState
+) -> Sequence[e.ClaimReleased]:
+    """What is open again of these tasks, and belongs to an agent that has left."""
+    tasks = (state.tasks[one] for one in task_ids if one in state.tasks)
+    return [
+        _given_up(task, command_id, now)
+        for task in tasks
+        if task.owner_id and task.owner_id in state.gone and task.status != "completed"
+    ]
+
+
+def _given_up(task: Task, command_id: CommandId, now: float) -> e.ClaimReleased:
+    return e.ClaimReleased(
+        command_id=command_id,
+        task_id=task.task_id,
+        owner=task.owner,
+        reason="owner_gone",
+        released_by=BOARD_SENDER,
+        released_at=now,
+    )
 
 
 def owner_renamed(command: c.RenameOwner, state: BoardState) -> Sequence[e.OwnerRenamed]:

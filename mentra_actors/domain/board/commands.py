@@ -34,7 +34,10 @@ __all__ = [
 
 
 class CreateTask(msgspec.Struct, frozen=True, kw_only=True):
-    """Put a task on the board. `priority` is higher for what comes first."""
+    """Put a task on the board. `priority` is higher for what comes first.
+
+    Here and below, `owner_id` is the agent of that name, if it is known to be one.
+    """
 
     command_id: CommandId
     subject: str
@@ -46,6 +49,7 @@ class CreateTask(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     priority: int = 0
     run: str = ""
+    owner_id: AgentId = AgentId("")
 
 
 class ClaimTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +57,7 @@ class ClaimTask(msgspec.Struct, frozen=True, kw_only=True):
 
     With `ttl_s` the claim ends when its owner has changed nothing for so long. `notify` gets a
     letter about it. `asked_by` is who asks, if that is not the claimant. `agent_id` is the agent
-    that claims for itself: the board may know a newer name of it, or that it has gone.
+    that the task is for: the board may know a newer name of it, or that it has gone.
     """
 
     command_id: CommandId
@@ -93,9 +97,14 @@ class EditTask(_Change, frozen=True, kw_only=True):
 
 
 class AssignTask(_Change, frozen=True, kw_only=True):
-    """Give a task to `owner`, or to nobody if that is empty. For leads."""
+    """Give a task to `owner`, or to nobody if that is empty. For leads.
+
+    With `ttl_s` what is given is a claim that ends by itself, as it was before a run.
+    """
 
     owner: str
+    owner_id: AgentId = AgentId("")
+    ttl_s: float | None = None
 
 
 class ReleaseClaim(_Change, frozen=True, kw_only=True):
@@ -146,6 +155,7 @@ class UpdateTask(_Change, frozen=True, kw_only=True):
     expected_version: int | None = None
     working_directory: str | None = None
     owner: str | None = None
+    owner_id: AgentId = AgentId("")
     add_blocked_by: tuple[int, ...] = ()
     remove_blocked_by: tuple[int, ...] = ()
     add_blocks: tuple[int, ...] = ()

@@ -10,8 +10,15 @@ from typing import Any
 
 from mentra_actors.domain.board import commands as c
 from mentra_actors.domain.board import events as e
-from mentra_actors.domain.board.evolve import evolve
-from mentra_actors.domain.board.state import BoardState, Change, compensation_of, existing_task
+from mentra_actors.domain.board.claims import released_of_gone
+from mentra_actors.domain.board.evolve import applied, draft_of, evolve_all
+from mentra_actors.domain.board.state import (
+    BoardState,
+    Change,
+    Task,
+    compensation_of,
+    existing_task,
+)
 from mentra_actors.domain.board.steps import decide_step
 from mentra_actors.errors import CommandRejected
 
@@ -34,7 +41,10 @@ def compensated(command: c.CompensateRun, state: BoardState) -> Sequence[e.Board
     ]
     events, left = _taken_back(waiting, command, state)
     reverted = [one for one in waiting if one not in left]
-    return [*events, _told(command, reverted, [*conflicts, *left])]
+    touched = dict.fromkeys(one.task_id for one in reverted)
+    after = evolve_all(state, events)
+    orphaned = released_of_gone(touched, command.command_id, command.now, after)
+    return [*events, *orphaned, _told(command, reverted, [*conflicts, *left])]
 
 
 def _taken_back(
@@ -42,16 +52,17 @@ def _taken_back(
 ) -> tuple[list[e.BoardEvent], list[Change]]:
     """The events that take changes back, and the changes that cannot be taken back."""
     events: list[e.BoardEvent] = []
+    draft = draft_of(state)
     while True:
         left: list[Change] = []
         for change in waiting:
             try:
-                back = _back(change, command, state)
+                back = _back(change, command, draft)
             except CommandRejected:
                 left.append(change)
                 continue
             for event in back:
-                state = evolve(state, event)
+                draft = applied(draft, event)
             events += back
         if len(left) in (0, len(waiting)):
             return events, left
@@ -79,7 +90,24 @@ def _back(change: Change, command: c.CompensateRun, state: BoardState) -> list[e
     events = list(decide_step(_step(change, command, state), state))
     if any(isinstance(one, e.TaskStatusChanged) and one.reblocked_by for one in events):
         raise CommandRejected("others have begun after it")
-    return events
+    task = existing_task(change.task_id, state) if change.part == "status" else None
+    if task is None or change.ttl_s is None or task.ttl_s is not None or not task.owner:
+        return events
+    return [*events, _claim_again(task, change.ttl_s, command)]
+
+
+def _claim_again(task: Task, ttl_s: float, command: c.CompensateRun) -> e.TaskAssigned:
+    """The claim that the run has ended with the task holds for its time once more."""
+    return e.TaskAssigned(
+        command_id=command.command_id,
+        task_id=task.task_id,
+        owner=task.owner,
+        owner_id=task.owner_id,
+        assigned_by="",
+        assigned_at=command.now,
+        ttl_s=ttl_s,
+        expires_at=command.now + ttl_s,
+    )
 
 
 def _step(change: Change, command: c.CompensateRun, state: BoardState) -> c.TaskChange:
@@ -101,7 +129,8 @@ def _step(change: Change, command: c.CompensateRun, state: BoardState) -> c.Task
         case "owner":
             if not before and existing_task(change.task_id, state).status == "in_progress":
                 raise CommandRejected("somebody has it in progress")
-            return c.AssignTask(owner=before, **who)
+            owner_id, ttl_s = change.owner_id, change.ttl_s
+            return c.AssignTask(owner=before, owner_id=owner_id, ttl_s=ttl_s, **who)
         case "working_directory":
             return c.SetTaskDirectory(working_directory=before, **who)
         case "blocked_by" if before:

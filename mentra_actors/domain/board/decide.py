@@ -10,19 +10,23 @@ from mentra_actors.domain.board.claims import (
     expired,
     owner_gone,
     owner_renamed,
+    released_of_gone,
     renewed,
 )
 from mentra_actors.domain.board.compensation import compensated
-from mentra_actors.domain.board.evolve import evolve
+from mentra_actors.domain.board.evolve import applied, draft_of
 from mentra_actors.domain.board.state import (
     BoardState,
     compensation_of,
     existing_task,
     is_known,
+    named_owner,
     next_task_id,
+    require_present,
 )
 from mentra_actors.domain.board.steps import decide_step, require_priority
 from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import AgentId
 
 __all__ = ["decide"]
 
@@ -72,6 +76,8 @@ def _created(command: c.CreateTask, state: BoardState) -> Sequence[e.TaskCreated
     for blocker in command.blocked_by:
         existing_task(blocker, state)
     require_priority(command.priority)
+    owner = named_owner(command.owner)
+    require_present(owner, command.owner_id, state)
     return [
         e.TaskCreated(
             command_id=command.command_id,
@@ -82,7 +88,8 @@ def _created(command: c.CreateTask, state: BoardState) -> Sequence[e.TaskCreated
             created_by=command.created_by,
             created_at=command.now,
             working_directory=command.working_directory,
-            owner=command.owner,
+            owner=owner,
+            owner_id=command.owner_id if owner else AgentId(""),
             priority=command.priority,
             run=command.run,
         )
@@ -95,11 +102,14 @@ def _changed(
     """The steps one after the other, each on what the one before it has left."""
     existing_task(command.task_id, state)
     events: list[e.BoardEvent] = []
+    draft = draft_of(state)
     for step in steps:
-        for event in decide_step(step, state):
-            state = evolve(state, event)
+        for event in decide_step(step, draft):
+            draft = applied(draft, event)
             events.append(event)
-    return [*events, *renewed(command, state)]
+    touched = dict.fromkeys(one.task_id for one in events if isinstance(one, e.TaskStatusChanged))
+    orphaned = released_of_gone(touched, command.command_id, command.now, draft)
+    return [*events, *orphaned, *renewed(command, draft)]
 
 
 def _steps(command: c.UpdateTask) -> Sequence[c.TaskChange]:
@@ -115,7 +125,7 @@ def _steps(command: c.UpdateTask) -> Sequence[c.TaskChange]:
     if command.working_directory is not None:
         steps.append(c.SetTaskDirectory(working_directory=command.working_directory, **who))
     if command.owner is not None:
-        steps.append(c.AssignTask(owner=command.owner, **who))
+        steps.append(c.AssignTask(owner=command.owner, owner_id=command.owner_id, **who))
     steps += [c.AddDependency(blocker_id=one, **who) for one in command.add_blocked_by]
     steps += [c.RemoveDependency(blocker_id=one, **who) for one in command.remove_blocked_by]
     other = {name: said for name, said in who.items() if name != "task_id"}

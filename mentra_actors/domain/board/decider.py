@@ -12,7 +12,7 @@ from mentra_actors.decider import Companion, Decider, Delivery
 from mentra_actors.domain.board.commands import BoardCommand
 from mentra_actors.domain.board.decide import decide
 from mentra_actors.domain.board.events import BoardEvent, TaskClaimed
-from mentra_actors.domain.board.evolve import evolve
+from mentra_actors.domain.board.evolve import evolve, evolve_all
 from mentra_actors.domain.board.state import BoardState
 from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.domain.timer import WaitUntil
@@ -45,7 +45,8 @@ BOARD: Decider[BoardCommand, BoardEvent, BoardState, WaitUntil] = Decider(
     event_types=frozenset(get_args(BoardEvent)),
     decide=decide,
     evolve=evolve,
+    evolve_all=evolve_all,
     pending=pending,
     companions=companions,
-    fold_version=2,
+    fold_version=3,
 )

@@ -14,6 +14,8 @@ from mentra_actors.domain.board.state import (
     blockers_of,
     dependents_of,
     existing_task,
+    is_blocked_only_by,
+    waits_for,
 )
 from mentra_actors.errors import CommandRejected
 
@@ -25,7 +27,7 @@ def freed_by(task_id: int, state: BoardState) -> tuple[int, ...]:
     return tuple(
         task.task_id
         for task in dependents_of(task_id, state)
-        if task.status != "completed" and blockers_of(task, state) == (task_id,)
+        if task.status != "completed" and is_blocked_only_by(task, task_id, state)
     )
 
 
@@ -87,7 +89,7 @@ def added_dependency(
         raise CommandRejected(
             f"Task {task.task_id} cannot have unresolved blockers while {task.status}"
         )
-    if blocker.task_id in task.blocked_by:
+    if waits_for(task, blocker.task_id):
         return []
     return [
         e.DependencyAdded(
@@ -119,9 +121,9 @@ def removed_dependency(
 ) -> Sequence[e.DependencyRemoved]:
     """The task waits for one less."""
     existing_task(step.blocker_id, state)
-    if step.blocker_id not in task.blocked_by:
+    if not waits_for(task, step.blocker_id):
         return []
-    is_freed = task.status != "completed" and blockers_of(task, state) == (step.blocker_id,)
+    is_freed = task.status != "completed" and is_blocked_only_by(task, step.blocker_id, state)
     return [
         e.DependencyRemoved(
             command_id=step.command_id,

@@ -71,6 +71,7 @@ class TaskCreated(
     owner: str = ""
     priority: int = 0
     run: str = ""
+    owner_id: AgentId = AgentId("")
 
 
 class TaskClaimed(
@@ -90,6 +91,7 @@ class TaskClaimed(
     expires_at: float | None = None
     notice: Mail | None = None
     run: str = ""
+    owner_id: AgentId = AgentId("")
 
 
 class ClaimRenewed(
@@ -119,7 +121,10 @@ class ClaimReleased(
 class TaskAssigned(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="board.task_assigned.v1"
 ):
-    """Somebody else has given the task to `owner`; its status is unchanged."""
+    """Somebody else has given the task to `owner`; its status is unchanged.
+
+    It has an end, `expires_at`, only where the taking back of a run gives back a claim.
+    """
 
     command_id: CommandId
     task_id: int
@@ -127,6 +132,9 @@ class TaskAssigned(
     assigned_by: str
     assigned_at: float
     run: str = ""
+    owner_id: AgentId = AgentId("")
+    ttl_s: float | None = None
+    expires_at: float | None = None
 
 
 class TaskStatusChanged(

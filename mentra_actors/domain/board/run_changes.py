@@ -12,6 +12,7 @@ import msgspec
 
 from mentra_actors.domain.board import events as e
 from mentra_actors.domain.board.state import BoardState, Change, Task
+from mentra_actors.ids import AgentId
 
 __all__ = ["EDITABLE", "changes_after"]
 
@@ -26,8 +27,10 @@ def changes_after(state: BoardState, event: e.BoardEvent) -> tuple[Change, ...]:
     if isinstance(event, e.RunCompensated):
         return tuple(one for one in state.changes if one.run != event.run)
     if isinstance(event, e.OwnerRenamed):
-        return tuple(_renamed(one, event) for one in state.changes)
-    if isinstance(event, e.ClaimRenewed | e.OwnerLeft):
+        return tuple(_reowned(one, event.old, event.agent_id, event.new) for one in state.changes)
+    if isinstance(event, e.OwnerLeft):
+        return tuple(_reowned(one, event.owner, event.agent_id, "") for one in state.changes)
+    if isinstance(event, e.ClaimRenewed):
         return state.changes
     run, touched = event.run, _touched(event)
     if not run and all(one.task_id not in touched for one in state.changes):
@@ -52,9 +55,13 @@ def _key(change: Change) -> _Key:
     return change.task_id, change.part, change.blocker_id
 
 
-def _renamed(change: Change, event: e.OwnerRenamed) -> Change:
-    is_about = change.part == "owner" and change.before == event.old
-    return _replace(change, before=event.new) if is_about else change
+def _reowned(change: Change, old: str, agent_id: AgentId, new: str) -> Change:
+    """Who had a task before has another name, or (`new` empty) is there no more."""
+    if change.part != "owner" or change.before != old:
+        return change
+    if change.owner_id and agent_id and change.owner_id != agent_id:
+        return change
+    return _replace(change, before=new, owner_id=change.owner_id if new else AgentId(""))
 
 
 def _overtaken(change: Change, found: Mapping[_Key, Change]) -> Change:
@@ -119,8 +126,15 @@ _OfFields = (
 
 def _fields_of(task: Task, event: _OfFields) -> Iterator[Change]:
     for part in _names_of(task, event):
-        before = getattr(task, part)
-        yield Change(run=event.run, task_id=task.task_id, part=part, before=before)
+        is_owner, ends_claim = part == "owner", part in ("owner", "status")
+        yield Change(
+            run=event.run,
+            task_id=task.task_id,
+            part=part,
+            before=getattr(task, part),
+            owner_id=task.owner_id if is_owner else AgentId(""),
+            ttl_s=task.ttl_s if ends_claim else None,
+        )
 
 
 def _names_of(task: Task, event: _OfFields) -> tuple[e.TaskPart, ...]:

@@ -1,5 +1,9 @@
 """The state of a task board, and questions to it."""
 
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import islice
+
 import msgspec
 
 from mentra_actors.domain.board.events import RunCompensated, TaskPart, TaskStatus
@@ -20,13 +24,21 @@ __all__ = [
     "directories_of",
     "existing_task",
     "first_ready",
+    "is_blocked_only_by",
     "is_known",
+    "is_owned_by",
     "is_ready",
+    "named_owner",
     "next_task_id",
     "owner_name",
     "ready_tasks",
+    "require_present",
     "task_of",
+    "waits_for",
 ]
+
+
+MAX_OWNER_CHARS = 100
 
 
 class Comment(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +53,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One task. `owner` is empty until somebody claims it or is given it.
 
     Commands of the owner that name no directory run in `working_directory`, if it has one.
+    `owner_id` is the agent that owns it, as far as the board was told.
     `result` is what came of it. `comments` are the last 20; all are on the log. A claim with
     `ttl_s` ends at `expires_at`. `text_version` counts the edits of its words and its priority.
     """
@@ -59,12 +72,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ttl_s: float | None = None
     expires_at: float | None = None
     text_version: int = 0
+    owner_id: AgentId = AgentId("")
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a task that a run has changed, and what it was `before`.
 
-    `is_overtaken` when somebody else has changed it since.
+    Of an owner also who that was (`owner_id`); `ttl_s` is that of the claim that the run has
+    ended. `is_overtaken` when somebody else has changed it since.
     """
 
     run: str
@@ -73,6 +88,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     blocker_id: int = 0
     before: str | int = ""
     is_overtaken: bool = False
+    owner_id: AgentId = AgentId("")
+    ttl_s: float | None = None
 
 
 class Consequence(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,11 +121,23 @@ class BoardState(msgspec.Struct, frozen=True, kw_only=True):
 
 def blockers_of(task: Task, state: BoardState) -> tuple[int, ...]:
     """Ids of the uncompleted tasks that `task` waits for, ascending."""
-    return tuple(
-        blocker
-        for blocker in sorted(task.blocked_by)
-        if blocker in state.tasks and state.tasks[blocker].status != "completed"
-    )
+    return tuple(sorted(_open_blockers(task, state)))
+
+
+def is_blocked_only_by(task: Task, blocker_id: int, state: BoardState) -> bool:
+    """True if the task waits for this uncompleted one and no other; looks at two at most."""
+    return list(islice(_open_blockers(task, state), 2)) == [blocker_id]
+
+
+def _open_blockers(task: Task, state: BoardState) -> Iterator[int]:
+    tasks = state.tasks
+    return (one for one in task.blocked_by if one in tasks and tasks[one].status != "completed")
+
+
+def waits_for(task: Task, blocker_id: int) -> bool:
+    """True if the task names this one among what it waits for; they stand in order."""
+    place = bisect_left(task.blocked_by, blocker_id)
+    return task.blocked_by[place : place + 1] == (blocker_id,)
 
 
 def dependents_of(task_id: int, state: BoardState) -> tuple[Task, ...]:
@@ -118,12 +147,8 @@ def dependents_of(task_id: int, state: BoardState) -> tuple[Task, ...]:
 
 def is_ready(task: Task, state: BoardState) -> bool:
     """True for a pending task without owner and without open blockers."""
-    return task.status == "pending" and not task.owner and not _is_blocked(task, state)
-
-
-def _is_blocked(task: Task, state: BoardState) -> bool:
-    tasks = state.tasks
-    return any(one in tasks and tasks[one].status != "completed" for one in task.blocked_by)
+    is_free = task.status == "pending" and not task.owner
+    return is_free and next(_open_blockers(task, state), None) is None
 
 
 def first_ready(state: BoardState) -> Task | None:
@@ -152,6 +177,37 @@ def can_claim(owner: str, state: BoardState) -> bool:
 def owner_name(agent_id: AgentId, name: str, state: BoardState) -> str:
     """What an agent is called here; `name`, unless the board was told of a newer one."""
     return state.names.get(agent_id, name)
+
+
+def is_owned_by(task: Task, owner: str, agent_id: AgentId) -> bool:
+    """True if the task is that agent's, or nobody knows whose but that its name is the owner's."""
+    if task.owner_id and agent_id:
+        return task.owner_id == agent_id
+    return bool(owner) and task.owner == owner
+
+
+def named_owner(owner: str) -> str:
+    """An owner as the board writes it: without space around it, empty for nobody.
+
+    Raises:
+        CommandRejected: nobody can be called so.
+    """
+    name = owner.strip()
+    if len(name) > MAX_OWNER_CHARS or not name.isprintable():
+        raise CommandRejected(
+            f"a task owner has a name of at most {MAX_OWNER_CHARS} characters, all in one line"
+        )
+    return name
+
+
+def require_present(owner: str, owner_id: AgentId, state: BoardState) -> None:
+    """Nothing, if an agent may own a task.
+
+    Raises:
+        CommandRejected: it has left.
+    """
+    if owner_id and owner_id in state.gone:
+        raise CommandRejected(f"{owner!r} has left the team and takes no task")
 
 
 def directories_of(owner: str, state: BoardState) -> tuple[str, ...]:

@@ -12,7 +12,13 @@ from mentra_actors.domain.board.dependencies import (
     removed_dependency,
 )
 from mentra_actors.domain.board.run_changes import EDITABLE
-from mentra_actors.domain.board.state import BoardState, Task, existing_task
+from mentra_actors.domain.board.state import (
+    BoardState,
+    Task,
+    existing_task,
+    named_owner,
+    require_present,
+)
 from mentra_actors.errors import CommandRejected
 
 __all__ = ["decide_step", "released", "require_priority"]
@@ -33,7 +39,7 @@ def decide_step(step: c.TaskChange, state: BoardState) -> Sequence[e.BoardEvent]
         case c.EditTask():
             return _edited(step, task)
         case c.AssignTask():
-            return _assigned(step, task)
+            return _assigned(step, task, state)
         case c.ReleaseClaim():
             return _released(step, task)
         case c.SetTaskStatus():
@@ -121,19 +127,26 @@ def _edited(step: c.EditTask, task: Task) -> Sequence[e.TaskEdited]:
     ]
 
 
-def _assigned(step: c.AssignTask, task: Task) -> Sequence[e.TaskAssigned | e.ClaimReleased]:
-    if step.owner == task.owner:
+def _assigned(
+    step: c.AssignTask, task: Task, state: BoardState
+) -> Sequence[e.TaskAssigned | e.ClaimReleased]:
+    owner = named_owner(step.owner)
+    if owner == task.owner and step.owner_id in ("", task.owner_id):
         return []
-    if not step.owner.strip():
+    if not owner:
         return [released(task, step)]
+    require_present(owner, step.owner_id, state)
     return [
         e.TaskAssigned(
             command_id=step.command_id,
             task_id=task.task_id,
-            owner=step.owner,
+            owner=owner,
+            owner_id=step.owner_id,
             assigned_by=step.changed_by,
             assigned_at=step.now,
             run=step.run,
+            ttl_s=step.ttl_s,
+            expires_at=None if step.ttl_s is None else step.now + step.ttl_s,
         )
     ]
 

@@ -19,6 +19,7 @@ __all__ = [
     "SchedulePaused",
     "ScheduleRemoved",
     "ScheduleResumed",
+    "ScheduleRewound",
     "Timing",
 ]
 
@@ -130,6 +131,15 @@ class ScheduleResumed(
     resumed_at: float
 
 
+class ScheduleRewound(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="schedule.rewound.v1"
+):
+    """The clock had been ahead, and is back: moments are counted from `rewound_at` on."""
+
+    schedule_id: str
+    rewound_at: float
+
+
 ScheduleEvent: TypeAlias = (
     ScheduleAdded
     | ScheduleFired
@@ -137,4 +147,5 @@ ScheduleEvent: TypeAlias = (
     | ScheduleRemoved
     | SchedulePaused
     | ScheduleResumed
+    | ScheduleRewound
 )

@@ -6,6 +6,7 @@ import msgspec
 
 from mentra_actors.domain.schedules.events import (
     EndCause,
+    Every,
     Once,
     ScheduleAdded,
     ScheduleEnded,
@@ -14,6 +15,7 @@ from mentra_actors.domain.schedules.events import (
     SchedulePaused,
     ScheduleRemoved,
     ScheduleResumed,
+    ScheduleRewound,
     Timing,
 )
 from mentra_actors.ids import AgentId, CommandId
@@ -79,6 +81,8 @@ def schedule_after(schedule: Schedule | None, event: ScheduleEvent) -> Schedule 
             is_once = isinstance(schedule.timing, Once)
             after = schedule.after if is_once else max(schedule.after, event.resumed_at)
             return _replace(schedule, turn=turn, status="active", after=after)
+        case ScheduleRewound():
+            return _rewound(schedule, event)
         case ScheduleRemoved():
             return _replace(schedule, turn=turn, status="removed", ended_at=event.removed_at)
         case ScheduleEnded():
@@ -104,6 +108,13 @@ def _fired(schedule: Schedule, event: ScheduleFired) -> Schedule:
         last_due_at=event.due_at,
         last_fired_at=event.fired_at,
     )
+
+
+def _rewound(schedule: Schedule, event: ScheduleRewound) -> Schedule:
+    timing, now = schedule.timing, event.rewound_at
+    if isinstance(timing, Every):
+        timing = _replace(timing, anchor=now)
+    return _replace(schedule, turn=schedule.turn + 1, after=now, timing=timing)
 
 
 def _added(event: ScheduleAdded) -> Schedule:

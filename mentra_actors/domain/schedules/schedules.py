@@ -25,6 +25,7 @@ from mentra_actors.domain.schedules.events import (
     SchedulePaused,
     ScheduleRemoved,
     ScheduleResumed,
+    ScheduleRewound,
     Timing,
 )
 from mentra_actors.domain.schedules.schedule import Schedule, schedule_after
@@ -45,6 +46,7 @@ __all__ = [
     "PauseSchedule",
     "RemoveSchedule",
     "ResumeSchedule",
+    "RewindSchedule",
     "ScheduleCommand",
     "SchedulesState",
     "schedule_of",
@@ -128,8 +130,16 @@ class EndSchedule(msgspec.Struct, frozen=True, kw_only=True):
     words: str = ""
 
 
+class RewindSchedule(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `AwaitMoment`: the clock was ahead when the last moment came, and is back."""
+
+    schedule_id: str
+    turn: int
+    now: float
+
+
 _Change: TypeAlias = RemoveSchedule | PauseSchedule | ResumeSchedule
-ScheduleCommand: TypeAlias = AddSchedule | _Change | FireSchedule | EndSchedule
+ScheduleCommand: TypeAlias = AddSchedule | _Change | FireSchedule | EndSchedule | RewindSchedule
 
 
 class AwaitMoment(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +183,8 @@ def decide(command: ScheduleCommand, state: SchedulesState) -> Sequence[Schedule
                 words=command.words,
             )
             return [ended] if _awaited(command, state) else []
+        case RewindSchedule():
+            return _rewind(command, state)
         case _:
             assert_never(command)
 
@@ -273,7 +285,17 @@ def _resumed(command: ResumeSchedule) -> ScheduleResumed:
     )
 
 
-def _awaited(command: FireSchedule | EndSchedule, state: SchedulesState) -> Schedule | None:
+def _rewind(command: RewindSchedule, state: SchedulesState) -> Sequence[ScheduleEvent]:
+    """Nothing, if it is not ahead; a single moment stays where it was set."""
+    schedule = _awaited(command, state)
+    if schedule is None or isinstance(schedule.timing, Once) or schedule.after <= command.now:
+        return []
+    return [ScheduleRewound(schedule_id=schedule.schedule_id, rewound_at=command.now)]
+
+
+def _awaited(
+    command: FireSchedule | EndSchedule | RewindSchedule, state: SchedulesState
+) -> Schedule | None:
     """The schedule, if this turn of it still waits for its outcome."""
     schedule = state.schedules.get(command.schedule_id)
     if schedule is None or schedule.status != "active" or schedule.turn != command.turn:
@@ -334,7 +356,7 @@ def evolve(state: SchedulesState, event: ScheduleEvent) -> SchedulesState:
     for schedule_id in over[:-REMEMBERED_SCHEDULES]:
         del schedules[schedule_id]
     known = state.known_commands
-    if not isinstance(event, ScheduleFired | ScheduleEnded):
+    if not isinstance(event, ScheduleFired | ScheduleEnded | ScheduleRewound):
         known = remembered(known, event.command_id)
     return SchedulesState(
         schedules=schedules,

@@ -13,6 +13,7 @@ from mentra_actors.domain.team.commands import (
     AddMember,
     CancelRequest,
     ExpireRequest,
+    MarkStopped,
     OpenRequest,
     RecordBoardTold,
     RemoveMember,
@@ -29,6 +30,7 @@ from mentra_actors.domain.team.events import (
     MemberRemoved,
     MemberRenamed,
     MemberStopOrdered,
+    MemberStopped,
     RequestCancelled,
     RequestExpired,
     RequestOpened,
@@ -38,7 +40,14 @@ from mentra_actors.domain.team.events import (
 )
 from mentra_actors.domain.team.evolve import evolve
 from mentra_actors.domain.team.letters import companions
-from mentra_actors.domain.team.members import RESERVED_NAMES, add, order_stop, remove, rename
+from mentra_actors.domain.team.members import (
+    RESERVED_NAMES,
+    add,
+    mark_stopped,
+    order_stop,
+    remove,
+    rename,
+)
 from mentra_actors.domain.team.requests import (
     PLAN_APPROVAL,
     SHUTDOWN,
@@ -62,6 +71,7 @@ from mentra_actors.domain.team.state import (
     leads_of,
     name_in,
     new_agent_id,
+    owner_in,
     request_id_of,
     request_of,
 )
@@ -80,11 +90,13 @@ __all__ = [
     "ExpireRequest",
     "FormerMember",
     "LettersSent",
+    "MarkStopped",
     "Member",
     "MemberJoined",
     "MemberRemoved",
     "MemberRenamed",
     "MemberStopOrdered",
+    "MemberStopped",
     "OpenRequest",
     "RecordBoardTold",
     "ReleaseTasks",
@@ -109,6 +121,7 @@ __all__ = [
     "leads_of",
     "name_in",
     "new_agent_id",
+    "owner_in",
     "request_id_of",
     "request_of",
 ]
@@ -117,6 +130,7 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, TeamState], Sequence[TeamEvent]]] = 
     RemoveMember: remove,
     RenameMember: rename,
     StopMember: order_stop,
+    MarkStopped: mark_stopped,
     OpenRequest: open_request,
     ResolveRequest: resolve_request,
     CancelRequest: cancel_request,

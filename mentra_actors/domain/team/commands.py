@@ -17,6 +17,7 @@ __all__ = [
     "AddMember",
     "CancelRequest",
     "ExpireRequest",
+    "MarkStopped",
     "OpenRequest",
     "RecordBoardTold",
     "RemoveMember",
@@ -72,6 +73,15 @@ class StopMember(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     reason: str = ""
     by: AgentId = AgentId("")
+
+
+class MarkStopped(msgspec.Struct, frozen=True, kw_only=True):
+    """A member has stopped, whatever for. Sent by the member itself."""
+
+    command_id: CommandId
+    agent_id: AgentId
+    now: float
+    reason: str = ""
 
 
 class OpenRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +149,7 @@ TeamCommand: TypeAlias = (
     | RemoveMember
     | RenameMember
     | StopMember
+    | MarkStopped
     | OpenRequest
     | ResolveRequest
     | CancelRequest

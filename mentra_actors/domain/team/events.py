@@ -18,6 +18,7 @@ __all__ = [
     "MemberRemoved",
     "MemberRenamed",
     "MemberStopOrdered",
+    "MemberStopped",
     "RequestCancelled",
     "RequestExpired",
     "RequestOpened",
@@ -89,6 +90,21 @@ class MemberStopOrdered(
     ordered_at: float
     reason: str = ""
     ordered_by: str = ""
+
+
+class MemberStopped(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="team.member_stopped.v1"
+):
+    """The member has stopped: it has no tasks any more, and neither asks nor is asked anything.
+
+    It stays in the team under its name, which another agent may be given.
+    """
+
+    command_id: CommandId
+    agent_id: AgentId
+    name: str
+    stopped_at: float
+    reason: str = ""
 
 
 class RequestOpened(
@@ -180,6 +196,7 @@ TeamEvent: TypeAlias = (
     | MemberRemoved
     | MemberRenamed
     | MemberStopOrdered
+    | MemberStopped
     | RequestOpened
     | RequestResolved
     | RequestCancelled

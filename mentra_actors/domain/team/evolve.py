@@ -1,7 +1,7 @@
 """The state of a team after an event."""
 
 from collections.abc import Mapping
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 
@@ -13,6 +13,7 @@ from mentra_actors.domain.team.events import (
     MemberRemoved,
     MemberRenamed,
     MemberStopOrdered,
+    MemberStopped,
     RequestCancelled,
     RequestExpired,
     RequestOpened,
@@ -56,7 +57,9 @@ def evolve(state: TeamState, event: TeamEvent) -> TeamState:
         case MemberRenamed():
             return _renamed(state, event)
         case MemberStopOrdered():
-            return _stopping(state, event.agent_id, event.how)
+            return _with_member(state, event.agent_id, stopping=event.how)
+        case MemberStopped():
+            return _stopped(state, event)
         case RequestOpened() | RequestResolved() | RequestCancelled() | RequestExpired():
             return _asked(state, event)
         case LettersSent():
@@ -140,7 +143,9 @@ def _removed(state: TeamState, event: MemberRemoved) -> TeamState:
         return state
     members = {name: one for name, one in state.members.items() if name != event.name}
     gone = FormerMember(name=event.name, joined_by=member.joined_by)
-    release = ReleaseTasks(command_id=event.command_id, owner=event.name, agent_id=event.agent_id)
+    release = ReleaseTasks(
+        command_id=event.command_id, owner=event.name, agent_id=event.agent_id, ends_jobs=True
+    )
     return _replace(
         state,
         members=members,
@@ -169,13 +174,22 @@ def _renamed(state: TeamState, event: MemberRenamed) -> TeamState:
     )
 
 
+def _stopped(state: TeamState, event: MemberStopped) -> TeamState:
+    member = state.members.get(event.name)
+    if member is None or member.agent_id != event.agent_id:
+        return state
+    release = ReleaseTasks(command_id=event.command_id, owner=event.name, agent_id=event.agent_id)
+    state = _replace(state, board_work=_with_work(state, release))
+    return _with_member(state, event.agent_id, has_stopped=True)
+
+
 def _with_work(state: TeamState, work: BoardWork) -> tuple[BoardWork, ...]:
     return (*state.board_work, work)
 
 
-def _stopping(state: TeamState, agent_id: AgentId, how: str) -> TeamState:
+def _with_member(state: TeamState, agent_id: AgentId, **fields: Any) -> TeamState:
     members = {
-        name: _replace(one, stopping=how) if one.agent_id == agent_id else one
+        name: _replace(one, **fields) if one.agent_id == agent_id else one
         for name, one in state.members.items()
     }
     return _replace(state, members=members)
@@ -188,7 +202,7 @@ def _asked(state: TeamState, event: RequestEvent) -> TeamState:
     after = _replace(state, requests=requests, requests_opened=opened)
     if not isinstance(event, RequestResolved) or event.protocol != SHUTDOWN or not event.approve:
         return after
-    return _stopping(after, event.to, "when_done")
+    return _with_member(after, event.to, stopping="when_done")
 
 
 def _opened(event: RequestOpened) -> Request:

@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 
 from mentra_actors.domain.team.bounds import require_letter, require_reason, require_role
-from mentra_actors.domain.team.commands import AddMember, RemoveMember, RenameMember, StopMember
+from mentra_actors.domain.team.commands import (
+    AddMember,
+    MarkStopped,
+    RemoveMember,
+    RenameMember,
+    StopMember,
+)
 from mentra_actors.domain.team.events import (
     MemberJoined,
     MemberRemoved,
     MemberRenamed,
     MemberStopOrdered,
+    MemberStopped,
     RequestCancelled,
     TeamEvent,
 )
@@ -16,14 +23,14 @@ from mentra_actors.domain.team.state import Request, TeamState, leads_of, name_i
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, CommandId, is_valid_name
 
-__all__ = ["RESERVED_NAMES", "add", "order_stop", "remove", "rename"]
+__all__ = ["RESERVED_NAMES", "add", "mark_stopped", "order_stop", "remove", "rename"]
 
 RESERVED_NAMES = frozenset({"all", "host", "team", "background", "board", "timer", "schedule"})
 """Senders of letters that are no members."""
 
 
 def add(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:
-    """The new member; requests to and from the one whose place it takes want no answer."""
+    """The new member; the one whose place it takes has stopped, as the asker has seen."""
     profile, replaced = command.profile, command.replaces
     if _has_joined(command, state):
         return []  # delivered twice: the first delivery was recorded
@@ -46,9 +53,8 @@ def add(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:
         replaces=replaced,
         lead_id=command.lead_id,
     )
-    why = f"{profile.name} has stopped"
-    left = _left_behind(state, replaced, command.command_id, command.now, why)
-    return [*left, joined]
+    stopped = _stopped(profile.name, state, command.command_id, command.now, "") if present else []
+    return [*stopped, joined]
 
 
 def remove(command: RemoveMember, state: TeamState) -> Sequence[TeamEvent]:
@@ -96,7 +102,8 @@ def order_stop(command: StopMember, state: TeamState) -> Sequence[TeamEvent]:
     require_reason(command.reason)
     if command.how not in ("when_done", "now"):
         raise CommandRejected(f"a member stops when_done or now, not {command.how!r}")
-    if state.members[name].stopping in ("now", command.how):
+    member = state.members[name]
+    if member.has_stopped or member.stopping in ("now", command.how):
         return []
     ordered = MemberStopOrdered(
         command_id=command.command_id,
@@ -108,6 +115,31 @@ def order_stop(command: StopMember, state: TeamState) -> Sequence[TeamEvent]:
         ordered_by=name_in(state, command.by),
     )
     return [ordered]
+
+
+def mark_stopped(command: MarkStopped, state: TeamState) -> Sequence[TeamEvent]:
+    """The end of a member; nothing, if it is known, or the agent is no member any more."""
+    name = name_in(state, command.agent_id)
+    if not name:
+        return []
+    return _stopped(name, state, command.command_id, command.now, command.reason)
+
+
+def _stopped(
+    name: str, state: TeamState, command_id: CommandId, now: float, reason: str
+) -> list[TeamEvent]:
+    member = state.members[name]
+    if member.has_stopped:
+        return []
+    stopped = MemberStopped(
+        command_id=command_id,
+        agent_id=member.agent_id,
+        name=name,
+        stopped_at=now,
+        reason=reason,
+    )
+    left = _left_behind(state, member.agent_id, command_id, now, f"{name} has stopped")
+    return [*left, stopped]
 
 
 def _has_joined(command: AddMember, state: TeamState) -> bool:

@@ -7,6 +7,7 @@ comes as a letter.
 
 from collections.abc import Sequence
 
+from mentra_actors.domain.inbox import has_stopped_words
 from mentra_actors.domain.team.bounds import require_letter, require_protocol, require_reason
 from mentra_actors.domain.team.commands import (
     CancelRequest,
@@ -150,8 +151,8 @@ def send_letters(command: SendLetters, state: TeamState) -> Sequence[TeamEvent]:
     sender_name = _acting(command.sender, state, by_person=command.by_person)
     require_letter(command.body)
     if command.to is None:
-        members = sorted((name, one.agent_id) for name, one in state.members.items())
-        to = tuple(agent_id for _, agent_id in members if agent_id != command.sender)
+        members = sorted((n, one) for n, one in state.members.items() if not one.has_stopped)
+        to = tuple(one.agent_id for _, one in members if one.agent_id != command.sender)
     else:
         _recipient(command.to, state)
         to = (command.to,)
@@ -173,6 +174,8 @@ def _acting(agent_id: AgentId, state: TeamState, *, by_person: bool) -> str:
     name = name_in(state, agent_id)
     if not name:
         raise CommandRejected(f"{agent_id!r} is no member of the team")
+    if state.members[name].has_stopped:
+        raise CommandRejected(f"{name!r} has stopped, and neither asks nor says anything any more")
     if by_person and not state.members[name].is_person:
         raise CommandRejected(f"{name!r} is no person: nobody else speaks for it")
     return name
@@ -183,6 +186,8 @@ def _recipient(agent_id: AgentId, state: TeamState) -> str:
     if not name:
         known = ", ".join(sorted(state.members))
         raise CommandRejected(f"Unknown team recipient {agent_id!r}. Members are: {known}")
+    if state.members[name].has_stopped:
+        raise CommandRejected(has_stopped_words(name))
     return name
 
 

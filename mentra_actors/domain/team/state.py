@@ -7,6 +7,7 @@ import msgspec
 
 from mentra_actors.domain.team.events import StopHow
 from mentra_actors.domain.timer import WaitUntil
+from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, CommandId, TeamId
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "leads_of",
     "name_in",
     "new_agent_id",
+    "owner_in",
     "request_id_of",
     "request_of",
 ]
@@ -34,11 +36,12 @@ RequestStatus: TypeAlias = Literal["pending", "approved", "rejected", "cancelled
 
 
 class ReleaseTasks(msgspec.Struct, frozen=True, kw_only=True, tag="release"):
-    """Free the unfinished tasks of one who has left."""
+    """Free the unfinished tasks of one who has left; with `ends_jobs` end its jobs, too."""
 
     command_id: CommandId
     owner: str
     agent_id: AgentId = AgentId("")
+    ends_jobs: bool = False
 
 
 class RenameOnBoard(msgspec.Struct, frozen=True, kw_only=True, tag="rename"):
@@ -57,7 +60,8 @@ TeamEffect: TypeAlias = BoardWork | WaitUntil
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """What the team knows of one member.
 
-    `lead` is empty for one that no agent leads. `stopping` is what was ordered, if anything was.
+    `lead` is empty for one that no agent leads. `stopping` is what was ordered, if anything was;
+    `has_stopped` is true once it has told that it reads and says nothing any more.
     """
 
     agent_id: AgentId
@@ -66,6 +70,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     lead: AgentId = AgentId("")
     is_person: bool = False
     stopping: Literal["", StopHow] = ""
+    has_stopped: bool = False
 
 
 class FormerMember(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +133,23 @@ def new_agent_id(state: TeamState, team_id: TeamId, name: str) -> AgentId:
 def name_in(state: TeamState, agent_id: AgentId) -> str:
     """The present name of a member; empty if the agent is none."""
     return state.names.get(agent_id, "")
+
+
+def owner_in(state: TeamState, name: str) -> AgentId:
+    """The member that a task is given to; empty for somebody outside of the team, and for nobody.
+
+    Raises:
+        CommandRejected: the member has stopped, or has left.
+    """
+    name = name.strip()
+    member = state.members.get(name)
+    if member is None and any(one.name == name for one in state.former.values()):
+        raise CommandRejected(f"{name!r} has left the team and takes no task")
+    if member is not None and member.has_stopped:
+        raise CommandRejected(
+            f"{name!r} has stopped and takes no task: name another member, or spawn it again"
+        )
+    return member.agent_id if member is not None else AgentId("")
 
 
 def leads_of(state: TeamState, agent_id: AgentId) -> Iterator[AgentId]:

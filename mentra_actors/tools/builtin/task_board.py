@@ -16,9 +16,10 @@ from mentra_actors.domain.board.commands import (
     UpdateTask,
 )
 from mentra_actors.domain.board.state import BoardState, consequence_of, existing_task, task_of
-from mentra_actors.ids import CommandId, board_stream
+from mentra_actors.domain.team import owner_in
+from mentra_actors.ids import AgentId, CommandId, board_stream
 from mentra_actors.tools.builtin.task_json import board_json, task_json
-from mentra_actors.tools.builtin.team_looks import own_profile
+from mentra_actors.tools.builtin.team_looks import own_profile, team_state
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
 from mentra_actors.tools.functions.decorator import FunctionTool, tool
 from mentra_actors.tools.tool_errors import refusals_told
@@ -87,6 +88,7 @@ async def task_create(  # noqa: PLR0913, PLR0917 - a task has so many parts
         now=context.commands.now(),
         working_directory=working_directory,
         owner=owner,
+        owner_id=await _owner_id(context, owner, "create the task"),
         priority=priority,
         run=context.run_id,
     )
@@ -157,6 +159,7 @@ async def task_update(  # noqa: PLR0913, PLR0917 - a task has so many parts
         result=result,
         working_directory=None if isinstance(place, msgspec.UnsetType) else place,
         owner=owner,
+        owner_id=await _owner_id(context, owner or "", "update the task"),
         add_blocked_by=tuple(add_blocked_by or ()),
         remove_blocked_by=tuple(remove_blocked_by or ()),
         add_blocks=tuple(add_blocks or ()),
@@ -237,6 +240,13 @@ async def _change(context: ToolContext, task_id: int) -> dict[str, Any]:
         "now": context.commands.now(),
         "run": context.run_id,
     }
+
+
+async def _owner_id(context: ToolContext, owner: str, wish: str) -> AgentId:
+    if not owner.strip():
+        return AgentId("")
+    with refusals_told(wish):
+        return owner_in(await team_state(context), owner)
 
 
 async def _changed(context: ToolContext, command: BoardCommand, wish: str) -> str:

@@ -51,7 +51,11 @@ async def team_broadcast(context: ToolContext, content: str) -> ToolOutput:
     """
     _require_words(content)
     team = await team_state(context)
-    others = {n: m for n, m in sorted(team.members.items()) if m.agent_id != context.agent_id}
+    others = {
+        name: one
+        for name, one in sorted(team.members.items())
+        if one.agent_id != context.agent_id and not one.has_stopped
+    }
     letters = tuple(
         OutgoingMail(
             mail_id=MailId(f"{context.idempotency_key}/{name}"),

@@ -110,7 +110,7 @@ async def test_an_approved_shutdown_stops_the_teammate_after_what_it_has_begun(p
         await team.runtime.until_idle()
         listed = {one.name: one.status for one in await team.runtime.members.list()}
 
-    assert team.steps("agent-bob")[-2:] == ["RunFinished", "AgentStopped"]
+    assert team.steps("agent-bob")[-3:] == ["RunFinished", "AgentStopped", "StopReported"]
     assert "My notes." in [mail.mail.body for mail in team.events(MailDelivered)]
     assert listed == {"lead": "idle", "bob": "stopped"}
 
@@ -293,7 +293,7 @@ async def test_a_lead_spawns_a_stopped_name_again_by_its_tool(played):
 
     joined = [(one.profile.agent_id, one.replaces) for one in team.events(MemberJoined)]
     assert joined == [("lead", ""), ("bob", ""), ("bob:2", "bob")]
-    assert team.steps("agent-bob")[-1] == "AgentStopped"
+    assert team.steps("agent-bob")[-2:] == ["AgentStopped", "StopReported"]
     assert told_of(team, "team_stop") == ["Teammate 'bob' stops when it is done"]
     (listed,) = [json.loads(text) for text in told_of(team, "team_list")]
     assert [(one["name"], one.get("lead")) for one in listed] == [("bob", "lead"), ("lead", None)]

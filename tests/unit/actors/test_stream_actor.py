@@ -69,7 +69,9 @@ def test_a_refusal_waits_for_what_it_rests_on(bench):
     bench.store.release()
     bench.store.let_go()
     bench.system.settle()
-    assert refused == [Rejected("the agent is stopped")]
+    [answer] = refused
+    assert isinstance(answer, Rejected)
+    assert answer.reason.startswith("the agent is stopped")
 
 
 def test_a_refusal_that_rested_on_a_lost_append_is_decided_again(bench):

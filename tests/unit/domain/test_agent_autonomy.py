@@ -91,10 +91,10 @@ def test_one_for_whom_nothing_comes_stops_and_says_why():
     answer = mate(autonomy=Autonomy(enabled=True, idle_timeout_s=90.0)).when(late)
 
     inbox = "inbox-lead"
-    end = e.AgentStopped(stopped_at=99.0, reason="idle for 90 s", inbox=inbox)
+    end = e.AgentStopped(stopped_at=99.0, reason="idle for 90 s", inbox=inbox, tells_team=True)
     assert answer == [end]
     assert answer.companions == [Unchanged(inbox, 0)]
-    assert not answer.pending
+    assert list(answer.pending) == ["report-stop-1"]
     assert answer.when(late) == []
 
 

@@ -103,7 +103,7 @@ def test_a_stopped_agent_takes_no_prompt():
 
     assert told(stopped) == ["RunCancelled lead/run-1", "AgentStopped"]
     assert stopped.when(c.AcceptPrompt(prompt_id="p2", text="go", now=3.0)).rejects("stopped")
-    assert stopped.when(mail("m1", through=1)) == []
+    assert told(stopped.when(mail("m1", through=1))) == ["MailCameLate 1"]
     assert stopped.when(c.StopAgent(now=4.0)) == []
 
 

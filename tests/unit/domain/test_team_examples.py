@@ -165,7 +165,7 @@ def test_a_removed_member_is_stopped_and_its_name_is_free(team):
         "inbox-ann": (StopOrdered(how="now", reason="done", ordered_by=""),)
     }
     assert removed.pending == {
-        "board-x": ReleaseTasks(command_id="x", owner="ann", agent_id="ann")
+        "board-x": ReleaseTasks(command_id="x", owner="ann", agent_id="ann", ends_jobs=True)
     }
     assert removed.when(joining("ann", command_id="again")).rejects("is taken")
     assert removed.when(joining("ann", agent_id="ann:2")).events

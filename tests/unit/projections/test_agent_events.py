@@ -135,6 +135,8 @@ SILENT = [
     e.AgentSpawned(profile=PROFILE, spawned_at=1.0),
     e.AgentRenamed(name="other", renamed_at=1.0),
     e.AgentStopPlanned(reason="no more work", planned_by="lead", planned_at=1.0),
+    e.MailCameLate(inbox="inbox-lead", through_version=3, came_at=1.0),
+    e.StopReported(effect_id="report-stop-1", reported_at=1.0),
     e.BoardCompensated(run_id="r", reverted=1, conflicts=0, compensated_at=1.0),
     e.MailSent(mail=LETTERS[0]),
     e.QueueCleared(queue="steer", cleared_at=1.0),

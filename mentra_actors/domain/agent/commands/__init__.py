@@ -19,10 +19,12 @@ from mentra_actors.domain.agent.commands.outcomes import (
     RecordModelReply,
     RecordProbeVerdict,
     RecordRoundDecision,
+    RecordStopReported,
     RecordSubagentEnd,
     RecordToolOutcome,
     RecoverEffects,
     SpawnSubagent,
+    TakeLateLetter,
     TakeMail,
 )
 from mentra_actors.domain.agent.commands.wishes import (
@@ -75,6 +77,7 @@ __all__ = [
     "RecordModelReply",
     "RecordProbeVerdict",
     "RecordRoundDecision",
+    "RecordStopReported",
     "RecordSubagentEnd",
     "RecordToolOutcome",
     "RecoverEffects",
@@ -85,6 +88,7 @@ __all__ = [
     "SpawnSubagent",
     "StopAgent",
     "StopRun",
+    "TakeLateLetter",
     "TakeMail",
 ]
 
@@ -108,6 +112,7 @@ AgentCommand: TypeAlias = (
     | ResolvePermission
     | LeaveResolution
     | TakeMail
+    | TakeLateLetter
     | RecordModelReply
     | RecordModelFailure
     | RecordBoardCompensation
@@ -122,6 +127,7 @@ AgentCommand: TypeAlias = (
     | RecordCompaction
     | RecordCompensation
     | RecordIdleTimeout
+    | RecordStopReported
     | ExpirePermission
     | ExpireRun
     | RecoverEffects

@@ -13,7 +13,7 @@ from mentra_actors.domain.inbox import Mail, Order
 from mentra_actors.domain.model_call import ModelReply, TokenUsage
 from mentra_actors.domain.request_view import RequestView
 from mentra_actors.domain.tool_call import DecidedBy, ProbeVerdict, ToolOutcome
-from mentra_actors.ids import AgentId, EffectId, RunId
+from mentra_actors.ids import AgentId, EffectId, MailId, RunId
 
 __all__ = [
     "ExpireRun",
@@ -29,10 +29,12 @@ __all__ = [
     "RecordModelReply",
     "RecordProbeVerdict",
     "RecordRoundDecision",
+    "RecordStopReported",
     "RecordSubagentEnd",
     "RecordToolOutcome",
     "RecoverEffects",
     "SpawnSubagent",
+    "TakeLateLetter",
     "TakeMail",
 ]
 
@@ -45,13 +47,28 @@ class PartialAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TakeMail(msgspec.Struct, frozen=True, kw_only=True):
-    """Take what the inbox holds with `after_version < version <= through_version`."""
+    """Take what the inbox holds with `after_version < version <= through_version`.
+
+    `late` is what came after an order to stop at once, and so too late to be taken.
+    """
 
     mail: tuple[Mail, ...]
     after_version: int
     through_version: int
     now: float
     orders: tuple[Order, ...] = ()
+    late: tuple[Mail, ...] = ()
+
+
+class TakeLateLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """Read a letter after all that came too late; always refused. What a dead letter holds of it.
+
+    Its words stand in the inbox.
+    """
+
+    mail_id: MailId
+    sender: str
+    now: float
 
 
 class SpawnSubagent(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,6 +249,14 @@ class RecordIdleTimeout(msgspec.Struct, frozen=True, kw_only=True):
 
     effect_id: EffectId
     now: float
+
+
+class RecordStopReported(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `ReportStop`; see `StopReported`."""
+
+    effect_id: EffectId
+    now: float
+    problem: str = ""
 
 
 class ExpireRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from mentra_actors.domain.agent.decide.endings import (
     compensation_requested,
     expired,
     idle_timed_out,
+    stop_reported,
     stop_requested,
     stopped,
 )
@@ -33,6 +34,7 @@ from mentra_actors.domain.agent.decide.intake import (
     resume_run,
     run_queued,
     set_queue_mode,
+    take_late_letter,
     take_mail,
 )
 from mentra_actors.domain.agent.decide.ledger import (
@@ -62,10 +64,15 @@ from mentra_actors.domain.agent.decide.subagents import (
     subagent_ended,
     with_orders,
 )
-from mentra_actors.domain.agent.effects import AgentEffect, ClaimReadyTask, CompensateBoard
+from mentra_actors.domain.agent.effects import (
+    AgentEffect,
+    ClaimReadyTask,
+    CompensateBoard,
+    ReportStop,
+)
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.state import AgentState
-from mentra_actors.domain.inbox import Mail, MailDelivered, Order
+from mentra_actors.domain.inbox import Mail, MailDelivered, Order, StopOrdered
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
@@ -74,8 +81,8 @@ from mentra_actors.ids import EffectId, StreamId, inbox_stream
 __all__ = ["AGENT", "MAX_PROMPT_CHARS", "decide"]
 
 _Events = Sequence[e.AgentEvent]
-_REPEATED = (WaitUntil, ClaimReadyTask, CompensateBoard)
-"""To wait, and to ask a board under an id of one's own, which counts once."""
+_REPEATED = (WaitUntil, ClaimReadyTask, CompensateBoard, ReportStop)
+"""To wait, and to ask another stream under an id of one's own, which counts once."""
 
 _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events]] = {
     c.AcceptPrompt: accept_prompt,
@@ -100,6 +107,7 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.ResolvePermission: lambda command, state, _: permission_resolution(command, state),
     c.LeaveResolution: lambda command, state, _: permission_resolution(command.resolution, state),
     c.TakeMail: take_mail,
+    c.TakeLateLetter: take_late_letter,
     c.RecordModelReply: lambda command, state, _: model_reply(command, state),
     c.RecordModelFailure: lambda command, state, _: model_failure(command, state),
     c.RecordAbandonedAnswer: lambda command, state, _: abandoned_answer(command, state),
@@ -113,6 +121,7 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.RecordCompensation: lambda command, state, _: compensation_outcome(command, state),
     c.RecordBoardCompensation: lambda command, state, _: board_compensation(command, state),
     c.RecordIdleTimeout: lambda command, state, _: idle_timed_out(command, state),
+    c.RecordStopReported: lambda command, state, _: stop_reported(command, state),
     c.RecoverEffects: lambda command, state, _: _recovered(command, state),
 }
 
@@ -169,21 +178,28 @@ def _recovery(
 
 
 def _inbox_position(state: AgentState) -> tuple[StreamId, int] | None:
-    if state.profile is None or state.stopped:
+    if state.profile is None:
         return None
     return inbox_stream(state.profile.agent_id), state.mail_taken_through
 
 
 def _take(recorded: Sequence[RecordedEvent[object]], now: float) -> c.TakeMail:
-    mail: list[Mail] = [r.event.mail for r in recorded if isinstance(r.event, MailDelivered)]
-    orders = [r.event for r in recorded if isinstance(r.event, Order)]
+    events = [one.event for one in recorded]
+    orders = [one for one in events if isinstance(one, Order)]
+    ends = (n for n, one in enumerate(events) if isinstance(one, StopOrdered) and one.how == "now")
+    end = next(ends, len(events))
     return c.TakeMail(
-        mail=tuple(mail),
+        mail=_letters(events[:end]),
+        late=_letters(events[end:]),
         orders=tuple(orders),
         after_version=recorded[0].stream_version - 1,
         through_version=recorded[-1].stream_version,
         now=now,
     )
+
+
+def _letters(events: Sequence[object]) -> tuple[Mail, ...]:
+    return tuple(one.mail for one in events if isinstance(one, MailDelivered))
 
 
 def _correlation(state: AgentState) -> str:
@@ -202,5 +218,5 @@ AGENT: Decider[c.AgentCommand, e.AgentEvent, AgentState, AgentEffect] = Decider(
     correlation=_correlation,
     recover=_recovery,
     follow=Follow(position=_inbox_position, take=_take),
-    fold_version=4,
+    fold_version=5,
 )

@@ -12,7 +12,7 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.effects import CLAIM
 from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
-from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
+from mentra_actors.domain.agent.state import AgentState, Run, ToolCall, report_id
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EffectId, StreamId, inbox_stream
 
@@ -24,6 +24,7 @@ __all__ = [
     "finished",
     "idle_timed_out",
     "limit_reached",
+    "stop_reported",
     "stop_requested",
     "stopped",
     "stopped_at_rest",
@@ -90,10 +91,11 @@ def stopped(
         for effect_id in [state.compaction]
         if effect_id
     ]
+    tells_team = state.profile is not None and not state.profile.parent
     return [
         *cancelled(reason, state, now),
         *unwritten,
-        e.AgentStopped(stopped_at=now, reason=reason),
+        e.AgentStopped(stopped_at=now, reason=reason, tells_team=tells_team),
     ]
 
 
@@ -115,6 +117,17 @@ def idle_timed_out(command: c.RecordIdleTimeout, state: AgentState) -> list[e.Ag
         return []
     timeout_s = state.profile.autonomy.idle_timeout_s
     return stopped_at_rest(state, command.now, f"idle for {timeout_s:g} s")
+
+
+def stop_reported(command: c.RecordStopReported, state: AgentState) -> list[e.AgentEvent]:
+    """What was to be told is; nothing, if there is more to tell by now, or nothing."""
+    farewell = state.farewell
+    if farewell is None or command.effect_id != report_id(farewell):
+        return []
+    reported = e.StopReported(
+        effect_id=command.effect_id, reported_at=command.now, problem=command.problem
+    )
+    return [reported]
 
 
 def stop_requested(command: c.StopRun, state: AgentState) -> list[e.AgentEvent]:

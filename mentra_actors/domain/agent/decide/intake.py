@@ -17,7 +17,13 @@ from mentra_actors.domain.agent.run_options import (
     option_fault,
 )
 from mentra_actors.domain.agent.state import AgentState, Queue
-from mentra_actors.domain.inbox import RenameOrdered, RunEndOrdered, StopOrdered
+from mentra_actors.domain.inbox import (
+    Mail,
+    RenameOrdered,
+    RunEndOrdered,
+    StopOrdered,
+    has_stopped_words,
+)
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import RunId, inbox_stream
 
@@ -32,6 +38,7 @@ __all__ = [
     "resume_run",
     "run_queued",
     "set_queue_mode",
+    "take_late_letter",
     "take_mail",
 ]
 
@@ -210,11 +217,44 @@ def take_mail(
 ) -> Sequence[e.AgentEvent]:
     """What the inbox held after what was taken before."""
     is_late = command.after_version != state.mail_taken_through
-    if state.stopped or is_late or command.through_version <= command.after_version:
+    if is_late or command.through_version <= command.after_version:
         return []  # read before the last mail was taken: what it holds is taken already
-    inbox = inbox_stream(profile.agent_id)
-    taken = e.MailTaken(inbox=inbox, mail=command.mail, through_version=command.through_version)
-    return [taken, *_obeyed(command, state)]
+    inbox, through = inbox_stream(profile.agent_id), command.through_version
+    late = (*(command.mail if state.stopped else ()), *command.late)
+    came_late = e.MailCameLate(
+        inbox=inbox,
+        through_version=through,
+        came_at=command.now,
+        letters=tuple(map(_late_letter, filter(_is_written, late))),
+    )
+    if state.stopped:
+        return [came_late]
+    taken = e.MailTaken(inbox=inbox, mail=command.mail, through_version=through)
+    return [taken, *_obeyed(command, state), *([came_late] if came_late.letters else [])]
+
+
+def take_late_letter(
+    command: c.TakeLateLetter, state: AgentState, profile: e.AgentProfile
+) -> Sequence[e.AgentEvent]:
+    """Nothing: whoever has stopped reads nothing.
+
+    Raises:
+        CommandRejected: always.
+    """
+    if state.stopped:
+        raise CommandRejected(has_stopped_words(profile.name))
+    raise CommandRejected(f"the letter {command.mail_id} came in time, and was read as others are")
+
+
+def _is_written(mail: Mail) -> bool:
+    """True for what somebody has said, and not what the team or the clock tells."""
+    if mail.request_id:
+        return mail.approve is not None
+    return mail.kind in ("message", "broadcast")
+
+
+def _late_letter(mail: Mail) -> e.LateLetter:
+    return e.LateLetter(mail_id=mail.mail_id, sender=mail.sender)
 
 
 def _obeyed(command: c.TakeMail, state: AgentState) -> Sequence[e.AgentEvent]:
@@ -264,7 +304,9 @@ def next_run_id(state: AgentState, profile: e.AgentProfile) -> RunId:
 
 def _require_living(state: AgentState) -> None:
     if state.stopped:
-        raise CommandRejected("the agent is stopped")
+        raise CommandRejected(
+            "the agent is stopped and takes nothing any more: spawn one again under its name"
+        )
 
 
 def _require_idle(state: AgentState) -> None:

@@ -6,7 +6,14 @@ from mentra_actors.decider import Companion, Delivery, Settlement, Unchanged
 from mentra_actors.domain.agent import effects as f
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.profile import asked_profile
-from mentra_actors.domain.agent.state import AgentState, Compensation, Run, ToolCall
+from mentra_actors.domain.agent.state import (
+    AgentState,
+    Compensation,
+    Farewell,
+    Run,
+    ToolCall,
+    report_id,
+)
 from mentra_actors.domain.budget import BudgetSpent
 from mentra_actors.domain.inbox import MailDelivered, RunEndOrdered
 from mentra_actors.domain.permission_rules import Rule, RuleRemembered
@@ -101,9 +108,28 @@ def _between_runs(
     for run_id in state.board_undoing:
         undoing = f.CompensateBoard(run_id=run_id, team_id=profile.team_id)
         yield EffectId(f"{run_id}@board"), undoing
+    if state.farewell is not None:
+        yield from _farewell(state.farewell, profile)
     if state.looks_for_tasks:
         claim_id = EffectId(f"{f.CLAIM}{state.rests}")
         yield claim_id, f.ClaimReadyTask(effect_id=claim_id, profile=profile)
+
+
+def _farewell(
+    farewell: Farewell, profile: e.AgentProfile
+) -> Iterator[tuple[EffectId, f.AgentEffect]]:
+    """The end, if it was not told, and letters that came after it."""
+    is_news = not farewell.is_told
+    if is_news or farewell.late:
+        effect_id = report_id(farewell)
+        report = f.ReportStop(
+            effect_id=effect_id,
+            profile=profile,
+            reason=farewell.reason,
+            is_news=is_news,
+            late=farewell.late,
+        )
+        yield effect_id, report
 
 
 def _undoing(one: Compensation) -> tuple[EffectId, f.AgentEffect]:
@@ -230,7 +256,8 @@ def companions(event: e.AgentEvent) -> Sequence[Companion]:
             return [Delivery(inbox_stream(mail.to), (MailDelivered(mail=mail),))]
         case e.PermissionResolved(rules=rules, rule=Rule() as rule):
             return [Delivery(rules, (RuleRemembered(rule=rule),), is_work=False)]
-        case e.MailTaken(inbox=inbox, through_version=version):
+        case e.MailTaken() | e.MailCameLate():
+            inbox, version = event.inbox, event.through_version
             return [Settlement(inbox, version)]
         case e.AgentStopped(inbox=inbox, inbox_version=version) if inbox:
             return [Unchanged(inbox, version)]

@@ -36,13 +36,16 @@ from mentra_actors.domain.agent.events.inputs import (
     InputPlaced,
     InputQueued,
     InputReturned,
+    LateLetter,
     LeafMoved,
+    MailCameLate,
     MailHandedOver,
     MailSent,
     MailTaken,
     PromptAccepted,
     QueueCleared,
     QueueModeChanged,
+    StopReported,
 )
 from mentra_actors.domain.agent.events.runs import (
     AnswerAbandoned,
@@ -89,7 +92,9 @@ __all__ = [
     "InputPlaced",
     "InputQueued",
     "InputReturned",
+    "LateLetter",
     "LeafMoved",
+    "MailCameLate",
     "MailHandedOver",
     "MailSent",
     "MailTaken",
@@ -112,6 +117,7 @@ __all__ = [
     "RunStarted",
     "RunStopRequested",
     "SharedSpending",
+    "StopReported",
     "SubagentEndOrdered",
     "SubagentFinished",
     "SubagentSpawned",
@@ -134,6 +140,8 @@ AgentEvent: TypeAlias = (
     | AgentRenamed
     | AgentStopPlanned
     | AgentStopped
+    | MailCameLate
+    | StopReported
     | AgentRecovered
     | SubagentSpawned
     | SubagentFinished

@@ -24,7 +24,9 @@ __all__ = [
     "InputPlaced",
     "InputQueued",
     "InputReturned",
+    "LateLetter",
     "LeafMoved",
+    "MailCameLate",
     "MailHandedOver",
     "MailSent",
     "MailTaken",
@@ -33,6 +35,7 @@ __all__ = [
     "QueueMode",
     "QueueModeChanged",
     "QueueName",
+    "StopReported",
 ]
 
 QueueName: TypeAlias = Literal["steer", "follow_up"]
@@ -200,13 +203,48 @@ class AgentStopped(
     """The agent takes no more prompts and no more mail.
 
     One that stops because nothing waits has taken its `inbox` up to `inbox_version`, and nothing
-    came there before this event.
+    came there before this event. It `tells_team` unless it has none, as subagents.
     """
 
     stopped_at: float
     reason: str = ""
     inbox: StreamId = StreamId("")
     inbox_version: int = 0
+    tells_team: bool = False
+
+
+class LateLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a letter whose words stand in the inbox."""
+
+    mail_id: MailId
+    sender: str
+
+
+class MailCameLate(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.mail_came_late.v1"
+):
+    """What came to the inbox up to `through_version` found the agent stopped: nobody reads it.
+
+    `letters` are those that somebody has written; what else there was is of no use any more.
+    """
+
+    inbox: StreamId
+    through_version: int
+    came_at: float
+    letters: tuple[LateLetter, ...] = ()
+
+
+class StopReported(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.stop_reported.v1"
+):
+    """The team knows that the agent has stopped, and the letters that came late are kept.
+
+    `problem` says what could not be told, and why.
+    """
+
+    effect_id: EffectId
+    reported_at: float
+    problem: str = ""
 
 
 class AgentStopPlanned(

@@ -8,7 +8,7 @@ import msgspec
 from mentra_actors.domain.agent.entries import entries_in
 from mentra_actors.domain.agent.events import inputs as e
 from mentra_actors.domain.agent.profile import changed_profile
-from mentra_actors.domain.agent.state import AgentState, Queue, WaitingPrompt
+from mentra_actors.domain.agent.state import AgentState, Farewell, Queue, WaitingPrompt, report_id
 from mentra_actors.domain.known_ids import remembered
 from mentra_actors.ids import CommandId, EntryId
 
@@ -37,8 +37,27 @@ def _stop_planned(state: AgentState, event: e.AgentStopPlanned) -> AgentState:
     return _replace(state, stop_planned=event.reason or "the team wants it to stop")
 
 
-def _stopped(state: AgentState, _event: e.AgentStopped) -> AgentState:
-    return _replace(state, stopped=True)
+def _stopped(state: AgentState, event: e.AgentStopped) -> AgentState:
+    farewell = Farewell(reason=event.reason) if event.tells_team else None
+    return _replace(state, stopped=True, farewell=farewell)
+
+
+def _mail_came_late(state: AgentState, event: e.MailCameLate) -> AgentState:
+    through = max(state.mail_taken_through, event.through_version)
+    if not event.letters:
+        return _replace(state, mail_taken_through=through)
+    farewell = state.farewell or Farewell(reason="", is_told=True)
+    late, number = farewell.late + event.letters, farewell.number + 1
+    farewell = _replace(farewell, late=late, number=number)
+    return _replace(state, mail_taken_through=through, farewell=farewell)
+
+
+def _stop_reported(state: AgentState, event: e.StopReported) -> AgentState:
+    farewell = state.farewell
+    if farewell is None or event.effect_id != report_id(farewell):
+        return state
+    told = _replace(farewell, is_told=True, late=(), number=farewell.number + 1)
+    return _replace(state, farewell=told)
 
 
 def _prompt_accepted(state: AgentState, event: e.PromptAccepted) -> AgentState:
@@ -161,6 +180,8 @@ INPUT_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
     e.AgentRenamed: _renamed,
     e.AgentStopPlanned: _stop_planned,
     e.AgentStopped: _stopped,
+    e.MailCameLate: _mail_came_late,
+    e.StopReported: _stop_reported,
     e.AgentRecovered: _unchanged,
     e.PromptAccepted: _prompt_accepted,
     e.MailTaken: _mail_taken,
