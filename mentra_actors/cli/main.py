@@ -15,6 +15,7 @@ from mentra_actors.cli.approval_commands import approvals, approve, deny
 from mentra_actors.cli.audit_command import audit
 from mentra_actors.cli.backup_command import backup
 from mentra_actors.cli.board_command import board
+from mentra_actors.cli.chat_command import chat
 from mentra_actors.cli.compact_command import compact
 from mentra_actors.cli.dead_letter_commands import dead_letters_app
 from mentra_actors.cli.demo_command import demo
@@ -152,7 +153,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 
 _COMMANDS: Sequence[Callable[..., None]] = (
-    *(demo, run, agents, log, audit, transcript, entries, memory, board, jobs, usage),
+    *(demo, run, chat, agents, log, audit, transcript, entries, memory, board, jobs, usage),
     schedules,
     *(approvals, approve, deny, rules, revoke),
     *(members, requests, inbox, mail, respond),

@@ -19,7 +19,15 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EntryId
 from projections.session_events import call_summary
 
-__all__ = ["PastTurn", "as_markdown", "entry_named", "history_lines", "path_of", "shown_turns", "turns_in"]
+__all__ = [
+    "PastTurn",
+    "as_markdown",
+    "entry_named",
+    "history_lines",
+    "path_of",
+    "shown_turns",
+    "turns_in",
+]
 
 _MOST_WORDS = 70
 _MOST_RESULT_CHARS = 120

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup
 
 from mentra_actors.cli.chat.asking import Question, asked_lines
@@ -32,6 +33,7 @@ from projections.approvals import APPROVALS, approvals_in
 __all__ = ["ChatSession", "Screen"]
 
 _TURNS_SHOWN = 3
+_GOES_ON = "↻ going on with the turn that was open"
 _STOPPED = "stopped at the terminal"
 
 
@@ -102,7 +104,7 @@ class ChatSession:
                 tasks.start_soon(self._guarded, self._hear)
                 resumed = await self.runtime.resume_all()
                 if f"agent-{self.agent.agent_id}" in resumed and (await self.look()).run_id:
-                    await self.screen.show([line("↻ going on with the turn that was open", "yellow")])
+                    await self.screen.show([line(_GOES_ON, "yellow")])
                 await self._guarded(talk)
                 tasks.cancel_scope.cancel()
         finally:
@@ -116,8 +118,7 @@ class ChatSession:
             await work()
         except MentraError as error:
             self.failure = error
-            if self._tasks is not None:
-                self._tasks.cancel_scope.cancel()
+            self.leave()
 
     # --- what is said ---------------------------------------------------------------------
 
@@ -171,9 +172,8 @@ class ChatSession:
         self, question: Question, more: Remembering, reason: str, *, allow: bool
     ) -> None:
         one = question.approval
-        members = (await self.runtime.team()).members
-        names = [name for name, member in members.items() if member.agent_id == one.agent_id]
-        agent = await self.runtime.agent(names[0] if names else one.agent_id)
+        names = (await self.runtime.team()).names
+        agent = await self.runtime.agent(names.get(one.agent_id, one.agent_id))
         if allow:
             await agent.allow(one.request_id, **more)
         else:
@@ -184,6 +184,15 @@ class ChatSession:
         if self.questions:
             self.questions = (self.questions[0].choosing(number), *self.questions[1:])
             self.screen.changed()
+
+    def show_thoughts(self, *, is_shown: bool) -> None:
+        """Show what the model thinks, or keep it back."""
+        self.turn = msgspec.structs.replace(self.turn, hides_thoughts=not is_shown)
+
+    def leave(self) -> None:
+        """End the talk as it is."""
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
 
     def _begin(self, turn: Awaitable[Any]) -> None:
         if self._tasks is None:
@@ -279,10 +288,11 @@ class ChatSession:
         entries = await self.agent.conversation.entries()
         turns = turns_in(path_of(entries, await self.agent.conversation.leaf()))
         shown: list[Shown] = []
-        if len(turns) > _TURNS_SHOWN:
+        if self.screen.asks and len(turns) > _TURNS_SHOWN:
             earlier = len(turns) - _TURNS_SHOWN
             shown.append(line(f"… {earlier} earlier turns: /history, /at N", "dim"))
-        shown += shown_turns(turns[-_TURNS_SHOWN:])
+        if self.screen.asks:
+            shown += shown_turns(turns[-_TURNS_SHOWN:])
         if now.can_resume and not now.run_id:
             shown.append(line("The last turn was broken off: /resume goes on with it.", "yellow"))
         if now.queued_steers or now.queued_follow_ups:

@@ -1,7 +1,6 @@
 """What the commands with a slash do."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 
 import anyio
 from rich.text import Text
@@ -67,7 +66,8 @@ async def _help(_session: ChatSession, _rest: str) -> _Found:
     named = [(f"/{name} {one.takes}".rstrip(), one.does) for name, one in COMMANDS.items()]
     width = max(len(name) for name, _ in (*named, *HELP_KEYS)) + 2
     return [
-        Line(Text.assemble((f"{name:<{width}}", "cyan"), does)) for name, does in (*named, *HELP_KEYS)
+        Line(Text.assemble((f"{name:<{width}}", "cyan"), does))
+        for name, does in (*named, *HELP_KEYS)
     ]
 
 
@@ -137,7 +137,7 @@ async def _save(session: ChatSession, rest: str) -> _Found:
     labels = await session.agent.conversation.labels()
     title = labels.get(path[0].entry_id, "") if path else ""
     text = as_markdown(title or f"A conversation with {session.agent.name}", path)
-    place = Path(rest).expanduser()
+    place = await anyio.Path(rest).expanduser()
     try:
         async with await anyio.open_file(place, "x", encoding="utf-8", errors="replace") as file:
             await file.write(text)
@@ -171,7 +171,9 @@ async def _reasoning(session: ChatSession, rest: str) -> _Found:
         await session.agent.configure(reasoning=options)
     profile = (await session.agent.state()).profile
     chosen = profile.reasoning if profile else None
-    return [line(f"Reasoning: {chosen.effort if chosen and chosen.effort else 'as the model does'}")]
+    return [
+        line(f"Reasoning: {chosen.effort if chosen and chosen.effort else 'as the model does'}")
+    ]
 
 
 async def _tools(session: ChatSession, _rest: str) -> _Found:
@@ -182,8 +184,8 @@ async def _tools(session: ChatSession, _rest: str) -> _Found:
 
 async def _context(session: ChatSession, _rest: str) -> _Found:
     counted = await session.agent.count_tokens()
-    about = "" if counted.is_exact else "about "
-    return [line(f"The next request would have {about}{counted.input_tokens:,} tokens.")]
+    about = "about " if counted.is_estimate else ""
+    return [line(f"The next request would have {about}{counted.tokens:,} tokens.")]
 
 
 async def _usage(session: ChatSession, _rest: str) -> _Found:

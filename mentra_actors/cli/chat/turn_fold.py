@@ -80,10 +80,10 @@ def after_event(turn: Turn, event: AgentEvent, now: float) -> Step:
     return turn, () if words is None else words(event)
 
 
-def said_line(text: str, mark: str = "› ") -> Sequence[Line]:
+def said_line(text: str) -> Sequence[Line]:
     """What a person has said."""
     first, *more = text.splitlines() or [""]
-    lines = [Line(Text.assemble((mark, "bold cyan"), (first, "bold")))]
+    lines = [line(""), Line(Text.assemble(("» ", "bold cyan"), (first, "bold")))]
     return [*lines, *(line(f"  {one}", "bold") for one in more)]
 
 
@@ -113,9 +113,7 @@ def _whole(turn: Turn) -> Step:
     turn, thoughts = _thoughts(turn, len(turn.thought))
     rest = turn.said[turn.said_shown :]
     shown = [*thoughts, *([Prose(rest)] if rest.strip() else [])]
-    after = _replace(
-        turn, effect_id="", said="", said_shown=0, thought="", thought_shown=0
-    )
+    after = _replace(turn, effect_id="", said="", said_shown=0, thought="", thought_shown=0)
     return after, shown
 
 

@@ -5,7 +5,17 @@ from typing import TypeAlias
 
 import msgspec
 
-__all__ = ["COMMANDS", "Later", "Nothing", "Say", "Slash", "Typed", "Unknown", "completions", "typed"]
+__all__ = [
+    "COMMANDS",
+    "Later",
+    "Nothing",
+    "Say",
+    "Slash",
+    "Typed",
+    "Unknown",
+    "completions",
+    "typed",
+]
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -54,7 +64,9 @@ COMMANDS: Mapping[str, _Command] = {
     "later": _Command("TEXT", "say this when the agent would be done", needs_words=True),
     "resume": _Command("", "go on with the turn that was broken off"),
     "history": _Command("", "the turns of this conversation, with their numbers"),
-    "at": _Command("N", "show the conversation as it was at turn N, or at entry #N", needs_words=True),
+    "at": _Command(
+        "N", "show the conversation as it was at turn N, or at entry #N", needs_words=True
+    ),
     "fork": _Command("N", "go on from turn N or entry #N; nothing is deleted", needs_words=True),
     "back": _Command("", "go back to where the last /fork left"),
     "title": _Command("[TEXT]", "show or set the title of the conversation"),

@@ -1,0 +1,95 @@
+"""A chat through a pipe: each line is a turn, answers are plain text on standard output."""
+
+import sys
+from collections.abc import Iterator, Sequence
+
+import anyio.to_thread
+
+from mentra_actors.cli.chat.session import ChatSession
+from mentra_actors.cli.chat.shown import Line, Prose, Rows, Shown, line
+from mentra_actors.cli.chat.slash_commands import performed, unknown_words
+from mentra_actors.cli.chat.typed import Later, Say, Slash, Unknown, typed
+from mentra_actors.cli.output import Output, discard_output, harmless
+
+__all__ = ["PlainScreen", "talk_in_lines"]
+
+
+class PlainScreen:
+    """Answers on standard output, everything beside them on standard error."""
+
+    asks = False
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._is_in_line = False
+
+    async def show(self, shown: Sequence[Shown]) -> None:
+        """See `Screen.show`."""
+        self._show(shown, beside=True)
+
+    async def answer(self, shown: Sequence[Shown]) -> None:
+        """See `Screen.answer`."""
+        self._show(shown, beside=False)
+
+    def changed(self) -> None:
+        """Nothing is drawn twice."""
+
+    def end_line(self) -> None:
+        """An answer ends with a new line, whatever the model wrote."""
+        if self._is_in_line:
+            self._write("\n")
+
+    def _show(self, shown: Sequence[Shown], *, beside: bool) -> None:
+        for one in shown:
+            match one:
+                case Prose(text=text):
+                    self._write(text)
+                case Rows(title=title, columns=columns, rows=rows):
+                    self.end_line()
+                    self._output.table(title, columns, rows)
+                case Line(text=text):
+                    self.end_line()
+                    if beside:
+                        self._output.remark(text.plain)
+                    else:
+                        self._output.show(text.plain)
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stdout.write(harmless(text))
+            sys.stdout.flush()
+        except BrokenPipeError:  # the work goes on when whoever read the answer has gone
+            discard_output()
+        self._is_in_line = not text.endswith("\n")
+
+
+async def talk_in_lines(session: ChatSession, screen: PlainScreen) -> None:
+    """Take turns until standard input ends, then wait until the team rests."""
+    messages = _messages(iter(sys.stdin.readline, ""))
+    while (text := await anyio.to_thread.run_sync(next, messages, None)) is not None:
+        match typed(text):
+            case Say(text=words) | Later(text=words):
+                await session.say_and_wait(words)
+                screen.end_line()
+            case Slash(name="quit"):
+                return
+            case Slash() as command:
+                await session.attempt(_performed(session, command))
+            case Unknown() as unknown:
+                await screen.answer([line(unknown_words(unknown))])
+            case _:
+                pass
+    await session.runtime.until_idle()
+
+
+async def _performed(session: ChatSession, command: Slash) -> None:
+    await session.screen.answer(await performed(session, command))
+
+
+def _messages(lines: Iterator[str]) -> Iterator[str]:
+    """Lines as messages: one that ends with a backslash goes on in the next one."""
+    for first in lines:
+        text = first.rstrip("\n")
+        while text.endswith("\\"):
+            text = f"{text[:-1]}\n{next(lines, '').rstrip(chr(10))}"
+        yield text
