@@ -28,6 +28,7 @@ from mentra_actors.runtime.runtime import Runtime, open_runtime
 from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.ready_authorizer import ask_for
+from projections.roster import MemberView
 
 __all__ = ["ToolChoice", "chat"]
 
@@ -73,18 +74,16 @@ def chat(
     if not root.is_dir():
         raise ConfigurationError(f"{root} is not a directory in which tools could work")
     members = stored_members(store) or []
-    is_new = agent not in {member.name for member in members}
-    chosen = model_of(agent, members, model or _model_of_environment(is_new=is_new), output)
+    was = next((member for member in members if member.name == agent), None)
+    wanted = model or (None if was else os.environ.get(MODEL_VARIABLE))
+    chosen = model_of(agent, members, wanted, output)
     options = _options(tools, root, asks=ask)
-    talk = _Talk(output, store, agent, chosen, system, is_new=is_new)
+    talk = _Talk(output, store, agent, chosen, system)
+    talk.was = was
     talk.limits = run_limits(deadline, token_budget, cost_budget)
     anyio.run(talk.run, options, is_talk)
     if talk.has_failed and not is_talk:
         raise typer.Exit(FAILED)
-
-
-def _model_of_environment(*, is_new: bool) -> str | None:
-    return os.environ.get(MODEL_VARIABLE) if is_new else None
 
 
 def _options(tools: ToolChoice, root: Path, *, asks: bool) -> RuntimeOptions:
@@ -113,9 +112,9 @@ def _policy(root: Path, *, allows_commands: bool) -> RuntimePolicy:
 class _Talk:
     """One use of a runtime by the command."""
 
-    def __init__(
-        self, output: Output, store: Path, agent: str, model: str, system: str, *, is_new: bool
-    ) -> None:
+    def __init__(self, output: Output, store: Path, agent: str, model: str, system: str) -> None:
+        self.was: MemberView | None = None
+        """The agent as it was; None if it is to be made."""
         self.limits: RunArguments = {}
         self.has_failed = False
         self._output = output
@@ -123,7 +122,6 @@ class _Talk:
         self._agent = agent
         self._model = model
         self._system = system
-        self._is_new = is_new
 
     async def run(self, options: RuntimeOptions, is_talk: bool) -> None:
         """Open the store, find or make the agent, and talk."""
@@ -138,10 +136,10 @@ class _Talk:
             self.has_failed = session.last_turn_failed
 
     async def _found(self, runtime: Runtime) -> Agent:
-        agent = await runtime.spawn(
-            self._agent, model=self._model, system=self._system, reuse=True
-        )
-        if not self._is_new and (await agent.snapshot()).model != self._model:
+        if not self.was:
+            return await runtime.spawn(self._agent, model=self._model, system=self._system)
+        agent = await runtime.agent(self._agent)
+        if self.was.model != self._model:
             await agent.configure(model=self._model)
         return agent
 
@@ -150,6 +148,6 @@ class _Talk:
         chat = terminal.TerminalChat(self._output)
         session = ChatSession(runtime, agent, chat, self.limits)
         chat.begin(session)
-        how = "begins" if self._is_new else "goes on"
+        how = "goes on" if self.was else "begins"
         self._output.remark(f"{self._agent} {how}, kept in {self._store}. /help lists commands.")
         await session.run(lambda: chat.talk(session))

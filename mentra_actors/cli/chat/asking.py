@@ -1,5 +1,6 @@
 """A call that waits for a person, as a chat asks about it. Pure."""
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -65,18 +66,26 @@ def _previewed(one: Approval) -> list[str]:
 def _changes(one: Approval) -> Iterator[Line]:
     """Edits as what goes and what comes; nothing for calls that are no edits of files."""
     shown = shown_call(one.tool, one.preview, is_by_tool=one.is_by_tool).structured
-    operations = shown.get("operations") if shown and one.is_by_tool else None
+    if shown is None or not one.is_by_tool:
+        return
+    operations = shown.get("operations")
     if not isinstance(operations, list) or not all(isinstance(o, Mapping) for o in operations):
         return
     if not all(_edits(o) or isinstance(o.get("content"), str) for o in operations):
         return
     for operation in operations:
-        path, real = operation.get("path"), operation.get("resolved_path")
-        yield line(f"  {operation.get('op')} {path}  ({real})")
+        yield line(f"  {operation.get('op')} {_place(operation, shown)}")
         for old, new in _edits(operation) or [("", operation["content"])]:
             yield from (line(f"  - {words}", "red") for words in old.splitlines())
             yield from (line(f"  + {words}", "green") for words in new.splitlines())
         yield from (line(f"  {words}", "yellow") for words in _flags(operation))
+
+
+def _place(operation: Mapping[str, Any], shown: Mapping[str, Any]) -> str:
+    """A path as it was written, and where it leads if that is not below the directory."""
+    path, real = str(operation.get("path")), operation.get("resolved_path")
+    plain = posixpath.join(str(shown.get("working_directory")), path)
+    return path if real == plain else f"{path}  ({real})"
 
 
 def _flags(operation: Mapping[str, Any]) -> Iterator[str]:

@@ -102,9 +102,7 @@ class ChatSession:
                 await self._greet()
                 tasks.start_soon(self._guarded, lambda: self._follow(feed))
                 tasks.start_soon(self._guarded, self._hear)
-                resumed = await self.runtime.resume_all()
-                if f"agent-{self.agent.agent_id}" in resumed and (await self.look()).run_id:
-                    await self.screen.show([line(_GOES_ON, "yellow")])
+                await self.runtime.resume_all()
                 await self._guarded(talk)
                 tasks.cancel_scope.cancel()
         finally:
@@ -283,8 +281,6 @@ class ChatSession:
     # --- the beginning --------------------------------------------------------------------
 
     async def _greet(self) -> None:
-        now = await self.look()
-        self.turn = turn_of(now, time.monotonic())
         entries = await self.agent.conversation.entries()
         turns = turns_in(path_of(entries, await self.agent.conversation.leaf()))
         shown: list[Shown] = []
@@ -293,6 +289,10 @@ class ChatSession:
             shown.append(line(f"… {earlier} earlier turns: /history, /at N", "dim"))
         if self.screen.asks:
             shown += shown_turns(turns[-_TURNS_SHOWN:])
+        now = await self.look()  # wakes it: what it does from here on is told by the feed
+        self.turn = turn_of(now, time.monotonic())
+        if now.run_id:
+            shown.append(line(_GOES_ON, "yellow"))
         if now.can_resume and not now.run_id:
             shown.append(line("The last turn was broken off: /resume goes on with it.", "yellow"))
         if now.queued_steers or now.queued_follow_ups:

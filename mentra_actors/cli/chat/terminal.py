@@ -33,6 +33,7 @@ __all__ = ["TerminalChat"]
 
 _ARMED_AFTER_S = 0.5
 """A question takes no key before: it may have been meant for a message."""
+_STAYS_OPEN = "The turn stays open: the next start goes on with it."
 _TICK_S = 0.2
 _STYLE = Style.from_dict(
     {
@@ -168,7 +169,7 @@ class TerminalChat:
         return True
 
     async def _performed(self, command: Slash) -> None:
-        await self.answer([line(f"/{command.name} {command.rest}".rstrip(), "dim")])
+        await self.answer([line(""), line(f"/{command.name} {command.rest}".rstrip(), "dim")])
         await self.answer(await performed(self.session, command))
 
     async def _tick(self) -> None:

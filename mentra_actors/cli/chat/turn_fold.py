@@ -246,7 +246,8 @@ def _used(turn: Turn, event: a.UsageReport, _now: float) -> Step:
 def _retried(turn: Turn, event: a.RetryAttempt, _now: float) -> Step:
     turn, shown = _whole(turn)
     tries = f"attempt {event.attempt} of {event.max_attempts}"
-    words = f"↻ {event.error}; again in {event.next_delay_s:.1f} s ({tries})"
+    when = f"in {event.next_delay_s:.1f} s" if event.next_delay_s else "at once"
+    words = f"↻ {event.error}; again {when} ({tries})"
     return turn, [*shown, line(words, "yellow")]
 
 
@@ -293,12 +294,6 @@ def _decided(event: a.PermissionResolved) -> Sequence[Shown]:
     return [line(f"  refused{by}{why}", "yellow")]
 
 
-def _branched(event: a.Branched) -> Sequence[Shown]:
-    if event.reason == "branch":
-        return [line(f"⑂ the conversation goes on from entry #{event.entry_id}", "cyan")]
-    return []
-
-
 def _compacted(event: a.ContextCompacted) -> Sequence[Shown]:
     words = f"◇ {event.replaced} older entries are now told as a summary ({event.trigger})"
     return [line(words, "cyan")]
@@ -332,6 +327,5 @@ _WORDS: Mapping[type[Any], Callable[[Any], Sequence[Shown]]] = {
     ],
     a.SubagentFinished: lambda event: [line(f"◇ a subagent has ended: {event.how}", "dim")],
     a.ContextCompacted: _compacted,
-    a.Branched: _branched,
     a.Notice: _notice,
 }

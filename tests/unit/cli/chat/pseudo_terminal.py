@@ -10,7 +10,7 @@ import pexpect
 import pyte
 
 ROOT = Path(__file__).parents[4]
-WAIT_S = 8.0
+WAIT_S = 40.0
 _LOOK_S = 0.05
 
 
@@ -26,7 +26,7 @@ class PseudoTerminal:
             sys.executable,
             ["-m", "mentra_actors.cli.main", *map(str, arguments)],
             cwd=str(cwd),
-            env={**kept, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), **environment},
+            env={**kept, "TERM": "xterm-256color", **environment},
             dimensions=(rows, columns),
             timeout=None,
         )
@@ -48,6 +48,12 @@ class PseudoTerminal:
     def shown(self):
         """What is on the screen now."""
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+
+    @property
+    def typed(self):
+        """What stands at the prompt."""
+        prompts = [one for one in self.shown.splitlines() if one.startswith("»")]
+        return prompts[-1].removeprefix("» ") if prompts else ""
 
     def keys(self, keys):
         self._child.send(keys)
