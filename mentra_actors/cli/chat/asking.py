@@ -46,7 +46,7 @@ def asked_lines(one: Approval, me: str) -> Sequence[Line]:
     lines = list(_changes(one)) or [line(f"  {words}") for words in _previewed(one)]
     left = len(lines) - _MOST_LINES
     more = [line(f"  … {left} more lines", "yellow")] if left > 0 else []
-    return [head, *reason, *lines[:_MOST_LINES], *more]
+    return [line(""), head, *reason, *lines[:_MOST_LINES], *more]
 
 
 def question_keys(question: Question) -> Sequence[str]:

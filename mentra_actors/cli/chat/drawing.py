@@ -23,7 +23,7 @@ def draw(output: Output, shown: Sequence[Shown], *, after_prose: bool) -> bool:
                     output.show("")
                 if is_cut:
                     output.show_line(text.copy())
-                else:
-                    output.show(text)
+                else:  # a wrapped line stays below its own beginning: it can pass for no other
+                    output.show_hanging(text, len(text.plain) - len(text.plain.lstrip(" ")))
         after_prose = isinstance(one, Prose)
     return after_prose

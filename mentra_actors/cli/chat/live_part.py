@@ -9,7 +9,7 @@ from mentra_actors.cli.chat.turn_fold import Call, Turn
 from mentra_actors.cli.output import harmless
 from mentra_actors.runtime.snapshots import AgentSnapshot
 
-__all__ = ["Styled", "live_lines", "status_line"]
+__all__ = ["Styled", "live_lines", "status_line", "wrapped"]
 
 Styled: TypeAlias = tuple[str, str]
 """A style of the prompt's own, and a line."""
@@ -35,10 +35,10 @@ def live_lines(turn: Turn, now: float, *, width: int, most: int) -> Sequence[Sty
     thought = "" if turn.hides_thoughts else turn.thought[turn.thought_shown :]
     for style, text in (("class:thought", thought), ("class:said", said)):
         if text.strip():
-            lines += [(style, one) for one in _wrapped(text, width)]
+            lines += [(style, one) for one in wrapped(text, width)]
     lines = lines[-most:]
     calls = [_call(call, now) for call in turn.calls.values() if call.began_at is not None]
-    shown = [("class:call", one[:1][0]) for one in (list(_wrapped(call, width)) for call in calls)]
+    shown = [("class:call", one[:1][0]) for one in (list(wrapped(call, width)) for call in calls)]
     return [*lines, *shown[:most]]
 
 
@@ -59,7 +59,7 @@ def _call(call: Call, now: float) -> str:
     return f"→ {call.summary}  {took:.0f} s{progress}"
 
 
-def _wrapped(text: str, width: int) -> Iterator[str]:
+def wrapped(text: str, width: int) -> Iterator[str]:
     """Lines that fit, with tabs as spaces and nothing that a terminal obeys."""
     for one in harmless(text.expandtabs(4)).strip("\n").split("\n"):
         yield from chop_cells(one, max(width, 2)) or [""]

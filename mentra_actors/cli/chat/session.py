@@ -17,6 +17,7 @@ from mentra_actors.cli.chat.turn_fold import Turn, after_event, turn_of
 from mentra_actors.cli.decision_options import person
 from mentra_actors.domain.agent.events import PermissionRequested
 from mentra_actors.domain.permission_rules import RuleScope
+from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import MentraError, RunFailed
 from mentra_actors.ids import EntryId
@@ -245,12 +246,11 @@ class ChatSession:
         views = await self.runtime.project(APPROVALS)
         is_due = True
         while True:
-            if is_due and await anyio.to_thread.run_sync(views.wait):
-                team = (await self.agent.state()).profile
-                waiting = approvals_in(
-                    views.parts(APPROVALS).values(), team.team_id if team else None
-                )
-                await self._wait_for(waiting)
+            if is_due:
+                is_there = await anyio.to_thread.run_sync(views.wait)
+                parts = views.parts(APPROVALS).values()
+                waits = approvals_in(parts, DEFAULT_TEAM) if is_there else None
+                await self._wait_for(await self.runtime.approvals() if waits is None else waits)
             recorded = await self._news.get()
             shown = [news for one in recorded for news in news_of(one, self.agent.agent_id)]
             if shown:
@@ -281,24 +281,27 @@ class ChatSession:
     # --- the beginning --------------------------------------------------------------------
 
     async def _greet(self) -> None:
-        entries = await self.agent.conversation.entries()
-        turns = turns_in(path_of(entries, await self.agent.conversation.leaf()))
-        shown: list[Shown] = []
-        if self.screen.asks and len(turns) > _TURNS_SHOWN:
-            earlier = len(turns) - _TURNS_SHOWN
-            shown.append(line(f"… {earlier} earlier turns: /history, /at N", "dim"))
-        if self.screen.asks:
-            shown += shown_turns(turns[-_TURNS_SHOWN:])
+        shown: list[Shown] = list(await self._said_last()) if self.screen.asks else []
         now = await self.look()  # wakes it: what it does from here on is told by the feed
         self.turn = turn_of(now, time.monotonic())
         if now.run_id:
             shown.append(line(_GOES_ON, "yellow"))
-        if now.can_resume and not now.run_id:
+        elif now.can_resume:
             shown.append(line("The last turn was broken off: /resume goes on with it.", "yellow"))
-        if now.queued_steers or now.queued_follow_ups:
-            waits = now.queued_steers + now.queued_follow_ups
+        if waits := now.queued_steers + now.queued_follow_ups:
             shown.append(line(f"{waits} of your messages wait for the next turn.", "yellow"))
         await self.screen.show(shown)
+
+    async def _said_last(self) -> Sequence[Shown]:
+        conversation = self.agent.conversation
+        turns = turns_in(path_of(await conversation.entries(), await conversation.leaf()))
+        if not turns:
+            return ()
+        title = (await conversation.labels()).get(turns[0].entries[0].entry_id, "")
+        earlier = len(turns) - _TURNS_SHOWN
+        before = [line(f"… {earlier} earlier turns: /history, /at N", "dim")] * (earlier > 0)
+        named = [line(title, "bold")] if title else []
+        return [*named, *before, *shown_turns(turns[-_TURNS_SHOWN:])]
 
 
 def _key(approval: Any) -> tuple[str, str]:

@@ -177,9 +177,13 @@ async def _reasoning(session: ChatSession, rest: str) -> _Found:
 
 
 async def _tools(session: ChatSession, _rest: str) -> _Found:
-    tools = session.runtime.tools.values()
-    rows = [[Text(one.name, "bold"), Text(clipped(one.description, _MOST_CHARS))] for one in tools]
-    return [Rows("Tools", ("tool", "what it does"), rows)]
+    tools = session.runtime.tools
+    width = max(map(len, tools), default=0) + 2
+    told = {name: clipped(one.description, _MOST_CHARS) for name, one in tools.items()}
+    return [
+        Line(Text.assemble((f"{name:<{width}}", "bold"), does), is_cut=True)
+        for name, does in told.items()
+    ]
 
 
 async def _context(session: ChatSession, _rest: str) -> _Found:

@@ -9,7 +9,7 @@ from mentra_actors.domain.background import events as b
 from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.domain.team import MemberJoined, MemberRemoved
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import AgentId, agent_stream, inbox_stream
+from mentra_actors.ids import AgentId, agent_stream, inbox_stream, name_of
 
 __all__ = ["changes_approvals", "news_of"]
 
@@ -44,7 +44,7 @@ def news_of(recorded: RecordedEvent[Any], me: AgentId) -> Sequence[Line]:
         case MemberRemoved(name=name):
             return [line(f"◇ {name} has left", "cyan")]
         case e.RunFailed(message=message):
-            return [line(f"✗ {recorded.stream_id}: {message}", "red")]
+            return [line(f"✗ {name_of(recorded.stream_id)}: {message}", "red")]
         case b.JobStarted(job_id=job_id):
             return [line(f"◇ {job_id} runs in the background", "dim")]
         case _:

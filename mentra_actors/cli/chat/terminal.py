@@ -21,7 +21,7 @@ from prompt_toolkit.styles import Style
 from mentra_actors.cli.chat.asking import question_keys
 from mentra_actors.cli.chat.drawing import draw
 from mentra_actors.cli.chat.input_history import history_file
-from mentra_actors.cli.chat.live_part import live_lines, status_line
+from mentra_actors.cli.chat.live_part import live_lines, status_line, wrapped
 from mentra_actors.cli.chat.session import ChatSession
 from mentra_actors.cli.chat.shown import Line, Shown, line
 from mentra_actors.cli.chat.slash_commands import performed, unknown_words
@@ -93,10 +93,14 @@ class TerminalChat:
         it echo what is typed, and keep it back.
         """
         app = self._prompt.app
-        if app.is_running:
-            app.renderer.erase()
-        self._after_prose = draw(self._output, shown, after_prose=self._after_prose)
-        self._output.console.file.flush()
+        try:
+            if app.is_running:
+                app.renderer.erase()
+            self._after_prose = draw(self._output, shown, after_prose=self._after_prose)
+            self._output.console.file.flush()
+        except OSError:  # the terminal has gone
+            self.session.leave()
+            return
         if app.is_running:
             app.renderer.request_absolute_cursor_position()
             app.invalidate()
@@ -193,7 +197,9 @@ class TerminalChat:
             mark = ("class:question", "why not? ")
         elif self.takes_answers:
             keys = question_keys(session.questions[0])
-            lines += [("class:question", harmless(one)[: size.columns - 1]) for one in keys]
+            lines += [
+                ("class:question", one) for key in keys for one in wrapped(key, size.columns - 1)
+            ]
         shown: StyleAndTextTuples = []
         for style, text in lines:
             shown += [(style, text), ("", "\n")]

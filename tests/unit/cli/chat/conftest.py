@@ -21,11 +21,17 @@ class Place:
             "XDG_STATE_HOME": str(path / "state"),
         }
 
-    def chat(self, *arguments, **size):
+    def chat(self, *arguments, rows=24, columns=80, **environment):
         """`mentra chat` in a terminal, inside of a `with`."""
         model = ("--model", "custom:played")
         words = ["chat", *arguments, *model, "--store", self.path / "team.mentra"]
-        return PseudoTerminal(words, cwd=self.path, environment=self.environment, **size)
+        return PseudoTerminal(
+            words,
+            cwd=self.path,
+            environment=self.environment | environment,
+            rows=rows,
+            columns=columns,
+        )
 
 
 @pytest.fixture

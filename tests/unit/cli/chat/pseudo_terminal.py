@@ -17,7 +17,7 @@ _LOOK_S = 0.05
 class PseudoTerminal:
     """`mentra` in a terminal. Its screen is read while something is waited for."""
 
-    def __init__(self, arguments, *, cwd, environment, rows=24, columns=80):
+    def __init__(self, arguments, *, cwd, environment, rows, columns):
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self.screen = pyte.HistoryScreen(columns, rows, history=2000)
         self._stream = pyte.ByteStream(self.screen)
@@ -66,12 +66,12 @@ class PseudoTerminal:
     def paste(self, text):
         self._child.send(f"\x1b[200~{text}\x1b[201~")
 
-    def until(self, wanted, *, is_over=False):
+    def until(self, wanted):
         """Read until a text is there, or a function of this says so."""
         end = time.monotonic() + WAIT_S
         found = wanted if callable(wanted) else lambda: wanted in self.text
         while not found():
-            if not self._read() and not is_over:
+            if not self._read():
                 raise AssertionError(f"it ended before {wanted!r}:\n{self.text}")
             if time.monotonic() > end:
                 raise AssertionError(f"{wanted!r} did not come:\n{self.text}")

@@ -33,7 +33,7 @@ def command(text):
 
 
 def words(one):
-    return [line.text.plain for line in asked_lines(one, "lead")]
+    return [line.text.plain for line in asked_lines(one, "lead")][1:]
 
 
 EDITS = [{"old_string": "a\nb", "new_string": "c"}]

@@ -1,6 +1,7 @@
 """`mentra chat` in real terminals: the process has one, and its screen is read."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from played_model import asks, playing
 from mentra_actors import open_runtime_sync
 from mentra_actors.domain.content import UserMessage
 
+COLOURS = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:[34][0-8]|9[0-7])[;m]")
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -51,6 +53,7 @@ def test_a_conversation_with_steering_and_questions(place_of, tmp_path):
         assert "  - one\n  + uno" in terminal.shown
         terminal.keys("y")
         terminal.until("I was told: Replaced 1 block(s) in notes.txt")
+        assert COLOURS.search(terminal.raw)
         assert "    -1 one\n    +1 uno\n     2 two" in terminal.text
         assert (tmp_path / "notes.txt").read_text() == "uno\ntwo\n"
 
@@ -127,7 +130,7 @@ def test_a_small_terminal_pastes_stops_and_hangs_up(place_of, tmp_path):
             f"\n\n{len(words.splitlines())} lines",
         ]
 
-    small = {"rows": 15, "columns": 40}
+    small = {"rows": 15, "columns": 40, "NO_COLOR": "1"}
     with playing(turns) as played, place_of(played).chat("--tools", "none", **small) as terminal:
         terminal.until(lambda: "»" in terminal.shown)
         terminal.paste("one\ntwo\nthree")
@@ -135,6 +138,7 @@ def test_a_small_terminal_pastes_stops_and_hangs_up(place_of, tmp_path):
         terminal.until("4 lines")
         assert b"\x1b]0;owned" not in terminal.raw
         assert "owned" in terminal.text
+        assert not COLOURS.search(terminal.raw), "NO_COLOR is heeded"
         assert all(len(line) <= 40 for line in terminal.shown.splitlines())
 
         terminal.say("wait for me")
