@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from mentra_actors.cli.chat.plain import PlainScreen, talk_in_lines
+from mentra_actors.cli.chat.plain import PlainScreen
 from mentra_actors.cli.chat.session import ChatSession
 from mentra_actors.cli.failures import FAILED
 from mentra_actors.cli.key_options import chosen_sealing
@@ -125,14 +125,16 @@ class _Talk:
 
     async def run(self, options: RuntimeOptions, is_talk: bool) -> None:
         """Open the store, find or make the agent, and talk."""
+        screen = self._terminal() if is_talk else PlainScreen(self._output)
         async with open_runtime(self._store, **options) as runtime:
-            agent = await self._found(runtime)
+            agent, policy = await self._found(runtime), options.get("policy")
+            session = ChatSession(runtime, agent, screen, self.limits, policy)
+            screen.begin(session)
             if is_talk:
-                await self._in_terminal(runtime, agent)
-                return
-            screen = PlainScreen(self._output)
-            session = ChatSession(runtime, agent, screen, self.limits)
-            await session.run(lambda: talk_in_lines(session, screen))
+                how = "goes on" if self.was else "begins"
+                words = f"{self._agent} {how}, kept in {self._store}. /help lists commands."
+                self._output.remark(words)
+            await session.run(screen.talk)
             self.has_failed = session.last_turn_failed
 
     async def _found(self, runtime: Runtime) -> Agent:
@@ -143,11 +145,7 @@ class _Talk:
             await agent.configure(model=self._model)
         return agent
 
-    async def _in_terminal(self, runtime: Runtime, agent: Agent) -> None:
+    def _terminal(self) -> Any:
+        """Imported here only: a pipe and all other commands start without its library."""
         terminal: Any = importlib.import_module("mentra_actors.cli.chat.terminal")
-        chat = terminal.TerminalChat(self._output)
-        session = ChatSession(runtime, agent, chat, self.limits)
-        chat.begin(session)
-        how = "goes on" if self.was else "begins"
-        self._output.remark(f"{self._agent} {how}, kept in {self._store}. /help lists commands.")
-        await session.run(lambda: chat.talk(session))
+        return terminal.TerminalChat(self._output)

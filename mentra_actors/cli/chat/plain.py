@@ -1,17 +1,18 @@
 """A chat through a pipe: each line is a turn, answers are plain text on standard output."""
 
+import asyncio
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-
-import anyio.to_thread
 
 from mentra_actors.cli.chat.session import ChatSession
 from mentra_actors.cli.chat.shown import Line, Prose, Rows, Shown, line
 from mentra_actors.cli.chat.slash_commands import performed, unknown_words
 from mentra_actors.cli.chat.typed import Later, Say, Slash, Unknown, typed
 from mentra_actors.cli.output import Output, discard_output, harmless
+from mentra_actors.runtime.awaiting import thread_safe_call
 
-__all__ = ["PlainScreen", "talk_in_lines"]
+__all__ = ["PlainScreen"]
 
 
 class PlainScreen:
@@ -22,6 +23,7 @@ class PlainScreen:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._is_in_line = False
+        self._session: ChatSession | None = None
 
     async def show(self, shown: Sequence[Shown]) -> None:
         """See `Screen.show`."""
@@ -34,7 +36,35 @@ class PlainScreen:
     def changed(self) -> None:
         """Nothing is drawn twice."""
 
-    def end_line(self) -> None:
+    def begin(self, session: ChatSession) -> None:
+        """See `Screen.begin`."""
+        self._session = session
+
+    async def talk(self) -> None:
+        """Take turns until standard input ends, then wait until the team rests."""
+        session = self._session
+        if session is None:
+            raise RuntimeError("the chat has not begun")
+        messages = _read_messages()
+        while (text := await messages.get()) is not None:
+            match typed(text):
+                case Say(text=words) | Later(text=words):
+                    await session.say_and_wait(words)
+                    self._end_line()
+                case Slash(name="quit"):
+                    return
+                case Slash() as command:
+                    await session.attempt(self._performed(session, command))
+                case Unknown() as unknown:
+                    await self.answer([line(unknown_words(unknown))])
+                case _:
+                    pass
+        await session.runtime.until_idle()
+
+    async def _performed(self, session: ChatSession, command: Slash) -> None:
+        await self.answer(await performed(session, command))
+
+    def _end_line(self) -> None:
         """An answer ends with a new line, whatever the model wrote."""
         if self._is_in_line:
             self._write("\n")
@@ -45,10 +75,10 @@ class PlainScreen:
                 case Prose(text=text):
                     self._write(text)
                 case Rows(title=title, columns=columns, rows=rows):
-                    self.end_line()
+                    self._end_line()
                     self._output.table(title, columns, rows)
                 case Line(text=text):
-                    self.end_line()
+                    self._end_line()
                     if beside:
                         self._output.remark(text.plain)
                     else:
@@ -63,27 +93,21 @@ class PlainScreen:
         self._is_in_line = not text.endswith("\n")
 
 
-async def talk_in_lines(session: ChatSession, screen: PlainScreen) -> None:
-    """Take turns until standard input ends, then wait until the team rests."""
-    messages = _messages(iter(sys.stdin.readline, ""))
-    while (text := await anyio.to_thread.run_sync(next, messages, None)) is not None:
-        match typed(text):
-            case Say(text=words) | Later(text=words):
-                await session.say_and_wait(words)
-                screen.end_line()
-            case Slash(name="quit"):
-                return
-            case Slash() as command:
-                await session.attempt(_performed(session, command))
-            case Unknown() as unknown:
-                await screen.answer([line(unknown_words(unknown))])
-            case _:
-                pass
-    await session.runtime.until_idle()
+def _read_messages() -> "asyncio.Queue[str | None]":
+    """Messages as they come, then None. A thread reads: nothing ends it but the end of input."""
+    messages: asyncio.Queue[str | None] = asyncio.Queue()
+    on_loop = thread_safe_call()
 
+    def put(text: str | None) -> None:
+        on_loop(lambda: messages.put_nowait(text))
 
-async def _performed(session: ChatSession, command: Slash) -> None:
-    await session.screen.answer(await performed(session, command))
+    def read() -> None:
+        for text in _messages(iter(sys.stdin.readline, "")):
+            put(text)
+        put(None)
+
+    threading.Thread(target=read, name="mentra-chat-input", daemon=True).start()
+    return messages
 
 
 def _messages(lines: Iterator[str]) -> Iterator[str]:

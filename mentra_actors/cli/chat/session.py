@@ -28,6 +28,7 @@ from mentra_actors.runtime.feeds import FeedItem
 from mentra_actors.runtime.run_options import RunArguments
 from mentra_actors.runtime.runtime import Runtime
 from mentra_actors.runtime.snapshots import AgentSnapshot
+from mentra_actors.tools.policy import RuntimePolicy
 from projections import agent_event as a
 from projections.approvals import APPROVALS, approvals_in
 
@@ -56,14 +57,28 @@ class Screen(Protocol):
         """The session is in another state; see its attributes."""
         ...
 
+    def begin(self, session: "ChatSession") -> None:
+        """The session whose screen this is."""
+        ...
+
+    async def talk(self) -> None:
+        """Take what is typed, until somebody leaves."""
+        ...
+
 
 class ChatSession:
     """One agent, what it does now, and what waits for the person who talks with it."""
 
     def __init__(
-        self, runtime: Runtime, agent: Agent, screen: Screen, limits: RunArguments
+        self,
+        runtime: Runtime,
+        agent: Agent,
+        screen: Screen,
+        limits: RunArguments,
+        policy: RuntimePolicy | None = None,
     ) -> None:
-        """`limits` are those of each turn."""
+        """`limits` are those of each turn, `policy` is that of the runtime."""
+        self.policy = policy
         self.runtime = runtime
         self.agent = agent
         self.screen = screen

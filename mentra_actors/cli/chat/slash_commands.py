@@ -177,9 +177,15 @@ async def _reasoning(session: ChatSession, rest: str) -> _Found:
 
 
 async def _tools(session: ChatSession, _rest: str) -> _Found:
-    tools = session.runtime.tools
-    width = max(map(len, tools), default=0) + 2
-    told = {name: clipped(one.description, _MOST_CHARS) for name, one in tools.items()}
+    profile = (await session.agent.state()).profile
+    told = {
+        name: clipped(one.description, _MOST_CHARS)
+        for name, one in session.runtime.tools.items()
+        if profile is not None
+        and profile.offers(name)
+        and (session.policy is None or not session.policy.hides(one.traits))
+    }
+    width = max(map(len, told), default=0) + 2
     return [
         Line(Text.assemble((f"{name:<{width}}", "bold"), does), is_cut=True)
         for name, does in told.items()

@@ -115,7 +115,8 @@ class TerminalChat:
         asked = questions[0].approval.request_id if questions else None
         if asked != self._asked:
             self._asked, self._armed_at = asked, time.monotonic() + _ARMED_AFTER_S
-            self.keys.is_refusing = False
+            if self.keys.is_refusing:
+                self.keys.not_refusing()
         self._prompt.app.invalidate()
 
     @property
@@ -125,8 +126,9 @@ class TerminalChat:
 
     # --- the talk -------------------------------------------------------------------------
 
-    async def talk(self, session: ChatSession) -> None:
-        """Read and do what is typed, until somebody leaves."""
+    async def talk(self) -> None:
+        """See `Screen.talk`."""
+        session = self.session
         with _signals(self, session), self._log_lines():
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._tick)
@@ -139,10 +141,11 @@ class TerminalChat:
 
     def sent(self, text: str) -> None:
         """Something was typed; it is done in its turn, and the prompt stays."""
-        self._sent.put_nowait(text)
+        self._sent.put_nowait(_Reason(text) if self.keys.is_refusing else text)
+        self.keys.is_refusing = False
 
     def begin(self, session: ChatSession) -> None:
-        """The session whose screen this is."""
+        """See `Screen.begin`."""
         self._session = session
 
     async def _do_all(self) -> None:
@@ -153,8 +156,7 @@ class TerminalChat:
     async def _done(self, text: str) -> bool:
         """Do what was typed; False if it was to leave."""
         session = self.session
-        if self.keys.is_refusing:
-            self.keys.is_refusing = False
+        if isinstance(text, _Reason):
             await session.decide(allow=False, reason=" ".join(text.split()))
             return True
         match typed(text):
@@ -225,6 +227,12 @@ class TerminalChat:
             yield
         finally:
             root.removeHandler(handler)
+
+
+class _Reason(str):
+    """Why a call was refused, as it was typed."""
+
+    __slots__ = ()
 
 
 class _LogLines(logging.Handler):

@@ -108,8 +108,7 @@ class Keys:
 def key_bindings(keys: Keys) -> KeyBindings:
     """Ctrl-C, Esc, Enter, and the keys that answer a question."""
     bindings = KeyBindings()
-    is_empty = Condition(lambda: not get_app().current_buffer.text)
-    answers = is_empty & Condition(lambda: not keys.is_refusing and keys.chat.takes_answers)
+    _add_answers(bindings, keys)
     stops = Condition(lambda: keys.is_refusing or keys.chat.session.is_working)
 
     @bindings.add("c-c")
@@ -140,10 +139,21 @@ def key_bindings(keys: Keys) -> KeyBindings:
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
-    for one in ("y", "a", "p", "n"):
-        bindings.add(one, filter=answers)(lambda event: keys.decide(event.key_sequence[0].key))
-    for one in "123456789":
-        bindings.add(one, filter=answers)(
-            lambda event: keys.chat.session.choose(int(event.key_sequence[0].key))
-        )
     return bindings
+
+
+def _add_answers(bindings: KeyBindings, keys: Keys) -> None:
+    """The keys that answer a question, while one is asked and nothing is typed."""
+    is_empty = Condition(lambda: not get_app().current_buffer.text)
+    answers = is_empty & Condition(lambda: not keys.is_refusing and keys.chat.takes_answers)
+
+    def decide(event: KeyPressEvent) -> None:
+        keys.decide(event.key_sequence[0].key)
+
+    def choose(event: KeyPressEvent) -> None:
+        keys.chat.session.choose(int(event.key_sequence[0].key))
+
+    for one in "yapn":
+        bindings.add(one, filter=answers)(decide)
+    for one in "123456789":
+        bindings.add(one, filter=answers)(choose)

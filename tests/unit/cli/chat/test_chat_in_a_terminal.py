@@ -38,32 +38,9 @@ def test_a_conversation_with_steering_and_questions(place_of, tmp_path):
         return [f"You said: {words}"]
 
     with playing(turns) as played, place_of(played).chat() as terminal:
-        terminal.say("tell a story")
-        terminal.until("Once upon a time")  # before the answer is whole
-        terminal.keys("and shorter\r")
-        terminal.until("queued: said at the next step")
-        terminal.until("1 queued")
-        goes_on.set()
-        terminal.until("You said: and shorter")
-        assert "it ended." in terminal.text
-        assert "\nFine." in terminal.text, "Markdown is drawn"
-
-        terminal.say("change it to uno")
-        terminal.until("y once")
-        assert "  - one\n  + uno" in terminal.shown
-        terminal.keys("y")
-        terminal.until("I was told: Replaced 1 block(s) in notes.txt")
-        assert COLOURS.search(terminal.raw)
-        assert "    -1 one\n    +1 uno\n     2 two" in terminal.text
-        assert (tmp_path / "notes.txt").read_text() == "uno\ntwo\n"
-
-        terminal.say("change it to due")
-        terminal.until(lambda: "y once" in terminal.shown)
-        terminal.keys("n")
-        terminal.until("why not?")
-        terminal.keys("ask Ann\r")
-        terminal.until(lambda: terminal.text.count("tokens in") == 3)
-        assert (tmp_path / "notes.txt").read_text() == "uno\ntwo\n"
+        _steer(terminal, goes_on)
+        _allow(terminal, tmp_path / "notes.txt")
+        _refuse(terminal, tmp_path / "notes.txt")
         assert "ask Ann" in last_words(played.requests[-1]["messages"])
 
         terminal.say("/nope")
@@ -72,6 +49,39 @@ def test_a_conversation_with_steering_and_questions(place_of, tmp_path):
         terminal.until("Ctrl-C again leaves")
         terminal.keys("\x03")
         assert terminal.ended() == 0
+
+
+def _steer(terminal, goes_on):
+    terminal.say("tell a story")
+    terminal.until("Once upon a time")  # before the answer is whole
+    terminal.keys("and shorter\r")
+    terminal.until("queued: said at the next step")
+    terminal.until("1 queued")
+    goes_on.set()
+    terminal.until("You said: and shorter")
+    assert "it ended." in terminal.text
+    assert "\nFine." in terminal.text, "Markdown is drawn"
+    assert COLOURS.search(terminal.raw)
+
+
+def _allow(terminal, notes):
+    terminal.say("change it to uno")
+    terminal.until("y once")
+    assert "  - one\n  + uno" in terminal.shown
+    terminal.keys("y")
+    terminal.until("I was told: Replaced 1 block(s) in notes.txt")
+    assert "    -1 one\n    +1 uno\n     2 two" in terminal.text
+    assert notes.read_text() == "uno\ntwo\n"
+
+
+def _refuse(terminal, notes):
+    terminal.say("change it to due")
+    terminal.until(lambda: "y once" in terminal.shown)
+    terminal.keys("n")
+    terminal.until("why not?")
+    terminal.keys("ask Ann\r")
+    terminal.until(lambda: terminal.text.count("tokens in") == 3)
+    assert notes.read_text() == "uno\ntwo\n"
 
 
 def test_a_killed_conversation_goes_on_where_it_was(place_of, tmp_path):
