@@ -1,6 +1,7 @@
 """A chat through a pipe: each line is a turn, answers are plain text on standard output."""
 
 import asyncio
+import io
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -102,10 +103,14 @@ def _read_messages() -> "asyncio.Queue[str | None]":
         on_loop(lambda: messages.put_nowait(text))
 
     def read() -> None:
-        for text in _messages(iter(sys.stdin.readline, "")):
-            put(text)
-        put(None)
+        try:
+            for text in _messages(iter(sys.stdin.readline, "")):
+                put(text)
+        finally:
+            put(None)
 
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     threading.Thread(target=read, name="mentra-chat-input", daemon=True).start()
     return messages
 

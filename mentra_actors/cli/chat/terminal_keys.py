@@ -7,7 +7,7 @@ from typing import Protocol
 from prompt_toolkit.application import get_app
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from mentra_actors.cli.chat.session import ChatSession
@@ -109,9 +109,10 @@ def key_bindings(keys: Keys) -> KeyBindings:
     """Ctrl-C, Esc, Enter, and the keys that answer a question."""
     bindings = KeyBindings()
     _add_answers(bindings, keys)
-    stops = Condition(lambda: keys.is_refusing or keys.chat.session.is_working)
+    writes = ~is_searching
+    stops = writes & Condition(lambda: keys.is_refusing or keys.chat.session.is_working)
 
-    @bindings.add("c-c")
+    @bindings.add("c-c", filter=writes)
     def _(_event: KeyPressEvent) -> None:
         keys.interrupted()
 
@@ -122,7 +123,7 @@ def key_bindings(keys: Keys) -> KeyBindings:
         else:
             keys.stop_turn()
 
-    @bindings.add("enter")
+    @bindings.add("enter", filter=writes)
     def _(event: KeyPressEvent) -> None:
         keys.is_leaving = False
         buffer = event.current_buffer
@@ -135,7 +136,7 @@ def key_bindings(keys: Keys) -> KeyBindings:
             buffer.reset()
             keys.chat.sent(text)
 
-    @bindings.add("escape", "enter")
+    @bindings.add("escape", "enter", filter=writes)
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
@@ -144,7 +145,7 @@ def key_bindings(keys: Keys) -> KeyBindings:
 
 def _add_answers(bindings: KeyBindings, keys: Keys) -> None:
     """The keys that answer a question, while one is asked and nothing is typed."""
-    is_empty = Condition(lambda: not get_app().current_buffer.text)
+    is_empty = ~is_searching & Condition(lambda: not get_app().current_buffer.text)
     answers = is_empty & Condition(lambda: not keys.is_refusing and keys.chat.takes_answers)
 
     def decide(event: KeyPressEvent) -> None:

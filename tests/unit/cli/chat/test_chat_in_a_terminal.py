@@ -118,8 +118,11 @@ def test_a_killed_conversation_goes_on_where_it_was(place_of, tmp_path):
             terminal.until(lambda: terminal.text.count("left behind") == 2)
             terminal.say("/at 2")
             terminal.until("as it is now")
-            terminal.keys("\x1b[A" * 6)  # back to what was typed before the kill
-            terminal.until(lambda: terminal.typed == "count")
+            terminal.keys("\x12cou")  # looks for what was typed before the kill
+            terminal.until("I-search backward: cou")
+            terminal.keys("\r")
+            terminal.until(lambda: "I-search" not in terminal.shown)
+            assert terminal.typed == "count", "it is found, and not sent"
             terminal.keys("\x15\x04")
             assert terminal.ended() == 0
     said = [one["content"] for one in played.requests[-1]["messages"] if one["role"] == "user"]
@@ -184,7 +187,7 @@ def test_a_pipe_takes_turns_in_plain_text(place_of, tmp_path):
         command = [sys.executable, "-m", "mentra_actors.cli.main", "chat", "--model"]
         done = subprocess.run(
             [*command, "custom:played"],
-            input=b"hi\\\nthere\n\nwrite it\n/history\n//x\n",
+            input=b"hi\\\nthere\xff\n\nwrite it\n/history\n//x\n",
             capture_output=True,
             cwd=tmp_path,
             env={**os.environ, **place_of(played).environment},
@@ -193,7 +196,7 @@ def test_a_pipe_takes_turns_in_plain_text(place_of, tmp_path):
     out = done.stdout.decode()
 
     assert done.returncode == 0, done.stderr
-    assert out.startswith("**You** said: hi\nthere")
+    assert out.startswith("**You** said: hi\nthere\N{REPLACEMENT CHARACTER}")
     assert "Told: " in out
     assert "nobody could be asked" in out
     assert "2  write it" in out
