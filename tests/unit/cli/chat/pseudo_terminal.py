@@ -79,8 +79,9 @@ class PseudoTerminal:
     def ended(self):
         """Read to the end; the exit code."""
         end = time.monotonic() + WAIT_S
-        while self._read() and time.monotonic() < end:
-            pass
+        while self._read():
+            if time.monotonic() > end:
+                raise AssertionError(f"it does not end:\n{self.text}")
         self._child.wait()
         return self._child.exitstatus
 

@@ -123,7 +123,7 @@ def test_a_killed_conversation_goes_on_where_it_was(place_of, tmp_path):
             terminal.keys("\r")
             terminal.until(lambda: "I-search" not in terminal.shown)
             assert terminal.typed == "count", "it is found, and not sent"
-            terminal.keys("\x15\x04")
+            terminal.keys("\x05\x15\x04")  # to the end, nothing left of the line, leave
             assert terminal.ended() == 0
     said = [one["content"] for one in played.requests[-1]["messages"] if one["role"] == "user"]
 
