@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,8 +52,9 @@ class TerminalChat:
 
     asks = True
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, clock: Callable[[], float] = time.monotonic) -> None:
         self._output = output
+        self._clock = clock
         self._after_prose = False
         self._asked: Any = None
         self._armed_at = 0.0
@@ -114,7 +115,7 @@ class TerminalChat:
         questions = self.session.questions
         asked = questions[0].approval.request_id if questions else None
         if asked != self._asked:
-            self._asked, self._armed_at = asked, time.monotonic() + _ARMED_AFTER_S
+            self._asked, self._armed_at = asked, self._clock() + _ARMED_AFTER_S
             if self.keys.is_refusing:
                 self.keys.not_refusing()
         self._prompt.app.invalidate()
@@ -122,7 +123,7 @@ class TerminalChat:
     @property
     def takes_answers(self) -> bool:
         """True if a key answers a question."""
-        return bool(self.session.questions) and time.monotonic() >= self._armed_at
+        return bool(self.session.questions) and self._clock() >= self._armed_at
 
     # --- the talk -------------------------------------------------------------------------
 
@@ -130,14 +131,18 @@ class TerminalChat:
         """See `Screen.talk`."""
         session = self.session
         with _signals(self, session), self._log_lines():
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._tick)
-                tasks.start_soon(self._do_all)
-                with contextlib.suppress(EOFError, KeyboardInterrupt):
-                    await self._prompt.prompt_async()
-                tasks.cancel_scope.cancel()
+            await self.read_keys()
         if session.is_working:
             await self.show([line(_STAYS_OPEN, "yellow")])
+
+    async def read_keys(self) -> None:
+        """Keep the prompt, and do what is typed, until somebody leaves."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._tick)
+            tasks.start_soon(self._do_all)
+            with contextlib.suppress(EOFError, KeyboardInterrupt):
+                await self._prompt.prompt_async()
+            tasks.cancel_scope.cancel()
 
     def sent(self, text: str) -> None:
         """Something was typed; it is done in its turn, and the prompt stays."""
@@ -189,7 +194,7 @@ class TerminalChat:
 
     def _message(self) -> StyleAndTextTuples:
         size = self._prompt.app.output.get_size()
-        now, session = time.monotonic(), self.session
+        now, session = self._clock(), self.session
         room = max(2, size.rows // 3)
         lines = list(live_lines(session.turn, now, width=size.columns - 1, most=room))
         if session.snapshot and (status := status_line(session.snapshot, session.turn, now)):
