@@ -32,6 +32,11 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "run",
             "Send a prompt to an agent; its team's work is kept in the store whatever happens.",
         ),
+        "chat": ListedCommand(
+            "chat_command",
+            "chat",
+            "Talk with an agent: in a terminal, or line by line through a pipe.",
+        ),
         "agents": ListedCommand(
             "team_commands", "agents", "Who is in the team, and what each member is doing."
         ),

@@ -25,6 +25,7 @@ _RECORDING = frozenset(
     {
         "",
         "approve",
+        "chat",
         "dead-letters",
         "demo",
         "deny",
@@ -76,7 +77,7 @@ class _Words(msgspec.Struct, frozen=True):
 _WORDS: Mapping[type[MentraError], _Words] = {
     errors.StoreNotFound: _Words(
         "Nothing was made.",
-        "Name a store with --store PATH or MENTRA_STORE; `mentra run` and `mentra demo` make one.",
+        "Name a store with --store PATH or MENTRA_STORE; `mentra chat`, `run` and `demo` make it.",
         MISUSED,
     ),
     errors.StoreLocked: _Words(

@@ -20,7 +20,15 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Output", "discard_output", "local_moment", "local_second", "local_time", "plain_table"]
+__all__ = [
+    "Output",
+    "discard_output",
+    "harmless",
+    "local_moment",
+    "local_second",
+    "local_time",
+    "plain_table",
+]
 
 _NO_WIDTH = 1_000_000
 _CONTROLS = {
@@ -33,10 +41,11 @@ _CONTROLS = {
 class Output:
     """The two consoles of one command."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, is_plain: bool = False) -> None:
+        """With `is_plain` it writes as into a pipe, whatever is there."""
         self.as_json = as_json
-        self.console = _console(is_terminal=sys.stdout.isatty(), is_error=False)
-        self.remarks = _console(is_terminal=sys.stderr.isatty(), is_error=True)
+        self.console = _console(is_terminal=not is_plain and sys.stdout.isatty(), is_error=False)
+        self.remarks = _console(is_terminal=not is_plain and sys.stderr.isatty(), is_error=True)
 
     @property
     def is_terminal(self) -> bool:
@@ -120,6 +129,11 @@ class Output:
         self.show(table)
 
 
+def harmless(text: str) -> str:
+    """A text in which no character is a command to a terminal, but for tabs and new lines."""
+    return text.translate(_CONTROLS)
+
+
 def plain_table(columns: Sequence[str], rows: Sequence[Sequence[Text]]) -> Text:
     """Aligned columns without a frame."""
     lines = [[Text(column) for column in columns], *rows]
@@ -194,4 +208,4 @@ class _HarmlessConsole(Console):
             if segment.control:
                 yield segment
             else:
-                yield segment._replace(text=segment.text.translate(_CONTROLS))
+                yield segment._replace(text=harmless(segment.text))

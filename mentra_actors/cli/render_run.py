@@ -9,13 +9,14 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from mentra_actors.cli.output import Output, discard_output
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import ToolCallBlock
+from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.effects.live import ModelDelta, ToolProgress
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, category_of, name_of
 from mentra_actors.providers.port import TextDelta
 from mentra_actors.runtime.run_watch import Reply
 
-__all__ = ["RunScreen", "reply_text"]
+__all__ = ["RunScreen", "reply_text", "spent_words"]
 
 _MOST_CHARS = 100
 
@@ -99,13 +100,16 @@ class RunScreen:
 
 def reply_text(reply: Reply, store: Path) -> str:
     """How a run has ended, what it has cost, and where it is kept."""
-    usage, cost = reply.usage, reply.cost_usd_micros
-    cached = f" ({usage.cached_input_tokens} cached)" if usage.cached_input_tokens else ""
-    money = f", ${cost / 1e6:,.4f}" if cost else ""
     cut = "" if reply.is_whole else f"the model stopped: {_stop_words(reply)}; "
     early = f"ended early: {reply.early_end.replace('_', ' ')}; " if reply.early_end else ""
-    tokens = f"{usage.input_tokens} tokens in{cached}, {usage.output_tokens} out"
-    return f"{cut}{early}{tokens}{money}; kept in {store}"
+    return f"{cut}{early}{spent_words(reply.usage, reply.cost_usd_micros)}; kept in {store}"
+
+
+def spent_words(usage: TokenUsage, cost_usd_micros: int | None) -> str:
+    """Tokens and money; a price that is not known is not named."""
+    cached = f" ({usage.cached_input_tokens} cached)" if usage.cached_input_tokens else ""
+    money = f", ${cost_usd_micros / 1e6:,.4f}" if cost_usd_micros else ""
+    return f"{usage.input_tokens} tokens in{cached}, {usage.output_tokens} out{money}"
 
 
 def _stop_words(reply: Reply) -> str:

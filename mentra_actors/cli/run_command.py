@@ -27,7 +27,7 @@ from mentra_actors.runtime.runtime import Runtime, open_runtime
 from mentra_actors.tools.builtin.files import file_tools
 from projections.roster import MemberView
 
-__all__ = ["run"]
+__all__ = ["model_of", "run", "run_limits", "stored_members"]
 
 _ALWAYS_OPEN = frozenset({"lease", "schedule"})
 """Categories of streams that are open while a team rests."""
@@ -64,10 +64,10 @@ def run(
 ) -> None:
     """Send a prompt to an agent; its team's work is kept in the store whatever happens."""
     output = Output(as_json=as_json)
-    members = _members(store, team_name)
+    members = stored_members(store, team_name)
     if prompt is None and members is None:
         raise StoreNotFound(f"there is no store at {store}, so there is nothing to go on with")
-    chosen = _model_of(agent, members or [], model, output)
+    chosen = model_of(agent, members or [], model, output)
     if resume and prompt is not None:
         raise typer.BadParameter("--resume goes on with a prompt that was sent; leave it out")
     job = _Job(output, store, agent, chosen, system, wait=wait)
@@ -76,12 +76,12 @@ def run(
         agent, agent_id_of(job.team, agent)
     )
     job.tools = file_tools(root) if files else []
-    job.limits = _limits(deadline, token_budget, cost_budget)
+    job.limits = run_limits(deadline, token_budget, cost_budget)
     job.resumes = resume
     anyio.run(job.run, prompt)
 
 
-def _limits(
+def run_limits(
     deadline_s: float | None, token_budget: int | None, cost_budget_usd: float | None
 ) -> RunArguments:
     """Those that were named: without any, the limits of the agent count."""
@@ -95,7 +95,7 @@ def _limits(
     return limits
 
 
-def _members(store: Path, team_name: str) -> list[MemberView] | None:
+def stored_members(store: Path, team_name: str) -> list[MemberView] | None:
     """Who is in the team, which may be new; None without a store."""
     try:
         with opened(store) as team:
@@ -104,7 +104,7 @@ def _members(store: Path, team_name: str) -> list[MemberView] | None:
         return None
 
 
-def _model_of(agent: str, members: list[MemberView], model: str | None, output: Output) -> str:
+def model_of(agent: str, members: list[MemberView], model: str | None, output: Output) -> str:
     """The model that the agent has, or is to get."""
     known = {member.name: member.model for member in members}
     chosen = require_model(model or known.get(agent))

@@ -13,7 +13,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import RunFailed
 from mentra_actors.ids import CommandId, EffectId, RunId
 
-__all__ = ["Reply", "RunWatch"]
+__all__ = ["Reply", "RunWatch", "is_whole"]
 
 
 _WHOLE = frozenset({None, StopReason.END_TURN, StopReason.TOOL_USE, StopReason.STOP_SEQUENCE})
@@ -46,7 +46,12 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_whole(self) -> bool:
         """False if the model was stopped before it had said all: cut off, filtered, refused."""
-        return self.stop_reason in _WHOLE
+        return is_whole(self.stop_reason)
+
+
+def is_whole(stop_reason: StopReason | None) -> bool:
+    """False if an answer that ended for this reason lacks something."""
+    return stop_reason in _WHOLE
 
 
 class RunWatch:

@@ -1,0 +1,268 @@
+"""What the commands with a slash do."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import anyio
+from rich.text import Text
+
+from mentra_actors.cli.chat.past_turns import (
+    PastTurn,
+    as_markdown,
+    entry_named,
+    history_lines,
+    path_of,
+    shown_turns,
+    turns_in,
+)
+from mentra_actors.cli.chat.session import ChatSession
+from mentra_actors.cli.chat.shown import Line, Rows, Shown, clipped, line
+from mentra_actors.cli.chat.typed import COMMANDS, Slash, Unknown
+from mentra_actors.cli.model_choice import require_usable
+from mentra_actors.cli.render_board import board_lines
+from mentra_actors.cli.render_run import spent_words
+from mentra_actors.cli.usage_command import cost_text
+from mentra_actors.domain.conversation_tree import Entry
+from mentra_actors.domain.model_call import ReasoningOptions
+from mentra_actors.errors import CommandRejected
+from projections.task_board import BoardView
+
+__all__ = ["HELP_KEYS", "performed", "unknown_words"]
+
+_TURNS_SHOWN = 3
+_MOST_CHARS = 160
+HELP_KEYS = (
+    ("Enter", "send; while the agent works: steer it"),
+    ("Alt-Enter, \\ Enter", "a new line"),
+    ("Esc, Ctrl-C", "stop the turn; what is finished is kept"),
+    ("Ctrl-D", "leave, as does a second Ctrl-C on an empty line"),
+    ("//TEXT", "say /TEXT"),
+)
+_Found = Sequence[Shown]
+
+
+async def performed(session: ChatSession, command: Slash) -> _Found:
+    """Do a command; what it has found.
+
+    Raises:
+        MentraError, OSError, ValueError: it was refused.
+    """
+    told = COMMANDS[command.name]
+    if told.needs_words and not command.rest:
+        raise CommandRejected(f"/{command.name} {told.takes}: {told.does}")
+    return await _COMMANDS[command.name](session, command.rest)
+
+
+def unknown_words(command: Unknown) -> str:
+    """What to say of a command that there is not."""
+    there = command.near or tuple(COMMANDS)
+    known = ", ".join(f"/{name}" for name in there)
+    return f"there is no /{command.name}; there are {known}. // says a text that begins with /"
+
+
+# --- the conversation -------------------------------------------------------------------------
+
+
+async def _help(_session: ChatSession, _rest: str) -> _Found:
+    named = [(f"/{name} {one.takes}".rstrip(), one.does) for name, one in COMMANDS.items()]
+    width = max(len(name) for name, _ in (*named, *HELP_KEYS)) + 2
+    return [
+        Line(Text.assemble((f"{name:<{width}}", "cyan"), does))
+        for name, does in (*named, *HELP_KEYS)
+    ]
+
+
+async def _later(session: ChatSession, rest: str) -> _Found:
+    await session.say_later(rest)
+    return ()
+
+
+async def _resume(session: ChatSession, _rest: str) -> _Found:
+    session.resume()
+    return ()
+
+
+async def _path(session: ChatSession) -> tuple[Sequence[Entry], Sequence[Entry]]:
+    conversation = session.agent.conversation
+    entries = await conversation.entries()
+    return entries, path_of(entries, await conversation.leaf())
+
+
+async def _turns(session: ChatSession) -> Sequence[PastTurn]:
+    return turns_in((await _path(session))[1])
+
+
+async def _history(session: ChatSession, _rest: str) -> _Found:
+    turns = await _turns(session)
+    return list(history_lines(turns)) or [line("Nothing was said yet.", "dim")]
+
+
+async def _at(session: ChatSession, rest: str) -> _Found:
+    entries, path = await _path(session)
+    leaf = entry_named(rest, entries, path)
+    head = line(f"── as it was at entry #{leaf} ──", "cyan")
+    end = line("── as it is now: below ──", "cyan")
+    return [head, *shown_turns(turns_in(path_of(entries, leaf))), end]
+
+
+async def _fork(session: ChatSession, rest: str) -> _Found:
+    entries, path = await _path(session)
+    return await _moved(session, entry_named(rest, entries, path))
+
+
+async def _back(session: ChatSession, _rest: str) -> _Found:
+    if session.left is None:
+        raise CommandRejected("no /fork was made here; /history shows turns, /fork N goes to one")
+    return await _moved(session, session.left)
+
+
+async def _moved(session: ChatSession, entry: int) -> _Found:
+    left = await session.agent.conversation.move_to(entry)
+    words = "nothing is deleted, /back goes back"
+    head = line(f"⑂ {left} entries are left behind; {words}", "cyan")
+    return [head, *shown_turns((await _turns(session))[-_TURNS_SHOWN:])]
+
+
+async def _title(session: ChatSession, rest: str) -> _Found:
+    _, path = await _path(session)
+    if not path:
+        raise CommandRejected("a conversation has a title once something was said")
+    if rest:
+        await session.agent.conversation.label(path[0].entry_id, " ".join(rest.split()))
+    title = (await session.agent.conversation.labels()).get(path[0].entry_id, "")
+    return [line(title or "It has no title: /title TEXT", "bold" if title else "dim")]
+
+
+async def _save(session: ChatSession, rest: str) -> _Found:
+    _, path = await _path(session)
+    labels = await session.agent.conversation.labels()
+    title = labels.get(path[0].entry_id, "") if path else ""
+    text = as_markdown(title or f"A conversation with {session.agent.name}", path)
+    place = await anyio.Path(rest).expanduser()
+    try:
+        async with await anyio.open_file(place, "x", encoding="utf-8", errors="replace") as file:
+            await file.write(text)
+    except FileExistsError as error:
+        raise CommandRejected(f"{place} is there already; name another file") from error
+    return [line(f"Written: {place}", "dim")]
+
+
+async def _compact(session: ChatSession, _rest: str) -> _Found:
+    await session.agent.conversation.compact()
+    return [line("The older part is being summarised.", "dim")]
+
+
+# --- the agent --------------------------------------------------------------------------------
+
+
+async def _model(session: ChatSession, rest: str) -> _Found:
+    if rest:
+        require_usable(rest, with_login=True)
+        await session.agent.configure(model=rest)
+    return [line((await session.look()).model)]
+
+
+async def _reasoning(session: ChatSession, rest: str) -> _Found:
+    effort = rest.lower()
+    if effort in ("show", "hide"):
+        session.show_thoughts(is_shown=effort == "show")
+        return [line(f"Thoughts are {'shown' if effort == 'show' else 'hidden'}.", "dim")]
+    if effort:
+        options = None if effort == "off" else ReasoningOptions(effort=effort)
+        await session.agent.configure(reasoning=options)
+    profile = (await session.agent.state()).profile
+    chosen = profile.reasoning if profile else None
+    return [
+        line(f"Reasoning: {chosen.effort if chosen and chosen.effort else 'as the model does'}")
+    ]
+
+
+async def _tools(session: ChatSession, _rest: str) -> _Found:
+    profile = (await session.agent.state()).profile
+    told = {
+        name: clipped(one.description, _MOST_CHARS)
+        for name, one in session.runtime.tools.items()
+        if profile is not None
+        and profile.offers(name)
+        and (session.policy is None or not session.policy.hides(one.traits))
+    }
+    width = max(map(len, told), default=0) + 2
+    return [
+        Line(Text.assemble((f"{name:<{width}}", "bold"), does), is_cut=True)
+        for name, does in told.items()
+    ]
+
+
+async def _context(session: ChatSession, _rest: str) -> _Found:
+    counted = await session.agent.count_tokens()
+    about = "about " if counted.is_estimate else ""
+    return [line(f"The next request would have {about}{counted.tokens:,} tokens.")]
+
+
+async def _usage(session: ChatSession, _rest: str) -> _Found:
+    used = await session.agent.usage()
+    parts = [("all", used.total), *used.by_model.items()] if used.by_model else []
+    return [
+        line(f"{name}: {spent_words(one.tokens, None)}, {cost_text(one)}") for name, one in parts
+    ] or [line("No model was called yet.", "dim")]
+
+
+# --- the team ---------------------------------------------------------------------------------
+
+
+async def _board(session: ChatSession, _rest: str) -> _Found:
+    view = BoardView(state=await session.runtime.board())
+    if not view.tasks:
+        return [line("No task is on the board.", "dim")]
+    return [Line(text) for text, _ in board_lines(view)]
+
+
+async def _members(session: ChatSession, _rest: str) -> _Found:
+    members = await session.runtime.members.list()
+    rows = [
+        [Text(one.name, "bold"), Text(one.role), Text(one.status), Text(one.model)]
+        for one in members
+    ]
+    return [Rows("Members", ("name", "role", "status", "model"), rows)]
+
+
+async def _memory(session: ChatSession, rest: str) -> _Found:
+    memory = session.agent.memory
+    if rest:
+        records = [one.record for one in await memory.search(rest)]
+    else:
+        records = list(await memory.records())
+    shown = [line(f"{one.record_id}  {clipped(one.content, _MOST_CHARS)}") for one in records]
+    return shown or [line("Nothing was found." if rest else "Nothing is remembered yet.", "dim")]
+
+
+async def _remember(session: ChatSession, rest: str) -> _Found:
+    record_id = await session.agent.memory.pin(rest)
+    return [line(f"Remembered as {record_id}.", "dim")]
+
+
+async def _quit(_session: ChatSession, _rest: str) -> _Found:
+    return ()
+
+
+_COMMANDS: Mapping[str, Callable[[ChatSession, str], Awaitable[_Found]]] = {
+    "help": _help,
+    "later": _later,
+    "resume": _resume,
+    "history": _history,
+    "at": _at,
+    "fork": _fork,
+    "back": _back,
+    "title": _title,
+    "model": _model,
+    "reasoning": _reasoning,
+    "tools": _tools,
+    "board": _board,
+    "members": _members,
+    "memory": _memory,
+    "remember": _remember,
+    "compact": _compact,
+    "context": _context,
+    "usage": _usage,
+    "save": _save,
+    "quit": _quit,
+}

@@ -1,0 +1,25 @@
+"""What was typed is kept for its user alone, where the user's state is."""
+
+from mentra_actors.cli.chat.input_history import history_file
+
+
+def test_the_file_is_its_users_own(tmp_path):
+    place = history_file({"XDG_STATE_HOME": str(tmp_path)})
+
+    assert place == str(tmp_path / "mentra" / "chat_history")
+    assert (tmp_path / "mentra" / "chat_history").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "mentra").stat().st_mode & 0o777 == 0o700
+
+
+def test_without_a_place_nothing_is_kept(tmp_path):
+    (tmp_path / "mentra").write_text("a file")
+
+    assert history_file({"XDG_STATE_HOME": str(tmp_path)}) is None
+
+
+def test_a_relative_directory_is_not_meant(tmp_path, monkeypatch):
+    """The standard says that such a value is ignored."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    place = history_file({"XDG_STATE_HOME": "here"}, platform="linux")
+
+    assert place == str(tmp_path / ".local" / "state" / "mentra" / "chat_history")

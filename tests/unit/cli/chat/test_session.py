@@ -1,0 +1,221 @@
+"""A session against a running team: what is asked, told and done, whatever shows it."""
+
+import anyio
+import pytest
+
+from mentra_actors import ReasoningOptions, ScriptedModel, ask_for, call, open_runtime, tool
+from mentra_actors.cli.chat.session import ChatSession
+from mentra_actors.cli.chat.shown import Line, Prose
+from mentra_actors.cli.chat.slash_commands import performed
+from mentra_actors.cli.chat.typed import COMMANDS, Slash
+from mentra_actors.errors import CommandRejected
+
+
+class Listener:
+    """A screen that keeps what it is shown, and wakes whoever waits for a part of it."""
+
+    asks = True
+
+    def __init__(self):
+        self.words = []
+        self._more = anyio.Event()
+
+    async def show(self, shown):
+        for one in shown:
+            if isinstance(one, Line):
+                self.words.append(one.text.plain)
+            elif isinstance(one, Prose):
+                self.words.append(one.text)
+            else:
+                self.words += ["|".join(cell.plain for cell in row) for row in one.rows]
+        self.changed()
+
+    answer = show
+
+    def changed(self):
+        self._more.set()
+        self._more = anyio.Event()
+
+    async def until(self, is_there):
+        with anyio.fail_after(20):
+            while not is_there():
+                await self._more.wait()
+
+    async def says(self, part):
+        await self.until(lambda: any(part in one for one in self.words))
+
+
+def talk(script, told, *, tools=(), **options):
+    """Run `told(session, screen)` with an agent whose model plays a script."""
+
+    async def main():
+        model = ScriptedModel(script, name="scripted")
+        async with open_runtime(
+            ":memory:", providers=[model], tools=tools, resume="none", **options
+        ) as runtime:
+            agent = await runtime.spawn("lead", model="scripted:x")
+            screen = Listener()
+            session = ChatSession(runtime, agent, screen, {})
+            await session.run(lambda: told(session, screen))
+            return screen.words
+
+    return anyio.run(main)
+
+
+async def done(session, line):
+    name, _, rest = line.partition(" ")
+    await session.screen.answer(await performed(session, Slash(name, rest)))
+
+
+@tool(retry="safe")
+def pay(euros: int) -> str:
+    """Pay."""
+    return f"paid {euros}"
+
+
+def test_a_teammate_is_asked_about_as_well():
+    """Who talks with the lead is the one whom the team asks: nobody else would answer."""
+
+    def script(request):
+        answered = sum(type(one).__name__ == "AssistantMessage" for one in request.messages)
+        if "teammate 'bob'" in request.system:
+            return [call("pay", euros=5), "Paid.", "Fine."][min(answered, 2)]
+        spawn = call("team_spawn", name="bob", role="payer", prompt="Pay.")
+        return [spawn, "Bob pays.", "Good."][min(answered, 2)]
+
+    async def told(session, screen):
+        await session.say("Let bob pay.")
+        await screen.until(lambda: len(session.questions) == 1)
+        await session.decide(allow=True)
+        await screen.says("? bob: pay")
+        await session.decide(allow=True, remember="session")
+        await session.runtime.until_idle()
+        await screen.says("bob has joined")
+
+    words = talk(script, told, tools=[pay], authorizer=ask_for())
+
+    assert words.index("? team_spawn") < words.index("? bob: pay")
+
+
+def test_a_decision_is_remembered_as_it_was_chosen():
+    async def told(session, screen):
+        await session.say("Pay twice.")
+        await screen.until(lambda: bool(session.questions))
+        session.choose(2)
+        await session.decide(allow=True, remember="session")
+        await screen.says("Paid twice.")
+        [rule] = await session.runtime.rules()
+        assert rule.rule.allow
+        assert rule.scope == "session"
+
+    script = [call("pay", euros=5), call("pay", euros=6), "Paid twice."]
+    words = talk(script, told, tools=[pay], authorizer=ask_for())
+
+    assert words.count("? pay") == 1, "the second call is let run by the rule"
+
+
+def test_where_nobody_can_be_asked_a_call_is_refused():
+    async def told(session, screen):
+        screen.asks = False
+        await session.say_and_wait("Pay.")
+
+    words = talk([call("pay", euros=5), "No."], told, tools=[pay], authorizer=ask_for())
+
+    assert any("nobody could be asked" in one for one in words)
+
+
+def test_words_for_a_turn_that_was_stopped_begin_another():
+    """Steering that the open turn took no more is said next, and not left in its queue."""
+
+    async def told(session, screen):
+        await session.say("Pay.")
+        await screen.until(lambda: bool(session.questions))
+        await session.say("Rather not.")
+        assert await session.interrupt()
+        await screen.says("Then not.")
+        assert not session.questions
+
+    words = talk([call("pay", euros=5), "Then not."], told, tools=[pay], authorizer=ask_for())
+
+    assert words.index("  queued: said at the next step") < words.index("Then not.")
+
+
+def test_a_broken_turn_is_offered_again_and_goes_on():
+    async def told(session, screen):
+        await session.say("go")
+        await screen.says("/resume goes on with it")
+        await done(session, "resume")
+        await screen.says("There.")
+
+    def script(request):
+        if broken:
+            raise broken.pop()
+        return "There."
+
+    broken = [ValueError("the script has a fault")]
+    words = talk(script, told)
+
+    assert any("going on with the turn that was broken off" in one for one in words)
+
+
+def test_the_conversation_is_a_tree(tmp_path):
+    """A fork goes on from an older turn, back returns, and a saved file is never replaced."""
+
+    async def told(session, screen):
+        for words in ("one", "two", "three"):
+            await session.say_and_wait(words)
+        await done(session, "title My talk")
+        await done(session, "fork 1")
+        await session.say_and_wait("else")
+        assert session.left is not None
+        await done(session, "back")
+        path = await session.agent.conversation.path()
+        assert list(path) == [1, 2, 3, 4, 5, 6]
+        await done(session, "at 2")
+        await done(session, "fork #2")
+        await done(session, f"save {tmp_path}/talk.md")
+        with pytest.raises(CommandRejected, match="is there already"):
+            await done(session, f"save {tmp_path}/talk.md")
+
+    talk(lambda request: f"Answer to {request.messages[-1].text}", told)
+
+    assert (tmp_path / "talk.md").read_text() == "# My talk\n\n## You\n\none\n\nAnswer to one\n"
+
+
+def test_every_command_answers():
+    """None of them needs a second try, or ends the talk."""
+    rest = {"at": "1", "fork": "1", "remember": "Ann likes tea", "memory": "tea", "title": "T"}
+    left_out = {"save", "resume", "back", "later", "quit"}
+
+    async def told(session, screen):
+        await session.say_and_wait("hello")
+        await done(session, "remember Ann likes tea")
+        for name in COMMANDS:
+            if name not in left_out:
+                await done(session, f"{name} {rest.get(name, '')}".rstrip())
+        await done(session, "reasoning high")
+        await done(session, "reasoning hide")
+        profile = (await session.agent.state()).profile
+        assert profile.reasoning == ReasoningOptions(effort="high")
+        assert session.turn.hides_thoughts
+        with pytest.raises(CommandRejected, match="/at N"):
+            await done(session, "at")
+        session.left = None
+        with pytest.raises(CommandRejected, match="no /fork"):
+            await done(session, "back")
+
+    words = "\n".join(talk(["Hello!"] * 9, told))
+
+    assert "Ann likes tea" in words
+    assert "lead|lead|idle|scripted:x" in words
+    assert "No task is on the board." in words
+    assert "The next request would have about" in words
+
+
+def test_later_words_are_said_when_the_turn_would_be_over():
+    async def told(session, screen):
+        await session.say_later("at rest it is a prompt")
+        await screen.says("one")
+        await screen.until(lambda: not session.is_working)
+
+    assert any("one" in one for one in talk(["one"], told))
