@@ -5,9 +5,10 @@ the outcome cannot be recorded (a full disk) it is kept and sent again; only the
 process loses it, and then the log still says that the effect is open.
 """
 
+import contextlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -22,6 +23,7 @@ __all__ = ["EffectRunner", "Order", "Performer"]
 
 _log = logging.getLogger(__name__)
 
+_UNLIMITED = contextlib.nullcontext()
 _FOR_GOOD = (CommandRejected, RuntimeClosed, Fenced)
 
 FIRST_RESEND_S = 0.1
@@ -41,7 +43,7 @@ class Order:
 class Performer(Protocol):
     """Performs one kind of effect."""
 
-    async def __call__(self, order: Order) -> Any:
+    def __call__(self, order: Order) -> Awaitable[Any]:
         """Do it and return the outcome command. What the world refuses is an outcome too.
 
         Called on the loop; cancelled when nobody waits for the outcome any more.
@@ -149,8 +151,10 @@ class EffectRunner:
         is_broken = False
         try:
             if not flight.is_cancelled:
+                kind = flight.kind
                 with anyio.CancelScope() as flight.scope:
-                    outcome = await self._perform(order)
+                    async with self._limiter(kind) or _UNLIMITED:
+                        outcome = await self._performers[kind](order)
         except BaseException as error:
             if is_cancellation(error):
                 raise  # a bug in one performer must not end the others' work
@@ -163,14 +167,6 @@ class EffectRunner:
                 self._land(flight)
         if outcome is not None:
             self._record(flight, outcome, FIRST_RESEND_S)
-
-    async def _perform(self, order: Order) -> Any:
-        kind = type(order.effect)
-        limiter = self._limiter(kind)
-        if limiter is None:
-            return await self._performers[kind](order)
-        async with limiter:
-            return await self._performers[kind](order)
 
     def _limiter(self, kind: type[Any]) -> anyio.CapacityLimiter | None:
         if kind not in self._capacity:

@@ -35,7 +35,7 @@ def test_what_is_kept_of_an_answer_goes_with_its_end():
     """The log has it then; a store that keeps it twice would only grow."""
     ticks = Ticks()
     answer = ticks.answers.begin(LEAD, CALL)
-    ticks.answers.take(answer, TextDelta("Hel"))
+    answer.take(TextDelta("Hel"))
     ticks.come()
     before = ticks.left()
     ticks.answers.end(answer)
@@ -51,7 +51,7 @@ def test_an_answer_that_is_broken_off_by_the_close_is_kept():
     """
     ticks = Ticks()
     answer = ticks.answers.begin(LEAD, CALL)
-    ticks.answers.take(answer, TextDelta("Hel"))
+    answer.take(TextDelta("Hel"))
     ticks.come()
     ticks.answers.close()
     ticks.answers.end(answer)
@@ -65,7 +65,7 @@ def test_a_report_that_counts_nonsense_does_not_count(count):
     """If the answer breaks off then, the log must be able to keep what it has used."""
     ticks, used = Ticks(), TokenUsage(input_tokens=5)
     answer = ticks.answers.begin(LEAD, CALL)
-    ticks.answers.take(answer, UsageReported(usage=used))
-    ticks.answers.take(answer, UsageReported(usage=TokenUsage(input_tokens=count)))
+    answer.take(UsageReported(usage=used))
+    answer.take(UsageReported(usage=TokenUsage(input_tokens=count)))
 
     assert answer.usage == used
