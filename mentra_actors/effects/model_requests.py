@@ -44,14 +44,15 @@ def request_of(
 ) -> ModelRequest:
     """What an agent would ask of a model, with these options of a run."""
     names = offered_tools(profile, options, tools.offered)
-    specs = tuple(tools[name].spec for name in names)
+    described = tools.described(names)
+    specs = described.specs
     output = options.output
     if output is not None and output.mode == "tool":
         specs = (*specs, _output_tool(output))
     return ModelRequest(
         model=model,
         messages=prompt_messages(transcript),
-        system=_system(profile, [tools[name].guide for name in names]),
+        system=_system(profile, described.guides),
         tools=specs,
         tool_choice=tool_choice_for(profile, options, names),
         temperature=profile.temperature,

@@ -5,7 +5,6 @@ the outcome cannot be recorded (a full disk) it is kept and sent again; only the
 process loses it, and then the log still says that the effect is open.
 """
 
-import contextlib
 import logging
 import threading
 from collections.abc import Awaitable, Mapping
@@ -23,7 +22,6 @@ __all__ = ["EffectRunner", "Order", "Performer"]
 
 _log = logging.getLogger(__name__)
 
-_UNLIMITED = contextlib.nullcontext()
 _FOR_GOOD = (CommandRejected, RuntimeClosed, Fenced)
 
 FIRST_RESEND_S = 0.1
@@ -153,7 +151,7 @@ class EffectRunner:
             if not flight.is_cancelled:
                 kind = flight.kind
                 with anyio.CancelScope() as flight.scope:
-                    async with self._limiter(kind) or _UNLIMITED:
+                    async with _Place(self._limiter(kind)):
                         outcome = await self._performers[kind](order)
         except BaseException as error:
             if is_cancellation(error):
@@ -217,6 +215,28 @@ class EffectRunner:
             else:
                 self._by_stream.pop(stream_id, None)
             self._landed.notify_all()
+
+
+class _Place:
+    """One of the places for effects of a class; without a limiter there are enough.
+
+    Who finds one free goes on at once: to let others run first would be a turn of the loop more.
+    """
+
+    def __init__(self, limiter: anyio.CapacityLimiter | None) -> None:
+        self._limiter = limiter
+
+    async def __aenter__(self) -> None:
+        if self._limiter is None:
+            return
+        try:
+            self._limiter.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._limiter.acquire()
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._limiter is not None:
+            self._limiter.release()
 
 
 def _is_for_good(error: Exception) -> bool:
