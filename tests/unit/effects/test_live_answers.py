@@ -5,7 +5,7 @@ import pytest
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.effects.live_answers import LiveAnswers
 from mentra_actors.ids import EffectId, StreamId
-from mentra_actors.providers.port import TextDelta, UsageReported
+from mentra_actors.providers.port import TextDelta, ThinkingDelta, UsageReported
 from mentra_actors.runtime.tick_journal import TickJournal
 from mentra_actors.store.memory_store import MemoryEventStore
 
@@ -69,3 +69,33 @@ def test_a_report_that_counts_nonsense_does_not_count(count):
     answer.take(UsageReported(usage=TokenUsage(input_tokens=count)))
 
     assert answer.usage == used
+
+
+def test_a_listener_that_comes_late_is_told_where_its_first_piece_begins():
+    """Nobody counts characters while nobody listens."""
+    answer = Ticks().answers.begin(LEAD, CALL)
+    for event in (TextDelta("Hel"), ThinkingDelta("hm"), TextDelta("lo ")):
+        answer.take(event)
+    told = []
+    for event in (TextDelta("you"), ThinkingDelta("ah"), TextDelta("!")):
+        answer.take(event)
+        told.append(answer.offset_of(event))
+
+    assert told == [6, 2, 9]
+    assert answer.offset_of(UsageReported(usage=TokenUsage())) == 0
+
+
+def test_pieces_between_two_ticks_ask_for_one_tick():
+    ticks = Ticks()
+    answer = ticks.answers.begin(LEAD, CALL)
+    asked = []
+    for text in ("Hel", "lo"):
+        answer.take(TextDelta(text))
+        asked.append(len(ticks._due))
+    ticks.come()
+    answer.take(TextDelta("!"))
+    asked.append(len(ticks._due))
+
+    assert asked == [1, 1, 1]
+    ticks.come()
+    assert ticks.left() == {CALL: "Hello!"}
