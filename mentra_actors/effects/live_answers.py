@@ -53,6 +53,24 @@ class TickStore(Protocol):
         ...
 
 
+class _Pieces(list[str]):
+    """The pieces of a text, in order, and how many characters the first of them have."""
+
+    __slots__ = ("_chars", "_counted")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._chars = self._counted = 0
+
+    def begin_of_last(self) -> int:
+        """Where the last piece begins (characters)."""
+        last = len(self) - 1
+        while self._counted < last:
+            self._chars += len(self[self._counted])
+            self._counted += 1
+        return self._chars
+
+
 class LiveAnswer:
     """What has come of one answer so far. Filled on the loop; looked at from any thread.
 
@@ -72,14 +90,12 @@ class LiveAnswer:
         """What its request had after the conversation."""
         self.first_tick = 0
         """The first tick that has some of it; 0 for none."""
-        self._text: list[str] = []
-        self._thinking: list[str] = []
+        self._text = _Pieces()
+        self._thinking = _Pieces()
         self._calls: dict[int, tuple[ToolCallDelta, list[str]]] = {}
         self._on_new = on_new
         self._has_new = False
         self._ticked = (0, 0)
-        self._counted: dict[type[ModelEvent], tuple[int, int]] = {}
-        """How many pieces of a kind were counted, and their characters."""
 
     def take(self, event: ModelEvent) -> None:
         """Add one event."""
@@ -110,20 +126,9 @@ class LiveAnswer:
 
         On the loop. Pieces are counted when somebody asks, each once.
         """
-        match event:
-            case TextDelta():
-                return self._begin_of_last(TextDelta, self._text)
-            case ThinkingDelta():
-                return self._begin_of_last(ThinkingDelta, self._thinking)
-            case _:
-                return 0
-
-    def _begin_of_last(self, kind: type[ModelEvent], pieces: Sequence[str]) -> int:
-        counted, chars = self._counted.get(kind, (0, 0))
-        last = len(pieces) - 1
-        chars += sum(map(len, pieces[counted:last]))
-        self._counted[kind] = (last, chars)
-        return chars
+        if isinstance(event, TextDelta):
+            return self._text.begin_of_last()
+        return self._thinking.begin_of_last() if isinstance(event, ThinkingDelta) else 0
 
     @property
     def has_begun(self) -> bool:
