@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import get_args
 
-from benchmarks.peers.team_turns import TEXT, Turn, served, streamed
+from benchmarks.peers.team_turns import DELTAS, PIECE, TEXT, Turn, served
 from mentra_actors import open_runtime
 from mentra_actors.domain.content import TextBlock
 from mentra_actors.domain.model_call import ModelReply, ModelRequest, StopReason, TokenUsage
@@ -23,15 +23,16 @@ AT_ONCE = 100
 
 
 class StreamingModel:
-    """The model of the benchmark behind our interface."""
+    """The model of the benchmark with our interface: `streamed`, of typed events."""
 
     name = "bench"
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """One answer."""
         del request
-        async for piece in streamed():
-            yield TextDelta(piece)
+        for _ in range(DELTAS):
+            await asyncio.sleep(0)
+            yield TextDelta(PIECE)
         yield ReplyFinished(
             ModelReply(
                 blocks=(TextBlock(text=TEXT),),

@@ -7,6 +7,8 @@ standard input, answers go to standard output:
 
 A turn is a message to an agent and a streamed answer of `DELTAS` pieces that is joined to a text;
 the agent keeps its conversation. Each agent has one turn at a time; all are at work at once.
+The model is one asynchronous generator on every side: of strings, or, where a side has an
+interface for models, of what that asks for.
 Each answer has the seconds and CPU seconds of all turns, the seconds of each of them, the threads
 at the end, and how much memory the process has for itself.
 """

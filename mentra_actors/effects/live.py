@@ -61,6 +61,8 @@ class LiveFeed(Generic[T]):
         self._subscribers: dict[str, dict[int, Callable[[T], None]]] = {}
         self._keys = itertools.count()
         self._lock = threading.Lock()
+        self.is_heard = False
+        """False if nobody would hear a notice, so that none need be made."""
 
     def subscribe(
         self, on_notice: Callable[[T], None], *, topic: str = EVERYTHING
@@ -72,6 +74,7 @@ class LiveFeed(Generic[T]):
         key = next(self._keys)
         with self._lock:
             self._subscribers.setdefault(topic, {})[key] = on_notice
+            self.is_heard = True
 
         def end() -> None:
             with self._lock:
@@ -79,17 +82,13 @@ class LiveFeed(Generic[T]):
                 left.pop(key, None)
                 if not left:
                     self._subscribers.pop(topic, None)
+                self.is_heard = bool(self._subscribers)
 
         return end
 
-    @property
-    def is_heard(self) -> bool:
-        """False if nobody would hear a notice, so that none need be made."""
-        return bool(self._subscribers)
-
     def publish(self, notice: T) -> None:
         """Pass one notice on; a subscriber that raises is logged and kept."""
-        if not self._subscribers:
+        if not self.is_heard:
             return
         with self._lock:
             calls = [

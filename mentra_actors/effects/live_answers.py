@@ -54,10 +54,34 @@ class TickStore(Protocol):
         ...
 
 
-class LiveAnswer:
-    """What has come of one answer so far. Filled on the loop; looked at from any thread."""
+class _Pieces(list[str]):
+    """The pieces of a text, in order, and how many characters the first of them have."""
 
-    def __init__(self, stream_id: StreamId, effect_id: EffectId) -> None:
+    __slots__ = ("_chars", "_counted")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._chars = self._counted = 0
+
+    def begin_of_last(self) -> int:
+        """Where the last piece begins (characters)."""
+        last = len(self) - 1
+        while self._counted < last:
+            self._chars += len(self[self._counted])
+            self._counted += 1
+        return self._chars
+
+
+class LiveAnswer:
+    """What has come of one answer so far. Filled on the loop; looked at from any thread.
+
+    A piece costs as little as can be: answers come in thousands of them, for many agents at once.
+    """
+
+    def __init__(
+        self, stream_id: StreamId, effect_id: EffectId, on_new: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_new` is called for the first text after each call of `new_piece`."""
         self.stream_id = stream_id
         self.effect_id = effect_id
         self.usage = TokenUsage()
@@ -67,18 +91,27 @@ class LiveAnswer:
         """How its request showed the conversation."""
         self.first_tick = 0
         """The first tick that has some of it; 0 for none."""
-        self._text: list[str] = []
-        self._thinking: list[str] = []
+        self._text = _Pieces()
+        self._thinking = _Pieces()
         self._calls: dict[int, tuple[ToolCallDelta, list[str]]] = {}
+        self._on_new = on_new
+        self._has_new = False
         self._ticked = (0, 0)
-        self._chars: dict[type[ModelEvent], int] = {TextDelta: 0, ThinkingDelta: 0}
 
-    def take(self, event: ModelEvent) -> int | None:
-        """Add one event; where new text begins (characters), None if it has no text."""
+    def take(self, event: ModelEvent) -> None:
+        """Add one event."""
         if isinstance(event, TextDelta):
-            return self._added(self._text, TextDelta, event.text)
-        if isinstance(event, ThinkingDelta):
-            return self._added(self._thinking, ThinkingDelta, event.text)
+            self._text.append(str(event.text))
+        elif isinstance(event, ThinkingDelta):
+            self._thinking.append(str(event.text))
+        else:
+            self._take_other(event)
+            return
+        if not self._has_new:
+            self._has_new = True
+            self._on_new()
+
+    def _take_other(self, event: ModelEvent) -> None:
         match event:
             case ToolCallDelta():
                 _, arguments = self._calls.get(event.block_index, (event, []))
@@ -88,14 +121,15 @@ class LiveAnswer:
                 self.usage = usage
             case _:
                 pass
-        return None
 
-    def _added(self, pieces: list[str], kind: type[ModelEvent], text: str) -> int:
-        piece = str(text)
-        pieces.append(piece)
-        offset = self._chars[kind]
-        self._chars[kind] = offset + len(piece)
-        return offset
+    def offset_of(self, event: ModelEvent) -> int:
+        """Where the text of the event that was taken last begins (characters); 0 if it has none.
+
+        On the loop. Pieces are counted when somebody asks, each once.
+        """
+        if isinstance(event, TextDelta):
+            return self._text.begin_of_last()
+        return self._thinking.begin_of_last() if isinstance(event, ThinkingDelta) else 0
 
     @property
     def has_begun(self) -> bool:
@@ -119,6 +153,9 @@ class LiveAnswer:
 
     def new_piece(self) -> LivePiece | None:
         """Text since the piece before; None if there is none."""
+        if not self._has_new:
+            return None
+        self._has_new = False
         texts, thoughts = self._ticked
         self._ticked = (len(self._text), len(self._thinking))
         piece = LivePiece(
@@ -194,15 +231,8 @@ class LiveAnswers:
 
     def begin(self, stream_id: StreamId, effect_id: EffectId) -> LiveAnswer:
         """An answer begins to be heard. On the loop."""
-        answer = self._live[stream_id] = LiveAnswer(stream_id, effect_id)
+        answer = self._live[stream_id] = LiveAnswer(stream_id, effect_id, self._tick_later)
         return answer
-
-    def take(self, answer: LiveAnswer, event: ModelEvent) -> int:
-        """A piece of it has come; where its text begins (characters). On the loop."""
-        offset = answer.take(event)
-        if offset is not None and not self._is_due:
-            self._tick_later()
-        return offset or 0
 
     def end(self, answer: LiveAnswer) -> None:
         """It is whole, or it broke off. On the loop."""

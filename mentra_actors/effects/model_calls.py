@@ -3,8 +3,8 @@
 import logging
 import math
 import secrets
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,16 +102,19 @@ class ModelCalls:
         gates = self._services.gates
         async with gates.admitted(provider, lambda: self._estimated(order)) as admission:
             used_up = await self._used_up(effect)
-            return used_up or await self._heard(order, admission)
+            if used_up is not None:
+                return used_up
+            with self._heard(order, admission) as answer:
+                return await self._outcome(order, answer, admission)
 
-    async def _heard(
-        self, order: Order, admission: Admission
-    ) -> RecordModelReply | RecordModelFailure:
+    @contextmanager
+    def _heard(self, order: Order, admission: Admission) -> Iterator[LiveAnswer]:
+        """An answer that is heard until the block is left, however that is."""
         answers = self._services.answers
         answer = answers.begin(order.stream_id, order.effect_id)
         answer.queued_s = admission.queued_s
         try:
-            return await self._outcome(order, answer, admission)
+            yield answer
         except BaseException as error:
             if is_cancellation(error):
                 self._abandon(order, answer)
@@ -179,15 +182,12 @@ class ModelCalls:
         )
 
     async def _reply(self, order: Order, answer: LiveAnswer) -> ModelReply:
-        effect: CallModel = order.effect
-        services = self._services
-        provider, model = services.providers.resolve(effect.profile.model)
-        await self._look_up_price(effect.profile.model, effect.options)
-        answer.view = await self._assembly.view(effect, order.view)
-        request = await self._assembly.request(effect, order.view, answer.view, model)
+        provider, request = await self._asked(order, answer)
         heard = _Heard()
         with anyio.move_on_after(self._deadline_s) as deadline:
-            await self._hear_all(order, provider, request, answer, heard)
+            await self._hear(order, provider.stream(request), answer, heard)
+            if heard.reply is not None and is_paused(heard.reply):
+                await self._hear_more(order, (provider, request), answer, heard)
         if heard.reply is not None:
             return heard.reply
         if deadline.cancelled_caught:
@@ -196,16 +196,25 @@ class ModelCalls:
         cut = "the answer ended before it was finished"
         raise ProviderError(cut, kind="malformed_stream", transient=True)
 
-    async def _hear_all(
+    async def _asked(self, order: Order, answer: LiveAnswer) -> tuple[ModelProvider, ModelRequest]:
+        """Who is asked, and what."""
+        effect: CallModel = order.effect
+        services = self._services
+        provider, model = services.providers.resolve(effect.profile.model)
+        await self._look_up_price(effect.profile.model, effect.options)
+        answer.view = await self._assembly.view(effect, order.view)
+        request = await self._assembly.request(effect, order.view, answer.view, model)
+        return provider, request
+
+    async def _hear_more(
         self,
         order: Order,
-        provider: ModelProvider,
-        request: ModelRequest,
+        asked: tuple[ModelProvider, ModelRequest],
         answer: LiveAnswer,
         heard: "_Heard",
     ) -> None:
-        """The answer, and its further parts if the provider pauses."""
-        await self._hear(order, provider.stream(request), answer, heard)
+        """The further parts of an answer that the provider has paused."""
+        provider, request = asked
         for _ in range(MOST_PAUSES):
             if heard.reply is None or not is_paused(heard.reply):
                 return
@@ -225,8 +234,7 @@ class ModelCalls:
         heard: "_Heard",
     ) -> None:
         """Read to the end, past the answer: the connection can then be used again."""
-        answers, live = self._services.answers, self._services.live
-        stream_id, effect_id = order.stream_id, order.effect_id
+        take, live = answer.take, self._services.live
         try:
             async with aclosing(stream) as events:
                 async for event in events:
@@ -234,12 +242,9 @@ class ModelCalls:
                         heard.reply = _storable(event.reply)
                         answer.usage = heard.reply.usage
                         continue
-                    offset = answers.take(answer, event)
+                    take(event)
                     if live.is_heard:
-                        delta = ModelDelta(
-                            stream_id=stream_id, effect_id=effect_id, event=event, offset=offset
-                        )
-                        live.publish(delta)
+                        live.publish(_delta(order, answer, event))
         except Exception as error:
             if heard.reply is None:
                 raise
@@ -320,6 +325,16 @@ class ModelCalls:
         )
         causation = f"{order.stream_id}/{order.effect_id}"
         self._services.send(order.stream_id, abandoned, causation, lambda _error: None)
+
+
+def _delta(order: Order, answer: LiveAnswer, event: ModelEvent) -> ModelDelta:
+    """What listeners are told of a piece that has just been taken."""
+    return ModelDelta(
+        stream_id=order.stream_id,
+        effect_id=order.effect_id,
+        event=event,
+        offset=answer.offset_of(event),
+    )
 
 
 def _broken(effect: CallModel, kind: str, error: BaseException) -> ProviderError:

@@ -49,14 +49,15 @@ def request_of(
     """What an agent would ask of a model, with these options of a run."""
     messages = shown(transcript, view or standing_view(profile, transcript))
     names = offered_tools(profile, options, tools.offered)
-    specs = tuple(tools[name].spec for name in names)
+    described = tools.described(names)
+    specs = described.specs
     output = options.output
     if output is not None and output.mode == "tool":
         specs = (*specs, _output_tool(output))
     return ModelRequest(
         model=model,
         messages=messages,
-        system=_system(profile, [tools[name].guide for name in names]),
+        system=_system(profile, described.guides),
         tools=specs,
         tool_choice=tool_choice_for(profile, options, names),
         temperature=profile.temperature,

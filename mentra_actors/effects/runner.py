@@ -7,7 +7,7 @@ process loses it, and then the log still says that the effect is open.
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -41,7 +41,7 @@ class Order:
 class Performer(Protocol):
     """Performs one kind of effect."""
 
-    async def __call__(self, order: Order) -> Any:
+    def __call__(self, order: Order) -> Awaitable[Any]:
         """Do it and return the outcome command. What the world refuses is an outcome too.
 
         Called on the loop; cancelled when nobody waits for the outcome any more.
@@ -149,8 +149,10 @@ class EffectRunner:
         is_broken = False
         try:
             if not flight.is_cancelled:
+                kind = flight.kind
                 with anyio.CancelScope() as flight.scope:
-                    outcome = await self._perform(order)
+                    async with _Place(self._limiter(kind)):
+                        outcome = await self._performers[kind](order)
         except BaseException as error:
             if is_cancellation(error):
                 raise  # a bug in one performer must not end the others' work
@@ -163,14 +165,6 @@ class EffectRunner:
                 self._land(flight)
         if outcome is not None:
             self._record(flight, outcome, FIRST_RESEND_S)
-
-    async def _perform(self, order: Order) -> Any:
-        kind = type(order.effect)
-        limiter = self._limiter(kind)
-        if limiter is None:
-            return await self._performers[kind](order)
-        async with limiter:
-            return await self._performers[kind](order)
 
     def _limiter(self, kind: type[Any]) -> anyio.CapacityLimiter | None:
         if kind not in self._capacity:
@@ -221,6 +215,28 @@ class EffectRunner:
             else:
                 self._by_stream.pop(stream_id, None)
             self._landed.notify_all()
+
+
+class _Place:
+    """One of the places for effects of a class; without a limiter there are enough.
+
+    Who finds one free goes on at once: to let others run first would be a turn of the loop more.
+    """
+
+    def __init__(self, limiter: anyio.CapacityLimiter | None) -> None:
+        self._limiter = limiter
+
+    async def __aenter__(self) -> None:
+        if self._limiter is None:
+            return
+        try:
+            self._limiter.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._limiter.acquire()
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._limiter is not None:
+            self._limiter.release()
 
 
 def _is_for_good(error: Exception) -> bool:

@@ -71,6 +71,8 @@ def checked_attachments(attachments: Sequence[Attachment]) -> tuple[Attachment, 
     """
     if isinstance(attachments, ImageBlock | FileBlock | str | bytes):
         raise TypeError("attachments are a list of images and documents, not a single one")
+    if isinstance(attachments, list | tuple) and not attachments:
+        return ()
     checked = as_stored(tuple(attachments), tuple[Attachment, ...], "attachments")
     for one in checked:
         is_there = one.data or one.url or one.blob or (isinstance(one, FileBlock) and one.file_id)

@@ -6,7 +6,7 @@ by the store; but what it does in the world nobody can refuse. So effects wait w
 over by the clock: until the renewal is on the log, or is refused and they are cancelled.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -41,9 +41,13 @@ class LeaseTerm:
     def guarded(self, performer: Performer) -> Performer:
         """`performer`, which begins only while the lease is sure."""
 
-        async def perform(order: Order) -> Any:
+        async def perform_later(order: Order) -> Any:
             await self._sure()
             return await performer(order)
+
+        def perform(order: Order) -> Awaitable[Any]:
+            is_sure = self._clock.now() < self._until
+            return performer(order) if is_sure else perform_later(order)
 
         return perform
 

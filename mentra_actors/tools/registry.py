@@ -4,7 +4,7 @@ import re
 import reprlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol, Self, get_args
+from typing import NamedTuple, Protocol, Self, get_args
 
 from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.tool_call import RetryMode
@@ -17,6 +17,7 @@ from mentra_actors.tools.traits import require_sound_traits
 
 __all__ = [
     "TOOL_IS_GONE",
+    "DescribedTools",
     "RegisteredTools",
     "ToolRegistration",
     "ToolRegistry",
@@ -29,6 +30,7 @@ __all__ = [
 TOOL_IS_GONE = "Tool not found (it was there when the call was made)"
 """What a model is told of a call whose tool was taken away before it could run."""
 
+_MOST_DESCRIBED = 64
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
 
 
@@ -125,6 +127,13 @@ def _require_schema(tool: Tool) -> None:
         decoded_schema(tool.input_schema)
 
 
+class DescribedTools(NamedTuple):
+    """Some tools as a model is told of them, and what they say in the system prompt, if any."""
+
+    specs: tuple[ToolSpec, ...]
+    guides: tuple[str, ...]
+
+
 class ToolRegistry(Mapping[str, Tool]):
     """An immutable mapping of names to tools, in the order in which they were given.
 
@@ -134,7 +143,7 @@ class ToolRegistry(Mapping[str, Tool]):
         InvalidTool: two tools have one name, or a name is not valid.
     """
 
-    __slots__ = ("_tools", "offered", "policy")
+    __slots__ = ("_described", "_tools", "offered", "policy")
 
     def __init__(self, tools: Iterable[Tool] = (), *, policy: RuntimePolicy | None = None) -> None:
         by_name: dict[str, Tool] = {}
@@ -147,6 +156,7 @@ class ToolRegistry(Mapping[str, Tool]):
     def _set(self, by_name: Mapping[str, Tool], policy: RuntimePolicy | None) -> None:
         self._tools = by_name
         self.policy = policy
+        self._described: dict[tuple[str, ...], DescribedTools] = {}
         self.offered: tuple[str, ...] = tuple(
             name
             for name, tool in by_name.items()
@@ -198,7 +208,20 @@ class ToolRegistry(Mapping[str, Tool]):
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """What a model is told of the tools that can be offered."""
-        return tuple(self._tools[name].spec for name in self.offered)
+        return self.described(self.offered).specs
+
+    def described(self, names: tuple[str, ...]) -> DescribedTools:
+        """What a model is told of these; the same object for the same names, which are few."""
+        known = self._described.get(names)
+        if known is None:
+            tools = [self._tools[name] for name in names]
+            known = DescribedTools(
+                tuple(one.spec for one in tools), tuple(one.guide for one in tools if one.guide)
+            )
+            if len(self._described) >= _MOST_DESCRIBED:
+                self._described.clear()
+            self._described[names] = known
+        return known
 
     def including(self, tool: Tool) -> "ToolRegistry":
         """A registry with one more tool, after the present ones.

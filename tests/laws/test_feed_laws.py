@@ -62,13 +62,13 @@ class OpenLog:
 
     def say(self, answer, event):
         """A piece of an answer comes."""
-        offset = self.answers.take(answer, event)
+        answer.take(event)
         self.live.publish(
             ModelDelta(
                 stream_id=answer.stream_id,
                 effect_id=answer.effect_id,
                 event=event,
-                offset=offset,
+                offset=answer.offset_of(event),
             )
         )
 
