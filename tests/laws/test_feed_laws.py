@@ -43,6 +43,8 @@ class OpenLog:
     """What a feed needs of a running system, without actors: a store and what is live."""
 
     ended = None
+    settings = RuntimeSettings(path=":memory:", providers=())
+    tools = RegisteredTools(())
 
     def __init__(self, appends=()):
         self.store = MemoryEventStore()
