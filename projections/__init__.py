@@ -6,6 +6,7 @@
 * `runner`: follows the journal and keeps the views; `rebuild`: raised versions.
 * `view_store` with `memory_views` and `lmdb_views`: where views are kept.
 * `transcript`, `task_board`, `roster`, `timeline`, `usage`, `requests`: the built-in views.
+* `sessions`, `session_words`: two more, which sessions are listed and searched by.
 * `agent_events`, `session_events`: the log as the events of feeds.
 
 A view is never the truth: it may be deleted at any time and comes back from the log.
@@ -24,6 +25,8 @@ from projections.contract import (
 from projections.requests import REQUESTS
 from projections.roster import ROSTER
 from projections.schedules import SCHEDULES
+from projections.session_words import SESSION_WORDS
+from projections.sessions import SESSIONS
 from projections.task_board import TASK_BOARD
 from projections.timeline import TIMELINE
 from projections.transcript import TRANSCRIPT
@@ -35,6 +38,8 @@ __all__ = [
     "REQUESTS",
     "ROSTER",
     "SCHEDULES",
+    "SESSIONS",
+    "SESSION_WORDS",
     "TASK_BOARD",
     "TIMELINE",
     "TRANSCRIPT",
