@@ -30,6 +30,7 @@ from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.runtime.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.rule_operations import RuleOperations
 from mentra_actors.runtime.run_operations import HOST, new_id
+from mentra_actors.runtime.session_operations import SessionOperations
 from mentra_actors.runtime.supervision_operations import SupervisionOperations
 from mentra_actors.runtime.team_operations import TeamOperations
 from mentra_actors.store.ports import Appended, AppendRequest
@@ -54,6 +55,7 @@ class Operations:
         self.board = BoardOperations(core)
         self.supervision = SupervisionOperations(core)
         self.health = HealthReports(core)
+        self.sessions = SessionOperations(core, self.agents, self.members, self.rules)
         self._team = core.settings.team
 
     # --- agents ---------------------------------------------------------------------------
