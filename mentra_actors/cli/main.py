@@ -44,6 +44,7 @@ from mentra_actors.cli.output import discard_output
 from mentra_actors.cli.rule_commands import revoke, rules
 from mentra_actors.cli.run_command import run
 from mentra_actors.cli.schedule_commands import SCHEDULE_COMMANDS, schedules
+from mentra_actors.cli.sessions_command import sessions
 from mentra_actors.cli.team_commands import agents
 from mentra_actors.cli.transcript_command import transcript
 from mentra_actors.cli.usage_command import usage
@@ -152,7 +153,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 
 _COMMANDS: Sequence[Callable[..., None]] = (
-    *(demo, run, agents, log, audit, transcript, entries, memory, board, jobs, usage),
+    *(demo, run, agents, sessions, log, audit, transcript, entries, memory, board, jobs, usage),
     schedules,
     *(approvals, approve, deny, rules, revoke),
     *(members, requests, inbox, mail, respond),
