@@ -84,9 +84,12 @@ from mentra_actors.runtime.schedules import (
     SyncAgentSchedules,
     SyncSchedules,
 )
+from mentra_actors.runtime.session import Session
+from mentra_actors.runtime.sessions import Sessions, SyncSessions
 from mentra_actors.runtime.snapshots import AgentSnapshot
 from mentra_actors.runtime.sync_agent import SyncAgent
 from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
+from mentra_actors.runtime.sync_session import SyncSession
 from mentra_actors.runtime.typed_output import output_of
 from mentra_actors.store.sealing.offline import change_key, forget_subject
 from mentra_actors.store.sealing.options import Sealing
@@ -183,7 +186,9 @@ __all__ = [
     "Schedules",
     "ScriptedModel",
     "Sealing",
+    "Session",
     "SessionOptions",
+    "Sessions",
     "Stop",
     "StopReason",
     "StoreError",
@@ -194,6 +199,8 @@ __all__ = [
     "SyncFeed",
     "SyncRuntime",
     "SyncSchedules",
+    "SyncSession",
+    "SyncSessions",
     "TokenCount",
     "TokenUsage",
     "Tool",
