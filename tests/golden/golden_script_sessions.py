@@ -12,7 +12,9 @@ __all__ = ["SESSION_STORIES"]
 def a_title(team):
     """A lead is spoken with under one title, then another, then none."""
     team.add(profile("receptionist", title="The guest book — 来客簿"))
-    team.prompt("receptionist", "Who has been here since the house was built, and what did they say?")
+    team.prompt(
+        "receptionist", "Who has been here since the house was built, and what did they say?"
+    )
     team.reply("receptionist", TextBlock(text="Nobody but you."))
     team.tell("receptionist", c.Configure, changes=ProfileChanges(title="Guests"))
     team.tell("receptionist", c.Configure, changes=ProfileChanges(title=""))

@@ -156,6 +156,7 @@ async def test_a_session_goes_on_in_a_later_process(played, tmp_path):
     async with played(["One."], path=path) as team:
         session = await started(team, name="ann", title="Work")
         await session.append_turn("First")
+        await session.set_model("scripted:second")
         before = await session.metadata()
 
     async with played(["One.", "Two."], path=path) as team:
@@ -167,6 +168,7 @@ async def test_a_session_goes_on_in_a_later_process(played, tmp_path):
         told = [item.event for item in await same.replay()]
         history = await same.history()
 
+    assert (after.model, team.requests[0].model) == ("scripted:second", "second")
     assert (after.title, after.turn_count, after.created_at) == ("Work", 2, before.created_at)
     assert [one.text for one in told if isinstance(one, s.UserMessage)] == ["First", "Second"]
     assert len(history) == 4
