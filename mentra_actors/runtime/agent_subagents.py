@@ -78,7 +78,8 @@ class AgentSubagents:
         """Hand a task to a subagent like `run`, and do not wait for it: its id, once it is there.
 
         Its end is told among the events of this agent, and its answer stands in its own
-        conversation: `runtime.agent(id)` has it.
+        conversation: `runtime.agent(id)` has it. With a `name` the same again, also in a later
+        process, makes no second one, and sees the first to its end.
 
         Raises:
             CommandRejected, TypeError, ValueError: see `run`.
