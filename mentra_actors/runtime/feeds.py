@@ -168,7 +168,7 @@ class FeedSource(Generic[E]):
         try:
             if len(self._streams) == 1:
                 return self._rest_of(self._stream_id)
-            return self._through(self._core.store.last_position(), self._streams)
+            return self._through(self._core.store.last_position())
         except BaseException as error:
             self.is_behind = self.reads_log = True
             if isinstance(error, StoreClosed):
@@ -177,24 +177,17 @@ class FeedSource(Generic[E]):
 
     def _in_place(self, heard: tuple[RecordedEvent[Any], ...]) -> Sequence[RecordedEvent[Any]]:
         """What one append says to this feed, behind all that stands before it."""
-        own = [one for one in heard if one.stream_id == self._stream_id]
         if len(self._streams) == 1:
-            return own
-        last = max(one.global_position for one in heard)
+            return [one for one in heard if one.stream_id == self._stream_id]
         try:
-            return self._through(last, self._streams[1:] if own else self._streams, own)
+            return self._through(max(one.global_position for one in heard))
         except StoreClosed:  # all that was recorded was heard before the store was closed
             return self._all_heard(heard)
 
-    def _through(
-        self,
-        last: int,
-        streams: Sequence[StreamId],
-        known: Sequence[RecordedEvent[Any]] = (),
-    ) -> Sequence[RecordedEvent[Any]]:
+    def _through(self, last: int) -> Sequence[RecordedEvent[Any]]:
         """What the streams have had since, up to a global position, in order of the log."""
-        found = [one for stream_id in streams for one in self._rest_of(stream_id)]
-        return _in_order([*known, *(one for one in found if one.global_position <= last)])
+        found = (one for stream_id in self._streams for one in self._rest_of(stream_id))
+        return _in_order(one for one in found if one.global_position <= last)
 
     def _all_heard(self, heard: Sequence[RecordedEvent[Any]]) -> Sequence[RecordedEvent[Any]]:
         with self._lock:

@@ -208,6 +208,19 @@ def test_several_actors_make_one_story(appends, data):
     assert cursors == sorted(set(cursors))
 
 
+def test_the_later_of_two_appends_may_be_heard_first():
+    """The first one is told before it, and not again when it is heard."""
+    log = OpenLog()
+    reader = Reader(log, session_source)
+    reader.fetch()
+    first, second = log.write((LEAD, prompt("p1"))), log.write((LEAD, prompt("p2")))
+    for heard in (second, first):
+        log.recorded.publish(heard)
+        reader.fetch()
+
+    assert [item.event.input_id for item in reader.items] == ["p1", "p2"]
+
+
 def test_what_was_heard_before_the_close_is_told_in_order():
     """A store that is closed cannot be read, and its last events were heard already."""
     log = OpenLog()
