@@ -92,9 +92,12 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
         SyncAgentSchedules,
         SyncSchedules,
     )
+    from mentra_actors.runtime.session import Session
+    from mentra_actors.runtime.sessions import Sessions, SyncSessions
     from mentra_actors.runtime.snapshots import AgentSnapshot
     from mentra_actors.runtime.sync_agent import SyncAgent
     from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
+    from mentra_actors.runtime.sync_session import SyncSession
     from mentra_actors.runtime.typed_output import output_of
     from mentra_actors.store.sealing.offline import change_key, forget_subject
     from mentra_actors.store.sealing.options import Sealing
@@ -193,7 +196,9 @@ __all__ = [
     "Schedules",
     "ScriptedModel",
     "Sealing",
+    "Session",
     "SessionOptions",
+    "Sessions",
     "Stop",
     "StopReason",
     "StoreError",
@@ -204,6 +209,8 @@ __all__ = [
     "SyncFeed",
     "SyncRuntime",
     "SyncSchedules",
+    "SyncSession",
+    "SyncSessions",
     "TeamMember",
     "TokenCount",
     "TokenUsage",
@@ -272,9 +279,12 @@ _NAMES_OF = {
     "mentra_actors.runtime.run_watch": "Reply",
     "mentra_actors.runtime.runtime": "Runtime open_runtime",
     "mentra_actors.runtime.schedules": "AgentSchedules Schedules SyncAgentSchedules SyncSchedules",
+    "mentra_actors.runtime.session": "Session",
+    "mentra_actors.runtime.sessions": "Sessions SyncSessions",
     "mentra_actors.runtime.snapshots": "AgentSnapshot",
     "mentra_actors.runtime.sync_agent": "SyncAgent",
     "mentra_actors.runtime.sync_runtime": "SyncRuntime open_runtime_sync",
+    "mentra_actors.runtime.sync_session": "SyncSession",
     "mentra_actors.runtime.typed_output": "output_of",
     "mentra_actors.store.sealing.offline": "change_key forget_subject",
     "mentra_actors.store.sealing.options": "Sealing",

@@ -6,6 +6,7 @@
 * `runner`: follows the journal and keeps the views; `rebuild`: raised versions.
 * `view_store` with `memory_views` and `lmdb_views`: where views are kept.
 * `transcript`, `task_board`, `roster`, `timeline`, `usage`, `requests`: the built-in views.
+* `sessions`, `session_words`: two more, which sessions are listed and searched by.
 * `agent_events`, `session_events`: the log as the events of feeds.
 
 A view is never the truth: it may be deleted at any time and comes back from the log.
@@ -28,6 +29,8 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from projections.requests import REQUESTS
     from projections.roster import ROSTER
     from projections.schedules import SCHEDULES
+    from projections.session_words import SESSION_WORDS
+    from projections.sessions import SESSIONS
     from projections.task_board import TASK_BOARD
     from projections.timeline import TIMELINE
     from projections.transcript import TRANSCRIPT
@@ -39,6 +42,8 @@ __all__ = [
     "REQUESTS",
     "ROSTER",
     "SCHEDULES",
+    "SESSIONS",
+    "SESSION_WORDS",
     "TASK_BOARD",
     "TIMELINE",
     "TRANSCRIPT",
@@ -57,6 +62,8 @@ _NAMES_OF = {
     "projections.requests": "REQUESTS",
     "projections.roster": "ROSTER",
     "projections.schedules": "SCHEDULES",
+    "projections.session_words": "SESSION_WORDS",
+    "projections.sessions": "SESSIONS",
     "projections.task_board": "TASK_BOARD",
     "projections.timeline": "TIMELINE",
     "projections.transcript": "TRANSCRIPT",

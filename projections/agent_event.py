@@ -20,6 +20,7 @@ __all__ = [
     "AssistantMessageCommitted",
     "Branched",
     "CallOutcome",
+    "CompactionStarted",
     "ContextCompacted",
     "FallbackUsed",
     "InputAdded",
@@ -236,6 +237,16 @@ class FallbackUsed(msgspec.Struct, frozen=True, kw_only=True, tag="fallback_used
     model: str
 
 
+class CompactionStarted(msgspec.Struct, frozen=True, kw_only=True, tag="compaction_started"):
+    """The older part of the conversation is being summarised.
+
+    `effect_id` is the request, or the call of the tool. A `ContextCompacted` with it follows, or
+    a `Notice` that says why not, or the result of the call.
+    """
+
+    effect_id: EffectId
+
+
 class ContextCompacted(msgspec.Struct, frozen=True, kw_only=True, tag="context_compacted"):
     """Models are told `replaced` older entries as a summary; `kept` others stay word for word."""
 
@@ -243,6 +254,7 @@ class ContextCompacted(msgspec.Struct, frozen=True, kw_only=True, tag="context_c
     replaced: int
     kept: int
     summary: str
+    effect_id: EffectId = EffectId("")
 
 
 class Branched(msgspec.Struct, frozen=True, kw_only=True, tag="branched"):
@@ -288,6 +300,7 @@ AgentEvent: TypeAlias = (
     | RetryAttempt
     | FallbackUsed
     | Branched
+    | CompactionStarted
     | ContextCompacted
     | Reconfigured
     | Notice

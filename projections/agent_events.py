@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.profile import COMPACT
 from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.domain.transcript import unknown_outcome_text
@@ -143,6 +144,8 @@ def _started(
     event_told = told.ToolExecutionStarted(
         key=event.key, call_id=call.call_id, tool=event.tool, arguments=call.arguments
     )
+    if event.tool == COMPACT:
+        return state, (event_told, told.CompactionStarted(effect_id=event.key))
     return state, (event_told,)
 
 
@@ -282,7 +285,9 @@ _PLAIN: Mapping[type[Any], Callable[[Any], AgentEvent]] = {
         severity="warning",
         message=f"the model was not asked: the shared {event.limit.replace('_', ' ')} is used up",
     ),
+    e.CompactionRequested: lambda event: told.CompactionStarted(effect_id=event.effect_id),
     e.ConversationCompacted: lambda event: told.ContextCompacted(
+        effect_id=event.effect_id,
         trigger=event.trigger,
         replaced=event.compaction.replaced,
         kept=len(event.compaction.kept),

@@ -8,6 +8,8 @@ from projections.contract import Projection
 from projections.requests import REQUESTS
 from projections.roster import ROSTER
 from projections.schedules import SCHEDULES
+from projections.session_words import SESSION_WORDS
+from projections.sessions import SESSIONS
 from projections.task_board import TASK_BOARD
 from projections.timeline import TIMELINE
 from projections.transcript import TRANSCRIPT
@@ -25,4 +27,6 @@ BUILT_IN: tuple[Projection[Any], ...] = (
     APPROVALS,
     REQUESTS,
     SCHEDULES,
+    SESSIONS,
+    SESSION_WORDS,
 )

@@ -23,7 +23,15 @@ from projections.contract import fold_view
 from projections.dead_letters import QuarantinedStream, Supervised, supervised_in
 from projections.roster import ROSTER, MemberView
 
-__all__ = ["Health", "LiveHealth", "OpenEffects", "ViewLag", "WriterHealth", "health_of"]
+__all__ = [
+    "Health",
+    "LiveHealth",
+    "OpenEffects",
+    "ViewLag",
+    "WriterHealth",
+    "health_of",
+    "writer_of",
+]
 
 _WRITER = lease_stream("writer")
 _LEASE_PAGE = 64
@@ -126,7 +134,7 @@ def health_of(
         jobs_running=sum(
             1 for view in stored_jobs(reader, journal) if view.job is not None and view.job.is_open
         ),
-        writer=_writer(reader, journal),
+        writer=writer_of(reader, journal),
         last_position=last_position,
         views=tuple(views),
         store_bytes=store_bytes,
@@ -158,8 +166,13 @@ def _by_kind(since: Sequence[tuple[str, float]]) -> tuple[OpenEffects, ...]:
     )
 
 
-def _writer(reader: JournalReader, journal: Journal) -> WriterHealth:
-    """From the newest taking of the lease on: before it are years of renewals."""
+def writer_of(reader: JournalReader, journal: Journal) -> WriterHealth:
+    """Who writes a store. Reads the end of the log of the lease.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    # from the newest taking of the lease on: before it are years of renewals
     version, length = reader.stream_version(_WRITER), _LEASE_PAGE
     while True:
         after = max(version - length, 0)

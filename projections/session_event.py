@@ -8,11 +8,13 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.agent.events.compactions import CompactionTrigger
+from mentra_actors.domain.memory import MemoryKind
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.ids import AgentId, CommandId, EffectId
 from projections.agent_event import (
     Branched,
-    ContextCompacted,
+    CompactionStarted,
     FallbackUsed,
     Notice,
     PermissionRequested,
@@ -25,14 +27,19 @@ __all__ = [
     "AssistantReasoningDelta",
     "AssistantTokenDelta",
     "Branched",
-    "ContextCompacted",
+    "CompactionCompleted",
+    "CompactionStarted",
     "FallbackUsed",
+    "MemoryUpdated",
+    "Mutability",
     "Notice",
     "PermissionRequested",
     "PermissionResolved",
     "RetryAttempt",
     "SessionEvent",
     "SessionStarted",
+    "TaskKind",
+    "TaskStatus",
     "TaskUpdated",
     "ToolCompleted",
     "ToolProgress",
@@ -43,6 +50,14 @@ __all__ = [
     "UsageReport",
     "UserMessage",
 ]
+
+
+Mutability: TypeAlias = Literal["read_only", "mutating", "unknown"]
+"""Whether a tool may change anything, as it declares; `unknown`: there is no such tool here."""
+
+TaskKind: TypeAlias = Literal["subagent", "background_task", "teammate"]
+
+TaskStatus: TypeAlias = Literal["spawned", "running", "finished", "failed", "stopped", "cancelled"]
 
 
 class SessionStarted(msgspec.Struct, frozen=True, kw_only=True, tag="session_started"):
@@ -89,13 +104,17 @@ class AssistantMessageCompleted(
 
 
 class ToolQueued(msgspec.Struct, frozen=True, kw_only=True, tag="tool_queued"):
-    """The answer asks for a call. `summary` is a line of at most 160 bytes."""
+    """The answer asks for a call. `summary` is a line of at most 160 bytes.
+
+    `input_json` is what the model has written, which may be no JSON.
+    """
 
     key: EffectId
     tool_call_id: str
     tool_name: str
     summary: str
     input_json: str
+    mutability: Mutability = "unknown"
 
 
 class ToolStarted(msgspec.Struct, frozen=True, kw_only=True, tag="tool_started"):
@@ -125,12 +144,39 @@ class ToolCompleted(msgspec.Struct, frozen=True, kw_only=True, tag="tool_complet
 
 
 class TaskUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="task_updated"):
-    """Work that somebody does for the agent has begun or ended."""
+    """Work that somebody does for the agent has begun, gone on or ended.
+
+    `task_id` is the id of the subagent, of the job or of the teammate; `title` its name, or the
+    command of the job. `detail` is what is known besides: the beginning of the output of a job or
+    why it failed, the role of a teammate. A teammate is `stopped` when it is told to stop.
+    """
 
     task_id: str
-    kind: Literal["subagent"]
-    status: Literal["spawned", "finished", "failed", "stopped", "cancelled"]
+    kind: TaskKind
+    status: TaskStatus
     title: str
+    detail: str = ""
+
+
+class MemoryUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="memory_updated"):
+    """The agent remembers one record more, or one less; then it has `stored_records`."""
+
+    agent_id: AgentId
+    record_id: str
+    change: Literal["recorded", "forgotten"]
+    stored_records: int
+    kind: MemoryKind | None = None
+    """Of a new record; None for one that is forgotten."""
+
+
+class CompactionCompleted(msgspec.Struct, frozen=True, kw_only=True, tag="compaction_completed"):
+    """Models are told `replaced` older entries as a summary; `kept` others stay word for word."""
+
+    effect_id: EffectId
+    trigger: CompactionTrigger
+    replaced: int
+    kept: int
+    summary: str
 
 
 class UsageReport(msgspec.Struct, frozen=True, kw_only=True, tag="usage_report"):
@@ -140,6 +186,7 @@ class UsageReport(msgspec.Struct, frozen=True, kw_only=True, tag="usage_report")
     model: str
     usage: TokenUsage
     cost_usd_micros: int | None
+    agent_id: AgentId = AgentId("")
 
 
 class TurnEnded(msgspec.Struct, frozen=True, kw_only=True, tag="turn_ended"):
@@ -150,7 +197,11 @@ class TurnEnded(msgspec.Struct, frozen=True, kw_only=True, tag="turn_ended"):
 
 
 class TurnFailed(msgspec.Struct, frozen=True, kw_only=True, tag="error"):
-    """The turn was broken off. `resume` can go on with it; with `recoverable` it may well work."""
+    """The turn was broken off. `resume` can go on with it; with `recoverable` it may well work.
+
+    The kind `no_output` is of a turn that ended in order without the typed value that was asked
+    for: there is nothing to resume.
+    """
 
     kind: str
     message: str
@@ -174,7 +225,9 @@ SessionEvent: TypeAlias = (
     | RetryAttempt
     | FallbackUsed
     | Branched
-    | ContextCompacted
+    | CompactionStarted
+    | CompactionCompleted
+    | MemoryUpdated
     | Notice
     | TurnEnded
     | TurnFailed

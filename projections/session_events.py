@@ -1,49 +1,75 @@
-"""From the feed of an agent to that of its session. Pure."""
+"""From the log of an agent, and of what stands beside it, to the feed of its session. Pure.
 
-import json
+Beside the agent's own stream these are its background jobs, its memory and its team. Words that
+another stream says nothing about come from the feed of the agent.
+"""
+
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
+
+import msgspec
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import text_of
+from mentra_actors.ids import AgentId
 from projections import agent_event as a
 from projections import session_event as s
 from projections.agent_events import AgentFeedState, agent_events
-from projections.session_event import SessionEvent
+from projections.session_event import Mutability, SessionEvent
+from projections.session_lines import call_summary, result_summary
+from projections.session_tasks import SessionTasks, task_events
 
-__all__ = ["call_summary", "session_event", "session_events"]
+__all__ = ["NO_VALUE", "MutabilityOf", "SessionFeedState", "session_event", "session_events"]
 
-MOST_SUMMARY_BYTES = 160
-MOST_RESULT_BYTES = 200
-MOST_HINT_BYTES = 100
-MOST_INPUT_BYTES = 60
+NO_VALUE = "the run ended without the typed value that was asked for"
 
-_HINTS = ("command", "path", "file_path")
+MutabilityOf: TypeAlias = Callable[[str], Mutability]
+"""Whether the tool of a name may change anything. No log says it, so a program is asked."""
+
+_replace = msgspec.structs.replace
+
+
+class SessionFeedState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next events of a session are told with. `wants_value`: see `RunFinished`."""
+
+    agent: AgentFeedState = AgentFeedState()
+    tasks: SessionTasks = SessionTasks()
+    wants_value: bool = False
 
 
 def session_events(
-    state: AgentFeedState, event: Any
-) -> tuple[AgentFeedState, Sequence[SessionEvent]]:
-    """What one event of an agent's stream means for its session; see `agent_events`."""
-    if isinstance(event, e.AgentSpawned):
-        profile = event.profile
-        started = s.SessionStarted(
-            agent_id=profile.agent_id, name=profile.name, model=profile.model
-        )
-        return state, (started,)
-    after, told = agent_events(state, event)
-    return after, [said for one in told if (said := session_event(one)) is not None]
+    state: SessionFeedState, event: Any, *, mutability_of: MutabilityOf = lambda _tool: "unknown"
+) -> tuple[SessionFeedState, Sequence[SessionEvent]]:
+    """What one event means for a session, and the state after it; see `agent_events`."""
+    tasks, said = task_events(state.tasks, event)
+    if tasks is not state.tasks:
+        state = _replace(state, tasks=tasks)
+    if said:
+        return state, said
+    if isinstance(event, e.RunStarted):
+        state = _replace(state, wants_value=event.options.output is not None)
+    elif isinstance(event, e.RunFinished) and state.wants_value and not event.output:
+        failed = s.TurnFailed(kind="no_output", message=NO_VALUE, recoverable=False)
+        after, _ = agent_events(state.agent, event)
+        return _replace(state, agent=after), (failed,)
+    after, told = agent_events(state.agent, event)
+    if after is not state.agent:
+        state = _replace(state, agent=after)
+    heard = [words for one in told if (words := session_event(one)) is not None]
+    return state, [_completed_by(one, tasks.agent_id, mutability_of) for one in heard]
 
 
-_SAME_IN_A_SESSION = (
-    s.PermissionRequested,
-    s.PermissionResolved,
-    s.RetryAttempt,
-    s.FallbackUsed,
-    s.Branched,
-    s.ContextCompacted,
-    s.Notice,
-)
+def _completed_by(
+    event: SessionEvent, agent_id: AgentId, mutability_of: MutabilityOf
+) -> SessionEvent:
+    """With what the event of the agent's feed does not say."""
+    match event:
+        case s.UsageReport():
+            return _replace(event, agent_id=agent_id)
+        case s.ToolQueued():
+            return _replace(event, mutability=mutability_of(event.tool_name))
+        case _:
+            return event
 
 
 def session_event(event: a.AgentEvent) -> SessionEvent | None:
@@ -52,34 +78,10 @@ def session_event(event: a.AgentEvent) -> SessionEvent | None:
         event, s.PermissionRequested | s.PermissionResolved | s.RetryAttempt | s.FallbackUsed
     ):
         return event
-    if isinstance(event, s.Branched | s.ContextCompacted | s.Notice):
+    if isinstance(event, s.Branched | s.CompactionStarted | s.Notice):
         return event
     convert = _WORDS.get(type(event))
     return None if convert is None else convert(event)
-
-
-def call_summary(tool: str, arguments: str) -> str:
-    """A call on one line: the tool with its command or path, else with its arguments.
-
-    A model may have written anything; whatever it is, there is a line to show.
-    """
-    try:
-        decoded = json.loads(arguments)
-    except (ValueError, RecursionError):
-        decoded = None
-    if isinstance(decoded, Mapping):
-        hints = [decoded[name] for name in _HINTS if isinstance(decoded.get(name), str)]
-        if hints:
-            return _cut(f"{tool}: {_cut(hints[0], MOST_HINT_BYTES)}", MOST_SUMMARY_BYTES)
-    return _cut(f"{tool}({_cut(arguments, MOST_INPUT_BYTES)})", MOST_SUMMARY_BYTES)
-
-
-def _cut(text: str, most_bytes: int) -> str:
-    """The beginning of a text on one line; whole characters, and none that JSON cannot carry."""
-    encoded = " ".join(text.split()).encode("utf-8", "replace")
-    if len(encoded) <= most_bytes:
-        return encoded.decode()
-    return encoded[: most_bytes - 3].decode(errors="ignore") + "..."
 
 
 def _queued(event: a.ToolUseReady) -> SessionEvent:
@@ -97,7 +99,7 @@ def _completed(event: a.ToolExecutionFinished) -> SessionEvent:
         key=event.key,
         tool_call_id=event.call_id,
         tool_name=event.tool,
-        summary=_cut(event.content, MOST_RESULT_BYTES),
+        summary=result_summary(event.content),
         is_error=event.is_error,
     )
 
@@ -129,11 +131,12 @@ _WORDS: Mapping[type[Any], Callable[[Any], SessionEvent]] = {
         usage=event.usage,
         cost_usd_micros=event.cost_usd_micros,
     ),
-    a.SubagentSpawned: lambda event: s.TaskUpdated(
-        task_id=event.agent_id, kind="subagent", status="spawned", title=event.name
-    ),
-    a.SubagentFinished: lambda event: s.TaskUpdated(
-        task_id=event.agent_id, kind="subagent", status=event.how, title=""
+    a.ContextCompacted: lambda event: s.CompactionCompleted(
+        effect_id=event.effect_id,
+        trigger=event.trigger,
+        replaced=event.replaced,
+        kept=event.kept,
+        summary=event.summary,
     ),
     a.RunFinished: lambda event: s.TurnEnded(ending=event.ending, early_end=event.early_end),
     a.RunFailed: lambda event: s.TurnFailed(

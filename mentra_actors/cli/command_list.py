@@ -40,6 +40,12 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
         "agents": ListedCommand(
             "team_commands", "agents", "Who is in the team, and what each member is doing."
         ),
+        "sessions": ListedCommand(
+            "sessions_command",
+            "sessions",
+            "The conversations with leads, the newest first; also while no process has "
+            "the store open.",
+        ),
         "log": ListedCommand(
             "log_command", "log", "The events of one agent, of any stream, or of the whole team."
         ),

@@ -112,6 +112,7 @@ def subagent_profile(parent: AgentProfile, request: SubagentRequest, suffix: str
         wake_on_mail=False,
         tool_choice="auto" if isinstance(choice, NamedTool) else choice,
         run=RunOptions(),
+        title="",
     )
 
 

@@ -5,15 +5,22 @@ from collections.abc import Sequence
 from mentra_actors.domain.agent.commands import PartialAnswer
 from mentra_actors.effects.live import LiveNotice, ModelDelta
 from mentra_actors.effects.live_answers import LiveAnswer
-from mentra_actors.ids import AgentId, EffectId, agent_stream
+from mentra_actors.ids import (
+    AgentId,
+    EffectId,
+    agent_stream,
+    background_stream,
+    memory_stream,
+    team_stream,
+)
 from mentra_actors.providers.port import TextDelta, ThinkingDelta, ToolCallDelta
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.feeds import FeedSource, FeedStart
 from projections import agent_event as told
 from projections.agent_event import AgentEvent
 from projections.agent_events import AgentFeedState, agent_events
-from projections.session_event import SessionEvent
-from projections.session_events import session_event, session_events
+from projections.session_event import Mutability, SessionEvent
+from projections.session_events import SessionFeedState, session_event, session_events
 
 __all__ = ["agent_source", "session_source"]
 
@@ -26,8 +33,21 @@ def agent_source(core: RuntimeCore, agent_id: AgentId, after: FeedStart) -> Feed
 def session_source(
     core: RuntimeCore, agent_id: AgentId, after: FeedStart
 ) -> FeedSource[SessionEvent]:
-    """The same in the words of a chat; see `projections.session_event`."""
-    return FeedSource(core, agent_stream(agent_id), _SessionTeller(core, agent_id), after)
+    """The same in the words of a chat, with its jobs, its memory and its teammates.
+
+    See `projections.session_event`.
+    """
+    return FeedSource(
+        core,
+        agent_stream(agent_id),
+        _SessionTeller(core, agent_id),
+        after,
+        beside=(
+            background_stream(agent_id),
+            memory_stream(agent_id),
+            team_stream(core.settings.team),
+        ),
+    )
 
 
 class _Heard:
@@ -112,11 +132,20 @@ class _AgentTeller:
 class _SessionTeller:
     def __init__(self, core: RuntimeCore, agent_id: AgentId) -> None:
         self._agent = _AgentTeller(core, agent_id)
+        self._tools, self._agent_id = core.tools, agent_id
+        self._state = SessionFeedState()
 
     def recorded(self, event: object) -> Sequence[SessionEvent]:
         """See `feeds.Teller.recorded`."""
-        self._agent.state, events = session_events(self._agent.state, event)
+        self._state, events = session_events(self._state, event, mutability_of=self._mutability_of)
+        self._agent.state = self._state.agent
         return events
+
+    def _mutability_of(self, name: str) -> Mutability:
+        tool = self._tools.of(self._agent_id).get(name)
+        if tool is None:
+            return "unknown"
+        return "read_only" if tool.traits.changes_nothing else "mutating"
 
     def live(self, notice: LiveNotice) -> Sequence[SessionEvent]:
         """See `feeds.Teller.live`."""

@@ -76,6 +76,18 @@ class AgentSubagents:
         """
         return await asked(_begun, self._core, self._agent_id, prompt, options)
 
+    async def spawn(self, prompt: str, **options: Unpack[SubagentOptions]) -> AgentId:
+        """Hand a task to a subagent like `run`, and do not wait for it: its id, once it is there.
+
+        Its end is told among the events of this agent, and its answer stands in its own
+        conversation: `runtime.agent(id)` has it. With a `name` the same again, also in a later
+        process, makes no second one, and sees the first to its end.
+
+        Raises:
+            CommandRejected, TypeError, ValueError: see `run`.
+        """
+        return await asked(_spawned, self._core, self._agent_id, prompt, options)
+
     async def list(self) -> tuple[SubagentView, ...]:
         """Those that have not ended: of the program, and of running calls; each with its status.
 
@@ -97,6 +109,10 @@ class SyncAgentSubagents:
         """See `AgentSubagents.run`."""
         return result_of(self._core, lambda: _begun(self._core, self._agent_id, prompt, options))
 
+    def spawn(self, prompt: str, **options: Unpack[SubagentOptions]) -> AgentId:
+        """See `AgentSubagents.spawn`."""
+        return result_of(self._core, lambda: _spawned(self._core, self._agent_id, prompt, options))
+
     def list(self) -> tuple[SubagentView, ...]:
         """See `AgentSubagents.list`."""
         return result_of(self._core, lambda: _listed(self._core, self._agent_id))
@@ -113,10 +129,24 @@ def _listed(core: RuntimeCore, agent_id: AgentId) -> "Future[tuple[SubagentView,
 def _begun(
     core: RuntimeCore, agent_id: AgentId, prompt: str, given: Mapping[str, Any]
 ) -> "Future[AgentAnswer]":
+    return core.perform(_hosted(core, agent_id, prompt, given))
+
+
+def _spawned(
+    core: RuntimeCore, agent_id: AgentId, prompt: str, given: Mapping[str, Any]
+) -> "Future[AgentId]":
+    hosted = _hosted(core, agent_id, prompt, given)
+    core.perform(hosted).add_done_callback(hosted.over)
+    return hosted.spawned
+
+
+def _hosted(
+    core: RuntimeCore, agent_id: AgentId, prompt: str, given: Mapping[str, Any]
+) -> "_HostedRun":
     chosen = _chosen(core, prompt, given)
     if chosen["request"].model:
         core.providers.resolve(chosen["request"].model)
-    return core.perform(_HostedRun(core, agent_id, chosen))
+    return _HostedRun(core, agent_id, chosen)
 
 
 def _chosen(core: RuntimeCore, prompt: str, given: Mapping[str, Any]) -> _Chosen:
@@ -153,6 +183,14 @@ class _HostedRun:
         self._parent = agent_id
         self._request = chosen["request"]
         self._options = chosen["options"]
+        self.spawned: Future[AgentId] = Future()
+        """Its id, as soon as it is on the log."""
+
+    def over(self, answer: "Future[AgentAnswer]") -> None:
+        """It has ended; one that never was there is waited for no more."""
+        error = answer.exception()
+        if error is not None and not self.spawned.done():
+            self.spawned.set_exception(error)
 
     async def __call__(self) -> AgentAnswer:
         """Its answer."""
@@ -166,6 +204,7 @@ class _HostedRun:
                 key=HOST_KEY, profile=child, now=self._commands.now(), options=self._options
             )
             await self._commands.ask(agent_stream(self._parent), spawn)
+        self.spawned.set_result(child.agent_id)
         prompt = self._request.prompt
         digest = blake2b(prompt.encode(), digest_size=8).hexdigest()
         prompt_id = CommandId(f"{child.agent_id}/{digest}")

@@ -3,11 +3,14 @@
 A reader that is slower than its stream loses nothing that is recorded: what does not fit into the
 buffer is read from the log again. Pieces of answers and lines of progress are dropped then; the
 text of an answer goes on where the reader had it.
+
+A feed may also tell of streams beside its own. Appends of several actors are heard in any order,
+so before such a feed tells of one, it reads from the log what stands before it.
 """
 
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
@@ -87,18 +90,27 @@ class FeedSource(Generic[E]):
     """The buffer of one feed. It is filled from any thread and fetched by one reader."""
 
     def __init__(
-        self, core: RuntimeCore, stream_id: StreamId, teller: Teller[E], after: FeedStart
+        self,
+        core: RuntimeCore,
+        stream_id: StreamId,
+        teller: Teller[E],
+        after: FeedStart,
+        *,
+        beside: Sequence[StreamId] = (),
     ) -> None:
         self._core = core
         self._stream_id = stream_id
+        self._streams = (stream_id, *beside)
         self._teller = teller
         self._after = _start_of(after, core)
         self._lock = threading.Lock()
         self._buffer: deque[tuple[RecordedEvent[Any], ...] | LiveNotice] = deque()
-        self._place = (0, 0)
+        self._places = dict.fromkeys(self._streams, (0, 0))
         self._cursor = Cursor(0)
         self._ends = ExitStack()
         self.is_behind = True
+        """True if the log has more than the buffer."""
+        self.reads_log = True
         """True if the next fetch reads the log, which blocks."""
         self.trouble: MentraError | None = None
 
@@ -109,7 +121,9 @@ class FeedSource(Generic[E]):
             with self._lock:
                 if len(self._buffer) >= MOST_BUFFERED:
                     self._buffer.clear()
-                    self.is_behind = True
+                    self.is_behind = self.reads_log = True
+                if isinstance(item, tuple) and len(self._streams) > 1:
+                    self.reads_log = True
                 if not self.is_behind or not isinstance(item, tuple):
                     self._buffer.append(item)
             on_more()
@@ -120,7 +134,8 @@ class FeedSource(Generic[E]):
                 on_more()
 
         core = self._core
-        self._ends.callback(core.recorded.subscribe(take, topic=self._stream_id))
+        for one in self._streams:
+            self._ends.callback(core.recorded.subscribe(take, topic=one))
         self._ends.callback(core.live.subscribe(take, topic=self._stream_id))
         self._ends.callback(core.trouble.subscribe(end))
         self.trouble = self.trouble or core.ended
@@ -130,15 +145,14 @@ class FeedSource(Generic[E]):
         self._ends.close()
 
     def fetch(self) -> list[FeedItem[E]]:
-        """What has come since the last fetch. Blocks only if `is_behind`."""
+        """What has come since the last fetch. Blocks only if it `reads_log`."""
         items: list[FeedItem[E]] = []
         with self._lock:
-            was_behind, self.is_behind = self.is_behind, False
+            was_behind, self.is_behind, self.reads_log = self.is_behind, False, False
             if was_behind:
                 self._buffer.clear()
         if was_behind:
-            for one in self._read():
-                items += self._told(one)
+            items += self._told(self._read())
             items += [FeedItem(event) for event in self._teller.caught_up()]
         while True:
             with self._lock:
@@ -146,28 +160,57 @@ class FeedSource(Generic[E]):
                     return items
                 item = self._buffer.popleft()
             if isinstance(item, tuple):
-                for one in item:
-                    items += self._told(one) if one.stream_id == self._stream_id else []
+                items += self._told(self._in_place(item))
             else:
                 items += [FeedItem(event) for event in self._teller.live(item)]
 
     def _read(self) -> Sequence[RecordedEvent[Any]]:
-        after = max(self._place[0] - 1, 0)
         try:
-            return self._core.journal.read_stream(self._stream_id, after=after)
+            if len(self._streams) == 1:
+                return self._rest_of(self._stream_id)
+            return self._through(self._core.store.last_position())
         except BaseException as error:
-            self.is_behind = True
+            self.is_behind = self.reads_log = True
             if isinstance(error, StoreClosed):
                 raise RuntimeClosed("the runtime was closed while its log was read") from error
             raise
 
-    def _told(self, one: RecordedEvent[Any]) -> list[FeedItem[E]]:
-        place = (one.stream_version, one.part)
-        if place <= self._place:
-            return []
-        self._place = place
-        if isinstance(one.event, SkippedEvent):
-            return []
+    def _in_place(self, heard: tuple[RecordedEvent[Any], ...]) -> Sequence[RecordedEvent[Any]]:
+        """What one append says to this feed, behind all that stands before it."""
+        if len(self._streams) == 1:
+            return [one for one in heard if one.stream_id == self._stream_id]
+        try:
+            return self._through(max(one.global_position for one in heard))
+        except StoreClosed:  # all that was recorded was heard before the store was closed
+            return self._all_heard(heard)
+
+    def _through(self, last: int) -> Sequence[RecordedEvent[Any]]:
+        """What the streams have had since, up to a global position, in order of the log."""
+        found = (one for stream_id in self._streams for one in self._rest_of(stream_id))
+        return _in_order(one for one in found if one.global_position <= last)
+
+    def _all_heard(self, heard: Sequence[RecordedEvent[Any]]) -> Sequence[RecordedEvent[Any]]:
+        with self._lock:
+            later = [one for item in self._buffer if isinstance(item, tuple) for one in item]
+            self._buffer.clear()
+        return _in_order([one for one in (*heard, *later) if one.stream_id in self._places])
+
+    def _rest_of(self, stream_id: StreamId) -> Sequence[RecordedEvent[Any]]:
+        after = max(self._places[stream_id][0] - 1, 0)
+        return self._core.journal.read_stream(stream_id, after=after)
+
+    def _told(self, recorded: Iterable[RecordedEvent[Any]]) -> list[FeedItem[E]]:
+        items: list[FeedItem[E]] = []
+        for one in recorded:
+            place = (one.stream_version, one.part)
+            if place <= self._places[one.stream_id]:
+                continue
+            self._places[one.stream_id] = place
+            if not isinstance(one.event, SkippedEvent):
+                items += self._said(one)
+        return items
+
+    def _said(self, one: RecordedEvent[Any]) -> list[FeedItem[E]]:
         items: list[FeedItem[E]] = []
         for event in self._teller.recorded(one.event):
             index = self._cursor.index + 1 if self._cursor.position == one.global_position else 0
@@ -175,6 +218,10 @@ class FeedSource(Generic[E]):
             if self._cursor > self._after:
                 items.append(FeedItem(event, self._cursor))
         return items
+
+
+def _in_order(recorded: Iterable[RecordedEvent[Any]]) -> Sequence[RecordedEvent[Any]]:
+    return sorted(recorded, key=lambda one: (one.global_position, one.part))
 
 
 def _start_of(after: FeedStart, core: RuntimeCore) -> Cursor:
@@ -253,7 +300,7 @@ class Feed(_Reading[E]):
         while True:
             self._more = anyio.Event()
             is_over = self._is_over()
-            if self._source.is_behind:
+            if self._source.reads_log:
                 self._items.extend(await anyio.to_thread.run_sync(self._source.fetch))
             else:
                 self._items.extend(self._source.fetch())

@@ -16,7 +16,14 @@ from projections.memory_views import MemoryViews
 from projections.runner import OnProgress, ProjectionRunner, ProjectionStatus
 from projections.view_store import ViewStore
 
-__all__ = ["KeptViews", "followed_views", "open_views", "views_beside", "views_directory"]
+__all__ = [
+    "KeptViews",
+    "followed_views",
+    "open_views",
+    "views_beside",
+    "views_directory",
+    "views_on_demand",
+]
 
 
 class KeptViews:
@@ -69,6 +76,18 @@ def followed_views(
         follower = runner.follow()
         stack.callback(follower.stop)
         yield KeptViews(reader, runner)
+
+
+@contextmanager
+def views_on_demand(
+    reader: JournalReader, store: str | Path, projections: Sequence[Projection[Any]]
+) -> Iterator[KeptViews]:
+    """Views of an open log for the length of a block; `wait` carries them on, on its thread."""
+    views = views_beside(reader, store)
+    try:
+        yield KeptViews(reader, ProjectionRunner(reader, views, projections))
+    finally:
+        views.close()
 
 
 @contextmanager

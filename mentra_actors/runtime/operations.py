@@ -26,6 +26,7 @@ from mentra_actors.runtime.observers import Observers
 from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.runtime.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.rule_operations import RuleOperations
+from mentra_actors.runtime.session_operations import SessionOperations
 from mentra_actors.runtime.supervision_operations import SupervisionOperations
 from mentra_actors.runtime.team_operations import TeamOperations
 from projections.approvals import APPROVALS, Approval, approvals_in
@@ -50,6 +51,7 @@ class Operations:
         self.board = BoardOperations(core)
         self.supervision = SupervisionOperations(core)
         self.health = HealthReports(core)
+        self.sessions = SessionOperations(core, self.agents, self.members, self.rules)
         self._team = core.settings.team
 
     # --- agents ---------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class ProfileOptions(TypedDict, total=False):
     workspace: Workspace
     memory: MemoryOptions
     compaction: CompactionOptions
+    title: str
 
 
 class SpawnOptions(ProfileOptions, total=False):

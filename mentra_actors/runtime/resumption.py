@@ -44,14 +44,15 @@ class Resumption:
         left, self._asleep = self._asleep, frozenset()
         return self._woken(left)
 
+    def asleep(self) -> frozenset[StreamId]:
+        """Streams with open work that were left asleep and still are."""
+        return self._asleep.difference(self._directory.live()) if self._asleep else self._asleep
+
     def open_owners(self, categories: Collection[str]) -> tuple[StreamId, ...]:
         """Who of these kinds has work, less those that were left asleep and still are."""
         opened = {_owner_of(stream_id) for stream_id in self._store.open_streams()}
         owners = {one for one in opened if category_of(one) in categories}
-        sleeping = owners & self._asleep
-        if sleeping:
-            owners -= sleeping - set(self._directory.live())
-        return tuple(sorted(owners))
+        return tuple(sorted(owners - self.asleep()))
 
     def _woken(self, streams: Iterable[StreamId]) -> tuple[StreamId, ...]:
         in_order = sorted(streams)

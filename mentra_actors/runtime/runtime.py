@@ -31,6 +31,7 @@ from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.registrations import Registrations
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.schedules import Schedules
+from mentra_actors.runtime.sessions import Sessions
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.runtime.supervision import Supervision
@@ -90,6 +91,8 @@ class Runtime(Registrations):
         """The task board of the team, with the rights of a lead; `await board()` is all of it."""
         self.members = Members(operations)
         """Who is in the team; new names, ends, seats of persons."""
+        self.sessions = Sessions(operations)
+        """Conversations with leads."""
         self.schedules = Schedules(operations.core)
         """When agents are woken."""
 

@@ -28,6 +28,7 @@ from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.registrations import Registrations
 from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
 from mentra_actors.runtime.schedules import SyncSchedules
+from mentra_actors.runtime.sessions import SyncSessions
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
 from mentra_actors.runtime.sync_agent import SyncAgent
@@ -75,6 +76,8 @@ class SyncRuntime(Registrations):
         """See `Runtime.board`."""
         self.members = SyncMembers(operations)
         """See `Runtime.members`."""
+        self.sessions = SyncSessions(operations)
+        """See `Runtime.sessions`."""
         self.schedules = SyncSchedules(operations.core)
         """See `Runtime.schedules`."""
 

@@ -144,6 +144,8 @@ _changes = one_of(
         ProfileChanges(max_rounds=0, wake_on_mail=True),
         ProfileChanges(run=RunOptions(on_failure="rollback")),
         ProfileChanges(model="no provider"),
+        ProfileChanges(title="The survey"),
+        ProfileChanges(title="two\nlines"),
     ]
 )
 _runs = st.sampled_from([RunId("lead/run-1"), RunId(AIM), RunId(AIM), RunId(AIM)])

@@ -17,6 +17,7 @@ from golden_script_models import MODEL_STORIES
 from golden_script_options import OPTION_STORIES
 from golden_script_runs import RUN_STORIES, the_last_evening
 from golden_script_schedules import SCHEDULE_STORIES
+from golden_script_sessions import SESSION_STORIES
 from golden_script_subagents import SUBAGENT_STORIES
 from golden_script_supervision import SUPERVISION_STORIES
 from golden_script_team import TEAM_STORIES
@@ -43,6 +44,7 @@ STORIES = (
     *SUPERVISION_STORIES,
     *SCHEDULE_STORIES,
     *LEAVING_STORIES,
+    *SESSION_STORIES,
     the_last_evening,
 )
 

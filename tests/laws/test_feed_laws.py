@@ -10,19 +10,25 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.background.events import BackgroundEvent, JobRequested
 from mentra_actors.domain.content import TextBlock
+from mentra_actors.domain.memory import MemoryEvent
 from mentra_actors.domain.model_call import StopReason
+from mentra_actors.domain.team import MemberJoined, MemberRemoved
 from mentra_actors.effects.live import LiveFeed, ModelDelta
 from mentra_actors.effects.live_answers import LiveAnswers
+from mentra_actors.errors import StoreClosed
 from mentra_actors.ids import AgentId, EffectId, StreamId
 from mentra_actors.providers.port import TextDelta, ThinkingDelta
 from mentra_actors.runtime import feeds
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.feeds import Cursor
+from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.tick_journal import TickJournal
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.testing.strategies import instances
+from mentra_actors.tools.registry import RegisteredTools
 from projections import agent_event as told
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -43,6 +49,8 @@ class OpenLog:
     """What a feed needs of a running system, without actors: a store and what is live."""
 
     ended = None
+    settings = RuntimeSettings(path=":memory:", providers=())
+    tools = RegisteredTools(())
 
     def __init__(self, appends=()):
         self.store = MemoryEventStore()
@@ -56,9 +64,13 @@ class OpenLog:
 
     def append(self, *pairs):
         """Record, and tell whoever listens."""
+        self.recorded.publish(self.write(*pairs))
+
+    def write(self, *pairs):
+        """Record only; the append as it is told."""
         before = self.store.last_position()
         append(self.store, *pairs)
-        self.recorded.publish(tuple(self.journal.read_journal(after=before, limit=100)))
+        return tuple(self.journal.read_journal(after=before, limit=100))
 
     def say(self, answer, event):
         """A piece of an answer comes."""
@@ -150,6 +162,83 @@ def test_whoever_reads_now_and_then_reads_the_same(source, appends, data):
 
     whole = all_of(log, source)
     assert all(reader.items == whole for reader in readers)
+
+
+# --- streams beside the agent's own -----------------------------------------------------------
+
+JOBS, MEMORY, TEAM = (StreamId(name) for name in ("background-lead", "memory-lead", "team-main"))
+PROFILE = e.AgentProfile(agent_id="lead", name="lead", team_id="main", role="r", model="x:y")
+
+
+def prompt(prompt_id):
+    return e.PromptAccepted(prompt_id=prompt_id, text="Go", accepted_at=2.0)
+
+
+def closed_store(*_arguments, **_options):
+    raise StoreClosed("the store is closed")
+
+
+BESIDE = st.one_of(
+    st.tuples(st.just(LEAD), STORED),
+    st.tuples(st.just(JOBS), st.one_of(map(instances, get_args(BackgroundEvent)))),
+    st.tuples(st.just(MEMORY), st.one_of(map(instances, get_args(MemoryEvent)))),
+    st.tuples(st.just(TEAM), instances(MemberJoined) | instances(MemberRemoved)),
+)
+
+
+@forall(st.lists(st.lists(BESIDE, min_size=1, max_size=2), max_size=8), st.data())
+def test_several_actors_make_one_story(appends, data):
+    """Their appends are heard in any order, and yet a cursor names all that came before it."""
+    log = OpenLog()
+    reader = Reader(log, session_source)
+    unheard = []
+    for pairs in appends:
+        unheard.append(log.write(*pairs))
+        while unheard and data.draw(st.booleans(), "one is heard"):
+            log.recorded.publish(unheard.pop(data.draw(st.integers(0, len(unheard) - 1))))
+            if data.draw(st.booleans(), "reads"):
+                reader.fetch()
+    for heard in data.draw(st.permutations(unheard)):
+        log.recorded.publish(heard)
+    reader.fetch()
+    whole = all_of(OpenLog(appends), session_source)
+
+    assert reader.items == whole
+    cursors = [item.cursor for item in whole]
+    assert cursors == sorted(set(cursors))
+
+
+def test_the_later_of_two_appends_may_be_heard_first():
+    """The first one is told before it, and not again when it is heard."""
+    log = OpenLog()
+    reader = Reader(log, session_source)
+    reader.fetch()
+    first, second = log.write((LEAD, prompt("p1"))), log.write((LEAD, prompt("p2")))
+    for heard in (second, first):
+        log.recorded.publish(heard)
+        reader.fetch()
+
+    assert [item.event.input_id for item in reader.items] == ["p1", "p2"]
+
+
+def test_what_was_heard_before_the_close_is_told_in_order():
+    """A store that is closed cannot be read, and its last events were heard already."""
+    log = OpenLog()
+    reader = Reader(log, session_source)
+    log.append((LEAD, e.AgentSpawned(profile=PROFILE, spawned_at=1.0)))
+    reader.fetch()
+    job = JobRequested(
+        job_id="j", command_id="c", command="make", cwd="/", digest="d", requested_at=1.0
+    )
+    first, second = log.write((JOBS, job)), log.write((LEAD, prompt("p1")))
+    for heard in (second, first):
+        log.recorded.publish(heard)
+    whole = all_of(log, session_source)
+    log.journal.read_stream = closed_store
+    reader.fetch()
+
+    assert len(whole) == 3
+    assert reader.items == whole
 
 
 # --- answers ----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from mentra_actors.domain.content import (
 from mentra_actors.domain.conversation_tree import Entry
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EntryId
-from projections.session_events import call_summary
+from projections.session_lines import call_summary
 
 __all__ = [
     "PastTurn",

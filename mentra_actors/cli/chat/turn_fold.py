@@ -16,7 +16,7 @@ from mentra_actors.runtime.run_watch import is_whole
 from mentra_actors.runtime.snapshots import AgentSnapshot
 from projections import agent_event as a
 from projections.agent_event import AgentEvent
-from projections.session_events import call_summary
+from projections.session_lines import call_summary
 
 __all__ = ["Call", "Turn", "after_event", "diff_lines", "said_line", "turn_of"]
 

@@ -56,6 +56,8 @@ IDLE = "idle"
 READ_TOOL_RESULT = "read_tool_result"
 """The tool that shows the rest of a paged result; offered only where results are paged."""
 
+MOST_TITLE_CHARS = 200
+
 CompactionMode: TypeAlias = Literal["local_only", "prefer_remote", "remote_only"]
 
 
@@ -133,7 +135,8 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `wake_on_background` does so when a job of the agent has ended (None: if it is a teammate).
     `is_person` marks the seat of a person: it has no model, takes mail and starts no runs.
     `run` are the options of runs that bring none of their own. After `task_reminder_rounds` rounds
-    without a tool for the board the model is reminded of unfinished tasks; 0: never.
+    without a tool for the board the model is reminded of unfinished tasks; 0: never. `title` is
+    what people call the conversation, one line of at most 200 characters; no model sees it.
     """
 
     agent_id: AgentId
@@ -164,6 +167,7 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     depth: int = 0
     wake_on_background: bool | None = None
     is_person: bool = False
+    title: str = ""
 
     @property
     def is_autonomous(self) -> bool:
@@ -212,6 +216,7 @@ class ProfileChanges(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     workspace: Workspace | msgspec.UnsetType = msgspec.UNSET
     memory: MemoryOptions | msgspec.UnsetType = msgspec.UNSET
     compaction: CompactionOptions | msgspec.UnsetType = msgspec.UNSET
+    title: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def changed_profile(profile: AgentProfile, changes: ProfileChanges) -> AgentProfile:
@@ -254,6 +259,8 @@ def profile_fault(profile: AgentProfile) -> str:
     paging = profile.paging
     if paging is not None and (paging.page_bytes < 1 or paging.threshold_bytes < 0):
         return "a page has at least one byte, and a threshold is not negative"
+    if len(profile.title) > MOST_TITLE_CHARS or len(profile.title.splitlines()) > 1:
+        return f"a title is one line of at most {MOST_TITLE_CHARS} characters"
     return option_fault(profile.run)
 
 

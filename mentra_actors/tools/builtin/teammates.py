@@ -64,4 +64,5 @@ def teammate_profile(lead: AgentProfile, agent_id: AgentId, name: str, role: str
         hidden_tools=tuple(sorted({*lead.hidden_tools, *LEAD_TOOLS})),
         wake_on_mail=True,
         parent=AgentId(""),
+        title="",
     )

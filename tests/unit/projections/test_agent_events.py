@@ -117,7 +117,10 @@ TOLD = [
               message="the model was not asked: the shared cost budget is used up")),
     (e.ConversationCompacted(effect_id="tool-1.0", trigger="tool", compacted_at=1.0,
         compaction=Compaction(through=4, kept=(1,), replaced=3, summary="so far")),
-     a.ContextCompacted(trigger="tool", replaced=3, kept=1, summary="so far")),
+     a.ContextCompacted(trigger="tool", replaced=3, kept=1, summary="so far",
+                        effect_id="tool-1.0")),
+    (e.CompactionRequested(effect_id="compact-1", requested_at=1.0),
+     a.CompactionStarted(effect_id="compact-1")),
     (e.CompactionSkipped(effect_id="compact-1", reason="busy", is_error=True),
      a.Notice(severity="warning", message="the conversation was not compacted: busy")),
     (e.PermissionExpired(key="tool-1.0", request_id="p", expired_at=1.0, tool="rm"),
@@ -154,7 +157,6 @@ SILENT = [
     e.ToolAuthorizationEvaluated(
         key="tool-1.0", outcome="allow", decided_by="hook", evaluated_at=1.0
     ),
-    e.CompactionRequested(effect_id="compact-1", requested_at=1.0),
     e.ToolCallReviewed(key="tool-1.0", note="cheaper"),
     e.ToolCallProbeRequested(key="tool-1.0", attempt=1),
     e.SharedSpending(budget="b", agent_id="lead", run_id="r", effect_id="model-1", tokens=9),
