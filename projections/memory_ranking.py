@@ -50,13 +50,17 @@ _TOKEN = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
 
 
 class Candidate(NamedTuple):
-    """A record that matches. `bm25` is that of SQLite: below zero, and the lower the better."""
+    """A record that matches. `bm25` is that of SQLite: below zero, and the lower the better.
+
+    `entry` says where it stands in the conversation of its agent; see `Remembered`.
+    """
 
     number: int
     bm25: float
     kind: MemoryKind
     pinned: bool
     recorded_at: float
+    entry: int = 0
 
 
 def searchable(text: str) -> str:

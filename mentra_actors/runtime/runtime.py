@@ -19,6 +19,7 @@ from mentra_actors.ids import StreamId, agent_stream
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.agent_lists import agents_of
+from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.awaiting import asked, wait_for, watched
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.kept_views import KeptViews, followed_views
@@ -87,6 +88,8 @@ class Runtime(Registrations):
         """Who is in the team; new names, ends, seats of persons."""
         self.schedules = Schedules(operations.core)
         """When agents are woken."""
+        self.memory = AgentMemory(operations.core)
+        """What all agents of the team, and all of the store, remember."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:
