@@ -1,7 +1,8 @@
 """Episodes and summaries, read off an agent's stream: what is remembered without being written.
 
 A run that ended with an answer is an episode: what people said, what the model answered, its calls
-with their arguments, and the beginning of each result. What was said in a run that was broken off
+with their arguments, and the beginning of each result; but not its calls of the tools of memory.
+What was said in a run that was broken off
 belongs to the run that goes on with it; a run that was taken back is no episode. A compaction is
 a summary.
 """
@@ -22,6 +23,7 @@ RESULT_CHARS = 500
 """How much of a result an episode tells."""
 ARGUMENTS_CHARS = 2_000
 _LOOSE_BYTES = 4 * MAX_TEXT_BYTES
+_MEMORY_TOOLS = "memory_"
 _MARK = "\n[… {:,} bytes left out …]\n"
 
 
@@ -236,11 +238,11 @@ class _Telling:
         if said:
             run.lines.add(f"assistant: {said}")
         for block in event.blocks:
-            if isinstance(block, ToolCallBlock):
+            if isinstance(block, ToolCallBlock) and not _is_of_memory(block.name):
                 run.lines.add(f"tool use {block.name} {_cut(block.arguments, ARGUMENTS_CHARS)}")
 
     def called(self, event: e.ToolCallFinished) -> None:
-        if self._run is not None:
+        if self._run is not None and not _is_of_memory(event.tool):
             what = "error" if event.is_error else "result"
             told = _cut(event.content, RESULT_CHARS)
             self._run.lines.add(f"tool {what} {event.tool or event.key}: {told}")
@@ -293,6 +295,11 @@ def _told(mail: Mail) -> str:
     if mail.kind in ("background", "task", "timer"):
         return f"{mail.kind}: {mail.body}"
     return f"mail from {mail.sender}: {mail.body}"
+
+
+def _is_of_memory(tool: str) -> bool:
+    """What such calls say is a record of its own, which may be forgotten."""
+    return tool.startswith(_MEMORY_TOOLS)
 
 
 def _cut(text: str, most: int) -> str:

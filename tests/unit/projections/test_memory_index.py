@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from mentra_actors.domain.memory import MemoryForgotten, MemoryRecord, MemoryRecorded
+from mentra_actors.domain.memory_views import MemoryQuestion, agent_view
 from mentra_actors.errors import StoreClosed, StoreError
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
@@ -14,6 +15,8 @@ from projections import memory_file
 from projections.memory_index import MemoryIndex, open_memory_index
 
 STREAM = "memory-ann"
+ANN = agent_view("ann", "main")
+BOB = agent_view("bob", "main")
 
 
 @pytest.fixture
@@ -40,9 +43,12 @@ def gone(record_id):
     return MemoryForgotten(record_id=record_id, by="a", forgotten_at=2.0)
 
 
-def found(index, question, *, stream_id=STREAM, limit=9):
-    hits = index.search(stream_id, question, limit=limit, now=1.0)
-    return [one.record.record_id for one in hits]
+def hits(index, words, *, view=ANN, limit=9):
+    return index.search(view, MemoryQuestion(words=words, limit=limit, now=1.0))
+
+
+def found(index, words, *, view=ANN, limit=9):
+    return [one.record.record_id for one in hits(index, words, view=view, limit=limit)]
 
 
 def test_words_are_found_in_other_forms_and_scripts(store):
@@ -67,13 +73,13 @@ def test_what_one_agent_remembers_weighs_nothing_when_another_searches(store):
     """Scores would tell how often somebody else has spoken of a thing."""
     append(store, kept("a1", "red boats"), kept("a2", "red house"), kept("a3", "green"))
     alone = MemoryIndex(store)
-    before = alone.search(STREAM, "red house", limit=9, now=1.0)
+    before = hits(alone, "red house")
     append(store, *[kept(f"b{n}", "house house") for n in range(50)], stream_id="memory-bob")
     together = MemoryIndex(store)
-    assert len(found(together, "house", stream_id="memory-bob", limit=99)) == 50
+    assert len(found(together, "house", view=BOB, limit=99)) == 50
 
-    assert together.search(STREAM, "red house", limit=9, now=1.0) == before
-    assert found(together, "house", stream_id="memory-nobody") == []
+    assert hits(together, "red house") == before
+    assert found(together, "house", view=agent_view("nobody", "main")) == []
     alone.close()
     together.close()
 
@@ -162,7 +168,7 @@ def test_a_forgotten_id_is_not_found_whatever_the_log_says_of_it_later(store, pa
     for event in (kept("r1", "red"), gone("r1"), kept("r1", "red again"), kept("r2", "red")):
         append(store, event)
         if looks:
-            index.catch_up(STREAM)
+            index.catch_up(ANN)
 
     assert found(index, "red") == ["r2"]
     index.close()
@@ -192,7 +198,7 @@ def test_a_search_sees_all_that_came_before_it_from_many_threads(store, path):
         stream_id = f"memory-{name}"
         for number in range(15):
             append(store, kept(f"{name}{number}", "red"), stream_id=stream_id)
-            names = found(index, "red", stream_id=stream_id, limit=99)
+            names = found(index, "red", view=agent_view(name, "main"), limit=99)
             if set(names) != {f"{name}{one}" for one in range(number + 1)}:
                 wrong.append(names)
 

@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from memory_judgements import QUESTIONS, RECORDS
 
 from mentra_actors.domain.memory import MemoryRecord
+from mentra_actors.domain.memory_views import ViewedStream
+from projections.memory_episodes import Remembered
 from projections.memory_file import IndexFile, Place
 from projections.memory_ranking import (
     HALF_LIFE_DAYS,
@@ -48,19 +50,20 @@ def record(record_id, kind, days_ago, content):
 def shop():
     """The index of the memory that is judged, its records in the order of time."""
     file = IndexFile(None)
-    place = file.begin("memory-shop")
     in_order = sorted(RECORDS, key=lambda one: -one[2])
-    file.carry_on(place, Place(place.stream, 1, "x"), [record(*one) for one in in_order], [])
-    yield partial(found_in, file, place.stream)
+    records = [Remembered(record(*one), number) for number, one in enumerate(in_order, 1)]
+    stream = ViewedStream("memory-shop", "agent")
+    file.carry_on("shop", stream, (Place(), Place(1, 0, "x")), records, [])
+    yield partial(found_in, file, file.view("shop"))
     file.close()
 
 
-def found_in(file, stream, rank, question):
+def found_in(file, view, rank, question):
     """Ids in the order of a way to rank."""
     expression = match_expression(question)
     return [
-        file.found(stream, one.number, expression)[0].record_id
-        for one in rank(partial(file.candidates, stream, expression))
+        file.found(view, one.number, expression)[0].record_id
+        for one in rank(partial(file.candidates, view, expression))
     ]
 
 
