@@ -56,6 +56,11 @@ from mentra_actors.errors import (
 )
 from mentra_actors.providers.catalogue import ListedModel, TokenCount
 from mentra_actors.providers.custom import provider
+from mentra_actors.providers.embedding_models import (
+    EmbeddingModel,
+    LocalEmbeddings,
+    ProviderEmbeddings,
+)
 from mentra_actors.providers.embeddings import Embeddings
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.limits import ProviderLimits
@@ -132,6 +137,7 @@ __all__ = [
     "Conversation",
     "Cursor",
     "Deny",
+    "EmbeddingModel",
     "Embeddings",
     "ExactCall",
     "Fallback",
@@ -146,6 +152,7 @@ __all__ = [
     "InputPattern",
     "ListedModel",
     "ListedSchedule",
+    "LocalEmbeddings",
     "LocalExecutor",
     "MemoryOptions",
     "MemoryRecord",
@@ -162,6 +169,7 @@ __all__ = [
     "PriceList",
     "ProbeResult",
     "Profile",
+    "ProviderEmbeddings",
     "ProviderError",
     "ProviderLimits",
     "ProviderOptions",

@@ -90,7 +90,7 @@ class IndexFile:
         self._sqlite.execute("PRAGMA journal_mode = DELETE")
         self._sqlite.execute("PRAGMA synchronous = NORMAL")  # the log is what must be durable
         self._sqlite.execute("PRAGMA temp_store = MEMORY")
-        with self._writing():
+        with self.writing():
             version = self._sqlite.execute("PRAGMA user_version").fetchone()[0]
             is_empty = self._sqlite.execute("SELECT 1 FROM sqlite_master").fetchone() is None
             if is_empty:
@@ -112,6 +112,11 @@ class IndexFile:
         for statement in _SCHEMA.strip().rstrip(";").split(";\n"):
             self._sqlite.execute(statement)
         self._sqlite.execute(f"PRAGMA user_version = {INDEX_VERSION}")
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """What else is kept in the file uses it, too."""
+        return self._sqlite
 
     # --- following the log ----------------------------------------------------------------
 
@@ -153,7 +158,7 @@ class IndexFile:
         If another process has carried the stream on meanwhile, nothing is done: False.
         """
         before, after = places
-        with self._writing():
+        with self.writing():
             if self.place(name, stream.stream_id) != before:
                 return False
             view = self._begun(name)
@@ -180,7 +185,7 @@ class IndexFile:
 
     def drop(self, name: str) -> None:
         """Forget that anything of a view was ever indexed."""
-        with self._writing():
+        with self.writing():
             view = self.view(name)
             if view is None:
                 return
@@ -229,7 +234,8 @@ class IndexFile:
             self._sqlite.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
+        """All that is written in the block, or nothing of it."""
         self._sqlite.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -256,6 +262,18 @@ class IndexFile:
             (expression, most, *scopes),
         )
         return [_candidate_of(row[:-1], row[-1]) for row in rows]
+
+    def candidates_of(
+        self, view: int, numbers: Sequence[int], scopes: Sequence[MemoryScope] = SCOPES
+    ) -> Sequence[Candidate]:
+        """Those of these records that are in the view and in one of the scopes, in this order."""
+        rows = self._sqlite.execute(
+            f"SELECT {_CANDIDATE} FROM records WHERE view = ? AND scope IN ({_marks(scopes)}) "
+            f"AND number IN ({_marks(numbers)})",
+            (view, *scopes, *numbers),
+        )
+        found = {row[0]: _candidate_of(row, 0.0) for row in rows}
+        return [found[number] for number in numbers if number in found]
 
     def found(
         self, view: int, number: int, expression: str

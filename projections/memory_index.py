@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.domain.memory import SCOPES, FoundRecord, MemoryRecord, MemoryScope
-from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView, SeenWords
+from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView
 from mentra_actors.errors import StoreClosed, StoreError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
@@ -28,10 +28,12 @@ from projections.memory_following import Following
 from projections.memory_ranking import (
     Candidate,
     best_of,
+    best_of_both,
     candidate_count,
     match_expression,
     why_of,
 )
+from projections.memory_vectors import VectorSearch
 
 __all__ = ["MemoryIndex", "open_memory_index"]
 
@@ -50,9 +52,19 @@ class MemoryIndex:
     """
 
     def __init__(
-        self, reader: JournalReader, path: Path | None = None, *, codec: EventCodec = CODEC
+        self,
+        reader: JournalReader,
+        path: Path | None = None,
+        *,
+        codec: EventCodec = CODEC,
+        vectors_of: str = "",
     ) -> None:
-        """`path` is the file; without one the index is in memory. It is opened when needed."""
+        """`path` is the file; without one the index is in memory. It is opened when needed.
+
+        `vectors_of` names the model whose vectors are kept in it; without one it has none.
+        """
+        self._vectors_of = vectors_of
+        self._vectors: VectorSearch | None = None
         self._following = Following(reader, Journal(reader, codec))
         self._path = path
         self._file: IndexFile | None = None
@@ -77,8 +89,13 @@ class MemoryIndex:
             return []
 
         def found_in(file: IndexFile, number: int) -> list[FoundRecord]:
-            candidates = _candidates(file, number, expression, question)
-            best = best_of(candidates, limit=question.limit, now=question.now)
+            by_words = _candidates(file, number, expression, question)
+            by_vector = self._nearest(file, number, question)
+            limit, now = question.limit, question.now
+            if by_vector:
+                best = best_of_both(by_words, by_vector, limit=limit, now=now)
+            else:
+                best = best_of(by_words, limit=limit, now=now)
             return [_found(file, number, one, score, expression) for one, score in best]
 
         return self._of_present(view, found_in, until) or []
@@ -104,6 +121,41 @@ class MemoryIndex:
         return self._of_present(
             view, lambda file, number: file.scope_of(number, record_id, scopes)
         )
+
+    def _nearest(
+        self, file: IndexFile, view: int, question: MemoryQuestion
+    ) -> list[tuple[Candidate, float]]:
+        if self._vectors is None or not question.vector:
+            return []
+        most = candidate_count(question.limit)
+        near = self._vectors.nearest(view, question.vector, most * _CANDIDATES_AROUND_SEEN)
+        found = file.candidates_of(view, list(near), question.scopes)
+        told = _to_be_told(found, question)[:most]
+        return [(one, near[one.number]) for one in told]
+
+    def without_vector(self, most: int) -> Sequence[tuple[bytes, str]]:
+        """Digests and words of some records that are indexed and have no vector; each once.
+
+        Raises:
+            StoreError: the index cannot be read.
+        """
+        return self._with_file(
+            lambda _file: self._vectors.without(most) if self._vectors is not None else []
+        )
+
+    def keep_vectors(self, digests: Sequence[bytes], vectors: Sequence[Sequence[float]]) -> None:
+        """Keep the vectors of these words.
+
+        Raises:
+            ValueError: there are more or fewer of them, or they are no numbers.
+            StoreError: the index cannot be written.
+        """
+
+        def keep(_file: IndexFile) -> None:
+            if self._vectors is not None:
+                self._vectors.keep(digests, vectors)
+
+        self._with_file(keep)
 
     # --- following the log ----------------------------------------------------------------
 
@@ -195,12 +247,14 @@ class MemoryIndex:
     def _opened(self) -> IndexFile:
         if self._file is None:
             self._file = IndexFile(self._path)
+            if self._vectors_of:
+                self._vectors = VectorSearch(self._file, self._vectors_of)
         return self._file
 
     def _remove(self) -> None:
         if self._file is not None:
             self._file.close()
-            self._file = None
+            self._file = self._vectors = None
         self._following.forget_readings()
         if self._path is not None:
             remove_index_file(self._path)
@@ -216,12 +270,17 @@ class MemoryIndex:
 def _candidates(
     file: IndexFile, view: int, expression: str, question: MemoryQuestion
 ) -> Sequence[Candidate]:
-    most, seen = candidate_count(question.limit), question.seen
-    if seen == SeenWords() and set(question.scopes) == set(SCOPES):
+    most = candidate_count(question.limit)
+    if question.seen is None and set(question.scopes) == set(SCOPES):
         return file.candidates(view, expression, most)
     many = most * _CANDIDATES_AROUND_SEEN
     found = file.candidates(view, expression, many, question.scopes)
-    return [one for one in found if not seen.has(one.kind, one.entry)][:most]
+    return _to_be_told(found, question)[:most]
+
+
+def _to_be_told(found: Sequence[Candidate], question: MemoryQuestion) -> Sequence[Candidate]:
+    seen = question.seen
+    return found if seen is None else [one for one in found if not seen.has(one.kind, one.entry)]
 
 
 def _found(
@@ -229,13 +288,17 @@ def _found(
 ) -> FoundRecord:
     record, matched, revision = file.found(view, candidate.number, expression)
     why = why_of(matched, record.kind, record.source)
+    if not matched:
+        why = f"similar; {why}" if why else "similar"
     return FoundRecord(record=record, score=score, why=why, revision=revision)
 
 
 @contextmanager
-def open_memory_index(reader: JournalReader, path: Path | None) -> Iterator[MemoryIndex]:
+def open_memory_index(
+    reader: JournalReader, path: Path | None, *, vectors_of: str = ""
+) -> Iterator[MemoryIndex]:
     """An index for the length of a block; what a dead process has left undone is done first."""
-    index = MemoryIndex(reader, path)
+    index = MemoryIndex(reader, path, vectors_of=vectors_of)
     try:
         try:
             index.settle()

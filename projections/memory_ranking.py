@@ -22,8 +22,10 @@ __all__ = [
     "KIND_WEIGHTS",
     "PINNED_WEIGHT",
     "RECENCY_WEIGHT",
+    "VECTOR_SHARE",
     "Candidate",
     "best_of",
+    "best_of_both",
     "candidate_count",
     "match_expression",
     "score_of",
@@ -37,6 +39,13 @@ PINNED_WEIGHT = 0.1
 RECENCY_WEIGHT = 0.2
 """Of a record that is made now; half of it after each `HALF_LIFE_DAYS`."""
 HALF_LIFE_DAYS = 30.0
+
+VECTOR_SHARE = 0.6
+"""How much of relevance is that of vectors, where there are some.
+
+Sums of reciprocal ranks, which need no such number, were worse: they forget how well the best
+match fits, and then kind and age decide too much.
+"""
 
 _DAY_S = 86_400.0
 _MOST_TOKENS = 100
@@ -95,10 +104,14 @@ def candidate_count(limit: int) -> int:
 def score_of(candidate: Candidate, best_bm25: float, now: float) -> float:
     """The score of a candidate beside the best match of all; `now` in Unix seconds."""
     relevance = candidate.bm25 / best_bm25 if best_bm25 else 1.0
+    return relevance + _weight_of(candidate, now)
+
+
+def _weight_of(candidate: Candidate, now: float) -> float:
     pinned = PINNED_WEIGHT if candidate.pinned else 0.0
     half_lives = max(now - candidate.recorded_at, 0.0) / _DAY_S / HALF_LIFE_DAYS
     recency = RECENCY_WEIGHT * float(0.5**half_lives)
-    return relevance + KIND_WEIGHTS[candidate.kind] + pinned + recency
+    return KIND_WEIGHTS[candidate.kind] + pinned + recency
 
 
 def best_of(
@@ -107,6 +120,30 @@ def best_of(
     """The `limit` best with their scores, best first; of equal ones the better match first."""
     best = min((one.bm25 for one in candidates), default=0.0)
     scored = [(one, round(score_of(one, best, now), 4)) for one in candidates]
+    return sorted(scored, key=lambda pair: -pair[1])[:limit]
+
+
+def best_of_both(
+    by_words: Sequence[Candidate],
+    by_vector: Sequence[tuple[Candidate, float]],
+    *,
+    limit: int,
+    now: float,
+) -> list[tuple[Candidate, float]]:
+    """Like `best_of`, of records that match by their words, or by their vectors (with cosines).
+
+    Both say how well as a share of their best match; `VECTOR_SHARE` of relevance is the vector's.
+    """
+    best_bm25 = min((one.bm25 for one in by_words), default=0.0) or -1.0
+    best_cosine = max((cosine for _one, cosine in by_vector), default=0.0) or 1.0
+    relevance = {one.number: (1 - VECTOR_SHARE) * one.bm25 / best_bm25 for one in by_words}
+    for one, cosine in by_vector:
+        by_now = relevance.get(one.number, 0.0)
+        relevance[one.number] = by_now + VECTOR_SHARE * cosine / best_cosine
+    found = {one.number: one for one in (*(one for one, _cosine in by_vector), *by_words)}
+    scored = [
+        (one, round(relevance[number] + _weight_of(one, now), 4)) for number, one in found.items()
+    ]
     return sorted(scored, key=lambda pair: -pair[1])[:limit]
 
 

@@ -75,30 +75,34 @@ def stream_of(view: MemoryView, scope: MemoryScope) -> StreamId | None:
 
 
 class SeenWords(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model sees anyway: entries of the `path` after `through`, and the newest summary.
+    """What a request does not recall: what its model sees anyway, and what was left for a branch.
 
-    `summary_at` is how many entries there were when that summary was made; 0: there is none.
+    Recalled are the entries of the `path` up to `through`, and the summaries that were made when
+    there were so many entries (`summaries`).
     """
 
     path: frozenset[EntryId] = frozenset()
     through: EntryId = EntryId(0)
-    summary_at: int = 0
+    summaries: frozenset[int] = frozenset()
 
     def has(self, kind: MemoryKind, entry: int) -> bool:
-        """True if a record, by its kind and its place in the conversation, says nothing new."""
+        """True for a record that is not to be recalled, by its kind and place in a conversation.
+
+        The place is that of `Remembered.entry`; a fact has none, and is always recalled.
+        """
         match kind:
             case "episode":
-                return entry > self.through and entry in self.path
+                return bool(entry) and (entry > self.through or entry not in self.path)
             case "summary":
-                return bool(entry) and entry == self.summary_at
-            case _:
+                return bool(entry) and entry not in self.summaries
+            case "fact":
                 return False
 
 
 class MemoryQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked for, in words, any of which may match; at Unix time `now`.
 
-    At most `limit` records of these scopes are given, and none that a model has `seen`. `vector`
+    At most `limit` records of these scopes are given, and none of those in `seen`. `vector`
     is that of the words, where texts have vectors; it has as many numbers as those of the records.
     """
 
@@ -106,5 +110,5 @@ class MemoryQuestion(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
     now: float
     scopes: tuple[MemoryScope, ...] = SCOPES
-    seen: SeenWords = SeenWords()
+    seen: SeenWords | None = None
     vector: tuple[float, ...] = ()

@@ -49,17 +49,19 @@ def recalled_text(found: Sequence[FoundRecord], most_chars: int) -> str:
 
 
 def has_unseen(transcript: Transcript) -> bool:
-    """True if an agent has said something that its model does not see: before, or elsewhere."""
-    return bool(transcript.compactions) or len(transcript.path) < len(transcript.entries)
+    """True if an agent has said something that its model does not see any more."""
+    return bool(transcript.compactions)
 
 
 def seen_words(transcript: Transcript) -> SeenWords:
-    """What the model sees of the conversation."""
-    placed = transcript.placed_compaction
+    """What the model sees of the conversation, and what stands on other branches of it."""
+    path = frozenset(transcript.path)
+    newest = transcript.placed_compaction
+    older = [one for one in transcript.compactions if one is not newest]
     return SeenWords(
-        path=frozenset(transcript.path),
-        through=placed.compaction.through if placed else EntryId(0),
-        summary_at=placed.entries_then if placed else 0,
+        path=path,
+        through=newest.compaction.through if newest else EntryId(0),
+        summaries=frozenset(one.entries_then for one in older if one.compaction.through in path),
     )
 
 

@@ -1,7 +1,8 @@
 """Recalls what an agent remembers for a request, within a time that no request has to wait longer.
 
-Nothing is looked for where nothing can be found: as long as there are no facts, and the model sees
-all that was ever said to it, a request costs nothing.
+Nothing is looked for where nothing can be found: as long as there are no facts, and the model
+sees all that was said, a request costs nothing. What was said on another branch is not recalled:
+whoever left it did not want it told.
 """
 
 import logging

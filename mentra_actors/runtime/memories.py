@@ -3,7 +3,7 @@
 import importlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,6 +43,7 @@ from mentra_actors.errors import CommandRejected, RuntimeClosed, StoreError
 from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream
 from mentra_actors.runtime.awaiting import wait_for
 from mentra_actors.runtime.futures import chained, mapped
+from mentra_actors.runtime.memory_vectors import MemoryVectors
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import MEMORY, part_seal_of
@@ -59,6 +60,8 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _DIRECTORY_INDEX = "views-memory.sqlite"
+_PATIENCE_S = 5.0
+"""How long somebody who searches waits for the vector of the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Memories:
     """Those in which facts were ever pinned."""
     at_once: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
     """Recalls that search at the same time; the others wait as long as they may."""
+    vectors: MemoryVectors | None = None
 
     def search(
         self,
@@ -83,9 +87,15 @@ class Memories:
     ) -> Sequence[FoundRecord]:
         """See `MemoryIndex.search`."""
         asked = MemoryQuestion(
-            words=question, limit=limit, now=self.clock.now(), scopes=tuple(scopes)
+            words=question,
+            limit=limit,
+            now=self.clock.now(),
+            scopes=tuple(scopes),
+            vector=self._vector(question, _PATIENCE_S),
         )
-        return self.index.search(view, asked)
+        found = self.index.search(view, asked)
+        self._fill()
+        return found
 
     def records(
         self, view: MemoryView, scopes: Sequence[MemoryScope] = SCOPES
@@ -177,16 +187,33 @@ class Memories:
         self, profile: AgentProfile, question: str, seen: SeenWords
     ) -> Sequence[FoundRecord]:
         """See `RecallPort`."""
-        options = profile.memory
-        asked = MemoryQuestion(
-            words=question, limit=options.auto_recall_limit, now=self.clock.now(), seen=seen
-        )
-        until = time.monotonic() + options.auto_recall_timeout_s
+        until = time.monotonic() + profile.memory.auto_recall_timeout_s
+
+        def recalled() -> Sequence[FoundRecord]:
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError("the memory was not searched in time")
+            asked = MemoryQuestion(
+                words=question,
+                limit=profile.memory.auto_recall_limit,
+                now=self.clock.now(),
+                seen=seen,
+                vector=self._vector(question, left_s / 2),
+            )
+            found = self.index.search(_view_of(profile), asked, until=until)
+            self._fill()
+            return found
+
         return await anyio.to_thread.run_sync(
-            lambda: self.index.search(_view_of(profile), asked, until=until),
-            abandon_on_cancel=True,
-            limiter=self.at_once,
+            recalled, abandon_on_cancel=True, limiter=self.at_once
         )
+
+    def _vector(self, question: str, within_s: float) -> tuple[float, ...]:
+        return () if self.vectors is None else self.vectors.of_question(question, within_s)
+
+    def _fill(self) -> None:
+        if self.vectors is not None:
+            self.vectors.fill()
 
     def note(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
         """Hear what was recorded."""
@@ -261,14 +288,20 @@ class Owner(Protocol):
         """See `RuntimeCore.ask`."""
         ...
 
+    def perform(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> "Future[Any]":
+        """See `RuntimeCore.perform`."""
+        ...
+
 
 @contextmanager
 def opened_memories(owner: Owner) -> Iterator[Memories]:
     """The memories of a runtime for the length of a block."""
     file = index_file(owner.store, owner.settings.path)
     opening = importlib.import_module("projections.memory_index").open_memory_index
-    with opening(owner.store, file) as index:
-        memories = Memories(index, owner.ask, owner.clock, owner.readers)
+    model = owner.settings.embeddings
+    with opening(owner.store, file, vectors_of=model.name if model else "") as index:
+        vectors = MemoryVectors(model, index, owner.perform) if model else None
+        memories = Memories(index, owner.ask, owner.clock, owner.readers, vectors=vectors)
         owner.recorded.subscribe(memories.note)
         memories.streams.update(owner.store.stream_ids("memory"))
         yield memories
