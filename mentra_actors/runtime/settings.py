@@ -90,9 +90,9 @@ class RuntimeSettings:
     `memory_*`. With `embeddings` (`LocalEmbeddings()`, `ProviderEmbeddings(provider, model)`, or
     an `EmbeddingModel` of yours) memories are found by what words mean, too.
     `create=False` refuses to make a store that is not there. `strategies` are round strategies by
-    the names under which runs ask for them, also after a restart. `prices` say
-    what an answer costs. `limits` are how much may be asked of a provider, by its name; without them
-    calls begin at once. `result_limits` bound what a model is told of one result. Every `tick_s`
+    the names under which runs ask for them, also after a restart. `prices` say what an answer
+    costs. `limits` are how much may be asked of a provider, by its name; without them calls begin
+    at once. `result_limits` bound what a model is told of one result. Every `tick_s`
     seconds what has streamed so far is kept beside the log. `supervision` says, for all teams or
     by team, who is restarted with an agent whose actor died: nobody (`one_for_one`), its whole
     team (`all_for_one`) or those who joined after it (`rest_for_one`). `wrap_store` may put
