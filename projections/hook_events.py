@@ -179,7 +179,7 @@ def _run_finished(state: AgentHookState, event: e.RunFinished, at: Place) -> Out
     cut, events = _cut(state, "its run has ended", at)
     finished = told.RunFinished(ending=event.ending, early_end=event.early_end, **at)
     remembered = ingested(event, at) if state.has_answer else ()
-    return _replace(cut, has_answer=False), (*events, finished, *remembered)
+    return _replace(cut, has_answer=False), (*events, *remembered, finished)
 
 
 def _run_failed(state: AgentHookState, event: e.RunFailed, at: Place) -> Outcome:

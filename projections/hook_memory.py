@@ -50,7 +50,7 @@ def searched(event: e.ToolCallStarted | e.ToolCallFinished, at: Place) -> Sequen
 
 
 def ingested(event: e.RunFinished, at: Place) -> Sequence[HookEvent]:
-    """That a run has become an episode; nothing is written for it."""
+    """That a run becomes an episode by its end; nothing is written for it."""
     record_id = episode_id(event.run_id)
     return (
         told.MemoryIngestStarted(**at),

@@ -18,7 +18,7 @@ from mentra_actors.domain.memory_views import ViewedStream
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.ids import StreamId
 from projections.memory_episodes import Remembered
-from projections.memory_ranking import Candidate, searchable
+from projections.memory_ranking import Candidate, searchable, telling
 
 __all__ = ["INDEX_VERSION", "IndexFile", "Place", "digest_of", "is_damage", "remove_index_file"]
 
@@ -29,6 +29,7 @@ _OTHER_FORMAT = "another version of the index"
 _DAMAGE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 """Tables that are not there, pages that are none, a file that is no database."""
 _BUSY_TIMEOUT_S = 10.0
+_TOKENIZER = "tokenize = 'porter unicode61 remove_diacritics 2'"
 _MARK = "\x02"
 _RECORD = "record_id, kind, content, source, recorded_at, author, pinned, scope"
 _CANDIDATE = "number, kind, pinned, recorded_at, entry"
@@ -49,7 +50,14 @@ CREATE TABLE forgotten (
     view INTEGER NOT NULL, scope TEXT NOT NULL, record_id TEXT NOT NULL,
     PRIMARY KEY (view, scope, record_id));
 CREATE INDEX digests ON records (digest);
+CREATE TABLE vectors (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, digest BLOB NOT NULL,
+    vector BLOB NOT NULL, UNIQUE (model, digest));
 """
+_FORGET_VECTOR = (
+    "DELETE FROM vectors WHERE digest = ?1 "
+    "AND NOT EXISTS (SELECT 1 FROM records WHERE records.digest = ?1)"
+)
 
 
 class Place(NamedTuple):
@@ -90,6 +98,10 @@ class IndexFile:
         self._sqlite.execute("PRAGMA journal_mode = DELETE")
         self._sqlite.execute("PRAGMA synchronous = NORMAL")  # the log is what must be durable
         self._sqlite.execute("PRAGMA temp_store = MEMORY")
+        self._sqlite.execute(f"CREATE VIRTUAL TABLE temp.asked USING fts5(text, {_TOKENIZER})")
+        self._sqlite.execute(
+            "CREATE VIRTUAL TABLE temp.asked_terms USING fts5vocab('temp', 'asked', 'instance')"
+        )
         with self.writing():
             version = self._sqlite.execute("PRAGMA user_version").fetchone()[0]
             is_empty = self._sqlite.execute("SELECT 1 FROM sqlite_master").fetchone() is None
@@ -177,10 +189,7 @@ class IndexFile:
             return found
         added = self._sqlite.execute("INSERT INTO views (name) VALUES (?)", (name,))
         view = int(added.lastrowid or 0)
-        self._sqlite.execute(
-            f"CREATE VIRTUAL TABLE words_{view} "
-            "USING fts5(text, tokenize = 'porter unicode61 remove_diacritics 2')"
-        )
+        self._sqlite.execute(f"CREATE VIRTUAL TABLE words_{view} USING fts5(text, {_TOKENIZER})")
         return view
 
     def drop(self, name: str) -> None:
@@ -189,6 +198,7 @@ class IndexFile:
             view = self.view(name)
             if view is None:
                 return
+            self._sqlite.execute(f"DROP TABLE IF EXISTS temp.terms_{view}")
             self._sqlite.execute(f"DROP TABLE IF EXISTS words_{view}")
             for table in ("records", "forgotten", "streams"):
                 self._sqlite.execute(f"DELETE FROM {table} WHERE view = ?", (view,))
@@ -216,22 +226,23 @@ class IndexFile:
         )
 
     def _forget(self, view: int, scope: MemoryScope, record_ids: Sequence[str]) -> None:
-        is_changed = False
+        digests: list[tuple[bytes]] = []
         for record_id in record_ids:
             key = (view, scope, record_id)
             self._sqlite.execute("INSERT OR IGNORE INTO forgotten VALUES (?, ?, ?)", key)
             gone = self._sqlite.execute(
                 "DELETE FROM records WHERE view = ? AND scope = ? AND record_id = ? "
-                "RETURNING number",
+                "RETURNING number, digest",
                 key,
             ).fetchall()
-            for number in gone:
-                self._sqlite.execute(f"DELETE FROM words_{view} WHERE rowid = ?", number)
-                is_changed = True
-        if is_changed:
+            for number, digest in gone:
+                self._sqlite.execute(f"DELETE FROM words_{view} WHERE rowid = ?", (number,))
+                digests.append((digest,))
+        if digests:
             # A deletion only adds a mark that says so; this writes the words without those.
             table = f"words_{view}"
             self._sqlite.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
+            self._sqlite.executemany(_FORGET_VECTOR, digests)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -246,6 +257,29 @@ class IndexFile:
 
     # --- reading --------------------------------------------------------------------------
 
+    def telling(self, view: int, phrases: Sequence[str]) -> list[str]:
+        """Those of the phrases by which records of a view are told apart; see `telling`."""
+        total = self._sqlite.execute(f"SELECT count(*) FROM words_{view}_docsize").fetchone()[0]
+        return telling(phrases, self._records_with(view, phrases), total)
+
+    def _records_with(self, view: int, phrases: Sequence[str]) -> list[int]:
+        """How many records have each phrase; one of several words at most so many."""
+        self._sqlite.execute("DELETE FROM temp.asked")
+        self._sqlite.executemany(
+            "INSERT INTO temp.asked (rowid, text) VALUES (?, ?)", enumerate(phrases, 1)
+        )
+        self._sqlite.execute(
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.terms_{view} "
+            f"USING fts5vocab('main', 'words_{view}', 'row')"
+        )
+        rows = self._sqlite.execute(
+            "SELECT asked_terms.doc, min(ifnull((SELECT here.doc FROM "
+            f"temp.terms_{view} AS here WHERE here.term = asked_terms.term), 0)) "
+            "FROM temp.asked_terms GROUP BY asked_terms.doc"
+        )
+        counts = dict(rows.fetchall())
+        return [counts.get(number, 0) for number in range(1, len(phrases) + 1)]
+
     def candidates(
         self, view: int, expression: str, most: int, scopes: Sequence[MemoryScope] = SCOPES
     ) -> Sequence[Candidate]:
@@ -253,6 +287,8 @@ class IndexFile:
 
         Of records in other scopes than these none is given; there may then be fewer than `most`.
         """
+        if not expression:
+            return []
         rows = self._sqlite.execute(
             f"SELECT {_CANDIDATE}, found.bm25 FROM ("
             f"  SELECT rowid AS number, rank AS bm25 FROM words_{view}"
@@ -282,6 +318,8 @@ class IndexFile:
         row = self._sqlite.execute(
             f"SELECT revision, {_RECORD} FROM records WHERE number = ?", (number,)
         ).fetchone()
+        if not expression:
+            return _record_of(row[1:]), [], row[0]
         marked = self._sqlite.execute(
             f"SELECT highlight(words_{view}, 0, ?, ?) FROM words_{view} "
             f"WHERE words_{view} MATCH ? AND rowid = ?",

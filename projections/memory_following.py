@@ -22,7 +22,7 @@ from projections.memory_file import IndexFile, Place
 
 __all__ = ["Following"]
 
-PAGE_EVENTS = 500
+PAGE_EVENTS = 250
 _KEPT_FOLDS = 1_000
 
 

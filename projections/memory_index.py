@@ -31,6 +31,7 @@ from projections.memory_ranking import (
     best_of_both,
     candidate_count,
     match_expression,
+    phrases_of,
     why_of,
 )
 from projections.memory_vectors import VectorSearch
@@ -84,11 +85,12 @@ class MemoryIndex:
             TimeoutError: the index was not up to date in time.
             StoreError: the log or the index cannot be read.
         """
-        expression = match_expression(question.words)
-        if not expression or question.limit < 1:
+        phrases = phrases_of(question.words)
+        if not phrases or question.limit < 1:
             return []
 
         def found_in(file: IndexFile, number: int) -> list[FoundRecord]:
+            expression = match_expression(file.telling(number, phrases))
             by_words = _candidates(file, number, expression, question)
             by_vector = self._nearest(file, number, question)
             limit, now = question.limit, question.now
@@ -134,7 +136,7 @@ class MemoryIndex:
         return [(one, near[one.number]) for one in told]
 
     def without_vector(self, most: int) -> Sequence[tuple[bytes, str]]:
-        """Digests and words of some records that are indexed and have no vector; each once.
+        """Digests and words of some records that are indexed and have no vector.
 
         Raises:
             StoreError: the index cannot be read.

@@ -28,8 +28,10 @@ __all__ = [
     "best_of_both",
     "candidate_count",
     "match_expression",
+    "phrases_of",
     "score_of",
     "searchable",
+    "telling",
     "why_of",
 ]
 
@@ -49,6 +51,7 @@ match fits, and then kind and age decide too much.
 
 _DAY_S = 86_400.0
 _MOST_TOKENS = 100
+_MOST_TELLING = 16
 _LEAST_CANDIDATES = 50
 _CANDIDATES_PER_HIT = 5
 _TOLD_TOKENS = 2
@@ -78,16 +81,32 @@ def searchable(text: str) -> str:
     return _UNSPACED_CHARACTER.sub(r" \g<0> ", plain)
 
 
-def match_expression(question: str) -> str:
-    """What to look for, any of the words, for FTS5; empty if there is no word in it.
+def phrases_of(question: str) -> list[str]:
+    """What to look for: the words of a question, each once, in one spelling of each letter.
 
-    Words are quoted, so nothing in a question is syntax. Of a very long question the first 100
-    different words count. Text without spaces is looked for by its pairs of characters.
+    Of a very long question the first 100 different words count. Text without spaces is looked for
+    by its pairs of characters.
     """
     plain = unicodedata.normalize("NFKC", question).casefold()
     phrases = (one for token in _TOKEN.findall(plain) for one in _phrases(token))
-    distinct = list(dict.fromkeys(phrases))[:_MOST_TOKENS]
-    return " OR ".join(f'"{phrase}"' for phrase in distinct)
+    return list(dict.fromkeys(phrases))[:_MOST_TOKENS]
+
+
+def match_expression(phrases: Iterable[str]) -> str:
+    """Any of these, for FTS5. They are quoted, so nothing in a question is syntax."""
+    return " OR ".join(f'"{phrase}"' for phrase in phrases)
+
+
+def telling(phrases: Sequence[str], records_with: Sequence[int], records: int) -> list[str]:
+    """Those of the phrases that tell records apart, given how many records have each.
+
+    One that no record has finds none, and one that most have says nothing; it would only cost to
+    look at all of them. Of many the rarest are enough.
+    """
+    found = [pair for pair in zip(phrases, records_with, strict=True) if pair[1]]
+    rare = [pair for pair in found if 2 * pair[1] <= records] or found
+    enough = sorted(rare, key=lambda pair: pair[1])[:_MOST_TELLING]
+    return [phrase for phrase, _with in enough]
 
 
 def _phrases(token: str) -> Sequence[str]:

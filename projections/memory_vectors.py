@@ -1,7 +1,7 @@
 """Vectors of memories: kept by the digest of the words, compared all at once.
 
-They lie beside the words in the file of the index, so an index that is made anew finds those that
-were paid for. Nothing depends on them: a record without one is found by its words.
+They lie beside the words in the file of the index, so a view that is read again from the log finds
+those that were paid for. Nothing depends on them: a record without one is found by its words.
 """
 
 import importlib
@@ -15,11 +15,6 @@ __all__ = ["VectorSearch"]
 
 LEAST_NEAR = 0.2
 """The cosine below which words have nothing to do with each other."""
-_TABLE = """
-CREATE TABLE IF NOT EXISTS vectors (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, digest BLOB NOT NULL,
-    vector BLOB NOT NULL, UNIQUE (model, digest))
-"""
 
 
 class _Matrix:
@@ -44,17 +39,14 @@ class VectorSearch:
         self._sqlite: sqlite3.Connection = file.connection
         self._model = model
         self._numpy = importlib.import_module("numpy")
-        self._looked_through = 0
+        self._looked_through = self._offered = 0
+        """The last record of which there is nothing to do, and of those that were given last."""
         self._matrices: dict[int, _Matrix] = {}
-        self._sqlite.execute(_TABLE)
-        self._sqlite.execute(
-            "DELETE FROM vectors WHERE digest NOT IN (SELECT digest FROM records)"
-        )
 
     def without(self, most: int) -> Sequence[tuple[bytes, str]]:
         """Digests and words of some records that have no vector yet; none at the end of them.
 
-        They are given once, the oldest first.
+        They are given again, the oldest first, until some vectors are kept.
         """
         rows = self._sqlite.execute(
             "SELECT number, digest, content FROM records WHERE number > ? AND NOT EXISTS ("
@@ -63,7 +55,7 @@ class VectorSearch:
             (self._looked_through, self._model, most),
         ).fetchall()
         if rows:
-            self._looked_through = rows[-1][0]
+            self._offered = rows[-1][0]
         return list({digest: (digest, content) for _number, digest, content in rows}.values())
 
     def keep(self, digests: Sequence[bytes], vectors: Sequence[Sequence[float]]) -> None:
@@ -75,6 +67,7 @@ class VectorSearch:
                     "WHERE EXISTS (SELECT 1 FROM records WHERE digest = ?)",
                     (self._model, digest, self._packed(vector), digest),
                 )
+        self._looked_through = self._offered
 
     def nearest(self, view: int, vector: Sequence[float], most: int) -> dict[int, float]:
         """The records of a view whose words are nearest, by number, each with its cosine.

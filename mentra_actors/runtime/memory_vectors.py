@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class MemoryVectors:
         self._index = index
         self._perform = perform
         self._lock = threading.Lock()
-        self._is_filling = False
+        self._filling: Future[Any] | None = None
         self._is_warned = False
         self._questions: OrderedDict[str, tuple[float, ...]] = OrderedDict()
 
@@ -53,7 +53,7 @@ class MemoryVectors:
         if known is not None:
             return known
         try:
-            future = self._begun(self._asked, question)
+            future = self._perform(self._asked, question)
             return tuple(future.result(within_s))
         except TimeoutError:  # it is kept for the next time
             return ()
@@ -61,19 +61,17 @@ class MemoryVectors:
             self._warn(error)
             return ()
 
-    def fill(self) -> None:
-        """Make the vectors that are missing, unless that is being done. Does not block."""
-        with self._lock:
-            if self._is_filling:
-                return
-            self._is_filling = True
-        try:
-            self._begun(self._fill).add_done_callback(self._filled)
-        except RuntimeClosed:
-            self._is_filling = False
+    def fill(self) -> "Future[Any]":
+        """Make the vectors that are missing, unless that is being done. Does not block.
 
-    def _begun(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> "Future[Any]":
-        return self._perform(work, *arguments)
+        The future ends when that is done, or has failed.
+        """
+        with self._lock:
+            if self._filling is not None and not self._filling.done():
+                return self._filling
+            self._filling = filling = self._perform(self._fill)
+        filling.add_done_callback(self._filled)
+        return filling
 
     async def _asked(self, question: str) -> tuple[float, ...]:
         [vector] = await self._model.vectors([question[:TEXT_CHARS]], "query")
@@ -92,7 +90,6 @@ class MemoryVectors:
             await run(self._index.keep_vectors, digests, vectors)
 
     def _filled(self, done: "Future[Any]") -> None:
-        self._is_filling = False
         error = None if done.cancelled() else done.exception()
         if error is not None and not isinstance(error, RuntimeClosed):
             self._warn(error)

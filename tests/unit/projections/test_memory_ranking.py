@@ -25,8 +25,10 @@ from projections.memory_ranking import (
     best_of_both,
     candidate_count,
     match_expression,
+    phrases_of,
     score_of,
     searchable,
+    telling,
     why_of,
 )
 from projections.memory_vectors import VectorSearch
@@ -67,7 +69,10 @@ class Shop:
             self.vectors.keep(digests, vectors_of(list(words)))
 
     def candidates(self, question, most):
-        return self.file.candidates(self.view, match_expression(question), most)
+        return self.file.candidates(self.view, self.expression(question), most)
+
+    def expression(self, question):
+        return match_expression(self.file.telling(self.view, phrases_of(question)))
 
     def near(self, question, most):
         near = self.vectors.nearest(self.view, self.vectors_of([question])[0], most)
@@ -75,7 +80,7 @@ class Shop:
 
     def found(self, rank, question):
         """Ids in the order of a way to rank."""
-        expression = match_expression(question)
+        expression = self.expression(question)
         return [
             self.file.found(self.view, one.number, expression)[0].record_id
             for one in rank(self, question)
@@ -240,11 +245,20 @@ def test_of_records_that_words_and_vectors_find_the_best_of_both_is_first():
     ],
 )
 def test_a_question_is_words_and_never_syntax(question, expression):
-    assert match_expression(question) == expression
+    assert match_expression(phrases_of(question)) == expression
 
 
 def test_a_very_long_question_is_cut():
-    assert match_expression(" ".join(f"w{n}" for n in range(1000))).count(" OR ") == 99
+    assert len(phrases_of(" ".join(f"w{n}" for n in range(1000)))) == 100
+
+
+def test_words_that_no_record_or_nearly_all_have_are_not_looked_for():
+    """The first cost nothing, the others all there is, and neither tells records apart."""
+    assert telling(["rare", "none", "usual"], [1, 0, 9], 10) == ["rare"]
+    assert telling(["usual", "none"], [9, 0], 10) == ["usual"]
+    assert telling(["none"], [0], 10) == []
+    many = [f"w{n}" for n in range(50)]
+    assert telling(many, list(range(50, 0, -1)), 1000) == many[:-17:-1]
 
 
 def test_why_says_up_to_two_words_and_what_the_record_is():
