@@ -52,6 +52,7 @@ match fits, and then kind and age decide too much.
 _DAY_S = 86_400.0
 _MOST_TOKENS = 100
 _MOST_TELLING = 16
+_FEW_RECORDS = 200
 _LEAST_CANDIDATES = 50
 _CANDIDATES_PER_HIT = 5
 _TOLD_TOKENS = 2
@@ -101,9 +102,11 @@ def telling(phrases: Sequence[str], records_with: Sequence[int], records: int) -
     """Those of the phrases that tell records apart, given how many records have each.
 
     One that no record has finds none, and one that most have says nothing; it would only cost to
-    look at all of them. Of many the rarest are enough.
+    look at all of them. Of many the rarest are enough. Among few records all are looked for.
     """
     found = [pair for pair in zip(phrases, records_with, strict=True) if pair[1]]
+    if records <= _FEW_RECORDS:
+        return [phrase for phrase, _with in found]
     rare = [pair for pair in found if 2 * pair[1] <= records] or found
     enough = sorted(rare, key=lambda pair: pair[1])[:_MOST_TELLING]
     return [phrase for phrase, _with in enough]

@@ -17,6 +17,8 @@ from projections.hook_history import hook_events
 pytestmark = pytest.mark.anyio
 
 FACT = "Deploys happen on Fridays."
+PATIENT = MemoryOptions(auto_recall_timeout_s=60.0)
+"""A busy machine is no reason to find nothing."""
 
 
 def recalled(request):
@@ -32,7 +34,7 @@ def memories_of(team):
 
 async def test_a_fact_is_told_behind_the_conversation_and_never_stands_in_it(played):
     async with played(["On Fridays.", "Yes."]) as team:
-        agent = await team.spawn()
+        agent = await team.spawn(memory=PATIENT)
         await agent.memory.pin(FACT)
         await agent.send("When do we deploy?")
         entries = await agent.conversation.history()
@@ -55,9 +57,9 @@ async def test_what_was_compacted_away_is_recalled_and_what_is_seen_is_not(playe
         return '{"goal": "the cellar"}' if request.system == SUMMARY_SYSTEM else "Under the mat."
 
     async with played(script) as team:
-        agent = await team.spawn()
+        agent = await team.spawn(memory=PATIENT)
         await agent.send("Where is the key of the cellar?")
-        await agent.send("How are you?")
+        await agent.send("And that of the attic?")
         await agent.conversation.compact()
         await team.runtime.until_idle()
         await agent.send("The key of the cellar?")
@@ -68,13 +70,13 @@ async def test_what_was_compacted_away_is_recalled_and_what_is_seen_is_not(playe
     told = recalled(team.requests[-1])
     assert "[episode rev=" in told
     assert "assistant: Under the mat." in told
-    assert "How are you?" not in told
+    assert "attic" not in told
     assert "[summary" not in told
 
 
 async def test_a_run_that_was_taken_back_or_left_for_a_branch_is_not_recalled(played):
     async with played(lambda request: request.messages[0].text) as team:
-        agent = await team.spawn()
+        agent = await team.spawn(memory=PATIENT)
         await agent.send("one cellar")
         await agent.send("two cellar")
         await agent.conversation.move_to(2)
@@ -89,7 +91,7 @@ async def test_a_run_that_was_taken_back_or_left_for_a_branch_is_not_recalled(pl
 async def test_a_plain_turn_does_not_look_into_the_memory(played, monkeypatch):
     """As long as there is nothing in it that the model does not see."""
     async with played(["One.", "Two.", "Three."]) as team:
-        lead, bob = await team.spawn(), await team.spawn("bob")
+        lead, bob = await team.spawn(memory=PATIENT), await team.spawn("bob", memory=PATIENT)
         await bob.memory.pin(FACT)
         looks = []
         index = memories_of(team).index
@@ -123,7 +125,9 @@ async def test_nothing_is_recalled_where_it_is_not_wanted(played, options):
 async def test_a_long_record_is_cut_also_if_it_is_the_first(played):
     """One huge record must not cost more than was allowed for all."""
     async with played(["Ok."]) as team:
-        agent = await team.spawn(memory=MemoryOptions(auto_recall_char_budget=200))
+        agent = await team.spawn(
+            memory=MemoryOptions(auto_recall_char_budget=200, auto_recall_timeout_s=60.0)
+        )
         await agent.memory.pin("deploy " * 2000)
         await agent.send("When do we deploy?")
 
@@ -135,7 +139,7 @@ async def test_a_long_record_is_cut_also_if_it_is_the_first(played):
 async def test_the_tasks_of_the_agent_are_looked_for_too(played):
     turns = [[call("task_create", subject="Deploy the shop", owner="lead")], "Made.", "Hm."]
     async with played(turns) as team:
-        agent = await team.spawn()
+        agent = await team.spawn(memory=PATIENT)
         await agent.send("Go")
         await agent.memory.pin("The shop is deployed by `make shop`.")
         await agent.send("What now?")
@@ -147,14 +151,14 @@ async def test_the_tasks_of_the_agent_are_looked_for_too(played):
     ("error", "problem"),
     [
         (StoreError("the disk is gone"), "the disk is gone"),
-        (TimeoutError(), "not found within 0.25 s"),
+        (TimeoutError(), "not found within 60 s"),
     ],
 )
 async def test_a_memory_that_fails_is_told_once_and_costs_no_answer(
     played, monkeypatch, caplog, error, problem
 ):
     async with played(["One.", "Two."]) as team:
-        agent = await team.spawn()
+        agent = await team.spawn(memory=PATIENT)
         await agent.memory.pin(FACT)
 
         def fail(*_arguments, **_named):
@@ -195,7 +199,7 @@ async def test_a_search_that_takes_too_long_is_not_waited_for(played, monkeypatc
 async def test_observers_hear_of_searches_and_of_what_is_remembered(played):
     turns = [[call("memory_search", query="deploys")], "On Fridays."]
     async with played(turns) as team:
-        agent = await team.spawn()
+        agent = await team.spawn(memory=PATIENT)
         await agent.memory.pin(FACT)
         await agent.send("When do we deploy?")
         told = list(hook_events(team.runtime._operations.core.journal))

@@ -3,10 +3,14 @@
 import sqlite3
 import threading
 
+import msgspec
 import pytest
 
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.content import TextBlock
 from mentra_actors.domain.memory import MemoryForgotten, MemoryRecord, MemoryRecorded
 from mentra_actors.domain.memory_views import MemoryQuestion, agent_view
+from mentra_actors.domain.model_call import StopReason
 from mentra_actors.errors import StoreClosed, StoreError
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
@@ -146,6 +150,50 @@ def test_an_index_of_another_past_is_made_anew(path):
         index = MemoryIndex(store, path)
         assert set(found(index, "red")) == expected
         index.close()
+
+
+def run_of(words):
+    return [
+        e.PromptAccepted(prompt_id="p", text=words, accepted_at=1.0),
+        e.RunStarted(run_id="ann/run-1", started_at=1.0),
+        e.InputPlaced(run_id="ann/run-1", prompt_ids=("p",)),
+        e.ModelReplied(
+            effect_id="model-1", blocks=(TextBlock(text="Yes."),), stop_reason=StopReason.END_TURN
+        ),
+        e.RunFinished(run_id="ann/run-1", finished_at=float(len(words))),
+    ]
+
+
+def test_of_a_conversation_with_another_past_all_of_the_view_is_read_again(path):
+    """Also the facts, which were read before that was seen, and are as they were."""
+    for words in ("red boats", "red houses"):
+        store = MemoryEventStore()
+        append(store, kept("r1", "red"))
+        append(store, *run_of(words), stream_id="agent-ann")
+        index = MemoryIndex(store, path)
+        assert set(found(index, "red")) == {"r1", "episode-ann/run-1"}
+        assert [one.record.content for one in hits(index, words.split()[1])] == [
+            f"user: {words}\nassistant: Yes."
+        ]
+        index.close()
+
+
+def test_of_a_run_that_was_taken_back_only_its_prompt_is_told_by_the_one_that_goes_on(store):
+    """What was answered then is as if it had not been said."""
+    first, again = run_of("red boats")[:4], run_of("")
+    broken = e.RunFailed(
+        run_id="ann/run-1", kind="x", message="x", failed_at=1.0, is_rolled_back=True
+    )
+    resumed = e.RunStarted(run_id="ann/run-2", started_at=2.0, resumes="ann/run-1")
+    wrong = msgspec.structs.replace(first[3], blocks=(TextBlock(text="No, green ones."),))
+    end = e.RunFinished(run_id="ann/run-2", finished_at=2.0)
+    append(store, *first[:3], wrong, broken, resumed, again[3], end, stream_id="agent-ann")
+    index = MemoryIndex(store)
+
+    assert [one.record.content for one in hits(index, "red")] == [
+        "user: red boats\nassistant: Yes."
+    ]
+    index.close()
 
 
 def test_what_a_dead_process_has_not_taken_out_is_taken_out_at_the_next_opening(store, path):

@@ -254,9 +254,10 @@ def test_a_very_long_question_is_cut():
 
 def test_words_that_no_record_or_nearly_all_have_are_not_looked_for():
     """The first cost nothing, the others all there is, and neither tells records apart."""
-    assert telling(["rare", "none", "usual"], [1, 0, 9], 10) == ["rare"]
-    assert telling(["usual", "none"], [9, 0], 10) == ["usual"]
-    assert telling(["none"], [0], 10) == []
+    assert telling(["rare", "none", "usual"], [1, 0, 900], 1000) == ["rare"]
+    assert telling(["usual", "none"], [900, 0], 1000) == ["usual"]
+    assert telling(["none"], [0], 1000) == []
+    assert telling(["rare", "none", "usual"], [1, 0, 9], 10) == ["rare", "usual"]
     many = [f"w{n}" for n in range(50)]
     assert telling(many, list(range(50, 0, -1)), 1000) == many[:-17:-1]
 
