@@ -363,7 +363,14 @@ def test_memory_shows_records_and_what_a_search_finds(mentra, tmp_path):
     assert mentra("memory", "ann", "tea", "--store", path) == 0
     assert "Ann likes tea." in mentra.out
     assert mentra("memory", "ann", "--store", path) == 0
-    assert mentra.out.splitlines()[0].split() == ["id", "kind", "recorded", "by", "content"]
+    assert mentra.out.splitlines()[0].split() == [
+        *("id", "kind", "scope", "recorded", "by", "content")
+    ]
+    assert mentra("memory", "ann", "--scope", "team", "--store", path) == 0
+    assert "remembers nothing" in mentra.out
+    exported = tmp_path / "ann.jsonl"
+    assert mentra("memory", "ann", "--export", exported, "--store", path) == 0
+    assert [json.loads(line)["id"] for line in exported.read_text().splitlines()] == ["f1", "f2"]
     assert mentra("memory", "ann", "coffee", "--store", path) == 0
     assert "No record" in mentra.out
     assert mentra("memory", "bob", "--store", path) == 0
