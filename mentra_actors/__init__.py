@@ -63,6 +63,11 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     )
     from mentra_actors.providers.catalogue import ListedModel, TokenCount
     from mentra_actors.providers.custom import provider
+    from mentra_actors.providers.embedding_models import (
+        EmbeddingModel,
+        LocalEmbeddings,
+        ProviderEmbeddings,
+    )
     from mentra_actors.providers.embeddings import Embeddings
     from mentra_actors.providers.http_provider import HttpProvider
     from mentra_actors.providers.limits import ProviderLimits
@@ -144,6 +149,7 @@ __all__ = [
     "Conversation",
     "Cursor",
     "Deny",
+    "EmbeddingModel",
     "Embeddings",
     "ExactCall",
     "Fallback",
@@ -158,6 +164,7 @@ __all__ = [
     "InputPattern",
     "ListedModel",
     "ListedSchedule",
+    "LocalEmbeddings",
     "LocalExecutor",
     "MemoryOptions",
     "MemoryRecord",
@@ -174,6 +181,7 @@ __all__ = [
     "PriceList",
     "ProbeResult",
     "Profile",
+    "ProviderEmbeddings",
     "ProviderError",
     "ProviderLimits",
     "ProviderOptions",
@@ -262,6 +270,9 @@ _NAMES_OF = {
     ),
     "mentra_actors.providers.catalogue": "ListedModel TokenCount",
     "mentra_actors.providers.custom": "provider",
+    "mentra_actors.providers.embedding_models": (
+        "EmbeddingModel LocalEmbeddings ProviderEmbeddings"
+    ),
     "mentra_actors.providers.embeddings": "Embeddings",
     "mentra_actors.providers.http_provider": "HttpProvider",
     "mentra_actors.providers.limits": "ProviderLimits",

@@ -26,8 +26,10 @@ __all__ = [
     "lease_stream",
     "memory_stream",
     "name_of",
+    "project_memory_stream",
     "rules_stream",
     "schedule_stream",
+    "team_memory_stream",
     "team_stream",
 ]
 
@@ -95,11 +97,18 @@ def schedule_stream(team_id: TeamId) -> StreamId:
 
 
 def memory_stream(agent_id: AgentId) -> StreamId:
-    """The stream of what one agent remembers for long.
-
-    Other scopes would be `memory-@team.{id}` and the like: no agent has an `@` in its id.
-    """
+    """The stream of what one agent remembers for long."""
     return StreamId(f"memory-{agent_id}")
+
+
+def team_memory_stream(team_id: TeamId) -> StreamId:
+    """The stream of what all members of a team remember; no agent has an `@` in its id."""
+    return StreamId(f"memory-@team.{team_id}")
+
+
+def project_memory_stream() -> StreamId:
+    """The stream of what all agents of the store remember."""
+    return StreamId("memory-@project")
 
 
 def category_of(stream_id: StreamId) -> str:

@@ -10,6 +10,7 @@ from mentra_actors.domain.transcript import unknown_outcome_text
 from mentra_actors.ids import EffectId
 from projections import hook_event as told
 from projections.hook_event import HookEvent
+from projections.hook_memory import searched
 from projections.hook_state import (
     PREVIEW_CHARS,
     AgentHookState,
@@ -101,7 +102,7 @@ def _expired(state: AgentHookState, event: e.PermissionExpired, at: Place) -> Ou
 
 def _started(state: AgentHookState, event: e.ToolCallStarted, at: Place) -> Outcome:
     started = told.ToolExecutionStarted(**_of_call(state, event.key, event), **at)
-    return _with_call(state, event.key, stage="started"), (started,)
+    return _with_call(state, event.key, stage="started"), (started, *searched(event, at))
 
 
 def _restarted(state: AgentHookState, event: e.ToolCallRestarted, at: Place) -> Outcome:
@@ -112,7 +113,7 @@ def _restarted(state: AgentHookState, event: e.ToolCallRestarted, at: Place) -> 
 def _finished(state: AgentHookState, event: e.ToolCallFinished, at: Place) -> Outcome:
     of = _of_call(state, event.key, event)
     call = state.calls.get(event.key)
-    events: list[HookEvent] = []
+    events: list[HookEvent] = [*searched(event, at)]
     if event.denied:
         events += [
             told.AuthorizationDenied(action=event.denied, detail=event.content, **at),

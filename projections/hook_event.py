@@ -5,17 +5,24 @@ later. As JSON each has its `kind`, which is its name in snake case. What was st
 in memory is not among them; what an agent says is in `projections.agent_event`.
 """
 
-import re
-from typing import Any, Literal, TypeAlias
-
-import msgspec
+from typing import Literal, TypeAlias
 
 from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.domain.permission_rules import RuleScope
 from mentra_actors.domain.rule_match import RuleMatch
 from mentra_actors.domain.tool_call import AuthorizationOutcome, DecidedBy
-from mentra_actors.ids import AgentId, CommandId, RunId
+from mentra_actors.ids import CommandId, RunId
+from projections.hook_base import Told, kind_of
+from projections.hook_memory_event import (
+    MemoryCompactionApplied,
+    MemoryCompactionProposed,
+    MemoryCompactionSkipped,
+    MemoryIngestFinished,
+    MemoryIngestStarted,
+    MemorySearchFinished,
+    MemorySearchStarted,
+)
 
 __all__ = [
     "AuthorizationDenied",
@@ -25,6 +32,10 @@ __all__ = [
     "MemoryCompactionApplied",
     "MemoryCompactionProposed",
     "MemoryCompactionSkipped",
+    "MemoryIngestFinished",
+    "MemoryIngestStarted",
+    "MemorySearchFinished",
+    "MemorySearchStarted",
     "ModelRequestFinished",
     "ModelRequestStarted",
     "ModelResponseFinished",
@@ -51,39 +62,8 @@ __all__ = [
     "kind_of",
 ]
 
-_WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
-
-def _snake_case(name: str) -> str:
-    return _WORD.sub("_", name).lower()
-
-
-def kind_of(event: Any) -> str:
-    """The kind of an event, or of a class of them: `run_started`."""
-    return _snake_case((event if isinstance(event, type) else type(event)).__name__)
-
-
-class _Told(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    omit_defaults=True,
-    tag_field="kind",
-    tag=_snake_case,
-):
-    """Every event: whose it is, where it stands on the log, and when it came there (Unix s).
-
-    `agent_id` is empty where it is the runtime's own. Several events may have one position.
-    `run_id` is empty outside of a run.
-    """
-
-    agent_id: AgentId
-    position: int
-    recorded_at: float
-    run_id: RunId = RunId("")
-
-
-class _OfTool(_Told, frozen=True, kw_only=True, omit_defaults=True):
+class _OfTool(Told, frozen=True, kw_only=True, omit_defaults=True):
     """Of one call of a tool; `tool_call_id` is the provider's, `key` is unique in the agent."""
 
     tool_name: str
@@ -91,14 +71,14 @@ class _OfTool(_Told, frozen=True, kw_only=True, omit_defaults=True):
     key: str
 
 
-class _OfModel(_Told, frozen=True, kw_only=True, omit_defaults=True):
+class _OfModel(Told, frozen=True, kw_only=True, omit_defaults=True):
     """Of one attempt to have an answer; `model` is `provider:name`, attempts count from 1."""
 
     model: str
     attempt: int
 
 
-class AuthorizationDenied(_Told, frozen=True, kw_only=True, omit_defaults=True):
+class AuthorizationDenied(Told, frozen=True, kw_only=True, omit_defaults=True):
     """The policy refused an action on this machine, such as `shell_command`.
 
     A `PolicyDenied` of the same position names the call that had wanted it.
@@ -170,7 +150,7 @@ class PermissionExpired(_OfTool, frozen=True, kw_only=True, omit_defaults=True):
     request_id: CommandId
 
 
-class _OfRules(_Told, frozen=True, kw_only=True, omit_defaults=True):
+class _OfRules(Told, frozen=True, kw_only=True, omit_defaults=True):
     """Of the rules of a scope; `owner` is its agent or its team, `by` who has decided.
 
     The `agent_id` is that of a session, and empty for the rules of others.
@@ -269,36 +249,7 @@ class ModelResponseFinished(_OfModel, frozen=True, kw_only=True, omit_defaults=T
     cost_usd_micros: int | None = None
 
 
-class MemoryCompactionProposed(_Told, frozen=True, kw_only=True, omit_defaults=True):
-    """The older part of a conversation is to be summarised; `effect_id` names the wish."""
-
-    effect_id: str
-
-
-class MemoryCompactionApplied(_Told, frozen=True, kw_only=True, omit_defaults=True):
-    """Models see a summary in place of `replaced` entries, up to the entry `through`.
-
-    Usage and money (millionths of a US dollar) are those of the call that has written it.
-    """
-
-    effect_id: str
-    trigger: str
-    through: int
-    replaced: int
-    model: str = ""
-    usage: TokenUsage | None = None
-    cost_usd_micros: int | None = None
-
-
-class MemoryCompactionSkipped(_Told, frozen=True, kw_only=True, omit_defaults=True):
-    """Nothing was summarised. With `is_error` it was tried and failed."""
-
-    effect_id: str
-    reason: str
-    is_error: bool = False
-
-
-class BackgroundTaskStarted(_Told, frozen=True, kw_only=True, omit_defaults=True):
+class BackgroundTaskStarted(Told, frozen=True, kw_only=True, omit_defaults=True):
     """A command was started that runs beside the agent."""
 
     task_id: str
@@ -306,34 +257,34 @@ class BackgroundTaskStarted(_Told, frozen=True, kw_only=True, omit_defaults=True
     cwd: str
 
 
-class BackgroundTaskFinished(_Told, frozen=True, kw_only=True, omit_defaults=True):
+class BackgroundTaskFinished(Told, frozen=True, kw_only=True, omit_defaults=True):
     """Such a command has ended."""
 
     task_id: str
     status: str
 
 
-class RunStarted(_Told, frozen=True, kw_only=True, omit_defaults=True):
+class RunStarted(Told, frozen=True, kw_only=True, omit_defaults=True):
     """A run began; `resumes` is the run with which it goes on, or empty."""
 
     resumes: RunId = RunId("")
 
 
-class RunFinished(_Told, frozen=True, kw_only=True, omit_defaults=True):
+class RunFinished(Told, frozen=True, kw_only=True, omit_defaults=True):
     """A run ended in order."""
 
     ending: RunEnding
     early_end: EarlyEnd = ""
 
 
-class RunAborted(_Told, frozen=True, kw_only=True, omit_defaults=True):
+class RunAborted(Told, frozen=True, kw_only=True, omit_defaults=True):
     """A run was broken off; the `failure` of one that somebody ended is `cancelled`."""
 
     reason: str
     failure: str
 
 
-class RecoveryPrepared(_Told, frozen=True, kw_only=True, omit_defaults=True):
+class RecoveryPrepared(Told, frozen=True, kw_only=True, omit_defaults=True):
     """A runtime has the right to write the log, and goes on with what was open on it."""
 
     runtime_instance_id: str
@@ -363,6 +314,10 @@ HookEvent: TypeAlias = (
     | MemoryCompactionProposed
     | MemoryCompactionApplied
     | MemoryCompactionSkipped
+    | MemorySearchStarted
+    | MemorySearchFinished
+    | MemoryIngestStarted
+    | MemoryIngestFinished
     | BackgroundTaskStarted
     | BackgroundTaskFinished
     | RunStarted

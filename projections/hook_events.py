@@ -17,6 +17,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import EffectId, RunId, name_of
 from projections import hook_event as told
 from projections.hook_call_events import CALL_STEPS
+from projections.hook_memory import ingested, recalled
 from projections.hook_state import AgentHookState, HookAttempt, HookCall, Outcome, Place, Step
 
 __all__ = ["agent_hook_events"]
@@ -60,6 +61,7 @@ def _requested(state: AgentHookState, event: e.ModelCallRequested, at: Place) ->
 def _replied(state: AgentHookState, event: e.ModelReplied, at: Place) -> Outcome:
     of = _of_attempt(state, event.effect_id, event.asked_model)
     events = (
+        *recalled(event, at),
         told.ModelRequestFinished(success=True, **of, **at),
         told.ModelResponseFinished(
             success=True,
@@ -77,7 +79,8 @@ def _replied(state: AgentHookState, event: e.ModelReplied, at: Place) -> Outcome
         )
         for index, block in enumerate(blocks)
     }
-    return _replace(state, attempt=None, calls=calls), events
+    has_answer = state.has_answer or bool(event.blocks)
+    return _replace(state, attempt=None, calls=calls, has_answer=has_answer), events
 
 
 def _model_failed(state: AgentHookState, event: e.ModelCallFailed, at: Place) -> Outcome:
@@ -86,6 +89,7 @@ def _model_failed(state: AgentHookState, event: e.ModelCallFailed, at: Place) ->
     has_begun = bool(event.partial_text or event.partial_thinking or event.usage.total_tokens)
     error = event.message or event.kind
     events = (
+        *recalled(event, at),
         told.ModelRequestFinished(
             success=has_begun, error=None if has_begun else error, **of, **at
         ),
@@ -167,23 +171,30 @@ def _not_compacted(state: AgentHookState, event: e.CompactionSkipped, at: Place)
 
 
 def _run_started(state: AgentHookState, event: e.RunStarted, at: Place) -> Outcome:
-    return state, (told.RunStarted(resumes=event.resumes, **at),)
+    has_answer = state.has_answer and bool(event.resumes)
+    return _replace(state, has_answer=has_answer), (told.RunStarted(resumes=event.resumes, **at),)
 
 
 def _run_finished(state: AgentHookState, event: e.RunFinished, at: Place) -> Outcome:
     cut, events = _cut(state, "its run has ended", at)
     finished = told.RunFinished(ending=event.ending, early_end=event.early_end, **at)
-    return cut, (*events, finished)
+    remembered = ingested(event, at) if state.has_answer else ()
+    return _replace(cut, has_answer=False), (*events, *remembered, finished)
 
 
 def _run_failed(state: AgentHookState, event: e.RunFailed, at: Place) -> Outcome:
-    cut, events = _cut(state, event.message, at)
+    cut, events = _cut(_kept(state, event), event.message, at)
     return cut, (*events, told.RunAborted(reason=event.message, failure=event.kind, **at))
 
 
 def _run_cancelled(state: AgentHookState, event: e.RunCancelled, at: Place) -> Outcome:
-    cut, events = _cut(state, event.reason, at)
+    cut, events = _cut(_kept(state, event), event.reason, at)
     return cut, (*events, told.RunAborted(reason=event.reason, failure="cancelled", **at))
+
+
+def _kept(state: AgentHookState, event: e.RunFailed | e.RunCancelled) -> AgentHookState:
+    """Who goes on with a run that was taken back has no answer yet."""
+    return _replace(state, has_answer=False) if event.is_rolled_back else state
 
 
 def _cut(state: AgentHookState, reason: str, at: Place) -> Outcome:

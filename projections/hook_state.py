@@ -44,9 +44,13 @@ class HookAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgentHookState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the next events of an agent's stream are told with."""
+    """What the next events of an agent's stream are told with.
+
+    `has_answer` says that the open run, or the one that it goes on with, was answered.
+    """
 
     model: str = ""
+    has_answer: bool = False
     attempt: HookAttempt | None = None
     calls: Mapping[EffectId, HookCall] = {}
 

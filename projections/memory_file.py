@@ -1,51 +1,73 @@
-"""The words of memories in SQLite: a table of records, and one full-text table for each stream.
+"""The words of memories in SQLite: a table of records, and one full-text table for each view.
 
-Each stream has its own full-text table, so what one agent remembers weighs nothing when another
-one searches. Words of forgotten records are taken out of the bytes of the file: freed space is
-overwritten with zeros, and a full-text table that has lost records is written anew.
+A view is what one agent, a team or the project may see. Each has its own full-text table, with all
+that is seen in it, so matches are comparable, and what one agent remembers weighs nothing when
+another one searches. Words of forgotten records are taken out of the bytes of the file: freed
+space is overwritten with zeros, and a full-text table that has lost records is written anew.
 """
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mentra_actors.domain.memory import MemoryRecord
+from mentra_actors.domain.memory import SCOPES, MemoryRecord, MemoryScope
+from mentra_actors.domain.memory_views import ViewedStream
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.ids import StreamId
-from projections.memory_ranking import Candidate, searchable
+from projections.memory_episodes import Remembered
+from projections.memory_ranking import Candidate, searchable, telling
 
-__all__ = ["INDEX_VERSION", "IndexFile", "Place", "is_damage", "remove_index_file"]
+__all__ = ["INDEX_VERSION", "IndexFile", "Place", "digest_of", "is_damage", "remove_index_file"]
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 """From 1. Raise it when what is indexed, or how, changes: the file is made anew."""
 
 _OTHER_FORMAT = "another version of the index"
 _DAMAGE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 """Tables that are not there, pages that are none, a file that is no database."""
 _BUSY_TIMEOUT_S = 10.0
+_TOKENIZER = "tokenize = 'porter unicode61 remove_diacritics 2'"
 _MARK = "\x02"
-_RECORD = "record_id, kind, content, source, recorded_at, author, pinned"
+_RECORD = "record_id, kind, content, source, recorded_at, author, pinned, scope"
+_CANDIDATE = "number, kind, pinned, recorded_at, entry"
+_NEWEST = "recorded_at DESC, revision DESC, record_id"
 _SCHEMA = """
+CREATE TABLE views (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE streams (
-    id INTEGER PRIMARY KEY, stream_id TEXT NOT NULL UNIQUE,
-    version INTEGER NOT NULL, fingerprint TEXT NOT NULL);
+    view INTEGER NOT NULL, stream_id TEXT NOT NULL, scope TEXT NOT NULL,
+    version INTEGER NOT NULL, entries INTEGER NOT NULL, fingerprint TEXT NOT NULL,
+    PRIMARY KEY (view, stream_id));
 CREATE TABLE records (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, record_id TEXT NOT NULL,
+    number INTEGER PRIMARY KEY AUTOINCREMENT, view INTEGER NOT NULL, record_id TEXT NOT NULL,
     kind TEXT NOT NULL, content TEXT NOT NULL, source TEXT NOT NULL,
     recorded_at REAL NOT NULL, author TEXT NOT NULL, pinned INTEGER NOT NULL,
-    UNIQUE (stream, record_id));
+    scope TEXT NOT NULL, revision INTEGER NOT NULL, entry INTEGER NOT NULL, digest BLOB NOT NULL,
+    UNIQUE (view, scope, record_id));
 CREATE TABLE forgotten (
-    stream INTEGER NOT NULL, record_id TEXT NOT NULL, PRIMARY KEY (stream, record_id));
+    view INTEGER NOT NULL, scope TEXT NOT NULL, record_id TEXT NOT NULL,
+    PRIMARY KEY (view, scope, record_id));
+CREATE INDEX digests ON records (digest);
+CREATE TABLE vectors (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, digest BLOB NOT NULL,
+    vector BLOB NOT NULL, UNIQUE (model, digest));
 """
+_FORGET_VECTOR = (
+    "DELETE FROM vectors WHERE digest = ?1 "
+    "AND NOT EXISTS (SELECT 1 FROM records WHERE records.digest = ?1)"
+)
 
 
 class Place(NamedTuple):
-    """How far a stream is indexed: through which version, and which event stood there."""
+    """How far a stream is indexed in a view: through which version, and which event stood there.
 
-    stream: int
+    `entries` are those of its conversation before.
+    """
+
     version: int = 0
+    entries: int = 0
     fingerprint: str = ""
 
 
@@ -76,7 +98,11 @@ class IndexFile:
         self._sqlite.execute("PRAGMA journal_mode = DELETE")
         self._sqlite.execute("PRAGMA synchronous = NORMAL")  # the log is what must be durable
         self._sqlite.execute("PRAGMA temp_store = MEMORY")
-        with self._writing():
+        self._sqlite.execute(f"CREATE VIRTUAL TABLE temp.asked USING fts5(text, {_TOKENIZER})")
+        self._sqlite.execute(
+            "CREATE VIRTUAL TABLE temp.asked_terms USING fts5vocab('temp', 'asked', 'instance')"
+        )
+        with self.writing():
             version = self._sqlite.execute("PRAGMA user_version").fetchone()[0]
             is_empty = self._sqlite.execute("SELECT 1 FROM sqlite_master").fetchone() is None
             if is_empty:
@@ -99,111 +125,128 @@ class IndexFile:
             self._sqlite.execute(statement)
         self._sqlite.execute(f"PRAGMA user_version = {INDEX_VERSION}")
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """What else is kept in the file uses it, too."""
+        return self._sqlite
+
     # --- following the log ----------------------------------------------------------------
 
-    def streams(self) -> Sequence[StreamId]:
-        """The streams that are indexed, as far as they are."""
-        rows = self._sqlite.execute("SELECT stream_id FROM streams ORDER BY stream_id")
-        return [StreamId(stream_id) for (stream_id,) in rows]
+    def followed(self, category: str) -> Sequence[tuple[str, ViewedStream]]:
+        """The streams of a category that are indexed, each with the name of its view."""
+        rows = self._sqlite.execute(
+            "SELECT name, stream_id, scope FROM streams JOIN views ON views.id = streams.view "
+            "WHERE substr(stream_id, 1, ?) = ? ORDER BY name, stream_id",
+            (len(category) + 1, f"{category}-"),
+        )
+        return [
+            (name, ViewedStream(StreamId(stream_id), scope)) for name, stream_id, scope in rows
+        ]
 
-    def place(self, stream_id: StreamId) -> Place | None:
-        """How far a stream is indexed; None if nothing of it is."""
+    def view(self, name: str) -> int | None:
+        """The number of a view; None if nothing of it is indexed."""
+        found = self._sqlite.execute("SELECT id FROM views WHERE name = ?", (name,)).fetchone()
+        return None if found is None else int(found[0])
+
+    def place(self, name: str, stream_id: StreamId) -> Place:
+        """How far a stream is indexed in a view."""
         row = self._sqlite.execute(
-            "SELECT id, version, fingerprint FROM streams WHERE stream_id = ?", (stream_id,)
+            "SELECT version, entries, fingerprint FROM streams JOIN views ON id = view "
+            "WHERE name = ? AND stream_id = ?",
+            (name, stream_id),
         ).fetchone()
-        return None if row is None else Place(*row)
-
-    def begin(self, stream_id: StreamId) -> Place:
-        """A place for a stream of which nothing is indexed."""
-        with self._writing():
-            found = self.place(stream_id)
-            if found is not None:
-                return found
-            added = self._sqlite.execute(
-                "INSERT INTO streams (stream_id, version, fingerprint) VALUES (?, 0, '')",
-                (stream_id,),
-            )
-            stream = int(added.lastrowid or 0)
-            self._sqlite.execute(
-                f"CREATE VIRTUAL TABLE words_{stream} "
-                "USING fts5(text, tokenize = 'porter unicode61 remove_diacritics 2')"
-            )
-            return Place(stream)
+        return Place() if row is None else Place(*row)
 
     def carry_on(
-        self, before: Place, after: Place, added: Sequence[MemoryRecord], forgotten: Sequence[str]
-    ) -> None:
-        """Index what has happened between two places, all of it or nothing.
+        self,
+        name: str,
+        stream: ViewedStream,
+        places: tuple[Place, Place],
+        added: Sequence[Remembered],
+        forgotten: Sequence[str],
+    ) -> bool:
+        """Index what has happened in a stream between two places, all of it or nothing.
 
-        If another process has carried the stream on meanwhile, nothing is done.
+        If another process has carried the stream on meanwhile, nothing is done: False.
         """
-        with self._writing():
-            place = self._sqlite.execute(
-                "SELECT version, fingerprint FROM streams WHERE id = ?", (before.stream,)
-            ).fetchone()
-            if place != before[1:]:
-                return
-            self._forget(before.stream, forgotten)
-            for record in added:
-                self._add(before.stream, record)
+        before, after = places
+        with self.writing():
+            if self.place(name, stream.stream_id) != before:
+                return False
+            view = self._begun(name)
+            self._forget(view, stream.scope, forgotten)
+            for one in added:
+                self._add(view, stream.scope, one)
             self._sqlite.execute(
-                "UPDATE streams SET version = ?, fingerprint = ? WHERE id = ?",
-                (after.version, after.fingerprint, before.stream),
+                "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?)",
+                (view, stream.stream_id, stream.scope, *after),
             )
+            return True
 
-    def drop(self, place: Place) -> None:
-        """Forget that a stream was ever indexed."""
-        with self._writing():
-            self._sqlite.execute(f"DROP TABLE IF EXISTS words_{place.stream}")
-            for table, column in (
-                ("records", "stream"),
-                ("forgotten", "stream"),
-                ("streams", "id"),
-            ):
-                self._sqlite.execute(f"DELETE FROM {table} WHERE {column} = ?", (place.stream,))
+    def _begun(self, name: str) -> int:
+        found = self.view(name)
+        if found is not None:
+            return found
+        added = self._sqlite.execute("INSERT INTO views (name) VALUES (?)", (name,))
+        view = int(added.lastrowid or 0)
+        self._sqlite.execute(f"CREATE VIRTUAL TABLE words_{view} USING fts5(text, {_TOKENIZER})")
+        return view
 
-    def _add(self, stream: int, record: MemoryRecord) -> None:
-        known = "SELECT 1 FROM {} WHERE stream = ? AND record_id = ?"
+    def drop(self, name: str) -> None:
+        """Forget that anything of a view was ever indexed."""
+        with self.writing():
+            view = self.view(name)
+            if view is None:
+                return
+            self._sqlite.execute(f"DROP TABLE IF EXISTS temp.terms_{view}")
+            self._sqlite.execute(f"DROP TABLE IF EXISTS words_{view}")
+            for table in ("records", "forgotten", "streams"):
+                self._sqlite.execute(f"DELETE FROM {table} WHERE view = ?", (view,))
+            self._sqlite.execute("DELETE FROM views WHERE id = ?", (view,))
+
+    def _add(self, view: int, scope: MemoryScope, remembered: Remembered) -> None:
+        record = remembered.record
+        known = "SELECT 1 FROM {} WHERE view = ? AND scope = ? AND record_id = ?"
         for table in ("records", "forgotten"):
-            key = (stream, record.record_id)
+            key = (view, scope, record.record_id)
             if self._sqlite.execute(known.format(table), key).fetchone() is not None:
                 return
         row = self._sqlite.execute(
-            f"INSERT INTO records (stream, {_RECORD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO records (view, revision, entry, digest, {_RECORD}) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                stream,
-                record.record_id,
-                record.kind,
-                record.content,
-                record.source,
-                record.recorded_at,
-                record.by,
-                record.pinned,
+                *(view, remembered.revision, remembered.entry, digest_of(record.content)),
+                *(record.record_id, record.kind, record.content, record.source),
+                *(record.recorded_at, record.by, record.pinned, scope),
             ),
         )
         self._sqlite.execute(
-            f"INSERT INTO words_{stream} (rowid, text) VALUES (?, ?)",
+            f"INSERT INTO words_{view} (rowid, text) VALUES (?, ?)",
             (row.lastrowid, searchable(record.content)),
         )
 
-    def _forget(self, stream: int, record_ids: Sequence[str]) -> None:
-        is_changed = False
+    def _forget(self, view: int, scope: MemoryScope, record_ids: Sequence[str]) -> None:
+        digests: list[tuple[bytes]] = []
         for record_id in record_ids:
-            key = (stream, record_id)
-            self._sqlite.execute("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", key)
+            key = (view, scope, record_id)
+            self._sqlite.execute("INSERT OR IGNORE INTO forgotten VALUES (?, ?, ?)", key)
             gone = self._sqlite.execute(
-                "DELETE FROM records WHERE stream = ? AND record_id = ? RETURNING number", key
+                "DELETE FROM records WHERE view = ? AND scope = ? AND record_id = ? "
+                "RETURNING number, digest",
+                key,
             ).fetchall()
-            for number in gone:
-                self._sqlite.execute(f"DELETE FROM words_{stream} WHERE rowid = ?", number)
-                is_changed = True
-        if is_changed:
+            for number, digest in gone:
+                self._sqlite.execute(f"DELETE FROM words_{view} WHERE rowid = ?", (number,))
+                digests.append((digest,))
+        if digests:
             # A deletion only adds a mark that says so; this writes the words without those.
-            table = f"words_{stream}"
+            table = f"words_{view}"
             self._sqlite.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
+            self._sqlite.executemany(_FORGET_VECTOR, digests)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
+        """All that is written in the block, or nothing of it."""
         self._sqlite.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -214,40 +257,97 @@ class IndexFile:
 
     # --- reading --------------------------------------------------------------------------
 
-    def candidates(self, stream: int, expression: str, most: int) -> Sequence[Candidate]:
-        """The best matches of a stream by BM25, best first; of equal ones the newest first."""
-        rows = self._sqlite.execute(
-            "SELECT number, found.bm25, kind, pinned, recorded_at FROM ("
-            f"  SELECT rowid AS number, rank AS bm25 FROM words_{stream}"
-            f"  WHERE words_{stream} MATCH ? ORDER BY rank, rowid DESC LIMIT ?) AS found "
-            "JOIN records USING (number) ORDER BY found.bm25, number DESC",
-            (expression, most),
+    def telling(self, view: int, phrases: Sequence[str]) -> list[str]:
+        """Those of the phrases by which records of a view are told apart; see `telling`."""
+        total = self._sqlite.execute(f"SELECT count(*) FROM words_{view}_docsize").fetchone()[0]
+        return telling(phrases, self._records_with(view, phrases), total)
+
+    def _records_with(self, view: int, phrases: Sequence[str]) -> list[int]:
+        """How many records have each phrase; one of several words at most so many."""
+        self._sqlite.execute("DELETE FROM temp.asked")
+        self._sqlite.executemany(
+            "INSERT INTO temp.asked (rowid, text) VALUES (?, ?)", enumerate(phrases, 1)
         )
-        return [
-            Candidate(number, bm25, kind, bool(pinned), recorded_at)
-            for number, bm25, kind, pinned, recorded_at in rows
-        ]
+        self._sqlite.execute(
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.terms_{view} "
+            f"USING fts5vocab('main', 'words_{view}', 'row')"
+        )
+        rows = self._sqlite.execute(
+            "SELECT asked_terms.doc, min(ifnull((SELECT here.doc FROM "
+            f"temp.terms_{view} AS here WHERE here.term = asked_terms.term), 0)) "
+            "FROM temp.asked_terms GROUP BY asked_terms.doc"
+        )
+        counts = dict(rows.fetchall())
+        return [counts.get(number, 0) for number in range(1, len(phrases) + 1)]
+
+    def candidates(
+        self, view: int, expression: str, most: int, scopes: Sequence[MemoryScope] = SCOPES
+    ) -> Sequence[Candidate]:
+        """The best matches of a view by BM25, best first; of equal ones the newest first.
+
+        Of records in other scopes than these none is given; there may then be fewer than `most`.
+        """
+        if not expression:
+            return []
+        rows = self._sqlite.execute(
+            f"SELECT {_CANDIDATE}, found.bm25 FROM ("
+            f"  SELECT rowid AS number, rank AS bm25 FROM words_{view}"
+            f"  WHERE words_{view} MATCH ? ORDER BY rank, rowid DESC LIMIT ?) AS found "
+            f"JOIN records USING (number) WHERE scope IN ({_marks(scopes)}) "
+            f"ORDER BY found.bm25, {_NEWEST}",
+            (expression, most, *scopes),
+        )
+        return [_candidate_of(row[:-1], row[-1]) for row in rows]
+
+    def candidates_of(
+        self, view: int, numbers: Sequence[int], scopes: Sequence[MemoryScope] = SCOPES
+    ) -> Sequence[Candidate]:
+        """Those of these records that are in the view and in one of the scopes, in this order."""
+        rows = self._sqlite.execute(
+            f"SELECT {_CANDIDATE} FROM records WHERE view = ? AND scope IN ({_marks(scopes)}) "
+            f"AND number IN ({_marks(numbers)})",
+            (view, *scopes, *numbers),
+        )
+        found = {row[0]: _candidate_of(row, 0.0) for row in rows}
+        return [found[number] for number in numbers if number in found]
 
     def found(
-        self, stream: int, number: int, expression: str
-    ) -> tuple[MemoryRecord, Sequence[str]]:
-        """A record that matches, and the pieces of it that do."""
+        self, view: int, number: int, expression: str
+    ) -> tuple[MemoryRecord, Sequence[str], int]:
+        """A record, the pieces of it that match, and the version of its stream that made it."""
         row = self._sqlite.execute(
-            f"SELECT {_RECORD} FROM records WHERE number = ?", (number,)
+            f"SELECT revision, {_RECORD} FROM records WHERE number = ?", (number,)
         ).fetchone()
+        if not expression:
+            return _record_of(row[1:]), [], row[0]
         marked = self._sqlite.execute(
-            f"SELECT highlight(words_{stream}, 0, ?, ?) FROM words_{stream} "
-            f"WHERE words_{stream} MATCH ? AND rowid = ?",
+            f"SELECT highlight(words_{view}, 0, ?, ?) FROM words_{view} "
+            f"WHERE words_{view} MATCH ? AND rowid = ?",
             (_MARK, _MARK, expression, number),
-        ).fetchone()[0]
-        return _record_of(row), marked.split(_MARK)[1::2]
+        ).fetchone()
+        pieces = marked[0].split(_MARK)[1::2] if marked is not None else []
+        return _record_of(row[1:]), pieces, row[0]
 
-    def records(self, stream: int) -> Sequence[MemoryRecord]:
-        """All records of a stream that are not forgotten, oldest first."""
+    def records(self, view: int, scopes: Sequence[MemoryScope] = SCOPES) -> Sequence[MemoryRecord]:
+        """All records of a view in these scopes that are not forgotten, oldest first."""
         rows = self._sqlite.execute(
-            f"SELECT {_RECORD} FROM records WHERE stream = ? ORDER BY number", (stream,)
+            f"SELECT {_RECORD} FROM records WHERE view = ? AND scope IN ({_marks(scopes)}) "
+            "ORDER BY recorded_at, scope, revision, record_id",
+            (view, *scopes),
         )
         return [_record_of(row) for row in rows]
+
+    def scope_of(
+        self, view: int, record_id: str, scopes: Sequence[MemoryScope]
+    ) -> MemoryScope | None:
+        """In which of these scopes a record is, or was until it was forgotten; the first one."""
+        query = "SELECT 1 FROM {} WHERE view = ? AND scope = ? AND record_id = ?"
+        for table in ("records", "forgotten"):
+            for scope in scopes:
+                key = (view, scope, record_id)
+                if self._sqlite.execute(query.format(table), key).fetchone() is not None:
+                    return scope
+        return None
 
     def close(self) -> None:
         """Calling it twice is allowed."""
@@ -272,8 +372,22 @@ def _damage(what: str) -> sqlite3.DatabaseError:
     return error
 
 
+def digest_of(content: str) -> bytes:
+    """Names the words of a record."""
+    return hashlib.blake2b(content.encode(), digest_size=16).digest()
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _candidate_of(row: Any, bm25: float) -> Candidate:
+    number, kind, pinned, recorded_at, entry = row
+    return Candidate(number, bm25, kind, bool(pinned), recorded_at, entry)
+
+
 def _record_of(row: Any) -> MemoryRecord:
-    record_id, kind, content, source, recorded_at, author, pinned = row
+    record_id, kind, content, source, recorded_at, author, pinned, scope = row
     return MemoryRecord(
         record_id=record_id,
         kind=kind,
@@ -282,4 +396,5 @@ def _record_of(row: Any) -> MemoryRecord:
         recorded_at=recorded_at,
         by=author,
         pinned=bool(pinned),
+        scope=scope,
     )

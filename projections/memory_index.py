@@ -1,7 +1,7 @@
-"""Searches memories: an index of what agents remember, made from their streams.
+"""Searches memories: an index of what is remembered, made from the log.
 
-Before it answers, it reads what the stream has had since its last look, so a search finds
-whatever was recorded before it. What is indexed and how far are one transaction: nothing is
+Before it answers, it reads what the streams of a view have had since its last look, so a search
+finds whatever was recorded before it. What is indexed and how far are one transaction: nothing is
 missing and nothing counts twice, wherever a process dies. The index is never the truth: a file
 that is missing, damaged, of another version or of another past is made anew from the log.
 """
@@ -9,32 +9,39 @@ that is missing, damaged, of another version or of another past is made anew fro
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from mentra_actors.codec.event_codec import CODEC, EventCodec
-from mentra_actors.domain.memory import (
-    FoundRecord,
-    MemoryForgotten,
-    MemoryRecord,
-    MemoryRecorded,
-)
-from mentra_actors.envelope import RecordedEvent
+from mentra_actors.domain.memory import SCOPES, FoundRecord, MemoryRecord, MemoryScope
+from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView
 from mentra_actors.errors import StoreClosed, StoreError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
-from projections.fingerprint import fingerprint_of
-from projections.memory_file import IndexFile, Place, is_damage, remove_index_file
-from projections.memory_ranking import best_of, candidate_count, match_expression, why_of
+from projections.memory_file import IndexFile, is_damage, remove_index_file
+from projections.memory_following import Following
+from projections.memory_ranking import (
+    Candidate,
+    best_of,
+    best_of_both,
+    candidate_count,
+    match_expression,
+    phrases_of,
+    why_of,
+)
+from projections.memory_vectors import VectorSearch
 
 __all__ = ["MemoryIndex", "open_memory_index"]
 
 _log = logging.getLogger(__name__)
 
-_PAGE_EVENTS = 500
+_CANDIDATES_AROUND_SEEN = 8
+"""How many times more candidates are looked at where some may not be given."""
 
 R = TypeVar("R")
 
@@ -46,74 +53,172 @@ class MemoryIndex:
     """
 
     def __init__(
-        self, reader: JournalReader, path: Path | None = None, *, codec: EventCodec = CODEC
+        self,
+        reader: JournalReader,
+        path: Path | None = None,
+        *,
+        codec: EventCodec = CODEC,
+        vectors_of: str = "",
     ) -> None:
-        """`path` is the file; without one the index is in memory. It is opened when needed."""
-        self._reader = reader
-        self._journal = Journal(reader, codec)
+        """`path` is the file; without one the index is in memory. It is opened when needed.
+
+        `vectors_of` names the model whose vectors are kept in it; without one it has none.
+        """
+        self._vectors_of = vectors_of
+        self._vectors: VectorSearch | None = None
+        self._following = Following(reader, Journal(reader, codec))
         self._path = path
         self._file: IndexFile | None = None
         self._is_closed = False
         self._lock = threading.Lock()
 
     def search(
-        self, stream_id: StreamId, question: str, *, limit: int, now: float
+        self, view: MemoryView, question: MemoryQuestion, *, until: float | None = None
     ) -> list[FoundRecord]:
-        """The records of a stream that answer a question best, best first; at most `limit`.
+        """The records of a view that answer a question best, best first.
 
-        See `projections.memory_ranking` for the score; `now` is Unix time in seconds. A question
-        without a word finds nothing.
+        See `projections.memory_ranking` for the score. A question without a word finds nothing.
+        `until` (of `time.monotonic`) bounds how long the log is read; what was read by then stays
+        indexed.
 
         Raises:
+            TimeoutError: the index was not up to date in time.
             StoreError: the log or the index cannot be read.
         """
-        expression = match_expression(question)
-        if not expression or limit < 1:
+        phrases = phrases_of(question.words)
+        if not phrases or question.limit < 1:
             return []
 
-        def found_in(file: IndexFile) -> list[FoundRecord]:
-            place = self._caught_up(file, stream_id)
-            if place is None:
-                return []
-            candidates = file.candidates(place.stream, expression, candidate_count(limit))
-            hits = []
-            for one, score in best_of(candidates, limit=limit, now=now):
-                record, matched = file.found(place.stream, one.number, expression)
-                why = why_of(matched, record.kind, record.source)
-                hits.append(FoundRecord(record=record, score=score, why=why))
-            return hits
+        def found_in(file: IndexFile, number: int) -> list[FoundRecord]:
+            expression = match_expression(file.telling(number, phrases))
+            by_words = _candidates(file, number, expression, question)
+            by_vector = self._nearest(file, number, question)
+            limit, now = question.limit, question.now
+            if by_vector:
+                best = best_of_both(by_words, by_vector, limit=limit, now=now)
+            else:
+                best = best_of(by_words, limit=limit, now=now)
+            return [_found(file, number, one, score, expression) for one, score in best]
 
-        return self._with_file(found_in)
+        return self._of_present(view, found_in, until) or []
 
-    def records(self, stream_id: StreamId) -> Sequence[MemoryRecord]:
-        """All records of a stream that are not forgotten, oldest first.
-
-        Raises:
-            StoreError: the log or the index cannot be read.
-        """
-
-        def records_in(file: IndexFile) -> Sequence[MemoryRecord]:
-            place = self._caught_up(file, stream_id)
-            return [] if place is None else file.records(place.stream)
-
-        return self._with_file(records_in)
-
-    def catch_up(self, stream_id: StreamId) -> None:
-        """Index the whole of a stream: what it has forgotten is then in no byte of the file.
+    def records(
+        self, view: MemoryView, scopes: Sequence[MemoryScope] = SCOPES
+    ) -> Sequence[MemoryRecord]:
+        """All records of a view in these scopes that are not forgotten, oldest first.
 
         Raises:
             StoreError: the log or the index cannot be read.
         """
-        self._with_file(lambda file: self._caught_up(file, stream_id))
+        return self._of_present(view, lambda file, number: file.records(number, scopes)) or []
+
+    def scope_of(
+        self, view: MemoryView, record_id: str, scopes: Sequence[MemoryScope] = SCOPES
+    ) -> MemoryScope | None:
+        """In which of these scopes a record is or was, the first one; None if in none.
+
+        Raises:
+            StoreError: the log or the index cannot be read.
+        """
+        return self._of_present(
+            view, lambda file, number: file.scope_of(number, record_id, scopes)
+        )
+
+    def _nearest(
+        self, file: IndexFile, view: int, question: MemoryQuestion
+    ) -> list[tuple[Candidate, float]]:
+        if self._vectors is None or not question.vector:
+            return []
+        most = candidate_count(question.limit)
+        near = self._vectors.nearest(view, question.vector, most * _CANDIDATES_AROUND_SEEN)
+        found = file.candidates_of(view, list(near), question.scopes)
+        told = _to_be_told(found, question)[:most]
+        return [(one, near[one.number]) for one in told]
+
+    def without_vector(self, most: int) -> Sequence[tuple[bytes, str]]:
+        """Digests and words of some records that are indexed and have no vector.
+
+        Raises:
+            StoreError: the index cannot be read.
+        """
+        return self._with_file(
+            lambda _file: self._vectors.without(most) if self._vectors is not None else []
+        )
+
+    def keep_vectors(self, digests: Sequence[bytes], vectors: Sequence[Sequence[float]]) -> None:
+        """Keep the vectors of these words.
+
+        Raises:
+            ValueError: there are more or fewer of them, or they are no numbers.
+            StoreError: the index cannot be written.
+        """
+
+        def keep(_file: IndexFile) -> None:
+            if self._vectors is not None:
+                self._vectors.keep(digests, vectors)
+
+        self._with_file(keep)
+
+    # --- following the log ----------------------------------------------------------------
+
+    def catch_up(self, view: MemoryView, *, until: float | None = None) -> bool:
+        """Index all that a view has; what is forgotten is then in no byte of the file.
+
+        False if there was more to read than could be by `until` (of `time.monotonic`). Others may
+        use the index between two pages.
+
+        Raises:
+            StoreError: the log or the index cannot be read.
+        """
+        while True:
+            begun = self._following.times_begun
+            for stream in view.streams:
+                step = partial(self._following.carry_on, view=view, stream=stream)
+                while self._with_file(step):
+                    if until is not None and time.monotonic() > until:
+                        return False
+            if begun == self._following.times_begun:
+                return True
+
+    def _of_present(
+        self, view: MemoryView, work: Callable[[IndexFile, int], R], until: float | None = None
+    ) -> R | None:
+        """What `work` gives, with all that the view has; None if that is nothing."""
+
+        def in_file(file: IndexFile) -> R | None:
+            number = file.view(view.name)
+            return None if number is None else work(file, number)
+
+        while True:
+            if not self.catch_up(view, until=until):
+                raise TimeoutError("the index of memories is not up to date yet")
+            begun = self._following.times_begun
+            result = self._with_file(in_file)
+            if begun == self._following.times_begun:
+                return result
+
+    def catch_up_with(self, stream_id: StreamId) -> None:
+        """Index a stream of facts in all views that are indexed and have it.
+
+        Raises:
+            StoreError: the log or the index cannot be read.
+        """
+        self._settle(lambda one: one == stream_id)
 
     def settle(self) -> None:
-        """Catch up with the streams that were indexed before, by whatever process.
+        """Catch up with the facts that were indexed before, by whatever process.
 
         Raises:
             StoreError: the log or the index cannot be read.
         """
         if self._path is not None and self._path.exists():
-            self._with_file(self._settle)
+            self._settle(lambda _one: True)
+
+    def _settle(self, is_meant: Callable[[StreamId], bool]) -> None:
+        for name, stream in self._with_file(lambda file: file.followed("memory")):
+            if is_meant(stream.stream_id):
+                alone = MemoryView(name=name, streams=(stream,))
+                self.catch_up(alone)
 
     def close(self) -> None:
         """Wait for whoever searches, and close the file. Calling it twice is allowed."""
@@ -121,34 +226,6 @@ class MemoryIndex:
             self._is_closed = True
             if self._file is not None:
                 self._file.close()
-
-    # --- following the log ----------------------------------------------------------------
-
-    def _settle(self, file: IndexFile) -> None:
-        for stream_id in file.streams():
-            self._caught_up(file, stream_id)
-
-    def _caught_up(self, file: IndexFile, stream_id: StreamId) -> Place | None:
-        """Where the index stands after the last event of a stream; None if that has none."""
-        place = file.place(stream_id)
-        while True:
-            version = 0 if place is None else place.version
-            page = self._reader.read_stream(
-                stream_id, after=max(version - 1, 0), through=version + _PAGE_EVENTS
-            )
-            if place is not None and version:
-                if not page or str(fingerprint_of(page[0])) != place.fingerprint:
-                    file.drop(place)  # the log has another past than the one that was indexed
-                    place = None
-                    continue
-                page = page[1:]
-            if not page:
-                return place
-            place = place or file.begin(stream_id)
-            after = Place(place.stream, page[-1].stream_version, str(fingerprint_of(page[-1])))
-            events = [one for stored in page for one in self._journal.decode(stored)]
-            file.carry_on(place, after, *_net_change(events))
-            place = file.place(stream_id)
 
     # --- the file -------------------------------------------------------------------------
 
@@ -172,12 +249,15 @@ class MemoryIndex:
     def _opened(self) -> IndexFile:
         if self._file is None:
             self._file = IndexFile(self._path)
+            if self._vectors_of:
+                self._vectors = VectorSearch(self._file, self._vectors_of)
         return self._file
 
     def _remove(self) -> None:
         if self._file is not None:
             self._file.close()
-            self._file = None
+            self._file = self._vectors = None
+        self._following.forget_readings()
         if self._path is not None:
             remove_index_file(self._path)
 
@@ -189,24 +269,38 @@ class MemoryIndex:
         return StoreError(f"{self._name} cannot be used: {error}; the log is as it was")
 
 
-def _net_change(
-    events: Sequence[RecordedEvent[object]],
-) -> tuple[Sequence[MemoryRecord], Sequence[str]]:
-    """What is to be added and what is to be taken out: what came and went is never written."""
-    forgotten = [one.event.record_id for one in events if isinstance(one.event, MemoryForgotten)]
-    gone = frozenset(forgotten)
-    added = [
-        one.event.record
-        for one in events
-        if isinstance(one.event, MemoryRecorded) and one.event.record.record_id not in gone
-    ]
-    return added, forgotten
+def _candidates(
+    file: IndexFile, view: int, expression: str, question: MemoryQuestion
+) -> Sequence[Candidate]:
+    most = candidate_count(question.limit)
+    if question.seen is None and set(question.scopes) == set(SCOPES):
+        return file.candidates(view, expression, most)
+    many = most * _CANDIDATES_AROUND_SEEN
+    found = file.candidates(view, expression, many, question.scopes)
+    return _to_be_told(found, question)[:most]
+
+
+def _to_be_told(found: Sequence[Candidate], question: MemoryQuestion) -> Sequence[Candidate]:
+    seen = question.seen
+    return found if seen is None else [one for one in found if not seen.has(one.kind, one.entry)]
+
+
+def _found(
+    file: IndexFile, view: int, candidate: Candidate, score: float, expression: str
+) -> FoundRecord:
+    record, matched, revision = file.found(view, candidate.number, expression)
+    why = why_of(matched, record.kind, record.source)
+    if not matched:
+        why = f"similar; {why}" if why else "similar"
+    return FoundRecord(record=record, score=score, why=why, revision=revision)
 
 
 @contextmanager
-def open_memory_index(reader: JournalReader, path: Path | None) -> Iterator[MemoryIndex]:
+def open_memory_index(
+    reader: JournalReader, path: Path | None, *, vectors_of: str = ""
+) -> Iterator[MemoryIndex]:
     """An index for the length of a block; what a dead process has left undone is done first."""
-    index = MemoryIndex(reader, path)
+    index = MemoryIndex(reader, path, vectors_of=vectors_of)
     try:
         try:
             index.settle()

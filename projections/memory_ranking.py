@@ -22,12 +22,16 @@ __all__ = [
     "KIND_WEIGHTS",
     "PINNED_WEIGHT",
     "RECENCY_WEIGHT",
+    "VECTOR_SHARE",
     "Candidate",
     "best_of",
+    "best_of_both",
     "candidate_count",
     "match_expression",
+    "phrases_of",
     "score_of",
     "searchable",
+    "telling",
     "why_of",
 ]
 
@@ -38,8 +42,17 @@ RECENCY_WEIGHT = 0.2
 """Of a record that is made now; half of it after each `HALF_LIFE_DAYS`."""
 HALF_LIFE_DAYS = 30.0
 
+VECTOR_SHARE = 0.6
+"""How much of relevance is that of vectors, where there are some.
+
+Sums of reciprocal ranks, which need no such number, were worse: they forget how well the best
+match fits, and then kind and age decide too much.
+"""
+
 _DAY_S = 86_400.0
 _MOST_TOKENS = 100
+_MOST_TELLING = 16
+_FEW_RECORDS = 200
 _LEAST_CANDIDATES = 50
 _CANDIDATES_PER_HIT = 5
 _TOLD_TOKENS = 2
@@ -50,13 +63,17 @@ _TOKEN = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
 
 
 class Candidate(NamedTuple):
-    """A record that matches. `bm25` is that of SQLite: below zero, and the lower the better."""
+    """A record that matches. `bm25` is that of SQLite: below zero, and the lower the better.
+
+    `entry` says where it stands in the conversation of its agent; see `Remembered`.
+    """
 
     number: int
     bm25: float
     kind: MemoryKind
     pinned: bool
     recorded_at: float
+    entry: int = 0
 
 
 def searchable(text: str) -> str:
@@ -65,16 +82,34 @@ def searchable(text: str) -> str:
     return _UNSPACED_CHARACTER.sub(r" \g<0> ", plain)
 
 
-def match_expression(question: str) -> str:
-    """What to look for, any of the words, for FTS5; empty if there is no word in it.
+def phrases_of(question: str) -> list[str]:
+    """What to look for: the words of a question, each once, in one spelling of each letter.
 
-    Words are quoted, so nothing in a question is syntax. Of a very long question the first 100
-    different words count. Text without spaces is looked for by its pairs of characters.
+    Of a very long question the first 100 different words count. Text without spaces is looked for
+    by its pairs of characters.
     """
     plain = unicodedata.normalize("NFKC", question).casefold()
     phrases = (one for token in _TOKEN.findall(plain) for one in _phrases(token))
-    distinct = list(dict.fromkeys(phrases))[:_MOST_TOKENS]
-    return " OR ".join(f'"{phrase}"' for phrase in distinct)
+    return list(dict.fromkeys(phrases))[:_MOST_TOKENS]
+
+
+def match_expression(phrases: Iterable[str]) -> str:
+    """Any of these, for FTS5. They are quoted, so nothing in a question is syntax."""
+    return " OR ".join(f'"{phrase}"' for phrase in phrases)
+
+
+def telling(phrases: Sequence[str], records_with: Sequence[int], records: int) -> list[str]:
+    """Those of the phrases that tell records apart, given how many records have each.
+
+    One that no record has finds none, and one that most have says nothing; it would only cost to
+    look at all of them. Of many the rarest are enough. Among few records all are looked for.
+    """
+    found = [pair for pair in zip(phrases, records_with, strict=True) if pair[1]]
+    if records <= _FEW_RECORDS:
+        return [phrase for phrase, _with in found]
+    rare = [pair for pair in found if 2 * pair[1] <= records] or found
+    enough = sorted(rare, key=lambda pair: pair[1])[:_MOST_TELLING]
+    return [phrase for phrase, _with in enough]
 
 
 def _phrases(token: str) -> Sequence[str]:
@@ -91,10 +126,14 @@ def candidate_count(limit: int) -> int:
 def score_of(candidate: Candidate, best_bm25: float, now: float) -> float:
     """The score of a candidate beside the best match of all; `now` in Unix seconds."""
     relevance = candidate.bm25 / best_bm25 if best_bm25 else 1.0
+    return relevance + _weight_of(candidate, now)
+
+
+def _weight_of(candidate: Candidate, now: float) -> float:
     pinned = PINNED_WEIGHT if candidate.pinned else 0.0
     half_lives = max(now - candidate.recorded_at, 0.0) / _DAY_S / HALF_LIFE_DAYS
     recency = RECENCY_WEIGHT * float(0.5**half_lives)
-    return relevance + KIND_WEIGHTS[candidate.kind] + pinned + recency
+    return KIND_WEIGHTS[candidate.kind] + pinned + recency
 
 
 def best_of(
@@ -103,6 +142,30 @@ def best_of(
     """The `limit` best with their scores, best first; of equal ones the better match first."""
     best = min((one.bm25 for one in candidates), default=0.0)
     scored = [(one, round(score_of(one, best, now), 4)) for one in candidates]
+    return sorted(scored, key=lambda pair: -pair[1])[:limit]
+
+
+def best_of_both(
+    by_words: Sequence[Candidate],
+    by_vector: Sequence[tuple[Candidate, float]],
+    *,
+    limit: int,
+    now: float,
+) -> list[tuple[Candidate, float]]:
+    """Like `best_of`, of records that match by their words, or by their vectors (with cosines).
+
+    Both say how well as a share of their best match; `VECTOR_SHARE` of relevance is the vector's.
+    """
+    best_bm25 = min((one.bm25 for one in by_words), default=0.0) or -1.0
+    best_cosine = max((cosine for _one, cosine in by_vector), default=0.0) or 1.0
+    relevance = {one.number: (1 - VECTOR_SHARE) * one.bm25 / best_bm25 for one in by_words}
+    for one, cosine in by_vector:
+        by_now = relevance.get(one.number, 0.0)
+        relevance[one.number] = by_now + VECTOR_SHARE * cosine / best_cosine
+    found = {one.number: one for one in (*(one for one, _cosine in by_vector), *by_words)}
+    scored = [
+        (one, round(relevance[number] + _weight_of(one, now), 4)) for number, one in found.items()
+    ]
     return sorted(scored, key=lambda pair: -pair[1])[:limit]
 
 

@@ -1,7 +1,9 @@
 """`mentra memory`, `mentra remember`: what an agent remembers for long, and what it is taught."""
 
 import time
-from typing import Annotated, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -11,11 +13,15 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.petitioned import tell_outcome, wished
 from mentra_actors.cli.reading import opened
-from mentra_actors.domain.memory import FoundRecord, MemoryRecord
+from mentra_actors.domain.memory import SCOPES, FoundRecord, MemoryRecord, MemoryScope
+from mentra_actors.domain.memory_views import MemoryQuestion, agent_view
 from mentra_actors.domain.team import DEFAULT_TEAM
-from mentra_actors.ids import AgentId, memory_stream, name_of
+from mentra_actors.ids import AgentId, name_of
+from mentra_actors.runtime.memories import team_of
 from mentra_actors.runtime.wishes.teams import TeachWish
+from mentra_actors.store.journal import Journal
 from projections.memory_index import open_memory_index
+from projections.memory_lines import memory_lines, record_fields
 
 __all__ = ["memory", "remember"]
 
@@ -27,6 +33,13 @@ def memory(
     query: Annotated[
         str | None, typer.Argument(help="What to look for; without it: all records.")
     ] = None,
+    scope: Annotated[
+        MemoryScope | None,
+        typer.Option(help="Only what is the agent's own, its team's, or the project's."),
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write all records to this file, as lines of JSON.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most records that a search shows.")] = 10,
     team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
@@ -34,17 +47,30 @@ def memory(
 ) -> None:
     """What an agent remembers beyond its conversation; with a query: what it finds by it."""
     output = Output(as_json=as_json)
+    scopes = SCOPES if scope is None else (scope,)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
-        stream_id = memory_stream(AgentId(name_of(team.agent_stream(agent))))
+        agent_id = AgentId(name_of(team.agent_stream(agent)))
+        view = agent_view(agent_id, team_of(Journal(team.reader), agent_id, DEFAULT_TEAM))
         with open_memory_index(team.reader, None) as index:
-            found = None
             if query is not None:
-                found = index.search(stream_id, query, limit=limit, now=time.time())
-            records = [] if found is not None else index.records(stream_id)
-    if found is not None:
+                question = MemoryQuestion(words=query, limit=limit, now=time.time(), scopes=scopes)
+                found = index.search(view, question)
+            else:
+                records = index.records(view, scopes)
+    if query is not None:
         _show_found(output, found)
-    elif as_json:
-        output.document([_document(one) for one in records])
+    else:
+        _show_records(output, agent, records, export)
+
+
+def _show_records(
+    output: Output, agent: str, records: Sequence[MemoryRecord], export: Path | None
+) -> None:
+    if export is not None:
+        export.write_text("".join(memory_lines(records)), "utf-8")
+        output.show(f"{len(records)} records are in {export}.")
+    elif output.as_json:
+        output.document([record_fields(one) for one in records])
     else:
         for one in records:
             _show(output, one)
@@ -75,7 +101,7 @@ def _show_found(output: Output, found: list[FoundRecord]) -> None:
     """Those that a search has found, best first."""
     if output.as_json:
         output.document(
-            [{**_document(one.record), "score": one.score, "why": one.why} for one in found]
+            [{**record_fields(one.record), "score": one.score, "why": one.why} for one in found]
         )
         return
     for one in found:
@@ -87,21 +113,9 @@ def _show_found(output: Output, found: list[FoundRecord]) -> None:
 def _show(output: Output, record: MemoryRecord, why: str = "") -> None:
     """The id first, whole, so that it can be copied; the words below."""
     moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.recorded_at))
-    text = Text.assemble((record.record_id, "bold"), (f"  {record.kind}", "cyan"))
+    text = Text.assemble((record.record_id, "bold"), (f"  {record.kind}  {record.scope}", "cyan"))
     text.append(f"  {moment}  by {record.by}", style="dim")
     text.append(f"\n{' ' * _INDENT}{' '.join(record.content.split())}")
     if why:
         text.append(f"\n{' ' * _INDENT}{why}", style="dim")
     output.show_hanging(text, _INDENT)
-
-
-def _document(record: MemoryRecord) -> dict[str, Any]:
-    return {
-        "id": record.record_id,
-        "kind": record.kind,
-        "content": record.content,
-        "source": record.source,
-        "pinned": record.pinned,
-        "recorded_at": record.recorded_at,
-        "by": record.by,
-    }

@@ -1,4 +1,8 @@
-"""What an agent remembers beyond its conversation: facts, episodes and summaries, a stream each.
+"""What is remembered beyond a conversation: the facts of an agent, of a team, of the project.
+
+What was said in a run, and what a compaction has made of it, stands on the log already: episodes
+and summaries are records that are read off the agent's own stream and written nowhere again. A
+memory knows of them only what is forgotten.
 
 A record is never changed. It is forgotten by a second event, after which its id means nothing
 any more: a command that comes again with it records nothing. The log keeps the words of a
@@ -6,18 +10,20 @@ forgotten record, as it keeps everything; searches and lists do not.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias, assert_never, get_args
 
 import msgspec
 
 from mentra_actors.decider import Decider
 from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import EffectId, RunId
 
 __all__ = [
     "MAX_FACT_BYTES",
     "MAX_TEXT_BYTES",
     "MEMORY",
+    "SCOPES",
     "ForgetRecord",
     "FoundRecord",
     "MemoryCommand",
@@ -26,23 +32,30 @@ __all__ = [
     "MemoryKind",
     "MemoryRecord",
     "MemoryRecorded",
+    "MemoryScope",
     "MemorySource",
     "MemoryState",
     "PinFact",
-    "RecordEpisode",
-    "RecordSummary",
+    "episode_id",
     "fact_id_of",
+    "is_read_off_the_log",
     "pinned_id",
+    "summary_id",
 ]
 
 MemoryKind: TypeAlias = Literal["fact", "summary", "episode"]
 MemorySource: TypeAlias = Literal["manual_pin", "auto_ingest", "auto_compaction"]
+MemoryScope: TypeAlias = Literal["agent", "team", "project"]
+"""Whose a record is: one agent's, that of all members of a team, that of the whole store."""
+SCOPES: tuple[MemoryScope, ...] = get_args(MemoryScope)
 
 MAX_FACT_BYTES = 16_384
 """Longest fact, in UTF-8."""
 MAX_TEXT_BYTES = 131_072
-"""Longest episode or summary, in UTF-8; whoever records a longer one cuts it first."""
+"""Longest episode or summary, in UTF-8; of a longer one the middle is left out."""
 _MAX_ID_BYTES = 255
+_EPISODE = "episode-"
+_SUMMARY = "summary-"
 
 
 class MemoryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,6 +69,7 @@ class MemoryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Unix seconds."""
     by: str
     pinned: bool = False
+    scope: MemoryScope = "agent"
 
 
 class MemoryRecorded(
@@ -87,35 +101,18 @@ class PinFact(msgspec.Struct, frozen=True, kw_only=True):
     content: str
     by: str
     now: float
-
-
-class RecordEpisode(msgspec.Struct, frozen=True, kw_only=True):
-    """Remember what was said and done in a run."""
-
-    record_id: str
-    content: str
-    by: str
-    now: float
-
-
-class RecordSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """Remember a summary of a conversation that was shortened."""
-
-    record_id: str
-    content: str
-    by: str
-    now: float
+    scope: MemoryScope = "agent"
 
 
 class ForgetRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Let a record of this memory be found no more."""
+    """Let a record of this memory be found no more, or one that is read off the agent's log."""
 
     record_id: str
     by: str
     now: float
 
 
-MemoryCommand: TypeAlias = PinFact | RecordEpisode | RecordSummary | ForgetRecord
+MemoryCommand: TypeAlias = PinFact | ForgetRecord
 
 
 class MemoryState(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,16 +126,35 @@ class MemoryState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that a search has found; the better, the higher its score. `why` is for people."""
+    """A record that a search has found; the better, the higher its score. `why` is for people.
+
+    `revision` is the version of its stream (the memory's, or the agent's) that made it.
+    """
 
     record: MemoryRecord
     score: float
     why: str
+    revision: int = 0
 
 
 def fact_id_of(key: str) -> str:
     """A short record id that is the same for the same key and, as good as surely, for no other."""
     return f"fact-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"
+
+
+def episode_id(run_id: RunId) -> str:
+    """The record of what was said and done in a run."""
+    return f"{_EPISODE}{run_id}"
+
+
+def summary_id(effect_id: EffectId) -> str:
+    """The record of the summary that a compaction has made."""
+    return f"{_SUMMARY}{effect_id}"
+
+
+def is_read_off_the_log(record_id: str) -> bool:
+    """True for ids of episodes and summaries, which no fact can have."""
+    return record_id.startswith((_EPISODE, _SUMMARY))
 
 
 def pinned_id(state: MemoryState, command: PinFact) -> str | None:
@@ -159,10 +175,6 @@ def decide(command: MemoryCommand, state: MemoryState) -> Sequence[MemoryEvent]:
     match command:
         case PinFact():
             return _pin(command, state)
-        case RecordEpisode():
-            return _record(command, state, "episode", "auto_ingest")
-        case RecordSummary():
-            return _record(command, state, "summary", "auto_compaction")
         case ForgetRecord():
             return _forget(command, state)
         case _:
@@ -170,7 +182,7 @@ def decide(command: MemoryCommand, state: MemoryState) -> Sequence[MemoryEvent]:
 
 
 def _pin(command: PinFact, state: MemoryState) -> Sequence[MemoryEvent]:
-    content = _content(command.content, "fact", MAX_FACT_BYTES)
+    content = _content(command.content)
     if _is_known(command.record_id, state) or _digest(content) in state.pins:
         return []
     record = MemoryRecord(
@@ -181,26 +193,7 @@ def _pin(command: PinFact, state: MemoryState) -> Sequence[MemoryEvent]:
         recorded_at=command.now,
         by=command.by,
         pinned=True,
-    )
-    return [MemoryRecorded(record=record)]
-
-
-def _record(
-    command: RecordEpisode | RecordSummary,
-    state: MemoryState,
-    kind: MemoryKind,
-    source: MemorySource,
-) -> Sequence[MemoryEvent]:
-    content = _content(command.content, kind, MAX_TEXT_BYTES)
-    if _is_known(command.record_id, state):
-        return []
-    record = MemoryRecord(
-        record_id=command.record_id,
-        kind=kind,
-        content=content,
-        source=source,
-        recorded_at=command.now,
-        by=command.by,
+        scope=command.scope,
     )
     return [MemoryRecorded(record=record)]
 
@@ -208,20 +201,20 @@ def _record(
 def _forget(command: ForgetRecord, state: MemoryState) -> Sequence[MemoryEvent]:
     if command.record_id in state.forgotten:
         return []
-    if command.record_id not in state.live:
+    is_known = command.record_id in state.live or is_read_off_the_log(command.record_id)
+    if not is_known:
         raise CommandRejected(f"this memory has no record {command.record_id!r}")
     return [MemoryForgotten(record_id=command.record_id, by=command.by, forgotten_at=command.now)]
 
 
-def _content(content: str, kind: MemoryKind, most_bytes: int) -> str:
+def _content(content: str) -> str:
     content = content.strip()
     if not content:
         raise CommandRejected("there is nothing to remember: the text is empty")
     size = len(content.encode())
-    if size > most_bytes:
-        article = "an" if kind == "episode" else "a"
+    if size > MAX_FACT_BYTES:
         raise CommandRejected(
-            f"{article} {kind} of {size:,} bytes is over the limit of {most_bytes:,}; "
+            f"a fact of {size:,} bytes is over the limit of {MAX_FACT_BYTES:,}; "
             "shorten it, or write it to a file and remember its path"
         )
     return content
@@ -230,6 +223,10 @@ def _content(content: str, kind: MemoryKind, most_bytes: int) -> str:
 def _is_known(record_id: str, state: MemoryState) -> bool:
     if not record_id.strip() or len(record_id.encode()) > _MAX_ID_BYTES:
         raise CommandRejected(f"the id of a record has 1 to {_MAX_ID_BYTES} bytes")
+    if is_read_off_the_log(record_id) and record_id not in state.live:
+        raise CommandRejected(
+            f"{record_id!r} is the id of a run or of a compaction; choose another one for a fact"
+        )
     return record_id in state.live or record_id in state.forgotten
 
 
@@ -239,35 +236,29 @@ def _digest(content: str) -> str:
 
 def evolve(state: MemoryState, event: MemoryEvent) -> MemoryState:
     """State after one event; an id that was forgotten stays so."""
-    match event:
-        case MemoryRecorded():
-            return _with_record(state, event.record)
-        case MemoryForgotten():
-            return _without_record(state, event.record_id)
-        case _:
-            assert_never(event)
+    return evolve_all(state, (event,))
 
 
-def _with_record(state: MemoryState, record: MemoryRecord) -> MemoryState:
-    record_id = record.record_id
-    if record_id in state.live or record_id in state.forgotten:
-        return state
-    digest = _digest(record.content) if record.pinned else ""
-    return MemoryState(
-        pins={**state.pins, digest: record_id} if digest else state.pins,
-        live={**state.live, record_id: digest},
-        forgotten=state.forgotten,
-    )
-
-
-def _without_record(state: MemoryState, record_id: str) -> MemoryState:
-    digest = state.live.get(record_id, "")
-    pins, live = state.pins, state.live
-    if record_id in live:
-        live = {one: its for one, its in live.items() if one != record_id}
-    if pins.get(digest) == record_id:
-        pins = {one: its for one, its in pins.items() if one != digest}
-    return MemoryState(pins=pins, live=live, forgotten=state.forgotten | {record_id})
+def evolve_all(state: MemoryState, events: Iterable[MemoryEvent]) -> MemoryState:
+    """The same after all of them, in one pass: each state has tables of its own."""
+    pins, live, forgotten = dict(state.pins), dict(state.live), set(state.forgotten)
+    for event in events:
+        match event:
+            case MemoryRecorded(record=record):
+                if record.record_id in live or record.record_id in forgotten:
+                    continue
+                digest = _digest(record.content) if record.pinned else ""
+                live[record.record_id] = digest
+                if digest:
+                    pins[digest] = record.record_id
+            case MemoryForgotten(record_id=record_id):
+                digest = live.pop(record_id, "")
+                if pins.get(digest) == record_id:
+                    del pins[digest]
+                forgotten.add(record_id)
+            case _:
+                assert_never(event)
+    return MemoryState(pins=pins, live=live, forgotten=frozenset(forgotten))
 
 
 MEMORY: Decider[MemoryCommand, MemoryEvent, MemoryState, None] = Decider(
@@ -276,4 +267,5 @@ MEMORY: Decider[MemoryCommand, MemoryEvent, MemoryState, None] = Decider(
     event_types=frozenset(get_args(MemoryEvent)),
     decide=decide,
     evolve=evolve,
+    evolve_all=evolve_all,
 )

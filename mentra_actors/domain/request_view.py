@@ -21,11 +21,13 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     Results in entries up to `stubbed_through` are stubs in it. `recalled` (of the memory) and
     `reminder` (of the task board) are said behind the conversation, in this request only: what a
     provider has cached of the conversation stays the beginning of the next request.
+    `recall_problem` says why the memory was not asked to its end, if it was not.
     """
 
     stubbed_through: EntryId = EntryId(0)
     recalled: str = ""
     reminder: str = ""
+    recall_problem: str = ""
 
 
 def shown(transcript: Transcript, view: RequestView) -> Sequence[Message]:

@@ -40,6 +40,7 @@ from mentra_actors.effects.paused_answers import (
 )
 from mentra_actors.effects.ports import Clock, SendOutcome
 from mentra_actors.effects.provider_gates import Admission, ProviderGates
+from mentra_actors.effects.recall import Recall
 from mentra_actors.effects.reply_costs import reply_cost, usage_cost
 from mentra_actors.effects.request_assembly import RequestAssembly
 from mentra_actors.effects.runner import Order
@@ -75,6 +76,7 @@ class ModelServices:
     answers: LiveAnswers
     send: SendOutcome
     reminders: BoardReminders
+    recall: Recall
     spent_of: Callable[[StreamId], tuple[int, int]]
     """Tokens and money (millionths of a US dollar) that a shared budget has lost. May block."""
 
@@ -90,7 +92,9 @@ class ModelCalls:
         self._services = services
         self._clock = services.clock
         self._deadline_s = deadline_s
-        self._assembly = RequestAssembly(services.tools, services.blobs, services.reminders)
+        self._assembly = RequestAssembly(
+            services.tools, services.blobs, services.reminders, services.recall
+        )
 
     async def __call__(
         self, order: Order

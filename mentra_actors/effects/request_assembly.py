@@ -10,6 +10,7 @@ from mentra_actors.domain.request_view import RequestView
 from mentra_actors.effects.attached_blobs import AttachedBlobs, Blobs
 from mentra_actors.effects.board_reminders import BoardReminders
 from mentra_actors.effects.model_requests import model_request, standing_view
+from mentra_actors.effects.recall import Recall
 from mentra_actors.tools.registry import ToolSource
 
 __all__ = ["RequestAssembly"]
@@ -18,15 +19,24 @@ __all__ = ["RequestAssembly"]
 class RequestAssembly:
     """Makes requests from a conversation. On the effects loop."""
 
-    def __init__(self, tools: ToolSource, blobs: Blobs, reminders: BoardReminders) -> None:
+    def __init__(
+        self, tools: ToolSource, blobs: Blobs, reminders: BoardReminders, recall: Recall
+    ) -> None:
         self._tools = tools
         self._attached = AttachedBlobs(blobs)
         self._reminders = reminders
+        self._recall = recall
 
     async def view(self, effect: CallModel, transcript: Transcript) -> RequestView:
         """How the next request shows the conversation. To be recorded with the outcome."""
         view = standing_view(effect.profile, transcript)
-        return msgspec.structs.replace(view, reminder=await self._reminder(effect))
+        recalled, problem = await self._recall.of(effect.profile, transcript)
+        return msgspec.structs.replace(
+            view,
+            reminder=await self._reminder(effect),
+            recalled=recalled,
+            recall_problem=problem,
+        )
 
     async def request(
         self, effect: CallModel, transcript: Transcript, view: RequestView, model: str

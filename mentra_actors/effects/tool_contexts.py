@@ -12,7 +12,7 @@ from mentra_actors.domain.agent.profile import COMPACT, AgentProfile, MemoryOpti
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.conversation_tree import Transcript, spilled_result
 from mentra_actors.domain.inbox import Mail
-from mentra_actors.domain.memory import FoundRecord
+from mentra_actors.domain.memory import FoundRecord, MemoryScope
 from mentra_actors.effects.attached_blobs import Blobs
 from mentra_actors.effects.background_jobs import last_output
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ToolProgress
@@ -152,8 +152,8 @@ class _SearchedMemory:
     async def search(self, question: str, limit: int) -> Sequence[FoundRecord]:
         return await self._memory.search(question, limit)
 
-    async def pin(self, record_id: str, content: str) -> str:
-        del record_id, content
+    async def pin(self, record_id: str, content: str, scope: MemoryScope = "agent") -> str:
+        del record_id, content, scope
         raise _undeclared(self._tool)
 
     async def forget(self, record_id: str) -> None:

@@ -54,7 +54,7 @@ class Agent:
         self.agent_id = agent_id
         self.conversation = Conversation(agent_id, operations.agents)
         """What was said, as a tree: entries, branches, labels."""
-        self.memory = AgentMemory(agent_id, operations.core)
+        self.memory = AgentMemory(operations.core, agent_id)
         """What it remembers beyond its conversation."""
         self.board = TaskBoard(BoardOperations(operations.core, agent_id))
         """The task board of its team, with its own rights."""

@@ -1,101 +1,141 @@
-"""What one agent remembers beyond its conversation, as a program sees and changes it."""
+"""What is remembered beyond conversations, as a program sees and changes it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from functools import partial
+from typing import TypeVar
 
 import anyio.to_thread
 
-from mentra_actors.domain.memory import FoundRecord, MemoryRecord, fact_id_of
+from mentra_actors.domain.memory import FoundRecord, MemoryRecord, MemoryScope
 from mentra_actors.ids import AgentId
-from mentra_actors.runtime.awaiting import asked
+from mentra_actors.runtime.awaiting import wait_for
 from mentra_actors.runtime.blocking import result_of
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.plain_arguments import require_text
-from mentra_actors.runtime.run_operations import HOST, new_id
+from mentra_actors.runtime.memory_operations import MemoryOperations
 
 __all__ = ["AgentMemory", "SyncAgentMemory"]
+
+T = TypeVar("T")
 
 _MOST_FOUND = 10
 
 
 class AgentMemory:
-    """The long-term memory of one agent: nobody else's records are found in it."""
+    """The long-term memory of one agent, or the one that all agents of a team share.
 
-    def __init__(self, agent_id: AgentId, core: RuntimeCore) -> None:
-        """Made by `Agent`."""
-        self._agent_id = agent_id
-        self._core = core
+    An agent sees its own records (`scope` `agent`), those of its team and of the project, which
+    is the whole store, and nobody else's. `runtime.memory` sees those of the team and the project.
+    """
 
-    async def search(self, query: str, *, limit: int = _MOST_FOUND) -> Sequence[FoundRecord]:
+    def __init__(self, core: RuntimeCore, agent_id: AgentId | None = None) -> None:
+        """Made by `Agent` and `Runtime`."""
+        self._operations = MemoryOperations(core, agent_id)
+
+    async def search(
+        self, query: str, *, limit: int = _MOST_FOUND, scope: MemoryScope | None = None
+    ) -> Sequence[FoundRecord]:
         """The records that have words of `query`, best first; with all that is recorded now.
 
+        Without a `scope` in all that may be seen; each record says its own.
+
         Raises:
+            ValueError: there is no such scope.
             StoreError: the log or the index cannot be read.
         """
-        search = self._core.memories.search
-        return await anyio.to_thread.run_sync(search, self._agent_id, query, limit)
+        return await anyio.to_thread.run_sync(self._operations.search, query, limit, scope)
 
-    async def records(self) -> Sequence[MemoryRecord]:
+    async def records(self, *, scope: MemoryScope | None = None) -> Sequence[MemoryRecord]:
         """All records that are not forgotten, oldest first."""
-        return await anyio.to_thread.run_sync(self._core.memories.records, self._agent_id)
+        return await anyio.to_thread.run_sync(self._operations.records, scope)
 
-    async def pin(self, content: str, *, record_id: str | None = None) -> str:
+    async def export(self, *, scope: MemoryScope | None = None) -> str:
+        """The same as lines of JSON, each with an `id`, a `kind`, a `scope` and so on."""
+        return await anyio.to_thread.run_sync(self._operations.export, scope)
+
+    async def import_facts(self, lines: Iterable[str]) -> int:
+        """Pin the facts of an export, each in its scope; how many of them are there now.
+
+        A fact whose id or whose words are there is not recorded again; one that was forgotten
+        stays so.
+
+        Raises:
+            ValueError: a line is none of an export; nothing was recorded.
+            CommandRejected: a fact is too long, or is of a scope that is not to be seen here.
+        """
+        there = 0
+        for pinned in await anyio.to_thread.run_sync(self._operations.imported, lines):
+            there += await wait_for(pinned) is not None
+        return there
+
+    async def pin(
+        self, content: str, *, scope: MemoryScope | None = None, record_id: str | None = None
+    ) -> str:
         """Keep a fact, and return the id of its record.
 
-        A fact that is pinned already in the same words is not recorded again: its id is
-        returned. The same `record_id` again records nothing either.
+        Without a `scope` it is the agent's own, or the team's. A fact that is pinned already in
+        the same words is not recorded again: its id is returned. The same `record_id` again
+        records nothing either.
 
         Raises:
             CommandRejected: it is empty, longer than 16,384 bytes, or was forgotten.
-            TypeError, ValueError: it is not text that can be stored.
+            TypeError, ValueError: it is not text that can be stored, or there is no such scope.
         """
-        return await asked(lambda: _pinned(self._core, self._agent_id, content, record_id))
+        begin = partial(self._operations.pin, content, scope, record_id)
+        return await wait_for(await anyio.to_thread.run_sync(begin))
 
-    async def forget(self, record_id: str) -> None:
+    async def forget(self, record_id: str, *, scope: MemoryScope | None = None) -> None:
         """Let a record be found no more; its id never comes back. The log keeps its words.
+
+        Without a `scope` it is looked for in the agent's own, then in those of its team and of
+        the project. Episodes and summaries are forgotten in the same way.
 
         Raises:
             CommandRejected: this memory has no such record.
         """
-        await asked(lambda: _forgotten(self._core, self._agent_id, record_id))
+        begin = partial(self._operations.forget, record_id, scope)
+        await wait_for(await anyio.to_thread.run_sync(begin))
 
 
 class SyncAgentMemory:
     """See `AgentMemory`. Every call blocks."""
 
-    def __init__(self, agent_id: AgentId, core: RuntimeCore) -> None:
-        """Made by `SyncAgent`."""
-        self._agent_id = agent_id
+    def __init__(self, core: RuntimeCore, agent_id: AgentId | None = None) -> None:
+        """Made by `SyncAgent` and `SyncRuntime`."""
         self._core = core
+        self._operations = MemoryOperations(core, agent_id)
 
-    def search(self, query: str, *, limit: int = _MOST_FOUND) -> Sequence[FoundRecord]:
+    def search(
+        self, query: str, *, limit: int = _MOST_FOUND, scope: MemoryScope | None = None
+    ) -> Sequence[FoundRecord]:
         """See `AgentMemory.search`."""
-        return self._core.memories.search(self._agent_id, query, limit)
+        return self._operations.search(query, limit, scope)
 
-    def records(self) -> Sequence[MemoryRecord]:
+    def records(self, *, scope: MemoryScope | None = None) -> Sequence[MemoryRecord]:
         """See `AgentMemory.records`."""
-        return self._core.memories.records(self._agent_id)
+        return self._operations.records(scope)
 
-    def pin(self, content: str, *, record_id: str | None = None) -> str:
+    def export(self, *, scope: MemoryScope | None = None) -> str:
+        """See `AgentMemory.export`."""
+        return self._operations.export(scope)
+
+    def import_facts(self, lines: Iterable[str]) -> int:
+        """See `AgentMemory.import_facts`."""
+        pinned = self._operations.imported(lines)
+        return sum(result_of(self._core, partial(_same, one)) is not None for one in pinned)
+
+    def pin(
+        self, content: str, *, scope: MemoryScope | None = None, record_id: str | None = None
+    ) -> str:
         """See `AgentMemory.pin`."""
-        pin = _pinned
-        return result_of(self._core, lambda: pin(self._core, self._agent_id, content, record_id))
+        pin = self._operations.pin
+        return result_of(self._core, lambda: pin(content, scope, record_id))
 
-    def forget(self, record_id: str) -> None:
+    def forget(self, record_id: str, *, scope: MemoryScope | None = None) -> None:
         """See `AgentMemory.forget`."""
-        result_of(self._core, lambda: _forgotten(self._core, self._agent_id, record_id))
+        forget = self._operations.forget
+        result_of(self._core, lambda: forget(record_id, scope))
 
 
-def _pinned(
-    core: RuntimeCore, agent_id: AgentId, content: str, record_id: str | None
-) -> "Future[str]":
-    require_text(content, "a fact")
-    if record_id is not None:
-        require_text(record_id, "the id of a record")
-    chosen = fact_id_of(new_id()) if record_id is None else record_id
-    return core.memories.pin(agent_id, chosen, content, by=HOST)
-
-
-def _forgotten(core: RuntimeCore, agent_id: AgentId, record_id: str) -> "Future[None]":
-    require_text(record_id, "the id of a record")
-    return core.memories.forget(agent_id, record_id, by=HOST)
+def _same(future: "Future[T]") -> "Future[T]":
+    return future

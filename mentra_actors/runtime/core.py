@@ -225,7 +225,7 @@ class RuntimeCore:
             live=self.live,
             answers=self.answers,
             send=self._send_outcome,
-            memory_of=self.memories.of_call,
+            memories=self.memories,
             start_soon=self._loop.start_soon,
             job_directory=self.jobs.directory,
             redelivery=Redelivery(self.directory, self.journal),

@@ -1,33 +1,51 @@
-"""The memories of the agents of a runtime: written by commands, searched in the index."""
+"""The memories of a runtime: facts are written by commands, all records are found in the index."""
 
 import importlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+import anyio
 import anyio.to_thread
 
 from mentra_actors.actors.messages import Accepted
+from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.profile import AgentProfile, MemoryOptions
 from mentra_actors.domain.memory import (
+    SCOPES,
     ForgetRecord,
     FoundRecord,
     MemoryCommand,
     MemoryRecord,
+    MemoryRecorded,
+    MemoryScope,
     MemoryState,
     PinFact,
+    is_read_off_the_log,
     pinned_id,
 )
+from mentra_actors.domain.memory_views import (
+    MemoryQuestion,
+    MemoryView,
+    SeenWords,
+    agent_view,
+    stream_of,
+)
+from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.ports import Clock
-from mentra_actors.errors import CommandRejected, StoreError
-from mentra_actors.ids import AgentId, StreamId, memory_stream
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import CommandRejected, RuntimeClosed, StoreError
+from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream
 from mentra_actors.runtime.awaiting import wait_for
-from mentra_actors.runtime.futures import mapped
+from mentra_actors.runtime.futures import chained, mapped
+from mentra_actors.runtime.memory_vectors import MemoryVectors
 from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import MEMORY, part_seal_of
 from mentra_actors.store.ports import EventStore, JournalReader
 from mentra_actors.store.sql.opening import MEMORY_INDEX_ENDING, files_of_database, is_sql_url
@@ -35,11 +53,15 @@ from mentra_actors.store.sql.opening import MEMORY_INDEX_ENDING, files_of_databa
 if TYPE_CHECKING:  # SQLite is imported when there is something to remember
     from projections.memory_index import MemoryIndex
 
-__all__ = ["CallMemory", "Memories", "index_file", "opened_memories"]
+__all__ = ["CallMemory", "Memories", "index_file", "opened_memories", "team_of"]
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _DIRECTORY_INDEX = "views-memory.sqlite"
+_PATIENCE_S = 5.0
+"""How long somebody who searches waits for the vector of the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,53 +72,173 @@ class Memories:
     ask: "Callable[[StreamId, MemoryCommand], Future[Accepted]]"
     clock: Clock
     readers: Executor
+    streams: set[StreamId] = field(default_factory=set)
+    """Those in which facts were ever pinned."""
+    at_once: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
+    """Recalls that search at the same time; the others wait as long as they may."""
+    vectors: MemoryVectors | None = None
 
-    def search(self, agent_id: AgentId, question: str, limit: int) -> Sequence[FoundRecord]:
+    def search(
+        self,
+        view: MemoryView,
+        question: str,
+        limit: int,
+        scopes: Sequence[MemoryScope] = SCOPES,
+    ) -> Sequence[FoundRecord]:
         """See `MemoryIndex.search`."""
-        now = self.clock.now()
-        return self.index.search(memory_stream(agent_id), question, limit=limit, now=now)
+        asked = MemoryQuestion(
+            words=question,
+            limit=limit,
+            now=self.clock.now(),
+            scopes=tuple(scopes),
+            vector=self._vector(question, _PATIENCE_S),
+        )
+        found = self.index.search(view, asked)
+        self._fill()
+        return found
 
-    def records(self, agent_id: AgentId) -> Sequence[MemoryRecord]:
+    def records(
+        self, view: MemoryView, scopes: Sequence[MemoryScope] = SCOPES
+    ) -> Sequence[MemoryRecord]:
         """See `MemoryIndex.records`."""
-        return self.index.records(memory_stream(agent_id))
+        return self.index.records(view, scopes)
 
-    def pin(self, agent_id: AgentId, record_id: str, content: str, *, by: str) -> "Future[str]":
-        """Keep a fact; the id of the record that stands for it.
+    def pin(self, view: MemoryView, command: PinFact) -> "Future[str]":
+        """Keep a fact in a scope of a view; the id of the record that stands for it.
 
         Raises:
-            CommandRejected: it is empty, too long, or was forgotten under this id.
+            CommandRejected: it is empty, too long, or was forgotten under this id; or nobody who
+                has this view has such a scope.
         """
-        command = PinFact(record_id=record_id, content=content, by=by, now=self.clock.now())
 
-        def record_of(accepted: Accepted) -> str:
-            state: MemoryState = accepted.state
-            kept = pinned_id(state, command)
+        def record_of(kept: str | None) -> str:
             if kept is None:
-                raise CommandRejected(f"the record {record_id!r} was forgotten")
+                raise CommandRejected(f"the record {command.record_id!r} was forgotten")
             return kept
 
-        return mapped(self.ask(memory_stream(agent_id), command), record_of)
+        return mapped(self.kept(view, command), record_of)
 
-    def forget(self, agent_id: AgentId, record_id: str, *, by: str) -> "Future[None]":
+    def kept(self, view: MemoryView, command: PinFact) -> "Future[str | None]":
+        """See `pin`; None if the record was forgotten."""
+
+        def record_of(accepted: Accepted) -> str | None:
+            state: MemoryState = accepted.state
+            return pinned_id(state, command)
+
+        return mapped(self.ask(_written(view, command.scope), command), record_of)
+
+    def forget(
+        self, view: MemoryView, record_id: str, *, by: str, scopes: Sequence[MemoryScope] = SCOPES
+    ) -> "Future[None]":
         """Let a record be found no more, and take its words out of the index.
+
+        Of several records of this id the one in the first of these scopes is meant.
 
         Raises:
             CommandRejected: this memory has no such record.
         """
-        stream_id = memory_stream(agent_id)
         command = ForgetRecord(record_id=record_id, by=by, now=self.clock.now())
 
-        def take_out(_accepted: Accepted) -> None:
-            try:
-                self.index.catch_up(stream_id)
-            except StoreError as error:
-                _log.warning("%s is forgotten; its words are still indexed: %s", record_id, error)
+        def forget_there(scope: MemoryScope) -> "Future[None]":
+            stream_id = _written(view, scope)
 
-        return mapped(self.ask(stream_id, command), take_out, on=self.readers)
+            def take_out(_accepted: Accepted) -> None:
+                try:
+                    self.index.catch_up_with(stream_id)
+                except StoreError as error:
+                    _log.warning("forgotten, but %s is still indexed: %s", record_id, error)
+
+            return mapped(self.ask(stream_id, command), take_out, on=self.readers)
+
+        return chained(self._read(lambda: self._scope_of(view, record_id, scopes)), forget_there)
+
+    def _scope_of(
+        self, view: MemoryView, record_id: str, scopes: Sequence[MemoryScope]
+    ) -> MemoryScope:
+        try:
+            found = self.index.scope_of(view, record_id, scopes)
+        except StoreError as error:
+            _log.warning("%s is looked for where it may be: %s", record_id, error)
+            return scopes[0]
+        if found is None and is_read_off_the_log(record_id):
+            raise CommandRejected(f"this memory has no record {record_id!r}")
+        return found or scopes[0]
+
+    def _read(self, work: Callable[[], T]) -> "Future[T]":
+        try:
+            return self.readers.submit(work)
+        except RuntimeError:  # it is shut down
+            failed: Future[T] = Future()
+            failed.set_exception(RuntimeClosed("the runtime was closed; nothing was recorded"))
+            return failed
 
     def of_call(self, profile: AgentProfile) -> "CallMemory":
         """The memory of an agent, for one of its calls."""
         return CallMemory(self, profile)
+
+    # --- recall ---------------------------------------------------------------------------
+
+    def has_facts(self, profile: AgentProfile) -> bool:
+        """See `RecallPort`."""
+        view = _view_of(profile)
+        return any(one.stream_id in self.streams for one in view.streams)
+
+    async def recall(
+        self, profile: AgentProfile, question: str, seen: SeenWords
+    ) -> Sequence[FoundRecord]:
+        """See `RecallPort`."""
+        until = time.monotonic() + profile.memory.auto_recall_timeout_s
+
+        def recalled() -> Sequence[FoundRecord]:
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError("the memory was not searched in time")
+            asked = MemoryQuestion(
+                words=question,
+                limit=profile.memory.auto_recall_limit,
+                now=self.clock.now(),
+                seen=seen,
+                vector=self._vector(question, left_s / 2),
+            )
+            found = self.index.search(_view_of(profile), asked, until=until)
+            self._fill()
+            return found
+
+        return await anyio.to_thread.run_sync(
+            recalled, abandon_on_cancel=True, limiter=self.at_once
+        )
+
+    def _vector(self, question: str, within_s: float) -> tuple[float, ...]:
+        return () if self.vectors is None else self.vectors.of_question(question, within_s)
+
+    def _fill(self) -> None:
+        if self.vectors is not None:
+            self.vectors.fill()
+
+    def note(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
+        """Hear what was recorded."""
+        for one in recorded:
+            if type(one.event) is MemoryRecorded:
+                self.streams.add(one.stream_id)
+
+
+def _view_of(profile: AgentProfile) -> MemoryView:
+    return agent_view(profile.agent_id, profile.team_id)
+
+
+def _written(view: MemoryView, scope: MemoryScope) -> StreamId:
+    stream_id = stream_of(view, scope)
+    if stream_id is None:
+        raise CommandRejected(f"this memory has no scope {scope!r}")
+    return stream_id
+
+
+def team_of(journal: Journal, agent_id: AgentId, otherwise: TeamId) -> TeamId:
+    """The team of an agent; the other one where the log does not tell. Reads the store."""
+    for one in journal.read_stream(agent_stream(agent_id), through=1):
+        if isinstance(one.event, e.AgentSpawned):
+            return one.event.profile.team_id
+    return otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +255,24 @@ class CallMemory:
 
     async def search(self, question: str, limit: int) -> Sequence[FoundRecord]:
         """See `MemoryPort.search`."""
-        search, agent_id = self.memories.search, self.profile.agent_id
-        return await anyio.to_thread.run_sync(search, agent_id, question, limit)
+        search, view = self.memories.search, _view_of(self.profile)
+        return await anyio.to_thread.run_sync(search, view, question, limit)
 
-    async def pin(self, record_id: str, content: str) -> str:
+    async def pin(self, record_id: str, content: str, scope: MemoryScope = "agent") -> str:
         """See `MemoryPort.pin`."""
-        agent_id, by = self.profile.agent_id, self.profile.name
-        return await wait_for(self.memories.pin(agent_id, record_id, content, by=by))
+        command = PinFact(
+            record_id=record_id,
+            content=content,
+            by=self.profile.name,
+            now=self.memories.clock.now(),
+            scope=scope,
+        )
+        return await wait_for(self.memories.pin(_view_of(self.profile), command))
 
     async def forget(self, record_id: str) -> None:
         """See `MemoryPort.forget`."""
-        agent_id, by = self.profile.agent_id, self.profile.name
-        await wait_for(self.memories.forget(agent_id, record_id, by=by))
+        view, by = _view_of(self.profile), self.profile.name
+        await wait_for(self.memories.forget(view, record_id, by=by))
 
 
 class Owner(Protocol):
@@ -134,9 +282,14 @@ class Owner(Protocol):
     store: EventStore
     clock: Clock
     readers: Executor
+    recorded: LiveFeed[tuple[RecordedEvent[Any], ...]]
 
     def ask(self, stream_id: StreamId, command: Any) -> "Future[Accepted]":
         """See `RuntimeCore.ask`."""
+        ...
+
+    def perform(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> "Future[Any]":
+        """See `RuntimeCore.perform`."""
         ...
 
 
@@ -145,8 +298,13 @@ def opened_memories(owner: Owner) -> Iterator[Memories]:
     """The memories of a runtime for the length of a block."""
     file = index_file(owner.store, owner.settings.path)
     opening = importlib.import_module("projections.memory_index").open_memory_index
-    with opening(owner.store, file) as index:
-        yield Memories(index, owner.ask, owner.clock, owner.readers)
+    model = owner.settings.embeddings
+    with opening(owner.store, file, vectors_of=model.name if model else "") as index:
+        vectors = MemoryVectors(model, index, owner.perform) if model else None
+        memories = Memories(index, owner.ask, owner.clock, owner.readers, vectors=vectors)
+        owner.recorded.subscribe(memories.note)
+        memories.streams.update(owner.store.stream_ids("memory"))
+        yield memories
 
 
 def index_file(reader: JournalReader, store: str | Path) -> Path | None:

@@ -17,7 +17,6 @@ from mentra_actors.domain.agent.effects import (
     RunTool,
     SummarizeConversation,
 )
-from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.background.jobs import StartJob, StopJob, WatchJob
 from mentra_actors.domain.budget import spent
 from mentra_actors.domain.schedules.schedules import AwaitMoment
@@ -38,6 +37,7 @@ from mentra_actors.effects.live_answers import LiveAnswers
 from mentra_actors.effects.model_calls import ModelCalls, ModelServices
 from mentra_actors.effects.ports import SendOutcome
 from mentra_actors.effects.provider_gates import ProviderGates
+from mentra_actors.effects.recall import Recall
 from mentra_actors.effects.remembered_rules import RuleLookups
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
@@ -54,13 +54,13 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.runtime.lease_term import LeaseTerm
+from mentra_actors.runtime.memories import Memories
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.working_places import workplaces_of
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.ports import EventStore
 from mentra_actors.tools.contract import Commands
-from mentra_actors.tools.memory_port import MemoryPort
 from mentra_actors.tools.registry import ToolSource
 
 __all__ = ["World", "performers"]
@@ -82,7 +82,7 @@ class World:
     live: LiveFeed[LiveNotice]
     answers: LiveAnswers
     send: SendOutcome
-    memory_of: Callable[[AgentProfile], MemoryPort]
+    memories: Memories
     start_soon: StartSoon
     job_directory: Path
     redelivery: Redelivery
@@ -152,7 +152,7 @@ def _tool_services(world: World, places: Workplaces, summaries: Summaries) -> To
         live=world.live,
         workplaces=places,
         application=world.application,
-        memory_of=world.memory_of,
+        memory_of=world.memories.of_call,
         summaries=summaries,
     )
     return ToolServices(
@@ -181,6 +181,7 @@ def _model_services(world: World) -> ModelServices:
         answers=world.answers,
         send=world.send,
         reminders=BoardReminders(world.commands),
+        recall=Recall(world.memories, world.commands),
         spent_of=lambda budget: spent(one.event for one in world.journal.read_stream(budget)),
     )
 

@@ -20,6 +20,7 @@ from mentra_actors.late_module import LateModule
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.agent_lists import agents_of
+from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.awaiting import asked, wait_for, watched
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.members import Members
@@ -95,6 +96,8 @@ class Runtime(Registrations):
         """Conversations with leads."""
         self.schedules = Schedules(operations.core)
         """When agents are woken."""
+        self.memory = AgentMemory(operations.core)
+        """What all agents of the team, and all of the store, remember."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:

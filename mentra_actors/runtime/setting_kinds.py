@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from mentra_actors.actors.restart_policy import RestartStrategy
+from mentra_actors.providers.embedding_models import EmbeddingModel
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.review import ToolHook
 
 __all__ = [
     "require_authorizer",
+    "require_embeddings",
     "require_executors",
     "require_hooks",
     "require_policy",
@@ -65,6 +67,19 @@ def require_authorizer(authorizer: object) -> None:
     if authorizer is None or (callable(authorizer) and not isinstance(authorizer, type)):
         return
     raise TypeError(f"authorizer is a function of a call, not {authorizer!r}")
+
+
+def require_embeddings(model: object) -> None:
+    """Refuse what makes no vectors, above all a provider alone.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if model is not None and (isinstance(model, type) or not isinstance(model, EmbeddingModel)):
+        raise TypeError(
+            "embeddings is LocalEmbeddings(), ProviderEmbeddings(provider, model) or an "
+            f"EmbeddingModel of yours, not {model!r}"
+        )
 
 
 def require_executors(executor: object, targets: Any, policy: object) -> None:

@@ -13,6 +13,7 @@ from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.round_decisions import RoundStrategy
 from mentra_actors.effects.runner import Performer
 from mentra_actors.ids import TeamId
+from mentra_actors.providers.embedding_models import EmbeddingModel
 from mentra_actors.providers.limits import ProviderLimits
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.providers.prices import PriceList
@@ -22,6 +23,7 @@ from mentra_actors.runtime.plain_arguments import require_known
 from mentra_actors.runtime.resumption import Resume, require_resume
 from mentra_actors.runtime.setting_kinds import (
     require_authorizer,
+    require_embeddings,
     require_executors,
     require_hooks,
     require_policy,
@@ -85,10 +87,12 @@ class RuntimeSettings:
     (`Runtime.skills`). A model may take `model_deadline_s` for one answer, and
     `max_model_calls` and `max_tool_runs` are performed at the same time. `team_tools=False` leaves
     out the tools `team_*`, `task_*`, `task` and `compact`, `memory_tools=False` the tools
-    `memory_*`, `create=False` refuses to make a store that is not there. `strategies` are round
-    strategies by the names under which runs ask for them, also after a restart. `prices` say what
-    an answer costs. `limits` are how much may be asked of a provider, by its name; without them
-    calls begin at once. `result_limits` bound what a model is told of one result. Every `tick_s`
+    `memory_*`. With `embeddings` (`LocalEmbeddings()`, `ProviderEmbeddings(provider, model)`, or
+    an `EmbeddingModel` of yours) memories are found by what words mean, too.
+    `create=False` refuses to make a store that is not there. `strategies` are round strategies by
+    the names under which runs ask for them, also after a restart. `prices` say what an answer
+    costs. `limits` are how much may be asked of a provider, by its name; without them calls begin
+    at once. `result_limits` bound what a model is told of one result. Every `tick_s`
     seconds what has streamed so far is kept beside the log. `supervision` says, for all teams or
     by team, who is restarted with an agent whose actor died: nobody (`one_for_one`), its whole
     team (`all_for_one`) or those who joined after it (`rest_for_one`). `wrap_store` may put
@@ -105,6 +109,7 @@ class RuntimeSettings:
     sealing: Sealing | None = None
     team_tools: bool = True
     memory_tools: bool = True
+    embeddings: EmbeddingModel | None = None
     threads: int = 2
     passivate_after_s: float = 300.0
     close_grace_s: float = 3.0
@@ -145,6 +150,7 @@ class RuntimeSettings:
         require_policy(self.policy)
         require_hooks(self.hooks)
         require_authorizer(self.authorizer)
+        require_embeddings(self.embeddings)
         require_executors(self.executor, self.targets, self.policy)
         self._require_times()
         for name, limits in self.limits.items():
@@ -197,6 +203,7 @@ class RuntimeOptions(TypedDict, total=False):
     sealing: Sealing | None
     team_tools: bool
     memory_tools: bool
+    embeddings: EmbeddingModel | None
     threads: int
     passivate_after_s: float
     close_grace_s: float

@@ -55,7 +55,7 @@ class SyncAgent:
         self.agent_id = agent_id
         self.conversation = SyncConversation(agent_id, operations)
         """See `Agent.conversation`."""
-        self.memory = SyncAgentMemory(agent_id, operations.core)
+        self.memory = SyncAgentMemory(operations.core, agent_id)
         """See `Agent.memory`."""
         self.board = SyncTaskBoard(BoardOperations(operations.core, agent_id))
         """See `Agent.board`."""

@@ -17,6 +17,7 @@ from mentra_actors.ids import StreamId, agent_stream
 from mentra_actors.late_module import LateModule
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.agent_lists import agents_of
+from mentra_actors.runtime.agent_memory import SyncAgentMemory
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.members import SyncMembers
@@ -80,6 +81,8 @@ class SyncRuntime(Registrations):
         """See `Runtime.sessions`."""
         self.schedules = SyncSchedules(operations.core)
         """See `Runtime.schedules`."""
+        self.memory = SyncAgentMemory(operations.core)
+        """See `Runtime.memory`."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:

@@ -33,11 +33,12 @@ from mentra_actors.domain.background.jobs import (
 from mentra_actors.domain.inbox import DeliverMail, Mail
 from mentra_actors.domain.lease import AcquireLease, LeaseCommand, ReleaseLease, RenewLease
 from mentra_actors.domain.memory import (
+    SCOPES,
     ForgetRecord,
     MemoryCommand,
     PinFact,
-    RecordEpisode,
-    RecordSummary,
+    episode_id,
+    summary_id,
 )
 from mentra_actors.envelope import RetiredEvent, UnknownEvent
 from mentra_actors.ids import (
@@ -168,14 +169,16 @@ def memory_histories(max_size: int = 20) -> SearchStrategy[list[MemoryCommand]]:
     record_ids = st.sampled_from([f"r{n}" for n in range(6)])
     texts = st.sampled_from(["", "red", " red ", "red house", "blue boats", "ünï ☃ red", "東京都"])
     records = st.builds(
-        lambda of, **fields: of(**fields),
-        of=st.sampled_from([PinFact, PinFact, RecordEpisode, RecordSummary]),
+        PinFact,
         record_id=record_ids,
         content=texts,
         by=_names,
         now=moments,
+        scope=st.sampled_from(SCOPES),
     )
-    forgets = st.builds(ForgetRecord, record_id=record_ids, by=_names, now=moments)
+    off_the_log = st.sampled_from([episode_id(RunId("lead/run-1")), summary_id(EffectId("c1"))])
+    gone = record_ids | off_the_log
+    forgets = st.builds(ForgetRecord, record_id=gone, by=_names, now=moments)
     return st.lists(st.one_of(records, records, forgets), max_size=max_size)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mentra_actors.domain.agent.profile import MemoryOptions
-from mentra_actors.domain.memory import FoundRecord
+from mentra_actors.domain.memory import FoundRecord, MemoryScope
 from mentra_actors.tools.tool_errors import ToolError
 
 __all__ = ["MemoryPort", "NoMemory"]
@@ -26,8 +26,10 @@ class MemoryPort(Protocol):
         """
         ...
 
-    async def pin(self, record_id: str, content: str) -> str:
-        """Keep a fact; the id of the record that stands for it, an older one of the same words.
+    async def pin(self, record_id: str, content: str, scope: MemoryScope = "agent") -> str:
+        """Keep a fact, also for the team or the project; the id of the record that stands for it.
+
+        That is an older one, if it says the same.
 
         Raises:
             CommandRejected: it is empty, too long, or was forgotten under this id.
@@ -55,9 +57,9 @@ class NoMemory:
         del question, limit
         raise _no_memory()
 
-    async def pin(self, record_id: str, content: str) -> str:
+    async def pin(self, record_id: str, content: str, scope: MemoryScope = "agent") -> str:
         """See `MemoryPort.pin`."""
-        del record_id, content
+        del record_id, content, scope
         raise _no_memory()
 
     async def forget(self, record_id: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mentra_actors.domain.memory import MemoryForgotten, MemoryRecord, MemoryRecorded
-from mentra_actors.ids import AgentId, memory_stream
+from mentra_actors.domain.memory_views import MemoryQuestion, agent_view
+from mentra_actors.ids import AgentId, TeamId, memory_stream
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest
@@ -18,6 +19,7 @@ from projections.memory_index import MemoryIndex, open_memory_index
 
 ROUNDS = 4 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 2
 STREAMS = [memory_stream(AgentId(name)) for name in ("ann", "bob")]
+VIEWS = [agent_view(AgentId(name), TeamId("main")) for name in ("ann", "bob")]
 INDEX = "index.sqlite"
 
 
@@ -32,7 +34,7 @@ def remember(path, start):
     with open_memory_index(store, path / INDEX) as index:
         print("remembering", flush=True)
         for number in count(start):
-            stream_id = STREAMS[number % 2]
+            stream_id, view = STREAMS[number % 2], VIEWS[number % 2]
             record = MemoryRecord(
                 record_id=f"r{number}",
                 kind="episode",
@@ -43,18 +45,21 @@ def remember(path, start):
             )
             append(store, stream_id, MemoryRecorded(record=record))
             if number % 3:
-                index.search(stream_id, f"word{number}x", limit=3, now=1.0)
+                index.search(view, MemoryQuestion(words=f"word{number}x", limit=3, now=1.0))
             if number % 4 == 0:
                 gone = MemoryForgotten(record_id=f"r{number}", by="ann", forgotten_at=1.0)
                 append(store, stream_id, gone)
-                index.catch_up(stream_id)
+                index.catch_up_with(stream_id)
             print(number, flush=True)
 
 
 def everything(index):
     return [
-        (list(index.records(one)), index.search(one, "red boats", limit=10_000, now=1.0))
-        for one in STREAMS
+        (
+            list(index.records(one)),
+            index.search(one, MemoryQuestion(words="red boats", limit=10_000, now=1.0)),
+        )
+        for one in VIEWS
     ]
 
 

@@ -19,7 +19,10 @@ BOARD = board_stream("main")
 STREAM = background_stream("miller")
 REMINDER = "<reminder>\nYou have not used the task board for a while.\n</reminder>"
 REMINDED = RequestView(
-    stubbed_through=2, recalled="<recalled-memory>\nold\n</recalled-memory>", reminder=REMINDER
+    stubbed_through=2,
+    recalled="<recalled-memory>\nold\n</recalled-memory>",
+    reminder=REMINDER,
+    recall_problem="not found within 0.25 s",
 )
 FOR_GOOD = {"kind": "auth", "message": "the key is wrong", "transient": False}
 

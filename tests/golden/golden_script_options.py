@@ -79,6 +79,7 @@ EVERY_OPTION = {
         auto_recall_enabled=False,
         auto_recall_limit=1,
         auto_recall_char_budget=200,
+        auto_recall_timeout_s=0.5,
         tool_search_limit=2,
         write_tools_enabled=False,
     ),

@@ -21,6 +21,16 @@ NEVER_WRITTEN = {
     Said("ImageBlock", "data"): "the log has names of blobs, not bytes",
     Said("FileBlock", "data"): "the log has names of blobs, not bytes",
     Said("RoundDecisionRequested", "boundary", "'start'"): "a strategy is asked after a round",
+    **dict.fromkeys(
+        [
+            Said("MemoryRecord", "kind", "'episode'"),
+            Said("MemoryRecord", "kind", "'summary'"),
+            Said("MemoryRecord", "source", "'auto_ingest'"),
+            Said("MemoryRecord", "source", "'auto_compaction'"),
+            Said("MemoryRecord", "pinned", "False"),
+        ],
+        "only read from logs up to 0.4.0: what was said is a record without an event",
+    ),
 }
 """What today's code cannot store, and why the type has it all the same."""
 

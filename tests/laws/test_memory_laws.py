@@ -1,9 +1,11 @@
 """What holds of every memory and of the index that it is searched by."""
 
 import tempfile
+from functools import reduce
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
@@ -15,8 +17,15 @@ from mentra_actors.domain.memory import (
     MemoryRecord,
     MemoryRecorded,
 )
+from mentra_actors.domain.memory_views import MemoryQuestion, agent_view, team_view
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, memory_stream
+from mentra_actors.ids import (
+    AgentId,
+    TeamId,
+    memory_stream,
+    project_memory_stream,
+    team_memory_stream,
+)
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
@@ -30,7 +39,15 @@ from mentra_actors.testing.given_when_then import given, play
 from mentra_actors.testing.strategies import any_history, memory_histories
 from projections.memory_index import MemoryIndex
 
-STREAMS = [memory_stream(AgentId(name)) for name in ("ann", "bob")]
+STREAMS = [
+    *(memory_stream(AgentId(name)) for name in ("ann", "bob")),
+    team_memory_stream(TeamId("main")),
+    project_memory_stream(),
+]
+VIEWS = [
+    *(agent_view(AgentId(name), TeamId("main")) for name in ("ann", "bob")),
+    team_view(TeamId("main")),
+]
 QUESTIONS = ["red", "a blue house", "boats", "東京", "ünï", '"red" OR NEAR(blue)', "nothing else"]
 NOW = 1e9
 
@@ -45,6 +62,11 @@ def test_a_memory_keeps_the_laws_of_deciders(commands):
 @forall(any_history(get_args(MemoryEvent)))
 def test_no_history_makes_a_memory_raise(events):
     check_total(MEMORY, events)
+
+
+@forall(any_history(get_args(MemoryEvent)))
+def test_many_events_at_once_are_those_events_one_by_one(events):
+    assert MEMORY.fold(events) == reduce(MEMORY.evolve, events, MEMORY.initial)
 
 
 @forall(memory_histories())
@@ -63,7 +85,7 @@ def test_an_id_is_used_once_and_no_two_pinned_facts_are_alike(commands):
     for answer in play(given(MEMORY), commands):
         for event in answer.events:
             if isinstance(event, MemoryForgotten):
-                del live[event.record_id]
+                live.pop(event.record_id, None)
                 continue
             recorded.append(event.record.record_id)
             live[event.record.record_id] = event.record
@@ -108,11 +130,15 @@ class Log:
 def all_that(index):
     """Everything that an index can be asked."""
     found = {
-        (stream_id, question): index.search(stream_id, question, limit=5, now=NOW)
-        for stream_id in STREAMS
-        for question in QUESTIONS
+        (view.name, words): index.search(view, asked(words, 5))
+        for view in VIEWS
+        for words in QUESTIONS
     }
-    return found, [index.records(stream_id) for stream_id in STREAMS]
+    return found, [index.records(view) for view in VIEWS]
+
+
+def asked(words, limit):
+    return MemoryQuestion(words=words, limit=limit, now=NOW)
 
 
 STEPS = st.lists(
@@ -133,7 +159,7 @@ def test_an_index_is_the_same_however_it_came_about(steps):
             for command in commands:
                 log.tell(stream_id, command)
             if then == "look":
-                live.search(stream_id, "red", limit=3, now=NOW)
+                live.search(VIEWS[len(commands) % 3], asked("red", 3))
             if then == "open":
                 live.close()
                 live = MemoryIndex(log.store, path)
@@ -145,20 +171,26 @@ def test_an_index_is_the_same_however_it_came_about(steps):
 
 
 @forall(STEPS)
-def test_a_search_finds_what_is_recorded_and_only_in_its_own_memory(steps):
-    """At once, and never a forgotten record or one of somebody else."""
+def test_a_search_finds_what_is_recorded_and_only_what_its_agent_may_see(steps):
+    """At once, and never a forgotten record or one of another agent."""
     log = Log()
     index = MemoryIndex(log.store)
     for stream_id, commands, _then in steps:
         for command in commands:
             log.tell(stream_id, command)
-            present = log.live[stream_id]
+        for view in VIEWS:
+            present = {
+                (stream.scope, name): msgspec.structs.replace(record, scope=stream.scope)
+                for stream in view.streams
+                for name, record in log.live.get(stream.stream_id, {}).items()
+            }
 
-            assert {one.record_id: one for one in index.records(stream_id)} == present
-            found = index.search(stream_id, "red", limit=50, now=NOW)
-            expected = {name for name, one in present.items() if "red" in one.content}
-            assert {one.record.record_id for one in found} == expected
-            assert all(one.record == present[one.record.record_id] for one in found)
+            assert {(one.scope, one.record_id): one for one in index.records(view)} == present
+            found = index.search(view, asked("red", 50))
+            expected = {key for key, one in present.items() if "red" in one.content}
+            assert {(one.record.scope, one.record.record_id) for one in found} == expected
+            for one in found:
+                assert one.record == present[one.record.scope, one.record.record_id]
     index.close()
 
 
@@ -183,13 +215,13 @@ def test_no_byte_of_the_index_holds_a_forgotten_record(steps):
             )
             log.append(STREAMS[0], [MemoryRecorded(record=record)])
             if looks:
-                index.catch_up(STREAMS[0])
+                index.catch_up(VIEWS[0])
             if is_forgotten:
                 command = ForgetRecord(record_id=f"r{number}", by="ann", now=0.0)
                 log.tell(STREAMS[0], command)
             # An index leaves out the beginning that a word shares with the one before it.
             (gone if is_forgotten else kept).update(word[3:] for word in words)
-        index.catch_up(STREAMS[0])
+        index.catch_up(VIEWS[0])
         index.close()
         written = b"".join(one.read_bytes() for one in Path(directory).iterdir()).lower()
 

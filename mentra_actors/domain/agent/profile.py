@@ -81,14 +81,17 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MemoryOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an agent remembers by itself, and what its tools for memory may do.
+    """What is recalled for an agent by itself, and what its tools for memory may do.
 
-    The options `auto_recall_…` are kept; nothing reads them yet.
+    Before each model call at most `auto_recall_limit` records are looked for and told behind the
+    conversation, all together in `auto_recall_char_budget` characters. What is not found within
+    `auto_recall_timeout_s` seconds is not told.
     """
 
     auto_recall_enabled: bool = True
     auto_recall_limit: int = 3
     auto_recall_char_budget: int = 2000
+    auto_recall_timeout_s: float = 0.25
     tool_search_limit: int = 10
     write_tools_enabled: bool = True
 

@@ -1,6 +1,6 @@
 """Tools with which an agent uses its long-term memory."""
 
-from typing import Any
+from typing import Any, Literal
 
 from mentra_actors.domain.memory import FoundRecord, fact_id_of
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
@@ -28,7 +28,7 @@ def memory_tools() -> list[Tool]:
 async def memory_search(
     context: ToolContext, query: str, limit: int | None = None
 ) -> list[dict[str, Any]]:
-    """Search your long-term memory: pinned facts, summaries and what was said in earlier runs.
+    """Search your long-term memory: facts, also of your team and the project, and earlier runs.
 
     Args:
         query: What to look for, in words; records that have any of them are found.
@@ -49,16 +49,21 @@ async def memory_search(
     durability="persistent",
     capabilities=("memory_write",),
 )
-async def memory_pin(context: ToolContext, content: str) -> str:
+async def memory_pin(
+    context: ToolContext,
+    content: str,
+    scope: Literal["agent", "team", "project"] = "agent",
+) -> str:
     """Keep a fact in your long-term memory, where later runs find it by its words.
 
     Args:
         content: The fact, in words that make sense without this conversation.
+        scope: Who else is to find it: nobody, all of your team, or all agents of the project.
     """
     _require_writing(context)
     wanted = fact_id_of(context.idempotency_key)
     with refusals_told("pin the fact"):
-        record_id = await context.memory.pin(wanted, content)
+        record_id = await context.memory.pin(wanted, content, scope)
     if record_id != wanted:
         return f"Already pinned as {record_id}"
     return f"Pinned as {record_id}"
@@ -71,7 +76,7 @@ async def memory_pin(context: ToolContext, content: str) -> str:
     capabilities=("memory_write",),
 )
 async def memory_forget(context: ToolContext, record_id: str) -> str:
-    """Forget a record of your long-term memory; no search finds it any more.
+    """Forget a record that your memory_search finds; no search finds it any more, nobody's.
 
     Args:
         record_id: Its id, as memory_search and memory_pin tell it.
@@ -88,6 +93,7 @@ def found_json(found: FoundRecord) -> dict[str, Any]:
     return {
         "id": record.record_id,
         "kind": record.kind,
+        "scope": record.scope,
         "content": record.content,
         "score": found.score,
         "timestamp": int(record.recorded_at),

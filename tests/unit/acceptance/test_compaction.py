@@ -2,7 +2,15 @@
 
 import pytest
 
-from mentra_actors import CommandRejected, ProviderError, ScriptedModel, call, open_runtime, tool
+from mentra_actors import (
+    CommandRejected,
+    MemoryOptions,
+    ProviderError,
+    ScriptedModel,
+    call,
+    open_runtime,
+    tool,
+)
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.compaction import SUMMARY_SYSTEM
@@ -16,6 +24,8 @@ from mentra_actors.domain.conversation_tree import Transcript, compacted, with_e
 
 pytestmark = pytest.mark.anyio
 
+NO_RECALL = MemoryOptions(auto_recall_enabled=False)
+"""What was summarized would be recalled behind the conversation."""
 SUMMARY = '{"goal": "count", "progress": "counted to two", "files_touched": ["a.txt"]}'
 
 
@@ -59,7 +69,7 @@ async def test_a_model_has_its_older_history_summarized(tmp_path):
     )
     path = tmp_path / "team"
     async with open_runtime(path, providers=[model], tools=[look]) as runtime:
-        agent = await runtime.spawn("lead", model="scripted:lead")
+        agent = await runtime.spawn("lead", model="scripted:lead", memory=NO_RECALL)
         await agent.send("First")
         await agent.send("Second")
 
@@ -89,7 +99,7 @@ async def test_a_person_has_a_history_summarized_between_runs():
     """While nothing runs; the second time only what is new is summarized, after the first one."""
     model = SummingModel("One.", "Two.", "Three.", "Four.")
     async with open_runtime(":memory:", providers=[model]) as runtime:
-        agent = await runtime.spawn("lead", model="scripted:lead")
+        agent = await runtime.spawn("lead", model="scripted:lead", memory=NO_RECALL)
         await agent.send("First")
         await agent.send("Second")
         await agent.conversation.compact()

@@ -14,8 +14,8 @@ from mentra_actors import (
     open_runtime_sync,
     tool,
 )
-from mentra_actors.domain.memory import MemoryForgotten, MemoryRecorded, RecordEpisode
-from mentra_actors.ids import memory_stream
+from mentra_actors.domain.content import ToolResultsMessage
+from mentra_actors.domain.memory import MemoryForgotten, MemoryRecorded
 from mentra_actors.runtime.memories import index_file
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +25,14 @@ FACT = "Deploys happen on Fridays."
 
 def told(team, request):
     """What the model was told of the calls before a request."""
-    return [(one.content, one.is_error) for one in team.requests[request].messages[-1].results]
+    messages = team.requests[request].messages
+    last = [one for one in messages if isinstance(one, ToolResultsMessage)][-1]
+    return [(one.content, one.is_error) for one in last.results]
+
+
+async def facts(agent):
+    """What is pinned for the agent alone."""
+    return [one for one in await agent.memory.records(scope="agent") if one.kind == "fact"]
 
 
 async def test_a_pinned_fact_is_found_with_where_it_comes_from(played):
@@ -38,7 +45,7 @@ async def test_a_pinned_fact_is_found_with_where_it_comes_from(played):
     async with played(turns) as team:
         agent = await team.spawn()
         await agent.send("Go")
-        [record] = await agent.memory.records()
+        [record] = await facts(agent)
 
     assert (record.kind, record.source, record.pinned, record.by) == (
         "fact",
@@ -51,7 +58,7 @@ async def test_a_pinned_fact_is_found_with_where_it_comes_from(played):
     [found] = json.loads(text)
     assert not is_error
     assert list(found) == [
-        *("id", "kind", "content", "score", "timestamp", "source", "why_retrieved")
+        *("id", "kind", "scope", "content", "score", "timestamp", "source", "why_retrieved")
     ]
     assert (found["id"], found["content"]) == (record.record_id, FACT)
     assert (found["source"], found["timestamp"]) == ("manual_pin", int(record.recorded_at))
@@ -150,15 +157,13 @@ async def test_a_search_for_nothing_is_an_error_for_the_model(played, arguments)
 
 
 async def test_a_pinned_fact_stands_before_an_episode_of_the_same_words(played):
-    async with played([]) as team:
+    async with played([FACT]) as team:
         agent = await team.spawn()
         await agent.memory.pin(FACT, record_id="fact")
-        core = team.runtime._operations.core
-        episode = RecordEpisode(record_id="later", content=FACT, by="lead", now=core.clock.now())
-        core.ask(memory_stream(agent.agent_id), episode).result(10)
+        await agent.send(FACT)
         found = await agent.memory.search(FACT)
 
-    assert [one.record.record_id for one in found] == ["fact", "later"]
+    assert [one.record.record_id for one in found] == ["fact", "episode-lead/run-1"]
     assert found[1].why == "matched deploys,fridays"
 
 
@@ -200,7 +205,7 @@ async def test_a_tool_of_a_program_may_use_the_memory_of_its_agent(played):
     async with played([[call("note", text=FACT)], "Done."], note) as team:
         agent = await team.spawn()
         await agent.send("Go")
-        [record] = await agent.memory.records()
+        [record] = await facts(agent)
 
     assert (record.record_id, record.by, told(team, 1)) == ("note-1", "lead", [("note-1", False)])
 

@@ -365,7 +365,12 @@ def test_memory_shows_records_and_what_a_search_finds(mentra, tmp_path):
     assert "matched tea" in mentra.out
     assert mentra("memory", "ann", "--store", path) == 0
     first, words, *_ = mentra.out.splitlines()
-    assert (first.split()[:2], words) == (["f1", "fact"], "  Deploys happen on Fridays.")
+    assert (first.split()[:3], words) == (["f1", "fact", "agent"], "  Deploys happen on Fridays.")
+    assert mentra("memory", "ann", "--scope", "team", "--store", path) == 0
+    assert "remembers nothing" in mentra.out
+    exported = tmp_path / "ann.jsonl"
+    assert mentra("memory", "ann", "--export", exported, "--store", path) == 0
+    assert [json.loads(line)["id"] for line in exported.read_text().splitlines()] == ["f1", "f2"]
     assert mentra("memory", "ann", "coffee", "--store", path) == 0
     assert "No record" in mentra.out
     assert mentra("memory", "bob", "--store", path) == 0

@@ -4,16 +4,15 @@ import pytest
 
 from mentra_actors.domain.memory import (
     MAX_FACT_BYTES,
-    MAX_TEXT_BYTES,
     MEMORY,
     ForgetRecord,
     MemoryForgotten,
     MemoryRecord,
     MemoryRecorded,
     PinFact,
-    RecordEpisode,
-    RecordSummary,
+    episode_id,
     pinned_id,
+    summary_id,
 )
 from mentra_actors.testing.given_when_then import given
 
@@ -46,17 +45,6 @@ def test_a_pinned_fact_is_recorded_without_the_space_around_it():
     assert given(MEMORY).when(pin(content=f"\n {WORDS} ")) == [PINNED]
 
 
-@pytest.mark.parametrize(
-    ("kind", "source", "command"),
-    [("episode", "auto_ingest", RecordEpisode), ("summary", "auto_compaction", RecordSummary)],
-)
-def test_what_is_recorded_by_itself_says_where_it_comes_from(kind, source, command):
-    [event] = given(MEMORY).when(command(record_id="e1", content="said", by="ann", now=1.0)).events
-
-    assert (event.record.kind, event.record.source) == (kind, source)
-    assert not event.record.pinned
-
-
 @pytest.mark.parametrize("again", [pin(), pin(content="other words"), pin(record_id="f2")])
 def test_the_same_id_or_the_same_words_are_recorded_once(again):
     """A call that runs again after a crash, and a model that pins what it has pinned."""
@@ -66,11 +54,21 @@ def test_the_same_id_or_the_same_words_are_recorded_once(again):
     assert pinned_id(after.state, again) == "f1"
 
 
-def test_an_episode_of_the_same_words_is_another_record():
-    """Only a fact is a thing that can be known once."""
-    command = RecordEpisode(record_id="e1", content=WORDS, by="lead", now=5.0)
+READ_OFF_THE_LOG = [episode_id("lead/run-1"), summary_id("compact-1")]
 
-    assert len(given(MEMORY, PINNED).when(command).events) == 1
+
+@pytest.mark.parametrize("record_id", READ_OFF_THE_LOG)
+def test_what_is_read_off_the_log_is_forgotten_once_and_for_ever(record_id):
+    """It is written nowhere, so the memory cannot know whether it is there: the index does."""
+    forgotten = MemoryForgotten(record_id=record_id, by="host", forgotten_at=9.0)
+
+    assert given(MEMORY).when(forget(record_id)) == [forgotten]
+    assert given(MEMORY, forgotten).when(forget(record_id)) == []
+
+
+@pytest.mark.parametrize("record_id", READ_OFF_THE_LOG)
+def test_no_fact_has_the_id_of_a_run_or_of_a_compaction(record_id):
+    assert given(MEMORY).when(pin(record_id=record_id)).rejects("choose another one for a fact")
 
 
 def test_a_record_is_forgotten_once():
@@ -107,8 +105,6 @@ def test_the_size_of_a_record_is_counted_in_bytes():
     assert given(MEMORY).when(pin(content="é" * (MAX_FACT_BYTES // 2))).events
     refused = given(MEMORY).when(pin(content="é" * (MAX_FACT_BYTES // 2 + 1)))
     assert refused.rejects("a fact of 16,386 bytes is over the limit of 16,384")
-    too_long = RecordEpisode(record_id="e", content="x" * (MAX_TEXT_BYTES + 1), by="a", now=0.0)
-    assert given(MEMORY).when(too_long).rejects("an episode of 131,073 bytes")
 
 
 @pytest.mark.parametrize("record_id", ["", " ", "é" * 128])

@@ -7,6 +7,7 @@ from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.live_answers import LiveAnswers
 from mentra_actors.effects.model_calls import ModelServices
 from mentra_actors.effects.provider_gates import ProviderGates
+from mentra_actors.effects.recall import Recall
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.testing.manual_clock import ManualClock
@@ -50,6 +51,13 @@ class ScriptedBoard:
         return self.board
 
 
+class NothingRemembered:
+    """Memories in which nothing was ever pinned."""
+
+    def has_facts(self, profile):
+        return False
+
+
 def model_services(
     provider,
     tools=(),
@@ -83,5 +91,6 @@ def model_services(
         answers=answers or LiveAnswers(NoTicks(), lambda _delay_s, _call: None),
         send=send,
         reminders=BoardReminders(ScriptedBoard()),
+        recall=Recall(NothingRemembered(), ScriptedBoard()),
         spent_of=lambda _budget: spent,
     )

@@ -3,9 +3,14 @@
 import sqlite3
 import threading
 
+import msgspec
 import pytest
 
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.content import TextBlock
 from mentra_actors.domain.memory import MemoryForgotten, MemoryRecord, MemoryRecorded
+from mentra_actors.domain.memory_views import MemoryQuestion, agent_view
+from mentra_actors.domain.model_call import StopReason
 from mentra_actors.errors import StoreClosed, StoreError
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
@@ -14,6 +19,8 @@ from projections import memory_file
 from projections.memory_index import MemoryIndex, open_memory_index
 
 STREAM = "memory-ann"
+ANN = agent_view("ann", "main")
+BOB = agent_view("bob", "main")
 
 
 @pytest.fixture
@@ -40,9 +47,12 @@ def gone(record_id):
     return MemoryForgotten(record_id=record_id, by="a", forgotten_at=2.0)
 
 
-def found(index, question, *, stream_id=STREAM, limit=9):
-    hits = index.search(stream_id, question, limit=limit, now=1.0)
-    return [one.record.record_id for one in hits]
+def hits(index, words, *, view=ANN, limit=9):
+    return index.search(view, MemoryQuestion(words=words, limit=limit, now=1.0))
+
+
+def found(index, words, *, view=ANN, limit=9):
+    return [one.record.record_id for one in hits(index, words, view=view, limit=limit)]
 
 
 def test_words_are_found_in_other_forms_and_scripts(store):
@@ -67,13 +77,13 @@ def test_what_one_agent_remembers_weighs_nothing_when_another_searches(store):
     """Scores would tell how often somebody else has spoken of a thing."""
     append(store, kept("a1", "red boats"), kept("a2", "red house"), kept("a3", "green"))
     alone = MemoryIndex(store)
-    before = alone.search(STREAM, "red house", limit=9, now=1.0)
+    before = hits(alone, "red house")
     append(store, *[kept(f"b{n}", "house house") for n in range(50)], stream_id="memory-bob")
     together = MemoryIndex(store)
-    assert len(found(together, "house", stream_id="memory-bob", limit=99)) == 50
+    assert len(found(together, "house", view=BOB, limit=99)) == 50
 
-    assert together.search(STREAM, "red house", limit=9, now=1.0) == before
-    assert found(together, "house", stream_id="memory-nobody") == []
+    assert hits(together, "red house") == before
+    assert found(together, "house", view=agent_view("nobody", "main")) == []
     alone.close()
     together.close()
 
@@ -142,6 +152,50 @@ def test_an_index_of_another_past_is_made_anew(path):
         index.close()
 
 
+def run_of(words):
+    return [
+        e.PromptAccepted(prompt_id="p", text=words, accepted_at=1.0),
+        e.RunStarted(run_id="ann/run-1", started_at=1.0),
+        e.InputPlaced(run_id="ann/run-1", prompt_ids=("p",)),
+        e.ModelReplied(
+            effect_id="model-1", blocks=(TextBlock(text="Yes."),), stop_reason=StopReason.END_TURN
+        ),
+        e.RunFinished(run_id="ann/run-1", finished_at=float(len(words))),
+    ]
+
+
+def test_of_a_conversation_with_another_past_all_of_the_view_is_read_again(path):
+    """Also the facts, which were read before that was seen, and are as they were."""
+    for words in ("red boats", "red houses"):
+        store = MemoryEventStore()
+        append(store, kept("r1", "red"))
+        append(store, *run_of(words), stream_id="agent-ann")
+        index = MemoryIndex(store, path)
+        assert set(found(index, "red")) == {"r1", "episode-ann/run-1"}
+        assert [one.record.content for one in hits(index, words.split()[1])] == [
+            f"user: {words}\nassistant: Yes."
+        ]
+        index.close()
+
+
+def test_of_a_run_that_was_taken_back_only_its_prompt_is_told_by_the_one_that_goes_on(store):
+    """What was answered then is as if it had not been said."""
+    first, again = run_of("red boats")[:4], run_of("")
+    broken = e.RunFailed(
+        run_id="ann/run-1", kind="x", message="x", failed_at=1.0, is_rolled_back=True
+    )
+    resumed = e.RunStarted(run_id="ann/run-2", started_at=2.0, resumes="ann/run-1")
+    wrong = msgspec.structs.replace(first[3], blocks=(TextBlock(text="No, green ones."),))
+    end = e.RunFinished(run_id="ann/run-2", finished_at=2.0)
+    append(store, *first[:3], wrong, broken, resumed, again[3], end, stream_id="agent-ann")
+    index = MemoryIndex(store)
+
+    assert [one.record.content for one in hits(index, "red")] == [
+        "user: red boats\nassistant: Yes."
+    ]
+    index.close()
+
+
 def test_what_a_dead_process_has_not_taken_out_is_taken_out_at_the_next_opening(store, path):
     """It was forgotten on the log, and then the process died."""
     append(store, kept("r1", "a confidential matter"))
@@ -162,7 +216,7 @@ def test_a_forgotten_id_is_not_found_whatever_the_log_says_of_it_later(store, pa
     for event in (kept("r1", "red"), gone("r1"), kept("r1", "red again"), kept("r2", "red")):
         append(store, event)
         if looks:
-            index.catch_up(STREAM)
+            index.catch_up(ANN)
 
     assert found(index, "red") == ["r2"]
     index.close()
@@ -192,7 +246,7 @@ def test_a_search_sees_all_that_came_before_it_from_many_threads(store, path):
         stream_id = f"memory-{name}"
         for number in range(15):
             append(store, kept(f"{name}{number}", "red"), stream_id=stream_id)
-            names = found(index, "red", stream_id=stream_id, limit=99)
+            names = found(index, "red", view=agent_view(name, "main"), limit=99)
             if set(names) != {f"{name}{one}" for one in range(number + 1)}:
                 wrong.append(names)
 

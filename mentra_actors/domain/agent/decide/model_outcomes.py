@@ -65,6 +65,7 @@ def _replied_event(command: c.RecordModelReply) -> e.ModelReplied:
         queued_s=command.queued_s,
         reminder=command.view.reminder,
         recalled=command.view.recalled,
+        recall_problem=command.view.recall_problem,
         stubbed_through=command.view.stubbed_through,
     )
 
@@ -213,6 +214,7 @@ def _failed_event(
         queued_s=command.queued_s,
         reminder=command.view.reminder,
         recalled=command.view.recalled,
+        recall_problem=command.view.recall_problem,
         stubbed_through=command.view.stubbed_through,
     )
 

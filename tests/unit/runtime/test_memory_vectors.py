@@ -1,0 +1,138 @@
+"""Memories that are found by what words mean: filled in the background, never needed."""
+
+import logging
+import sys
+
+import pytest
+
+from mentra_actors import (
+    ConfigurationError,
+    Embeddings,
+    LocalEmbeddings,
+    ProviderEmbeddings,
+    open_runtime_sync,
+)
+
+pytest.importorskip("numpy")
+
+
+class Meanings:
+    """Texts of the same subject have nearly the same vector; it counts what it was paid for."""
+
+    name = "test:meanings"
+    SUBJECTS = (("car", "automobile"), ("pay", "salary", "wage"), ("cat",))
+
+    def __init__(self, *, fails=False):
+        self.paid = []
+        self.fails = fails
+
+    async def vectors(self, texts, task):
+        if self.fails:
+            raise OSError("the machine is off")
+        self.paid += [(task, text) for text in texts]
+        return [
+            [float(any(w in text for w in words)) for words in self.SUBJECTS] for text in texts
+        ]
+
+
+def filled(runtime):
+    """Wait until each record has its vector."""
+    runtime._operations.core.memories.vectors.fill().result(20)
+
+
+def found(memory, words):
+    return [(one.record.content, one.why) for one in memory.search(words)]
+
+
+def test_a_record_is_found_by_what_it_means(tmp_path):
+    model = Meanings()
+    with open_runtime_sync(tmp_path / "t", embeddings=model, durability="volatile") as runtime:
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        memory.pin("The car is in the garage.")
+        memory.pin("A cat sleeps here.")
+        memory.search("warm up")
+        filled(runtime)
+
+        assert found(memory, "our automobile") == [
+            ("The car is in the garage.", "similar; fact; manual")
+        ]
+        documents = [text for task, text in model.paid if task == "document"]
+    with open_runtime_sync(tmp_path / "t", embeddings=model, durability="volatile") as runtime:
+        memory = runtime.spawn("ann", model="ollama:x", reuse=True).memory
+        assert len(found(memory, "our automobile")) == 1
+        filled(runtime)
+    assert [text for task, text in model.paid if task == "document"] == documents
+
+
+def test_a_memory_without_its_model_is_searched_by_words(caplog):
+    with (
+        caplog.at_level(logging.WARNING),
+        open_runtime_sync(":memory:", embeddings=Meanings(fails=True)) as runtime,
+    ):
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        memory.pin("The car is in the garage.")
+        assert [len(found(memory, words)) for words in ("car", "car", "automobile")] == [1, 1, 0]
+    told = [one for one in caplog.records if "by words alone" in one.message]
+
+    assert len(told) == 1
+    assert "the machine is off" in told[0].message
+
+
+def test_words_that_are_forgotten_have_no_vector_any_more():
+    """A vector tells much of its words."""
+    with open_runtime_sync(":memory:", embeddings=Meanings()) as runtime:
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        known = memory.pin("The car is in the garage.")
+        memory.search("x")
+        filled(runtime)
+        database = runtime._operations.core.memories.index._file.connection
+        assert database.execute("SELECT count(*) FROM vectors").fetchone() == (1,)
+        memory.forget(known)
+
+        assert database.execute("SELECT count(*) FROM vectors").fetchone() == (0,)
+        assert found(memory, "automobile") == []
+
+
+def test_a_view_that_is_read_again_pays_for_nothing_again():
+    model = Meanings()
+    with open_runtime_sync(":memory:", embeddings=model) as runtime:
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        memory.pin("The car is in the garage.")
+        memory.search("x")
+        filled(runtime)
+        index = runtime._operations.core.memories.index
+        index._file.drop("ann@main")
+
+        assert len(found(memory, "automobile")) == 1
+        filled(runtime)
+    assert len([task for task, _text in model.paid if task == "document"]) == 1
+
+
+class Server:
+    """A provider that answers as it is asked."""
+
+    name = "server"
+
+    async def embed(self, texts, *, model, dimensions=None, task=""):
+        return Embeddings(vectors=tuple((1.0, float(len(task))) for _ in texts), model=model)
+
+
+def test_the_vectors_of_a_provider_are_those_of_one_model_and_one_length():
+    few = ProviderEmbeddings(Server(), "small", dimensions=64)
+
+    assert few.name == "server:small:64"
+    assert ProviderEmbeddings(Server(), "small").name != few.name
+
+
+@pytest.mark.parametrize("missing", ["wordllama", "numpy"])
+def test_without_the_extra_it_is_said_what_to_install(missing, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+
+    with pytest.raises(ConfigurationError, match=r"pip install 'mentra-actors\[embeddings\]'"):
+        LocalEmbeddings()
+
+
+@pytest.mark.parametrize("wrong", [Server(), LocalEmbeddings, "openai"])
+def test_a_provider_alone_makes_no_vectors(wrong):
+    with pytest.raises(TypeError, match="embeddings is LocalEmbeddings"):
+        open_runtime_sync(":memory:", embeddings=wrong).__enter__()
