@@ -35,6 +35,8 @@ from mentra_actors.domain.conversation_tree import (
     closed,
     compacted,
     moved_to,
+    settled,
+    uncompacted,
     with_entry,
     with_stubs,
 )
@@ -283,7 +285,16 @@ def _answered(call: OpenCall, told: _Told) -> OpenCall:
 
 
 def _compacted(transcript: Transcript, event: e.ConversationCompacted) -> Transcript:
-    return compacted(transcript, event.compaction)
+    return compacted(transcript, event.compaction, event.effect_id)
+
+
+def _not_compacted(transcript: Transcript, event: e.CompactionSkipped) -> Transcript:
+    """What could not be told shorter now is not tried again at once."""
+    return transcript if event.is_cancelled else settled(transcript)
+
+
+def _told_long_again(transcript: Transcript, event: e.CompactionUndone) -> Transcript:
+    return uncompacted(transcript, event.effect_id)
 
 
 # --- the tree ---------------------------------------------------------------------------------
@@ -315,6 +326,8 @@ _STEPS: Mapping[type[Any], Callable[[Transcript, Any], Transcript]] = {
     e.ToolCallOutcomeUnknown: _unknown,
     e.ToolCallSkipped: _skipped,
     e.ConversationCompacted: _compacted,
+    e.CompactionSkipped: _not_compacted,
+    e.CompactionUndone: _told_long_again,
     e.LeafMoved: _leaf_moved,
     e.EntryLabelled: _labelled,
 }

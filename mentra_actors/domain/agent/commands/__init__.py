@@ -14,6 +14,7 @@ from mentra_actors.domain.agent.commands.outcomes import (
     RecordCallReview,
     RecordCompaction,
     RecordCompensation,
+    RecordContextFull,
     RecordIdleTimeout,
     RecordModelFailure,
     RecordModelReply,
@@ -27,6 +28,7 @@ from mentra_actors.domain.agent.commands.outcomes import (
 )
 from mentra_actors.domain.agent.commands.wishes import (
     AcceptPrompt,
+    CancelCompaction,
     CancelRun,
     ClearQueue,
     CompactConversation,
@@ -45,11 +47,13 @@ from mentra_actors.domain.agent.commands.wishes import (
     SetQueueMode,
     StopAgent,
     StopRun,
+    UndoCompaction,
 )
 
 __all__ = [
     "AcceptPrompt",
     "AgentCommand",
+    "CancelCompaction",
     "CancelRun",
     "ClearQueue",
     "CompactConversation",
@@ -70,6 +74,7 @@ __all__ = [
     "RecordCallReview",
     "RecordCompaction",
     "RecordCompensation",
+    "RecordContextFull",
     "RecordIdleTimeout",
     "RecordModelFailure",
     "RecordModelReply",
@@ -86,6 +91,7 @@ __all__ = [
     "StopAgent",
     "StopRun",
     "TakeMail",
+    "UndoCompaction",
 ]
 
 AgentCommand: TypeAlias = (
@@ -99,6 +105,8 @@ AgentCommand: TypeAlias = (
     | CancelRun
     | StopRun
     | CompactConversation
+    | CancelCompaction
+    | UndoCompaction
     | CompensateRun
     | GiveUpUndoing
     | StopAgent
@@ -110,6 +118,7 @@ AgentCommand: TypeAlias = (
     | TakeMail
     | RecordModelReply
     | RecordModelFailure
+    | RecordContextFull
     | RecordBoardCompensation
     | RecordBudgetUsedUp
     | SpawnSubagent

@@ -213,8 +213,8 @@ class ModelReplied(
     provider has limits.
 
     `is_output` says that its text is the typed value that was asked for; else `output_fault` may
-    say what is wrong with it. `stubbed_through`, `recalled` and `reminder` say how the request
-    showed the conversation: see `RequestView`.
+    say what is wrong with it. `stubbed_through`, `recalled`, `reminder` and `compacted_by` say how
+    the request showed the conversation: see `RequestView`.
     """
 
     effect_id: EffectId
@@ -235,12 +235,16 @@ class ModelReplied(
     reminder: str = ""
     recalled: str = ""
     stubbed_through: EntryId = EntryId(0)
+    compacted_by: EffectId = EffectId("")
 
     @property
     def view(self) -> RequestView:
         """How the request showed the conversation."""
         return RequestView(
-            stubbed_through=self.stubbed_through, recalled=self.recalled, reminder=self.reminder
+            stubbed_through=self.stubbed_through,
+            recalled=self.recalled,
+            reminder=self.reminder,
+            compacted_by=self.compacted_by,
         )
 
 
@@ -252,7 +256,8 @@ class ModelCallFailed(
     It is shown to people and never sent to a model. `retry_at` is when the next attempt begins,
     None if there is none; `max_attempts` is the retry budget of the run. `status` is that of
     HTTP, `code` the provider's own word. `is_given_up`: another model takes over.
-    `stubbed_through`, `recalled`, `reminder`: see `ModelReplied`.
+    `stubbed_through`, `recalled`, `reminder`, `compacted_by`: see
+    `ModelReplied`.
     """
 
     effect_id: EffectId
@@ -276,12 +281,16 @@ class ModelCallFailed(
     reminder: str = ""
     recalled: str = ""
     stubbed_through: EntryId = EntryId(0)
+    compacted_by: EffectId = EffectId("")
 
     @property
     def view(self) -> RequestView:
         """How the request showed the conversation."""
         return RequestView(
-            stubbed_through=self.stubbed_through, recalled=self.recalled, reminder=self.reminder
+            stubbed_through=self.stubbed_through,
+            recalled=self.recalled,
+            reminder=self.reminder,
+            compacted_by=self.compacted_by,
         )
 
 
