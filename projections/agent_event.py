@@ -20,6 +20,9 @@ __all__ = [
     "AssistantMessageCommitted",
     "Branched",
     "CallOutcome",
+    "CompactionSkipped",
+    "CompactionStarted",
+    "CompactionUndone",
     "ContextCompacted",
     "FallbackUsed",
     "InputAdded",
@@ -222,18 +225,49 @@ class UsageReport(msgspec.Struct, frozen=True, kw_only=True, tag="usage_report")
 
 
 class RetryAttempt(msgspec.Struct, frozen=True, kw_only=True, tag="retry_attempt"):
-    """A model call failed and is made again in `next_delay_s` seconds."""
+    """A model call failed and is made again in `next_delay_s` seconds.
+
+    `of` says whether it is to answer, or to write a summary.
+    """
 
     error: str
     attempt: int
     max_attempts: int
     next_delay_s: float
+    of: Literal["answer", "compaction"] = "answer"
 
 
 class FallbackUsed(msgspec.Struct, frozen=True, kw_only=True, tag="fallback_used"):
     """The model before has failed, and this one serves the rest of the run."""
 
     model: str
+
+
+class CompactionStarted(msgspec.Struct, frozen=True, kw_only=True, tag="compaction_started"):
+    """The conversation is being summarised. `ContextCompacted` or `CompactionSkipped` follows.
+
+    A request of about `tokens`, more than the `limit`, waits for it (0: not known).
+    """
+
+    effect_id: EffectId
+    trigger: CompactionTrigger
+    tokens: int
+    limit: int
+
+
+class CompactionSkipped(msgspec.Struct, frozen=True, kw_only=True, tag="compaction_skipped"):
+    """Nothing was summarised. With `is_error` it was tried and failed."""
+
+    effect_id: EffectId
+    reason: str
+    is_error: bool
+    is_cancelled: bool
+
+
+class CompactionUndone(msgspec.Struct, frozen=True, kw_only=True, tag="compaction_undone"):
+    """Models are told the words of a compaction again."""
+
+    effect_id: EffectId
 
 
 class ContextCompacted(msgspec.Struct, frozen=True, kw_only=True, tag="context_compacted"):
@@ -288,7 +322,10 @@ AgentEvent: TypeAlias = (
     | RetryAttempt
     | FallbackUsed
     | Branched
+    | CompactionStarted
     | ContextCompacted
+    | CompactionSkipped
+    | CompactionUndone
     | Reconfigured
     | Notice
 )

@@ -35,9 +35,15 @@ __all__ = [
 
 CallEnd: TypeAlias = Literal["answered", "failed", "abandoned"]
 _Outcome: TypeAlias = (
-    e.ModelReplied | e.ModelCallFailed | e.AnswerAbandoned | e.ConversationCompacted
+    e.ModelReplied
+    | e.ModelCallFailed
+    | e.AnswerAbandoned
+    | e.ConversationCompacted
+    | e.CompactionRetried
+    | e.CompactionSkipped
 )
 
+_OF_SUMMARIES = (e.ConversationCompacted, e.CompactionRetried, e.CompactionSkipped)
 _replace = msgspec.structs.replace
 
 
@@ -121,7 +127,7 @@ class UsageProjection:
     """
 
     name = "usage"
-    version = 3
+    version = 4
     handles: frozenset[type[Any]] | None = frozenset(
         {
             e.AgentSpawned,
@@ -129,7 +135,7 @@ class UsageProjection:
             e.ModelReplied,
             e.ModelCallFailed,
             e.AnswerAbandoned,
-            e.ConversationCompacted,
+            *_OF_SUMMARIES,
         }
     )
     view_type: Any = AgentUsage | RunUsage
@@ -138,7 +144,9 @@ class UsageProjection:
         """See `Projection.keys`."""
         event, stream_id = recorded.event, recorded.stream_id
         match event:
-            case e.AgentSpawned() | e.ConversationCompacted():
+            case e.CompactionRetried() | e.CompactionSkipped() if not event.usage.total_tokens:
+                return ()
+            case _ if isinstance(event, (e.AgentSpawned, *_OF_SUMMARIES)):
                 return (stream_id,)
             case e.ModelCallRequested(run_id=run_id):
                 return (_run_key(stream_id, run_id),)
@@ -274,8 +282,10 @@ def _model(event: _Outcome) -> str:
 def _call(event: _Outcome, asked: tuple[int, int]) -> CallUsage:
     how: CallEnd = "answered"
     used = event.compaction if isinstance(event, e.ConversationCompacted) else event
-    if isinstance(event, e.ModelCallFailed | e.AnswerAbandoned):
-        how = "failed" if isinstance(event, e.ModelCallFailed) else "abandoned"
+    if isinstance(event, e.ModelCallFailed | e.CompactionRetried | e.CompactionSkipped):
+        how = "failed"
+    if isinstance(event, e.AnswerAbandoned):
+        how = "abandoned"
     return CallUsage(
         effect_id=event.effect_id,
         round=asked[0],

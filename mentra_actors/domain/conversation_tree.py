@@ -31,6 +31,7 @@ __all__ = [
     "Entry",
     "EntryKind",
     "OpenCall",
+    "PlacedCompaction",
     "Transcript",
     "as_compacted_by",
     "children_of",

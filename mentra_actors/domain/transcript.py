@@ -43,7 +43,10 @@ from mentra_actors.domain.conversation_tree import (
 from mentra_actors.domain.inbox import Mail, letter_fields
 from mentra_actors.ids import EffectId
 
-__all__ = ["Transcript", "apply", "mail_text", "prompt_messages", "unknown_outcome_text"]
+__all__ = ["LETTER", "Transcript", "apply", "mail_text", "prompt_messages", "unknown_outcome_text"]
+
+LETTER = "<team-inbox>"
+"""How the text of a letter of a teammate begins."""
 
 _replace = msgspec.structs.replace
 
@@ -78,7 +81,7 @@ def mail_text(mail: Mail) -> str:
             return f"<timer>\n{mail.body}\n</timer>"
         case _:
             letter = msgspec.json.encode(letter_fields(mail)).decode()
-            return f"<team-inbox>\n{letter}\n</team-inbox>"
+            return f"{LETTER}\n{letter}\n</team-inbox>"
 
 
 # --- input ------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from mentra_actors.effects.runner import Order
 from mentra_actors.effects.subagents import Subagents
 from mentra_actors.effects.summaries import Summaries
 from mentra_actors.effects.workplaces import Workplaces
-from mentra_actors.errors import ConfigurationError, ProviderError
 from mentra_actors.ids import AgentId, CommandId, StreamId
 from mentra_actors.tools.contract import (
     AgentAnswer,
@@ -95,10 +94,10 @@ class ToolContexts:
         """A summary of what came before this answer, if the tool is the one for it."""
         if effect.tool != COMPACT or self.summaries is None:
             raise ToolError("this call cannot compact the conversation")
-        try:
-            return await self.summaries.compaction(effect.profile, order.view)
-        except (ProviderError, ConfigurationError) as error:
-            raise ToolError(f"Compaction failed: {error}") from error
+        attempt = await self.summaries.attempt(effect.profile, order.view)
+        if attempt.error is not None:
+            raise ToolError(f"Compaction failed: {attempt.error}") from attempt.error
+        return attempt.compaction
 
     async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:
         """The whole of a long result; only the tool that reads them is given the transcript."""

@@ -25,6 +25,7 @@ __all__ = [
     "BOARD_READERS",
     "BOARD_TOOLS",
     "COMPACT",
+    "DELEGATION",
     "IDLE",
     "READ_TOOL_RESULT",
     "AgentProfile",
@@ -40,6 +41,9 @@ __all__ = [
     "profile_fault",
     "tool_choice_for",
 ]
+
+DELEGATION = "task"
+"""The tool that hands a task to a subagent."""
 
 COMPACT = "compact"
 """The tool that shortens the conversation for the model; it needs all of it."""

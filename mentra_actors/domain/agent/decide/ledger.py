@@ -12,6 +12,7 @@ from typing import assert_never
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.batches import closed_with, skipped_after
+from mentra_actors.domain.agent.decide.spending import shared_spending
 from mentra_actors.domain.agent.state import AgentState, Compensation, ToolCall
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
@@ -85,7 +86,7 @@ def _finished(
         is_json=outcome.is_json,
         denied=outcome.denied,
     )
-    compacted = _compacted(call, outcome, now)
+    compacted = _compacted(call, outcome, state, now)
     return [
         *sent,
         finished,
@@ -94,17 +95,18 @@ def _finished(
     ]
 
 
-def _compacted(call: ToolCall, outcome: ToolOutcome, now: float) -> Sequence[e.AgentEvent]:
+def _compacted(
+    call: ToolCall, outcome: ToolOutcome, state: AgentState, now: float
+) -> Sequence[e.AgentEvent]:
     if outcome.compaction is None:
         return []
-    return [
-        e.ConversationCompacted(
-            effect_id=call.key,
-            compaction=outcome.compaction,
-            compacted_at=now,
-            trigger="tool",
-        )
-    ]
+    compacted = e.ConversationCompacted(
+        effect_id=call.key,
+        compaction=outcome.compaction,
+        compacted_at=now,
+        trigger="tool",
+    )
+    return [compacted, *shared_spending(compacted, state)]
 
 
 def _not_honored(call: ToolCall, now: float) -> e.AgentEvent:

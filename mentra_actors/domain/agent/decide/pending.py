@@ -60,6 +60,7 @@ def _summary(one: OpenCompaction, profile: e.AgentProfile, run: Run | None) -> f
         attempt=one.attempt,
         not_before=one.not_before,
         limit=one.limit,
+        trigger=one.trigger,
     )
 
 
