@@ -36,8 +36,8 @@ AgentStatus: TypeAlias = Literal[
     "stopped",
 ]
 """`retrying` waits before the next attempt, `deciding` asks the round strategy, `compacting`
-waits for a summary of a conversation that is too long, `undoing` takes back calls of a run that was
-broken off."""
+waits for a summary of a conversation that is too long, `undoing` takes back calls of a run that
+was broken off."""
 
 
 class OpenCallView(msgspec.Struct, frozen=True, kw_only=True):
