@@ -1,11 +1,16 @@
 """The older part of a conversation as a summary: asked for by the model, or by a person."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
-from mentra_actors import CommandRejected, ProviderError, ScriptedModel, call, open_runtime, tool
+sys.path.insert(0, str(Path(__file__).parent))
+from summing_model import SummingModel, words
+
+from mentra_actors import CommandRejected, ProviderError, call, open_runtime, tool
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.compacted import Compaction
-from mentra_actors.domain.compaction import SUMMARY_SYSTEM
 from mentra_actors.domain.content import (
     AssistantMessage,
     TextBlock,
@@ -16,40 +21,11 @@ from mentra_actors.domain.conversation_tree import Transcript, compacted, with_e
 
 pytestmark = pytest.mark.anyio
 
-SUMMARY = '{"goal": "count", "progress": "counted to two", "files_touched": ["a.txt"]}'
-
-
-class SummingModel(ScriptedModel):
-    """Answers in turn, and writes a summary whenever it is asked for one."""
-
-    def __init__(self, *turns, summary=SUMMARY):
-        self.answered, self.summed = [], []
-        left = list(turns)
-
-        def script(request):
-            if request.system == SUMMARY_SYSTEM:
-                self.summed.append(request)
-                return summary
-            self.answered.append(request)
-            return left.pop(0)
-
-        super().__init__(script)
-
 
 @tool(retry="safe")
 async def look(what: str) -> str:
     """Look."""
     return f"seen {what}"
-
-
-def words(request):
-    """What the model was sent, in short."""
-    return [
-        message.text.splitlines()[0]
-        if isinstance(message, UserMessage)
-        else type(message).__name__.removesuffix("Message")
-        for message in request.messages
-    ]
 
 
 async def test_a_model_has_its_older_history_summarized(tmp_path):
