@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from mentra_actors.domain.agent.events import ProfileChanges
-from mentra_actors.domain.agent.events.compactions import CompactionTrigger
+from mentra_actors.domain.agent.events.compactions import CompactionTrigger, CompactionWish
 from mentra_actors.domain.agent.events.runs import EarlyEnd, RunEnding
 from mentra_actors.domain.content import AssistantBlock
 from mentra_actors.domain.model_call import StopReason, TokenUsage
@@ -250,7 +250,7 @@ class CompactionStarted(msgspec.Struct, frozen=True, kw_only=True, tag="compacti
     """
 
     effect_id: EffectId
-    trigger: CompactionTrigger
+    trigger: CompactionWish
     tokens: int
     limit: int
 

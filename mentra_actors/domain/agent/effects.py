@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.agent.events.compactions import CompactionTrigger
+from mentra_actors.domain.agent.events.compactions import CompactionWish
 from mentra_actors.domain.agent.events.runs import Boundary
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.agent.run_options import RunOptions
@@ -134,7 +134,7 @@ class SummarizeConversation(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     not_before: float = 0.0
     limit: int = 0
-    trigger: CompactionTrigger = "manual"
+    trigger: CompactionWish = "manual"
 
 
 class CompensateCall(msgspec.Struct, frozen=True, kw_only=True):

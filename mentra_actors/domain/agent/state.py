@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from mentra_actors.domain.agent.events.compactions import CompactionTrigger
+from mentra_actors.domain.agent.events.compactions import CompactionWish
 from mentra_actors.domain.agent.events.inputs import QueueMode
 from mentra_actors.domain.agent.events.runs import Boundary, RoundChoice
 from mentra_actors.domain.agent.fallback import Fallback
@@ -158,7 +158,7 @@ class OpenCompaction(msgspec.Struct, frozen=True, kw_only=True):
     """The summary that is being written. Each of its attempts (from 1) is an effect."""
 
     effect_id: EffectId
-    trigger: CompactionTrigger = "manual"
+    trigger: CompactionWish = "manual"
     limit: int = 0
     attempt: int = 1
     not_before: float = 0.0

@@ -18,12 +18,16 @@ __all__ = [
     "CompactionSkipped",
     "CompactionTrigger",
     "CompactionUndone",
+    "CompactionWish",
     "ConversationCompacted",
 ]
 
+CompactionWish: TypeAlias = Literal["manual", "auto", "overflow"]
+"""Who asks for one: a person or program, a request that would be longer than it may be, or one that
+was too long for its model."""
+
 CompactionTrigger: TypeAlias = Literal["manual", "tool", "auto", "overflow"]
-"""Who wanted it: a person or program, the model by its tool, a request that would be longer than
-it may be, or one that was too long for its model."""
+"""Who wanted one that is made: one of these, or the model by its tool."""
 
 
 class CompactionRequested(
@@ -41,7 +45,7 @@ class CompactionRequested(
 
     effect_id: EffectId
     requested_at: float
-    trigger: CompactionTrigger = "manual"
+    trigger: CompactionWish = "manual"
     awaited_by: EffectId = EffectId("")
     tokens: int = 0
     limit: int = 0
