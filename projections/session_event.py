@@ -12,6 +12,9 @@ from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.ids import AgentId, CommandId, EffectId
 from projections.agent_event import (
     Branched,
+    CompactionSkipped,
+    CompactionStarted,
+    CompactionUndone,
     ContextCompacted,
     FallbackUsed,
     Notice,
@@ -25,6 +28,9 @@ __all__ = [
     "AssistantReasoningDelta",
     "AssistantTokenDelta",
     "Branched",
+    "CompactionSkipped",
+    "CompactionStarted",
+    "CompactionUndone",
     "ContextCompacted",
     "FallbackUsed",
     "Notice",
@@ -174,7 +180,10 @@ SessionEvent: TypeAlias = (
     | RetryAttempt
     | FallbackUsed
     | Branched
+    | CompactionStarted
     | ContextCompacted
+    | CompactionSkipped
+    | CompactionUndone
     | Notice
     | TurnEnded
     | TurnFailed

@@ -41,7 +41,10 @@ _SAME_IN_A_SESSION = (
     s.RetryAttempt,
     s.FallbackUsed,
     s.Branched,
+    s.CompactionStarted,
     s.ContextCompacted,
+    s.CompactionSkipped,
+    s.CompactionUndone,
     s.Notice,
 )
 
@@ -52,7 +55,12 @@ def session_event(event: a.AgentEvent) -> SessionEvent | None:
         event, s.PermissionRequested | s.PermissionResolved | s.RetryAttempt | s.FallbackUsed
     ):
         return event
-    if isinstance(event, s.Branched | s.ContextCompacted | s.Notice):
+    if isinstance(event, s.Branched | s.Notice):
+        return event
+    if isinstance(
+        event,
+        s.CompactionStarted | s.ContextCompacted | s.CompactionSkipped | s.CompactionUndone,
+    ):
         return event
     convert = _WORDS.get(type(event))
     return None if convert is None else convert(event)

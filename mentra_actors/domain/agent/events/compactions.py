@@ -23,8 +23,8 @@ __all__ = [
 ]
 
 CompactionWish: TypeAlias = Literal["manual", "auto", "overflow"]
-"""Who asks for one: a person or program, a request that would be longer than it may be, or one that
-was too long for its model."""
+"""Who asks for one: a person or program, a request that would be longer than it may be, or one
+that was too long for its model."""
 
 CompactionTrigger: TypeAlias = Literal["manual", "tool", "auto", "overflow"]
 """Who wanted one that is made: one of these, or the model by its tool."""
