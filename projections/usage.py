@@ -2,7 +2,7 @@
 
 The view has a part per agent with its sums, and a part per run with its calls. Every attempt
 counts once: an answer, one that failed after a part of it had come, one that was broken off. The
-summary of a conversation counts for its agent, and for no run.
+summary of a conversation counts for its agent, and for the run that needed it, if one did.
 """
 
 import hashlib
@@ -146,8 +146,11 @@ class UsageProjection:
         match event:
             case e.CompactionRetried() | e.CompactionSkipped() if not event.usage.total_tokens:
                 return ()
-            case _ if isinstance(event, (e.AgentSpawned, *_OF_SUMMARIES)):
+            case e.AgentSpawned():
                 return (stream_id,)
+            case _ if isinstance(event, _OF_SUMMARIES):
+                run = (_run_key(stream_id, event.run_id),) if event.run_id else ()
+                return (stream_id, *run)
             case e.ModelCallRequested(run_id=run_id):
                 return (_run_key(stream_id, run_id),)
             case _:

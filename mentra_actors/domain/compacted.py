@@ -6,7 +6,7 @@ from mentra_actors.domain.content import OpaqueBlock
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.ids import EffectId, EntryId
 
-__all__ = ["Compaction"]
+__all__ = ["Compaction", "UnwrittenSummary"]
 
 
 class Compaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,3 +33,12 @@ class Compaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     files_touched: tuple[str, ...] = ()
     resulting_tokens: int = 0
     remote: tuple[OpaqueBlock, ...] = ()
+
+
+class UnwrittenSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a call has compacted nothing, and what it has used all the same."""
+
+    reason: str
+    asked_model: str = ""
+    usage: TokenUsage = TokenUsage()
+    cost_usd_micros: int | None = None

@@ -17,7 +17,7 @@ from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions, TerminalOutput
 from mentra_actors.domain.blob import BlobRef
-from mentra_actors.domain.compacted import Compaction
+from mentra_actors.domain.compacted import Compaction, UnwrittenSummary
 from mentra_actors.domain.content import (
     AssistantBlock,
     OpaqueBlock,
@@ -264,6 +264,11 @@ _OUTCOMES = [
     ToolOutcome(content="done"),
     ToolOutcome(content="bye", terminate=True),
     ToolOutcome(content="short", compaction=Compaction(through=EntryId(2), summary="so far")),
+    ToolOutcome(
+        content="busy",
+        is_error=True,
+        unwritten=UnwrittenSummary(reason="busy", usage=TokenUsage(input_tokens=4)),
+    ),
     ToolOutcome(content="refused", is_error=True, denied="shell_command"),
     ToolOutcome(content="resting", rest=True),
 ]

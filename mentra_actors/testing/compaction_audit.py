@@ -75,10 +75,11 @@ class CompactionAudit:
     def _read_end(self, event: e.ConversationCompacted | e.CompactionSkipped, run: Any) -> Any:
         self.once("compaction ended", event.effect_id)
         used: Any = event
-        is_by_tool = False
+        is_by_tool = event.effect_id.startswith("tool-")
         if isinstance(event, e.ConversationCompacted):
             self.made.add(event.effect_id)
-            used, is_by_tool = event.compaction, event.trigger == "tool"
+            used = event.compaction
+            self.require(is_by_tool == (event.trigger == "tool"), "compacted by somebody else")
         if is_by_tool:
             self.require(run, "compacted by a tool outside of a run")
             return used

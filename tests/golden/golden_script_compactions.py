@@ -4,7 +4,7 @@ from golden_team import call, plan, profile
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.effects import CallModel
-from mentra_actors.domain.compacted import Compaction
+from mentra_actors.domain.compacted import Compaction, UnwrittenSummary
 from mentra_actors.domain.content import OpaqueBlock, Provenance, TextBlock
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.domain.request_view import RequestView
@@ -92,4 +92,19 @@ def overflows(team):
     team.summarize("novelist", compaction=_tale(usage=spent))
 
 
-COMPACTION_STORIES = (too_long, overflows)
+def in_vain(team):
+    """A model wants its conversation summarised, and nobody can do it."""
+    team.add(profile("lyricist"))
+    team.prompt("lyricist", "One.")
+    team.reply("lyricist", call("compact"), plans=(plan("safe"),))
+    busy = UnwrittenSummary(
+        reason="busy",
+        asked_model="openai:gpt-x",
+        usage=TokenUsage(input_tokens=7),
+        cost_usd_micros=21,
+    )
+    team.finish("lyricist", "compact", "Compaction failed: busy", is_error=True, unwritten=busy)
+    team.reply("lyricist", TextBlock(text="One. Indeed."))
+
+
+COMPACTION_STORIES = (too_long, overflows, in_vain)

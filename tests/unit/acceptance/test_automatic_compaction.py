@@ -67,14 +67,15 @@ async def test_a_long_conversation_is_summarized_before_the_next_request():
             await agent.send(word)
         entries = await agent.conversation.entries()
         usage = await agent.usage()
+        (compacted,) = of(e.ConversationCompacted, events)
+        of_run = await agent.usage_of_run(compacted.run_id)
 
-    (compacted,) = of(e.ConversationCompacted, events)
     (summed,) = model.summed
     assert words(model.answered[2]) == ["First", "Second", "[Compaction summary]", "Third"]
     assert (summed.tools, summed.tool_choice, summed.max_output_tokens) == ((), "auto", 2000)
     assert (compacted.trigger, compacted.compaction.replaced) == ("auto", 2)
     assert len(entries) == 6
-    assert usage.total.calls == 4
+    assert (usage.total.calls, len(of_run.calls)) == (4, 2)
 
 
 async def test_a_round_of_a_run_keeps_its_newest_results_and_their_details():
@@ -146,8 +147,9 @@ async def test_what_a_call_was_sent_can_be_seen_later():
     """By its name and by its round; over compactions, branches and stubs."""
     turns = [[call("look", what=str(n))] for n in range(6)]
     model = SummingModel(*turns, "Done.", "Else.", "Long again.")
-    options = limited(900, keep_recent_tool_results=1, stub_at_least_tokens=0)
+    options = limited(350, keep_recent_tool_results=1, stub_at_least_tokens=0)
     async with open_runtime(":memory:", providers=[model], tools=[look]) as runtime:
+        events = recorded_by(runtime)
         agent = await runtime.spawn(
             "lead", model="scripted:x", compaction=options, system="", tools=("look",)
         )
@@ -167,6 +169,9 @@ async def test_what_a_call_was_sent_can_be_seen_later():
             await conversation.seen("model-99")
         with pytest.raises(CommandRejected, match="no round"):
             await conversation.seen(7)
+    by_itself = [one for one in of(e.ConversationCompacted, events) if one.trigger == "auto"]
+    assert len(by_itself) > 0
+    assert any("[Previous" in str(request.messages) for request in model.answered)
 
 
 async def test_a_compaction_is_taken_back_and_does_not_come_again_at_once():

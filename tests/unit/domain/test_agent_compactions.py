@@ -13,7 +13,7 @@ from mentra_actors.domain.agent import effects as f
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import CompactionOptions
-from mentra_actors.domain.compacted import Compaction
+from mentra_actors.domain.compacted import Compaction, UnwrittenSummary
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
 from mentra_actors.domain.tool_call import ToolOutcome
 
@@ -166,12 +166,14 @@ def test_what_a_summary_uses_counts_for_the_run_that_waits():
     answer = answer.when(summed(attempt=2))
 
     assert (answer.state.run.tokens, answer.state.run.cost_usd_micros) == (45, 7)
+    assert only(answer, e.ConversationCompacted).run_id == answer.state.run.run_id
 
 
 def test_what_a_person_has_summarized_counts_for_no_run():
     answer = agent().when(go()).when(c.CompactConversation(now=1.5)).when(summed())
 
     assert answer.state.run.tokens == 0
+    assert only(answer, e.ConversationCompacted).run_id == ""
 
 
 def test_a_summary_that_uses_up_the_budget_ends_the_run_in_order():
@@ -200,6 +202,13 @@ def test_a_shared_budget_hears_of_summaries():
     by_tool = by_tool.when(finished(outcome=ToolOutcome(content="short", compaction=WRITTEN)))
     assert only(by_tool, e.SharedSpending).tokens == 40
     assert by_tool.state.run.tokens == 40
+
+    failed_one = UnwrittenSummary(reason="busy", usage=TokenUsage(input_tokens=7))
+    outcome = ToolOutcome(content="busy", is_error=True, unwritten=failed_one)
+    by_tool = agent().when(go(**shared)).when(asked("safe")).when(finished(outcome=outcome))
+    assert only(by_tool, e.SharedSpending).tokens == 7
+    assert by_tool.state.run.tokens == 7
+    assert only(by_tool, e.CompactionSkipped).reason == "busy"
 
 
 # --- a context that is full -------------------------------------------------------------------

@@ -8,6 +8,8 @@ run goes on.
 from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
+
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import early_end, finished
@@ -15,7 +17,7 @@ from mentra_actors.domain.agent.decide.spending import shared_spending
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.state import AgentState, OpenCompaction
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import EffectId
+from mentra_actors.ids import EffectId, RunId
 
 __all__ = [
     "MOST_ATTEMPTS",
@@ -103,7 +105,9 @@ def compaction_outcome(command: c.RecordCompaction, state: AgentState) -> Sequen
     one = state.compaction
     if one is None or one.effect_id != command.effect_id or one.attempt != command.attempt:
         return []
-    event = _outcome(command, one)
+    is_for_run = state.run is not None and one.trigger != "manual"
+    run_id = state.run.run_id if state.run and is_for_run else RunId("")
+    event = msgspec.structs.replace(_outcome(command, one), run_id=run_id)
     shared = [] if one.trigger == "manual" else shared_spending(event, state, one.key)
     return [event, *shared, *_withheld(evolve(state, event), command.now)]
 

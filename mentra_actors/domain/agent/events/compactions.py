@@ -9,7 +9,7 @@ import msgspec
 
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.model_call import TokenUsage
-from mentra_actors.ids import EffectId
+from mentra_actors.ids import EffectId, RunId
 
 __all__ = [
     "CompactionAwaited",
@@ -73,7 +73,7 @@ class CompactionRetried(
 ):
     """The summary could not be written; attempt `attempt` (from 2) begins at `not_before`.
 
-    What the failed attempt has used counts all the same.
+    What the failed attempt has used counts all the same, for the run `run_id` if that needs it.
     """
 
     effect_id: EffectId
@@ -84,6 +84,7 @@ class CompactionRetried(
     usage: TokenUsage = TokenUsage()
     cost_usd_micros: int | None = None
     asked_model: str = ""
+    run_id: RunId = RunId("")
 
 
 class ConversationCompacted(
@@ -95,13 +96,15 @@ class ConversationCompacted(
 ):
     """From now on models see a summary in place of older entries, which all stay on the log.
 
-    `effect_id` is the request, or the call of the tool.
+    `effect_id` is the request, or the call of the tool. What it has used counts for the run
+    `run_id`, unless a person has asked for it.
     """
 
     effect_id: EffectId
     compaction: Compaction
     compacted_at: float
     trigger: CompactionTrigger = "manual"
+    run_id: RunId = RunId("")
 
 
 class CompactionSkipped(
@@ -113,7 +116,8 @@ class CompactionSkipped(
 ):
     """Nothing was summarised; the reason says why. With `is_error` it was tried and failed.
 
-    With `is_cancelled` nobody waits for it any more. What was used for it counts all the same.
+    With `is_cancelled` nobody waits for it any more. What was used for it counts all the same, for
+    the run `run_id` if that needed it.
     """
 
     effect_id: EffectId
@@ -123,6 +127,7 @@ class CompactionSkipped(
     usage: TokenUsage = TokenUsage()
     cost_usd_micros: int | None = None
     asked_model: str = ""
+    run_id: RunId = RunId("")
 
 
 class CompactionUndone(

@@ -8,7 +8,6 @@ import msgspec
 from mentra_actors.domain.agent.events import compactions as e
 from mentra_actors.domain.agent.evolve.spent import spent
 from mentra_actors.domain.agent.state import AgentState, OpenCompaction
-from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.ids import EffectId
 
 __all__ = ["COMPACTION_STEPS"]
@@ -32,7 +31,7 @@ def _awaited(state: AgentState, event: e.CompactionRequested | e.CompactionAwait
 def _retried(state: AgentState, event: e.CompactionRetried) -> AgentState:
     if state.compaction is None or state.compaction.effect_id != event.effect_id:
         return state
-    after = _paid(state, event.usage, event.cost_usd_micros)
+    after = _paid(state, event)
     again = _replace(state.compaction, attempt=event.attempt, not_before=event.not_before)
     return _replace(after, compaction=again)
 
@@ -48,7 +47,7 @@ def _compacted(state: AgentState, event: e.ConversationCompacted) -> AgentState:
 
 
 def _skipped(state: AgentState, event: e.CompactionSkipped) -> AgentState:
-    return _over(_paid(state, event.usage, event.cost_usd_micros), event.effect_id)
+    return _over(_paid(state, event), event.effect_id)
 
 
 def _undone(state: AgentState, event: e.CompactionUndone) -> AgentState:
@@ -56,12 +55,12 @@ def _undone(state: AgentState, event: e.CompactionUndone) -> AgentState:
     return _replace(state, compacted=left)
 
 
-def _paid(state: AgentState, usage: TokenUsage, cost_usd_micros: int | None) -> AgentState:
+def _paid(state: AgentState, event: e.CompactionRetried | e.CompactionSkipped) -> AgentState:
     """What came of no summary counts for the run that needed it."""
-    is_wanted_by_run = state.compaction is not None and state.compaction.trigger != "manual"
-    if state.run is None or not is_wanted_by_run:
+    run = state.run
+    if run is None or run.run_id != event.run_id:
         return state
-    return _replace(state, run=spent(state.run, usage, cost_usd_micros))
+    return _replace(state, run=spent(run, event.usage, event.cost_usd_micros))
 
 
 def _over(state: AgentState, effect_id: EffectId) -> AgentState:
