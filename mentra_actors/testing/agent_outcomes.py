@@ -94,6 +94,7 @@ _OUTPUTS = [
 ]
 _OPTIONS = [
     RunOptions(token_budget=50, budget=StreamId("budget-shared")),
+    RunOptions(token_budget=500, budget=StreamId("budget-shared")),
     RunOptions(),
     RunOptions(on_failure="rollback"),
     RunOptions(on_failure="rollback", model_budget=2, strategy="careful"),
