@@ -20,7 +20,9 @@ __all__ = [
     "AssistantMessageCommitted",
     "Branched",
     "CallOutcome",
+    "CompactionSkipped",
     "CompactionStarted",
+    "CompactionUndone",
     "ContextCompacted",
     "FallbackUsed",
     "InputAdded",
@@ -223,12 +225,16 @@ class UsageReport(msgspec.Struct, frozen=True, kw_only=True, tag="usage_report")
 
 
 class RetryAttempt(msgspec.Struct, frozen=True, kw_only=True, tag="retry_attempt"):
-    """A model call failed and is made again in `next_delay_s` seconds."""
+    """A model call failed and is made again in `next_delay_s` seconds.
+
+    `of` says whether it is to answer, or to write a summary.
+    """
 
     error: str
     attempt: int
     max_attempts: int
     next_delay_s: float
+    of: Literal["answer", "compaction"] = "answer"
 
 
 class FallbackUsed(msgspec.Struct, frozen=True, kw_only=True, tag="fallback_used"):
@@ -238,11 +244,29 @@ class FallbackUsed(msgspec.Struct, frozen=True, kw_only=True, tag="fallback_used
 
 
 class CompactionStarted(msgspec.Struct, frozen=True, kw_only=True, tag="compaction_started"):
-    """The older part of the conversation is being summarised.
+    """The conversation is being summarised. `ContextCompacted` or `CompactionSkipped` follows.
 
-    `effect_id` is the request, or the call of the tool. A `ContextCompacted` with it follows, or
-    a `Notice` that says why not, or the result of the call.
+    `effect_id` is the request, or the call of the tool, whose result may say why not. A request
+    of about `tokens`, more than the `limit`, waits for it (0: not known).
     """
+
+    effect_id: EffectId
+    trigger: CompactionTrigger
+    tokens: int
+    limit: int
+
+
+class CompactionSkipped(msgspec.Struct, frozen=True, kw_only=True, tag="compaction_skipped"):
+    """Nothing was summarised. With `is_error` it was tried and failed."""
+
+    effect_id: EffectId
+    reason: str
+    is_error: bool
+    is_cancelled: bool
+
+
+class CompactionUndone(msgspec.Struct, frozen=True, kw_only=True, tag="compaction_undone"):
+    """Models are told the words of a compaction again."""
 
     effect_id: EffectId
 
@@ -302,6 +326,8 @@ AgentEvent: TypeAlias = (
     | Branched
     | CompactionStarted
     | ContextCompacted
+    | CompactionSkipped
+    | CompactionUndone
     | Reconfigured
     | Notice
 )

@@ -10,8 +10,10 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide.compactions import MOST_ATTEMPTS
 from mentra_actors.domain.agent.profile import COMPACT
 from mentra_actors.domain.agent.state import call_key
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.domain.transcript import unknown_outcome_text
 from mentra_actors.ids import EffectId, MailId
@@ -124,6 +126,60 @@ def _usage(
     )
 
 
+def _compacted(
+    state: AgentFeedState, event: e.ConversationCompacted
+) -> tuple[AgentFeedState, Sequence[AgentEvent]]:
+    compaction = event.compaction
+    compacted = told.ContextCompacted(
+        trigger=event.trigger,
+        replaced=compaction.replaced,
+        kept=len(compaction.kept) + len(compaction.kept_results),
+        summary=compaction.summary,
+        effect_id=event.effect_id,
+    )
+    return state, (*_summary_usage(event.effect_id, compaction), compacted)
+
+
+def _compaction_retried(
+    state: AgentFeedState, event: e.CompactionRetried
+) -> tuple[AgentFeedState, Sequence[AgentEvent]]:
+    again = told.RetryAttempt(
+        error=event.error,
+        attempt=event.attempt - 1,
+        max_attempts=MOST_ATTEMPTS,
+        next_delay_s=max(0.0, event.not_before - event.retried_at),
+        of="compaction",
+    )
+    return state, (*_summary_usage(event.effect_id, event), again)
+
+
+def _compaction_skipped(
+    state: AgentFeedState, event: e.CompactionSkipped
+) -> tuple[AgentFeedState, Sequence[AgentEvent]]:
+    skipped = told.CompactionSkipped(
+        effect_id=event.effect_id,
+        reason=event.reason,
+        is_error=event.is_error,
+        is_cancelled=event.is_cancelled,
+    )
+    return state, (*_summary_usage(event.effect_id, event), skipped)
+
+
+def _summary_usage(
+    effect_id: EffectId, used: Compaction | e.CompactionRetried | e.CompactionSkipped
+) -> Sequence[AgentEvent]:
+    if not used.usage.total_tokens:
+        return ()
+    return (
+        told.UsageReport(
+            effect_id=effect_id,
+            model=used.asked_model,
+            usage=used.usage,
+            cost_usd_micros=used.cost_usd_micros,
+        ),
+    )
+
+
 def _run_failed(
     state: AgentFeedState, event: e.RunFailed
 ) -> tuple[AgentFeedState, Sequence[AgentEvent]]:
@@ -145,7 +201,10 @@ def _started(
         key=event.key, call_id=call.call_id, tool=event.tool, arguments=call.arguments
     )
     if event.tool == COMPACT:
-        return state, (event_told, told.CompactionStarted(effect_id=event.key))
+        return state, (
+            event_told,
+            told.CompactionStarted(effect_id=event.key, trigger="tool", tokens=0, limit=0),
+        )
     return state, (event_told,)
 
 
@@ -220,6 +279,9 @@ _STEPS: Mapping[type[Any], _Step] = {
     e.ModelReplied: _replied,
     e.ModelCallFailed: _model_failed,
     e.RunFailed: _run_failed,
+    e.ConversationCompacted: _compacted,
+    e.CompactionRetried: _compaction_retried,
+    e.CompactionSkipped: _compaction_skipped,
     e.ToolCallReviewed: _reviewed,
     e.ToolCallStarted: _started,
     e.ToolCallRestarted: _restarted,
@@ -283,20 +345,16 @@ _PLAIN: Mapping[type[Any], Callable[[Any], AgentEvent]] = {
     ),
     e.ModelCallWithheld: lambda event: told.Notice(
         severity="warning",
-        message=f"the model was not asked: the shared {event.limit.replace('_', ' ')} is used up",
+        message=f"the model was not asked: the {'shared ' if event.is_shared else ''}"
+        f"{event.limit.replace('_', ' ')} is used up",
     ),
-    e.CompactionRequested: lambda event: told.CompactionStarted(effect_id=event.effect_id),
-    e.ConversationCompacted: lambda event: told.ContextCompacted(
+    e.CompactionRequested: lambda event: told.CompactionStarted(
         effect_id=event.effect_id,
         trigger=event.trigger,
-        replaced=event.compaction.replaced,
-        kept=len(event.compaction.kept),
-        summary=event.compaction.summary,
+        tokens=event.tokens,
+        limit=event.limit,
     ),
-    e.CompactionSkipped: lambda event: told.Notice(
-        severity="warning" if event.is_error else "info",
-        message=f"the conversation was not compacted: {event.reason}",
-    ),
+    e.CompactionUndone: lambda event: told.CompactionUndone(effect_id=event.effect_id),
     e.PermissionExpired: lambda event: told.Notice(
         severity="warning",
         message=f"{event.tool} was refused: nobody has decided about it in time",

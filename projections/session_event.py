@@ -14,7 +14,9 @@ from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.ids import AgentId, CommandId, EffectId
 from projections.agent_event import (
     Branched,
+    CompactionSkipped,
     CompactionStarted,
+    CompactionUndone,
     FallbackUsed,
     Notice,
     PermissionRequested,
@@ -28,7 +30,9 @@ __all__ = [
     "AssistantTokenDelta",
     "Branched",
     "CompactionCompleted",
+    "CompactionSkipped",
     "CompactionStarted",
+    "CompactionUndone",
     "FallbackUsed",
     "MemoryUpdated",
     "Mutability",
@@ -227,6 +231,8 @@ SessionEvent: TypeAlias = (
     | Branched
     | CompactionStarted
     | CompactionCompleted
+    | CompactionSkipped
+    | CompactionUndone
     | MemoryUpdated
     | Notice
     | TurnEnded

@@ -78,7 +78,10 @@ def session_event(event: a.AgentEvent) -> SessionEvent | None:
         event, s.PermissionRequested | s.PermissionResolved | s.RetryAttempt | s.FallbackUsed
     ):
         return event
-    if isinstance(event, s.Branched | s.CompactionStarted | s.Notice):
+    if isinstance(
+        event,
+        s.Branched | s.CompactionStarted | s.CompactionSkipped | s.CompactionUndone | s.Notice,
+    ):
         return event
     convert = _WORDS.get(type(event))
     return None if convert is None else convert(event)

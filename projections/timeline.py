@@ -212,6 +212,14 @@ def _board_compensated(event: agent.BoardCompensated) -> str:
     return f"{counted(event.reverted, 'change')} of the board by {event.run_id} undone{kept}"
 
 
+def _why_compacted(event: agent.CompactionRequested) -> str:
+    if event.trigger == "overflow":
+        return f", {event.awaited_by} was too long for its model"
+    if event.trigger == "auto":
+        return f", {event.awaited_by} would have {event.tokens} of {event.limit} tokens"
+    return ""
+
+
 def _job_ended(how: str) -> Callable[[Any], str]:
     def sentence(event: background.JobTimedOut | background.JobCancelled) -> str:
         return f"{event.job_id} {how}, with {event.output.total_bytes:,} bytes of output"
@@ -258,7 +266,12 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.AgentReconfigured: _reconfigured,
     agent.ToolAuthorizationEvaluated: _evaluated,
     agent.PermissionExpired: lambda e: f"{e.key}: nobody has decided in time",
-    agent.CompactionRequested: lambda e: f"{e.effect_id}: the conversation is summarized",
+    agent.CompactionRequested: lambda e: (
+        f"{e.effect_id}: the conversation is summarized{_why_compacted(e)}"
+    ),
+    agent.CompactionAwaited: lambda e: f"{e.awaited_by} waits for {e.effect_id}",
+    agent.CompactionRetried: lambda e: f"{e.effect_id}: no summary yet, tried again: {e.error}",
+    agent.CompactionUndone: lambda e: f"{e.effect_id} taken back: its words are told again",
     agent.ConversationCompacted: lambda e: (
         f"older entries told as a summary: {e.compaction.replaced}"
     ),

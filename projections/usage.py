@@ -2,7 +2,7 @@
 
 The view has a part per agent with its sums, and a part per run with its calls. Every attempt
 counts once: an answer, one that failed after a part of it had come, one that was broken off. The
-summary of a conversation counts for its agent, and for no run.
+summary of a conversation counts for its agent, and for the run that needed it, if one did.
 """
 
 import hashlib
@@ -35,9 +35,15 @@ __all__ = [
 
 CallEnd: TypeAlias = Literal["answered", "failed", "abandoned"]
 _Outcome: TypeAlias = (
-    e.ModelReplied | e.ModelCallFailed | e.AnswerAbandoned | e.ConversationCompacted
+    e.ModelReplied
+    | e.ModelCallFailed
+    | e.AnswerAbandoned
+    | e.ConversationCompacted
+    | e.CompactionRetried
+    | e.CompactionSkipped
 )
 
+_OF_SUMMARIES = (e.ConversationCompacted, e.CompactionRetried, e.CompactionSkipped)
 _replace = msgspec.structs.replace
 
 
@@ -121,7 +127,7 @@ class UsageProjection:
     """
 
     name = "usage"
-    version = 3
+    version = 4
     handles: frozenset[type[Any]] | None = frozenset(
         {
             e.AgentSpawned,
@@ -129,7 +135,7 @@ class UsageProjection:
             e.ModelReplied,
             e.ModelCallFailed,
             e.AnswerAbandoned,
-            e.ConversationCompacted,
+            *_OF_SUMMARIES,
         }
     )
     view_type: Any = AgentUsage | RunUsage
@@ -138,8 +144,13 @@ class UsageProjection:
         """See `Projection.keys`."""
         event, stream_id = recorded.event, recorded.stream_id
         match event:
-            case e.AgentSpawned() | e.ConversationCompacted():
+            case e.CompactionRetried() | e.CompactionSkipped() if not event.usage.total_tokens:
+                return ()
+            case e.AgentSpawned():
                 return (stream_id,)
+            case _ if isinstance(event, _OF_SUMMARIES):
+                run = (_run_key(stream_id, event.run_id),) if event.run_id else ()
+                return (stream_id, *run)
             case e.ModelCallRequested(run_id=run_id):
                 return (_run_key(stream_id, run_id),)
             case _:
@@ -274,8 +285,10 @@ def _model(event: _Outcome) -> str:
 def _call(event: _Outcome, asked: tuple[int, int]) -> CallUsage:
     how: CallEnd = "answered"
     used = event.compaction if isinstance(event, e.ConversationCompacted) else event
-    if isinstance(event, e.ModelCallFailed | e.AnswerAbandoned):
-        how = "failed" if isinstance(event, e.ModelCallFailed) else "abandoned"
+    if isinstance(event, e.ModelCallFailed | e.CompactionRetried | e.CompactionSkipped):
+        how = "failed"
+    if isinstance(event, e.AnswerAbandoned):
+        how = "abandoned"
     return CallUsage(
         effect_id=event.effect_id,
         round=asked[0],

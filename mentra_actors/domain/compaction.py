@@ -4,21 +4,32 @@ The log and the tree of entries stay whole. A compaction says up to which entry 
 words are replaced, by which summary, and which entries of them stay word for word. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from mentra_actors.domain.agent.profile import CompactionOptions
+from mentra_actors.domain.agent.profile import DELEGATION, CompactionOptions
+from mentra_actors.domain.compacted import Compaction
+from mentra_actors.domain.compaction_facts import (
+    extracted_facts,
+    joined_paths,
+    rendered_facts,
+    touched_files,
+)
 from mentra_actors.domain.content import (
     AssistantMessage,
     Message,
+    OpaqueBlock,
     ToolCallBlock,
     ToolResultsMessage,
     UserMessage,
     text_of,
 )
 from mentra_actors.domain.conversation_tree import Entry, Transcript
-from mentra_actors.ids import EntryId
+from mentra_actors.domain.token_estimate import message_tokens, text_tokens
+from mentra_actors.domain.told_entries import told_messages
+from mentra_actors.domain.transcript import LETTER
+from mentra_actors.ids import EffectId, EntryId
 
 __all__ = [
     "NOTHING_OLDER",
@@ -26,8 +37,12 @@ __all__ = [
     "CompactionPlan",
     "ConversationSummary",
     "compaction_plan",
+    "needs_compaction",
+    "older_messages",
     "rendered_summary",
     "summary_in",
+    "told_remotely",
+    "told_summary",
 ]
 
 SUMMARY_SYSTEM = (
@@ -40,7 +55,12 @@ SUMMARY_SYSTEM = (
 NOTHING_OLDER = "there was no older history to summarize"
 """Why a conversation was not compacted."""
 
-CHARS_PER_TOKEN = 4
+_GO_ON = "Go on from the newest messages."
+_FALLBACK_CHARS = 4_000
+"""Of what was said, for models that cannot read what a provider has made of it."""
+
+_PAIR = 2
+"""An answer and its results."""
 
 
 class ConversationSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,64 +78,150 @@ class ConversationSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompactionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be summarised: `material` is the text of it, the newest of it if it is long."""
+    """What is to be summarised: `material` is the text of it, the newest of it if it is long.
+
+    `kept` are entries that stay word for word, `kept_results` the keys of calls whose results are
+    told as words, `files_touched` the paths that are known without a model.
+    """
 
     through: EntryId
     kept: tuple[EntryId, ...]
+    kept_results: tuple[EffectId, ...]
     replaced: int
     material: str
+    files_touched: tuple[str, ...]
 
 
-def compaction_plan(transcript: Transcript, options: CompactionOptions) -> CompactionPlan | None:
+def needs_compaction(transcript: Transcript, shown: int, tokens: int, limit: int) -> bool:
+    """Whether a request of `tokens`, `shown` of them of the conversation, has to be made shorter.
+
+    It has when it is longer than the limit, unless the conversation was compacted (or could not
+    be, or was told long again) and has not grown by a quarter of the limit since: what must stay
+    may be too long by itself, and would be compacted again before each request.
+    """
+    if tokens <= limit:
+        return False
+    grown = shown - transcript.settled_tokens
+    return not transcript.settled_tokens or grown >= max(limit // 4, 1)
+
+
+def compaction_plan(
+    transcript: Transcript, options: CompactionOptions, limit: int = 0
+) -> CompactionPlan | None:
     """How the conversation can be shortened now; None if there is nothing older to summarise.
 
-    The newest words stay: the last entry, and an answer with all of its results.
+    The newest words stay: the last entry, and an answer with all of its results. If that is all
+    there is the answer and its results are summarised, too. What stays of the older words is
+    bounded by the `limit` of a request (0: not known), so that there is room to go on.
     """
     path = [transcript.entries[number - 1] for number in transcript.path]
     tail = _tail_length(path)
-    older = path[: len(path) - tail]
-    if not older:
-        return None
-    kept = _kept(older, options.preserve_recent_user_tokens)
-    before = transcript.compaction_on_path
-    first = before.through if before else EntryId(0)
+    plan = _plan(transcript, path[: len(path) - tail], options, limit)
+    if plan is None and tail == _PAIR:
+        return _plan(transcript, path, options, limit)
+    return plan
+
+
+def _plan(
+    transcript: Transcript, older: Sequence[Entry], options: CompactionOptions, limit: int
+) -> CompactionPlan | None:
+    most = options.preserve_recent_user_tokens
+    kept = _kept_words(older, min(most, limit // 2) if limit else most)
+    letters, results = _kept_work(
+        older,
+        options.preserve_recent_delegation_results,
+        min(most, limit // 4) if limit else most,
+    )
+    kept = tuple(sorted((*kept, *letters)))
+    before = transcript.placed_compaction
+    first = before.compaction.through if before else EntryId(0)
     fresh = [one for one in older if one.entry_id > first and one.entry_id not in kept]
     if not fresh:
         return None
-    told = [_told(one.message) for one in fresh]
-    if before is not None:
-        told.insert(0, before.summary)
+    said = [one.message for one in fresh]
+    earlier = before.compaction if before else None
     return CompactionPlan(
         through=older[-1].entry_id,
         kept=kept,
+        kept_results=results,
         replaced=len(older) - len(kept),
-        material="\n\n".join(told)[-options.summary_max_input_chars :],
+        material=_material(said, earlier, options.summary_max_input_chars),
+        files_touched=joined_paths(earlier.files_touched if earlier else (), touched_files(said)),
     )
+
+
+def _material(said: Sequence[Message], earlier: Compaction | None, most_chars: int) -> str:
+    """Facts, the summary before, and what was said since: of that the newest, if it is long."""
+    head = [rendered_facts(extracted_facts(said)), earlier.summary if earlier else ""]
+    head = [part[: most_chars // 4] for part in head if part]
+    left = most_chars - sum(map(len, head))
+    told: list[str] = []
+    for message in reversed(said):
+        text = _told(message)
+        told.append(text[-left:] if left > 0 else "")
+        left -= len(text)
+        if left <= 0:
+            break
+    return "\n\n".join([*head, *filter(None, reversed(told))])
 
 
 def _tail_length(path: Sequence[Entry]) -> int:
     """Entries at the end of the path that stay: no call is parted from its results."""
     if len(path) > 1 and path[-1].kind == "tool_exchange":
-        return 2
+        return _PAIR
     return min(len(path), 1)
 
 
-def _kept(older: Sequence[Entry], budget_tokens: int) -> tuple[EntryId, ...]:
+def _kept_words(older: Sequence[Entry], budget_tokens: int) -> tuple[EntryId, ...]:
     """The newest words of people that fit into the budget; the last ones in any case."""
     kept: list[EntryId] = []
     left = budget_tokens
     for entry in reversed(older):
         if entry.kind != "user_turn" or not isinstance(entry.message, UserMessage):
             continue
-        left -= _tokens(entry.message.text)
+        left -= message_tokens(entry.message)
         if kept and left < 0:
             break
         kept.append(entry.entry_id)
     return tuple(reversed(kept))
 
 
-def _tokens(text: str) -> int:
-    return -(-len(text) // CHARS_PER_TOKEN)
+def _kept_work(
+    older: Sequence[Entry], most: int, budget_tokens: int
+) -> tuple[tuple[EntryId, ...], tuple[EffectId, ...]]:
+    """Entries with the newest letters of teammates, and keys of the newest results of `task`.
+
+    Together no more than `most`, and no more than fit into the budget.
+    """
+    letters: list[EntryId] = []
+    results: list[EffectId] = []
+    left = budget_tokens
+    for entry, key, text in _delegated(older):
+        left -= text_tokens(text)
+        if len(letters) + len(results) >= most or left < 0:
+            break
+        if key:
+            results.append(key)
+        else:
+            letters.append(entry.entry_id)
+    return tuple(reversed(letters)), tuple(reversed(results))
+
+
+def _delegated(older: Sequence[Entry]) -> Iterator[tuple[Entry, EffectId, str]]:
+    """What others have done, the newest first: letters, and results with the key of their call."""
+    for entry in reversed(older):
+        message = entry.message
+        if isinstance(message, UserMessage) and _is_letter(entry, message):
+            yield entry, EffectId(""), message.text
+        if isinstance(message, ToolResultsMessage):
+            pairs = list(zip(entry.keys, message.results, strict=False))
+            for key, result in reversed(pairs):
+                if result.name == DELEGATION and not result.is_error:
+                    yield entry, key, result.content
+
+
+def _is_letter(entry: Entry, message: UserMessage) -> bool:
+    return entry.kind == "mail" and message.text.startswith(LETTER)
 
 
 def _told(message: Message) -> str:
@@ -133,15 +239,59 @@ def _told(message: Message) -> str:
             return "\n".join(f"result of {one.name}: {one.content}" for one in results)
 
 
+def older_messages(transcript: Transcript, plan: CompactionPlan) -> tuple[Message, ...]:
+    """The older part of a conversation as models are told it until now."""
+    path = [transcript.entries[number - 1] for number in transcript.path]
+    older = [entry for entry in path if entry.entry_id <= plan.through]
+    return tuple(
+        told_messages(
+            older,
+            transcript.placed_compaction,
+            transcript.stubbed_through,
+            has_open_calls=False,
+        )
+    )
+
+
+def told_summary(plan: CompactionPlan, answer: str, model: str) -> Compaction:
+    """The compaction that a model has written, with the files that are known without it."""
+    summary = summary_in(answer)
+    files = joined_paths(plan.files_touched, summary.files_touched)
+    return _compaction(plan, msgspec.structs.replace(summary, files_touched=files), model)
+
+
+def told_remotely(
+    plan: CompactionPlan, blocks: tuple[OpaqueBlock, ...], text: str, model: str
+) -> Compaction:
+    """The compaction that a provider has made; in words, too, for models that cannot read it."""
+    facts = plan.material[-_FALLBACK_CHARS:]
+    summary = ConversationSummary(
+        progress=text or f"The last of what was said before:\n{facts}",
+        next_steps=(_GO_ON,),
+        files_touched=plan.files_touched,
+    )
+    return msgspec.structs.replace(_compaction(plan, summary, model), remote=blocks)
+
+
+def _compaction(plan: CompactionPlan, summary: ConversationSummary, model: str) -> Compaction:
+    return Compaction(
+        through=plan.through,
+        summary=rendered_summary(summary),
+        kept=plan.kept,
+        kept_results=plan.kept_results,
+        replaced=plan.replaced,
+        files_touched=summary.files_touched,
+        asked_model=model,
+    )
+
+
 def summary_in(answer: str) -> ConversationSummary:
     """The summary that a model has written; words that are no JSON are its `progress`."""
     text = answer.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
     try:
         return msgspec.json.decode(text, type=ConversationSummary)
     except (msgspec.DecodeError, RecursionError):
-        return ConversationSummary(
-            progress=answer.strip(), next_steps=("Go on from the newest messages.",)
-        )
+        return ConversationSummary(progress=answer.strip(), next_steps=(_GO_ON,))
 
 
 def rendered_summary(summary: ConversationSummary) -> str:

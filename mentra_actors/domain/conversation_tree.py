@@ -5,7 +5,6 @@ what a model is sent. A path never ends between a call and its result.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -22,7 +21,9 @@ from mentra_actors.domain.content import (
     UserMessage,
     blobs_of,
 )
+from mentra_actors.domain.entry import Entry, EntryKind, PlacedCompaction
 from mentra_actors.domain.token_estimate import message_tokens
+from mentra_actors.domain.told_entries import stub, told_messages
 from mentra_actors.ids import EffectId, EntryId
 
 __all__ = [
@@ -30,40 +31,23 @@ __all__ = [
     "Entry",
     "EntryKind",
     "OpenCall",
+    "PlacedCompaction",
     "Transcript",
+    "as_compacted_by",
     "children_of",
     "closed",
     "compacted",
     "moved_to",
     "path_to",
+    "settled",
     "spilled_result",
     "told_result",
+    "uncompacted",
     "with_entry",
     "with_stubs",
 ]
 
-STUB_BYTES = 100
-"""A result that is not longer (UTF-8) stays as it is: a stub would save nothing."""
-
 NO_RESULT = "No result was recorded for this call. It may or may not have happened."
-
-EntryKind: TypeAlias = Literal["user_turn", "assistant_turn", "tool_exchange", "mail", "context"]
-"""`context` is what the runtime or a round strategy says; mail comes from others."""
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A message. `parent` is the entry before it, 0 for a first one.
-
-    `keys` are those of the calls of an answer or of a message of results, in order. `details` are
-    JSON for people and programs by the key of the call, never sent to a model.
-    """
-
-    entry_id: EntryId
-    parent: EntryId
-    kind: EntryKind
-    message: Message
-    keys: tuple[EffectId, ...] = ()
-    details: Mapping[EffectId, str] = {}
 
 
 class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,23 +70,20 @@ class Exchange(msgspec.Struct, frozen=True):
     stub_tokens: int
 
 
-class PlacedCompaction(msgspec.Struct, frozen=True):
-    """A compaction, and how many entries there were when it was made."""
-
-    compaction: Compaction
-    entries_then: int
-
-
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """All entries by number, the path to the leaf, and input that is not placed yet.
 
     Inputs wait by kind and id, oldest first: senders choose ids, and two may choose the same.
     `placed` is what the open run has placed of them, in case that it is taken back. `call_ids`
     are those on the path. `has_attachments` is true once a message, on whatever branch, has named
-    bytes beside the log; until then none has to be looked at for them. `messages` are what a model
-    is sent: the newest of the `compactions` that speaks of the path has replaced their older part,
-    and the results in entries up to `stubbed_through` are stubs. `tokens` are those of them, as
-    far as they can be guessed. `exchanges` are the entries of the path with results.
+    bytes beside the log; until then none has to be looked at for them.
+
+    `messages` are what a model is sent: the newest of the `compactions` that speaks of the path
+    (`placed_compaction`) has replaced their older part, and the results in entries up to
+    `stubbed_through` are stubs. `tokens` are those of them, as far as they can be guessed;
+    `settled_tokens` those when the branch was last compacted, or was not, or was told long again:
+    it is not compacted by itself before it has grown. `exchanges` are the entries of the path with
+    results.
     """
 
     entries: AppendOnly[Entry] = AppendOnly()
@@ -116,8 +97,10 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     spilled: AppendOnly[tuple[EffectId, BlobRef]] = AppendOnly()
     has_attachments: bool = False
     compactions: tuple[PlacedCompaction, ...] = ()
+    placed_compaction: PlacedCompaction | None = None
     stubbed_through: EntryId = EntryId(0)
     tokens: int = 0
+    settled_tokens: int = 0
     exchanges: AppendOnly[Exchange] = AppendOnly()
 
     @property
@@ -131,16 +114,8 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
         placed = self.placed_compaction
         return placed.compaction if placed else None
 
-    @property
-    def placed_compaction(self) -> PlacedCompaction | None:
-        """The same, and when it was made."""
-        if not self.compactions:
-            return None
-        here = frozenset(self.path)
-        newest_first = reversed(self.compactions)
-        return next((one for one in newest_first if one.compaction.through in here), None)
 
-
+_NO_EFFECT = EffectId("")
 _replace = msgspec.structs.replace
 
 
@@ -256,19 +231,8 @@ def with_entry(
 
 
 def _exchange(entry: Entry, message: ToolResultsMessage, tokens: int) -> Exchange:
-    stub_tokens = message_tokens(_stub(message))
+    stub_tokens = message_tokens(stub(message))
     return Exchange(entry.entry_id, len(message.results), tokens, stub_tokens)
-
-
-def _stub(message: ToolResultsMessage) -> ToolResultsMessage:
-    """The results, each longer one as a stub that names its tool."""
-    results = tuple(
-        _replace(one, content=f"[Previous: used {one.name}]", attachments=(), is_json=False)
-        if one.attachments or len(one.content.encode("utf-8", "surrogatepass")) > STUB_BYTES
-        else one
-        for one in message.results
-    )
-    return _replace(message, results=results)
 
 
 def moved_to(transcript: Transcript, entry_id: EntryId) -> Transcript:
@@ -295,7 +259,9 @@ def moved_to(transcript: Transcript, entry_id: EntryId) -> Transcript:
         call_ids=AppendOnlySet(call_ids),
         exchanges=AppendOnly(exchanges),
     )
-    return _retold(moved)
+    told = _retold(moved)
+    placed = told.placed_compaction
+    return _replace(told, settled_tokens=placed.compaction.resulting_tokens if placed else 0)
 
 
 def with_stubs(transcript: Transcript, through: EntryId) -> Transcript:
@@ -311,59 +277,51 @@ def with_stubs(transcript: Transcript, through: EntryId) -> Transcript:
 
 def _retold(transcript: Transcript) -> Transcript:
     """The same conversation, with what a model is sent of it made anew."""
-    messages = _messages_on_path(transcript)
+    placed = _newest_on_path(transcript)
+    messages = told_messages(
+        [transcript.entries[here - 1] for here in transcript.path],
+        placed,
+        transcript.stubbed_through,
+        has_open_calls=bool(transcript.open_calls),
+    )
     tokens = sum(map(message_tokens, messages))
-    return _replace(transcript, messages=AppendOnly(messages), tokens=tokens)
+    return _replace(
+        transcript, messages=AppendOnly(messages), tokens=tokens, placed_compaction=placed
+    )
 
 
-def compacted(transcript: Transcript, compaction: Compaction) -> Transcript:
+def _newest_on_path(transcript: Transcript) -> PlacedCompaction | None:
+    if not transcript.compactions:
+        return None
+    here = frozenset(transcript.path)
+    newest_first = reversed(transcript.compactions)
+    return next((one for one in newest_first if one.compaction.through in here), None)
+
+
+def compacted(
+    transcript: Transcript, compaction: Compaction, effect_id: EffectId = _NO_EFFECT
+) -> Transcript:
     """The conversation with its older part told as a summary, on each branch that has it."""
-    placed = PlacedCompaction(compaction, len(transcript.entries))
-    return _retold(_replace(transcript, compactions=(*transcript.compactions, placed)))
+    placed = PlacedCompaction(compaction, len(transcript.entries), effect_id)
+    return settled(_retold(_replace(transcript, compactions=(*transcript.compactions, placed))))
 
 
-def _messages_on_path(transcript: Transcript) -> list[Message]:
-    """What a model is sent: words that were kept, the summary, and all that came after it.
+def uncompacted(transcript: Transcript, effect_id: EffectId) -> Transcript:
+    """The conversation without this compaction: its words are told again."""
+    left = tuple(one for one in transcript.compactions if one.effect_id != effect_id)
+    return settled(_retold(_replace(transcript, compactions=left)))
 
-    Legal whatever the compaction says: no call is parted from its results.
-    """
-    path = [transcript.entries[here - 1] for here in transcript.path]
+
+def as_compacted_by(transcript: Transcript, effect_id: EffectId) -> Transcript:
+    """The conversation as it was told when this compaction was its newest; empty: before any."""
     placed = transcript.placed_compaction
-    through = transcript.stubbed_through
-    if placed is None:
-        return [_told(entry, through) for entry in path]
-    compaction = placed.compaction
-    at = 1 + next(i for i, entry in enumerate(path) if entry.entry_id == compaction.through)
-    if transcript.open_calls:  # the last answer waits for its results, which come after it
-        at = min(at, len(path) - 1)
-    while at < len(path) and path[at].kind == "tool_exchange":
-        at += 1
-    before = [
-        entry.message
-        for entry in path[:at]
-        if entry.entry_id in compaction.kept and isinstance(entry.message, UserMessage)
-    ]
-    summary = UserMessage(text=compaction.summary, source="summary")
-    after = [_forgotten_by_servers(entry, placed, through) for entry in path[at:]]
-    return [*before, summary, *after]
+    if (placed.effect_id if placed else _NO_EFFECT) == effect_id:
+        return transcript
+    ids = [one.effect_id for one in transcript.compactions]
+    count = ids.index(effect_id) + 1 if effect_id in ids else 0
+    return _retold(_replace(transcript, compactions=transcript.compactions[:count]))
 
 
-def _told(entry: Entry, stubbed_through: EntryId) -> Message:
-    message = entry.message
-    if isinstance(message, ToolResultsMessage) and entry.entry_id <= stubbed_through:
-        return _stub(message)
-    return message
-
-
-def _forgotten_by_servers(
-    entry: Entry, placed: PlacedCompaction, stubbed_through: EntryId
-) -> Message:
-    """A message after the summary; an older answer does not stand for what a server has kept.
-
-    A conversation that goes on from there would go on from the long one.
-    """
-    message = _told(entry, stubbed_through)
-    is_older = entry.entry_id <= placed.entries_then
-    if is_older and isinstance(message, AssistantMessage) and message.response_id:
-        return _replace(message, response_id="")
-    return message
+def settled(transcript: Transcript) -> Transcript:
+    """The conversation, which is not to be compacted by itself before it has grown."""
+    return _replace(transcript, settled_tokens=transcript.tokens)

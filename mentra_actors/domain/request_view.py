@@ -10,7 +10,7 @@ import msgspec
 from mentra_actors.domain.content import Message, UserMessage
 from mentra_actors.domain.conversation_tree import Transcript, closed, with_stubs
 from mentra_actors.domain.token_estimate import message_tokens
-from mentra_actors.ids import EntryId
+from mentra_actors.ids import EffectId, EntryId
 
 __all__ = ["RequestView", "shown", "shown_tokens", "stub_point"]
 
@@ -21,13 +21,15 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     Results in entries up to `stubbed_through` are stubs in it. `recalled` (of the memory) and
     `reminder` (of the task board) are said behind the conversation, in this request only: what a
     provider has cached of the conversation stays the beginning of the next request.
-    `recall_problem` says why the memory was not asked to its end, if it was not.
+    `recall_problem` says why the memory was not asked to its end, if it was not. `compacted_by`
+    is the compaction (the id of its effect) whose summary it tells, empty for none.
     """
 
     stubbed_through: EntryId = EntryId(0)
     recalled: str = ""
     reminder: str = ""
     recall_problem: str = ""
+    compacted_by: EffectId = EffectId("")
 
 
 def shown(transcript: Transcript, view: RequestView) -> Sequence[Message]:

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from mentra_actors.domain.blob import BlobRef
-from mentra_actors.domain.compacted import Compaction
+from mentra_actors.domain.compacted import Compaction, UnwrittenSummary
 from mentra_actors.domain.content import Attachment
 from mentra_actors.ids import AgentId, MailId
 
@@ -58,7 +58,7 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     after the tool had done its work: its result was lost, or a hook refused it. `attachments` are
     images and documents that the model is shown. `is_json`: see `ToolResultBlock`.
     `denied` names what the policy of the runtime has refused, such as `shell_command`.
-    `compaction` shortens the conversation for the model.
+    `compaction` shortens the conversation for the model; `unwritten` is one that failed.
     """
 
     content: str
@@ -73,3 +73,4 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     is_json: bool = False
     denied: str = ""
     compaction: Compaction | None = None
+    unwritten: UnwrittenSummary | None = None

@@ -35,13 +35,18 @@ from mentra_actors.domain.conversation_tree import (
     closed,
     compacted,
     moved_to,
+    settled,
+    uncompacted,
     with_entry,
     with_stubs,
 )
 from mentra_actors.domain.inbox import Mail, letter_fields
 from mentra_actors.ids import EffectId
 
-__all__ = ["Transcript", "apply", "mail_text", "prompt_messages", "unknown_outcome_text"]
+__all__ = ["LETTER", "Transcript", "apply", "mail_text", "prompt_messages", "unknown_outcome_text"]
+
+LETTER = "<team-inbox>"
+"""How the text of a letter of a teammate begins."""
 
 _replace = msgspec.structs.replace
 
@@ -76,7 +81,7 @@ def mail_text(mail: Mail) -> str:
             return f"<timer>\n{mail.body}\n</timer>"
         case _:
             letter = msgspec.json.encode(letter_fields(mail)).decode()
-            return f"<team-inbox>\n{letter}\n</team-inbox>"
+            return f"{LETTER}\n{letter}\n</team-inbox>"
 
 
 # --- input ------------------------------------------------------------------------------------
@@ -283,7 +288,16 @@ def _answered(call: OpenCall, told: _Told) -> OpenCall:
 
 
 def _compacted(transcript: Transcript, event: e.ConversationCompacted) -> Transcript:
-    return compacted(transcript, event.compaction)
+    return compacted(transcript, event.compaction, event.effect_id)
+
+
+def _not_compacted(transcript: Transcript, event: e.CompactionSkipped) -> Transcript:
+    """What could not be told shorter now is not tried again at once."""
+    return transcript if event.is_cancelled else settled(transcript)
+
+
+def _told_long_again(transcript: Transcript, event: e.CompactionUndone) -> Transcript:
+    return uncompacted(transcript, event.effect_id)
 
 
 # --- the tree ---------------------------------------------------------------------------------
@@ -315,6 +329,8 @@ _STEPS: Mapping[type[Any], Callable[[Transcript, Any], Transcript]] = {
     e.ToolCallOutcomeUnknown: _unknown,
     e.ToolCallSkipped: _skipped,
     e.ConversationCompacted: _compacted,
+    e.CompactionSkipped: _not_compacted,
+    e.CompactionUndone: _told_long_again,
     e.LeafMoved: _leaf_moved,
     e.EntryLabelled: _labelled,
 }

@@ -1,7 +1,6 @@
 """Performs model calls: the transcript goes out, the answer or the failure comes back."""
 
 import logging
-import math
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
@@ -15,6 +14,7 @@ import msgspec
 from mentra_actors.domain.agent.commands import (
     RecordAbandonedAnswer,
     RecordBudgetUsedUp,
+    RecordContextFull,
     RecordModelFailure,
     RecordModelReply,
 )
@@ -22,11 +22,12 @@ from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.events import CallPlan
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import ToolCallBlock, text_of
-from mentra_actors.domain.model_call import ModelReply, ModelRequest, TokenUsage, usage_fault
+from mentra_actors.domain.model_call import ModelReply, ModelRequest
 from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.attached_blobs import Blobs, kept_blocks
 from mentra_actors.effects.board_reminders import BoardReminders
 from mentra_actors.effects.call_plans import CallPlanner
+from mentra_actors.effects.context_limits import ContextLimits
 from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
 from mentra_actors.effects.live_answers import LiveAnswer, LiveAnswers
@@ -44,6 +45,7 @@ from mentra_actors.effects.recall import Recall
 from mentra_actors.effects.reply_costs import reply_cost, usage_cost
 from mentra_actors.effects.request_assembly import RequestAssembly
 from mentra_actors.effects.runner import Order
+from mentra_actors.effects.storable_replies import asked_wait_s, storable_reply
 from mentra_actors.errors import ConfigurationError, ProviderError
 from mentra_actors.ids import StreamId
 from mentra_actors.providers.port import ModelEvent, ModelProvider, ReplyFinished
@@ -95,13 +97,17 @@ class ModelCalls:
         self._assembly = RequestAssembly(
             services.tools, services.blobs, services.reminders, services.recall
         )
+        self._limits = ContextLimits(services.tools, services.prices, services.clock)
 
     async def __call__(
         self, order: Order
-    ) -> RecordModelReply | RecordModelFailure | RecordBudgetUsedUp:
+    ) -> RecordModelReply | RecordModelFailure | RecordBudgetUsedUp | RecordContextFull:
         """See `Performer`. If it is cancelled, what has come so far is sent all the same."""
         effect: CallModel = order.effect
         await self._clock.sleep_until(effect.not_before)
+        full = await self._limits.exceeded(effect, order.view)
+        if full is not None:
+            return await self._used_up(effect) or full
         provider = effect.profile.model.partition(":")[0]
         gates = self._services.gates
         async with gates.admitted(provider, lambda: self._estimated(order)) as admission:
@@ -115,7 +121,7 @@ class ModelCalls:
     def _heard(self, order: Order, admission: Admission) -> Iterator[LiveAnswer]:
         """An answer that is heard until the block is left, however that is."""
         answers = self._services.answers
-        answer = answers.begin(order.stream_id, order.effect_id)
+        answer = answers.begin(order.stream_id, order.effect.effect_id)
         answer.queued_s = admission.queued_s
         try:
             yield answer
@@ -243,7 +249,7 @@ class ModelCalls:
             async with aclosing(stream) as events:
                 async for event in events:
                     if isinstance(event, ReplyFinished):
-                        heard.reply = _storable(event.reply)
+                        heard.reply = storable_reply(event.reply)
                         answer.usage = heard.reply.usage
                         continue
                     take(event)
@@ -299,7 +305,7 @@ class ModelCalls:
             kind=encodable(str(error.kind)),
             message=words_of(error),
             transient=bool(error.transient),
-            retry_after_s=_seconds(error.retry_after_s),
+            retry_after_s=asked_wait_s(error),
             partial=answer.partial,
             usage=answer.usage,
             cost_usd_micros=usage_cost(self._services.prices, effect.profile.model, answer.usage),
@@ -359,31 +365,6 @@ def _status(status: Any) -> int | None:
     """A status of HTTP, if it is one."""
     is_status = isinstance(status, int) and not isinstance(status, bool)
     return status if is_status and 0 < status < 1000 else None  # noqa: PLR2004
-
-
-def _seconds(wait: Any) -> float | None:
-    """A wait that a provider asked for, if it is one."""
-    is_number = isinstance(wait, int | float) and not isinstance(wait, bool)
-    return float(wait) if is_number and math.isfinite(wait) and wait >= 0 else None
-
-
-def _storable(reply: ModelReply) -> ModelReply:
-    """The reply as the log will give it back; one that cannot be stored would end its agent.
-
-    Raises:
-        ProviderError: a field has the wrong type, or a text is not Unicode.
-    """
-    try:
-        stored = msgspec.msgpack.decode(msgspec.msgpack.encode(reply), type=ModelReply)
-    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
-        raise ProviderError(
-            f"the answer cannot be stored: {error}", kind="invalid_response", transient=False
-        ) from error
-    fault = usage_fault(stored.usage)
-    if not fault:
-        return stored
-    _log.warning("the provider counts what no answer has used: %s", fault)
-    return msgspec.structs.replace(stored, usage=TokenUsage())
 
 
 class _Heard:

@@ -7,10 +7,13 @@ from mentra_actors.domain.agent.profile import AgentProfile, offered_tools, tool
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.model_call import ModelRequest, OutputSchema, ToolSpec
 from mentra_actors.domain.request_view import RequestView, shown, stub_point
+from mentra_actors.domain.token_estimate import text_tokens
 from mentra_actors.domain.transcript import Transcript
+from mentra_actors.ids import EffectId
+from mentra_actors.providers.token_estimate import tool_tokens
 from mentra_actors.tools.registry import ToolRegistry
 
-__all__ = ["model_request", "request_of", "standing_view"]
+__all__ = ["frame_tokens", "model_request", "request_of", "standing_view"]
 
 _OUTPUT_NAME = "output"
 
@@ -35,7 +38,18 @@ def standing_view(profile: AgentProfile, transcript: Transcript) -> RequestView:
     through = stub_point(
         transcript, options.keep_recent_tool_results, options.stub_at_least_tokens
     )
-    return RequestView(stubbed_through=through)
+    placed = transcript.placed_compaction
+    told_by = placed.effect_id if placed else EffectId("")
+    return RequestView(stubbed_through=through, compacted_by=told_by)
+
+
+def frame_tokens(profile: AgentProfile, options: RunOptions, tools: ToolRegistry) -> int:
+    """The tokens of a request beside its messages, as far as they can be guessed."""
+    names = offered_tools(profile, options, tools.offered)
+    specs = [tools[name].spec for name in names]
+    output = text_tokens(options.output.schema) if options.output else 0
+    system = text_tokens(_system(profile, [tools[name].guide for name in names]))
+    return system + sum(map(tool_tokens, specs)) + output
 
 
 def request_of(

@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from mentra_actors.domain.agent.effects import RunTool
 from mentra_actors.domain.agent.profile import COMPACT, AgentProfile, MemoryOptions
-from mentra_actors.domain.compacted import Compaction
+from mentra_actors.domain.compacted import Compaction, UnwrittenSummary
 from mentra_actors.domain.conversation_tree import Transcript, spilled_result
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.memory import FoundRecord, MemoryScope
@@ -20,7 +20,6 @@ from mentra_actors.effects.runner import Order
 from mentra_actors.effects.subagents import Subagents
 from mentra_actors.effects.summaries import Summaries
 from mentra_actors.effects.workplaces import Workplaces
-from mentra_actors.errors import ConfigurationError, ProviderError
 from mentra_actors.ids import AgentId, CommandId, StreamId
 from mentra_actors.tools.contract import (
     AgentAnswer,
@@ -32,6 +31,7 @@ from mentra_actors.tools.contract import (
     ToolError,
 )
 from mentra_actors.tools.memory_port import MemoryPort, NoMemory
+from mentra_actors.tools.results.rendering import words_of
 
 __all__ = ["ToolContexts"]
 
@@ -91,14 +91,21 @@ class ToolContexts:
         memory = self.memory_of(profile)
         return _SearchedMemory(memory, tool.name) if only_looks else memory
 
-    async def _compaction(self, order: Order, effect: RunTool) -> Compaction | None:
+    async def _compaction(
+        self, order: Order, effect: RunTool
+    ) -> Compaction | UnwrittenSummary | None:
         """A summary of what came before this answer, if the tool is the one for it."""
         if effect.tool != COMPACT or self.summaries is None:
             raise ToolError("this call cannot compact the conversation")
-        try:
-            return await self.summaries.compaction(effect.profile, order.view)
-        except (ProviderError, ConfigurationError) as error:
-            raise ToolError(f"Compaction failed: {error}") from error
+        attempt = await self.summaries.attempt(effect.profile, order.view)
+        if attempt.error is None:
+            return attempt.compaction
+        return UnwrittenSummary(
+            reason=words_of(attempt.error),
+            asked_model=effect.profile.model,
+            usage=attempt.usage,
+            cost_usd_micros=attempt.cost_usd_micros,
+        )
 
     async def _read_result(self, transcript: Transcript | None, call: str) -> str | None:
         """The whole of a long result; only the tool that reads them is given the transcript."""

@@ -5,19 +5,27 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.domain.content import OpaqueBlock
+from mentra_actors.domain.model_call import ModelRequest, TokenUsage
 
 __all__ = [
     "NEWEST",
+    "UNSUPPORTED",
+    "CompactsConversations",
     "CountsTokens",
     "ListedModel",
     "ListsModels",
+    "RemoteCompaction",
     "TokenCount",
     "newest_first",
 ]
 
 NEWEST = "newest"
 """The selector that means the newest model of a provider."""
+
+
+UNSUPPORTED = "unsupported"
+"""The kind of a `ProviderError` that says that this provider cannot do it."""
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,6 +79,32 @@ class CountsTokens(Protocol):
 
         Raises:
             ProviderError: the provider could not be asked, or cannot do what is asked.
+            MissingCredential: nothing was sent.
+        """
+        ...
+
+
+class RemoteCompaction(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider has made of a conversation: items that only it can read, words, or both.
+
+    Empty means that it has made nothing of it.
+    """
+
+    blocks: tuple[OpaqueBlock, ...] = ()
+    text: str = ""
+    usage: TokenUsage = TokenUsage()
+
+
+@runtime_checkable
+class CompactsConversations(Protocol):
+    """A provider that can shorten a conversation in a way of its own."""
+
+    async def compact(self, request: ModelRequest) -> RemoteCompaction:
+        """What takes the place of the messages of a request.
+
+        Raises:
+            ProviderError: the kind is `unsupported`: it cannot; else it could not be asked, or
+                has answered something else.
             MissingCredential: nothing was sent.
         """
         ...

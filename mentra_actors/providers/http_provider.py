@@ -12,7 +12,7 @@ import msgspec
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.answer_reader import AnswerReader, reading, writing
-from mentra_actors.providers.catalogue import ListedModel, TokenCount
+from mentra_actors.providers.catalogue import ListedModel, RemoteCompaction, TokenCount
 from mentra_actors.providers.credentials import (
     CredentialSource,
     found_key,
@@ -25,7 +25,11 @@ from mentra_actors.providers.http.answer_texts import clean_error, clean_event
 from mentra_actors.providers.http.call import HttpCall
 from mentra_actors.providers.http.endpoint import base_url_of, endpoint
 from mentra_actors.providers.http.headers import helpful_headers, is_event_stream, request_id_of
-from mentra_actors.providers.http.questions import counted_tokens, listed_models
+from mentra_actors.providers.http.questions import (
+    compacted_conversation,
+    counted_tokens,
+    listed_models,
+)
 from mentra_actors.providers.http.session_headers import session_headers
 from mentra_actors.providers.http.time_limits import LIMITS, LOCAL_LIMITS
 from mentra_actors.providers.http.transport import HttpTransport
@@ -199,6 +203,19 @@ class HttpProvider:
             return await self._json(await self._question(path, {}, body, request))
 
         return await counted_tokens(self._wire, self._profile, request, post)
+
+    async def compact(self, request: ModelRequest) -> RemoteCompaction:
+        """What the server makes of the conversation of a request, in a form of its own.
+
+        Raises:
+            ProviderError: `unsupported`: the server does not do that; else it failed.
+            MissingCredential: nothing was sent.
+        """
+
+        async def post(path: str, body: Mapping[str, Any]) -> Json:
+            return await self._json(await self._question(path, {}, body, request))
+
+        return await compacted_conversation(self._wire, self._profile, request, post)
 
     async def embed(
         self,

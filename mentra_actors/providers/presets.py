@@ -61,6 +61,7 @@ OPENAI = Profile(
         hosted_tool_search=True,
         hosted_tools=True,
         structured_tool_results=True,
+        history_compaction=True,
         token_counting=True,
         embeddings=True,
     ),

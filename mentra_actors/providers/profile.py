@@ -74,6 +74,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     structured_output: bool = True
     token_counting: bool = False
     embeddings: bool = False
+    history_compaction: bool = False
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,12 +21,14 @@ from mentra_actors.domain.conversation_tree import (
     path_to,
 )
 from mentra_actors.domain.inbox import Mail
+from mentra_actors.domain.past_requests import call_of_round, seen_messages
 from mentra_actors.domain.transcript import apply
 from mentra_actors.effects.attached_blobs import kept_attachments
 from mentra_actors.errors import ActorQuarantined, CommandRejected
 from mentra_actors.ids import (
     AgentId,
     CommandId,
+    EffectId,
     EntryId,
     RunId,
     StreamId,
@@ -38,7 +40,7 @@ from mentra_actors.runtime.attachments import checked_attachments
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.decisions import Decision
 from mentra_actors.runtime.futures import chained, mapped, recovered
-from mentra_actors.runtime.plain_arguments import require_entry, require_text
+from mentra_actors.runtime.plain_arguments import require_call, require_entry, require_text
 from mentra_actors.runtime.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.run_operations import new_id
 from mentra_actors.runtime.snapshots import (
@@ -143,6 +145,40 @@ class AgentOperations:
     def compact(self, agent_id: AgentId) -> "Future[Accepted]":
         """Have the older part of the conversation summarised for the model."""
         return self._ask(agent_id, lambda now: c.CompactConversation(now=now))
+
+    def cancel_compaction(self, agent_id: AgentId, reason: str) -> "Future[Accepted]":
+        """End the summary that is being written.
+
+        Raises:
+            TypeError, ValueError: the reason is not text that can be stored.
+        """
+        require_text(reason, "a reason")
+        return self._ask(agent_id, lambda now: c.CancelCompaction(now=now, reason=reason))
+
+    def uncompact(self, agent_id: AgentId) -> "Future[Accepted]":
+        """Tell models the words of the newest compaction of the path again. Blocks.
+
+        Raises:
+            CommandRejected: the path has none.
+        """
+        placed = self.conversation(agent_id).placed_compaction
+        if placed is None:
+            raise CommandRejected("no compaction speaks of this conversation")
+        undone = placed.effect_id
+        return self._ask(agent_id, lambda now: c.UndoCompaction(compaction=undone, now=now))
+
+    def seen(self, agent_id: AgentId, call: str | int, run_id: str | None) -> Sequence[Message]:
+        """What a model was sent for a call, or for a round of a run. Blocks.
+
+        Raises:
+            TypeError: a call has a name, a round a number.
+            CommandRejected: there is no such call, or its request is not on the log.
+        """
+        require_call(call)
+        events = [one.event for one in self._core.journal.read_stream(agent_stream(agent_id))]
+        if isinstance(call, int):
+            call = call_of_round(events, call, RunId(run_id) if run_id else None)
+        return list(seen_messages(events, EffectId(call)))
 
     def compensate(self, agent_id: AgentId) -> "Future[Accepted]":
         """Undo the calls of the run that was broken off last."""

@@ -19,7 +19,7 @@ class Conversation:
     """The conversation of one agent. Every message that was ever said is an entry with a number.
 
     The path from the first entry to the leaf is what a model is sent; its older part as a summary,
-    once that was asked for.
+    once that was asked for or has become too long.
     """
 
     def __init__(self, agent_id: AgentId, agents: AgentOperations) -> None:
@@ -76,6 +76,41 @@ class Conversation:
         """
         await asked(self._agents.compact, self._agent_id)
 
+    async def cancel_compaction(self, reason: str = "cancelled") -> None:
+        """End the summary that is being written; nothing, if there is none.
+
+        A run that waits for it goes on with the long conversation.
+
+        Raises:
+            TypeError, ValueError: the reason is not text that can be stored.
+        """
+        await asked(self._agents.cancel_compaction, self._agent_id, reason)
+
+    async def uncompact(self) -> None:
+        """Take back the newest compaction of the path: models are told its words again.
+
+        Its summary stays on the log. By itself the conversation is not compacted again before it
+        has grown.
+
+        Raises:
+            CommandRejected: the path has no compaction, or a run or a compaction is open.
+        """
+        undone = await anyio.to_thread.run_sync(self._agents.uncompact, self._agent_id)
+        await wait_for(undone)
+
+    async def seen(self, call: str | int, *, run_id: str | None = None) -> Sequence[Message]:
+        """Exactly the messages that a model was sent for one call, as the log has them.
+
+        `call` is the id of the call (`model-3`), or the number of a round (from 1) of a run, of
+        the last one unless `run_id` names another; of several attempts the last one is meant.
+        Attachments are names of blobs in it, as in `history`.
+
+        Raises:
+            CommandRejected: there is no such call, or it was broken off before it had an outcome.
+            TypeError: it is neither an id nor a number.
+        """
+        return await anyio.to_thread.run_sync(self._agents.seen, self._agent_id, call, run_id)
+
     async def label(self, entry_id: int, label: str) -> None:
         """Give an entry a name; an empty one takes it away.
 
@@ -129,6 +164,18 @@ class SyncConversation:
     def compact(self) -> None:
         """See `Conversation.compact`."""
         result_of(self._core, lambda: self._agents.compact(self._agent_id))
+
+    def cancel_compaction(self, reason: str = "cancelled") -> None:
+        """See `Conversation.cancel_compaction`."""
+        result_of(self._core, lambda: self._agents.cancel_compaction(self._agent_id, reason))
+
+    def uncompact(self) -> None:
+        """See `Conversation.uncompact`."""
+        result_of(self._core, lambda: self._agents.uncompact(self._agent_id))
+
+    def seen(self, call: str | int, *, run_id: str | None = None) -> Sequence[Message]:
+        """See `Conversation.seen`."""
+        return self._agents.seen(self._agent_id, call, run_id)
 
     def label(self, entry_id: int, label: str) -> None:
         """See `Conversation.label`."""

@@ -7,6 +7,7 @@ from mentra_actors.ids import AgentId
 
 __all__ = [
     "id_of",
+    "require_call",
     "require_entry",
     "require_known",
     "require_seconds",
@@ -50,6 +51,16 @@ def require_entry(entry_id: object) -> None:
     """
     if type(entry_id) is not int:
         raise TypeError(f"an entry is a whole number, not {entry_id!r}")
+
+
+def require_call(call: object) -> None:
+    """Refuse what names no model call: neither its id nor the number of a round.
+
+    Raises:
+        TypeError: it is neither a plain string nor a whole number.
+    """
+    if type(call) not in (str, int):
+        raise TypeError(f"a model call has an id, a round a whole number; found {call!r}")
 
 
 def require_seconds(seconds: object, what: str) -> None:

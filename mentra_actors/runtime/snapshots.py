@@ -36,11 +36,13 @@ AgentStatus: TypeAlias = Literal[
     "reviewing",
     "waiting_for_permission",
     "deciding",
+    "compacting",
     "undoing",
     "stopped",
 ]
-"""`retrying` waits before the next attempt, `deciding` asks the round strategy, `undoing` takes
-back calls of a run that was broken off."""
+"""`retrying` waits before the next attempt, `deciding` asks the round strategy, `compacting`
+waits for a summary of a conversation that is too long, `undoing` takes back calls of a run that
+was broken off."""
 
 
 class OpenCallView(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,6 +263,8 @@ def _status(
         if state.is_undoing:
             return "undoing"
         return "stopped" if state.stopped else "idle"
+    if state.is_call_waiting:
+        return "compacting"
     if state.model_call is not None:
         if state.model_call.not_before > now:
             return "retrying"

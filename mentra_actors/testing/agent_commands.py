@@ -176,7 +176,17 @@ _PERMISSION_ENDS: list[SearchStrategy[Any]] = [
         now=moments,
     ),
 ]
-_shortening = st.builds(c.CompactConversation, now=moments)
+_shortening = any_of(
+    [
+        *[st.builds(c.CompactConversation, now=moments)] * 2,
+        st.builds(c.CancelCompaction, now=moments),
+        st.builds(
+            c.UndoCompaction,
+            compaction=st.sampled_from([AIM, AIM, EffectId("compact-1")]),
+            now=moments,
+        ),
+    ]
+)
 _OUTSIDE: list[SearchStrategy[Any]] = [
     *[prompts] * 8,
     *[_mail] * 5,

@@ -17,7 +17,7 @@ from mentra_actors.domain.agent.fallback import Fallback
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.agent.run_options import RetrySchedule, RunOptions, TerminalOutput
 from mentra_actors.domain.blob import BlobRef
-from mentra_actors.domain.compacted import Compaction
+from mentra_actors.domain.compacted import Compaction, UnwrittenSummary
 from mentra_actors.domain.content import (
     AssistantBlock,
     OpaqueBlock,
@@ -52,6 +52,7 @@ T = TypeVar("T")
 Outcome: TypeAlias = (
     c.RecordModelReply
     | c.RecordModelFailure
+    | c.RecordContextFull
     | c.RecordAbandonedAnswer
     | c.RecordCallReview
     | c.RecordRoundDecision
@@ -93,6 +94,7 @@ _OUTPUTS = [
 ]
 _OPTIONS = [
     RunOptions(token_budget=50, budget=StreamId("budget-shared")),
+    RunOptions(token_budget=500, budget=StreamId("budget-shared")),
     RunOptions(),
     RunOptions(on_failure="rollback"),
     RunOptions(on_failure="rollback", model_budget=2, strategy="careful"),
@@ -189,6 +191,7 @@ _views = st.builds(
     stubbed_through=st.sampled_from([EntryId(0), EntryId(0), EntryId(3), EntryId(8)]),
     recalled=st.sampled_from(["", "", "<recalled-memory/>"]),
     reminder=st.sampled_from(["", "", "<reminder/>"]),
+    compacted_by=st.sampled_from([EffectId(""), EffectId(""), EffectId("compact-1")]),
 )
 
 _model_ids = st.sampled_from([AIM] * 8 + [EffectId("model-1"), EffectId("model-2")])
@@ -215,6 +218,14 @@ _failures = st.builds(
     usage=_usage,
     cost_usd_micros=_costs,
     status=st.sampled_from([None, 429, 503]),
+    code=st.sampled_from(["", "", "context_length_exceeded"]),
+)
+_full = st.builds(
+    c.RecordContextFull,
+    effect_id=_model_ids,
+    tokens=st.just(60_000),
+    limit=st.just(50_000),
+    now=moments,
 )
 _abandoned = st.builds(
     c.RecordAbandonedAnswer,
@@ -254,6 +265,11 @@ _OUTCOMES = [
     ToolOutcome(content="done"),
     ToolOutcome(content="bye", terminate=True),
     ToolOutcome(content="short", compaction=Compaction(through=EntryId(2), summary="so far")),
+    ToolOutcome(
+        content="busy",
+        is_error=True,
+        unwritten=UnwrittenSummary(reason="busy", usage=TokenUsage(input_tokens=4)),
+    ),
     ToolOutcome(content="refused", is_error=True, denied="shell_command"),
     ToolOutcome(content="resting", rest=True),
 ]
@@ -302,6 +318,9 @@ _undone = st.builds(
 )
 
 
+_REMOTE = OpaqueBlock(
+    item_type="compaction", raw="{}", provenance=Provenance("openai", "model", "responses")
+)
 _summaries = st.builds(
     c.RecordCompaction,
     effect_id=st.sampled_from([AIM, AIM, EffectId("compact-1")]),
@@ -311,16 +330,25 @@ _summaries = st.builds(
         through=st.integers(0, 9).map(EntryId),
         summary=words,
         kept=st.lists(st.integers(0, 9).map(EntryId), max_size=3).map(tuple),
+        kept_results=st.sampled_from([(), (EffectId("tool-1.0"), EffectId("tool-2.1"))]),
+        remote=st.sampled_from([(), (), (_REMOTE,)]),
+        usage=_usage,
+        cost_usd_micros=_costs,
     ),
     problem=words,
     is_error=st.booleans(),
+    attempt=st.sampled_from([1, 1, 1, 0]),  # relative to the attempt that is open
+    transient=st.booleans(),
+    retry_after_s=st.sampled_from([None, 2.0, 900.0]),
+    usage=_usage,
+    cost_usd_micros=_costs,
     now=moments,
 )
 
 
 def effect_outcomes() -> SearchStrategy[Outcome]:
-    """Outcomes of reviews, strategies, undoing and compaction, to be `addressed`."""
-    return any_of([_reviews, _decisions, _undone, _summaries])
+    """Outcomes of reviews, strategies, undoing, compaction, and of requests that are too long."""
+    return any_of([_reviews, _decisions, _undone, _summaries, _full])
 
 
 _ANY_KIND: list[SearchStrategy[Any]] = [
@@ -332,6 +360,7 @@ _ANY_KIND: list[SearchStrategy[Any]] = [
     *[_decisions] * 3,
     *[_undone] * 2,
     *[_summaries] * 2,
+    _full,
     _abandoned,
 ]
 

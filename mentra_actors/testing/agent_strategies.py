@@ -150,10 +150,22 @@ def _aimed_wish(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
             return _replace(command, request_id=state.requests[-1].request_id)
         case c.ExpirePermission() if command.request_id == CommandId(AIM) and state.requests:
             return _replace(command, request_id=state.requests[-1].request_id)
-        case c.RecordCompaction() if command.effect_id == AIM and state.compaction:
-            return _replace(command, effect_id=state.compaction)
         case c.ExpireRun() if command.run_id == RunId(AIM):
             return _replace(command, run_id=state.run.run_id if state.run else RunId("none"))
+        case _:
+            return _aimed_shortening(command, state)
+
+
+def _aimed_shortening(command: c.AgentCommand, state: AgentState) -> c.AgentCommand:
+    match command:
+        case c.RecordCompaction() if command.effect_id == AIM and state.compaction:
+            one = state.compaction
+            attempt = one.attempt + command.attempt - 1
+            return _replace(command, effect_id=one.effect_id, attempt=attempt)
+        case c.RecordContextFull() if command.effect_id == AIM and state.model_call:
+            return _replace(command, effect_id=state.model_call.effect_id)
+        case c.UndoCompaction() if command.compaction == AIM and state.compacted:
+            return _replace(command, compaction=state.compacted[-1])
         case _:
             return command
 
@@ -171,6 +183,7 @@ def addressed(command: Outcome, to: EffectId) -> Outcome:
             | c.RecordAbandonedAnswer()
             | c.RecordRoundDecision()
             | c.RecordCompaction()
+            | c.RecordContextFull()
         ):
             return _replace(command, effect_id=to)
         case c.RecordCallReview() | c.RecordCompensation():

@@ -18,6 +18,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.testing.board_audit import BoardAudit
 from mentra_actors.testing.call_audit import CALL_EVENTS, AuditedCall, CallAudit
+from mentra_actors.testing.compaction_audit import COMPACTING_EVENTS, CompactionAudit
 from mentra_actors.testing.farewell_audit import FAREWELL_EVENTS, FarewellAudit
 from mentra_actors.testing.input_audit import AuditedRun, InputAudit
 from mentra_actors.testing.subagent_audit import SUBAGENT_EVENTS, SubagentAudit
@@ -25,7 +26,6 @@ from mentra_actors.testing.subagent_audit import SUBAGENT_EVENTS, SubagentAudit
 __all__ = ["AgentAudit", "AuditedCall", "AuditedRun"]
 
 _RunEnd: TypeAlias = e.RunFinished | e.RunFailed | e.RunCancelled
-_COMPACTING_EVENTS = (e.CompactionRequested, e.ConversationCompacted, e.CompactionSkipped)
 _OWN_EVENTS = (
     e.AgentSpawned,
     e.AgentReconfigured,
@@ -56,7 +56,6 @@ class AgentAudit:
     model_call: str = ""
     answered_by: str = ""
     abandoned: str = ""
-    compacting: str = ""
     undoing: list[str] = field(default_factory=list)
     undo_attempts: dict[str, int] = field(default_factory=dict)
     seen: set[tuple[str, str]] = field(default_factory=set)
@@ -65,12 +64,14 @@ class AgentAudit:
     subagents: SubagentAudit = field(init=False)
     board: BoardAudit = field(init=False)
     farewell: FarewellAudit = field(init=False)
+    compactions: CompactionAudit = field(init=False)
 
     def __post_init__(self) -> None:
         self.subagents = SubagentAudit(self._require, self._once)
         self.tools = CallAudit(self._require, self._once)
         self.input = InputAudit(self._require, self._once)
         self.board = BoardAudit(self._require, self._once)
+        self.compactions = CompactionAudit(self._require, self._once)
         self.farewell = FarewellAudit(self._require, self._once)
 
     @property
@@ -139,7 +140,7 @@ class AgentAudit:
             case e.AnswerAbandoned():
                 self._require(self.abandoned == event.effect_id, "half an answer of no run")
                 self._once("answer abandoned", event.effect_id)
-            case _ if isinstance(event, _COMPACTING_EVENTS):
+            case _ if isinstance(event, COMPACTING_EVENTS):
                 self._read_compaction(event)
             case e.RunStopRequested():
                 self._read_stop(event)
@@ -178,15 +179,14 @@ class AgentAudit:
     @property
     def pending(self) -> set[str]:
         """Ids of the effects that the log asks for and has no answer to."""
-        effects = {self.compacting} - {""}
+        effects = self.compactions.pending
         if self.run is None:
             first = self.undoing[:1]
             undoing = {f"{key}@undo-{self.undo_attempts.get(key, 0)}" for key in first}
             effects |= undoing | self.farewell.pending
             return effects | self.board.pending(self.profile, is_free=self._is_free)
         effects |= self.tools.pending | self._timers
-        if self.model_call:
-            effects.add(self.model_call)
+        effects |= self.compactions.model_calls(self.model_call)
         if self.run.decision:
             effects.add(self.run.decision)
         return effects
@@ -226,18 +226,12 @@ class AgentAudit:
 
     def _read_compaction(self, event: Any) -> None:
         if isinstance(event, e.CompactionRequested):
-            self._once("compaction asked", event.effect_id)
-            self._require(not self.compacting, "two compactions at once")
             self._require(not self.stopped, "a compaction after the stop")
-            self.compacting = event.effect_id
-            return
-        self._once("compaction ended", event.effect_id)
-        if isinstance(event, e.ConversationCompacted) and event.trigger == "tool":
-            self._require(self.run, "compacted by a tool outside of a run")
-            return
-        is_asked = event.effect_id == self.compacting
-        self._require(is_asked, f"{event.effect_id} has ended, and was not asked for")
-        self.compacting = ""
+        used = self.compactions.read(event, self.run, self.model_call)
+        if used is not None and self.run is not None:
+            self.run.tokens += used.usage.total_tokens
+            self.run.cost_usd_micros += used.cost_usd_micros or 0
+            self.subagents.note_spending(used, self.run)
 
     def _read_subagents(self, event: Any) -> None:
         if isinstance(event, e.ModelCallWithheld):
@@ -352,7 +346,7 @@ class AgentAudit:
         expected = self.model_call and event.effect_id == self.model_call
         self._require(expected, f"an outcome for {event.effect_id}, which is not open")
         self.model_call = ""
-        self.subagents.note_outcome(event, self.run)
+        self.subagents.note_spending(event, self.run)
         if self.run is not None:
             self.run.tokens += event.usage.input_tokens + event.usage.output_tokens
             self.run.cost_usd_micros += event.cost_usd_micros or 0

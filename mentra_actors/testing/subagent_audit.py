@@ -47,10 +47,8 @@ class SubagentAudit:
             case e.ModelCallWithheld():
                 self._read_withheld(event, run)
 
-    def note_outcome(
-        self, event: e.ModelReplied | e.ModelCallFailed, run: AuditedRun | None
-    ) -> None:
-        """An outcome that others must know of, if the budget is shared."""
+    def note_spending(self, event: Any, run: AuditedRun | None) -> None:
+        """What a call has used; others must know of it, if the budget is shared."""
         tokens, cost = event.usage.total_tokens, event.cost_usd_micros or 0
         if run is not None and run.budget and (tokens or cost):
             self.owed.append((tokens, cost))
@@ -83,6 +81,7 @@ class SubagentAudit:
         self.owed = [one for one in self.owed if one != spent]
 
     def _read_withheld(self, event: e.ModelCallWithheld, run: AuditedRun | None) -> None:
-        self.require(run is not None and run.budget, "a call withheld without a shared budget")
+        is_due = run is not None and (run.budget or not event.is_shared)
+        self.require(is_due, "a call withheld without a shared budget")
         if run is not None:
             run.withheld = event.limit

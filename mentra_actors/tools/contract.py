@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast
 import msgspec
 
 from mentra_actors.domain.background.job import Job
-from mentra_actors.domain.compacted import Compaction
+from mentra_actors.domain.compacted import Compaction, UnwrittenSummary
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.model_call import ToolSpec
@@ -59,7 +59,7 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     `details` (JSON serialisable) is kept for people and programs and never sent to a model.
     `mail` leaves in the same append as the call's result. `terminate` ends the run: calls after
     this one are not run, and the model is not asked again. A call that runs beside others cannot
-    do that. `compaction` is what `ToolContext.compact` has given.
+    do that. `compaction`, or `unwritten`, is what `ToolContext.compact` has given.
     """
 
     content: Any
@@ -69,6 +69,7 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     terminate: bool = False
     attachments: tuple[Attachment, ...] = ()
     compaction: Compaction | None = None
+    unwritten: UnwrittenSummary | None = None
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +180,7 @@ def _nowhere() -> Workplace:
     return Workplace(policy=RuntimePolicy(), base_dir=Path.cwd())
 
 
-async def _no_compaction() -> Compaction | None:
+async def _no_compaction() -> Compaction | UnwrittenSummary | None:
     raise ToolError("this call cannot compact the conversation")
 
 
@@ -217,9 +218,12 @@ class ToolContext:
     """How much of a long result is shown at once; 0 if results are not paged."""
     subagents: Callable[[SubagentRequest], Awaitable[AgentAnswer]] = field(default=_no_subagents)
     """Runs subagents; see `run_subagent`."""
-    compact: Callable[[], Awaitable[Compaction | None]] = field(default=_no_compaction)
+    compact: Callable[[], Awaitable[Compaction | UnwrittenSummary | None]] = field(
+        default=_no_compaction
+    )
     """Has the older part of the conversation summarised; None if there is none. What it gives
-    counts when it is returned as `ToolOutput.compaction`. Only the tool `compact` has it."""
+    counts when it is returned as `ToolOutput.compaction`, or as `ToolOutput.unwritten` if that
+    failed. Only the tool `compact` has it."""
     workplace: Workplace = field(default_factory=_nowhere)
     """Where this call works on this machine: its directory, the policy, commands."""
     application: Mapping[type[Any], Any] = field(default_factory=dict)

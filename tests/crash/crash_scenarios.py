@@ -5,8 +5,20 @@ import contextlib
 import anyio
 import msgspec
 
-from mentra_actors import ProbeResult, RunFailed, ToolError, ToolOutput, call, probe, say, tool
+from mentra_actors import (
+    CompactionOptions,
+    ProbeResult,
+    RunFailed,
+    ToolError,
+    ToolOutput,
+    call,
+    probe,
+    say,
+    tool,
+)
 from mentra_actors.domain.agent.run_options import RetrySchedule
+from mentra_actors.domain.compaction import SUMMARY_SYSTEM
+from mentra_actors.domain.content import UserMessage
 from mentra_actors.effects.round_decisions import Continue, Inject
 from mentra_actors.errors import CommandRejected, ProviderError
 from mentra_actors.providers.scripted import BreaksAfter, position
@@ -242,6 +254,44 @@ def branches(runtime):
         lead.conversation.move_to(1)
         lead.conversation.label(1, "here")
     return ask(runtime, "Else?", "p2").text, len(lead.conversation.entries())
+
+
+def long_script(request):
+    """A summary, or an answer to the newest words; keeps what it was sent."""
+    if request.system == SUMMARY_SYSTEM:
+        return '{"goal": "look"}'
+    SENT.add(tuple(request.messages))
+    if isinstance(request.messages[-1], UserMessage) and "Look" in request.messages[-1].text:
+        return [call("look", place="a"), call("charge", euros=5)]
+    return "A long report. " * 40
+
+
+SENT = set()
+"""What models were sent, in all lives."""
+
+
+def long_conversation(runtime):
+    """A conversation is summarised by itself; afterwards the log says what each call was sent."""
+    options = CompactionOptions(auto_compact_threshold_tokens=350)
+    lead = lead_of(runtime, tools=("look", "charge"), compaction=options)
+    for number, text in enumerate(["First.", "Look.", "Third."]):
+        lead.send(text, prompt_id=f"p{number}", timeout_s=30)
+    told = [getattr(one, "text", "") for one in lead.conversation.history()]
+    return len(lead.conversation.entries()), any("[Compaction" in one for one in told), exact(lead)
+
+
+def exact(lead):
+    """Whether each request of which the log tells is one that was sent."""
+    for number in range(1, 100):
+        try:
+            seen = lead.conversation.seen(f"model-{number}")
+        except CommandRejected as refusal:
+            if "no model call" in str(refusal):
+                return number > 3
+            continue
+        if tuple(seen) not in SENT:
+            return False
+    return False
 
 
 def delegation(runtime):

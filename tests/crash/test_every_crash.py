@@ -34,6 +34,7 @@ SCENARIOS = {
     s.roll_back: played(s.ROLLED_BACK),
     s.suspended: played(s.ROLLED_BACK),
     s.branches: played(["First.", "Second.", "Third."]),
+    s.long_conversation: played(s.long_script),
     s.delegation: played(s.delegation_script),
     s.team: played(s.team_script),
 }

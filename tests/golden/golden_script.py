@@ -9,6 +9,7 @@ from golden_script_autonomy import AUTONOMY_STORIES
 from golden_script_background import BACKGROUND_STORIES
 from golden_script_board import BOARD_STORIES
 from golden_script_calls import CALL_STORIES
+from golden_script_compactions import COMPACTION_STORIES
 from golden_script_house import HOUSE_STORIES, the_next_day
 from golden_script_input import INPUT_STORIES
 from golden_script_leaving import LEAVING_STORIES
@@ -36,6 +37,7 @@ STORIES = (
     *SUBAGENT_STORIES,
     *MODEL_STORIES,
     *TOOL_STORIES,
+    *COMPACTION_STORIES,
     *BACKGROUND_STORIES,
     *MEMORY_STORIES,
     *AUTONOMY_STORIES,

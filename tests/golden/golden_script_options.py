@@ -86,6 +86,8 @@ EVERY_OPTION = {
     "compaction": CompactionOptions(
         keep_recent_tool_results=1,
         stub_at_least_tokens=0,
+        auto_compact_share=0.5,
+        compact_on_overflow=False,
         auto_compact_threshold_tokens=None,
         summary_max_input_chars=8000,
         summary_max_output_tokens=200,

@@ -290,13 +290,16 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
                 _, limit, run_id = then.split(":")
                 self.now = max(self.now, at)
                 answer = c.ExpireRun(run_id=run_id, limit=limit, now=self.now)
-            case CallModel():
-                answer = addressed(model, effect_id)
-            case SummarizeConversation():
+            case CallModel() as effect:
+                is_full = isinstance(other, c.RecordContextFull) and not effect.is_compacted
+                answer = addressed(other if is_full else model, effect.effect_id)
+            case SummarizeConversation() as effect:
                 summary = other if isinstance(other, c.RecordCompaction) else None
                 answer = addressed(
-                    summary or c.RecordCompaction(effect_id=effect_id, now=self.now), effect_id
+                    summary or c.RecordCompaction(effect_id=effect_id, now=self.now),
+                    effect.effect_id,
                 )
+                answer = msgspec.structs.replace(answer, attempt=effect.attempt)
             case RunTool(key=key, idempotency_key=once_key):
                 assert key not in self.finished, "a closed call ran again"
                 self.may_have_run.add(key)

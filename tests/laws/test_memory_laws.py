@@ -66,7 +66,9 @@ def test_no_history_makes_a_memory_raise(events):
 
 @forall(any_history(get_args(MemoryEvent)))
 def test_many_events_at_once_are_those_events_one_by_one(events):
-    assert MEMORY.fold(events) == reduce(MEMORY.evolve, events, MEMORY.initial)
+    one_by_one = reduce(lambda state, event: MEMORY.fold([event], state), events, MEMORY.initial)
+
+    assert MEMORY.fold(events) == one_by_one
 
 
 @forall(memory_histories())

@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.agent.events.compactions import CompactionWish
 from mentra_actors.domain.agent.events.inputs import LateLetter
 from mentra_actors.domain.agent.events.runs import Boundary
 from mentra_actors.domain.agent.profile import AgentProfile
@@ -36,7 +37,8 @@ class CallModel(msgspec.Struct, frozen=True, kw_only=True):
     """Send the transcript to the model, not before `not_before` (Unix seconds).
 
     With a `budget` what all have spent of it is looked at first. With `remind` the request reminds
-    of the tasks of the team that are not completed, if there are any.
+    of the tasks of the team that are not completed, if there are any. If it `is_compacted` it has
+    waited for a compaction, and is sent however long it is.
     """
 
     effect_id: EffectId
@@ -47,6 +49,7 @@ class CallModel(msgspec.Struct, frozen=True, kw_only=True):
     options: RunOptions = RunOptions()
     budget: StreamId = StreamId("")
     remind: bool = False
+    is_compacted: bool = False
 
 
 class ReviewCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,10 +125,18 @@ class DecideRound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SummarizeConversation(msgspec.Struct, frozen=True, kw_only=True):
-    """Have the older part of the conversation summarised by the agent's model."""
+    """Have the older part of the conversation summarised, not before `not_before` (Unix seconds).
+
+    The profile names the model that is asked. `limit` is how many tokens a request may have that
+    waits for it (0: none does).
+    """
 
     effect_id: EffectId
     profile: AgentProfile
+    attempt: int = 1
+    not_before: float = 0.0
+    limit: int = 0
+    trigger: CompactionWish = "manual"
 
 
 class CompensateCall(msgspec.Struct, frozen=True, kw_only=True):

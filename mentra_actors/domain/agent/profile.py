@@ -25,6 +25,7 @@ __all__ = [
     "BOARD_READERS",
     "BOARD_TOOLS",
     "COMPACT",
+    "DELEGATION",
     "IDLE",
     "READ_TOOL_RESULT",
     "AgentProfile",
@@ -40,6 +41,9 @@ __all__ = [
     "profile_fault",
     "tool_choice_for",
 ]
+
+DELEGATION = "task"
+"""The tool that hands a task to a subagent."""
 
 COMPACT = "compact"
 """The tool that shortens the conversation for the model; it needs all of it."""
@@ -104,13 +108,24 @@ class CompactionOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     stays the same until then, so that a provider's cache of it can be used.
 
     A summary is made of `summary_max_input_chars` of it at most and may have
-    `summary_max_output_tokens`; of the words of people `preserve_recent_user_tokens` stay. The
-    other options are kept; nothing reads them yet.
+    `summary_max_output_tokens`. Of the words of people the newest stay as they are, up to
+    `preserve_recent_user_tokens`, and of the results of delegated work (of `task`, and letters of
+    teammates) the newest `preserve_recent_delegation_results`, up to as many tokens.
+
+    A request that would have more than `auto_compact_threshold_tokens`, or more than
+    `auto_compact_share` of the context window of its model where that is known, waits until the
+    conversation is summarised (None: that limit does not count; the smaller one does). So does one
+    that was too long for its model, with `compact_on_overflow`.
+
+    With the mode `prefer_remote` a provider that can do it shortens the conversation in a way of
+    its own, with `remote_only` nobody else does.
     """
 
     keep_recent_tool_results: int = 3
     stub_at_least_tokens: int = 4_000
     auto_compact_threshold_tokens: int | None = 50_000
+    auto_compact_share: float | None = 0.8
+    compact_on_overflow: bool = True
     summary_max_input_chars: int = 80_000
     summary_max_output_tokens: int = 2000
     mode: CompactionMode = "local_only"
@@ -259,6 +274,9 @@ def profile_fault(profile: AgentProfile) -> str:
     if not 0 <= profile.autonomy.idle_timeout_s < inf:
         found_s = profile.autonomy.idle_timeout_s
         return f"idle_timeout_s is a number of seconds, or 0 for no end, found {found_s}"
+    share = profile.compaction.auto_compact_share
+    if share is not None and not 0 < share <= 1:
+        return f"auto_compact_share is a part of a context window, above 0 and up to 1: {share}"
     paging = profile.paging
     if paging is not None and (paging.page_bytes < 1 or paging.threshold_bytes < 0):
         return "a page has at least one byte, and a threshold is not negative"

@@ -4,6 +4,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.agent.events.compactions import CompactionWish
 from mentra_actors.domain.agent.events.inputs import LateLetter, QueueMode
 from mentra_actors.domain.agent.events.runs import Boundary, RoundChoice
 from mentra_actors.domain.agent.fallback import Fallback
@@ -19,6 +20,7 @@ __all__ = [
     "Compensation",
     "Farewell",
     "ModelCall",
+    "OpenCompaction",
     "Queue",
     "Resumable",
     "RoundDecision",
@@ -137,12 +139,36 @@ class Resumable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
-    """The model call that is pending."""
+    """The model call that is pending.
+
+    `awaits` is the compaction that it waits for, or has waited for; a call waits for one only.
+    """
 
     effect_id: EffectId
     round: int
     attempt: int
     not_before: float
+    awaits: EffectId = EffectId("")
+
+    @property
+    def key(self) -> EffectId:
+        """The name of its effect: one that has waited is another effect, of the same call."""
+        return EffectId(f"{self.effect_id}@{self.awaits}") if self.awaits else self.effect_id
+
+
+class OpenCompaction(msgspec.Struct, frozen=True, kw_only=True):
+    """The summary that is being written. Each of its attempts (from 1) is an effect."""
+
+    effect_id: EffectId
+    trigger: CompactionWish = "manual"
+    limit: int = 0
+    attempt: int = 1
+    not_before: float = 0.0
+
+    @property
+    def key(self) -> EffectId:
+        """The name of the effect of this attempt."""
+        return EffectId(f"{self.effect_id}@{self.attempt}") if self.attempt > 1 else self.effect_id
 
 
 class RoundDecision(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,7 +246,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     stop. `entries` is how many the
     conversation ever had, `leaf` the one it goes on from. `abandoned` is the model call whose
     partial answer may still come. `compaction` is the summary that is being written, `compactions`
-    how many were asked for. `rests` counts the times that resting began, or began anew.
+    how many were asked for, `compacted` those that count. `rests` counts the times that resting
+    began, or began anew.
     `rounds_without_board` are those since a tool for the task board has succeeded, or the model
     was reminded. What the runs `board_undoing` have changed there is being taken back.
     """
@@ -252,12 +279,19 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     last_ending: Literal["", "finished", "failed", "cancelled"] = ""
     subagents: tuple[Subagent, ...] = ()
     stop_planned: str = ""
-    compaction: EffectId = EffectId("")
+    compaction: OpenCompaction | None = None
     compactions: int = 0
+    compacted: tuple[EffectId, ...] = ()
     rests: int = 0
     rounds_without_board: int = 0
     board_undoing: tuple[RunId, ...] = ()
     farewell: Farewell | None = None
+
+    @property
+    def is_call_waiting(self) -> bool:
+        """True while the model call waits for a compaction: nothing of it was sent."""
+        call, open_one = self.model_call, self.compaction
+        return bool(call and open_one and call.awaits == open_one.effect_id)
 
     @property
     def is_undoing(self) -> bool:

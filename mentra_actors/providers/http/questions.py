@@ -7,14 +7,20 @@ import httpx
 
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.catalogue import ListedModel, TokenCount, newest_first
+from mentra_actors.providers.catalogue import (
+    UNSUPPORTED,
+    ListedModel,
+    RemoteCompaction,
+    TokenCount,
+    newest_first,
+)
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.token_estimate import estimated_tokens
-from mentra_actors.providers.wires.contract import Wire
+from mentra_actors.providers.wires.contract import CompactingWire, Wire
 
-__all__ = ["Post", "counted_tokens", "listed_models"]
+__all__ = ["Post", "compacted_conversation", "counted_tokens", "listed_models"]
 
 _MOST_PAGES = 100
 _NO_SUCH_ENDPOINT = frozenset(
@@ -66,3 +72,30 @@ async def counted_tokens(
     if counted is None:
         return TokenCount(tokens=estimated_tokens(request), is_estimate=True)
     return TokenCount(tokens=counted, is_estimate=False)
+
+
+async def compacted_conversation(
+    wire: Wire, profile: Profile, request: ModelRequest, post: Post
+) -> RemoteCompaction:
+    """What the server makes of the conversation of a request.
+
+    Raises:
+        ProviderError: `unsupported`: the server has no such endpoint; else it could not be asked,
+            or refused the request.
+    """
+    path = wire.compaction_path(profile) if isinstance(wire, CompactingWire) else ""
+    if not path or not isinstance(wire, CompactingWire):
+        raise _no_compaction(profile)
+    try:
+        result = await post(path, wire.compaction_body(request, profile))
+    except ProviderError as error:
+        if error.status in _NO_SUCH_ENDPOINT:
+            raise _no_compaction(profile) from error
+        raise
+    return wire.compacted(result, request.model, profile)
+
+
+def _no_compaction(profile: Profile) -> ProviderError:
+    return ProviderError(
+        f"{profile.title} does not compact conversations", kind=UNSUPPORTED, transient=False
+    )

@@ -7,12 +7,13 @@ import msgspec
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.catalogue import ListedModel
+from mentra_actors.providers.catalogue import ListedModel, RemoteCompaction
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.port import ModelEvent
 from mentra_actors.providers.profile import Profile
 
 __all__ = [
+    "CompactingWire",
     "Decoder",
     "ModelPage",
     "RequestPlan",
@@ -169,6 +170,27 @@ class StatefulWire(Protocol):
         With an `error`, which the request has met: only if that is about what the server
         remembers, and the request allows a repeat.
         """
+        ...
+
+
+@runtime_checkable
+class CompactingWire(Protocol):
+    """A wire whose servers may shorten a conversation in a form of their own."""
+
+    def compaction_path(self, profile: Profile) -> str:
+        """The path of the endpoint; empty if the server has none."""
+        ...
+
+    def compaction_body(self, request: ModelRequest, profile: Profile) -> _Fields:
+        """The body of the question.
+
+        Raises:
+            ProviderError: `invalid_request`: the server cannot do what is asked.
+        """
+        ...
+
+    def compacted(self, result: Json, model: str, profile: Profile) -> RemoteCompaction:
+        """What the server has made of it."""
         ...
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
+from mentra_actors.providers.catalogue import RemoteCompaction
 from mentra_actors.providers.json_access import Json, object_of, text_of
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import no_answer
@@ -16,6 +17,7 @@ from mentra_actors.providers.wires.contract import (
 )
 from mentra_actors.providers.wires.counts import size_of
 from mentra_actors.providers.wires.model_pages import listed_page
+from mentra_actors.providers.wires.responses.compaction import remote_compaction
 from mentra_actors.providers.wires.responses.decoder import ResponsesDecoder, is_terminal
 from mentra_actors.providers.wires.responses.fields import request_plan
 from mentra_actors.providers.wires.responses.request import input_items
@@ -95,6 +97,24 @@ class ResponsesWire:
     def counted(self, result: Json) -> int | None:
         """See `Wire`."""
         return size_of(result, "input_tokens")
+
+    def compaction_path(self, profile: Profile) -> str:
+        """See `CompactingWire`."""
+        return "responses/compact" if profile.capabilities.history_compaction else ""
+
+    def compaction_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
+        """See `CompactingWire`; all of the conversation is sent, the server need not remember."""
+        items = [
+            item
+            for message in request.messages
+            for item in self.items(message, request.model, profile)
+        ]
+        instructions = {"instructions": request.system} if request.system else {}
+        return {"model": request.model, "input": items, **instructions}
+
+    def compacted(self, result: Json, model: str, profile: Profile) -> RemoteCompaction:
+        """See `CompactingWire`."""
+        return remote_compaction(result, model, profile)
 
     def models_path(self, profile: Profile) -> str:
         """See `Wire`."""

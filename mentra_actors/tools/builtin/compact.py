@@ -1,5 +1,6 @@
 """The tool with which a model has the older part of its conversation summarised."""
 
+from mentra_actors.domain.compacted import UnwrittenSummary
 from mentra_actors.domain.compaction import NOTHING_OLDER
 from mentra_actors.tools.contract import Tool, ToolContext, ToolOutput
 from mentra_actors.tools.functions.decorator import tool
@@ -24,6 +25,9 @@ async def compact(context: ToolContext) -> ToolOutput:
     The newest words stay as they are, and nothing is deleted from the log.
     """
     compaction = await context.compact()
+    if isinstance(compaction, UnwrittenSummary):
+        told = f"Compaction failed: {compaction.reason}"
+        return ToolOutput(content=told, is_error=True, unwritten=compaction)
     if compaction is None:
         return ToolOutput(content=f"Compaction skipped because {NOTHING_OLDER}.")
     return ToolOutput(

@@ -91,6 +91,7 @@ def render_result(value: Any, *, tool_name: str) -> Rendered:
         has_run=is_lost,
         attachments=shown,
         compaction=output.compaction,
+        unwritten=output.unwritten,
     )
     return Rendered(outcome, is_text=is_text)
 

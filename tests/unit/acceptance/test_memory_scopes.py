@@ -7,7 +7,6 @@ import pytest
 from mentra_actors import CommandRejected, Sealing, call, open_runtime, open_runtime_sync
 from mentra_actors.domain.memory import MemoryForgotten, MemoryRecorded
 from mentra_actors.store.sealing.offline import forget_subject
-from projections.memory_events import MemoryUpdates
 
 pytestmark = pytest.mark.anyio
 
@@ -160,20 +159,3 @@ async def test_nothing_is_left_of_an_agent_that_was_forgotten(tmp_path, played):
 
         assert await ids(memory, "Rumpelstilzchen") == []
         assert await memory.export() == ""
-
-
-async def test_who_looks_on_hears_what_becomes_of_a_memory(played):
-    async with played(["Hi."]) as team:
-        agent = await team.spawn()
-        await agent.send("Hello")
-        await agent.memory.pin(FACT, record_id="ours", scope="team")
-        await agent.memory.forget("ours")
-        core = team.runtime._operations.core
-        updates = MemoryUpdates(agent.agent_id, agent.memory._operations.view())
-        told = [one for event in core.journal.through() if (one := updates.told(event))]
-
-    assert [(one.record_id, one.change, one.scope, one.kind) for one in told] == [
-        ("episode-lead/run-1", "stored", "agent", "episode"),
-        ("ours", "stored", "team", "fact"),
-        ("ours", "forgotten", "team", None),
-    ]

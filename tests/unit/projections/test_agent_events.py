@@ -120,9 +120,18 @@ TOLD = [
      a.ContextCompacted(trigger="tool", replaced=3, kept=1, summary="so far",
                         effect_id="tool-1.0")),
     (e.CompactionRequested(effect_id="compact-1", requested_at=1.0),
-     a.CompactionStarted(effect_id="compact-1")),
+     a.CompactionStarted(effect_id="compact-1", trigger="manual", tokens=0, limit=0)),
     (e.CompactionSkipped(effect_id="compact-1", reason="busy", is_error=True),
-     a.Notice(severity="warning", message="the conversation was not compacted: busy")),
+     a.CompactionSkipped(
+         effect_id="compact-1", reason="busy", is_error=True, is_cancelled=False)),
+    (e.CompactionRequested(effect_id="compact-1", requested_at=1.0, trigger="auto",
+        awaited_by="model-2", tokens=61, limit=50),
+     a.CompactionStarted(effect_id="compact-1", trigger="auto", tokens=61, limit=50)),
+    (e.CompactionRetried(effect_id="compact-1", attempt=2, not_before=2.5, error="busy",
+        retried_at=2.0),
+     a.RetryAttempt(error="busy", attempt=1, max_attempts=3, next_delay_s=0.5, of="compaction")),
+    (e.CompactionUndone(effect_id="compact-1", undone_at=1.0),
+     a.CompactionUndone(effect_id="compact-1")),
     (e.PermissionExpired(key="tool-1.0", request_id="p", expired_at=1.0, tool="rm"),
      a.Notice(severity="warning",
               message="rm was refused: nobody has decided about it in time")),
@@ -157,6 +166,7 @@ SILENT = [
     e.ToolAuthorizationEvaluated(
         key="tool-1.0", outcome="allow", decided_by="hook", evaluated_at=1.0
     ),
+    e.CompactionAwaited(effect_id="compact-1", awaited_by="model-2"),
     e.ToolCallReviewed(key="tool-1.0", note="cheaper"),
     e.ToolCallProbeRequested(key="tool-1.0", attempt=1),
     e.SharedSpending(budget="b", agent_id="lead", run_id="r", effect_id="model-1", tokens=9),

@@ -546,6 +546,7 @@ def test_every_event_has_a_kind_of_its_own():
 SILENT = {
     e.AgentRecovered, e.AgentRenamed, e.AgentStopped, e.AgentStopPlanned,
     e.MailCameLate, e.StopReported, e.BoardCompensated,
+    e.CompactionAwaited, e.CompactionRetried, e.CompactionUndone,
     e.CompensationRequested, e.EntryLabelled, e.InputPlaced,
     e.InputQueued, e.InputReturned, e.LeafMoved, e.MailHandedOver, e.MailSent, e.MailTaken,
     e.PromptAccepted, e.QueueCleared, e.QueueModeChanged, e.RoundDecided,

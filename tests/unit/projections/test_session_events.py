@@ -38,7 +38,11 @@ DECIDED = a.PermissionResolved(
 OTHER_MODEL = a.FallbackUsed(model="spare:small")
 RETRY = a.RetryAttempt(error="503", attempt=1, max_attempts=5, next_delay_s=0.5)
 BRANCHED = a.Branched(entry_id=1, from_entry=3, reason="branch")
-SHORTENING = a.CompactionStarted(effect_id="compact-1")
+BEGUN = a.CompactionStarted(effect_id="compact-1", trigger="auto", tokens=61, limit=50)
+SKIPPED = a.CompactionSkipped(
+    effect_id="compact-1", reason="busy", is_error=True, is_cancelled=False
+)
+UNDONE = a.CompactionUndone(effect_id="compact-1")
 NOTICE = a.Notice(severity="info", message="the agent was stopped")
 
 WORDS = [
@@ -73,7 +77,8 @@ WORDS = [
      s.TurnEnded(ending="early", early_end="token_budget")),
     (a.RunFailed(run_id="r", kind="http", error="503", is_transient=True),
      s.TurnFailed(kind="http", message="503", recoverable=True)),
-    *[(same, same) for same in (ASKED, DECIDED, RETRY, OTHER_MODEL, BRANCHED, SHORTENING, NOTICE)],
+    *[(same, same) for same in (ASKED, DECIDED, RETRY, OTHER_MODEL, BRANCHED, NOTICE)],
+    *[(same, same) for same in (BEGUN, SKIPPED, UNDONE)],
 ]  # fmt: skip
 UNSAID = [
     a.RunStarted(run_id="r"),

@@ -14,6 +14,7 @@ from mentra_actors.domain.agent.commands.outcomes import (
     RecordCallReview,
     RecordCompaction,
     RecordCompensation,
+    RecordContextFull,
     RecordIdleTimeout,
     RecordModelFailure,
     RecordModelReply,
@@ -29,6 +30,7 @@ from mentra_actors.domain.agent.commands.outcomes import (
 )
 from mentra_actors.domain.agent.commands.wishes import (
     AcceptPrompt,
+    CancelCompaction,
     CancelRun,
     ClearQueue,
     CompactConversation,
@@ -47,11 +49,13 @@ from mentra_actors.domain.agent.commands.wishes import (
     SetQueueMode,
     StopAgent,
     StopRun,
+    UndoCompaction,
 )
 
 __all__ = [
     "AcceptPrompt",
     "AgentCommand",
+    "CancelCompaction",
     "CancelRun",
     "ClearQueue",
     "CompactConversation",
@@ -72,6 +76,7 @@ __all__ = [
     "RecordCallReview",
     "RecordCompaction",
     "RecordCompensation",
+    "RecordContextFull",
     "RecordIdleTimeout",
     "RecordModelFailure",
     "RecordModelReply",
@@ -90,6 +95,7 @@ __all__ = [
     "StopRun",
     "TakeLateLetter",
     "TakeMail",
+    "UndoCompaction",
 ]
 
 AgentCommand: TypeAlias = (
@@ -103,6 +109,8 @@ AgentCommand: TypeAlias = (
     | CancelRun
     | StopRun
     | CompactConversation
+    | CancelCompaction
+    | UndoCompaction
     | CompensateRun
     | GiveUpUndoing
     | StopAgent
@@ -115,6 +123,7 @@ AgentCommand: TypeAlias = (
     | TakeLateLetter
     | RecordModelReply
     | RecordModelFailure
+    | RecordContextFull
     | RecordBoardCompensation
     | RecordBudgetUsedUp
     | SpawnSubagent

@@ -24,6 +24,7 @@ __all__ = [
     "RecordCallReview",
     "RecordCompaction",
     "RecordCompensation",
+    "RecordContextFull",
     "RecordIdleTimeout",
     "RecordModelFailure",
     "RecordModelReply",
@@ -101,6 +102,15 @@ class RecordBudgetUsedUp(msgspec.Struct, frozen=True, kw_only=True):
     now: float
 
 
+class RecordContextFull(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of `CallModel`: the model was not asked, the request would have so many tokens."""
+
+    effect_id: EffectId
+    tokens: int
+    limit: int
+    now: float
+
+
 class RecordModelReply(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of `CallModel`. `plans` are for the calls in `reply`, in order.
 
@@ -156,9 +166,11 @@ class RecordAbandonedAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordCompaction(msgspec.Struct, frozen=True, kw_only=True):
-    """Outcome of `SummarizeConversation`; without a `compaction` the `problem` says why.
+    """Outcome of one attempt of `SummarizeConversation`.
 
-    With `is_error` it was tried and failed.
+    Without a `compaction` the `problem` says why. With `is_error` it was tried and failed; a
+    failure that is `transient` may pass, and the provider may ask to wait `retry_after_s`. What a
+    failed attempt has used counts.
     """
 
     effect_id: EffectId
@@ -166,6 +178,12 @@ class RecordCompaction(msgspec.Struct, frozen=True, kw_only=True):
     compaction: Compaction | None = None
     problem: str = ""
     is_error: bool = False
+    attempt: int = 1
+    transient: bool = False
+    retry_after_s: float | None = None
+    usage: TokenUsage = TokenUsage()
+    cost_usd_micros: int | None = None
+    asked_model: str = ""
 
 
 class RecordCallReview(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,11 @@ from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.permission_rules import RuleScope
 from mentra_actors.domain.rule_match import RuleMatch
-from mentra_actors.ids import CommandId, EntryId
+from mentra_actors.ids import CommandId, EffectId, EntryId
 
 __all__ = [
     "AcceptPrompt",
+    "CancelCompaction",
     "CancelRun",
     "ClearQueue",
     "CompactConversation",
@@ -30,6 +31,7 @@ __all__ = [
     "SetQueueMode",
     "StopAgent",
     "StopRun",
+    "UndoCompaction",
 ]
 
 
@@ -150,6 +152,23 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True):
 class CompactConversation(msgspec.Struct, frozen=True, kw_only=True):
     """Summarise the older part of the conversation for the model; nothing is deleted."""
 
+    now: float
+
+
+class CancelCompaction(msgspec.Struct, frozen=True, kw_only=True):
+    """End the summary that is being written; without one nothing happens."""
+
+    now: float
+    reason: str = "cancelled"
+
+
+class UndoCompaction(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell models the words of this compaction again, and not its summary.
+
+    `compaction` is the id of its effect, or the key of the call that has made it.
+    """
+
+    compaction: EffectId
     now: float
 
 

@@ -11,8 +11,11 @@ from mentra_actors.decider import Decider, Follow
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.compactions import (
+    compaction_cancelled,
     compaction_outcome,
     compaction_requested,
+    compaction_undone,
+    context_full,
 )
 from mentra_actors.domain.agent.decide.conversation import entry_labelled, leaf_moved
 from mentra_actors.domain.agent.decide.endings import (
@@ -100,7 +103,10 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.StopAgent: lambda command, state, _: stopped(state, command.now),
     c.Configure: lambda command, _, profile: configure(command, profile),
     c.CompactConversation: lambda command, state, _: compaction_requested(command, state),
+    c.RecordContextFull: lambda command, state, _: context_full(command, state),
     c.RecordCompaction: lambda command, state, _: compaction_outcome(command, state),
+    c.CancelCompaction: lambda command, state, _: compaction_cancelled(command, state),
+    c.UndoCompaction: lambda command, state, _: compaction_undone(command, state),
     c.MoveLeaf: lambda command, state, _: leaf_moved(command, state),
     c.LabelEntry: lambda command, state, _: entry_labelled(command, state),
     c.ExpirePermission: lambda command, state, _: expired_permission(command, state),
@@ -151,7 +157,8 @@ def _recovered(command: c.RecoverEffects, state: AgentState) -> _Events:
         e.AgentRecovered(open_effects=orphans, recovered_at=command.now)
     ]
     call = state.model_call
-    if call is not None and call.effect_id not in running:
+    is_waiting = state.is_call_waiting
+    if call is not None and call.key not in running and not is_waiting:
         partial = command.partials.get(call.effect_id, c.PartialAnswer())
         recovered += interrupted_call(state, partial, command.now)
     recovered += recovered_calls(state, running, command.now)

@@ -19,6 +19,7 @@ from mentra_actors.ids import EffectId, StreamId, inbox_stream
 __all__ = [
     "cancelled",
     "compensation_requested",
+    "early_end",
     "expired",
     "failed",
     "finished",
@@ -59,7 +60,7 @@ def failed(state: AgentState, run: Run, kind: str, message: str, now: float) -> 
         is_rolled_back=is_rolled_back,
         board_runs=run.board_runs if is_rolled_back else (),
     )
-    calls = _closed_calls(state, f"the run failed ({kind})")
+    calls = _closed(state, f"the run failed ({kind})")
     return [*calls, end, *(_taken_back(state, run, now) if is_rolled_back else ())]
 
 
@@ -76,7 +77,7 @@ def cancelled(reason: str, state: AgentState, now: float) -> list[e.AgentEvent]:
         is_rolled_back=is_rolled_back,
         board_runs=run.board_runs if is_rolled_back else (),
     )
-    calls = _closed_calls(state, "the run was cancelled")
+    calls = _closed(state, "the run was cancelled")
     return [*calls, end, *(_taken_back(state, run, now) if is_rolled_back else ())]
 
 
@@ -86,15 +87,11 @@ def stopped(
     """The end of the agent, and of the summary that is being written."""
     if state.stopped:
         return []
-    unwritten = [
-        e.CompactionSkipped(effect_id=effect_id, reason=reason)
-        for effect_id in [state.compaction]
-        if effect_id
-    ]
+    is_manual = state.compaction is not None and state.compaction.trigger == "manual"
     tells_team = state.profile is not None and not state.profile.parent
     return [
         *cancelled(reason, state, now),
-        *unwritten,
+        *(_unwritten(state, reason) if is_manual else ()),
         e.AgentStopped(stopped_at=now, reason=reason, tells_team=tells_team),
     ]
 
@@ -141,8 +138,9 @@ def stop_requested(command: c.StopRun, state: AgentState) -> list[e.AgentEvent]:
     )
     call = state.model_call
     is_waiting = call is not None and call.not_before > now
-    if is_waiting or state.decision is not None:
-        return [request, finished(run, now, "early", "stop_requested")]
+    if is_waiting or state.is_call_waiting or state.decision is not None:
+        unwritten = _closed(state, "the run was stopped")
+        return [request, *unwritten, finished(run, now, "early", "stop_requested")]
     skipped = [
         _skipped(call, "the run was stopped before anybody allowed it") for call in state.requests
     ]
@@ -165,7 +163,7 @@ def expired(command: c.ExpireRun, state: AgentState) -> list[e.AgentEvent]:
         return failed(state, run, "deadline", "the deadline of the run is past", now)
     if run.stop is None or run.stop.stop_by is None or now < run.stop.stop_by:
         return []
-    calls = _closed_calls(state, "the run was stopped")
+    calls = _closed(state, "the run was stopped")
     return [*calls, finished(run, now, "early", "stop_requested")]
 
 
@@ -178,7 +176,7 @@ def limit_reached(
     """
     if run.deadline_at is not None and now >= run.deadline_at:
         return failed(state, run, "deadline", "the deadline of the run is past", now)
-    early = _early_end(run)
+    early = early_end(run)
     if early:
         return [finished(run, now, "early", early)]
     rounds = state.profile.max_rounds if state.profile and not is_retry else 0
@@ -191,7 +189,8 @@ def limit_reached(
     return failed(state, run, kind, message, now)
 
 
-def _early_end(run: Run) -> EarlyEnd:
+def early_end(run: Run) -> EarlyEnd:
+    """Why a run must end in order before its next model call; empty if it need not."""
     options = run.options
     if run.stop is not None:
         return "stop_requested"
@@ -244,11 +243,21 @@ def _taken_back(state: AgentState, run: Run, now: float) -> Sequence[e.AgentEven
     return events
 
 
-def _closed_calls(state: AgentState, why: str) -> list[e.AgentEvent]:
-    return [_closed(call, why) for call in state.open_calls]
+def _closed(state: AgentState, why: str) -> list[e.AgentEvent]:
+    """The ends of what is open for a run: its calls, and the summary that it waits for."""
+    calls = [_closed_call(call, why) for call in state.open_calls]
+    is_for_run = state.compaction is not None and state.compaction.trigger != "manual"
+    return [*calls, *(_unwritten(state, why) if is_for_run else ())]
 
 
-def _closed(call: ToolCall, why: str) -> e.AgentEvent:
+def _unwritten(state: AgentState, why: str) -> list[e.AgentEvent]:
+    if state.compaction is None:
+        return []
+    effect_id = state.compaction.effect_id
+    return [e.CompactionSkipped(effect_id=effect_id, reason=why, is_cancelled=True)]
+
+
+def _closed_call(call: ToolCall, why: str) -> e.AgentEvent:
     if call.status in ("started", "probing"):
         return e.ToolCallOutcomeUnknown(
             key=call.key,

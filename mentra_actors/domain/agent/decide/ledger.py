@@ -12,10 +12,11 @@ from typing import assert_never
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.batches import closed_with, skipped_after
+from mentra_actors.domain.agent.decide.spending import shared_spending
 from mentra_actors.domain.agent.state import AgentState, Compensation, ToolCall
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
-from mentra_actors.ids import EffectId
+from mentra_actors.ids import EffectId, RunId
 
 __all__ = [
     "MAX_ATTEMPTS",
@@ -85,7 +86,7 @@ def _finished(
         is_json=outcome.is_json,
         denied=outcome.denied,
     )
-    compacted = _compacted(call, outcome, now)
+    compacted = _compacted(call, outcome, state, now)
     return [
         *sent,
         finished,
@@ -94,17 +95,32 @@ def _finished(
     ]
 
 
-def _compacted(call: ToolCall, outcome: ToolOutcome, now: float) -> Sequence[e.AgentEvent]:
-    if outcome.compaction is None:
-        return []
-    return [
-        e.ConversationCompacted(
+def _compacted(
+    call: ToolCall, outcome: ToolOutcome, state: AgentState, now: float
+) -> Sequence[e.AgentEvent]:
+    run_id = state.run.run_id if state.run else RunId("")
+    event: e.ConversationCompacted | e.CompactionSkipped
+    if outcome.compaction is not None:
+        event = e.ConversationCompacted(
             effect_id=call.key,
             compaction=outcome.compaction,
             compacted_at=now,
             trigger="tool",
+            run_id=run_id,
         )
-    ]
+    elif outcome.unwritten is not None:
+        event = e.CompactionSkipped(
+            effect_id=call.key,
+            reason=outcome.unwritten.reason,
+            is_error=True,
+            usage=outcome.unwritten.usage,
+            cost_usd_micros=outcome.unwritten.cost_usd_micros,
+            asked_model=outcome.unwritten.asked_model,
+            run_id=run_id,
+        )
+    else:
+        return []
+    return [event, *shared_spending(event, state)]
 
 
 def _not_honored(call: ToolCall, now: float) -> e.AgentEvent:

@@ -6,14 +6,16 @@ import msgspec
 
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide.compactions import compaction_for
 from mentra_actors.domain.agent.decide.endings import failed, limit_reached
+from mentra_actors.domain.agent.decide.spending import shared_spending, spending
 from mentra_actors.domain.agent.evolve import evolve
-from mentra_actors.domain.agent.fallback import failure_name
+from mentra_actors.domain.agent.fallback import FailureName, failure_name
 from mentra_actors.domain.agent.profile import asked_profile
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.agent.state import AgentState, ModelCall, Run
 from mentra_actors.domain.model_call import StopReason
-from mentra_actors.ids import EffectId, RunId, StreamId
+from mentra_actors.ids import EffectId
 
 __all__ = [
     "MOST_INTERRUPTIONS",
@@ -30,8 +32,12 @@ MOST_INTERRUPTIONS = 5
 
 def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.AgentEvent]:
     """The answer, and how its calls will be run."""
-    if state.model_call is None or state.model_call.effect_id != command.effect_id:
+    call = state.model_call
+    if call is None or call.effect_id != command.effect_id or state.is_call_waiting:
         return []  # delivered twice, or the run has ended
+    reply = command.reply
+    if reply.stop_reason == StopReason.CONTEXT_EXCEEDED and not reply.blocks:
+        return model_failure(_no_room(command), state)
     replied = _replied_event(command)
     after = evolve(state, replied)
     shared = shared_spending(replied, state)
@@ -43,6 +49,24 @@ def model_reply(command: c.RecordModelReply, state: AgentState) -> Sequence[e.Ag
         for call in after.calls
     )
     return [replied, *shared, e.ToolCallsPlanned(calls=plans, salt=command.salt)]
+
+
+def _no_room(command: c.RecordModelReply) -> c.RecordModelFailure:
+    """The failure that an answer is which the model had no room for."""
+    return c.RecordModelFailure(
+        effect_id=command.effect_id,
+        kind="context_exceeded",
+        message="the conversation has filled the model's context: there was no room to answer",
+        transient=False,
+        now=command.now,
+        usage=command.reply.usage,
+        cost_usd_micros=command.cost_usd_micros,
+        asked_model=command.asked_model,
+        code="context_length_exceeded",
+        request_id=command.reply.request_id,
+        queued_s=command.queued_s,
+        view=command.view,
+    )
 
 
 def _replied_event(command: c.RecordModelReply) -> e.ModelReplied:
@@ -67,47 +91,22 @@ def _replied_event(command: c.RecordModelReply) -> e.ModelReplied:
         recalled=command.view.recalled,
         recall_problem=command.view.recall_problem,
         stubbed_through=command.view.stubbed_through,
+        compacted_by=command.view.compacted_by,
     )
-
-
-def shared_spending(
-    event: e.ModelReplied | e.ModelCallFailed, state: AgentState
-) -> list[e.AgentEvent]:
-    """What a call has used, for those who spend from the same budget."""
-    run = state.run
-    return [] if run is None else _spending(event, state, run.run_id, run.budget)
-
-
-def _spending(
-    event: e.ModelReplied | e.ModelCallFailed | e.AnswerAbandoned,
-    state: AgentState,
-    run_id: RunId,
-    budget: StreamId,
-) -> list[e.AgentEvent]:
-    profile = state.profile
-    used = event.usage.total_tokens or event.cost_usd_micros
-    if profile is None or not budget or not used:
-        return []
-    return [
-        e.SharedSpending(
-            budget=budget,
-            agent_id=profile.agent_id,
-            run_id=run_id,
-            effect_id=event.effect_id,
-            tokens=event.usage.total_tokens,
-            cost_usd_micros=event.cost_usd_micros or 0,
-        )
-    ]
 
 
 def model_failure(command: c.RecordModelFailure, state: AgentState) -> Sequence[e.AgentEvent]:
     """The failure, and either the next try or the end of the run."""
     call, run = state.model_call, state.run
-    if call is None or call.effect_id != command.effect_id or run is None:
+    is_other = call is None or call.effect_id != command.effect_id or state.is_call_waiting
+    if call is None or run is None or is_other:
         return []
     options = run.options
     is_tried_again = command.transient and call.attempt <= options.retry_budget
     fallback = _next_fallback(command, run, call, is_tried_again=is_tried_again)
+    is_overflow = _failure(command) == "context_exceeded"
+    if is_overflow and not (fallback and _is_meant(run, fallback)):
+        return _after_overflow(command, state, run, call, fallback)
     if fallback:  # at once, with no wait
         return _after_failure(command, state, run, call, retry_at=command.now, fallback=fallback)
     delay_s = options.retry.delay_s(call.attempt, command.retry_after_s)
@@ -116,16 +115,55 @@ def model_failure(command: c.RecordModelFailure, state: AgentState) -> Sequence[
     )
 
 
+def _failure(command: c.RecordModelFailure) -> FailureName:
+    return failure_name(command.kind, command.status, command.code, command.message)
+
+
 def _next_fallback(
     command: c.RecordModelFailure, run: Run, call: ModelCall, *, is_tried_again: bool
 ) -> int:
     """The number (from 1) of the fallback that takes over now; 0 for none."""
-    failure = failure_name(command.kind, command.status, command.code, command.message)
+    failure = _failure(command)
     for number, fallback in enumerate(run.options.fallbacks, start=1):
         is_left = number > run.fallback
         if is_left and fallback.is_for(failure, call.attempt, is_tried_again=is_tried_again):
             return number
     return 0
+
+
+def _is_meant(run: Run, fallback: int) -> bool:
+    """Whether a fallback is there for conversations that are too long: then it goes first."""
+    return "context_exceeded" in run.options.fallbacks[fallback - 1].on
+
+
+def _after_overflow(
+    command: c.RecordModelFailure, state: AgentState, run: Run, call: ModelCall, fallback: int
+) -> Sequence[e.AgentEvent]:
+    """The request was too long: once more after a compaction, else another model, or the end."""
+    may_compact = state.profile is not None and state.profile.compaction.compact_on_overflow
+    if may_compact and not call.awaits:
+        events = _after_failure(command, state, run, call, retry_at=command.now)
+        again = events[-1]
+        if not isinstance(again, e.ModelCallRequested):
+            return events
+        return [
+            *events,
+            compaction_for(again.effect_id, state, command.now, trigger="overflow"),
+        ]
+    if fallback:
+        return _after_failure(command, state, run, call, retry_at=command.now, fallback=fallback)
+    events = _after_failure(command, state, run, call, retry_at=None)
+    return [_told_in_full(one, call) if isinstance(one, e.RunFailed) else one for one in events]
+
+
+def _told_in_full(event: e.RunFailed, call: ModelCall) -> e.RunFailed:
+    """What to do about a conversation that is too long."""
+    tried = ", also after its older part was to be summarized" if call.awaits else ""
+    told = (
+        f"{event.message} (the conversation does not fit into the model{tried}; take a model "
+        "with a larger context window, go on from an earlier entry, or say and read less at once)"
+    )
+    return msgspec.structs.replace(event, kind="context_exceeded", message=told)
 
 
 def interrupted_call(
@@ -216,6 +254,7 @@ def _failed_event(
         recalled=command.view.recalled,
         recall_problem=command.view.recall_problem,
         stubbed_through=command.view.stubbed_through,
+        compacted_by=command.view.compacted_by,
     )
 
 
@@ -239,7 +278,7 @@ def abandoned_answer(
         cost_usd_micros=command.cost_usd_micros,
         asked_model=command.asked_model,
     )
-    return [event, *_spending(event, state, command.run_id, profile.run.budget)]
+    return [event, *spending(event, state, command.run_id, profile.run.budget)]
 
 
 def model_call_requested(

@@ -10,6 +10,7 @@ from mentra_actors.domain.agent.state import (
     AgentState,
     Compensation,
     Farewell,
+    OpenCompaction,
     Run,
     ToolCall,
     report_id,
@@ -29,14 +30,13 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
     if profile is None:
         return {}
     effects: dict[EffectId, f.AgentEffect] = {}
-    if state.compaction:
-        summary = f.SummarizeConversation(effect_id=state.compaction, profile=profile)
-        effects[state.compaction] = summary
+    if state.compaction is not None:
+        effects[state.compaction.key] = _summary(state.compaction, profile, run)
     if run is None:
         return {**effects, **dict(_between_runs(state, profile))}
-    if state.model_call is not None:
+    if state.model_call is not None and not state.is_call_waiting:
         call = state.model_call
-        effects[call.effect_id] = f.CallModel(
+        effects[call.key] = f.CallModel(
             effect_id=call.effect_id,
             run_id=run.run_id,
             profile=asked_profile(profile, run.taken_over_by),
@@ -45,11 +45,25 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
             options=run.options,
             budget=run.budget,
             remind=state.is_to_be_reminded,
+            is_compacted=bool(call.awaits),
         )
     if state.decision is not None:
         effects[state.decision.effect_id] = _decision(state, run)
     timers = {**dict(_timers(run)), **dict(_permission_timers(state.requests))}
     return _WithCalls(effects, dict(_call_effects(state.calls)), timers, profile, run)
+
+
+def _summary(one: OpenCompaction, profile: e.AgentProfile, run: Run | None) -> f.AgentEffect:
+    """By the model that answers in the run which waits for it, else by the agent's own."""
+    is_for_run = run is not None and one.trigger != "manual"
+    return f.SummarizeConversation(
+        effect_id=one.effect_id,
+        profile=asked_profile(profile, run.taken_over_by) if run and is_for_run else profile,
+        attempt=one.attempt,
+        not_before=one.not_before,
+        limit=one.limit,
+        trigger=one.trigger,
+    )
 
 
 class _WithCalls(Mapping[EffectId, f.AgentEffect]):
@@ -97,7 +111,7 @@ def is_busy(state: AgentState) -> bool:
 
     That is: calls are being undone, or the conversation is being summarised.
     """
-    return state.run is not None or state.is_undoing or bool(state.compaction)
+    return state.run is not None or state.is_undoing or state.compaction is not None
 
 
 def _between_runs(

@@ -120,7 +120,8 @@ def subagent_ended(command: c.RecordSubagentEnd, state: AgentState) -> Sequence[
 def budget_used_up(command: c.RecordBudgetUsedUp, state: AgentState) -> Sequence[e.AgentEvent]:
     """The model is not asked: the run ends in order."""
     call, run = state.model_call, state.run
-    if call is None or call.effect_id != command.effect_id or run is None or not run.budget:
+    is_other = call is None or call.effect_id != command.effect_id or state.is_call_waiting
+    if is_other or call is None or run is None or not run.budget:
         return []
     most = run.options.token_budget
     is_token_limit = most is not None and command.tokens >= most

@@ -20,9 +20,12 @@ from mentra_actors.domain.agent.events.calls import (
     ToolCallStarted,
 )
 from mentra_actors.domain.agent.events.compactions import (
+    CompactionAwaited,
     CompactionRequested,
+    CompactionRetried,
     CompactionSkipped,
     CompactionTrigger,
+    CompactionUndone,
     ConversationCompacted,
 )
 from mentra_actors.domain.agent.events.inputs import (
@@ -83,9 +86,12 @@ __all__ = [
     "AnswerAbandoned",
     "BoardCompensated",
     "CallPlan",
+    "CompactionAwaited",
     "CompactionRequested",
+    "CompactionRetried",
     "CompactionSkipped",
     "CompactionTrigger",
+    "CompactionUndone",
     "CompensationRequested",
     "ConversationCompacted",
     "EntryLabelled",
@@ -175,8 +181,11 @@ AgentEvent: TypeAlias = (
     | ToolCallReviewed
     | ToolAuthorizationEvaluated
     | CompactionRequested
+    | CompactionAwaited
+    | CompactionRetried
     | ConversationCompacted
     | CompactionSkipped
+    | CompactionUndone
     | PermissionExpired
     | PermissionRequested
     | PermissionResolved

@@ -213,8 +213,8 @@ class ModelReplied(
     provider has limits.
 
     `is_output` says that its text is the typed value that was asked for; else `output_fault` may
-    say what is wrong with it. `stubbed_through`, `recalled`, `recall_problem` and `reminder` say
-    how the request showed the conversation: see `RequestView`.
+    say what is wrong with it. `stubbed_through`, `recalled`, `recall_problem`, `reminder` and
+    `compacted_by` say how the request showed the conversation: see `RequestView`.
     """
 
     effect_id: EffectId
@@ -236,6 +236,7 @@ class ModelReplied(
     recalled: str = ""
     stubbed_through: EntryId = EntryId(0)
     recall_problem: str = ""
+    compacted_by: EffectId = EffectId("")
 
     @property
     def view(self) -> RequestView:
@@ -245,6 +246,7 @@ class ModelReplied(
             recalled=self.recalled,
             reminder=self.reminder,
             recall_problem=self.recall_problem,
+            compacted_by=self.compacted_by,
         )
 
 
@@ -256,7 +258,8 @@ class ModelCallFailed(
     It is shown to people and never sent to a model. `retry_at` is when the next attempt begins,
     None if there is none; `max_attempts` is the retry budget of the run. `status` is that of
     HTTP, `code` the provider's own word. `is_given_up`: another model takes over.
-    `stubbed_through`, `recalled`, `recall_problem`, `reminder`: see `ModelReplied`.
+    `stubbed_through`, `recalled`, `recall_problem`, `reminder`, `compacted_by`: see
+    `ModelReplied`.
     """
 
     effect_id: EffectId
@@ -281,6 +284,7 @@ class ModelCallFailed(
     recalled: str = ""
     stubbed_through: EntryId = EntryId(0)
     recall_problem: str = ""
+    compacted_by: EffectId = EffectId("")
 
     @property
     def view(self) -> RequestView:
@@ -290,6 +294,7 @@ class ModelCallFailed(
             recalled=self.recalled,
             reminder=self.reminder,
             recall_problem=self.recall_problem,
+            compacted_by=self.compacted_by,
         )
 
 

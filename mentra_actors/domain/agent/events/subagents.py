@@ -90,9 +90,13 @@ class ModelCallWithheld(
     omit_defaults=True,
     tag="agent.model_call_withheld.v1",
 ):
-    """The shared budget was used up, so the model was not asked. The sums are those of all."""
+    """The shared budget was used up, so the model was not asked. The sums are those of all.
+
+    If it is not `is_shared` it was the run's own, and so are the sums: a summary has used it up.
+    """
 
     effect_id: EffectId
     limit: Literal["token_budget", "cost_budget"]
     tokens: int
     cost_usd_micros: int = 0
+    is_shared: bool = True

@@ -8,6 +8,7 @@ import msgspec
 from mentra_actors.domain.agent.entries import entries_in
 from mentra_actors.domain.agent.events import runs as e
 from mentra_actors.domain.agent.evolve.calls import left_open
+from mentra_actors.domain.agent.evolve.spent import spent
 from mentra_actors.domain.agent.state import (
     AgentState,
     Compensation,
@@ -21,7 +22,6 @@ from mentra_actors.domain.agent.state import (
 )
 from mentra_actors.domain.content import AssistantBlock, ToolCallBlock, text_of
 from mentra_actors.domain.known_ids import remembered
-from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.ids import EffectId, EntryId
 
 __all__ = ["RUN_STEPS"]
@@ -165,7 +165,7 @@ def _model_requested(state: AgentState, event: e.ModelCallRequested) -> AgentSta
 def _replied(state: AgentState, event: e.ModelReplied) -> AgentState:
     calls = _calls_of(event.blocks, event.effect_id)
     entries = state.entries + entries_in(event)
-    run = state.run and _spent(state.run, event.usage, event.cost_usd_micros)
+    run = state.run and spent(state.run, event.usage, event.cost_usd_micros)
     if run is not None:
         run = _replace(
             run,
@@ -190,7 +190,7 @@ def _replied(state: AgentState, event: e.ModelReplied) -> AgentState:
 
 
 def _model_failed(state: AgentState, event: e.ModelCallFailed) -> AgentState:
-    run = state.run and _spent(state.run, event.usage, event.cost_usd_micros)
+    run = state.run and spent(state.run, event.usage, event.cost_usd_micros)
     if run is not None and event.is_given_up:
         run = _replace(run, given_up=(*run.given_up, f"{event.asked_model}: {event.message}"))
     return _replace(state, model_call=None, run=run)
@@ -199,14 +199,6 @@ def _model_failed(state: AgentState, event: e.ModelCallFailed) -> AgentState:
 def _abandoned(state: AgentState, event: e.AnswerAbandoned) -> AgentState:
     is_last = state.abandoned == event.effect_id
     return _replace(state, abandoned=EffectId("")) if is_last else state
-
-
-def _spent(run: Run, usage: TokenUsage, cost_usd_micros: int | None) -> Run:
-    return _replace(
-        run,
-        tokens=run.tokens + usage.total_tokens,
-        cost_usd_micros=run.cost_usd_micros + (cost_usd_micros or 0),
-    )
 
 
 def _calls_of(
