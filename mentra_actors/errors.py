@@ -35,6 +35,8 @@ Bugs (broken invariants, wrong argument types) raise the built-in TypeError,
 ValueError or AssertionError: they belong to a developer, not to a handler.
 """
 
+from typing import Any
+
 __all__ = [
     "ActorError",
     "ActorQuarantined",
@@ -70,7 +72,15 @@ __all__ = [
 
 
 class MentraError(Exception):
-    """Root of the tree; never raised itself."""
+    """Root of the tree; never raised itself. All of them can be copied and pickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Past `__init__`, whose arguments are not those of the base."""
+        return _as_it_was, (type(self), self.args), self.__dict__
+
+
+def _as_it_was(kind: type[MentraError], args: tuple[Any, ...]) -> MentraError:
+    return kind.__new__(kind, *args)
 
 
 class CommandRejected(MentraError):

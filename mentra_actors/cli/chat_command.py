@@ -18,7 +18,7 @@ from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.model_choice import MODEL_VARIABLE
 from mentra_actors.cli.options import DEFAULT_STORE, StorePath, TeamName
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.run_command import model_of, run_limits, stored_members
+from mentra_actors.cli.run_command import model_of, require_not_stopped, run_limits, stored_members
 from mentra_actors.cli.signed_in import signed_in_providers
 from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.domain.team import DEFAULT_TEAM
@@ -79,6 +79,7 @@ def chat(
     members = stored_members(store, team_name) or []
     was = next((member for member in members if member.name == agent), None)
     wanted = model or (None if was else os.environ.get(MODEL_VARIABLE))
+    require_not_stopped(agent, members, team_name)
     chosen = model_of(agent, members, wanted, output)
     options = _options(tools, root, asks=ask)
     options["team"] = TeamId(team_name)

@@ -1,6 +1,6 @@
 """`mentra run`: send a prompt to an agent and watch it work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_run import RunScreen, reply_text
+from mentra_actors.cli.seated import with_team
 from mentra_actors.cli.signed_in import signed_in_providers
 from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.domain.team import DEFAULT_TEAM, agent_id_of
@@ -27,7 +28,7 @@ from mentra_actors.runtime.runtime import Runtime, open_runtime
 from mentra_actors.tools.builtin.files import file_tools
 from projections.roster import MemberView
 
-__all__ = ["model_of", "run", "run_limits", "stored_members"]
+__all__ = ["model_of", "require_not_stopped", "run", "run_limits", "stored_members"]
 
 _ALWAYS_OPEN = frozenset({"lease", "schedule"})
 """Categories of streams that are open while a team rests."""
@@ -67,9 +68,12 @@ def run(
     members = stored_members(store, team_name)
     if prompt is None and members is None:
         raise StoreNotFound(f"there is no store at {store}, so there is nothing to go on with")
-    chosen = model_of(agent, members or [], model, output)
     if resume and prompt is not None:
         raise typer.BadParameter("--resume goes on with a prompt that was sent; leave it out")
+    is_asked = resume or prompt is not None or agent in {one.name for one in members or ()}
+    chosen = model_of(agent, members or [], model, output) if is_asked else ""
+    if prompt is not None:
+        require_not_stopped(agent, members or [], team_name)
     job = _Job(output, store, agent, chosen, system, wait=wait)
     job.team = TeamId(team_name)
     job.agent_id = {one.name: one.agent_id for one in members or ()}.get(
@@ -112,6 +116,20 @@ def model_of(agent: str, members: list[MemberView], model: str | None, output: O
     if known.get(agent, chosen) != chosen:
         output.remark(f"{agent} goes on with {chosen}, before it was {known[agent]}.")
     return chosen
+
+
+def require_not_stopped(agent: str, members: Sequence[MemberView], team_name: str) -> None:
+    """Refuse a prompt for an agent that takes none any more.
+
+    Raises:
+        CommandRejected: it has stopped; says how its name gets a new one.
+    """
+    if any(one.name == agent and one.status == "stopped" for one in members):
+        removal = with_team(f"mentra remove {agent}", team_name)
+        raise CommandRejected(
+            f"{agent!r} has stopped and takes nothing any more: `{removal}` frees its name, and "
+            "the next prompt makes a new agent of it"
+        )
 
 
 class _Job:

@@ -14,7 +14,7 @@ from mentra_actors.domain.content import (
     UserMessage,
     text_of,
 )
-from mentra_actors.domain.conversation_tree import Entry
+from mentra_actors.domain.conversation_tree import NO_RESULT, Entry
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EntryId
 from projections.session_lines import call_summary
@@ -140,6 +140,9 @@ def _entry(entry: Entry) -> Iterator[Shown]:
                     yield line(f"→ {summary}", "dim", is_cut=True)
         case ToolResultsMessage(results=results):
             for one in results:
+                if one.content == NO_RESULT:  # it may still be open, and wait for a person
+                    yield line("  … no result yet", "dim")
+                    continue
                 mark, style = ("✗", "red") if one.is_error else ("✓", "dim")
                 words = clipped(one.content, _MOST_RESULT_CHARS)
                 yield line(f"  {mark} {words}", style, is_cut=True)

@@ -259,12 +259,14 @@ class ChatSession:
 
     async def _hear(self) -> None:
         views = await self.runtime.project(APPROVALS)
+        profile = (await self.agent.state()).profile
+        team_id = profile.team_id if profile else DEFAULT_TEAM
         is_due = True
         while True:
             if is_due:
                 is_there = await anyio.to_thread.run_sync(views.wait)
                 parts = views.parts(APPROVALS).values()
-                waits = approvals_in(parts, DEFAULT_TEAM) if is_there else None
+                waits = approvals_in(parts, team_id) if is_there else None
                 await self._wait_for(await self.runtime.approvals() if waits is None else waits)
             recorded = await self._news.get()
             shown = [news for one in recorded for news in news_of(one, self.agent.agent_id)]

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -261,7 +261,23 @@ class _LogLines(logging.Handler):
 def _history() -> History:
     """What was typed before, kept where the user's state is; for this start only if it cannot."""
     place = history_file(os.environ)
-    return InMemoryHistory() if place is None else FileHistory(place)
+    return InMemoryHistory() if place is None else _KeptHistory(place)
+
+
+class _KeptHistory(FileHistory):
+    """Words are sent also when they cannot be kept: the disk is full, the file has gone."""
+
+    def store_string(self, string: str) -> None:
+        """See the base."""
+        with contextlib.suppress(OSError):
+            super().store_string(string)
+
+    def load_history_strings(self) -> Iterable[str]:
+        """See the base."""
+        try:
+            return super().load_history_strings()
+        except OSError:
+            return ()
 
 
 @contextmanager

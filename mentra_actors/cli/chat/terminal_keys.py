@@ -9,6 +9,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys as AllKeys
 
 from mentra_actors.cli.chat.session import ChatSession
 from mentra_actors.cli.chat.typed import completions
@@ -154,7 +155,16 @@ def _add_answers(bindings: KeyBindings, keys: Keys) -> None:
     def choose(event: KeyPressEvent) -> None:
         keys.chat.session.choose(int(event.key_sequence[0].key))
 
+    def begin_words(event: KeyPressEvent) -> None:
+        first, second = event.key_sequence
+        if second.data.isprintable() and second.key == second.data:
+            event.current_buffer.insert_text(first.data + second.data)
+        else:
+            keys.decide(first.key)
+            event.app.key_processor.feed(second, first=True)
+
     for one in "yapn":
         bindings.add(one, filter=answers)(decide)
+        bindings.add(one, AllKeys.Any, filter=answers)(begin_words)
     for one in "123456789":
         bindings.add(one, filter=answers)(choose)

@@ -114,6 +114,31 @@ def test_run_goes_on_with_what_was_open(mentra, place):
     assert "not a language model" in mentra.out
 
 
+def test_what_is_open_goes_on_though_nobody_is_named_lead(mentra, place):
+    """No agent is asked, so none needs a model."""
+    assert mentra("run", "What is here?", *place, *OFFLINE) == 0
+    assert mentra("rename", "lead", "boss", *place[:2]) == 0
+    assert mentra("stop", "boss", *place[:2]) == 0
+    assert mentra("run", *place) == 0
+    [boss] = mentra.json("members", *place[:2])
+
+    assert boss["status"] == "stopped"
+
+
+@pytest.mark.parametrize("words", [("run", "Hi"), ("chat",)])
+def test_an_agent_that_has_stopped_is_not_prompted_and_what_to_do_is_said(mentra, place, words):
+    """In a shell nobody can spawn the name again: it is made when it is free."""
+    for team in ("main", "docs"):
+        named = ("--team", team, *place[:2])
+        assert mentra("run", "What is here?", *named, *OFFLINE) == 0
+        assert mentra("stop", "lead", *named) == 0
+        assert mentra("run", *named) == 0
+        assert mentra(*words, *named) == 2
+    assert "`mentra remove lead --team docs` frees its name" in mentra.err
+    assert mentra("remove", "lead", *named) == 0
+    assert mentra("run", "Hi", *named, *OFFLINE) == 0
+
+
 def test_without_files_the_model_gets_no_file_tools(mentra, place):
     """A model that may not look around says so."""
     assert mentra("run", "Hi", "--no-files", *place, *OFFLINE) == 0

@@ -21,10 +21,12 @@ class Decided(ChatSession):
     def __init__(self, screen):
         super().__init__(None, SimpleNamespace(name="lead"), screen, {})
         self.done = []
+        self.then = lambda: None
 
     async def decide(self, *, allow, remember=None, reason=""):
         self.done.append((allow, remember, reason))
         self.questions = ()
+        self.then()
 
     async def say(self, text):
         self.done.append(text)
@@ -58,7 +60,11 @@ def pressed(monkeypatch, tmp_path):
             session.questions = (Question.about(APPROVAL),)
             chat.changed()
             clock[0] = after_s
-            pipe.send_text(keys + "/quit\r")
+            if len(keys) == 1:  # it is an answer if no other key follows at once
+                session.then = lambda: pipe.send_text("/quit\r")
+                pipe.send_text(keys)
+            else:
+                pipe.send_text(keys + "/quit\r")
             await chat.read_keys()
         return session.done
 
@@ -72,7 +78,9 @@ def pressed(monkeypatch, tmp_path):
         ("a", 1.0, [(True, "session", "")]),
         ("p", 1.0, [(True, "project", "")]),
         ("n\r", 1.0, [(False, None, "")]),
-        ("ntoo dear\r", 1.0, [(False, None, "too dear")]),
+        ("please not\r", 1.0, ["please not"]),
+        ("äy\r", 1.0, ["äy"]),
+        ("a漢\r", 1.0, ["a漢"]),
         ("yes, all\r", 0.1, ["yes, all"]),
         ("so yes\r", 1.0, ["so yes"]),
         ("n\x03so\r", 1.0, ["so"]),

@@ -1,6 +1,7 @@
 """What was typed is kept for its user alone, where the user's state is."""
 
 from mentra_actors.cli.chat.input_history import history_file
+from mentra_actors.cli.chat.terminal import _KeptHistory
 
 
 def test_the_file_is_its_users_own(tmp_path):
@@ -23,3 +24,12 @@ def test_a_relative_directory_is_not_meant(tmp_path, monkeypatch):
     place = history_file({"XDG_STATE_HOME": "here"}, platform="linux")
 
     assert place == str(tmp_path / ".local" / "state" / "mentra" / "chat_history")
+
+
+def test_words_that_cannot_be_kept_are_no_failure(tmp_path):
+    """A disk may be full, and a file may go, while somebody types: the words are sent."""
+    history = _KeptHistory(str(tmp_path))  # a directory is neither read nor written
+    history.append_string("hello")
+
+    assert list(history.load_history_strings()) == []
+    assert history.get_strings() == ["hello"]

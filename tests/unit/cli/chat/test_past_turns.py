@@ -19,7 +19,7 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
-from mentra_actors.domain.conversation_tree import Entry
+from mentra_actors.domain.conversation_tree import NO_RESULT, Entry
 from mentra_actors.errors import CommandRejected
 
 
@@ -93,3 +93,13 @@ def test_a_saved_conversation_is_markdown_that_nothing_breaks():
 
     assert text.startswith("# Title\n\n## You\n\nfirst\n\nI look.\n\n**shell**\n\n```json\n")
     assert "````\na\n```\nb\n````" in text
+
+
+def test_a_call_without_a_result_is_not_shown_as_one_that_failed():
+    """It may wait for a person, and has done nothing yet."""
+    result = ToolResultBlock(call_id="c", name="shell", content=NO_RESULT, is_error=True)
+    message = ToolResultsMessage(results=(result,))
+    entry = Entry(entry_id=1, parent=0, kind="tool_exchange", message=message)
+
+    [told] = shown_turns(turns_in([entry]))
+    assert told.text.plain == "  … no result yet"

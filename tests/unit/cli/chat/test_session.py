@@ -9,6 +9,7 @@ from mentra_actors.cli.chat.shown import Line, Prose
 from mentra_actors.cli.chat.slash_commands import performed
 from mentra_actors.cli.chat.typed import COMMANDS, Slash
 from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import TeamId
 
 
 class Listener:
@@ -56,7 +57,8 @@ def talk(script, told, *, tools=(), **options):
             agent = await runtime.spawn("lead", model="scripted:x")
             screen = Listener()
             session = ChatSession(runtime, agent, screen, {})
-            await session.run(lambda: told(session, screen))
+            with anyio.fail_after(30):
+                await session.run(lambda: told(session, screen))
             return screen.words
 
     return anyio.run(main)
@@ -114,12 +116,14 @@ def test_a_decision_is_remembered_as_it_was_chosen():
     assert words.count("? pay") == 1, "the second call is let run by the rule"
 
 
-def test_where_nobody_can_be_asked_a_call_is_refused():
+@pytest.mark.parametrize("team", ["main", "night"])
+def test_where_nobody_can_be_asked_a_call_is_refused(team):
     async def told(session, screen):
         screen.asks = False
         await session.say_and_wait("Pay.")
 
-    words = talk([call("pay", euros=5), "No."], told, tools=[pay], authorizer=ask_for())
+    options = {"tools": [pay], "authorizer": ask_for(), "team": TeamId(team)}
+    words = talk([call("pay", euros=5), "No."], told, **options)
 
     assert any("nobody could be asked" in one for one in words)
 
