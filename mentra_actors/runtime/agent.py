@@ -13,13 +13,14 @@ from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.providers.catalogue import TokenCount
+from mentra_actors.runtime.agent_context import AgentContext
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.agent_subagents import AgentSubagents
 from mentra_actors.runtime.agent_team import AgentTeam
-from mentra_actors.runtime.awaiting import asked, thread_safe_call, watched
+from mentra_actors.runtime.awaiting import asked, watched
 from mentra_actors.runtime.board_operations import BoardOperations
-from mentra_actors.runtime.changes import changes_of
+from mentra_actors.runtime.changes import first_wanted
 from mentra_actors.runtime.conversation import Conversation
 from mentra_actors.runtime.decisions import Remembering, decision
 from mentra_actors.runtime.feeds import Feed, FeedStart
@@ -64,6 +65,8 @@ class Agent:
         """When it is woken."""
         self.subagents = AgentSubagents(agent_id, operations.core)
         """Agents that work for it and end with it."""
+        self.context = AgentContext(operations.core, agent_id)
+        """What its next request consists of: `await agent.context()`."""
         self._operations = operations
         self._runs, self._agents = operations.runs, operations.agents
 
@@ -335,15 +338,8 @@ class Agent:
         Raises:
             RuntimeClosed, Fenced, ActorQuarantined: it will not come any more.
         """
-        call, more = thread_safe_call(), anyio.Event()
-        stream_id = agent_stream(self.agent_id)
-        with changes_of(self._operations.core, stream_id, lambda: call(more.set)):
-            while True:
-                more = anyio.Event()
-                snapshot = await self.snapshot()
-                if is_wanted(snapshot):
-                    return snapshot
-                await more.wait()
+        core, stream_id = self._operations.core, agent_stream(self.agent_id)
+        return await first_wanted(core, stream_id, self.snapshot, is_wanted)
 
     def events(self, *, after: FeedStart = None) -> Feed[AgentEvent]:
         """What the agent does, as typed events; see `projections.agent_event`.
