@@ -16,6 +16,7 @@ from mentra_actors.cli.audit_command import audit
 from mentra_actors.cli.backup_command import backup
 from mentra_actors.cli.board_command import board
 from mentra_actors.cli.compact_command import compact
+from mentra_actors.cli.context_command import context
 from mentra_actors.cli.dead_letter_commands import dead_letters_app
 from mentra_actors.cli.demo_command import demo
 from mentra_actors.cli.doctor_command import doctor
@@ -152,7 +153,7 @@ def _with_ctrl_c(command: Callable[P, None]) -> Callable[P, None]:
 
 
 _COMMANDS: Sequence[Callable[..., None]] = (
-    *(demo, run, agents, log, audit, transcript, entries, memory, board, jobs, usage),
+    *(demo, run, agents, log, audit, transcript, entries, context, memory, board, jobs, usage),
     schedules,
     *(approvals, approve, deny, rules, revoke),
     *(members, requests, inbox, mail, respond),

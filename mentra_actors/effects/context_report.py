@@ -161,7 +161,7 @@ def context_report(
         parts=_parts(pieces),
         tools=_tools(frame),
         messages=tuple(_message(entry_id, pieces) for entry_id, pieces in told),
-        stubs=_stubs(conversation, entries),
+        stubs=_stubs(pieces, conversation, entries),
         entries=len(closed(one.transcript).entries),
         context_window=context_window,
         compacted_at_tokens=profile.compaction.auto_compact_threshold_tokens,
@@ -182,19 +182,18 @@ def _told(
         yield entries.entry_of(plain), list(pieces)
 
 
-def _stubs(conversation: Iterable[Message], entries: "_Entries") -> ToldStubs:
-    replaced = [
-        (told, whole)
+def _stubs(
+    pieces: Iterable[Piece], conversation: Iterable[Message], entries: "_Entries"
+) -> ToldStubs:
+    tokens = [piece.tokens for piece in pieces if piece.part == "stubs"]
+    saved = sum(
+        result_tokens(whole) - result_tokens(told)
         for message in conversation
         if isinstance(message, ToolResultsMessage)
         for told, whole in zip(message.results, entries.whole(message), strict=True)
         if told is not whole
-    ]
-    return ToldStubs(
-        count=len(replaced),
-        tokens=sum(result_tokens(told) for told, _ in replaced),
-        whole_tokens=sum(result_tokens(whole) for _, whole in replaced),
     )
+    return ToldStubs(count=len(tokens), tokens=sum(tokens), whole_tokens=sum(tokens) + saved)
 
 
 class _Entries:

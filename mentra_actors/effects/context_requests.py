@@ -59,9 +59,7 @@ async def _with_count(
     if last is None:
         return AssembledContext(wanted=wanted, counted=None, counted_tokens=0)
     counted = wanted if wanted.call == last.number else await _of_past(assembly, last)
-    return AssembledContext(
-        wanted=wanted, counted=counted, counted_tokens=last.usage.input_tokens
-    )
+    return AssembledContext(wanted=wanted, counted=counted, counted_tokens=last.usage.input_tokens)
 
 
 async def _of_past(assembly: RequestAssembly, call: PastCall) -> AssembledRequest:
