@@ -44,7 +44,9 @@ _COLOURS: Mapping[PartName, str] = MappingProxyType(
 )
 _BAR = "█"
 _PIPED_WIDTH = 80
-_MOST_BAR = 30
+_LEAST_BAR, _MOST_BAR = 6, 30
+_SHARE = 9
+"""Columns of a share, and the spaces between columns."""
 _MOST_TOOLS = 8
 
 
@@ -95,13 +97,15 @@ def _head(report: ContextReport) -> Iterator[Text]:
 
 def _bars(sizes: Sequence[tuple[str, int, str]], whole: int, width: int) -> Iterator[Text]:
     """A line a size: its name, its tokens, its share of the whole, and a bar of the largest."""
-    names = max((len(name) for name, _, _ in sizes), default=0)
     figures = max((len(f"{tokens:,}") for _, tokens, _ in sizes), default=0)
-    room = min(max(width - names - figures - 9, 1), _MOST_BAR)
+    names = max((len(name) for name, _, _ in sizes), default=0)
+    names = min(names, max(width - figures - _SHARE - _LEAST_BAR, 1))
+    room = min(max(width - names - figures - _SHARE, 1), _MOST_BAR)
     most = max((tokens for _, tokens, _ in sizes), default=0) or 1
     for name, tokens, colour in sizes:
         share = tokens / whole if whole else 0.0
-        line = Text(f"{name:<{names}} {tokens:>{figures},} {share:>6.1%} ")
+        label = name if len(name) <= names else f"{name[: names - 1]}…"
+        line = Text(f"{label:<{names}} {tokens:>{figures},} {share:>6.1%} ")
         line.append(_BAR * round(room * tokens / most), style=colour)
         line.rstrip()
         yield line
