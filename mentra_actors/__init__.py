@@ -44,6 +44,7 @@ from mentra_actors.domain.rule_match import (
     InputPattern,
 )
 from mentra_actors.domain.schedules.schedule import Schedule
+from mentra_actors.effects.context_report import ContextReport
 from mentra_actors.effects.round_decisions import Continue, Inject, RoundStrategy, Stop
 from mentra_actors.errors import (
     CommandRejected,
@@ -128,6 +129,7 @@ __all__ = [
     "CommandRejected",
     "CompactionOptions",
     "ConfigurationError",
+    "ContextReport",
     "Continue",
     "Conversation",
     "Cursor",
