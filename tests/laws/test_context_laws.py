@@ -10,7 +10,21 @@ from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.profile import CompactionOptions
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
-from mentra_actors.domain.conversation_tree import closed, moved_to, with_stubs
+from mentra_actors.domain.compacted import Compaction
+from mentra_actors.domain.content import (
+    AssistantMessage,
+    ToolCallBlock,
+    ToolResultBlock,
+    ToolResultsMessage,
+    UserMessage,
+)
+from mentra_actors.domain.conversation_tree import (
+    closed,
+    compacted,
+    moved_to,
+    with_entry,
+    with_stubs,
+)
 from mentra_actors.domain.past_calls import agent_past
 from mentra_actors.domain.request_view import RequestView
 from mentra_actors.domain.transcript import Transcript, apply
@@ -101,13 +115,38 @@ def test_each_call_of_the_past_is_known_with_what_it_was_asked(commands):
             assert call.entry_id not in closed(call.transcript).path
 
 
-@forall(agent_histories(), st.lists(st.integers(0, 40), max_size=4))
-def test_stubs_that_move_on_tell_what_stubs_made_at_once_tell(commands, moves):
+ROUNDS = st.lists(st.sampled_from([10, 400, 4_000]), min_size=1, max_size=8)
+
+
+def searched(sizes, through):
+    """A conversation of calls with results of these sizes; the older part of it a summary."""
+    said = with_entry(Transcript(), UserMessage(text="Search."), "user_turn")
+    for number, size in enumerate(sizes):
+        call = ToolCallBlock(call_id=f"c{number}", name="look")
+        answer = AssistantMessage(blocks=(call,), response_id=f"r{number}")
+        result = ToolResultBlock(call_id=f"c{number}", name="look", content="x" * size)
+        said = with_entry(said, answer, "assistant_turn", keys=(f"k{number}",))
+        said = with_entry(
+            said, ToolResultsMessage(results=(result,)), "tool_exchange", keys=(f"k{number}",)
+        )
+    if not 0 < through <= len(said.entries):
+        return said
+    summary = Compaction(through=EntryId(through), kept=(EntryId(1),), summary="long ago")
+    return compacted(said, summary)
+
+
+@forall(ROUNDS, st.integers(0, 12), st.lists(st.integers(0, 20), min_size=1, max_size=4))
+def test_stubs_that_move_on_tell_what_stubs_made_at_once_tell(sizes, through, moves):
     """They are replaced where they stand; a wrong place would tell another call's result."""
-    transcript = closed(reduce(apply, events_of(commands), Transcript()))
-    for through in moves:
-        transcript = with_stubs(transcript, EntryId(through))
+    transcript = searched(sizes, through)
+    for move in moves:
+        transcript = with_stubs(transcript, EntryId(move))
     anew = moved_to(transcript, transcript.leaf)
+    _, report = reported(transcript, RequestView(stubbed_through=transcript.stubbed_through))
+    stubs = [one for one in transcript.messages if "[Previous: used look]" in str(one)]
+    is_told = [(one.part == "summary") == (one.entry_id == 0) for one in report.messages]
 
     assert list(transcript.messages) == list(anew.messages)
     assert transcript.tokens == anew.tokens
+    assert report.stubs.count == len(stubs)
+    assert all(is_told)
