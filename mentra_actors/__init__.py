@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     )
     from mentra_actors.domain.schedules.schedule import Schedule
     from mentra_actors.domain.team import Request
+    from mentra_actors.effects.context_report import ContextReport
     from mentra_actors.effects.round_decisions import Continue, Inject, RoundStrategy, Stop
     from mentra_actors.errors import (
         CommandRejected,
@@ -145,6 +146,7 @@ __all__ = [
     "CommandRejected",
     "CompactionOptions",
     "ConfigurationError",
+    "ContextReport",
     "Continue",
     "Conversation",
     "Cursor",
@@ -263,6 +265,7 @@ _NAMES_OF = {
     "mentra_actors.domain.rule_match": "AnyCall BelowFolder CommandPrefix ExactCall InputPattern",
     "mentra_actors.domain.schedules.schedule": "Schedule",
     "mentra_actors.domain.team": "Request",
+    "mentra_actors.effects.context_report": "ContextReport",
     "mentra_actors.effects.round_decisions": "Continue Inject RoundStrategy Stop",
     "mentra_actors.errors": (
         "CommandRejected ConfigurationError MentraError NoOutput ProviderError "

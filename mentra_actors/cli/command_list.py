@@ -62,6 +62,12 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "entries",
             "The conversation of an agent as a tree: every branch, and where it goes on.",
         ),
+        "context": ListedCommand(
+            "context_command",
+            "context",
+            "What the next request of an agent will contain, by part, in tokens. "
+            "No model is asked.",
+        ),
         "memory": ListedCommand(
             "memory_command",
             "memory",

@@ -1,6 +1,7 @@
 """A tuple and a set that grow by one in constant time."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Generic, TypeVar, overload
 
 __all__ = ["AppendOnly", "AppendOnlySet"]
@@ -48,9 +49,7 @@ class AppendOnly(Sequence[T]):
         return self._items[place]
 
     def __iter__(self) -> Iterator[T]:
-        items = self._items
-        for index in range(self._length):
-            yield items[index]
+        return islice(self._items, self._length)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AppendOnly):

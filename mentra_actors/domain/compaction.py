@@ -36,6 +36,7 @@ __all__ = [
     "SUMMARY_SYSTEM",
     "CompactionPlan",
     "ConversationSummary",
+    "compaction_limit",
     "compaction_plan",
     "needs_compaction",
     "older_messages",
@@ -90,6 +91,18 @@ class CompactionPlan(msgspec.Struct, frozen=True, kw_only=True):
     replaced: int
     material: str
     files_touched: tuple[str, ...]
+
+
+def compaction_limit(options: CompactionOptions, window: int | None) -> int | None:
+    """Tokens above which a request waits for a compaction; None if it never does.
+
+    The smaller of the limits that are known; `window` is that of the model.
+    """
+    share, limits = options.auto_compact_share, [options.auto_compact_threshold_tokens]
+    if share is not None and window:
+        limits.append(int(window * share))
+    known = [one for one in limits if one is not None]
+    return max(min(known), 1) if known else None
 
 
 def needs_compaction(transcript: Transcript, shown: int, tokens: int, limit: int) -> bool:

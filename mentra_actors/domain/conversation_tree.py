@@ -4,6 +4,7 @@ Every message that was ever said keeps its number, and the path from the first e
 what a model is sent. A path never ends between a call and its result.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -272,7 +273,30 @@ def with_stubs(transcript: Transcript, through: EntryId) -> Transcript:
     through = min(through, EntryId(len(transcript.entries)))
     if through == transcript.stubbed_through:
         return transcript
-    return _retold(_replace(transcript, stubbed_through=through))
+    if through < transcript.stubbed_through:
+        return _retold(_replace(transcript, stubbed_through=through))
+    return _with_more_stubs(transcript, through)
+
+
+def _with_more_stubs(transcript: Transcript, through: EntryId) -> Transcript:
+    """Only results that become stubs are replaced: all else stays the same objects.
+
+    What stands behind a summary stands as far from the end of the messages as of the path.
+    """
+    entries, path, messages = transcript.entries, transcript.path, list(transcript.messages)
+    tokens, shift = transcript.tokens, len(messages) - len(path)
+    for exchange in reversed(transcript.exchanges):
+        if exchange.entry_id <= transcript.stubbed_through:
+            break
+        whole = entries[exchange.entry_id - 1].message
+        place = shift + bisect_left(path, exchange.entry_id)
+        is_told = place >= 0 and messages[place] is whole
+        if exchange.entry_id <= through and is_told and isinstance(whole, ToolResultsMessage):
+            messages[place] = stub(whole)
+            tokens += exchange.stub_tokens - exchange.tokens
+    return _replace(
+        transcript, messages=AppendOnly(messages), tokens=tokens, stubbed_through=through
+    )
 
 
 def _retold(transcript: Transcript) -> Transcript:

@@ -11,7 +11,7 @@ from mentra_actors.domain.transcript import apply
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EffectId, RunId
 
-__all__ = ["call_of_round", "seen_messages"]
+__all__ = ["as_told", "call_of_round", "seen_messages"]
 
 
 def seen_messages(events: Iterable[Any], call: EffectId) -> Sequence[Message]:
@@ -27,9 +27,9 @@ def seen_messages(events: Iterable[Any], call: EffectId) -> Sequence[Message]:
             case e.ModelCallRequested() if event.effect_id == call:
                 before = transcript.compactions
             case e.ModelReplied() if event.effect_id == call:
-                return _seen(transcript, event.view, before or ())
+                return shown(as_told(transcript, event.view, before or ()), event.view)
             case e.ModelCallFailed() if event.effect_id == call and event.kind != "interrupted":
-                return _seen(transcript, event.view, before or ())
+                return shown(as_told(transcript, event.view, before or ()), event.view)
             case _:
                 pass
         transcript = apply(transcript, event)
@@ -41,16 +41,15 @@ def seen_messages(events: Iterable[Any], call: EffectId) -> Sequence[Message]:
     )
 
 
-def _seen(
+def as_told(
     transcript: Transcript, view: RequestView, before: Sequence[PlacedCompaction]
-) -> Sequence[Message]:
-    """As it was sent, also if the conversation was compacted while the model answered.
+) -> Transcript:
+    """The conversation as a call told it, also if it was compacted while the model answered.
 
     Logs of earlier releases do not say by which compaction: it was made before the call.
     """
     newest = before[-1].effect_id if before else EffectId("")
-    told = as_compacted_by(transcript, view.compacted_by or newest)
-    return shown(told, view)
+    return as_compacted_by(transcript, view.compacted_by or newest)
 
 
 def call_of_round(events: Iterable[Any], number: int, run_id: RunId | None) -> EffectId:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mentra_actors.domain.content import (
+    AssistantBlock,
     AssistantMessage,
     Attachment,
     FileBlock,
@@ -21,12 +22,20 @@ from mentra_actors.domain.content import (
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
+    ToolResultBlock,
     ToolResultsMessage,
     UserMessage,
 )
 from mentra_actors.domain.media_types import PNG, media_type_of
 
-__all__ = ["TOKENS_PER_PART", "message_tokens", "text_tokens"]
+__all__ = [
+    "TOKENS_PER_PART",
+    "attachment_tokens",
+    "block_tokens",
+    "message_tokens",
+    "result_tokens",
+    "text_tokens",
+]
 
 _BYTES_PER_TOKEN = 4
 TOKENS_PER_PART = 4
@@ -52,14 +61,20 @@ def _said_tokens(message: Message) -> int:
         case UserMessage():
             return text_tokens(message.text) + _attached_tokens(message.attachments)
         case AssistantMessage():
-            return sum(_BLOCKS[type(block)](block) for block in message.blocks)
+            return sum(map(block_tokens, message.blocks))
         case ToolResultsMessage():
-            return sum(
-                TOKENS_PER_PART
-                + text_tokens(result.content)
-                + _attached_tokens(result.attachments)
-                for result in message.results
-            )
+            return sum(map(result_tokens, message.results))
+
+
+def block_tokens(block: AssistantBlock) -> int:
+    """Of a part of an answer."""
+    return _BLOCKS[type(block)](block)
+
+
+def result_tokens(result: ToolResultBlock) -> int:
+    """Of the result of a call, with its frame and its attachments."""
+    told = TOKENS_PER_PART + text_tokens(result.content)
+    return told + _attached_tokens(result.attachments)
 
 
 def _call_tokens(block: ToolCallBlock) -> int:
@@ -72,10 +87,12 @@ def _thinking_tokens(block: ThinkingBlock) -> int:
 
 
 def _attached_tokens(attachments: tuple[Attachment, ...]) -> int:
-    return sum(
-        _image_tokens(one) if isinstance(one, ImageBlock) else _file_tokens(one)
-        for one in attachments
-    )
+    return sum(map(attachment_tokens, attachments))
+
+
+def attachment_tokens(one: Attachment) -> int:
+    """Of an image or a document."""
+    return _image_tokens(one) if isinstance(one, ImageBlock) else _file_tokens(one)
 
 
 def _image_tokens(image: ImageBlock) -> int:

@@ -95,7 +95,7 @@ class AttachedBlobs:
     it stays valid. Used on the effects loop only.
     """
 
-    def __init__(self, blobs: Blobs, max_loaded_bytes: int = _MAX_LOADED_BYTES) -> None:
+    def __init__(self, blobs: BlobReader, max_loaded_bytes: int = _MAX_LOADED_BYTES) -> None:
         self._blobs = blobs
         self._max_loaded_bytes = max_loaded_bytes
         self._loaded_bytes = 0

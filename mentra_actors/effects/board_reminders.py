@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from mentra_actors.domain.agent.profile import BOARD_TOOLS, AgentProfile
 from mentra_actors.domain.board.state import BoardState, Task
+from mentra_actors.effects.ports import Looks
 from mentra_actors.errors import MentraError
 from mentra_actors.ids import board_stream
-from mentra_actors.tools.contract import Commands
 
 __all__ = ["BoardReminders", "reminder_of"]
 
@@ -20,15 +20,15 @@ _SUBJECT_CHARS = 120
 class BoardReminders:
     """Looks at the board for a request. On the effects loop."""
 
-    def __init__(self, commands: Commands) -> None:
-        self._commands = commands
+    def __init__(self, streams: Looks) -> None:
+        self._streams = streams
 
     async def text_for(self, profile: AgentProfile, tools: Iterable[str]) -> str:
         """What a request is to remind of; empty for nothing, or if it has no tool for it."""
         if not any(name.startswith(BOARD_TOOLS) for name in tools):
             return ""
         try:
-            board: BoardState = await self._commands.look(board_stream(profile.team_id))
+            board: BoardState = await self._streams.look(board_stream(profile.team_id))
         except MentraError as error:  # no reminder is worth an answer
             _log.warning("%s is not reminded of the board: %s", profile.agent_id, error)
             return ""

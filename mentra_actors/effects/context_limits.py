@@ -7,7 +7,7 @@ import anyio.to_thread
 from mentra_actors.domain.agent.commands import RecordContextFull
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.profile import AgentProfile
-from mentra_actors.domain.compaction import needs_compaction
+from mentra_actors.domain.compaction import compaction_limit, needs_compaction
 from mentra_actors.domain.conversation_tree import Transcript
 from mentra_actors.domain.request_view import shown_tokens
 from mentra_actors.effects.model_requests import frame_tokens, standing_view
@@ -59,14 +59,10 @@ class ContextLimits:
         return tokens if needs_compaction(transcript, shown, tokens, limit) else 0
 
     async def _limit(self, profile: AgentProfile) -> int | None:
-        """The smaller of the limits that are known; None if there is none."""
+        """See `compaction_limit`."""
         options = profile.compaction
-        limits = [options.auto_compact_threshold_tokens]
-        if options.auto_compact_share is not None:
-            window = await self._window(profile.model)
-            limits.append(int(window * options.auto_compact_share) if window else None)
-        known = [one for one in limits if one is not None]
-        return max(min(known), 1) if known else None
+        is_shared = options.auto_compact_share is not None
+        return compaction_limit(options, await self._window(profile.model) if is_shared else None)
 
     async def _window(self, model: str) -> int | None:
         """On a thread, if it takes a while: the first look-up of all imports a library."""

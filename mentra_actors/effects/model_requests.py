@@ -45,11 +45,10 @@ def standing_view(profile: AgentProfile, transcript: Transcript) -> RequestView:
 
 def frame_tokens(profile: AgentProfile, options: RunOptions, tools: ToolRegistry) -> int:
     """The tokens of a request beside its messages, as far as they can be guessed."""
-    names = offered_tools(profile, options, tools.offered)
-    specs = [tools[name].spec for name in names]
+    described = tools.described(offered_tools(profile, options, tools.offered))
     output = text_tokens(options.output.schema) if options.output else 0
-    system = text_tokens(_system(profile, [tools[name].guide for name in names]))
-    return system + sum(map(tool_tokens, specs)) + output
+    system = text_tokens(_system(profile, described.guides))
+    return system + sum(map(tool_tokens, described.specs)) + output
 
 
 def request_of(

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import EffectId, StreamId
 
-__all__ = ["Clock", "Delivered", "Effects", "Feed", "SendOutcome"]
+__all__ = ["Clock", "Delivered", "Effects", "Feed", "Looks", "SendOutcome"]
 
 
 class Clock(Protocol):
@@ -39,6 +39,14 @@ class Effects(Protocol):
 
     def in_flight(self, stream_id: StreamId) -> frozenset[EffectId]:
         """Effects of a stream whose outcome is not recorded yet."""
+        ...
+
+
+class Looks(Protocol):
+    """Shows the states of streams. On the effects loop."""
+
+    async def look(self, stream_id: StreamId) -> Any:
+        """See `Commands.look`."""
         ...
 
 

@@ -18,9 +18,9 @@ from mentra_actors.domain.memory import FoundRecord
 from mentra_actors.domain.memory_views import SeenWords
 from mentra_actors.domain.recalled import has_unseen, recall_question, recalled_text, seen_words
 from mentra_actors.domain.storable import encodable
+from mentra_actors.effects.ports import Looks
 from mentra_actors.errors import MentraError
 from mentra_actors.ids import AgentId, board_stream
-from mentra_actors.tools.contract import Commands
 from mentra_actors.tools.results.rendering import words_of
 
 __all__ = ["Recall", "RecallPort"]
@@ -54,9 +54,9 @@ class RecallPort(Protocol):
 class Recall:
     """Says what a request tells of the memory. On the effects loop."""
 
-    def __init__(self, memories: RecallPort, commands: Commands) -> None:
+    def __init__(self, memories: RecallPort, boards: Looks) -> None:
         self._memories = memories
-        self._commands = commands
+        self._boards = boards
         self._warned: set[AgentId] = set()
 
     async def of(self, profile: AgentProfile, transcript: Transcript) -> tuple[str, str]:
@@ -84,7 +84,7 @@ class Recall:
     async def _tasks(self, profile: AgentProfile) -> str:
         """The unfinished tasks of the agent."""
         try:
-            board: BoardState = await self._commands.look(board_stream(profile.team_id))
+            board: BoardState = await self._boards.look(board_stream(profile.team_id))
         except MentraError:
             return ""
         own = [

@@ -7,7 +7,7 @@ from mentra_actors.domain.agent.profile import offered_tools
 from mentra_actors.domain.conversation_tree import Transcript, closed
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.domain.request_view import RequestView
-from mentra_actors.effects.attached_blobs import AttachedBlobs, Blobs
+from mentra_actors.effects.attached_blobs import AttachedBlobs, BlobReader
 from mentra_actors.effects.board_reminders import BoardReminders
 from mentra_actors.effects.model_requests import model_request, standing_view
 from mentra_actors.effects.recall import Recall
@@ -20,7 +20,7 @@ class RequestAssembly:
     """Makes requests from a conversation. On the effects loop."""
 
     def __init__(
-        self, tools: ToolSource, blobs: Blobs, reminders: BoardReminders, recall: Recall
+        self, tools: ToolSource, blobs: BlobReader, reminders: BoardReminders, recall: Recall
     ) -> None:
         self._tools = tools
         self._attached = AttachedBlobs(blobs)

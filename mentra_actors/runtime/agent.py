@@ -13,6 +13,7 @@ from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.providers.catalogue import TokenCount
+from mentra_actors.runtime.agent_context import AgentContext
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.agent_subagents import AgentSubagents
@@ -64,6 +65,8 @@ class Agent:
         """When it is woken."""
         self.subagents = AgentSubagents(agent_id, operations.core)
         """Agents that work for it and end with it."""
+        self.context = AgentContext(operations.core, agent_id)
+        """What its next request consists of: `await agent.context()`."""
         self._operations = operations
         self._runs, self._agents = operations.runs, operations.agents
 

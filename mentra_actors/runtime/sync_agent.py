@@ -13,6 +13,7 @@ from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent import STOP_GRACE_S
+from mentra_actors.runtime.agent_context import SyncAgentContext
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import SyncAgentMemory
 from mentra_actors.runtime.agent_subagents import SyncAgentSubagents
@@ -65,6 +66,8 @@ class SyncAgent:
         """See `Agent.schedules`."""
         self.subagents = SyncAgentSubagents(agent_id, operations.core)
         """See `Agent.subagents`."""
+        self.context = SyncAgentContext(operations.core, agent_id)
+        """See `Agent.context`."""
         self._operations = operations
         self._core = operations.core
         self._runs = operations.runs

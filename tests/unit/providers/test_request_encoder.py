@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given as forall
+from hypothesis import strategies as st
 
 from mentra_actors.domain.content import (
     AssistantMessage,
@@ -16,11 +18,13 @@ from mentra_actors.domain.content import (
     UserMessage,
 )
 from mentra_actors.domain.model_call import ModelRequest, ToolSpec
-from mentra_actors.providers.presets import OPENAI
+from mentra_actors.providers.joined_prefix import JoinedPrefix
+from mentra_actors.providers.presets import ANTHROPIC, OPENAI
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.request_encoder import RequestEncoder
 from mentra_actors.providers.wires import responses_wire
 from mentra_actors.providers.wires.contract import whole_body
+from mentra_actors.providers.wires.known import WIRES
 from mentra_actors.providers.wires.responses.request import input_items
 from mentra_actors.providers.wires.responses_wire import RESPONSES
 
@@ -111,3 +115,57 @@ def test_a_message_in_the_cache_is_kept_alive() -> None:
     for index in range(200):
         request = ModelRequest(model="m", messages=(UserMessage(text=f"{index}"),))
         assert json.loads(encoder.encode(request)) == whole_body(RESPONSES, request, OPENAI)
+
+
+_SHAPES = st.lists(
+    st.tuples(
+        st.sampled_from(["grow", "cut", "replace", "say behind", "other"]), st.integers(0, 12)
+    ),
+    max_size=8,
+)
+
+
+@pytest.mark.parametrize("profile", [OPENAI, ANTHROPIC], ids=lambda profile: profile.name)
+@forall(_SHAPES)
+def test_what_was_joined_before_never_shows_in_another_request(
+    profile: Profile, shapes: list[tuple[str, int]]
+) -> None:
+    """Results become stubs, branches begin in the middle, reminders come and go at the end."""
+    encoder, wire = RequestEncoder(WIRES[profile.wire], profile), WIRES[profile.wire]
+    messages = _conversation(2)
+    for shape, place in shapes:
+        at = place % (len(messages) + 1)
+        behind: list[Message] = []
+        match shape:
+            case "grow":
+                messages = [*messages, *_conversation(1)]
+            case "cut":
+                messages = messages[:at]
+            case "replace":
+                messages = [*messages[:at], UserMessage(text=f"stub {place}"), *messages[at + 1 :]]
+            case "say behind":
+                behind = [UserMessage(text=f"reminder {place}", source="notice")]
+            case "other":
+                messages = _conversation(place % 3)
+        request = ModelRequest(model=_MODEL, messages=(*messages, *behind), system="x")
+
+        assert json.loads(encoder.encode(request)) == whole_body(wire, request, profile)
+
+
+def test_a_prefix_asks_only_for_what_is_new() -> None:
+    """The bytes of ten thousand messages are not to be put together in every round."""
+    asked: list[Message] = []
+
+    def encoded(message: Message) -> bytes:
+        asked.append(message)
+        return b"1" if isinstance(message, UserMessage) else b""
+
+    first, second, third = (UserMessage(text=word) for word in "abc")
+    empty = AssistantMessage(blocks=())
+    prefix = JoinedPrefix()
+    prefix.follow([first, empty, second], 3, encoded)
+    prefix.follow([first, empty, second, third], 4, encoded)
+    prefix.follow([first, empty, third], 3, encoded)
+
+    assert asked == [first, empty, second, third, third]
+    assert prefix.joined == b",1,1"
