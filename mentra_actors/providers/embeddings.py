@@ -8,18 +8,20 @@ import binascii
 import math
 import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from urllib.parse import quote
 
 import msgspec
 
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.http.questions import Post
 from mentra_actors.providers.json_access import Json, list_of, object_of, text_of, whole_of
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.gemini.model_traits import bare_name, resource_name
+
+if TYPE_CHECKING:  # it brings a client for HTTP
+    from mentra_actors.providers.http.questions import Post
 
 __all__ = ["EmbeddingRequest", "Embeddings", "embedded"]
 
@@ -57,7 +59,7 @@ class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def embedded(
-    profile: Profile, texts: Sequence[str], request: EmbeddingRequest, post: Post
+    profile: Profile, texts: Sequence[str], request: EmbeddingRequest, post: "Post"
 ) -> Embeddings:
     """The vectors of all texts, in as many calls as the server needs; none for no texts.
 
@@ -106,7 +108,7 @@ def _require_fit(profile: Profile, batch: list[str], vectors: Sequence[_Vector])
 
 
 async def _ask_openai(
-    profile: Profile, batch: list[str], request: EmbeddingRequest, post: Post
+    profile: Profile, batch: list[str], request: EmbeddingRequest, post: "Post"
 ) -> Embeddings:
     """The form of OpenAI's servers; a single text is sent as it is."""
     body: dict[str, Any] = {
@@ -140,7 +142,7 @@ def _in_order(result: Json) -> list[Json]:
 
 
 async def _ask_gemini(
-    _profile: Profile, batch: list[str], request: EmbeddingRequest, post: Post
+    _profile: Profile, batch: list[str], request: EmbeddingRequest, post: "Post"
 ) -> Embeddings:
     name = resource_name(request.model)
     task = _GEMINI_TASKS.get(request.task, request.task)
@@ -158,7 +160,7 @@ async def _ask_gemini(
 
 
 _ASKED_BY_WIRE: Mapping[
-    str, Callable[[Profile, list[str], EmbeddingRequest, Post], Awaitable[Embeddings]]
+    str, Callable[[Profile, list[str], EmbeddingRequest, "Post"], Awaitable[Embeddings]]
 ] = {
     "openai_responses": _ask_openai,
     "chat_completions": _ask_openai,

@@ -202,10 +202,9 @@ class Agent:
     async def stop_run(
         self, reason: str = "stopped", *, grace_s: float | None = STOP_GRACE_S
     ) -> None:
-        """End the open run in order: what runs now is finished and recorded, then it ends.
+        """End the open run in order: what runs now is finished and recorded, waits end at once.
 
-        Waits end at once: before a retry, for a person. An answer or a call that takes longer
-        than `grace_s` seconds (None: however long) is broken off.
+        What takes longer than `grace_s` seconds (None: however long) is broken off.
 
         Raises:
             TypeError, ValueError: `grace_s` is no number of seconds from 0.
@@ -369,11 +368,9 @@ class Agent:
 
     async def transcript(self, *, at_version: int | None = None) -> Sequence[TranscriptItem]:
         """What was said and done, up to a version of the agent's stream (None: all of it)."""
-        stream_id = agent_stream(self.agent_id)
-        journal = self._operations.core.journal
-        return await anyio.to_thread.run_sync(
-            lambda: transcript_items(journal, stream_id, through_version=at_version)
-        )
+        journal, stream_id = self._operations.core.journal, agent_stream(self.agent_id)
+        read = partial(transcript_items, journal, stream_id, through_version=at_version)
+        return await anyio.to_thread.run_sync(read)
 
     async def last_answer(self) -> str:
         """The last words of the agent, in whichever run; empty if it has said none yet."""

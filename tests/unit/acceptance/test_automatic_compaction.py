@@ -12,6 +12,7 @@ from summing_model import SUMMARY, SummingModel, words
 from mentra_actors import (
     CommandRejected,
     CompactionOptions,
+    MemoryOptions,
     ProviderError,
     RunFailed,
     ToolOutput,
@@ -33,7 +34,9 @@ TOO_LONG = ProviderError(
     "prompt is too long: 210000 tokens > 200000 maximum", kind="http", transient=False, status=400
 )
 LONG = "word " * 200
-BARE = {"tools": (), "system": ""}
+NO_RECALL = MemoryOptions(auto_recall_enabled=False)
+"""What was summarized would be recalled behind the conversation."""
+BARE = {"tools": (), "system": "", "memory": NO_RECALL}
 
 
 def limited(tokens=500, **more):
