@@ -87,7 +87,10 @@ async def test_a_round_of_a_run_keeps_its_newest_results_and_their_details():
     model = SummingModel(*turns, "Done.")
     async with open_runtime(":memory:", providers=[model], tools=[look]) as runtime:
         agent = await runtime.spawn(
-            "lead", model="scripted:x", compaction=limited(), system="", tools=("look",)
+            "lead",
+            model="scripted:x",
+            compaction=limited(),
+            **{**BARE, "tools": ("look",)},
         )
         assert (await agent.send("Go")).text == "Done."
         entries = await agent.conversation.entries()
