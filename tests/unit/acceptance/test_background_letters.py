@@ -71,7 +71,9 @@ async def test_jobs_that_have_ended_are_told_before_the_next_call_in_the_order_o
 
 async def test_the_snapshot_shows_a_job_while_it_runs_and_how_it_ended(working, tmp_path):
     """BG9."""
-    async with working([[run("while [ ! -e done ]; do sleep 0.02; done")], "Started."]) as team:
+    async with working(
+        [[run("while [ ! -e done ]; do sleep 0.02; done; echo built")], "Started."]
+    ) as team:
         agent = await team.spawn()
         before = await agent.snapshot()
         await agent.send("Go")
@@ -82,7 +84,9 @@ async def test_the_snapshot_shows_a_job_while_it_runs_and_how_it_ended(working, 
 
         assert before.background_jobs == ()
         assert [job.status for job in running.background_jobs] == ["running"]
-        assert [job.status for job in after.background_jobs] == ["finished"]
+        assert [(job.status, job.output.preview) for job in after.background_jobs] == [
+            ("finished", "built")
+        ]
 
 
 async def test_a_run_that_is_taken_back_gives_its_letters_back(working):
@@ -104,7 +108,9 @@ async def test_a_run_that_is_taken_back_gives_its_letters_back(working):
         await agent.send("Again?")
 
         assert returned.waiting_mail == 1
-        assert [len(letters(request)) for request in team.requests] == [0, 0, 1, 1]
+        told = [letters(request) for request in team.requests]
+        assert [len(one) for one in told] == [0, 0, 1, 1]
+        assert told[2] == told[3]
 
 
 async def test_a_teammate_is_woken_by_the_end_of_its_job_and_a_lead_only_if_it_wants(working):
@@ -129,3 +135,21 @@ async def test_a_teammate_is_woken_by_the_end_of_its_job_and_a_lead_only_if_it_w
     async with working([[run("echo x")], "Started.", "Woken."]) as team:
         await (await team.spawn(wake_on_background=True)).send("Go")
         await team.until(e.RunFinished, count=2)
+
+
+async def test_what_waits_is_told_in_its_order_after_what_a_person_says(working):
+    """All that comes by itself lies in one inbox, whatever it is: a request tells it as it came."""
+    async with working([[run("echo built")], "Started.", "Seen."]) as team:
+        agent = await team.spawn(wake_on_mail=False)
+        await agent.send("Go")
+        await until_told(agent, 1)
+        await agent.mail("a letter")
+        await until_told(agent, 2)
+        await agent.steer("Left.")
+        await agent.run_queued()
+        said = [one.text for one in team.requests[-1].messages if isinstance(one, UserMessage)]
+
+        assert said[:2] == ["Go", "Left."]
+        assert said[2].startswith("<background-results>")
+        assert '"content":"a letter"' in said[3]
+        assert len(said) == 4

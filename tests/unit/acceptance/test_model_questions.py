@@ -60,6 +60,21 @@ async def test_an_id_is_taken_as_it_is(played) -> None:
             await team.runtime.resolve_model("listing", "newest")
 
 
+@pytest.mark.parametrize("name", ["openrouter", "ollama", "lmstudio"])
+async def test_other_servers_may_take_the_place_of_the_builtin_ones(played, name) -> None:
+    """A program that knows a better address, or a client of its own, keeps the usual names."""
+    own = ScriptedModel(["Yes."], name=name)
+    async with played([], providers=[own]) as team:
+        agent = await team.runtime.spawn("lead", model=f"{name}:a/b:1")
+        found = await team.runtime.resolve_model(name, "a/b:1")
+        reply = await agent.send("Are you there?")
+
+    async with played([]) as team:
+        builtin = await team.runtime.resolve_model(name, "a/b:1")
+
+    assert (reply.text, found.name, builtin.name) == ("Yes.", f"{name}:a/b:1", f"{name}:a/b:1")
+
+
 async def test_what_cannot_be_resolved_says_why(played) -> None:
     """Each of these wants another thing to be changed."""
     async with played([], providers=[ListingModel([])]) as team:

@@ -216,6 +216,23 @@ async def test_a_program_does_on_the_board_what_a_lead_may(played):
     assert (one, one.status) == (tasks[0], "completed")
 
 
+async def test_a_program_orders_tasks_from_either_end_and_takes_a_directory_away(played):
+    """An empty directory is a wish of its own: what is left out stays."""
+    async with played(["Done."]) as team:
+        board = team.runtime.board
+        first = await board.create("Count", working_directory="src")
+        second = await board.create("Sum", blocked_by=[1])
+        await board.create("Show")
+        kept = await board.update(1, add_blocks=[3])
+        cleared = await board.update(1, working_directory="")
+        third = await board.get(3)
+
+    assert (first.task_id, second.task_id, third.task_id) == (1, 2, 3)
+    assert (second.blocked_by, third.blocked_by) == ((1,), (1,))
+    directories = [one.working_directory for one in (first, kept.task, cleared.task)]
+    assert directories == ["src", "src", ""]
+
+
 async def test_the_program_says_for_whom_it_claims(played):
     """TB6: a claim for nobody would be nobody's work."""
     async with played(["Done."]) as team:
