@@ -138,7 +138,7 @@ async def test_a_teammate_is_woken_by_the_end_of_its_job_and_a_lead_only_if_it_w
 
 
 async def test_what_waits_is_told_in_its_order_after_what_a_person_says(working):
-    """All that comes by itself lies in one inbox, whatever it is: a request tells it as it came."""
+    """All that comes by itself lies in one inbox: a request tells it as it came."""
     async with working([[run("echo built")], "Started.", "Seen."]) as team:
         agent = await team.spawn(wake_on_mail=False)
         await agent.send("Go")

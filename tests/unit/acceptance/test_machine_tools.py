@@ -53,6 +53,21 @@ async def test_file_tools_work_in_the_directory_of_their_agent(played, tmp_path)
     assert [one.is_error for one in team.events(e.ToolCallFinished)] == [False, False]
 
 
+async def test_what_an_edit_has_changed_is_told_to_people_only(played, tmp_path):
+    """The model has written it itself: it need not read it again."""
+    (tmp_path / "note").write_text("one\ntwo\n")
+    change = call("edit", path="note", old="two", new="2")
+    policy = RuntimePolicy.workspace_bounded(tmp_path)
+    async with played([[change], "Done."], policy=policy, file_profile="split") as team:
+        agent = await team.spawn(workspace=Workspace(base_dir=str(tmp_path)))
+        await agent.send("Go")
+
+    (finished,) = team.events(e.ToolCallFinished)
+    assert team.results() == [("Replaced 1 block(s) in note", False)]
+    assert set(json.loads(finished.details)) == {"diff", "patch", "first_changed_line"}
+    assert "@@" not in str(team.requests[-1].messages)
+
+
 OUTSIDE = ["../secret", "/etc/passwd", "link/secret", "deeper/../../secret", "\0"]
 
 

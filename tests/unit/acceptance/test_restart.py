@@ -164,10 +164,15 @@ async def test_an_open_call_is_settled_when_the_store_is_opened(played, path):
         await team.runtime.until_idle()
         state = await (await team.runtime.agent("lead")).state()
 
+    async with played(turns, pay, path=path) as later:
+        await later.runtime.until_idle()
+        resumed = later.runtime.resumed
+
     ((text, is_error),) = team.results()
     assert is_error
     assert "may or may not have happened" in text
     assert state.run is None
+    assert ("agent-lead" in resumed, later.requests) == (False, [])
 
 
 async def test_a_teammate_that_came_back_answers_mail(played, path):

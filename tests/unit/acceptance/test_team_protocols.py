@@ -85,6 +85,26 @@ async def test_a_plan_waits_for_its_approval_and_the_teammate_lives_on(played):
     assert snapshot.status == "idle"
 
 
+async def test_a_plan_that_is_rejected_leaves_the_teammate_alive(played):
+    """It hears why, and makes another plan."""
+    refuse = call("team_respond", request_id="req-1", approve=False, reason="Not all of it.")
+    turns = script(
+        lead=[[call("team_spawn", name="bob", role="cleaner", prompt="Clean up.")], "OK."]
+        + [[refuse], "Told.", "Good."],
+        bob=[[PLAN], [call("team_send", to="lead", content="A half, then.")], "Done."],
+    )
+    async with played(turns) as team:
+        await (await team.spawn()).send("Get help")
+        await team.runtime.until_idle()
+        (request,) = await team.runtime.members.requests()
+        bob = await (await team.runtime.agent("bob")).snapshot()
+
+    answer = next(one for one in team.events(MailDelivered) if one.mail.kind == "response").mail
+    assert (answer.approve, answer.body) == (False, "Not all of it.")
+    assert (request.status, bob.status) == ("rejected", "idle")
+    assert "A half, then." in [one.mail.body for one in team.events(MailDelivered)]
+
+
 async def test_an_approved_shutdown_stops_the_teammate_after_what_it_has_begun(played):
     """A teammate that agrees to go still says what it has to say."""
     turns = script(
@@ -329,7 +349,8 @@ async def test_a_teammate_is_not_offered_what_only_leads_may(played):
 
     bobs = next(request for request in team.requests if "teammate 'bob'" in request.system)
     offered = {spec.name for spec in bobs.tools}
-    assert {"team_stop", "team_remove", "team_rename", "team_broadcast"} <= set(LEAD_TOOLS)
+    kept = {"team_spawn", "team_stop", "team_remove", "team_rename", "team_broadcast"}
+    assert {"task_create", *kept} <= set(LEAD_TOOLS)
     assert not offered & set(LEAD_TOOLS)
     assert {"team_request", "team_respond", "team_read_inbox", "idle"} <= offered
     assert "plan_approval" in bobs.system
