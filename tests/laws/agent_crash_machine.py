@@ -27,6 +27,7 @@ from mentra_actors.domain.agent.effects import (
     CompensateCall,
     DecideRound,
     ProbeTool,
+    ReportStop,
     ReviewCall,
     RunTool,
     SummarizeConversation,
@@ -284,7 +285,7 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
                 answer = c.RecordCompensation(
                     key=key, attempt=attempt, content="undone", now=self.now
                 )
-            case CompensateBoard() | ClaimReadyTask() as effect:
+            case CompensateBoard() | ClaimReadyTask() | ReportStop() as effect:
                 answer = self.after_a_run(effect, other)
             case WaitUntil(at=at, then=then):
                 _, limit, run_id = then.split(":")
@@ -319,6 +320,8 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
 
     def after_a_run(self, effect, other):
         """What comes of an effect between two runs: a task for it, or that there is none."""
+        if isinstance(effect, ReportStop):
+            return c.RecordStopReported(effect_id=effect.effect_id, now=self.now)
         if isinstance(effect, CompensateBoard):
             return c.RecordBoardCompensation(run_id=effect.run_id, reverted=1, now=self.now)
         if other is None or isinstance(other, c.RecordCompaction):

@@ -595,7 +595,9 @@ def never_is_safe(state, event):
 FAULTS = {
     "mail is taken again": {"broken": (replace(AGENT, evolve=mail_is_taken_again),)},
     "a task is claimed by many": {"broken": (replace(BOARD_DECIDER, decide=everybody_may_claim),)},
-    "a wish counts each time": {"broken": (replace(BOARD_DECIDER, evolve=nobody_remembers),)},
+    "a wish counts each time": {
+        "broken": (replace(BOARD_DECIDER, evolve=nobody_remembers, evolve_all=None),)
+    },
     "all may be run again": {"broken": (replace(AGENT, evolve=never_is_safe),)},
     "nobody hears of an end": {"broken": (replace(TEAM_DECIDER, decide=nobody_hears_of_an_end),)},
     "late letters lie": {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mentra_actors import ToolResultPaging, call, tool
+from mentra_actors import CompactionOptions, ToolResultPaging, call, tool
 from mentra_actors.domain.agent import events as e
 
 pytestmark = pytest.mark.anyio
@@ -144,8 +144,9 @@ async def test_a_window_is_never_paged_or_cut_again(played, watched_store):
     text = "x" * 99_999 + "\n" + "y" * 60_000 + "\n"
     paging = ToolResultPaging(threshold_bytes=10, page_bytes=100_000)
     turns = [[call("read", text=text)], [more("tool-1.0", 2)], "Done."]
+    whole = CompactionOptions(auto_compact_threshold_tokens=None)
     async with played(turns, read, wrap_store=store) as team:
-        agent = await team.spawn(paging=paging)
+        agent = await team.spawn(paging=paging, compaction=whole)
         await agent.send("Go")
 
     assert told(team.requests[2]) == [("y" * 60_000 + "\n…[end of result]", False)]

@@ -339,8 +339,9 @@ def test_a_compaction_is_told_before_it_is_done():
     )
     done = told(e.ConversationCompacted(effect_id="compact-1", **made))
 
-    assert by_hand == [s.CompactionStarted(effect_id="compact-1")]
-    assert by_tool[-1] == s.CompactionStarted(effect_id="t-1.0")
+    unknown = {"tokens": 0, "limit": 0}
+    assert by_hand == [s.CompactionStarted(effect_id="compact-1", trigger="manual", **unknown)]
+    assert by_tool[-1] == s.CompactionStarted(effect_id="t-1.0", trigger="tool", **unknown)
     assert [(one.effect_id, one.replaced) for one in done] == [("compact-1", 4)]
 
 

@@ -286,7 +286,8 @@ async def test_empty_prompts_and_stopped_agents_say_so():
         await lead.stop()
         with pytest.raises(CommandRejected, match="stopped"):
             await lead.send("Go.")
-        await lead.mail("Is anybody there?")
+        with pytest.raises(CommandRejected, match="stopped and reads nothing"):
+            await lead.mail("Is anybody there?")
         await runtime.until_idle()
 
 

@@ -70,6 +70,8 @@ def test_an_observer_of_a_runtime_sees_all_of_a_run():
         "model_request_started",
         "model_request_finished",
         "model_response_finished",
+        "memory_ingest_started",
+        "memory_ingest_finished",
         "run_finished",
     ]
     assert [one.position for one in told] == sorted(one.position for one in told)
@@ -107,7 +109,7 @@ def test_an_observer_that_raises_breaks_nothing_and_is_counted(caplog):
         (status,) = runtime.observers()
 
     assert reply.text == "Hello."
-    assert (status.name, status.errors, status.lag) == ("broken", 5, 0)
+    assert (status.name, status.errors, status.lag) == ("broken", 7, 0)
     assert status.last_error == f"ValueError: cannot count {status.position}"
     assert status.is_running
 
