@@ -56,6 +56,7 @@ class AgentMemory:
     async def import_facts(self, lines: Iterable[str]) -> int:
         """Pin the facts of an export, each in its scope; how many of them are there now.
 
+        `lines` are its lines, or the export as one text.
         A fact whose id or whose words are there is not recorded again; one that was forgotten
         stays so.
 

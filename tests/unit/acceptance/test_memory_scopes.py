@@ -119,6 +119,18 @@ async def test_the_team_has_no_memory_of_one_agent(played):
             await team.runtime.memory.search(FACT, scope="world")
 
 
+@pytest.mark.parametrize("lines_of", [str, str.splitlines])
+def test_an_export_is_taken_in_whatever_ends_a_line_within_its_facts(lines_of):
+    with open_runtime_sync(":memory:") as runtime:
+        ann = runtime.spawn("ann", model="ollama:x")
+        ann.memory.pin("one\u2028two\u2029three\x85four\r\nfive")
+        exported = ann.memory.export()
+    with open_runtime_sync(":memory:") as runtime:
+        ann = runtime.spawn("ann", model="ollama:x")
+        assert ann.memory.import_facts(lines_of(exported)) == 1
+        assert ann.memory.export() == exported
+
+
 def test_facts_are_taken_over_by_their_export_once(tmp_path):
     """Into another store; runs stand on the log of their own, so they stay there."""
     with open_runtime_sync(":memory:") as runtime:
