@@ -146,9 +146,10 @@ def _plan(
         min(most, limit // 4) if limit else most,
     )
     kept = tuple(sorted((*kept, *letters)))
+    is_kept = frozenset(kept)
     before = transcript.placed_compaction
     first = before.compaction.through if before else EntryId(0)
-    fresh = [one for one in older if one.entry_id > first and one.entry_id not in kept]
+    fresh = [one for one in older if one.entry_id > first and one.entry_id not in is_kept]
     if not fresh:
         return None
     said = [one.message for one in fresh]
