@@ -148,7 +148,14 @@ async def test_nothing_older_is_no_failure():
 
 
 @pytest.mark.parametrize(
-    "summary", [ProviderError("no", kind="overloaded", transient=True), "   "]
+    "summary",
+    [
+        ProviderError("no", kind="overloaded", transient=True),
+        "   ",
+        "{}",
+        "Longer than what it replaces. " * 400,
+    ],
+    ids=["failure", "nothing", "no key", "too long"],
 )
 async def test_a_summary_that_cannot_be_written_changes_nothing(played, summary):
     """The model hears why; a person reads it in the log."""
