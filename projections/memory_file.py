@@ -355,7 +355,7 @@ class IndexFile:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """True where the file is at fault, or gone: a new one helps. False for a full disk and such."""
+    """True where the file is at fault or gone, so a new one helps; False for a full disk."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
     return (code & 0xFF) in _DAMAGE or code == sqlite3.SQLITE_READONLY_DBMOVED
 
