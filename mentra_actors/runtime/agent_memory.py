@@ -65,8 +65,9 @@ class AgentMemory:
             CommandRejected: a fact is too long, or is of a scope that is not to be seen here.
         """
         there = 0
-        for pinned in await anyio.to_thread.run_sync(self._operations.imported, lines):
-            there += await wait_for(pinned) is not None
+        for begin in await anyio.to_thread.run_sync(self._operations.imports, lines):
+            for pinned in await anyio.to_thread.run_sync(begin):
+                there += await wait_for(pinned) is not None
         return there
 
     async def pin(
@@ -122,8 +123,11 @@ class SyncAgentMemory:
 
     def import_facts(self, lines: Iterable[str]) -> int:
         """See `AgentMemory.import_facts`."""
-        pinned = self._operations.imported(lines)
-        return sum(result_of(self._core, partial(_same, one)) is not None for one in pinned)
+        return sum(
+            result_of(self._core, partial(_same, pinned)) is not None
+            for begin in self._operations.imports(lines)
+            for pinned in begin()
+        )
 
     def pin(
         self, content: str, *, scope: MemoryScope | None = None, record_id: str | None = None

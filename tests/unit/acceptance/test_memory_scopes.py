@@ -131,6 +131,14 @@ def test_an_export_is_taken_in_whatever_ends_a_line_within_its_facts(lines_of):
         assert ann.memory.export() == exported
 
 
+def test_more_facts_are_taken_in_than_commands_may_wait():
+    lines = [f'{{"id": "f{n}", "kind": "fact", "content": "fact {n}"}}' for n in range(700)]
+    with open_runtime_sync(":memory:", mailbox_bound=300) as runtime:
+        ann = runtime.spawn("ann", model="ollama:x")
+
+        assert ann.memory.import_facts(lines) == 700
+
+
 def test_facts_are_taken_over_by_their_export_once(tmp_path):
     """Into another store; runs stand on the log of their own, so they stay there."""
     with open_runtime_sync(":memory:") as runtime:
