@@ -178,7 +178,7 @@ async def test_a_session_that_is_not_there_is_refused_in_few_words(played):
     async with played([]) as team:
         for number in range(30):
             await started(team, name=f"lead-{number:02}")
-        with pytest.raises(CommandRejected, match="lead-19 and 10 more$"):
+        with pytest.raises(CommandRejected, match=r"lead-19 and 10 more$"):
             await team.runtime.sessions.resume("nobody")
         with pytest.raises(TypeError, match="the name of an agent is a plain string"):
             await team.runtime.sessions.resume(None)
