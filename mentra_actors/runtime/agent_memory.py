@@ -40,6 +40,7 @@ class AgentMemory:
         Without a `scope` in all that may be seen; each record says its own.
 
         Raises:
+            TypeError: the question is no text, or the limit no whole number.
             ValueError: there is no such scope.
             StoreError: the log or the index cannot be read.
         """

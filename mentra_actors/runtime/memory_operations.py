@@ -24,6 +24,9 @@ from projections.memory_lines import facts_in, memory_lines
 
 __all__ = ["MemoryOperations"]
 
+_MOST_FOUND = 1_000_000
+"""More than a memory has."""
+
 _AT_ONCE = 256
 """Facts of an import: far fewer than commands may wait."""
 
@@ -52,7 +55,12 @@ class MemoryOperations:
 
     def search(self, query: str, limit: int, scope: MemoryScope | None) -> Sequence[FoundRecord]:
         """See `AgentMemory.search`."""
-        return self.core.memories.search(self.view(), query, limit, _scopes(scope))
+        if type(query) is not str:
+            raise TypeError(f"a question is a plain string, not {type(query).__name__}")
+        if type(limit) is not int:
+            raise TypeError(f"limit is a whole number, not {limit!r}")
+        most = min(limit, _MOST_FOUND)
+        return self.core.memories.search(self.view(), query, most, _scopes(scope))
 
     def records(self, scope: MemoryScope | None) -> Sequence[MemoryRecord]:
         """See `AgentMemory.records`."""
