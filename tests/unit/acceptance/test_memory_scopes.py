@@ -139,7 +139,7 @@ def test_a_question_is_text_and_a_limit_is_any_whole_number():
         assert len(ann.memory.search(FACT, limit=2**70)) == 1
         assert ann.memory.search(FACT, limit=-(2**70)) == []
         for arguments in ({"query": None}, {"query": FACT, "limit": "3"}):
-            with pytest.raises(TypeError, match="a question is|limit is"):
+            with pytest.raises(TypeError, match=r"a question is|limit is"):
                 ann.memory.search(**arguments)
 
 
