@@ -355,9 +355,9 @@ class IndexFile:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """True where the file is at fault, so that a new one helps; False for a full disk and such."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and (code & 0xFF) in _DAMAGE
+    """True where the file is at fault or gone, so a new one helps; False for a full disk."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return (code & 0xFF) in _DAMAGE or code == sqlite3.SQLITE_READONLY_DBMOVED
 
 
 def remove_index_file(path: Path) -> None:

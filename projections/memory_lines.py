@@ -12,6 +12,10 @@ from projections.memory_ranking import why_of
 __all__ = ["facts_in", "memory_lines", "record_fields"]
 
 
+_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+"""JSON may have them as they are, but many readers of lines would end one there."""
+
+
 def record_fields(record: MemoryRecord) -> dict[str, Any]:
     """A record for programs; `recorded_at` is Unix seconds."""
     return {
@@ -30,7 +34,7 @@ def memory_lines(records: Iterable[MemoryRecord]) -> Iterator[str]:
     """Each record as a line with its end; `why` says what kind of thing it is."""
     for one in records:
         fields = {**record_fields(one), "why": why_of((), one.kind, one.source)}
-        yield f"{json.dumps(fields, ensure_ascii=False)}\n"
+        yield f"{json.dumps(fields, ensure_ascii=False).translate(_LINE_ENDS)}\n"
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,11 +49,14 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True):
 def facts_in(lines: Iterable[str]) -> list[MemoryRecord]:
     """The facts among the lines of an export; episodes and summaries are on a log, or nowhere.
 
+    The export as one text will do as well.
+
     Raises:
         ValueError: a line is none of an export; the message says which.
     """
     facts: list[MemoryRecord] = []
-    for number, line in enumerate(lines, 1):
+    each = lines.split("\n") if isinstance(lines, str) else lines
+    for number, line in enumerate(each, 1):
         if not line.strip():
             continue
         try:

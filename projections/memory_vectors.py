@@ -41,7 +41,7 @@ class VectorSearch:
         self._numpy = importlib.import_module("numpy")
         self._looked_through = self._offered = 0
         """The last record of which there is nothing to do, and of those that were given last."""
-        self._matrices: dict[int, _Matrix] = {}
+        self._matrices: dict[tuple[int, int], _Matrix] = {}
 
     def without(self, most: int) -> Sequence[tuple[bytes, str]]:
         """Digests and words of some records that have no vector yet; none at the end of them.
@@ -72,12 +72,12 @@ class VectorSearch:
     def nearest(self, view: int, vector: Sequence[float], most: int) -> dict[int, float]:
         """The records of a view whose words are nearest, by number, each with its cosine.
 
-        Some of them may have been forgotten.
+        Some of them may have been forgotten. Those of another length are compared with none.
         """
-        matrix = self._loaded(view)
+        asked = self._unit(vector)
+        matrix = self._loaded(view, asked.nbytes)
         if not matrix.numbers:
             return {}
-        asked = self._unit(vector)
         near = self._numpy.concatenate([part @ asked for part in matrix.parts])
         best = self._numpy.argsort(-near, kind="stable")[:most]
         return {
@@ -86,8 +86,8 @@ class VectorSearch:
             if near[place] >= LEAST_NEAR
         }
 
-    def _loaded(self, view: int) -> _Matrix:
-        matrix = self._matrices.setdefault(view, _Matrix())
+    def _loaded(self, view: int, size: int) -> _Matrix:
+        matrix = self._matrices.setdefault((view, size), _Matrix())
         through = self._sqlite.execute(
             "SELECT (SELECT ifnull(max(number), 0) FROM records), "
             "(SELECT ifnull(max(number), 0) FROM vectors)"
@@ -100,7 +100,11 @@ class VectorSearch:
         rows += self._sqlite.execute(
             _NEW_RECORDS, (self._model, view, matrix.through[0])
         ).fetchall()
-        fresh = {number: packed for number, packed in rows if number not in matrix.known}
+        fresh = {
+            number: packed
+            for number, packed in rows
+            if number not in matrix.known and len(packed) == size
+        }
         if fresh:
             part = self._numpy.frombuffer(b"".join(fresh.values()), dtype=self._numpy.float32)
             matrix.parts.append(part.reshape(len(fresh), -1))

@@ -60,6 +60,9 @@ _GO_ON = "Go on from the newest messages."
 _FALLBACK_CHARS = 4_000
 """Of what was said, for models that cannot read what a provider has made of it."""
 
+_MOST_FILES = 200
+"""A summary names the newest."""
+
 _PAIR = 2
 """An answer and its results."""
 
@@ -146,9 +149,10 @@ def _plan(
         min(most, limit // 4) if limit else most,
     )
     kept = tuple(sorted((*kept, *letters)))
+    is_kept = frozenset(kept)
     before = transcript.placed_compaction
     first = before.compaction.through if before else EntryId(0)
-    fresh = [one for one in older if one.entry_id > first and one.entry_id not in kept]
+    fresh = [one for one in older if one.entry_id > first and one.entry_id not in is_kept]
     if not fresh:
         return None
     said = [one.message for one in fresh]
@@ -299,12 +303,24 @@ def _compaction(plan: CompactionPlan, summary: ConversationSummary, model: str) 
 
 
 def summary_in(answer: str) -> ConversationSummary:
-    """The summary that a model has written; words that are no JSON are its `progress`."""
+    """The summary that a model has written; empty if it says nothing.
+
+    Words that are no JSON, or JSON with other keys, are its `progress`.
+    """
     text = answer.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
     try:
-        return msgspec.json.decode(text, type=ConversationSummary)
+        found = msgspec.json.decode(text, type=ConversationSummary)
+        if found != ConversationSummary() or not msgspec.json.decode(text):
+            return found
     except (msgspec.DecodeError, RecursionError):
-        return ConversationSummary(progress=answer.strip(), next_steps=(_GO_ON,))
+        pass
+    return ConversationSummary(progress=answer.strip(), next_steps=(_GO_ON,))
+
+
+def _newest_files(paths: Sequence[str]) -> Sequence[str]:
+    """They add up over compactions; a summary has to stay short."""
+    left = len(paths) - _MOST_FILES
+    return paths if left <= 0 else [f"({left} more before these)", *paths[left:]]
 
 
 def rendered_summary(summary: ConversationSummary) -> str:
@@ -321,7 +337,7 @@ def rendered_summary(summary: ConversationSummary) -> str:
         ("Artifacts", summary.artifacts),
         ("Open questions", summary.open_questions),
         ("Next steps", summary.next_steps),
-        ("Files touched", summary.files_touched),
+        ("Files touched", _newest_files(summary.files_touched)),
     ):
         lines.append(f"{title}:" if points else f"{title}: (none)")
         lines.extend(f"- {point}" for point in points)

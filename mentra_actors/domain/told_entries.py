@@ -50,12 +50,13 @@ def told_messages(
 
 def _kept(older: Sequence[Entry], compaction: Compaction) -> Iterator[Message]:
     """Words that stay as they are, and results that stay as words: their calls are gone."""
+    kept, kept_results = frozenset(compaction.kept), frozenset(compaction.kept_results)
     for entry in older:
-        if entry.entry_id in compaction.kept and isinstance(entry.message, UserMessage):
+        if entry.entry_id in kept and isinstance(entry.message, UserMessage):
             yield entry.message
-        if isinstance(entry.message, ToolResultsMessage) and compaction.kept_results:
+        if isinstance(entry.message, ToolResultsMessage) and kept_results:
             for key, result in zip(entry.keys, entry.message.results, strict=False):
-                if key in compaction.kept_results:
+                if key in kept_results:
                     words = delegated_words(result.name, result.content)
                     yield UserMessage(text=words, source="delegation")
 

@@ -9,14 +9,16 @@ import msgspec
 
 from mentra_actors.domain.agent.commands import RecordCompaction
 from mentra_actors.domain.agent.effects import SummarizeConversation
-from mentra_actors.domain.agent.profile import AgentProfile
+from mentra_actors.domain.agent.profile import AgentProfile, CompactionOptions
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.compaction import (
     NOTHING_OLDER,
     SUMMARY_SYSTEM,
     CompactionPlan,
+    ConversationSummary,
     compaction_plan,
     older_messages,
+    summary_in,
     told_remotely,
     told_summary,
 )
@@ -24,6 +26,7 @@ from mentra_actors.domain.content import OpaqueBlock, UserMessage, text_of
 from mentra_actors.domain.conversation_tree import Transcript, closed, compacted
 from mentra_actors.domain.model_call import ModelRequest, TokenUsage, usage_fault
 from mentra_actors.domain.storable import encodable
+from mentra_actors.domain.token_estimate import text_tokens
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.provider_gates import Admission, ProviderGates
@@ -77,7 +80,7 @@ class Summaries:
             plan = compaction_plan(transcript, profile.compaction, limit)
             if plan is not None:
                 made = await self._compaction(profile, transcript, plan, attempt)
-                attempt.compaction = _counted(made, transcript, attempt)
+                attempt.compaction = _counted(made, transcript, attempt, profile.compaction)
         except BaseException as error:
             if is_cancellation(error):
                 raise
@@ -130,7 +133,7 @@ class Summaries:
                 raise
             finally:
                 admission.used_tokens = attempt.usage.total_tokens
-        if not text:
+        if not text or summary_in(text) == ConversationSummary():
             raise ProviderError(
                 "the model wrote no summary", kind="invalid_response", transient=False
             )
@@ -212,13 +215,31 @@ class Summaries:
         return made.blocks, encodable(made.text.strip())
 
 
-def _counted(made: Compaction, transcript: Transcript, attempt: SummaryAttempt) -> Compaction:
-    """The compaction with what it has used, and with what is sent afterwards."""
+def _counted(
+    made: Compaction,
+    transcript: Transcript,
+    attempt: SummaryAttempt,
+    options: CompactionOptions,
+) -> Compaction:
+    """The compaction with what it has used, and with what is sent afterwards.
+
+    Raises:
+        ProviderError: its words are more than was asked for, and make nothing shorter.
+    """
+    before = closed(transcript)
+    tokens = compacted(before, made).tokens
+    is_long = text_tokens(made.summary) > options.summary_max_output_tokens
+    if is_long and not made.remote and tokens >= before.tokens:
+        raise ProviderError(
+            f"the summary makes nothing shorter: {tokens:,} tokens in place of {before.tokens:,}",
+            kind="invalid_response",
+            transient=False,
+        )
     return msgspec.structs.replace(
         made,
         usage=attempt.usage,
         cost_usd_micros=attempt.cost_usd_micros,
-        resulting_tokens=compacted(closed(transcript), made).tokens,
+        resulting_tokens=tokens,
     )
 
 

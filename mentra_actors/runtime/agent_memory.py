@@ -40,6 +40,7 @@ class AgentMemory:
         Without a `scope` in all that may be seen; each record says its own.
 
         Raises:
+            TypeError: the question is no text, or the limit no whole number.
             ValueError: there is no such scope.
             StoreError: the log or the index cannot be read.
         """
@@ -56,6 +57,7 @@ class AgentMemory:
     async def import_facts(self, lines: Iterable[str]) -> int:
         """Pin the facts of an export, each in its scope; how many of them are there now.
 
+        `lines` are its lines, or the export as one text.
         A fact whose id or whose words are there is not recorded again; one that was forgotten
         stays so.
 
@@ -64,8 +66,9 @@ class AgentMemory:
             CommandRejected: a fact is too long, or is of a scope that is not to be seen here.
         """
         there = 0
-        for pinned in await anyio.to_thread.run_sync(self._operations.imported, lines):
-            there += await wait_for(pinned) is not None
+        for begin in await anyio.to_thread.run_sync(self._operations.imports, lines):
+            for pinned in await anyio.to_thread.run_sync(begin):
+                there += await wait_for(pinned) is not None
         return there
 
     async def pin(
@@ -121,8 +124,11 @@ class SyncAgentMemory:
 
     def import_facts(self, lines: Iterable[str]) -> int:
         """See `AgentMemory.import_facts`."""
-        pinned = self._operations.imported(lines)
-        return sum(result_of(self._core, partial(_same, one)) is not None for one in pinned)
+        return sum(
+            result_of(self._core, partial(_same, pinned)) is not None
+            for begin in self._operations.imports(lines)
+            for pinned in begin()
+        )
 
     def pin(
         self, content: str, *, scope: MemoryScope | None = None, record_id: str | None = None

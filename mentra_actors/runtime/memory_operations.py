@@ -1,8 +1,9 @@
 """What a program may ask of a memory, as work for both faces."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import get_args
 
 from mentra_actors.domain.memory import (
@@ -22,6 +23,12 @@ from mentra_actors.runtime.run_operations import HOST, new_id
 from projections.memory_lines import facts_in, memory_lines
 
 __all__ = ["MemoryOperations"]
+
+_MOST_FOUND = 1_000_000
+"""More than a memory has."""
+
+_AT_ONCE = 256
+"""Facts of an import: far fewer than commands may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,12 @@ class MemoryOperations:
 
     def search(self, query: str, limit: int, scope: MemoryScope | None) -> Sequence[FoundRecord]:
         """See `AgentMemory.search`."""
-        return self.core.memories.search(self.view(), query, limit, _scopes(scope))
+        if type(query) is not str:
+            raise TypeError(f"a question is a plain string, not {type(query).__name__}")
+        if type(limit) is not int:
+            raise TypeError(f"limit is a whole number, not {limit!r}")
+        most = min(limit, _MOST_FOUND)
+        return self.core.memories.search(self.view(), query, most, _scopes(scope))
 
     def records(self, scope: MemoryScope | None) -> Sequence[MemoryRecord]:
         """See `AgentMemory.records`."""
@@ -72,8 +84,8 @@ class MemoryOperations:
         )
         return self.core.memories.pin(self.view(), command)
 
-    def imported(self, lines: Iterable[str]) -> "list[Future[str | None]]":
-        """See `AgentMemory.import_facts`."""
+    def imports(self, lines: Iterable[str]) -> "list[Callable[[], list[Future[str | None]]]]":
+        """See `AgentMemory.import_facts`. Each begins a part, once the last one is done."""
         view = self.view()
         commands = [
             PinFact(
@@ -85,6 +97,10 @@ class MemoryOperations:
             )
             for one in facts_in(lines)
         ]
+        starts = range(0, len(commands), _AT_ONCE)
+        return [partial(self._begun, view, commands[at : at + _AT_ONCE]) for at in starts]
+
+    def _begun(self, view: MemoryView, commands: Sequence[PinFact]) -> "list[Future[str | None]]":
         return [self.core.memories.kept(view, command) for command in commands]
 
     def forget(self, record_id: str, scope: MemoryScope | None) -> "Future[None]":

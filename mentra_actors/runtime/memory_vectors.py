@@ -3,8 +3,9 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -74,8 +75,8 @@ class MemoryVectors:
         return filling
 
     async def _asked(self, question: str) -> tuple[float, ...]:
-        [vector] = await self._model.vectors([question[:TEXT_CHARS]], "query")
-        found = tuple(map(float, vector))
+        given = await self._model.vectors([question[:TEXT_CHARS]], "query")
+        (found,) = _checked(given, 1)
         self._questions[question] = found
         while len(self._questions) > _KEPT_QUESTIONS:
             self._questions.popitem(last=False)
@@ -85,7 +86,7 @@ class MemoryVectors:
         run = anyio.to_thread.run_sync
         while batch := await run(self._index.without_vector, BATCH):
             texts = [words[:TEXT_CHARS] for _digest, words in batch]
-            vectors = await self._model.vectors(texts, "document")
+            vectors = _checked(await self._model.vectors(texts, "document"), len(texts))
             digests = [digest for digest, _words in batch]
             await run(self._index.keep_vectors, digests, vectors)
 
@@ -98,3 +99,21 @@ class MemoryVectors:
         if not self._is_warned:
             self._is_warned = True
             _log.warning("memories are searched by words alone: %s", words_of(error))
+
+
+def _checked(given: Sequence[Sequence[float]], count: int) -> list[tuple[float, ...]]:
+    """The vectors as plain numbers.
+
+    Raises:
+        ValueError: they are not as many as there were texts, or no vectors of one length.
+    """
+    vectors = [tuple(map(float, one)) for one in given]
+    lengths = {len(one) for one in vectors}
+    if len(vectors) != count or len(lengths) > 1 or lengths == {0}:
+        raise ValueError(
+            f"the embedding model was given {count} texts and gave {len(vectors)} vectors "
+            f"of {', '.join(map(str, sorted(lengths))) or 'no'} numbers"
+        )
+    if not all(isfinite(number) for one in vectors for number in one):
+        raise ValueError("the embedding model gave a vector with what is no number")
+    return vectors

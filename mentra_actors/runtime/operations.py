@@ -34,6 +34,9 @@ from projections.contract import fold_view
 
 __all__ = ["Operations"]
 
+_MOST_NAMES = 20
+"""Of members, in a refusal: a store may have thousands of sessions."""
+
 
 class Operations:
     """Commands and questions to one runtime. Safe from any thread; nothing here blocks long."""
@@ -60,15 +63,19 @@ class Operations:
         """Id of the member with this name, or of the subagent with this id. Reads the store.
 
         Raises:
-            CommandRejected: there is none; the message lists the members.
+            CommandRejected: there is none; the message lists members.
+            TypeError: a name is text.
         """
+        require_text(name, "the name of an agent")
         member = team.members.get(name)
         if member is not None:
             return member.agent_id
         if name.isascii() and self.core.store.stream_version(agent_stream(AgentId(name))):
             return AgentId(name)
-        known = ", ".join(sorted(team.members)) or "nobody"
-        raise CommandRejected(f"no agent is named {name!r}; the team has {known}")
+        members = sorted(team.members)
+        known = ", ".join(members[:_MOST_NAMES]) or "nobody"
+        more = f" and {len(members) - _MOST_NAMES:,} more" if members[_MOST_NAMES:] else ""
+        raise CommandRejected(f"no agent is named {name!r}; the team has {known}{more}")
 
     def spawn(self, profile: e.AgentProfile, *, prompt: str, reuse: bool) -> "Future[AgentId]":
         """Add a member to the team; see `Runtime.spawn`."""

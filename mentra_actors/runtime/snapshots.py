@@ -41,8 +41,8 @@ AgentStatus: TypeAlias = Literal[
     "stopped",
 ]
 """`retrying` waits before the next attempt, `deciding` asks the round strategy, `compacting`
-waits for a summary of a conversation that is too long, `undoing` takes back calls of a run that
-was broken off."""
+waits for a summary of a conversation that is too long, or has one written at rest, `undoing`
+takes back calls of a run that was broken off."""
 
 
 class OpenCallView(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,7 +262,9 @@ def _status(
     if run is None:
         if state.is_undoing:
             return "undoing"
-        return "stopped" if state.stopped else "idle"
+        if state.stopped:
+            return "stopped"
+        return "idle" if state.compaction is None else "compacting"
     if state.is_call_waiting:
         return "compacting"
     if state.model_call is not None:

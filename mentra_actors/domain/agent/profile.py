@@ -274,15 +274,42 @@ def profile_fault(profile: AgentProfile) -> str:
     if not 0 <= profile.autonomy.idle_timeout_s < inf:
         found_s = profile.autonomy.idle_timeout_s
         return f"idle_timeout_s is a number of seconds, or 0 for no end, found {found_s}"
-    share = profile.compaction.auto_compact_share
-    if share is not None and not 0 < share <= 1:
-        return f"auto_compact_share is a part of a context window, above 0 and up to 1: {share}"
+    if fault := _compaction_fault(profile.compaction) or _memory_fault(profile.memory):
+        return fault
     paging = profile.paging
     if paging is not None and (paging.page_bytes < 1 or paging.threshold_bytes < 0):
         return "a page has at least one byte, and a threshold is not negative"
     if len(profile.title) > MOST_TITLE_CHARS or len(profile.title.splitlines()) > 1:
         return f"a title is one line of at most {MOST_TITLE_CHARS} characters"
     return option_fault(profile.run)
+
+
+def _compaction_fault(options: CompactionOptions) -> str:
+    share = options.auto_compact_share
+    if share is not None and not 0 < share <= 1:
+        return f"auto_compact_share is a part of a context window, above 0 and up to 1: {share}"
+    limit = options.auto_compact_threshold_tokens
+    if limit is not None and limit < 1:
+        return f"auto_compact_threshold_tokens is at least 1, or None for no limit, found {limit}"
+    return _number_fault(options, ("summary_max_input_chars", "summary_max_output_tokens"))
+
+
+def _memory_fault(options: MemoryOptions) -> str:
+    seconds = options.auto_recall_timeout_s
+    if not seconds >= 0:
+        return f"auto_recall_timeout_s is a number of seconds, found {seconds}"
+    return _number_fault(options)
+
+
+def _number_fault(
+    options: CompactionOptions | MemoryOptions, positive: tuple[str, ...] = ()
+) -> str:
+    """Of whole numbers those that are `positive` are at least 1, all others at least 0."""
+    for name in options.__struct_fields__:
+        found, least = getattr(options, name), int(name in positive)
+        if isinstance(found, int) and found < least:
+            return f"{name} is at least {least}, found {found}"
+    return ""
 
 
 def offered_tools(

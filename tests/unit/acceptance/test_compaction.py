@@ -25,6 +25,7 @@ from mentra_actors.domain.content import (
     UserMessage,
 )
 from mentra_actors.domain.conversation_tree import Transcript, compacted, with_entry
+from mentra_actors.providers.scripted import NEVER_ENDS
 
 pytestmark = pytest.mark.anyio
 
@@ -119,6 +120,18 @@ async def test_a_branch_from_before_the_summary_sees_its_words_again():
     assert words(model.answered[2]) == ["First", "Assistant", "Otherwise"]
 
 
+async def test_an_agent_at_rest_says_that_a_summary_is_written_for_it():
+    model = SummingModel("One.", "Two.", summary=NEVER_ENDS)
+    async with open_runtime(":memory:", providers=[model]) as runtime:
+        agent = await runtime.spawn("lead", model="scripted:x", tools=())
+        await agent.send("First")
+        await agent.send("Second")
+        await agent.conversation.compact()
+        assert (await agent.snapshot()).status == "compacting"
+        await agent.conversation.cancel_compaction()
+        assert (await agent.snapshot()).status == "idle"
+
+
 async def test_nothing_older_is_no_failure():
     """The model is told so, and goes on."""
     model = SummingModel([call("compact")], "Fine.")
@@ -135,7 +148,14 @@ async def test_nothing_older_is_no_failure():
 
 
 @pytest.mark.parametrize(
-    "summary", [ProviderError("no", kind="overloaded", transient=True), "   "]
+    "summary",
+    [
+        ProviderError("no", kind="overloaded", transient=True),
+        "   ",
+        "{}",
+        "Longer than what it replaces. " * 400,
+    ],
+    ids=["failure", "nothing", "no key", "too long"],
 )
 async def test_a_summary_that_cannot_be_written_changes_nothing(played, summary):
     """The model hears why; a person reads it in the log."""

@@ -119,6 +119,38 @@ async def test_the_team_has_no_memory_of_one_agent(played):
             await team.runtime.memory.search(FACT, scope="world")
 
 
+@pytest.mark.parametrize("lines_of", [str, str.splitlines])
+def test_an_export_is_taken_in_whatever_ends_a_line_within_its_facts(lines_of):
+    with open_runtime_sync(":memory:") as runtime:
+        ann = runtime.spawn("ann", model="ollama:x")
+        ann.memory.pin("one\u2028two\u2029three\x85four\r\nfive")
+        exported = ann.memory.export()
+    with open_runtime_sync(":memory:") as runtime:
+        ann = runtime.spawn("ann", model="ollama:x")
+        assert ann.memory.import_facts(lines_of(exported)) == 1
+        assert ann.memory.export() == exported
+
+
+def test_a_question_is_text_and_a_limit_is_any_whole_number():
+    with open_runtime_sync(":memory:") as runtime:
+        ann = runtime.spawn("ann", model="ollama:x")
+        ann.memory.pin(FACT)
+
+        assert len(ann.memory.search(FACT, limit=2**70)) == 1
+        assert ann.memory.search(FACT, limit=-(2**70)) == []
+        for arguments in ({"query": None}, {"query": FACT, "limit": "3"}):
+            with pytest.raises(TypeError, match=r"a question is|limit is"):
+                ann.memory.search(**arguments)
+
+
+def test_more_facts_are_taken_in_than_commands_may_wait():
+    lines = [f'{{"id": "f{n}", "kind": "fact", "content": "fact {n}"}}' for n in range(700)]
+    with open_runtime_sync(":memory:", mailbox_bound=300) as runtime:
+        ann = runtime.spawn("ann", model="ollama:x")
+
+        assert ann.memory.import_facts(lines) == 700
+
+
 def test_facts_are_taken_over_by_their_export_once(tmp_path):
     """Into another store; runs stand on the log of their own, so they stay there."""
     with open_runtime_sync(":memory:") as runtime:

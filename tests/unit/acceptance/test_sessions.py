@@ -174,6 +174,16 @@ async def test_a_session_goes_on_in_a_later_process(played, tmp_path):
     assert len(history) == 4
 
 
+async def test_a_session_that_is_not_there_is_refused_in_few_words(played):
+    async with played([]) as team:
+        for number in range(30):
+            await started(team, name=f"lead-{number:02}")
+        with pytest.raises(CommandRejected, match=r"lead-19 and 10 more$"):
+            await team.runtime.sessions.resume("nobody")
+        with pytest.raises(TypeError, match="the name of an agent is a plain string"):
+            await team.runtime.sessions.resume(None)
+
+
 @pytest.mark.parametrize("who", ["nobody", "mate", "ann"])
 async def test_only_a_lead_has_a_session(played, who):
     """A teammate answers its lead, a person answers nobody's prompts; the words say what to do."""

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -12,7 +13,7 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import effects as f
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.fallback import Fallback
-from mentra_actors.domain.agent.profile import CompactionOptions
+from mentra_actors.domain.agent.profile import CompactionOptions, MemoryOptions, profile_fault
 from mentra_actors.domain.compacted import Compaction, UnwrittenSummary
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
 from mentra_actors.domain.tool_call import ToolOutcome
@@ -129,7 +130,8 @@ def test_the_end_of_a_run_ends_the_summary_that_it_waits_for(end, kind):
 
     assert kinds.index(e.CompactionSkipped) < kinds.index(kind)
     assert only(answer, e.CompactionSkipped).is_cancelled
-    assert list(answer.pending) == (["report-stop-1"] if isinstance(end, c.StopAgent) else [])
+    assert "compact-1" not in answer.pending
+    assert not model_calls(answer)
 
 
 def test_the_end_of_a_run_leaves_a_summary_that_a_person_wants():
@@ -282,3 +284,30 @@ def test_a_compaction_is_undone_once_and_between_runs_only():
     assert told(answer.when(undo)) == ["CompactionUndone compact-1"]
     assert "no compaction" in answer.when(undo).when(undo).rejection
     assert "being written" in answer.when(c.CompactConversation(now=6.0)).when(undo).rejection
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"compaction": CompactionOptions(auto_compact_threshold_tokens=0)},
+        {"compaction": CompactionOptions(auto_compact_share=2.0)},
+        {"compaction": CompactionOptions(auto_compact_share=float("nan"))},
+        {"compaction": CompactionOptions(keep_recent_tool_results=-1)},
+        {"compaction": CompactionOptions(summary_max_output_tokens=0)},
+        {"compaction": CompactionOptions(summary_max_input_chars=0)},
+        {"memory": MemoryOptions(auto_recall_timeout_s=float("nan"))},
+        {"memory": MemoryOptions(auto_recall_limit=-1)},
+    ],
+    ids=str,
+)
+def test_no_agent_is_configured_with_numbers_that_mean_nothing(changes):
+    (options,) = changes.values()
+    profile = agent().state.profile
+
+    (wrong,) = [
+        name
+        for name in options.__struct_fields__
+        if repr(getattr(options, name)) != repr(getattr(type(options)(), name))
+    ]
+    assert wrong in profile_fault(msgspec.structs.replace(profile, **changes))
+    assert not profile_fault(profile)

@@ -4,6 +4,7 @@ import pytest
 
 from mentra_actors.domain.agent.profile import CompactionOptions
 from mentra_actors.domain.compaction import (
+    ConversationSummary,
     compaction_plan,
     rendered_summary,
     summary_in,
@@ -219,6 +220,23 @@ def test_facts_are_few_however_much_was_said():
 def test_a_summary_that_is_no_json_is_told_as_it_is():
     assert "Progress: Just words." in rendered_summary(summary_in("Just words."))
     assert "Goal: (none)" in rendered_summary(summary_in("{}"))
+
+
+def test_a_summary_under_other_keys_is_told_as_it_is():
+    """Small models name the keys as they like; what they say must not be lost."""
+    answer = '{"summary": "The gates are shut."}'
+
+    assert answer in rendered_summary(summary_in(answer))
+
+
+def test_of_very_many_files_a_summary_names_the_newest():
+    """They add up over compactions, and would fill what a request may have."""
+    paths = tuple(f"src/f{number}.py" for number in range(5_000))
+
+    told = rendered_summary(ConversationSummary(files_touched=paths)).splitlines()
+
+    assert told[-201:-199] == ["- (4800 more before these)", "- src/f4800.py"]
+    assert told[-1] == "- src/f4999.py"
 
 
 def test_tokens_are_guessed_of_all_that_is_sent():

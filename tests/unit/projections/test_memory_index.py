@@ -112,6 +112,18 @@ def test_a_file_that_cannot_be_used_is_made_anew(store, path, harm, monkeypatch)
     again.close()
 
 
+def test_a_file_that_is_deleted_while_it_is_open_is_made_anew(store, path):
+    append(store, kept("r1", "red"))
+    index = MemoryIndex(store, path)
+    assert found(index, "red") == ["r1"]
+    path.unlink()
+    append(store, kept("r2", "red boats"))
+
+    assert found(index, "red") == ["r1", "r2"]
+    assert path.exists()
+    index.close()
+
+
 @pytest.mark.parametrize("place", [0.3, 0.5, 0.7, 1.0])
 def test_pages_that_are_damaged_are_seen(store, path, place):
     """A search that silently finds half of it would be believed."""

@@ -78,6 +78,58 @@ def test_a_memory_without_its_model_is_searched_by_words(caplog):
     assert "the machine is off" in told[0].message
 
 
+class Odd(Meanings):
+    """Makes what are no vectors, or another number of them."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
+
+    async def vectors(self, texts, task):
+        return [self.change(n, one) for n, one in enumerate(await super().vectors(texts, task))]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda _n, _one: [], "vectors of 0 numbers"),
+        (lambda n, one: one + [1.0] * n, "gave 2 vectors of 3, 4 numbers"),
+        (lambda _n, one: [float("nan"), *one], "what is no number"),
+    ],
+    ids=["empty", "of two lengths", "no number"],
+)
+def test_what_is_no_vector_is_said_and_words_are_found_by_words(change, said, caplog):
+    with (
+        caplog.at_level(logging.WARNING),
+        open_runtime_sync(":memory:", embeddings=Odd(change)) as runtime,
+    ):
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        memory.pin("The car is in the garage.")
+        memory.pin("The car is red.")
+        memory.search("warm up")
+        with pytest.raises(ValueError, match=said):
+            filled(runtime)
+        assert len(found(memory, "car")) == 2
+
+    assert said in caplog.text
+
+
+def test_vectors_of_another_length_are_compared_with_none():
+    """A server may give another model under the same name."""
+    longer = Odd(lambda _n, one: [*one, 0.0])
+    with open_runtime_sync(":memory:", embeddings=longer) as runtime:
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        memory.pin("The car is in the garage.")
+        memory.search("warm up")
+        filled(runtime)
+        longer.change = lambda _n, one: one
+        memory.pin("The other car is red.")
+        memory.search("warm up")
+        filled(runtime)
+
+        assert len(found(memory, "our automobile")) == 1
+
+
 def test_words_that_are_forgotten_have_no_vector_any_more():
     """A vector tells much of its words."""
     with open_runtime_sync(":memory:", embeddings=Meanings()) as runtime:
