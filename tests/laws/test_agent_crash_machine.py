@@ -20,7 +20,7 @@ from mentra_actors.domain.timer import WaitUntil
 
 ENOUGH = settings(
     stateful_step_count=50,
-    max_examples=400,
+    max_examples=2000,
     derandomize=True,
     database=None,
     deadline=None,
