@@ -69,6 +69,12 @@ async def until_ended(team, count):
     await team.until(ENDS, count=count, within_s=30)
 
 
+async def until_told(team, count):
+    """Until the agent has taken so many letters: then the next request begins with them."""
+    while sum(len(event.mail) for event in team.events(e.MailTaken)) < count:
+        await team.until(e.MailTaken, count=len(team.events(e.MailTaken)) + 1)
+
+
 async def test_a_job_is_started_and_the_turn_goes_on(team_of, nap):
     """BG1: a server runs for as long as the agent works with it."""
     async with team_of([run(nap, justification="to test")], "It runs.") as team:
@@ -134,7 +140,7 @@ async def test_jobs_are_checked_one_by_one_or_all_together(team_of):
         assert team.asked("lead")[1].messages[-1].results[0].content == "No background tasks."
         await team.until(b.JobFinished)
         await agent.send("And build")
-        await until_ended(team, 2)
+        await until_told(team, 2)
         await agent.send("How are they?")
         first, second = (event.job_id for event in team.events(b.JobRequested))
         (listed, one, other, unknown) = (text for text, _ in team.results())

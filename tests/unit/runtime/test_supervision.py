@@ -100,6 +100,7 @@ def test_poison_comes_back_and_costs_nobody_else_anything(tmp_path, sickness):
         runtime.supervision.redrive("L1")
         lead = runtime.agent("lead")
         assert lead.send("Go.", timeout_s=20).text == "Done."
+        until_redrives_ended(runtime, 1)
         (letter,) = runtime.supervision.dead_letters()
         assert (letter.letter_id, letter.deliveries, letter.redrives) == ("L2", 6, 1)
         assert runtime.health().live.deaths == 3
