@@ -97,8 +97,8 @@ class PlayedTeam:
 
     def results(self):
         """What the model was told of the calls of its last round, in its order."""
-        told = self.requests[-1].messages[-1]
-        assert isinstance(told, ToolResultsMessage)
+        newest_first = reversed(self.requests[-1].messages)  # letters may have come after them
+        told = next(one for one in newest_first if isinstance(one, ToolResultsMessage))
         return [(result.content, result.is_error) for result in told.results]
 
 

@@ -11,6 +11,7 @@ from other_processes import until_there
 from mentra_actors import call
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.background import events as b
+from mentra_actors.domain.content import ToolResultsMessage
 from mentra_actors.errors import CommandRejected
 from mentra_actors.providers.scripted import position
 from mentra_actors.tools.executors.port import Captured, CommandOutput
@@ -380,7 +381,8 @@ async def test_a_job_on_another_machine_tells_us_its_output(team_of):
         await team.until(b.JobStarted)
         await agent.send("Look, and stop it")
         await team.until(b.JobCancelled)
-        ((tail, _),) = [(r.content, r.is_error) for r in team.requests[3].messages[-1].results]
+        told = [one for one in team.requests[3].messages if isinstance(one, ToolResultsMessage)]
+        ((tail, _),) = [(r.content, r.is_error) for r in told[-1].results]
         (end,) = team.events(*ENDS)
 
         assert tail.endswith("hello from there")
