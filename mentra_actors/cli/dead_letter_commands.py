@@ -10,7 +10,7 @@ import typer
 from mentra_actors.cli.decision_options import By, Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.petitioned import tell_outcome, wished
+from mentra_actors.cli.petitioned import have_recorded
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_health import INDENT, letter_text, quarantine_text
 from mentra_actors.ids import StreamId
@@ -118,8 +118,9 @@ def _ask(
     wish: Wish, words: str, document: dict[str, Any], how: tuple[str | None, float, Path, Output]
 ) -> None:
     by, wait_s, store, output = how
-    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait_s)
-    tell_outcome(output, words, document, is_recorded=is_recorded)
+    have_recorded(
+        output, wish, store, by=person(by), wait_s=wait_s, words=words, document=document
+    )
 
 
 def _supervised(store: Path, output: Output) -> Supervised:

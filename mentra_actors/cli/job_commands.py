@@ -10,7 +10,7 @@ from rich.text import Text
 from mentra_actors.cli.decision_options import By, Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.petitioned import tell_outcome, wished
+from mentra_actors.cli.petitioned import have_recorded
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.domain.background.job import Job
 from mentra_actors.effects.background_jobs import last_output
@@ -59,8 +59,8 @@ def cancel(
     if not found.is_open:
         raise CommandRejected(f"{job} has ended already ({found.status.replace('_', ' ')})")
     wish = CancelJobWish(agent_id=agent_id, job_id=job, reason=reason)
-    is_recorded = wished(shown, wish, store, by=person(by), wait_s=wait)
-    tell_outcome(shown, f"{job} is to end.", {"id": job}, is_recorded=is_recorded)
+    words, document = f"{job} is to end.", {"id": job}
+    have_recorded(shown, wish, store, by=person(by), wait_s=wait, words=words, document=document)
 
 
 def job_app(wrapped: Callable[[Callable[..., None]], Callable[..., None]]) -> typer.Typer:

@@ -12,7 +12,7 @@ from rich.text import Text
 from mentra_actors.cli.decision_options import Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.petitioned import tell_outcome, wished
+from mentra_actors.cli.petitioned import have_recorded, wished
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_members import (
     INDENT,
@@ -27,7 +27,6 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.domain.team import DEFAULT_TEAM, Request, request_id_of
 from mentra_actors.ids import MailId, TeamId, agent_stream, inbox_stream
-from mentra_actors.runtime.petitions import Wish
 from mentra_actors.runtime.wishes.members import LetterWish, ReadMailWish, RespondWish
 from projections.roster import MemberView
 
@@ -90,9 +89,10 @@ def mail(
         person_id = seated(team, sender).agent_id
         to_id = None if to == "all" else team.member(to).agent_id
     wish = LetterWish(team_id=TeamId(team_name), sender=person_id, to=to_id, body=text)
-    is_recorded = _wished(output, wish, wait, store)
-    document = {"from": sender, "to": to}
-    tell_outcome(output, f"The letter to {to} is {{}}sent.", document, is_recorded=is_recorded)
+    words, document = f"The letter to {to} is {{}}sent.", {"from": sender, "to": to}
+    have_recorded(
+        output, wish, store, by=person(None), wait_s=wait, words=words, document=document
+    )
 
 
 def respond(
@@ -119,14 +119,11 @@ def respond(
         approve=not reject,
         reason=reason,
     )
-    is_recorded = _wished(output, wish, wait, store)
-    done = "rejected" if reject else "approved"
+    words = f"{request_id} is {{}}{'rejected' if reject else 'approved'}."
     document = {"request_id": request_id, "by": name, "approve": not reject}
-    tell_outcome(output, f"{request_id} is {{}}{done}.", document, is_recorded=is_recorded)
-
-
-def _wished(output: Output, wish: Wish, wait_s: float, store: Path) -> bool:
-    return wished(output, wish, store, by=person(None), wait_s=wait_s)
+    have_recorded(
+        output, wish, store, by=person(None), wait_s=wait, words=words, document=document
+    )
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +168,9 @@ class _Inbox:
         is_left = False
         if self._marks and member.is_person and any(one.is_new for one in letters):
             wish = ReadMailWish(agent_id=member.agent_id)
-            is_left = not _wished(self._output, wish, self._wait_s, self._store)
+            is_left = not wished(
+                self._output, wish, self._store, by=person(None), wait_s=self._wait_s
+            )
             if not is_left:
                 with opened(self._store, self._team_name) as team:
                     letters = _letters(team, member, before)

@@ -1,8 +1,7 @@
 """`mentra members`, `requests`, `stop`, `rename`, `remove`, `seat`: who belongs to a team."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Callable
+from typing import Annotated, TypeAlias
 
 import msgspec
 import typer
@@ -10,7 +9,7 @@ import typer
 from mentra_actors.cli.decision_options import By, Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.petitioned import tell_outcome, wished
+from mentra_actors.cli.petitioned import have_recorded
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_members import (
     INDENT,
@@ -24,7 +23,6 @@ from mentra_actors.cli.seated import nobody_in, requests_of, seated, team_state,
 from mentra_actors.domain.team import DEFAULT_TEAM, StopHow, TeamState, name_in, new_agent_id
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, TeamId
-from mentra_actors.runtime.petitions import Wish
 from mentra_actors.runtime.wishes.teams import RemoveWish, RenameWish, SeatWish, StopWish
 from projections.roster import MemberView
 
@@ -92,8 +90,14 @@ def stop(
     how: StopHow = "now" if now else "when_done"
     wish = StopWish(team_id=TeamId(team_name), agent_id=member.agent_id, how=how, reason=reason)
     words = f"The order is {{}}given: {name} stops {'at once' if now else 'when it is done'}."
-    _have_recorded(
-        Output(as_json=as_json), wish, words, {"name": name, "how": how}, store, by, wait
+    have_recorded(
+        Output(as_json=as_json),
+        wish,
+        store,
+        by=person(by),
+        wait_s=wait,
+        words=words,
+        document={"name": name, "how": how},
     )
 
 
@@ -111,7 +115,15 @@ def rename(
         member = team.member(old)
     wish = RenameWish(team_id=TeamId(team_name), agent_id=member.agent_id, name=new)
     words = f"{old} is {{}}renamed to {new}."
-    _have_recorded(Output(as_json=as_json), wish, words, {"old": old, "new": new}, store, by, wait)
+    have_recorded(
+        Output(as_json=as_json),
+        wish,
+        store,
+        by=person(by),
+        wait_s=wait,
+        words=words,
+        document={"old": old, "new": new},
+    )
 
 
 def remove(
@@ -128,7 +140,15 @@ def remove(
         member = team.member(name)
     wish = RemoveWish(team_id=TeamId(team_name), agent_id=member.agent_id, reason=reason)
     words = f"{name} is {{}}removed from the team."
-    _have_recorded(Output(as_json=as_json), wish, words, {"name": name}, store, by, wait)
+    have_recorded(
+        Output(as_json=as_json),
+        wish,
+        store,
+        by=person(by),
+        wait_s=wait,
+        words=words,
+        document={"name": name},
+    )
 
 
 def take(
@@ -155,7 +175,15 @@ def take(
     )
     look = with_team(f"mentra inbox {name}", team_name)
     words = f"The seat of {name} is {{}}taken; `{look}` shows what reaches it."
-    _have_recorded(Output(as_json=as_json), wish, words, {"name": name}, store, by, wait)
+    have_recorded(
+        Output(as_json=as_json),
+        wish,
+        store,
+        by=person(by),
+        wait_s=wait,
+        words=words,
+        document={"name": name},
+    )
 
 
 def leave(
@@ -172,7 +200,15 @@ def leave(
         member = seated(team, name)
     wish = RemoveWish(team_id=TeamId(team_name), agent_id=member.agent_id, reason=reason)
     words = f"The seat of {name} is {{}}left."
-    _have_recorded(Output(as_json=as_json), wish, words, {"name": name}, store, by, wait)
+    have_recorded(
+        Output(as_json=as_json),
+        wish,
+        store,
+        by=person(by),
+        wait_s=wait,
+        words=words,
+        document={"name": name},
+    )
 
 
 def _lead(member: MemberView, state: TeamState) -> str:
@@ -191,16 +227,3 @@ def seat_app(wrapped: Callable[[Callable[..., None]], Callable[..., None]]) -> t
     for one in (take, leave):
         app.command()(wrapped(one))
     return app
-
-
-def _have_recorded(
-    output: Output,
-    wish: Wish,
-    words: str,
-    document: Mapping[str, Any],
-    store: Path,
-    by: str | None,
-    wait: float,
-) -> None:
-    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait)
-    tell_outcome(output, words, document, is_recorded=is_recorded)

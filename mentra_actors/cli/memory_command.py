@@ -11,7 +11,7 @@ from rich.text import Text
 from mentra_actors.cli.decision_options import By, Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.petitioned import tell_outcome, wished
+from mentra_actors.cli.petitioned import have_recorded
 from mentra_actors.cli.reading import opened
 from mentra_actors.domain.memory import SCOPES, FoundRecord, MemoryRecord, MemoryScope
 from mentra_actors.domain.memory_views import MemoryQuestion, agent_view
@@ -92,9 +92,9 @@ def remember(
     with opened(store, team_name) as team:
         agent_id = AgentId(name_of(team.agent_stream(agent)))
     wish = TeachWish(agent_id=agent_id, content=fact)
-    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait)
     words = f"It is {{}}remembered by {agent}; `mentra memory {agent}` shows all."
-    tell_outcome(output, words, {"agent": agent}, is_recorded=is_recorded)
+    document = {"agent": agent}
+    have_recorded(output, wish, store, by=person(by), wait_s=wait, words=words, document=document)
 
 
 def _show_found(output: Output, found: list[FoundRecord]) -> None:

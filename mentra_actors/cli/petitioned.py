@@ -13,7 +13,7 @@ from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.petitioning import petition
 from mentra_actors.runtime.petitions import Wish
 
-__all__ = ["remark_handed_over", "state_word", "tell_outcome", "wished"]
+__all__ = ["have_recorded", "remark_handed_over", "state_word", "wished"]
 
 _HANDED_OVER = (
     "Handed over: no process has taken it yet. It is kept beside the store, and recorded by the "
@@ -37,10 +37,21 @@ def wished(output: Output, wish: Wish, store: Path, *, by: str, wait_s: float) -
     return answer is not None
 
 
-def tell_outcome(
-    output: Output, words: str, document: Mapping[str, Any], *, is_recorded: bool
+def have_recorded(
+    output: Output,
+    wish: Wish,
+    store: Path,
+    *,
+    by: str,
+    wait_s: float,
+    words: str,
+    document: Mapping[str, Any],
 ) -> None:
-    """One sentence, where `{}` is "to be " as long as the wish waits; or a document."""
+    """Have a wish recorded, and tell what became of it; see `wished`.
+
+    It is told by `words`, where `{}` is "to be " as long as the wish waits; or by the document.
+    """
+    is_recorded = wished(output, wish, store, by=by, wait_s=wait_s)
     if output.as_json:
         output.document({**document, "state": state_word(is_recorded)})
         return

@@ -7,7 +7,7 @@ import typer
 from mentra_actors.cli.decision_options import MATCHES, By, Wait, match_of, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.petitioned import tell_outcome, wished
+from mentra_actors.cli.petitioned import have_recorded
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_approvals import RULE_COLUMNS, rule_document, rule_row
 from mentra_actors.domain.permission_rules import RuleScope, scope_stream
@@ -66,9 +66,9 @@ def rule(
         allow=allow,
         reason=reason,
     )
-    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait)
     words = f"The rule is {{}}remembered: {'allow' if allow else 'deny'} {tool}."
-    tell_outcome(output, words, {"tool": tool, "allow": allow}, is_recorded=is_recorded)
+    document = {"tool": tool, "allow": allow}
+    have_recorded(output, wish, store, by=person(by), wait_s=wait, words=words, document=document)
 
 
 def revoke(
@@ -83,6 +83,6 @@ def revoke(
     with opened(store) as team, output.spinner("Reading the log"):
         found = rule_named(stored_rules(team.reader, team.journal), rule)
     wish = RevokeWish(rules=rule_stream(found), rule_id=found.rule.rule_id)
-    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait)
     words = f"Rule {found.rule.rule_id} is {{}}revoked."
-    tell_outcome(output, words, rule_document(found), is_recorded=is_recorded)
+    document = rule_document(found)
+    have_recorded(output, wish, store, by=person(by), wait_s=wait, words=words, document=document)

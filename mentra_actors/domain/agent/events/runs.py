@@ -241,13 +241,7 @@ class ModelReplied(
     @property
     def view(self) -> RequestView:
         """How the request showed the conversation."""
-        return RequestView(
-            stubbed_through=self.stubbed_through,
-            recalled=self.recalled,
-            reminder=self.reminder,
-            recall_problem=self.recall_problem,
-            compacted_by=self.compacted_by,
-        )
+        return _view_of(self)
 
 
 class ModelCallFailed(
@@ -289,13 +283,17 @@ class ModelCallFailed(
     @property
     def view(self) -> RequestView:
         """How the request showed the conversation."""
-        return RequestView(
-            stubbed_through=self.stubbed_through,
-            recalled=self.recalled,
-            reminder=self.reminder,
-            recall_problem=self.recall_problem,
-            compacted_by=self.compacted_by,
-        )
+        return _view_of(self)
+
+
+def _view_of(outcome: ModelReplied | ModelCallFailed) -> RequestView:
+    return RequestView(
+        stubbed_through=outcome.stubbed_through,
+        recalled=outcome.recalled,
+        reminder=outcome.reminder,
+        recall_problem=outcome.recall_problem,
+        compacted_by=outcome.compacted_by,
+    )
 
 
 class AnswerAbandoned(
