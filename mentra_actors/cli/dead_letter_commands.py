@@ -1,12 +1,12 @@
 """`mentra dead-letters`: what nobody could handle, and what is to become of it."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from mentra_actors.cli.command_groups import Wrapping
 from mentra_actors.cli.decision_options import By, Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
@@ -29,7 +29,7 @@ _What = Annotated[
 ]
 
 
-def dead_letters_app(wrapped: Callable[[Callable[..., None]], Callable[..., None]]) -> typer.Typer:
+def dead_letters_app(wrapped: Wrapping) -> typer.Typer:
     """The command with its subcommands, each `wrapped` as all commands are."""
     app = typer.Typer(
         add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}

@@ -1,12 +1,12 @@
 """`mentra job …`: what one command in the background has printed, and its end."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 import anyio
 import typer
 from rich.text import Text
 
+from mentra_actors.cli.command_groups import Wrapping, command_group
 from mentra_actors.cli.decision_options import By, Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
@@ -63,16 +63,9 @@ def cancel(
     have_recorded(shown, wish, store, by=person(by), wait_s=wait, words=words, document=document)
 
 
-def job_app(wrapped: Callable[[Callable[..., None]], Callable[..., None]]) -> typer.Typer:
+def job_app(wrapped: Wrapping) -> typer.Typer:
     """The commands below `mentra job`, each `wrapped` as all commands are."""
-    app = typer.Typer(
-        add_completion=False,
-        no_args_is_help=True,
-        help="What a background job has printed; end one.",
-    )
-    for one in (output, cancel):
-        app.command()(wrapped(one))
-    return app
+    return command_group("What a background job has printed; end one.", (output, cancel), wrapped)
 
 
 def _job(team: OpenStore, job_id: str) -> tuple[AgentId, Job]:

@@ -1,11 +1,11 @@
 """`mentra members`, `requests`, `stop`, `rename`, `remove`, `seat`: who belongs to a team."""
 
-from collections.abc import Callable
 from typing import Annotated, TypeAlias
 
 import msgspec
 import typer
 
+from mentra_actors.cli.command_groups import Wrapping, command_group
 from mentra_actors.cli.decision_options import By, Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
@@ -217,13 +217,8 @@ def _lead(member: MemberView, state: TeamState) -> str:
     return name_in(state, known.lead) if known is not None else member.lead
 
 
-def seat_app(wrapped: Callable[[Callable[..., None]], Callable[..., None]]) -> typer.Typer:
+def seat_app(wrapped: Wrapping) -> typer.Typer:
     """The commands below `mentra seat`, each `wrapped` as all commands are."""
-    app = typer.Typer(
-        add_completion=False,
-        no_args_is_help=True,
-        help="Give a person a seat in a team, or take it away.",
+    return command_group(
+        "Give a person a seat in a team, or take it away.", (take, leave), wrapped
     )
-    for one in (take, leave):
-        app.command()(wrapped(one))
-    return app

@@ -1,7 +1,7 @@
 """`mentra schedules` and `mentra schedule …`: when agents are woken."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.text import Text
 
+from mentra_actors.cli.command_groups import Wrapping, command_group
 from mentra_actors.cli.decision_options import By, Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
@@ -148,14 +149,9 @@ def resume(
     _change("resume", schedule, by, wait, store, team_name, Output(as_json=as_json))
 
 
-def schedule_app(wrapped: Callable[[Callable[..., None]], Callable[..., None]]) -> typer.Typer:
+def schedule_app(wrapped: Wrapping) -> typer.Typer:
     """The commands below `mentra schedule`, each `wrapped` as all commands are."""
-    app = typer.Typer(
-        add_completion=False, no_args_is_help=True, help="Have agents woken, or no more."
-    )
-    for one in (add, remove, pause, resume):
-        app.command()(wrapped(one))
-    return app
+    return command_group("Have agents woken, or no more.", (add, remove, pause, resume), wrapped)
 
 
 def _change(
