@@ -88,6 +88,8 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.attachments import document, image
     from mentra_actors.runtime.conversation import Conversation, SyncConversation
     from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
+    from mentra_actors.runtime.history.history import History
+    from mentra_actors.runtime.history.moment import Moment
     from mentra_actors.runtime.member_views import TeamMember
     from mentra_actors.runtime.observer import Observer
     from mentra_actors.runtime.run_watch import Reply
@@ -160,6 +162,7 @@ __all__ = [
     "FinishedToolCall",
     "FoundRecord",
     "HeaderKey",
+    "History",
     "HostedTool",
     "HttpProvider",
     "Inject",
@@ -175,6 +178,7 @@ __all__ = [
     "ModelReply",
     "ModelRequest",
     "Modify",
+    "Moment",
     "NamedTool",
     "NoAuth",
     "NoOutput",
@@ -288,6 +292,8 @@ _NAMES_OF = {
     "mentra_actors.runtime.attachments": "document image",
     "mentra_actors.runtime.conversation": "Conversation SyncConversation",
     "mentra_actors.runtime.feeds": "Cursor Feed FeedItem SyncFeed",
+    "mentra_actors.runtime.history.history": "History",
+    "mentra_actors.runtime.history.moment": "Moment",
     "mentra_actors.runtime.member_views": "TeamMember",
     "mentra_actors.runtime.observer": "Observer",
     "mentra_actors.runtime.run_watch": "Reply",

@@ -23,6 +23,7 @@ from mentra_actors.runtime.agent_lists import agents_of
 from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.awaiting import asked, wait_for, watched
 from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.members import Members
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
@@ -98,6 +99,8 @@ class Runtime(Registrations):
         """When agents are woken."""
         self.memory = AgentMemory(operations.core)
         """What all agents of the team, and all of the store, remember."""
+        self.history = History(operations.core.store, operations.core.journal)
+        """The past of the whole store; reading it blocks, so let another thread do it."""
 
     @property
     def resumed(self) -> Sequence[StreamId]:

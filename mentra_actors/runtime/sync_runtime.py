@@ -20,6 +20,7 @@ from mentra_actors.runtime.agent_lists import agents_of
 from mentra_actors.runtime.agent_memory import SyncAgentMemory
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.members import SyncMembers
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
@@ -79,6 +80,8 @@ class SyncRuntime(Registrations):
         """See `Runtime.members`."""
         self.sessions = SyncSessions(operations)
         """See `Runtime.sessions`."""
+        self.history = History(operations.core.store, operations.core.journal)
+        """The past of the whole store."""
         self.schedules = SyncSchedules(operations.core)
         """See `Runtime.schedules`."""
         self.memory = SyncAgentMemory(operations.core)
