@@ -49,6 +49,11 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
         "log": ListedCommand(
             "log_command", "log", "The events of one agent, of any stream, or of the whole team."
         ),
+        "why": ListedCommand(
+            "why_command",
+            "why",
+            "Walk from an event back to the person or timer that began it, across agents.",
+        ),
         "audit": ListedCommand(
             "audit_command",
             "audit",

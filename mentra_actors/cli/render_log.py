@@ -7,10 +7,10 @@ from rich.text import Text
 
 from mentra_actors.cli.output import local_time
 from mentra_actors.envelope import RecordedEvent, RetiredEvent, SkippedEvent, UnknownEvent
-from mentra_actors.ids import category_of
+from mentra_actors.ids import StreamId, category_of
 from projections.timeline import sentence_of
 
-__all__ = ["event_document", "event_line"]
+__all__ = ["event_document", "event_line", "stream_style"]
 
 _STREAM_STYLES = {
     "agent": "cyan",
@@ -26,8 +26,7 @@ def event_line(recorded: RecordedEvent[Any], *, with_stream: bool) -> Text:
     line = Text()
     line.append(f"{recorded.global_position:>6}  ", style="dim")
     if with_stream:
-        style = _STREAM_STYLES.get(category_of(recorded.stream_id), "")
-        line.append(f"{recorded.stream_id:<14}", style=style)
+        line.append(f"{recorded.stream_id:<14}", style=stream_style(recorded.stream_id))
     line.append(f" v{recorded.stream_version:<5}")
     line.append(f"{local_time(recorded.recorded_at_ns / 1e9)}  ", style="dim")
     sentence = sentence_of(recorded)
@@ -37,6 +36,11 @@ def event_line(recorded: RecordedEvent[Any], *, with_stream: bool) -> Text:
     if skipped := _why_skipped(recorded.event):
         line.append(f"  skipped: {skipped}", style="yellow")
     return line
+
+
+def stream_style(stream_id: StreamId) -> str:
+    """The colour of a stream, by its kind."""
+    return _STREAM_STYLES.get(category_of(stream_id), "")
 
 
 def event_document(recorded: RecordedEvent[Any]) -> dict[str, Any]:

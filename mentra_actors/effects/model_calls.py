@@ -27,6 +27,7 @@ from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.attached_blobs import Blobs, kept_blocks
 from mentra_actors.effects.board_reminders import BoardReminders
 from mentra_actors.effects.call_plans import CallPlanner
+from mentra_actors.effects.causation import causation_of
 from mentra_actors.effects.context_limits import ContextLimits
 from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
@@ -333,7 +334,7 @@ class ModelCalls:
             asked_model=effect.profile.model,
             now=self._clock.now(),
         )
-        causation = f"{order.stream_id}/{order.effect_id}"
+        causation = causation_of(order.stream_id, order.effect_id)
         self._services.send(order.stream_id, abandoned, causation, lambda _error: None)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 import anyio
 
+from mentra_actors.effects.causation import causation_of, note_performed
 from mentra_actors.effects.loop import EffectLoop, is_cancellation
 from mentra_actors.effects.ports import SendOutcome
 from mentra_actors.errors import ActorQuarantined, CommandRejected, Fenced, RuntimeClosed
@@ -150,6 +151,7 @@ class EffectRunner:
         try:
             if not flight.is_cancelled:
                 kind = flight.kind
+                note_performed(order.stream_id, order.effect_id)
                 with anyio.CancelScope() as flight.scope:
                     async with _Place(self._limiter(kind)):
                         outcome = await self._performers[kind](order)
@@ -192,7 +194,7 @@ class EffectRunner:
         if flight.is_cancelled:
             self._land(flight)
             return
-        causation = f"{order.stream_id}/{order.effect_id}"
+        causation = causation_of(order.stream_id, order.effect_id)
         self._send(order.stream_id, outcome, causation, on_delivered)
 
     def _cancel(self, flight: _Flight) -> None:

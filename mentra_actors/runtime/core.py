@@ -2,9 +2,8 @@
 
 Opening: the store, the writer lease, the effects loop, the dispatchers, the actors; then every
 stream that the store marks as having work is woken, and goes on by the code of normal work.
-Closing goes the other way: intake ends, effects are cancelled without recording anything (they
-stay pending and are taken up by the next opening), actors finish what is waiting, the lease is
-released, the store closes last.
+Closing goes the other way: intake ends, effects are cancelled and stay pending for the next
+opening, actors finish what is waiting, the lease is released, the store closes last.
 """
 
 import logging
@@ -24,6 +23,7 @@ from mentra_actors.domain.agent.effects import CallModel, CompensateCall, ProbeT
 from mentra_actors.domain.agent.events import ModelCallFailed
 from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
 from mentra_actors.effects.call_plans import OutputCheck
+from mentra_actors.effects.causation import present_causation
 from mentra_actors.effects.live import LiveFeed, LiveNotice
 from mentra_actors.effects.live_answers import FORGET_LEFT_S, LiveAnswers
 from mentra_actors.effects.loop import EffectLoop
@@ -270,7 +270,7 @@ class RuntimeCore:
                 future.set_exception(error_in(answer))
 
         future.set_running_or_notify_cancel()
-        self.directory.send(stream_id, Envelope(command, on_answer))
+        self.directory.send(stream_id, Envelope(command, on_answer, causation=present_causation()))
         return future
 
     def look(self, stream_id: StreamId) -> "Future[Accepted]":

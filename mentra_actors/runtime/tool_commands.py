@@ -16,6 +16,7 @@ from mentra_actors.actors.messages import (
 )
 from mentra_actors.domain.agent.commands import HandOverMail
 from mentra_actors.domain.inbox import Mail
+from mentra_actors.effects.causation import present_causation
 from mentra_actors.effects.loop import EffectLoop
 from mentra_actors.effects.ports import Clock
 from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream
@@ -53,7 +54,8 @@ class ToolCommands:
             answers.append(answer)
             self._loop.post(answered.set)
 
-        self._directory.send(stream_id, Envelope(command, on_answer))
+        envelope = Envelope(command, on_answer, causation=present_causation())
+        self._directory.send(stream_id, envelope)
         await answered.wait()
         answer = answers[0]
         if isinstance(answer, Accepted):

@@ -130,6 +130,11 @@ def append_request(journal: Any, pairs: list[tuple[StreamId, Any]]) -> AppendReq
     return AppendRequest(streams=parts, recorded_at_ns=10**18)
 
 
+def replaced(request: AppendRequest, **fields: Any) -> AppendRequest:
+    """The same append with other fields."""
+    return msgspec.structs.replace(request, **fields)
+
+
 def tag(event_type: type[Any]) -> str:
     """The stored name of an event class."""
     return str(event_type.__struct_config__.tag)

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mentra_actors.errors import CommandRejected
+from mentra_actors.runtime.history.causes import CauseChain, Effects, causes_of, effects_of
 from mentra_actors.runtime.history.moment import Moment, position_at
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
@@ -46,6 +47,22 @@ class History:
         if not 0 <= position <= last:
             raise CommandRejected(f"the log has positions 0 to {last}; {position} is not there")
         return Moment(self._journal, position)
+
+    def why(self, position: int) -> CauseChain:
+        """Walk from an event back to the person, program or timer that began it.
+
+        Raises:
+            CommandRejected: there is no such position.
+        """
+        return causes_of(self._reader, self._journal, position)
+
+    def effects_of(self, position: int, *, limit: int = 1000) -> Effects:
+        """All that came of an event, of other agents too, up to `limit` events.
+
+        Raises:
+            CommandRejected: there is no such position, or the limit is not above 0.
+        """
+        return effects_of(self._reader, self._journal, position, limit=limit)
 
 
 @contextmanager
