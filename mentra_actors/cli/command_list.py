@@ -54,6 +54,16 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "why",
             "Walk from an event back to the person or timer that began it, across agents.",
         ),
+        "timeline": ListedCommand(
+            "timeline_command",
+            "timeline",
+            "What a whole team did, one lane per agent, with the letters between them.",
+        ),
+        "plot": ListedCommand(
+            "plot_command",
+            "plot",
+            "Draw a team over time: lanes, tokens and money, or its board (extra `plots`).",
+        ),
         "audit": ListedCommand(
             "audit_command",
             "audit",

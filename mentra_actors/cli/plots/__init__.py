@@ -1,0 +1,1 @@
+"""Plots of a team as SVG, PNG or PDF files: lanes, usage, task board."""
