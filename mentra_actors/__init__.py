@@ -88,6 +88,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.attachments import document, image
     from mentra_actors.runtime.conversation import Conversation, SyncConversation
     from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
+    from mentra_actors.runtime.history.causes import CauseChain, Effects
     from mentra_actors.runtime.history.history import History
     from mentra_actors.runtime.history.moment import Moment
     from mentra_actors.runtime.member_views import TeamMember
@@ -144,6 +145,7 @@ __all__ = [
     "CacheOptions",
     "CallPreview",
     "Capabilities",
+    "CauseChain",
     "CommandPrefix",
     "CommandRejected",
     "CompactionOptions",
@@ -153,6 +155,7 @@ __all__ = [
     "Conversation",
     "Cursor",
     "Deny",
+    "Effects",
     "EmbeddingModel",
     "Embeddings",
     "ExactCall",
@@ -292,6 +295,7 @@ _NAMES_OF = {
     "mentra_actors.runtime.attachments": "document image",
     "mentra_actors.runtime.conversation": "Conversation SyncConversation",
     "mentra_actors.runtime.feeds": "Cursor Feed FeedItem SyncFeed",
+    "mentra_actors.runtime.history.causes": "CauseChain Effects",
     "mentra_actors.runtime.history.history": "History",
     "mentra_actors.runtime.history.moment": "Moment",
     "mentra_actors.runtime.member_views": "TeamMember",

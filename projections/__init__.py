@@ -8,6 +8,7 @@
 * `transcript`, `task_board`, `roster`, `timeline`, `usage`, `requests`: the built-in views.
 * `sessions`, `session_words`: two more, which sessions are listed and searched by.
 * `agent_events`, `session_events`: the log as the events of feeds.
+* `lanes`, `series`: a team over time, for drawings; `cause_names`: what an event came of.
 
 A view is never the truth: it may be deleted at any time and comes back from the log.
 """

@@ -207,6 +207,11 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "Look at every byte of a store, also while it is written; exit code 1 "
             "if it is damaged.",
         ),
+        "completion": ListedCommand(
+            "completion_command",
+            "completion",
+            "Print what your shell needs to complete commands and options; source it there.",
+        ),
         "backup": ListedCommand(
             "backup_command",
             "backup",

@@ -1,6 +1,7 @@
 """The commands of `mentra` as its parser sees them: by name and summary, until one is called."""
 
 import importlib
+import os
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -13,11 +14,17 @@ from mentra_actors.cli.failures import Interrupted
 from mentra_actors.late_module import LateModule
 
 if TYPE_CHECKING:
+    from typer import completion as typer_completion
+
     from mentra_actors.cli import key_options
 else:
+    typer_completion = LateModule("typer.completion")
     key_options = LateModule("mentra_actors.cli.key_options")
 
-__all__ = ["LateCommands"]
+__all__ = ["COMPLETION_VARIABLE", "LateCommands"]
+
+COMPLETION_VARIABLE = "_MENTRA_COMPLETE"
+"""Set by a shell that asks what a half-typed command line could go on with."""
 
 P = ParamSpec("P")
 
@@ -27,6 +34,8 @@ class LateCommands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
+        if COMPLETION_VARIABLE in os.environ:
+            typer_completion.completion_init()  # type: ignore[attr-defined]
         for name, listed in COMMANDS.items():
             self.add_command(TyperCommand(name, help=listed.summary))
 

@@ -2,4 +2,5 @@
 
 * `history`: `History`, the way in, from a running team or from any process.
 * `moment`: one global position, and everything as it was there.
+* `causes`: why something happened, and what came of it; `appends`: what was recorded together.
 """
