@@ -151,7 +151,9 @@ def waiting_writers(tool, address):
     """Server processes that wait for the lock of this log."""
     number = PostgresAddress.parse(address).lock_number
     rows = tool.execute(
-        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = %s",
+        "SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+        "WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted "
+        "AND objid = %s",
         [number & 0xFFFFFFFF],
     )
     return [pid for (pid,) in rows]
@@ -347,7 +349,8 @@ def end_backends(tool, condition):
     """End server processes that serve us; how many there were."""
     rows = tool.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-        f"WHERE application_name = 'mentra' AND pid <> pg_backend_pid() AND {condition}"
+        "WHERE datname = current_database() AND application_name = 'mentra' "
+        f"AND pid <> pg_backend_pid() AND {condition}"
     )
     return len(rows.fetchall())
 
