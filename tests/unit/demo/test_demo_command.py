@@ -13,7 +13,6 @@ from mentra_actors import open_runtime_sync
 from mentra_actors.cli.main import exit_code_of
 from mentra_actors.demo.play import DemoSettings, new_place, play
 
-SAYS = {"capture_output": True, "text": True, "check": False}
 MENTRA = [sys.executable, "-m", "mentra_actors.cli.main"]
 
 
@@ -52,19 +51,20 @@ def test_the_team_survives_its_kill(project, monkeypatch, capsys):
     monkeypatch.chdir(project)
     program = shlex.split(shown["commands"][0])
     del program[program.index("board") :]
-    assert_said(subprocess.run(shlex.split(shown["commands"][0]), **SAYS))
+    assert_said(shlex.split(shown["commands"][0]))
     for command in shown["commands"][1:]:
         words = shlex.split(command)
         if words[: len(program)] != program:
-            assert_said(subprocess.run(words, **SAYS))
+            assert_said(words)
             continue
         assert exit_code_of(words[len(program) :]) == 0, command  # in this process: they are many
         out, err = capsys.readouterr()
         assert (err.splitlines()[1:], bool(out)) == ([], True), command
 
 
-def assert_said(done):
-    assert (done.returncode, done.stderr.splitlines()[1:]) == (0, []), done.args
+def assert_said(command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[1:]) == (0, []), command
     assert done.stdout
 
 
