@@ -36,6 +36,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or _default)
 GRACE_S = 2.0
 
 
+def pytest_xdist_auto_num_workers(config):
+    """What `-n auto` means: more than processors, since many tests wait for other processes."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    return processors + (processors + 1) // 2
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
     """Each process that runs tests has a database of its own, before a module asks for it."""
