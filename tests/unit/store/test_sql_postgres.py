@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import Notification
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from other_processes import until
 from psycopg.conninfo import conninfo_to_dict
 
 from mentra_actors.errors import (
@@ -112,19 +113,6 @@ def run_python(code, *arguments):
         stdout=subprocess.PIPE,
         text=True,
     )
-
-
-def until(condition):
-    """Ask again and again; the pace is that of the server."""
-    give_up = threading.Event()
-    timer = threading.Timer(PATIENCE_S, give_up.set)
-    timer.start()
-    try:
-        while not (found := condition()):
-            assert not give_up.is_set(), "it did not come to pass"
-        return found
-    finally:
-        timer.cancel()
 
 
 @contextlib.contextmanager
