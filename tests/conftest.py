@@ -14,9 +14,12 @@ from pathlib import Path
 
 import pykka
 import pytest
+import xdist
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from own_database import open_own_database
 
 SLOW_DATA = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -31,6 +34,19 @@ _default = "ci" if os.environ.get("CI") == "true" else "dev"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or _default)
 
 GRACE_S = 2.0
+
+
+def pytest_xdist_auto_num_workers(config):
+    """What `-n auto` means: more than processors, since many tests wait for other processes."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    return processors + (processors + 1) // 2
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    """Each process that runs tests has a database of its own, before a module asks for it."""
+    if os.environ.get("MENTRA_TEST_POSTGRES") and not xdist.is_xdist_controller(session):
+        session.config.add_cleanup(open_own_database())
 
 
 def pytest_collection_modifyitems(items):

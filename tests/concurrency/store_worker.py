@@ -38,6 +38,10 @@ class _Work:
         self.reader = None
         self.txn = None
 
+    def move(self, path):
+        """Go on at another place; nothing may be open."""
+        self.path = Path(path)
+
     def open(self, durability="sync"):
         self.store = LmdbEventStore.open(self.path, durability=durability)
         return self.store.writer_epoch()

@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
+from other_processes import until
 
 import mentra_actors
 from mentra_actors import ScriptedModel, open_runtime
@@ -86,12 +87,6 @@ async def next_life(store, until=lambda _job: False, policy=POLICY):
 def folder_of(store):
     (folder,) = Path(f"{store}.jobs").glob("bg-*")
     return folder
-
-
-def until(condition):
-    """Wait for what processes of others do; the time limit of the test ends it."""
-    while not condition():
-        time.sleep(0.01)
 
 
 async def test_a_job_that_runs_is_adopted(crashed, tmp_path):

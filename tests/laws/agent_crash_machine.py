@@ -75,13 +75,20 @@ def events_in(rows):
 class AgentInACrashingProcess(RuleBasedStateMachine):
     """`durable` and `unsynced` are the log, by append; all else dies with the process.
 
-    `agent` is the decider under test: a subclass may plant a fault.
+    `agent` is the decider under test: a subclass may plant a fault. `habits` make rare turns
+    frequent, for faults that show in them only: `asks` has each review ask a person, `delegates`
+    has each call of a tool spawn a subagent, with `delegates_again` it ends and is asked for
+    again, `rolls_back` has there be mail, and each broken run taken back.
     """
 
     agent = AGENT
+    habits = frozenset()
 
     @initialize(profile=agent_profiles(), prompts=st.integers(1, 3))
     def spawn(self, profile, prompts):
+        if "rolls_back" in self.habits:
+            run = msgspec.structs.replace(profile.run, on_failure="rollback")
+            profile = msgspec.structs.replace(profile, run=run)
         self.durable = [[CODEC.encode(spawned(profile))]]
         self.ran = Counter()  # the witness: how often each idempotency key touched the world
         self.retry = {}
@@ -92,6 +99,8 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
         self.begin_process()
         for number in range(prompts):
             self.decide(c.AcceptPrompt(prompt_id=f"first-{number}", text="go", now=0.0))
+        if "rolls_back" in self.habits:
+            self.decide(self.letter())
         self.sync()
 
     def begin_process(self):
@@ -233,7 +242,9 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
     def a_call_delegates(self, pick, ends, now):
         """Each attempt of a call asks for the same subagent; later ones find it."""
         runs = self.runs()
-        key = runs[pick % len(runs)].key
+        self.delegate(runs[pick % len(runs)].key, ends, now)
+
+    def delegate(self, key, ends, now):
         child = msgspec.structs.replace(SPAWNED.profile, agent_id=f"lead.{key}")
         self.decide(c.SpawnSubagent(key=key, profile=child, now=self.now))
         self.sync(None if now else 0)
@@ -272,8 +283,9 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
         match self.running.pop(effect_id):
             case ReviewCall(key=key):
                 review = other if isinstance(other, c.RecordCallReview) else None
+                verdict = "ask" if "asks" in self.habits else "allow"
                 answer = addressed(
-                    review or c.RecordCallReview(key=key, verdict="allow", now=self.now), key
+                    review or c.RecordCallReview(key=key, verdict=verdict, now=self.now), key
                 )
             case DecideRound():
                 decided = other if isinstance(other, c.RecordRoundDecision) else None
@@ -302,12 +314,7 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
                 )
                 answer = msgspec.structs.replace(answer, attempt=effect.attempt)
             case RunTool(key=key, idempotency_key=once_key):
-                assert key not in self.finished, "a closed call ran again"
-                self.may_have_run.add(key)
-                self.ran[once_key] += 1
-                # a probe that tells the truth must be enough to run a call once
-                allowed = 1 if self.retry[once_key] in ("never", "probe") else 5
-                assert self.ran[once_key] <= allowed, f"{once_key} ran again"
+                self.touch_the_world(key, once_key)
                 answer = addressed(c.RecordToolOutcome(key=key, outcome=tool, now=self.now), key)
             case ProbeTool(key=key, idempotency_key=once_key, attempt=attempt):
                 verdict = "done" if self.ran[once_key] else "not_done"
@@ -318,6 +325,20 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
         self.answers.append(answer)
         self.undelivered[effect_id] = answer
 
+    def touch_the_world(self, key, once_key):
+        """A call runs, and may ask for a subagent meanwhile."""
+        assert key not in self.finished, "a closed call ran again"
+        self.may_have_run.add(key)
+        self.ran[once_key] += 1
+        # a probe that tells the truth must be enough to run a call once
+        allowed = 1 if self.retry[once_key] in ("never", "probe") else 5
+        assert self.ran[once_key] <= allowed, f"{once_key} ran again"
+        if "delegates" in self.habits:
+            self.delegate(key, ends=False, now=True)
+        if "delegates_again" in self.habits:
+            self.delegate(key, ends=True, now=True)
+            self.delegate(key, ends=False, now=True)
+
     def after_a_run(self, effect, other):
         """What comes of an effect between two runs: a task for it, or that there is none."""
         if isinstance(effect, ReportStop):
@@ -326,6 +347,9 @@ class AgentInACrashingProcess(RuleBasedStateMachine):
             return c.RecordBoardCompensation(run_id=effect.run_id, reverted=1, now=self.now)
         if other is None or isinstance(other, c.RecordCompaction):
             return c.RecordIdleTimeout(effect_id=effect.effect_id, now=self.now)
+        return self.letter()
+
+    def letter(self):
         taken = self.state.mail_taken_through
         letter = Mail(
             mail_id=f"in-{taken + 1}",

@@ -126,11 +126,22 @@ FAULTS = {
 }
 
 
+HABITS = {
+    "what was taken back does not wait again": "rolls_back",
+    "a person is asked, and not waited for": "asks",
+    "a subagent that has ended is forgotten": "delegates_again",
+    "a subagent outlives its call": "delegates",
+    "what is used of a shared budget is not said": "delegates",
+}
+"""Where a fault would show in one history of a thousand; found it must be all the same."""
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault):
     """A machine that accepts a broken agent says nothing about a good one."""
-    broken = type("BrokenAgent", (AgentInACrashingProcess,), {"agent": FAULTS[fault]})
+    planted = {"agent": FAULTS[fault], "habits": frozenset({HABITS.get(fault, "")})}
+    broken = type("BrokenAgent", (AgentInACrashingProcess,), planted)
 
     with pytest.raises(Exception) as found:  # noqa: PT011 - however it shows itself
         run_state_machine_as_test(broken, settings=ENOUGH)

@@ -621,7 +621,7 @@ def test_a_planted_fault_is_found(fault):
     print(fault, "->", repr(found.value)[:200])
 
 
-TestWholeTeam = WholeTeam.TestCase
+TestWholeTeam = pytest.mark.timeout(300)(WholeTeam.TestCase)
 TestWholeTeam.settings = settings(
     stateful_step_count=50, max_examples=max(40, settings.default.max_examples)
 )

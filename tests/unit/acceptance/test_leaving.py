@@ -2,6 +2,7 @@
 
 import anyio
 import pytest
+from recorded import until_recorded
 
 from mentra_actors import CommandRejected, call
 from mentra_actors.domain.agent import events as e
@@ -94,22 +95,15 @@ async def test_an_end_that_nobody_was_told_of_is_told_by_the_next_process(played
         await bob.stop()
         assert (await team.runtime.board()).tasks[1].owner == "bob"
     async with played({}, path=path) as team:
-        with anyio.fail_after(10):
-            await anyio.to_thread.run_sync(until_told, team.runtime)
+        stream_id = team_stream("main")
+        await anyio.to_thread.run_sync(until_recorded, team.runtime, stream_id, is_told)
         owner = (await team.runtime.board()).tasks[1].owner
 
     assert owner == ""
 
 
-def until_told(runtime):
-    """Until the board was told of an end; that may have been before anybody could listen."""
-    core = runtime._operations.core
-    while True:
-        position = core.store.last_position()
-        events = core.journal.read_stream(team_stream("main"))
-        if any(isinstance(one.event, BoardTold) for one in events):
-            return
-        assert core.store.wait_for_position(position + 1, timeout_s=10) > position
+def is_told(events):
+    return any(isinstance(event, BoardTold) for event in events)
 
 
 async def test_the_jobs_of_one_that_is_removed_end_and_those_of_one_that_is_stopped_run_on(

@@ -314,7 +314,10 @@ async def late(_call):
 async def test_an_authorizer_that_does_not_allow_refuses(played, pay, paid, authorizer, told):
     """Whatever goes wrong with it, nothing runs that nobody has allowed; the run goes on."""
     turns = [PAY, "I see."]
-    options = {"authorizer": authorizer, "authorizer_timeout_s": 0.02}
+    options = {
+        "authorizer": authorizer,
+        "authorizer_timeout_s": 0.02 if authorizer is late else 60,
+    }
     async with played(turns, pay, **options) as team:
         agent = await team.spawn()
         reply = await agent.send("Pay", approvals="refuse")

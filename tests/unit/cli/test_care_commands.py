@@ -159,17 +159,18 @@ def test_backup_of_a_damaged_store_fails(mentra, damaged, tmp_path):
     assert not (tmp_path / "copy").exists()
 
 
-def test_export_goes_through_a_pipe(store, tmp_path):
+def test_export_goes_through_a_pipe(mentra, store, tmp_path):
     """`mentra export a - | ssh there mentra import - b` moves a team to another machine."""
     command = [sys.executable, "-m", "mentra_actors.cli.main"]
     with subprocess.Popen([*command, "export", store], stdout=subprocess.PIPE) as export:
         made = [*command, "import", "-", tmp_path / "copy", "--json"]
         found = subprocess.run(made, stdin=export.stdout, capture_output=True, check=True)
-    first = subprocess.check_output([*command, "export", store, "-"])
-    again = subprocess.check_output([*command, "export", tmp_path / "copy"])
+    assert mentra("export", store, tmp_path / "first") == 0
+    assert mentra("export", tmp_path / "copy", tmp_path / "again") == 0
+    first = (tmp_path / "first").read_bytes()
 
     assert json.loads(found.stdout)["lines"] == first.count(b"\n") - 1
-    assert again == first
+    assert (tmp_path / "again").read_bytes() == first
 
 
 def test_export_for_people(mentra, store, tmp_path):
@@ -246,11 +247,12 @@ def test_compact_by_age(mentra, store, tmp_path):
     assert not (tmp_path / "a.jsonl").exists()
 
 
-def test_progress_is_shown_to_people_only(store, tmp_path):
+def test_progress_is_shown_to_people_only(mentra, store, tmp_path):
     """A log file of a nightly job must not be full of bars."""
     pty = pytest.importorskip("pty")
     command = [sys.executable, "-m", "mentra_actors.cli.main", "doctor", str(store)]
-    piped = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert mentra("doctor", store) == 0
+    piped = mentra.err
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "100"}
     with subprocess.Popen(
@@ -261,7 +263,7 @@ def test_progress_is_shown_to_people_only(store, tmp_path):
         process.communicate()
     os.close(ours)
 
-    assert piped.stderr == ""
+    assert piped == ""
     assert f"Looking at {store}".encode()[:40] in seen.replace(b"\r\n", b"")
     assert b"\x1b[3" not in seen
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from mentra_actors import open_runtime_sync
+from mentra_actors.cli.main import exit_code_of
 from mentra_actors.demo.play import DemoSettings, new_place, play
 
 MENTRA = [sys.executable, "-m", "mentra_actors.cli.main"]
@@ -33,7 +34,7 @@ def project(tmp_path):
 
 
 @pytest.mark.crash
-def test_the_team_survives_its_kill(project):
+def test_the_team_survives_its_kill(project, monkeypatch, capsys):
     """The promise of the whole project, on real processes."""
     done = mentra("demo", "--json", cwd=project)
     assert done.returncode == 0, done.stderr
@@ -47,12 +48,24 @@ def test_the_team_survives_its_kill(project):
     assert shown["kill"]["open_effects"]
     assert shown["recovery"]["recovered"]
     assert shown["notices"] == 1
-    for command in shown["commands"]:
-        again = subprocess.run(
-            shlex.split(command), capture_output=True, text=True, cwd=project, check=False
-        )
-        assert (again.returncode, again.stderr.splitlines()[1:]) == (0, []), command
-        assert again.stdout
+    monkeypatch.chdir(project)
+    program = shlex.split(shown["commands"][0])
+    del program[program.index("board") :]
+    assert_said(shlex.split(shown["commands"][0]))
+    for command in shown["commands"][1:]:
+        words = shlex.split(command)
+        if words[: len(program)] != program:
+            assert_said(words)
+            continue
+        assert exit_code_of(words[len(program) :]) == 0, command  # in this process: they are many
+        out, err = capsys.readouterr()
+        assert (err.splitlines()[1:], bool(out)) == ([], True), command
+
+
+def assert_said(command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[1:]) == (0, []), command
+    assert done.stdout
 
 
 def test_without_the_kill_in_a_pipe(project):
@@ -75,13 +88,19 @@ def test_without_the_kill_in_a_pipe(project):
         (["--out", "main.py"], "main.py"),
     ],
 )
-def test_what_must_be_changed_first_is_said_at_once(project, arguments, words):
+def test_what_must_be_changed_first_is_said_at_once(
+    project, arguments, words, monkeypatch, capsys
+):
     """No worker is started, and no directory is left behind."""
-    done = mentra("demo", *arguments, cwd=project)
+    monkeypatch.chdir(project)
+    for name in [one for one in os.environ if one.startswith("MENTRA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
-    assert done.returncode in (1, 2)
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+    assert exit_code_of(["demo", *arguments]) in (1, 2)
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
     assert not (project / "mentra-demo").exists()
 
 

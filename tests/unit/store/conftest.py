@@ -1,10 +1,13 @@
-"""A small store that tests may damage."""
+"""A small store that tests may damage, and places for stores in PostgreSQL."""
 
 import subprocess
 import sys
 import textwrap
+import uuid
 
+import psycopg
 import pytest
+from postgres_logs import extended, server
 
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.testing.append_contract import A, request_for, stream_append
@@ -46,3 +49,25 @@ def flip_bit():
         file.write_bytes(content.replace(needle, bytes([needle[0] ^ 0x01]) + needle[1:]))
 
     return flip
+
+
+@pytest.fixture
+def schema():
+    """A schema of its own, which is dropped."""
+    name = f"mentra_test_{uuid.uuid4().hex}"
+    yield name
+    with psycopg.connect(server(), autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+
+
+@pytest.fixture
+def address(schema):
+    return extended(server(), schema=schema)
+
+
+@pytest.fixture
+def tool(schema):
+    """A connection without our code that sees the schema's tables."""
+    with psycopg.connect(server(), autocommit=True) as connection:
+        connection.execute(f"SET search_path = {schema}")
+        yield connection

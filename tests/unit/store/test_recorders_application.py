@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from eventsourcing.persistence import DataError, IntegrityError, InterfaceError, StoredEvent
+from other_processes import until
 
 from mentra_actors.ids import StreamId, category_of, name_of
 from mentra_actors.store.lmdb import (
@@ -54,14 +55,6 @@ def event(originator_id, version, topic="topic", state=b"state"):
 
 def events(originator_id, *versions):
     return [event(originator_id, version) for version in versions]
-
-
-def until(is_so):
-    """Wait until something is so; at most ten seconds."""
-    deadline = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.001)
 
 
 def until_waiting(subscription):

@@ -26,6 +26,7 @@ from eventsourcing.persistence import (
     StoredEvent,
     Tracking,
 )
+from other_processes import until
 
 from mentra_actors import errors
 from mentra_actors.store.lmdb import (
@@ -67,14 +68,6 @@ def is_free(path):
     except errors.StoreLocked:
         return False
     return True
-
-
-def until(is_so):
-    for _ in range(5000):
-        if is_so():
-            return
-        threading.Event().wait(0.001)
-    raise AssertionError("it did not become so")
 
 
 def test_the_last_user_gives_the_store_free(env, path):

@@ -1,11 +1,9 @@
-"""A log in PostgreSQL: several writers, readers beside them, and a server that goes away.
+"""A log in PostgreSQL: several writers, readers beside them, and how it is opened.
 
 Runs where MENTRA_TEST_POSTGRES names a server; `.ci/with_postgres` starts one.
 """
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
 import textwrap
@@ -16,15 +14,14 @@ import psycopg
 import pytest
 from eventsourcing.persistence import Notification
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from other_processes import until
+from postgres_logs import extended, lock_held, opened, waiting_writers
 from psycopg.conninfo import conninfo_to_dict
 
 from mentra_actors.errors import (
-    CommitOutcomeUnknown,
     ConfigurationError,
-    ConnectionLost,
     Fenced,
     StoreBusy,
-    StoreClosed,
     StoreError,
     StoreFormatError,
     StoreNotFound,
@@ -69,42 +66,6 @@ WRITE = """
 """
 
 
-def extended(address, **parameters):
-    extra = "&".join(f"{name}={value}" for name, value in parameters.items())
-    return f"{address}{'&' if '?' in address else '?'}{extra}"
-
-
-@pytest.fixture
-def schema():
-    """A schema of its own, which is dropped."""
-    name = f"mentra_test_{uuid.uuid4().hex}"
-    yield name
-    with psycopg.connect(SERVER, autocommit=True) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
-
-
-@pytest.fixture
-def address(schema):
-    return extended(SERVER, schema=schema)
-
-
-@pytest.fixture
-def tool(schema):
-    """A connection without our code that sees the schema's tables."""
-    with psycopg.connect(SERVER, autocommit=True) as connection:
-        connection.execute(f"SET search_path = {schema}")
-        yield connection
-
-
-@contextlib.contextmanager
-def opened(address, **options):
-    store = PostgresEventStore.open(address, **options)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
 def run_python(code, *arguments):
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
@@ -112,29 +73,6 @@ def run_python(code, *arguments):
         stdout=subprocess.PIPE,
         text=True,
     )
-
-
-def until(condition):
-    """Ask again and again; the pace is that of the server."""
-    give_up = threading.Event()
-    timer = threading.Timer(PATIENCE_S, give_up.set)
-    timer.start()
-    try:
-        while not (found := condition()):
-            assert not give_up.is_set(), "it did not come to pass"
-        return found
-    finally:
-        timer.cancel()
-
-
-@contextlib.contextmanager
-def lock_held(address):
-    """Another process that writes; its transaction is open while the block runs."""
-    place = PostgresAddress.parse(address)
-    with psycopg.connect(place.conninfo) as connection:
-        connection.execute(f"SET search_path = {place.schema}")
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [place.lock_number])
-        yield connection
 
 
 def group_of(position, stream_id):
@@ -145,16 +83,6 @@ def group_of(position, stream_id):
     tag = request.streams[0].events[0].event_type
     event = Notification(stream_id, 1, tag, state, position)
     return GroupRows(events=[event], changes=[], cleanings=[], last_position=position)
-
-
-def waiting_writers(tool, address):
-    """Server processes that wait for the lock of this log."""
-    number = PostgresAddress.parse(address).lock_number
-    rows = tool.execute(
-        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = %s",
-        [number & 0xFFFFFFFF],
-    )
-    return [pid for (pid,) in rows]
 
 
 # --- several writers, and readers beside them ------------------------------------------------
@@ -340,66 +268,6 @@ def test_a_writer_that_holds_the_log_too_long_is_not_waited_for(address, monkeyp
         assert store.append(request_for(stream_append(A, b"1"))) == Appended(1, 1, (1,))
 
 
-# --- a server that goes away ------------------------------------------------------------------
-
-
-def end_backends(tool, condition):
-    """End server processes that serve us; how many there were."""
-    rows = tool.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-        f"WHERE application_name = 'mentra' AND pid <> pg_backend_pid() AND {condition}"
-    )
-    return len(rows.fetchall())
-
-
-def test_a_restarted_server_is_not_even_noticed(address, tool):
-    """Connections that broke while nobody used them cost no append and no read."""
-    with opened(address) as store:
-        for number in range(3):
-            with contextlib.ExitStack() as busy:  # so that several are idle after
-                for _ in range(4):
-                    busy.enter_context(store._log._recorder.datastore.get_connection())
-            store.append(request_for(stream_append(A, b"%d" % number)))
-            assert end_backends(tool, "state = 'idle'")
-            assert store.last_position() == number + 1
-            assert end_backends(tool, "state = 'idle'")
-
-
-def test_an_append_that_breaks_before_its_commit_is_unwritten(address, tool):
-    """Nothing was written, so the sender may try again; and the store works on."""
-    with opened(address) as store:
-        answers = AnswerLog()
-        with lock_held(address):
-            store.submit(request_for(stream_append(A, b"lost")), answers.add)
-            for _ in range(2):  # the store tries a second time by itself
-                (pid,) = until(lambda: waiting_writers(tool, address))
-                assert end_backends(tool, f"pid = {pid}") == 1
-            answer = answers.first(1)[0]
-
-        assert isinstance(answer, ConnectionLost)
-        assert "nothing was written" in str(answer)
-        assert store.append(request_for(stream_append(A, b"1", expected=0))) == Appended(
-            1, 1, (1,)
-        )
-
-
-def test_a_waiting_reader_outlives_its_connection(address, tool):
-    """A view that follows the log goes on by itself when the server was restarted."""
-    with opened(address) as store:
-        reader = PostgresJournalReader.open(address)
-        found = []
-        thread = threading.Thread(
-            target=lambda: found.append(reader.wait_for_position(1, timeout_s=PATIENCE_S))
-        )
-        thread.start()
-        until(lambda: end_backends(tool, "query LIKE 'LISTEN%'"))
-        store.append(request_for(stream_append(A, b"1")))
-        thread.join()
-        reader.close()
-
-    assert found == [1]
-
-
 def test_an_append_is_notified_with_its_commit(address, schema):
     """A view on another machine sees an event when it happens, not when it looks again."""
     with opened(address) as store, psycopg.connect(SERVER, autocommit=True) as listener:
@@ -408,186 +276,6 @@ def test_an_append_is_notified_with_its_commit(address, schema):
         heard = [one.payload for one in listener.notifies(timeout=PATIENCE_S, stop_after=1)]
 
     assert heard == [schema]
-
-
-class Link:
-    """A way to the server that can be cut, at a commit or for good."""
-
-    COMMIT = b"COMMIT\0"
-
-    def __init__(self):
-        self.cut = ""
-        """`before`: the next commit does not arrive. `after`: its answer does not."""
-        self.is_down = False
-        self.after_cut = lambda: None
-        """Called when the server has ended what was cut, before we hear of it."""
-        self.cuts = 0
-        self._open = []
-        self._muted = []
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
-
-    @property
-    def address(self):
-        said = conninfo_to_dict(SERVER)
-        said |= {"host": "127.0.0.1", "port": self.port, "sslmode": "disable"}
-        said |= {"gssencmode": "disable"}
-        return psycopg.conninfo.make_conninfo(**said)
-
-    def close(self):
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        for one in self._open:
-            one.close()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listening.accept()
-            except OSError:
-                return
-            if self.is_down:
-                client.close()
-                continue
-            server = _connect_to_server()
-            self._open += [client, server]
-            threading.Thread(target=self._up, args=(client, server), daemon=True).start()
-            threading.Thread(target=self._down, args=(server, client), daemon=True).start()
-
-    def _up(self, client, server):
-        with contextlib.suppress(OSError):
-            while data := client.recv(1 << 16):
-                if self.cut and self.COMMIT in data:
-                    self._cut_commit(client, server, data)
-                    return
-                server.sendall(data)
-        _shut(server)
-
-    def _down(self, server, client):
-        with contextlib.suppress(OSError):
-            while data := server.recv(1 << 16):
-                if server not in self._muted:
-                    client.sendall(data)
-        if server not in self._muted:
-            _shut(client)
-
-    def _cut_commit(self, client, server, data):
-        cut, self.cut = self.cut, ""
-        self.cuts += 1
-        self._muted.append(server)
-        if cut == "after":
-            server.sendall(data)
-        _shut(server, socket.SHUT_WR)
-        self.after_cut()
-        for one in self._open:  # the answer finds nobody
-            if one is client or (self.is_down and one is not server):
-                _shut(one)
-
-
-def _connect_to_server():
-    said = conninfo_to_dict(SERVER)
-    host, port = said.get("host", "localhost"), said.get("port", 5432)
-    if not host.startswith("/"):
-        return socket.create_connection((host, port))
-    server = socket.socket(socket.AF_UNIX)
-    server.connect(f"{host}/.s.PGSQL.{port}")
-    return server
-
-
-def _shut(one, how=socket.SHUT_RDWR):
-    with contextlib.suppress(OSError):
-        one.shutdown(how)
-
-
-@pytest.fixture
-def link():
-    link = Link()
-    yield link
-    link.close()
-
-
-@pytest.mark.parametrize("cut", ["before", "after"])
-def test_a_commit_whose_answer_is_lost_is_looked_up(link, schema, cut):
-    """Whether the commit arrived or not: the append is there once, and the answer says so."""
-    with opened(link.address, schema=schema) as store:
-        store.append(request_for(stream_append(A, b"1")))
-        link.cut = cut
-        answer = store.append(request_for(stream_append(A, b"2", expected=1)))
-        assert (link.cuts, answer) == (1, Appended(2, 2, (2,)))
-        assert payloads_of(store.read_stream(A)) == [b"1", b"2"]
-        assert store.append(request_for(stream_append(A, b"3"))) == Appended(3, 3, (3,))
-
-
-@pytest.mark.parametrize("cut", ["before", "after"])
-def test_a_lookup_that_others_keep_out_is_tried_again(link, schema, address, monkeypatch, cut):
-    """A log that is busy just then does not tell that the append is not in it."""
-    monkeypatch.setattr(postgres_log, "LOCK_TIMEOUT_S", 1)
-    has_failed = threading.Event()
-    with opened(link.address, schema=schema) as store, contextlib.ExitStack() as other:
-        store.append(request_for(stream_append(A, b"1")))
-        wait = store._commit._is_stopping.wait
-        store._commit._is_stopping.wait = lambda pause_s: has_failed.set() or wait(pause_s)
-        answers = AnswerLog()
-        link.after_cut = lambda: other.enter_context(lock_held(address))
-        link.cut = cut
-        store.submit(request_for(stream_append(A, b"2", expected=1)), answers.add)
-        assert has_failed.wait(PATIENCE_S)
-        other.close()
-
-        assert answers.first(1) == [Appended(2, 2, (2,))]
-        assert payloads_of(store.read_stream(A)) == [b"1", b"2"]
-
-
-@pytest.mark.parametrize("cut", ["before", "after"])
-def test_a_commit_that_nobody_can_look_up_is_not_called_unwritten(link, schema, address, cut):
-    """To call it unwritten would have it done twice; the store says so and takes no more."""
-    with opened(link.address, schema=schema, patience_s=0.0) as store:
-        store.append(request_for(stream_append(A, b"1")))
-        answers = AnswerLog()
-        link.is_down, link.cut = True, cut
-        store.submit(request_for(stream_append(A, b"2", expected=1)), answers.add)
-        assert isinstance(answers.first(1)[0], CommitOutcomeUnknown)
-        assert "may or may not" in str(answers.first(1)[0])
-        with pytest.raises(StoreClosed, match="may or may not"):
-            store.append(request_for(stream_append(A, b"3")))
-
-    with opened(address) as again:
-        with lock_held(address):  # the lost commit has come to its end, one way or the other
-            versions = again.stream_version(A)
-        assert versions == (2 if cut == "after" else 1)
-        assert again.append(request_for(stream_append(A, b"3"))).last_position == versions + 1
-
-
-def test_closing_does_not_wait_for_a_lost_server(link, schema):
-    """A program that shuts down must not hang for a minute because its database is gone."""
-    with opened(link.address, schema=schema, patience_s=3600) as store:
-        store.append(request_for(stream_append(A, b"1")))
-        answers = AnswerLog()
-        link.is_down, link.cut = True, "before"
-        store.submit(request_for(stream_append(A, b"2")), answers.add)
-        until(lambda: link.cuts)
-
-    assert isinstance(answers.first(1)[0], CommitOutcomeUnknown)
-
-
-def test_a_server_that_is_away_is_named_and_found_again(link, schema):
-    """An outage is an error that says what to do, and ends by itself."""
-    with opened(link.address, schema=schema) as store:
-        store.append(request_for(stream_append(A, b"1")))
-        link.is_down = True
-        for connection in link._open:
-            _shut(connection)
-        with pytest.raises(ConnectionLost, match=r"127\.0\.0\.1.*nothing was written"):
-            store.append(request_for(stream_append(A, b"no")))
-        with pytest.raises(ConnectionLost):
-            store.read_journal()
-        link.is_down = False
-
-        assert store.append(request_for(stream_append(A, b"2", expected=1))) == Appended(
-            2, 2, (2,)
-        )
 
 
 # --- opening, flushing, the library -----------------------------------------------------------

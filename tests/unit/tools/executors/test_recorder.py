@@ -7,9 +7,9 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import anyio
 import msgspec
 import pytest
+from other_processes import until_so
 
 from mentra_actors.tools.executors import recorder
 from mentra_actors.tools.executors.local import LocalExecutor
@@ -40,12 +40,6 @@ def start(request_of, place):
 
 def whole(recording):
     return b"".join([*recording.head(7), *recording.tail(7)])
-
-
-async def until(condition):
-    with anyio.fail_after(40):
-        while not condition():  # noqa: ASYNC110 - what other processes do tells nobody
-            await anyio.sleep(0.01)
 
 
 async def test_both_streams_and_the_exit_code_are_kept_in_files(start, place):
@@ -82,7 +76,7 @@ def test_executors_of_this_machine_can_record(executor):
 async def test_a_running_command_can_be_read_and_named(start, place, nap):
     running = await start(f"echo begun; {nap}")
     recording = Recording(place)
-    await until(lambda: recording.last_bytes(100) == b"begun\n")
+    await until_so(lambda: recording.last_bytes(100) == b"begun\n")
 
     assert recording.process == running.process
     assert recording.exit_code is None
@@ -131,7 +125,7 @@ def parent(request_of, place, tmp_path):
 async def test_a_command_outlives_us(parent, place, napping):
     """A build goes on when the runtime crashes; whoever comes next reads how it has ended."""
     recording = Recording(place)
-    await until(lambda: recording.last_bytes(9) and napping())
+    await until_so(lambda: recording.last_bytes(9) and napping())
     process = recording.process
     parent.kill()
     parent.wait()
@@ -139,18 +133,18 @@ async def test_a_command_outlives_us(parent, place, napping):
     assert napping()
     assert recording.process == process
     ask_to_end(process)
-    await until(lambda: recording.exit_code is not None)
+    await until_so(lambda: recording.exit_code is not None)
     assert recording.exit_code == 128 + signal.SIGTERM
-    await until(lambda: not napping())
+    await until_so(lambda: not napping())
 
 
 async def test_a_command_does_not_outlive_its_recorder(parent, place, napping):
     """Nobody could say what becomes of it, so it ends."""
     recording = Recording(place)
-    await until(lambda: recording.last_bytes(9) and napping())
+    await until_so(lambda: recording.last_bytes(9) and napping())
     os.kill(recording.process.pid, signal.SIGKILL)
 
-    await until(lambda: not napping())
+    await until_so(lambda: not napping())
     assert recording.exit_code is None
 
 

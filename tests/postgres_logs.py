@@ -1,0 +1,52 @@
+"""Logs in PostgreSQL for tests: each in a schema of its own, looked at without our code."""
+
+import contextlib
+import os
+
+import psycopg
+
+from mentra_actors.store.sql.postgres_address import PostgresAddress
+from mentra_actors.store.sql.postgres_store import PostgresEventStore
+
+__all__ = ["extended", "lock_held", "opened", "server", "waiting_writers"]
+
+
+def server():
+    """The address of the database of this process; empty where there is no server."""
+    return os.environ.get("MENTRA_TEST_POSTGRES", "")
+
+
+def extended(address, **parameters):
+    extra = "&".join(f"{name}={value}" for name, value in parameters.items())
+    return f"{address}{'&' if '?' in address else '?'}{extra}"
+
+
+@contextlib.contextmanager
+def opened(address, **options):
+    store = PostgresEventStore.open(address, **options)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextlib.contextmanager
+def lock_held(address):
+    """Another process that writes; its transaction is open while the block runs."""
+    place = PostgresAddress.parse(address)
+    with psycopg.connect(place.conninfo) as connection:
+        connection.execute(f"SET search_path = {place.schema}")
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [place.lock_number])
+        yield connection
+
+
+def waiting_writers(tool, address):
+    """Server processes that wait for the lock of this log."""
+    number = PostgresAddress.parse(address).lock_number
+    rows = tool.execute(
+        "SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+        "WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted "
+        "AND objid = %s",
+        [number & 0xFFFFFFFF],
+    )
+    return [pid for (pid,) in rows]
