@@ -70,7 +70,13 @@ def _figures(health: Health) -> Sequence[tuple[str, str]]:
         for one in health.open_effects
     )
     left_s = writer.until - now
-    term = f"until {time_span(left_s)} from now" if left_s > 0 else "its term is over"
+    term = (
+        "gone"
+        if writer.is_gone
+        else f"until {time_span(left_s)} from now"
+        if left_s > 0
+        else "its term is over"
+    )
     held = f"{writer.holder}, epoch {writer.epoch}, {term}" if writer.holder else "nobody"
     size = "" if health.store_bytes is None else f", {health.store_bytes / _MEGABYTE:,.1f} MB"
     views = ", ".join(f"{one.name} {one.behind:,} behind" for one in health.views)
