@@ -106,7 +106,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
         return not self.problems
 
 
-def health_of(
+def health_of(  # noqa: PLR0913 - each is a fact that the log does not have
     reader: JournalReader,
     journal: Journal,
     now: float,

@@ -30,7 +30,7 @@ class LateCommands(TyperGroup):
         for name, listed in COMMANDS.items():
             self.add_command(TyperCommand(name, help=listed.summary))
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - see the base
         """Each command with the whole of its summary, in the order of `COMMANDS`."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, one.help or "") for name, one in self.commands.items()])

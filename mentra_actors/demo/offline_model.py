@@ -86,7 +86,8 @@ def _look_around(conversation: Conversation) -> Sequence[AssistantBlock]:
     directories = sum(line.startswith("[dir] ") for line in lines)
     return [
         say(
-            f"{_WHO} The directory has {files} files and {directories} directories. "
+            f"{_WHO} The directory has {files} file{'s' * (files != 1)} and {directories} "
+            f"{'directory' if directories == 1 else 'directories'}. "
             "I can do one thing well, a survey by a team: run `mentra demo`."
         )
     ]

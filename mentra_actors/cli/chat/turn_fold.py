@@ -9,6 +9,7 @@ from rich.text import Text
 
 from mentra_actors.cli.chat.markdown_blocks import whole_blocks
 from mentra_actors.cli.chat.shown import Line, Prose, Shown, clipped, line, lines_of
+from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.render_run import spent_words
 from mentra_actors.domain.content import ThinkingBlock, text_of
 from mentra_actors.domain.model_call import TokenUsage
@@ -94,7 +95,7 @@ def diff_lines(diff: str) -> Sequence[Line]:
         line(f"    {one}", _DIFF_STYLES.get(one[:1], "dim")) for one in lines[:_MOST_DIFF_LINES]
     ]
     left = len(lines) - _MOST_DIFF_LINES
-    return [*shown, line(f"    … {left} more lines", "dim")] if left > 0 else shown
+    return [*shown, line(f"    … {counted(left, 'more line')}", "dim")] if left > 0 else shown
 
 
 # --- the answer -------------------------------------------------------------------------------

@@ -216,7 +216,7 @@ def test_compact_archives_and_restores(mentra, store, tmp_path):
     assert mentra("compact", store) == 0
     assert "takes" in mentra.out
     assert mentra("compact", store, "--archive", archive, "--stream", agent) == 0
-    assert f"of 1 stream are in {archive} now." in mentra.out
+    assert f"of 1 stream went to {archive}." in mentra.out
     assert mentra("log", agent, "--store", store) == 0
     assert f"is archived in {archive.name}" in mentra.out
     assert mentra.err == ""

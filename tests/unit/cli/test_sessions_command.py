@@ -84,7 +84,7 @@ def test_no_id_breaks_in_forty_columns(mentra, talks, monkeypatch):
 
 @pytest.fixture
 def killed(tmp_path):
-    """A store in which a turn is open, and its copy, which is as if its process had been killed."""
+    """A store in which a turn is open, and its copy, which is as after a kill."""
     path, copy = tmp_path / "team.mentra", tmp_path / "copy.mentra"
     model = ScriptedModel([NEVER_ENDS])
     with open_runtime_sync(
