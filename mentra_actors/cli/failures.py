@@ -120,10 +120,10 @@ _WORDS: Mapping[type[MentraError], _Words] = {
 
 
 def failure_of(error: Exception, command: str = "") -> Failure:
-    """What to say of an error of a command."""
+    """What to say of an error of a command; its notes are better advice than that of its kind."""
     kinds = [kind for kind in type(error).__mro__ if kind in _WORDS]
     words = _WORDS[kinds[0]] if kinds else _Words("What was recorded is kept.", "")
-    safe, advice = words.safe, words.advice
+    safe, advice = words.safe, "\n".join(getattr(error, "__notes__", ())) or words.advice
     if safe == _NOTHING_RECORDED and command not in _RECORDING:
         safe = "" if command in _READING else "Nothing was changed."
     if isinstance(error, errors.StoreNotFound) and command in _TAKING_CARE:

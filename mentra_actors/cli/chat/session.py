@@ -13,7 +13,7 @@ from mentra_actors.cli.chat.asking import Question, asked_lines
 from mentra_actors.cli.chat.past_turns import path_of, shown_turns, turns_in
 from mentra_actors.cli.chat.shown import Shown, line
 from mentra_actors.cli.chat.team_news import changes_approvals, news_of
-from mentra_actors.cli.chat.turn_fold import Turn, after_event, turn_of
+from mentra_actors.cli.chat.turn_fold import STOPPED_HERE, Turn, after_event, turn_of
 from mentra_actors.cli.decision_options import person
 from mentra_actors.cli.render_care import counted
 from mentra_actors.domain.agent.events import PermissionRequested
@@ -38,7 +38,6 @@ __all__ = ["ChatSession", "Screen"]
 
 _TURNS_SHOWN = 3
 _GOES_ON = "↻ going on with the turn that was open"
-_STOPPED = "stopped at the terminal"
 
 
 class Screen(Protocol):
@@ -171,7 +170,7 @@ class ChatSession:
         """End the open turn; False if none is open."""
         if not (await self.look()).run_id:
             return False
-        await self.attempt(self.agent.cancel(_STOPPED))
+        await self.attempt(self.agent.cancel(STOPPED_HERE))
         return True
 
     async def decide(

@@ -19,7 +19,18 @@ from projections import agent_event as a
 from projections.agent_event import AgentEvent
 from projections.session_lines import call_summary
 
-__all__ = ["Call", "Turn", "after_event", "diff_lines", "said_line", "turn_of"]
+__all__ = [
+    "STOPPED_HERE",
+    "Call",
+    "Turn",
+    "after_event",
+    "diff_lines",
+    "said_line",
+    "turn_of",
+]
+
+STOPPED_HERE = "stopped at the terminal"
+"""Why a run has ended that the person of this chat has stopped."""
 
 THOUGHT = "dim italic"
 _MOST_RESULT_CHARS = 160
@@ -260,7 +271,8 @@ def _finished(turn: Turn, event: a.RunFinished, now: float) -> Step:
 def _broken_off(turn: Turn, event: a.RunFailed, now: float) -> Step:
     if event.kind == "cancelled":
         back = "; the conversation is as it was before" if event.is_rolled_back else ""
-        return _over(turn, now, f"■ stopped{back}; ", "yellow")
+        why = "" if event.error in (STOPPED_HERE, "cancelled") else f" ({event.error})"
+        return _over(turn, now, f"■ stopped{why}{back}; ", "yellow")
     turn, shown = _over(turn, now, "", "dim")
     hint = "  /resume goes on with it" + (", and may well work" if event.is_transient else "")
     return turn, [line(f"✗ {event.error}", "bold red"), line(hint, "dim"), *shown]
