@@ -204,6 +204,11 @@ class ChatSession:
             self.questions = (self.questions[0].choosing(number), *self.questions[1:])
             self.screen.changed()
 
+    async def title(self) -> str:
+        """The title that was given to the conversation; empty if none was."""
+        profile = (await self.agent.state()).profile
+        return profile.title if profile else ""
+
     def show_thoughts(self, *, is_shown: bool) -> None:
         """Show what the model thinks, or keep it back."""
         self.turn = msgspec.structs.replace(self.turn, hides_thoughts=not is_shown)
@@ -318,7 +323,7 @@ class ChatSession:
         turns = turns_in(path_of(await conversation.entries(), await conversation.leaf()))
         if not turns:
             return ()
-        title = (await conversation.labels()).get(turns[0].entries[0].entry_id, "")
+        title = await self.title()
         earlier = len(turns) - _TURNS_SHOWN
         words = f"… {counted(earlier, 'earlier turn')}: /history, /at N"
         before = [line(words, "dim")] if earlier > 0 else []

@@ -128,19 +128,15 @@ async def _moved(session: ChatSession, entry: int) -> _Found:
 
 
 async def _title(session: ChatSession, rest: str) -> _Found:
-    _, path = await _path(session)
-    if not path:
-        raise CommandRejected("a conversation has a title once something was said")
     if rest:
-        await session.agent.conversation.label(path[0].entry_id, " ".join(rest.split()))
-    title = (await session.agent.conversation.labels()).get(path[0].entry_id, "")
+        await session.agent.configure(title=" ".join(rest.split()))
+    title = await session.title()
     return [line(title or "It has no title: /title TEXT", "bold" if title else "dim")]
 
 
 async def _save(session: ChatSession, rest: str) -> _Found:
     _, path = await _path(session)
-    labels = await session.agent.conversation.labels()
-    title = labels.get(path[0].entry_id, "") if path else ""
+    title = await session.title()
     text = as_markdown(title or f"A conversation with {session.agent.name}", path)
     place = await anyio.Path(rest).expanduser()
     try:

@@ -19,6 +19,7 @@ from mentra_actors.domain.model_call import (
     ReasoningOptions,
     ToolChoice,
 )
+from mentra_actors.domain.one_line import line_fault
 from mentra_actors.ids import AgentId, TeamId
 
 __all__ = [
@@ -279,9 +280,7 @@ def profile_fault(profile: AgentProfile) -> str:
     paging = profile.paging
     if paging is not None and (paging.page_bytes < 1 or paging.threshold_bytes < 0):
         return "a page has at least one byte, and a threshold is not negative"
-    if len(profile.title) > MOST_TITLE_CHARS or len(profile.title.splitlines()) > 1:
-        return f"a title is one line of at most {MOST_TITLE_CHARS} characters"
-    return option_fault(profile.run)
+    return line_fault(profile.title, "a title", MOST_TITLE_CHARS) or option_fault(profile.run)
 
 
 def _compaction_fault(options: CompactionOptions) -> str:

@@ -266,6 +266,19 @@ def test_version_and_misuse(mentra):
     assert "--help" in mentra.err
 
 
+@pytest.mark.parametrize("line", ["sessions", "export x", "run hello --model offline:survey"])
+def test_a_directory_that_is_gone_is_named(mentra, monkeypatch, tmp_path, line):
+    """The number of an error does not say that somebody has deleted it in another terminal."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    here.rmdir()
+
+    assert mentra(*line.split()) == 1
+    assert mentra.err.startswith("mentra: the directory in which this command was started is not")
+    assert "Errno" not in mentra.err
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
