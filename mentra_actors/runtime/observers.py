@@ -111,7 +111,7 @@ class Observation:
         self._stop(timeout_s=0.0)
 
     def close(self, *, timeout_s: float) -> None:
-        """Tell it what is recorded by now, for so long at most, and end; the log says what is left.
+        """Tell it what is recorded by now, for so long at most, and end; what is left is logged.
 
         One that does not come back in time is left behind on its thread, which keeps no process.
         """
@@ -123,12 +123,10 @@ class Observation:
 
     def _log_left(self, waited_s: float) -> None:
         left = self._core.store.last_position() - self._place.position
-        kept = (
-            "it is told them by the next runtime" if self.observer.name else "they are lost to it"
-        )
+        kept = "the next runtime tells it them" if self.observer.name else "it is never told them"
         _log.warning(
-            "observer %s did not come back within %.1f s, and the runtime closes without it: it was "
-            "not told the last %d events, and %s",
+            "observer %s did not come back within %.1f s, and the runtime closes without it: "
+            "of the last %d events it knows nothing, %s",
             *(self.name, waited_s, left, kept),
         )
 

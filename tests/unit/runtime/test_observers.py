@@ -376,4 +376,4 @@ def test_observers_that_block_are_left_behind_with_a_word(monkeypatch, caplog):
     said = [one.getMessage() for one in caplog.records if "did not come back" in one.message]
     assert [one.split()[1] for one in said] == ["one", "two"]
     assert "within 0.0 s" in said[1]
-    assert all("it is told them by the next runtime" in one for one in said)
+    assert all("the next runtime tells it them" in one for one in said)
