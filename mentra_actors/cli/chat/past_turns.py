@@ -95,9 +95,9 @@ def _there_is(turns: int, entries: int) -> str:
     """What can be named."""
     if not entries:
         return "nothing was said yet, only 0, the beginning, is there"
-    ends = "no turn here" if not turns else "turn 1" if turns == 1 else f"turns 1 to {turns}"
+    ends = "" if not turns else "turn 1, " if turns == 1 else f"turns 1 to {turns}, "
     places = "entry #1" if entries == 1 else f"entries #1 to #{entries}"
-    return f"there are {ends} and {places}; 0 is the beginning"
+    return f"to be named are {ends}{places}, and 0 for the beginning"
 
 
 def shown_turns(turns: Sequence[PastTurn]) -> Iterator[Shown]:

@@ -46,6 +46,11 @@ class Screen(Protocol):
     asks: bool
     """True if a person can be asked there about a call."""
 
+    @property
+    def width(self) -> int:
+        """How many columns a line may have."""
+        ...
+
     async def show(self, shown: Sequence[Shown]) -> None:
         """What has happened, in order."""
         ...

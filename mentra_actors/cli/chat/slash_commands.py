@@ -121,6 +121,8 @@ async def _back(session: ChatSession, _rest: str) -> _Found:
 
 
 async def _moved(session: ChatSession, entry: int) -> _Found:
+    if entry == await session.agent.conversation.leaf():
+        return [line("The conversation goes on from there already.", "dim")]
     left = await session.agent.conversation.move_to(entry)
     words = "nothing is deleted, /back goes back"
     head = line(f"⑂ {counted(left, 'entry')} left behind; {words}", "cyan")
@@ -199,7 +201,9 @@ async def _tools(session: ChatSession, _rest: str) -> _Found:
 
 async def _context(session: ChatSession, _rest: str) -> _Found:
     report = await session.agent.context()
-    return [Line(text, is_cut=is_cut) for text, is_cut in context_lines(report)]
+    return [
+        Line(text, is_cut=is_cut) for text, is_cut in context_lines(report, session.screen.width)
+    ]
 
 
 async def _usage(session: ChatSession, _rest: str) -> _Found:

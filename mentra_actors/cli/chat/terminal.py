@@ -79,6 +79,11 @@ class TerminalChat:
         self._prompt.app.ttimeoutlen = 0.05
 
     @property
+    def width(self) -> int:
+        """See `Screen.width`."""
+        return self._output.console.width
+
+    @property
     def session(self) -> ChatSession:
         """Who is talked with."""
         if self._session is None:

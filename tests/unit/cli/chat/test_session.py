@@ -17,6 +17,7 @@ class Listener:
     """A screen that keeps what it is shown, and wakes whoever waits for a part of it."""
 
     asks = True
+    width = 80
 
     def __init__(self):
         self.words = []
