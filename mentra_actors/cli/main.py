@@ -70,7 +70,9 @@ def exit_code_of(arguments: list[str]) -> int:
             return MISUSED
         failure = misuse(error)
     else:
-        return code if isinstance(code, int) else 0
+        if code != INTERRUPTED:
+            return code if isinstance(code, int) else 0
+        failure = _interrupted("")  # before the command had begun
     _tell(failure, as_json="--json" in arguments)
     return failure.exit_code
 

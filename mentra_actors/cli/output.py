@@ -68,9 +68,10 @@ class Output:
         sys.stdout.flush()
 
     def show(self, *renderables: RenderableType) -> None:
-        """Something for people on standard output."""
+        """Something for people on standard output; of plain text, brackets are brackets."""
         for one in renderables:
-            self.console.print(one, highlight=False)
+            shown = Text(one) if isinstance(one, str) else one
+            self.console.print(shown, highlight=False)
 
     def show_line(self, line: Text) -> None:
         """One line: cut to the width of a terminal, whole elsewhere."""

@@ -42,3 +42,15 @@ def test_a_group_without_a_command_is_told_as_its_help(mentra):
     assert mentra("job") == 2
     assert mentra.err.startswith("Usage: mentra job ")
     assert "mentra: " not in mentra.err
+
+
+def test_ctrl_c_before_the_command_has_begun_is_told_as_later_ones(mentra, monkeypatch):
+    """A person who is early sees no less."""
+
+    def interrupted(_name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mentra_actors.cli.late_commands.importlib.import_module", interrupted)
+
+    assert mentra("run", "hello") == 130
+    assert mentra.err.startswith("mentra: Interrupted.\n")
