@@ -1,6 +1,7 @@
 """The help of `mentra`: what it says of a command before the command is imported."""
 
 import inspect
+from importlib import import_module
 
 import pytest
 import typer
@@ -47,10 +48,12 @@ def test_a_group_without_a_command_is_told_as_its_help(mentra):
 def test_ctrl_c_before_the_command_has_begun_is_told_as_later_ones(mentra, monkeypatch):
     """A person who is early sees no less."""
 
-    def interrupted(_name):
-        raise KeyboardInterrupt
+    def interrupted(name, *rest, **more):
+        if name == "mentra_actors.cli.run_command":
+            raise KeyboardInterrupt
+        return import_module(name, *rest, **more)
 
-    monkeypatch.setattr("mentra_actors.cli.late_commands.importlib.import_module", interrupted)
+    monkeypatch.setattr("importlib.import_module", interrupted)
 
     assert mentra("run", "hello") == 130
     assert mentra.err.startswith("mentra: Interrupted.\n")
