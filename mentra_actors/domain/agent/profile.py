@@ -62,6 +62,7 @@ READ_TOOL_RESULT = "read_tool_result"
 """The tool that shows the rest of a paged result; offered only where results are paged."""
 
 MOST_TITLE_CHARS = 200
+MOST_MODEL_CHARS = 500
 
 CompactionMode: TypeAlias = Literal["local_only", "prefer_remote", "remote_only"]
 
@@ -267,6 +268,8 @@ def profile_fault(profile: AgentProfile) -> str:
     """Why no agent could work like this; empty if one can."""
     if ":" not in profile.model and not profile.is_person:
         return f"a model is provider:name, found {profile.model!r}"
+    if fault := line_fault(profile.model, "the name of a model", MOST_MODEL_CHARS):
+        return fault
     if profile.max_rounds < 0:
         return f"max_rounds must not be negative, found {profile.max_rounds}"
     if profile.task_reminder_rounds < 0:
