@@ -171,12 +171,14 @@ def test_no_agent_waits_for_a_time_that_is_none(seconds):
 )
 def test_a_title_is_one_line_that_a_person_can_read(title, fault):
     """It stands in lists in terminals, so nothing in it may command one."""
-    told = profile_fault(AgentProfile(agent_id="a", name="a", model="m:m", title=title))
+    told = profile_fault(
+        AgentProfile(agent_id="a", name="a", role="r", team_id="main", model="m:m", title=title)
+    )
 
     assert (fault in told) if fault else told == ""
 
 
 def test_the_name_of_a_model_commands_no_terminal():
-    profile = AgentProfile(agent_id="a", name="a", model="m:\x1b[2J")
+    profile = AgentProfile(agent_id="a", name="a", role="r", team_id="main", model="m:\x1b[2J")
 
     assert "control" in profile_fault(profile)
