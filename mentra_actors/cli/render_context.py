@@ -87,7 +87,7 @@ def context_lines(
 def _head(report: ContextReport) -> Iterator[Text]:
     which = f"call {report.call}" if report.call else "the next request"
     if report.is_stopped:
-        which = "which has stopped: it makes no request any more, and this one would go on"
+        which = "which has stopped: it makes no request any more; this would be one"
     yield Text.assemble((report.agent, "bold"), f", {which} of {report.model}")
     yield Text.assemble(
         (f"{report.tokens:,} tokens", "bold"),
