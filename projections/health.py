@@ -47,11 +47,15 @@ class OpenEffects(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WriterHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """Who holds the writer lease; `holder` is empty while nobody does. `until` is Unix seconds."""
+    """Who holds the writer lease; `holder` is empty while nobody does. `until` is Unix seconds.
+
+    `is_gone`: it was seen to have died.
+    """
 
     holder: str = ""
     epoch: int = 0
     until: float = 0.0
+    is_gone: bool = False
 
 
 class ViewLag(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +106,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
         return not self.problems
 
 
-def health_of(
+def health_of(  # noqa: PLR0913 - each is a fact that the log does not have
     reader: JournalReader,
     journal: Journal,
     now: float,
@@ -110,8 +114,11 @@ def health_of(
     views: Sequence[ViewLag] = (),
     store_bytes: int | None = None,
     live: LiveHealth | None = None,
+    writer_is_gone: bool = False,
 ) -> Health:
     """Fold the log into a `Health`; what the log does not say is given. Reads the store.
+
+    `writer_is_gone`: whoever holds the lease of the writer has died.
 
     Raises:
         StoreError: it cannot be read.
@@ -125,6 +132,7 @@ def health_of(
     for one in agents:
         if one.is_working or one.open_calls:
             since += _open_effects(AGENT, journal.read_stream(agent_stream(one.agent_id)))
+    writer = writer_of(reader, journal)
     health = Health(
         looked_at=now,
         agents=dict(sorted(Counter(one.status for one in agents).items())),
@@ -134,7 +142,7 @@ def health_of(
         jobs_running=sum(
             1 for view in stored_jobs(reader, journal) if view.job is not None and view.job.is_open
         ),
-        writer=writer_of(reader, journal),
+        writer=msgspec.structs.replace(writer, is_gone=writer_is_gone and bool(writer.holder)),
         last_position=last_position,
         views=tuple(views),
         store_bytes=store_bytes,
@@ -191,7 +199,12 @@ def _problems(health: Health, supervised: Supervised) -> Sequence[str]:
     if health.dead_letters:
         streams = sorted({StreamId(one.stream_id) for one in supervised.letters})[:_NAMED]
         found.append(f"{health.dead_letters} dead letters, to {', '.join(streams)}")
-    if health.writer.holder and health.writer.until < health.looked_at:
+    if health.writer.holder and health.writer.is_gone:
+        found.append(
+            f"{health.writer.holder}, which wrote, has died: what is open goes on when the store "
+            "is opened again"
+        )
+    elif health.writer.holder and health.writer.until < health.looked_at:
         silent_s = health.looked_at - health.writer.until
         found.append(
             f"{health.writer.holder} holds the writer lease and is silent for {silent_s:.0f} s: "

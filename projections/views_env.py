@@ -30,13 +30,20 @@ from mentra_actors.store.lmdb_file import check_length, store_error
 if TYPE_CHECKING:
     from lmdb import _Database
 
-__all__ = ["DEFAULT_MAP_BYTES", "ViewsEnv", "open_views_env", "release_views_env"]
+__all__ = [
+    "DEFAULT_MAP_BYTES",
+    "ViewsEnv",
+    "can_keep_views",
+    "open_views_env",
+    "release_views_env",
+]
 
 DEFAULT_MAP_BYTES = 1 << 30
 """Address space to begin with; it doubles when it is full."""
 VIEWS_FORMAT = b"2"
 _FORMAT_KEY = b"format"
 _DATA_FILE = "data.mdb"
+_PAGE_LOCKS = "lock.mdb"
 _DAMAGE_MARK = "DAMAGED"
 # A commit may be lost with the power, and never damages: the view is then older, and catches up.
 # Without `meminit` unused parts of pages would bring to disk what was in memory before.
@@ -134,6 +141,15 @@ class ViewsEnv:
             raise failure from error
 
 
+def can_keep_views(path: Path) -> bool:
+    """Whether this user may write the views directory `path`, or make it; asks, and makes none.
+
+    False for a medium that is read-only, and for the directory of another user.
+    """
+    needed = [path.parent, _lock_file(path), path, path / _DATA_FILE, path / _PAGE_LOCKS]
+    return all(os.access(one, os.W_OK) for one in needed if one.exists())
+
+
 def open_views_env(
     path: Path, *, map_size: int = DEFAULT_MAP_BYTES, key_name: str = ""
 ) -> ViewsEnv:
@@ -180,10 +196,13 @@ def _key(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def _lock_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
+
+
 @contextlib.contextmanager
 def _opening_turn(path: Path) -> Iterator[None]:
-    lock_file = path.with_name(f"{path.name}.lock")
-    descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(_lock_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         path.mkdir(exist_ok=True)

@@ -76,11 +76,12 @@ def _lines(compacted: Compacted, archive: Path | None, restore: Path | None) -> 
     report = compacted.report
     before, after = decimal(compacted.size_bytes_before), decimal(report.size_bytes)
     lines = [f"{report.path} takes {after}, and took {before}. It was verified."]
+    events = counted(compacted.events, "event")
     streams = counted(len(compacted.streams), "stream")
     if restore is not None:
-        lines.append(f"{compacted.events} events came back from {restore}.")
+        lines.append(f"{events} came back from {restore}.")
     elif archive is not None and compacted.streams:
-        lines.append(f"{compacted.events} events of {streams} are in {archive} now.")
+        lines.append(f"{events} of {streams} went to {archive}.")
         if compacted.archived_blobs:
             blobs = counted(compacted.archived_blobs, "blob")
             lines.append(f"With them went {blobs} that only they name.")

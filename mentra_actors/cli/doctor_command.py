@@ -12,7 +12,7 @@ from mentra_actors.cli.key_options import KeysDirectory
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.program import program
-from mentra_actors.cli.render_care import advice_lines, report_document, report_lines
+from mentra_actors.cli.render_care import advice_lines, counted, report_document, report_lines
 from mentra_actors.cli.render_machine import look_at_machine, machine_line
 from mentra_actors.cli.views_check import look_at_views, views_findings
 from mentra_actors.store.care import Salvaged, salvage_store, verify_store
@@ -90,5 +90,6 @@ def _salvaged_words(salvaged: Salvaged, path: Path, target: Path) -> str:
     end = "all of it" if salvaged.is_whole else "not all of it"
     words = f"{target} holds the log of {path} through position {salvaged.last_position}, {end}."
     if salvaged.found_by_search:
-        words += f" {salvaged.found_by_search} appends were found in pages to which nothing led."
+        found = counted(salvaged.found_by_search, "append")
+        words += f" In pages to which nothing led were found: {found}."
     return words

@@ -19,6 +19,7 @@ __all__ = ["export", "import_"]
 
 _STANDARD = Path("-")
 _HEADER_LINES = 1
+_NAME_AN_EXPORT = "Name a file that `mentra export` has written, the whole of it."
 
 
 def export(
@@ -75,7 +76,10 @@ def import_(
     except OSError as error:
         raise StoreError(f"cannot read {file}: {error.strerror}; no store was made") from error
     except (StoreCorrupted, StoreFormatError) as error:
-        raise StoreError(f"{error}; no store was made") from error
+        kind = StoreFormatError if isinstance(error, StoreFormatError) else StoreError
+        told = kind(f"{error}; no store was made")
+        told.add_note(_NAME_AN_EXPORT)
+        raise told from error
     if as_json:
         output.document({"store": str(path), **msgspec.to_builtins(imported)})
         return

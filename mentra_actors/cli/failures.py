@@ -1,6 +1,7 @@
 """What a person is told when a command fails: what happened, what is safe, what to do."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -51,6 +52,8 @@ _READING = frozenset(
 )
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
 """Commands that take the store as an argument."""
+_NOWHERE = "the directory in which this command was started is not there any more"
+_GO_SOMEWHERE = "Go to one that is there (`cd`), and try again."
 _NAME_AS_ARGUMENT = "Name the directory of a store: `mentra {command} STORE`."
 
 
@@ -120,21 +123,41 @@ _WORDS: Mapping[type[MentraError], _Words] = {
 
 
 def failure_of(error: Exception, command: str = "") -> Failure:
-    """What to say of an error of a command."""
+    """What to say of an error of a command; its notes are better advice than that of its kind."""
     kinds = [kind for kind in type(error).__mro__ if kind in _WORDS]
     words = _WORDS[kinds[0]] if kinds else _Words("What was recorded is kept.", "")
-    safe, advice = words.safe, words.advice
+    safe, advice = words.safe, "\n".join(getattr(error, "__notes__", ())) or words.advice
     if safe == _NOTHING_RECORDED and command not in _RECORDING:
         safe = "" if command in _READING else "Nothing was changed."
     if isinstance(error, errors.StoreNotFound) and command in _TAKING_CARE:
         advice = _NAME_AS_ARGUMENT.format(command=command)
+    if command == "import" and isinstance(error, errors.StoreError):
+        safe = "Nothing was made."
+    if isinstance(error, OSError | errors.StoreNotFound) and _is_nowhere():
+        return Failure(error=type(error).__name__, message=_NOWHERE, advice=_GO_SOMEWHERE)
     return Failure(
         error=type(error).__name__,
-        message=str(error),
+        message=_message(error),
         safe=safe,
         advice=advice,
         exit_code=words.exit_code,
     )
+
+
+def _message(error: Exception) -> str:
+    """In words, not as the machine numbers its errors."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _is_nowhere() -> bool:
+    """True if the working directory was deleted."""
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
 
 
 def failure_text(failure: Failure) -> str:

@@ -12,6 +12,7 @@ from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_health import health_lines
 from mentra_actors.cli.views_check import look_at_views
+from mentra_actors.cli.writer_look import writer_is_gone
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.health_report import bytes_of_store
 from mentra_actors.store.sql.opening import is_sql_url
@@ -30,6 +31,7 @@ def health(store: StorePath = DEFAULT_STORE, as_json: AsJson = False) -> None:
             SystemClock().now(),
             views=_lags(store, team.reader.last_position()),
             store_bytes=bytes_of_store(store),
+            writer_is_gone=writer_is_gone(store),
         )
     if as_json:
         output.document({**msgspec.to_builtins(found), "is_healthy": found.is_healthy})

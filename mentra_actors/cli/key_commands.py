@@ -9,6 +9,7 @@ import typer
 from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
+from mentra_actors.cli.render_care import counted
 from mentra_actors.errors import CommandRejected, ConfigurationError
 from mentra_actors.store.sealing import offline
 from mentra_actors.store.sealing.master_key import make_key_file
@@ -42,11 +43,11 @@ def forget(
         output.document({"subject": subject, "store": str(store), "forgotten": forgotten})
         return
     output.show(
-        f"{subject} is forgotten: {forgotten.events} events and {forgotten.blobs} blobs cannot be "
-        "read by anyone any more."
+        f"{subject} is forgotten: {counted(forgotten.events, 'event')} and "
+        f"{counted(forgotten.blobs, 'blob')} cannot be read by anyone any more."
     )
     if forgotten.blobs_kept:
-        output.remark(f"{forgotten.blobs_kept} blobs are named by others too, and stay.")
+        output.remark(f"Named by others too, and kept: {counted(forgotten.blobs_kept, 'blob')}.")
     output.remark(
         "Backups made before still have them, and so may the events of others in which it is "
         "spoken of."

@@ -39,6 +39,11 @@ class LateCommands(TyperGroup):
         for name, listed in COMMANDS.items():
             self.add_command(TyperCommand(name, help=listed.summary))
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - see the base
+        """Each command with the whole of its summary, in the order of `COMMANDS`."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.help or "") for name, one in self.commands.items()])
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The name, the command itself and its arguments."""
         name, named, rest = super().resolve_command(ctx, args)
@@ -57,7 +62,7 @@ def _app_of(name: str, listed: ListedCommand) -> typer.Typer:
         app: typer.Typer = found(_wrapped)
         app.info.name = name
         return app
-    app = typer.Typer(add_completion=False)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name)(_wrapped(found))
     return app
 

@@ -9,13 +9,14 @@ import typer
 from mentra_actors.cli.failures import (
     FAILED,
     INTERRUPTED,
+    MISUSED,
     Failure,
     Interrupted,
     failure_of,
     failure_text,
 )
 from mentra_actors.cli.late_commands import LateCommands
-from mentra_actors.cli.misuse import misuse
+from mentra_actors.cli.misuse import misuse, shows_help
 from mentra_actors.errors import MentraError
 from mentra_actors.late_module import LateModule
 
@@ -40,7 +41,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # a help with frames takes twice as long as the whole of this one
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises for a wrong command line."""
@@ -63,9 +65,14 @@ def exit_code_of(arguments: list[str]) -> int:
     except (MentraError, OSError) as error:
         failure = failure_of(error, _command_in(arguments))
     except _USAGE_ERROR as error:
+        if shows_help(error):
+            sys.stderr.write(f"{error}\n")
+            return MISUSED
         failure = misuse(error)
     else:
-        return code if isinstance(code, int) else 0
+        if code != INTERRUPTED:
+            return code if isinstance(code, int) else 0
+        failure = _interrupted("")  # before the command had begun
     _tell(failure, as_json="--json" in arguments)
     return failure.exit_code
 

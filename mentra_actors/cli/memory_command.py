@@ -13,6 +13,7 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.petitioned import have_recorded
 from mentra_actors.cli.reading import opened
+from mentra_actors.cli.render_care import counted
 from mentra_actors.domain.memory import SCOPES, FoundRecord, MemoryRecord, MemoryScope
 from mentra_actors.domain.memory_views import MemoryQuestion, agent_view
 from mentra_actors.domain.team import DEFAULT_TEAM
@@ -68,7 +69,8 @@ def _show_records(
 ) -> None:
     if export is not None:
         export.write_text("".join(memory_lines(records)), "utf-8")
-        output.show(f"{len(records)} records are in {export}.")
+        be = "is" if len(records) == 1 else "are"
+        output.show(f"{counted(len(records), 'record')} {be} in {export}.")
     elif output.as_json:
         output.document([record_fields(one) for one in records])
     else:

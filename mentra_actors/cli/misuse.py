@@ -4,7 +4,7 @@ from typing import Any
 
 from mentra_actors.cli.failures import MISUSED, Failure
 
-__all__ = ["misuse"]
+__all__ = ["misuse", "shows_help"]
 
 _FROM_PYDANTIC = "Value error, "
 
@@ -26,6 +26,11 @@ def misuse(error: Exception) -> Failure:
         advice="See `mentra --help`, or --help after a command.",
         exit_code=MISUSED,
     )
+
+
+def shows_help(error: Exception) -> bool:
+    """True of a group of commands that was called without one: the message is its help."""
+    return type(error).__name__ == "NoArgsIsHelpError"
 
 
 def _name(parameter: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
@@ -31,6 +32,10 @@ __all__ = [
 ]
 
 _NO_WIDTH = 1_000_000
+_GAP = 2
+"""Columns between those of a framed table."""
+_LONG_WORD = 32
+"""Longer words may break in a column that is wrapped: paths, for example."""
 _CONTROLS = {
     code: "\N{REPLACEMENT CHARACTER}"
     for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -63,9 +68,10 @@ class Output:
         sys.stdout.flush()
 
     def show(self, *renderables: RenderableType) -> None:
-        """Something for people on standard output."""
+        """Something for people on standard output; of plain text, brackets are brackets."""
         for one in renderables:
-            self.console.print(one, highlight=False)
+            shown = Text(one) if isinstance(one, str) else one
+            self.console.print(shown, highlight=False)
 
     def show_line(self, line: Text) -> None:
         """One line: cut to the width of a terminal, whole elsewhere."""
@@ -107,10 +113,14 @@ class Output:
     ) -> None:
         """A table: framed on a terminal, aligned text elsewhere.
 
-        Where a terminal has too little room the columns in `wrapped` are wrapped before others.
+        Where a terminal has too little room the columns in `wrapped` are wrapped before others;
+        where that is not enough each row is told in lines, so that no name breaks.
         """
         if not self.is_terminal:
             self.show(plain_table(columns, rows))
+            return
+        if _least_width(columns, rows, wrapped) > self.console.width:
+            self._show_rows(title, columns, rows)
             return
         table = Table(
             title=title,
@@ -127,6 +137,20 @@ class Output:
         for row in rows:
             table.add_row(*row)
         self.show(table)
+
+    def _show_rows(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Text]]
+    ) -> None:
+        """A row in lines: its first cell, and below it the others with the names of columns."""
+        self.show(Text(title, style="italic"))
+        for first, *others in rows:
+            named = [
+                Text.assemble((f"{column} ", "dim"), cell)
+                for column, cell in zip(columns[1:], others, strict=True)
+                if cell.plain
+            ]
+            self.show_hanging(first, 2)
+            self.show_hanging(Text.assemble("  ", Text(" · ").join(named)), 2)
 
 
 def harmless(text: str) -> str:
@@ -149,6 +173,22 @@ def plain_table(columns: Sequence[str], rows: Sequence[Sequence[Text]]) -> Text:
         text.append("\n")
     text.rstrip()
     return text
+
+
+def _least_width(
+    columns: Sequence[str], rows: Sequence[Sequence[Text]], wrapped: Collection[str]
+) -> int:
+    """How wide a terminal must be for a framed table in which no word breaks."""
+    least = 0
+    for place, column in enumerate(columns):
+        cells = [Text(column), *(row[place] for row in rows)]
+        is_whole = column not in wrapped if wrapped else _are_figures(rows, place)
+        words = [one for cell in cells for one in (cell.plain.splitlines() or [""])]
+        if not is_whole:
+            words = [word for line in words for word in line.split()]
+        longest = max(map(cell_len, words), default=0)
+        least += _GAP + (longest if is_whole else min(longest, _LONG_WORD))
+    return least
 
 
 def _are_figures(rows: Sequence[Sequence[Text]], place: int) -> bool:

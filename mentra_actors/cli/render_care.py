@@ -23,7 +23,7 @@ def report_lines(report: Report) -> Iterator[Text]:
         yield Text.assemble((f"{report.path} is damaged.", "bold red"))
         yield _verdict(report)
     yield Text(
-        f"  {report.events:,} events in {counted(report.records, 'append')}, "
+        f"  {counted(report.events, 'event')} in {counted(report.records, 'append')}, "
         f"{counted(report.streams, 'stream')}, through position {report.last_position}"
     )
     if report.archived_events:
@@ -92,5 +92,7 @@ def _verdict(report: Report) -> Text:
 
 
 def counted(number: int, what: str) -> str:
-    """`1 blob`, `2 blobs`."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    """`1 blob`, `2 blobs`, `2 entries`."""
+    if number == 1:
+        return f"1 {what}"
+    return f"{number:,} {what[:-1]}ies" if what.endswith("y") else f"{number:,} {what}s"

@@ -12,7 +12,7 @@ from mentra_actors.cli.render_care import counted
 from mentra_actors.effects.context_pieces import PartName
 from mentra_actors.effects.context_report import ContextReport
 
-__all__ = ["REMARK", "context_document", "show_context"]
+__all__ = ["REMARK", "context_document", "context_lines", "show_context"]
 
 REMARK = (
     "Tokens are estimated. Descriptions of tools are not on the log: these are the tools of "
@@ -54,30 +54,46 @@ def show_context(
     output: Output, report: ContextReport, unknown: Sequence[str], *, has_all: bool
 ) -> None:
     """The whole report, for people."""
-    for line in _head(report):
-        output.show_hanging(line, 2)
     width = output.console.width if output.is_terminal else _PIPED_WIDTH
-    output.show(Text())
+    for line, is_cut in context_lines(report, width, unknown=unknown, has_all=has_all):
+        if is_cut:
+            output.show_line(line)
+        else:
+            output.show_hanging(line, 2)
+
+
+def context_lines(
+    report: ContextReport,
+    width: int = _PIPED_WIDTH,
+    *,
+    unknown: Sequence[str] = (),
+    has_all: bool = False,
+) -> Iterator[tuple[Text, bool]]:
+    """The lines of a report, with bars for so many columns; True of those that are better cut."""
+    yield from ((line, False) for line in _head(report))
+    yield Text(), True
     sizes = [(_label(one.name), one.tokens, _COLOURS.get(one.name, "")) for one in report.parts]
-    for line in _bars(sizes, report.tokens, width - 1):
-        output.show_line(line)
+    yield from ((line, True) for line in _bars(sizes, report.tokens, width - 1))
     if report.stubs.count:
-        output.show_hanging(_stubs(report), 2)
-    _show_tools(output, report, width)
-    _show_messages(output, report, has_all=has_all)
+        yield _stubs(report), False
+    yield from ((line, True) for line in _tool_lines(report, width))
+    yield from ((line, True) for line in _message_lines(report, has_all=has_all))
     if unknown:
         words = f"Not counted, since nobody here knows these tools: {', '.join(unknown)}"
-        output.show(Text())
-        output.show_hanging(Text(words, style="yellow"), 2)
+        yield Text(), True
+        yield Text(words, style="yellow"), False
 
 
 def _head(report: ContextReport) -> Iterator[Text]:
     which = f"call {report.call}" if report.call else "the next request"
+    if report.is_stopped:
+        which = "which has stopped: it makes no request any more; this would be one"
     yield Text.assemble((report.agent, "bold"), f", {which} of {report.model}")
     yield Text.assemble(
         (f"{report.tokens:,} tokens", "bold"),
-        f" and {report.chars:,} characters in {len(report.messages):,} messages; "
-        f"the conversation has {report.entries:,} entries",
+        f" and {counted(report.chars, 'character')} in "
+        f"{counted(len(report.messages), 'message')}; "
+        f"the conversation has {counted(report.entries, 'entry')}",
     )
     share = report.window_share
     if report.context_window and share is not None:
@@ -122,31 +138,31 @@ def _stubs(report: ContextReport) -> Text:
     return Text(words, style="dim")
 
 
-def _show_tools(output: Output, report: ContextReport, width: int) -> None:
+def _tool_lines(report: ContextReport, width: int) -> Iterator[Text]:
     if not report.tools:
         return
-    output.show(Text(f"\n{len(report.tools)} tools", style="bold"))
+    yield Text()
+    yield Text(counted(len(report.tools), "tool"), style="bold")
     sizes = [(one.name, one.tokens, _COLOURS["tools"]) for one in report.tools[:_MOST_TOOLS]]
-    for line in _bars(sizes, report.tokens, width - 1):
-        output.show_line(line)
+    yield from _bars(sizes, report.tokens, width - 1)
     left = report.tools[_MOST_TOOLS:]
     if left:
-        tokens = sum(one.tokens for one in left)
-        output.show_line(Text(f"and {len(left)} more of {tokens:,} tokens", style="dim"))
+        tokens = counted(sum(one.tokens for one in left), "token")
+        yield Text(f"and {len(left)} more of {tokens}", style="dim")
 
 
-def _show_messages(output: Output, report: ContextReport, *, has_all: bool) -> None:
+def _message_lines(report: ContextReport, *, has_all: bool) -> Iterator[Text]:
     messages = report.messages if has_all else report.largest
     if not messages:
         return
-    title = "All messages" if has_all else "The largest messages"
-    output.show(Text(f"\n{title}", style="bold"))
+    yield Text()
+    yield Text("All messages" if has_all else "The largest messages", style="bold")
     figures = max(len(f"{one.tokens:,}") for one in messages)
     for one in messages:
         entry = f"e{one.entry_id}" if one.entry_id else "-"
         line = Text(f"{entry:>6} {one.tokens:>{figures},} ")
         line.append(f"{_label(one.part)}: ", style=_COLOURS.get(one.part, "bold"))
-        output.show_line(line.append(one.words))
+        yield line.append(one.words)
 
 
 def context_document(
@@ -172,6 +188,7 @@ def context_document(
         "entries": report.entries,
         "message_count": len(report.messages),
         "messages": [_fields(one) for one in (report.messages if has_all else report.largest)],
+        "is_stopped": report.is_stopped,
         "tools_of": "mentra run",
         "unknown_tools": list(unknown),
     }

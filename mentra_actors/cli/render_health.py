@@ -6,6 +6,7 @@ from rich.text import Text
 
 from mentra_actors.cli.output import local_moment
 from mentra_actors.cli.render_approvals import time_span
+from mentra_actors.cli.render_care import counted
 from projections.dead_letters import DeadLetter, QuarantinedStream
 from projections.health import Health
 
@@ -39,8 +40,8 @@ def letter_text(one: DeadLetter) -> Text:
         (one.stream_id, "cyan"),
         (f"  kept {local_moment(one.kept_at)}", "dim"),
     )
-    again = f", sent again {one.redrives} times" if one.redrives else ""
-    text.append(f"\n  its actor died {one.deliveries} times{again}")
+    again = f", sent again {counted(one.redrives, 'time')}" if one.redrives else ""
+    text.append(f"\n  its actor died {counted(one.deliveries, 'time')}{again}")
     text.append(f"\n  {_cut(one.cause)}")
     if one.says:
         text.append(f"\n  {_cut(one.says)}", style="dim")
@@ -70,7 +71,13 @@ def _figures(health: Health) -> Sequence[tuple[str, str]]:
         for one in health.open_effects
     )
     left_s = writer.until - now
-    term = f"until {time_span(left_s)} from now" if left_s > 0 else "its term is over"
+    term = (
+        "gone"
+        if writer.is_gone
+        else f"until {time_span(left_s)} from now"
+        if left_s > 0
+        else "its term is over"
+    )
     held = f"{writer.holder}, epoch {writer.epoch}, {term}" if writer.holder else "nobody"
     size = "" if health.store_bytes is None else f", {health.store_bytes / _MEGABYTE:,.1f} MB"
     views = ", ".join(f"{one.name} {one.behind:,} behind" for one in health.views)
@@ -81,7 +88,7 @@ def _figures(health: Health) -> Sequence[tuple[str, str]]:
         ("dead letters", f"{health.dead_letters:,}"),
         ("set aside", f"{len(health.quarantined)}"),
         ("writer", held),
-        ("log", f"{health.last_position:,} events{size}"),
+        ("log", f"{counted(health.last_position, 'event')}{size}"),
         ("views", views or "none kept"),
         ("this process", _live_words(health)),
     ]
@@ -92,8 +99,8 @@ def _live_words(health: Health) -> str:
     if live is None:
         return _OUTSIDE
     return (
-        f"{live.actors} actors, {live.effects_in_flight} effects in flight, "
-        f"{live.deaths} deaths in {time_span(live.window_s)}"
+        f"{counted(live.actors, 'actor')}, {counted(live.effects_in_flight, 'effect')} in flight, "
+        f"{counted(live.deaths, 'death')} in {time_span(live.window_s)}"
     )
 
 

@@ -18,7 +18,7 @@ from mentra_actors.cli.seated import with_team
 from mentra_actors.cli.signed_in import signed_in_providers
 from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.domain.team import DEFAULT_TEAM, agent_id_of
-from mentra_actors.errors import CommandRejected, MentraError, StoreNotFound
+from mentra_actors.errors import CommandRejected, MentraError, RunFailed, StoreNotFound
 from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream, category_of
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.awaiting import thread_safe_call
@@ -125,11 +125,13 @@ def require_not_stopped(agent: str, members: Sequence[MemberView], team_name: st
         CommandRejected: it has stopped; says how its name gets a new one.
     """
     if any(one.name == agent and one.status == "stopped" for one in members):
-        removal = with_team(f"mentra remove {agent}", team_name)
-        raise CommandRejected(
-            f"{agent!r} has stopped and takes nothing any more: `{removal}` frees its name, and "
-            "the next prompt makes a new agent of it"
-        )
+        advice = _stopped_advice(agent, team_name)
+        raise CommandRejected(f"{agent!r} has stopped and takes nothing any more: {advice}")
+
+
+def _stopped_advice(agent: str, team_name: str) -> str:
+    removal = with_team(f"mentra remove {agent}", team_name)
+    return f"`{removal}` frees its name, and the next prompt makes a new agent of it"
 
 
 class _Job:
@@ -184,6 +186,8 @@ class _Job:
                 tasks.start_soon(screen.show_all, receive)
                 try:
                     reply = await self._answered(runtime, prompt)
+                except RunFailed as error:
+                    failure = await self._explained(runtime, error)
                 except MentraError as error:
                     failure = error  # raised outside of the group, which would wrap it
                 finally:
@@ -194,6 +198,18 @@ class _Job:
         if failure is not None:
             raise failure
         return reply
+
+    async def _explained(self, runtime: Runtime, failed: RunFailed) -> RunFailed:
+        """Who has ended a run that somebody ended, and how to go on; others say it themselves."""
+        if failed.kind not in ("cancelled", "stopped"):
+            return failed
+        state = await (await runtime.agent(self._agent)).state()
+        what = f"{self._agent} was stopped" if state.stopped else "the run was cancelled"
+        why = f" ({failed})" if failed.kind == "cancelled" else ""
+        told = RunFailed(f"{what} while it worked{why}", run_id=failed.run_id, kind=failed.kind)
+        if state.stopped:
+            told.add_note(_stopped_advice(self._agent, self.team))
+        return told
 
     async def _answered(self, runtime: Runtime, prompt: str | None) -> Reply | None:
         reply: Reply | None = None

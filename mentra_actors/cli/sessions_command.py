@@ -17,13 +17,12 @@ from mentra_actors.cli.render_sessions import (
     match_row,
     session_row,
 )
+from mentra_actors.cli.writer_look import is_worked_on
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.kept_views import KeptViews, open_views
 from mentra_actors.runtime.session_reading import found_sessions, listed_sessions
 from projections.contract import Projection
-from projections.health import writer_of
 from projections.session_words import SESSION_WORDS, SessionMatch
 from projections.sessions import SESSIONS, SessionMetadata
 
@@ -64,17 +63,17 @@ def _caught_up(
 
 
 def _is_left(team: OpenStore) -> Callable[[StreamId], bool]:
-    """Where nobody holds the lease of the writer, nobody does what is open."""
-    writer = writer_of(team.reader, team.journal)
-    is_written = bool(writer.holder) and writer.until >= SystemClock().now()
-    return lambda _stream_id: not is_written
+    """Where no process writes, none does what is open."""
+    is_left = not is_worked_on(team)
+    return lambda _stream_id: is_left
 
 
 def _show_listed(output: Output, listed: Sequence[SessionMetadata]) -> None:
     if output.as_json:
         output.document(listed)
     elif listed:
-        output.table("Sessions", SESSION_COLUMNS, [session_row(one) for one in listed])
+        rows = [session_row(one) for one in listed]
+        output.table("Sessions", SESSION_COLUMNS, rows, wrapped=("title",))
     else:
         output.show("No session was begun yet.")
 
@@ -83,6 +82,7 @@ def _show_found(output: Output, found: Sequence[SessionMatch]) -> None:
     if output.as_json:
         output.document(found)
     elif found:
-        output.table("Sessions with these words", MATCH_COLUMNS, [match_row(one) for one in found])
+        rows = [match_row(one) for one in found]
+        output.table("Sessions with these words", MATCH_COLUMNS, rows, wrapped=("found in",))
     else:
         output.show("No session has all of these words.")

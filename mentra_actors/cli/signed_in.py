@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from mentra_actors.errors import ConfigurationError
+from mentra_actors.late_module import LateModule
 from mentra_actors.providers.credentials import key_of_environment
-from mentra_actors.providers.http_provider import HttpProvider
-from mentra_actors.providers.oauth.source import LoginKey
 from mentra_actors.providers.oauth.token_store import (
     FileTokens,
     KeyringTokens,
@@ -14,6 +14,13 @@ from mentra_actors.providers.oauth.token_store import (
     login_file,
 )
 from mentra_actors.providers.presets import PRESETS
+
+if TYPE_CHECKING:  # a client for HTTP is imported where somebody has signed in
+    from mentra_actors.providers import http_provider
+    from mentra_actors.providers.oauth import source
+else:
+    http_provider = LateModule("mentra_actors.providers.http_provider")
+    source = LateModule("mentra_actors.providers.oauth.source")
 
 __all__ = ["is_signed_in", "signed_in_providers", "token_store"]
 
@@ -45,10 +52,12 @@ def is_signed_in(provider: str, environ: Mapping[str, str] = os.environ) -> bool
         return True
 
 
-def signed_in_providers(environ: Mapping[str, str] = os.environ) -> list[HttpProvider]:
+def signed_in_providers(
+    environ: Mapping[str, str] = os.environ,
+) -> "list[http_provider.HttpProvider]":
     """The providers that have a login and no key: a key that is set is the nearer choice."""
     return [
-        HttpProvider(profile, api_key=LoginKey(token_store(name, environ)))
+        http_provider.HttpProvider(profile, api_key=source.LoginKey(token_store(name, environ)))
         for name, profile in PRESETS.items()
         if not key_of_environment(profile, environ) and is_signed_in(name, environ)
     ]

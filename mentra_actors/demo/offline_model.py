@@ -4,7 +4,9 @@ It is not a language model. It plans by rules over what the tools have returned 
 the request, remembers nothing, and so gives the same answer when it is asked again after a crash.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from mentra_actors.demo.conversation import Conversation, read_conversation
 from mentra_actors.demo.lead_rules import lead_turn
@@ -23,6 +25,13 @@ OFFLINE_MODELS = ("survey",)
 _DELTA_CHARS = 32
 _LEAD_TOOLS = frozenset({"count_files", "post_notice", "task_create", "team_spawn", "write"})
 _MATE_TOOLS = frozenset({"count_files", "task_claim", "task_update", "team_send"})
+_LISTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "files": {"operations": [{"op": "list", "path": ".", "limit": 1000}]},
+        "ls": {"path": ".", "limit": 1000},
+    }
+)
+"""How the present directory is listed, by the tool that does it."""
 _WHO = "I am an offline rule-based model, not a language model."
 
 
@@ -70,15 +79,12 @@ def offline_turn(request: ModelRequest) -> Sequence[AssistantBlock]:
 
 def _look_around(conversation: Conversation) -> Sequence[AssistantBlock]:
     """Without the tools of a survey: say what there is, and what this model is."""
-    if "files" not in conversation.tools:
+    tool = next((one for one in _LISTINGS if one in conversation.tools), None)
+    if tool is None:
         return [say(f"{_WHO} Without tools I can only say so. You wrote: {conversation.prompt}")]
-    looks = conversation.of("files", after=conversation.last_input_at)
+    looks = conversation.of(tool, after=conversation.last_input_at)
     if not looks:
-        operation = {"op": "list", "path": ".", "limit": 1000}
-        return [
-            say(f"{_WHO} I look at the directory."),
-            call("files", operations=[operation]),
-        ]
+        return [say(f"{_WHO} I look at the directory."), call(tool, **_LISTINGS[tool])]
     lines = looks[-1].content.splitlines()
     if looks[-1].is_error:
         return [say(f"{_WHO} I could not look at the directory: {looks[-1].content}")]
@@ -86,7 +92,8 @@ def _look_around(conversation: Conversation) -> Sequence[AssistantBlock]:
     directories = sum(line.startswith("[dir] ") for line in lines)
     return [
         say(
-            f"{_WHO} The directory has {files} files and {directories} directories. "
+            f"{_WHO} The directory has {files} file{'s' * (files != 1)} and {directories} "
+            f"{'directory' if directories == 1 else 'directories'}. "
             "I can do one thing well, a survey by a team: run `mentra demo`."
         )
     ]

@@ -97,7 +97,8 @@ class ContextReport(msgspec.Struct, frozen=True, kw_only=True):
     `parts`, the largest first, add up to `tokens` and `chars`; attachments have no characters.
     `call` is the number of the call, 0 for the next one. `context_window` is that of the model,
     None if nobody knows it. A longer request than
-    `compacted_at_tokens` waits for a compaction (None: none does).
+    `compacted_at_tokens` waits for a compaction (None: none does). `is_stopped` says of a next
+    call that there will be none: the agent has stopped.
     """
 
     agent: str
@@ -113,6 +114,7 @@ class ContextReport(msgspec.Struct, frozen=True, kw_only=True):
     context_window: int | None
     compacted_at_tokens: int | None
     last_counted: CountedCall | None
+    is_stopped: bool = False
 
     @property
     def largest(self) -> tuple[ContextMessage, ...]:

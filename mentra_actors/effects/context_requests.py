@@ -20,11 +20,15 @@ __all__ = ["AssembledContext", "assembled_call", "assembled_next", "report_of"]
 
 
 class AssembledContext(msgspec.Struct, frozen=True, kw_only=True):
-    """A request, and the last one until then of which the provider has counted the tokens."""
+    """A request, and the last one until then of which the provider has counted the tokens.
+
+    `is_stopped`: the agent has stopped, so it is the one that it would make.
+    """
 
     wanted: AssembledRequest
     counted: AssembledRequest | None
     counted_tokens: int
+    is_stopped: bool = False
 
 
 async def assembled_next(assembly: RequestAssembly, past: AgentPast) -> AssembledContext:
@@ -37,7 +41,8 @@ async def assembled_next(assembly: RequestAssembly, past: AgentPast) -> Assemble
     effect = next_call(past.state)
     view = await assembly.view(effect, past.transcript)
     wanted = await _assembled(assembly, 0, effect, past.transcript, view)
-    return await _with_count(assembly, wanted, past.last_counted)
+    made = await _with_count(assembly, wanted, past.last_counted)
+    return msgspec.structs.replace(made, is_stopped=past.state.stopped)
 
 
 async def assembled_call(
@@ -91,4 +96,5 @@ def report_of(context: AssembledContext, prices: PriceList) -> ContextReport:
             estimated_tokens=estimated_tokens(counted.request),
         )
     window = prices.context_window(context.wanted.effect.profile.model)
-    return context_report(context.wanted, context_window=window, last_counted=last)
+    report = context_report(context.wanted, context_window=window, last_counted=last)
+    return msgspec.structs.replace(report, is_stopped=context.is_stopped)

@@ -8,7 +8,7 @@ import msgspec
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
-from mentra_actors.domain.agent.events import ModelReplied
+from mentra_actors.domain.agent.events import LeafMoved, ModelReplied
 from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.agent.state import AgentState
@@ -259,6 +259,14 @@ class AgentOperations:
         for one in self._core.journal.read_stream(agent_stream(agent_id)):
             transcript = apply(transcript, one.event)
         return closed(transcript)
+
+    def moved_from(self, agent_id: AgentId) -> EntryId | None:
+        """Where the conversation stood before its last move by a wish. Blocks."""
+        moved = None
+        for one in self._core.journal.read_stream(agent_stream(agent_id)):
+            if isinstance(one.event, LeafMoved) and one.event.reason == "branch":
+                moved = one.event.from_entry
+        return moved
 
     def last_answer(self, agent_id: AgentId) -> str:
         """The last words of an agent, on whichever branch. Blocks."""

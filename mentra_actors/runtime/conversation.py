@@ -64,6 +64,13 @@ class Conversation:
         await wait_for(moved)
         return left
 
+    async def moved_from(self) -> EntryId | None:
+        """Where the conversation stood before `move_to` was last used; None if it never was.
+
+        It is read off the log, so it is the same in every process: `move_to` it to go back.
+        """
+        return await anyio.to_thread.run_sync(self._agents.moved_from, self._agent_id)
+
     async def compact(self) -> None:
         """Have the older part of the path summarised for the model, by the agent's own model.
 
@@ -160,6 +167,10 @@ class SyncConversation:
         moved, left = self._agents.move(self._agent_id, entry_id)
         result_of(self._core, lambda: moved)
         return left
+
+    def moved_from(self) -> EntryId | None:
+        """See `Conversation.moved_from`."""
+        return self._agents.moved_from(self._agent_id)
 
     def compact(self) -> None:
         """See `Conversation.compact`."""

@@ -15,6 +15,7 @@ from projections.lmdb_views import LmdbViews
 from projections.memory_views import MemoryViews
 from projections.runner import OnProgress, ProjectionRunner, ProjectionStatus
 from projections.view_store import ViewStore
+from projections.views_env import can_keep_views
 
 __all__ = [
     "KeptViews",
@@ -101,8 +102,9 @@ def open_views(
     """Read the views of a store from any process, while another one may be writing it.
 
     They are caught up before the block begins; `progress` is told how far that is. What was
-    folded is kept, so the next reader begins where this one ended. `sealing` has the key of a
-    store that is encrypted; its views are sealed as well.
+    folded is kept, so the next reader begins where this one ended; where this user may not write
+    beside the store it is folded in memory each time. `sealing` has the key of a store that is
+    encrypted; its views are sealed as well.
 
     Raises:
         StoreError: there is no store at the path, or it cannot be read; nothing was changed.
@@ -110,7 +112,8 @@ def open_views(
     with ExitStack() as stack:
         reader = open_journal_reader(store, sealing=sealing)
         stack.callback(reader.close)
-        views = views_beside(reader, store)
+        is_kept = is_sql_url(store) or can_keep_views(views_directory(store))
+        views = views_beside(reader, store) if is_kept else MemoryViews()
         stack.callback(views.close)
         runner = ProjectionRunner(reader, views, projections)
         runner.catch_up(progress=progress)

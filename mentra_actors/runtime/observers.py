@@ -7,6 +7,7 @@ one, and nothing has to be dropped: one that is slow, or was away, reads on from
 import inspect
 import logging
 import threading
+import time
 from itertools import chain, groupby
 from types import TracebackType
 from typing import Self
@@ -109,10 +110,25 @@ class Observation:
         """Tell it nothing more. Returns at once, also while it is being told something."""
         self._stop(timeout_s=0.0)
 
-    def close(self) -> None:
-        """Tell it what is recorded by now, for some seconds at most, and end."""
-        was_told = self.wait(timeout_s=_CLOSE_S)
-        self._stop(timeout_s=_CLOSE_S if was_told else 0.0)
+    def close(self, *, timeout_s: float) -> None:
+        """Tell it what is recorded by now, for so long at most, and end; what is left is logged.
+
+        One that does not come back in time is left behind on its thread, which keeps no process.
+        """
+        until = time.monotonic() + timeout_s
+        was_told = self.wait(timeout_s=timeout_s)
+        self._stop(timeout_s=max(until - time.monotonic(), 0.0) if was_told else 0.0)
+        if not was_told and self._failure is None:
+            self._log_left(timeout_s)
+
+    def _log_left(self, waited_s: float) -> None:
+        left = self._core.store.last_position() - self._place.position
+        kept = "the next runtime tells it them" if self.observer.name else "it is never told them"
+        _log.warning(
+            "observer %s did not come back within %.1f s, and the runtime closes without it: "
+            "of the last %d events it knows nothing, %s",
+            *(self.name, waited_s, left, kept),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -203,6 +219,8 @@ class Observation:
 class Observers:
     """The observers of a runtime. Leaving the context tells them what is recorded, and ends them.
 
+    That takes some seconds for all of them together at most.
+
     Those of the settings are told from the moment on at which the runtime was opened.
     """
 
@@ -230,8 +248,9 @@ class Observers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        until = time.monotonic() + _CLOSE_S
         for one in self._all:
-            one.close()
+            one.close(timeout_s=max(until - time.monotonic(), 0.0))
 
     def add(self, call: OnHookEvent | Observer, *, begin: int | None = None) -> Observation:
         """Tell this one as well; see `Runtime.observe`. `begin` is for one that names no place."""

@@ -142,7 +142,8 @@ class Session:
         """Give the session a title; an empty one makes it the first words of the first prompt.
 
         Raises:
-            CommandRejected: it has more than one line, or more than 200 characters.
+            CommandRejected: it has more than one line, more than 200 characters, control
+                characters, or only spaces.
         """
         await self.agent.configure(title=title)
 

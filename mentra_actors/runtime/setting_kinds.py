@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from mentra_actors.actors.restart_policy import RestartStrategy
+from mentra_actors.errors import ConfigurationError
+from mentra_actors.ids import is_valid_name
 from mentra_actors.providers.embedding_models import EmbeddingModel
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.policy import RuntimePolicy
@@ -19,6 +21,7 @@ __all__ = [
     "require_hooks",
     "require_policy",
     "require_strategies",
+    "require_team",
     "require_tools",
 ]
 
@@ -101,6 +104,19 @@ def require_executors(executor: object, targets: Any, policy: object) -> None:
         raise ValueError("a target has a name; what runs commands here is the executor")
     if policy is None and (executor is not None or targets):
         raise ValueError("executor and targets run commands for a policy only: say policy= too")
+
+
+def require_team(team: object) -> None:
+    """Refuse what is no name; ids of agents, streams and commands to copy are made of it.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if not isinstance(team, str) or not is_valid_name(team):
+        raise ConfigurationError(
+            f"{team!r} is not the name of a team: use 1 to 100 letters, digits and _ . : - "
+            "that start with a letter, a digit or _"
+        )
 
 
 def require_strategies(supervision: object) -> None:

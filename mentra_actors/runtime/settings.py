@@ -28,6 +28,7 @@ from mentra_actors.runtime.setting_kinds import (
     require_hooks,
     require_policy,
     require_strategies,
+    require_team,
     require_tools,
 )
 from mentra_actors.runtime.take_over import TakeOver
@@ -158,6 +159,7 @@ class RuntimeSettings:
                 raise TypeError(f"the limits of {name!r} are ProviderLimits, not {limits!r}")
         _require_different_kinds(self.context)
         require_strategies(self.supervision)
+        require_team(self.team)
         if self.take_over not in get_args(TakeOver):
             raise ValueError(f"take_over is expired or never, not {self.take_over!r}")
         require_resume(self.resume)

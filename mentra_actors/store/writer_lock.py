@@ -24,7 +24,14 @@ from mentra_actors.errors import StoreError, StoreLocked
 from mentra_actors.store.process_name import described, process_name
 from mentra_actors.store.store_directory import OPENING_LOCK, WRITER_LOCK, os_errors
 
-__all__ = ["Holder", "WriterLock", "lock_against_writers", "opening_turn", "present_holder"]
+__all__ = [
+    "Holder",
+    "WriterLock",
+    "has_writer",
+    "lock_against_writers",
+    "opening_turn",
+    "present_holder",
+]
 
 _DRAFT = "writer.lock.new"
 _NAME_BYTES = 127
@@ -167,6 +174,26 @@ def present_holder(path: Path, *, patience_s: float = _COMMIT_PATIENCE_S) -> Hol
     finally:
         os.close(descriptor)
     return holder
+
+
+def has_writer(path: Path) -> bool:
+    """Whether a process writes the store at `path`, or is just opening it.
+
+    Never waits, and refuses nobody the lock: who opens a store waits for the turn.
+
+    Raises:
+        StoreError: the lock files cannot be read or locked.
+    """
+    with contextlib.ExitStack() as stack, os_errors(path):
+        for name in (OPENING_LOCK, WRITER_LOCK):
+            try:
+                descriptor = os.open(path / name, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:  # nobody has ever locked it here
+                continue
+            stack.callback(os.close, descriptor)
+            if not _try_lock(descriptor, fcntl.LOCK_SH, path):
+                return True
+    return False
 
 
 def lock_against_writers(path: Path) -> int:

@@ -146,6 +146,8 @@ _changes = one_of(
         ProfileChanges(model="no provider"),
         ProfileChanges(title="The survey"),
         ProfileChanges(title="two\nlines"),
+        ProfileChanges(title="\x1b[2J"),
+        ProfileChanges(title=" "),
     ]
 )
 _runs = st.sampled_from([RunId("lead/run-1"), RunId(AIM), RunId(AIM), RunId(AIM)])

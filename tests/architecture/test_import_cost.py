@@ -95,7 +95,7 @@ def test_a_turn_imports_neither_a_client_for_http_nor_what_touches_the_machine()
 def test_the_help_imports_no_command():
     modules = imported_by(HELP)
 
-    assert modules & (WORLD | ENGINE - {"logging"}) == set()
+    assert modules & (WORLD | {"rich", "markdown_it", "pydantic"} | ENGINE - {"logging"}) == set()
     assert {one for one in modules if one.startswith("mentra_actors.")} == {
         "mentra_actors.cli",
         "mentra_actors.cli.command_list",
@@ -106,6 +106,12 @@ def test_the_help_imports_no_command():
         "mentra_actors.errors",
         "mentra_actors.late_module",
     }
+
+
+def test_talking_with_an_agent_imports_a_client_for_http_only_for_a_login():
+    modules = imported_by("import mentra_actors.cli.run_command, mentra_actors.cli.chat_command")
+
+    assert modules & (WORLD - {"pathspec"}) == set()
 
 
 def test_what_is_late_is_imported_when_it_is_used():

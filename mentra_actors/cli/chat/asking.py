@@ -8,6 +8,7 @@ import msgspec
 from rich.text import Text
 
 from mentra_actors.cli.chat.shown import Line, line
+from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.render_preview import preview_lines
 from mentra_actors.domain.rule_match import shown_call
 from mentra_actors.domain.tool_call import unexplained_request
@@ -45,7 +46,7 @@ def asked_lines(one: Approval, me: str) -> Sequence[Line]:
     reason = [line(f"  {why}")] if why != unexplained_request(one.tool) else []
     lines = list(_changes(one)) or [line(f"  {words}") for words in _previewed(one)]
     left = len(lines) - _MOST_LINES
-    more = [line(f"  … {left} more lines", "yellow")] if left > 0 else []
+    more = [line(f"  … {counted(left, 'more line')}", "yellow")] if left > 0 else []
     return [line(""), head, *reason, *lines[:_MOST_LINES], *more]
 
 

@@ -88,10 +88,16 @@ def entry_named(words: str, entries: Sequence[Entry], path: Sequence[Entry]) -> 
             return EntryId(n)
         if not words.startswith("#") and n <= len(turns):
             return turns[n - 1].last
-    raise CommandRejected(
-        f"{words!r} names nothing: there are turns 1 to {len(turns)} and entries #1 to "
-        f"#{len(entries)}; 0 is the beginning"
-    )
+    raise CommandRejected(f"{words!r} names nothing: {_there_is(len(turns), len(entries))}")
+
+
+def _there_is(turns: int, entries: int) -> str:
+    """What can be named."""
+    if not entries:
+        return "nothing was said yet, only 0, the beginning, is there"
+    ends = "" if not turns else "turn 1, " if turns == 1 else f"turns 1 to {turns}, "
+    places = "entry #1" if entries == 1 else f"entries #1 to #{entries}"
+    return f"to be named are {ends}{places}, and 0 for the beginning"
 
 
 def shown_turns(turns: Sequence[PastTurn]) -> Iterator[Shown]:

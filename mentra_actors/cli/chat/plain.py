@@ -20,6 +20,7 @@ class PlainScreen:
     """Answers on standard output, everything beside them on standard error."""
 
     asks = False
+    width = 80
 
     def __init__(self, output: Output) -> None:
         self._output = output

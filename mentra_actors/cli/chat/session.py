@@ -13,19 +13,21 @@ from mentra_actors.cli.chat.asking import Question, asked_lines
 from mentra_actors.cli.chat.past_turns import path_of, shown_turns, turns_in
 from mentra_actors.cli.chat.shown import Shown, line
 from mentra_actors.cli.chat.team_news import changes_approvals, news_of
-from mentra_actors.cli.chat.turn_fold import Turn, after_event, turn_of
+from mentra_actors.cli.chat.turn_fold import STOPPED_HERE, Turn, after_event, turn_of
 from mentra_actors.cli.decision_options import person
+from mentra_actors.cli.render_care import counted
 from mentra_actors.domain.agent.events import PermissionRequested
 from mentra_actors.domain.permission_rules import RuleScope
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import MentraError, RunFailed
-from mentra_actors.ids import EntryId
+from mentra_actors.ids import RunId
 from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.awaiting import thread_safe_call
 from mentra_actors.runtime.decisions import Remembering
 from mentra_actors.runtime.feeds import FeedItem
 from mentra_actors.runtime.run_options import RunArguments
+from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.runtime import Runtime
 from mentra_actors.runtime.snapshots import AgentSnapshot
 from mentra_actors.tools.policy import RuntimePolicy
@@ -36,7 +38,6 @@ __all__ = ["ChatSession", "Screen"]
 
 _TURNS_SHOWN = 3
 _GOES_ON = "↻ going on with the turn that was open"
-_STOPPED = "stopped at the terminal"
 
 
 class Screen(Protocol):
@@ -44,6 +45,11 @@ class Screen(Protocol):
 
     asks: bool
     """True if a person can be asked there about a call."""
+
+    @property
+    def width(self) -> int:
+        """How many columns a line may have."""
+        ...
 
     async def show(self, shown: Sequence[Shown]) -> None:
         """What has happened, in order."""
@@ -86,13 +92,11 @@ class ChatSession:
         self.snapshot: AgentSnapshot | None = None
         self.questions: Sequence[Question] = ()
         """Calls that wait for a person, the oldest first."""
-        self.left: EntryId | None = None
-        """Where the conversation stood before it went on from another entry."""
         self.failure: MentraError | None = None
         """Why nothing can go on any more."""
         self.last_turn_failed = False
         self._limits = limits
-        self._turns_ended = 0
+        self._turns_ended: set[RunId] = set()
         self._turn_end = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._news: asyncio.Queue[tuple[RecordedEvent[Any], ...]] = asyncio.Queue()
@@ -151,11 +155,17 @@ class ChatSession:
             self._begin(self.agent.send(text, **self._limits))
 
     async def say_and_wait(self, text: str) -> None:
-        """Say it, and return when its turn is over and shown."""
-        ended = self._turns_ended
-        if await self.attempt(self.agent.send(text, **self._limits)):
-            while self._turns_ended == ended:
-                await self._turn_end.wait()
+        """Say it, and return when the turn that answers it is over and shown."""
+        await self.attempt(self._shown(self.agent.send(text, **self._limits)))
+
+    async def _shown(self, turn: Awaitable[Reply]) -> None:
+        """Wait for a turn, and until the feed has told its end: other turns may end before."""
+        try:
+            run_id = (await turn).run_id
+        except RunFailed as failed:
+            run_id = RunId(failed.run_id)
+        while run_id and run_id not in self._turns_ended:
+            await self._turn_end.wait()
 
     def resume(self) -> None:
         """Go on with the turn that was broken off."""
@@ -165,7 +175,7 @@ class ChatSession:
         """End the open turn; False if none is open."""
         if not (await self.look()).run_id:
             return False
-        await self.attempt(self.agent.cancel(_STOPPED))
+        await self.attempt(self.agent.cancel(STOPPED_HERE))
         return True
 
     async def decide(
@@ -198,6 +208,11 @@ class ChatSession:
         if self.questions:
             self.questions = (self.questions[0].choosing(number), *self.questions[1:])
             self.screen.changed()
+
+    async def title(self) -> str:
+        """The title that was given to the conversation; empty if none was."""
+        profile = (await self.agent.state()).profile
+        return profile.title if profile else ""
 
     def show_thoughts(self, *, is_shown: bool) -> None:
         """Show what the model thinks, or keep it back."""
@@ -240,8 +255,6 @@ class ChatSession:
         self.turn, shown = after_event(self.turn, event, time.monotonic())
         if shown:
             await self.screen.show(shown)
-        if isinstance(event, a.Branched) and event.reason == "branch":
-            self.left = event.from_entry
         if item.cursor is not None:
             await self.look()
         if isinstance(event, a.RunFinished | a.RunFailed):
@@ -250,7 +263,7 @@ class ChatSession:
 
     async def _turn_is_over(self, event: a.RunFinished | a.RunFailed) -> None:
         self.last_turn_failed = isinstance(event, a.RunFailed)
-        self._turns_ended += 1
+        self._turns_ended.add(event.run_id)
         self._turn_end.set()
         self._turn_end = anyio.Event()
         now = await self.look()
@@ -306,7 +319,8 @@ class ChatSession:
         elif now.can_resume:
             shown.append(line("The last turn was broken off: /resume goes on with it.", "yellow"))
         if waits := now.queued_steers + now.queued_follow_ups:
-            shown.append(line(f"{waits} of your messages wait for the next turn.", "yellow"))
+            words = f"{counted(waits, 'message')} of yours, waiting for the next turn"
+            shown.append(line(words, "yellow"))
         await self.screen.show(shown)
 
     async def _said_last(self) -> Sequence[Shown]:
@@ -314,9 +328,10 @@ class ChatSession:
         turns = turns_in(path_of(await conversation.entries(), await conversation.leaf()))
         if not turns:
             return ()
-        title = (await conversation.labels()).get(turns[0].entries[0].entry_id, "")
+        title = await self.title()
         earlier = len(turns) - _TURNS_SHOWN
-        before = [line(f"… {earlier} earlier turns: /history, /at N", "dim")] * (earlier > 0)
+        words = f"… {counted(earlier, 'earlier turn')}: /history, /at N"
+        before = [line(words, "dim")] if earlier > 0 else []
         named = [line(title, "bold")] if title else []
         return [*named, *before, *shown_turns(turns[-_TURNS_SHOWN:])]
 

@@ -19,6 +19,8 @@ from mentra_actors.cli.chat.shown import Line, Rows, Shown, clipped, line
 from mentra_actors.cli.chat.typed import COMMANDS, Slash, Unknown
 from mentra_actors.cli.model_choice import require_usable
 from mentra_actors.cli.render_board import board_lines
+from mentra_actors.cli.render_care import counted
+from mentra_actors.cli.render_context import context_lines
 from mentra_actors.cli.render_run import spent_words
 from mentra_actors.cli.usage_command import cost_text
 from mentra_actors.domain.conversation_tree import Entry
@@ -30,6 +32,8 @@ __all__ = ["HELP_KEYS", "performed", "unknown_words"]
 
 _TURNS_SHOWN = 3
 _MOST_CHARS = 160
+_EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max", "off")
+"""A model may know some of these words only; its provider then says which."""
 HELP_KEYS = (
     ("Enter", "send; while the agent works: steer it"),
     ("Alt-Enter, \\ Enter", "a new line"),
@@ -110,32 +114,31 @@ async def _fork(session: ChatSession, rest: str) -> _Found:
 
 
 async def _back(session: ChatSession, _rest: str) -> _Found:
-    if session.left is None:
+    left = await session.agent.conversation.moved_from()
+    if left is None:
         raise CommandRejected("no /fork was made here; /history shows turns, /fork N goes to one")
-    return await _moved(session, session.left)
+    return await _moved(session, left)
 
 
 async def _moved(session: ChatSession, entry: int) -> _Found:
+    if entry == await session.agent.conversation.leaf():
+        return [line("The conversation goes on from there already.", "dim")]
     left = await session.agent.conversation.move_to(entry)
     words = "nothing is deleted, /back goes back"
-    head = line(f"⑂ {left} entries are left behind; {words}", "cyan")
+    head = line(f"⑂ {counted(left, 'entry')} left behind; {words}", "cyan")
     return [head, *shown_turns((await _turns(session))[-_TURNS_SHOWN:])]
 
 
 async def _title(session: ChatSession, rest: str) -> _Found:
-    _, path = await _path(session)
-    if not path:
-        raise CommandRejected("a conversation has a title once something was said")
     if rest:
-        await session.agent.conversation.label(path[0].entry_id, " ".join(rest.split()))
-    title = (await session.agent.conversation.labels()).get(path[0].entry_id, "")
+        await session.agent.configure(title=" ".join(rest.split()))
+    title = await session.title()
     return [line(title or "It has no title: /title TEXT", "bold" if title else "dim")]
 
 
 async def _save(session: ChatSession, rest: str) -> _Found:
     _, path = await _path(session)
-    labels = await session.agent.conversation.labels()
-    title = labels.get(path[0].entry_id, "") if path else ""
+    title = await session.title()
     text = as_markdown(title or f"A conversation with {session.agent.name}", path)
     place = await anyio.Path(rest).expanduser()
     try:
@@ -166,6 +169,10 @@ async def _reasoning(session: ChatSession, rest: str) -> _Found:
     if effort in ("show", "hide"):
         session.show_thoughts(is_shown=effort == "show")
         return [line(f"Thoughts are {'shown' if effort == 'show' else 'hidden'}.", "dim")]
+    if effort and effort not in _EFFORTS:
+        raise CommandRejected(
+            f"/reasoning: one of {', '.join(_EFFORTS)}, show or hide, not {rest!r}"
+        )
     if effort:
         options = None if effort == "off" else ReasoningOptions(effort=effort)
         await session.agent.configure(reasoning=options)
@@ -193,9 +200,10 @@ async def _tools(session: ChatSession, _rest: str) -> _Found:
 
 
 async def _context(session: ChatSession, _rest: str) -> _Found:
-    counted = await session.agent.count_tokens()
-    about = "about " if counted.is_estimate else ""
-    return [line(f"The next request would have {about}{counted.tokens:,} tokens.")]
+    report = await session.agent.context()
+    return [
+        Line(text, is_cut=is_cut) for text, is_cut in context_lines(report, session.screen.width)
+    ]
 
 
 async def _usage(session: ChatSession, _rest: str) -> _Found:

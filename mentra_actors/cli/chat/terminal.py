@@ -20,7 +20,7 @@ from prompt_toolkit.styles import Style
 
 from mentra_actors.cli.chat.asking import question_keys
 from mentra_actors.cli.chat.drawing import draw
-from mentra_actors.cli.chat.input_history import history_file
+from mentra_actors.cli.chat.input_history import history_file, typed_before
 from mentra_actors.cli.chat.live_part import live_lines, status_line, wrapped
 from mentra_actors.cli.chat.session import ChatSession
 from mentra_actors.cli.chat.shown import Line, Shown, line
@@ -77,6 +77,11 @@ class TerminalChat:
         )
         self._prompt.app.timeoutlen = 0.3  # seconds in which Esc may begin another key
         self._prompt.app.ttimeoutlen = 0.05
+
+    @property
+    def width(self) -> int:
+        """See `Screen.width`."""
+        return self._output.console.width
 
     @property
     def session(self) -> ChatSession:
@@ -275,7 +280,7 @@ class _KeptHistory(FileHistory):
     def load_history_strings(self) -> Iterable[str]:
         """See the base."""
         try:
-            return super().load_history_strings()
+            return typed_before(str(self.filename))
         except OSError:
             return ()
 

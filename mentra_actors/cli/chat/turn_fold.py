@@ -9,6 +9,7 @@ from rich.text import Text
 
 from mentra_actors.cli.chat.markdown_blocks import whole_blocks
 from mentra_actors.cli.chat.shown import Line, Prose, Shown, clipped, line, lines_of
+from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.render_run import spent_words
 from mentra_actors.domain.content import ThinkingBlock, text_of
 from mentra_actors.domain.model_call import TokenUsage
@@ -18,7 +19,18 @@ from projections import agent_event as a
 from projections.agent_event import AgentEvent
 from projections.session_lines import call_summary
 
-__all__ = ["Call", "Turn", "after_event", "diff_lines", "said_line", "turn_of"]
+__all__ = [
+    "STOPPED_HERE",
+    "Call",
+    "Turn",
+    "after_event",
+    "diff_lines",
+    "said_line",
+    "turn_of",
+]
+
+STOPPED_HERE = "stopped at the terminal"
+"""Why a run has ended that the person of this chat has stopped."""
 
 THOUGHT = "dim italic"
 _MOST_RESULT_CHARS = 160
@@ -94,7 +106,7 @@ def diff_lines(diff: str) -> Sequence[Line]:
         line(f"    {one}", _DIFF_STYLES.get(one[:1], "dim")) for one in lines[:_MOST_DIFF_LINES]
     ]
     left = len(lines) - _MOST_DIFF_LINES
-    return [*shown, line(f"    … {left} more lines", "dim")] if left > 0 else shown
+    return [*shown, line(f"    … {counted(left, 'more line')}", "dim")] if left > 0 else shown
 
 
 # --- the answer -------------------------------------------------------------------------------
@@ -259,7 +271,8 @@ def _finished(turn: Turn, event: a.RunFinished, now: float) -> Step:
 def _broken_off(turn: Turn, event: a.RunFailed, now: float) -> Step:
     if event.kind == "cancelled":
         back = "; the conversation is as it was before" if event.is_rolled_back else ""
-        return _over(turn, now, f"■ stopped{back}; ", "yellow")
+        why = "" if event.error in (STOPPED_HERE, "cancelled") else f" ({event.error})"
+        return _over(turn, now, f"■ stopped{why}{back}; ", "yellow")
     turn, shown = _over(turn, now, "", "dim")
     hint = "  /resume goes on with it" + (", and may well work" if event.is_transient else "")
     return turn, [line(f"✗ {event.error}", "bold red"), line(hint, "dim"), *shown]

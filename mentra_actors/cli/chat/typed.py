@@ -78,7 +78,7 @@ COMMANDS: Mapping[str, _Command] = {
     "memory": _Command("[WORDS]", "what the agent remembers, or finds by these words"),
     "remember": _Command("TEXT", "let the agent remember this for long", needs_words=True),
     "compact": _Command("", "have the older part of the conversation summarised"),
-    "context": _Command("", "how large the next request would be"),
+    "context": _Command("", "what the next request consists of, and how large it is"),
     "usage": _Command("", "tokens and money so far"),
     "save": _Command("FILE", "write the conversation as Markdown", needs_words=True),
     "quit": _Command("", "leave; whatever is open goes on at the next start"),

@@ -19,6 +19,7 @@ from mentra_actors.domain.model_call import (
     ReasoningOptions,
     ToolChoice,
 )
+from mentra_actors.domain.one_line import line_fault
 from mentra_actors.ids import AgentId, TeamId
 
 __all__ = [
@@ -61,6 +62,7 @@ READ_TOOL_RESULT = "read_tool_result"
 """The tool that shows the rest of a paged result; offered only where results are paged."""
 
 MOST_TITLE_CHARS = 200
+MOST_MODEL_CHARS = 500
 
 CompactionMode: TypeAlias = Literal["local_only", "prefer_remote", "remote_only"]
 
@@ -266,6 +268,8 @@ def profile_fault(profile: AgentProfile) -> str:
     """Why no agent could work like this; empty if one can."""
     if ":" not in profile.model and not profile.is_person:
         return f"a model is provider:name, found {profile.model!r}"
+    if fault := line_fault(profile.model, "the name of a model", MOST_MODEL_CHARS):
+        return fault
     if profile.max_rounds < 0:
         return f"max_rounds must not be negative, found {profile.max_rounds}"
     if profile.task_reminder_rounds < 0:
@@ -279,9 +283,7 @@ def profile_fault(profile: AgentProfile) -> str:
     paging = profile.paging
     if paging is not None and (paging.page_bytes < 1 or paging.threshold_bytes < 0):
         return "a page has at least one byte, and a threshold is not negative"
-    if len(profile.title) > MOST_TITLE_CHARS or len(profile.title.splitlines()) > 1:
-        return f"a title is one line of at most {MOST_TITLE_CHARS} characters"
-    return option_fault(profile.run)
+    return line_fault(profile.title, "a title", MOST_TITLE_CHARS) or option_fault(profile.run)
 
 
 def _compaction_fault(options: CompactionOptions) -> str:

@@ -76,11 +76,11 @@ def remove(command: RemoveMember, state: TeamState) -> Sequence[TeamEvent]:
 
 
 def rename(command: RenameMember, state: TeamState) -> Sequence[TeamEvent]:
-    """The new name; nothing, if it is the present one."""
+    """The new name."""
     name = _member(command.agent_id, state)
     _require_lead(command.by, command.agent_id, state, f"rename {name!r}")
     if name == command.name:
-        return []
+        raise CommandRejected(f"{name!r} has this name already")
     _require_name(command.name)
     if command.name in state.members:
         raise CommandRejected(f"Team member {command.name!r} already exists")

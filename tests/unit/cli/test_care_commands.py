@@ -183,11 +183,23 @@ def test_export_for_people(mentra, store, tmp_path):
 
     assert {event["stream"] for event in events} == {"agent-1"}
     assert all(event["event"]["type"] == event["tag"] for event in events)
-    assert mentra("import", file, tmp_path / "copy") == 1
+    assert mentra("import", file, tmp_path / "copy") == 2
     assert "is a part of a store" in mentra.err
     assert mentra("export", store, file) == 2
     summary = mentra.json("export", store, tmp_path / "all.jsonl.gz")
     assert summary["last_position"] > 0
+
+
+def test_a_file_that_is_no_export_is_refused(mentra, tmp_path):
+    """All is not well: nothing was made, and the words say which file would do."""
+    (tmp_path / "notes.txt").write_text("hello\n")
+
+    assert mentra("import", tmp_path / "notes.txt", tmp_path / "copy") == 2
+    assert "notes.txt is no export of a store; no store was made\n" in mentra.err
+    assert "Nothing was made." in mentra.err
+    assert "intact" not in mentra.err
+    assert "a file that `mentra export` has written" in mentra.err
+    assert not (tmp_path / "copy").exists()
 
 
 def test_import_says_which_line_is_wrong(mentra, store, tmp_path):
@@ -217,7 +229,7 @@ def test_compact_archives_and_restores(mentra, store, tmp_path):
     assert mentra("compact", store) == 0
     assert "takes" in mentra.out
     assert mentra("compact", store, "--archive", archive, "--stream", agent) == 0
-    assert f"of 1 stream are in {archive} now." in mentra.out
+    assert f"of 1 stream went to {archive}." in mentra.out
     assert mentra("log", agent, "--store", store) == 0
     assert f"is archived in {archive.name}" in mentra.out
     assert mentra.err == ""

@@ -2,11 +2,12 @@
 
 import re
 
+import msgspec
 import pytest
 
 from mentra_actors import CompactionOptions, ScriptedModel, call, open_runtime_sync, tool
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.render_context import show_context
+from mentra_actors.cli.render_context import context_lines, show_context
 from mentra_actors.effects.context_report import (
     ContextMessage,
     ContextPart,
@@ -106,6 +107,15 @@ REPORT = ContextReport(
     compacted_at_tokens=None,
     last_counted=CountedCall(number=7, counted_tokens=1_000, estimated_tokens=900),
 )
+
+
+def test_of_an_agent_that_has_stopped_no_request_is_promised():
+    """And one entry is one entry."""
+    report = msgspec.structs.replace(REPORT, is_stopped=True, entries=1)
+    head = [line.plain for line, _ in context_lines(report)][:2]
+
+    assert head[0].startswith("lead, which has stopped: it makes no request any more")
+    assert head[1].endswith("in 1 message; the conversation has 1 entry")
 
 
 @pytest.mark.parametrize("width", [40, 80])

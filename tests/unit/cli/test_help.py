@@ -1,6 +1,7 @@
 """The help of `mentra`: what it says of a command before the command is imported."""
 
 import inspect
+from importlib import import_module
 
 import pytest
 import typer
@@ -25,3 +26,34 @@ def test_all_commands_are_listed_in_their_order():
     group = LateCommands(name="mentra")
 
     assert list(group.list_commands(typer.Context(group))) == list(COMMANDS)
+
+
+def test_the_help_says_all_of_each_command_in_a_narrow_terminal(mentra, monkeypatch):
+    """A summary that is cut off says nothing of what it cuts."""
+    monkeypatch.setenv("COLUMNS", "60")
+
+    assert mentra("--help") == 0
+
+    told = " ".join(mentra.out.split())
+    assert all(f" {name} {listed.summary}" in told for name, listed in COMMANDS.items())
+    assert max(map(len, mentra.out.splitlines())) < 60
+
+
+def test_a_group_without_a_command_is_told_as_its_help(mentra):
+    assert mentra("job") == 2
+    assert mentra.err.startswith("Usage: mentra job ")
+    assert "mentra: " not in mentra.err
+
+
+def test_ctrl_c_before_the_command_has_begun_is_told_as_later_ones(mentra, monkeypatch):
+    """A person who is early sees no less."""
+
+    def interrupted(name, *rest, **more):
+        if name == "mentra_actors.cli.run_command":
+            raise KeyboardInterrupt
+        return import_module(name, *rest, **more)
+
+    monkeypatch.setattr("importlib.import_module", interrupted)
+
+    assert mentra("run", "hello") == 130
+    assert mentra.err.startswith("mentra: Interrupted.\n")

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from rich.text import Text
 
 from mentra_actors import ScriptedModel, call, open_runtime_sync
 from mentra_actors.cli.failures import failure_of
+from mentra_actors.cli.output import Output
 from mentra_actors.cli.render_transcript import item_lines
 from mentra_actors.errors import StoreLocked
 from mentra_actors.providers.scripted import position
@@ -266,6 +268,19 @@ def test_version_and_misuse(mentra):
     assert "--help" in mentra.err
 
 
+@pytest.mark.parametrize("line", ["sessions", "export x", "run hello --model offline:survey"])
+def test_a_directory_that_is_gone_is_named(mentra, monkeypatch, tmp_path, line):
+    """The number of an error does not say that somebody has deleted it in another terminal."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    here.rmdir()
+
+    assert mentra(*line.split()) == 1
+    assert mentra.err.startswith("mentra: the directory in which this command was started is not")
+    assert "Errno" not in mentra.err
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -405,3 +420,10 @@ def test_piped_sentences_are_wrapped_where_columns_says_so(mentra, tmp_path, mon
     assert max(map(len, whole.splitlines())) > 100
     assert max(map(len, mentra.out.splitlines())) <= 40
     assert mentra.out.split() == whole.split()
+
+
+def test_brackets_in_words_are_shown_as_they_are(capsys):
+    """A line of a listing is no markup: `[file]` would vanish, and a stray one end the command."""
+    Output(as_json=False).show("[file] a.txt", "[/none]", Text("[bold]"))
+
+    assert capsys.readouterr().out == "[file] a.txt\n[/none]\n[bold]\n"

@@ -19,7 +19,7 @@ def place(tmp_path):
 def test_run_streams_the_answer_and_keeps_it(mentra, place):
     """The answer is on standard output, what happened beside it on standard error."""
     assert mentra("run", "What is here?", *place, *OFFLINE) == 0
-    assert "The directory has 1 files and 0 directories." in mentra.out
+    assert "The directory has 1 file and 0 directories." in mentra.out
     assert "→ files" in mentra.err
     assert "tokens in" in mentra.err
     assert mentra("transcript", "lead", *place[:2]) == 0
@@ -31,7 +31,7 @@ def test_run_prints_one_json_document(mentra, place):
     document = mentra.json("run", "What is here?", *place, *OFFLINE)
 
     assert document["agent"] == "lead"
-    assert "1 files" in document["text"]
+    assert "1 file" in document["text"]
     assert document["usage"]["output_tokens"] > 0
 
 
@@ -39,7 +39,7 @@ def test_a_prompt_goes_to_the_team_that_is_named_and_makes_it(mentra, place):
     """What its agent does is shown as it is for the first team."""
     for team in ("main", "docs"):
         assert mentra("run", "What is here?", "--team", team, *place, *OFFLINE) == 0
-        assert "The directory has 1 files and 0 directories." in mentra.out
+        assert "The directory has 1 file and 0 directories." in mentra.out
         (lead,) = mentra.json("agents", "--team", team, *place[:2])
         assert lead["stream"] == ("agent-lead" if team == "main" else "agent-docs.lead")
 
@@ -152,7 +152,7 @@ def test_a_run_has_limits_and_can_be_resumed(mentra, place):
     assert mentra("run", "What is here?", *place, "--deadline", 0) == 1
     assert "mentra run --resume" in mentra.err
     assert mentra("run", "--resume", *place, "--deadline", 60) == 0
-    assert "1 files" in mentra.out
+    assert "1 file" in mentra.out
 
 
 def test_resume_takes_no_prompt_and_needs_a_run(mentra, place):

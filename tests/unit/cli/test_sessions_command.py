@@ -1,6 +1,8 @@
 """`mentra sessions`: which conversations there are, also while no process has the store open."""
 
 import contextlib
+import os
+import shutil
 
 import pytest
 from rich.console import Console
@@ -64,6 +66,64 @@ def test_sessions_fit_into_eighty_columns(mentra, talks, monkeypatch):
 
     assert max(map(len, text.splitlines())) <= 80
     assert {*["Repair", "the", "gates,", "and", "say", "when"]} <= {*text.split()}
+
+
+def test_no_id_breaks_in_forty_columns(mentra, talks, monkeypatch):
+    """An id is there to be copied."""
+    narrow = Console(width=40, force_terminal=True, color_system=None)
+    monkeypatch.setattr(output, "_console", lambda **_options: narrow)
+    monkeypatch.setattr(output.Output, "spinner", lambda *_arguments: contextlib.nullcontext())
+    with narrow.capture() as shown:
+        mentra("sessions", "--store", talks)
+    text = shown.get()
+
+    assert max(map(len, text.splitlines())) <= 40
+    assert {"gates", "left", "rain"} <= {*text.splitlines()}
+    assert {"interrupted", "Weather", "Repair"} <= {*text.split()}
+
+
+@pytest.fixture
+def killed(tmp_path):
+    """A store in which a turn is open, and its copy, which is as after a kill."""
+    path, copy = tmp_path / "team.mentra", tmp_path / "copy.mentra"
+    model = ScriptedModel([NEVER_ENDS])
+    with open_runtime_sync(
+        path, providers=[model], durability="volatile", close_grace_s=0
+    ) as runtime:
+        session = runtime.sessions.start(name="lead", model="scripted:x")
+        with contextlib.suppress(TimeoutError):
+            session.append_turn("Go", timeout_s=0.05)
+        shutil.copytree(path, copy)
+        yield path, copy
+
+
+def test_a_turn_whose_process_was_killed_is_interrupted_at_once(mentra, killed):
+    """The lease of a dead process goes on for a minute; its lock does not."""
+    path, copy = killed
+
+    assert [one["status"] for one in mentra.json("sessions", "--store", path)] == ["active"]
+    assert [one["status"] for one in mentra.json("sessions", "--store", copy)] == ["interrupted"]
+    assert mentra("agents", "--store", path) == 0
+    assert "No process" not in mentra.err
+    assert mentra("agents", "--store", copy) == 0
+    assert "No process works on this store" in mentra.err
+    assert mentra("health", "--store", path) == 0
+    assert mentra("health", "--store", copy) == 1
+    assert "which wrote, has died" in mentra.out
+
+
+def test_sessions_are_read_where_nothing_can_be_written(mentra, talks, tmp_path, monkeypatch):
+    """On a read-only medium, or in the directory of another user."""
+    path = tmp_path / "team.mentra"
+    shutil.copytree(talks, path, ignore=shutil.ignore_patterns("views*"))
+    before = sorted(path.iterdir())
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda one, mode: mode != os.W_OK and may(one, mode))
+
+    listed = mentra.json("sessions", "--search", "shut", "--store", path)
+
+    assert [one["session"]["agent"] for one in listed] == ["gates"]
+    assert sorted(path.iterdir()) == before
 
 
 def test_a_store_without_sessions_says_so(mentra, tmp_path):

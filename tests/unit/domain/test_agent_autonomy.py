@@ -14,7 +14,7 @@ from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import ClaimReadyTask
-from mentra_actors.domain.agent.profile import Autonomy, profile_fault
+from mentra_actors.domain.agent.profile import AgentProfile, Autonomy, profile_fault
 from mentra_actors.domain.inbox import Mail, StopOrdered
 from mentra_actors.domain.team import TEAM, AddMember
 
@@ -152,3 +152,33 @@ def test_no_agent_waits_for_a_time_that_is_none(seconds):
     profile = msgspec.structs.replace(mate().state.profile, autonomy=autonomy)
 
     assert "idle_timeout_s" in profile_fault(profile)
+
+
+@pytest.mark.parametrize(
+    ("title", "fault"),
+    [
+        ("", ""),
+        ("The survey", ""),
+        ("Zähler für «Tore» 門 🚪", ""),
+        ("x" * 201, "at most 200"),
+        ("two\nlines", "control"),
+        ("two\u2028lines", "control"),
+        ("nothing\x00", "control"),
+        ("\x1b[2J", "control"),
+        ("\x9b2J", "control"),
+        (" \u00a0", "only spaces"),
+    ],
+)
+def test_a_title_is_one_line_that_a_person_can_read(title, fault):
+    """It stands in lists in terminals, so nothing in it may command one."""
+    told = profile_fault(
+        AgentProfile(agent_id="a", name="a", role="r", team_id="main", model="m:m", title=title)
+    )
+
+    assert (fault in told) if fault else told == ""
+
+
+def test_the_name_of_a_model_commands_no_terminal():
+    profile = AgentProfile(agent_id="a", name="a", role="r", team_id="main", model="m:\x1b[2J")
+
+    assert "control" in profile_fault(profile)

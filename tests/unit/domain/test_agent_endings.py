@@ -422,4 +422,13 @@ def test_entries_have_names():
 
     assert labelled == [e.EntryLabelled(entry=2, label="good")]
     assert talked.when(c.LabelEntry(entry=9, label="x", now=4.0)).rejects("no entry 9")
-    assert talked.when(c.LabelEntry(entry=1, label="x" * 201, now=4.0)).rejects("200")
+    for label, why in (
+        ("x" * 201, "200"),
+        ("a\nb", "control"),
+        ("\x1b[2J", "control"),
+        (" ", "spaces"),
+    ):
+        assert talked.when(c.LabelEntry(entry=1, label=label, now=4.0)).rejects(why)
+    assert talked.when(c.LabelEntry(entry=1, label="", now=4.0)) == [
+        e.EntryLabelled(entry=1, label="")
+    ]

@@ -187,8 +187,15 @@ def test_a_renamed_member_keeps_its_id_and_its_place(team):
     assert told.when(RecordBoardTold(command_id="1", now=3.0)) == []
 
 
-@pytest.mark.parametrize(("name", "reason"), [("bob", "exists"), ("a b", "is not a name"),
-                                              ("host", "no name for a member")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("bob", "exists"),
+        ("a b", "is not a name"),
+        ("ann", "has this name already"),
+        ("host", "no name for a member"),
+    ],
+)
 def test_a_new_name_keeps_the_rules_of_names(team, name, reason):
     """A name that is taken by renaming would be no better than one taken by joining."""
     wish = RenameMember(command_id="1", agent_id="ann", name=name, now=2.0)

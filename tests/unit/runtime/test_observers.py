@@ -360,3 +360,20 @@ async def test_the_asynchronous_face_has_observers_too():
         assert [one.name for one in runtime.observers()] == ["partial"]
 
     assert kinds(told)[-1] == "run_finished"
+
+
+def test_observers_that_block_are_left_behind_with_a_word(monkeypatch, caplog):
+    """They keep a program from ending for some seconds, all together, and it says which."""
+    monkeypatch.setattr("mentra_actors.runtime.observers._CLOSE_S", 0.01)
+    goes_on = threading.Event()
+    stuck = [Observer(lambda _event: goes_on.wait(WAIT_S), name=name) for name in ("one", "two")]
+    told = []
+    with opened(["Hello."], observers=[*stuck, told.append]) as runtime:
+        runtime.spawn("lead", model="scripted:x").send("Hello?", timeout_s=WAIT_S)
+        runtime.observers()
+    goes_on.set()
+
+    said = [one.getMessage() for one in caplog.records if "did not come back" in one.message]
+    assert [one.split()[1] for one in said] == ["one", "two"]
+    assert "within 0.0 s" in said[1]
+    assert all("the next runtime tells it them" in one for one in said)

@@ -156,3 +156,10 @@ def test_an_import_that_is_blocked_is_told_as_a_missing_extra(monkeypatch):
         opened(policy=policy),
     ):
         pass
+
+
+@pytest.mark.parametrize("team", ["", " ", "a b", "a\nb", "a\x00", "\x1b[2J", "x" * 101, None])
+def test_a_team_has_a_name_as_agents_have(team):
+    """Ids and streams are made of it, and a terminal shows it."""
+    with pytest.raises(ConfigurationError, match="is not the name of a team"):
+        RuntimeSettings(path=":memory:", team=team)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.state import AgentState
+from mentra_actors.domain.one_line import line_fault
 from mentra_actors.errors import CommandRejected
 
 __all__ = ["MAX_LABEL_CHARS", "entry_labelled", "leaf_moved"]
@@ -38,12 +39,12 @@ def entry_labelled(command: c.LabelEntry, state: AgentState) -> Sequence[e.Agent
     """The entry gets a name.
 
     Raises:
-        CommandRejected: there is no such entry, or the name is too long.
+        CommandRejected: there is no such entry, or the name is too long or no line for people.
     """
     if not 1 <= command.entry <= state.entries:
         raise CommandRejected(_unknown(command.entry, state))
-    if len(command.label) > MAX_LABEL_CHARS:
-        raise CommandRejected(f"a label has at most {MAX_LABEL_CHARS} characters")
+    if fault := line_fault(command.label, "a label", MAX_LABEL_CHARS):
+        raise CommandRejected(fault)
     return [e.EntryLabelled(entry=command.entry, label=command.label)]
 
 

@@ -36,6 +36,15 @@ def test_tools_are_what_was_chosen(talk, mentra, choice, there, left_out):
     assert not left_out & names
 
 
+def test_who_tries_it_without_a_key_sees_a_tool_at_work(talk, mentra, tmp_path):
+    """The offline model lists a directory with whichever tool it is offered."""
+    (tmp_path / "a.txt").write_text("x")
+
+    assert talk("hello\n/fork 1\n", *OFFLINE) == 0
+    assert "The directory has 1 file and " in mentra.out
+    assert "The conversation goes on from there already." in mentra.out
+
+
 def test_an_agent_keeps_its_model_and_what_was_said(talk, mentra, monkeypatch):
     """The variable is for agents that are made: a choice by /model lasts."""
     assert talk("hello\n", *OFFLINE) == 0
@@ -43,7 +52,7 @@ def test_an_agent_keeps_its_model_and_what_was_said(talk, mentra, monkeypatch):
     assert talk("again\n/history\n/model\n") == 0
 
     assert mentra.out.startswith("I am an offline rule-based model")
-    assert "1  hello  #2\n2  again  #4\noffline:survey\n" in mentra.out
+    assert "1  hello  #4\n2  again  #8\noffline:survey\n" in mentra.out
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_a_killed_conversation_goes_on_where_it_was(place_of, tmp_path):
             terminal.until("Answer to count")
 
             terminal.say("/fork 1")
-            terminal.until("2 entries are left behind")
+            terminal.until("2 entries left behind")
             terminal.say("other way")
             terminal.until("Answer to other way")
             terminal.say("/history")

@@ -1,6 +1,6 @@
 """What was typed is kept for its user alone, where the user's state is."""
 
-from mentra_actors.cli.chat.input_history import history_file
+from mentra_actors.cli.chat.input_history import MOST_BYTES_READ, history_file, typed_before
 from mentra_actors.cli.chat.terminal import _KeptHistory
 
 
@@ -33,3 +33,23 @@ def test_words_that_cannot_be_kept_are_no_failure(tmp_path):
 
     assert list(history.load_history_strings()) == []
     assert history.get_strings() == ["hello"]
+
+
+def test_what_was_typed_is_there_at_the_next_start(tmp_path):
+    place = tmp_path / "chat_history"
+    for words in ("one", "two\nlines\n\n+ and a sign", "", "# three"):
+        _KeptHistory(str(place)).append_string(words)
+
+    assert typed_before(str(place)) == ["# three", "", "two\nlines\n\n+ and a sign", "one"]
+    assert list(_KeptHistory(str(place)).load_history_strings()) == typed_before(str(place))
+
+
+def test_of_a_huge_file_the_end_is_read(tmp_path):
+    """A hundred megabytes of typing would keep a person waiting at each start."""
+    place = tmp_path / "chat_history"
+    with place.open("wb") as file:
+        file.truncate(1 << 30)  # a hole, which takes no room and as long to read
+    _KeptHistory(str(place)).append_string("long\n" + "x" * MOST_BYTES_READ)
+    _KeptHistory(str(place)).append_string("newest")
+
+    assert typed_before(str(place)) == ["newest"]

@@ -72,7 +72,7 @@ def test_turns_and_entries_have_names(words, entry):
 @pytest.mark.parametrize("words", ["5", "#12", "x", "-1", "", "#", "²"])
 def test_what_is_not_there_is_refused_with_what_is(words):
     entries = conversation()
-    with pytest.raises(CommandRejected, match="turns 1 to 4 and entries #1 to #11"):
+    with pytest.raises(CommandRejected, match="turns 1 to 4, entries #1 to #11"):
         entry_named(words, entries, path_of(entries, 10))
 
 

@@ -1,6 +1,7 @@
 """A session against a running team: what is asked, told and done, whatever shows it."""
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from mentra_actors import ReasoningOptions, ScriptedModel, ask_for, call, open_runtime, tool
@@ -16,6 +17,7 @@ class Listener:
     """A screen that keeps what it is shown, and wakes whoever waits for a part of it."""
 
     asks = True
+    width = 80
 
     def __init__(self):
         self.words = []
@@ -171,8 +173,8 @@ def test_the_conversation_is_a_tree(tmp_path):
         await done(session, "title My talk")
         await done(session, "fork 1")
         await session.say_and_wait("else")
-        assert session.left is not None
-        await done(session, "back")
+        other = ChatSession(session.runtime, session.agent, screen, {})  # as of another start
+        await done(other, "back")
         path = await session.agent.conversation.path()
         assert list(path) == [1, 2, 3, 4, 5, 6]
         await done(session, "at 2")
@@ -204,16 +206,48 @@ def test_every_command_answers():
         assert session.turn.hides_thoughts
         with pytest.raises(CommandRejected, match="/at N"):
             await done(session, "at")
-        session.left = None
-        with pytest.raises(CommandRejected, match="no /fork"):
-            await done(session, "back")
+        with pytest.raises(CommandRejected, match=r"minimal, .*, off, show or hide, not 'Bog"):
+            await done(session, "reasoning Bogus")
+        assert (await session.agent.state()).profile.reasoning == ReasoningOptions(effort="high")
 
     words = "\n".join(talk(["Hello!"] * 9, told))
 
     assert "Ann likes tea" in words
     assert "lead|lead|idle|scripted:x" in words
     assert "No task is on the board." in words
-    assert "The next request would have about" in words
+    assert "lead, the next request of scripted:x" in words
+    assert "\nThe largest messages\n" in words
+
+
+def test_before_anything_was_said_there_is_nothing_to_go_back_to():
+    async def told(session, screen):
+        with pytest.raises(CommandRejected, match="no /fork"):
+            await done(session, "back")
+        for words in ("at 1", "fork #3"):
+            with pytest.raises(CommandRejected, match="nothing was said yet, only 0"):
+                await done(session, words)
+
+    talk([], told)
+
+
+def test_words_are_answered_before_the_next_ones_whatever_else_ends():
+    """Through a pipe: a turn that was open may end at any moment after the first line was read."""
+
+    async def told(session, screen):
+        await session.say("This one is open.")
+        await screen.says("» This one is open.")
+        show = screen.show
+
+        async def show_late(shown):
+            for _ in range(100):
+                await anyio.lowlevel.checkpoint()
+            await show(shown)
+
+        screen.show = show_late
+        await session.say_and_wait("And this one?")
+        assert "The second." in screen.words
+
+    talk(["The first.", "The second."], told)
 
 
 def test_later_words_are_said_when_the_turn_would_be_over():

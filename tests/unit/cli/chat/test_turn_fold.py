@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mentra_actors.cli.chat.live_part import live_lines, status_line
 from mentra_actors.cli.chat.markdown_blocks import whole_blocks
 from mentra_actors.cli.chat.shown import Line, Prose
-from mentra_actors.cli.chat.turn_fold import Turn, after_event
+from mentra_actors.cli.chat.turn_fold import STOPPED_HERE, Turn, after_event
 from mentra_actors.domain.content import TextBlock, ThinkingBlock
 from mentra_actors.domain.model_call import StopReason, TokenUsage
 from mentra_actors.runtime.snapshots import AgentSnapshot
@@ -151,7 +151,14 @@ def test_a_turn_ends_with_what_it_has_used():
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        (a.RunFailed(run_id="r", kind="cancelled", error="x"), "■ stopped; 0 tokens in, 0 out"),
+        (
+            a.RunFailed(run_id="r", kind="cancelled", error="by ann"),
+            "■ stopped (by ann); 0 tokens in",
+        ),
+        (
+            a.RunFailed(run_id="r", kind="cancelled", error=STOPPED_HERE),
+            "■ stopped; 0 tokens in, 0 out",
+        ),
         (a.RunFailed(run_id="r", kind="model", error="no key"), "✗ no key"),
         (
             a.RunFinished(run_id="r", ending="early", early_end="token_budget"),
