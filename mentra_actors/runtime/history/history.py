@@ -6,7 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import AgentId
+from mentra_actors.runtime.history.agent_moment import AgentMoment, agent_at
 from mentra_actors.runtime.history.moment import Moment, position_at
+from mentra_actors.runtime.history.past import Past
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
@@ -22,6 +25,7 @@ class History:
         """Made by `open_history` and by a running team; `journal` reads `reader`."""
         self._reader = reader
         self._journal = journal or Journal(reader)
+        self._past = Past(reader, self._journal)
 
     @property
     def last_position(self) -> int:
@@ -39,13 +43,21 @@ class History:
         if time is not None:
             if position is not None:
                 raise CommandRejected("give a position or a time, not both")
-            return Moment(self._journal, position_at(self._journal, time))
+            return Moment(self._past, position_at(self._journal, time))
         last = self.last_position
         if position is None:
-            return Moment(self._journal, last)
+            return Moment(self._past, last)
         if not 0 <= position <= last:
             raise CommandRejected(f"the log has positions 0 to {last}; {position} is not there")
-        return Moment(self._journal, position)
+        return Moment(self._past, position)
+
+    def agent_at(self, agent_id: AgentId, version: int) -> AgentMoment:
+        """One agent after the event with a version of its own stream.
+
+        Raises:
+            CommandRejected: the version is to come, or is none.
+        """
+        return agent_at(self._past, agent_id, version)
 
 
 @contextmanager

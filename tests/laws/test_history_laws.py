@@ -1,0 +1,100 @@
+"""What holds of every look into the past, whatever is recorded."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mentra_actors.actors.past_states import PastStates
+from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.board.decider import BOARD
+from mentra_actors.ids import StreamId
+from mentra_actors.runtime.history.history import History
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.memory_store import MemoryEventStore
+from projections import BUILT_IN, fold_view, projection
+from projections.contract import is_handled
+from projections.past_views import PartsOfStreams
+from projections.transcript import last_transcript_items, transcript_items
+
+sys.path.insert(0, str(Path(__file__).parent))
+import event_strategies as events
+
+
+@projection(name="positions", initial=tuple, view_type=tuple[int, ...])
+def positions(view, recorded):
+    """Every position once, in order: shows any event that is lost, doubled or out of order."""
+    return (*view, recorded.global_position)
+
+
+ALL = (*BUILT_IN, positions)
+each = pytest.mark.parametrize("each", ALL, ids=lambda found: found.name)
+APPENDS = st.lists(events.APPENDS, max_size=8)
+
+
+def log_of(appends):
+    """A store with these appends."""
+    store = MemoryEventStore()
+    journal = Journal(store)
+    for pairs in appends:
+        store.append(events.append_request(journal, pairs))
+    return store, journal
+
+
+@each
+@given(APPENDS, st.lists(st.integers(0, 30), max_size=5))
+def test_as_of_a_position_is_the_fold_of_the_prefix(each, appends, moments):
+    """In whatever order moments are looked at, and whatever was folded for the ones before."""
+    store, journal = log_of(appends)
+    history = History(store)
+    recorded = journal.read_journal(limit=10_000)
+    for moment in moments:
+        position = min(moment, history.last_position)
+        prefix = fold_view(each, [r for r in recorded if r.global_position <= position])
+        then = history.at(position)
+
+        assert {key: then.view(each, key) for key in prefix} == prefix
+        assert then.parts(each) == prefix
+
+
+@pytest.mark.parametrize(
+    "each", [one for one in ALL if isinstance(one, PartsOfStreams)], ids=lambda found: found.name
+)
+@given(events.JOURNALS)
+def test_a_part_of_one_stream_is_touched_by_no_other(each, journal):
+    """Else a look that reads only this stream would show too little."""
+    for recorded in journal:
+        for key in each.keys(recorded) if is_handled(each, recorded) else ():
+            assert each.stream_of(key) in (None, recorded.stream_id)
+
+
+@given(APPENDS, st.sampled_from(events.STREAMS), st.integers(0, 40))
+def test_a_stream_has_at_a_position_what_was_recorded_by_then(appends, stream_id, position):
+    _, journal = log_of(appends)
+
+    found = journal.version_at(stream_id, position)
+    recorded = [r for r in journal.read_stream(stream_id) if r.global_position <= position]
+    assert found == max((r.stream_version for r in recorded), default=0)
+
+
+@pytest.mark.parametrize("decider", [AGENT, BOARD], ids=lambda found: found.category)
+@given(APPENDS, st.integers(0, 30))
+def test_a_state_as_of_a_version_is_the_fold_up_to_it(decider, appends, version):
+    store, journal = log_of(appends)
+    for stream_id in (StreamId("agent-lead"), StreamId("board-red")):
+        version = min(version, store.stream_version(stream_id))
+        recorded = journal.read_stream(stream_id, through=version)
+
+        folded = decider.fold(one.event for one in recorded)
+        assert PastStates(decider, store).at(stream_id, version) == folded
+
+
+@given(APPENDS, st.sampled_from(events.STREAMS), st.integers(0, 30), st.integers(0, 9))
+def test_the_end_of_a_transcript_is_the_end_of_all_of_it(appends, stream_id, version, count):
+    _, journal = log_of(appends)
+
+    whole = transcript_items(journal, stream_id, through_version=version)
+    end = last_transcript_items(journal, stream_id, count, through_version=version)
+    assert end == (whole[-count:] if count else [])
