@@ -88,7 +88,10 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.attachments import document, image
     from mentra_actors.runtime.conversation import Conversation, SyncConversation
     from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
-    from mentra_actors.runtime.history.history import History
+    from mentra_actors.runtime.history.agent_moment import AgentMoment
+    from mentra_actors.runtime.history.bisection import TurningPoint
+    from mentra_actors.runtime.history.differences import TeamDifference
+    from mentra_actors.runtime.history.history import History, open_history
     from mentra_actors.runtime.history.moment import Moment
     from mentra_actors.runtime.member_views import TeamMember
     from mentra_actors.runtime.observer import Observer
@@ -132,6 +135,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
 __all__ = [
     "Agent",
     "AgentMemory",
+    "AgentMoment",
     "AgentProfile",
     "AgentSchedules",
     "AgentSnapshot",
@@ -225,6 +229,7 @@ __all__ = [
     "SyncSchedules",
     "SyncSession",
     "SyncSessions",
+    "TeamDifference",
     "TeamMember",
     "TokenCount",
     "TokenUsage",
@@ -235,6 +240,7 @@ __all__ = [
     "ToolOutput",
     "ToolResultPaging",
     "ToolTraits",
+    "TurningPoint",
     "Workspace",
     "ask_for",
     "call",
@@ -244,6 +250,7 @@ __all__ = [
     "forget_subject",
     "image",
     "list_agents",
+    "open_history",
     "open_runtime",
     "open_runtime_sync",
     "output_of",
@@ -292,7 +299,10 @@ _NAMES_OF = {
     "mentra_actors.runtime.attachments": "document image",
     "mentra_actors.runtime.conversation": "Conversation SyncConversation",
     "mentra_actors.runtime.feeds": "Cursor Feed FeedItem SyncFeed",
-    "mentra_actors.runtime.history.history": "History",
+    "mentra_actors.runtime.history.agent_moment": "AgentMoment",
+    "mentra_actors.runtime.history.bisection": "TurningPoint",
+    "mentra_actors.runtime.history.differences": "TeamDifference",
+    "mentra_actors.runtime.history.history": "History open_history",
     "mentra_actors.runtime.history.moment": "Moment",
     "mentra_actors.runtime.member_views": "TeamMember",
     "mentra_actors.runtime.observer": "Observer",

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from mentra_actors.actors.past_states import PastStates
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.board.decider import BOARD
+from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.history.history import History
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
-from projections import BUILT_IN, fold_view, projection
+from projections import BUILT_IN, TASK_BOARD, fold_view, projection
+from projections.board_differences import board_difference
 from projections.contract import is_handled
 from projections.past_views import PartsOfStreams
 from projections.transcript import last_transcript_items, transcript_items
@@ -44,7 +46,7 @@ def log_of(appends):
 
 
 @each
-@given(APPENDS, st.lists(st.integers(0, 30), max_size=5))
+@given(APPENDS, st.lists(st.integers(0, 30), max_size=3))
 def test_as_of_a_position_is_the_fold_of_the_prefix(each, appends, moments):
     """In whatever order moments are looked at, and whatever was folded for the ones before."""
     store, journal = log_of(appends)
@@ -98,3 +100,65 @@ def test_the_end_of_a_transcript_is_the_end_of_all_of_it(appends, stream_id, ver
     whole = transcript_items(journal, stream_id, through_version=version)
     end = last_transcript_items(journal, stream_id, count, through_version=version)
     assert end == (whole[-count:] if count else [])
+
+
+@given(APPENDS, st.integers(0, 30), st.integers(0, 30), st.sampled_from([None, ""]))
+def test_bisect_finds_the_event_that_made_it_true(appends, count, good, key):
+    """For a predicate that stays true it is the first such event; a refusal says that none is."""
+    store, journal = log_of(appends)
+    history = History(store)
+    good = min(good, history.last_position)
+    numbers = [r.global_position for r in journal.read_journal(limit=10_000)]
+
+    def predicate(view):
+        seen = view if key is not None else view.get("", ())
+        return len(seen) > count
+
+    makes_true = [p for p in numbers if sum(n <= p for n in numbers) > count and p > good]
+    if not makes_true or sum(n <= good for n in numbers) > count:
+        with pytest.raises(CommandRejected):
+            history.bisect(predicate, view=positions, key=key, good=good)
+        return
+    found = history.bisect(predicate, view=positions, key=key, good=good)
+    looked = history.bisect(lambda moment: len(moment.view(positions) or ()) > count, good=good)
+
+    assert found.position == looked.position == makes_true[0]
+    assert found.event.global_position == found.position
+    assert not predicate(found.before)
+    assert predicate(found.after)
+
+
+@each
+@given(APPENDS, st.integers(0, 30), st.integers(0, 30))
+def test_two_moments_differ_nowhere_only_if_they_are_equal(each, appends, one, other):
+    store, _ = log_of(appends)
+    history = History(store)
+    first, second = (history.at(min(at, history.last_position)) for at in (one, other))
+
+    found = history.diff(first, second, view=each)
+    assert (found == ()) == (first.parts(each) == second.parts(each))
+    assert len(found) == len({(difference.how, difference.path) for difference in found})
+
+
+@given(APPENDS, st.integers(0, 30))
+def test_every_task_that_changed_is_told_once(appends, moment):
+    store, _ = log_of(appends)
+    history = History(store)
+    then, now = history.at(min(moment, history.last_position)), history.at()
+    for key, after in now.parts(TASK_BOARD).items():
+        before = then.view(TASK_BOARD, key) or TASK_BOARD.initial(key)
+        found = board_difference(before, after)
+        told = [
+            *(task.task_id for task in (*found.created, *found.deleted)),
+            *(one.task.task_id for one in found.changed),
+        ]
+        tasks = before.state.tasks, after.state.tasks
+        differ = {one for one in tasks[0] | tasks[1] if tasks[0].get(one) != tasks[1].get(one)}
+
+        assert len(told) == len(set(told))
+        assert set(told) <= differ | _moved(before, after)
+
+
+def _moved(before, after):
+    """Tasks whose blockers have changed move without a change of their own."""
+    return {one for one in before.state.tasks if after.state.tasks.get(one)}

@@ -33,7 +33,13 @@ from mentra_actors.runtime.snapshots import (
     with_jobs_of,
     with_team_of,
 )
-from projections.transcript import last_transcript_items, transcript_items
+from projections.contract import fold_view
+from projections.transcript import (
+    TRANSCRIPT,
+    items_of_pages,
+    last_transcript_items,
+    transcript_items,
+)
 from projections.transcript_item import TranscriptItem
 from projections.usage import AgentUsage, agent_usage, usage_of_events
 
@@ -50,7 +56,8 @@ class AgentMoment:
         """Of the agent's stream; its last event that counts."""
         self.position = position
         """Global position as of which its jobs and its team are shown."""
-        self._past = past
+        self.past = past
+        """What it is a moment of: the log of one store."""
 
     def __repr__(self) -> str:
         return f"AgentMoment({self.agent_id!r}, version={self.version}, position={self.position})"
@@ -63,7 +70,7 @@ class AgentMoment:
     @cached_property
     def time(self) -> datetime:
         """When its last event was recorded."""
-        (last, *_) = self._past.journal.read_stream(
+        (last, *_) = self.past.journal.read_stream(
             self.stream_id, after=self.version - 1, through=self.version
         )
         return datetime.fromtimestamp(last.recorded_at_ns / 1e9, UTC)
@@ -101,15 +108,15 @@ class AgentMoment:
 
         It is what `agent.snapshot()` said then, but for words of an answer that was streaming.
         """
-        jobs = self._past.state_at(BACKGROUND, background_stream(self.agent_id), self.position)
-        team = self._past.state_at(TEAM, team_stream(self.profile.team_id), self.position)
+        jobs = self.past.state_at(BACKGROUND, background_stream(self.agent_id), self.position)
+        team = self.past.state_at(TEAM, team_stream(self.profile.team_id), self.position)
         shown = agent_snapshot(self.state, self.version, None, self.time.timestamp())
         return with_team_of(with_jobs_of(shown, jobs), team)
 
     @cached_property
     def state(self) -> AgentState:
         """All that the agent decided by; its fields may change with releases."""
-        state: AgentState = self._past.state(AGENT, self.stream_id, self.version)
+        state: AgentState = self.past.state(AGENT, self.stream_id, self.version)
         return state
 
     def transcript(self, *, last: int | None = None) -> Sequence[TranscriptItem]:
@@ -117,10 +124,21 @@ class AgentMoment:
 
         Of a long conversation the end costs what it says, and not what came before.
         """
-        journal = self._past.journal
+        journal = self.past.journal
         if last is None:
             return transcript_items(journal, self.stream_id, through_version=self.version)
         return last_transcript_items(journal, self.stream_id, last, through_version=self.version)
+
+    def items_since(self, version: int) -> Sequence[TranscriptItem]:
+        """What was added to the transcript after an earlier version."""
+        recorded = self.past.journal.read_stream(
+            self.stream_id, after=version, through=self.version
+        )
+        return items_of_pages(fold_view(TRANSCRIPT, recorded))
+
+    def is_of_same_past(self, other: "AgentMoment") -> bool:
+        """True if both are moments of one stream of one store."""
+        return self.past is other.past and self.agent_id == other.agent_id
 
     def conversation(self) -> Transcript:
         """All entries until then as a tree, the path, and what a model was told of it."""
@@ -142,7 +160,7 @@ class AgentMoment:
         return agent_usage(usage_of_events(self._events()), self.agent_id)
 
     def _events(self) -> Sequence[RecordedEvent[Any]]:
-        return self._past.journal.read_stream(self.stream_id, through=self.version)
+        return self.past.journal.read_stream(self.stream_id, through=self.version)
 
 
 def agent_at(past: Past, agent_id: AgentId, version: int) -> AgentMoment:

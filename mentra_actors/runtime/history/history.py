@@ -1,19 +1,25 @@
 """The way into the past of a store."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any, overload
 
+from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId
+from mentra_actors.ids import AgentId, TeamId
 from mentra_actors.runtime.history.agent_moment import AgentMoment, agent_at
+from mentra_actors.runtime.history.bisection import TurningPoint, bisect_moments, bisect_view
+from mentra_actors.runtime.history.differences import TeamDifference, team_difference
 from mentra_actors.runtime.history.moment import Moment, position_at
 from mentra_actors.runtime.history.past import Past
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sealing.options import Sealing
+from projections.contract import Projection
+from projections.view_differences import Difference, differences
 
 __all__ = ["History", "open_history"]
 
@@ -58,6 +64,97 @@ class History:
             CommandRejected: the version is to come, or is none.
         """
         return agent_at(self._past, agent_id, version)
+
+    @overload
+    def diff(
+        self,
+        before: Moment | int,
+        after: Moment | int | None = None,
+        *,
+        team: TeamId | str = DEFAULT_TEAM,
+    ) -> TeamDifference: ...
+
+    @overload
+    def diff(
+        self,
+        before: Moment | int,
+        after: Moment | int | None = None,
+        *,
+        view: Projection[Any],
+        key: str | None = None,
+    ) -> tuple[Difference, ...]: ...
+
+    def diff(
+        self,
+        before: Moment | int,
+        after: Moment | int | None = None,
+        *,
+        team: TeamId | str = DEFAULT_TEAM,
+        view: Projection[Any] | None = None,
+        key: str | None = None,
+    ) -> TeamDifference | tuple[Difference, ...]:
+        """What has become of a team between two moments, or of any view.
+
+        Moments may be of other stores; a number is a position of this one, and without `after`
+        the present is meant. With a `view` it is the places at which its parts differ, or those
+        of the part with `key`.
+
+        Raises:
+            CommandRejected: a position is to come.
+        """
+        old = before if isinstance(before, Moment) else self.at(before)
+        new = after if isinstance(after, Moment) else self.at(after)
+        if view is None:
+            return team_difference(old, new, TeamId(team))
+        if key is None:
+            return differences(old.parts(view), new.parts(view))
+        return differences(old.view(view, key), new.view(view, key))
+
+    @overload
+    def bisect(
+        self,
+        predicate: Callable[[Moment], object],
+        *,
+        good: int = 0,
+        bad: int | None = None,
+    ) -> TurningPoint[Moment]: ...
+
+    @overload
+    def bisect(
+        self,
+        predicate: Callable[[Any], object],
+        *,
+        view: Projection[Any],
+        key: str | None = None,
+        good: int = 0,
+        bad: int | None = None,
+    ) -> TurningPoint[Any]: ...
+
+    def bisect(
+        self,
+        predicate: Callable[[Any], object],
+        *,
+        view: Projection[Any] | None = None,
+        key: str | None = None,
+        good: int = 0,
+        bad: int | None = None,
+    ) -> TurningPoint[Any]:
+        """The event that made a predicate true: false at `good`, true at `bad` (None: now).
+
+        It is asked about a `Moment`; with a `view` about the parts of that by key, or about the
+        part with `key`, which is cheaper: the log is then folded once, not for every look. Where
+        it turned more than once, one of the turns from false to true is found.
+
+        Raises:
+            CommandRejected: it holds at `good`, does not at `bad`, or a position is to come.
+            ProjectionFailed: the projection raised.
+        """
+        first, last = self.at(good).position, self.at(bad).position
+        if first > last:
+            raise CommandRejected(f"position {first} comes after {last}: they go forward in time")
+        if view is None:
+            return bisect_moments(self._past, predicate, first, last)
+        return bisect_view(self._past, view, key, predicate, first, last)
 
 
 @contextmanager

@@ -64,14 +64,18 @@ class Moment:
         Raises:
             CommandRejected: nobody had the name; the message lists who was there.
         """
-        agent_id = self._member(name, TeamId(team)) or self._known_by_id(name)
-        if agent_id is None:
+        found = self.agent_of_id(self._member(name, TeamId(team)) or AgentId(name))
+        if found is None:
             known = ", ".join(one.name for one in self.roster(team)) or "nobody yet"
             raise CommandRejected(
                 f"no agent had the name {name!r} at position {self.position}; there was {known}"
             )
+        return found
+
+    def agent_of_id(self, agent_id: AgentId) -> AgentMoment | None:
+        """One agent as it was; None if it was not there yet."""
         version = self._past.journal.version_at(agent_stream(agent_id), self.position)
-        return AgentMoment(self._past, agent_id, version, self.position)
+        return AgentMoment(self._past, agent_id, version, self.position) if version else None
 
     def transcript(
         self, name: str, *, last: int | None = None, team: TeamId | str = DEFAULT_TEAM
@@ -113,12 +117,7 @@ class Moment:
         found = fold_view(ROSTER, recorded).get(stream_id)
         if not isinstance(found, TeamMembers) or name not in found.agents:
             found = self._past.views.parts(ROSTER, self.position).get(stream_id)
-        agent_id = found.agents.get(name) if isinstance(found, TeamMembers) else None
-        return agent_id and self._known_by_id(agent_id)
-
-    def _known_by_id(self, name: str) -> AgentId | None:
-        stream_id = agent_stream(AgentId(name))
-        return AgentId(name) if self._past.journal.version_at(stream_id, self.position) else None
+        return found.agents.get(name) if isinstance(found, TeamMembers) else None
 
 
 def position_at(journal: Journal, time: datetime) -> int:
