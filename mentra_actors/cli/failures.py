@@ -45,7 +45,8 @@ _RECORDING = frozenset(
 )
 _READING = frozenset(
     {
-        *{"agents", "approvals", "audit", "board", "doctor", "entries", "health", "inbox", "jobs"},
+        *{"agents", "approvals", "at", "audit", "bisect", "board", "diff", "doctor", "entries"},
+        *{"health", "inbox", "jobs"},
         *{"log", "members", "memory", "requests", "rules", "schedules", "transcript", "usage"},
     }
 )

@@ -1,5 +1,6 @@
 """What holds of every look into the past, whatever is recorded."""
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -32,7 +33,6 @@ def positions(view, recorded):
 
 
 ALL = (*BUILT_IN, positions)
-each = pytest.mark.parametrize("each", ALL, ids=lambda found: found.name)
 APPENDS = st.lists(events.APPENDS, max_size=8)
 
 
@@ -45,29 +45,26 @@ def log_of(appends):
     return store, journal
 
 
-@each
 @given(APPENDS, st.lists(st.integers(0, 30), max_size=3))
-def test_as_of_a_position_is_the_fold_of_the_prefix(each, appends, moments):
+def test_as_of_a_position_is_the_fold_of_the_prefix(appends, moments):
     """In whatever order moments are looked at, and whatever was folded for the ones before."""
     store, journal = log_of(appends)
     history = History(store)
     recorded = journal.read_journal(limit=10_000)
     for moment in moments:
-        position = min(moment, history.last_position)
-        prefix = fold_view(each, [r for r in recorded if r.global_position <= position])
-        then = history.at(position)
+        then = history.at(min(moment, history.last_position))
+        for each in ALL:
+            prefix = fold_view(each, [r for r in recorded if r.global_position <= then.position])
 
-        assert {key: then.view(each, key) for key in prefix} == prefix
-        assert then.parts(each) == prefix
+            assert {key: then.view(each, key) for key in prefix} == prefix
+            assert then.parts(each) == prefix
 
 
-@pytest.mark.parametrize(
-    "each", [one for one in ALL if isinstance(one, PartsOfStreams)], ids=lambda found: found.name
-)
 @given(events.JOURNALS)
-def test_a_part_of_one_stream_is_touched_by_no_other(each, journal):
+def test_a_part_of_one_stream_is_touched_by_no_other(journal):
     """Else a look that reads only this stream would show too little."""
-    for recorded in journal:
+    ours = [each for each in ALL if isinstance(each, PartsOfStreams)]
+    for each, recorded in itertools.product(ours, journal):
         for key in each.keys(recorded) if is_handled(each, recorded) else ():
             assert each.stream_of(key) in (None, recorded.stream_id)
 
@@ -128,16 +125,16 @@ def test_bisect_finds_the_event_that_made_it_true(appends, count, good, key):
     assert predicate(found.after)
 
 
-@each
 @given(APPENDS, st.integers(0, 30), st.integers(0, 30))
-def test_two_moments_differ_nowhere_only_if_they_are_equal(each, appends, one, other):
+def test_two_moments_differ_nowhere_only_if_they_are_equal(appends, one, other):
     store, _ = log_of(appends)
     history = History(store)
     first, second = (history.at(min(at, history.last_position)) for at in (one, other))
+    for each in ALL:
+        found = history.diff(first, second, view=each)
 
-    found = history.diff(first, second, view=each)
-    assert (found == ()) == (first.parts(each) == second.parts(each))
-    assert len(found) == len({(difference.how, difference.path) for difference in found})
+        assert (found == ()) == (first.parts(each) == second.parts(each))
+        assert len(found) == len({(difference.how, difference.path) for difference in found})
 
 
 @given(APPENDS, st.integers(0, 30))
