@@ -15,7 +15,7 @@ from mentra_actors.cli.render_differences import difference_lines
 from mentra_actors.cli.render_log import event_document, event_line
 from mentra_actors.cli.times import moment_named
 from mentra_actors.domain.team import DEFAULT_TEAM
-from mentra_actors.errors import CommandRejected
+from mentra_actors.errors import CommandRejected, MentraError
 from mentra_actors.ids import TeamId
 from mentra_actors.late_module import LateModule
 from mentra_actors.runtime.history.bisection import TurningPoint
@@ -102,7 +102,7 @@ def _predicate(where: str, python: str, chosen: NamedView | None) -> Callable[[A
         function: Callable[[Any], object] = loaded(python)
         if not callable(function):
             raise CommandRejected(f"{python} is no function")
-        return function
+        return _told_of_errors(python, function)
     if chosen is None:
         raise typer.BadParameter("--where is asked about a view: say which, --view NAME")
     try:
@@ -115,6 +115,20 @@ def _predicate(where: str, python: str, chosen: NamedView | None) -> Callable[[A
             return expression.search(_plain(chosen.document(value)))
         except jmespath.exceptions.JMESPathError as error:
             raise CommandRejected(f"--where cannot be asked about this view: {error}") from error
+
+    return holds
+
+
+def _told_of_errors(name: str, function: Callable[[Any], object]) -> Callable[[Any], object]:
+    """The function; what it raises becomes a refusal that names it."""
+
+    def holds(value: Any) -> object:
+        try:
+            return function(value)
+        except MentraError:
+            raise
+        except Exception as error:
+            raise CommandRejected(f"{name} raised {type(error).__name__}: {error}") from error
 
     return holds
 

@@ -1,7 +1,7 @@
 """One agent at one moment of the past: how it was, what it knew, what it was about to do."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -26,7 +26,7 @@ from mentra_actors.ids import (
     background_stream,
     team_stream,
 )
-from mentra_actors.runtime.history.past import Past
+from mentra_actors.runtime.history.past import Past, recorded_time
 from mentra_actors.runtime.snapshots import (
     AgentSnapshot,
     agent_snapshot,
@@ -73,7 +73,7 @@ class AgentMoment:
         (last, *_) = self.past.journal.read_stream(
             self.stream_id, after=self.version - 1, through=self.version
         )
-        return datetime.fromtimestamp(last.recorded_at_ns / 1e9, UTC)
+        return recorded_time(last.recorded_at_ns)
 
     @property
     def name(self) -> str:

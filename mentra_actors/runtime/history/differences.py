@@ -95,7 +95,7 @@ def agent_difference(
     shown = after or before
     if shown is None or _is_same(before, after):
         return None
-    return AgentDifference(
+    found = AgentDifference(
         name=shown.name,
         agent_id=shown.agent_id,
         version_before=before.version if before else 0,
@@ -108,6 +108,7 @@ def agent_difference(
         usage_before=before.usage().total if before else Usage(),
         usage_after=after.usage().total if after else Usage(),
     )
+    return None if _is_nothing(found) else found
 
 
 def _paired(
@@ -135,6 +136,17 @@ def _is_same(before: AgentMoment | None, after: AgentMoment | None) -> bool:
     return bool(before and after and before.is_of_same_past(after)) and (
         before is not None and after is not None and before.version == after.version
     )
+
+
+def _is_nothing(found: AgentDifference) -> bool:
+    """True for agents of two stores that have done the same."""
+    pairs = (
+        (found.version_before, found.version_after),
+        (found.status_before, found.status_after),
+        (found.usage_before, found.usage_after),
+    )
+    differs = found.configuration or found.transcript.passages or found.taken_back
+    return not differs and all(before == after for before, after in pairs)
 
 
 def _status(moment: AgentMoment | None, line: MemberView | None) -> str:

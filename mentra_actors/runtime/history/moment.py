@@ -1,7 +1,7 @@
 """One moment of a store: everything as it was after a global position."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 from mentra_actors.domain.team import DEFAULT_TEAM
@@ -9,7 +9,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, TeamId, agent_stream, board_stream, team_stream
 from mentra_actors.runtime.history.agent_moment import AgentMoment
-from mentra_actors.runtime.history.past import Past
+from mentra_actors.runtime.history.past import Past, microseconds, recorded_time
 from mentra_actors.store.journal import Journal
 from projections.contract import ONE_PART, Projection, fold_view
 from projections.roster import ROSTER, MemberView, TeamMembers, team_roster
@@ -20,8 +20,6 @@ from projections.usage import USAGE, AgentUsage, agent_usage, team_usage
 __all__ = ["Moment", "position_at"]
 
 V = TypeVar("V")
-
-_NS = 1_000_000_000
 
 
 class Moment:
@@ -48,7 +46,7 @@ class Moment:
     def time(self) -> datetime | None:
         """When the last event that counts was recorded; None at position 0."""
         last = self.event
-        return None if last is None else datetime.fromtimestamp(last.recorded_at_ns / 1e9, UTC)
+        return None if last is None else recorded_time(last.recorded_at_ns)
 
     def view(self, projection: Projection[V], key: str = ONE_PART) -> V | None:
         """One part of a view as it was, or None if no event had touched it."""
@@ -128,12 +126,12 @@ def position_at(journal: Journal, time: datetime) -> int:
     """
     if time.tzinfo is None:
         raise CommandRejected(f"{time.isoformat()} has no time zone: say which is meant")
-    limit = int(time.astimezone(UTC).timestamp() * _NS)
+    limit = microseconds(time)
     low, high = 0, journal.last_position()
     while low < high:
         middle = (low + high + 1) // 2
         found = journal.read_journal(after=middle - 1, limit=1)
-        if found and found[0].recorded_at_ns <= limit:
+        if found and found[0].recorded_at_ns // 1000 <= limit:
             low = middle
         else:
             high = middle - 1

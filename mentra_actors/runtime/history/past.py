@@ -1,5 +1,6 @@
 """What all looks into the past of one store share: its log, folds of views, states of streams."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mentra_actors.actors.past_states import PastStates
@@ -9,7 +10,20 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
 from projections.past_views import PastViews
 
-__all__ = ["Past"]
+__all__ = ["Past", "microseconds", "recorded_time"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def recorded_time(recorded_at_ns: int) -> datetime:
+    """When an event was recorded, to the microsecond, never later than it was."""
+    return _EPOCH + recorded_at_ns // 1000 * _MICROSECOND
+
+
+def microseconds(time: datetime) -> int:
+    """Unix time of a moment with a zone."""
+    return (time - _EPOCH) // _MICROSECOND
 
 
 class Past:
