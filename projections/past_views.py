@@ -6,8 +6,8 @@ another folds only what lies between.
 
 import bisect
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -15,8 +15,9 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from projections.contract import Projection, fold_parts, fold_view, is_handled
+from projections.kept_folds import KeptFolds
 
-__all__ = ["PartsOfStreams", "PastViews", "folded_from"]
+__all__ = ["OnlyPart", "PartsOfStreams", "PastViews", "folded_from"]
 
 V = TypeVar("V")
 
@@ -34,6 +35,30 @@ class PartsOfStreams(Protocol):
         ...
 
 
+class OnlyPart(Generic[V]):
+    """A projection of which only one part is folded, whatever else its events touch."""
+
+    def __init__(self, projection: Projection[V], key: str) -> None:
+        self._projection = projection
+        self._key = key
+        self.name = projection.name
+        self.version = projection.version
+        self.handles = projection.handles
+        self.view_type = projection.view_type
+
+    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+        """See `Projection.keys`."""
+        return (self._key,) if self._key in self._projection.keys(recorded) else ()
+
+    def initial(self, key: str) -> V:
+        """See `Projection.initial`."""
+        return self._projection.initial(key)
+
+    def apply(self, view: V, key: str, recorded: RecordedEvent[Any]) -> V:
+        """See `Projection.apply`."""
+        return self._projection.apply(view, key, recorded)
+
+
 class _Folds(msgspec.Struct, frozen=True):
     """Folds of one projection, by ascending position."""
 
@@ -45,8 +70,10 @@ class _Folds(msgspec.Struct, frozen=True):
 class PastViews:
     """Views of one log as of its positions. Safe from any thread; reading does file I/O."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, kept: KeptFolds | None = None) -> None:
+        """`kept` are views of this log that are kept beside it."""
         self._journal = journal
+        self._kept = kept
         self._folds: dict[int, _Folds] = {}
         self._lock = threading.Lock()
 
@@ -60,6 +87,9 @@ class PastViews:
         start, before = self._nearest(projection, position)
         if start == position:
             return before
+        found = self._kept and self._kept.before(projection, position, after=start)
+        if found:
+            start, before = found
         events = self._journal.between(start, position, of_types=projection.handles)
         parts = folded_from(projection, before, events)
         self._keep(projection, position, parts)
@@ -77,7 +107,7 @@ class PastViews:
             return self.parts(projection, position).get(key)
         version = self._journal.version_at(stream_id, position)
         recorded = self._journal.read_stream(stream_id, through=version)
-        return fold_view(projection, recorded).get(key)
+        return fold_view(OnlyPart(projection, key), recorded).get(key)
 
     def handled(
         self, projection: Projection[Any], after: int, through: int

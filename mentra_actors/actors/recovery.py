@@ -19,8 +19,8 @@ EVENTS_PER_SNAPSHOT = 100
 """Reading and folding one costs some 5 µs: half of them is a tenth of what an agent takes to be
 there again, and a snapshot is one commit among the fifty or so that the events were."""
 
-EVENTS_PER_MILESTONE = 500
-"""Some 3 ms of folding: what a look at any version costs at most, beyond reading the milestone."""
+EVENTS_PER_MILESTONE = 1000
+"""Some 5 ms of folding: what a look at any version costs at most, beyond reading the milestone."""
 
 
 class Loaded(NamedTuple, Generic[S]):

@@ -1,5 +1,6 @@
 """`mentra at`: a team, or one agent, as it was at any moment."""
 
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 import typer
@@ -27,7 +28,7 @@ from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import TeamId
 from mentra_actors.runtime.history.agent_moment import AgentMoment
-from mentra_actors.runtime.history.history import History
+from mentra_actors.runtime.history.history import history_beside
 from mentra_actors.runtime.history.moment import Moment
 
 __all__ = ["at"]
@@ -52,8 +53,10 @@ def at(
 ) -> None:
     """A team, or one of its agents, as it was at any moment."""
     output = Output(as_json=as_json)
-    with opened(store, team_name) as team, output.spinner("Reading the log"):
-        history = History(team.reader, team.journal)
+    with ExitStack() as stack:
+        team = stack.enter_context(opened(store, team_name))
+        stack.enter_context(output.spinner("Reading the log"))
+        history = stack.enter_context(history_beside(team.reader, team.journal, store))
         then = moment_named(history, moment)
         shown = _Shown(output, then, history.last_position, TeamId(team_name), view)
         if agent is None:

@@ -1,6 +1,7 @@
 """`mentra bisect`: the event that made something true."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -19,7 +20,7 @@ from mentra_actors.errors import CommandRejected, MentraError
 from mentra_actors.ids import TeamId
 from mentra_actors.late_module import LateModule
 from mentra_actors.runtime.history.bisection import TurningPoint
-from mentra_actors.runtime.history.history import History
+from mentra_actors.runtime.history.history import History, history_beside
 from projections.view_differences import Difference, differences
 
 if TYPE_CHECKING:
@@ -57,10 +58,12 @@ def bisect(
     `--view board --where "[?status=='completed'] | [2]"`.
     """
     output = Output(as_json=as_json)
-    with opened(store, team_name) as team, output.spinner("Folding the log"):
+    with ExitStack() as stack:
+        team = stack.enter_context(opened(store, team_name))
+        stack.enter_context(output.spinner("Folding the log"))
         stream_id = team.agent_stream(agent) if agent else None
         chosen = named_view(view, TeamId(team_name), stream_id) if view else None
-        history = History(team.reader, team.journal)
+        history = stack.enter_context(history_beside(team.reader, team.journal, store))
         ends = moment_named(history, good).position, moment_named(history, bad).position
         found = _found(history, chosen, _predicate(where, python, chosen), ends)
         changes = () if chosen is None else _changes(chosen, found)

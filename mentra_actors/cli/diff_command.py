@@ -18,7 +18,7 @@ from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import TeamId, agent_stream
 from mentra_actors.runtime.history.differences import TeamDifference, team_difference
-from mentra_actors.runtime.history.history import History
+from mentra_actors.runtime.history.history import history_beside
 from mentra_actors.runtime.history.moment import Moment
 from projections.view_differences import Difference, differences
 
@@ -45,8 +45,10 @@ def diff(
         team = stack.enter_context(opened(store, team_name))
         second = team if other is None else stack.enter_context(opened(other, team_name))
         stack.enter_context(output.spinner("Reading the log"))
-        one = History(team.reader, team.journal)
-        two = one if other is None else History(second.reader, second.journal)
+        one = stack.enter_context(history_beside(team.reader, team.journal, store))
+        two = one
+        if other is not None:
+            two = stack.enter_context(history_beside(second.reader, second.journal, other))
         old, new = moment_named(one, before), moment_named(two, after)
         found: TeamDifference | tuple[Difference, ...]
         if view:

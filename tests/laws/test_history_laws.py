@@ -19,7 +19,10 @@ from mentra_actors.store.memory_store import MemoryEventStore
 from projections import BUILT_IN, TASK_BOARD, fold_view, projection
 from projections.board_differences import board_difference
 from projections.contract import is_handled
+from projections.kept_folds import KeptFolds
+from projections.memory_views import MemoryViews
 from projections.past_views import PartsOfStreams
+from projections.runner import ProjectionRunner
 from projections.transcript import last_transcript_items, transcript_items
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -45,11 +48,13 @@ def log_of(appends):
     return store, journal
 
 
-@given(APPENDS, st.lists(st.integers(0, 30), max_size=3))
-def test_as_of_a_position_is_the_fold_of_the_prefix(appends, moments):
-    """In whatever order moments are looked at, and whatever was folded for the ones before."""
+@given(APPENDS, st.lists(st.integers(0, 30), max_size=3), st.integers(0, 20))
+def test_as_of_a_position_is_the_fold_of_the_prefix(appends, moments, kept_through):
+    """In whatever order moments are looked at, whatever was folded for them, or kept before."""
     store, journal = log_of(appends)
-    history = History(store)
+    views = MemoryViews()
+    ProjectionRunner(store, views, ALL).catch_up(through=kept_through)
+    history = History(store, kept=KeptFolds(views, store))
     recorded = journal.read_journal(limit=10_000)
     for moment in moments:
         then = history.at(min(moment, history.last_position))

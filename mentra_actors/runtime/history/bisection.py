@@ -16,7 +16,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.moment import Moment
 from mentra_actors.runtime.history.past import Past
 from projections.contract import Projection, fold_parts, is_handled
-from projections.past_views import PartsOfStreams
+from projections.past_views import OnlyPart, PartsOfStreams
 
 __all__ = ["TurningPoint", "bisect_moments", "bisect_view"]
 
@@ -107,16 +107,17 @@ def bisect_view(
         found = mark.parts.get(key)
         return projection.initial(key) if found is None else found
 
+    folded = projection if key is None else OnlyPart(projection, key)
     low = _Mark(good, _parts_at(past, projection, key, good))
     is_true_before = asked(value(low))
-    marks, is_every = _marks(projection, low, _events(past, projection, key, good, bad))
+    marks, is_every = _marks(folded, low, _events(past, projection, key, good, bad))
     _check_ends(is_true_before, asked(value(marks[-1] if marks else low)), good, bad)
     while True:
         low, high = _turn([low, *marks], lambda mark: asked(value(mark)))
         if is_every:
             break
         events = _events(past, projection, key, low.position, high.position)
-        marks, is_every = _marks(projection, low, events)
+        marks, is_every = _marks(folded, low, events)
     return TurningPoint(
         position=high.position,
         event=_event_at(past, high.position),

@@ -1,14 +1,16 @@
 """The way into the past of a store."""
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from mentra_actors.domain.team import DEFAULT_TEAM
-from mentra_actors.errors import CommandRejected
+from mentra_actors.errors import CommandRejected, StoreError
 from mentra_actors.ids import AgentId, TeamId
+from mentra_actors.late_module import LateModule
 from mentra_actors.runtime.history.agent_moment import AgentMoment, agent_at
 from mentra_actors.runtime.history.bisection import TurningPoint, bisect_moments, bisect_view
 from mentra_actors.runtime.history.differences import TeamDifference, team_difference
@@ -18,20 +20,37 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sealing.options import Sealing
+from mentra_actors.store.sql.opening import is_sql_url
 from projections.contract import Projection
+from projections.kept_folds import KeptFolds
 from projections.view_differences import Difference, differences
 
-__all__ = ["History", "open_history"]
+if TYPE_CHECKING:
+    from mentra_actors.runtime import kept_views
+else:
+    kept_views = LateModule("mentra_actors.runtime.kept_views")
+
+__all__ = ["History", "history_beside", "open_history"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class History:
     """Every moment of a store. Safe from any thread; reading does file I/O and takes no lease."""
 
-    def __init__(self, reader: JournalReader, journal: Journal | None = None) -> None:
-        """Made by `open_history` and by a running team; `journal` reads `reader`."""
+    def __init__(
+        self,
+        reader: JournalReader,
+        journal: Journal | None = None,
+        kept: KeptFolds | None = None,
+    ) -> None:
+        """Made by `open_history` and by a running team; `journal` reads `reader`.
+
+        `kept` are views of the log that are kept beside it: looks may begin there.
+        """
         self._reader = reader
         self._journal = journal or Journal(reader)
-        self._past = Past(reader, self._journal)
+        self._past = Past(reader, self._journal, kept)
 
     @property
     def last_position(self) -> int:
@@ -166,8 +185,25 @@ def open_history(store: str | Path, *, sealing: Sealing | None = None) -> Iterat
     Raises:
         StoreError: there is no store at the path, or it cannot be read; nothing was changed.
     """
-    reader = open_journal_reader(store, sealing=sealing)
-    try:
-        yield History(reader)
-    finally:
-        reader.close()
+    with ExitStack() as stack:
+        reader = open_journal_reader(store, sealing=sealing)
+        stack.callback(reader.close)
+        yield stack.enter_context(history_beside(reader, Journal(reader), store))
+
+
+@contextmanager
+def history_beside(
+    reader: JournalReader, journal: Journal, store: str | Path
+) -> Iterator[History]:
+    """The past of a store whose log is open; kept views beside it are read, never written."""
+    with ExitStack() as stack:
+        kept = None
+        if not is_sql_url(store) and kept_views.views_directory(store).is_dir():
+            try:
+                views = kept_views.views_beside(reader, store)
+            except StoreError as error:  # a directory that cannot be written, or another key
+                _LOG.info("views beside %s are not used: %s", store, error)
+            else:
+                stack.callback(views.close)
+                kept = KeptFolds(views, reader)
+        yield History(reader, journal, kept)

@@ -8,6 +8,7 @@ from mentra_actors.decider import Decider
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
+from projections.kept_folds import KeptFolds
 from projections.past_views import PastViews
 
 __all__ = ["Past", "microseconds", "recorded_time"]
@@ -29,11 +30,13 @@ def microseconds(time: datetime) -> int:
 class Past:
     """The past of one store. Safe from any thread; reading does file I/O."""
 
-    def __init__(self, reader: JournalReader, journal: Journal) -> None:
-        """`journal` reads `reader`."""
+    def __init__(
+        self, reader: JournalReader, journal: Journal, kept: KeptFolds | None = None
+    ) -> None:
+        """`journal` reads `reader`; `kept` are views of the log that are kept beside it."""
         self.reader = reader
         self.journal = journal
-        self.views = PastViews(journal)
+        self.views = PastViews(journal, kept)
 
     def state(
         self, decider: Decider[Any, Any, Any, Any], stream_id: StreamId, version: int

@@ -7,9 +7,14 @@ from mentra_actors.actors.recovery import EVENTS_PER_MILESTONE, StateLoader
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.ids import AgentId, agent_stream
+from mentra_actors.runtime.history.history import History
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
+from projections import projection
+from projections.kept_folds import KeptFolds
+from projections.memory_views import MemoryViews
+from projections.runner import ProjectionRunner
 
 LEAD = agent_stream(AgentId("lead"))
 LONG = 3 * EVENTS_PER_MILESTONE + 40
@@ -101,3 +106,30 @@ def test_a_state_that_lacks_events_is_not_kept(store):
     name_at(store, LONG + 2 * EVENTS_PER_MILESTONE)
 
     assert max(store._milestones[LEAD]) <= LONG
+
+
+def test_a_view_that_is_kept_beside_the_log_is_where_a_look_begins(store):
+    """Only what was recorded after its checkpoint is folded; views of other logs are not used."""
+    views = MemoryViews()
+    runner = ProjectionRunner(store, views, [counted])
+    runner.catch_up(through=LONG - 10)
+    seen.clear()
+    found = History(store, kept=KeptFolds(views, store)).at(LONG - 5).view(counted)
+    events_folded = len(seen)
+    other = CountingStore()
+    part = Journal(other).stream_append(LEAD, [e.AgentStopped(stopped_at=0.0)] * LONG, 0)
+    other.append(AppendRequest(streams=(part,)))
+
+    assert found == LONG - 5
+    assert events_folded == 5
+    assert History(other, kept=KeptFolds(views, other)).at().view(counted) == LONG
+    assert len(seen) == 5 + LONG
+
+
+seen = []
+
+
+@projection(name="counted", initial=lambda: 0, view_type=int)
+def counted(view, recorded):
+    seen.append(recorded)
+    return view + 1
