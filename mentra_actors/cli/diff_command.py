@@ -11,14 +11,14 @@ from mentra_actors.cli.named_views import named_view
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
-from mentra_actors.cli.render_differences import difference_lines, team_difference_lines
+from mentra_actors.cli.render_differences import Lines, difference_lines, team_difference_lines
 from mentra_actors.cli.render_moment import moment_document, moment_line
 from mentra_actors.cli.times import MOMENTS, moment_named
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import TeamId, agent_stream
 from mentra_actors.runtime.history.differences import TeamDifference, team_difference
-from mentra_actors.runtime.history.history import history_beside
+from mentra_actors.runtime.history.history import History, history_beside
 from mentra_actors.runtime.history.moment import Moment
 from projections.view_differences import Difference, differences
 
@@ -41,37 +41,43 @@ def diff(
 ) -> None:
     """What has become of a team between two moments: members, tasks, words, options, money."""
     output = Output(as_json=as_json)
+    team_id = TeamId(team_name)
     with ExitStack() as stack:
-        team = stack.enter_context(opened(store, team_name))
-        second = team if other is None else stack.enter_context(opened(other, team_name))
+        one = _history(stack, store, team_name)
+        two = one if other is None else _history(stack, other, team_name)
         stack.enter_context(output.spinner("Reading the log"))
-        one = stack.enter_context(history_beside(team.reader, team.journal, store))
-        two = one
-        if other is not None:
-            two = stack.enter_context(history_beside(second.reader, second.journal, other))
         old, new = moment_named(one, before), moment_named(two, after)
         found: TeamDifference | tuple[Difference, ...]
+        sides = ((old, one.last_position), (new, two.last_position))
         if view:
-            found = _of_view(old, new, view, TeamId(team_name), agent)
+            found = _of_view(old, new, view, team_id, agent)
         else:
-            found = _of_team(old, new, TeamId(team_name), agent)
-        heads = [moment_line(old, one.last_position), moment_line(new, two.last_position)]
-        sides = {
-            "before": moment_document(old, one.last_position),
-            "after": moment_document(new, two.last_position),
-        }
+            found = _of_team(old, new, team_id, agent)
+        heads = [moment_line(*side) for side in sides]
+        documents = [moment_document(*side) for side in sides]
     if as_json:
-        output.document({**sides, "difference": found})
+        named = dict(zip(("before", "after"), documents, strict=True))
+        output.document({**named, "difference": found})
         return
+    lines = list(_lines(found))
     for head in heads:
         output.show_line(head)
     output.show(Text())
-    is_team = isinstance(found, TeamDifference)
-    lines = list(team_difference_lines(found) if is_team else difference_lines(found))  # type: ignore[arg-type]
     for line, indent in lines:
         output.show_hanging(line, indent)
     if not lines:
         output.show("Nothing differs.")
+
+
+def _history(stack: ExitStack, store: Path, team_name: str) -> History:
+    team = stack.enter_context(opened(store, team_name))
+    return stack.enter_context(history_beside(team.reader, team.journal, store))
+
+
+def _lines(found: TeamDifference | tuple[Difference, ...]) -> Lines:
+    if isinstance(found, TeamDifference):
+        return team_difference_lines(found)
+    return difference_lines(found)
 
 
 def _of_view(

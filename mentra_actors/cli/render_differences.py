@@ -17,9 +17,10 @@ from projections.transcript_item import AssistantText, Prompt, TranscriptItem
 from projections.usage import Usage
 from projections.view_differences import Difference, FieldChange
 
-__all__ = ["difference_lines", "team_difference_lines"]
+__all__ = ["Lines", "difference_lines", "team_difference_lines"]
 
 Lines: TypeAlias = Iterator[tuple[Text, int]]
+"""Each with the column at which it goes on when it is wrapped."""
 
 _ADDED, _REMOVED, _CHANGED = "green", "red", "yellow"
 _MOST_CHARS = 200
