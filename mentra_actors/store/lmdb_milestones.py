@@ -7,6 +7,8 @@ the length of the id of the stream in two bytes, the id, and the version in eigh
 import struct
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from mentra_actors.errors import StoreCorrupted
 from mentra_actors.ids import StreamId
 from mentra_actors.store.lmdb_layout import decode_snapshot, encode_snapshot
@@ -92,4 +94,4 @@ def _decoded(key: bytes, row: bytes, stream_id: StreamId) -> StateSnapshot:
     snapshot = decode_snapshot(stream_id, row)
     if _U64.pack(snapshot.stream_version) != key[-_U64.size :]:
         raise StoreCorrupted(f"milestone of {stream_id}: it lies under another version")
-    return snapshot
+    return msgspec.structs.replace(snapshot, is_milestone=True)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import msgspec
+
 from mentra_actors.errors import StoreClosed, StoreCorrupted, StoreError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.lmdb_layout import decode_snapshot
@@ -154,14 +156,11 @@ class SqlJournalReader:
 
     def snapshot_through(self, stream_id: StreamId, version: int) -> StateSnapshot | None:
         """See `SnapshotReader.snapshot_through`; a damaged one is as good as none."""
-        for statement, *parameters in (
-            (_SNAPSHOT, stream_id),
-            (_MILESTONE, stream_id, version),
-        ):
-            found = self._snapshot(stream_id, statement, *parameters)
-            if found is not None and found.stream_version <= version:
-                return found
-        return None
+        newest = self._snapshot(stream_id, _SNAPSHOT, stream_id)
+        if newest is not None and newest.stream_version <= version:
+            return newest
+        found = self._snapshot(stream_id, _MILESTONE, stream_id, version)
+        return None if found is None else msgspec.structs.replace(found, is_milestone=True)
 
     def close(self) -> None:
         """See `JournalReader.close`."""
