@@ -59,6 +59,10 @@ def test_an_agent_at_its_end_is_what_it_is_now():
         assert list(now.transcript()) == list(lead.transcript())
         assert now.usage() == lead.usage()
         assert lead.at(now.version).snapshot == now.snapshot
+        first, last = lead.context.at(8), lead.context.at(now.version)
+        assert first.tokens < last.tokens == lead.context().tokens
+        with pytest.raises(CommandRejected, match="; 999 is not there"):
+            lead.context.at(999)
         with pytest.raises(CommandRejected, match="; 999 is not there"):
             lead.at(999)
         with pytest.raises(CommandRejected, match="; 0 is not there"):
