@@ -88,8 +88,11 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.attachments import document, image
     from mentra_actors.runtime.conversation import Conversation, SyncConversation
     from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
+    from mentra_actors.runtime.history.agent_moment import AgentMoment
+    from mentra_actors.runtime.history.bisection import TurningPoint
     from mentra_actors.runtime.history.causes import CauseChain, Effects
-    from mentra_actors.runtime.history.history import History
+    from mentra_actors.runtime.history.differences import TeamDifference
+    from mentra_actors.runtime.history.history import History, open_history
     from mentra_actors.runtime.history.moment import Moment
     from mentra_actors.runtime.member_views import TeamMember
     from mentra_actors.runtime.observer import Observer
@@ -133,6 +136,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
 __all__ = [
     "Agent",
     "AgentMemory",
+    "AgentMoment",
     "AgentProfile",
     "AgentSchedules",
     "AgentSnapshot",
@@ -228,6 +232,7 @@ __all__ = [
     "SyncSchedules",
     "SyncSession",
     "SyncSessions",
+    "TeamDifference",
     "TeamMember",
     "TokenCount",
     "TokenUsage",
@@ -238,6 +243,7 @@ __all__ = [
     "ToolOutput",
     "ToolResultPaging",
     "ToolTraits",
+    "TurningPoint",
     "Workspace",
     "ask_for",
     "call",
@@ -247,6 +253,7 @@ __all__ = [
     "forget_subject",
     "image",
     "list_agents",
+    "open_history",
     "open_runtime",
     "open_runtime_sync",
     "output_of",
@@ -296,7 +303,10 @@ _NAMES_OF = {
     "mentra_actors.runtime.conversation": "Conversation SyncConversation",
     "mentra_actors.runtime.feeds": "Cursor Feed FeedItem SyncFeed",
     "mentra_actors.runtime.history.causes": "CauseChain Effects",
-    "mentra_actors.runtime.history.history": "History",
+    "mentra_actors.runtime.history.agent_moment": "AgentMoment",
+    "mentra_actors.runtime.history.bisection": "TurningPoint",
+    "mentra_actors.runtime.history.differences": "TeamDifference",
+    "mentra_actors.runtime.history.history": "History open_history",
     "mentra_actors.runtime.history.moment": "Moment",
     "mentra_actors.runtime.member_views": "TeamMember",
     "mentra_actors.runtime.observer": "Observer",

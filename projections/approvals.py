@@ -123,6 +123,10 @@ class ApprovalsProjection:
         is_agent = type(recorded.event) in _STEPS and category_of(recorded.stream_id) == "agent"
         return (recorded.stream_id,) if is_agent else ()
 
+    def stream_of(self, key: str) -> StreamId | None:
+        """See `PartsOfStreams.stream_of`."""
+        return StreamId(key)
+
     def initial(self, key: str) -> AgentApprovals:
         """See `Projection.initial`."""
         return AgentApprovals(agent_id=AgentId(name_of(StreamId(key))))

@@ -9,6 +9,7 @@ from mentra_actors.domain.team.events import MemberRenamed
 from mentra_actors.domain.team.evolve import RequestEvent, requests_after
 from mentra_actors.domain.team.state import Request
 from mentra_actors.envelope import RecordedEvent
+from mentra_actors.ids import StreamId
 
 __all__ = ["REQUESTS", "RequestsProjection", "RequestsView"]
 
@@ -32,6 +33,10 @@ class RequestsProjection:
     def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
         """See `Projection.keys`."""
         return (recorded.stream_id,) if type(recorded.event) in _EVENTS else ()
+
+    def stream_of(self, key: str) -> StreamId | None:
+        """See `PartsOfStreams.stream_of`."""
+        return StreamId(key)
 
     def initial(self, key: str) -> RequestsView:  # noqa: ARG002 - all teams start without any
         """See `Projection.initial`."""

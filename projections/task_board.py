@@ -17,6 +17,7 @@ from mentra_actors.domain.board.events import (
 )
 from mentra_actors.domain.board.state import BoardState, Task, blockers_of, ready_tasks
 from mentra_actors.envelope import RecordedEvent
+from mentra_actors.ids import StreamId
 
 __all__ = [
     "TASK_BOARD",
@@ -76,6 +77,10 @@ class TaskBoardProjection:
     def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
         """See `Projection.keys`."""
         return (recorded.stream_id,) if type(recorded.event) in _EVENTS else ()
+
+    def stream_of(self, key: str) -> StreamId | None:
+        """See `PartsOfStreams.stream_of`."""
+        return StreamId(key)
 
     def initial(self, key: str) -> BoardView:  # noqa: ARG002 - all boards start empty
         """See `Projection.initial`."""

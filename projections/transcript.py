@@ -23,6 +23,7 @@ __all__ = [
     "TranscriptPage",
     "TranscriptProjection",
     "items_of_pages",
+    "last_transcript_items",
     "transcript_items",
     "transcript_prefix",
 ]
@@ -52,6 +53,10 @@ class TranscriptProjection:
         page = (recorded.stream_version - 1) // PAGE_VERSIONS
         return (f"{transcript_prefix(recorded.stream_id)}{page:012d}",)
 
+    def stream_of(self, key: str) -> StreamId | None:
+        """See `PartsOfStreams.stream_of`."""
+        return StreamId(key.rpartition("/")[0])
+
     def initial(self, key: str) -> TranscriptPage:  # noqa: ARG002 - all pages start empty
         """See `Projection.initial`."""
         return TranscriptPage()
@@ -75,6 +80,20 @@ def transcript_items(
     """The transcript of an agent as of a version of its stream, folded from the log."""
     recorded_events = journal.read_stream(stream_id, through=through_version)
     return items_of_pages(fold_view(TRANSCRIPT, recorded_events))
+
+
+def last_transcript_items(
+    journal: Journal, stream_id: StreamId, count: int, *, through_version: int
+) -> list[TranscriptItem]:
+    """The last `count` items as of a version; of a long stream only its end is read."""
+    items: list[TranscriptItem] = []
+    end, step = through_version, max(4 * count, PAGE_VERSIONS)
+    while end > 0 and len(items) < count:
+        start = max(end - step, 0)
+        recorded = journal.read_stream(stream_id, after=start, through=end)
+        items = [*items_of_pages(fold_view(TRANSCRIPT, recorded)), *items]
+        end, step = start, 2 * step
+    return items[-count:] if count > 0 else []
 
 
 def items_of_pages(pages: Mapping[str, TranscriptPage]) -> list[TranscriptItem]:

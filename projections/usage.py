@@ -157,6 +157,10 @@ class UsageProjection:
                 own = event.run_id if isinstance(event, e.AnswerAbandoned) else ""
                 return (stream_id, _run_key(stream_id, own or recorded.correlation))
 
+    def stream_of(self, key: str) -> StreamId | None:
+        """See `PartsOfStreams.stream_of`. Where the id of a run begins cannot always be told."""
+        return None if "#" in key else StreamId(key)
+
     def initial(self, key: str) -> AgentUsage | RunUsage:
         """See `Projection.initial`."""
         return RunUsage() if "#" in key else AgentUsage()

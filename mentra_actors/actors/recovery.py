@@ -2,6 +2,8 @@
 
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import msgspec
+
 from mentra_actors.codec.snapshot_codec import SnapshotCodec
 from mentra_actors.decider import Decider
 from mentra_actors.envelope import UnknownEvent
@@ -9,13 +11,16 @@ from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore, StateSnapshot
 
-__all__ = ["Loaded", "StateLoader"]
+__all__ = ["EVENTS_PER_MILESTONE", "Loaded", "StateLoader"]
 
 S = TypeVar("S")
 
 EVENTS_PER_SNAPSHOT = 100
 """Reading and folding one costs some 5 µs: half of them is a tenth of what an agent takes to be
 there again, and a snapshot is one commit among the fifty or so that the events were."""
+
+EVENTS_PER_MILESTONE = 1000
+"""Some 5 ms of folding: what a look at any version costs at most, beyond reading the milestone."""
 
 
 class Loaded(NamedTuple, Generic[S]):
@@ -68,7 +73,7 @@ class StateLoader(Generic[S]):
         return state, snapshot.stream_version
 
     def save(self, stream_id: StreamId, loaded: Loaded[S]) -> Loaded[S]:
-        """Save a snapshot if enough events came since the last one.
+        """Save a snapshot if enough events came since the last one, and a milestone now and then.
 
         A state that lacks events is not saved: a release that can read them would miss them.
         """
@@ -82,4 +87,7 @@ class StateLoader(Generic[S]):
             payload=self._codec.encode(loaded.state),
         )
         self._store.save_snapshot(snapshot)
+        passed = loaded.version // EVENTS_PER_MILESTONE * EVENTS_PER_MILESTONE
+        if passed > loaded.snapshot_version:
+            self._store.save_snapshot(msgspec.structs.replace(snapshot, is_milestone=True))
         return loaded._replace(snapshot_version=loaded.version)

@@ -1,10 +1,7 @@
 """`mentra audit`: who has done what and when, and what was refused; as a file that shows edits."""
 
-import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -19,7 +16,9 @@ from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_audit import AuditLines, is_denial
 from mentra_actors.cli.render_care import counted
+from mentra_actors.cli.times import unix_time
 from mentra_actors.domain.team import DEFAULT_TEAM
+from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, name_of
 from projections.hook_event import HookEvent, kind_of
 from projections.hook_history import HookFold, hook_events
@@ -28,8 +27,6 @@ __all__ = ["audit"]
 
 _KINDS = sorted(kind_of(kind) for kind in get_args(HookEvent))
 _INDENT = 8
-_AGO = re.compile(r"(\d+)([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +140,9 @@ def _moment(text: str | None, option: str) -> float | None:
     """Unix seconds. Without a zone it is the time of this machine."""
     if text is None:
         return None
-    if ago := _AGO.fullmatch(text):
-        return time.time() - int(ago[1]) * _SECONDS[ago[2]]
     try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
+        return unix_time(text)
+    except CommandRejected:
         raise typer.BadParameter(
             f"{option} is a date and time like 2026-05-01T12:00, or 90s, 15m, 2h, 3d: {text!r}"
         ) from None

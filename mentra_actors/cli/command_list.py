@@ -72,6 +72,20 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
         "transcript": ListedCommand(
             "transcript_command", "transcript", "What an agent was told, said and did."
         ),
+        "at": ListedCommand(
+            "at_command", "at", "A team, or one of its agents, as it was at any moment."
+        ),
+        "diff": ListedCommand(
+            "diff_command",
+            "diff",
+            "What has become of a team between two moments: members, tasks, words, "
+            "options, money.",
+        ),
+        "bisect": ListedCommand(
+            "bisect_command",
+            "bisect",
+            "Find the event that made something true, in few looks at the past.",
+        ),
         "entries": ListedCommand(
             "entries_command",
             "entries",

@@ -46,8 +46,9 @@ _RECORDING = frozenset(
 )
 _READING = frozenset(
     {
-        *{"agents", "approvals", "audit", "board", "doctor", "entries", "health", "inbox", "jobs"},
-        *{"log", "members", "memory", "requests", "rules", "schedules", "transcript", "usage"},
+        *{"agents", "approvals", "at", "audit", "bisect", "board", "diff", "doctor", "entries"},
+        *{"context", "health", "inbox", "jobs", "log", "members", "memory", "plot", "requests"},
+        *{"rules", "schedules", "sessions", "timeline", "transcript", "usage", "why"},
     }
 )
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -28,6 +29,10 @@ COMPLETION_VARIABLE = "_MENTRA_COMPLETE"
 
 P = ParamSpec("P")
 
+_TAKE_MOMENTS = ("at", "diff", "bisect")
+_BEFORE_END = re.compile(r"-[0-9]+")
+"""So many events before the end; a parser would take it for an option."""
+
 
 class LateCommands(TyperGroup):
     """All of `COMMANDS`; one that is called is imported, the others are only named."""
@@ -47,6 +52,8 @@ class LateCommands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The name, the command itself and its arguments."""
         name, named, rest = super().resolve_command(ctx, args)
+        if name in _TAKE_MOMENTS:
+            rest = [f"end{one}" if _BEFORE_END.fullmatch(one) else one for one in rest]
         return name, named if named is None else _imported(named.name or ""), rest
 
 

@@ -20,7 +20,7 @@ from projections.usage import (
     usage_of_events,
 )
 
-__all__ = ["cost_text", "usage"]
+__all__ = ["cost_text", "usage", "usage_document"]
 
 By = Literal["agent", "model", "run"]
 _BASIC = ("calls", "tokens in", "tokens out")
@@ -46,8 +46,8 @@ def usage(
     rows = _rows(view, by)
     total = sum(rows.values(), Usage())
     if as_json:
-        document = {name: _document(one) for name, one in rows.items()}
-        output.document({"by": by, "rows": document, "total": _document(total)})
+        document = {name: usage_document(one) for name, one in rows.items()}
+        output.document({"by": by, "rows": document, "total": usage_document(total)})
     elif not rows:
         output.show("No model was called yet.")
     else:
@@ -109,7 +109,8 @@ def cost_text(one: Usage) -> str:
     return f"${one.cost_usd:,.4f}{more}" if one.cost_usd_micros or not more else "unknown"
 
 
-def _document(one: Usage) -> dict[str, Any]:
+def usage_document(one: Usage) -> dict[str, Any]:
+    """A sum over model calls, for programs."""
     return {
         "calls": one.calls,
         "failed_calls": one.failed_calls,

@@ -18,6 +18,7 @@ from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.agent_subagents import AgentSubagents
 from mentra_actors.runtime.agent_team import AgentTeam
+from mentra_actors.runtime.agent_versions import AgentVersions
 from mentra_actors.runtime.awaiting import asked, watched
 from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.changes import first_wanted
@@ -27,7 +28,7 @@ from mentra_actors.runtime.feeds import Feed, FeedStart
 from mentra_actors.runtime.live_reply import LiveReply
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import ProfileOptions, profile_changes
-from mentra_actors.runtime.run_options import RunArguments
+from mentra_actors.runtime.run_options import STOP_GRACE_S, RunArguments
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.schedules import AgentSchedules
 from mentra_actors.runtime.snapshots import AgentSnapshot
@@ -35,15 +36,12 @@ from mentra_actors.runtime.task_board import TaskBoard
 from mentra_actors.runtime.typed_output import OutputArguments
 from projections.agent_event import AgentEvent
 from projections.session_event import SessionEvent
-from projections.transcript import transcript_items
 from projections.transcript_item import TranscriptItem
 from projections.usage import AgentUsage, RunUsage
 
-__all__ = ["STOP_GRACE_S", "Agent"]
+__all__ = ["Agent"]
 
 T = TypeVar("T")
-
-STOP_GRACE_S = 30.0  # how long `stop_run` lets a call run on by default
 
 
 class Agent:
@@ -67,6 +65,8 @@ class Agent:
         """Agents that work for it and end with it."""
         self.context = AgentContext(operations.core, agent_id)
         """What its next request consists of: `await agent.context()`."""
+        self.at = AgentVersions(operations.history, agent_id)
+        """How it was: `await agent.at(version)`."""
         self._operations = operations
         self._runs, self._agents = operations.runs, operations.agents
 
@@ -368,9 +368,8 @@ class Agent:
 
     async def transcript(self, *, at_version: int | None = None) -> Sequence[TranscriptItem]:
         """What was said and done, up to a version of the agent's stream (None: all of it)."""
-        journal, stream_id = self._operations.core.journal, agent_stream(self.agent_id)
-        read = partial(transcript_items, journal, stream_id, through_version=at_version)
-        return await anyio.to_thread.run_sync(read)
+        read = self._agents.transcript
+        return await anyio.to_thread.run_sync(read, self.agent_id, at_version)
 
     async def last_answer(self) -> str:
         """The last words of the agent, in whichever run; empty if it has said none yet."""

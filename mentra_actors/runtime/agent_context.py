@@ -14,6 +14,7 @@ from mentra_actors.effects.context_requests import (
 )
 from mentra_actors.effects.recall import Recall
 from mentra_actors.effects.request_assembly import RequestAssembly
+from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, agent_stream
 from mentra_actors.runtime.awaiting import asked
 from mentra_actors.runtime.blocking import result_of
@@ -55,6 +56,18 @@ class AgentContext:
         """
         return await asked(_report, self._core, self._agent_id, number)
 
+    async def at(self, version: int) -> ContextReport:
+        """What the next request would have consisted of after a version of the agent's stream.
+
+        The log knows the conversation and the configuration of then. Descriptions of tools, what
+        is recalled and what the board reminds of are those of now.
+
+        Raises:
+            CommandRejected: the version is to come, or it is the seat of a person.
+            StoreError: the log or an attachment cannot be read.
+        """
+        return await asked(_report, self._core, self._agent_id, None, version)
+
 
 class SyncAgentContext:
     """See `AgentContext`. Every call blocks."""
@@ -72,15 +85,22 @@ class SyncAgentContext:
         """See `AgentContext.of_call`."""
         return result_of(self._core, lambda: _report(self._core, self._agent_id, number))
 
+    def at(self, version: int) -> ContextReport:
+        """See `AgentContext.at`."""
+        return result_of(self._core, lambda: _report(self._core, self._agent_id, None, version))
+
 
 def _report(
-    core: RuntimeCore, agent_id: AgentId, number: int | None = None
+    core: RuntimeCore, agent_id: AgentId, number: int | None = None, version: int | None = None
 ) -> "Future[ContextReport]":
     """The log is read and the pieces are counted on readers; requests are made on the loop."""
     stream_id = agent_stream(agent_id)
 
     def read(accepted: Accepted) -> AgentPast:
-        recorded = core.journal.read_stream(stream_id, through=accepted.stream_version)
+        last = accepted.stream_version
+        if version is not None and not 1 <= version <= last:
+            raise CommandRejected(f"{stream_id} has versions 1 to {last}; {version} is not there")
+        recorded = core.journal.read_stream(stream_id, through=version or last)
         return agent_past(one.event for one in recorded)
 
     async def assemble(past: AgentPast) -> AssembledContext:

@@ -50,6 +50,8 @@ from mentra_actors.runtime.snapshots import (
     with_team_of,
 )
 from mentra_actors.runtime.subagent_status import with_status
+from projections.transcript import transcript_items
+from projections.transcript_item import TranscriptItem
 from projections.usage import (
     AgentUsage,
     RunUsage,
@@ -267,6 +269,11 @@ class AgentOperations:
             if isinstance(one.event, LeafMoved) and one.event.reason == "branch":
                 moved = one.event.from_entry
         return moved
+
+    def transcript(self, agent_id: AgentId, version: int | None) -> Sequence[TranscriptItem]:
+        """What was said and done, up to a version of the stream (None: all of it). Blocks."""
+        stream_id = agent_stream(agent_id)
+        return transcript_items(self._core.journal, stream_id, through_version=version)
 
     def last_answer(self, agent_id: AgentId) -> str:
         """The last words of an agent, on whichever branch. Blocks."""

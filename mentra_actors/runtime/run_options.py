@@ -16,8 +16,10 @@ from mentra_actors.domain.storable import as_stored
 from mentra_actors.effects.round_decisions import RoundStrategy
 from mentra_actors.runtime.plain_arguments import require_known
 
-__all__ = ["RunArguments", "given_options", "run_options"]
+__all__ = ["STOP_GRACE_S", "RunArguments", "given_options", "run_options"]
 
+STOP_GRACE_S = 30.0
+"""How long `stop_run` lets a call run on by default."""
 _MOST = 2**63 - 1
 _MOST_USD = 10**12
 

@@ -99,7 +99,7 @@ class Runtime(Registrations):
         """When agents are woken."""
         self.memory = AgentMemory(operations.core)
         """What all agents of the team, and all of the store, remember."""
-        self.history = History(operations.core.store, operations.core.journal)
+        self.history: History = operations.history
         """The past of the whole store; reading it blocks, so let another thread do it."""
 
     @property

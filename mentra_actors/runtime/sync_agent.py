@@ -12,12 +12,12 @@ from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.providers.catalogue import TokenCount
-from mentra_actors.runtime.agent import STOP_GRACE_S
 from mentra_actors.runtime.agent_context import SyncAgentContext
 from mentra_actors.runtime.agent_feed import agent_source, session_source
 from mentra_actors.runtime.agent_memory import SyncAgentMemory
 from mentra_actors.runtime.agent_subagents import SyncAgentSubagents
 from mentra_actors.runtime.agent_team import SyncAgentTeam
+from mentra_actors.runtime.agent_versions import SyncAgentVersions
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.changes import changes_of
@@ -26,7 +26,7 @@ from mentra_actors.runtime.decisions import Decision, Remembering, decision
 from mentra_actors.runtime.feeds import FeedStart, SyncFeed
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.profiles import ProfileOptions, profile_changes
-from mentra_actors.runtime.run_options import RunArguments
+from mentra_actors.runtime.run_options import STOP_GRACE_S, RunArguments
 from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.schedules import SyncAgentSchedules
 from mentra_actors.runtime.snapshots import AgentSnapshot
@@ -68,6 +68,8 @@ class SyncAgent:
         """See `Agent.subagents`."""
         self.context = SyncAgentContext(operations.core, agent_id)
         """See `Agent.context`."""
+        self.at = SyncAgentVersions(operations.history, agent_id)
+        """See `Agent.at`."""
         self._operations = operations
         self._core = operations.core
         self._runs = operations.runs

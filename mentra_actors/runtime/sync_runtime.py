@@ -80,7 +80,7 @@ class SyncRuntime(Registrations):
         """See `Runtime.members`."""
         self.sessions = SyncSessions(operations)
         """See `Runtime.sessions`."""
-        self.history = History(operations.core.store, operations.core.journal)
+        self.history: History = operations.history
         """The past of the whole store."""
         self.schedules = SyncSchedules(operations.core)
         """See `Runtime.schedules`."""

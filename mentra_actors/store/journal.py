@@ -25,6 +25,7 @@ from mentra_actors.store.ports import (
 __all__ = ["Journal"]
 
 _LOG = logging.getLogger(__name__)
+_PAGE_EVENTS = 1000
 
 
 class Journal:
@@ -93,15 +94,41 @@ class Journal:
     def through(self, position: int | None = None) -> Iterator[RecordedEvent[Any]]:
         """The log from its first event up to a global position (None: its present end)."""
         last = self._reader.last_position() if position is None else position
-        after = 0
-        while after < last:
-            page = self.read_journal(after=after)
+        return self.between(0, last)
+
+    def between(
+        self, after: int, through: int, *, of_types: Collection[type[Any]] | None = None
+    ) -> Iterator[RecordedEvent[Any]]:
+        """Events with `after < global_position <= through`, in order.
+
+        `of_types` lets readers leave out events of other classes, which saves decoding them;
+        some may come all the same.
+        """
+        tags: Collection[str] = () if of_types is None else self._tags_of(of_types)
+        # A filter goes on behind `through` until its page is full: worth it near the end only.
+        is_near = (self._reader.last_position() - through) < (through - after)
+        while after < through:
+            limit = min(_PAGE_EVENTS, through - after)
+            page = self.read_journal(after=after, limit=limit, event_types=tags if is_near else ())
             if not page:
                 return
             for one in page:
-                if one.global_position <= last:
-                    yield one
+                if one.global_position > through:
+                    return
+                yield one
             after = page[-1].global_position
+
+    def version_at(self, stream_id: StreamId, position: int) -> int:
+        """Version of the last event of a stream that is not after a position; 0 for none."""
+        low, high = 0, self._reader.stream_version(stream_id)
+        while low < high:
+            middle = (low + high + 1) // 2
+            stored = self._reader.read_stream(stream_id, after=middle - 1, through=middle)
+            if stored and stored[-1].global_position <= position:
+                low = middle
+            else:
+                high = middle - 1
+        return low
 
     def decode(self, stored: StoredEvent) -> tuple[RecordedEvent[Any], ...]:
         """What a stored event says today: at least one event."""
@@ -118,6 +145,11 @@ class Journal:
         """Events encoded for an append."""
         data = tuple(EncodedEvent(*self._codec.encode(event)) for event in events)
         return StreamAppend(stream_id=stream_id, events=data, expected_version=expected_version)
+
+    def _tags_of(self, event_types: Collection[type[Any]]) -> Collection[str]:
+        """Tags under which events of these classes may be stored, older ones among them."""
+        known = self._codec.event_types
+        return self._codec.older_tags | {tag for tag in known if known[tag] in event_types}
 
     def _decoded(self, stored_events: Sequence[StoredEvent]) -> list[RecordedEvent[Any]]:
         pairs = [(stored.event_type, stored.payload) for stored in stored_events]

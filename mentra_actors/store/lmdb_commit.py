@@ -24,11 +24,12 @@ from mentra_actors.store.lmdb_layout import (
     position_key,
     record_link,
 )
+from mentra_actors.store.lmdb_milestones import put_milestone
 from mentra_actors.store.lmdb_reader import last_position, stream_head
 from mentra_actors.store.lmdb_requests import find_answer, remember_answer
 from mentra_actors.store.lmdb_tables import decode_epoch, encode_epoch, mark_value
 from mentra_actors.store.lmdb_ticks import change_ticks
-from mentra_actors.store.ports import AppendRequest
+from mentra_actors.store.ports import AppendRequest, StateSnapshot
 from mentra_actors.store.tick_rows import TickJob, tick_changes
 from mentra_actors.store.writer import (
     AppendJob,
@@ -184,14 +185,20 @@ class GroupCommit:
                     epoch = encode_epoch(fence, plan.raised.epoch)
                     txn.put(fence, epoch, db=tables.fences)
             elif isinstance(job, SnapshotJob):
-                key = job.snapshot.stream_id.encode()
-                txn.put(key, encode_snapshot(job.snapshot), db=tables.snapshots)
+                self._put_snapshot(txn, job.snapshot)
             elif isinstance(job, BlobJob):
                 digest = bytes.fromhex(job.digest)
                 txn.put(digest, job.content, overwrite=False, db=tables.blobs)
         _put_new(txn, tables.log, log, append=True)
         _put_new(txn, tables.streams, sorted(index), append=False)
         _put_marks(txn, tables, marks.items())
+
+    def _put_snapshot(self, txn: "_Txn", snapshot: StateSnapshot) -> None:
+        if snapshot.is_milestone:
+            put_milestone(txn, self._env.writer_tables.side, snapshot)
+            return
+        key = snapshot.stream_id.encode()
+        txn.put(key, encode_snapshot(snapshot), db=self._env.tables.snapshots)
 
     def _change_ticks(self, txn: "_Txn", jobs: Sequence[Job]) -> bool:
         """True if a row came or went."""

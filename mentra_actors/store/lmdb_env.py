@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lmdb
 
@@ -40,6 +40,9 @@ from mentra_actors.store.lockless import WritersKeptOut, can_lock_pages
 from mentra_actors.store.reader_watch import LaggingReader, ReaderWatch
 from mentra_actors.store.store_directory import DATA_FILE, Manifest, os_errors
 from mentra_actors.store.writer_lock import WriterLock
+
+if TYPE_CHECKING:
+    from lmdb import _Database
 
 __all__ = ["SharedEnv", "open_shared_env"]
 
@@ -77,6 +80,11 @@ class SharedEnv:
         if self._writer_tables is None:
             raise self._gated.closed()
         return self._writer_tables
+
+    @property
+    def side(self) -> "_Database | None":
+        """Handle of the rows beside the log, for reading; None if no writer has made it yet."""
+        return self.tables.side if self._writer_tables is None else self._writer_tables.side
 
     @property
     def has_writer(self) -> bool:

@@ -1,12 +1,13 @@
 """Reads of an LMDB store: streams, the journal, blobs, and waiting for what comes."""
 
+import logging
 import threading
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from mentra_actors.errors import StoreClosed, StoreCorrupted
+from mentra_actors.errors import StoreClosed, StoreCorrupted, StoreFormatError
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.store.append_plan import only_of
 from mentra_actors.store.change_signal import FIRST_POLL_S, LAST_POLL_S
@@ -16,14 +17,16 @@ from mentra_actors.store.lmdb_index import IndexEntry, unpack_entry
 from mentra_actors.store.lmdb_layout import (
     RECORD_HEADER_BYTES,
     decode_record,
+    decode_snapshot,
     key_position,
     position_key,
     record_event_count,
     stored_events,
     stream_payloads,
 )
+from mentra_actors.store.lmdb_milestones import milestone_through
 from mentra_actors.store.lmdb_tables import DEFAULT_MAP_BYTES
-from mentra_actors.store.ports import StoredEvent, blob_digest
+from mentra_actors.store.ports import StateSnapshot, StoredEvent, blob_digest
 from mentra_actors.store.store_directory import UnsyncedMark, require_manifest
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ __all__ = ["LmdbJournalReader", "last_position", "scan_log", "stream_head"]
 _TXN_RECORDS = 512
 _TXN_BYTES = 8 << 20
 _SCAN_EVENTS = 1000
+_LOG = logging.getLogger(__name__)
 _DIGEST_BYTES = 16
 
 _PAYLOADS = 512
@@ -192,6 +196,20 @@ class LmdbJournalReader:
                 break
             start = names[-1].encode() + b"\0"
         return found
+
+    def snapshot_through(self, stream_id: StreamId, version: int) -> StateSnapshot | None:
+        """See `SnapshotReader.snapshot_through`; a damaged one is as good as none."""
+        with self._open_env().reading() as txn:
+            value = txn.get(stream_id.encode(), db=self._env.tables.snapshots)
+            try:
+                newest = None if value is None else decode_snapshot(stream_id, value)
+                if newest is not None and newest.stream_version <= version:
+                    return newest
+                side = self._env.side
+                return None if side is None else milestone_through(txn, side, stream_id, version)
+            except (StoreCorrupted, StoreFormatError) as error:
+                _LOG.warning("ignored: %s", error)
+                return None
 
     def last_position(self) -> int:
         """See `JournalReader.last_position`."""

@@ -86,6 +86,8 @@ class Tables(msgspec.Struct, frozen=True):
     open: "_Database"
     fences: "_Database"
     meta: "_Database"
+    side: "_Database | None" = None
+    """Of the writer; None as long as none has made it."""
 
 
 class WriterTables(msgspec.Struct, frozen=True):
@@ -121,7 +123,15 @@ def open_tables(env: lmdb.Environment, *, create: bool) -> Tables:
         open=env.open_db(b"open", create=create),
         fences=env.open_db(b"fences", create=create),
         meta=env.open_db(b"meta", create=create),
+        side=None if create else _table_if_there(env, b"side"),
     )
+
+
+def _table_if_there(env: lmdb.Environment, name: bytes) -> "_Database | None":
+    try:
+        return env.open_db(name, create=False)
+    except lmdb.NotFoundError:
+        return None
 
 
 def open_writer_tables(env: lmdb.Environment) -> WriterTables:

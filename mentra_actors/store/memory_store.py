@@ -52,6 +52,7 @@ class MemoryEventStore:
         """Last position of each append that has events."""
         self._streams: dict[StreamId, list[StoredEvent]] = {}
         self._snapshots: dict[StreamId, StateSnapshot] = {}
+        self._milestones: dict[StreamId, dict[int, StateSnapshot]] = {}
         self._ticks: dict[int, Tick] = {}
         self._blobs: dict[str, bytes] = {}
         self._open: set[StreamId] = set()
@@ -97,15 +98,31 @@ class MemoryEventStore:
     def save_snapshot(self, snapshot: StateSnapshot) -> None:
         """See `EventStore.save_snapshot`; after `close` it is dropped."""
         check_snapshot(snapshot)
+        stream_id = snapshot.stream_id
         with self._changed:
-            if not self._is_closed:
-                self._snapshots[snapshot.stream_id] = snapshot
+            if self._is_closed:
+                return
+            if snapshot.is_milestone:
+                kept = self._milestones.setdefault(stream_id, {})
+                kept[snapshot.stream_version] = snapshot
+            else:
+                self._snapshots[stream_id] = snapshot
 
     def load_snapshot(self, stream_id: StreamId) -> StateSnapshot | None:
         """See `EventStore.load_snapshot`."""
         with self._changed:
             self._check_open()
             return self._snapshots.get(stream_id)
+
+    def snapshot_through(self, stream_id: StreamId, version: int) -> StateSnapshot | None:
+        """See `SnapshotReader.snapshot_through`."""
+        with self._changed:
+            self._check_open()
+            newest = self._snapshots.get(stream_id)
+            if newest is not None and newest.stream_version <= version:
+                return newest
+            kept = self._milestones.get(stream_id, {})
+            return kept.get(max((one for one in kept if one <= version), default=0))
 
     def save_tick(self, tick: Tick, *, drop_below: int = 0) -> None:
         """See `EventStore.save_tick`; after `close` it is dropped."""

@@ -24,6 +24,8 @@ __all__ = [
     "JournalReader",
     "OnAppended",
     "PayloadReader",
+    "SnapshotReader",
+    "SnapshotWriter",
     "StateSnapshot",
     "StoredEvent",
     "StreamAppend",
@@ -111,12 +113,17 @@ class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StateSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A state at a stream version. It may be deleted at any time: it only saves folding."""
+    """A state at a stream version. It may be deleted at any time: it only saves folding.
+
+    A milestone is kept beside the newest snapshot of its stream and replaces only the milestone
+    of its own version, so that a look into the past need not begin at the first event.
+    """
 
     stream_id: StreamId
     stream_version: int
     fold_version: int
     payload: bytes
+    is_milestone: bool = False
 
 
 class TickPiece(msgspec.Struct, frozen=True):
@@ -210,6 +217,28 @@ class PayloadReader(Protocol):
         ...
 
 
+@runtime_checkable
+class SnapshotReader(Protocol):
+    """What a reader may offer besides: saved states, for looks into the past."""
+
+    def snapshot_through(self, stream_id: StreamId, version: int) -> StateSnapshot | None:
+        """The youngest snapshot or milestone of a stream that is not above `version`, or None.
+
+        Raises:
+            StreamArchived: the stream must not be folded without its archive.
+        """
+        ...
+
+
+@runtime_checkable
+class SnapshotWriter(Protocol):
+    """What a store that is open for writing offers to whoever has folded a state."""
+
+    def save_snapshot(self, snapshot: StateSnapshot) -> None:
+        """See `EventStore.save_snapshot`."""
+        ...
+
+
 class BlobStore(Protocol):
     """Content-addressed bytes."""
 
@@ -249,7 +278,10 @@ class EventStore(JournalReader, BlobStore, Protocol):
         ...
 
     def save_snapshot(self, snapshot: StateSnapshot) -> None:
-        """Queue a state snapshot; it replaces the older ones of its stream. Never blocks."""
+        """Queue a state snapshot; it replaces the older ones of its stream. Never blocks.
+
+        A milestone replaces none but the one of its own version.
+        """
         ...
 
     def load_snapshot(self, stream_id: StreamId) -> StateSnapshot | None:

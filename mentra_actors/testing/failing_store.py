@@ -12,6 +12,7 @@ from mentra_actors.store.ports import (
     AppendRequest,
     EventStore,
     OnAppended,
+    SnapshotReader,
     StateSnapshot,
     StoredEvent,
     Tick,
@@ -153,6 +154,12 @@ class FailingStore:
     def load_snapshot(self, stream_id: StreamId) -> StateSnapshot | None:
         """See `EventStore.load_snapshot`."""
         return self._store.load_snapshot(stream_id)
+
+    def snapshot_through(self, stream_id: StreamId, version: int) -> StateSnapshot | None:
+        """See `SnapshotReader.snapshot_through`."""
+        if isinstance(self._store, SnapshotReader):
+            return self._store.snapshot_through(stream_id, version)
+        return None
 
     def save_tick(self, tick: Tick, *, drop_below: int = 0) -> None:
         """See `EventStore.save_tick`; it neither fails nor is held."""

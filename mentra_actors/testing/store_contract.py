@@ -13,6 +13,7 @@ A store that is there again when it is opened once more passes `DurableStoreCont
 import threading
 import time
 
+import msgspec
 import pytest
 
 from mentra_actors.errors import StoreClosed, StoreError, VersionConflict
@@ -23,6 +24,7 @@ from mentra_actors.store.ports import (
     EncodedEvent,
     EventStore,
     Fence,
+    SnapshotReader,
     StateSnapshot,
     StreamAppend,
     blob_digest,
@@ -143,6 +145,37 @@ class EventStoreContract(TickContract):
         assert store.load_snapshot(A) == StateSnapshot(
             stream_id=A, stream_version=8, fold_version=2, payload=b"\0state"
         )
+
+    def test_a_milestone_is_kept_beside_the_newest_snapshot(self, store: EventStore) -> None:
+        """A look into the past begins at the youngest state before it, not at the first event."""
+        assert isinstance(store, SnapshotReader)
+        longer = StateSnapshot(
+            stream_id=StreamId(f"{A}a"), stream_version=8, fold_version=2, payload=b"other"
+        )
+        milestones = [
+            StateSnapshot(
+                stream_id=A,
+                stream_version=version,
+                fold_version=2,
+                payload=b"state %d" % version,
+                is_milestone=True,
+            )
+            for version in (5, 300, 70_000)
+        ]
+        newest = msgspec.structs.replace(
+            milestones[0], stream_version=70_010, payload=b"now", is_milestone=False
+        )
+        for one in (*milestones, newest, longer, milestones[0]):
+            store.save_snapshot(one)
+        store.append(AppendRequest())
+
+        assert store.load_snapshot(A) == newest
+        assert store.snapshot_through(A, 4) is None
+        assert _payload_through(store, A, 299) == b"state 5"
+        assert _payload_through(store, A, 300) == b"state 300"
+        assert _payload_through(store, A, 70_009) == b"state 70000"
+        assert _payload_through(store, A, 70_010) == b"now"
+        assert store.snapshot_through(StreamId(A[:-1]), 1 << 40) is None
 
     def test_a_blob_is_there_when_its_event_is(self, store: EventStore) -> None:
         """An event that names a blob is worthless without it."""
@@ -280,3 +313,8 @@ class EventStoreContract(TickContract):
 
 class DurableStoreContract(EventStoreContract, DurableTickContract):
     """For a store that survives its end: `make_store` opens what it made in a directory before."""
+
+
+def _payload_through(store: SnapshotReader, stream_id: StreamId, version: int) -> bytes | None:
+    found = store.snapshot_through(stream_id, version)
+    return None if found is None else found.payload

@@ -17,6 +17,7 @@ from mentra_actors.store.ports import (
     EncodedEvent,
     EventStore,
     Fence,
+    SnapshotReader,
     StateSnapshot,
     StreamAppend,
     Tick,
@@ -101,11 +102,24 @@ class EventStoreMachine(RuleBasedStateMachine):
             expected.first(len(requests))
         )
 
-    @rule(stream_id=_stream_ids, version=_small, fold_version=_small, payload=_payloads)
+    @rule(
+        stream_id=_stream_ids,
+        version=_small,
+        fold_version=_small,
+        payload=_payloads,
+        kept=st.booleans(),
+        through=_small,
+    )
     def save_snapshot(
-        self, stream_id: StreamId, version: int, fold_version: int, payload: bytes
+        self,
+        stream_id: StreamId,
+        version: int,
+        fold_version: int,
+        payload: bytes,
+        kept: bool,  # noqa: FBT001 - drawn by hypothesis
+        through: int,
     ) -> None:
-        """Both keep the last snapshot of a stream."""
+        """Both keep the last snapshot of a stream, and all its milestones."""
         for store in (self._model, self._store):
             store.save_snapshot(
                 StateSnapshot(
@@ -113,11 +127,15 @@ class EventStoreMachine(RuleBasedStateMachine):
                     stream_version=version,
                     fold_version=fold_version,
                     payload=payload,
+                    is_milestone=kept,
                 )
             )
             store.append(AppendRequest())
 
         assert self._store.load_snapshot(stream_id) == self._model.load_snapshot(stream_id)
+        assert isinstance(self._store, SnapshotReader)
+        found = self._store.snapshot_through(stream_id, through)
+        assert found == self._model.snapshot_through(stream_id, through)
 
     @rule(
         ticks=st.lists(st.tuples(_pieces, st.none() | st.integers(-1, 8)), min_size=1, max_size=5)

@@ -1,6 +1,8 @@
 """The past of a store: looked at, compared, asked for reasons, gone on from.
 
 * `history`: `History`, the way in, from a running team or from any process.
-* `moment`: one global position, and everything as it was there.
+* `moment`, `agent_moment`: one global position, and everything, or an agent, as it was there.
+* `differences`, `bisection`: what has changed between two of them, and when it did.
+* `past`: reads the log for them, from the nearest view that is kept.
 * `causes`: why something happened, and what came of it; `appends`: what was recorded together.
 """

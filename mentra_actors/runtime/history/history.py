@@ -1,28 +1,57 @@
 """The way into the past of a store."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
-from mentra_actors.errors import CommandRejected
+from mentra_actors.domain.team import DEFAULT_TEAM
+from mentra_actors.errors import CommandRejected, StoreError
+from mentra_actors.ids import AgentId, TeamId
+from mentra_actors.late_module import LateModule
+from mentra_actors.runtime.history.agent_moment import AgentMoment, agent_at
+from mentra_actors.runtime.history.bisection import TurningPoint, bisect_moments, bisect_view
 from mentra_actors.runtime.history.causes import CauseChain, Effects, causes_of, effects_of
+from mentra_actors.runtime.history.differences import TeamDifference, team_difference
 from mentra_actors.runtime.history.moment import Moment, position_at
+from mentra_actors.runtime.history.past import Past
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sealing.options import Sealing
+from mentra_actors.store.sql.opening import is_sql_url
+from projections.contract import Projection
+from projections.kept_folds import KeptFolds
+from projections.view_differences import Difference, differences
 
-__all__ = ["History", "open_history"]
+if TYPE_CHECKING:
+    from mentra_actors.runtime import kept_views
+else:
+    kept_views = LateModule("mentra_actors.runtime.kept_views")
+
+__all__ = ["History", "history_beside", "open_history"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class History:
     """Every moment of a store. Safe from any thread; reading does file I/O and takes no lease."""
 
-    def __init__(self, reader: JournalReader, journal: Journal | None = None) -> None:
-        """Made by `open_history` and by a running team; `journal` reads `reader`."""
+    def __init__(
+        self,
+        reader: JournalReader,
+        journal: Journal | None = None,
+        kept: KeptFolds | None = None,
+    ) -> None:
+        """Made by `open_history` and by a running team; `journal` reads `reader`.
+
+        `kept` are views of the log that are kept beside it: looks may begin there.
+        """
         self._reader = reader
         self._journal = journal or Journal(reader)
+        self._past = Past(reader, self._journal, kept)
 
     @property
     def last_position(self) -> int:
@@ -40,13 +69,112 @@ class History:
         if time is not None:
             if position is not None:
                 raise CommandRejected("give a position or a time, not both")
-            return Moment(self._journal, position_at(self._journal, time))
+            return Moment(self._past, position_at(self._journal, time))
         last = self.last_position
         if position is None:
-            return Moment(self._journal, last)
+            return Moment(self._past, last)
         if not 0 <= position <= last:
             raise CommandRejected(f"the log has positions 0 to {last}; {position} is not there")
-        return Moment(self._journal, position)
+        return Moment(self._past, position)
+
+    def agent_at(self, agent_id: AgentId, version: int) -> AgentMoment:
+        """One agent after the event with a version of its own stream.
+
+        Raises:
+            CommandRejected: the version is to come, or is none.
+        """
+        return agent_at(self._past, agent_id, version)
+
+    @overload
+    def diff(
+        self,
+        before: Moment | int,
+        after: Moment | int | None = None,
+        *,
+        team: TeamId | str = DEFAULT_TEAM,
+    ) -> TeamDifference: ...
+
+    @overload
+    def diff(
+        self,
+        before: Moment | int,
+        after: Moment | int | None = None,
+        *,
+        view: Projection[Any],
+        key: str | None = None,
+    ) -> tuple[Difference, ...]: ...
+
+    def diff(
+        self,
+        before: Moment | int,
+        after: Moment | int | None = None,
+        *,
+        team: TeamId | str = DEFAULT_TEAM,
+        view: Projection[Any] | None = None,
+        key: str | None = None,
+    ) -> TeamDifference | tuple[Difference, ...]:
+        """What has become of a team between two moments, or of any view.
+
+        Moments may be of other stores; a number is a position of this one, and without `after`
+        the present is meant. With a `view` it is the places at which its parts differ, or those
+        of the part with `key`.
+
+        Raises:
+            CommandRejected: a position is to come.
+        """
+        old = before if isinstance(before, Moment) else self.at(before)
+        new = after if isinstance(after, Moment) else self.at(after)
+        if view is None:
+            return team_difference(old, new, TeamId(team))
+        if key is None:
+            return differences(old.parts(view), new.parts(view))
+        return differences(old.view(view, key), new.view(view, key))
+
+    @overload
+    def bisect(
+        self,
+        predicate: Callable[[Moment], object],
+        *,
+        good: int = 0,
+        bad: int | None = None,
+    ) -> TurningPoint[Moment]: ...
+
+    @overload
+    def bisect(
+        self,
+        predicate: Callable[[Any], object],
+        *,
+        view: Projection[Any],
+        key: str | None = None,
+        good: int = 0,
+        bad: int | None = None,
+    ) -> TurningPoint[Any]: ...
+
+    def bisect(
+        self,
+        predicate: Callable[[Any], object],
+        *,
+        view: Projection[Any] | None = None,
+        key: str | None = None,
+        good: int = 0,
+        bad: int | None = None,
+    ) -> TurningPoint[Any]:
+        """The event that made a predicate true: false at `good`, true at `bad` (None: now).
+
+        It is asked about a `Moment`; with a `view` about the parts of that by key, or about the
+        part with `key`, which is cheaper: the log is then folded once, not for every look. Where
+        it turned more than once, one of the turns from false to true is found.
+
+        Raises:
+            CommandRejected: it holds at `good`, does not at `bad`, or a position is to come.
+            ProjectionFailed: the projection raised.
+        """
+        first, last = self.at(good).position, self.at(bad).position
+        if first > last:
+            raise CommandRejected(f"position {first} comes after {last}: they go forward in time")
+        if view is None:
+            return bisect_moments(self._past, predicate, first, last)
+        return bisect_view(self._past, view, key, predicate, first, last)
 
     def why(self, position: int) -> CauseChain:
         """Walk from an event back to the person, program or timer that began it.
@@ -74,8 +202,25 @@ def open_history(store: str | Path, *, sealing: Sealing | None = None) -> Iterat
     Raises:
         StoreError: there is no store at the path, or it cannot be read; nothing was changed.
     """
-    reader = open_journal_reader(store, sealing=sealing)
-    try:
-        yield History(reader)
-    finally:
-        reader.close()
+    with ExitStack() as stack:
+        reader = open_journal_reader(store, sealing=sealing)
+        stack.callback(reader.close)
+        yield stack.enter_context(history_beside(reader, Journal(reader), store))
+
+
+@contextmanager
+def history_beside(
+    reader: JournalReader, journal: Journal, store: str | Path
+) -> Iterator[History]:
+    """The past of a store whose log is open; kept views beside it are read, never written."""
+    with ExitStack() as stack:
+        kept = None
+        if not is_sql_url(store) and kept_views.views_directory(store).is_dir():
+            try:
+                views = kept_views.views_beside(reader, store)
+            except StoreError as error:  # a directory that cannot be written, or another key
+                _LOG.info("views beside %s are not used: %s", store, error)
+            else:
+                stack.callback(views.close)
+                kept = KeptFolds(views, reader)
+        yield History(reader, journal, kept)

@@ -1,18 +1,25 @@
 """One moment of a store: everything as it was after a global position."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
 
+from mentra_actors.domain.team import DEFAULT_TEAM
+from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import AgentId, TeamId, agent_stream, board_stream, team_stream
+from mentra_actors.runtime.history.agent_moment import AgentMoment
+from mentra_actors.runtime.history.past import Past, microseconds, recorded_time
 from mentra_actors.store.journal import Journal
 from projections.contract import ONE_PART, Projection, fold_view
+from projections.roster import ROSTER, MemberView, TeamMembers, team_roster
+from projections.task_board import TASK_BOARD, BoardView
+from projections.transcript_item import TranscriptItem
+from projections.usage import USAGE, AgentUsage, agent_usage, team_usage
 
 __all__ = ["Moment", "position_at"]
 
 V = TypeVar("V")
-
-_NS = 1_000_000_000
 
 
 class Moment:
@@ -21,18 +28,94 @@ class Moment:
     It never changes: what is recorded later belongs to later moments.
     """
 
-    def __init__(self, journal: Journal, position: int) -> None:
+    def __init__(self, past: Past, position: int) -> None:
         """Made by `History.at`."""
         self.position = position
-        self._journal = journal
+        self._past = past
+
+    def __repr__(self) -> str:
+        return f"Moment({self.position})"
+
+    @property
+    def event(self) -> RecordedEvent[Any] | None:
+        """The last event that counts; None at position 0."""
+        page = self._past.journal.read_journal(after=self.position - 1, limit=1)
+        return page[0] if self.position and page else None
+
+    @property
+    def time(self) -> datetime | None:
+        """When the last event that counts was recorded; None at position 0."""
+        last = self.event
+        return None if last is None else recorded_time(last.recorded_at_ns)
 
     def view(self, projection: Projection[V], key: str = ONE_PART) -> V | None:
         """One part of a view as it was, or None if no event had touched it."""
-        return self.parts(projection).get(key)
+        return self._past.views.part(projection, key, self.position)
 
     def parts(self, projection: Projection[V]) -> Mapping[str, V]:
         """All parts of a view as they were, by key."""
-        return fold_view(projection, self._journal.through(self.position))
+        return dict(self._past.views.parts(projection, self.position))
+
+    def agent(self, name: str, *, team: TeamId | str = DEFAULT_TEAM) -> AgentMoment:
+        """One agent as it was, by the name that it had then, or by its id.
+
+        Raises:
+            CommandRejected: nobody had the name; the message lists who was there.
+        """
+        found = self.agent_of_id(self._member(name, TeamId(team)) or AgentId(name))
+        if found is None:
+            known = ", ".join(one.name for one in self.roster(team)) or "nobody yet"
+            raise CommandRejected(
+                f"no agent had the name {name!r} at position {self.position}; there was {known}"
+            )
+        return found
+
+    def agent_of_id(self, agent_id: AgentId) -> AgentMoment | None:
+        """One agent as it was; None if it was not there yet."""
+        version = self._past.journal.version_at(agent_stream(agent_id), self.position)
+        return AgentMoment(self._past, agent_id, version, self.position) if version else None
+
+    def transcript(
+        self, name: str, *, last: int | None = None, team: TeamId | str = DEFAULT_TEAM
+    ) -> Sequence[TranscriptItem]:
+        """What an agent had been told, said and done; with `last` only the end of it.
+
+        Raises:
+            CommandRejected: nobody had the name.
+        """
+        return self.agent(name, team=team).transcript(last=last)
+
+    def board(self, team: TeamId | str = DEFAULT_TEAM) -> BoardView:
+        """The task board of a team."""
+        return self.view(TASK_BOARD, board_stream(team)) or BoardView()
+
+    def roster(self, team: TeamId | str = DEFAULT_TEAM) -> Sequence[MemberView]:
+        """The members of a team and what each did, in the order in which they had joined."""
+        return team_roster(self._past.views.parts(ROSTER, self.position).get, TeamId(team))
+
+    def usage(self, name: str = "", *, team: TeamId | str = DEFAULT_TEAM) -> AgentUsage:
+        """Tokens and money until then: of all agents, or of one with its subagents.
+
+        Raises:
+            CommandRejected: nobody had the name.
+        """
+        view = self._past.views.parts(USAGE, self.position)
+        if not name:
+            return team_usage(view)
+        return agent_usage(view, self.agent(name, team=team).agent_id, with_subagents=True)
+
+    def _member(self, name: str, team_id: TeamId) -> AgentId | None:
+        """From the stream of the team, which is short; from all of the roster if it is not there.
+
+        Agents of the first releases are in no stream of a team.
+        """
+        stream_id = team_stream(team_id)
+        version = self._past.journal.version_at(stream_id, self.position)
+        recorded = self._past.journal.read_stream(stream_id, through=version)
+        found = fold_view(ROSTER, recorded).get(stream_id)
+        if not isinstance(found, TeamMembers) or name not in found.agents:
+            found = self._past.views.parts(ROSTER, self.position).get(stream_id)
+        return found.agents.get(name) if isinstance(found, TeamMembers) else None
 
 
 def position_at(journal: Journal, time: datetime) -> int:
@@ -43,12 +126,12 @@ def position_at(journal: Journal, time: datetime) -> int:
     """
     if time.tzinfo is None:
         raise CommandRejected(f"{time.isoformat()} has no time zone: say which is meant")
-    limit = int(time.astimezone(UTC).timestamp() * _NS)
+    limit = microseconds(time)
     low, high = 0, journal.last_position()
     while low < high:
         middle = (low + high + 1) // 2
         found = journal.read_journal(after=middle - 1, limit=1)
-        if found and found[0].recorded_at_ns <= limit:
+        if found and found[0].recorded_at_ns // 1000 <= limit:
             low = middle
         else:
             high = middle - 1

@@ -21,6 +21,7 @@ from mentra_actors.store.lmdb_layout import (
     rebuild_record,
     split_record,
 )
+from mentra_actors.store.lmdb_milestones import drop_milestones
 from mentra_actors.store.lmdb_tables import Tables
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class TakingOut:
                 self._take_out(txn, tables, position, self._archive)
             mark = encode_archived_mark(stream_id, self._archive.name)
             txn.put(stream_id.encode(), mark, db=tables.snapshots)
+            if tables.side is not None:
+                drop_milestones(txn, tables.side, stream_id)
 
     def _take_out(self, txn: "_Txn", tables: Tables, position: int, archive: ArchiveName) -> None:
         record, link = _record(txn, tables, position)

@@ -12,6 +12,7 @@ from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.store.care.blob_names import possible_names
 from mentra_actors.store.care.store_image import StoreImage
 from mentra_actors.store.lmdb_layout import LogRecord
+from mentra_actors.store.lmdb_milestones import is_milestone_key
 
 __all__ = ["BlobUse"]
 
@@ -54,6 +55,8 @@ class BlobUse:
         """Everything around the log that may name a blob."""
         for table in ("snapshots", "requests", "side", "meta"):
             for key, value in image.rows(table):
+                if table == "side" and is_milestone_key(key):
+                    continue  # all that it names is named by events, and may leave with them
                 self.see(key)
                 self.see(value)
 

@@ -27,8 +27,8 @@ from mentra_actors.store.care.table_checks import (
     check_fences,
     check_index,
     check_marks,
+    check_side,
     check_snapshots,
-    check_ticks,
     read_answers,
 )
 from mentra_actors.store.lmdb_tables import STORE_ID, WRITER_EPOCH
@@ -133,7 +133,7 @@ class _Examination:
         open_marks = check_marks(self._rows("open"), log, findings)
         fences = check_fences(self._rows("fences"), log, findings)
         epoch = self._check_meta(manifest)
-        ticks = check_ticks(self._rows("side"), findings)
+        ticks = check_side(self._rows("side"), findings)
         for table in self._image.other_tables():
             for _ in self._rows(table):
                 pass

@@ -14,6 +14,7 @@ from mentra_actors.store.care.report import Findings
 from mentra_actors.store.care.store_image import Row
 from mentra_actors.store.lmdb_index import IndexEntry
 from mentra_actors.store.lmdb_layout import decode_snapshot
+from mentra_actors.store.lmdb_milestones import check_milestone, is_milestone_key
 from mentra_actors.store.lmdb_requests import parse_request_row
 from mentra_actors.store.lmdb_tables import decode_epoch, mark_value
 from mentra_actors.store.lmdb_ticks import is_tick_key, tick_number
@@ -27,8 +28,8 @@ __all__ = [
     "check_fences",
     "check_index",
     "check_marks",
+    "check_side",
     "check_snapshots",
-    "check_ticks",
     "read_answers",
 ]
 
@@ -211,10 +212,15 @@ def check_fences(rows: Iterable[Row], log: LogCheck, findings: Findings) -> int:
     return count
 
 
-def check_ticks(rows: Iterable[Row], findings: Findings) -> int:
-    """Each tick among the rows beside the log must be readable; how many there are."""
+def check_side(rows: Iterable[Row], findings: Findings) -> int:
+    """Each tick and milestone among the rows must be readable; how many ticks there are."""
     count = 0
     for key, value in rows:
+        if is_milestone_key(key):
+            try:
+                check_milestone(key, value)
+            except (StoreCorrupted, StoreFormatError) as error:
+                findings.damage("snapshots", str(error))
         if is_tick_key(key):
             count += 1
             try:

@@ -1,6 +1,7 @@
 """The lines of what lies around the log: snapshots, blobs, marks, fences, answers, other rows.
 
 Ticks have none: they are of use to the process that goes on with the store, and to no other.
+Milestones have none: they come back from the log.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from mentra_actors.store.care.export_lines import (
 )
 from mentra_actors.store.care.store_image import StoreImage
 from mentra_actors.store.lmdb_layout import decode_snapshot
+from mentra_actors.store.lmdb_milestones import is_milestone_key
 from mentra_actors.store.lmdb_requests import parse_request_row
 from mentra_actors.store.lmdb_tables import STORE_ID, decode_epoch, mark_value
 from mentra_actors.store.lmdb_ticks import is_tick_key
@@ -63,7 +65,7 @@ class TableLines:
         yield from self._rows("meta", _meta_line)
         if not self._is_cut:
             yield from self._rows("side", _side_line)
-        elif any(not is_tick_key(key) for key, _ in self._image.rows("side")):
+        elif any(not _is_of_own_use(key) for key, _ in self._image.rows("side")):
             self._leave_out("rows of other libraries, as nobody knows of which events they tell")
 
     def _snapshots(self) -> Iterator[SnapshotLine | ArchivedLine]:
@@ -162,4 +164,8 @@ def _meta_line(key: bytes, value: bytes) -> MetaLine | None:
 
 
 def _side_line(key: bytes, value: bytes) -> SideLine | None:
-    return None if is_tick_key(key) else SideLine(key_b64=key, value_b64=value)
+    return None if _is_of_own_use(key) else SideLine(key_b64=key, value_b64=value)
+
+
+def _is_of_own_use(key: bytes) -> bool:
+    return is_tick_key(key) or is_milestone_key(key)

@@ -19,6 +19,7 @@ from mentra_actors.store.ports import (
     EventStore,
     JournalReader,
     OnAppended,
+    SnapshotReader,
     StateSnapshot,
     StoredEvent,
     StreamAppend,
@@ -100,6 +101,13 @@ class SealedJournalReader:
         if self._seal.blobs is None:
             return self._reader.read_blob(digest)
         return self._seal.blobs.read(digest, self._reader)
+
+    def snapshot_through(self, stream_id: StreamId, version: int) -> StateSnapshot | None:
+        """See `SnapshotReader.snapshot_through`; one that does not open is as good as none."""
+        if not isinstance(self._reader, SnapshotReader):
+            return None
+        stored = self._reader.snapshot_through(stream_id, version)
+        return None if stored is None else self._seal.snapshot_opened(stored)
 
     def close(self) -> None:
         """See `JournalReader.close`."""

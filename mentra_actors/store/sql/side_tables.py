@@ -9,6 +9,7 @@ __all__ = [
     "BLOBS",
     "FENCES",
     "META",
+    "MILESTONES",
     "OPEN_STREAMS",
     "REQUESTS",
     "SIDE_TABLES",
@@ -51,10 +52,19 @@ REQUESTS = SideTable(
     "mentra_requests", {"request_id": "name", "number": "number", "answer": "bytes"}, "number"
 )
 SNAPSHOTS = SideTable("mentra_snapshots", {"stream_id": "name", "snapshot": "bytes"})
+MILESTONES = SideTable(
+    "mentra_milestones",
+    {"milestone": "name", "stream_id": "name", "stream_version": "number", "snapshot": "bytes"},
+    "stream_id",
+)
+"""`milestone` is the id of the stream with the version."""
 BLOBS = SideTable("mentra_blobs", {"digest": "name", "content": "bytes"})
 WRITERS = SideTable("mentra_writers", {"writer": "name", "last_group": "number"})
 """The last group that each writer committed, for a writer whose answer got lost."""
 TICKS = SideTable("mentra_ticks", {"number": "number", "tick": "bytes"})
 META = SideTable("mentra_meta", {"name": "name", "value": "name"})
 
-SIDE_TABLES = (STREAMS, OPEN_STREAMS, FENCES, REQUESTS, SNAPSHOTS, BLOBS, WRITERS, TICKS, META)
+SIDE_TABLES = (
+    *(STREAMS, OPEN_STREAMS, FENCES, REQUESTS, SNAPSHOTS),
+    *(MILESTONES, BLOBS, WRITERS, TICKS, META),
+)

@@ -18,7 +18,7 @@ from mentra_actors.errors import CommitOutcomeUnknown, ConnectionLost, StoreClos
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.store.append_plan import AppendPlan, Heads, plan_append, streams_of
 from mentra_actors.store.lmdb_layout import encode_snapshot
-from mentra_actors.store.ports import REMEMBERED_REQUESTS, Appended
+from mentra_actors.store.ports import REMEMBERED_REQUESTS, Appended, StateSnapshot
 from mentra_actors.store.sql.database import (
     Change,
     CommitInterrupted,
@@ -31,6 +31,7 @@ from mentra_actors.store.sql.event_state import states_in
 from mentra_actors.store.sql.side_tables import (
     BLOBS,
     FENCES,
+    MILESTONES,
     OPEN_STREAMS,
     REQUESTS,
     SNAPSHOTS,
@@ -244,7 +245,7 @@ def _group_rows(
                 events.extend(_notifications(plan, states_in(request, body)))
                 changed.take(plan)
             case SnapshotJob(snapshot=snapshot), _:
-                changed.snapshots[snapshot.stream_id] = encode_snapshot(snapshot)
+                changed.save(snapshot)
             case BlobJob(digest=digest, content=content), _:
                 changed.blobs[digest] = content
             case TickJob(), _:
@@ -286,6 +287,7 @@ class _Changed:
         self.epochs: dict[str, int] = {}
         self.answers: dict[str, Appended] = {}
         self.snapshots: dict[StreamId, bytes] = {}
+        self.milestones: dict[tuple[StreamId, int], bytes] = {}
         self.blobs: dict[str, bytes] = {}
         self.ticks: list[TickJob] = []
 
@@ -299,6 +301,13 @@ class _Changed:
         if plan.request_id:
             self.answers[plan.request_id] = plan.appended
 
+    def save(self, snapshot: StateSnapshot) -> None:
+        if snapshot.is_milestone:
+            place = snapshot.stream_id, snapshot.stream_version
+            self.milestones[place] = encode_snapshot(snapshot)
+        else:
+            self.snapshots[snapshot.stream_id] = encode_snapshot(snapshot)
+
     def cleanings(self, youngest: int) -> list[Question]:
         oldest = youngest + len(self.answers) - REMEMBERED_REQUESTS
         drop_below = tick_changes(self.ticks).drop_below
@@ -310,6 +319,10 @@ class _Changed:
             (request_id, number, _ENCODER.encode(answer))
             for number, (request_id, answer) in enumerate(self.answers.items(), start=youngest + 1)
         ]
+        milestones = [
+            (f"{name}@{version}", name, version, row)
+            for (name, version), row in self.milestones.items()
+        ]
         found = [
             Change(STREAMS, "add", list(self.streams.items())),
             Change(OPEN_STREAMS, "add", [(name,) for name, opens in self.marks.items() if opens]),
@@ -319,6 +332,7 @@ class _Changed:
             Change(FENCES, "put", list(self.epochs.items())),
             Change(REQUESTS, "put", answers),
             Change(SNAPSHOTS, "put", list(self.snapshots.items())),
+            Change(MILESTONES, "put", milestones),
             Change(BLOBS, "add", list(self.blobs.items())),
             Change(TICKS, "put", list(tick_changes(self.ticks).rows.items())),
         ]

@@ -1,14 +1,18 @@
 """Reads of a log in a database: streams, the journal, blobs, and waiting for what comes."""
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from mentra_actors.errors import StoreClosed, StoreCorrupted
+import msgspec
+
+from mentra_actors.errors import StoreClosed, StoreCorrupted, StoreError
 from mentra_actors.ids import StreamId
-from mentra_actors.store.ports import StoredEvent, blob_digest
+from mentra_actors.store.lmdb_layout import decode_snapshot
+from mentra_actors.store.ports import StateSnapshot, StoredEvent, blob_digest
 from mentra_actors.store.sql.database import Row, SqlLog
 from mentra_actors.store.sql.event_state import ReadEvent, StoredRow, decode_event
 from mentra_actors.store.transaction_gate import TransactionGate
@@ -33,7 +37,13 @@ _HEAD = (
     "SELECT originator_version AS version FROM {events} WHERE originator_id = ? "
     "ORDER BY originator_version DESC LIMIT 1"
 )
+_SNAPSHOT = "SELECT snapshot FROM {mentra_snapshots} WHERE stream_id = ?"
+_MILESTONE = (
+    "SELECT snapshot FROM {mentra_milestones} WHERE stream_id = ? AND stream_version <= ? "
+    "ORDER BY stream_version DESC LIMIT 1"
+)
 _SCAN_EVENTS = 1000
+_LOG = logging.getLogger(__name__)
 
 
 class SqlJournalReader:
@@ -144,6 +154,14 @@ class SqlJournalReader:
             raise StoreCorrupted(f"blob {digest}: bytes on disk have changed; restore a backup")
         return content
 
+    def snapshot_through(self, stream_id: StreamId, version: int) -> StateSnapshot | None:
+        """See `SnapshotReader.snapshot_through`; a damaged one is as good as none."""
+        newest = self._snapshot(stream_id, _SNAPSHOT, stream_id)
+        if newest is not None and newest.stream_version <= version:
+            return newest
+        found = self._snapshot(stream_id, _MILESTONE, stream_id, version)
+        return None if found is None else msgspec.structs.replace(found, is_milestone=True)
+
     def close(self) -> None:
         """See `JournalReader.close`."""
         if self._is_forked():
@@ -170,6 +188,18 @@ class SqlJournalReader:
         except BaseException:
             self.close()
             raise
+
+    def _snapshot(
+        self, stream_id: StreamId, statement: str, *parameters: Any
+    ) -> StateSnapshot | None:
+        try:
+            rows = self._rows(statement, *parameters)
+            return decode_snapshot(stream_id, bytes(rows[0]["snapshot"])) if rows else None
+        except StoreClosed:
+            raise
+        except StoreError as error:  # also where no writer of this release has made the table
+            _LOG.info("no snapshot of %s: %s", stream_id, error)
+            return None
 
     def _before_closing(self) -> None:
         """The last use of the log."""

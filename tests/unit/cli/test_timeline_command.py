@@ -1,6 +1,6 @@
 """What a team did, in lanes: as text, as plots, as completions of a shell."""
 
-import xml.etree.ElementTree as xml
+from xml.etree import ElementTree
 
 import pytest
 
@@ -110,7 +110,7 @@ def test_a_plot_is_a_file_with_names_in_it(mentra, team_store, tmp_path, what):
     for file in files:
         assert mentra("plot", what, file, "--store", team_store) == 0
 
-    drawing = xml.fromstring(files[0].read_text())
+    drawing = ElementTree.fromstring(files[0].read_text())
     words = " ".join("".join(one.itertext()) for one in drawing.iter() if one.tag.endswith("text"))
     assert {"lanes": "bob", "usage": "bob", "board": "in progress"}[what] in words
     assert files[0].read_bytes() == files[1].read_bytes()
