@@ -26,11 +26,11 @@ from mentra_actors.store.ports import JournalReader
 from projections.memory_file import IndexFile, is_damage, remove_index_file
 from projections.memory_following import Following
 from projections.memory_ranking import (
+    Asked,
     Candidate,
     best_of,
     best_of_both,
     candidate_count,
-    match_expression,
     phrases_of,
     why_of,
 )
@@ -90,15 +90,15 @@ class MemoryIndex:
             return []
 
         def found_in(file: IndexFile, number: int) -> list[FoundRecord]:
-            expression = match_expression(file.telling(number, phrases))
-            by_words = _candidates(file, number, expression, question)
+            asked = file.words.asked(number, phrases)
+            by_words = _candidates(file, number, asked, question)
             by_vector = self._nearest(file, number, question)
             limit, now = question.limit, question.now
             if by_vector:
                 best = best_of_both(by_words, by_vector, limit=limit, now=now)
             else:
                 best = best_of(by_words, limit=limit, now=now)
-            return [_found(file, number, one, score, expression) for one, score in best]
+            return _found(file, best, asked)
 
         return self._of_present(view, found_in, until) or []
 
@@ -270,13 +270,13 @@ class MemoryIndex:
 
 
 def _candidates(
-    file: IndexFile, view: int, expression: str, question: MemoryQuestion
+    file: IndexFile, view: int, asked: Asked, question: MemoryQuestion
 ) -> Sequence[Candidate]:
     most = candidate_count(question.limit)
     if question.seen is None and set(question.scopes) == set(SCOPES):
-        return file.candidates(view, expression, most)
+        return file.words.candidates(view, asked, most)
     many = most * _CANDIDATES_AROUND_SEEN
-    found = file.candidates(view, expression, many, question.scopes)
+    found = file.words.candidates(view, asked, many, question.scopes)
     return _to_be_told(found, question)[:most]
 
 
@@ -286,13 +286,16 @@ def _to_be_told(found: Sequence[Candidate], question: MemoryQuestion) -> Sequenc
 
 
 def _found(
-    file: IndexFile, view: int, candidate: Candidate, score: float, expression: str
-) -> FoundRecord:
-    record, matched, revision = file.found(view, candidate.number, expression)
-    why = why_of(matched, record.kind, record.source)
-    if not matched:
-        why = f"similar; {why}" if why else "similar"
-    return FoundRecord(record=record, score=score, why=why, revision=revision)
+    file: IndexFile, best: Sequence[tuple[Candidate, float]], asked: Asked
+) -> list[FoundRecord]:
+    records = file.found([one.number for one, _score in best], asked)
+    found = []
+    for (record, revision, matched), (_one, score) in zip(records, best, strict=True):
+        why = why_of(matched, record.kind, record.source)
+        if not matched:
+            why = f"similar; {why}" if why else "similar"
+        found.append(FoundRecord(record=record, score=score, why=why, revision=revision))
+    return found
 
 
 @contextmanager
