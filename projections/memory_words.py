@@ -24,7 +24,7 @@ __all__ = ["WordSearch", "candidate_of", "marks_of"]
 _TOKENIZER = "tokenize = 'porter unicode61 remove_diacritics 2'"
 _MARK = "\x02"
 _CANDIDATE = "number, kind, pinned, recorded_at, entry"
-_NEWEST = "recorded_at DESC, revision DESC, record_id"
+_NEWEST = "recorded_at DESC, revision DESC, record_id, scope"
 _SURELY_RARE = 300
 _SAMPLE = 1_000
 """Newest records by which the share of a usual word is guessed."""

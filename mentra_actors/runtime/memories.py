@@ -26,6 +26,7 @@ from mentra_actors.domain.memory import (
     MemoryScope,
     MemoryState,
     PinFact,
+    PinFacts,
     is_read_off_the_log,
     pinned_id,
 )
@@ -34,7 +35,6 @@ from mentra_actors.domain.memory_views import (
     MemoryView,
     SeenWords,
     agent_view,
-    stream_of,
 )
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.ports import Clock
@@ -43,6 +43,7 @@ from mentra_actors.errors import CommandRejected, RuntimeClosed, StoreError
 from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream
 from mentra_actors.runtime.awaiting import wait_for
 from mentra_actors.runtime.futures import chained, mapped
+from mentra_actors.runtime.memory_imports import written_stream
 from mentra_actors.runtime.memory_vectors import MemoryVectors
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.store.journal import Journal
@@ -125,7 +126,15 @@ class Memories:
             state: MemoryState = accepted.state
             return pinned_id(state, command)
 
-        return mapped(self.ask(_written(view, command.scope), command), record_of)
+        return mapped(self.ask(written_stream(view, command.scope), command), record_of)
+
+    def kept_all(self, stream_id: StreamId, command: PinFacts) -> "Future[list[str | None]]":
+        """Keep facts in one stream; as `kept` for each."""
+
+        def records_of(accepted: Accepted) -> list[str | None]:
+            return [pinned_id(accepted.state, fact) for fact in command.facts]
+
+        return mapped(self.ask(stream_id, command), records_of)
 
     def forget(
         self, view: MemoryView, record_id: str, *, by: str, scopes: Sequence[MemoryScope] = SCOPES
@@ -140,7 +149,7 @@ class Memories:
         command = ForgetRecord(record_id=record_id, by=by, now=self.clock.now())
 
         def forget_there(scope: MemoryScope) -> "Future[None]":
-            stream_id = _written(view, scope)
+            stream_id = written_stream(view, scope)
 
             def take_out(_accepted: Accepted) -> None:
                 try:
@@ -224,13 +233,6 @@ class Memories:
 
 def _view_of(profile: AgentProfile) -> MemoryView:
     return agent_view(profile.agent_id, profile.team_id)
-
-
-def _written(view: MemoryView, scope: MemoryScope) -> StreamId:
-    stream_id = stream_of(view, scope)
-    if stream_id is None:
-        raise CommandRejected(f"this memory has no scope {scope!r}")
-    return stream_id
 
 
 def team_of(journal: Journal, agent_id: AgentId, otherwise: TeamId) -> TeamId:
