@@ -21,15 +21,24 @@ from projections.memory_episodes import Remembered
 from projections.memory_ranking import Asked, Candidate, searchable
 from projections.memory_words import WordSearch, candidate_of, marks_of
 
-__all__ = ["INDEX_VERSION", "IndexFile", "Place", "digest_of", "is_damage", "remove_index_file"]
+__all__ = [
+    "INDEX_VERSION",
+    "IndexFile",
+    "Place",
+    "digest_of",
+    "is_damage",
+    "is_locked",
+    "remove_index_file",
+]
 
 INDEX_VERSION = 2
 """From 1. Raise it when what is indexed, or how, changes: the file is made anew."""
 
 _OTHER_FORMAT = "another version of the index"
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 """Tables that are not there, pages that are none, a file that is no database."""
-_BUSY_TIMEOUT_S = 10.0
+_OPENING_S = 1.0
 _CACHE_KIB = 16_384
 _RECORD = "record_id, kind, content, source, recorded_at, author, pinned, scope"
 _CANDIDATE = "number, kind, pinned, recorded_at, entry"
@@ -82,7 +91,7 @@ class IndexFile:
         """
         self._sqlite = sqlite3.connect(
             ":memory:" if path is None else path,
-            timeout=_BUSY_TIMEOUT_S,
+            timeout=_OPENING_S,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -126,6 +135,10 @@ class IndexFile:
     def connection(self) -> sqlite3.Connection:
         """What else is kept in the file uses it, too."""
         return self._sqlite
+
+    def wait_at_most(self, seconds: float) -> None:
+        """How long a call waits for another connection that holds the file."""
+        self._sqlite.execute(f"PRAGMA busy_timeout = {round(seconds * 1e3)}")
 
     # --- following the log ----------------------------------------------------------------
 
@@ -262,7 +275,8 @@ class IndexFile:
     ) -> Sequence[tuple[MemoryRecord, int, Sequence[str]]]:
         """Records, the version of the stream that made each, and the pieces of it that match."""
         rows = self._sqlite.execute(
-            f"SELECT number, revision, {_RECORD} FROM records WHERE number IN ({marks_of(numbers)})",
+            f"SELECT number, revision, {_RECORD} FROM records "
+            f"WHERE number IN ({marks_of(numbers)})",
             numbers,
         )
         found = {row[0]: (_record_of(row[2:]), row[1]) for row in rows}
@@ -301,6 +315,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     """True where the file is at fault or gone, so a new one helps; False for a full disk."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
     return (code & 0xFF) in _DAMAGE or code == sqlite3.SQLITE_READONLY_DBMOVED
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """True where another connection holds the file."""
+    return (getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF) in _LOCKED
 
 
 def remove_index_file(path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
+import msgspec
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import events as e
@@ -61,8 +62,11 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _DIRECTORY_INDEX = "views-memory.sqlite"
-_PATIENCE_S = 5.0
+_PATIENCE_S = 1.0
 """How long somebody who searches waits for the vector of the question."""
+_WORDS_ALONE = "by words alone"
+_SHARE_OF_TIME = 0.9
+"""Of the time of a recall: the rest is for saying why nothing came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +98,22 @@ class Memories:
             scopes=tuple(scopes),
             vector=self._vector(question, _PATIENCE_S),
         )
-        found = self.index.search(view, asked)
-        self._fill()
-        return found
+        return self._found(view, asked)
+
+    def _found(
+        self, view: MemoryView, asked: MemoryQuestion, until: float | None = None
+    ) -> Sequence[FoundRecord]:
+        """What a search finds; its `why` says if it had to do without vectors that there are."""
+        found: Sequence[FoundRecord] = self.index.search(view, asked, until=until)
+        if self.vectors is None:
+            return found
+        self.vectors.fill()
+        if asked.vector:
+            return found
+        return [
+            msgspec.structs.replace(one, why="; ".join(filter(None, (one.why, _WORDS_ALONE))))
+            for one in found
+        ]
 
     def records(
         self, view: MemoryView, scopes: Sequence[MemoryScope] = SCOPES
@@ -196,7 +213,7 @@ class Memories:
         self, profile: AgentProfile, question: str, seen: SeenWords
     ) -> Sequence[FoundRecord]:
         """See `RecallPort`."""
-        until = time.monotonic() + profile.memory.auto_recall_timeout_s
+        until = time.monotonic() + profile.memory.auto_recall_timeout_s * _SHARE_OF_TIME
 
         def recalled() -> Sequence[FoundRecord]:
             left_s = until - time.monotonic()
@@ -209,9 +226,7 @@ class Memories:
                 seen=seen,
                 vector=self._vector(question, left_s / 2),
             )
-            found = self.index.search(_view_of(profile), asked, until=until)
-            self._fill()
-            return found
+            return self._found(_view_of(profile), asked, until)
 
         return await anyio.to_thread.run_sync(
             recalled, abandon_on_cancel=True, limiter=self.at_once
@@ -219,10 +234,6 @@ class Memories:
 
     def _vector(self, question: str, within_s: float) -> tuple[float, ...]:
         return () if self.vectors is None else self.vectors.of_question(question, within_s)
-
-    def _fill(self) -> None:
-        if self.vectors is not None:
-            self.vectors.fill()
 
     def note(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
         """Hear what was recorded."""
