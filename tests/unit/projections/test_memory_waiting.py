@@ -94,9 +94,7 @@ def test_of_usual_words_the_records_that_have_rarer_ones_too_are_ranked_by_all(m
     records = [kept(f"r{n}", "an old house" if n % 3 else "red boats") for n in range(240)]
     both = [kept("best", "red boats of zebras"), kept("worse", "zebras in old houses")]
     part = [*both, *records]
-    store.append(
-        AppendRequest(streams=(Journal(store).stream_append("memory-ann", part, None),))
-    )
+    store.append(AppendRequest(streams=(Journal(store).stream_append("memory-ann", part, None),)))
     index = MemoryIndex(store)
 
     assert found(index, "boats zebras", limit=2) == ["best", "worse"]
