@@ -71,10 +71,10 @@ def begin(wire: str) -> tuple[AddTurn, Request]:
         view = msgspec.structs.replace(view, reminder=f"{len(transcript.entries)} so far")
         made = request_of(AGENT, RunOptions(), transcript, MODEL, tools, view)
         built = time.perf_counter()
-        body = encoder.encode(made)
+        body = encoder.parts(made)
         encoded = time.perf_counter()
         transcript = with_stubs(transcript, view.stubbed_through)
-        return {"build": built - start, "encode": encoded - built}, len(body)
+        return {"build": built - start, "encode": encoded - built}, sum(map(len, body))
 
     return add, request
 

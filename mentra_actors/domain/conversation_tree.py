@@ -237,9 +237,7 @@ def with_entry(
 
 def _exchange(entry: Entry, message: ToolResultsMessage, tokens: int) -> Exchange:
     short = stub(message)
-    return Exchange(
-        entry.entry_id, len(message.results), tokens, short, message_tokens(short)
-    )
+    return Exchange(entry.entry_id, len(message.results), tokens, short, message_tokens(short))
 
 
 def moved_to(transcript: Transcript, entry_id: EntryId) -> Transcript:
