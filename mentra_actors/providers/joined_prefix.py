@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from operator import is_
+from itertools import islice
 
 from mentra_actors.domain.content import Message
 
@@ -14,7 +14,7 @@ SEGMENT_BYTES = 256 * 1024
 class JoinedPrefix:
     """Items of the first messages of a conversation, each with a comma before it.
 
-    It knows the messages by identity and keeps them alive. The bytes are cut where another
+    It keeps the messages alive, and knows them again. The bytes are cut where another
     request begins to differ, and grow by what is new. They lie in segments that are never changed,
     so requests share them, and only the last one is copied for each.
     """
@@ -83,5 +83,12 @@ class JoinedPrefix:
     def _same(self, messages: Sequence[Message], count: int) -> int:
         """How many messages of the beginning are those that it has."""
         most = min(count, len(self._messages))
-        agreeing = list(map(is_, self._messages[:most], messages))
-        return agreeing.index(False) if False in agreeing else most
+        mine, theirs = self._messages[:most], list(islice(messages, most))
+        same = 0
+        while same < most:  # lists of the same objects are compared without looking at these
+            middle = (same + most + 1) // 2
+            if mine[same:middle] == theirs[same:middle]:
+                same = middle
+            else:
+                most = middle - 1
+        return same
