@@ -434,9 +434,9 @@ async def test_a_long_body_is_sent_in_its_parts_and_says_how_long_it_is() -> Non
         return httpx.Response(200, json={})
 
     parts = (b"[", b"1" * (transport._MOST_JOINED_BYTES), b"]")
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        async with HttpTransport(client).answer(HttpCall("p", "http://x", parts)):
-            pass
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    async with client, HttpTransport(client).answer(HttpCall("p", "http://x", parts)):
+        pass
 
     [(headers, body)] = heard
     assert body == b"".join(parts)

@@ -181,7 +181,7 @@ def test_parts_of_a_prefix_stay_as_they_are(steps: list[tuple[int, int]]) -> Non
         for number, (left, added) in enumerate(steps):
             new = [UserMessage(text=f"{number}.{n}") for n in range(added)]
             messages = [*messages[:left], *new]
-            prefix.follow(messages, len(messages), lambda one: text_of_user(one))
+            prefix.follow(messages, len(messages), text_of_user)
             whole = b"".join(b"," + text_of_user(one) for one in messages)
             made.append((prefix.parts, whole))
 
