@@ -27,6 +27,7 @@ from projections.memory_catch_ups import CatchUps
 from projections.memory_file import IndexFile, is_damage, is_locked, remove_index_file
 from projections.memory_following import Following
 from projections.memory_ranking import (
+    MOST_RANKED,
     Asked,
     Candidate,
     best_of,
@@ -136,7 +137,8 @@ class MemoryIndex:
         if self._vectors is None or not question.vector:
             return []
         most = candidate_count(question.limit)
-        near = self._vectors.nearest(view, question.vector, most * _CANDIDATES_AROUND_SEEN)
+        many = min(most * _CANDIDATES_AROUND_SEEN, MOST_RANKED)
+        near = self._vectors.nearest(view, question.vector, many)
         found = file.candidates_of(view, list(near), question.scopes)
         told = _to_be_told(found, question)[:most]
         return [(one, near[one.number]) for one in told]
