@@ -1,59 +1,37 @@
 """Long-term memory: 100,000 records of runs and facts, searched and recalled; beside plain FTS5.
 
-A store on disk. Records are of 40 words that are as frequent as in natural text, questions of six;
-what a request recalls is asked for by the last messages, some 100 words. Seconds are those of a
-whole call, waiting for the log included.
+Then the same with vectors, if the extra `embeddings` is installed, and a conversation of 10,000
+entries that is compacted. The store is on disk. Records are of 40 words that are as frequent as
+in natural text, questions of six; what a request recalls is asked for by the last messages, some
+100 words. Seconds are those of a whole call, waiting for the log included.
 """
 
-import itertools
-import random
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import Goal, parsed_arguments, report
-from mentra_actors import open_runtime_sync
-from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.content import TextBlock
-from mentra_actors.domain.memory import MemoryRecord, MemoryRecorded, PinFact
+from benchmarks.memory_compaction import compaction_goals
+from benchmarks.memory_log import AGENT, fill, texts
+from mentra_actors import ConfigurationError, LocalEmbeddings, open_runtime_sync
+from mentra_actors.domain.memory import PinFact
 from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView, SeenWords, agent_view
-from mentra_actors.domain.model_call import StopReason
 from mentra_actors.domain.team import DEFAULT_TEAM
-from mentra_actors.ids import AgentId, CommandId, EffectId, RunId, agent_stream, memory_stream
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.memories import index_file
 from mentra_actors.runtime.settings import RuntimeSettings
-from mentra_actors.store.journal import Journal
 from mentra_actors.store.lmdb_store import LmdbEventStore
-from mentra_actors.store.ports import AppendRequest
 from projections.memory_index import MemoryIndex
 from projections.memory_ranking import match_expression, phrases_of, searchable
 
-AGENT = AgentId("ann")
 VIEW = agent_view(AGENT, DEFAULT_TEAM)
-WORDS_PER_RECORD = 40
 WORDS_PER_QUESTION = 6
 WORDS_PER_RECALL = 100
-VOCABULARY = 20_000
 LIMIT = 10
-APPEND = 20
-
-
-def texts(words: int, seed: int) -> Iterator[str]:
-    """Texts of so many words; the n-th most frequent word has the weight 1/n."""
-    chance = random.Random(seed)
-    named = random.Random(1)
-    vocabulary = [
-        "".join(named.choices("abcdefghijklmnopqrstuvwxyz", k=named.randrange(3, 11)))
-        for _ in range(VOCABULARY)
-    ]
-    cumulative = list(itertools.accumulate(1 / rank for rank in range(1, VOCABULARY + 1)))
-    while True:
-        yield " ".join(chance.choices(vocabulary, cum_weights=cumulative, k=words))
 
 
 def timed(call: Callable[[], Any]) -> float:
@@ -70,64 +48,6 @@ def spread(name: str, seconds: list[float], count: int, **peers: float) -> Goal:
     return Goal(
         f"{name}, {count:,} records: p50", statistics.median(seconds) * 1e3, "ms", peers=beside
     )
-
-
-def run_of(number: int, said: str, answer: str) -> list[Any]:
-    """The events of a run of one round."""
-    prompt, run = CommandId(f"p{number}"), RunId(f"ann/run-{number}")
-    effect = EffectId(f"model-{number}")
-    return [
-        e.PromptAccepted(prompt_id=prompt, text=said, accepted_at=float(number)),
-        e.RunStarted(run_id=run, started_at=float(number)),
-        e.InputPlaced(run_id=run, prompt_ids=(prompt,)),
-        e.ModelCallRequested(effect_id=effect, run_id=run, round=1),
-        e.ModelReplied(
-            effect_id=effect, blocks=(TextBlock(text=answer),), stop_reason=StopReason.END_TURN
-        ),
-        e.RunFinished(run_id=run, finished_at=float(number), answer=effect),
-    ]
-
-
-def facts_of(numbers: Iterable[int], contents: Iterator[str]) -> list[Any]:
-    """Pinned facts."""
-    return [
-        MemoryRecorded(
-            record=MemoryRecord(
-                record_id=f"r{number}",
-                kind="fact",
-                content=next(contents),
-                source="manual_pin",
-                recorded_at=float(number),
-                by="ann",
-                pinned=True,
-            )
-        )
-        for number in numbers
-    ]
-
-
-def fill(path: Path, count: int) -> list[str]:
-    """A log with so many records, half of them runs and half of them facts; their texts."""
-    contents, kept = texts(WORDS_PER_RECORD, 2), []
-    store = LmdbEventStore.open(path, durability="volatile")
-    journal = Journal(store)
-    for start in range(0, count // 2, APPEND):
-        numbers = range(start, min(start + APPEND, count // 2))
-        said: list[Any] = []
-        for number in numbers:
-            words = next(contents)
-            kept.append(words)
-            half = len(words) // 2
-            said += run_of(number, words[:half], words[half:])
-        facts = facts_of(numbers, contents)
-        kept += [one.record.content for one in facts]
-        parts = (
-            journal.stream_append(agent_stream(AGENT), said, None),
-            journal.stream_append(memory_stream(AGENT), facts, None),
-        )
-        store.append(AppendRequest(streams=parts))
-    store.close()
-    return kept
 
 
 def plain_search(contents: list[str]) -> tuple[Callable[[str], Any], float]:
@@ -150,7 +70,7 @@ def plain_search(contents: list[str]) -> tuple[Callable[[str], Any], float]:
 def bounded_goals(path: Path, count: int) -> list[Goal]:
     """How long a request waits for an index that is not there yet, and how often until it is."""
     store = LmdbEventStore.open(path, durability="volatile")
-    index, waits = MemoryIndex(store), []
+    index, waits = MemoryIndex(store, index_file(store, path)), []
     while True:
         until = time.monotonic() + 0.25
         start = time.perf_counter()
@@ -181,9 +101,8 @@ def goals_of(path: Path, *, quick: bool) -> list[Goal]:
     first = timed(lambda: memories.search(VIEW, next(questions), LIMIT))
     file = index_file(core.store, path)
     size = file.stat().st_size if file is not None else 0
-    peers = {"us/record": first / count * 1e6, "bytes/record": size / count}
-    peers["FTS5 us/record"] = plain_insert * 1e6
-    goals.append(Goal(f"first search, which indexes {count:,} records", first, "s", peers=peers))
+    peers = {"bytes/record": size / count, "FTS5 insert us/record": plain_insert * 1e6}
+    goals.append(Goal(f"first search of a process, {count:,} records", first, "s", peers=peers))
     asked = [next(questions) for _ in range(searches)]
     alone = [timed(lambda q=one: plain(q)) for one in asked]
     seconds = [timed(lambda q=one: memories.search(VIEW, q, LIMIT)) for one in asked]
@@ -206,7 +125,28 @@ def goals_of(path: Path, *, quick: bool) -> list[Goal]:
     core.close()
     name = f"open a store of {count:,} records and search"
     goals.append(Goal(name, timed(lambda: opened(path)), "s"))
-    return goals
+    return goals + vector_goals(path, questions, searches // 3, count)
+
+
+def vector_goals(path: Path, questions: Iterator[str], searches: int, count: int) -> list[Goal]:
+    """The same search by words and by what they mean; none without a model."""
+    try:
+        embeddings = LocalEmbeddings()
+    except ConfigurationError:
+        return []
+    settings = RuntimeSettings(
+        path=path, durability="volatile", resume="none", embeddings=embeddings
+    )
+    core = RuntimeCore(settings)
+    core.memories.index.catch_up(VIEW)
+    made = core.memories.vectors
+    each = timed(lambda: made.fill().result()) / count if made is not None else 0.0
+    first = timed(lambda: core.memories.search(VIEW, next(questions), LIMIT))
+    asked = [next(questions) for _ in range(searches)]
+    seconds = [timed(lambda q=one: core.memories.search(VIEW, q, LIMIT)) for one in asked]
+    core.close()
+    peers = {"us/vector": each * 1e6, "first ms": first * 1e3}
+    return [spread("search with vectors", seconds, count, **peers)]
 
 
 def recall_goal(
@@ -237,6 +177,8 @@ def main() -> None:
     arguments = parsed_arguments(__doc__ or "")
     with tempfile.TemporaryDirectory() as directory:
         goals = goals_of(Path(directory) / "team", quick=arguments.quick)
+        entries = 1_000 if arguments.quick else 10_000
+        goals += compaction_goals(Path(directory) / "long", entries)
     report("Long-term memory", goals, as_json=arguments.json)
 
 

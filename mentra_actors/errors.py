@@ -13,6 +13,7 @@
     - StreamArchived        the events of a stream were moved to a file; bring them back
     - StoreFull             the disk (or a quota) refused the bytes
     - StoreBusy             more appends wait, or more reads run, than it holds; try later
+    - IndexBusy             the index of memories is in use; search again
     - StoreClosed           the store was closed while the call waited
     - ConnectionLost        the database server is away; nothing was written
     - CommitOutcomeUnknown  the one that may have been written: nobody could be asked
@@ -46,6 +47,7 @@ __all__ = [
     "ConnectionLost",
     "EffectError",
     "Fenced",
+    "IndexBusy",
     "InvalidTool",
     "LoginFailed",
     "MailboxFull",
@@ -186,6 +188,14 @@ class StoreBusy(StoreError):
     """More appends wait for the disk, or more reads run at once, than the store will hold.
 
     Nothing of this append was written or queued. Wait and repeat, or use `append`, which waits.
+    """
+
+
+class IndexBusy(StoreError):
+    """The index of memories is in use by another process, or by a long search of this one.
+
+    The log is as it was. What is recorded or forgotten stays so, and the index is brought up to
+    date by the next search that comes to it. Wait and search again.
     """
 
 

@@ -18,22 +18,30 @@ from mentra_actors.domain.memory_views import ViewedStream
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.ids import StreamId
 from projections.memory_episodes import Remembered
-from projections.memory_ranking import Candidate, searchable, telling
+from projections.memory_ranking import Asked, Candidate, searchable
+from projections.memory_words import WordSearch, candidate_of, marks_of
 
-__all__ = ["INDEX_VERSION", "IndexFile", "Place", "digest_of", "is_damage", "remove_index_file"]
+__all__ = [
+    "INDEX_VERSION",
+    "IndexFile",
+    "Place",
+    "digest_of",
+    "is_damage",
+    "is_locked",
+    "remove_index_file",
+]
 
 INDEX_VERSION = 2
 """From 1. Raise it when what is indexed, or how, changes: the file is made anew."""
 
 _OTHER_FORMAT = "another version of the index"
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 """Tables that are not there, pages that are none, a file that is no database."""
-_BUSY_TIMEOUT_S = 10.0
-_TOKENIZER = "tokenize = 'porter unicode61 remove_diacritics 2'"
-_MARK = "\x02"
+_OPENING_S = 1.0
+_CACHE_KIB = 16_384
 _RECORD = "record_id, kind, content, source, recorded_at, author, pinned, scope"
 _CANDIDATE = "number, kind, pinned, recorded_at, entry"
-_NEWEST = "recorded_at DESC, revision DESC, record_id"
 _SCHEMA = """
 CREATE TABLE views (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE streams (
@@ -83,7 +91,7 @@ class IndexFile:
         """
         self._sqlite = sqlite3.connect(
             ":memory:" if path is None else path,
-            timeout=_BUSY_TIMEOUT_S,
+            timeout=_OPENING_S,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -98,10 +106,8 @@ class IndexFile:
         self._sqlite.execute("PRAGMA journal_mode = DELETE")
         self._sqlite.execute("PRAGMA synchronous = NORMAL")  # the log is what must be durable
         self._sqlite.execute("PRAGMA temp_store = MEMORY")
-        self._sqlite.execute(f"CREATE VIRTUAL TABLE temp.asked USING fts5(text, {_TOKENIZER})")
-        self._sqlite.execute(
-            "CREATE VIRTUAL TABLE temp.asked_terms USING fts5vocab('temp', 'asked', 'instance')"
-        )
+        self._sqlite.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        self.words = WordSearch(self._sqlite)
         with self.writing():
             version = self._sqlite.execute("PRAGMA user_version").fetchone()[0]
             is_empty = self._sqlite.execute("SELECT 1 FROM sqlite_master").fetchone() is None
@@ -129,6 +135,10 @@ class IndexFile:
     def connection(self) -> sqlite3.Connection:
         """What else is kept in the file uses it, too."""
         return self._sqlite
+
+    def wait_at_most(self, seconds: float) -> None:
+        """How long a call waits for another connection that holds the file."""
+        self._sqlite.execute(f"PRAGMA busy_timeout = {round(seconds * 1e3)}")
 
     # --- following the log ----------------------------------------------------------------
 
@@ -189,7 +199,7 @@ class IndexFile:
             return found
         added = self._sqlite.execute("INSERT INTO views (name) VALUES (?)", (name,))
         view = int(added.lastrowid or 0)
-        self._sqlite.execute(f"CREATE VIRTUAL TABLE words_{view} USING fts5(text, {_TOKENIZER})")
+        self.words.begin(view)
         return view
 
     def drop(self, name: str) -> None:
@@ -198,8 +208,7 @@ class IndexFile:
             view = self.view(name)
             if view is None:
                 return
-            self._sqlite.execute(f"DROP TABLE IF EXISTS temp.terms_{view}")
-            self._sqlite.execute(f"DROP TABLE IF EXISTS words_{view}")
+            self.words.drop(view)
             for table in ("records", "forgotten", "streams"):
                 self._sqlite.execute(f"DELETE FROM {table} WHERE view = ?", (view,))
             self._sqlite.execute("DELETE FROM views WHERE id = ?", (view,))
@@ -220,29 +229,21 @@ class IndexFile:
                 *(record.recorded_at, record.by, record.pinned, scope),
             ),
         )
-        self._sqlite.execute(
-            f"INSERT INTO words_{view} (rowid, text) VALUES (?, ?)",
-            (row.lastrowid, searchable(record.content)),
-        )
+        self.words.add(view, int(row.lastrowid or 0), record.content)
 
     def _forget(self, view: int, scope: MemoryScope, record_ids: Sequence[str]) -> None:
-        digests: list[tuple[bytes]] = []
+        gone: list[tuple[int, bytes]] = []
         for record_id in record_ids:
             key = (view, scope, record_id)
             self._sqlite.execute("INSERT OR IGNORE INTO forgotten VALUES (?, ?, ?)", key)
-            gone = self._sqlite.execute(
+            gone += self._sqlite.execute(
                 "DELETE FROM records WHERE view = ? AND scope = ? AND record_id = ? "
                 "RETURNING number, digest",
                 key,
             ).fetchall()
-            for number, digest in gone:
-                self._sqlite.execute(f"DELETE FROM words_{view} WHERE rowid = ?", (number,))
-                digests.append((digest,))
-        if digests:
-            # A deletion only adds a mark that says so; this writes the words without those.
-            table = f"words_{view}"
-            self._sqlite.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
-            self._sqlite.executemany(_FORGET_VECTOR, digests)
+        if gone:
+            self.words.remove(view, [number for number, _digest in gone])
+            self._sqlite.executemany(_FORGET_VECTOR, [(digest,) for _number, digest in gone])
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -257,81 +258,37 @@ class IndexFile:
 
     # --- reading --------------------------------------------------------------------------
 
-    def telling(self, view: int, phrases: Sequence[str]) -> list[str]:
-        """Those of the phrases by which records of a view are told apart; see `telling`."""
-        total = self._sqlite.execute(f"SELECT count(*) FROM words_{view}_docsize").fetchone()[0]
-        return telling(phrases, self._records_with(view, phrases), total)
-
-    def _records_with(self, view: int, phrases: Sequence[str]) -> list[int]:
-        """How many records have each phrase; one of several words at most so many."""
-        self._sqlite.execute("DELETE FROM temp.asked")
-        self._sqlite.executemany(
-            "INSERT INTO temp.asked (rowid, text) VALUES (?, ?)", enumerate(phrases, 1)
-        )
-        self._sqlite.execute(
-            f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.terms_{view} "
-            f"USING fts5vocab('main', 'words_{view}', 'row')"
-        )
-        rows = self._sqlite.execute(
-            "SELECT asked_terms.doc, min(ifnull((SELECT here.doc FROM "
-            f"temp.terms_{view} AS here WHERE here.term = asked_terms.term), 0)) "
-            "FROM temp.asked_terms GROUP BY asked_terms.doc"
-        )
-        counts = dict(rows.fetchall())
-        return [counts.get(number, 0) for number in range(1, len(phrases) + 1)]
-
-    def candidates(
-        self, view: int, expression: str, most: int, scopes: Sequence[MemoryScope] = SCOPES
-    ) -> Sequence[Candidate]:
-        """The best matches of a view by BM25, best first; of equal ones the newest first.
-
-        Of records in other scopes than these none is given; there may then be fewer than `most`.
-        """
-        if not expression:
-            return []
-        rows = self._sqlite.execute(
-            f"SELECT {_CANDIDATE}, found.bm25 FROM ("
-            f"  SELECT rowid AS number, rank AS bm25 FROM words_{view}"
-            f"  WHERE words_{view} MATCH ? ORDER BY rank, rowid DESC LIMIT ?) AS found "
-            f"JOIN records USING (number) WHERE scope IN ({_marks(scopes)}) "
-            f"ORDER BY found.bm25, {_NEWEST}",
-            (expression, most, *scopes),
-        )
-        return [_candidate_of(row[:-1], row[-1]) for row in rows]
-
     def candidates_of(
         self, view: int, numbers: Sequence[int], scopes: Sequence[MemoryScope] = SCOPES
     ) -> Sequence[Candidate]:
         """Those of these records that are in the view and in one of the scopes, in this order."""
         rows = self._sqlite.execute(
-            f"SELECT {_CANDIDATE} FROM records WHERE view = ? AND scope IN ({_marks(scopes)}) "
-            f"AND number IN ({_marks(numbers)})",
+            f"SELECT {_CANDIDATE} FROM records WHERE view = ? AND scope IN ({marks_of(scopes)}) "
+            f"AND number IN ({marks_of(numbers)})",
             (view, *scopes, *numbers),
         )
-        found = {row[0]: _candidate_of(row, 0.0) for row in rows}
+        found = {row[0]: candidate_of(row, 0.0) for row in rows}
         return [found[number] for number in numbers if number in found]
 
     def found(
-        self, view: int, number: int, expression: str
-    ) -> tuple[MemoryRecord, Sequence[str], int]:
-        """A record, the pieces of it that match, and the version of its stream that made it."""
-        row = self._sqlite.execute(
-            f"SELECT revision, {_RECORD} FROM records WHERE number = ?", (number,)
-        ).fetchone()
-        if not expression:
-            return _record_of(row[1:]), [], row[0]
-        marked = self._sqlite.execute(
-            f"SELECT highlight(words_{view}, 0, ?, ?) FROM words_{view} "
-            f"WHERE words_{view} MATCH ? AND rowid = ?",
-            (_MARK, _MARK, expression, number),
-        ).fetchone()
-        pieces = marked[0].split(_MARK)[1::2] if marked is not None else []
-        return _record_of(row[1:]), pieces, row[0]
+        self, numbers: Sequence[int], asked: Asked
+    ) -> Sequence[tuple[MemoryRecord, int, Sequence[str]]]:
+        """Records, the version of the stream that made each, and the pieces of it that match."""
+        rows = self._sqlite.execute(
+            f"SELECT number, revision, {_RECORD} FROM records "
+            f"WHERE number IN ({marks_of(numbers)})",
+            numbers,
+        )
+        found = {row[0]: (_record_of(row[2:]), row[1]) for row in rows}
+        records = [found[number] for number in numbers]
+        told = [searchable(record.content) for record, _revision in records]
+        pieces = self.words.matching(told, asked)
+        return [(*one, matched) for one, matched in zip(records, pieces, strict=True)]
 
     def records(self, view: int, scopes: Sequence[MemoryScope] = SCOPES) -> Sequence[MemoryRecord]:
         """All records of a view in these scopes that are not forgotten, oldest first."""
         rows = self._sqlite.execute(
-            f"SELECT {_RECORD} FROM records WHERE view = ? AND scope IN ({_marks(scopes)}) "
+            f"SELECT {_RECORD} FROM records WHERE view = ? AND scope IN ({marks_of(scopes)}) "
             "ORDER BY recorded_at, scope, revision, record_id",
             (view, *scopes),
         )
@@ -360,6 +317,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     return (code & 0xFF) in _DAMAGE or code == sqlite3.SQLITE_READONLY_DBMOVED
 
 
+def is_locked(error: sqlite3.Error) -> bool:
+    """True where another connection holds the file."""
+    return (getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF) in _LOCKED
+
+
 def remove_index_file(path: Path) -> None:
     """Remove a damaged file; first what a process that died has left beside it."""
     path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
@@ -375,15 +337,6 @@ def _damage(what: str) -> sqlite3.DatabaseError:
 def digest_of(content: str) -> bytes:
     """Names the words of a record."""
     return hashlib.blake2b(content.encode(), digest_size=16).digest()
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def _candidate_of(row: Any, bm25: float) -> Candidate:
-    number, kind, pinned, recorded_at, entry = row
-    return Candidate(number, bm25, kind, bool(pinned), recorded_at, entry)
 
 
 def _record_of(row: Any) -> MemoryRecord:

@@ -19,18 +19,20 @@ from typing import TypeVar
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.domain.memory import SCOPES, FoundRecord, MemoryRecord, MemoryScope
 from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView
-from mentra_actors.errors import StoreClosed, StoreError
+from mentra_actors.errors import IndexBusy, StoreClosed, StoreError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
-from projections.memory_file import IndexFile, is_damage, remove_index_file
+from projections.memory_catch_ups import CatchUps
+from projections.memory_file import IndexFile, is_damage, is_locked, remove_index_file
 from projections.memory_following import Following
 from projections.memory_ranking import (
+    MOST_RANKED,
+    Asked,
     Candidate,
     best_of,
     best_of_both,
     candidate_count,
-    match_expression,
     phrases_of,
     why_of,
 )
@@ -40,6 +42,9 @@ __all__ = ["MemoryIndex", "open_memory_index"]
 
 _log = logging.getLogger(__name__)
 
+LOCKED_S = 1.0
+"""How long a file that another process writes is waited for."""
+_PATIENCE_S = 5.0
 _CANDIDATES_AROUND_SEEN = 8
 """How many times more candidates are looked at where some may not be given."""
 
@@ -71,6 +76,7 @@ class MemoryIndex:
         self._file: IndexFile | None = None
         self._is_closed = False
         self._lock = threading.Lock()
+        self._catch_ups = CatchUps(lambda view, until: self.catch_up(view, until=until))
 
     def search(
         self, view: MemoryView, question: MemoryQuestion, *, until: float | None = None
@@ -78,11 +84,12 @@ class MemoryIndex:
         """The records of a view that answer a question best, best first.
 
         See `projections.memory_ranking` for the score. A question without a word finds nothing.
-        `until` (of `time.monotonic`) bounds how long the log is read; what was read by then stays
-        indexed.
+        `until` (of `time.monotonic`) bounds how long the log is waited for; it is read to its end
+        all the same.
 
         Raises:
             TimeoutError: the index was not up to date in time.
+            IndexBusy: another process, or another search, uses the index.
             StoreError: the log or the index cannot be read.
         """
         phrases = phrases_of(question.words)
@@ -90,15 +97,15 @@ class MemoryIndex:
             return []
 
         def found_in(file: IndexFile, number: int) -> list[FoundRecord]:
-            expression = match_expression(file.telling(number, phrases))
-            by_words = _candidates(file, number, expression, question)
+            asked = file.words.asked(number, phrases)
+            by_words = _candidates(file, number, asked, question)
             by_vector = self._nearest(file, number, question)
             limit, now = question.limit, question.now
             if by_vector:
                 best = best_of_both(by_words, by_vector, limit=limit, now=now)
             else:
                 best = best_of(by_words, limit=limit, now=now)
-            return [_found(file, number, one, score, expression) for one, score in best]
+            return _found(file, best, asked)
 
         return self._of_present(view, found_in, until) or []
 
@@ -130,7 +137,8 @@ class MemoryIndex:
         if self._vectors is None or not question.vector:
             return []
         most = candidate_count(question.limit)
-        near = self._vectors.nearest(view, question.vector, most * _CANDIDATES_AROUND_SEEN)
+        many = min(most * _CANDIDATES_AROUND_SEEN, MOST_RANKED)
+        near = self._vectors.nearest(view, question.vector, many)
         found = file.candidates_of(view, list(near), question.scopes)
         told = _to_be_told(found, question)[:most]
         return [(one, near[one.number]) for one in told]
@@ -174,7 +182,7 @@ class MemoryIndex:
             begun = self._following.times_begun
             for stream in view.streams:
                 step = partial(self._following.carry_on, view=view, stream=stream)
-                while self._with_file(step):
+                while self._with_file(step, until):
                     if until is not None and time.monotonic() > until:
                         return False
             if begun == self._following.times_begun:
@@ -190,10 +198,12 @@ class MemoryIndex:
             return None if number is None else work(file, number)
 
         while True:
-            if not self.catch_up(view, until=until):
-                raise TimeoutError("the index of memories is not up to date yet")
+            if until is None:
+                self.catch_up(view)
+            else:
+                self._catch_ups.wait_for(view, until)
             begun = self._following.times_begun
-            result = self._with_file(in_file)
+            result = self._with_file(in_file, until)
             if begun == self._following.times_begun:
                 return result
 
@@ -226,31 +236,41 @@ class MemoryIndex:
             self._is_closed = True
             if self._file is not None:
                 self._file.close()
+        self._catch_ups.close()
 
     # --- the file -------------------------------------------------------------------------
 
-    def _with_file(self, work: Callable[[IndexFile], R]) -> R:
-        """What `work` gives, if need be with a file that is made anew."""
-        with self._lock:
-            if self._is_closed:
-                raise StoreClosed("the index of memories is closed")
-            try:
-                return work(self._opened())
-            except sqlite3.Error as error:
-                if not is_damage(error):
-                    raise self._unusable(error) from error
-                _log.warning("%s is made anew from the log: %s", self._name, error)
-            try:
-                self._remove()
-                return work(self._opened())
-            except (sqlite3.Error, OSError) as error:
-                raise self._unusable(error) from error
+    def _with_file(self, work: Callable[[IndexFile], R], until: float | None = None) -> R:
+        """What `work` gives, if need be with a file that is made anew; see `IndexBusy`."""
+        left_s = _PATIENCE_S if until is None else max(until - time.monotonic(), 0.0)
+        if not self._lock.acquire(timeout=min(left_s, _PATIENCE_S)):
+            raise self._busy("this process uses it")
+        try:
+            return self._in_file(work, min(left_s, LOCKED_S))
+        finally:
+            self._lock.release()
 
-    def _opened(self) -> IndexFile:
+    def _in_file(self, work: Callable[[IndexFile], R], locked_s: float) -> R:
+        if self._is_closed:
+            raise StoreClosed("the index of memories is closed")
+        try:
+            return work(self._opened(locked_s))
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise self._unusable(error) from error
+            _log.warning("%s is made anew from the log: %s", self._name, error)
+        try:
+            self._remove()
+            return work(self._opened(locked_s))
+        except (sqlite3.Error, OSError) as error:
+            raise self._unusable(error) from error
+
+    def _opened(self, locked_s: float) -> IndexFile:
         if self._file is None:
             self._file = IndexFile(self._path)
             if self._vectors_of:
                 self._vectors = VectorSearch(self._file, self._vectors_of)
+        self._file.wait_at_most(locked_s)
         return self._file
 
     def _remove(self) -> None:
@@ -265,18 +285,26 @@ class MemoryIndex:
     def _name(self) -> str:
         return "the index of memories" if self._path is None else str(self._path)
 
+    def _busy(self, why: str) -> IndexBusy:
+        return IndexBusy(
+            f"{self._name} is busy: {why}; the log is as it was, and all that is recorded is "
+            "found once the index is free: search again, or stop the other process"
+        )
+
     def _unusable(self, error: Exception) -> StoreError:
+        if isinstance(error, sqlite3.Error) and is_locked(error):
+            return self._busy("another process writes it")
         return StoreError(f"{self._name} cannot be used: {error}; the log is as it was")
 
 
 def _candidates(
-    file: IndexFile, view: int, expression: str, question: MemoryQuestion
+    file: IndexFile, view: int, asked: Asked, question: MemoryQuestion
 ) -> Sequence[Candidate]:
     most = candidate_count(question.limit)
     if question.seen is None and set(question.scopes) == set(SCOPES):
-        return file.candidates(view, expression, most)
+        return file.words.candidates(view, asked, most)
     many = most * _CANDIDATES_AROUND_SEEN
-    found = file.candidates(view, expression, many, question.scopes)
+    found = file.words.candidates(view, asked, many, question.scopes)
     return _to_be_told(found, question)[:most]
 
 
@@ -286,13 +314,16 @@ def _to_be_told(found: Sequence[Candidate], question: MemoryQuestion) -> Sequenc
 
 
 def _found(
-    file: IndexFile, view: int, candidate: Candidate, score: float, expression: str
-) -> FoundRecord:
-    record, matched, revision = file.found(view, candidate.number, expression)
-    why = why_of(matched, record.kind, record.source)
-    if not matched:
-        why = f"similar; {why}" if why else "similar"
-    return FoundRecord(record=record, score=score, why=why, revision=revision)
+    file: IndexFile, best: Sequence[tuple[Candidate, float]], asked: Asked
+) -> list[FoundRecord]:
+    records = file.found([one.number for one, _score in best], asked)
+    found = []
+    for (record, revision, matched), (_one, score) in zip(records, best, strict=True):
+        why = why_of(matched, record.kind, record.source)
+        if not matched:
+            why = f"similar; {why}" if why else "similar"
+        found.append(FoundRecord(record=record, score=score, why=why, revision=revision))
+    return found
 
 
 @contextmanager

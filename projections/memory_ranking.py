@@ -12,7 +12,7 @@ that matches less than half as well as another never stands before it.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from mentra_actors.domain.memory import MemoryKind, MemorySource
@@ -20,9 +20,12 @@ from mentra_actors.domain.memory import MemoryKind, MemorySource
 __all__ = [
     "HALF_LIFE_DAYS",
     "KIND_WEIGHTS",
+    "MOST_RANKED",
+    "MOST_TELLING",
     "PINNED_WEIGHT",
     "RECENCY_WEIGHT",
     "VECTOR_SHARE",
+    "Asked",
     "Candidate",
     "best_of",
     "best_of_both",
@@ -51,7 +54,10 @@ match fits, and then kind and age decide too much.
 
 _DAY_S = 86_400.0
 _MOST_TOKENS = 100
-_MOST_TELLING = 16
+MOST_TELLING = 16
+"""Words that are looked for in a memory of many records."""
+MOST_RANKED = 4_000
+"""Records that are ranked for one question."""
 _FEW_RECORDS = 200
 _LEAST_CANDIDATES = 50
 _CANDIDATES_PER_HIT = 5
@@ -98,18 +104,42 @@ def match_expression(phrases: Iterable[str]) -> str:
     return " OR ".join(f'"{phrase}"' for phrase in phrases)
 
 
-def telling(phrases: Sequence[str], records_with: Sequence[int], records: int) -> list[str]:
+class Asked(NamedTuple):
+    """Phrases that are looked for, the rarest first: all records with a `rare` one are ranked."""
+
+    rare: Sequence[str] = ()
+    usual: Sequence[str] = ()
+
+    @property
+    def expression(self) -> str:
+        """Any of them, for FTS5."""
+        return match_expression((*self.rare, *self.usual))
+
+    @property
+    def by_rare_words(self) -> Sequence[str]:
+        """All records with a rare phrase, in parts; each is ranked by all of its phrases."""
+        if not self.rare:
+            return []
+        rare, usual = match_expression(self.rare), match_expression(self.usual)
+        return [f"({rare}) AND ({usual})", f"({rare}) NOT ({usual})"] if usual else [rare]
+
+
+def telling(phrases: Sequence[str], records_with: Sequence[int], records: int) -> Asked:
     """Those of the phrases that tell records apart, given how many records have each.
 
     One that no record has finds none, and one that most have says nothing; it would only cost to
     look at all of them. Of many the rarest are enough. Among few records all are looked for.
     """
     found = [pair for pair in zip(phrases, records_with, strict=True) if pair[1]]
-    if records <= _FEW_RECORDS:
-        return [phrase for phrase, _with in found]
-    rare = [pair for pair in found if 2 * pair[1] <= records] or found
-    enough = sorted(rare, key=lambda pair: pair[1])[:_MOST_TELLING]
-    return [phrase for phrase, _with in enough]
+    if records > _FEW_RECORDS:
+        found = [pair for pair in found if 2 * pair[1] <= records] or found
+    rarest = sorted(found, key=lambda pair: pair[1])
+    if records > _FEW_RECORDS:
+        rarest = rarest[:MOST_TELLING]
+    ranked = list(accumulate(count for _phrase, count in rarest))
+    rare = sum(so_far <= MOST_RANKED for so_far in ranked)
+    told = [phrase for phrase, _count in rarest]
+    return Asked(told[:rare], told[rare:])
 
 
 def _phrases(token: str) -> Sequence[str]:

@@ -21,7 +21,8 @@ from mentra_actors.domain.content import (
     UserMessage,
 )
 from mentra_actors.domain.conversation_tree import Transcript, with_entry, with_stubs
-from mentra_actors.effects.model_requests import request_of, standing_view
+from mentra_actors.domain.request_view import standing_view
+from mentra_actors.effects.model_requests import request_of
 from mentra_actors.ids import AgentId, TeamId
 from mentra_actors.providers.presets import ANTHROPIC, GEMINI, OPENAI
 from mentra_actors.providers.request_encoder import RequestEncoder
@@ -66,14 +67,14 @@ def begin(wire: str) -> tuple[AddTurn, Request]:
     async def request() -> tuple[Mapping[str, float], int]:
         nonlocal transcript
         start = time.perf_counter()
-        view = standing_view(AGENT, transcript)
+        view = standing_view(AGENT.compaction, transcript)
         view = msgspec.structs.replace(view, reminder=f"{len(transcript.entries)} so far")
         made = request_of(AGENT, RunOptions(), transcript, MODEL, tools, view)
         built = time.perf_counter()
-        body = encoder.encode(made)
+        body = encoder.parts(made)
         encoded = time.perf_counter()
         transcript = with_stubs(transcript, view.stubbed_through)
-        return {"build": built - start, "encode": encoded - built}, len(body)
+        return {"build": built - start, "encode": encoded - built}, sum(map(len, body))
 
     return add, request
 

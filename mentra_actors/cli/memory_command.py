@@ -11,15 +11,17 @@ from rich.text import Text
 from mentra_actors.cli.decision_options import By, Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.petitioned import have_recorded
-from mentra_actors.cli.reading import opened
+from mentra_actors.cli.petitioned import have_recorded, remark_handed_over, state_word, wished
+from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_care import counted
 from mentra_actors.domain.memory import SCOPES, FoundRecord, MemoryRecord, MemoryScope
-from mentra_actors.domain.memory_views import MemoryQuestion, agent_view
+from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView, agent_view
 from mentra_actors.domain.team import DEFAULT_TEAM
+from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, name_of
 from mentra_actors.runtime.memories import team_of
-from mentra_actors.runtime.wishes.teams import TeachWish
+from mentra_actors.runtime.memory_imports import fact_orders
+from mentra_actors.runtime.wishes.teams import ImportWish, TeachWish
 from mentra_actors.store.journal import Journal
 from projections.memory_index import open_memory_index
 from projections.memory_lines import memory_lines, record_fields
@@ -41,17 +43,32 @@ def memory(
     export: Annotated[
         Path | None, typer.Option(help="Write all records to this file, as lines of JSON.")
     ] = None,
+    facts: Annotated[
+        Path | None,
+        typer.Option(
+            "--import",
+            exists=True,
+            dir_okay=False,
+            help="Pin the facts of such a file, those that are not there yet.",
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most records that a search shows.")] = 10,
+    by: By = None,
+    wait: Wait = 10.0,
     team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """What an agent remembers beyond its conversation; with a query: what it finds by it."""
     output = Output(as_json=as_json)
+    if facts is not None:
+        with opened(store, team_name) as team:
+            view = _view_of(team, agent)
+        _import(output, agent, view, facts, store, by=person(by), wait_s=wait)
+        return
     scopes = SCOPES if scope is None else (scope,)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
-        agent_id = AgentId(name_of(team.agent_stream(agent)))
-        view = agent_view(agent_id, team_of(Journal(team.reader), agent_id, DEFAULT_TEAM))
+        view = _view_of(team, agent)
         with open_memory_index(team.reader, None) as index:
             if query is not None:
                 question = MemoryQuestion(words=query, limit=limit, now=time.time(), scopes=scopes)
@@ -62,6 +79,40 @@ def memory(
         _show_found(output, found)
     else:
         _show_records(output, agent, records, export)
+
+
+def _view_of(team: OpenStore, agent: str) -> MemoryView:
+    agent_id = AgentId(name_of(team.agent_stream(agent)))
+    return agent_view(agent_id, team_of(Journal(team.reader), agent_id, DEFAULT_TEAM))
+
+
+def _import(
+    output: Output,
+    agent: str,
+    view: MemoryView,
+    facts: Path,
+    store: Path,
+    *,
+    by: str,
+    wait_s: float,
+) -> None:
+    """Have the facts of a file pinned, some hundred at a time."""
+    try:
+        orders = fact_orders(facts.read_text("utf-8"), view, by=by)
+    except (ValueError, CommandRejected) as error:
+        raise CommandRejected(f"{facts}: {error}; nothing was recorded") from error
+    wishes = [ImportWish(memory=stream, facts=command.facts) for stream, command in orders]
+    is_recorded = True
+    for wish in wishes:
+        is_recorded &= wished(output, wish, store, by=by, wait_s=wait_s if is_recorded else 0.0)
+    count = sum(len(wish.facts) for wish in wishes)
+    if output.as_json:
+        output.document({"agent": agent, "facts": count, "state": state_word(is_recorded)})
+        return
+    to_be = "" if is_recorded else "to be "
+    output.show(f"{count} facts of {facts} are {to_be}remembered by {agent}, each once.")
+    if not is_recorded:
+        remark_handed_over(output)
 
 
 def _show_records(

@@ -42,7 +42,10 @@ class AppendOnly(Sequence[T]):
     def __getitem__(self, index: slice) -> Sequence[T]: ...
     def __getitem__(self, index: int | slice) -> T | Sequence[T]:
         if isinstance(index, slice):
-            return tuple(self._items[i] for i in range(*index.indices(self._length)))
+            start, stop, step = index.indices(self._length)
+            if step > 0:
+                return tuple(self._items[start:stop:step])
+            return tuple(self._items[i] for i in range(start, stop, step))
         place = index + self._length if index < 0 else index
         if not 0 <= place < self._length:
             raise IndexError(f"index {index} of {self._length} items")

@@ -18,6 +18,8 @@ from mentra_actors.domain.compaction_facts import (
 )
 from mentra_actors.domain.content import (
     AssistantMessage,
+    Attachment,
+    ImageBlock,
     Message,
     OpaqueBlock,
     ToolCallBlock,
@@ -243,17 +245,35 @@ def _is_letter(entry: Entry, message: UserMessage) -> bool:
 
 def _told(message: Message) -> str:
     match message:
-        case UserMessage(text=text, source=source):
-            return f"{source}: {text}"
+        case UserMessage(text=text, source=source, attachments=attachments):
+            return "\n".join([f"{source}: {text}", *map(_named, attachments)])
         case AssistantMessage(blocks=blocks):
             calls = [
                 f"call {block.name} {block.arguments}"
                 for block in blocks
                 if isinstance(block, ToolCallBlock)
             ]
-            return "\n".join([f"assistant: {text_of(blocks)}", *calls])
+            images = [_named(block) for block in blocks if isinstance(block, ImageBlock)]
+            return "\n".join([f"assistant: {text_of(blocks)}", *images, *calls])
         case ToolResultsMessage(results=results):
-            return "\n".join(f"result of {one.name}: {one.content}" for one in results)
+            lines = [
+                line
+                for one in results
+                for line in (f"result of {one.name}: {one.content}", *map(_named, one.attachments))
+            ]
+            return "\n".join(lines)
+
+
+def _named(one: Attachment) -> str:
+    """What stands for an attachment where only words are read."""
+    if isinstance(one, ImageBlock):
+        return f"[an image was here{_of_type(one.media_type)}]"
+    name = f": {one.name}" if one.name else ""
+    return f"[a file was here{name}{_of_type(one.media_type)}]"
+
+
+def _of_type(media_type: str) -> str:
+    return f" ({media_type})" if media_type else ""
 
 
 def older_messages(transcript: Transcript, plan: CompactionPlan) -> tuple[Message, ...]:

@@ -63,11 +63,15 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """An entry of the path with results: how many, their tokens, and those of their stubs."""
+    """An entry of the path with results: how many, their tokens, and those of their stubs.
+
+    `stub` is always the same object, so whoever knows messages by identity knows it again.
+    """
 
     entry_id: EntryId
     results: int
     tokens: int
+    stub: ToolResultsMessage
     stub_tokens: int
 
 
@@ -232,8 +236,8 @@ def with_entry(
 
 
 def _exchange(entry: Entry, message: ToolResultsMessage, tokens: int) -> Exchange:
-    stub_tokens = message_tokens(stub(message))
-    return Exchange(entry.entry_id, len(message.results), tokens, stub_tokens)
+    short = stub(message)
+    return Exchange(entry.entry_id, len(message.results), tokens, short, message_tokens(short))
 
 
 def moved_to(transcript: Transcript, entry_id: EntryId) -> Transcript:
@@ -291,8 +295,8 @@ def _with_more_stubs(transcript: Transcript, through: EntryId) -> Transcript:
         whole = entries[exchange.entry_id - 1].message
         place = shift + bisect_left(path, exchange.entry_id)
         is_told = place >= 0 and messages[place] is whole
-        if exchange.entry_id <= through and is_told and isinstance(whole, ToolResultsMessage):
-            messages[place] = stub(whole)
+        if exchange.entry_id <= through and is_told:
+            messages[place] = exchange.stub
             tokens += exchange.stub_tokens - exchange.tokens
     return _replace(
         transcript, messages=AppendOnly(messages), tokens=tokens, stubbed_through=through

@@ -10,12 +10,14 @@ forgotten record, as it keeps everything; searches and lists do not.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import reduce
 from typing import Literal, TypeAlias, assert_never, get_args
 
 import msgspec
 
 from mentra_actors.decider import Decider
+from mentra_actors.domain.layered_map import LayeredMap
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EffectId, RunId
 
@@ -36,6 +38,7 @@ __all__ = [
     "MemorySource",
     "MemoryState",
     "PinFact",
+    "PinFacts",
     "episode_id",
     "fact_id_of",
     "is_read_off_the_log",
@@ -104,6 +107,12 @@ class PinFact(msgspec.Struct, frozen=True, kw_only=True):
     scope: MemoryScope = "agent"
 
 
+class PinFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Remember all of these facts, or, if one is refused, none of them."""
+
+    facts: tuple[PinFact, ...]
+
+
 class ForgetRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Let a record of this memory be found no more, or one that is read off the agent's log."""
 
@@ -112,17 +121,24 @@ class ForgetRecord(msgspec.Struct, frozen=True, kw_only=True):
     now: float
 
 
-MemoryCommand: TypeAlias = PinFact | ForgetRecord
+MemoryCommand: TypeAlias = PinFact | PinFacts | ForgetRecord
 
 
 class MemoryState(msgspec.Struct, frozen=True, kw_only=True):
     """Which ids are taken, and which words are pinned: not what the records say."""
 
-    pins: dict[str, str] = {}
-    """Id of the pinned fact that is not forgotten, by the digest of its words."""
-    live: dict[str, str] = {}
-    """Records that are not forgotten: the digest of a pinned fact, else empty, by id."""
-    forgotten: frozenset[str] = frozenset()
+    pins: LayeredMap[str, str] = LayeredMap()
+    """Id of the pinned fact by the digest of its words; empty once that is forgotten."""
+    digests: LayeredMap[str, str | None] = LayeredMap()
+    """By id: the digest of a pinned fact, else empty; None for a record that is forgotten."""
+
+    def is_live(self, record_id: str) -> bool:
+        """True for a record that is there and not forgotten."""
+        return self.digests.get(record_id) is not None
+
+    def is_forgotten(self, record_id: str) -> bool:
+        """True for an id that comes back no more."""
+        return record_id in self.digests and not self.is_live(record_id)
 
 
 class FoundRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,11 +175,9 @@ def is_read_off_the_log(record_id: str) -> bool:
 
 def pinned_id(state: MemoryState, command: PinFact) -> str | None:
     """The record that stands for a fact after its command; None if it was forgotten."""
-    if command.record_id in state.live:
-        return command.record_id
-    if command.record_id in state.forgotten:
-        return None
-    return state.pins.get(_digest(command.content.strip()))
+    if command.record_id in state.digests:
+        return command.record_id if state.is_live(command.record_id) else None
+    return state.pins.get(_digest(command.content.strip())) or None
 
 
 def decide(command: MemoryCommand, state: MemoryState) -> Sequence[MemoryEvent]:
@@ -175,6 +189,8 @@ def decide(command: MemoryCommand, state: MemoryState) -> Sequence[MemoryEvent]:
     match command:
         case PinFact():
             return _pin(command, state)
+        case PinFacts():
+            return _pin_all(command, state)
         case ForgetRecord():
             return _forget(command, state)
         case _:
@@ -183,7 +199,7 @@ def decide(command: MemoryCommand, state: MemoryState) -> Sequence[MemoryEvent]:
 
 def _pin(command: PinFact, state: MemoryState) -> Sequence[MemoryEvent]:
     content = _content(command.content)
-    if _is_known(command.record_id, state) or _digest(content) in state.pins:
+    if _is_known(command.record_id, state) or state.pins.get(_digest(content)):
         return []
     record = MemoryRecord(
         record_id=command.record_id,
@@ -198,10 +214,22 @@ def _pin(command: PinFact, state: MemoryState) -> Sequence[MemoryEvent]:
     return [MemoryRecorded(record=record)]
 
 
+def _pin_all(command: PinFacts, state: MemoryState) -> Sequence[MemoryEvent]:
+    pinned: list[MemoryEvent] = []
+    for fact in command.facts:
+        try:
+            events = _pin(fact, state)
+        except CommandRejected as error:
+            raise CommandRejected(f"of the fact {fact.record_id!r}: {error}") from error
+        state = reduce(evolve, events, state)
+        pinned += events
+    return pinned
+
+
 def _forget(command: ForgetRecord, state: MemoryState) -> Sequence[MemoryEvent]:
-    if command.record_id in state.forgotten:
+    if state.is_forgotten(command.record_id):
         return []
-    is_known = command.record_id in state.live or is_read_off_the_log(command.record_id)
+    is_known = state.is_live(command.record_id) or is_read_off_the_log(command.record_id)
     if not is_known:
         raise CommandRejected(f"this memory has no record {command.record_id!r}")
     return [MemoryForgotten(record_id=command.record_id, by=command.by, forgotten_at=command.now)]
@@ -223,11 +251,11 @@ def _content(content: str) -> str:
 def _is_known(record_id: str, state: MemoryState) -> bool:
     if not record_id.strip() or len(record_id.encode()) > _MAX_ID_BYTES:
         raise CommandRejected(f"the id of a record has 1 to {_MAX_ID_BYTES} bytes")
-    if is_read_off_the_log(record_id) and record_id not in state.live:
+    if is_read_off_the_log(record_id) and not state.is_live(record_id):
         raise CommandRejected(
             f"{record_id!r} is the id of a run or of a compaction; choose another one for a fact"
         )
-    return record_id in state.live or record_id in state.forgotten
+    return record_id in state.digests
 
 
 def _digest(content: str) -> str:
@@ -236,29 +264,28 @@ def _digest(content: str) -> str:
 
 def evolve(state: MemoryState, event: MemoryEvent) -> MemoryState:
     """State after one event; an id that was forgotten stays so."""
-    return evolve_all(state, (event,))
+    match event:
+        case MemoryRecorded(record=record):
+            return _recorded(state, record)
+        case MemoryForgotten(record_id=record_id):
+            return _forgotten(state, record_id)
+        case _:
+            assert_never(event)
 
 
-def evolve_all(state: MemoryState, events: Iterable[MemoryEvent]) -> MemoryState:
-    """The same after all of them, in one pass: each state has tables of its own."""
-    pins, live, forgotten = dict(state.pins), dict(state.live), set(state.forgotten)
-    for event in events:
-        match event:
-            case MemoryRecorded(record=record):
-                if record.record_id in live or record.record_id in forgotten:
-                    continue
-                digest = _digest(record.content) if record.pinned else ""
-                live[record.record_id] = digest
-                if digest:
-                    pins[digest] = record.record_id
-            case MemoryForgotten(record_id=record_id):
-                digest = live.pop(record_id, "")
-                if pins.get(digest) == record_id:
-                    del pins[digest]
-                forgotten.add(record_id)
-            case _:
-                assert_never(event)
-    return MemoryState(pins=pins, live=live, forgotten=frozenset(forgotten))
+def _recorded(state: MemoryState, record: MemoryRecord) -> MemoryState:
+    if record.record_id in state.digests:
+        return state
+    digest = _digest(record.content) if record.pinned else ""
+    pins = state.pins.with_entry(digest, record.record_id) if digest else state.pins
+    return MemoryState(pins=pins, digests=state.digests.with_entry(record.record_id, digest))
+
+
+def _forgotten(state: MemoryState, record_id: str) -> MemoryState:
+    digest = state.digests.get(record_id) or ""
+    is_pinned = bool(digest) and state.pins.get(digest) == record_id
+    pins = state.pins.with_entry(digest, "") if is_pinned else state.pins
+    return MemoryState(pins=pins, digests=state.digests.with_entry(record_id, None))
 
 
 MEMORY: Decider[MemoryCommand, MemoryEvent, MemoryState, None] = Decider(
@@ -267,5 +294,5 @@ MEMORY: Decider[MemoryCommand, MemoryEvent, MemoryState, None] = Decider(
     event_types=frozenset(get_args(MemoryEvent)),
     decide=decide,
     evolve=evolve,
-    evolve_all=evolve_all,
+    fold_version=2,
 )

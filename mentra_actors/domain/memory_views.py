@@ -77,13 +77,12 @@ def stream_of(view: MemoryView, scope: MemoryScope) -> StreamId | None:
 class SeenWords(msgspec.Struct, frozen=True, kw_only=True):
     """What a request does not recall: what its model sees anyway, and what was left for a branch.
 
-    Recalled are the entries of the `path` up to `through`, and the summaries that were made when
-    there were so many entries (`summaries`).
+    Recalled are runs on the `path` up to `through`. Summaries are not: the model sees the newest
+    one, which tells what those before it have told.
     """
 
     path: frozenset[EntryId] = frozenset()
     through: EntryId = EntryId(0)
-    summaries: frozenset[int] = frozenset()
 
     def has(self, kind: MemoryKind, entry: int) -> bool:
         """True for a record that is not to be recalled, by its kind and place in a conversation.
@@ -94,7 +93,7 @@ class SeenWords(msgspec.Struct, frozen=True, kw_only=True):
             case "episode":
                 return bool(entry) and (entry > self.through or entry not in self.path)
             case "summary":
-                return bool(entry) and entry not in self.summaries
+                return True
             case "fact":
                 return False
 

@@ -12,16 +12,13 @@ from mentra_actors.domain.agent.profile import asked_profile
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.conversation_tree import PlacedCompaction, Transcript
 from mentra_actors.domain.model_call import TokenUsage
-from mentra_actors.domain.past_requests import as_told
+from mentra_actors.domain.past_requests import INTERRUPTED, as_told, waiting_call
 from mentra_actors.domain.request_view import RequestView
 from mentra_actors.domain.transcript import apply
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EffectId, EntryId, RunId
 
 __all__ = ["AgentPast", "PastCall", "agent_past", "next_call"]
-
-_INTERRUPTED = "interrupted"
-"""The kind of a failure whose process has ended: nobody knows how its request was shown."""
 
 
 class PastCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +83,7 @@ def agent_past(events: Iterable[Any]) -> AgentPast:
                 entry_id = after.leaf if event.blocks else EntryId(0)
                 told = as_told(transcript, event.view, before)
                 calls += _past_call(len(calls) + 1, state, told, event, entry_id)
-            case e.ModelCallFailed() if event.kind != _INTERRUPTED:
+            case e.ModelCallFailed() if event.kind != INTERRUPTED:
                 told = as_told(transcript, event.view, before)
                 calls += _past_call(len(calls) + 1, state, told, event, EntryId(0))
             case _:
@@ -104,7 +101,7 @@ def _past_call(
     event: e.ModelReplied | e.ModelCallFailed,
     entry_id: EntryId,
 ) -> list[PastCall]:
-    effect = _waiting_call(state)
+    effect = waiting_call(state)
     if effect is None or effect.effect_id != event.effect_id:
         return []
     call = PastCall(
@@ -129,7 +126,7 @@ def next_call(state: AgentState) -> CallModel:
         raise CommandRejected("there is no such agent; spawn it first")
     if profile.is_person:
         raise CommandRejected(f"{profile.name} is a person: no model is asked for them")
-    waiting = _waiting_call(state)
+    waiting = waiting_call(state)
     if waiting is not None:
         return waiting
     return CallModel(
@@ -141,9 +138,3 @@ def next_call(state: AgentState) -> CallModel:
         options=run.options if run else profile.run,
         remind=state.is_to_be_reminded,
     )
-
-
-def _waiting_call(state: AgentState) -> CallModel | None:
-    """The model call that is pending; none while it waits for a compaction."""
-    pending = AGENT.pending(state) if state.model_call else {}
-    return next((one for one in pending.values() if isinstance(one, CallModel)), None)

@@ -1,25 +1,38 @@
 """What a model was sent for a call of the past, made of the log. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.effects import CallModel
+from mentra_actors.domain.agent.profile import AgentProfile
+from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.conversation_tree import PlacedCompaction, Transcript, as_compacted_by
-from mentra_actors.domain.request_view import RequestView, shown
+from mentra_actors.domain.recalled import has_unseen
+from mentra_actors.domain.request_view import RequestView, shown, standing_view
 from mentra_actors.domain.transcript import apply
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EffectId, RunId
 
-__all__ = ["as_told", "call_of_round", "seen_messages"]
+__all__ = ["INTERRUPTED", "as_told", "call_of_round", "seen_messages", "waiting_call"]
+
+INTERRUPTED = "interrupted"
+"""The kind of a failure whose process has ended: nobody has written how its request was shown."""
 
 
-def seen_messages(events: Iterable[Any], call: EffectId) -> Sequence[Message]:
+def seen_messages(
+    events: Sequence[Any], call: EffectId, has_facts: Callable[[AgentProfile], bool]
+) -> Sequence[Message]:
     """The messages of the request of a model call; the events are those of its agent.
 
+    `has_facts` says whether the memory of an agent has ever had a fact: of a call without an
+    outcome nobody has written down what was recalled.
+
     Raises:
-        CommandRejected: there is no such call, or the log does not say how its request was shown:
-            it has no outcome yet, its run was ended before it had one, or its process was.
+        CommandRejected: there is no such call, or it has no outcome and was perhaps told something
+            that the log does not have.
     """
     transcript, before = Transcript(), None
     for event in events:
@@ -28,17 +41,58 @@ def seen_messages(events: Iterable[Any], call: EffectId) -> Sequence[Message]:
                 before = transcript.compactions
             case e.ModelReplied() if event.effect_id == call:
                 return shown(as_told(transcript, event.view, before or ()), event.view)
-            case e.ModelCallFailed() if event.effect_id == call and event.kind != "interrupted":
+            case e.ModelCallFailed() if event.effect_id == call and event.kind != INTERRUPTED:
                 return shown(as_told(transcript, event.view, before or ()), event.view)
             case _:
                 pass
         transcript = apply(transcript, event)
     if before is None:
         raise CommandRejected(f"there is no model call {call!r}")
-    raise CommandRejected(
-        f"how the request of {call} was shown is not on the log: it has no outcome, or it was "
-        "broken off"
+    return _of_no_outcome(events, call, has_facts)
+
+
+def _of_no_outcome(
+    events: Iterable[Any], call: EffectId, has_facts: Callable[[AgentProfile], bool]
+) -> Sequence[Message]:
+    """What a call was sent that still goes on, or that was broken off with its process or run."""
+    effect, transcript = _as_asked(events, call)
+    if effect is None:
+        raise CommandRejected(f"{call} was never sent: its run ended before")
+    memory = effect.profile.memory
+    recalls = memory.auto_recall_enabled and memory.auto_recall_limit > 0
+    if recalls and (has_unseen(transcript) or has_facts(effect.profile)):
+        raise _not_written(call, "what was recalled of the memory")
+    if effect.remind:
+        raise _not_written(call, "how it was reminded of the task board")
+    return shown(transcript, standing_view(effect.profile.compaction, transcript))
+
+
+def _not_written(call: EffectId, what: str) -> CommandRejected:
+    return CommandRejected(
+        f"{call} has no outcome, and only an outcome says {what}: the log does not have all that "
+        "its request said"
     )
+
+
+def _as_asked(events: Iterable[Any], call: EffectId) -> tuple[CallModel | None, Transcript]:
+    """A call and its conversation as they stood last while it was to be answered."""
+    state, transcript = AGENT.initial, Transcript()
+    asked: tuple[CallModel | None, Transcript] = (None, transcript)
+    for event in events:
+        transcript = apply(transcript, event)
+        if type(event) in AGENT.event_types:
+            state = AGENT.evolve(state, event)
+        if state.model_call is not None:
+            effect = waiting_call(state)
+            if effect is not None and effect.effect_id == call:
+                asked = (effect, transcript)
+    return asked
+
+
+def waiting_call(state: AgentState) -> CallModel | None:
+    """The model call that is pending; none while it waits for a compaction."""
+    pending = AGENT.pending(state) if state.model_call else {}
+    return next((one for one in pending.values() if isinstance(one, CallModel)), None)
 
 
 def as_told(

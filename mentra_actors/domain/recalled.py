@@ -57,12 +57,7 @@ def seen_words(transcript: Transcript) -> SeenWords:
     """What the model sees of the conversation, and what stands on other branches of it."""
     path = frozenset(transcript.path)
     newest = transcript.placed_compaction
-    older = [one for one in transcript.compactions if one is not newest]
-    return SeenWords(
-        path=path,
-        through=newest.compaction.through if newest else EntryId(0),
-        summaries=frozenset(one.entries_then for one in older if one.compaction.through in path),
-    )
+    return SeenWords(path=path, through=newest.compaction.through if newest else EntryId(0))
 
 
 def recall_question(messages: Sequence[Message], tasks: str) -> str:

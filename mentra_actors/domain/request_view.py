@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mentra_actors.domain.agent.profile import CompactionOptions
 from mentra_actors.domain.content import Message, UserMessage
 from mentra_actors.domain.conversation_tree import Transcript, closed, with_stubs
 from mentra_actors.domain.token_estimate import message_tokens
 from mentra_actors.ids import EffectId, EntryId
 
-__all__ = ["RequestView", "shown", "shown_tokens", "stub_point"]
+__all__ = ["RequestView", "shown", "shown_tokens", "standing_view", "stub_point"]
 
 
 class RequestView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,6 +31,16 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     reminder: str = ""
     recall_problem: str = ""
     compacted_by: EffectId = EffectId("")
+
+
+def standing_view(options: CompactionOptions, transcript: Transcript) -> RequestView:
+    """How the next request shows the conversation, but for what it says behind it."""
+    through = stub_point(
+        transcript, options.keep_recent_tool_results, options.stub_at_least_tokens
+    )
+    placed = transcript.placed_compaction
+    told_by = placed.effect_id if placed else EffectId("")
+    return RequestView(stubbed_through=through, compacted_by=told_by)
 
 
 def shown(transcript: Transcript, view: RequestView) -> Sequence[Message]:

@@ -9,8 +9,8 @@ from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.compaction import compaction_limit, needs_compaction
 from mentra_actors.domain.conversation_tree import Transcript
-from mentra_actors.domain.request_view import shown_tokens
-from mentra_actors.effects.model_requests import frame_tokens, standing_view
+from mentra_actors.domain.request_view import shown_tokens, standing_view
+from mentra_actors.effects.model_requests import frame_tokens
 from mentra_actors.effects.ports import Clock
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.tools.registry import ToolSource
@@ -53,7 +53,7 @@ class ContextLimits:
     def _excess(self, effect: CallModel, transcript: Transcript, limit: int) -> int:
         """The tokens of the request if they are too many, else 0."""
         profile = effect.profile
-        shown = shown_tokens(transcript, standing_view(profile, transcript))
+        shown = shown_tokens(transcript, standing_view(profile.compaction, transcript))
         tools = self._tools.of(profile.agent_id)
         tokens = shown + frame_tokens(profile, effect.options, tools)
         return tokens if needs_compaction(transcript, shown, tokens, limit) else 0

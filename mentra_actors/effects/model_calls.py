@@ -23,6 +23,7 @@ from mentra_actors.domain.agent.events import CallPlan
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.model_call import ModelReply, ModelRequest
+from mentra_actors.domain.request_view import shown_tokens, standing_view
 from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.attached_blobs import Blobs, kept_blocks
 from mentra_actors.effects.board_reminders import BoardReminders
@@ -33,7 +34,7 @@ from mentra_actors.effects.large_work import aside_if_large
 from mentra_actors.effects.live import LiveFeed, LiveNotice, ModelDelta
 from mentra_actors.effects.live_answers import LiveAnswer, LiveAnswers
 from mentra_actors.effects.loop import is_cancellation
-from mentra_actors.effects.model_requests import model_request
+from mentra_actors.effects.model_requests import frame_tokens
 from mentra_actors.effects.paused_answers import (
     MOST_PAUSES,
     is_paused,
@@ -52,7 +53,6 @@ from mentra_actors.ids import StreamId
 from mentra_actors.providers.port import ModelEvent, ModelProvider, ReplyFinished
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
-from mentra_actors.providers.token_estimate import estimated_tokens
 from mentra_actors.tools.registry import ToolSource
 from mentra_actors.tools.results.rendering import named_words_of, words_of
 
@@ -137,8 +137,11 @@ class ModelCalls:
     def _estimated(self, order: Order) -> int:
         """Tokens of the request; 0 for one that cannot be made, which is told later."""
         try:
-            tools = self._services.tools.of(order.effect.profile.agent_id)
-            return estimated_tokens(model_request(order.effect, order.view, "", tools))
+            effect: CallModel = order.effect
+            tools = self._services.tools.of(effect.profile.agent_id)
+            view = standing_view(effect.profile.compaction, order.view)
+            frame = frame_tokens(effect.profile, effect.options, tools)
+            return frame + shown_tokens(order.view, view)
         except Exception as error:  # noqa: BLE001 - a guess is never worth a call
             _log.warning("the tokens of a request cannot be estimated: %s", words_of(error))
             return 0

@@ -6,14 +6,13 @@ from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.profile import AgentProfile, offered_tools, tool_choice_for
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.model_call import ModelRequest, OutputSchema, ToolSpec
-from mentra_actors.domain.request_view import RequestView, shown, stub_point
+from mentra_actors.domain.request_view import RequestView, shown, standing_view
 from mentra_actors.domain.token_estimate import text_tokens
 from mentra_actors.domain.transcript import Transcript
-from mentra_actors.ids import EffectId
 from mentra_actors.providers.token_estimate import tool_tokens
 from mentra_actors.tools.registry import ToolRegistry
 
-__all__ = ["frame_tokens", "model_request", "request_of", "standing_view"]
+__all__ = ["frame_tokens", "model_request", "request_of"]
 
 _OUTPUT_NAME = "output"
 
@@ -30,17 +29,6 @@ def model_request(
     Without a `view` it says nothing behind the conversation.
     """
     return request_of(effect.profile, effect.options, transcript, model, tools, view)
-
-
-def standing_view(profile: AgentProfile, transcript: Transcript) -> RequestView:
-    """How the next request shows the conversation, but for what it says behind it."""
-    options = profile.compaction
-    through = stub_point(
-        transcript, options.keep_recent_tool_results, options.stub_at_least_tokens
-    )
-    placed = transcript.placed_compaction
-    told_by = placed.effect_id if placed else EffectId("")
-    return RequestView(stubbed_through=through, compacted_by=told_by)
 
 
 def frame_tokens(profile: AgentProfile, options: RunOptions, tools: ToolRegistry) -> int:
@@ -60,7 +48,7 @@ def request_of(
     view: RequestView | None = None,
 ) -> ModelRequest:
     """What an agent would ask of a model, with these options of a run."""
-    messages = shown(transcript, view or standing_view(profile, transcript))
+    messages = shown(transcript, view or standing_view(profile.compaction, transcript))
     names = offered_tools(profile, options, tools.offered)
     described = tools.described(names)
     specs = described.specs

@@ -70,8 +70,8 @@ class Recall:
             with anyio.move_on_after(options.auto_recall_timeout_s):
                 found = await self._found(profile, closed(transcript))
                 return recalled_text(found, options.auto_recall_char_budget), ""
-        except TimeoutError:
-            pass
+        except TimeoutError as error:
+            problem = str(error) or problem
         except Exception as error:  # noqa: BLE001 - no memory is worth an answer
             problem = encodable(words_of(error))
         self._warn(profile, problem)

@@ -6,10 +6,10 @@ from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.profile import offered_tools
 from mentra_actors.domain.conversation_tree import Transcript, closed
 from mentra_actors.domain.model_call import ModelRequest
-from mentra_actors.domain.request_view import RequestView
+from mentra_actors.domain.request_view import RequestView, standing_view
 from mentra_actors.effects.attached_blobs import AttachedBlobs, BlobReader
 from mentra_actors.effects.board_reminders import BoardReminders
-from mentra_actors.effects.model_requests import model_request, standing_view
+from mentra_actors.effects.model_requests import model_request
 from mentra_actors.effects.recall import Recall
 from mentra_actors.tools.registry import ToolSource
 
@@ -29,7 +29,7 @@ class RequestAssembly:
 
     async def view(self, effect: CallModel, transcript: Transcript) -> RequestView:
         """How the next request shows the conversation. To be recorded with the outcome."""
-        view = standing_view(effect.profile, transcript)
+        view = standing_view(effect.profile.compaction, transcript)
         recalled, problem = await self._recall.of(effect.profile, transcript)
         return msgspec.structs.replace(
             view,

@@ -284,7 +284,7 @@ class HttpProvider:
                 **self._profile.headers,
                 **self._asked_headers(request),
             }
-            body = self._encoder.encode(request)
+            body = self._encoder.parts(request)
         return await self._made(path, {}, headers, body)
 
     def _asked_headers(self, request: ModelRequest) -> dict[str, str]:
@@ -309,14 +309,14 @@ class HttpProvider:
         headers["content-type"] = "application/json"
         with writing(self.name):
             content = msgspec.json.encode(body)
-        return await self._made(path, parameters, headers, content)
+        return await self._made(path, parameters, headers, [content])
 
     async def _made(
         self,
         path: str,
         parameters: Mapping[str, str],
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: Sequence[bytes] | None,
     ) -> HttpCall:
         """A call with the key and the address of now; without a body it only asks."""
         profile = self._profile
@@ -326,7 +326,7 @@ class HttpProvider:
         return HttpCall(
             provider=self.name,
             url=endpoint(profile, base_url, path, {**parameters, **auth.query}),
-            body=body or b"",
+            body=tuple(body or ()),
             headers={**headers, **auth.headers},
             secrets=(key,) if key else (),
             hint_404=profile.hint_404,

@@ -38,7 +38,11 @@ class RequestEncoder:
         self._prefixes: OrderedDict[tuple[int, str], JoinedPrefix] = OrderedDict()
 
     def encode(self, request: ModelRequest) -> bytes:
-        """The bytes of `whole_body`, up to the order of fields.
+        """The bytes of `whole_body`, up to the order of fields; see `parts`."""
+        return b"".join(self.parts(request))
+
+    def parts(self, request: ModelRequest) -> Sequence[bytes]:
+        """The same in parts, of which the next request of the conversation has most, too.
 
         Raises:
             ProviderError: `invalid_request`: the server cannot do what is asked.
@@ -48,7 +52,7 @@ class RequestEncoder:
         fields = {**plan.fields, **request.options.extra_body}
         head = msgspec.json.encode(fields)
         if field in request.options.extra_body:
-            return head
+            return [head]
         first_items = b"".join(b"," + msgspec.json.encode(item) for item in plan.first_items)
         messages, first = request.messages, plan.first_message
         told = messages[first:] if first else messages
@@ -63,12 +67,12 @@ class RequestEncoder:
         self._evict()
         comma = b"," if fields else b""
         opening = b'%b%b"%b":[' % (head[:-1], comma, field.encode())
-        return _body(opening, (first_items, prefix, last_items))
+        return _body(opening, (first_items, *prefix, last_items))
 
-    def _prefix(self, messages: Sequence[Message], count: int, model: str) -> bytearray:
+    def _prefix(self, messages: Sequence[Message], count: int, model: str) -> Sequence[bytes]:
         """The items of the first `count` messages, each with a comma before it."""
         if not count:
-            return bytearray()
+            return []
         key = (id(messages[0]), model)
         prefix = self._prefixes.pop(key, None) or JoinedPrefix()
         self._prefixes[key] = prefix
@@ -79,7 +83,7 @@ class RequestEncoder:
             lambda message: self._fragment(message, model, is_breakpoint=False),
         )
         self._cached_bytes += prefix.size_bytes
-        return prefix.joined
+        return prefix.parts
 
     def _fragment(self, message: Message, model: str, *, is_breakpoint: bool) -> bytes:
         """The items of a message as JSON, without the brackets around them; it may be empty."""
@@ -103,10 +107,9 @@ class RequestEncoder:
             self._cached_bytes -= len(fragment) + _ENTRY_BYTES
 
 
-def _body(opening: bytes, parts: Sequence[bytes | bytearray]) -> bytes:
-    """The parts in one list, without the comma before the first; they are copied only once."""
+def _body(opening: bytes, parts: Sequence[bytes]) -> Sequence[bytes]:
+    """The parts in one list, without the comma before the first."""
     items = [part for part in parts if part]
     if not items:
-        return opening + b"]}"
-    with memoryview(items[0]) as first, first[1:] as without_comma:
-        return b"".join((opening, without_comma, *items[1:], b"]}"))
+        return [opening + b"]}"]
+    return [opening, items[0][1:], *items[1:], b"]}"]

@@ -1,9 +1,7 @@
 """What is remembered beyond conversations, as a program sees and changes it."""
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
 from functools import partial
-from typing import TypeVar
 
 import anyio.to_thread
 
@@ -15,8 +13,6 @@ from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.memory_operations import MemoryOperations
 
 __all__ = ["AgentMemory", "SyncAgentMemory"]
-
-T = TypeVar("T")
 
 _MOST_FOUND = 10
 
@@ -63,12 +59,13 @@ class AgentMemory:
 
         Raises:
             ValueError: a line is none of an export; nothing was recorded.
-            CommandRejected: a fact is too long, or is of a scope that is not to be seen here.
+            CommandRejected: a fact is empty or too long, or is of a scope that is not to be seen
+                here; nothing was recorded.
         """
         there = 0
         for begin in await anyio.to_thread.run_sync(self._operations.imports, lines):
-            for pinned in await anyio.to_thread.run_sync(begin):
-                there += await wait_for(pinned) is not None
+            kept = await wait_for(await anyio.to_thread.run_sync(begin))
+            there += sum(one is not None for one in kept)
         return there
 
     async def pin(
@@ -124,11 +121,9 @@ class SyncAgentMemory:
 
     def import_facts(self, lines: Iterable[str]) -> int:
         """See `AgentMemory.import_facts`."""
-        return sum(
-            result_of(self._core, partial(_same, pinned)) is not None
-            for begin in self._operations.imports(lines)
-            for pinned in begin()
-        )
+        begins = self._operations.imports(lines)
+        kept = [one for begin in begins for one in result_of(self._core, begin)]
+        return sum(one is not None for one in kept)
 
     def pin(
         self, content: str, *, scope: MemoryScope | None = None, record_id: str | None = None
@@ -141,7 +136,3 @@ class SyncAgentMemory:
         """See `AgentMemory.forget`."""
         forget = self._operations.forget
         result_of(self._core, lambda: forget(record_id, scope))
-
-
-def _same(future: "Future[T]") -> "Future[T]":
-    return future

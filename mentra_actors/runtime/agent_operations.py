@@ -180,7 +180,7 @@ class AgentOperations:
         events = [one.event for one in self._core.journal.read_stream(agent_stream(agent_id))]
         if isinstance(call, int):
             call = call_of_round(events, call, RunId(run_id) if run_id else None)
-        return list(seen_messages(events, EffectId(call)))
+        return list(seen_messages(events, EffectId(call), self._core.memories.has_facts))
 
     def compensate(self, agent_id: AgentId) -> "Future[Accepted]":
         """Undo the calls of the run that was broken off last."""

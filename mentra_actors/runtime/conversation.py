@@ -113,7 +113,8 @@ class Conversation:
         Attachments are names of blobs in it, as in `history`.
 
         Raises:
-            CommandRejected: there is no such call, or it was broken off before it had an outcome.
+            CommandRejected: there is no such call, or it has no outcome and may have been told of
+                the memory or the task board, of which only an outcome says what.
             TypeError: it is neither an id nor a number.
         """
         return await anyio.to_thread.run_sync(self._agents.seen, self._agent_id, call, run_id)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
+import msgspec
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import events as e
@@ -26,6 +27,7 @@ from mentra_actors.domain.memory import (
     MemoryScope,
     MemoryState,
     PinFact,
+    PinFacts,
     is_read_off_the_log,
     pinned_id,
 )
@@ -34,7 +36,6 @@ from mentra_actors.domain.memory_views import (
     MemoryView,
     SeenWords,
     agent_view,
-    stream_of,
 )
 from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.ports import Clock
@@ -43,6 +44,7 @@ from mentra_actors.errors import CommandRejected, RuntimeClosed, StoreError
 from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream
 from mentra_actors.runtime.awaiting import wait_for
 from mentra_actors.runtime.futures import chained, mapped
+from mentra_actors.runtime.memory_imports import written_stream
 from mentra_actors.runtime.memory_vectors import MemoryVectors
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.store.journal import Journal
@@ -60,8 +62,11 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _DIRECTORY_INDEX = "views-memory.sqlite"
-_PATIENCE_S = 5.0
+_PATIENCE_S = 1.0
 """How long somebody who searches waits for the vector of the question."""
+_WORDS_ALONE = "by words alone"
+_SHARE_OF_TIME = 0.9
+"""Of the time of a recall: the rest is for saying why nothing came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +98,22 @@ class Memories:
             scopes=tuple(scopes),
             vector=self._vector(question, _PATIENCE_S),
         )
-        found = self.index.search(view, asked)
-        self._fill()
-        return found
+        return self._found(view, asked)
+
+    def _found(
+        self, view: MemoryView, asked: MemoryQuestion, until: float | None = None
+    ) -> Sequence[FoundRecord]:
+        """What a search finds; its `why` says if it had to do without vectors that there are."""
+        found: Sequence[FoundRecord] = self.index.search(view, asked, until=until)
+        if self.vectors is None:
+            return found
+        self.vectors.fill()
+        if asked.vector:
+            return found
+        return [
+            msgspec.structs.replace(one, why="; ".join(filter(None, (one.why, _WORDS_ALONE))))
+            for one in found
+        ]
 
     def records(
         self, view: MemoryView, scopes: Sequence[MemoryScope] = SCOPES
@@ -125,7 +143,15 @@ class Memories:
             state: MemoryState = accepted.state
             return pinned_id(state, command)
 
-        return mapped(self.ask(_written(view, command.scope), command), record_of)
+        return mapped(self.ask(written_stream(view, command.scope), command), record_of)
+
+    def kept_all(self, stream_id: StreamId, command: PinFacts) -> "Future[list[str | None]]":
+        """Keep facts in one stream; as `kept` for each."""
+
+        def records_of(accepted: Accepted) -> list[str | None]:
+            return [pinned_id(accepted.state, fact) for fact in command.facts]
+
+        return mapped(self.ask(stream_id, command), records_of)
 
     def forget(
         self, view: MemoryView, record_id: str, *, by: str, scopes: Sequence[MemoryScope] = SCOPES
@@ -140,7 +166,7 @@ class Memories:
         command = ForgetRecord(record_id=record_id, by=by, now=self.clock.now())
 
         def forget_there(scope: MemoryScope) -> "Future[None]":
-            stream_id = _written(view, scope)
+            stream_id = written_stream(view, scope)
 
             def take_out(_accepted: Accepted) -> None:
                 try:
@@ -187,7 +213,7 @@ class Memories:
         self, profile: AgentProfile, question: str, seen: SeenWords
     ) -> Sequence[FoundRecord]:
         """See `RecallPort`."""
-        until = time.monotonic() + profile.memory.auto_recall_timeout_s
+        until = time.monotonic() + profile.memory.auto_recall_timeout_s * _SHARE_OF_TIME
 
         def recalled() -> Sequence[FoundRecord]:
             left_s = until - time.monotonic()
@@ -200,9 +226,7 @@ class Memories:
                 seen=seen,
                 vector=self._vector(question, left_s / 2),
             )
-            found = self.index.search(_view_of(profile), asked, until=until)
-            self._fill()
-            return found
+            return self._found(_view_of(profile), asked, until)
 
         return await anyio.to_thread.run_sync(
             recalled, abandon_on_cancel=True, limiter=self.at_once
@@ -210,10 +234,6 @@ class Memories:
 
     def _vector(self, question: str, within_s: float) -> tuple[float, ...]:
         return () if self.vectors is None else self.vectors.of_question(question, within_s)
-
-    def _fill(self) -> None:
-        if self.vectors is not None:
-            self.vectors.fill()
 
     def note(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
         """Hear what was recorded."""
@@ -224,13 +244,6 @@ class Memories:
 
 def _view_of(profile: AgentProfile) -> MemoryView:
     return agent_view(profile.agent_id, profile.team_id)
-
-
-def _written(view: MemoryView, scope: MemoryScope) -> StreamId:
-    stream_id = stream_of(view, scope)
-    if stream_id is None:
-        raise CommandRejected(f"this memory has no scope {scope!r}")
-    return stream_id
 
 
 def team_of(journal: Journal, agent_id: AgentId, otherwise: TeamId) -> TeamId:

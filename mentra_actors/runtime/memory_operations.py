@@ -18,17 +18,15 @@ from mentra_actors.domain.memory_views import MemoryView, agent_view, team_view
 from mentra_actors.ids import AgentId
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.memories import team_of
+from mentra_actors.runtime.memory_imports import fact_orders
 from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.runtime.run_operations import HOST, new_id
-from projections.memory_lines import facts_in, memory_lines
+from projections.memory_lines import memory_lines
 
 __all__ = ["MemoryOperations"]
 
 _MOST_FOUND = 1_000_000
 """More than a memory has."""
-
-_AT_ONCE = 256
-"""Facts of an import: far fewer than commands may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +82,10 @@ class MemoryOperations:
         )
         return self.core.memories.pin(self.view(), command)
 
-    def imports(self, lines: Iterable[str]) -> "list[Callable[[], list[Future[str | None]]]]":
+    def imports(self, lines: Iterable[str]) -> "list[Callable[[], Future[list[str | None]]]]":
         """See `AgentMemory.import_facts`. Each begins a part, once the last one is done."""
-        view = self.view()
-        commands = [
-            PinFact(
-                record_id=one.record_id,
-                content=one.content,
-                by=one.by or HOST,
-                now=one.recorded_at,
-                scope=one.scope,
-            )
-            for one in facts_in(lines)
-        ]
-        starts = range(0, len(commands), _AT_ONCE)
-        return [partial(self._begun, view, commands[at : at + _AT_ONCE]) for at in starts]
-
-    def _begun(self, view: MemoryView, commands: Sequence[PinFact]) -> "list[Future[str | None]]":
-        return [self.core.memories.kept(view, command) for command in commands]
+        orders = fact_orders(lines, self.view(), by=HOST)
+        return [partial(self.core.memories.kept_all, *order) for order in orders]
 
     def forget(self, record_id: str, scope: MemoryScope | None) -> "Future[None]":
         """See `AgentMemory.forget`."""

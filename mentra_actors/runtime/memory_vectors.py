@@ -42,21 +42,33 @@ class MemoryVectors:
         self._perform = perform
         self._lock = threading.Lock()
         self._filling: Future[Any] | None = None
+        self._late: Future[Any] | None = None
         self._is_warned = False
         self._questions: OrderedDict[str, tuple[float, ...]] = OrderedDict()
 
     def of_question(self, question: str, within_s: float) -> tuple[float, ...]:
         """The vector of a question; empty if there is none in time. Blocks so long.
 
-        Never on the effects loop, which makes it.
+        As long as the model owes the vector of an earlier one, it is not waited for. Never on the
+        effects loop, which makes it.
         """
         known = self._questions.get(question)
         if known is not None:
             return known
+        if self._late is not None and not self._late.done():
+            return ()
         try:
             future = self._perform(self._asked, question)
+        except Exception as error:  # noqa: BLE001 - words find without vectors
+            self._warn(error)
+            return ()
+        try:
             return tuple(future.result(within_s))
-        except TimeoutError:  # it is kept for the next time
+        except TimeoutError as error:  # it is kept for the next time
+            if future.done():
+                self._warn(error)
+            else:
+                self._late = future
             return ()
         except Exception as error:  # noqa: BLE001 - words find without vectors
             self._warn(error)

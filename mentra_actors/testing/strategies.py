@@ -37,6 +37,7 @@ from mentra_actors.domain.memory import (
     ForgetRecord,
     MemoryCommand,
     PinFact,
+    PinFacts,
     episode_id,
     summary_id,
 )
@@ -179,7 +180,8 @@ def memory_histories(max_size: int = 20) -> SearchStrategy[list[MemoryCommand]]:
     off_the_log = st.sampled_from([episode_id(RunId("lead/run-1")), summary_id(EffectId("c1"))])
     gone = record_ids | off_the_log
     forgets = st.builds(ForgetRecord, record_id=gone, by=_names, now=moments)
-    return st.lists(st.one_of(records, records, forgets), max_size=max_size)
+    several = st.builds(PinFacts, facts=st.lists(records, max_size=3).map(tuple))
+    return st.lists(st.one_of(records, records, several, forgets), max_size=max_size)
 
 
 def lease_histories(max_size: int = 20) -> SearchStrategy[list[LeaseCommand]]:

@@ -22,7 +22,7 @@ from mentra_actors.domain.budget import spent
 from mentra_actors.domain.content import AssistantMessage, UserMessage, text_of
 from mentra_actors.domain.inbox import INBOX
 from mentra_actors.domain.lease import LEASE
-from mentra_actors.domain.memory import MEMORY
+from mentra_actors.domain.memory import MEMORY, MemoryState
 from mentra_actors.domain.permission_rules import RULES
 from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.domain.supervision.decide import SUPERVISION
@@ -73,8 +73,21 @@ def _states(store):
     for decider in DECIDERS:
         for stream_id in store.stream_ids(decider.category):
             loaded = StateLoader(decider, store).load(stream_id)
-            yield f"state of {stream_id}, version {loaded.version}", loaded.state
+            yield f"state of {stream_id}, version {loaded.version}", _meant(loaded.state)
             yield f"pending in {stream_id}", decider.pending(loaded.state)
+
+
+def _meant(state):
+    """The state as it is; of a memory what its maps say, and not in how many layers."""
+    if not isinstance(state, MemoryState):
+        return state
+    digests = state.digests.entries()
+    parts = {
+        "pins": {digest: name for digest, name in state.pins.entries().items() if name},
+        "live": {name: digest for name, digest in digests.items() if digest is not None},
+        "forgotten": {name for name, digest in digests.items() if digest is None},
+    }
+    return {name: part for name, part in parts.items() if part}
 
 
 def _agents(store):

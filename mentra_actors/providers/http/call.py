@@ -25,7 +25,8 @@ class HttpCall:
 
     provider: str
     url: str = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
+    body: tuple[bytes, ...] = field(default=(), repr=False)
+    """In parts: of a long conversation those that the next request has, too."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     hint_404: str = ""

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 import anyio
@@ -32,6 +32,7 @@ MAX_ANSWER_BYTES = 512 * 1024 * 1024
 """More than one answer can be: what follows is not read."""
 
 _MAX_RESULT_BYTES = 64 * 1024 * 1024
+_MOST_JOINED_BYTES = 256 * 1024
 _CLOSE_LIMIT_S = 5.0
 _STARTED_AT = "mentra_started_at"
 
@@ -166,11 +167,28 @@ class HttpTransport:
         return self._client
 
 
+class _InParts(httpx.AsyncByteStream):
+    """A long body as it is, without a copy of it in one piece."""
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        self._parts = parts
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self._parts:
+            yield part
+
+
 def _built(client: httpx.AsyncClient, call: HttpCall, timeout: httpx.Timeout) -> httpx.Request:
     headers = {"accept-encoding": ACCEPTED_ENCODINGS, **call.headers}
+    length = sum(map(len, call.body))
+    content: _InParts | bytes | None
+    if length > _MOST_JOINED_BYTES:
+        content, headers["content-length"] = _InParts(call.body), str(length)
+    else:
+        content = b"".join(call.body) or None
     try:
         return client.build_request(
-            call.method, call.url, content=call.body or None, headers=headers, timeout=timeout
+            call.method, call.url, content=content, headers=headers, timeout=timeout
         )
     except (TypeError, ValueError) as error:
         raise unwritable_request(call.provider, error) from None

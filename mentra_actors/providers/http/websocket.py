@@ -175,7 +175,7 @@ class WebsocketTransport:
     async def _send(self, call: HttpCall, connection: Any) -> None:
         try:
             with anyio.fail_after(self._limits.write_s):
-                await connection.send(request_frame(call.body), text=True)
+                await connection.send(request_frame(b"".join(call.body)), text=True)
         except TimeoutError:
             raise too_late(call, "did not take the request in time", "sent") from None
         except _library().ConnectionClosed as error:

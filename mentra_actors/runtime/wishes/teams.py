@@ -4,7 +4,7 @@ from typing import Any, TypeAlias, assert_never
 
 import msgspec
 
-from mentra_actors.domain.memory import PinFact, fact_id_of
+from mentra_actors.domain.memory import PinFact, PinFacts, fact_id_of
 from mentra_actors.domain.team import (
     AddMember,
     RemoveMember,
@@ -20,6 +20,7 @@ from mentra_actors.runtime.wishes.jobs import reason_told
 from mentra_actors.tools.builtin.teammates import taken_id
 
 __all__ = [
+    "ImportWish",
     "RemoveWish",
     "RenameWish",
     "SeatWish",
@@ -73,7 +74,14 @@ class TeachWish(msgspec.Struct, frozen=True, kw_only=True, tag="pin_fact.v1"):
     content: str
 
 
-TeamWish: TypeAlias = StopWish | RemoveWish | RenameWish | SeatWish | TeachWish
+class ImportWish(msgspec.Struct, frozen=True, kw_only=True, tag="pin_facts.v1"):
+    """Pin facts in a memory; those that are there, or were forgotten, record nothing."""
+
+    memory: StreamId
+    facts: tuple[PinFact, ...]
+
+
+TeamWish: TypeAlias = StopWish | RemoveWish | RenameWish | SeatWish | TeachWish | ImportWish
 
 
 def team_order(
@@ -87,6 +95,8 @@ def team_order(
     if isinstance(wish, TeachWish):
         fact = PinFact(record_id=fact_id_of(command_id), content=wish.content, by=by, now=now)
         return memory_stream(wish.agent_id), fact
+    if isinstance(wish, ImportWish):
+        return wish.memory, PinFacts(facts=wish.facts)
     return team_stream(wish.team_id), _team_command(wish, command_id, by=by, now=now)
 
 

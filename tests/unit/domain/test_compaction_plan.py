@@ -13,6 +13,8 @@ from mentra_actors.domain.compaction import (
 from mentra_actors.domain.compaction_facts import extracted_facts, rendered_facts, touched_files
 from mentra_actors.domain.content import (
     AssistantMessage,
+    FileBlock,
+    ImageBlock,
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
@@ -142,6 +144,22 @@ def test_thinking_is_no_material_for_a_summary():
 
     assert "secretly" not in talk.plan().material
     assert "assistant: Yes." in talk.plan().material
+
+
+def test_a_summary_hears_that_there_were_images_and_files_and_what_they_were_called():
+    """It reads words only: what it is not told of, nobody would know of any more."""
+    png, pdf = ImageBlock(media_type="image/png", data=b"x"), FileBlock(name="plan.pdf", url="u")
+    asked = UserMessage(text="Look.", attachments=(png, pdf))
+    shown = AssistantMessage(blocks=(TextBlock(text="So?"), ImageBlock(url="u")))
+    tree = with_entry(with_entry(Transcript(), asked, "user_turn"), shown, "assistant_turn")
+    talk = Talk()
+    talk.tree = tree
+    options = CompactionOptions(preserve_recent_user_tokens=1)
+    plan = compaction_plan(talk.user("Go on.").answer("Yes.").tree, options)
+
+    said = "Look.\n[an image was here (image/png)]\n[a file was here: plan.pdf]"
+    assert said in plan.material
+    assert "assistant: So?\n[an image was here]" in plan.material
 
 
 def test_of_a_long_conversation_the_newest_part_is_summarized():

@@ -69,10 +69,10 @@ class Shop:
             self.vectors.keep(digests, vectors_of(list(words)))
 
     def candidates(self, question, most):
-        return self.file.candidates(self.view, self.expression(question), most)
+        return self.file.words.candidates(self.view, self.asked(question), most)
 
-    def expression(self, question):
-        return match_expression(self.file.telling(self.view, phrases_of(question)))
+    def asked(self, question):
+        return self.file.words.asked(self.view, phrases_of(question))
 
     def near(self, question, most):
         near = self.vectors.nearest(self.view, self.vectors_of([question])[0], most)
@@ -80,11 +80,9 @@ class Shop:
 
     def found(self, rank, question):
         """Ids in the order of a way to rank."""
-        expression = self.expression(question)
-        return [
-            self.file.found(self.view, one.number, expression)[0].record_id
-            for one in rank(self, question)
-        ]
+        numbers = [one.number for one in rank(self, question)]
+        found = self.file.found(numbers, self.asked(question))
+        return [record.record_id for record, _revision, _matched in found]
 
     def ndcg(self, rank, questions):
         found = [ndcg(grades, self.found(rank, words)) for words, grades in questions]
@@ -254,12 +252,25 @@ def test_a_very_long_question_is_cut():
 
 def test_words_that_no_record_or_nearly_all_have_are_not_looked_for():
     """The first cost nothing, the others all there is, and neither tells records apart."""
-    assert telling(["rare", "none", "usual"], [1, 0, 900], 1000) == ["rare"]
-    assert telling(["usual", "none"], [900, 0], 1000) == ["usual"]
-    assert telling(["none"], [0], 1000) == []
-    assert telling(["rare", "none", "usual"], [1, 0, 9], 10) == ["rare", "usual"]
+    assert telling(["rare", "none", "usual"], [1, 0, 900], 1000) == (["rare"], [])
+    assert telling(["usual", "none"], [900, 0], 1000) == (["usual"], [])
+    assert telling(["none"], [0], 1000) == ([], [])
+    assert telling(["rare", "none", "usual"], [1, 0, 9], 10) == (["rare", "usual"], [])
     many = [f"w{n}" for n in range(50)]
-    assert telling(many, list(range(50, 0, -1)), 1000) == many[:-17:-1]
+    assert telling(many, list(range(50, 0, -1)), 1000) == (many[:-17:-1], [])
+
+
+def test_words_that_too_many_records_have_are_looked_for_only_in_those_with_rarer_ones():
+    """To rank all that have them would take longer than a request waits."""
+    asked = telling(["usual", "rare", "less"], [5000, 10, 3000], 100_000)
+
+    assert asked == (["rare", "less"], ["usual"])
+    assert asked.expression == '"rare" OR "less" OR "usual"'
+    assert asked.by_rare_words == [
+        '("rare" OR "less") AND ("usual")',
+        '("rare" OR "less") NOT ("usual")',
+    ]
+    assert telling(["usual"], [5000], 100_000).by_rare_words == []
 
 
 def test_why_says_up_to_two_words_and_what_the_record_is():

@@ -15,6 +15,7 @@ import pytest
 
 from mentra_actors.domain.model_call import ProviderOptions, SessionOptions
 from mentra_actors.errors import MissingCredential, ProviderError
+from mentra_actors.providers.http import transport
 from mentra_actors.providers.http.call import HttpCall
 from mentra_actors.providers.http.redaction import Redaction
 from mentra_actors.providers.http.retry_hints import retry_after_s
@@ -267,7 +268,7 @@ async def test_a_client_of_ones_own_logs_no_key(caplog: pytest.LogCaptureFixture
 
 async def test_a_call_does_not_show_its_key() -> None:
     """A `repr` ends in logs and tracebacks."""
-    call = HttpCall("p", "http://x", b"", {"authorization": KEY}, (KEY,))
+    call = HttpCall("p", "http://x", (), {"authorization": KEY}, (KEY,))
 
     assert KEY not in repr(call)
     assert KEY not in repr(answering(streamed()))
@@ -422,3 +423,22 @@ async def test_every_failure_closes_the_response(status: int) -> None:
     await error_from(answering(httpx.Response(status, headers=_SSE, stream=body)))
 
     assert body.closed == 1
+
+
+async def test_a_long_body_is_sent_in_its_parts_and_says_how_long_it_is() -> None:
+    """A request of megabytes is not put together for each round."""
+    heard: list[tuple[httpx.Headers, bytes]] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        heard.append((request.headers, await request.aread()))
+        return httpx.Response(200, json={})
+
+    parts = (b"[", b"1" * (transport._MOST_JOINED_BYTES), b"]")
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    async with client, HttpTransport(client).answer(HttpCall("p", "http://x", parts)):
+        pass
+
+    [(headers, body)] = heard
+    assert body == b"".join(parts)
+    assert headers["content-length"] == str(len(body))
+    assert "transfer-encoding" not in headers

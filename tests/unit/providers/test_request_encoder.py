@@ -18,6 +18,7 @@ from mentra_actors.domain.content import (
     UserMessage,
 )
 from mentra_actors.domain.model_call import ModelRequest, ToolSpec
+from mentra_actors.providers import joined_prefix
 from mentra_actors.providers.joined_prefix import JoinedPrefix
 from mentra_actors.providers.presets import ANTHROPIC, OPENAI
 from mentra_actors.providers.profile import Profile
@@ -168,4 +169,25 @@ def test_a_prefix_asks_only_for_what_is_new() -> None:
     prefix.follow([first, empty, third], 3, encoded)
 
     assert asked == [first, empty, second, third, third]
-    assert prefix.joined == b",1,1"
+    assert b"".join(prefix.parts) == b",1,1"
+
+
+@forall(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5)), max_size=12))
+def test_parts_of_a_prefix_stay_as_they_are(steps: list[tuple[int, int]]) -> None:
+    """They may be on their way while the next request is made, or another branch."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(joined_prefix, "SEGMENT_BYTES", 16)
+        prefix, messages, made = JoinedPrefix(), list[Message](), []
+        for number, (left, added) in enumerate(steps):
+            new = [UserMessage(text=f"{number}.{n}") for n in range(added)]
+            messages = [*messages[:left], *new]
+            prefix.follow(messages, len(messages), text_of_user)
+            whole = b"".join(b"," + text_of_user(one) for one in messages)
+            made.append((prefix.parts, whole))
+
+    assert all(b"".join(parts) == whole for parts, whole in made)
+
+
+def text_of_user(message: Message) -> bytes:
+    assert isinstance(message, UserMessage)
+    return message.text.encode()

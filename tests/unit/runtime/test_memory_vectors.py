@@ -3,6 +3,7 @@
 import logging
 import sys
 
+import anyio
 import pytest
 
 from mentra_actors import (
@@ -12,6 +13,7 @@ from mentra_actors import (
     ProviderEmbeddings,
     open_runtime_sync,
 )
+from mentra_actors.runtime import memories
 
 pytest.importorskip("numpy")
 
@@ -188,3 +190,26 @@ def test_without_the_extra_it_is_said_what_to_install(missing, monkeypatch):
 def test_a_provider_alone_makes_no_vectors(wrong):
     with pytest.raises(TypeError, match="embeddings is LocalEmbeddings"):
         open_runtime_sync(":memory:", embeddings=wrong).__enter__()
+
+
+class Silent(Meanings):
+    """Never answers for a question."""
+
+    async def vectors(self, texts, task):
+        if task == "query":
+            self.paid += [(task, text) for text in texts]
+            await anyio.sleep_forever()
+        return await super().vectors(texts, task)
+
+
+def test_a_model_that_does_not_answer_is_not_waited_for_and_the_result_says_so(monkeypatch):
+    monkeypatch.setattr(memories, "_PATIENCE_S", 0.05)
+    model = Silent()
+    with open_runtime_sync(":memory:", embeddings=model) as runtime:
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        memory.pin("The car is in the garage.")
+
+        for words in ("car", "garage"):
+            why = f"matched {words}; fact; manual; by words alone"
+            assert found(memory, words) == [("The car is in the garage.", why)]
+    assert [text for task, text in model.paid if task == "query"] == ["car"]

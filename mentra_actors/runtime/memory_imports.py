@@ -1,0 +1,66 @@
+"""Facts of an export as commands: some hundred facts in each, checked before any is recorded."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from mentra_actors.domain.memory import MEMORY, MemoryScope, PinFact, PinFacts
+from mentra_actors.domain.memory_views import MemoryView, stream_of
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import StreamId
+from projections.memory_lines import facts_in
+
+__all__ = ["fact_orders", "written_stream"]
+
+_MOST_FACTS = 256
+_MOST_CHARS = 1 << 20
+
+
+def fact_orders(
+    lines: Iterable[str], view: MemoryView, *, by: str
+) -> Sequence[tuple[StreamId, PinFacts]]:
+    """What pins the facts of an export, each in its scope; `by` for those that name nobody.
+
+    Raises:
+        ValueError: a line is none of an export.
+        CommandRejected: a fact is empty or too long, or is of a scope that the view has not.
+    """
+    by_stream: dict[StreamId, list[PinFact]] = {}
+    for one in facts_in(lines):
+        fact = PinFact(
+            record_id=one.record_id,
+            content=one.content,
+            by=one.by or by,
+            now=one.recorded_at,
+            scope=one.scope,
+        )
+        MEMORY.decide(PinFacts(facts=(fact,)), MEMORY.initial)
+        by_stream.setdefault(written_stream(view, fact.scope), []).append(fact)
+    return [
+        (stream_id, PinFacts(facts=tuple(part)))
+        for stream_id, facts in by_stream.items()
+        for part in _parts(facts)
+    ]
+
+
+def written_stream(view: MemoryView, scope: MemoryScope) -> StreamId:
+    """The stream to which the facts of a scope are written.
+
+    Raises:
+        CommandRejected: nobody who has this view has such a scope.
+    """
+    stream_id = stream_of(view, scope)
+    if stream_id is None:
+        raise CommandRejected(f"this memory has no scope {scope!r}")
+    return stream_id
+
+
+def _parts(facts: Sequence[PinFact]) -> Iterator[Sequence[PinFact]]:
+    part: list[PinFact] = []
+    chars = 0
+    for fact in facts:
+        part.append(fact)
+        chars += len(fact.content)
+        if len(part) == _MOST_FACTS or chars >= _MOST_CHARS:
+            yield part
+            part, chars = [], 0
+    if part:
+        yield part

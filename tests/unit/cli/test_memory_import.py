@@ -1,0 +1,38 @@
+"""`mentra memory --import`: facts of a file, pinned by whoever writes the store."""
+
+from mentra_actors import open_runtime_sync
+
+LINE = '{"id": "%s", "kind": "fact", "content": "%s", "scope": "%s"}\n'
+
+
+def test_facts_of_an_export_are_pinned_once_each_in_its_scope(mentra, tmp_path):
+    path, facts = tmp_path / "team.mentra", tmp_path / "facts.jsonl"
+    with open_runtime_sync(path, durability="volatile") as runtime:
+        runtime.spawn("ann", model="ollama:x")
+    facts.write_text(LINE % ("f1", "Ann likes tea.", "agent") + LINE % ("f2", "Closed.", "team"))
+    line = ("memory", "ann", "--import", facts, "--by", "sue", "--store", path)
+
+    for _ in range(2):
+        assert mentra.json(*line) == {"agent": "ann", "facts": 2, "state": "recorded"}
+    records = mentra.json("memory", "ann", "--store", path)
+    assert [(one["id"], one["scope"], one["by"]) for one in records] == [
+        ("f1", "agent", "sue"),
+        ("f2", "team", "sue"),
+    ]
+
+
+def test_a_file_that_is_none_says_which_line_and_records_nothing(mentra, tmp_path):
+    path, facts = tmp_path / "team.mentra", tmp_path / "facts.jsonl"
+    with open_runtime_sync(path, durability="volatile") as runtime:
+        runtime.spawn("ann", model="ollama:x")
+
+    for words, said in (
+        (LINE % ("f1", "Good.", "agent") + "{}", "line 2 is no record of a memory"),
+        (LINE % ("f1", "Good.", "agent") + LINE % ("f2", " ", "agent"), "of the fact 'f2'"),
+    ):
+        facts.write_text(words)
+        assert mentra("memory", "ann", "--import", facts, "--store", path) == 2
+        assert said in mentra.err
+        assert "nothing was recorded" in mentra.err
+    assert mentra.json("memory", "ann", "--store", path) == []
+    assert mentra("memory", "ann", "--import", tmp_path / "none", "--store", path) == 2
