@@ -12,7 +12,7 @@ SETUP := .venv/.pip-stamp
 TOOL = .venv/bin/$(1)
 endif
 
-.PHONY: help setup demo test check load lint types contracts bench crash laws golden clean postgres
+.PHONY: help setup demo test check load lint types contracts docs bench crash laws golden clean postgres
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,7 +38,7 @@ test: setup      ## all tests, on all processors
 postgres: setup  ## the stores on PostgreSQL, on a server of its own
 	.ci/with_postgres $(call TOOL,pytest) -q tests/conformance/test_sql_stores.py tests/unit/store/test_sql_*.py
 
-check: lint types contracts test  ## what CI runs
+check: lint types contracts docs test  ## what CI runs
 
 lint: setup      ## ruff
 	$(call TOOL,ruff) check .
@@ -49,6 +49,9 @@ types: setup     ## mypy strict
 
 contracts: setup ## import contracts
 	$(call TOOL,lint-imports)
+
+docs: setup      ## the pages as a site in site/, strictly: a warning is an error
+	$(call TOOL,sphinx-build) --quiet --fail-on-warning --keep-going -b html docs site
 
 bench: setup     ## benchmarks (NAMES="deltas growth"; all of them), renders benchmarks/RESULTS.md
 	$(call TOOL,python) -m benchmarks.run $(NAMES)
@@ -66,4 +69,4 @@ golden: setup    ## rewrite the golden files; read the diff
 	MENTRA_ACCEPT_GOLDEN=1 $(call TOOL,pytest) -q tests/golden tests/architecture/test_public_api.py
 
 clean:           ## remove what the commands above made
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache mentra-demo
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache mentra-demo site docs/reference

@@ -1,0 +1,44 @@
+"""What the documents promise is there: tests, errors, links."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from mentra_actors import errors
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+NAMED_TESTS = sorted(set(re.findall(r"`(tests/\S+?::\S+?)`", (DOCS / "guarantees.md").read_text())))
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(?:#[^)]*)?\)")
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("examples/*.md"))]
+
+
+@pytest.mark.parametrize("test", NAMED_TESTS)
+def test_each_test_of_a_guarantee_exists(test):
+    """A guarantee whose test was renamed away is a wish."""
+    path, _, function = test.partition("::")
+    tree = ast.parse((ROOT / path).read_text())
+    assert function in {getattr(node, "name", "") for node in ast.walk(tree)}
+
+
+def test_every_guarantee_names_what_shows_it():
+    """Nine of them, each with a test or a benchmark."""
+    rows = [line for line in (DOCS / "guarantees.md").read_text().splitlines() if "| `" in line]
+    assert len(rows) == 9
+
+
+def test_every_error_is_in_the_handbook():
+    """Who meets an error finds what is safe and what to do."""
+    text = (DOCS / "failures.md").read_text()
+    above = {"MentraError", "StoreError", "ActorError", "EffectError"}
+    rows = {name for name in errors.__all__ if f"\n| `{name}` |" in text}
+    assert rows == set(errors.__all__) - above
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_link_leads_nowhere(page):
+    """Among the files of the project; other sites are not asked."""
+    targets = LINK.findall(page.read_text())
+    assert [one for one in targets if not (page.parent / one).exists()] == []
