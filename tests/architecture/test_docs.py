@@ -10,7 +10,8 @@ from mentra_actors import errors
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-NAMED_TESTS = sorted(set(re.findall(r"`(tests/\S+?::\S+?)`", (DOCS / "guarantees.md").read_text())))
+GUARANTEES = (DOCS / "guarantees.md").read_text()
+NAMED_TESTS = sorted(set(re.findall(r"`(tests/\S+?::\S+?)`", GUARANTEES)))
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(?:#[^)]*)?\)")
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("examples/*.md"))]
 
@@ -25,7 +26,7 @@ def test_each_test_of_a_guarantee_exists(test):
 
 def test_every_guarantee_names_what_shows_it():
     """Nine of them, each with a test or a benchmark."""
-    rows = [line for line in (DOCS / "guarantees.md").read_text().splitlines() if "| `" in line]
+    rows = [line for line in GUARANTEES.splitlines() if "| `" in line]
     assert len(rows) == 9
 
 
