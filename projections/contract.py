@@ -197,15 +197,16 @@ class FunctionProjection(Generic[V]):
 def projection(
     *,
     name: str,
-    initial: Callable[[], V],
+    initial: Callable[[], Any],
     view_type: Any,
     version: int = 1,
     handles: Iterable[type[Any]] | None = None,
 ) -> Callable[[Callable[[V, RecordedEvent[Any]], V]], FunctionProjection[V]]:
     """Make a projection of a function `(view, recorded) -> view`; the module shows one.
 
-    `initial` makes the view before the first event (`dict`, a struct class). The view has one
-    part, which is written whole with each page of events: keep it small.
+    `initial` makes the view before the first event (`dict`, a struct class); type checkers take
+    the type of the view from the function. The view has one part, which is written whole with
+    each page of events: keep it small.
     """
 
     def decorate(step: Callable[[V, RecordedEvent[Any]], V]) -> FunctionProjection[V]:
