@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
         fold_view,
         projection,
     )
+    from projections.keyed import KeyedProjection
     from projections.requests import REQUESTS
     from projections.roster import ROSTER
     from projections.schedules import SCHEDULES
@@ -49,6 +50,7 @@ __all__ = [
     "TRANSCRIPT",
     "USAGE",
     "FunctionProjection",
+    "KeyedProjection",
     "Projection",
     "ProjectionFailed",
     "fold_view",
@@ -59,6 +61,7 @@ _NAMES_OF = {
     "projections.background_jobs": "BACKGROUND_JOBS",
     "projections.built_in": "BUILT_IN",
     "projections.contract": "FunctionProjection Projection ProjectionFailed fold_view projection",
+    "projections.keyed": "KeyedProjection",
     "projections.requests": "REQUESTS",
     "projections.roster": "ROSTER",
     "projections.schedules": "SCHEDULES",

@@ -14,7 +14,7 @@ from mentra_actors.ids import category_of
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from projections import BUILT_IN, ROSTER, TASK_BOARD, TRANSCRIPT, fold_view, projection
-from projections.contract import is_handled
+from projections.contract import sees
 from projections.memory_views import MemoryViews
 from projections.runner import ProjectionRunner
 from projections.task_board import board_groups
@@ -68,7 +68,7 @@ def test_apply_changes_nothing_in_place(each, journal):
     for end in range(len(journal)):
         before = fold_view(each, journal[:end])
         stored = msgspec.msgpack.encode(before)
-        if not is_handled(each, journal[end]):
+        if not sees(each)(journal[end]):
             continue
         for key in each.keys(journal[end]):
             each.apply(before.get(key, each.initial(key)), key, journal[end])
