@@ -3,8 +3,10 @@
     journal ─▶ keys, apply (pure) ─▶ parts of a view + checkpoint, one transaction ─▶ view
 
 * `contract`: what a projection is, and the one fold.
+* `keyed`: a projection with many parts as a class of a few lines; `sql_projection`: one that
+  writes rows into tables of its own.
 * `runner`: follows the journal and keeps the views; `rebuild`: raised versions.
-* `view_store` with `memory_views` and `lmdb_views`: where views are kept.
+* `view_store` with `memory_views`, `lmdb_views` and `sql_views`: where views are kept.
 * `transcript`, `task_board`, `roster`, `timeline`, `usage`, `requests`: the built-in views.
 * `sessions`, `session_words`: two more, which sessions are listed and searched by.
 * `agent_events`, `session_events`: the log as the events of feeds.
@@ -32,6 +34,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from projections.schedules import SCHEDULES
     from projections.session_words import SESSION_WORDS
     from projections.sessions import SESSIONS
+    from projections.sql_projection import SqlProjection
     from projections.task_board import TASK_BOARD
     from projections.timeline import TIMELINE
     from projections.transcript import TRANSCRIPT
@@ -53,6 +56,7 @@ __all__ = [
     "KeyedProjection",
     "Projection",
     "ProjectionFailed",
+    "SqlProjection",
     "fold_view",
     "projection",
 ]
@@ -67,6 +71,7 @@ _NAMES_OF = {
     "projections.schedules": "SCHEDULES",
     "projections.session_words": "SESSION_WORDS",
     "projections.sessions": "SESSIONS",
+    "projections.sql_projection": "SqlProjection",
     "projections.task_board": "TASK_BOARD",
     "projections.timeline": "TIMELINE",
     "projections.transcript": "TRANSCRIPT",

@@ -134,13 +134,20 @@ def fold_parts(
         ProjectionFailed: the projection raised.
     """
     touched: dict[str, V] = {}
-    is_seen = sees(projection)
+    is_seen, apply = sees(projection), projection.apply
     for recorded in recorded_events:
         if not is_seen(recorded):
             continue
         for key in _keys_of(projection, recorded):
-            before = touched[key] if key in touched else part_before(key)
-            touched[key] = _applied(projection, before, key, recorded)
+            if key in touched:
+                before = touched[key]
+            else:
+                stored = part_before(key)
+                before = _first(projection, key, recorded) if stored is None else stored
+            try:
+                touched[key] = apply(before, key, recorded)
+            except Exception as error:
+                raise _failed(projection, recorded, error) from error
     return touched
 
 
@@ -172,22 +179,18 @@ def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[Any]], bool]:
 def _keys_of(projection: Projection[Any], recorded: RecordedEvent[Any]) -> Iterable[str]:
     try:
         keys = projection.keys(recorded)
-        too_long = [key for key in keys if len(key.encode()) > MAX_KEY_BYTES]
+        for key in keys:
+            is_short = key.isascii() and len(key) <= MAX_KEY_BYTES
+            if not is_short and (size := len(key.encode())) > MAX_KEY_BYTES:
+                raise ValueError(f"key {key[:40]!r}… takes {size} bytes of {MAX_KEY_BYTES}")
     except Exception as error:
         raise _failed(projection, recorded, error) from error
-    for key in too_long:
-        size = len(key.encode())
-        cause = ValueError(f"key {key[:40]!r}… takes {size} bytes of {MAX_KEY_BYTES}")
-        raise _failed(projection, recorded, cause)
     return keys if len(keys) == 1 else dict.fromkeys(keys)
 
 
-def _applied(
-    projection: Projection[V], before: V | None, key: str, recorded: RecordedEvent[Any]
-) -> V:
+def _first(projection: Projection[V], key: str, recorded: RecordedEvent[Any]) -> V:
     try:
-        view = projection.initial(key) if before is None else before
-        return projection.apply(view, key, recorded)
+        return projection.initial(key)
     except Exception as error:
         raise _failed(projection, recorded, error) from error
 

@@ -16,6 +16,7 @@ __all__ = [
 ]
 
 _TOLD_TYPES = 5
+_MAX_VERSION = 2**31 - 1
 
 
 class EventChoice(TypedDict, total=False):
@@ -41,7 +42,7 @@ def checked_name(name: str, version: int) -> str:
             f"{name!r} cannot name a projection: 1 to 100 ASCII letters, digits and `_ . : -`, "
             "the first a letter, digit or `_`"
         )
-    if version < 1:
+    if not 1 <= version <= _MAX_VERSION:
         raise ValueError(f"projection {name!r}: versions count from 1, found {version!r}")
     return name
 
@@ -55,13 +56,14 @@ def checked_handles(name: str, handles: Iterable[type[Any]] | None) -> frozenset
     """
     if handles is None:
         return None
-    found = frozenset((handles,) if isinstance(handles, type) else handles)
+    classes: Iterable[Any] = (handles,) if isinstance(handles, type) else handles
+    found: frozenset[type[Any]] = frozenset(classes)
     if not found:
         raise ValueError(
             f"projection {name!r} handles nothing: leave `handles` out for all events"
         )
     for one in found:
-        if not isinstance(one, type) or not isinstance(_tag(one), str):
+        if not isinstance(_tag(one), str):
             shown = getattr(one, "__qualname__", repr(one))
             raise TypeError(
                 f"projection {name!r}: {shown} is no class of events; `mentra_actors.events` has "
@@ -123,7 +125,7 @@ def checked_names(name: str, given: Collection[str]) -> frozenset[str]:
     return frozenset(given)
 
 
-def _tag(one: type[Any]) -> Any:
+def _tag(one: Any) -> Any:
     config = getattr(one, "__struct_config__", None)
     return None if config is None else config.tag
 
