@@ -20,7 +20,7 @@ from mentra_actors.late_module import late_names
 
 if TYPE_CHECKING:  # each is imported when it is first asked for
     from projections.background_jobs import BACKGROUND_JOBS
-    from projections.built_in import BUILT_IN
+    from projections.built_in import BUILT_IN, TEAM_VIEWS
     from projections.contract import (
         FunctionProjection,
         Projection,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from projections.requests import REQUESTS
     from projections.roster import ROSTER
     from projections.schedules import SCHEDULES
+    from projections.selected import only
     from projections.session_words import SESSION_WORDS
     from projections.sessions import SESSIONS
     from projections.sql_projection import SqlProjection
@@ -49,6 +50,7 @@ __all__ = [
     "SESSIONS",
     "SESSION_WORDS",
     "TASK_BOARD",
+    "TEAM_VIEWS",
     "TIMELINE",
     "TRANSCRIPT",
     "USAGE",
@@ -58,12 +60,13 @@ __all__ = [
     "ProjectionFailed",
     "SqlProjection",
     "fold_view",
+    "only",
     "projection",
 ]
 
 _NAMES_OF = {
     "projections.background_jobs": "BACKGROUND_JOBS",
-    "projections.built_in": "BUILT_IN",
+    "projections.built_in": "BUILT_IN TEAM_VIEWS",
     "projections.contract": "FunctionProjection Projection ProjectionFailed fold_view projection",
     "projections.keyed": "KeyedProjection",
     "projections.requests": "REQUESTS",
@@ -71,6 +74,7 @@ _NAMES_OF = {
     "projections.schedules": "SCHEDULES",
     "projections.session_words": "SESSION_WORDS",
     "projections.sessions": "SESSIONS",
+    "projections.selected": "only",
     "projections.sql_projection": "SqlProjection",
     "projections.task_board": "TASK_BOARD",
     "projections.timeline": "TIMELINE",

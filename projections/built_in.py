@@ -15,7 +15,7 @@ from projections.timeline import TIMELINE
 from projections.transcript import TRANSCRIPT
 from projections.usage import USAGE
 
-__all__ = ["BUILT_IN"]
+__all__ = ["BUILT_IN", "TEAM_VIEWS"]
 
 BUILT_IN: tuple[Projection[Any], ...] = (
     TRANSCRIPT,
@@ -30,3 +30,14 @@ BUILT_IN: tuple[Projection[Any], ...] = (
     SESSIONS,
     SESSION_WORDS,
 )
+
+TEAM_VIEWS: tuple[Projection[Any], ...] = (
+    ROSTER,
+    TASK_BOARD,
+    APPROVALS,
+    REQUESTS,
+    BACKGROUND_JOBS,
+    SCHEDULES,
+    USAGE,
+)
+"""What a page that shows a team is told of, if nobody says what: all but long texts."""

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from mentra_actors.late_module import LateModule
+from mentra_actors.runtime.feeds import Feed, FeedStart, SyncFeed
 from mentra_actors.runtime.operations import Operations
 from projections.contract import Projection, fold_view
 from projections.usage import USAGE, AgentUsage, team_usage
 
 if TYPE_CHECKING:
-    from mentra_actors.runtime import kept_views
+    from mentra_actors.runtime import kept_views, team_watch
+    from projections.view_changes import ViewEvent
 else:
     kept_views = LateModule("mentra_actors.runtime.kept_views")
+    team_watch = LateModule("mentra_actors.runtime.team_watch")
 
 __all__ = ["LookingOn", "SyncLookingOn"]
 
@@ -64,6 +67,27 @@ class LookingOn:
         """
         return await anyio.to_thread.run_sync(_kept, self._operations, projections, into)
 
+    def watch_team(
+        self, *projections: Projection[Any], after: FeedStart = None
+    ) -> "Feed[ViewEvent]":
+        """All that a page needs to show a team and to stay true, in one feed.
+
+            async with runtime.watch_team(ROSTER, TASK_BOARD) as feed:
+                async for item in feed:
+                    await socket.send(msgspec.json.encode(item.event))
+
+        First a `ViewSnapshot` of the views, all at one position (without arguments: `TEAM_VIEWS`),
+        then a `ViewChange` for each part that changes, a `ViewsReached` when all views are of one
+        position again, and between them the pieces of answers that are being given. Whoever was
+        away says `after` which place: that of the last item with a cursor. It is told what has
+        changed since, and need not be told the rest. `only(TRANSCRIPT, …)` chooses parts of a
+        view. A slow reader holds nothing up: it is told less.
+
+        Raises:
+            ValueError, TypeError: no such place, two views of one name, or no events.
+        """
+        return Feed(team_watch.TeamWatch(self._operations.core, projections, after))
+
 
 class SyncLookingOn:
     """See `LookingOn`."""
@@ -81,3 +105,9 @@ class SyncLookingOn:
     def project(self, *projections: Projection[Any], into: str = "") -> "kept_views.KeptViews":
         """See `Runtime.project`."""
         return _kept(self._operations, projections, into)
+
+    def watch_team(
+        self, *projections: Projection[Any], after: FeedStart = None
+    ) -> "SyncFeed[ViewEvent]":
+        """See `Runtime.watch_team`."""
+        return SyncFeed(team_watch.TeamWatch(self._operations.core, projections, after))
