@@ -105,7 +105,10 @@ RosterPart: TypeAlias = TeamMembers | MemberView
 
 
 class RosterProjection:
-    """View: `team-…` streams hold `TeamMembers`, `agent-…` streams hold `MemberView`."""
+    """Who is in the teams, and what each member is doing.
+
+    View: `team-…` streams hold `TeamMembers`, `agent-…` streams hold `MemberView`.
+    """
 
     name = "roster"
     version = 3

@@ -86,6 +86,10 @@ class KeptViews:
         is_there = self._runner.wait_for(position, timeout_s=timeout_s)
         return is_there and not any(one.failure for one in self._runner.status())
 
+    def catch_up(self, *, progress: OnProgress | None = None) -> None:
+        """Carry the views on to the present end of the log, on this thread."""
+        self._runner.catch_up(progress=progress)
+
     def pause(self, projection: Projection[Any]) -> None:
         """Carry a view on no more until `resume`, or until it is opened again; it is read."""
         self._runner.pause(projection.name)
@@ -148,10 +152,14 @@ def followed_views(
 
 @contextmanager
 def views_on_demand(
-    reader: JournalReader, store: str | Path, projections: Sequence[Projection[Any]]
+    reader: JournalReader,
+    store: str | Path,
+    projections: Sequence[Projection[Any]],
+    *,
+    into: str = "",
 ) -> Iterator[KeptViews]:
     """Views of an open log for the length of a block; `wait` carries them on, on its thread."""
-    views = views_beside(reader, store)
+    views = views_in(reader, store, into)
     try:
         yield KeptViews(reader, ProjectionRunner(reader, views, projections))
     finally:

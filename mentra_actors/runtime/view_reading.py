@@ -5,7 +5,7 @@ has come since the last one and not the whole log.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ from mentra_actors.runtime.kept_views import views_beside
 from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sql.opening import is_sql_url
-from projections.contract import Projection
+from projections.contract import Projection, fold_parts
 from projections.page_reading import Page, PageReading
 from projections.runner import ProjectionRunner
 from projections.selected import Selected
 from projections.view_changes import ViewChange, ViewEvent, ViewsReached
 from projections.watched_views import WatchedViews
 
-__all__ = ["ViewReading"]
+__all__ = ["ViewReading", "folded_through"]
 
 _PAGE_EVENTS = 1000
 _LONG_LOG = 20_000
@@ -123,6 +123,32 @@ class ViewReading:
                     return WatchedViews(self._all, next(iter(marks.values())), parts)
         finally:
             stored.close()
+
+
+def folded_through(
+    reader: JournalReader,
+    projections: Sequence[Projection[Any]],
+    position: int,
+    on_folded: Callable[[int, int], None] = lambda _at, _target: None,
+) -> Mapping[str, Mapping[str, Any]]:
+    """Views as of a position, by name; `on_folded` is told how far it is, and how far it goes.
+
+    Raises:
+        ProjectionFailed: one of them raised.
+        TypeError: one of them handles what is no event of this log.
+    """
+    pages = PageReading(reader, CODEC, _PAGE_EVENTS)
+    for one in projections:
+        pages.check(one)
+    views: dict[str, dict[str, Any]] = {one.name: {} for one in projections}
+    at = 0
+    while at < position:
+        page = pages.page(projections, after=at, through=position)
+        for one in projections:
+            views[one.name] |= fold_parts(one, page.events, views[one.name].get)
+        at = page.through
+        on_folded(at, position)
+    return views
 
 
 def _marks(runner: ProjectionRunner) -> Mapping[str, int]:
