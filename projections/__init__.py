@@ -7,7 +7,9 @@
   writes rows into tables of its own.
 * `runner`: follows the journal and keeps the views; `rebuild`: raised versions.
 * `view_store` with `memory_views`, `lmdb_views` and `sql_views`: where views are kept.
-* `transcript`, `task_board`, `roster`, `timeline`, `usage`, `requests`: the built-in views.
+* `transcript`, `task_board`, `roster`, `timeline`, `usage`, `requests`, `mailbox`, `effects` and
+  others in `built_in`: the built-in views; `team_summary` sums some of them up.
+* `view_changes`, `watched_views`, `selected`: what is told to a page that shows views.
 * `sessions`, `session_words`: two more, which sessions are listed and searched by.
 * `agent_events`, `session_events`: the log as the events of feeds.
 
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING
 from mentra_actors.late_module import late_names
 
 if TYPE_CHECKING:  # each is imported when it is first asked for
+    from projections.approvals import APPROVALS
     from projections.background_jobs import BACKGROUND_JOBS
     from projections.built_in import BUILT_IN, TEAM_VIEWS
     from projections.contract import (
@@ -28,7 +31,9 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
         fold_view,
         projection,
     )
+    from projections.effects import EFFECTS
     from projections.keyed import KeyedProjection
+    from projections.mailbox import MAILBOX
     from projections.requests import REQUESTS
     from projections.roster import ROSTER
     from projections.schedules import SCHEDULES
@@ -36,19 +41,24 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from projections.session_words import SESSION_WORDS
     from projections.sessions import SESSIONS
     from projections.sql_projection import SqlProjection
+    from projections.summaries import SUMMARY_VIEWS, team_summary
     from projections.task_board import TASK_BOARD
     from projections.timeline import TIMELINE
     from projections.transcript import TRANSCRIPT
     from projections.usage import USAGE
 
 __all__ = [
+    "APPROVALS",
     "BACKGROUND_JOBS",
     "BUILT_IN",
+    "EFFECTS",
+    "MAILBOX",
     "REQUESTS",
     "ROSTER",
     "SCHEDULES",
     "SESSIONS",
     "SESSION_WORDS",
+    "SUMMARY_VIEWS",
     "TASK_BOARD",
     "TEAM_VIEWS",
     "TIMELINE",
@@ -62,13 +72,17 @@ __all__ = [
     "fold_view",
     "only",
     "projection",
+    "team_summary",
 ]
 
 _NAMES_OF = {
+    "projections.approvals": "APPROVALS",
     "projections.background_jobs": "BACKGROUND_JOBS",
     "projections.built_in": "BUILT_IN TEAM_VIEWS",
     "projections.contract": "FunctionProjection Projection ProjectionFailed fold_view projection",
+    "projections.effects": "EFFECTS",
     "projections.keyed": "KeyedProjection",
+    "projections.mailbox": "MAILBOX",
     "projections.requests": "REQUESTS",
     "projections.roster": "ROSTER",
     "projections.schedules": "SCHEDULES",
@@ -77,6 +91,7 @@ _NAMES_OF = {
     "projections.selected": "only",
     "projections.sql_projection": "SqlProjection",
     "projections.task_board": "TASK_BOARD",
+    "projections.summaries": "SUMMARY_VIEWS team_summary",
     "projections.timeline": "TIMELINE",
     "projections.transcript": "TRANSCRIPT",
     "projections.usage": "USAGE",

@@ -5,6 +5,8 @@ from typing import Any
 from projections.approvals import APPROVALS
 from projections.background_jobs import BACKGROUND_JOBS
 from projections.contract import Projection
+from projections.effects import EFFECTS
+from projections.mailbox import MAILBOX
 from projections.requests import REQUESTS
 from projections.roster import ROSTER
 from projections.schedules import SCHEDULES
@@ -29,6 +31,8 @@ BUILT_IN: tuple[Projection[Any], ...] = (
     SCHEDULES,
     SESSIONS,
     SESSION_WORDS,
+    MAILBOX,
+    EFFECTS,
 )
 
 TEAM_VIEWS: tuple[Projection[Any], ...] = (
@@ -39,5 +43,6 @@ TEAM_VIEWS: tuple[Projection[Any], ...] = (
     BACKGROUND_JOBS,
     SCHEDULES,
     USAGE,
+    EFFECTS,
 )
 """What a page that shows a team is told of, if nobody says what: all but long texts."""
