@@ -90,6 +90,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
     from mentra_actors.runtime.history.history import History
     from mentra_actors.runtime.history.moment import Moment
+    from mentra_actors.runtime.kept_views import KeptViews, open_views
     from mentra_actors.runtime.member_views import TeamMember
     from mentra_actors.runtime.observer import Observer
     from mentra_actors.runtime.run_watch import Reply
@@ -103,6 +104,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.session import Session
     from mentra_actors.runtime.sessions import Sessions, SyncSessions
     from mentra_actors.runtime.snapshots import AgentSnapshot
+    from mentra_actors.runtime.store_watch import open_watch
     from mentra_actors.runtime.sync_agent import SyncAgent
     from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
     from mentra_actors.runtime.sync_session import SyncSession
@@ -167,6 +169,7 @@ __all__ = [
     "HttpProvider",
     "Inject",
     "InputPattern",
+    "KeptViews",
     "ListedModel",
     "ListedSchedule",
     "LocalEmbeddings",
@@ -246,6 +249,8 @@ __all__ = [
     "list_agents",
     "open_runtime",
     "open_runtime_sync",
+    "open_views",
+    "open_watch",
     "output_of",
     "probe",
     "provider",
@@ -294,6 +299,7 @@ _NAMES_OF = {
     "mentra_actors.runtime.feeds": "Cursor Feed FeedItem SyncFeed",
     "mentra_actors.runtime.history.history": "History",
     "mentra_actors.runtime.history.moment": "Moment",
+    "mentra_actors.runtime.kept_views": "KeptViews open_views",
     "mentra_actors.runtime.member_views": "TeamMember",
     "mentra_actors.runtime.observer": "Observer",
     "mentra_actors.runtime.run_watch": "Reply",
@@ -302,6 +308,7 @@ _NAMES_OF = {
     "mentra_actors.runtime.session": "Session",
     "mentra_actors.runtime.sessions": "Sessions SyncSessions",
     "mentra_actors.runtime.snapshots": "AgentSnapshot",
+    "mentra_actors.runtime.store_watch": "open_watch",
     "mentra_actors.runtime.sync_agent": "SyncAgent",
     "mentra_actors.runtime.sync_runtime": "SyncRuntime open_runtime_sync",
     "mentra_actors.runtime.sync_session": "SyncSession",

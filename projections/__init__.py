@@ -44,8 +44,16 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from projections.summaries import SUMMARY_VIEWS, team_summary
     from projections.task_board import TASK_BOARD
     from projections.timeline import TIMELINE
-    from projections.transcript import TRANSCRIPT
+    from projections.transcript import TRANSCRIPT, transcript_prefix
     from projections.usage import USAGE
+    from projections.view_changes import (
+        AnswerPiece,
+        ToolLine,
+        ViewChange,
+        ViewFailed,
+        ViewSnapshot,
+        ViewsReached,
+    )
 
 __all__ = [
     "APPROVALS",
@@ -64,15 +72,22 @@ __all__ = [
     "TIMELINE",
     "TRANSCRIPT",
     "USAGE",
+    "AnswerPiece",
     "FunctionProjection",
     "KeyedProjection",
     "Projection",
     "ProjectionFailed",
     "SqlProjection",
+    "ToolLine",
+    "ViewChange",
+    "ViewFailed",
+    "ViewSnapshot",
+    "ViewsReached",
     "fold_view",
     "only",
     "projection",
     "team_summary",
+    "transcript_prefix",
 ]
 
 _NAMES_OF = {
@@ -93,8 +108,11 @@ _NAMES_OF = {
     "projections.task_board": "TASK_BOARD",
     "projections.summaries": "SUMMARY_VIEWS team_summary",
     "projections.timeline": "TIMELINE",
-    "projections.transcript": "TRANSCRIPT",
+    "projections.transcript": "TRANSCRIPT transcript_prefix",
     "projections.usage": "USAGE",
+    "projections.view_changes": (
+        "AnswerPiece ToolLine ViewChange ViewFailed ViewSnapshot ViewsReached"
+    ),
 }
 """The public names by the module that has them, as they are imported above."""
 
