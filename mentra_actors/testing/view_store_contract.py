@@ -8,6 +8,7 @@ class TestMyViews(ViewStoreContract):
 """
 # ruff: noqa: PLR2004 - the methods are tests
 
+import abc
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,12 +36,12 @@ def _whole(parts: Mapping[str, bytes], *, after: int = 0, at: int = 1) -> ViewCo
     return ViewCommit(view=VIEW, parts=parts, checkpoint=at, expected_checkpoint=after)
 
 
-class ViewStoreContract:
+class ViewStoreContract(abc.ABC):
     """Subclass it, say how a store is made, and pytest collects the tests."""
 
+    @abc.abstractmethod
     def make_views(self, directory: Path) -> ViewStore:
-        """A new, empty view store; the directory is empty too."""
-        raise NotImplementedError
+        """A new, empty view store; the suite closes it. `directory` is empty and its own."""
 
     @pytest.fixture
     def views(self, tmp_path: Path) -> Iterator[ViewStore]:
