@@ -19,7 +19,7 @@ from projections.contract import Projection, fold_parts
 from projections.page_reading import Page, PageReading
 from projections.runner import ProjectionRunner
 from projections.selected import Selected
-from projections.view_changes import ViewChange, ViewEvent, ViewsReached
+from projections.view_changes import ViewChange, ViewEvent, ViewFailed, ViewsReached
 from projections.watched_views import WatchedViews
 
 __all__ = ["ViewReading", "folded_through"]
@@ -27,6 +27,7 @@ __all__ = ["ViewReading", "folded_through"]
 _PAGE_EVENTS = 1000
 _LONG_LOG = 20_000
 """Events from which on it is worth while to begin at views on the disk."""
+_MOST_TRIES = 10
 _log = logging.getLogger(__name__)
 
 
@@ -69,12 +70,16 @@ class ViewReading:
         last = self._reader.last_position()
         if last >= _LONG_LOG:
             self._begin_on_disk()
+        failures: list[ViewEvent] = []
         while self.position < last:
             page = self._next_page(last)
-            self.views.advance(page.events, page.through)
+            told = self.views.advance(page.events, page.through)
+            failures += [one for one in told if isinstance(one, ViewFailed)]
         if after is None:
             yield self.views.snapshot(self._names)
+            yield from failures
             return
+        yield from failures
         yield from self._touched_from(after)
         yield ViewsReached(position=self.position)
 
@@ -111,18 +116,22 @@ class ViewReading:
             _log.info("views are folded from the first event", exc_info=True)
 
     def _views_on_disk(self) -> WatchedViews:
+        """What is kept, if all of it can be had as of one position; else nothing at position 0."""
         whole = [one.whole if isinstance(one, Selected) else one for one in self._all]
         stored = views_beside(self._reader, self._store)
         try:
             runner = ProjectionRunner(self._reader, stored, whole)
-            while True:
+            for _ in range(_MOST_TRIES):  # others may carry them on meanwhile
                 runner.catch_up()
+                if any(one.failure for one in runner.status()):
+                    break
                 marks = _marks(runner)
                 parts = {one.name: _parts_of(runner, one) for one in self._all}
                 if len(set(marks.values())) == 1 and marks == _marks(runner):
                     return WatchedViews(self._all, next(iter(marks.values())), parts)
         finally:
             stored.close()
+        return WatchedViews(self._all)
 
 
 def folded_through(

@@ -14,7 +14,7 @@ from mentra_actors import ScriptedModel, open_runtime, open_runtime_sync
 from mentra_actors.errors import RuntimeClosed
 from mentra_actors.ids import agent_stream
 from mentra_actors.runtime.store_watch import open_watch
-from projections import ROSTER, TASK_BOARD, TRANSCRIPT, fold_view, only, projection
+from projections import ROSTER, TASK_BOARD, TRANSCRIPT, only, projection
 from projections.transcript import transcript_prefix
 from projections.view_changes import (
     AnswerPiece,
@@ -220,4 +220,24 @@ def test_a_long_log_is_begun_at_the_views_beside_it(tmp_path, monkeypatch):
             lead.send("again")
 
     assert (path / "views").is_dir()
-    assert fold_view(ROSTER, []) == {}
+
+
+def test_a_view_that_fails_on_a_long_log_is_told_all_the_same(tmp_path, monkeypatch):
+    """What cannot be kept is folded."""
+    monkeypatch.setattr("mentra_actors.runtime.view_reading._LONG_LOG", 1)
+
+    @projection(name="fussy", initial=int, view_type=int)
+    def fussy(view, recorded):
+        return view + 1 // (recorded.global_position < 5)
+
+    path = tmp_path / "team"
+    model = ScriptedModel(turns=["ready"], repeat=True)
+    with open_runtime_sync(path, providers=[model]) as runtime:
+        runtime.spawn("lead", model="scripted:x").send("hello")
+        with open_watch(path, ROSTER, fussy, follows=False) as feed:
+            told = [item.event for item in feed]
+
+    assert isinstance(told[0], ViewSnapshot)
+    assert told[0].views["fussy"] == {"": 4}
+    assert set(told[0].views["roster"]) == {"team-main", "agent-lead"}
+    assert [one.view for one in told if isinstance(one, ViewFailed)] == ["fussy"]
