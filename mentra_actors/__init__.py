@@ -94,6 +94,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.history.differences import TeamDifference
     from mentra_actors.runtime.history.history import History, open_history
     from mentra_actors.runtime.history.moment import Moment
+    from mentra_actors.runtime.kept_views import KeptViews, open_views
     from mentra_actors.runtime.member_views import TeamMember
     from mentra_actors.runtime.observer import Observer
     from mentra_actors.runtime.run_watch import Reply
@@ -107,6 +108,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.session import Session
     from mentra_actors.runtime.sessions import Sessions, SyncSessions
     from mentra_actors.runtime.snapshots import AgentSnapshot
+    from mentra_actors.runtime.store_watch import open_watch
     from mentra_actors.runtime.sync_agent import SyncAgent
     from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
     from mentra_actors.runtime.sync_session import SyncSession
@@ -174,6 +176,7 @@ __all__ = [
     "HttpProvider",
     "Inject",
     "InputPattern",
+    "KeptViews",
     "ListedModel",
     "ListedSchedule",
     "LocalEmbeddings",
@@ -256,6 +259,8 @@ __all__ = [
     "open_history",
     "open_runtime",
     "open_runtime_sync",
+    "open_views",
+    "open_watch",
     "output_of",
     "probe",
     "provider",
@@ -308,6 +313,7 @@ _NAMES_OF = {
     "mentra_actors.runtime.history.differences": "TeamDifference",
     "mentra_actors.runtime.history.history": "History open_history",
     "mentra_actors.runtime.history.moment": "Moment",
+    "mentra_actors.runtime.kept_views": "KeptViews open_views",
     "mentra_actors.runtime.member_views": "TeamMember",
     "mentra_actors.runtime.observer": "Observer",
     "mentra_actors.runtime.run_watch": "Reply",
@@ -316,6 +322,7 @@ _NAMES_OF = {
     "mentra_actors.runtime.session": "Session",
     "mentra_actors.runtime.sessions": "Sessions SyncSessions",
     "mentra_actors.runtime.snapshots": "AgentSnapshot",
+    "mentra_actors.runtime.store_watch": "open_watch",
     "mentra_actors.runtime.sync_agent": "SyncAgent",
     "mentra_actors.runtime.sync_runtime": "SyncRuntime open_runtime_sync",
     "mentra_actors.runtime.sync_session": "SyncSession",

@@ -59,7 +59,10 @@ class TimelinePage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimelineProjection:
-    """View: a page per 256 positions, under its number; see `page_keys`."""
+    """Everything that happened, a line for each event.
+
+    View: a page per 256 positions, under its number; see `page_keys`.
+    """
 
     name = "timeline"
     version = 2

@@ -117,6 +117,11 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "jobs",
             "Commands in the background: what runs, and how the others have ended.",
         ),
+        "project": ListedCommand(
+            "project_command",
+            "project",
+            "Any view of the store, also one that you wrote: now, as it was, and as it changes.",
+        ),
         "usage": ListedCommand(
             "usage_command",
             "usage",

@@ -47,8 +47,8 @@ _RECORDING = frozenset(
 _READING = frozenset(
     {
         *{"agents", "approvals", "at", "audit", "bisect", "board", "diff", "doctor", "entries"},
-        *{"context", "health", "inbox", "jobs", "log", "members", "memory", "plot", "requests"},
-        *{"rules", "schedules", "sessions", "timeline", "transcript", "usage", "why"},
+        *{"context", "health", "inbox", "jobs", "log", "members", "memory", "plot", "project"},
+        *{"requests", "rules", "schedules", "sessions", "timeline", "transcript", "usage", "why"},
     }
 )
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
