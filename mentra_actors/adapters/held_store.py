@@ -26,10 +26,8 @@ from mentra_actors.store.process_name import process_name
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sql.opening import is_sql_url
 
-__all__ = ["Appending", "HeldStore", "StoreOrRuntime", "hold"]
+__all__ = ["Appending", "HeldStore", "Holder", "StoreOrRuntime", "hold"]
 
-StoreOrRuntime: TypeAlias = str | Path | Registrations
-"""The path of a store, or a running team of either face."""
 Appending: TypeAlias = tuple[StreamId, Sequence[Any], int | None]
 """A stream, events for it, and the version that it must have (0: it is new, None: any)."""
 
@@ -112,7 +110,7 @@ class HeldStore:
 
 
 class _Shared:
-    """A store of this process and how many hold it."""
+    """An open store and how many hold it."""
 
     def __init__(self, held: HeldStore) -> None:
         self.held = held
@@ -120,31 +118,47 @@ class _Shared:
 
 
 _shared: dict[str, _Shared] = {}
+"""By the path; stores in memory have none."""
 _lock = threading.Lock()
 
 
 class Holder:
-    """One holder of a store; closing it twice is allowed."""
+    """One holder of a store. Safe from any thread."""
 
-    def __init__(self, held: HeldStore, key: str = "") -> None:
-        """Use `hold`."""
-        self.held = held
-        self._key = key
+    def __init__(self, shared: _Shared, path: str = "") -> None:
+        """Use `hold`; the caller has the lock."""
+        self._shared = shared
+        self._path = path
         self._is_closed = False
+        shared.holders += 1
+
+    @property
+    def held(self) -> HeldStore:
+        """The store."""
+        return self._shared.held
+
+    def another(self) -> "Holder":
+        """Another holder of the same store."""
+        with _lock:
+            if self._is_closed:
+                raise StoreClosed("the session is closed")
+            return Holder(self._shared, self._path)
 
     def close(self) -> None:
-        """Let go of the store; the last holder closes it."""
+        """Let go of the store; the last holder closes it. Calling it twice is allowed."""
         with _lock:
             if self._is_closed:
                 return
             self._is_closed = True
-            shared = _shared.get(self._key)
-            if shared is not None:
-                shared.holders -= 1
-                if shared.holders:
-                    return
-                del _shared[self._key]
+            self._shared.holders -= 1
+            if self._shared.holders:
+                return
+            _shared.pop(self._path, None)
             self.held.close()
+
+
+StoreOrRuntime: TypeAlias = str | Path | Registrations | Holder
+"""The path of a store, a running team of either face, or who holds a store already."""
 
 
 def hold(place: StoreOrRuntime, *, sealing: Sealing | None = None) -> Holder:
@@ -156,17 +170,17 @@ def hold(place: StoreOrRuntime, *, sealing: Sealing | None = None) -> Holder:
         StoreLocked: another process writes it; nothing was changed.
         StoreError, ConfigurationError: it cannot be opened; nothing was changed.
     """
-    if isinstance(place, Registrations):
-        return Holder(HeldStore(lent_store(place), is_own=False))
-    if place == MEMORY:
-        return Holder(_opened(place, sealing))
-    key = str(place) if is_sql_url(place) else os.path.realpath(place)
+    if isinstance(place, Holder):
+        return place.another()
     with _lock:
-        shared = _shared.get(key)
-        if shared is None:
-            shared = _shared[key] = _Shared(_opened(place, sealing))
-        shared.holders += 1
-        return Holder(shared.held, key)
+        if isinstance(place, Registrations):
+            return Holder(_Shared(HeldStore(lent_store(place), is_own=False)))
+        if place == MEMORY:
+            return Holder(_Shared(_opened(place, sealing)))
+        path = str(place) if is_sql_url(place) else os.path.realpath(place)
+        if path not in _shared:
+            _shared[path] = _Shared(_opened(place, sealing))
+        return Holder(_shared[path], path)
 
 
 def _opened(path: str | Path, sealing: Sealing | None) -> HeldStore:

@@ -21,8 +21,8 @@ from mentra_actors.adapters.langgraph.thread_index import Entry, ThreadIndex, Th
 from mentra_actors.adapters.stream_names import named_stream
 from mentra_actors.domain.frameworks.langgraph import (
     CheckpointRef,
-    CheckpointsDropped,
     CheckpointSaved,
+    CheckpointsDropped,
     Packed,
     Place,
     SavedValue,
@@ -106,9 +106,7 @@ class SavedThreads:
 
     def __init__(self, held: HeldStore) -> None:
         self._held = held
-        self._indexes: FoldedStreams[ThreadIndex] = FoldedStreams(
-            held, ThreadIndexes(lambda stream_id, through: self._as_of(stream_id, through))
-        )
+        self._indexes: FoldedStreams[ThreadIndex] = FoldedStreams(held, ThreadIndexes(self._as_of))
         self._values = _Values()
 
     def _as_of(self, stream_id: StreamId, through: int) -> ThreadIndex:
@@ -215,9 +213,7 @@ class SavedThreads:
 
     def thread_ids(self) -> list[str]:
         """All threads that there ever were, sorted by stream."""
-        return [
-            self._held.names_of(one)[0] for one in self._held.store.stream_ids(CATEGORY)
-        ]
+        return [self._held.names_of(one)[0] for one in self._held.store.stream_ids(CATEGORY)]
 
     def namespaces(self, thread_id: str) -> list[str]:
         """The namespaces of a thread that show a checkpoint."""

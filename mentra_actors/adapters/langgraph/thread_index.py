@@ -8,8 +8,8 @@ import msgspec
 
 from mentra_actors.domain.frameworks.langgraph import (
     CheckpointRef,
-    CheckpointsDropped,
     CheckpointSaved,
+    CheckpointsDropped,
     Place,
     ThreadCopied,
     ThreadDeleted,
@@ -65,6 +65,10 @@ class ThreadIndex:
     def namespaces(self) -> list[str]:
         """Namespaces that show a checkpoint, sorted."""
         return sorted(name for name, shown in self._shown.items() if shown)
+
+    def entries(self) -> Entries:
+        """All checkpoints by namespace and id, shown or not; not to be changed."""
+        return self._entries
 
     def entry(self, namespace: str, checkpoint_id: str) -> Entry | None:
         """A checkpoint, also one that is dropped or of which only writes are known."""
@@ -161,15 +165,13 @@ class ThreadIndex:
 
     def _take_in(self, source: StreamId, through: int) -> None:
         """Copy where everything is, not what it is."""
-        for namespace, entries in self._copied(source, through)._entries.items():
+        for namespace, entries in self._copied(source, through).entries().items():
             for checkpoint_id, theirs in entries.items():
                 entry = Entry(
                     place=_seen_from_elsewhere(theirs.place, source),
                     parent_id=theirs.parent_id,
                     run_id=theirs.run_id,
-                    writes=[
-                        Place(one.version, one.stream_id or source) for one in theirs.writes
-                    ],
+                    writes=[Place(one.version, one.stream_id or source) for one in theirs.writes],
                     is_dropped=theirs.is_dropped,
                 )
                 self._entries.setdefault(namespace, {})[checkpoint_id] = entry

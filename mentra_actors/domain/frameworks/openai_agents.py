@@ -5,9 +5,9 @@ from typing import TypeAlias
 import msgspec
 
 __all__ = [
-    "HistoryEvent",
     "HistoryBranched",
     "HistoryCleared",
+    "HistoryEvent",
     "ItemPopped",
     "ItemsAdded",
 ]
