@@ -137,11 +137,15 @@ class Holder:
         """The store."""
         return self._shared.held
 
+    def check_open(self) -> None:
+        """Raise `StoreClosed` after `close`."""
+        if self._is_closed:
+            raise StoreClosed("it is closed: open another one to go on")
+
     def another(self) -> "Holder":
         """Another holder of the same store."""
         with _lock:
-            if self._is_closed:
-                raise StoreClosed("the session is closed")
+            self.check_open()
             return Holder(self._shared, self._path)
 
     def close(self) -> None:

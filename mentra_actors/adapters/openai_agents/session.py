@@ -65,7 +65,12 @@ class MentraSession(SessionABC):
         return [json.loads(one) for one in items]
 
     async def add_items(self, items: list[TResponseInputItem]) -> None:
-        """Record items at the end, all of them or none. They are durable on return."""
+        """Record items at the end, all of them or none. They are durable on return.
+
+        Raises:
+            StoreClosed: the session is closed, even if there are no items.
+        """
+        self._holder.check_open()
         if items:
             await settled(self._histories.add, self.session_id, [_bytes(one) for one in items])
 
