@@ -174,6 +174,9 @@ def test_delta_channels_survive_a_prune(tmp_path):
     """A naive prune would cut the line of writes that such a channel is made of."""
     delta = pytest.importorskip("langgraph.channels.delta")
 
+    def added(old, new):
+        return [*old, *chain.from_iterable(new)]
+
     class Long(TypedDict):
         log: Annotated[
             list[str], delta.DeltaChannel(lambda old, new: [*old, *chain.from_iterable(new)])

@@ -6,6 +6,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -37,7 +38,10 @@ from mentra_actors.ids import StreamId
 __all__ = ["CATEGORY", "NewCheckpoint", "SavedThreads", "Thread"]
 
 CATEGORY = "langgraph"
-_MOST_CACHED_BYTES = 32 << 20
+_MOST_CACHED_BYTES = 16 << 20
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,35 +74,38 @@ class Thread(msgspec.Struct, frozen=True):
         return named_stream(CATEGORY, self.thread_id)
 
 
-class _Values:
-    """Values with all their bytes, as many as may be kept in memory. Safe from any thread."""
+class _Recent(Generic[K, V]):
+    """What was read last, as much as may be kept in memory. Safe from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, size_of: Callable[[V], int]) -> None:
         self._lock = threading.Lock()
-        self._values: OrderedDict[tuple[Place, str], WholeValue] = OrderedDict()
+        self._size_of = size_of
+        self._found: OrderedDict[K, V] = OrderedDict()
         self._size = 0
 
-    def get(self, place: Place, channel: str) -> WholeValue | None:
+    def get(self, key: K) -> V | None:
         with self._lock:
-            found = self._values.get((place, channel))
+            found = self._found.get(key)
             if found is not None:
-                self._values.move_to_end((place, channel))
+                self._found.move_to_end(key)
             return found
 
-    def add(self, place: Place, channel: str, value: WholeValue) -> None:
+    def add(self, key: K, value: V) -> None:
         with self._lock:
-            older = self._values.pop((place, channel), None)
-            self._values[place, channel] = value
-            self._size += len(value.content) - (len(older.content) if older else 0)
+            self._forget(key)
+            self._found[key] = value
+            self._size += self._size_of(value)
             while self._size > _MOST_CACHED_BYTES:
-                _, gone = self._values.popitem(last=False)
-                self._size -= len(gone.content)
+                self._forget(next(iter(self._found)))
 
-    def drop(self, place: Place, channel: str) -> None:
+    def drop(self, key: K) -> None:
         """A value that has grown: its successor is asked for from now on."""
         with self._lock:
-            older = self._values.pop((place, channel), None)
-            self._size -= len(older.content) if older else 0
+            self._forget(key)
+
+    def _forget(self, key: K) -> None:
+        if key in self._found:
+            self._size -= self._size_of(self._found.pop(key))
 
 
 class SavedThreads:
@@ -107,7 +114,10 @@ class SavedThreads:
     def __init__(self, held: HeldStore) -> None:
         self._held = held
         self._indexes: FoldedStreams[ThreadIndex] = FoldedStreams(held, ThreadIndexes(self._as_of))
-        self._values = _Values()
+        self._values: _Recent[tuple[Place, str], WholeValue] = _Recent(
+            lambda value: len(value.content)
+        )
+        self._events: _Recent[Place, object] = _Recent(_size_of)
 
     def _as_of(self, stream_id: StreamId, through: int) -> ThreadIndex:
         return self._indexes.as_of(stream_id, through)
@@ -198,7 +208,7 @@ class SavedThreads:
         values: Mapping[str, SavedValue],
     ) -> None:
         growth = values[channel].growth
-        whole = None if older is None else self._values.get(older, channel)
+        whole = None if older is None else self._values.get((older, channel))
         if growth is None or older is None or whole is None:
             return
         base = Place(growth.base.version, growth.base.stream_id or place.stream_id)
@@ -206,8 +216,9 @@ class SavedThreads:
         kept = pieces[: 1 + next(i for i, one in enumerate(pieces) if one.place == base)]
         size = len(packed.content) - len(growth.head)
         new = Piece(growth.depth, place, size)
-        self._values.add(place, channel, WholeValue(packed.kind, packed.content, (*kept, new)))
-        self._values.drop(older, channel)
+        whole = WholeValue(packed.kind, packed.content, (*kept, new))
+        self._values.add((place, channel), whole)
+        self._values.drop((older, channel))
 
     # --- reading --------------------------------------------------------------------------
 
@@ -270,11 +281,11 @@ class SavedThreads:
 
     def value(self, place: Place, channel: str) -> WholeValue:
         """The value of a channel that was recorded at a place, with all its bytes."""
-        found = self._values.get(place, channel)
+        found = self._values.get((place, channel))
         if found is None:
             read = lambda one: self.checkpoint(one).values[channel]  # noqa: E731
             found = put_together(place, read, _seen_from)
-            self._values.add(place, channel, found)
+            self._values.add((place, channel), found)
         return found
 
     def _places(self, thread: Thread, checkpoint_id: str) -> dict[str, Place]:
@@ -287,10 +298,25 @@ class SavedThreads:
         return {} if place is None else self.channels(place)
 
     def _event(self, place: Place) -> object:
-        found = self._held.journal.read_stream(
-            StreamId(place.stream_id), after=place.version - 1, through=place.version
-        )
-        return found[0].event if found else None
+        event = self._events.get(place)
+        if event is None:
+            found = self._held.journal.read_stream(
+                StreamId(place.stream_id), after=place.version - 1, through=place.version
+            )
+            event = found[0].event if found else None
+            if isinstance(event, CheckpointSaved | WritesSaved):
+                self._events.add(place, event)
+        return event
+
+
+def _size_of(event: object) -> int:
+    match event:
+        case CheckpointSaved(values=values, checkpoint=checkpoint):
+            return len(checkpoint.content) + sum(len(one.content) for one in values.values())
+        case WritesSaved(writes=writes):
+            return sum(len(one.content) for one in writes)
+        case _:
+            return 0
 
 
 def _placed(thread: Thread, entry: Entry) -> Entry:
