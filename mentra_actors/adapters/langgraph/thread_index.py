@@ -21,7 +21,7 @@ from mentra_actors.ids import StreamId
 __all__ = ["Entry", "ThreadIndex", "ThreadIndexes"]
 
 
-class Entry(msgspec.Struct, array_like=True):
+class Entry(msgspec.Struct, array_like=True, gc=False):
     """A checkpoint, and events with what its tasks wrote.
 
     `place` is None while only writes have come. One that is dropped is not shown, but later

@@ -25,7 +25,7 @@ _MOST_AT_ONCE = 256
 _MOST_SPAN = 1024
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True):
+class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The first `count` items of an event, of this stream or of another one."""
 
     version: int

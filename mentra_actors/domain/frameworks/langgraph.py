@@ -27,7 +27,7 @@ class Packed(msgspec.Struct, frozen=True, array_like=True):
     content: bytes
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
+class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event: its stream version, and its stream if that is another one."""
 
     version: int
