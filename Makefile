@@ -66,7 +66,7 @@ laws: setup      ## the laws with many examples
 	HYPOTHESIS_PROFILE=nightly $(call TOOL,pytest) -q tests/laws
 
 golden: setup    ## rewrite the golden files; read the diff
-	MENTRA_ACCEPT_GOLDEN=1 $(call TOOL,pytest) -q tests/golden tests/architecture/test_public_api.py
+	MENTRA_ACCEPT_GOLDEN=1 $(call TOOL,pytest) -q tests/golden tests/architecture/test_public_api.py tests/unit/adapters/test_framework_events.py
 
 clean:           ## remove what the commands above made
 	rm -rf .venv .venv-adapters .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache mentra-demo

@@ -22,6 +22,7 @@ from mentra_actors.store.sealing.options import subject_of_stream
 from projections.timeline import SENTENCES, sentence_of
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "framework_event_tags.txt"
+STORED = GOLDEN.with_name("framework_events_stored.txt")
 EVENTS = {
     "this is app / ann": naming.StreamNamed(names=("app", "ann")),
     "checkpoint of loop, step 3 in child; changed: messages": langgraph.CheckpointSaved(
@@ -127,3 +128,14 @@ def test_a_branch_has_the_first_items_even_if_they_are_popped_at_the_source():
 
 def test_a_snapshot_of_another_shape_is_void():
     assert ThreadIndexes(lambda *_: None).decoded(StreamId("langgraph-t"), b"\xc1") is None
+
+
+def test_bytes_that_were_stored_say_what_they_said():
+    """The file is what users have on their disks: lines are added to it, and never changed."""
+    if os.environ.get("MENTRA_ACCEPT_GOLDEN") == "1":
+        lines = [f"{tag} {payload.hex()}\n" for tag, payload in map(CODEC.encode, EVENTS.values())]
+        STORED.write_text("".join(lines), encoding="utf-8")
+    stored = [line.split() for line in STORED.read_text(encoding="utf-8").splitlines()]
+
+    read = [CODEC.decode(tag, bytes.fromhex(payload)) for tag, payload in stored]
+    assert read == [(event,) for event in EVENTS.values()]
