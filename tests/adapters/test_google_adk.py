@@ -4,6 +4,8 @@ The contract is run on their services too: what is asked of ours is what theirs 
 """
 
 import asyncio
+import subprocess
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -264,3 +266,41 @@ def test_sessions_are_there_after_a_restart(tmp_path):
     listed, got = asyncio.run(second())
     assert got == session
     assert [one.id for one in listed] == ["a/b" * 120]
+
+
+KILLED = """
+import asyncio, sys
+from google.adk.events.event import Event
+from google.adk.events.event_actions import EventActions
+from mentra_actors.adapters.google_adk import MentraSessionService
+
+async def main():
+    service = MentraSessionService(sys.argv[1])
+    session = await service.create_session(app_name="app", user_id="ann", session_id="s")
+    for number in range(1, 100_000):
+        actions = EventActions(state_delta={"own": number, "app:a": number, "user:u": number})
+        event = Event(author="user", timestamp=1e10 + number, actions=actions)
+        await service.append_event(session, event)
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.crash
+def test_nothing_acknowledged_is_lost_by_kill_9_and_no_scope_is_ahead(tmp_path):
+    command = [sys.executable, "-W", "ignore", "-c", KILLED, str(tmp_path / "store")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        told = [process.stdout.readline() for _ in range(100)]
+        process.kill()
+        told += process.stdout.readlines()
+    last = int(told[-1])
+
+    async def found():
+        async with MentraSessionService(tmp_path / "store") as service:
+            return await service.get_session(**WHO, session_id="s")
+
+    session = asyncio.run(found())
+    count = len(session.events)
+    assert count in {last, last + 1}
+    assert session.state == {"own": count, "app:a": count, "user:u": count}

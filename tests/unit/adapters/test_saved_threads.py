@@ -12,6 +12,8 @@ from mentra_actors.domain.frameworks.langgraph import (
     SavedWrite,
     WritesSaved,
 )
+from mentra_actors.store.sealing.offline import forget_subject
+from mentra_actors.store.sealing.options import Sealing
 
 THREAD = Thread("t")
 
@@ -159,3 +161,21 @@ def test_writes_may_come_before_their_checkpoint(held):
 
     assert len(threads.writes(threads.entry(THREAD, "0001"))) == 1
     assert isinstance(stored(held)[1], CheckpointSaved)
+
+
+def test_a_thread_of_an_encrypted_store_can_be_forgotten_alone(tmp_path):
+    sealing = Sealing(key=b"k" * 32)
+    holder = hold(tmp_path / "store", sealing=sealing)
+    threads = SavedThreads(holder.held)
+    for thread in (THREAD, Thread("u")):
+        save(threads, 1, changed={"topic": packed("rome")}, thread=thread)
+    holder.close()
+
+    forgotten = forget_subject(tmp_path / "store", "langgraph-t", sealing=sealing)
+    holder = hold(tmp_path / "store", sealing=sealing)
+    threads = SavedThreads(holder.held)
+
+    assert forgotten is not None
+    assert threads.ids(THREAD) == []
+    assert value_of(threads, 1, "topic", Thread("u")) == "rome"
+    holder.close()
