@@ -23,6 +23,7 @@ from mentra_actors.domain.rule_match import match_words
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from projections.board_sentences import BOARD_SENTENCES
+from projections.framework_sentences import FRAMEWORK_SENTENCES
 from projections.sentence_words import by_whom, clipped, counted, quoted
 from projections.team_sentences import TEAM_SENTENCES
 
@@ -253,6 +254,7 @@ def _rule_remembered(event: permission_rules.RuleRemembered) -> str:
 
 
 SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+    **FRAMEWORK_SENTENCES,
     **TEAM_SENTENCES,
     agent.AgentSpawned: lambda e: (
         f"{e.profile.name} began as {e.profile.role} ({e.profile.model})"
