@@ -23,10 +23,10 @@ from mentra_actors.runtime.agent_lists import agents_of
 from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.awaiting import asked, wait_for, watched
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.members import Members
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
+from mentra_actors.runtime.open_branches import OpenBranches, history_of
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
@@ -83,7 +83,7 @@ async def open_runtime(
             await anyio.to_thread.run_sync(core.close)
 
 
-class Runtime(Registrations):
+class Runtime(Registrations, OpenBranches):
     """A running team. Made by `open_runtime`; use it on any event loop."""
 
     def __init__(self, operations: Operations) -> None:
@@ -99,7 +99,7 @@ class Runtime(Registrations):
         """When agents are woken."""
         self.memory = AgentMemory(operations.core)
         """What all agents of the team, and all of the store, remember."""
-        self.history = History(operations.core.store, operations.core.journal)
+        self.history = history_of(operations.core)
         """The past of the whole store; reading it blocks, so let another thread do it."""
 
     @property

@@ -20,10 +20,10 @@ from mentra_actors.runtime.agent_lists import agents_of
 from mentra_actors.runtime.agent_memory import SyncAgentMemory
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.members import SyncMembers
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
+from mentra_actors.runtime.open_branches import SyncOpenBranches, history_of
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
@@ -68,7 +68,7 @@ def open_runtime_sync(
         core.close()
 
 
-class SyncRuntime(Registrations):
+class SyncRuntime(Registrations, SyncOpenBranches):
     """A running team; see `Runtime`. Made by `open_runtime_sync`; safe from any thread."""
 
     def __init__(self, operations: Operations) -> None:
@@ -80,7 +80,7 @@ class SyncRuntime(Registrations):
         """See `Runtime.members`."""
         self.sessions = SyncSessions(operations)
         """See `Runtime.sessions`."""
-        self.history = History(operations.core.store, operations.core.journal)
+        self.history = history_of(operations.core)
         """The past of the whole store."""
         self.schedules = SyncSchedules(operations.core)
         """See `Runtime.schedules`."""

@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from mentra_actors.errors import CommandRejected
+from mentra_actors.runtime.history.branches import Branches
+from mentra_actors.runtime.history.futures import Futures
 from mentra_actors.runtime.history.moment import Moment, position_at
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
@@ -15,13 +17,21 @@ from mentra_actors.store.sealing.options import Sealing
 __all__ = ["History", "open_history"]
 
 
-class History:
+class History(Futures):
     """Every moment of a store. Safe from any thread; reading does file I/O and takes no lease."""
 
-    def __init__(self, reader: JournalReader, journal: Journal | None = None) -> None:
-        """Made by `open_history` and by a running team; `journal` reads `reader`."""
+    def __init__(
+        self,
+        reader: JournalReader,
+        journal: Journal | None = None,
+        *,
+        path: str | Path = "",
+        sealing: Sealing | None = None,
+    ) -> None:
+        """Made by `open_history` and by a running team; `journal` reads `reader`, of `path`."""
         self._reader = reader
         self._journal = journal or Journal(reader)
+        self._branches = Branches(reader, path, sealing, self._journal)
 
     @property
     def last_position(self) -> int:
@@ -59,6 +69,6 @@ def open_history(store: str | Path, *, sealing: Sealing | None = None) -> Iterat
     """
     reader = open_journal_reader(store, sealing=sealing)
     try:
-        yield History(reader)
+        yield History(reader, path=store, sealing=sealing)
     finally:
         reader.close()
