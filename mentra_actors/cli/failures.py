@@ -45,7 +45,8 @@ _RECORDING = frozenset(
 )
 _READING = frozenset(
     {
-        *{"agents", "approvals", "audit", "board", "doctor", "entries", "health", "inbox", "jobs"},
+        *{"agents", "approvals", "audit", "board", "branches", "doctor", "entries", "health"},
+        *{"inbox", "jobs"},
         *{"log", "members", "memory", "requests", "rules", "schedules", "transcript", "usage"},
     }
 )
@@ -95,6 +96,9 @@ _WORDS: Mapping[type[MentraError], _Words] = {
         "Name the key of this store with --key-file FILE or in MENTRA_KEY; a plain store opens "
         "without.",
         MISUSED,
+    ),
+    errors.BranchOriginLost: _Words(
+        "Nothing was changed; what the branch has recorded itself is kept.", ""
     ),
     errors.StoreCorrupted: _Words("Nothing was changed.", "Restore a backup of the store."),
     errors.StoreFull: _Words(

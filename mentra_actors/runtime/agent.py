@@ -15,6 +15,7 @@ from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent_context import AgentContext
 from mentra_actors.runtime.agent_feed import agent_source, session_source
+from mentra_actors.runtime.agent_forks import AgentForks
 from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.agent_subagents import AgentSubagents
 from mentra_actors.runtime.agent_team import AgentTeam
@@ -46,13 +47,12 @@ T = TypeVar("T")
 STOP_GRACE_S = 30.0  # how long `stop_run` lets a call run on by default
 
 
-class Agent:
+class Agent(AgentForks):
     """One agent of a running team."""
 
     def __init__(self, name: str, agent_id: AgentId, operations: Operations) -> None:
         """Made by `Runtime.spawn` and `Runtime.agent`."""
-        self.name = name
-        self.agent_id = agent_id
+        self.name, self.agent_id = name, agent_id
         self.conversation = Conversation(agent_id, operations.agents)
         """What was said, as a tree: entries, branches, labels."""
         self.memory = AgentMemory(operations.core, agent_id)
@@ -368,9 +368,9 @@ class Agent:
 
     async def transcript(self, *, at_version: int | None = None) -> Sequence[TranscriptItem]:
         """What was said and done, up to a version of the agent's stream (None: all of it)."""
-        journal, stream_id = self._operations.core.journal, agent_stream(self.agent_id)
-        read = partial(transcript_items, journal, stream_id, through_version=at_version)
-        return await anyio.to_thread.run_sync(read)
+        journal = self._operations.core.journal
+        read = partial(transcript_items, journal, through_version=at_version)
+        return await anyio.to_thread.run_sync(read, agent_stream(self.agent_id))
 
     async def last_answer(self) -> str:
         """The last words of the agent, in whichever run; empty if it has said none yet."""

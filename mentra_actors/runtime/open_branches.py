@@ -13,7 +13,6 @@ from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.builtin_tools import all_tools
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.history.branches import Branch, MemoryBranch
-from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.settings import RuntimeOptions, RuntimeSettings, settings_of
 from mentra_actors.store.opening import MEMORY
@@ -26,20 +25,13 @@ else:
     runtime = LateModule("mentra_actors.runtime.runtime")
     sync_runtime = LateModule("mentra_actors.runtime.sync_runtime")
 
-__all__ = ["OpenBranches", "SyncOpenBranches", "history_of"]
-
-
-def history_of(core: RuntimeCore) -> History:
-    """The past of the store that a runtime has open."""
-    settings = core.settings
-    return History(core.store, core.journal, path=settings.path, sealing=settings.sealing)
+__all__ = ["OpenBranches", "SyncOpenBranches"]
 
 
 class OpenBranches:
     """The part of `Runtime` that opens branches."""
 
     _operations: Operations
-    history: History
 
     @asynccontextmanager
     async def open_branch(
@@ -57,7 +49,7 @@ class OpenBranches:
             ConfigurationError: a provider belongs to this runtime.
             StoreError: the branch cannot be opened; see `open_runtime`.
         """
-        branch = await anyio.to_thread.run_sync(self.history.branch, name)
+        branch = await anyio.to_thread.run_sync(self._operations.history.branch, name)
         settings = _settings(self._operations.core, branch, options)
         core = await anyio.to_thread.run_sync(RuntimeCore, settings)
         try:
@@ -71,14 +63,13 @@ class SyncOpenBranches:
     """The part of `SyncRuntime` that opens branches."""
 
     _operations: Operations
-    history: History
 
     @contextmanager
     def open_branch(
         self, name: str, **options: Unpack[RuntimeOptions]
     ) -> Iterator["sync_runtime.SyncRuntime"]:
         """See `Runtime.open_branch`."""
-        settings = _settings(self._operations.core, self.history.branch(name), options)
+        settings = _settings(self._operations.core, self._operations.history.branch(name), options)
         core = RuntimeCore(settings)
         try:
             yield sync_runtime.SyncRuntime(Operations(core))

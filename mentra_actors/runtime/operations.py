@@ -19,6 +19,7 @@ from mentra_actors.runtime.background_jobs import JobOperations
 from mentra_actors.runtime.board_operations import BoardOperations
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.health_report import HealthReports
+from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.host_letters import HostLetters
 from mentra_actors.runtime.idle_watch import IdleWatch
 from mentra_actors.runtime.model_questions import ModelQuestions
@@ -55,6 +56,9 @@ class Operations:
         self.supervision = SupervisionOperations(core)
         self.health = HealthReports(core)
         self.sessions = SessionOperations(core, self.agents, self.members, self.rules)
+        self.history = History(
+            core.store, core.journal, path=core.settings.path, sealing=core.settings.sealing
+        )
         self._team = core.settings.team
 
     # --- agents ---------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.members import Members
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
-from mentra_actors.runtime.open_branches import OpenBranches, history_of
+from mentra_actors.runtime.open_branches import OpenBranches
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
@@ -99,7 +99,7 @@ class Runtime(Registrations, OpenBranches):
         """When agents are woken."""
         self.memory = AgentMemory(operations.core)
         """What all agents of the team, and all of the store, remember."""
-        self.history = history_of(operations.core)
+        self.history = operations.history
         """The past of the whole store; reading it blocks, so let another thread do it."""
 
     @property

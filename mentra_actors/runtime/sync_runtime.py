@@ -23,7 +23,7 @@ from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.members import SyncMembers
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
-from mentra_actors.runtime.open_branches import SyncOpenBranches, history_of
+from mentra_actors.runtime.open_branches import SyncOpenBranches
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
@@ -80,7 +80,7 @@ class SyncRuntime(Registrations, SyncOpenBranches):
         """See `Runtime.members`."""
         self.sessions = SyncSessions(operations)
         """See `Runtime.sessions`."""
-        self.history = history_of(operations.core)
+        self.history = operations.history
         """The past of the whole store."""
         self.schedules = SyncSchedules(operations.core)
         """See `Runtime.schedules`."""

@@ -13,6 +13,7 @@ from mentra_actors.store.branches.branch_file import (
     BRANCHES,
     BRANCHES_ENDING,
     BranchRecord,
+    branch_names,
     make_branch,
     place_of,
     require_branch_name,
@@ -21,7 +22,14 @@ from mentra_actors.store.branches.opening import id_of_store
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sql.opening import files_of_database, is_sql_url, url_without_password
 
-__all__ = ["MAX_LABEL_CHARS", "branches_directory", "fork_store", "placed_at", "require_label"]
+__all__ = [
+    "MAX_LABEL_CHARS",
+    "branch_path",
+    "branches_directory",
+    "fork_store",
+    "placed_at",
+    "require_label",
+]
 
 MAX_LABEL_CHARS = 200
 
@@ -39,6 +47,23 @@ def branches_directory(origin: str | Path) -> Path:
             "a store on a database server has no place for branches: name a directory for them"
         )
     return Path(origin) / BRANCHES
+
+
+def branch_path(origin: str | Path, name: str) -> Path:
+    """Where the branch of this name is; one of a branch is named with slashes: `try/second`.
+
+    Raises:
+        CommandRejected: there is none; the message lists those that there are.
+        ConfigurationError: the origin is on a database server.
+    """
+    for part in filter(None, name.split("/")):
+        place = branches_directory(origin)
+        known = branch_names(place)
+        if part not in known:
+            listed = ", ".join(known) or "none"
+            raise CommandRejected(f"no branch is named {part!r}; {origin} has {listed}")
+        origin = place / part
+    return Path(origin)
 
 
 def require_label(label: str) -> None:
