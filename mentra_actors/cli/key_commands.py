@@ -10,6 +10,7 @@ from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.errors import CommandRejected, ConfigurationError
+from mentra_actors.store.branches.forgetting import forget_with_branches
 from mentra_actors.store.sealing import offline
 from mentra_actors.store.sealing.master_key import make_key_file
 from mentra_actors.store.sealing.options import Sealing
@@ -33,18 +34,32 @@ def forget(
     output = Output(as_json=as_json)
     if not yes:
         _confirm(subject, as_json=as_json)
-    forgotten = offline.forget_subject(store, subject, sealing=chosen_sealing() or Sealing())
+    forgotten, branches = forget_with_branches(
+        store, subject, sealing=chosen_sealing() or Sealing()
+    )
+    if forgotten is None and branches:
+        output.show(f"{subject} is forgotten in the branches {', '.join(branches)}.")
+        return
     if forgotten is None:
         raise CommandRejected(
             f"{store} has no key for {subject!r}: nothing is known of it, or it was forgotten"
         )
     if as_json:
-        output.document({"subject": subject, "store": str(store), "forgotten": forgotten})
+        output.document(
+            {
+                "subject": subject,
+                "store": str(store),
+                "forgotten": forgotten,
+                "branches": branches,
+            }
+        )
         return
     output.show(
         f"{subject} is forgotten: {forgotten.events} events and {forgotten.blobs} blobs cannot be "
         "read by anyone any more."
     )
+    if branches:
+        output.remark(f"So are those that branches had recorded: {', '.join(branches)}.")
     if forgotten.blobs_kept:
         output.remark(f"{forgotten.blobs_kept} blobs are named by others too, and stay.")
     output.remark(

@@ -44,6 +44,7 @@ __all__ = [
     "files_of_store",
     "open_event_store",
     "open_journal_reader",
+    "open_own_log",
     "part_seal_of",
 ]
 
@@ -88,6 +89,19 @@ def open_event_store(
             open_own=lambda own, key: _open_directory(own, make_lmdb, key, is_flushed=is_flushed),
         )
     return _open_directory(Path(path), open_lmdb, sealing, is_flushed=is_flushed)
+
+
+def open_own_log(path: str | Path, *, sealing: Sealing | None = None) -> EventStore:
+    """The store at `path` as it is kept there: of a branch the log that is its own alone.
+
+    Raises:
+        StoreError: there is none, or it cannot be opened.
+    """
+    if path == MEMORY or is_sql_url(path) or not is_branch(Path(path)):
+        return open_event_store(path, create=False, sealing=sealing)
+    own = branch_opening.own_sealing(sealing)
+    open_lmdb = partial(LmdbEventStore.open, create=False)
+    return _open_directory(Path(path), open_lmdb, own, is_flushed=True)
 
 
 def files_of_store(path: str | Path) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ __all__ = [
     "open_branch_reader",
     "open_branch_store",
     "origin_of",
+    "own_sealing",
     "require_branch",
 ]
 
@@ -80,7 +81,7 @@ def open_branch_reader(
     past = _shared_past(path, record, sealing, open_origin)
     try:
         own = LateLog(
-            lambda: open_own(path, _own_sealing(sealing)) if find_manifest(path) else None
+            lambda: open_own(path, own_sealing(sealing)) if find_manifest(path) else None
         )
         return BranchReader(past, own, record)
     except BaseException:
@@ -107,13 +108,13 @@ def open_branch_store(
     record = require_branch(path)
     past = _shared_past(path, record, sealing, open_origin)
     try:
-        return BranchStore(past, open_own(path, _own_sealing(sealing)), record)
+        return BranchStore(past, open_own(path, own_sealing(sealing)), record)
     except BaseException:
         past.close()
         raise
 
 
-def _own_sealing(sealing: Sealing | None) -> Sealing | None:
+def own_sealing(sealing: Sealing | None) -> Sealing | None:
     """The same key, with the keys of subjects in the directory of the branch."""
     return None if sealing is None else replace(sealing, directory=None)
 
