@@ -88,8 +88,12 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.attachments import document, image
     from mentra_actors.runtime.conversation import Conversation, SyncConversation
     from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
+    from mentra_actors.runtime.history.branch_info import BranchInfo
+    from mentra_actors.runtime.history.branches import Branch
+    from mentra_actors.runtime.history.edits import Edit
     from mentra_actors.runtime.history.history import History
     from mentra_actors.runtime.history.moment import Moment
+    from mentra_actors.runtime.history.open_work import OpenEffect
     from mentra_actors.runtime.member_views import TeamMember
     from mentra_actors.runtime.observer import Observer
     from mentra_actors.runtime.run_watch import Reply
@@ -141,6 +145,8 @@ __all__ = [
     "Autonomy",
     "Bearer",
     "BelowFolder",
+    "Branch",
+    "BranchInfo",
     "CacheOptions",
     "CallPreview",
     "Capabilities",
@@ -153,6 +159,7 @@ __all__ = [
     "Conversation",
     "Cursor",
     "Deny",
+    "Edit",
     "EmbeddingModel",
     "Embeddings",
     "ExactCall",
@@ -183,6 +190,7 @@ __all__ = [
     "NoAuth",
     "NoOutput",
     "Observer",
+    "OpenEffect",
     "PolicyDenied",
     "PriceList",
     "ProbeResult",
@@ -292,8 +300,12 @@ _NAMES_OF = {
     "mentra_actors.runtime.attachments": "document image",
     "mentra_actors.runtime.conversation": "Conversation SyncConversation",
     "mentra_actors.runtime.feeds": "Cursor Feed FeedItem SyncFeed",
+    "mentra_actors.runtime.history.branch_info": "BranchInfo",
+    "mentra_actors.runtime.history.branches": "Branch",
+    "mentra_actors.runtime.history.edits": "Edit",
     "mentra_actors.runtime.history.history": "History",
     "mentra_actors.runtime.history.moment": "Moment",
+    "mentra_actors.runtime.history.open_work": "OpenEffect",
     "mentra_actors.runtime.member_views": "TeamMember",
     "mentra_actors.runtime.observer": "Observer",
     "mentra_actors.runtime.run_watch": "Reply",
