@@ -88,10 +88,10 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.attachments import document, image
     from mentra_actors.runtime.conversation import Conversation, SyncConversation
     from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
-    from mentra_actors.runtime.history.branch_info import BranchInfo
     from mentra_actors.runtime.history.branches import Branch
     from mentra_actors.runtime.history.edits import Edit
     from mentra_actors.runtime.history.history import History
+    from mentra_actors.runtime.history.listed_branch import ListedBranch
     from mentra_actors.runtime.history.moment import Moment
     from mentra_actors.runtime.history.open_work import OpenEffect
     from mentra_actors.runtime.member_views import TeamMember
@@ -146,7 +146,6 @@ __all__ = [
     "Bearer",
     "BelowFolder",
     "Branch",
-    "BranchInfo",
     "CacheOptions",
     "CallPreview",
     "Capabilities",
@@ -174,6 +173,7 @@ __all__ = [
     "HttpProvider",
     "Inject",
     "InputPattern",
+    "ListedBranch",
     "ListedModel",
     "ListedSchedule",
     "LocalEmbeddings",
@@ -300,7 +300,7 @@ _NAMES_OF = {
     "mentra_actors.runtime.attachments": "document image",
     "mentra_actors.runtime.conversation": "Conversation SyncConversation",
     "mentra_actors.runtime.feeds": "Cursor Feed FeedItem SyncFeed",
-    "mentra_actors.runtime.history.branch_info": "BranchInfo",
+    "mentra_actors.runtime.history.listed_branch": "ListedBranch",
     "mentra_actors.runtime.history.branches": "Branch",
     "mentra_actors.runtime.history.edits": "Edit",
     "mentra_actors.runtime.history.history": "History",

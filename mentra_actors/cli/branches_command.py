@@ -13,9 +13,9 @@ from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.render_approvals import time_span
-from mentra_actors.runtime.history.branch_info import BranchInfo
 from mentra_actors.runtime.history.branches import Branch, MemoryBranch
 from mentra_actors.runtime.history.history import open_history
+from mentra_actors.runtime.history.listed_branch import ListedBranch
 
 __all__ = ["branch_app", "branches"]
 
@@ -82,7 +82,7 @@ def _branch(store: Path, name: str) -> Branch | MemoryBranch:
         return history.branch(name)
 
 
-def _rows(found: Sequence[BranchInfo], before: str) -> Iterator[tuple[Text, ...]]:
+def _rows(found: Sequence[ListedBranch], before: str) -> Iterator[tuple[Text, ...]]:
     """Name in the tree, cut, own events, last activity, label; below it those of its own."""
     for number, one in enumerate(found, start=1):
         is_last = number == len(found)
@@ -96,7 +96,7 @@ def _rows(found: Sequence[BranchInfo], before: str) -> Iterator[tuple[Text, ...]
         yield from _rows(one.branches, f"{before}{'  ' if is_last else '│ '} ")
 
 
-def _age(one: BranchInfo) -> str:
+def _age(one: ListedBranch) -> str:
     """How long ago something was recorded last, or that nothing was yet."""
     past = f"{time_span(time.time() - (one.active_at or one.created_at))} ago"
     return past if one.own_events else f"made {past}"

@@ -1,6 +1,7 @@
 """`mentra new-key`, `forget`, `rotate-key` and `train-dictionary`: what an owner of keys does."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from mentra_actors.store.branches.forgetting import forget_with_branches
 from mentra_actors.store.sealing import offline
 from mentra_actors.store.sealing.master_key import make_key_file
 from mentra_actors.store.sealing.options import Sealing
+from mentra_actors.store.sealing.upkeep import Forgotten
 
 __all__ = ["forget", "new_key", "rotate_key", "train_dictionary"]
 
@@ -37,30 +39,30 @@ def forget(
     forgotten, branches = forget_with_branches(
         store, subject, sealing=chosen_sealing() or Sealing()
     )
-    if forgotten is None and branches:
-        output.show(f"{subject} is forgotten in the branches {', '.join(branches)}.")
-        return
-    if forgotten is None:
+    if forgotten is None and not branches:
         raise CommandRejected(
             f"{store} has no key for {subject!r}: nothing is known of it, or it was forgotten"
         )
     if as_json:
-        output.document(
-            {
-                "subject": subject,
-                "store": str(store),
-                "forgotten": forgotten,
-                "branches": branches,
-            }
+        told = {"subject": subject, "store": str(store), "forgotten": forgotten}
+        output.document({**told, "branches": branches})
+    else:
+        _tell_forgotten(output, subject, forgotten, branches)
+
+
+def _tell_forgotten(
+    output: Output, subject: str, forgotten: Forgotten | None, branches: Sequence[str]
+) -> None:
+    if forgotten is not None:
+        output.show(
+            f"{subject} is forgotten: {forgotten.events} events and {forgotten.blobs} blobs "
+            "cannot be read by anyone any more."
         )
-        return
-    output.show(
-        f"{subject} is forgotten: {forgotten.events} events and {forgotten.blobs} blobs cannot be "
-        "read by anyone any more."
-    )
     if branches:
-        output.remark(f"So are those that branches had recorded: {', '.join(branches)}.")
-    if forgotten.blobs_kept:
+        output.show(
+            f"What branches had recorded of {subject} is forgotten: {', '.join(branches)}."
+        )
+    if forgotten is not None and forgotten.blobs_kept:
         output.remark(f"{forgotten.blobs_kept} blobs are named by others too, and stay.")
     output.remark(
         "Backups made before still have them, and so may the events of others in which it is "

@@ -84,9 +84,6 @@ class RuntimeCore:
         self.settings = settings
         self.clock = settings.clock
         self._make_tools()
-        self.providers = ProviderRegistry(
-            providers=settings.providers, lent=settings.lent_providers
-        )
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""
         self.output_checks: dict[str, OutputCheck] = {}
@@ -108,7 +105,6 @@ class RuntimeCore:
             until = self.clock.now() + settings.lease_term_s
             self._fence = self._take_lease()
             self._ends.callback(self._release_lease)
-            self._opened.settle(self.journal, settings, self._fence)
             self._start(until)
         except BaseException:
             self._ends.close()
@@ -118,6 +114,9 @@ class RuntimeCore:
     def _make_tools(self) -> None:
         settings = self.settings
         self.tools = RegisteredTools(all_tools(settings), policy=settings.policy)
+        self.providers = ProviderRegistry(
+            providers=settings.providers, lent=settings.lent_providers
+        )
         self.skills = Skills(self.tools, settings.skills_dirs)
         self.application: dict[type[Any], Any] = {type(one): one for one in settings.context}
         """What the program has given to its tools, by type; whoever gives more adds it."""
@@ -140,13 +139,15 @@ class RuntimeCore:
         """What agents remember for long, and the index that it is searched by."""
 
     def _take_lease(self) -> Fence:
-        return acquire_writer_lease(
+        fence = acquire_writer_lease(
             self.store,
             self.journal,
             self.clock,
             holder=process_name(),
             term_s=self.settings.lease_term_s,
         )
+        self._opened.settle(self.journal, self.settings, fence)
+        return fence
 
     def _start(self, lease_until: float) -> None:
         self._start_loop(lease_until)

@@ -13,8 +13,8 @@ from mentra_actors.domain.transcript import Transcript, apply
 from mentra_actors.errors import CommandRejected, ConfigurationError, StoreLocked
 from mentra_actors.ids import AgentId, TeamId, agent_stream, team_stream
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.history.branch_info import BranchInfo, info_of
 from mentra_actors.runtime.history.edits import Edit, command_for, moved_workspace, words_of
+from mentra_actors.runtime.history.listed_branch import ListedBranch, listed_branch
 from mentra_actors.runtime.history.open_work import OpenEffect, open_effects_in
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lone_writer import LoneWriter, lone_writer_of
@@ -88,9 +88,9 @@ class Branch:
         return self.record.cut
 
     @property
-    def info(self) -> BranchInfo:
+    def info(self) -> ListedBranch:
         """What there is to say of it, and of its own branches."""
-        return info_of(self.path)
+        return listed_branch(self.path)
 
     @property
     def open_effects(self) -> tuple[OpenEffect, ...]:
@@ -252,13 +252,13 @@ class Branches:
         """Global position of the last event of the store itself."""
         return self._reader.last_position()
 
-    def all(self, directory: str | Path | None) -> list[BranchInfo]:
+    def all(self, directory: str | Path | None) -> list[ListedBranch]:
         """The branches of the store, the oldest first, each with its own."""
         self._require_place()
         if self._path == MEMORY:
-            return [info_of(one) for one in self._in_memory.values()]
+            return [listed_branch(one) for one in self._in_memory.values()]
         place = self._place(directory)
-        found = [info_of(place / name) for name in branch_names(place)]
+        found = [listed_branch(place / name) for name in branch_names(place)]
         return sorted(found, key=lambda one: one.created_at)
 
     def named(self, name: str, directory: str | Path | None) -> "Branch | MemoryBranch":

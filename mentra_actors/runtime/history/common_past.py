@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from mentra_actors.errors import CommandRejected
-from mentra_actors.runtime.history.branch_info import BranchInfo
 from mentra_actors.runtime.history.branches import Branches
+from mentra_actors.runtime.history.listed_branch import ListedBranch
 
 __all__ = ["common_position"]
 
@@ -32,7 +32,7 @@ def common_position(branches: Branches, one: str, other: str) -> int:
     return common
 
 
-def _line(known: Sequence[BranchInfo], path: str, last: int) -> _Line:
+def _line(known: Sequence[ListedBranch], path: str, last: int) -> _Line:
     names = [name for name in path.split("/") if name]
     line: list[tuple[str, int]] = []
     here = ""

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from mentra_actors.domain.storable import as_stored
-from mentra_actors.runtime.history.branch_info import BranchInfo
 from mentra_actors.runtime.history.branches import Branch, Branches, Fork, MemoryBranch
 from mentra_actors.runtime.history.common_past import common_position
 from mentra_actors.runtime.history.edits import Edit
+from mentra_actors.runtime.history.listed_branch import ListedBranch
 from mentra_actors.runtime.history.moment import Moment, position_at
 from mentra_actors.runtime.plain_arguments import require_known
 from mentra_actors.store.branches.branch_file import OpenEffects
@@ -80,7 +80,7 @@ class Futures:
         wish = Fork(name=name, position=self._position(at), **fields)
         return self._branches.fork(as_stored(wish, Fork, "a branch"), directory)
 
-    def branches(self, *, directory: str | Path | None = None) -> Sequence[BranchInfo]:
+    def branches(self, *, directory: str | Path | None = None) -> Sequence[ListedBranch]:
         """The branches of this store, the oldest first, each with its own.
 
         Raises:

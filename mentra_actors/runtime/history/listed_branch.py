@@ -12,12 +12,12 @@ from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.store_directory import find_manifest
 
-__all__ = ["BranchInfo", "info_of"]
+__all__ = ["ListedBranch", "listed_branch"]
 
 _NS = 1_000_000_000
 
 
-class BranchInfo(msgspec.Struct, frozen=True, kw_only=True):
+class ListedBranch(msgspec.Struct, frozen=True, kw_only=True):
     """A branch in a list.
 
     It shares its origin's log up to the position `cut`; `asked` is the one that was asked for.
@@ -38,7 +38,7 @@ class BranchInfo(msgspec.Struct, frozen=True, kw_only=True):
     edits: tuple[str, ...]
     own_events: int = 0
     active_at: float | None = None
-    branches: tuple["BranchInfo", ...] = ()
+    branches: tuple["ListedBranch", ...] = ()
 
 
 class _InMemory(Protocol):
@@ -49,7 +49,7 @@ class _InMemory(Protocol):
     def own(self) -> JournalReader: ...
 
 
-def info_of(branch: Path | _InMemory) -> BranchInfo:
+def listed_branch(branch: Path | _InMemory) -> ListedBranch:
     """What there is to say of a branch, and of its own branches.
 
     Raises:
@@ -59,7 +59,7 @@ def info_of(branch: Path | _InMemory) -> BranchInfo:
         return _info(branch.record, "", branch.own, ())
     record = require_branch(branch)
     place = branches_directory(branch)
-    below = [info_of(place / name) for name in branch_names(place)]
+    below = [listed_branch(place / name) for name in branch_names(place)]
     branches = tuple(sorted(below, key=lambda one: one.created_at))
     if find_manifest(branch) is None:
         return _info(record, str(branch), None, branches)
@@ -71,11 +71,11 @@ def info_of(branch: Path | _InMemory) -> BranchInfo:
 
 
 def _info(
-    record: BranchRecord, path: str, own: JournalReader | None, branches: tuple[BranchInfo, ...]
-) -> BranchInfo:
+    record: BranchRecord, path: str, own: JournalReader | None, branches: tuple[ListedBranch, ...]
+) -> ListedBranch:
     last = own.last_position() if own is not None else 0
     newest = own.read_journal(after=last - 1, limit=1) if own is not None and last else ()
-    return BranchInfo(
+    return ListedBranch(
         name=record.name,
         path=path,
         label=record.label,
