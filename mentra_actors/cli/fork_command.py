@@ -178,7 +178,7 @@ def _tell(output: Output, store: Path, branch: Branch, left: Sequence[OpenEffect
         what = (
             "goes on when it is opened"
             if record.open_effects == "resume"
-            else "is answered as interrupted when it is opened"
+            else f"{'was' if record.edits else 'is'} answered as interrupted"
         )
-        output.remark(f"Open there, and {what}: {kinds}.")
+        output.remark(f"What was open there {what}: {kinds}.")
     output.remark(f"mentra chat --store {store} --branch {record.name}")
