@@ -90,10 +90,14 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
     from mentra_actors.runtime.history.agent_moment import AgentMoment
     from mentra_actors.runtime.history.bisection import TurningPoint
+    from mentra_actors.runtime.history.branches import Branch
     from mentra_actors.runtime.history.causes import CauseChain, Effects
     from mentra_actors.runtime.history.differences import TeamDifference
+    from mentra_actors.runtime.history.edits import Edit
     from mentra_actors.runtime.history.history import History, open_history
+    from mentra_actors.runtime.history.listed_branch import ListedBranch
     from mentra_actors.runtime.history.moment import Moment
+    from mentra_actors.runtime.history.open_work import OpenEffect
     from mentra_actors.runtime.kept_views import KeptViews, open_views
     from mentra_actors.runtime.member_views import TeamMember
     from mentra_actors.runtime.observer import Observer
@@ -148,6 +152,7 @@ __all__ = [
     "Autonomy",
     "Bearer",
     "BelowFolder",
+    "Branch",
     "CacheOptions",
     "CallPreview",
     "Capabilities",
@@ -161,6 +166,7 @@ __all__ = [
     "Conversation",
     "Cursor",
     "Deny",
+    "Edit",
     "Effects",
     "EmbeddingModel",
     "Embeddings",
@@ -177,6 +183,7 @@ __all__ = [
     "Inject",
     "InputPattern",
     "KeptViews",
+    "ListedBranch",
     "ListedModel",
     "ListedSchedule",
     "LocalEmbeddings",
@@ -193,6 +200,7 @@ __all__ = [
     "NoAuth",
     "NoOutput",
     "Observer",
+    "OpenEffect",
     "PolicyDenied",
     "PriceList",
     "ProbeResult",
@@ -307,12 +315,16 @@ _NAMES_OF = {
     "mentra_actors.runtime.attachments": "document image",
     "mentra_actors.runtime.conversation": "Conversation SyncConversation",
     "mentra_actors.runtime.feeds": "Cursor Feed FeedItem SyncFeed",
-    "mentra_actors.runtime.history.causes": "CauseChain Effects",
     "mentra_actors.runtime.history.agent_moment": "AgentMoment",
     "mentra_actors.runtime.history.bisection": "TurningPoint",
+    "mentra_actors.runtime.history.branches": "Branch",
+    "mentra_actors.runtime.history.causes": "CauseChain Effects",
     "mentra_actors.runtime.history.differences": "TeamDifference",
+    "mentra_actors.runtime.history.edits": "Edit",
     "mentra_actors.runtime.history.history": "History open_history",
+    "mentra_actors.runtime.history.listed_branch": "ListedBranch",
     "mentra_actors.runtime.history.moment": "Moment",
+    "mentra_actors.runtime.history.open_work": "OpenEffect",
     "mentra_actors.runtime.kept_views": "KeptViews open_views",
     "mentra_actors.runtime.member_views": "TeamMember",
     "mentra_actors.runtime.observer": "Observer",

@@ -310,6 +310,12 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.RunFinished: _run_finished,
     agent.RunFailed: lambda e: f"run {e.run_id} failed ({e.kind}): {e.message}",
     agent.RunCancelled: lambda e: f"run {e.run_id} cancelled: {e.reason}",
+    agent.AgentBranched: lambda e: f"goes on in branch {e.branch} from position {e.position}",
+    agent.ConversationEdited: lambda e: (
+        f"{e.kind} put in the place of entry {e.entry}: {quoted(e.text)}"
+        if e.entry
+        else f"{e.kind} put behind the last entry: {quoted(e.text)}"
+    ),
     agent.AgentRecovered: lambda e: f"recovered with {len(e.open_effects)} effects open",
     agent.SubagentSpawned: lambda e: f"{e.key} made subagent {e.profile.name}",
     agent.SubagentFinished: lambda e: f"subagent {e.agent_id} {e.how}",

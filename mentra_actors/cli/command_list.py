@@ -97,6 +97,16 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "What the next request of an agent will contain, by part, in tokens. "
             "No model is asked.",
         ),
+        "fork": ListedCommand(
+            "fork_command",
+            "fork",
+            "Make a branch: go on from a moment in another way. The store itself stays as it is.",
+        ),
+        "branches": ListedCommand(
+            "branches_command",
+            "branches",
+            "The branches of a store as a tree: from where each goes on, and how far it has come.",
+        ),
         "memory": ListedCommand(
             "memory_command",
             "memory",
@@ -280,6 +290,9 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "seat_app",
             "Give a person a seat in a team, or take it away.",
             is_group=True,
+        ),
+        "branch": ListedCommand(
+            "branches_command", "branch_app", "Label a branch, or delete it.", is_group=True
         ),
         "job": ListedCommand(
             "job_commands", "job_app", "What a background job has printed; end one.", is_group=True

@@ -27,6 +27,7 @@ from mentra_actors.runtime.looking_on import LookingOn
 from mentra_actors.runtime.members import Members
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
+from mentra_actors.runtime.open_branches import OpenBranches
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
@@ -74,7 +75,7 @@ async def open_runtime(
             await anyio.to_thread.run_sync(core.close)
 
 
-class Runtime(Registrations, LookingOn):
+class Runtime(Registrations, LookingOn, OpenBranches):
     """A running team. Made by `open_runtime`; use it on any event loop."""
 
     def __init__(self, operations: Operations) -> None:

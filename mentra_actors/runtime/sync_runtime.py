@@ -24,6 +24,7 @@ from mentra_actors.runtime.looking_on import SyncLookingOn
 from mentra_actors.runtime.members import SyncMembers
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
+from mentra_actors.runtime.open_branches import SyncOpenBranches
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
@@ -59,7 +60,7 @@ def open_runtime_sync(
         core.close()
 
 
-class SyncRuntime(Registrations, SyncLookingOn):
+class SyncRuntime(Registrations, SyncLookingOn, SyncOpenBranches):
     """A running team; see `Runtime`. Made by `open_runtime_sync`; safe from any thread."""
 
     def __init__(self, operations: Operations) -> None:
