@@ -9,7 +9,7 @@ difference does not make others.
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -21,14 +21,19 @@ from mentra_actors.ids import StreamId, category_of
 from mentra_actors.runtime.replay.deciding import Decision, decided_again
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
+from mentra_actors.store.ports import StoredEvent
 
-__all__ = ["Step", "Walk", "steps_of"]
+__all__ = ["Step", "Walk", "groups_of", "steps_of"]
 
 _Decider = Decider[Any, Any, Any, Any]
+_Caused: TypeAlias = RecordedEvent[Any] | StoredEvent
+T = TypeVar("T", RecordedEvent[Any], StoredEvent)
+
 _TAKES_FACTS = ("inbox", "budget")
 _NO_OWNER = "no stream of this kind has an owner"
 _NO_COMMAND = "its command cannot be made of it"
 _UNREAD = "this release does not understand one of its events"
+_NOT_ASKED = "nobody asked for it"
 _BORN = "written with the append of another stream"
 
 
@@ -69,8 +74,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Walk:
     """Goes through a log once. Not safe from several threads."""
 
-    def __init__(self, rules: Mapping[str, StreamRules] = STREAM_RULES) -> None:
+    def __init__(
+        self,
+        rules: Mapping[str, StreamRules] = STREAM_RULES,
+        streams: Collection[StreamId] = (),
+    ) -> None:
+        """With `streams` only what their owners have decided is decided again."""
         self._rules = rules
+        self._streams = streams
         self._states: dict[StreamId, Any] = {}
         self._inboxes: dict[StreamId, list[RecordedEvent[Any]]] = {}
 
@@ -89,7 +100,8 @@ class Walk:
         head = waiting[0]
         own = _leading(waiting, head.stream_id)
         rules = self._rules.get(category_of(head.stream_id))
-        untold = _untold(rules, own)
+        is_other = bool(self._streams) and head.stream_id not in self._streams
+        untold = _NOT_ASKED if is_other else _untold(rules, own)
         if rules is None or untold:
             taken = own[:1] if untold == _BORN else own
             return self._taken(waiting, Step(stream_id=head.stream_id, recorded=taken), untold)
@@ -153,15 +165,16 @@ def steps_of(
     streams: Collection[StreamId] = (),
 ) -> Iterator[Step]:
     """Each append of a log from its first event on; only those of `streams` if any are named."""
-    walk = Walk(rules)
-    for group in _groups(recorded):
+    walk = Walk(rules, streams)
+    for group in groups_of(recorded):
         for step in walk.steps(group):
             if not streams or step.stream_id in streams:
                 yield step
 
 
-def _groups(recorded: Iterable[RecordedEvent[Any]]) -> Iterator[list[RecordedEvent[Any]]]:
-    group: list[RecordedEvent[Any]] = []
+def groups_of(recorded: Iterable[T]) -> Iterator[list[T]]:
+    """Events that stand side by side with the same cause and time: one append, as a rule."""
+    group: list[T] = []
     for one in recorded:
         if group and not _is_beside(group[-1], one):
             yield group
@@ -171,7 +184,7 @@ def _groups(recorded: Iterable[RecordedEvent[Any]]) -> Iterator[list[RecordedEve
         yield group
 
 
-def _is_beside(one: RecordedEvent[Any], other: RecordedEvent[Any]) -> bool:
+def _is_beside(one: _Caused, other: _Caused) -> bool:
     return (
         one.causation == other.causation
         and one.recorded_at_ns == other.recorded_at_ns

@@ -64,7 +64,8 @@ Builders: TypeAlias = Mapping[type[Any], Callable[[Any, KnownAppend[Any]], Itera
 def moment_in(events: Iterable[Any]) -> float:
     """The first time that one of the events tells; 0 if none does."""
     for event in events:
-        for name in _times_of(type(event)):
+        kind: type[Any] = type(event)
+        for name in _times_of(kind):
             value = getattr(event, name)
             time = value.sent_at if isinstance(value, Mail) else value
             if isinstance(time, float | int):

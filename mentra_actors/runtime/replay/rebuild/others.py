@@ -1,6 +1,7 @@
 """The commands of leases, memories, rules, inboxes, background jobs and schedules."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from mentra_actors.domain import lease as le
 from mentra_actors.domain import memory as m
@@ -277,7 +278,7 @@ def _resumed(event: se.ScheduleResumed, _: _Schedules) -> Iterable[sc.ScheduleCo
     )
 
 
-def _wish(command_id: CommandId, schedule_id: str) -> dict[str, CommandId | str]:
+def _wish(command_id: CommandId, schedule_id: str) -> dict[str, Any]:
     return {"command_id": command_id, "schedule_id": schedule_id}
 
 
