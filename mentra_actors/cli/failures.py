@@ -46,7 +46,8 @@ _RECORDING = frozenset(
 _READING = frozenset(
     {
         *{"agents", "approvals", "audit", "board", "doctor", "entries", "health", "inbox", "jobs"},
-        *{"log", "members", "memory", "requests", "rules", "schedules", "transcript", "usage"},
+        *{"log", "members", "memory", "replay", "requests", "rules", "schedules", "transcript"},
+        *{"record", "usage"},
     }
 )
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})

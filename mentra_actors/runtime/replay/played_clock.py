@@ -18,10 +18,6 @@ class PlayedClock:
         """Unix time in seconds, as if the run were going on."""
         return time.monotonic() + self._ahead_s
 
-    def move_to(self, at: float) -> None:
-        """Be at a later time; never goes back."""
-        self._ahead_s += max(0.0, at - self.now())
-
     async def sleep_until(self, at: float) -> None:
         """Return at `at`; at once if it is past."""
         delay_s = at - self.now()

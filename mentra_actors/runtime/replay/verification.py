@@ -15,7 +15,14 @@ from mentra_actors.ids import StreamId
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
-__all__ = ["Difference", "FieldDifference", "Verification", "difference_of", "verified"]
+__all__ = [
+    "Difference",
+    "FieldDifference",
+    "Verification",
+    "difference_of",
+    "field_differences",
+    "verified",
+]
 
 _NOTHING = "(nothing)"
 
@@ -131,15 +138,17 @@ def _differing(
             told = [_NOTHING if one is None else _named(one, own) for one in (old, new)]
             yield FieldDifference(place=str(number), recorded=told[0], decided=told[1])
             continue
-        yield from _fields(str(number), old[1], new[1])
+        yield from field_differences(old[1], new[1], str(number))
 
 
-def _fields(place: str, old: Any, new: Any) -> Iterable[FieldDifference]:
+def field_differences(old: Any, new: Any, place: str = "") -> Iterable[FieldDifference]:
+    """The places where two values of one kind differ, `place` in front of each."""
     if isinstance(old, msgspec.Struct) and type(old) is type(new):
         for name in old.__struct_fields__:
-            yield from _fields(f"{place}.{name}", getattr(old, name), getattr(new, name))
+            inner = f"{place}.{name}" if place else name
+            yield from field_differences(getattr(old, name), getattr(new, name), inner)
     elif isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new):
         for number, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from _fields(f"{place}.{number}", one, other)
+            yield from field_differences(one, other, f"{place}.{number}")
     elif old != new or type(old) is not type(new):
         yield FieldDifference(place=place, recorded=repr(old), decided=repr(new))

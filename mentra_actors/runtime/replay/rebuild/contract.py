@@ -5,7 +5,7 @@ command that may have been meant, the likeliest first; `decide` says which one i
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -64,8 +64,7 @@ Builders: TypeAlias = Mapping[type[Any], Callable[[Any, KnownAppend[Any]], Itera
 def moment_in(events: Iterable[Any]) -> float:
     """The first time that one of the events tells; 0 if none does."""
     for event in events:
-        kind: type[Any] = type(event)
-        for name in _times_of(kind):
+        for name in _times_of(type(event)):
             value = getattr(event, name)
             time = value.sent_at if isinstance(value, Mail) else value
             if isinstance(time, float | int):
@@ -74,8 +73,8 @@ def moment_in(events: Iterable[Any]) -> float:
 
 
 @cache
-def _times_of(event_type: type[Any]) -> tuple[str, ...]:
-    if not issubclass(event_type, msgspec.Struct):
+def _times_of(event_type: Hashable) -> tuple[str, ...]:
+    if not (isinstance(event_type, type) and issubclass(event_type, msgspec.Struct)):
         return ()
     names = event_type.__struct_fields__
     own = [name for name in names if name.endswith("_at") and name not in _LATER]
