@@ -37,7 +37,10 @@ def masked(event: HookEvent) -> dict[str, Any]:
 
 def masked_text(text: str) -> str:
     """A text, or JSON, with `[redacted]` for what looks like a key."""
-    return _masked_data(text) if text[:1] in ("{", "[") else _masked_text(text)
+    if text[:1] not in ("{", "["):
+        return _masked_text(text)
+    hidden = _masked_data(text)
+    return hidden if MASK in hidden else text  # as it was written, spaces and all
 
 
 def _masked_text(text: str) -> str:

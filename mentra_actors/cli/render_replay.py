@@ -1,5 +1,6 @@
 """What people read of a log that was decided again, and of runs that were run again."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -108,13 +109,18 @@ def _step_lines(
 def _words(step: TrajectoryStep) -> str:
     match step.what:
         case "answer":
-            calls = f"asks for {step.asked}" if step.asked else ""
-            said = " ".join(filter(None, (_line(step.told), calls)))
+            said = ", ".join(filter(None, (_line(step.told), *_asked(step.asked))))
         case "call":
             said = f"{step.name} {_line(step.asked)} → {_line(step.told)}"
         case _:
             said = f"the run {step.name or 'goes on'}"
     return harmless(said)
+
+
+def _asked(calls: str) -> Iterator[str]:
+    """The calls of an answer: each tool with its input."""
+    for name, arguments in json.loads(calls) if calls else ():
+        yield f"asks for {name} {_line(json.dumps(arguments, ensure_ascii=False))}"
 
 
 def _line(text: str, most: int = _CHARS) -> str:

@@ -83,7 +83,7 @@ class RunScript(msgspec.Struct, frozen=True, kw_only=True):
                         return asking
                     asking = place
         raise CommandRejected(
-            f"{self.run_id} has {answers} answers of a model; there is no step {number}"
+            f"there is no model call {number} in {self.run_id}: {answers} were answered"
         )
 
 

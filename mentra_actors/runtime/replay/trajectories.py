@@ -20,7 +20,7 @@ class TrajectoryStep(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     """The tool of a call, the way in which a run ended."""
     asked: str = ""
-    """The input of a call."""
+    """The input of a call; the calls that an answer asks for, each with its tool. As JSON."""
     told: str = ""
     is_error: bool = False
 

@@ -27,6 +27,14 @@ __all__ = [
 _NOTHING = "(nothing)"
 
 
+class _Absent:
+    def __repr__(self) -> str:
+        return _NOTHING
+
+
+_ABSENT = _Absent()
+
+
 class FieldDifference(msgspec.Struct, frozen=True, kw_only=True):
     """One place where two events differ: `1.options.retry_budget` of the second event."""
 
@@ -150,5 +158,9 @@ def field_differences(old: Any, new: Any, place: str = "") -> Iterable[FieldDiff
     elif isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new):
         for number, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from field_differences(one, other, f"{place}.{number}")
+    elif isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            inner = f"{place}.{key}" if place else str(key)
+            yield from field_differences(old.get(key, _ABSENT), new.get(key, _ABSENT), inner)
     elif old != new or type(old) is not type(new):
         yield FieldDifference(place=place, recorded=repr(old), decided=repr(new))
