@@ -16,7 +16,7 @@ from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import ConfigurationError, StoreError
 from mentra_actors.ids import name_of
 from mentra_actors.runtime.history.history import History
-from mentra_actors.runtime.replay.recordings import recording_faults
+from mentra_actors.runtime.replay.recordings import Recording, recording_faults
 
 __all__ = ["record"]
 
@@ -65,26 +65,29 @@ def record(
         recording = History(team.reader, team.journal).record(
             agent_id, file, run=run, mask=masked_text if mask else None
         )
-    found, changed = recording_faults(recording)
     if test is not None:
         _write(test, _TEST.format(name=name, file=file.name))
-    if as_json:
-        header = msgspec.to_builtins(recording.header)
+    _tell(output, file, test, recording)
+
+
+def _tell(output: Output, file: Path, test: Path | None, recording: Recording) -> None:
+    found, changed = recording_faults(recording)
+    header = recording.header
+    if output.as_json:
         same = found.is_same and not changed
-        output.document({"file": str(file), "test": test and str(test), "same": same, **header})
+        named = {"file": str(file), "test": None if test is None else str(test)}
+        output.document({**named, "same": same, **msgspec.to_builtins(header)})
         return
     events = counted(len(recording.recorded), "event")
-    calls = counted(len(recording.header.requests), "model call")
-    output.show(f"{file} holds {events} of {agent}, and knows what {calls} were sent.")
+    calls = counted(len(header.requests), "model call")
+    output.show(f"{file} holds {events} of {header.agent}, and knows what {calls} were sent.")
     if test is not None:
         output.show(f"{test} decides it again: run it with pytest.")
-    if not mask:
+    if not header.is_masked:
         output.remark("All that was said is in the file, secrets too: --mask hides keys.")
     if not found.is_same:
-        output.remark(
-            f"{counted(len(found.differences), 'append')} would be otherwise today already.",
-            style="yellow",
-        )
+        words = f"{counted(len(found.differences), 'append')} would be otherwise today already."
+        output.remark(words, style="yellow")
 
 
 def _name_of(file: Path) -> str:

@@ -23,6 +23,7 @@ from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId, name_of
+from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.history.replays import ReplayChoices
 from mentra_actors.runtime.replay.recordings import read_recording, recording_faults
@@ -96,7 +97,7 @@ def _choices(live_from: int | None, model: str | None, system: str | None) -> Re
         require_usable(model, with_login=True)
     if live_from is None:
         return {}
-    providers = [OfflineModel(), *signed_in_providers()]
+    providers: list[ModelProvider] = [OfflineModel(), *signed_in_providers()]
     return {"live_from": live_from, "model": model, "system": system, "providers": providers}
 
 

@@ -11,6 +11,8 @@ from mentra_actors.domain.content import ToolCallBlock, text_of
 
 __all__ = ["Trajectory", "TrajectoryStep", "first_other", "trajectory_of"]
 
+_FINISHED = "finished"
+
 
 class TrajectoryStep(msgspec.Struct, frozen=True, kw_only=True):
     """An answer, a call with its result, or the end; `told` is its text, whole."""
@@ -42,42 +44,52 @@ def trajectory_of(events: Iterable[Any]) -> Trajectory:
     """What was said and done in the events of one agent, from its first run on to its end."""
     steps: list[TrajectoryStep] = []
     calls: dict[str, ToolCallBlock] = {}
-    answer, tokens, ended = "", 0, ""
-    costs: list[int | None] = []
+    answer, ended, replies = "", "", list[e.ModelReplied]()
     for event in events:
-        match event:
-            case e.ModelReplied():
-                text = text_of(event.blocks)
-                answer = text or answer
-                tokens += event.usage.total_tokens
-                costs.append(event.cost_usd_micros)
-                asked = [one for one in event.blocks if isinstance(one, ToolCallBlock)]
-                calls |= {f"tool-{_number(event)}.{n}": one for n, one in enumerate(asked)}
-                steps.append(_answered(text, asked))
-            case e.ToolCallFinished():
-                steps.append(_called(event, calls.get(event.key)))
-            case e.RunFinished():
-                ended = "finished"
-            case e.RunFailed():
-                ended = "failed"
-                answer = event.message
-            case e.RunCancelled():
-                ended = "cancelled"
-                answer = event.reason
-            case _:
-                continue
-        if ended:
+        if isinstance(event, e.ModelReplied):
+            replies.append(event)
+            answer = text_of(event.blocks) or answer
+            asked = [one for one in event.blocks if isinstance(one, ToolCallBlock)]
+            calls |= {f"tool-{_number(event)}.{n}": one for n, one in enumerate(asked)}
+            steps.append(_answered(text_of(event.blocks), asked))
+        elif isinstance(event, e.ToolCallFinished):
+            steps.append(_called(event, calls.get(event.key)))
+        elif ended := _end_of(event):
+            answer = answer if ended == _FINISHED else _why(event)
             steps.append(TrajectoryStep(what="end", name=ended))
             break
     return Trajectory(
         steps=tuple(steps),
         answer=answer,
-        model_calls=sum(one.what == "answer" for one in steps),
+        model_calls=len(replies),
         tool_calls=sum(one.what == "call" for one in steps),
-        tokens=tokens,
-        cost_usd_micros=None if None in costs or not costs else sum(one or 0 for one in costs),
+        tokens=sum(one.usage.total_tokens for one in replies),
+        cost_usd_micros=_cost(one.cost_usd_micros for one in replies),
         ended=ended,
     )
+
+
+def _end_of(event: Any) -> str:
+    match event:
+        case e.RunFinished():
+            return _FINISHED
+        case e.RunFailed():
+            return "failed"
+        case e.RunCancelled():
+            return "cancelled"
+        case _:
+            return ""
+
+
+def _why(event: e.RunFailed | e.RunCancelled) -> str:
+    return event.message if isinstance(event, e.RunFailed) else event.reason
+
+
+def _cost(costs: Iterable[int | None]) -> int | None:
+    """The sum; None if there is nothing to sum up, or a price is not known."""
+    told = list(costs)
+    known = [one for one in told if one is not None]
+    return sum(known) if told and len(known) == len(told) else None
 
 
 def first_other(one: Sequence[TrajectoryStep], other: Sequence[TrajectoryStep]) -> int | None:

@@ -1,6 +1,7 @@
 """The outcomes of effects of agents, as commands."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -105,31 +106,24 @@ def _review(event: e.ToolAuthorizationEvaluated, known: _Known) -> Iterable[c.Ag
         digest=event.digest,
         rule=event.rule,
     )
-    match known.events[1] if len(known.events) > 1 else None:
-        case e.ToolCallReviewed() as passed:
-            yield msgspec.structs.replace(
-                review,
-                arguments=passed.arguments,
-                parallel=passed.parallel,
-                note=passed.note,
-            )
-        case e.PermissionRequested() as asked:
-            yield msgspec.structs.replace(
-                review,
-                text=asked.description,
-                preview=asked.preview,
-                arguments=asked.arguments,
-                parallel=asked.parallel,
-                expires_at=asked.expires_at,
-                is_by_tool=asked.is_by_tool,
-            )
-        case e.ToolCallFinished() as closed:
-            text = closed.content
-            if event.outcome == "ask":
-                text = text.removeprefix(_NEEDS_APPROVAL)
-            yield msgspec.structs.replace(review, text=text, denied=closed.denied)
+    beside = known.events[1] if len(known.events) > 1 else None
+    yield msgspec.structs.replace(review, **_reviewed(event, beside))
+
+
+def _reviewed(event: e.ToolAuthorizationEvaluated, beside: object) -> dict[str, Any]:
+    """What the event beside the verdict says of it."""
+    match beside:
+        case e.ToolCallReviewed():
+            return {name: getattr(beside, name) for name in ("arguments", "parallel", "note")}
+        case e.PermissionRequested():
+            same = ("preview", "arguments", "parallel", "expires_at", "is_by_tool")
+            return {"text": beside.description, **{name: getattr(beside, name) for name in same}}
+        case e.ToolCallFinished():
+            is_ask = event.outcome == "ask"
+            text = beside.content.removeprefix(_NEEDS_APPROVAL) if is_ask else beside.content
+            return {"text": text, "denied": beside.denied}
         case _:
-            yield review
+            return {}
 
 
 def _round(event: e.RoundDecided, known: _Known) -> Iterable[c.AgentCommand]:

@@ -5,9 +5,8 @@ command that may have been meant, the likeliest first; `decide` says which one i
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
@@ -27,6 +26,8 @@ Taken: TypeAlias = Callable[[StreamId, int, int], Sequence[RecordedEvent[Any]]]
 _LATER = ("expires_at", "retry_at", "deadline_at", "ends_at", "due_at", "remembered_at")
 """Times in events that are not the time of their command."""
 _ULPS = 3
+_TIMES: dict[type[Any], tuple[str, ...]] = {}
+"""Fields with the time of the command, by the class of the event."""
 
 
 def nothing_taken(_stream_id: StreamId, _after: int, _through: int) -> tuple[()]:
@@ -72,9 +73,15 @@ def moment_in(events: Iterable[Any]) -> float:
     return 0.0
 
 
-@cache
-def _times_of(event_type: Hashable) -> tuple[str, ...]:
-    if not (isinstance(event_type, type) and issubclass(event_type, msgspec.Struct)):
+def _times_of(event_type: type[Any]) -> tuple[str, ...]:
+    known = _TIMES.get(event_type)
+    if known is None:
+        known = _TIMES[event_type] = _named_times(event_type)
+    return known
+
+
+def _named_times(event_type: type[Any]) -> tuple[str, ...]:
+    if not issubclass(event_type, msgspec.Struct):
         return ()
     names = event_type.__struct_fields__
     own = [name for name in names if name.endswith("_at") and name not in _LATER]
