@@ -130,7 +130,7 @@ def _round(event: e.RoundDecided, known: _Known) -> Iterable[c.AgentCommand]:
     """Only what stands beside the decision itself is the strategy's."""
     told, changes = "", e.ProfileChanges()
     for one in known.events[1:3]:
-        if isinstance(one, e.AgentReconfigured):
+        if isinstance(one, e.AgentReconfigured) and one.reason:
             changes = one.changes
         elif isinstance(one, e.InputPlaced) and event.choice == "inject":
             told = one.injected
@@ -190,11 +190,15 @@ def _verdict(
 
 
 def recorded_outcome(event: e.ToolCallFinished, events: Iterable[object]) -> ToolOutcome:
-    """What came of a call, as its tool has told it; `events` are those of the append."""
+    """What came of a call, as its tool has told it; `events` are those of the append.
+
+    Its letters stand in front of its result.
+    """
     mail: list[OutgoingMail] = []
-    compaction, unwritten = None, None
+    compaction, unwritten, is_told = None, None, False
     for one in events:
-        if isinstance(one, e.MailSent):
+        is_told = is_told or one == event
+        if isinstance(one, e.MailSent) and not is_told:
             kind = "broadcast" if one.mail.kind == "broadcast" else "message"
             letter = one.mail
             mail.append(

@@ -65,7 +65,7 @@ def _released(event: e.ClaimReleased, known: _Known) -> Iterable[c.BoardCommand]
 
 def _gone(event: e.ClaimReleased | e.OwnerLeft, known: _Known) -> Iterable[c.BoardCommand]:
     left = known.first(e.OwnerLeft)
-    if left is not None:
+    if left is not None and left.command_id == event.command_id:
         yield c.OwnerGone(
             command_id=left.command_id,
             owner=left.owner,
@@ -124,7 +124,7 @@ def _run_compensated(_: e.RunCompensated, known: _Known) -> Iterable[c.BoardComm
 
 def _compensated(known: _Known) -> Iterable[c.BoardCommand]:
     told = known.first(e.RunCompensated)
-    if told is not None:
+    if told is not None and told.command_id == known.events[0].command_id:
         yield c.CompensateRun(command_id=told.command_id, run=told.run, now=told.compensated_at)
 
 

@@ -224,17 +224,16 @@ def _fired(event: se.ScheduleFired, known: _Schedules) -> Iterable[sc.ScheduleCo
     schedule = known.state.schedules.get(event.schedule_id)
     if schedule is None:
         return
-    ended = known.events[1] if len(known.events) > 1 else None
-    is_last = isinstance(ended, se.ScheduleEnded) and ended.schedule_id == event.schedule_id
-    yield sc.FireSchedule(
-        schedule_id=event.schedule_id,
-        turn=schedule.turn,
-        due_at=event.due_at,
-        missed=event.missed,
-        next_due=None if is_last else event.fired_at + 1,
-        due_words=_due_words(event),
-        now=event.fired_at,
-    )
+    for next_due in (None, event.fired_at + 1):
+        yield sc.FireSchedule(
+            schedule_id=event.schedule_id,
+            turn=schedule.turn,
+            due_at=event.due_at,
+            missed=event.missed,
+            next_due=next_due,
+            due_words=_due_words(event),
+            now=event.fired_at,
+        )
 
 
 def _due_words(event: se.ScheduleFired) -> str:
