@@ -251,6 +251,15 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "export",
             "Write a store as JSON lines, one for each append, also while it is in use.",
         ),
+        "replay": ListedCommand(
+            "replay_command",
+            "replay",
+            "Decide a log again with the code of today, or run a recorded run again; "
+            "nothing is written.",
+        ),
+        "record": ListedCommand(
+            "record_command", "record", "Write a run to a file, and a test that decides it again."
+        ),
         "compact": ListedCommand(
             "compact_command",
             "compact",

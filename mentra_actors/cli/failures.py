@@ -48,7 +48,7 @@ _READING = frozenset(
     {
         *{"agents", "approvals", "at", "audit", "bisect", "board", "branches", "diff", "doctor"},
         *{"context", "entries", "health", "inbox", "jobs", "log", "members", "memory", "plot"},
-        *{"project", "replay", "requests", "rules", "schedules", "sessions", "timeline"},
+        *{"project", "record", "replay", "requests", "rules", "schedules", "sessions", "timeline"},
         *{"transcript", "usage", "why"},
     }
 )

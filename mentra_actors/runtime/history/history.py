@@ -11,6 +11,7 @@ from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected, StoreError
 from mentra_actors.ids import AgentId, TeamId
 from mentra_actors.late_module import LateModule
+from mentra_actors.runtime.history.again import Again
 from mentra_actors.runtime.history.agent_moment import AgentMoment, agent_at
 from mentra_actors.runtime.history.bisection import TurningPoint, bisect_moments, bisect_view
 from mentra_actors.runtime.history.branches import Branches
@@ -38,7 +39,7 @@ __all__ = ["History", "history_beside", "open_history"]
 _LOG = logging.getLogger(__name__)
 
 
-class History(Futures):
+class History(Futures, Again):
     """Every moment of a store. Safe from any thread; reading does file I/O and takes no lease."""
 
     def __init__(
