@@ -136,6 +136,28 @@ def _moved(event: e.LeafMoved, _: _Known) -> Iterable[c.AgentCommand]:
     yield c.MoveLeaf(to_entry=event.to_entry, now=event.moved_at)
 
 
+def _branched(event: e.AgentBranched, _: _Known) -> Iterable[c.AgentCommand]:
+    yield c.BranchAgent(
+        branch=event.branch,
+        position=event.position,
+        salt=event.salt,
+        now=event.branched_at,
+        by=event.by,
+    )
+
+
+def _edited(event: e.ConversationEdited, _: _Known) -> Iterable[c.AgentCommand]:
+    yield c.EditConversation(
+        command_id=event.command_id,
+        kind=event.kind,
+        text=event.text,
+        now=event.edited_at,
+        entry=event.entry,
+        key=event.key,
+        by=event.by,
+    )
+
+
 def _labelled(event: e.EntryLabelled, known: _Known) -> Iterable[c.AgentCommand]:
     yield c.LabelEntry(entry=event.entry, label=event.label, now=known.now)
 
@@ -198,6 +220,8 @@ AGENT_COMMANDS: Builders = {
     e.CompensationRequested: _undoing,
     e.LeafMoved: _moved,
     e.EntryLabelled: _labelled,
+    e.AgentBranched: _branched,
+    e.ConversationEdited: _edited,
     e.PermissionResolved: _resolved,
     e.PermissionExpired: _expired,
     e.SubagentSpawned: _subagent,

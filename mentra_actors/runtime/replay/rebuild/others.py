@@ -62,9 +62,14 @@ LEASE_COMMANDS: Builders = {
 # --- memories and rules -----------------------------------------------------------------------
 
 
-def _remembered(event: m.MemoryRecorded, _: KnownAppend[object]) -> Iterable[m.MemoryCommand]:
+def _remembered(event: m.MemoryRecorded, known: KnownAppend[object]) -> Iterable[m.MemoryCommand]:
+    facts = tuple(_fact(one) for one in known.events if isinstance(one, m.MemoryRecorded))
+    yield m.PinFacts(facts=facts) if len(facts) > 1 else _fact(event)
+
+
+def _fact(event: m.MemoryRecorded) -> m.PinFact:
     record = event.record
-    yield m.PinFact(
+    return m.PinFact(
         record_id=record.record_id,
         content=record.content,
         by=record.by,
