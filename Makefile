@@ -12,7 +12,7 @@ SETUP := .venv/.pip-stamp
 TOOL = .venv/bin/$(1)
 endif
 
-.PHONY: help setup demo test check load lint types contracts docs bench crash laws golden clean postgres
+.PHONY: help setup demo test check load lint types contracts docs bench crash laws golden clean postgres adapters
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ test: setup      ## all tests, on all processors
 
 postgres: setup  ## the stores on PostgreSQL, on a server of its own
 	.ci/with_postgres $(call TOOL,pytest) -q tests/conformance/test_sql_stores.py tests/unit/store/test_sql_*.py
+
+adapters:        ## the adapters of other frameworks against their contracts, in an environment of its own
+	.ci/with_frameworks python -m pytest -q -p no:asyncio tests/adapters
 
 check: lint types contracts docs test  ## what CI runs
 
@@ -66,7 +69,7 @@ laws: setup      ## the laws with many examples
 	HYPOTHESIS_PROFILE=nightly $(call TOOL,pytest) -q tests/laws
 
 golden: setup    ## rewrite the golden files; read the diff
-	MENTRA_ACCEPT_GOLDEN=1 $(call TOOL,pytest) -q tests/golden tests/architecture/test_public_api.py
+	MENTRA_ACCEPT_GOLDEN=1 $(call TOOL,pytest) -q tests/golden tests/architecture/test_public_api.py tests/unit/adapters/test_framework_events.py
 
 clean:           ## remove what the commands above made
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache mentra-demo site docs/reference
+	rm -rf .venv .venv-adapters .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache mentra-demo site docs/reference

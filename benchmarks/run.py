@@ -16,7 +16,7 @@ from typing import Any
 RESULTS = Path(__file__).parent / "RESULTS.md"
 BENCHMARKS = (
     *("store", "turn", "deltas", "kill_matrix", "growth", "providers"),
-    *("tools", "tools_grep", "memory", "requests", "team", "import_time"),
+    *("tools", "tools_grep", "memory", "requests", "team", "import_time", "adapters"),
 )
 HEAD = """# Results
 

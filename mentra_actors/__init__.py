@@ -90,10 +90,15 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
     from mentra_actors.runtime.history.agent_moment import AgentMoment
     from mentra_actors.runtime.history.bisection import TurningPoint
+    from mentra_actors.runtime.history.branches import Branch
     from mentra_actors.runtime.history.causes import CauseChain, Effects
     from mentra_actors.runtime.history.differences import TeamDifference
+    from mentra_actors.runtime.history.edits import Edit
     from mentra_actors.runtime.history.history import History, open_history
+    from mentra_actors.runtime.history.listed_branch import ListedBranch
     from mentra_actors.runtime.history.moment import Moment
+    from mentra_actors.runtime.history.open_work import OpenEffect
+    from mentra_actors.runtime.kept_views import KeptViews, open_views
     from mentra_actors.runtime.member_views import TeamMember
     from mentra_actors.runtime.observer import Observer
     from mentra_actors.runtime.run_watch import Reply
@@ -107,6 +112,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.session import Session
     from mentra_actors.runtime.sessions import Sessions, SyncSessions
     from mentra_actors.runtime.snapshots import AgentSnapshot
+    from mentra_actors.runtime.store_watch import open_watch
     from mentra_actors.runtime.sync_agent import SyncAgent
     from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
     from mentra_actors.runtime.sync_session import SyncSession
@@ -146,6 +152,7 @@ __all__ = [
     "Autonomy",
     "Bearer",
     "BelowFolder",
+    "Branch",
     "CacheOptions",
     "CallPreview",
     "Capabilities",
@@ -159,6 +166,7 @@ __all__ = [
     "Conversation",
     "Cursor",
     "Deny",
+    "Edit",
     "Effects",
     "EmbeddingModel",
     "Embeddings",
@@ -174,6 +182,8 @@ __all__ = [
     "HttpProvider",
     "Inject",
     "InputPattern",
+    "KeptViews",
+    "ListedBranch",
     "ListedModel",
     "ListedSchedule",
     "LocalEmbeddings",
@@ -190,6 +200,7 @@ __all__ = [
     "NoAuth",
     "NoOutput",
     "Observer",
+    "OpenEffect",
     "PolicyDenied",
     "PriceList",
     "ProbeResult",
@@ -256,6 +267,8 @@ __all__ = [
     "open_history",
     "open_runtime",
     "open_runtime_sync",
+    "open_views",
+    "open_watch",
     "output_of",
     "probe",
     "provider",
@@ -302,12 +315,17 @@ _NAMES_OF = {
     "mentra_actors.runtime.attachments": "document image",
     "mentra_actors.runtime.conversation": "Conversation SyncConversation",
     "mentra_actors.runtime.feeds": "Cursor Feed FeedItem SyncFeed",
-    "mentra_actors.runtime.history.causes": "CauseChain Effects",
     "mentra_actors.runtime.history.agent_moment": "AgentMoment",
     "mentra_actors.runtime.history.bisection": "TurningPoint",
+    "mentra_actors.runtime.history.branches": "Branch",
+    "mentra_actors.runtime.history.causes": "CauseChain Effects",
     "mentra_actors.runtime.history.differences": "TeamDifference",
+    "mentra_actors.runtime.history.edits": "Edit",
     "mentra_actors.runtime.history.history": "History open_history",
+    "mentra_actors.runtime.history.listed_branch": "ListedBranch",
     "mentra_actors.runtime.history.moment": "Moment",
+    "mentra_actors.runtime.history.open_work": "OpenEffect",
+    "mentra_actors.runtime.kept_views": "KeptViews open_views",
     "mentra_actors.runtime.member_views": "TeamMember",
     "mentra_actors.runtime.observer": "Observer",
     "mentra_actors.runtime.run_watch": "Reply",
@@ -316,6 +334,7 @@ _NAMES_OF = {
     "mentra_actors.runtime.session": "Session",
     "mentra_actors.runtime.sessions": "Sessions SyncSessions",
     "mentra_actors.runtime.snapshots": "AgentSnapshot",
+    "mentra_actors.runtime.store_watch": "open_watch",
     "mentra_actors.runtime.sync_agent": "SyncAgent",
     "mentra_actors.runtime.sync_runtime": "SyncRuntime open_runtime_sync",
     "mentra_actors.runtime.sync_session": "SyncSession",

@@ -160,6 +160,14 @@ class StoreCorrupted(StoreError):
     """Bytes on disk are not what was written. Nothing was changed; restore a backup."""
 
 
+class BranchOriginLost(StoreError):
+    """The store that a branch goes on from is gone, or is not what it was.
+
+    Nothing was changed. What the branch has recorded itself is safe in its directory, and opens
+    again when the origin is back.
+    """
+
+
 class StreamArchived(StoreError):
     """The events of a stream were moved to a file, so its state cannot be known.
 

@@ -367,6 +367,13 @@ _PLAIN: Mapping[type[Any], Callable[[Any], AgentEvent]] = {
         severity="info",
         message=f"the agent came back with {_effects(len(event.open_effects))}",
     ),
+    e.AgentBranched: lambda event: told.Notice(
+        severity="info",
+        message=f"the agent goes on in the branch {event.branch}, from position {event.position}",
+    ),
+    e.ConversationEdited: lambda event: told.Notice(
+        severity="info", message=f"the conversation was edited: {event.kind} {event.entry or ''}"
+    ),
     e.RunStopRequested: lambda event: told.Notice(
         severity="info", message=f"the run is asked to stop: {event.reason}"
     ),

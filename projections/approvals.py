@@ -111,7 +111,10 @@ _STEPS: Mapping[type[Any], Callable[[AgentApprovals, Any], AgentApprovals]] = {
 
 
 class ApprovalsProjection:
-    """View: streams `agent-…` hold `AgentApprovals`."""
+    """Calls that wait for a person.
+
+    View: streams `agent-…` hold `AgentApprovals`.
+    """
 
     name = "approvals"
     version = 1

@@ -33,7 +33,10 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackgroundJobsProjection:
-    """View: one part per job, under the id of its stream and its own."""
+    """The commands in the background of every agent.
+
+    View: one part per job, under the id of its stream and its own.
+    """
 
     name = "background_jobs"
     version = 2

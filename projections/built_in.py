@@ -5,6 +5,8 @@ from typing import Any
 from projections.approvals import APPROVALS
 from projections.background_jobs import BACKGROUND_JOBS
 from projections.contract import Projection
+from projections.effects import EFFECTS
+from projections.mailbox import MAILBOX
 from projections.requests import REQUESTS
 from projections.roster import ROSTER
 from projections.schedules import SCHEDULES
@@ -15,7 +17,7 @@ from projections.timeline import TIMELINE
 from projections.transcript import TRANSCRIPT
 from projections.usage import USAGE
 
-__all__ = ["BUILT_IN"]
+__all__ = ["BUILT_IN", "TEAM_VIEWS"]
 
 BUILT_IN: tuple[Projection[Any], ...] = (
     TRANSCRIPT,
@@ -29,4 +31,18 @@ BUILT_IN: tuple[Projection[Any], ...] = (
     SCHEDULES,
     SESSIONS,
     SESSION_WORDS,
+    MAILBOX,
+    EFFECTS,
 )
+
+TEAM_VIEWS: tuple[Projection[Any], ...] = (
+    ROSTER,
+    TASK_BOARD,
+    APPROVALS,
+    REQUESTS,
+    BACKGROUND_JOBS,
+    SCHEDULES,
+    USAGE,
+    EFFECTS,
+)
+"""What a page that shows a team is told of, if nobody says what: all but long texts."""

@@ -13,16 +13,28 @@ are loaded and written again. Ten lines make one:
             case _:
                 return view
 
-A projection with many parts is a class with the members of `Projection`; see
-`projections.task_board`.
+One with a part for each stream, agent or run is a class of a few lines: `projections.keyed`. A
+class with the members of `Projection` may do anything: `projections.task_board`.
+
+A projection may also have `categories` and `streams`: sets of the categories of streams (`agent`)
+and of the ids of streams that it sees, empty for all.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, get_args
+from typing import Any, Generic, Protocol, TypeVar, Unpack, get_args
 
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.errors import MentraError
+from mentra_actors.ids import category_of
+from projections.declared import (
+    EventChoice,
+    checked_handles,
+    checked_initial,
+    checked_name,
+    checked_names,
+    checked_view_type,
+)
 
 __all__ = [
     "MAX_KEY_BYTES",
@@ -32,8 +44,8 @@ __all__ = [
     "ProjectionFailed",
     "fold_parts",
     "fold_view",
-    "is_handled",
     "projection",
+    "sees",
 ]
 
 MAX_KEY_BYTES = 380
@@ -122,43 +134,63 @@ def fold_parts(
         ProjectionFailed: the projection raised.
     """
     touched: dict[str, V] = {}
-    handles = projection.handles
+    is_seen, apply = sees(projection), projection.apply
     for recorded in recorded_events:
-        kind = type(recorded.event)
-        if kind in _SKIPPED or (handles is not None and kind not in handles):
+        if not is_seen(recorded):
             continue
         for key in _keys_of(projection, recorded):
-            before = touched[key] if key in touched else part_before(key)
-            touched[key] = _applied(projection, before, key, recorded)
+            if key in touched:
+                before = touched[key]
+            else:
+                stored = part_before(key)
+                before = _first(projection, key, recorded) if stored is None else stored
+            try:
+                touched[key] = apply(before, key, recorded)
+            except Exception as error:
+                raise _failed(projection, recorded, error) from error
     return touched
 
 
-def is_handled(projection: Projection[Any], recorded: RecordedEvent[Any]) -> bool:
-    """True for an event that this release understands and that the projection wants to see."""
-    if isinstance(recorded.event, SkippedEvent):
-        return False
-    return projection.handles is None or type(recorded.event) in projection.handles
+def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[Any]], bool]:
+    """Whether an event is one that this release understands and that the projection wants.
+
+    Raises:
+        TypeError: it is the class of a projection, not one of its instances.
+    """
+    if isinstance(projection, type):
+        raise TypeError(f"{projection.__name__} is a class: pass {projection.__name__}()")
+    handles = projection.handles
+    categories: frozenset[str] = getattr(projection, "categories", frozenset())
+    streams: frozenset[str] = getattr(projection, "streams", frozenset())
+
+    def is_wanted(recorded: RecordedEvent[Any]) -> bool:
+        kind = type(recorded.event)
+        return kind not in _SKIPPED and (handles is None or kind in handles)
+
+    def is_wanted_here(recorded: RecordedEvent[Any]) -> bool:
+        stream_id = recorded.stream_id
+        if categories and category_of(stream_id) not in categories:
+            return False
+        return (not streams or stream_id in streams) and is_wanted(recorded)
+
+    return is_wanted_here if categories or streams else is_wanted
 
 
 def _keys_of(projection: Projection[Any], recorded: RecordedEvent[Any]) -> Iterable[str]:
     try:
         keys = projection.keys(recorded)
-        too_long = [key for key in keys if len(key.encode()) > MAX_KEY_BYTES]
+        for key in keys:
+            is_short = key.isascii() and len(key) <= MAX_KEY_BYTES
+            if not is_short and (size := len(key.encode())) > MAX_KEY_BYTES:
+                raise ValueError(f"key {key[:40]!r}… takes {size} bytes of {MAX_KEY_BYTES}")
     except Exception as error:
         raise _failed(projection, recorded, error) from error
-    for key in too_long:
-        size = len(key.encode())
-        cause = ValueError(f"key {key[:40]!r}… takes {size} bytes of {MAX_KEY_BYTES}")
-        raise _failed(projection, recorded, cause)
     return keys if len(keys) == 1 else dict.fromkeys(keys)
 
 
-def _applied(
-    projection: Projection[V], before: V | None, key: str, recorded: RecordedEvent[Any]
-) -> V:
+def _first(projection: Projection[V], key: str, recorded: RecordedEvent[Any]) -> V:
     try:
-        view = projection.initial(key) if before is None else before
-        return projection.apply(view, key, recorded)
+        return projection.initial(key)
     except Exception as error:
         raise _failed(projection, recorded, error) from error
 
@@ -180,6 +212,8 @@ class FunctionProjection(Generic[V]):
     view_type: Any
     make_initial: Callable[[], V]
     step: Callable[[V, RecordedEvent[Any]], V]
+    categories: frozenset[str] = frozenset()
+    streams: frozenset[str] = frozenset()
 
     def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:  # noqa: ARG002 - one part
         """See `Projection.keys`."""
@@ -200,23 +234,36 @@ def projection(
     initial: Callable[[], Any],
     view_type: Any,
     version: int = 1,
-    handles: Iterable[type[Any]] | None = None,
+    **choice: Unpack[EventChoice],
 ) -> Callable[[Callable[[V, RecordedEvent[Any]], V]], FunctionProjection[V]]:
     """Make a projection of a function `(view, recorded) -> view`; the module shows one.
 
     `initial` makes the view before the first event (`dict`, a struct class); type checkers take
     the type of the view from the function. The view has one part, which is written whole with
-    each page of events: keep it small.
+    each page of events: keep it small. `handles` are the classes
+    of events that it sees (`mentra_actors.events`), `categories` and `streams` those of its
+    streams; without one it sees all.
+
+    Raises:
+        TypeError, ValueError: nothing could be folded or stored like this.
     """
+    checked_name(name, version)
+    checked_view_type(name, view_type)
+    checked_initial(name, view_type, initial)
+    classes = checked_handles(name, choice.get("handles"))
+    categories = checked_names(name, choice.get("categories", ()))
+    streams = checked_names(name, choice.get("streams", ()))
 
     def decorate(step: Callable[[V, RecordedEvent[Any]], V]) -> FunctionProjection[V]:
         return FunctionProjection(
             name=name,
             version=version,
-            handles=None if handles is None else frozenset(handles),
+            handles=classes,
             view_type=view_type,
             make_initial=initial,
             step=step,
+            categories=categories,
+            streams=streams,
         )
 
     return decorate

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from mentra_actors.errors import StoreFull
+from mentra_actors.errors import ConnectionLost, StoreBusy, StoreFull
 
 __all__ = ["Follower"]
 
@@ -18,7 +18,8 @@ class Follower:
     """Runs until `stop`, which must be called; leaving a `with` block does it.
 
     `step` does some work and says whether there may be more; `wait` blocks for a moment, at most
-    until there is. A full disk makes it try again; any other error ends the thread and is kept
+    until there is. A full disk, a lock of another program and a server that is away make it try
+    again; any other error ends the thread and is kept
     as `failure`. `on_end` is called on the thread when it ends.
     """
 
@@ -86,6 +87,6 @@ class Follower:
         try:
             if not self._step():
                 self._wait()
-        except StoreFull:
+        except (StoreFull, StoreBusy, ConnectionLost):
             _LOG.warning("views cannot be written, trying again in %s s", _RETRY_S, exc_info=True)
             self._stopping.wait(_RETRY_S)

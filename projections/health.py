@@ -59,11 +59,16 @@ class WriterHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ViewLag(msgspec.Struct, frozen=True, kw_only=True):
-    """A kept view: how many events it has not seen, and why it stopped, if it did."""
+    """A kept view: how many events it has not seen, and why it stopped, if it did.
+
+    `behind_s` is for how many seconds the first of those events has waited.
+    """
 
     name: str
     behind: int
     failure: str = ""
+    behind_s: float = 0.0
+    is_paused: bool = False
 
 
 class LiveHealth(msgspec.Struct, frozen=True, kw_only=True):

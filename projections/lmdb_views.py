@@ -10,12 +10,14 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import lmdb
 
 from mentra_actors.errors import StoreClosed, StoreCorrupted
+from projections.part_seal import PartSeal
 from projections.view_store import (
     Checkpoint,
     ViewCommit,
@@ -23,38 +25,18 @@ from projections.view_store import (
     ViewId,
     check_checkpoint,
     check_commits,
+    check_replacing,
 )
 from projections.views_env import DEFAULT_MAP_BYTES, ViewsEnv, open_views_env, release_views_env
 
 if TYPE_CHECKING:
     from lmdb import _Database
 
-__all__ = ["LmdbViews", "PartSeal"]
+__all__ = ["LmdbViews"]
 
 _U32 = struct.Struct(">I")
 _CHECKPOINT = struct.Struct(">QQ")
 _SERVING = 0
-
-
-class PartSeal(Protocol):
-    """Keeps parts from being read without a key."""
-
-    @property
-    def key_name(self) -> str:
-        """Which key it is; views under another one are of no use."""
-        ...
-
-    def closed(self, row: bytes, part: bytes) -> bytes:
-        """A part, sealed for its row."""
-        ...
-
-    def opened(self, row: bytes, sealed: bytes) -> bytes:
-        """The part of a row.
-
-        Raises:
-            StoreCorrupted: it is not one that was sealed for this row.
-        """
-        ...
 
 
 class LmdbViews:
@@ -98,12 +80,16 @@ class LmdbViews:
             value = txn.get(row, db=env.parts)
         return None if value is None else self._opened(row, value)
 
-    def load_prefix(self, view: ViewId, prefix: str = "") -> dict[str, bytes]:
+    def load_prefix(
+        self, view: ViewId, prefix: str = "", *, after: str | None = None, limit: int | None = None
+    ) -> dict[str, bytes]:
         """See `ViewStore.load_prefix`."""
-        env, skip = self._env(), len(_prefix(view))
+        env, own = self._env(), _prefix(view)
+        start = None if after is None else own + after.encode() + b"\0"
         with env.reading() as txn:
-            rows = list(_rows(txn, env.parts, _prefix(view) + prefix.encode()))
-        return {row[skip:].decode(): self._opened(row, value) for row, value in rows}
+            found = _rows(txn, env.parts, own + prefix.encode(), start=start)
+            rows = list(islice(found, limit))
+        return {row[len(own) :].decode(): self._opened(row, value) for row, value in rows}
 
     def keys(self, view: ViewId, prefix: str = "") -> Sequence[str]:
         """See `ViewStore.keys`."""
@@ -146,6 +132,26 @@ class LmdbViews:
         """See `ViewStore.drop`."""
         self._write(lambda txn, env: _drop(txn, env, view))
 
+    def replace(self, view: ViewId, by: ViewId) -> None:
+        """See `ViewStore.replace`. The rows are written again: their place is a part of them."""
+        self._write(lambda txn, env: self._replace(txn, env, view, by))
+
+    def _replace(
+        self, txn: "lmdb.Transaction[bytes]", env: ViewsEnv, view: ViewId, by: ViewId
+    ) -> None:
+        mark = _marked(txn, env, by)
+        if not mark.position:
+            return
+        check_replacing(view, own=_checkpoint(txn, env, view), other=mark.position)
+        _drop(txn, env, view)
+        skip = len(_prefix(by))
+        for row, _ in list(_rows(txn, env.parts, _prefix(by), values=False)):
+            moved, value = _prefix(view) + row[skip:], txn.get(row, b"", db=env.parts)
+            txn.put(moved, self._stored(moved, self._opened(row, value)), db=env.parts)
+        packed = _CHECKPOINT.pack(mark.position, mark.fingerprint)
+        txn.put(_prefix(view), packed, db=env.checkpoints)
+        _drop(txn, env, by)
+
     def close(self) -> None:
         """See `ViewStore.close`."""
         with self._closing:
@@ -155,11 +161,13 @@ class LmdbViews:
 
     def _rows_of(self, commit: ViewCommit) -> Sequence[tuple[bytes, bytes]]:
         """Rows of the parts of a commit, sorted; sealed once, however often they are written."""
-        prefix, seal = _prefix(commit.view), self._seal
+        prefix = _prefix(commit.view)
         rows = [(prefix + key.encode(), part) for key, part in sorted(commit.parts.items())]
-        if seal is not None:
-            rows = [(row, seal.closed(row, part)) for row, part in rows]
-        return [(row, _U32.pack(_checksum(row, part)) + part) for row, part in rows]
+        return [(row, self._stored(row, part)) for row, part in rows]
+
+    def _stored(self, row: bytes, part: bytes) -> bytes:
+        closed = part if self._seal is None else self._seal.closed(row, part)
+        return _U32.pack(_checksum(row, closed)) + closed
 
     def _opened(self, row: bytes, value: bytes) -> bytes:
         part = _checked(row, value)
@@ -240,10 +248,15 @@ def _marked(txn: "lmdb.Transaction[Any]", env: ViewsEnv, view: ViewId) -> Checkp
 
 
 def _rows(
-    txn: "lmdb.Transaction[bytes]", table: "_Database", prefix: bytes, *, values: bool = True
+    txn: "lmdb.Transaction[bytes]",
+    table: "_Database",
+    prefix: bytes,
+    *,
+    values: bool = True,
+    start: bytes | None = None,
 ) -> Iterator[tuple[bytes, bytes]]:
     with txn.cursor(db=table) as cursor:
-        found = cursor.set_range(prefix)
+        found = cursor.set_range(prefix if start is None else max(prefix, start))
         while found and (row := cursor.key()).startswith(prefix):
             yield row, cursor.value() if values else b""
             found = cursor.next()

@@ -10,6 +10,7 @@ from projections.view_store import (
     ViewId,
     check_checkpoint,
     check_commits,
+    check_replacing,
 )
 
 __all__ = ["MemoryViews"]
@@ -34,12 +35,16 @@ class MemoryViews:
             self._expect(view, expected_checkpoint)
             return part
 
-    def load_prefix(self, view: ViewId, prefix: str = "") -> dict[str, bytes]:
+    def load_prefix(
+        self, view: ViewId, prefix: str = "", *, after: str | None = None, limit: int | None = None
+    ) -> dict[str, bytes]:
         """See `ViewStore.load_prefix`."""
         with self._lock:
             parts = self._open_parts(view)
-            keys = sorted(key for key in parts if key.startswith(prefix))
-            return {key: parts[key] for key in keys}
+            keys = sorted((key for key in parts if key.startswith(prefix)), key=str.encode)
+            if after is not None:
+                keys = [key for key in keys if key.encode() > after.encode()]
+            return {key: parts[key] for key in keys[:limit]}
 
     def keys(self, view: ViewId, prefix: str = "") -> Sequence[str]:
         """See `ViewStore.keys`."""
@@ -96,6 +101,18 @@ class MemoryViews:
             self._check_open()
             self._parts.pop(view, None)
             self._checkpoints.pop(view, None)
+
+    def replace(self, view: ViewId, by: ViewId) -> None:
+        """See `ViewStore.replace`."""
+        with self._lock:
+            self._check_open()
+            mark = self._checkpoints.get(by)
+            if mark is None:
+                return
+            own = self._checkpoints.get(view, Checkpoint())
+            check_replacing(view, own=own.position, other=mark.position)
+            self._parts[view] = self._parts.pop(by, {})
+            self._checkpoints[view] = self._checkpoints.pop(by)
 
     def close(self) -> None:
         """See `ViewStore.close`."""

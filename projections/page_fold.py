@@ -4,11 +4,12 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from mentra_actors.envelope import RecordedEvent
 from projections.contract import Projection, ProjectionFailed, fold_parts
+from projections.page_reading import Page
 from projections.part_codec import PartCodec
 from projections.rebuild import own_view, swap_if_caught_up
-from projections.view_store import CheckpointMoved, ViewCommit, ViewDamaged, ViewStore
+from projections.sql_projection import SqlProjection, rows_of
+from projections.view_store import CheckpointMoved, ViewCommit, ViewDamaged, ViewId, ViewStore
 
 __all__ = ["PageFold"]
 
@@ -16,7 +17,6 @@ _WARM_PARTS = 4096
 """How many parts of a view are kept decoded, unless one page touches more."""
 _LOG = logging.getLogger(__name__)
 
-_Page: TypeAlias = Sequence[RecordedEvent[Any]]
 _Parts: TypeAlias = dict[str, Any]
 
 
@@ -31,17 +31,22 @@ class PageFold:
         views: ViewStore,
         projections: Mapping[str, Projection[Any]],
         fingerprint_at: Callable[[int], int],
+        *,
+        view_of: Callable[[Projection[Any]], ViewId] = own_view,
     ) -> None:
         """`fingerprint_at` gives that of the event at a position of the log."""
         self.failed: dict[str, ProjectionFailed] = {}
         """Projections that raised, by name; they are left alone."""
         self._views = views
         self._fingerprint_at = fingerprint_at
-        self._codecs = {name: PartCodec(found) for name, found in projections.items()}
+        self._view_of = view_of
+        self._codecs: dict[str, PartCodec[Any]] = {
+            name: PartCodec(found) for name, found in projections.items()
+        }
         self._warm: dict[str, tuple[int, _Parts]] = {}
         self._rebuilt: set[str] = set()
 
-    def carry_on(self, group: Sequence[Projection[Any]], page: _Page, checkpoint: int) -> None:
+    def carry_on(self, group: Sequence[Projection[Any]], page: Page, checkpoint: int) -> None:
         """Fold `page` into the views of `group`, whose checkpoint is `checkpoint`.
 
         Raises:
@@ -51,6 +56,9 @@ class PageFold:
         commits = []
         try:
             for projection in group:
+                if isinstance(projection, SqlProjection):
+                    self._write_rows(projection, page, checkpoint)
+                    continue
                 commit, parts = self._outcome(projection, page, checkpoint)
                 if commit is not None:
                     commits.append(commit)
@@ -60,7 +68,8 @@ class PageFold:
             return  # somebody else was faster: the next page starts where they are
         self._warm.update(folded)
         for projection in group:
-            swap_if_caught_up(self._views, projection)
+            if self._view_of(projection) == own_view(projection):
+                swap_if_caught_up(self._views, projection)
 
     def rebuild(self, projection: Projection[Any], damage: ViewDamaged) -> None:
         """Drop a view that cannot be read; it is folded again. The second time it has failed."""
@@ -71,10 +80,18 @@ class PageFold:
         _LOG.warning("view %s is rebuilt from the log: %s", name, damage)
         self._rebuilt.add(name)
         self._warm.pop(name, None)
-        self._views.drop(own_view(projection))
+        self._views.drop(self._view_of(projection))
+
+    def take_up(self, projection: Projection[Any]) -> None:
+        """Fold this one from now on, under a name that is there; it has not failed any more."""
+        name = projection.name
+        self._codecs[name] = PartCodec(projection)
+        self._warm.pop(name, None)
+        self._rebuilt.discard(name)
+        self.failed.pop(name, None)
 
     def _outcome(
-        self, projection: Projection[Any], page: _Page, checkpoint: int
+        self, projection: Projection[Any], page: Page, checkpoint: int
     ) -> tuple[ViewCommit | None, _Parts]:
         """What to commit of one view; None if it cannot be carried on."""
         name = projection.name
@@ -88,32 +105,53 @@ class PageFold:
             return None, {}
         except ProjectionFailed as failure:
             self._fail(failure)
-            sound = [r for r in page if r.global_position < failure.position]
+            sound = page.before(failure.position)
         try:
             return self._folded(projection, sound, checkpoint, {})
         except (ProjectionFailed, ViewDamaged):
             return None, {}
 
     def _folded(
-        self, projection: Projection[Any], page: _Page, checkpoint: int, warm: _Parts
+        self, projection: Projection[Any], page: Page, checkpoint: int, warm: _Parts
     ) -> tuple[ViewCommit | None, _Parts]:
-        if not page:
+        if page.through <= checkpoint:
             return None, {}
-        parts = fold_parts(projection, page, self._part_before(projection, checkpoint, warm))
+        before = self._part_before(projection, checkpoint, warm)
+        parts = fold_parts(projection, page.events, before)
         commit = ViewCommit(
-            view=own_view(projection),
+            view=self._view_of(projection),
             parts=self._encoded(projection, parts, page),
-            checkpoint=page[-1].global_position,
+            checkpoint=page.through,
             expected_checkpoint=checkpoint,
-            fingerprint=self._fingerprint_at(page[-1].global_position),
+            fingerprint=self._fingerprint_at(page.through),
         )
         warm.update(parts)
         return commit, warm if len(warm) <= _WARM_PARTS else parts
 
+    def _write_rows(self, projection: SqlProjection, page: Page, checkpoint: int) -> None:
+        """Commit the rows of a page, or those before the event at which it raises."""
+        try:
+            self._views.commit([self._rows_commit(projection, page, checkpoint)])
+        except ProjectionFailed as failure:
+            self._fail(failure)
+            sound = page.before(failure.position)
+            if sound.through > checkpoint:
+                self._views.commit([self._rows_commit(projection, sound, checkpoint)])
+
+    def _rows_commit(self, projection: SqlProjection, page: Page, checkpoint: int) -> ViewCommit:
+        return ViewCommit(
+            view=self._view_of(projection),
+            parts={},
+            checkpoint=page.through,
+            expected_checkpoint=checkpoint,
+            fingerprint=self._fingerprint_at(page.through),
+            write=rows_of(projection, page, is_first=checkpoint == 0),
+        )
+
     def _part_before(
         self, projection: Projection[Any], checkpoint: int, warm: _Parts
     ) -> Callable[[str], Any | None]:
-        view, codec = own_view(projection), self._codecs[projection.name]
+        view, codec = self._view_of(projection), self._codecs[projection.name]
 
         def part_before(key: str) -> Any | None:
             if key in warm:
@@ -123,15 +161,13 @@ class PageFold:
 
         return part_before
 
-    def _encoded(
-        self, projection: Projection[Any], parts: _Parts, page: _Page
-    ) -> dict[str, bytes]:
+    def _encoded(self, projection: Projection[Any], parts: _Parts, page: Page) -> dict[str, bytes]:
         codec = self._codecs[projection.name]
         try:
             return {key: codec.encode(part) for key, part in parts.items()}
         except Exception as error:
             cause = f"its view cannot be stored: {type(error).__name__}: {error}"
-            position = page[0].global_position
+            position = page.events[0].global_position
             raise ProjectionFailed(projection.name, position=position, cause=cause) from error
 
     def _fail(self, failure: ProjectionFailed) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
-from projections.contract import Projection, fold_parts, fold_view, is_handled
+from projections.contract import Projection, fold_parts, fold_view, sees
 from projections.kept_folds import KeptFolds
 
 __all__ = ["OnlyPart", "PartsOfStreams", "PastViews", "folded_from"]
@@ -45,6 +45,8 @@ class OnlyPart(Generic[V]):
         self.version = projection.version
         self.handles = projection.handles
         self.view_type = projection.view_type
+        self.categories = getattr(projection, "categories", frozenset[str]())
+        self.streams = getattr(projection, "streams", frozenset[str]())
 
     def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
         """See `Projection.keys`."""
@@ -113,9 +115,8 @@ class PastViews:
         self, projection: Projection[Any], after: int, through: int
     ) -> Iterator[RecordedEvent[Any]]:
         """The events between two positions that a projection wants to see."""
-        for one in self._journal.between(after, through, of_types=projection.handles):
-            if is_handled(projection, one):
-                yield one
+        events = self._journal.between(after, through, of_types=projection.handles)
+        return filter(sees(projection), events)
 
     def _nearest(self, projection: Projection[V], position: int) -> tuple[int, Mapping[str, V]]:
         with self._lock:

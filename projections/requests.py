@@ -23,7 +23,10 @@ class RequestsView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestsProjection:
-    """View: one part per team stream, under the stream's id."""
+    """Requests between members, and their answers.
+
+    View: one part per team stream, under the stream's id.
+    """
 
     name = "requests"
     version = 2

@@ -105,10 +105,13 @@ RosterPart: TypeAlias = TeamMembers | MemberView
 
 
 class RosterProjection:
-    """View: `team-…` streams hold `TeamMembers`, `agent-…` streams hold `MemberView`."""
+    """Who is in the teams, and what each member is doing.
+
+    View: `team-…` streams hold `TeamMembers`, `agent-…` streams hold `MemberView`.
+    """
 
     name = "roster"
-    version = 3
+    version = 4
     handles: frozenset[type[Any]] | None = _AGENT_EVENTS | {
         MemberJoined,
         MemberRemoved,
@@ -214,7 +217,7 @@ def _member_after(member: MemberView, event: Any) -> MemberView:
             return _known_as(member, event)
         case e.AgentStopped():
             return _replace(member, is_stopped=True, is_stopping=False)
-        case e.MailTaken():
+        case e.MailTaken() | e.MailCameLate():
             return _taken(member, event)
         case e.InputPlaced() | e.MailHandedOver():
             left = tuple(mail for mail in member.mail_unplaced if mail not in event.mail_ids)
@@ -290,9 +293,11 @@ def _introduced(member: MemberView, profile: e.AgentProfile) -> MemberView:
     )
 
 
-def _taken(member: MemberView, event: e.MailTaken) -> MemberView:
+def _taken(member: MemberView, event: e.MailTaken | e.MailCameLate) -> MemberView:
+    """Letters that crossed the end of the agent are no more to be read."""
+    mail = event.mail if isinstance(event, e.MailTaken) else ()
     return _replace(
         member,
         mail_taken_through=max(member.mail_taken_through, event.through_version),
-        mail_unplaced=member.mail_unplaced + tuple(mail.mail_id for mail in event.mail),
+        mail_unplaced=member.mail_unplaced + tuple(one.mail_id for one in mail),
     )

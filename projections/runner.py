@@ -6,18 +6,20 @@ dies, and however many processes follow. A projection that raises stops alone, b
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from mentra_actors.codec.event_codec import CODEC, EventCodec
-from mentra_actors.store.journal import Journal
+from mentra_actors.errors import ConfigurationError
 from mentra_actors.store.ports import JournalReader
 from projections.contract import ONE_PART, Projection
 from projections.fingerprint import fingerprint_at
 from projections.follower import Follower
 from projections.page_fold import PageFold
+from projections.page_reading import PageReading, lag_since
 from projections.rebuild import (
     drop_views_beyond_log,
     drop_views_of_another_past,
@@ -25,13 +27,12 @@ from projections.rebuild import (
     served_view,
     swap_if_caught_up,
 )
+from projections.rebuilding import OnProgress, rebuild_beside
+from projections.sql_projection import SqlProjection
 from projections.view_reader import ViewReader
 from projections.view_store import ViewDamaged, ViewStore
 
-__all__ = ["OnProgress", "ProjectionRunner", "ProjectionStatus"]
-
-OnProgress: TypeAlias = Callable[[int, int], None]
-"""Called with the lowest checkpoint and the position aimed at, on the thread that catches up."""
+__all__ = ["ProjectionRunner", "ProjectionStatus"]
 
 R = TypeVar("R")
 
@@ -41,7 +42,8 @@ _WAKE_S = 0.2
 class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How far one projection is. `lag` is the number of events it has not seen.
 
-    `failure` says why it stopped before `failed_position`; empty if it did not.
+    `lag_s` is for how long the first of them has waited, in seconds. `failure` says why it stopped
+    before `failed_position`; empty if it did not.
     """
 
     name: str
@@ -51,6 +53,8 @@ class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     is_rebuilding: bool
     failed_position: int = 0
     failure: str = ""
+    lag_s: float = 0.0
+    is_paused: bool = False
 
 
 class ProjectionRunner:
@@ -67,14 +71,25 @@ class ProjectionRunner:
         *,
         codec: EventCodec = CODEC,
         page_events: int = 1000,
+        now: Callable[[], float] = time.time,
     ) -> None:
+        """`now` tells Unix seconds, to which `lag_s` is told.
+
+        Raises:
+            ValueError: two projections have the same name.
+            TypeError: one of them handles what is no event of this log.
+            ConfigurationError: one of them writes rows, and the views are in no database.
+        """
         self._reader = reader
-        self._journal = Journal(reader, codec)
+        self._pages = PageReading(reader, codec, page_events)
         self._views = views
+        self._now = now
         self._projections = {projection.name: projection for projection in projections}
         if len(self._projections) != len(projections):
             raise ValueError("two projections have the same name")
-        self._page_events = page_events
+        for one in projections:
+            self._check(one)
+        self._paused: set[str] = set()
         self._stored = ViewReader(views, self._projections)
         self._fold = PageFold(views, self._projections, self._fingerprint_at)
         self._fingerprint = (0, 0)
@@ -94,7 +109,7 @@ class ProjectionRunner:
         target = last_position if through is None else min(through, last_position)
         while self._fold_page(target):
             if progress is not None:
-                progress(self.checkpoint(), target)
+                progress(min(self._carried().values(), default=target), target)
 
     def follow(self) -> Follower:
         """Start a thread that keeps the views up to date; stop it before the stores are closed.
@@ -129,6 +144,68 @@ class ProjectionRunner:
             raise follower.failure
         return self.checkpoint() >= position
 
+    def pause(self, name: str) -> None:
+        """Carry a view on no more, until `resume`; it is read as it is.
+
+        Raises:
+            KeyError: no such projection.
+        """
+        self._paused.add(self._projections[name].name)
+
+    def resume(self, name: str) -> None:
+        """Carry a view on again, from where it was paused.
+
+        Raises:
+            KeyError: no such projection.
+        """
+        self._paused.discard(self._projections[name].name)
+        self._announce()
+
+    def retry(self, projection: Projection[Any]) -> None:
+        """Let a projection that has failed go on, mended: it takes the place of that of its name.
+
+        A mended one that folds earlier events to another view has a higher version.
+
+        Raises:
+            KeyError: no such projection.
+            TypeError: it handles what is no event of this log.
+        """
+        self._check(projection)
+        with self._folding:
+            before = self._projections[projection.name]
+            if projection.version < before.version:
+                raise ValueError(
+                    f"projection {before.name!r} has version {before.version} by now, "
+                    f"which is newer than {projection.version}"
+                )
+            self._projections[projection.name] = projection
+            self._fold.take_up(projection)
+        self._announce()
+
+    def rebuild(self, name: str, *, progress: OnProgress | None = None) -> None:
+        """Make a view anew beside the present one, on this thread, then put it in its place.
+
+        Raises:
+            KeyError: no such projection.
+            ProjectionFailed: it raised; the view is as it was.
+            StoreError: the log or the views cannot be used; the view is as it was.
+        """
+        projection = self._projections[name]
+        if isinstance(projection, SqlProjection):
+            self._write_rows_anew(projection, progress)
+            return
+        rebuild_beside(
+            self._views,
+            projection,
+            self._pages,
+            self._fingerprint_at,
+            folding=self._folding,
+            progress=progress,
+        )
+        with self._folding:
+            self._fold.take_up(projection)
+        self._announce()
+
     def view(self, name: str, key: str = ONE_PART) -> Any | None:
         """One part of a view, or None.
 
@@ -139,13 +216,19 @@ class ProjectionRunner:
         """
         return self._mended(name, lambda: self._stored.view(name, key))
 
-    def parts(self, name: str, prefix: str = "") -> dict[str, Any]:
+    def parts(
+        self, name: str, prefix: str = "", *, after: str | None = None, limit: int | None = None
+    ) -> dict[str, Any]:
         """All parts whose keys begin with `prefix`, in order of keys, as of one moment.
+
+        With `after` only those behind that key, with `limit` no more than so many: a page.
 
         Raises:
             KeyError: no such projection.
         """
-        return self._mended(name, lambda: self._stored.parts(name, prefix))
+        return self._mended(
+            name, lambda: self._stored.parts(name, prefix, after=after, limit=limit)
+        )
 
     def keys(self, name: str, prefix: str = "") -> Sequence[str]:
         """Keys of the parts that `parts` would give.
@@ -165,9 +248,26 @@ class ProjectionRunner:
         last_position = self._reader.last_position()
         return [self._status(found, last_position) for found in self._projections.values()]
 
+    def _check(self, projection: Projection[Any]) -> None:
+        self._pages.check(projection)
+        can_write = getattr(self._views, "writes_rows", False)
+        if isinstance(projection, SqlProjection) and not can_write:
+            raise ConfigurationError(
+                f"projection {projection.name!r} writes rows: say in which database, with "
+                "into='sqlite:FILE' or into='postgresql://…'"
+            )
+
+    def _write_rows_anew(self, projection: SqlProjection, progress: OnProgress | None) -> None:
+        """There are no tables beside its own: they are dropped with the first new rows."""
+        with self._folding:
+            self._views.drop(own_view(projection))
+            self._fold.take_up(projection)
+        self.catch_up(progress=progress)
+
     def _status(self, projection: Projection[Any], last_position: int) -> ProjectionStatus:
         checkpoint = self._views.checkpoint(own_view(projection))
         failure = self._fold.failed.get(projection.name)
+        since = lag_since(self._reader, checkpoint) if checkpoint < last_position else None
         return ProjectionStatus(
             name=projection.name,
             version=projection.version,
@@ -176,6 +276,8 @@ class ProjectionRunner:
             is_rebuilding=served_view(self._views, projection) != own_view(projection),
             failed_position=0 if failure is None else failure.position,
             failure="" if failure is None else failure.cause,
+            lag_s=0.0 if since is None else max(self._now() - since, 0.0),
+            is_paused=projection.name in self._paused,
         )
 
     def _checkpoints(self) -> Mapping[str, int]:
@@ -186,21 +288,19 @@ class ProjectionRunner:
             if name not in self._fold.failed
         }
 
+    def _carried(self) -> Mapping[str, int]:
+        """Checkpoints of the projections that neither have failed nor are paused, by name."""
+        return {name: at for name, at in self._checkpoints().items() if name not in self._paused}
+
     def _fold_page(self, through: int) -> bool:
         """Carry the views that are furthest behind on by a page; False if none is behind."""
         with self._folding:
-            checkpoints = self._checkpoints()
+            checkpoints = self._carried()
             lowest = min(checkpoints.values(), default=through)
             if lowest >= through:
                 return False
-            page = [
-                recorded
-                for recorded in self._journal.read_journal(after=lowest, limit=self._page_events)
-                if recorded.global_position <= through
-            ]
-            if not page:
-                return False
             group = [self._projections[name] for name, at in checkpoints.items() if at == lowest]
+            page = self._pages.page(group, after=lowest, through=through)
             self._fold.carry_on(group, page, lowest)
         self._announce()
         return True
@@ -211,7 +311,8 @@ class ProjectionRunner:
 
     def _wait_for_more(self) -> None:
         self._announce()  # another process may have carried the views on
-        self._reader.wait_for_position(self.checkpoint() + 1, timeout_s=_WAKE_S)
+        lowest = min(self._carried().values(), default=self._reader.last_position())
+        self._reader.wait_for_position(lowest + 1, timeout_s=_WAKE_S)
 
     def _announce(self) -> None:
         with self._advanced:

@@ -33,7 +33,10 @@ class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SchedulesProjection:
-    """View: one part per schedule, under the id of its stream and its own."""
+    """When agents are woken.
+
+    View: one part per schedule, under the id of its stream and its own.
+    """
 
     name = "schedules"
     version = 1

@@ -60,7 +60,10 @@ class SessionMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionWordsProjection:
-    """View: `agent-…/page` holds `SessionWords`."""
+    """The words that conversations are found by.
+
+    View: `agent-…/page` holds `SessionWords`.
+    """
 
     name = "session_words"
     version = 1

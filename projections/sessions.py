@@ -88,7 +88,10 @@ class SessionPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionsProjection:
-    """View: `agent-…` streams hold `SessionPart`."""
+    """Conversations with leads, as they are listed.
+
+    View: `agent-…` streams hold `SessionPart`.
+    """
 
     name = "sessions"
     version = 1

@@ -67,7 +67,10 @@ class BoardGroups(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskBoardProjection:
-    """View: one part per board stream, under the stream's id."""
+    """The tasks of every board, and their times.
+
+    View: one part per board stream, under the stream's id.
+    """
 
     name = "task_board"
     version = 3

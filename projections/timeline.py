@@ -23,6 +23,7 @@ from mentra_actors.domain.rule_match import match_words
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from projections.board_sentences import BOARD_SENTENCES
+from projections.framework_sentences import FRAMEWORK_SENTENCES
 from projections.sentence_words import by_whom, clipped, counted, quoted
 from projections.team_sentences import TEAM_SENTENCES
 
@@ -59,7 +60,10 @@ class TimelinePage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimelineProjection:
-    """View: a page per 256 positions, under its number; see `page_keys`."""
+    """Everything that happened, a line for each event.
+
+    View: a page per 256 positions, under its number; see `page_keys`.
+    """
 
     name = "timeline"
     version = 2
@@ -250,6 +254,7 @@ def _rule_remembered(event: permission_rules.RuleRemembered) -> str:
 
 
 SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+    **FRAMEWORK_SENTENCES,
     **TEAM_SENTENCES,
     agent.AgentSpawned: lambda e: (
         f"{e.profile.name} began as {e.profile.role} ({e.profile.model})"
@@ -305,6 +310,12 @@ SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     agent.RunFinished: _run_finished,
     agent.RunFailed: lambda e: f"run {e.run_id} failed ({e.kind}): {e.message}",
     agent.RunCancelled: lambda e: f"run {e.run_id} cancelled: {e.reason}",
+    agent.AgentBranched: lambda e: f"goes on in branch {e.branch} from position {e.position}",
+    agent.ConversationEdited: lambda e: (
+        f"{e.kind} put in the place of entry {e.entry}: {quoted(e.text)}"
+        if e.entry
+        else f"{e.kind} put behind the last entry: {quoted(e.text)}"
+    ),
     agent.AgentRecovered: lambda e: f"recovered with {len(e.open_effects)} effects open",
     agent.SubagentSpawned: lambda e: f"{e.key} made subagent {e.profile.name}",
     agent.SubagentFinished: lambda e: f"subagent {e.agent_id} {e.how}",

@@ -39,7 +39,10 @@ class TranscriptPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TranscriptProjection:
-    """View: a page per 64 versions of an agent's stream, under `{stream id}/{page number}`."""
+    """What every agent was told, said and did.
+
+    View: a page per 64 versions of an agent's stream, under `{stream id}/{page number}`.
+    """
 
     name = "transcript"
     version = 2

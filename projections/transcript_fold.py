@@ -194,6 +194,10 @@ _CONTENTS: Mapping[type[Any], Callable[[Any], Sequence[ItemContent]]] = {
     e.RunCancelled: _one(
         lambda event: t.RunEnded(run_id=event.run_id, how="cancelled", text=event.reason)
     ),
+    e.AgentBranched: _one(lambda event: t.Branched(branch=event.branch, position=event.position)),
+    e.ConversationEdited: _one(
+        lambda event: t.Edited(kind=event.kind, entry=event.entry, text=event.text, by=event.by)
+    ),
     e.AgentRecovered: _one(lambda event: t.Recovered(open_effects=event.open_effects)),
     e.AgentStopped: _one(lambda _: t.Stopped()),
 }

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from mentra_actors.domain.agent.events.branching import EditKind
 from mentra_actors.domain.blob import BlobRef
 from mentra_actors.ids import AgentId, EffectId, EntryId, RunId
 
@@ -18,8 +19,10 @@ __all__ = [
     "AssistantRefusal",
     "AssistantText",
     "AssistantThinking",
+    "Branched",
     "CallStatus",
     "Compacted",
+    "Edited",
     "Injected",
     "ItemContent",
     "MailHandedOver",
@@ -248,6 +251,22 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True, tag="moved"):
     reason: Literal["branch", "rollback", "resume"]
 
 
+class Edited(msgspec.Struct, frozen=True, kw_only=True, tag="edited"):
+    """Other words stand in the place of an entry (0: behind the last one); it goes on there."""
+
+    kind: EditKind
+    entry: EntryId
+    text: str
+    by: str = ""
+
+
+class Branched(msgspec.Struct, frozen=True, kw_only=True, tag="branched"):
+    """From here on it is the agent of a branch; what came before it shares with the origin."""
+
+    branch: str
+    position: int
+
+
 class Reconfigured(msgspec.Struct, frozen=True, kw_only=True, tag="reconfigured"):
     """Options were changed; their names."""
 
@@ -326,6 +345,8 @@ ItemContent: TypeAlias = (
     | Abandoned
     | Compacted
     | Moved
+    | Edited
+    | Branched
     | Reconfigured
     | StopAsked
     | RunStarted

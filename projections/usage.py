@@ -120,7 +120,9 @@ class RunUsage(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
 
 
 class UsageProjection:
-    """View: `AgentUsage` under the stream of an agent, `RunUsage` under `{stream}#{run id}`.
+    """Tokens and money, by agent and by run.
+
+    View: `AgentUsage` under the stream of an agent, `RunUsage` under `{stream}#{run id}`.
 
     A run id that is too long for a key is named by what follows the agent's id, or by a digest;
     see `run_named`.

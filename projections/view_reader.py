@@ -19,7 +19,7 @@ class ViewReader:
     def __init__(self, views: ViewStore, projections: Mapping[str, Projection[Any]]) -> None:
         self._views = views
         self._projections = projections
-        self._codecs = {name: PartCodec(found) for name, found in projections.items()}
+        self._codecs = {name: (found, PartCodec(found)) for name, found in projections.items()}
 
     def view(self, name: str, key: str = ONE_PART) -> Any | None:
         """One part of a view, or None.
@@ -31,12 +31,16 @@ class ViewReader:
 
         def part_of(view: ViewId) -> Any | None:
             data = self._views.load(view, key)
-            return None if data is None else self._codecs[name].decode(data)
+            return None if data is None else self._codec(name).decode(data)
 
         return self._served(name, part_of)
 
-    def parts(self, name: str, prefix: str = "") -> dict[str, Any]:
+    def parts(
+        self, name: str, prefix: str = "", *, after: str | None = None, limit: int | None = None
+    ) -> dict[str, Any]:
         """All parts whose keys begin with `prefix`, in order of keys, as of one moment.
+
+        With `after` only those behind that key, with `limit` no more than so many.
 
         Raises:
             KeyError: no such projection.
@@ -44,8 +48,9 @@ class ViewReader:
         """
 
         def parts_of(view: ViewId) -> dict[str, Any]:
-            stored = self._views.load_prefix(view, prefix)
-            return {key: self._codecs[name].decode(data) for key, data in stored.items()}
+            stored = self._views.load_prefix(view, prefix, after=after, limit=limit)
+            codec = self._codec(name)
+            return {key: codec.decode(data) for key, data in stored.items()}
 
         return self._served(name, parts_of)
 
@@ -56,6 +61,15 @@ class ViewReader:
             KeyError: no such projection.
         """
         return self._served(name, lambda view: self._views.keys(view, prefix))
+
+    def _codec(self, name: str) -> PartCodec[Any]:
+        """Of the projection that has the name by now."""
+        known, codec = self._codecs[name]
+        found = self._projections[name]
+        if known is not found:
+            codec = PartCodec(found)
+            self._codecs[name] = (found, codec)
+        return codec
 
     def _served(self, name: str, read: Callable[[ViewId], R]) -> R:
         """From the older view if it is there and still readable, else from the own one."""

@@ -10,8 +10,8 @@ position that is folded into them. Parts are bytes here. The rules that every ad
 * Of the versions of one projection one serves readers, and it is never replaced by an older one.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -20,6 +20,7 @@ from mentra_actors.ids import is_valid_name
 from projections.contract import MAX_KEY_BYTES
 
 __all__ = [
+    "DRAFT_VERSIONS",
     "Checkpoint",
     "CheckpointMoved",
     "ViewCommit",
@@ -28,9 +29,12 @@ __all__ = [
     "ViewStore",
     "check_checkpoint",
     "check_commits",
+    "check_replacing",
 ]
 
 _MAX_VERSION = 2**32 - 1
+DRAFT_VERSIONS = 2**31
+"""What is added to the version of a view for that of its draft; see `projections.rebuilding`."""
 
 
 class ViewId(msgspec.Struct, frozen=True, order=True):
@@ -62,6 +66,8 @@ class ViewCommit(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: int
     expected_checkpoint: int
     fingerprint: int = 0
+    write: Callable[[Any], None] | None = None
+    """Writes rows with a cursor, in the same transaction, where the views are in a database."""
 
 
 class CheckpointMoved(MentraError):
@@ -95,8 +101,13 @@ class ViewStore(Protocol):
         """
         ...
 
-    def load_prefix(self, view: ViewId, prefix: str = "") -> dict[str, bytes]:
+    def load_prefix(
+        self, view: ViewId, prefix: str = "", *, after: str | None = None, limit: int | None = None
+    ) -> dict[str, bytes]:
         """All parts whose keys begin with `prefix`, in order of keys, as of one moment.
+
+        Keys are in the order of their UTF-8 bytes. With `after` only those behind that key, with
+        `limit` no more than so many: a page.
 
         Raises:
             ViewDamaged: the stored bytes have changed.
@@ -144,13 +155,23 @@ class ViewStore(Protocol):
         """Remove a view with all of its parts; one that does not exist is no error."""
         ...
 
+    def replace(self, view: ViewId, by: ViewId) -> None:
+        """Give a view the parts and the checkpoint of another, which ends, in one transaction.
+
+        If there is no other, nothing happens.
+
+        Raises:
+            CheckpointMoved: the view has a higher checkpoint than the other; nothing was written.
+        """
+        ...
+
     def close(self) -> None:
         """Release everything. Calling it twice is allowed."""
         ...
 
 
-def check_commits(commits: Sequence[ViewCommit]) -> None:
-    """Refuse what no adapter can keep.
+def check_commits(commits: Sequence[ViewCommit], *, with_rows: bool = False) -> None:
+    """Refuse what no adapter can keep, and rows where there are no tables for them.
 
     Raises:
         ValueError: a checkpoint does not grow, or a key or name cannot be stored.
@@ -159,6 +180,8 @@ def check_commits(commits: Sequence[ViewCommit]) -> None:
         raise ValueError("a view is named twice in one commit")
     for commit in commits:
         view = commit.view
+        if commit.write is not None and not with_rows:
+            raise ValueError(f"view {view.name!r} writes rows: it is kept in a database only")
         if not is_valid_name(view.name) or not 1 <= view.version <= _MAX_VERSION:
             raise ValueError(f"{view.name!r} version {view.version!r} cannot name a view")
         if not 0 <= commit.expected_checkpoint < commit.checkpoint:
@@ -179,3 +202,13 @@ def check_checkpoint(view: ViewId, *, expected: int | None, actual: int) -> None
     """
     if expected is not None and expected != actual:
         raise CheckpointMoved(view, expected=expected, actual=actual)
+
+
+def check_replacing(view: ViewId, *, own: int, other: int) -> None:
+    """See that a view that is put in the place of another is not behind it.
+
+    Raises:
+        CheckpointMoved: it is.
+    """
+    if own > other:
+        raise CheckpointMoved(view, expected=other, actual=own)

@@ -157,7 +157,7 @@ def _steps(messages: Sequence[Any]) -> Iterator[Step]:
     asked: dict[str, dict[str, Any]] = {}
     for message in messages:
         if isinstance(message, AssistantMessage):
-            calls = [block for block in message.blocks if hasattr(block, "arguments")]
+            calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
             asked |= {call.call_id: json.loads(call.arguments or "{}") for call in calls}
         elif isinstance(message, ToolResultsMessage):
             for result in message.results:

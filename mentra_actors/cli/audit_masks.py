@@ -9,7 +9,7 @@ import msgspec
 from mentra_actors.providers.http.redaction import MASK, Redaction, is_secret_name
 from projections.hook_event import HookEvent
 
-__all__ = ["masked"]
+__all__ = ["masked", "masked_text"]
 
 _DATA = frozenset({"preview", "details"})
 _WORDS = frozenset(
@@ -33,6 +33,14 @@ def masked(event: HookEvent) -> dict[str, Any]:
     if "match" in fields:
         fields["match"] = _masked_value(fields["match"])
     return fields
+
+
+def masked_text(text: str) -> str:
+    """A text, or JSON, with `[redacted]` for what looks like a key."""
+    if text[:1] not in ("{", "["):
+        return _masked_text(text)
+    hidden = _masked_data(text)
+    return hidden if MASK in hidden else text  # as it was written, spaces and all
 
 
 def _masked_text(text: str) -> str:

@@ -97,6 +97,16 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "What the next request of an agent will contain, by part, in tokens. "
             "No model is asked.",
         ),
+        "fork": ListedCommand(
+            "fork_command",
+            "fork",
+            "Make a branch: go on from a moment in another way. The store itself stays as it is.",
+        ),
+        "branches": ListedCommand(
+            "branches_command",
+            "branches",
+            "The branches of a store as a tree: from where each goes on, and how far it has come.",
+        ),
         "memory": ListedCommand(
             "memory_command",
             "memory",
@@ -116,6 +126,11 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "jobs_command",
             "jobs",
             "Commands in the background: what runs, and how the others have ended.",
+        ),
+        "project": ListedCommand(
+            "project_command",
+            "project",
+            "Any view of the store, also one that you wrote: now, as it was, and as it changes.",
         ),
         "usage": ListedCommand(
             "usage_command",
@@ -236,6 +251,15 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "export",
             "Write a store as JSON lines, one for each append, also while it is in use.",
         ),
+        "replay": ListedCommand(
+            "replay_command",
+            "replay",
+            "Decide a log again with the code of today, or run a recorded run again; "
+            "nothing is written.",
+        ),
+        "record": ListedCommand(
+            "record_command", "record", "Write a run to a file, and a test that decides it again."
+        ),
         "compact": ListedCommand(
             "compact_command",
             "compact",
@@ -275,6 +299,9 @@ COMMANDS: Mapping[str, ListedCommand] = MappingProxyType(
             "seat_app",
             "Give a person a seat in a team, or take it away.",
             is_group=True,
+        ),
+        "branch": ListedCommand(
+            "branches_command", "branch_app", "Label a branch, or delete it.", is_group=True
         ),
         "job": ListedCommand(
             "job_commands", "job_app", "What a background job has printed; end one.", is_group=True

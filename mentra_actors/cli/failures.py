@@ -46,9 +46,10 @@ _RECORDING = frozenset(
 )
 _READING = frozenset(
     {
-        *{"agents", "approvals", "at", "audit", "bisect", "board", "diff", "doctor", "entries"},
-        *{"context", "health", "inbox", "jobs", "log", "members", "memory", "plot", "requests"},
-        *{"rules", "schedules", "sessions", "timeline", "transcript", "usage", "why"},
+        *{"agents", "approvals", "at", "audit", "bisect", "board", "branches", "diff", "doctor"},
+        *{"context", "entries", "health", "inbox", "jobs", "log", "members", "memory", "plot"},
+        *{"project", "record", "replay", "requests", "rules", "schedules", "sessions", "timeline"},
+        *{"transcript", "usage", "why"},
     }
 )
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
@@ -99,6 +100,9 @@ _WORDS: Mapping[type[MentraError], _Words] = {
         "Name the key of this store with --key-file FILE or in MENTRA_KEY; a plain store opens "
         "without.",
         MISUSED,
+    ),
+    errors.BranchOriginLost: _Words(
+        "Nothing was changed; what the branch has recorded itself is kept.", ""
     ),
     errors.StoreCorrupted: _Words("Nothing was changed.", "Restore a backup of the store."),
     errors.StoreFull: _Words(

@@ -1,6 +1,7 @@
 """`mentra new-key`, `forget`, `rotate-key` and `train-dictionary`: what an owner of keys does."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,11 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.render_care import counted
 from mentra_actors.errors import CommandRejected, ConfigurationError
+from mentra_actors.store.branches.forgetting import forget_with_branches
 from mentra_actors.store.sealing import offline
 from mentra_actors.store.sealing.master_key import make_key_file
 from mentra_actors.store.sealing.options import Sealing
+from mentra_actors.store.sealing.upkeep import Forgotten
 
 __all__ = ["forget", "new_key", "rotate_key", "train_dictionary"]
 
@@ -34,19 +37,33 @@ def forget(
     output = Output(as_json=as_json)
     if not yes:
         _confirm(subject, as_json=as_json)
-    forgotten = offline.forget_subject(store, subject, sealing=chosen_sealing() or Sealing())
-    if forgotten is None:
+    forgotten, branches = forget_with_branches(
+        store, subject, sealing=chosen_sealing() or Sealing()
+    )
+    if forgotten is None and not branches:
         raise CommandRejected(
             f"{store} has no key for {subject!r}: nothing is known of it, or it was forgotten"
         )
     if as_json:
-        output.document({"subject": subject, "store": str(store), "forgotten": forgotten})
-        return
-    output.show(
-        f"{subject} is forgotten: {counted(forgotten.events, 'event')} and "
-        f"{counted(forgotten.blobs, 'blob')} cannot be read by anyone any more."
-    )
-    if forgotten.blobs_kept:
+        told = {"subject": subject, "store": str(store), "forgotten": forgotten}
+        output.document({**told, "branches": branches})
+    else:
+        _tell_forgotten(output, subject, forgotten, branches)
+
+
+def _tell_forgotten(
+    output: Output, subject: str, forgotten: Forgotten | None, branches: Sequence[str]
+) -> None:
+    if forgotten is not None:
+        output.show(
+            f"{subject} is forgotten: {counted(forgotten.events, 'event')} and "
+            f"{counted(forgotten.blobs, 'blob')} cannot be read by anyone any more."
+        )
+    if branches:
+        output.show(
+            f"What branches had recorded of {subject} is forgotten: {', '.join(branches)}."
+        )
+    if forgotten is not None and forgotten.blobs_kept:
         output.remark(f"Named by others too, and kept: {counted(forgotten.blobs_kept, 'blob')}.")
     output.remark(
         "Backups made before still have them, and so may the events of others in which it is "

@@ -1,4 +1,4 @@
-"""The options that open sealed stores; every command with a `store` gets them."""
+"""The options that open sealed stores, and branches; every command with a `store` gets them."""
 
 import inspect
 import os
@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from mentra_actors.store.branches.forking import branch_path
 from mentra_actors.store.sealing.options import Sealing
 
 __all__ = ["KEY_VARIABLE", "KeysDirectory", "chosen_sealing", "sealing_with", "with_key_options"]
@@ -33,7 +34,13 @@ KeysDirectory: TypeAlias = Annotated[
         show_default="sealing/ in the store",
     ),
 ]
-_OPTIONS = {"key_file": _KEY_FILE, "keys": KeysDirectory}
+_BRANCH = Annotated[
+    str | None,
+    typer.Option(
+        "--branch", envvar="MENTRA_BRANCH", help="A branch of the store, one of a branch as a/b."
+    ),
+]
+_OPTIONS = {"key_file": _KEY_FILE, "keys": KeysDirectory, "branch": _BRANCH}
 _CHOSEN: ContextVar[Sealing | None] = ContextVar("chosen_sealing", default=None)
 
 
@@ -58,7 +65,11 @@ def with_key_options(command: Callable[..., None]) -> Callable[..., None]:
         return command
 
     @wraps(command)
-    def with_options(*args: Any, key_file: Path | None, keys: Path | None, **kwargs: Any) -> None:
+    def with_options(
+        *args: Any, key_file: Path | None, keys: Path | None, branch: str | None, **kwargs: Any
+    ) -> None:
+        if branch:
+            kwargs["store"] = branch_path(kwargs["store"], branch)
         with _chosen(sealing_with(key_file, keys)):
             command(*args, **kwargs)
 

@@ -32,6 +32,7 @@ _LOOK_S = 1.0
 _CATEGORIES = (
     *("agent", "background", "board", "inbox", "lease", "memory"),
     *("rules", "schedule", "supervision", "team"),
+    *("adk", "adkapp", "adkuser", "langgraph", "openai"),
 )
 _AGENTS = ("agent",)
 _OF_TEAMS = ("team", "board", "schedule")

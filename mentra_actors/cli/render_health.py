@@ -8,7 +8,7 @@ from mentra_actors.cli.output import local_moment
 from mentra_actors.cli.render_approvals import time_span
 from mentra_actors.cli.render_care import counted
 from projections.dead_letters import DeadLetter, QuarantinedStream
-from projections.health import Health
+from projections.health import Health, ViewLag
 
 __all__ = ["INDENT", "health_lines", "letter_text", "quarantine_text"]
 
@@ -80,7 +80,7 @@ def _figures(health: Health) -> Sequence[tuple[str, str]]:
     )
     held = f"{writer.holder}, epoch {writer.epoch}, {term}" if writer.holder else "nobody"
     size = "" if health.store_bytes is None else f", {health.store_bytes / _MEGABYTE:,.1f} MB"
-    views = ", ".join(f"{one.name} {one.behind:,} behind" for one in health.views)
+    views = ", ".join(map(_view_words, health.views))
     return [
         ("agents", agents or "none"),
         ("open effects", effects or "none"),
@@ -107,3 +107,9 @@ def _live_words(health: Health) -> str:
 def _cut(words: str) -> str:
     line = " ".join(words.split())
     return line if len(line) <= _SHOWN_CHARS else f"{line[:_SHOWN_CHARS]}…"
+
+
+def _view_words(view: ViewLag) -> str:
+    waits = f" ({view.behind_s:,.0f} s)" if view.behind and view.behind_s >= 1 else ""
+    paused = ", paused" if view.is_paused else ""
+    return f"{view.name} {view.behind:,} behind{waits}{paused}"

@@ -99,6 +99,8 @@ def _run_label(content: t.ItemContent) -> _Label | None:
         case t.Recovered(open_effects=opened):
             left = f"open: {', '.join(opened)}" if opened else "nothing was open"
             return "recovered", "bold yellow", f"the process had died; {left}"
+        case t.Branched() | t.Edited():
+            return _branch_label(content)
         case t.Moved(to_entry=to_entry, reason=reason):
             where = f"to entry {to_entry}" if to_entry else "to the beginning"
             return reason, "bold yellow", f"the conversation goes back {where}"
@@ -111,6 +113,15 @@ def _run_label(content: t.ItemContent) -> _Label | None:
             return "stopped", "dim", ""
         case _:
             return None
+
+
+def _branch_label(content: t.Branched | t.Edited) -> _Label:
+    if isinstance(content, t.Branched):
+        said = f"goes on in the branch {content.branch}, from position {content.position}"
+        return "branch", "bold magenta", said
+    where = f"in the place of entry {content.entry}" if content.entry else "behind the last entry"
+    who = f" by {content.by}" if content.by else ""
+    return "edited", "bold magenta", f"{content.kind} {where}{who}: {content.text}"
 
 
 def _permission_label(content: t.ItemContent, names: dict[EffectId, str]) -> _Label | None:

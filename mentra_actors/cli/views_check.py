@@ -10,6 +10,7 @@ from mentra_actors.store.care import Finding
 from mentra_actors.store.care.store_image import held_file
 from mentra_actors.store.lmdb_walk import FileWalk
 from mentra_actors.store.store_directory import DATA_FILE
+from projections.view_store import DRAFT_VERSIONS
 
 __all__ = ["ViewsLook", "look_at_views", "views_findings"]
 
@@ -40,7 +41,8 @@ def look_at_views(store: Path) -> ViewsLook:
     found = {}
     for key, value in rows:
         name, (version,) = key[: -_VERSION.size - 1], _VERSION.unpack(key[-_VERSION.size :])
-        if version != _SERVING and len(value) >= _POSITION.size:
+        is_view = version != _SERVING and version < DRAFT_VERSIONS
+        if is_view and len(value) >= _POSITION.size:
             label = f"{name.decode(errors='backslashreplace')} (version {version})"
             found[label] = int(_POSITION.unpack_from(value)[0])
     return found

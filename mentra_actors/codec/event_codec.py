@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from mentra_actors.codec.event_types import EVENT_TYPES
+from mentra_actors.codec.framework_event_types import FRAMEWORK_EVENT_TYPES
 from mentra_actors.codec.upcasters import UPCASTERS, Upcaster
 from mentra_actors.envelope import FORGOTTEN_PAYLOAD, RetiredEvent, SkippedEvent, UnknownEvent
 
@@ -174,5 +175,5 @@ def _reason(error: Exception) -> str:
         return type(error).__name__
 
 
-CODEC = EventCodec(EVENT_TYPES, UPCASTERS)
+CODEC = EventCodec((*EVENT_TYPES, *FRAMEWORK_EVENT_TYPES), UPCASTERS)
 """The codec for everything that this package stores."""

@@ -70,6 +70,8 @@ EVENT_TYPES: tuple[type[Any], ...] = (
     agent.RunFailed,
     agent.RunCancelled,
     agent.AgentRecovered,
+    agent.AgentBranched,
+    agent.ConversationEdited,
     agent.SubagentSpawned,
     agent.SubagentFinished,
     agent.SubagentEndOrdered,

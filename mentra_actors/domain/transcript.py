@@ -40,6 +40,7 @@ from mentra_actors.domain.conversation_tree import (
     with_entry,
     with_stubs,
 )
+from mentra_actors.domain.edited_entries import edited
 from mentra_actors.domain.inbox import Mail, letter_fields
 from mentra_actors.ids import EffectId
 
@@ -333,4 +334,5 @@ _STEPS: Mapping[type[Any], Callable[[Transcript, Any], Transcript]] = {
     e.CompactionUndone: _told_long_again,
     e.LeafMoved: _leaf_moved,
     e.EntryLabelled: _labelled,
+    e.ConversationEdited: edited,
 }

@@ -46,8 +46,10 @@ class ProviderRegistry:
         self,
         builtin: Mapping[str, Callable[[], ModelProvider]] = BUILTIN_PROVIDERS,
         providers: Iterable[ModelProvider] = (),
+        lent: Iterable[ModelProvider] = (),
     ) -> None:
-        """See `register` for the `providers` and their errors."""
+        """See `register` for the `providers` and their errors; those that are `lent` stay open."""
+        self._lent = tuple(lent)
         self._builtin = dict(builtin)
         self._providers: dict[str, ModelProvider] = {}
         for provider in providers:
@@ -117,7 +119,8 @@ class ProviderRegistry:
 
     async def aclose(self) -> None:
         """Close every provider that was made or registered. Calling it twice is allowed."""
-        for provider in list(self._providers.values()):
+        own = [one for one in self._providers.values() if not any(one is it for it in self._lent)]
+        for provider in own:
             await provider.aclose()
 
     def _unknown(self, name: str) -> str:

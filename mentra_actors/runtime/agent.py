@@ -15,6 +15,7 @@ from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent_context import AgentContext
 from mentra_actors.runtime.agent_feed import agent_source, session_source
+from mentra_actors.runtime.agent_forks import AgentForks
 from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.agent_subagents import AgentSubagents
 from mentra_actors.runtime.agent_team import AgentTeam
@@ -44,13 +45,12 @@ __all__ = ["Agent"]
 T = TypeVar("T")
 
 
-class Agent:
+class Agent(AgentForks):
     """One agent of a running team."""
 
     def __init__(self, name: str, agent_id: AgentId, operations: Operations) -> None:
         """Made by `Runtime.spawn` and `Runtime.agent`."""
-        self.name = name
-        self.agent_id = agent_id
+        self.name, self.agent_id = name, agent_id
         self.conversation = Conversation(agent_id, operations.agents)
         """What was said, as a tree: entries, branches, labels."""
         self.memory = AgentMemory(operations.core, agent_id)

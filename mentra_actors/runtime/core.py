@@ -41,6 +41,7 @@ from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lease_term import LeaseTerm
 from mentra_actors.runtime.member_reading import MemberReading
 from mentra_actors.runtime.memories import Memories, opened_memories
+from mentra_actors.runtime.opened_store import opened_store
 from mentra_actors.runtime.performers import World, performers
 from mentra_actors.runtime.petition_taker import taking_petitions
 from mentra_actors.runtime.resumption import Resumption
@@ -48,7 +49,6 @@ from mentra_actors.runtime.run_operations import RunOperations
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.skills import Skills
 from mentra_actors.runtime.supervised import Redelivery, Teams, loaded_supervision
-from mentra_actors.runtime.take_over import open_or_take_over
 from mentra_actors.runtime.tick_journal import TickJournal
 from mentra_actors.runtime.tool_commands import ToolCommands
 from mentra_actors.runtime.writer_lease import (
@@ -57,8 +57,7 @@ from mentra_actors.runtime.writer_lease import (
     release_writer_lease,
 )
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.opening import open_event_store, open_journal_reader
-from mentra_actors.store.ports import EventStore, Fence
+from mentra_actors.store.ports import Fence
 from mentra_actors.store.process_name import process_name
 from mentra_actors.tools.registry import RegisteredTools
 
@@ -85,12 +84,12 @@ class RuntimeCore:
         self.settings = settings
         self.clock = settings.clock
         self._make_tools()
-        self.providers = ProviderRegistry(providers=settings.providers)
         self.strategies: dict[str, RoundStrategy] = dict(settings.strategies)
         """Round strategies by name; whoever passes one with a run adds it."""
         self.output_checks: dict[str, OutputCheck] = {}
         """Checks of typed outputs by the name of their tool; whoever asks for one adds it."""
-        self.store = _open_store(settings)
+        self._opened = opened_store(settings)
+        self.store = self._opened.store
         self.journal = Journal(self.store)
         self.members = MemberReading(self.store, self.journal)
         self._make_feeds()
@@ -115,6 +114,9 @@ class RuntimeCore:
     def _make_tools(self) -> None:
         settings = self.settings
         self.tools = RegisteredTools(all_tools(settings), policy=settings.policy)
+        self.providers = ProviderRegistry(
+            providers=settings.providers, lent=settings.lent_providers
+        )
         self.skills = Skills(self.tools, settings.skills_dirs)
         self.application: dict[type[Any], Any] = {type(one): one for one in settings.context}
         """What the program has given to its tools, by type; whoever gives more adds it."""
@@ -137,13 +139,15 @@ class RuntimeCore:
         """What agents remember for long, and the index that it is searched by."""
 
     def _take_lease(self) -> Fence:
-        return acquire_writer_lease(
+        fence = acquire_writer_lease(
             self.store,
             self.journal,
             self.clock,
             holder=process_name(),
             term_s=self.settings.lease_term_s,
         )
+        self._opened.settle(self.journal, self.settings, fence)
+        return fence
 
     def _start(self, lease_until: float) -> None:
         self._start_loop(lease_until)
@@ -381,20 +385,3 @@ class RuntimeCore:
 async def _within(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     with anyio.move_on_after(seconds):
         await work()
-
-
-def _open_store(settings: RuntimeSettings) -> EventStore:
-    store = open_or_take_over(
-        settings.path,
-        lambda epoch: open_event_store(
-            settings.path,
-            durability=settings.durability,
-            create=settings.create,
-            sealing=settings.sealing,
-            take_over_from=epoch,
-        ),
-        lambda: open_journal_reader(settings.path, sealing=settings.sealing),
-        clock=settings.clock,
-        take_over=settings.take_over,
-    )
-    return settings.wrap_store(store) if settings.wrap_store else store

@@ -25,7 +25,17 @@ from mentra_actors.ids import StreamId
 from mentra_actors.runtime.awaiting import thread_safe_call
 from mentra_actors.runtime.core import RuntimeCore
 
-__all__ = ["Cursor", "Feed", "FeedItem", "FeedSource", "FeedStart", "SyncFeed", "Teller"]
+__all__ = [
+    "Cursor",
+    "Feed",
+    "FeedItem",
+    "FeedSource",
+    "FeedStart",
+    "Source",
+    "SyncFeed",
+    "Teller",
+    "start_of",
+]
 
 E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
@@ -86,6 +96,35 @@ class Teller(Protocol[E_co]):
         ...
 
 
+class Source(Protocol[E]):
+    """Where a feed has its items from: filled from any thread, fetched by one reader."""
+
+    trouble: MentraError | None
+    """Why nothing more will come, if that is so."""
+
+    @property
+    def is_behind(self) -> bool:
+        """True if there is more to tell, and it could not be told any more at the end."""
+        ...
+
+    @property
+    def reads_log(self) -> bool:
+        """True if the next fetch reads the log, which blocks."""
+        ...
+
+    def open(self, on_more: Callable[[], None]) -> None:
+        """Begin to listen; `on_more` runs on any thread when there may be more to fetch."""
+        ...
+
+    def close(self) -> None:
+        """Listen no more."""
+        ...
+
+    def fetch(self) -> "Sequence[FeedItem[E]]":
+        """What has come since the last fetch."""
+        ...
+
+
 class FeedSource(Generic[E]):
     """The buffer of one feed. It is filled from any thread and fetched by one reader."""
 
@@ -102,7 +141,7 @@ class FeedSource(Generic[E]):
         self._stream_id = stream_id
         self._streams = (stream_id, *beside)
         self._teller = teller
-        self._after = _start_of(after, core)
+        self._after = start_of(after, core)
         self._lock = threading.Lock()
         self._buffer: deque[tuple[RecordedEvent[Any], ...] | LiveNotice] = deque()
         self._places = dict.fromkeys(self._streams, (0, 0))
@@ -224,7 +263,13 @@ def _in_order(recorded: Iterable[RecordedEvent[Any]]) -> Sequence[RecordedEvent[
     return sorted(recorded, key=lambda one: (one.global_position, one.part))
 
 
-def _start_of(after: FeedStart, core: RuntimeCore) -> Cursor:
+def start_of(after: FeedStart, core: RuntimeCore) -> Cursor:
+    """The place that is meant.
+
+    Raises:
+        ValueError: the log has not come so far, or the text is no cursor.
+        RuntimeClosed, Fenced: the log cannot be read any more.
+    """
     last = _last_position(core)
     if after is None:
         return Cursor(last, 2**31)
@@ -253,7 +298,7 @@ def _last_position(core: RuntimeCore) -> int:
 class _Reading(Generic[E]):
     """What both faces of a feed share: it ends in order with the runtime, else with an error."""
 
-    def __init__(self, source: FeedSource[E]) -> None:
+    def __init__(self, source: Source[E]) -> None:
         """Made by `Agent.events` and its like."""
         self._source = source
         self._items: deque[FeedItem[E]] = deque()

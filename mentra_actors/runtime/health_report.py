@@ -55,7 +55,13 @@ class HealthReports:
 
     def _lags(self) -> Sequence[ViewLag]:
         return [
-            ViewLag(name=one.name, behind=one.lag, failure=one.failure)
+            ViewLag(
+                name=one.name,
+                behind=one.lag,
+                failure=one.failure,
+                behind_s=one.lag_s,
+                is_paused=one.is_paused,
+            )
             for views in self._views
             for one in views.status()
         ]

@@ -13,6 +13,7 @@ from mentra_actors.actors.append_request import Stamp, draft_append
 from mentra_actors.domain.agent.commands import HandOverMail, LeaveResolution, ResolvePermission
 from mentra_actors.effects.ports import Clock
 from mentra_actors.ids import StreamId, category_of
+from mentra_actors.runtime.branch_settling import branch_behind, settle_branch
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.writer_lease import acquire_writer_lease, release_writer_lease
 from mentra_actors.store.journal import Journal
@@ -21,7 +22,7 @@ from mentra_actors.store.ports import EventStore, Fence
 from mentra_actors.store.process_name import process_name
 from mentra_actors.store.sealing.options import Sealing
 
-__all__ = ["LoneWriter", "lone_writer"]
+__all__ = ["LoneWriter", "lone_writer", "lone_writer_of"]
 
 _TERM_S = 60.0
 
@@ -96,11 +97,25 @@ def lone_writer(
     """
     store = open_event_store(path, create=False, sealing=sealing)
     try:
-        journal = Journal(store)
-        fence = acquire_writer_lease(store, journal, clock, holder=process_name(), term_s=_TERM_S)
-        try:
-            yield LoneWriter(store, journal, clock, fence)
-        finally:
-            release_writer_lease(store, journal, clock, fence)
+        with lone_writer_of(store, clock) as writer:
+            yield writer
     finally:
         store.close()
+
+
+@contextmanager
+def lone_writer_of(store: EventStore, clock: Clock) -> Iterator[LoneWriter]:
+    """The same for a store that is open; one that is a branch is settled first.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    journal = Journal(store)
+    fence = acquire_writer_lease(store, journal, clock, holder=process_name(), term_s=_TERM_S)
+    try:
+        writer = LoneWriter(store, journal, clock, fence)
+        if (branch := branch_behind(store)) is not None:
+            settle_branch(store, journal, clock, branch, writer.record)
+        yield writer
+    finally:
+        release_writer_lease(store, journal, clock, fence)

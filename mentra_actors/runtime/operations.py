@@ -56,7 +56,9 @@ class Operations:
         self.supervision = SupervisionOperations(core)
         self.health = HealthReports(core)
         self.sessions = SessionOperations(core, self.agents, self.members, self.rules)
-        self.history = History(core.store, core.journal)
+        self.history = History(
+            core.store, core.journal, path=core.settings.path, sealing=core.settings.sealing
+        )
         self._team = core.settings.team
 
     # --- agents ---------------------------------------------------------------------------

@@ -27,7 +27,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     `text` is empty when the run ended without an answer; `ending` says what ended it, and
     `early_end` which limit did. `output` is the typed value of a run that was to end with one, as
     JSON text. `cost_usd_micros` (millionths of a US dollar) is None if a price is not known.
-    `stream_version` is the version of the agent's stream at which the run finished. `stop_reason`
+    `stream_version` is the version of the agent's stream at which the run finished, `position` the
+    global position: with it views are waited for, and the past is looked at. `stop_reason`
     says why the last answer of the model ended, `raw_stop_reason` in the provider's own word; None
     if there was no answer.
     """
@@ -42,6 +43,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     output: str = ""
     stop_reason: StopReason | None = None
     raw_stop_reason: str = ""
+    position: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -88,7 +90,7 @@ class RunWatch:
             case e.ModelReplied() | e.ModelCallFailed():
                 self._count(event)
             case e.RunFinished() | e.RunFailed() | e.RunCancelled():
-                return self._end(event, recorded.stream_version)
+                return self._end(event, recorded)
             case e.AgentStopped() if self._run_id is None:
                 return RunFailed("the agent was stopped", run_id="", kind="stopped")
             case _:
@@ -115,26 +117,27 @@ class RunWatch:
         self._cost = (self._cost or 0) + (event.cost_usd_micros or 0) if is_known else None
 
     def _end(
-        self, event: e.RunFinished | e.RunFailed | e.RunCancelled, version: int
+        self, event: e.RunFinished | e.RunFailed | e.RunCancelled, recorded: RecordedEvent[Any]
     ) -> Reply | RunFailed | None:
         if event.run_id != self._run_id:
             return None
         match event:
             case e.RunFinished():
-                return self._reply(event, version)
+                return self._reply(event, recorded)
             case e.RunFailed():
                 return RunFailed(event.message, run_id=event.run_id, kind=event.kind)
             case e.RunCancelled():
                 return RunFailed(event.reason, run_id=event.run_id, kind="cancelled")
 
-    def _reply(self, event: e.RunFinished, version: int) -> Reply:
+    def _reply(self, event: e.RunFinished, recorded: RecordedEvent[Any]) -> Reply:
         last = self._last
         is_answer = last is not None and last.effect_id == event.answer
         return Reply(
             text=event.text or (text_of(last.blocks) if last and is_answer else ""),
             run_id=event.run_id,
             usage=self._usage,
-            stream_version=version,
+            stream_version=recorded.stream_version,
+            position=recorded.global_position,
             cost_usd_micros=self._cost,
             ending=event.ending,
             early_end=event.early_end,

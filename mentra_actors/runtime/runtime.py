@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import Any, Unpack
 
 import anyio
 
@@ -16,7 +16,6 @@ from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, agent_stream
-from mentra_actors.late_module import LateModule
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.agent import Agent
 from mentra_actors.runtime.agent_lists import agents_of
@@ -24,9 +23,11 @@ from mentra_actors.runtime.agent_memory import AgentMemory
 from mentra_actors.runtime.awaiting import asked, wait_for, watched
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.history.history import History
+from mentra_actors.runtime.looking_on import LookingOn
 from mentra_actors.runtime.members import Members
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
+from mentra_actors.runtime.open_branches import OpenBranches
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
@@ -43,19 +44,10 @@ from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
 from projections.approvals import Approval
 from projections.background_jobs import JobView
-from projections.contract import Projection, fold_view
 from projections.health import Health
 from projections.roster import MemberView
-from projections.usage import USAGE, AgentUsage, team_usage
-
-if TYPE_CHECKING:
-    from mentra_actors.runtime import kept_views
-else:
-    kept_views = LateModule("mentra_actors.runtime.kept_views")
 
 __all__ = ["Runtime", "open_runtime"]
-
-V = TypeVar("V")
 
 
 @asynccontextmanager
@@ -83,7 +75,7 @@ async def open_runtime(
             await anyio.to_thread.run_sync(core.close)
 
 
-class Runtime(Registrations):
+class Runtime(Registrations, LookingOn, OpenBranches):
     """A running team. Made by `open_runtime`; use it on any event loop."""
 
     def __init__(self, operations: Operations) -> None:
@@ -323,31 +315,6 @@ class Runtime(Registrations):
             ActorQuarantined: an agent with work is set aside, so that would be never.
         """
         await watched(partial(self._operations.idle, with_jobs=with_jobs))
-
-    async def view(
-        self, projection: Projection[V], *, at_position: int | None = None
-    ) -> dict[str, V]:
-        """Fold a projection over all of history, up to a global position (None: all)."""
-        journal = self._operations.core.journal
-        return await anyio.to_thread.run_sync(
-            lambda: fold_view(projection, journal.through(at_position))
-        )
-
-    async def usage(self) -> AgentUsage:
-        """Tokens and money of all agents so far, subagents among them, by model as well."""
-        return team_usage(await self.view(USAGE))
-
-    async def project(self, *projections: Projection[Any]) -> "kept_views.KeptViews":
-        """Keep views of these projections up to date until the runtime is closed.
-
-        They are stored beside the log with the position they have reached, both in one
-        transaction; a raised version is rebuilt from the first event. The result is read from
-        any thread; `wait` makes it contain everything recorded so far.
-        """
-        core = self._operations.core
-        kept = kept_views.followed_views(core.store, core.settings.path, projections)
-        watch = self._operations.health.watch
-        return await anyio.to_thread.run_sync(lambda: watch(core.keep_open(kept)))
 
     def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
         """Call a function for every append from now on; call the result to end it.

@@ -142,6 +142,8 @@ class RuntimeSettings:
     clock: Clock = field(default_factory=SystemClock)
     wrap_store: Callable[[EventStore], EventStore] | None = None
     wrap_effects: Callable[[Performer], Performer] | None = None
+    lent_providers: Sequence[ModelProvider] = ()
+    """Those of the `providers` that another runtime closes; no option."""
 
     def __post_init__(self) -> None:
         """Refuse what is of a wrong kind, and numbers with which nothing happens, or ends."""

@@ -14,6 +14,7 @@ from mentra_actors.ids import AgentId, RunId, agent_stream
 from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agent_context import SyncAgentContext
 from mentra_actors.runtime.agent_feed import agent_source, session_source
+from mentra_actors.runtime.agent_forks import SyncAgentForks
 from mentra_actors.runtime.agent_memory import SyncAgentMemory
 from mentra_actors.runtime.agent_subagents import SyncAgentSubagents
 from mentra_actors.runtime.agent_team import SyncAgentTeam
@@ -43,7 +44,7 @@ __all__ = ["SyncAgent"]
 T = TypeVar("T")
 
 
-class SyncAgent:
+class SyncAgent(SyncAgentForks):
     """One agent of a running team; see `Agent`. Every call blocks until it is answered.
 
     A call from an actor or loop thread raises RuntimeError: it would wait for itself. After

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import Any, Unpack
 
 from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.content import Attachment
@@ -14,16 +14,17 @@ from mentra_actors.domain.team import TeamState
 from mentra_actors.effects.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, agent_stream
-from mentra_actors.late_module import LateModule
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
 from mentra_actors.runtime.agent_lists import agents_of
 from mentra_actors.runtime.agent_memory import SyncAgentMemory
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.history.history import History
+from mentra_actors.runtime.looking_on import SyncLookingOn
 from mentra_actors.runtime.members import SyncMembers
 from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.observers import Observation, ObserverStatus
+from mentra_actors.runtime.open_branches import SyncOpenBranches
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
 from mentra_actors.runtime.profiles import SpawnOptions, profile_of
@@ -41,19 +42,10 @@ from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
 from projections.approvals import Approval
 from projections.background_jobs import JobView
-from projections.contract import Projection, fold_view
 from projections.health import Health
 from projections.roster import MemberView
-from projections.usage import USAGE, AgentUsage, team_usage
-
-if TYPE_CHECKING:
-    from mentra_actors.runtime import kept_views
-else:
-    kept_views = LateModule("mentra_actors.runtime.kept_views")
 
 __all__ = ["SyncRuntime", "open_runtime_sync"]
-
-V = TypeVar("V")
 
 
 @contextmanager
@@ -68,7 +60,7 @@ def open_runtime_sync(
         core.close()
 
 
-class SyncRuntime(Registrations):
+class SyncRuntime(Registrations, SyncLookingOn, SyncOpenBranches):
     """A running team; see `Runtime`. Made by `open_runtime_sync`; safe from any thread."""
 
     def __init__(self, operations: Operations) -> None:
@@ -217,22 +209,6 @@ class SyncRuntime(Registrations):
         operations = self._operations
         watch = partial(operations.idle, with_jobs=with_jobs)
         watched_result_of(operations.core, watch, timeout_s)
-
-    def view(self, projection: Projection[V], *, at_position: int | None = None) -> dict[str, V]:
-        """See `Runtime.view`."""
-        return fold_view(projection, self._operations.core.journal.through(at_position))
-
-    def usage(self) -> AgentUsage:
-        """See `Runtime.usage`."""
-        return team_usage(self.view(USAGE))
-
-    def project(self, *projections: Projection[Any]) -> "kept_views.KeptViews":
-        """See `Runtime.project`."""
-        core = self._operations.core
-        kept = core.keep_open(
-            kept_views.followed_views(core.store, core.settings.path, projections)
-        )
-        return self._operations.health.watch(kept)
 
     def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
         """See `Runtime.on_recorded`."""

@@ -1,6 +1,7 @@
 """Opens stores, whatever they are kept in and however they are sealed: the only way to one.
 
 * a directory: LMDB. Its manifest says if it is sealed; keys and dictionaries are in `sealing/`.
+* a directory of a branch: LMDB, over an origin that is any of these.
 * `sqlite:FILE`, `postgresql://…`: a database. If it is sealed a fence in it says so, and keys and
   dictionaries are in the directory that `Sealing` names.
 * `:memory:`: ends with the process, and is never sealed.
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from mentra_actors.errors import ConfigurationError, StoreError, WrongKey
 from mentra_actors.late_module import LateModule
+from mentra_actors.store.branches.branch_file import find_branch, is_branch
 from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.lmdb_tables import Durability
@@ -31,8 +33,10 @@ from mentra_actors.store.sql.opening import (
 from mentra_actors.store.store_directory import require_manifest
 
 if TYPE_CHECKING:
+    from mentra_actors.store.branches import opening as branch_opening
     from mentra_actors.store.sealing import sealed_opening
 else:
+    branch_opening = LateModule("mentra_actors.store.branches.opening")
     sealed_opening = LateModule("mentra_actors.store.sealing.sealed_opening")
 
 __all__ = [
@@ -40,6 +44,7 @@ __all__ = [
     "files_of_store",
     "open_event_store",
     "open_journal_reader",
+    "open_own_log",
     "part_seal_of",
 ]
 
@@ -74,14 +79,40 @@ def open_event_store(
     open_lmdb = partial(
         LmdbEventStore.open, durability=durability, create=create, take_over_from=take_over_from
     )
-    return _open_directory(Path(path), open_lmdb, sealing, is_flushed=durability != "volatile")
+    is_flushed = durability != "volatile"
+    if is_branch(Path(path)):
+        make_lmdb = partial(open_lmdb, create=True)
+        return branch_opening.open_branch_store(
+            Path(path),
+            sealing,
+            open_origin=_reader_of,
+            open_own=lambda own, key: _open_directory(own, make_lmdb, key, is_flushed=is_flushed),
+        )
+    return _open_directory(Path(path), open_lmdb, sealing, is_flushed=is_flushed)
+
+
+def open_own_log(path: str | Path, *, sealing: Sealing | None = None) -> EventStore:
+    """The store at `path` as it is kept there: of a branch the log that is its own alone.
+
+    Raises:
+        StoreError: there is none, or it cannot be opened.
+    """
+    if path == MEMORY or is_sql_url(path) or not is_branch(Path(path)):
+        return open_event_store(path, create=False, sealing=sealing)
+    own = branch_opening.own_sealing(sealing)
+    open_lmdb = partial(LmdbEventStore.open, create=False)
+    return _open_directory(Path(path), open_lmdb, own, is_flushed=True)
 
 
 def files_of_store(path: str | Path) -> tuple[str, ...]:
     """Files and directories of this machine that hold the store at `path`, if it is there."""
     if path == MEMORY:
         return ()
-    return files_of_database(path) if is_sql_url(path) else (str(path),)
+    if is_sql_url(path):
+        return files_of_database(path)
+    record = find_branch(Path(path))
+    origin = () if record is None else files_of_store(branch_opening.origin_of(Path(path), record))
+    return (str(path), *origin)
 
 
 def open_journal_reader(path: str | Path, *, sealing: Sealing | None = None) -> JournalReader:
@@ -100,6 +131,18 @@ def open_journal_reader(path: str | Path, *, sealing: Sealing | None = None) -> 
         directory = _named_directory(path, sealing)
         sealed_opening.check_key(directory, sealing.master_key())
         return _sealed_or_closed(open_sql_reader(path), directory, sealing)
+    if is_branch(Path(path)):
+        return branch_opening.open_branch_reader(
+            Path(path), sealing, open_origin=_reader_of, open_own=_directory_reader
+        )
+    return _directory_reader(path, sealing)
+
+
+def _reader_of(path: str | Path, sealing: Sealing | None) -> JournalReader:
+    return open_journal_reader(path, sealing=sealing)
+
+
+def _directory_reader(path: str | Path, sealing: Sealing | None) -> JournalReader:
     path, chosen = Path(path), sealing or Sealing()
     key = chosen.master_key()
     if not require_manifest(path).sealing:

@@ -20,6 +20,7 @@ from mentra_actors.errors import (
 )
 
 __all__ = [
+    "BRANCH_FILE",
     "DATA_FILE",
     "MANIFEST_FILE",
     "OPENING_LOCK",
@@ -41,6 +42,8 @@ DATA_FILE = "data.mdb"
 WRITER_LOCK = "writer.lock"
 OPENING_LOCK = "opening.lock"
 MANIFEST_FILE = "STORE.json"
+BRANCH_FILE = "branch.json"
+"""Says that a directory is a branch: a store over a store, whose own log may still be to come."""
 _MANIFEST = MANIFEST_FILE
 _MANIFEST_DRAFT = "STORE.json.new"
 _UNSYNCED = "UNSYNCED"
@@ -194,7 +197,9 @@ def _parse(path: Path, content: bytes) -> Manifest:
 
 
 def _refuse_foreign(path: Path, names: set[str]) -> None:
-    if names <= _LOCKS or (_MANIFEST_DRAFT in names and names <= _UNFINISHED | _LOCKS):
+    if BRANCH_FILE in names or names <= _LOCKS:
+        return
+    if _MANIFEST_DRAFT in names and names <= _UNFINISHED | _LOCKS:
         return
     raise StoreFormatError(f"{path} is not empty and has no {_MANIFEST}: it is not a store")
 

@@ -156,11 +156,32 @@ _ENDS: list[SearchStrategy[Any]] = [
     *[st.builds(c.StopRun, now=moments, grace_s=st.sampled_from([None, 0.0, 5.0]))] * 2,
     st.builds(c.ExpireRun, run_id=_runs, limit=st.sampled_from(["deadline", "stop"]), now=moments),
 ]
+_BRANCHING: list[SearchStrategy[Any]] = [
+    st.builds(
+        c.BranchAgent,
+        branch=st.just("try"),
+        position=st.integers(0, 9),
+        salt=st.sampled_from(["c2FsdDE", "c2FsdDI"]),
+        by=words,
+        now=moments,
+    ),
+    st.builds(
+        c.EditConversation,
+        command_id=_ids,
+        kind=st.sampled_from(["message", "answer", "result"]),
+        text=words,
+        entry=st.integers(-1, 9).map(EntryId),
+        key=st.sampled_from([EffectId("tool-1.0"), EffectId("tool-2.0"), EffectId("")]),
+        by=words,
+        now=moments,
+    ),
+]
 _AFTERWARDS: list[SearchStrategy[Any]] = [
     *[st.builds(c.ResumeRun, command_id=_ids, now=moments, options=st.none() | run_options())] * 3,
     st.builds(c.CompensateRun, now=moments),
     st.builds(c.RunQueued, command_id=_ids, now=moments, options=st.none() | run_options()),
     st.builds(c.MoveLeaf, to_entry=st.integers(-1, 9).map(EntryId), now=moments),
+    *_BRANCHING,
     st.builds(c.LabelEntry, entry=st.integers(0, 9).map(EntryId), label=words, now=moments),
 ]
 _resolutions = st.builds(

@@ -8,7 +8,8 @@
     6. a process that was replaced writes nothing
     8. every prefix of the log gives a prompt that each provider accepts
 
-`broken_guarantees` looks at 2, 3, 4, 5 and 8; `crashes` sees 1 and 6 while things happen.
+`broken_guarantees` looks at 2, 3, 4, 5 and 8; `crashes` sees 1 and 6 while things happen. Of 2 it
+also sees that each append is what its decider decides, by deciding all of them again.
 """
 
 from collections import Counter, defaultdict
@@ -24,6 +25,8 @@ from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import MailId, StreamId, agent_stream, category_of, name_of
+from mentra_actors.runtime.replay.told import difference_words
+from mentra_actors.runtime.replay.verification import verified
 from mentra_actors.testing.legality import prompt_faults
 from mentra_actors.testing.log_audit import AgentAudit
 from mentra_actors.testing.mortal_life import ToolRun
@@ -46,7 +49,12 @@ def broken_guarantees(
     faults = [*_gaps(recorded), *_double_runs(recorded, runs), *_mail(recorded), *_tasks(recorded)]
     for stream_id, events in _agents(recorded).items():
         faults += [f"{stream_id}: {fault}" for fault in _agent(events, is_at_rest=is_at_rest)]
-    return [*faults, *prefix_faults(recorded)]
+    return [*faults, *prefix_faults(recorded), *_decisions(recorded)]
+
+
+def _decisions(recorded: Sequence[RecordedEvent[Any]]) -> Iterator[str]:
+    for one in verified(recorded).differences:
+        yield f"2: {difference_words(one)}"
 
 
 def prefix_faults(recorded: Sequence[RecordedEvent[Any]]) -> list[str]:

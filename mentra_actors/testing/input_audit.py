@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.run_options import RunOptions
 
@@ -34,6 +36,10 @@ class AuditedRun:
     placed: dict[str, list[str]] = field(
         default_factory=lambda: {"mail": [], "steer": [], "follow_up": []}
     )
+
+    def keep(self) -> None:
+        """What it has done was done elsewhere: it is not taken back if it fails."""
+        self.options = msgspec.structs.replace(self.options, on_failure="suspend")
 
 
 @dataclass(slots=True)
@@ -101,7 +107,7 @@ class InputAudit:
             case e.InputQueued():
                 self.once("input queued", event.item_id)
                 self.queues[event.queue].append(event.item_id)
-            case e.LeafMoved():
+            case e.LeafMoved() | e.ConversationEdited():
                 self._read_leaf(event, run, ended)
 
     def _read_mail(self, event: e.MailTaken) -> None:
@@ -148,8 +154,15 @@ class InputAudit:
         self.queues["follow_up"] = follows + self.queues["follow_up"]
 
     def _read_leaf(
-        self, event: e.LeafMoved, run: AuditedRun | None, ended: AuditedRun | None
+        self,
+        event: e.LeafMoved | e.ConversationEdited,
+        run: AuditedRun | None,
+        ended: AuditedRun | None,
     ) -> None:
+        if isinstance(event, e.ConversationEdited):
+            self.require(run is None, "the conversation is edited under an open run")
+            self.grow(2 if event.kind == "result" else 1)
+            return
         self.require(event.from_entry == self.leaf, "moved from where it was not")
         self.require(0 <= event.to_entry <= self.entries, "moved to what is not there")
         self.require((run is not None) == (event.reason == "resume"), f"moved: {event.reason}")

@@ -31,6 +31,7 @@ _OWN_EVENTS = (
     e.AgentReconfigured,
     e.AgentRenamed,
     e.AgentStopPlanned,
+    e.AgentBranched,
 )
 _INPUT_EVENTS = (
     e.PromptAccepted,
@@ -41,6 +42,7 @@ _INPUT_EVENTS = (
     e.InputPlaced,
     e.InputReturned,
     e.LeafMoved,
+    e.ConversationEdited,
 )
 
 
@@ -126,6 +128,10 @@ class AgentAudit:
             case e.AgentStopPlanned():
                 self._require(not self.stopped, "to be stopped after the stop")
                 self.is_to_stop = True
+            case e.AgentBranched():
+                self.undoing, self.tools.undoable = [], []
+                if self.run is not None:
+                    self.run.keep()
 
     def _change(self, new: dict[str, Any]) -> None:
         self._require(self.profile, "options of nobody")

@@ -20,4 +20,9 @@ def test_the_example_runs(page: Path, code: str, tmp_path: Path, monkeypatch: py
     (tmp_path / "README.md").write_text("one two three\n")
     monkeypatch.chdir(tmp_path)
 
-    exec(compile(code, str(page), "exec"), {"__name__": "__main__"})
+    try:
+        exec(compile(code, str(page), "exec"), {"__name__": "__main__"})
+    except ImportError as error:
+        if page.name != "adapters.md":
+            raise
+        pytest.skip(f"{error}: the frameworks of the adapters are not installed (make adapters)")

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-import threading
+import uuid
 
 import lmdb
 import pytest
@@ -10,21 +10,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mentra_actors.errors import StoreClosed, StoreNotFound
+from mentra_actors.testing.view_store_contract import ViewStoreContract
 from projections.lmdb_views import LmdbViews
 from projections.memory_views import MemoryViews
-from projections.view_store import CheckpointMoved, ViewCommit, ViewDamaged, ViewId
+from projections.sql_opening import open_sql_views
+from projections.view_store import ViewCommit, ViewDamaged, ViewId
 
+SERVER = os.environ.get("MENTRA_TEST_POSTGRES", "")
 VIEW = ViewId("count", 1)
-OTHER = ViewId("count", 2)
-NEIGHBOUR = ViewId("counter", 1)
 
 
-@pytest.fixture(params=["memory", "lmdb"])
-def views(request, tmp_path):
-    """An empty view store."""
-    opened = MemoryViews() if request.param == "memory" else LmdbViews.open(tmp_path / "views")
-    yield opened
-    opened.close()
+class TestMemoryViews(ViewStoreContract):
+    def make_views(self, directory):
+        return MemoryViews()
+
+
+class TestSqliteViews(ViewStoreContract):
+    def make_views(self, directory):
+        return open_sql_views(f"sqlite:{directory / 'views.db'}")
+
+
+@pytest.mark.skipif(not SERVER, reason="MENTRA_TEST_POSTGRES is not set")
+class TestPostgresViews(ViewStoreContract):
+    @pytest.fixture(autouse=True)
+    def _schema(self):
+        self.schema = f"mentra_views_{uuid.uuid4().hex}"
+        yield
+        psycopg = pytest.importorskip("psycopg")
+        with psycopg.connect(SERVER, autocommit=True) as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
+
+    def make_views(self, directory):
+        return open_sql_views(f"{SERVER}{'&' if '?' in SERVER else '?'}schema={self.schema}")
+
+
+class TestLmdbViews(ViewStoreContract):
+    def make_views(self, directory):
+        return LmdbViews.open(directory / "views")
 
 
 def commit(view=VIEW, *, after=0, at=1, **parts):
@@ -36,155 +58,6 @@ def commit(view=VIEW, *, after=0, at=1, **parts):
 def whole(parts, *, after=0, at=1):
     """A commit of parts that are bytes already."""
     return ViewCommit(view=VIEW, parts=parts, checkpoint=at, expected_checkpoint=after)
-
-
-def test_a_new_store_is_empty(views):
-    """Reading what was never written is no error."""
-    assert views.load(VIEW, "a") is None
-    assert views.load_prefix(VIEW) == {}
-    assert views.keys(VIEW) == []
-    assert views.checkpoint(VIEW) == 0
-    assert views.versions("count") == []
-
-
-def test_parts_and_checkpoint_come_back(views):
-    """What was committed is read back, and later commits replace parts by key."""
-    views.commit([commit(at=3, a=1, b=1)])
-    views.commit([commit(after=3, at=4, b=2)])
-
-    assert views.load_prefix(VIEW) == {"a": b"1", "b": b"2"}
-    assert views.checkpoint(VIEW) == 4
-
-
-def test_a_commit_without_parts_moves_the_checkpoint(views):
-    """Events that a view ignores still bring it forward."""
-    views.commit([commit(at=7)])
-
-    assert (views.checkpoint(VIEW), views.versions("count")) == (7, [1])
-
-
-def test_a_moved_checkpoint_refuses_everything(views):
-    """The slower of two followers writes nothing, in no view of its commit."""
-    views.commit([commit(at=5, a=1)])
-    with pytest.raises(CheckpointMoved) as refused:
-        views.commit([commit(NEIGHBOUR, at=9, x=1), commit(after=4, at=9, a=2)])
-
-    assert (refused.value.view, refused.value.expected, refused.value.actual) == (VIEW, 4, 5)
-    assert views.load(VIEW, "a") == b"1"
-    assert (views.checkpoint(NEIGHBOUR), views.keys(NEIGHBOUR)) == (0, [])
-
-
-def test_a_part_is_read_as_of_a_checkpoint(views):
-    """Nobody folds on a part that belongs to another moment."""
-    views.commit([commit(at=5, a=1)])
-
-    assert views.load(VIEW, "a", expected_checkpoint=5) == b"1"
-    with pytest.raises(CheckpointMoved):
-        views.load(VIEW, "a", expected_checkpoint=4)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        [commit(after=5, at=5)],
-        [commit(after=6, at=5)],
-        [commit(), commit()],
-        [commit(ViewId("", 1))],
-        [commit(ViewId("count", 0))],
-        [commit(**{"x" * 381: 1})],
-    ],
-)
-def test_what_cannot_be_kept_is_refused(views, wrong):
-    """A checkpoint that stands still, a nameless view or an endless key is a bug of the caller."""
-    with pytest.raises(ValueError, match=r"view|checkpoint"):
-        views.commit(wrong)
-
-    assert views.versions("count") == []
-
-
-def test_keys_are_found_by_prefix_in_order(views):
-    """Pages of one stream are found together and in order, whatever lies beside them."""
-    names = ["b/2", "b/10", "b/1", "a", "b", "c/1", "b0", "ä/1", "bä"]
-    views.commit([whole(dict.fromkeys(names, b""))])
-
-    assert views.keys(VIEW, "b/") == ["b/1", "b/10", "b/2"]
-    assert views.keys(VIEW) == sorted(names, key=str.encode)
-    assert list(views.load_prefix(VIEW, "b/")) == views.keys(VIEW, "b/")
-
-
-def test_versions_and_neighbours_are_apart(views):
-    """Views do not share parts, however alike their names are."""
-    views.commit([commit(VIEW, a=1), commit(OTHER, a=2), commit(NEIGHBOUR, a=3)])
-    views.drop(VIEW)
-
-    assert views.versions("count") == [2]
-    assert (views.load(OTHER, "a"), views.load(NEIGHBOUR, "a")) == (b"2", b"3")
-
-
-def test_a_newer_version_takes_the_place_of_older_ones(views):
-    """People read one version at a time, and what an older process does changes nothing in it."""
-    views.commit([commit(VIEW, a=1), commit(OTHER, a=2), commit(NEIGHBOUR, a=3)])
-    assert views.serving("count") == 0
-    views.serve(VIEW)
-    assert (views.serving("count"), views.versions("count")) == (1, [1, 2])
-    views.serve(OTHER)
-    views.commit([commit(VIEW, b=1)])
-    views.serve(VIEW)
-
-    assert (views.serving("count"), views.versions("count")) == (2, [1, 2])
-    assert (views.load(VIEW, "a"), views.load(OTHER, "a")) == (None, b"2")
-    assert (views.serving("counter"), views.load(NEIGHBOUR, "a")) == (0, b"3")
-
-
-def test_a_dropped_view_begins_again(views):
-    """After a drop nothing of the old view is left to be folded on."""
-    views.commit([commit(at=9, a=1, b=1)])
-    views.drop(VIEW)
-    views.drop(VIEW)
-
-    assert (views.checkpoint(VIEW), views.keys(VIEW)) == (0, [])
-    views.commit([commit(at=1, b=2)])
-    assert views.load_prefix(VIEW) == {"b": b"2"}
-
-
-def test_a_closed_store_says_so(views):
-    """A call after `close` is refused by name instead of crashing in the storage engine."""
-    views.close()
-    views.close()
-
-    for call in (
-        lambda: views.load(VIEW, "a"),
-        lambda: views.keys(VIEW),
-        lambda: views.checkpoint(VIEW),
-        lambda: views.versions("count"),
-        lambda: views.commit([commit()]),
-        lambda: views.drop(VIEW),
-    ):
-        with pytest.raises(StoreClosed):
-            call()
-
-
-def test_racing_writers_make_one_history(views):
-    """Of all writers that start from one checkpoint one wins, so that no count is lost."""
-
-    def add():
-        for _ in range(25):
-            while True:
-                at = views.checkpoint(VIEW)
-                try:
-                    part = views.load(VIEW, "n", expected_checkpoint=at) or b"0"
-                    views.commit([commit(after=at, at=at + 1, n=int(part) + 1)])
-                except CheckpointMoved:
-                    continue
-                break
-
-    threads = [threading.Thread(target=add) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert (views.load(VIEW, "n"), views.checkpoint(VIEW)) == (b"100", 100)
 
 
 KEYS = st.text("ab/ä", max_size=4)

@@ -15,7 +15,8 @@ from golden_script import play
 from golden_team import GoldenTeam
 from made_up import made_up
 
-from mentra_actors.codec.event_codec import CODEC
+from mentra_actors.codec.event_codec import tag_of
+from mentra_actors.codec.event_types import EVENT_TYPES
 from mentra_actors.ids import StreamId
 from mentra_actors.store.ports import AppendRequest, EncodedEvent, Fence, StoredEvent, StreamAppend
 
@@ -113,7 +114,8 @@ def written_now():
     try:
         play(team)
         there = {stored.event_type for stored in team.store.read_journal(limit=100_000)}
-        for tag, event_type in CODEC.event_types.items():
+        for event_type in EVENT_TYPES:
+            tag = tag_of(event_type)
             if tag not in there:
                 stream_id = StreamId(f"{tag.partition('.')[0]}-made-up")
                 team.append(team.journal.stream_append(stream_id, [made_up(event_type)], None))

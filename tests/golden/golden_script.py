@@ -8,6 +8,7 @@ diff. `test_journal_coverage` names what no story tells yet.
 from golden_script_autonomy import AUTONOMY_STORIES
 from golden_script_background import BACKGROUND_STORIES
 from golden_script_board import BOARD_STORIES
+from golden_script_branching import BRANCHING_STORIES
 from golden_script_calls import CALL_STORIES
 from golden_script_compactions import COMPACTION_STORIES
 from golden_script_house import HOUSE_STORIES, the_next_day
@@ -47,6 +48,7 @@ STORIES = (
     *SCHEDULE_STORIES,
     *LEAVING_STORIES,
     *SESSION_STORIES,
+    *BRANCHING_STORIES,
     the_last_evening,
 )
 

@@ -237,3 +237,16 @@ def test_each_letter_of_an_old_inbox_is_taken_once(batches):
 
     assert taken == post.sent
     assert AGENT.fold(events_of_lead).mail_taken_through == store.stream_version(LETTERS)
+
+
+@forall(LOGS, st.integers(1, 5))
+def test_a_view_that_sees_few_events_finds_those_of_earlier_releases(appends, page_events):
+    """What an older tag stands for today is known only when it was read."""
+    store = store_of(appends)
+    few = [one for one in BUILT_IN if one.name in ("mailbox", "task_board")]
+    runner = ProjectionRunner(store, MemoryViews(), few, codec=CODEC, page_events=page_events)
+    runner.catch_up()
+
+    recorded = Journal(store, CODEC).read_journal(limit=10_000)
+    for found in few:
+        assert runner.parts(found.name) == fold_view(found, recorded)

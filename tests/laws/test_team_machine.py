@@ -67,6 +67,7 @@ from mentra_actors.ids import (
     team_stream,
 )
 from mentra_actors.runtime.kinds import stream_kinds
+from mentra_actors.runtime.replay.verification import verified
 from mentra_actors.runtime.writer_lease import WRITER_LEASE, acquire_writer_lease
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
@@ -392,6 +393,7 @@ class WholeTeam(RuleBasedStateMachine):
             self.check_board()
             self.check_tasks_of_the_stopped()
             self.check_requests()
+            self.check_decisions()
         finally:
             self.system.close()
             self.store.let_go()
@@ -444,6 +446,10 @@ class WholeTeam(RuleBasedStateMachine):
             assert not state.has_news, "a letter waits for nobody"
             assert state.mail_taken_through == self.memory.stream_version(inbox_stream(name))
             assert not state.stop_planned, "one that is to stop has not"
+
+    def check_decisions(self):
+        """Each append is what its decider decides of the command that is made of it."""
+        assert verified(self.journal.through()).differences == ()
 
     def check_mail(self):
         """Each letter is taken once; those of one sender in the order in which they were sent."""

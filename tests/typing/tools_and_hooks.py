@@ -58,4 +58,4 @@ def wrong_words_are_seen() -> None:
     tool(retry="sometimes")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     tool(timeout="5")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     AgentProfile(systen="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    mentra.no_such_name  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    print(mentra.no_such_name)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]

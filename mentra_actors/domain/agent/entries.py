@@ -7,6 +7,7 @@ transcript count by this one rule, so an id means the same to both and needs no 
 
 from typing import Any
 
+from mentra_actors.domain.agent.events.branching import ConversationEdited
 from mentra_actors.domain.agent.events.inputs import InputPlaced
 from mentra_actors.domain.agent.events.runs import ModelReplied
 from mentra_actors.domain.content import ToolCallBlock
@@ -23,5 +24,7 @@ def entries_in(event: Any) -> int:
             return singles + sum(map(bool, groups))
         case ModelReplied(blocks=blocks) if blocks:
             return 1 + any(isinstance(block, ToolCallBlock) for block in blocks)
+        case ConversationEdited(kind=kind):
+            return 2 if kind == "result" else 1
         case _:
             return 0

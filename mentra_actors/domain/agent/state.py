@@ -30,6 +30,7 @@ __all__ = [
     "ToolCall",
     "WaitingPrompt",
     "call_key",
+    "idempotency_key",
     "report_id",
 ]
 
@@ -336,6 +337,11 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
 def report_id(farewell: Farewell) -> EffectId:
     """Name of the effect that tells what an agent has to tell after its end."""
     return EffectId(f"report-stop-{farewell.number}")
+
+
+def idempotency_key(owner: AgentId, key: EffectId, salt: str) -> str:
+    """What a service knows a call by; unique in the world, if the salt is random."""
+    return f"agent-{owner}/{key}/{salt}" if salt else f"agent-{owner}/{key}"
 
 
 def call_key(model_effect_id: EffectId, index: int) -> EffectId:

@@ -5,4 +5,6 @@
 * `differences`, `bisection`: what has changed between two of them, and when it did.
 * `past`: reads the log for them, from the nearest view that is kept.
 * `causes`: why something happened, and what came of it; `appends`: what was recorded together.
+* `futures`, `branches`, `edits`, `open_work`, `listed_branch`, `common_past`: forks of a store.
+* `again`, `replays`: what was recorded, decided and run again; see `runtime.replay`.
 """

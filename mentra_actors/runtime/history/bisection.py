@@ -15,7 +15,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.moment import Moment
 from mentra_actors.runtime.history.past import Past
-from projections.contract import Projection, fold_parts, is_handled
+from projections.contract import Projection, fold_parts, sees
 from projections.past_views import OnlyPart, PartsOfStreams
 
 __all__ = ["TurningPoint", "bisect_moments", "bisect_view"]
@@ -155,7 +155,7 @@ def _events(
         return past.views.handled(projection, after, through)
     first, last = (past.journal.version_at(stream_id, one) for one in (after, through))
     recorded = past.journal.read_stream(stream_id, after=first, through=last)
-    return (one for one in recorded if is_handled(projection, one))
+    return filter(sees(projection), recorded)
 
 
 def _marks(

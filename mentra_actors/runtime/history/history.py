@@ -11,10 +11,13 @@ from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected, StoreError
 from mentra_actors.ids import AgentId, TeamId
 from mentra_actors.late_module import LateModule
+from mentra_actors.runtime.history.again import Again
 from mentra_actors.runtime.history.agent_moment import AgentMoment, agent_at
 from mentra_actors.runtime.history.bisection import TurningPoint, bisect_moments, bisect_view
+from mentra_actors.runtime.history.branches import Branches
 from mentra_actors.runtime.history.causes import CauseChain, Effects, causes_of, effects_of
 from mentra_actors.runtime.history.differences import TeamDifference, team_difference
+from mentra_actors.runtime.history.futures import Futures
 from mentra_actors.runtime.history.moment import Moment, position_at
 from mentra_actors.runtime.history.past import Past
 from mentra_actors.store.journal import Journal
@@ -36,7 +39,7 @@ __all__ = ["History", "history_beside", "open_history"]
 _LOG = logging.getLogger(__name__)
 
 
-class History:
+class History(Futures, Again):
     """Every moment of a store. Safe from any thread; reading does file I/O and takes no lease."""
 
     def __init__(
@@ -44,14 +47,18 @@ class History:
         reader: JournalReader,
         journal: Journal | None = None,
         kept: KeptFolds | None = None,
+        *,
+        path: str | Path = "",
+        sealing: Sealing | None = None,
     ) -> None:
-        """Made by `open_history` and by a running team; `journal` reads `reader`.
+        """Made by `open_history` and by a running team; `journal` reads `reader`, of `path`.
 
         `kept` are views of the log that are kept beside it: looks may begin there.
         """
         self._reader = reader
         self._journal = journal or Journal(reader)
         self._past = Past(reader, self._journal, kept)
+        self._branches = Branches(reader, path, sealing, self._journal)
 
     @property
     def last_position(self) -> int:
@@ -205,12 +212,16 @@ def open_history(store: str | Path, *, sealing: Sealing | None = None) -> Iterat
     with ExitStack() as stack:
         reader = open_journal_reader(store, sealing=sealing)
         stack.callback(reader.close)
-        yield stack.enter_context(history_beside(reader, Journal(reader), store))
+        yield stack.enter_context(history_beside(reader, Journal(reader), store, sealing=sealing))
 
 
 @contextmanager
 def history_beside(
-    reader: JournalReader, journal: Journal, store: str | Path
+    reader: JournalReader,
+    journal: Journal,
+    store: str | Path,
+    *,
+    sealing: Sealing | None = None,
 ) -> Iterator[History]:
     """The past of a store whose log is open; kept views beside it are read, never written."""
     with ExitStack() as stack:
@@ -223,4 +234,4 @@ def history_beside(
             else:
                 stack.callback(views.close)
                 kept = KeptFolds(views, reader)
-        yield History(reader, journal, kept)
+        yield History(reader, journal, kept, path=store, sealing=sealing)

@@ -31,9 +31,11 @@ _OWN_OR_REBUILT = (
     "UNSYNCED",
     "views*",
     "petitions",
+    "branches",
     ".*",
 )
-"""Patterns of names: the data file, what open processes use, what can be made again."""
+"""Patterns of names: the data file, what open processes use, what can be made again, and branches,
+which are stores of their own."""
 _MOST_BYTES = 64 << 20
 """Larger files are not taken for files of a store."""
 _TRIES = 5

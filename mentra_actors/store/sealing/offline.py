@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from mentra_actors.errors import ConfigurationError, WrongKey
-from mentra_actors.store.opening import open_event_store
+from mentra_actors.store.branches.branch_file import is_branch
+from mentra_actors.store.opening import open_own_log
 from mentra_actors.store.ports import EventStore
 from mentra_actors.store.sealing.key_ring import KeyRing
 from mentra_actors.store.sealing.options import Sealing
@@ -28,10 +29,14 @@ def forget_subject(path: str | Path, subject: str, *, sealing: Sealing) -> Forgo
     """
     if not subject:
         raise ValueError("the subject '' is the store itself; to forget it, delete the store")
-    store = open_event_store(path, create=False, sealing=sealing)
+    store = open_own_log(path, sealing=sealing)
     try:
         sealed, ring = _keys_of(path, store)
-        return forget(subject, sealed, ring) if ring.has_key(subject) else None
+        if ring.has_key(subject):
+            return forget(subject, sealed, ring)
+        if is_branch(Path(path)):  # its snapshots and views may show what its origin forgets
+            ring.replace_derived()
+        return None
     finally:
         store.close()
 
@@ -51,7 +56,7 @@ def change_key(path: str | Path, new_key: Sealing, *, sealing: Sealing) -> None:
     key = new_key.master_key()
     if key is None:
         raise ConfigurationError("a store that is encrypted stays so: give a new key")
-    store = open_event_store(path, create=False, sealing=sealing)
+    store = open_own_log(path, sealing=sealing)
     try:
         sealed, ring = _keys_of(path, store)
         change_master_key(sealed.seal, ring, key)
@@ -69,7 +74,7 @@ def train_dictionary(path: str | Path, *, sealing: Sealing | None = None) -> int
         ConfigurationError: it is not compressed, or encrypted, or has too few events.
         StoreError: no dictionary was kept.
     """
-    store = open_event_store(path, create=False, sealing=sealing)
+    store = open_own_log(path, sealing=sealing)
     try:
         if not isinstance(store, SealedEventStore):
             raise ConfigurationError(f"{path} is not compressed, so it needs no dictionary")

@@ -32,13 +32,17 @@ OWN_SUBJECT = ""
 """The subject of all that is about nobody; the store's own key, which is never forgotten."""
 _SESSION_RULES = "rules-session."
 _OWNED = frozenset({"agent", "background", "inbox", "memory"})
+_SESSIONS = frozenset({"adk", "adkuser", "langgraph", "openai"})
 
 
 def subject_of_stream(stream_id: StreamId, event_type: str) -> str:  # noqa: ARG001 - a `SubjectOf`
     """The owner of a stream: `x` of `agent-x`, `inbox-x` and their like; nobody for all others.
 
-    Rules that are remembered for one agent are about it: `rules-session.x`.
+    Rules that are remembered for one agent are about it: `rules-session.x`. A session of another
+    framework is its own subject: `langgraph-x`.
     """
+    if category_of(stream_id) in _SESSIONS:
+        return stream_id
     if stream_id.startswith(_SESSION_RULES):
         return stream_id.removeprefix(_SESSION_RULES)
     return name_of(stream_id) if category_of(stream_id) in _OWNED else OWN_SUBJECT

@@ -7,6 +7,7 @@ import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.store.lmdb_tables import Durability
@@ -20,8 +21,10 @@ __all__ = [
     "PETITIONS_ENDING",
     "files_of_database",
     "is_sql_url",
+    "moved_url",
     "open_sql_reader",
     "open_sql_store",
+    "url_without_password",
 ]
 
 _SQLITE = "sqlite:"
@@ -39,6 +42,22 @@ _POSTGRES = ("postgresql:", "postgres:")
 def is_sql_url(path: str | Path) -> bool:
     """True for the address of a log in a database."""
     return str(path).startswith((_SQLITE, *_POSTGRES))
+
+
+def moved_url(url: str, directory: str | Path) -> str:
+    """The address, with the file of SQLite as seen from a directory; of a server as it is."""
+    if not _is_sqlite(url):
+        return url
+    return f"{_SQLITE}{os.path.normpath(Path(directory) / url.removeprefix(_SQLITE))}"
+
+
+def url_without_password(url: str) -> str:
+    """The address of a log on a server, as it may be written down."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    query = [one for one in parse_qsl(parts.query) if one[0] != "password"]
+    netloc = f"{user.partition(':')[0]}{at}{host}"
+    return urlunsplit(parts._replace(netloc=netloc, query=urlencode(query)))
 
 
 def files_of_database(url: str | Path) -> tuple[str, ...]:

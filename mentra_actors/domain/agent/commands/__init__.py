@@ -5,6 +5,7 @@ Commands with an id count once: the same id again is accepted and records nothin
 
 from typing import TypeAlias
 
+from mentra_actors.domain.agent.commands.branching import BranchAgent, EditConversation
 from mentra_actors.domain.agent.commands.outcomes import (
     ExpireRun,
     PartialAnswer,
@@ -55,12 +56,14 @@ from mentra_actors.domain.agent.commands.wishes import (
 __all__ = [
     "AcceptPrompt",
     "AgentCommand",
+    "BranchAgent",
     "CancelCompaction",
     "CancelRun",
     "ClearQueue",
     "CompactConversation",
     "CompensateRun",
     "Configure",
+    "EditConversation",
     "ExpirePermission",
     "ExpireRun",
     "GiveUpUndoing",
@@ -117,6 +120,8 @@ AgentCommand: TypeAlias = (
     | Configure
     | MoveLeaf
     | LabelEntry
+    | BranchAgent
+    | EditConversation
     | ResolvePermission
     | LeaveResolution
     | TakeMail

@@ -147,6 +147,7 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True):
 
     changes: ProfileChanges
     now: float
+    reason: str = ""
 
 
 class CompactConversation(msgspec.Struct, frozen=True, kw_only=True):

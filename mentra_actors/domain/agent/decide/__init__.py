@@ -10,6 +10,7 @@ from typing import Any, get_args
 from mentra_actors.decider import Decider, Follow
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.decide.branching import branched, conversation_edited
 from mentra_actors.domain.agent.decide.compactions import (
     compaction_cancelled,
     compaction_outcome,
@@ -108,6 +109,8 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.CancelCompaction: lambda command, state, _: compaction_cancelled(command, state),
     c.UndoCompaction: lambda command, state, _: compaction_undone(command, state),
     c.MoveLeaf: lambda command, state, _: leaf_moved(command, state),
+    c.BranchAgent: lambda command, state, _: branched(command, state),
+    c.EditConversation: lambda command, state, _: conversation_edited(command, state),
     c.LabelEntry: lambda command, state, _: entry_labelled(command, state),
     c.ExpirePermission: lambda command, state, _: expired_permission(command, state),
     c.ResolvePermission: lambda command, state, _: permission_resolution(command, state),

@@ -5,7 +5,8 @@ from itertools import takewhile
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.endings import failed
-from mentra_actors.domain.agent.state import AgentState, Run, ToolCall
+from mentra_actors.domain.agent.state import AgentState, Run, ToolCall, idempotency_key
+from mentra_actors.ids import AgentId
 
 __all__ = ["calls_due", "closed_with", "skipped_after"]
 
@@ -48,12 +49,11 @@ def _batch(open_calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
 
 
 def _started(call: ToolCall, state: AgentState, now: float) -> e.AgentEvent:
-    owner = state.profile.agent_id if state.profile else ""
-    salt = f"/{call.salt}" if call.salt else ""
+    owner = state.profile.agent_id if state.profile else AgentId("")
     return e.ToolCallStarted(
         key=call.key,
         tool=call.tool,
-        idempotency_key=f"agent-{owner}/{call.key}{salt}",
+        idempotency_key=idempotency_key(owner, call.key, call.salt),
         retry=call.retry,
         started_at=now,
         call_id=call.call_id,

@@ -124,7 +124,8 @@ def configure(command: c.Configure, profile: e.AgentProfile) -> Sequence[e.Agent
         return []
     if fault := profile_fault(after):
         raise CommandRejected(fault)
-    return [e.AgentReconfigured(changes=_only_new(command, profile), changed_at=command.now)]
+    changes = _only_new(command, profile)
+    return [e.AgentReconfigured(changes=changes, changed_at=command.now, reason=command.reason)]
 
 
 def _only_new(command: c.Configure, profile: e.AgentProfile) -> ProfileChanges:

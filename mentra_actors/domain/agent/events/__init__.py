@@ -2,6 +2,10 @@
 
 from typing import TypeAlias
 
+from mentra_actors.domain.agent.events.branching import (
+    AgentBranched,
+    ConversationEdited,
+)
 from mentra_actors.domain.agent.events.calls import (
     CallPlan,
     PermissionExpired,
@@ -75,6 +79,7 @@ from mentra_actors.domain.agent.events.subagents import (
 from mentra_actors.domain.agent.profile import AgentProfile, ProfileChanges
 
 __all__ = [
+    "AgentBranched",
     "AgentEvent",
     "AgentProfile",
     "AgentReconfigured",
@@ -94,6 +99,7 @@ __all__ = [
     "CompactionUndone",
     "CompensationRequested",
     "ConversationCompacted",
+    "ConversationEdited",
     "EntryLabelled",
     "InputPlaced",
     "InputQueued",
@@ -149,6 +155,8 @@ AgentEvent: TypeAlias = (
     | MailCameLate
     | StopReported
     | AgentRecovered
+    | AgentBranched
+    | ConversationEdited
     | SubagentSpawned
     | SubagentFinished
     | SubagentEndOrdered

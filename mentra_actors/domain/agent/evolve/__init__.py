@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.agent.evolve.branching import BRANCHING_STEPS
 from mentra_actors.domain.agent.evolve.calls import CALL_STEPS
 from mentra_actors.domain.agent.evolve.compactions import COMPACTION_STEPS
 from mentra_actors.domain.agent.evolve.inputs import INPUT_STEPS
@@ -22,6 +23,7 @@ STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
     **CALL_STEPS,
     **SUBAGENT_STEPS,
     **COMPACTION_STEPS,
+    **BRANCHING_STEPS,
 }
 
 

@@ -1,0 +1,17 @@
+"""A session for the OpenAI Agents SDK; needs the extra `openai-agents`.
+
+It is imported when it is first asked for: what is below it does without the framework.
+"""
+
+from typing import TYPE_CHECKING
+
+from mentra_actors.late_module import late_names
+
+if TYPE_CHECKING:
+    from mentra_actors.adapters.openai_agents.session import MentraSession
+
+__all__ = ["MentraSession"]
+
+if not TYPE_CHECKING:
+    _NAMES_OF = {"mentra_actors.adapters.openai_agents.session": "MentraSession"}
+    __getattr__, __dir__ = late_names(__name__, _NAMES_OF)

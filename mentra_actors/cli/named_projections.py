@@ -1,0 +1,75 @@
+"""Projections by name: the built-in ones, and those of a user by `module:name`."""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mentra_actors.errors import CommandRejected
+from projections.built_in import BUILT_IN
+from projections.contract import Projection
+
+__all__ = ["first_sentence", "projection_named"]
+
+_MEMBERS = ("name", "version", "view_type", "keys", "initial", "apply")
+
+
+def projection_named(name: str) -> Projection[Any]:
+    """The built-in projection of this name, or the one at `module:name` of an importable module.
+
+    Modules are looked for in the working directory too.
+
+    Raises:
+        CommandRejected: there is none.
+    """
+    built_in: Mapping[str, Projection[Any]] = {one.name: one for one in BUILT_IN}
+    if name in built_in:
+        return built_in[name]
+    module_name, colon, attribute = name.partition(":")
+    if not (module_name and colon and attribute):
+        raise CommandRejected(
+            f"no view is named {name!r}; there are {', '.join(built_in)}, and your own by "
+            "module:name"
+        )
+    found = _attribute(_module(module_name), attribute, name)
+    if isinstance(found, type):
+        found = found()
+    missing = [member for member in _MEMBERS if not hasattr(found, member)]
+    if missing:
+        raise CommandRejected(f"{name} is no projection: it has no {', '.join(missing)}")
+    projection: Projection[Any] = found
+    return projection
+
+
+def first_sentence(projection: Projection[Any]) -> str:
+    """What a projection says of itself, in one line."""
+    step = getattr(projection, "step", None)
+    text = (getattr(step, "__doc__", None) or type(projection).__doc__ or "").strip()
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def _module(name: str) -> Any:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise CommandRejected(f"there is no module {error.name!r} here or installed") from error
+    except Exception as error:
+        raise CommandRejected(
+            f"{name} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _attribute(module: Any, attribute: str, name: str) -> Any:
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        pass
+    known = [
+        one for one, value in vars(module).items() if all(hasattr(value, m) for m in _MEMBERS)
+    ]
+    more = f"; it has {', '.join(known)}" if known else ""
+    raise CommandRejected(f"{module.__name__} has no {attribute!r} for {name}{more}")

@@ -1,0 +1,121 @@
+"""Forks of a store, as its history offers them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from mentra_actors.domain.storable import as_stored
+from mentra_actors.runtime.history.branches import Branch, Branches, Fork, MemoryBranch
+from mentra_actors.runtime.history.common_past import common_position
+from mentra_actors.runtime.history.edits import Edit
+from mentra_actors.runtime.history.listed_branch import ListedBranch
+from mentra_actors.runtime.history.moment import Moment, position_at
+from mentra_actors.runtime.plain_arguments import require_known
+from mentra_actors.store.branches.branch_file import OpenEffects
+from mentra_actors.store.journal import Journal
+
+__all__ = ["ForkOptions", "Futures"]
+
+
+class ForkOptions(TypedDict, total=False):
+    """How a branch is made.
+
+    With `open_effects="resume"` what was open at the cut goes on as after a crash, under keys of
+    the branch; jobs that run stay the origin's. `agents` are names of those that are meant: with
+    `resume` the others sleep until they are written to. `edits` are made on the way (`Edit`), and
+    a `workspace` is the directory that agents work in from there on: without one a branch works
+    in the same files as its origin. `label` is a line for people, not encrypted. `by` is who does
+    that, `team` whose names are meant. `directory` is where the branch is to be, if not in the
+    directory `branches` of the store; a store on a server needs one.
+    """
+
+    label: str
+    agents: Sequence[str]
+    open_effects: OpenEffects
+    edits: Sequence[Edit]
+    workspace: str | Path | None
+    by: str
+    team: str
+    directory: str | Path | None
+
+
+class Futures:
+    """The part of `History` that makes branches and knows of them."""
+
+    _branches: Branches
+    _journal: Journal
+
+    def fork(
+        self,
+        name: str,
+        *,
+        at: int | Moment | datetime | None = None,
+        **options: Unpack[ForkOptions],
+    ) -> Branch | MemoryBranch:
+        """Make a branch: a store that goes on from a moment of this one, whose log it shares.
+
+        `at` is a global position, a moment or a time (None: now). An append is never cut in two,
+        so the cut is at the end of the one that holds the position. Nothing is copied, and this
+        store is never written by what a branch does.
+
+        What was open at the cut (`Branch.open_effects`) is answered as interrupted by the first
+        runtime that opens the branch: calls are not made again, jobs of this store are neither
+        taken over nor ended, schedules are paused, and nobody wakes before he is written to.
+
+        Raises:
+            CommandRejected: the name is none or taken, there is no such position, agent or entry.
+            ConfigurationError: a store on a server, and no directory is named.
+            TypeError, ValueError: an option is not known, has the wrong type, or cannot be stored.
+            StoreError: nothing was made.
+        """
+        require_known(options, ForkOptions.__annotations__, "a branch has no option")
+        fields: dict[str, Any] = dict(options)
+        directory = fields.pop("directory", None)
+        if isinstance(fields.get("agents"), str):
+            raise TypeError("agents are a list of names, not one string")
+        for plural in ("agents", "edits"):
+            fields[plural] = tuple(fields.get(plural, ()))
+        fields["workspace"] = str(fields.get("workspace") or "")
+        wish = Fork(name=name, position=self._position(at), **fields)
+        return self._branches.fork(as_stored(wish, Fork, "a branch"), directory)
+
+    def branches(self, *, directory: str | Path | None = None) -> Sequence[ListedBranch]:
+        """The branches of this store, the oldest first, each with its own.
+
+        Raises:
+            StoreError: one of them cannot be read.
+        """
+        return self._branches.all(directory)
+
+    def branch(self, name: str, *, directory: str | Path | None = None) -> Branch | MemoryBranch:
+        """The branch of this name.
+
+        Raises:
+            CommandRejected: there is none; the message lists those that there are.
+        """
+        return self._branches.named(name, directory)
+
+    def common(self, one: str, other: str = "") -> int:
+        """The last position that two branches share; without an `other` one and this store.
+
+        `self.at` of it is the moment at which they parted. A branch of a branch is named with
+        slashes: `try/second`.
+
+        Raises:
+            CommandRejected: there is no such branch.
+        """
+        return common_position(self._branches, one, other)
+
+    def _position(self, at: int | Moment | datetime | None) -> int:
+        match at:
+            case None:
+                return self._journal.last_position()
+            case Moment():
+                return at.position
+            case datetime():
+                return position_at(self._journal, at)
+            case bool():
+                raise TypeError("a position is a number, not a flag")
+            case _:
+                return at

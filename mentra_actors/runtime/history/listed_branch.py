@@ -1,0 +1,92 @@
+"""What there is to say of a branch, without opening it."""
+
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from mentra_actors.store.branches.branch_file import BranchRecord, OpenEffects, branch_names
+from mentra_actors.store.branches.forking import branches_directory
+from mentra_actors.store.branches.opening import require_branch
+from mentra_actors.store.lmdb_reader import LmdbJournalReader
+from mentra_actors.store.ports import JournalReader
+from mentra_actors.store.store_directory import find_manifest
+
+__all__ = ["ListedBranch", "listed_branch"]
+
+_NS = 1_000_000_000
+
+
+class ListedBranch(msgspec.Struct, frozen=True, kw_only=True):
+    """A branch in a list.
+
+    It shares its origin's log up to the position `cut`; `asked` is the one that was asked for.
+    `own_events` is how many it has recorded itself, `active_at` when the last of them was (Unix
+    seconds; None: none yet). `agents` are the ids of those that are awake; without any all are.
+    `edits` say what was changed on the way. `branches` are its own.
+    """
+
+    name: str
+    path: str
+    label: str
+    cut: int
+    asked: int
+    created_at: float
+    by: str
+    agents: tuple[str, ...]
+    open_effects: OpenEffects
+    edits: tuple[str, ...]
+    own_events: int = 0
+    active_at: float | None = None
+    branches: tuple["ListedBranch", ...] = ()
+
+
+class _InMemory(Protocol):
+    @property
+    def record(self) -> BranchRecord: ...
+
+    @property
+    def own(self) -> JournalReader: ...
+
+
+def listed_branch(branch: Path | _InMemory) -> ListedBranch:
+    """What there is to say of a branch, and of its own branches.
+
+    Raises:
+        StoreError: it is none, or cannot be read.
+    """
+    if not isinstance(branch, Path):
+        return _info(branch.record, "", branch.own, ())
+    record = require_branch(branch)
+    place = branches_directory(branch)
+    below = [listed_branch(place / name) for name in branch_names(place)]
+    branches = tuple(sorted(below, key=lambda one: one.created_at))
+    if find_manifest(branch) is None:
+        return _info(record, str(branch), None, branches)
+    own = LmdbJournalReader.open(branch)  # places and times are readable without any key
+    try:
+        return _info(record, str(branch), own, branches)
+    finally:
+        own.close()
+
+
+def _info(
+    record: BranchRecord, path: str, own: JournalReader | None, branches: tuple[ListedBranch, ...]
+) -> ListedBranch:
+    last = own.last_position() if own is not None else 0
+    newest = own.read_journal(after=last - 1, limit=1) if own is not None and last else ()
+    return ListedBranch(
+        name=record.name,
+        path=path,
+        label=record.label,
+        cut=record.cut,
+        asked=record.asked,
+        created_at=record.created_at,
+        by=record.by,
+        agents=record.agents,
+        open_effects=record.open_effects,
+        edits=record.edits,
+        own_events=last,
+        active_at=newest[-1].recorded_at_ns / _NS if newest else None,
+        branches=branches,
+    )

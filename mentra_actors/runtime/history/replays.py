@@ -1,0 +1,293 @@
+"""The past decided again, and runs of it that are run again."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+import msgspec
+
+from mentra_actors.decider import Decider
+from mentra_actors.domain.agent.events import RunStarted
+from mentra_actors.domain.agent.profile import ProfileChanges
+from mentra_actors.domain.team import DEFAULT_TEAM
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import CommandRejected, MentraError
+from mentra_actors.ids import AgentId, RunId, StreamId, TeamId, agent_stream
+from mentra_actors.providers.port import ModelProvider
+from mentra_actors.runtime.agent_lists import agents_of
+from mentra_actors.runtime.replay.held_effects import Unrecorded
+from mentra_actors.runtime.replay.playing import PlayedOn, played
+from mentra_actors.runtime.replay.rebuild.tables import with_deciders
+from mentra_actors.runtime.replay.recordings import Mask, Recording, write_recording
+from mentra_actors.runtime.replay.scripts import RunScript, run_scripts
+from mentra_actors.runtime.replay.trajectories import Trajectory, first_other, trajectory_of
+from mentra_actors.runtime.replay.verification import Difference, Verification, verified
+from mentra_actors.runtime.settings import RuntimeOptions
+from mentra_actors.store.journal import Journal
+from mentra_actors.store.ports import JournalReader
+from mentra_actors.tools.contract import Tool
+
+__all__ = [
+    "Mask",
+    "Recording",
+    "Replay",
+    "ReplayChoices",
+    "ReplayRow",
+    "Verification",
+    "agent_of",
+    "record",
+    "replay",
+    "replay_all",
+    "verify",
+]
+
+
+_UNCHANGED = ProfileChanges()
+_TIMEOUT_S = 600.0
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded run, and what came of it now.
+
+    `live_from` is the model call from which it went on live; 0 if no model was asked. Played to
+    its end it is the same (`is_same`) if each event of the agent is, with its ids and times.
+    `first_other` is the first step of the run, from 1, that is another one than it was (None: all
+    are the same). `unmade` names tools whose calls were on no log and were not made. `differences`
+    are appends of the run that today's code decides otherwise than they were recorded.
+    """
+
+    agent_id: AgentId
+    run_id: RunId
+    position: int
+    before: Trajectory
+    now: Trajectory
+    live_from: int = 0
+    is_same: bool = False
+    first_other: int | None = None
+    unmade: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    events: tuple[RecordedEvent[Any], ...] = ()
+
+    @property
+    def answer(self) -> str:
+        """The answer of now; of a run that was broken off why."""
+        return self.now.answer
+
+
+class ReplayChoices(TypedDict, total=False):
+    """How a run is run again; all may be left out.
+
+    `live_from` is the number, from 1, of the model call of the run that is made, and not played.
+    From there on count `model` (`provider:name`), `system` and `changes` of the agent; `providers`
+    are asked, and `tools` are offered with their own descriptions. A call of a tool that was
+    recorded with the same input gets the recorded result; one that was not is refused, or made by
+    one of `tools` with `unrecorded="live"`. After `timeout_s` (600) the run is left as it is.
+    `options` are others of the runtime: hooks, an authorizer, prices.
+    """
+
+    live_from: int | None
+    model: str | None
+    system: str | None
+    changes: ProfileChanges
+    providers: Sequence[ModelProvider]
+    tools: Sequence[Tool]
+    unrecorded: Unrecorded
+    timeout_s: float
+    options: RuntimeOptions
+
+
+class ReplayRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a table. With a `problem` it could not be run again, and says no more.
+
+    `first_other` is the first step that is another one; `decisions` counts appends that are
+    decided otherwise. Tokens and money (millionths of a US dollar) are those of then and of now.
+    """
+
+    agent_id: AgentId
+    run_id: RunId
+    live_from: int = 0
+    decisions: int = 0
+    first_other: int | None = None
+    tokens: tuple[int, int] = (0, 0)
+    cost_usd_micros: tuple[int | None, int | None] = (None, None)
+    tool_calls: tuple[int, int] = (0, 0)
+    is_same_answer: bool = False
+    ended: str = ""
+    answer: str = ""
+    problem: str = ""
+
+
+def verify(
+    journal: Journal,
+    agent: str | None = None,
+    *,
+    at: int | None = None,
+    deciders: Mapping[str, Decider[Any, Any, Any, Any]] | None = None,
+) -> Verification:
+    """See `History.verify`."""
+    streams: tuple[StreamId, ...] = ()
+    if agent is not None:
+        streams = (agent_stream(agent_of(journal, agent)),)
+    return verified(journal.through(at), with_deciders(deciders or {}), streams=streams)
+
+
+def replay(
+    reader: JournalReader,
+    journal: Journal,
+    agent: str,
+    run: str | None,
+    choices: ReplayChoices,
+) -> Replay:
+    """See `History.replay`."""
+    agent_id = agent_of(journal, agent)
+    script = _chosen(run_scripts(journal.through(), [agent_id])[agent_id], agent, run)
+    return _replayed(reader, script, choices)
+
+
+def replay_all(
+    reader: JournalReader,
+    journal: Journal,
+    agents: Sequence[str] | None,
+    choices: ReplayChoices,
+) -> Sequence[ReplayRow]:
+    """See `History.replay_all`."""
+    if agents is None:
+        ids = [one.agent_id for one in agents_of(journal, DEFAULT_TEAM)]
+    else:
+        ids = [agent_of(journal, one) for one in agents]
+    found = run_scripts(journal.through(), ids)
+    scripts = sorted((one for all_ in found.values() for one in all_), key=_position)
+    return [_row(reader, script, choices) for script in scripts if script.is_over]
+
+
+def record(
+    reader: JournalReader,
+    journal: Journal,
+    agent: str,
+    file: str | Path,
+    *,
+    run: str | None = None,
+    mask: Mask | None = None,
+) -> Recording:
+    """See `History.record`."""
+    agent_id = agent_of(journal, agent)
+    if run is None:
+        return write_recording(reader, file, agent_id, mask=mask)
+    script = _chosen(run_scripts(journal.through(), [agent_id])[agent_id], agent, run)
+    last = script.steps[-1]
+    through = last.position + len(last.recorded) + len(last.beside) - 1
+    return write_recording(reader, file, agent_id, run=script.run_id, through=through, mask=mask)
+
+
+def _position(script: RunScript) -> int:
+    return script.position
+
+
+def _replayed(reader: JournalReader, script: RunScript, choices: ReplayChoices) -> Replay:
+    on = _played_on(choices)
+    options: RuntimeOptions = {**choices.get("options", {})}
+    for name in ("providers", "tools"):
+        if name in choices:
+            options[name] = choices[name]
+    found = played(reader, script, on, options)
+    recorded, events = script.recorded, [*found.known, *found.events]
+    before = trajectory_of(_of_run(recorded, script.run_id))
+    now = trajectory_of(_of_run(events, script.run_id))
+    told = [(one.event_type, one.event) for one in recorded]
+    return Replay(
+        agent_id=script.agent_id,
+        run_id=script.run_id,
+        position=script.position,
+        before=before,
+        now=now,
+        live_from=0 if on is None else on.live_from,
+        is_same=told == [(one.event_type, one.event) for one in events],
+        first_other=first_other(before.steps, now.steps),
+        unmade=found.unmade,
+        differences=script.differences,
+        events=tuple(events),
+    )
+
+
+def _played_on(choices: ReplayChoices) -> PlayedOn | None:
+    changes = choices.get("changes", _UNCHANGED)
+    for name in ("model", "system"):
+        if choices.get(name) is not None:
+            changes = msgspec.structs.replace(changes, **{name: choices[name]})
+    live_from = choices.get("live_from")
+    if live_from is not None:
+        return PlayedOn(
+            live_from=live_from,
+            changes=changes,
+            unrecorded=choices.get("unrecorded", "refuse"),
+            timeout_s=choices.get("timeout_s", _TIMEOUT_S),
+        )
+    if changes != _UNCHANGED:
+        raise CommandRejected("say from which model call on it is live: 1 is the first of a run")
+    return None
+
+
+def _row(reader: JournalReader, script: RunScript, choices: ReplayChoices) -> ReplayRow:
+    recorded = trajectory_of(_of_run(script.recorded, script.run_id))
+    if (choices.get("live_from") or 0) > recorded.model_calls:
+        choices = {}
+    try:
+        one = _replayed(reader, script, choices)
+    except MentraError as error:
+        return ReplayRow(agent_id=script.agent_id, run_id=script.run_id, problem=str(error))
+    before, now = one.before, one.now
+    return ReplayRow(
+        agent_id=one.agent_id,
+        run_id=one.run_id,
+        live_from=one.live_from,
+        decisions=len(one.differences),
+        first_other=one.first_other,
+        tokens=(before.tokens, now.tokens),
+        cost_usd_micros=(before.cost_usd_micros, now.cost_usd_micros),
+        tool_calls=(before.tool_calls, now.tool_calls),
+        is_same_answer=before.answer == now.answer,
+        ended=now.ended,
+        answer=now.answer,
+    )
+
+
+def _of_run(recorded: Sequence[RecordedEvent[Any]], run_id: RunId) -> Sequence[Any]:
+    """Events from the start of the run on; what ended the run before it stands in front."""
+    events = [one.event for one in recorded]
+    starts = (n for n, one in enumerate(events) if _starts(one, run_id))
+    return events[next(starts, 0) :]
+
+
+def _starts(event: Any, run_id: RunId) -> bool:
+    return isinstance(event, RunStarted) and event.run_id == run_id
+
+
+def _chosen(scripts: Sequence[RunScript], agent: str, run: str | None) -> RunScript:
+    """The run of a name (`lead/run-3`, or `run-3`), else the last one.
+
+    Raises:
+        CommandRejected: there is none; the message lists the last ones.
+    """
+    if not scripts:
+        raise CommandRejected(f"{agent!r} has not run yet, so there is nothing to run again")
+    if run is None:
+        return scripts[-1]
+    for script in scripts:
+        if run in (script.run_id, script.run_id.rpartition("/")[2]):
+            return script
+    known = ", ".join(one.run_id for one in scripts[-10:])
+    raise CommandRejected(f"{agent!r} has no run {run!r}; the last ones are {known}")
+
+
+def agent_of(journal: Journal, name: str, team: TeamId = DEFAULT_TEAM) -> AgentId:
+    """The id of a member of the team, or of any agent of the store.
+
+    Raises:
+        CommandRejected: there is no such agent; the message lists the members.
+    """
+    members = {one.name: one.agent_id for one in agents_of(journal, team)}
+    if name in members:
+        return members[name]
+    if name and journal.read_stream(agent_stream(AgentId(name)), through=1):
+        return AgentId(name)
+    raise CommandRejected(f"no agent is named {name!r}; there are {', '.join(members) or 'none'}")

@@ -1,0 +1,67 @@
+"""Deciding one append again: its command is made of its events, and asked of the decider of today.
+
+Pure. Of several commands that may have been meant the one counts that gives the longest beginning
+of what was recorded; if none gives any, the first one shows the difference.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from mentra_actors.decider import Decider
+from mentra_actors.errors import CommandRejected
+from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
+from mentra_actors.runtime.replay.rebuild.tables import StreamRules
+
+__all__ = ["Decision", "decided_again"]
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decider says to a command today; `refusal` says why it records nothing.
+
+    `same` counts the recorded events, from the first one, that it gives again: all of its own, or
+    none if there is a difference.
+    """
+
+    command: Any
+    events: tuple[Any, ...] = ()
+    refusal: str = ""
+    same: int = 0
+
+
+def decided_again(rules: StreamRules, known: KnownAppend[Any]) -> Decision | None:
+    """The decision that explains an append best; None if no command can be made of it.
+
+    `known.events` may go on after the append: what one command gives is found by deciding.
+    """
+    builder = rules.builders.get(type(known.events[0]))
+    best: Decision | None = None
+    for command in builder(known.events[0], known) if builder else ():
+        decision = _decision(rules.decider, command, known)
+        if best is None or decision.same > best.same:
+            best = decision
+        if decision.same == len(known.events):
+            break
+    return best
+
+
+def _decision(
+    decider: Decider[Any, Any, Any, Any], command: Any, known: KnownAppend[Any]
+) -> Decision:
+    try:
+        events = tuple(decider.decide(command, known.state))
+    except CommandRejected as rejected:
+        return Decision(command=command, refusal=rejected.reason)
+    except Exception as error:  # noqa: BLE001 - a decider that was changed may break in any way
+        return Decision(command=command, refusal=f"{type(error).__name__}: {error}")
+    is_same = bool(events) and _begins(known.events, events)
+    return Decision(command=command, events=events, same=len(events) if is_same else 0)
+
+
+def _begins(recorded: Sequence[Any], decided: Sequence[Any]) -> bool:
+    if len(decided) > len(recorded):
+        return False
+    return all(
+        type(old) is type(new) and old == new for old, new in zip(recorded, decided, strict=False)
+    )

@@ -1,0 +1,91 @@
+"""A store of its own that begins as another one was after a position; what it gets stays in it."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from mentra_actors.ids import StreamId
+from mentra_actors.store.memory_store import MemoryEventStore
+from mentra_actors.store.ports import (
+    AppendRequest,
+    EncodedEvent,
+    JournalReader,
+    StoredEvent,
+    StreamAppend,
+)
+
+__all__ = ["ScratchStore", "scratch_store"]
+
+
+class ScratchStore(MemoryEventStore):
+    """Blobs that it does not have are those of the origin.
+
+    Nobody finds anything in the inbox until `open_inbox`: letters are taken when the log says so.
+    """
+
+    def __init__(self, origin: JournalReader, inbox: StreamId) -> None:
+        """Made by `scratch_store`."""
+        super().__init__()
+        self._origin = origin
+        self._inbox = inbox
+        self._is_inbox_open = False
+
+    def read_stream(
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
+    ) -> Sequence[StoredEvent]:
+        """See `JournalReader.read_stream`."""
+        if stream_id == self._inbox and not self._is_inbox_open:
+            return ()
+        return super().read_stream(stream_id, after=after, through=through)
+
+    def read_blob(self, digest: str) -> bytes | None:
+        """See `BlobStore.read_blob`."""
+        found = super().read_blob(digest)
+        return self._origin.read_blob(digest) if found is None else found
+
+    def open_inbox(self) -> None:
+        """Let the agent find what is in its inbox."""
+        self._is_inbox_open = True
+
+    def deliver(self, through: int) -> None:
+        """Put into the inbox what the origin has there up to a version."""
+        there = self.stream_version(self._inbox)
+        for stored in self._origin.read_stream(self._inbox, after=there, through=through):
+            self.append(_request([stored]))
+
+
+def scratch_store(origin: JournalReader, position: int, inbox: StreamId) -> ScratchStore:
+    """A store in memory with the events up to a position, byte for byte; nobody has open work."""
+    store, after = ScratchStore(origin, inbox), 0
+    while after < position:
+        page = [one for one in origin.read_journal(after=after) if one.global_position <= position]
+        if not page:
+            break
+        for _, same in groupby(page, key=_place):
+            store.append(_request(list(same)))
+        after = page[-1].global_position
+    return store
+
+
+def _place(stored: StoredEvent) -> tuple[StreamId, str, str, int, int]:
+    return (
+        stored.stream_id,
+        stored.causation,
+        stored.correlation,
+        stored.recorded_at_ns,
+        stored.epoch,
+    )
+
+
+def _request(stored: list[StoredEvent]) -> AppendRequest:
+    first = stored[0]
+    part = StreamAppend(
+        stream_id=first.stream_id,
+        events=tuple(EncodedEvent(one.event_type, one.payload) for one in stored),
+        expected_version=first.stream_version - 1,
+    )
+    return AppendRequest(
+        streams=(part,),
+        recorded_at_ns=first.recorded_at_ns,
+        causation=first.causation,
+        correlation=first.correlation,
+    )

@@ -1,0 +1,46 @@
+"""Differences in words, as plain text."""
+
+from collections.abc import Sequence
+
+from mentra_actors.runtime.replay.verification import Difference, Verification
+
+__all__ = ["difference_words", "request_words", "untold_words"]
+
+_MOST_CHARS = 120
+_MOST_CALLS = 5
+
+
+def difference_words(difference: Difference) -> str:
+    """An append that is decided otherwise: a line for it, and one for each place."""
+    one = difference
+    lines = [f"position {one.position}, {one.stream_id}, {one.command}:"]
+    if one.refusal:
+        lines.append(f"    recorded {', '.join(one.recorded)}; now refused: {one.refusal}")
+    for place in one.fields:
+        lines.append(f"    {_place(one, place.place)}")
+        lines.append(f"      recorded  {_cut(place.recorded)}")
+        lines.append(f"      now       {_cut(place.decided)}")
+    return "\n".join(lines)
+
+
+def request_words(changed: Sequence[str]) -> list[str]:
+    """Model calls that would be sent something else."""
+    shown = ", ".join(changed[:_MOST_CALLS])
+    more = f" and {len(changed) - _MOST_CALLS} more" if len(changed) > _MOST_CALLS else ""
+    return [f"another request would be sent for {shown}{more}"] if changed else []
+
+
+def untold_words(found: Verification) -> list[str]:
+    """What was not decided again, and why; the coverage is never hidden."""
+    return [f"not decided again: {count} of {what}" for what, count in found.untold.items()]
+
+
+def _place(difference: Difference, place: str) -> str:
+    """The event by its name, and the field: `ToolCallStarted.call_id`."""
+    number, _, field = place.partition(".")
+    names = difference.recorded if int(number) < len(difference.recorded) else difference.decided
+    return f"{names[int(number)]}{'.' if field else ''}{field}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_CHARS else f"{text[: _MOST_CHARS - 1]}…"

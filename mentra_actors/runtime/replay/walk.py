@@ -1,0 +1,242 @@
+"""A log, append by append, each decided again by the code of today; pure.
+
+The log does not say where an append ends. Events that stand side by side with the same cause and
+time are taken as one, and what deciding gives of them is one append; so two that were written
+within one tick of a clock are told apart. States are always folded from what was recorded, so one
+difference does not make others.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice, takewhile
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from mentra_actors.decider import Decider, Delivery
+from mentra_actors.domain.agent.events import AgentSpawned
+from mentra_actors.domain.permission_rules import RuleRemembered
+from mentra_actors.envelope import RecordedEvent, SkippedEvent
+from mentra_actors.ids import StreamId, category_of
+from mentra_actors.runtime.replay.deciding import Decision, decided_again
+from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
+from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
+from mentra_actors.store.ports import StoredEvent
+
+__all__ = ["Step", "Walk", "groups_of", "steps_of"]
+
+_Decider = Decider[Any, Any, Any, Any]
+_Caused: TypeAlias = RecordedEvent[Any] | StoredEvent
+T = TypeVar("T", RecordedEvent[Any], StoredEvent)
+
+_TAKES_FACTS = ("inbox", "budget")
+_NO_OWNER = "no stream of this kind has an owner"
+_NO_COMMAND = "its command cannot be made of it"
+_UNREAD = "this release does not understand one of its events"
+_NOT_ASKED = "nobody asked for it"
+_BORN = "written with the append of another stream"
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One append: what was recorded in its own stream and beside it, and what is decided today.
+
+    `decision` is None where it is not decided again, for the reason in `untold`. `beside` and
+    `decided_beside` are events in other streams, each with its stream. `before` and `after` are
+    the states of the stream.
+    """
+
+    stream_id: StreamId
+    recorded: tuple[RecordedEvent[Any], ...]
+    beside: tuple[RecordedEvent[Any], ...] = ()
+    decision: Decision | None = None
+    decided_beside: tuple[tuple[StreamId, Any], ...] = ()
+    untold: str = ""
+    before: Any = None
+    after: Any = None
+
+    @property
+    def position(self) -> int:
+        """The global position of its first event."""
+        return self.recorded[0].global_position
+
+    @property
+    def is_same(self) -> bool:
+        """Whether today's decision is the recorded one, events in other streams among it."""
+        return self.decision is not None and self.decision.same > 0 and self.is_same_beside
+
+    @property
+    def is_same_beside(self) -> bool:
+        """Whether other streams are told the same."""
+        told = tuple((one.stream_id, one.event) for one in self.beside)
+        return told == self.decided_beside
+
+
+class Walk:
+    """Goes through a log once. Not safe from several threads."""
+
+    def __init__(
+        self,
+        rules: Mapping[str, StreamRules] = STREAM_RULES,
+        streams: Collection[StreamId] = (),
+    ) -> None:
+        """With `streams` only what their owners have decided is decided again."""
+        self._rules = rules
+        self._streams = streams
+        self._states: dict[StreamId, Any] = {}
+        self._inboxes: dict[StreamId, list[RecordedEvent[Any]]] = {}
+
+    def state(self, stream_id: StreamId) -> Any:
+        """The state of a stream after what was walked; None if its kind has no decider."""
+        rules = self._rules.get(category_of(stream_id))
+        return self._states.get(stream_id, rules.decider.initial if rules else None)
+
+    def steps(self, group: Sequence[RecordedEvent[Any]]) -> Iterator[Step]:
+        """The appends in events that stand side by side with the same cause and time."""
+        waiting = deque(group)
+        while waiting:
+            yield self._step(waiting)
+
+    def _step(self, waiting: deque[RecordedEvent[Any]]) -> Step:
+        head = waiting[0]
+        own = _leading(waiting, head.stream_id)
+        rules = self._rules.get(category_of(head.stream_id))
+        is_other = bool(self._streams) and head.stream_id not in self._streams
+        untold = _NOT_ASKED if is_other else _untold(rules, own)
+        if rules is None or untold:
+            taken = own[:1] if untold == _BORN else own
+            return self._taken(waiting, Step(stream_id=head.stream_id, recorded=taken), untold)
+        decision = self._decision(rules, own, self.state(head.stream_id))
+        recorded = own[: decision.same] if decision and decision.same else own
+        events = decision.events if decision else ()
+        step = Step(
+            stream_id=head.stream_id,
+            recorded=recorded,
+            beside=_beside(islice(waiting, len(recorded), None), head),
+            decision=decision,
+            decided_beside=_deliveries(events, rules.decider),
+        )
+        return self._taken(waiting, step, "" if decision else _NO_COMMAND)
+
+    def _decision(
+        self, rules: StreamRules, own: Sequence[RecordedEvent[Any]], state: Any
+    ) -> Decision | None:
+        """What is decided of the first append; what is left over must be another one."""
+        events = [one.event for one in own]
+        known = KnownAppend(own[0].stream_id, events, state, self._delivered)
+        decision = decided_again(rules, known)
+        if decision is None or decision.same in (0, len(own)):
+            return decision
+        after = rules.decider.fold(events[: decision.same], state)
+        left = KnownAppend(own[0].stream_id, events[decision.same :], after, self._delivered)
+        rest = decided_again(rules, left)
+        is_told = rest is not None and rest.same > 0
+        return decision if is_told else msgspec.structs.replace(decision, same=0)
+
+    def _taken(self, waiting: deque[RecordedEvent[Any]], step: Step, untold: str) -> Step:
+        """The step with the states around it, after its events were folded."""
+        before = self.state(step.stream_id)
+        for _ in range(len(step.recorded) + len(step.beside)):
+            self._fold(waiting.popleft())
+        after = self.state(step.stream_id)
+        return msgspec.structs.replace(step, before=before, after=after, untold=untold)
+
+    def _fold(self, recorded: RecordedEvent[Any]) -> None:
+        stream_id = recorded.stream_id
+        category = category_of(stream_id)
+        if category == "inbox":
+            self._inboxes.setdefault(stream_id, []).append(recorded)
+        rules = self._rules.get(category)
+        if rules is not None:
+            self._states[stream_id] = rules.decider.fold([recorded.event], self.state(stream_id))
+
+    def _delivered(
+        self, stream_id: StreamId, after: int, through: int
+    ) -> Sequence[RecordedEvent[Any]]:
+        held = self._inboxes.get(stream_id, [])
+        kept = [one for one in held if one.stream_version > after]
+        self._inboxes[stream_id] = kept  # what was taken before is asked for no more
+        return [one for one in kept if one.stream_version <= through]
+
+
+def steps_of(
+    recorded: Iterable[RecordedEvent[Any]],
+    rules: Mapping[str, StreamRules] = STREAM_RULES,
+    *,
+    streams: Collection[StreamId] = (),
+) -> Iterator[Step]:
+    """Each append of a log from its first event on; only those of `streams` if any are named."""
+    walk = Walk(rules, streams)
+    for group in groups_of(recorded):
+        for step in walk.steps(group):
+            if not streams or step.stream_id in streams:
+                yield step
+
+
+def groups_of(recorded: Iterable[T]) -> Iterator[list[T]]:
+    """Events that stand side by side with the same cause and time: one append, as a rule."""
+    group: list[T] = []
+    for one in recorded:
+        if group and not _is_beside(group[-1], one):
+            yield group
+            group = []
+        group.append(one)
+    if group:
+        yield group
+
+
+def _is_beside(one: _Caused, other: _Caused) -> bool:
+    return (
+        one.causation == other.causation
+        and one.recorded_at_ns == other.recorded_at_ns
+        and one.correlation == other.correlation
+        and one.epoch == other.epoch
+    )
+
+
+def _leading(
+    waiting: Iterable[RecordedEvent[Any]], stream_id: StreamId
+) -> tuple[RecordedEvent[Any], ...]:
+    own: list[RecordedEvent[Any]] = []
+    for one in waiting:
+        if one.stream_id != stream_id:
+            break
+        own.append(one)
+    return tuple(own)
+
+
+def _untold(rules: StreamRules | None, own: Sequence[RecordedEvent[Any]]) -> str:
+    """Why an append is not decided again; empty if it is."""
+    if rules is None:
+        return _NO_OWNER
+    if any(isinstance(one.event, SkippedEvent) for one in own):
+        return _UNREAD
+    return _BORN if isinstance(own[0].event, AgentSpawned) else ""
+
+
+def _deliveries(events: Iterable[Any], decider: _Decider) -> tuple[tuple[StreamId, Any], ...]:
+    """Events for other streams, in the order in which an append writes them."""
+    by_stream: dict[StreamId, list[Any]] = {}
+    for one in (told for event in events for told in decider.companions(event)):
+        if isinstance(one, Delivery):
+            by_stream.setdefault(one.stream_id, []).extend(one.events)
+    return tuple((stream, event) for stream, events in by_stream.items() for event in events)
+
+
+def _beside(
+    after: Iterable[RecordedEvent[Any]], head: RecordedEvent[Any]
+) -> tuple[RecordedEvent[Any], ...]:
+    """What the append has written to streams that take facts from any writer, or to new ones."""
+    own = category_of(head.stream_id)
+    if own in _TAKES_FACTS:
+        return ()
+    return tuple(takewhile(_is_delivered, after))
+
+
+def _is_born(one: RecordedEvent[Any]) -> bool:
+    return isinstance(one.event, AgentSpawned)
+
+
+def _is_delivered(one: RecordedEvent[Any]) -> bool:
+    event = one.event
+    is_rule = isinstance(event, RuleRemembered) and not event.command_id
+    return category_of(one.stream_id) in _TAKES_FACTS or is_rule or _is_born(one)

@@ -1,0 +1,40 @@
+"""Opens the views in a database, by its address."""
+
+import importlib
+from pathlib import Path
+
+from mentra_actors.errors import ConfigurationError
+from projections.part_seal import PartSeal
+from projections.sql_views import SqlViews, ViewDatabase
+
+__all__ = ["open_sql_views"]
+
+_SQLITE = "sqlite:"
+_POSTGRES = ("postgresql://", "postgres://")
+
+
+def open_sql_views(address: str, *, seal: PartSeal | None = None) -> SqlViews:
+    """The views at `sqlite:FILE` or `postgresql://…` (which may say `?schema=…`).
+
+    The tables `mentra_view_parts` and `mentra_view_marks` are made if they are missing.
+
+    Raises:
+        ConfigurationError: it is no such address, or the extra for it is not installed.
+        StoreError: the database cannot be used.
+    """
+    if address.startswith(_SQLITE) and (file := address.removeprefix(_SQLITE)):
+        sqlite = importlib.import_module("projections.sqlite_views")
+        return SqlViews(sqlite.SqliteViewFile(Path(file)), seal)
+    if not address.startswith(_POSTGRES):
+        raise ConfigurationError(
+            f"views are kept in sqlite:FILE or postgresql://HOST/DATABASE, not in {address!r}"
+        )
+    try:
+        postgres = importlib.import_module("projections.postgres_views")
+    except ImportError as error:
+        raise ConfigurationError(
+            f"the driver for PostgreSQL cannot be used ({error}): "
+            "pip install mentra-actors[postgres]"
+        ) from error
+    tables: ViewDatabase = postgres.PostgresViewTables(address)
+    return SqlViews(tables, seal)

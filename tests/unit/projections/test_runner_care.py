@@ -1,0 +1,202 @@
+"""Views that are paused, mended, made anew and waited for, while they are kept."""
+
+import pytest
+
+from mentra_actors.domain.agent.commands import AcceptPrompt
+from mentra_actors.domain.agent.events import AgentStopped, PromptAccepted
+from projections import ProjectionFailed, projection
+from projections.lmdb_views import LmdbViews
+from projections.memory_views import MemoryViews
+from projections.rebuild import own_view
+from projections.rebuilding import draft_view
+from projections.runner import ProjectionRunner
+from projections.view_store import ViewCommit
+
+TIMEOUT_S = 20.0
+
+
+def prompt(text):
+    return PromptAccepted(prompt_id=text, text=text, accepted_at=1.0)
+
+
+def texts_with(change, name="texts", version=1):
+    @projection(name=name, version=version, initial=tuple, view_type=tuple[str, ...])
+    def texts(view, recorded):
+        """What a change makes of every prompt."""
+        if not isinstance(recorded.event, PromptAccepted):
+            return view
+        return (*view, change(recorded.event.text))
+
+    return texts
+
+
+def unbearable(text):
+    if text == "bad":
+        raise ZeroDivisionError("cannot bear it")
+    return text
+
+
+@pytest.fixture(params=["memory", "lmdb"])
+def views(request, tmp_path):
+    opened = MemoryViews() if request.param == "memory" else LmdbViews.open(tmp_path / "views")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def runner(log, views):
+    both = [texts_with(str), texts_with(unbearable, "fussy")]
+    return ProjectionRunner(log.store, views, both, page_events=2, now=lambda: 1_700_000_042.0)
+
+
+def append(log, *texts):
+    for text in texts:
+        log.append("agent-lead", prompt(text))
+
+
+def status(runner, name="texts"):
+    return {one.name: one for one in runner.status()}[name]
+
+
+def test_a_paused_view_stays_as_it_is_and_the_others_go_on(log, runner):
+    append(log, "a")
+    runner.catch_up()
+    runner.pause("texts")
+    append(log, "b")
+    runner.catch_up()
+
+    assert (runner.view("texts"), runner.view("fussy")) == (("a",), ("a", "b"))
+    assert (status(runner).is_paused, status(runner).lag) == (True, 1)
+    runner.resume("texts")
+    runner.catch_up()
+    assert runner.view("texts") == ("a", "b")
+    assert not status(runner).is_paused
+
+
+def test_a_follower_of_paused_views_rests(log, runner):
+    """A view that is behind and stays so must not be looked at again and again."""
+    runner.pause("texts")
+    append(log, "a")
+    with runner.follow():
+        assert not runner.wait_for(1, timeout_s=0.0)
+        runner.resume("texts")
+        assert runner.wait_for(1, timeout_s=TIMEOUT_S)
+
+
+def test_nobody_pauses_what_is_not_there(runner):
+    for do in (runner.pause, runner.resume, runner.rebuild):
+        with pytest.raises(KeyError):
+            do("text")
+
+
+def test_a_lag_is_told_in_seconds_too(log, runner):
+    append(log, "a", "b")
+    runner.catch_up(through=1)
+
+    assert status(runner).lag == 1
+    assert status(runner).lag_s == 42
+    runner.catch_up()
+    assert status(runner).lag_s == 0
+
+
+def test_a_failed_projection_goes_on_mended(log, runner):
+    append(log, "a", "bad", "b")
+    runner.catch_up()
+    assert status(runner, "fussy").failed_position == 2
+    runner.retry(texts_with(str, "fussy"))
+    runner.catch_up()
+
+    assert runner.view("fussy") == ("a", "bad", "b")
+    assert status(runner, "fussy").failure == ""
+
+
+def test_a_mended_projection_of_a_higher_version_is_folded_anew(log, runner):
+    append(log, "a", "bad")
+    runner.catch_up()
+    runner.retry(texts_with(str.upper, "fussy", version=2))
+    runner.catch_up()
+
+    assert runner.view("fussy") == ("A", "BAD")
+    with pytest.raises(ValueError, match="has version 2 by now"):
+        runner.retry(texts_with(str, "fussy"))
+
+
+def test_one_that_still_raises_stops_where_it_stopped(log, runner):
+    append(log, "a", "bad", "b")
+    runner.catch_up()
+    runner.retry(texts_with(unbearable, "fussy"))
+    runner.catch_up()
+
+    assert (runner.view("fussy"), status(runner, "fussy").failed_position) == (("a",), 2)
+
+
+def test_a_view_is_made_anew_and_put_in_place_at_once(log, runner, views):
+    append(log, *"abcde")
+    runner.catch_up()
+    spoilt = ViewCommit(
+        view=own_view(texts_with(str)),
+        parts={"": b"\x90", "stray": b"\x90"},
+        checkpoint=6,
+        expected_checkpoint=5,
+    )
+    append(log, "f")
+    views.commit([spoilt])
+    seen = []
+    runner.rebuild("texts", progress=lambda at, _target: seen.append((at, runner.view("texts"))))
+
+    assert [at for at, _ in seen] == [2, 4, 6]
+    assert {view for _, view in seen} == {()}
+    assert runner.parts("texts") == {"": tuple("abcdef")}
+    append(log, "g")
+    runner.catch_up()
+    assert runner.view("texts") == tuple("abcdefg")
+
+
+def test_a_rebuilding_that_fails_leaves_the_view_alone(log, runner, views):
+    append(log, "a", "b")
+    runner.catch_up()
+    runner._projections["texts"] = broken = texts_with(int)
+    with pytest.raises(ProjectionFailed, match="ValueError"):
+        runner.rebuild("texts")
+
+    assert runner.view("texts") == ("a", "b")
+    assert views.checkpoint(draft_view(broken)) == 0
+
+
+def test_what_a_dying_rebuilding_has_left_is_begun_again(log, runner, views):
+    append(log, "a", "b")
+    runner.catch_up()
+    left = ViewCommit(
+        view=draft_view(texts_with(str)), parts={"": b"\x90"}, checkpoint=1, expected_checkpoint=0
+    )
+    views.commit([left])
+    runner.rebuild("texts")
+
+    assert runner.view("texts") == ("a", "b")
+    assert views.versions("texts") == [1]
+
+
+def test_events_that_nobody_handles_are_passed_over_at_once(log, views):
+    """A view of rare events is neither decoded nor committed page by page."""
+
+    @projection(name="ends", initial=int, view_type=int, handles=[AgentStopped])
+    def ends(view, _recorded):
+        return view + 1
+
+    append(log, *"abcdefgh")
+    log.append("agent-lead", AgentStopped(stopped_at=1.0))
+    append(log, *"ij")
+    told = []
+    runner = ProjectionRunner(log.store, views, [ends], page_events=2)
+    runner.catch_up(progress=lambda at, _target: told.append(at))
+
+    assert (runner.view("ends"), runner.checkpoint()) == (1, 11)
+    assert told == [9, 11]
+
+
+def test_a_projection_of_commands_is_refused_when_it_is_kept(log, views):
+    class Odd:
+        name, version, handles, view_type = "odd", 1, frozenset({AcceptPrompt}), int
+
+    with pytest.raises(TypeError, match="handles AcceptPrompt, which is no event"):
+        ProjectionRunner(log.store, views, [Odd()])
