@@ -240,9 +240,9 @@ def projection(
 
     `initial` makes the view before the first event (`dict`, a struct class); type checkers take
     the type of the view from the function. The view has one part, which is written whole with
-    each page of events: keep it small. `handles` are the classes
-    of events that it sees (`mentra_actors.events`), `categories` and `streams` those of its
-    streams; without one it sees all.
+    each page of events: keep it small. `handles` are the classes of events that it sees
+    (`mentra_actors.events`), `categories` and `streams` those of its streams; without one it
+    sees all.
 
     Raises:
         TypeError, ValueError: nothing could be folded or stored like this.
