@@ -12,7 +12,7 @@ SETUP := .venv/.pip-stamp
 TOOL = .venv/bin/$(1)
 endif
 
-.PHONY: help setup demo test check load lint types contracts docs bench crash laws golden clean postgres adapters
+.PHONY: help setup demo test check load lint types contracts docs bench crash laws golden clean postgres adapters packaging
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,11 @@ postgres: setup  ## the stores on PostgreSQL, on a server of its own
 adapters:        ## the adapters of other frameworks against their contracts, in an environment of its own
 	.ci/with_frameworks python -m pytest -q -p no:asyncio tests/adapters
 
+packaging:       ## the wheel, its extras, its types and its tests on every Python, in empty environments
+	python3 -m venv .nox/nox
+	.nox/nox/bin/python -m pip install --quiet nox uv
+	.nox/nox/bin/nox
+
 check: lint types contracts docs test  ## what CI runs
 
 lint: setup      ## ruff
@@ -49,6 +54,7 @@ lint: setup      ## ruff
 
 types: setup     ## mypy strict
 	$(call TOOL,mypy)
+	$(call TOOL,mypy) tests/typing
 
 contracts: setup ## import contracts
 	$(call TOOL,lint-imports)
@@ -72,4 +78,4 @@ golden: setup    ## rewrite the golden files; read the diff
 	MENTRA_ACCEPT_GOLDEN=1 $(call TOOL,pytest) -q tests/golden tests/architecture/test_public_api.py tests/unit/adapters/test_framework_events.py
 
 clean:           ## remove what the commands above made
-	rm -rf .venv .venv-adapters .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache mentra-demo site docs/reference
+	rm -rf .venv .venv-adapters .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .nox mentra-demo site docs/reference

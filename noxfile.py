@@ -32,7 +32,7 @@ QUICK += ["tests/architecture/test_readme.py", "tests/architecture/test_import_c
 def wheel(session: nox.Session) -> None:
     """The wheel and the sdist are the same bytes each time, hold what they should, and work."""
     built = _built(session)
-    again = Path(session.create_tmp()) / "again"
+    again = _own_place(session) / "again"
     session.chdir(_unpacked(session, built))
     _build(session, again)
     for one in sorted(built.iterdir()):
@@ -54,8 +54,9 @@ def extras(session: nox.Session, extra: str) -> None:
     """The core without any extra, and each extra alone: what it is for works."""
     session.install(_requirement(_built(session), extra))
     trial = f"with_{extra.replace('-', '_')}.py" if extra else "without_extras.py"
-    shutil.copy(TRIALS / trial, session.create_tmp())
-    session.chdir(session.create_tmp())
+    place = _own_place(session)
+    shutil.copy(TRIALS / trial, place)
+    session.chdir(place)
     session.run("python", "-W", "error::DeprecationWarning:mentra_actors", trial)
 
 
@@ -63,7 +64,7 @@ def extras(session: nox.Session, extra: str) -> None:
 def typing(session: nox.Session) -> None:
     """What mypy and pyright, both strict, see of the wheel in a program of a user."""
     session.install(_requirement(_built(session)), "mypy", "pyright[nodejs]")
-    programs = Path(session.create_tmp()) / "programs"
+    programs = _own_place(session) / "programs"
     shutil.rmtree(programs, ignore_errors=True)
     shutil.copytree(ROOT / "tests" / "typing", programs)
     session.chdir(programs)
@@ -83,6 +84,10 @@ def _test(session: nox.Session, built: Path) -> None:
 def _requirement(built: Path, extra: str = "") -> str:
     (file,) = built.glob("*.whl")
     return f"mentra-actors{f'[{extra}]' if extra else ''} @ {file.as_uri()}"
+
+
+def _own_place(session: nox.Session) -> Path:
+    return ROOT / session.create_tmp()
 
 
 def _built(session: nox.Session) -> Path:
@@ -107,7 +112,7 @@ def _build(session: nox.Session, place: Path) -> None:
 
 def _unpacked(session: nox.Session, built: Path) -> Path:
     (file,) = built.glob("*.tar.gz")
-    place = Path(session.create_tmp()) / "sdist"
+    place = _own_place(session) / "sdist"
     shutil.rmtree(place, ignore_errors=True)
     with tarfile.open(file) as archive:
         archive.extractall(place, filter="data")

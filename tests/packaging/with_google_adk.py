@@ -10,9 +10,7 @@ async def main() -> None:
     async with MentraSessionService("talks.mentra") as sessions:
         made = await sessions.create_session(app_name="guide", user_id="ann")
     async with MentraSessionService("talks.mentra") as sessions:
-        found = await sessions.get_session(
-            app_name="guide", user_id="ann", session_id=made.id
-        )
+        found = await sessions.get_session(app_name="guide", user_id="ann", session_id=made.id)
         assert found is not None
 
 

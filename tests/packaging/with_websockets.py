@@ -27,10 +27,8 @@ with serve(answer, "127.0.0.1", 0) as server:
     Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
     vendor = mentra.HttpProvider(OPENAI, api_key="sk-none", base_url=url, environ={})
-    profile = mentra.AgentProfile(
-        model="openai:any",
-        options=ProviderOptions(responses=ResponsesOptions(transport="websocket")),
-    )
+    options = ProviderOptions(responses=ResponsesOptions(transport="websocket"))
     with mentra.open_runtime_sync(":memory:", providers=[vendor]) as runtime:
-        assert runtime.spawn("lead", profile=profile).send("Hello?").text == "Hello."
+        lead = runtime.spawn("lead", model="openai:any", provider=options)
+        assert lead.send("Hello?").text == "Hello."
     server.shutdown()
