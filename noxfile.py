@@ -20,7 +20,8 @@ nox.options.sessions = ["wheel", "extras", "typing", "tests"]
 ROOT = Path(__file__).parent
 TRIALS = ROOT / "tests" / "packaging"
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.14t"]
-EXTRAS = sorted(nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"])
+PROJECT = nox.project.load_toml(str(ROOT / "pyproject.toml"))
+EXTRAS = sorted(PROJECT["project"]["optional-dependencies"])
 PACKAGES = {"mentra_actors", "projections"}
 IN_SDIST = {*PACKAGES, "tests", "docs", "examples", "benchmarks", "noxfile.py", "Makefile"}
 IN_SDIST |= {"README.md", "CHANGELOG.md", "LICENSE", "PKG-INFO", "pyproject.toml", "uv.lock"}
@@ -73,7 +74,7 @@ def typing(session: nox.Session) -> None:
 
 
 def _test(session: nox.Session, built: Path) -> None:
-    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "tests")
+    groups = nox.project.dependency_groups(PROJECT, "tests")
     session.install(_requirement(built), *groups)
     session.chdir(_unpacked(session, built))
     for package in PACKAGES:
