@@ -63,8 +63,8 @@ CREATE TABLE vectors (
     vector BLOB NOT NULL, UNIQUE (model, digest));
 """
 _FORGET_VECTOR = (
-    "DELETE FROM vectors WHERE digest = ?1 "
-    "AND NOT EXISTS (SELECT 1 FROM records WHERE records.digest = ?1)"
+    "DELETE FROM vectors WHERE digest = :digest "
+    "AND NOT EXISTS (SELECT 1 FROM records WHERE records.digest = :digest)"
 )
 
 
@@ -243,7 +243,8 @@ class IndexFile:
             ).fetchall()
         if gone:
             self.words.remove(view, [number for number, _digest in gone])
-            self._sqlite.executemany(_FORGET_VECTOR, [(digest,) for _number, digest in gone])
+            named = [{"digest": digest} for _number, digest in gone]
+            self._sqlite.executemany(_FORGET_VECTOR, named)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

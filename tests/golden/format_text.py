@@ -3,6 +3,8 @@
 import difflib
 import re
 from enum import Enum
+from types import NoneType, UnionType
+from typing import Union, get_args, get_origin
 
 import msgspec
 
@@ -83,7 +85,9 @@ def _without_values(kind):
 
 
 def _type_name(kind):
-    """A type without the modules it lives in: those may change."""
+    """A type without the modules it lives in: those may change. Unions alike on every Python."""
+    if get_origin(kind) in (Union, UnionType):
+        return " | ".join("None" if one is NoneType else _type_name(one) for one in get_args(kind))
     is_plain = isinstance(kind, type) and not hasattr(kind, "__origin__")
     return _name(kind) if is_plain else _MODULE.sub("", repr(kind))
 
