@@ -254,7 +254,10 @@ def test_mail_sent_and_mail_delivered_are_one_append(agent):
             case e.MailSent(mail=mail):
                 letter = MailDelivered(mail=mail)
                 assert beside == [Delivery(inbox_stream(mail.to), (letter,))]
-            case e.MailTaken(inbox=inbox, through_version=version):
+            case (
+                e.MailTaken(inbox=inbox, through_version=version)
+                | e.MailCameLate(inbox=inbox, through_version=version)
+            ):
                 assert beside == [Settlement(inbox, version)]
             case e.SubagentSpawned() | e.SubagentEndOrdered() | e.SharedSpending():
                 assert len(beside) == 1
