@@ -35,12 +35,15 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import category_of, name_of
 from projections.timeline import sentence_of
 
-__all__ = ["Choice", "Scene", "Step", "Story", "chosen", "stage"]
+__all__ = ["Choice", "Scene", "Step", "Story", "choice_of", "chooser", "chosen", "stage"]
 
 _NAME = re.compile(r"You are (?:teammate ')?(\w+)")
+_CALL = re.compile(r"^tool-\d+\.\d+\.(?=[a-z])")
 _LETTER = re.compile(r"<team-inbox>\n(.*?)\n</team-inbox>", re.DOTALL)
 _WIDTH = 80
 _MARGIN = 12
+_PIECE = 9
+"""Characters of an answer that come at once, where the answer is shown as it comes."""
 _MOST_CHARS = 600
 _MOST_CHARS_OF_INPUT = 140
 _MOST_CHARS_OF_LETTER = 280
@@ -62,12 +65,21 @@ class Choice(NamedTuple):
 
 def chosen(doc: str | None, arguments: Sequence[str] | None = None) -> Choice:
     """The model and the store to use; without `--store` a new one that is said."""
+    return choice_of(chooser(doc).parse_args(arguments))
+
+
+def chooser(doc: str | None) -> argparse.ArgumentParser:
+    """The arguments that all examples have, for one that adds some of its own."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="scripted:play", help="such as openai:gpt-5.4-mini")
     parser.add_argument("--store", type=Path, help="where the team is; again, it goes on")
-    said = parser.parse_args(arguments)
+    return parser
+
+
+def choice_of(said: argparse.Namespace) -> Choice:
+    """What was said on the command line; says where the team is."""
     store = said.store or Path(tempfile.mkdtemp(prefix="mentra-")) / "team.mentra"
     _say(f"The team goes on in {store}" if store.exists() else f"A new team in {store}")
     folder = store.absolute().with_suffix(".files")
@@ -76,14 +88,20 @@ def chosen(doc: str | None, arguments: Sequence[str] | None = None) -> Choice:
 
 @contextmanager
 def stage(
-    choice: Choice, play: Callable[["Scene"], Any], **options: Any
+    choice: Choice, play: Callable[["Scene"], Any], *, is_told: bool = True, **options: Any
 ) -> Iterator[mentra.SyncRuntime]:
-    """A runtime that tells its story. Errors of it end the program, and say how to go on."""
-    script = mentra.ScriptedModel(lambda request: play(Scene(request)))
+    """A runtime that tells its story. Errors of it end the program, and say how to go on.
+
+    With `is_told=False` the program tells what happens, and resumes what an error has ended.
+    """
+    script = mentra.ScriptedModel(
+        lambda request: play(Scene(request)), delta_chars=None if is_told else _PIECE
+    )
     try:
         with mentra.open_runtime_sync(choice.store, providers=[script], **options) as runtime:
-            runtime.on_recorded(Story(_say))
-            _resume(runtime, choice.model)
+            if is_told:
+                runtime.on_recorded(Story(_say))
+                _resume(runtime, choice.model)
             yield runtime
     except (mentra.MentraError, KeyboardInterrupt) as error:
         how = f"--model {choice.model} --store {choice.store}"
@@ -193,7 +211,7 @@ class Story:
                 self._makers[event.profile.agent_id] = who
             case agent.PromptAccepted():
                 asks = self._makers.get(who, "you")
-                yield asks, f"→ {who.removeprefix(f'{asks}.')}: {_clipped(event.text)}"
+                yield asks, f"→ {self._shown(who)}: {_clipped(event.text)}"
             case agent.ModelReplied():
                 yield from ((self._shown(who), line) for line in _said(event))
             case agent.ToolCallStarted():
@@ -206,8 +224,8 @@ class Story:
                 pass
 
     def _shown(self, who: str) -> str:
-        """A subagent is shown without the name of the agent that has made it."""
-        return who.removeprefix(f"{self._makers.get(who)}.")
+        """A subagent is shown without its maker, and by its name without the call if it has one."""
+        return _CALL.sub("", who.removeprefix(f"{self._makers.get(who)}."))
 
     def _came_of(self, who: str, event: agent.ToolCallFinished) -> Iterator[str]:
         tool = self._tools.get((who, event.key), "")
