@@ -103,7 +103,7 @@ def stage(
                 runtime.on_recorded(Story(_say))
                 _resume(runtime, choice.model)
             yield runtime
-    except (mentra.MentraError, KeyboardInterrupt) as error:
+    except (mentra.MentraError, KeyboardInterrupt, EOFError) as error:
         how = f"--model {choice.model} --store {choice.store}"
         sys.exit(f"{type(error).__name__}: {error}\nTo go on: {how}")
 
@@ -224,7 +224,7 @@ class Story:
                 pass
 
     def _shown(self, who: str) -> str:
-        """A subagent is shown without its maker, and by its name without the call if it has one."""
+        """A subagent is shown without its maker; one that has a name, without its call."""
         return _CALL.sub("", who.removeprefix(f"{self._makers.get(who)}."))
 
     def _came_of(self, who: str, event: agent.ToolCallFinished) -> Iterator[str]:
