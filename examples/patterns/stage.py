@@ -42,6 +42,7 @@ _CALL = re.compile(r"^tool-\d+\.\d+\.(?=[a-z])")
 _LETTER = re.compile(r"<team-inbox>\n(.*?)\n</team-inbox>", re.DOTALL)
 _WIDTH = 80
 _MARGIN = 12
+_SCRIPT = "scripted:play"
 _PIECE = 9
 """Characters of an answer that come at once, where the answer is shown as it comes."""
 _MOST_CHARS = 600
@@ -56,11 +57,15 @@ _OUTPUT_TOOL = re.compile(r"^final_(\w+)_[0-9a-f]{16}$")
 
 
 class Choice(NamedTuple):
-    """What the command line says. `folder`, beside the store, is for files of the team."""
+    """What the command line says. `folder`, beside the store, is for files of the team.
+
+    Without `is_model_named` nobody has said `--model`, and the script plays.
+    """
 
     model: str
     store: Path
     folder: Path
+    is_model_named: bool = False
 
 
 def chosen(doc: str | None, arguments: Sequence[str] | None = None) -> Choice:
@@ -73,7 +78,7 @@ def chooser(doc: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", default="scripted:play", help="such as openai:gpt-5.4-mini")
+    parser.add_argument("--model", help="such as openai:gpt-5.4-mini; without it a script plays")
     parser.add_argument("--store", type=Path, help="where the team is; again, it goes on")
     return parser
 
@@ -83,7 +88,7 @@ def choice_of(said: argparse.Namespace) -> Choice:
     store = said.store or Path(tempfile.mkdtemp(prefix="mentra-")) / "team.mentra"
     _say(f"The team goes on in {store}" if store.exists() else f"A new team in {store}")
     folder = store.absolute().with_suffix(".files")
-    return Choice(said.model, store, folder)
+    return Choice(said.model or _SCRIPT, store, folder, is_model_named=bool(said.model))
 
 
 @contextmanager
@@ -153,6 +158,8 @@ class Scene:
         self.steps = list(_steps(request.messages))
         self.output = request.tools[-1].name if request.tools else ""
         """The tool that hands over a typed value, in a run that ends with one."""
+        self.tools = {one.name for one in request.tools}
+        """What the agent is offered."""
         self.has_news = isinstance(request.messages[-1], UserMessage)
         """True if nothing was done yet about the last prompt or letter."""
 
