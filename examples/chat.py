@@ -30,6 +30,8 @@ from projections import session_event as told
 SYSTEM = "You keep the pantry of a house. Look with pantry, buy with order. Be brief."
 SAID = ("What is left in the pantry?", "Order two bags of flour.")
 _END = told.TurnEnded | told.TurnFailed
+_LOOK = object()
+"""In place of an event: a person may have been asked by an earlier process."""
 _MOST_OF_CALL = 2000
 HELP = "/list, /open NUMBER, /new, /model NAME, /resume, /quit; Ctrl-C stops a turn."
 
@@ -50,10 +52,10 @@ def play(scene: Scene) -> Any:
     """The script of the agent."""
     is_order = scene.prompts[-1].startswith("Order")
     tool = "order" if is_order else "pantry"
-    if scene.steps and scene.steps[-1].is_error:
-        return "Then I leave it."
-    if not scene.of(tool):
+    if scene.has_news:
         return mentra.call(tool, **({"what": "flour", "bags": 2} if is_order else {}))
+    if scene.steps[-1].is_error:
+        return "Then I leave it."
     return "Two bags come tomorrow." if is_order else "Three bags of rice, and no flour."
 
 
@@ -65,26 +67,34 @@ class Conversation:
         self._ask = ask
         self._heard: SimpleQueue[Any] = SimpleQueue()
         self._streamed = ("", 0)
-        past = session.replay()
-        words = [item for item in past if isinstance(item.event, told.UserMessage)]
-        self.asked = [item.event.text for item in words if item.event.source == "prompt"]
+        past, self._is_open = self._past()
+        words = [item.event for item in past if isinstance(item.event, told.UserMessage)]
+        self.asked = [one.text for one in words if one.source == "prompt"]
         """What was said so far."""
-        turns = [item.event for item in past if isinstance(item.event, told.UserMessage | _END)]
-        self._is_open = bool(turns) and isinstance(turns[-1], told.UserMessage)
         after = past[-1].cursor if past else 0
         threading.Thread(target=self._listen, args=[after], daemon=True).start()
+
+    def _past(self) -> tuple[Sequence[Any], bool]:
+        """What has happened so far, and whether a turn was open then."""
+        while True:
+            past, now = self.session.replay(), self.session.agent.snapshot()
+            if now.run_id or now.waiting_prompts or now.waiting_mail:
+                return past, True  # its end comes after these
+            if len(self.session.replay()) == len(past):
+                return past, False
 
     def _listen(self, after: Any) -> None:
         with contextlib.suppress(mentra.MentraError), self.session.events(after=after) as feed:
             for item in feed:
                 self._heard.put(item.event)
 
-    def go_on(self) -> None:
-        """Show the turn that is open, if one is."""
-        if self._is_open:
-            print("(It goes on with what was open.)")
-            self._decide_all()
-            self._watch()
+    def go_on(self) -> bool:
+        """Show the turn that is open, if one is; False if it failed."""
+        if not self._is_open:
+            return True
+        print("(It goes on with what was open.)")
+        self._heard.put(_LOOK)
+        return self._watch()
 
     def turn(self, begin: Callable[[], Any]) -> bool:
         """Begin a turn and show it to its end; False if it failed."""
@@ -106,12 +116,13 @@ class Conversation:
             try:
                 event = self._heard.get()
                 self._show(event)
-                if isinstance(event, told.PermissionRequested):
+                if event is _LOOK or isinstance(event, told.PermissionRequested):
                     self._decide_all()
             except KeyboardInterrupt:
                 if is_stopping:
                     raise
                 is_stopping = True
+                print()
                 self.session.agent.cancel("Ctrl-C")
                 continue
             if isinstance(event, _END | Exception):

@@ -97,7 +97,7 @@ def chosen_session(said: argparse.Namespace, known: Sequence[Any]) -> str:
 
 
 def worked(
-    runtime: mentra.SyncRuntime, name: str, choice: Choice, begin: Callable[[Conversation], None]
+    runtime: mentra.SyncRuntime, name: str, choice: Choice, begin: Callable[[Conversation], bool]
 ) -> str:
     """Open the session, begin in it or go on, and say what was done; its last answer."""
     known = [one.agent for one in runtime.sessions.list()]
@@ -109,10 +109,11 @@ def worked(
         system = MODES[name.split("-", maxsplit=1)[0]].system
         session = runtime.sessions.start(model=choice.model, name=name, system=system)
     talk = Conversation(session, ask_person)
-    talk.go_on()
-    begin(talk)
+    is_done = talk.go_on() and begin(talk)
     usage = session.agent.usage().total
     say(f"[{name}] {usage.calls} calls of the model, {usage.tokens.total_tokens} tokens")
+    if not is_done:
+        raise SystemExit(f"To go on: resume {name} --store {choice.store}")
     return session.agent.last_answer()
 
 
@@ -138,13 +139,14 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
     mode = MODES[name.split("-")[0]]
     root = (said.root or demo_project(choice.folder)).absolute()
 
-    def begin(talk: Conversation) -> None:
+    def begin(talk: Conversation) -> bool:
         session = talk.session
         order = "" if said.command == "resume" else said.words or DEMO
         if session.agent.snapshot().can_resume and order in ("", *talk.asked):
-            talk.turn(session.resume_turn)
-        elif order and (said.words or order not in talk.asked):
-            talk.turn(lambda: session.append_turn(order))
+            return talk.turn(session.resume_turn)
+        if order and (said.words or order not in talk.asked):
+            return talk.turn(lambda: session.append_turn(order))
+        return True
 
     with stage(
         choice,

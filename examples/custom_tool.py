@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
             clerk.cancel("Ctrl-C")
             runtime.until_idle()
             answer = "Nothing more is shipped."
-            print(f"\nTo go on: --model {choice.model} --store {choice.store}")
+            print(f"\nTo go on: --store {choice.store}")
         print(f"\n{answer}\nThe post has: {', '.join(post.parcels.values()) or 'nothing'}.")
         return answer
 

@@ -32,6 +32,7 @@ from mentra_actors.domain.content import (
 from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.domain.team import MemberJoined
 from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import UnknownModel
 from mentra_actors.ids import category_of, name_of
 from projections.timeline import sentence_of
 
@@ -109,7 +110,8 @@ def stage(
                 _resume(runtime, choice.model)
             yield runtime
     except (mentra.MentraError, KeyboardInterrupt, EOFError) as error:
-        how = f"--model {choice.model} --store {choice.store}"
+        is_usable = choice.is_model_named and not isinstance(error, UnknownModel)
+        how = f"{f'--model {choice.model} ' if is_usable else ''}--store {choice.store}"
         sys.exit(f"{type(error).__name__}: {error}\nTo go on: {how}")
 
 
