@@ -67,6 +67,7 @@ class Conversation:
         self._ask = ask
         self._heard: SimpleQueue[Any] = SimpleQueue()
         self._streamed = ("", 0)
+        self._is_in_line = False
         past, self._is_open = self._past()
         words = [item.event for item in past if isinstance(item.event, told.UserMessage)]
         self.asked = [one.text for one in words if one.source == "prompt"]
@@ -113,6 +114,7 @@ class Conversation:
     def _watch(self) -> bool:
         is_stopping = False
         while True:
+            event: Any = None
             try:
                 event = self._heard.get()
                 self._show(event)
@@ -124,7 +126,6 @@ class Conversation:
                 is_stopping = True
                 print()
                 self.session.agent.cancel("Ctrl-C")
-                continue
             if isinstance(event, _END | Exception):
                 return isinstance(event, told.TurnEnded)
 
@@ -132,8 +133,9 @@ class Conversation:
         for waiting in self.session.permissions.pending():
             shown = textwrap.shorten(plain(waiting.preview), _MOST_OF_CALL, placeholder=" …")
             print(textwrap.indent(textwrap.fill(f"? {waiting.tool} {shown}", 78), "  "))
-            answer = self._ask("  y: yes, a: always in this session, or say why not: ").strip()
-            is_allowed = answer.lower() in ("y", "yes", "a")
+            question = f"  y: yes, a: all calls of {waiting.tool} in this session, or why not: "
+            answer = self._ask(question).strip()
+            is_allowed = answer in ("y", "yes", "a")
             more = {"remember": "session", "match": mentra.AnyCall()} if answer == "a" else {}
             with contextlib.suppress(mentra.CommandRejected):  # it was decided elsewhere
                 self.session.permissions.resolve(
@@ -148,23 +150,37 @@ class Conversation:
             case told.AssistantTokenDelta(effect_id=effect_id, delta=delta, offset=offset):
                 self._streamed = (effect_id, offset + len(delta))
                 print(plain(delta), end="", flush=True)
+                self._is_in_line = True
             case told.AssistantMessageCompleted(effect_id=effect_id, text=text) if text:
                 effect, length = self._streamed
                 print(plain(text[length if effect == effect_id else 0 :]), flush=True)
-            case told.ToolQueued():
-                say(f"· {event.tool_name} {event.input_json}")
-            case told.ToolProgress():
-                say(f"… {event.progress}")
-            case told.ToolCompleted():
-                say(f"{'!' if event.is_error else '→'} {event.summary}")
-            case told.RetryAttempt():
-                say(f"! {event.error}; again in {event.next_delay_s:g} s")
-            case told.TurnFailed():
-                say(f"! {event.message} (resume it to go on)")
-            case Exception():
-                say(f"! {event}")
+                self._is_in_line = False
+            case _ if line := _beside(event):
+                if self._is_in_line:  # the answer was broken off
+                    print()
+                self._is_in_line = False
+                say(line)
             case _:
                 pass
+
+
+def _beside(event: Any) -> str:
+    """What is said of an event beside the answers; nothing of most."""
+    match event:
+        case told.ToolQueued():
+            return f"· {event.tool_name} {event.input_json}"
+        case told.ToolProgress():
+            return f"… {event.progress}"
+        case told.ToolCompleted():
+            return f"{'!' if event.is_error else '→'} {event.summary}"
+        case told.RetryAttempt():
+            return f"! {event.error}; again in {event.next_delay_s:g} s"
+        case told.TurnFailed():
+            return f"! {event.message} (resume it to go on)"
+        case Exception():
+            return f"! {event}"
+        case _:
+            return ""
 
 
 def plain(text: str) -> str:
