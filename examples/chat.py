@@ -45,7 +45,7 @@ def pantry() -> dict[str, int]:
 @mentra.tool(retry="safe", side_effects="external")
 def order(what: str, bags: int) -> str:
     """Order something."""
-    return f"{bags} bags of {what} are ordered"
+    return f"ordered: {what}, {bags}"
 
 
 def play(scene: Scene) -> Any:
@@ -125,6 +125,7 @@ class Conversation:
                     raise
                 is_stopping = True
                 print()
+                self._is_in_line = False
                 self.session.agent.cancel("Ctrl-C")
             if isinstance(event, _END | Exception):
                 return isinstance(event, told.TurnEnded)

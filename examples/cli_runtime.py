@@ -58,9 +58,7 @@ class Mode(NamedTuple):
 
 MODES = {
     "plan": Mode(look, "Look, and say in short steps what you would do. You cannot change files."),
-    "ask": Mode(
-        work, "Do what you are told; a person is asked about each change.", mentra.ask_for()
-    ),
+    "ask": Mode(work, "Do what you are told. A person decides on changes.", mentra.ask_for()),
     "auto": Mode(change, "Do what you are told. Nobody can be asked."),
 }
 
@@ -84,10 +82,15 @@ def listed(choice: Choice) -> Sequence[Any]:
         return runtime.sessions.list()
 
 
+def mode_of(name: str) -> str:
+    """The mode of a session, which its name begins with."""
+    return name.split("-", maxsplit=1)[0]
+
+
 def chosen_session(said: argparse.Namespace, known: Sequence[Any]) -> str:
     """The name of the session to open: the mode, and a word that makes it different."""
     if said.command == "resume":
-        names = [one.agent for one in known]
+        names = [one.agent for one in known if mode_of(one.agent) in MODES]
         if said.words in names:
             return said.words
         if said.words or not names:
@@ -97,7 +100,7 @@ def chosen_session(said: argparse.Namespace, known: Sequence[Any]) -> str:
 
 
 def worked(
-    runtime: mentra.SyncRuntime, name: str, choice: Choice, begin: Callable[[Conversation], bool]
+    runtime: mentra.SyncRuntime, name: str, choice: Choice, said: argparse.Namespace
 ) -> str:
     """Open the session, begin in it or go on, and say what was done; its last answer."""
     known = [one.agent for one in runtime.sessions.list()]
@@ -106,15 +109,26 @@ def worked(
         if choice.is_model_named:
             session.set_model(choice.model)
     else:
-        system = MODES[name.split("-", maxsplit=1)[0]].system
+        system = MODES[mode_of(name)].system
         session = runtime.sessions.start(model=choice.model, name=name, system=system)
     talk = Conversation(session, ask_person)
-    is_done = talk.go_on() and begin(talk)
+    is_done = talk.go_on() and begun(talk, said)
     usage = session.agent.usage().total
     say(f"[{name}] {usage.calls} calls of the model, {usage.tokens.total_tokens} tokens")
     if not is_done:
         raise SystemExit(f"To go on: resume {name} --store {choice.store}")
     return session.agent.last_answer()
+
+
+def begun(talk: Conversation, said: argparse.Namespace) -> bool:
+    """Give the order, or resume what was broken off; False if that failed."""
+    session = talk.session
+    order = "" if said.command == "resume" else said.words or DEMO
+    if session.agent.snapshot().can_resume and order in ("", *talk.asked):
+        return talk.turn(session.resume_turn)
+    if order and (said.words or order not in talk.asked):
+        return talk.turn(lambda: session.append_turn(order))
+    return True
 
 
 def show_list(known: Sequence[Any]) -> str:
@@ -136,17 +150,8 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
     if said.command == "list":
         return show_list(known)
     name = chosen_session(said, known)
-    mode = MODES[name.split("-")[0]]
+    mode = MODES[mode_of(name)]
     root = (said.root or demo_project(choice.folder)).absolute()
-
-    def begin(talk: Conversation) -> bool:
-        session = talk.session
-        order = "" if said.command == "resume" else said.words or DEMO
-        if session.agent.snapshot().can_resume and order in ("", *talk.asked):
-            return talk.turn(session.resume_turn)
-        if order and (said.words or order not in talk.asked):
-            return talk.turn(lambda: session.append_turn(order))
-        return True
 
     with stage(
         choice,
@@ -159,7 +164,7 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> str:
         file_profile="split",
         **options,
     ) as runtime:
-        return worked(runtime, name, choice, begin)
+        return worked(runtime, name, choice, said)
 
 
 def demo_project(folder: Path) -> Path:

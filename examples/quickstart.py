@@ -18,10 +18,10 @@ def main(arguments: list[str] | None = None, **options: Any) -> str:
     said = parser.parse_args(arguments)
     script = mentra.ScriptedModel(lambda _: "A log of what they say and do.", delta_chars=5)
     with mentra.open_runtime_sync(said.store, providers=[script], **options) as runtime:
+        runtime.on_live(show)
         model = said.model if ":" in said.model else runtime.resolve_model(said.model).name
         agent = runtime.spawn("lead", model=model, reuse=True)
         agent.configure(model=model)
-        runtime.on_live(show)
         if agent.snapshot().can_resume:  # an error, or Ctrl-C, had ended its run
             agent.resume()
         return agent.send(said.question, prompt_id=said.question).text
