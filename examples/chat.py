@@ -137,7 +137,7 @@ class Conversation:
             question = f"  y: yes, a: all calls of {waiting.tool} in this session, or why not: "
             answer = self._ask(question).strip()
             is_allowed = answer in ("y", "yes", "a")
-            more = {"remember": "session", "match": mentra.AnyCall()} if answer == "a" else {}
+            more: Any = {"remember": "session", "match": mentra.AnyCall()} if answer == "a" else {}
             with contextlib.suppress(mentra.CommandRejected):  # it was decided elsewhere
                 self.session.permissions.resolve(
                     waiting.request_id,

@@ -90,9 +90,9 @@ def mode_of(name: str) -> str:
 def chosen_session(said: argparse.Namespace, known: Sequence[Any]) -> str:
     """The name of the session to open: the mode, and a word that makes it different."""
     if said.command == "resume":
-        names = [one.agent for one in known if mode_of(one.agent) in MODES]
+        names: list[str] = [one.agent for one in known if mode_of(one.agent) in MODES]
         if said.words in names:
-            return said.words
+            return str(said.words)
         if said.words or not names:
             raise SystemExit(f"There is no session {said.words!r}; there are: {names}")
         return names[0]
