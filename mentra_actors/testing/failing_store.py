@@ -87,6 +87,16 @@ class FailingStore:
             with self._changed:
                 self._dies_after = self._written + _counted(number)
 
+    def wait_for_death(self, *, timeout_s: float = 10.0) -> None:
+        """Block until it has died.
+
+        Raises:
+            TimeoutError: it lives.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.is_dead, timeout_s):
+                raise TimeoutError(f"{self._written} appends were written, and the store lives")
+
     def recover(self) -> None:
         """Fail no more."""
         with self._changed:
@@ -102,6 +112,7 @@ class FailingStore:
 
     def _die(self, _request: AppendRequest) -> StoreError:
         self.is_dead = True
+        self._changed.notify_all()
         return _dead()
 
     def _conflict(self, request: AppendRequest) -> StoreError:
@@ -188,6 +199,7 @@ class FailingStore:
         with self._changed:
             if self._dies_after and self._written >= self._dies_after:
                 self.is_dead = True
+                self._changed.notify_all()
             return self.is_dead
 
     def _write(self, request: AppendRequest, on_appended: OnAppended) -> None:

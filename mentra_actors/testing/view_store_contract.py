@@ -98,7 +98,7 @@ class ViewStoreContract(abc.ABC):
             [commit(), commit()],
             [commit(ViewId("", 1))],
             [commit(ViewId("count", 0))],
-            [commit(**{"x" * 381: 1})],
+            [whole({"x" * 381: b"1"})],
         ],
     )
     def test_what_cannot_be_kept_is_refused(
