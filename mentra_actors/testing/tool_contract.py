@@ -25,7 +25,7 @@ from mentra_actors.providers.scripted import ScriptedModel, call
 from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.runtime.sync_runtime import SyncRuntime
 from mentra_actors.testing.crashes import assert_survives_crashes
-from mentra_actors.testing.mock_runtime import mock_runtime
+from mentra_actors.testing.mock_faces import mock_runtime
 from mentra_actors.tools.contract import ProbeResult, Tool
 
 __all__ = ["ToolContract"]

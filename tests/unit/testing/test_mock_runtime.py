@@ -12,7 +12,7 @@ from mentra_actors.providers.scripted import NEVER_ENDS, Staged
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.testing.failing_store import FailingStore
 from mentra_actors.testing.manual_clock import ManualClock
-from mentra_actors.testing.mock_runtime import mock_runtime
+from mentra_actors.testing.mock_faces import mock_runtime
 from projections.transcript_item import AssistantText, Prompt, ToolResult
 
 
