@@ -65,11 +65,12 @@ def manual_clock() -> "clocks.ManualClock":
 
 
 @pytest.fixture
-def mentra_store() -> "Iterator[failing_store.FailingStore]":
-    """A store in memory that fails when it is told to: `mentra_runtime(turns, store=…)`."""
-    store = failing_store.FailingStore(memory_store.MemoryEventStore())
-    yield store
-    store.close()
+def mentra_store() -> "failing_store.FailingStore":
+    """A store in memory that fails when it is told to: `mentra_runtime(turns, store=…)`.
+
+    Whoever uses it closes it, as a runtime does; nothing has to be released.
+    """
+    return failing_store.FailingStore(memory_store.MemoryEventStore())
 
 
 @pytest.fixture

@@ -82,7 +82,8 @@ class ToolContract(abc.ABC):
     def test_it_answers_an_agent(self, tool: Tool) -> None:
         """Its results can be stored and told, through all that stands around a call."""
         for one in self.arguments:
-            with mock_runtime(_script(tool, one), tools=[tool], **self.options) as mock:
+            options: RuntimeOptions = {**self.options, "tools": [tool]}
+            with mock_runtime(_script(tool, one), **options) as mock:
                 mock.spawn().send("Go")
                 [result] = mock.results()
                 assert not result.is_error, result.content
@@ -99,13 +100,12 @@ class ToolContract(abc.ABC):
             return lead.send("Go", prompt_id="go").text
 
         model = ScriptedModel(_script(tool, self.arguments[0]))
+        options: RuntimeOptions = {**self.options, "tools": [tool], "providers": [model]}
         assert_survives_crashes(
             scenario,
             only="effect:2:after",  # the first effect asks the model
             answers_may_differ=[tool.name] if self.answer_may_differ else [],
-            tools=[tool],
-            providers=[model],
-            **self.options,
+            **options,
         )
 
     def test_a_probe_knows_no_call_that_never_was(self, tool: Tool) -> None:

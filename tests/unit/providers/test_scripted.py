@@ -244,7 +244,7 @@ async def test_a_staged_turn_has_its_own_cost_and_failures() -> None:
 async def test_a_script_is_complete_when_all_of_it_was_played_and_no_more() -> None:
     """A turn that nobody has heard, or one that was missing, is a test that tests too little."""
     model = ScriptedModel({"ann": ["one"], "bob": ["never asked"]}, fail_first=[BreaksAfter(1)])
-    with pytest.raises(AssertionError, match="turn 1 of 1 of ann.*\n.*of bob.*\n.*BreaksAfter"):
+    with pytest.raises(AssertionError, match=r"turn 1 of 1 of ann.*\n.*of bob.*\n.*BreaksAfter"):
         model.assert_complete()
     for request in (_request(model="ann"), _request(model="ann"), _request(model="bob")):
         with suppress(ProviderError):

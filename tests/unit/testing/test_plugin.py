@@ -46,7 +46,7 @@ def test_the_plugin_has_fixtures_and_names_what_is_left(tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\nmentra_leak_check = true\n")
     plugins = ["-p", "mentra_actors.testing.plugin", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", "-q", *plugins, str(tmp_path)]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     run = subprocess.run(
         command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
     )
