@@ -4,6 +4,7 @@ It comes with the package and is loaded by every run of pytest, so it imports no
 `mentra_leak_check = true` in the configuration of pytest has the check made after every test.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -28,8 +29,6 @@ __all__ = ["manual_clock", "mentra_runtime", "mentra_store", "nothing_left_open"
 _SETTING = "mentra_leak_check"
 _CONTRACTS = ("append", "provider", "projection", "store", "tick", "tool", "view_store")
 
-pytest.register_assert_rewrite(*(f"mentra_actors.testing.{one}_contract" for one in _CONTRACTS))
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Say what may be set."""
@@ -38,7 +37,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check every test, if that is wanted."""
+    """Have failures of contracts explained, and check every test if that is wanted."""
+    modules = [f"mentra_actors.testing.{one}_contract" for one in _CONTRACTS]
+    pytest.register_assert_rewrite(*(one for one in modules if one not in sys.modules))
     if config.getini(_SETTING):
         config.pluginmanager.register(_EveryTest(), "mentra-leak-check")
 

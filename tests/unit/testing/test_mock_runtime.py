@@ -132,8 +132,3 @@ async def test_the_asynchronous_face_does_the_same():
         with pytest.raises(TimeoutError, match="2 of RunFinished"):
             await mock.until(RunFinished, count=2, within_s=0.0)
         mock.assert_complete()
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"

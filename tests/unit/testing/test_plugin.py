@@ -8,23 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from mentra_actors.domain.agent.events import RunFinished
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.testing.leaks import LeakCheck
 
 ROOT = Path(__file__).parents[3]
 OWN_TESTS = """
 import threading
-from mentra_actors.domain.agent.events import RunFinished
 from mentra_actors.store.lmdb_store import LmdbEventStore
 
 KEPT = []
-
-
-def test_team(mentra_runtime, mentra_store, manual_clock):
-    mock = mentra_runtime(["Hello."], store=mentra_store, clock=manual_clock)
-    assert mock.spawn().send("Hello?").text == "Hello."
-    mock.crash()
-    assert len(mock.events(RunFinished)) == 1
 
 
 def test_leaves_a_thread_and_a_store(tmp_path):
@@ -40,7 +33,7 @@ def test_ends_what_they_left():
 """
 
 
-def test_the_plugin_has_fixtures_and_names_what_is_left(tmp_path):
+def test_the_plugin_names_what_is_left(tmp_path):
     """In a process of its own, as a project has it that turns the check on."""
     (tmp_path / "test_own.py").write_text(OWN_TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmentra_leak_check = true\n")
@@ -53,7 +46,22 @@ def test_the_plugin_has_fixtures_and_names_what_is_left(tmp_path):
 
     assert "thread 'forgotten' runs" in run.stdout, run.stdout + run.stderr
     assert "the store at " in run.stdout
-    assert "3 passed, 1 error" in run.stdout
+    assert "2 passed, 1 error" in run.stdout
+
+
+def test_a_team_is_opened_for_a_test_and_closed_after_it(
+    mentra_runtime, mentra_store, manual_clock
+):
+    """Each of them may fail, stand still and die, as the test says."""
+    mock = mentra_runtime(["Hello."], store=mentra_store, clock=manual_clock)
+    mentra_store.die_at(3)
+    mock.spawn(prompt="Hello?")
+    mentra_store.wait_for_death()
+    mock.crash()
+    mock.until(RunFinished)
+
+    assert mock.agent().last_answer() == "Hello."
+    assert mock.clock is manual_clock
 
 
 def test_loading_the_plugin_imports_nothing_heavy():
