@@ -7,6 +7,7 @@ import pytest
 
 from mentra_actors import ScriptedModel, call, tool
 from mentra_actors.domain.agent.events import ModelCallFailed, ModelReplied, RunFinished
+from mentra_actors.domain.lease import LeaseReleased
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.scripted import NEVER_ENDS, Staged
 from mentra_actors.store.memory_store import MemoryEventStore
@@ -47,8 +48,10 @@ def test_agents_are_scripted_by_name_and_found_after_a_crash():
     with mock_runtime({"ann": ["one", "two"], "bob": ["three"]}) as mock:
         assert mock.spawn("ann").send("?").text == "one"
         mock.crash()
+        assert mock.events(LeaseReleased) == []  # the dead write no last words
         assert mock.agent("ann").send("And?").text == "two"
         mock.reopen()
+        assert len(mock.events(LeaseReleased)) == 1
         assert mock.spawn("bob").send("?").text == "three"
         assert len(mock.requests_of("ann")) == 2
         mock.assert_complete()
