@@ -44,7 +44,7 @@ from mentra_actors.store.writer_lock import WriterLock
 if TYPE_CHECKING:
     from lmdb import _Database
 
-__all__ = ["SharedEnv", "open_shared_env"]
+__all__ = ["SharedEnv", "open_paths", "open_shared_env"]
 
 
 class SharedEnv:
@@ -375,6 +375,12 @@ def open_shared_env(
         shared.join(map_size=map_size)
         _REGISTRY.opened[key] = shared
     return shared
+
+
+def open_paths() -> frozenset[Path]:
+    """The directories of all stores that are open in this process."""
+    with _REGISTRY.lock:
+        return frozenset(shared.path for shared in _REGISTRY.opened.values())
 
 
 _REGISTRY: ForkRegistry[SharedEnv] = ForkRegistry()
