@@ -36,7 +36,8 @@ class SubagentAudit:
         match event:
             case e.SubagentSpawned():
                 agent_id = event.profile.agent_id
-                self.once("subagent made", agent_id)
+                is_new = agent_id not in self.open  # one that has ended: its store would refuse it
+                self.require(is_new, f"subagent made twice: {agent_id}")
                 is_known = not event.key or event.key in open_keys
                 self.require(is_known, f"{agent_id} was made by no open call")
                 self.require(event.profile.depth > 0, f"{agent_id} has no parent")
