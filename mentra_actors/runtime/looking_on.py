@@ -25,6 +25,8 @@ V = TypeVar("V")
 def _folded(
     operations: Operations, projection: Projection[V], at_position: int | None
 ) -> dict[str, V]:
+    if at_position is not None and type(at_position) is not int:
+        raise TypeError(f"at_position is a whole number or None, not {at_position!r}")
     return fold_view(projection, operations.core.journal.through(at_position))
 
 
