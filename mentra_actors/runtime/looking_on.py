@@ -34,6 +34,8 @@ def _kept(
     operations: Operations, projections: tuple[Projection[Any], ...], into: str
 ) -> "kept_views.KeptViews":
     core = operations.core
+    if core.ended is not None:
+        raise core.ended
     kept = kept_views.followed_views(core.store, core.settings.path, projections, into=into)
     return operations.health.watch(core.keep_open(kept))
 
