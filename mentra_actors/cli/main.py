@@ -121,7 +121,7 @@ def _tell(failure: Failure, *, as_json: bool) -> None:
         sys.stderr.write(json.dumps(told) + "\n")
         return
     console = rich_console.Console(stderr=True, soft_wrap=True)
-    what, *rest = failure_text(failure).splitlines()
+    what, *rest = output.harmless(failure_text(failure)).splitlines() or [""]
     console.print(rich_text.Text.assemble(("mentra: ", "bold red"), what))
     for line in rest:
         console.print(rich_text.Text(f"  {line}", style="dim"))

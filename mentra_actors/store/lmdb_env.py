@@ -21,7 +21,7 @@ from mentra_actors.errors import Fenced, StoreCorrupted
 from mentra_actors.store.change_signal import ChangeSignal, Heard
 from mentra_actors.store.fork_registry import ForkRegistry
 from mentra_actors.store.gated_env import GatedEnv
-from mentra_actors.store.lmdb_file import check_length, store_error
+from mentra_actors.store.lmdb_file import check_length, reserve_page_locks, store_error
 from mentra_actors.store.lmdb_tables import (
     DEFAULT_MAP_BYTES,
     FLUSHES,
@@ -309,6 +309,8 @@ class SharedEnv:
         try:
             with os_errors(self.path):
                 check_length(self.path)
+                if lock:
+                    reserve_page_locks(self.path, OPTIONS["max_readers"])
                 size = max(map_size, (self.path / DATA_FILE).stat().st_size)
                 env = lmdb.open(
                     os.fsencode(self.path),
