@@ -88,10 +88,12 @@ def _rows(found: Sequence[ListedBranch], before: str) -> Iterator[tuple[Text, ..
         is_last = number == len(found)
         yield (
             Text.assemble((f"{before}{'└─' if is_last else '├─'} ", "dim"), (one.name, "bold")),
-            Text(f"at {one.cut:,}", style="cyan"),
+            Text("" if one.problem else f"at {one.cut:,}", style="cyan"),
             Text(f"+{one.own_events:,}" if one.own_events else "", style="green"),
-            Text(_age(one), style="dim"),
-            Text(one.label or "; ".join(one.edits)),
+            Text("" if one.problem else _age(one), style="dim"),
+            Text(one.problem, style="yellow")
+            if one.problem
+            else Text(one.label or "; ".join(one.edits)),
         )
         yield from _rows(one.branches, f"{before}{'  ' if is_last else '│ '} ")
 
