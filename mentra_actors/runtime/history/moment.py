@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from mentra_actors.domain.storable import encodable
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, TeamId, agent_stream, board_stream, team_stream
 from mentra_actors.runtime.history.agent_moment import AgentMoment
 from mentra_actors.runtime.history.past import Past, microseconds, recorded_time
-from mentra_actors.runtime.plain_arguments import require_text, require_whole
+from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.store.journal import Journal
 from projections.contract import ONE_PART, Projection, fold_view
 from projections.roster import ROSTER, MemberView, TeamMembers, team_roster
@@ -62,10 +63,11 @@ class Moment:
 
         Raises:
             CommandRejected: nobody had the name; the message lists who was there.
-            TypeError, ValueError: it is no text.
+            TypeError: it is no text.
         """
-        require_text(name, "a name")
-        found = self.agent_of_id(self._member(name, TeamId(team)) or AgentId(name))
+        if not isinstance(name, str):
+            raise TypeError(f"a name is a plain string, not {name!r}")
+        found = self.agent_of_id(self._member(name, TeamId(team)) or AgentId(encodable(name)))
         if found is None:
             known = ", ".join(one.name for one in self.roster(team)) or "nobody yet"
             raise CommandRejected(

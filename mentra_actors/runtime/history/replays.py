@@ -9,7 +9,7 @@ import msgspec
 from mentra_actors.decider import Decider
 from mentra_actors.domain.agent.events import RunStarted
 from mentra_actors.domain.agent.profile import ProfileChanges
-from mentra_actors.domain.storable import as_stored
+from mentra_actors.domain.storable import as_stored, encodable
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected, MentraError
@@ -320,11 +320,14 @@ def agent_of(journal: Journal, name: str, team: TeamId = DEFAULT_TEAM) -> AgentI
 
     Raises:
         CommandRejected: there is no such agent; the message lists the members.
+        TypeError: it is no text.
     """
     members = {one.name: one.agent_id for one in agents_of(journal, team)}
     if name in members:
         return members[name]
-    require_text(name, "a name")
-    if name and journal.read_stream(agent_stream(AgentId(name)), through=1):
-        return AgentId(name)
+    if not isinstance(name, str):
+        raise TypeError(f"a name is a plain string, not {name!r}")
+    agent_id = AgentId(encodable(name))
+    if name and journal.read_stream(agent_stream(agent_id), through=1):
+        return agent_id
     raise CommandRejected(f"no agent is named {name!r}; there are {', '.join(members) or 'none'}")
