@@ -64,6 +64,10 @@ def exit_code_of(arguments: list[str]) -> int:
         failure = _interrupted(str(interrupt))
     except (MentraError, OSError) as error:
         failure = failure_of(error, _command_in(arguments))
+    except UnicodeEncodeError as error:
+        if error.encoding != "utf-8":
+            raise
+        failure = misuse(ValueError(f"{error.object!r} is no Unicode text"))
     except _USAGE_ERROR as error:
         if shows_help(error):
             sys.stderr.write(f"{error}\n")

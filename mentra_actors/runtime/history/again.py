@@ -36,7 +36,8 @@ class Again:
         (`agent`, `team`, `board`, …), to try a change on a real log.
 
         Raises:
-            CommandRejected: there is no such agent.
+            CommandRejected: there is no such agent or position.
+            TypeError: there is no such category, or what is given for it is no decider.
         """
         return replays.verify(self._journal, agent, at=at, deciders=deciders)
 
@@ -52,6 +53,7 @@ class Again:
 
         Raises:
             CommandRejected: there is no such agent, run or call.
+            TypeError, ValueError: a choice is not known, or has a wrong value.
         """
         return replays.replay(self._reader, self._journal, agent, run, choices)
 

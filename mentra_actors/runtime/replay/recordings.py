@@ -9,6 +9,7 @@ their inboxes, and what else was written in the same appends. Positions are thos
 """
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -157,7 +158,10 @@ def _masked(stored: StoredEvent, mask: Mask | None) -> StoredEvent:
 
 def _hidden(value: Any, mask: Mask) -> Any:
     if isinstance(value, str):
-        return mask(value)
+        masked = mask(value)
+        if type(masked) is not str:
+            raise TypeError(f"a mask gives a text for a text, not {masked!r}")
+        return masked
     if isinstance(value, dict):
         return {name: _hidden(one, mask) for name, one in value.items()}
     return [_hidden(one, mask) for one in value] if isinstance(value, list) else value
@@ -236,7 +240,7 @@ def _read_lines(file: Path) -> list[bytes]:
         content = file.read_bytes()
         if file.suffix == ".gz":
             content = gzip.decompress(content)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise StoreError(f"{file} cannot be read: {error}") from error
     return content.splitlines(keepends=True)
 

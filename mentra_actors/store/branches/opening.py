@@ -128,6 +128,9 @@ def _shared_past(
         reader = open_origin(origin, sealing)
     except StoreNotFound as error:
         raise _lost(path, record, f"there is no store at {origin}; put it back") from error
+    except RecursionError:
+        why = "its origins lead back to itself, or there are too many of them one behind the other"
+        raise _lost(path, record, why) from None
     try:
         if record.origin_id != found_id:
             raise _lost(path, record, f"{origin} is another store now; put the old one back")
