@@ -20,6 +20,7 @@ ANSWERS = {
     "code_review_team": REPORT,
     "research_team": "- cost: An LED lamp costs as much as two years of visits.",
     "build_and_fix_team": "Green, after 2 fixes.",
+    "time_travel": "Bake 55 loaves: 40 for the mill, 15 for the school.",
 }
 PATTERNS = sorted((EXAMPLES / "patterns").glob("*.py"))
 
