@@ -163,6 +163,24 @@ def test_bisect_names_the_event_and_what_it_changed(mentra, team_store):
     assert "~ [0].status" in mentra.out
 
 
+def test_bisect_takes_a_projection_by_its_class(mentra, team_store, tmp_path, monkeypatch):
+    """As `mentra project` does: the class is what people write."""
+    (tmp_path / "my_views.py").write_text(
+        "from mentra_actors import events\n"
+        "from projections import KeyedProjection\n"
+        "class Answers(KeyedProjection[int], handles=[events.ModelReplied], by='one'):\n"
+        "    def apply(self, view, key, recorded):\n"
+        "        return view + 1\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    where = "values(@)[0] == `2`"
+    found = mentra.json(
+        "bisect", "--view", "my_views:Answers", "--where", where, "--store", team_store
+    )
+
+    assert found["after"] == {"": 2}
+
+
 def test_bisect_asks_a_function_about_moments(mentra, team_store, tmp_path, monkeypatch):
     (tmp_path / "my_questions.py").write_text(
         "def is_two(moment):\n    return len(moment.roster()) == 2\n"

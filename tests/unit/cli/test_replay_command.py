@@ -46,6 +46,15 @@ def test_from_a_step_on_another_model_answers(mentra, team_store):
     assert "It goes another way from step" in mentra.out
 
 
+def test_a_run_that_fails_now_says_why(mentra, team_store):
+    """Without a provider of that name nothing can be asked: the newcomer's first try."""
+    arguments = ("--run", "run-1", "--from", "2", "--model", "scripted:x")
+    assert mentra("replay", "lead", *arguments, "--store", team_store) == 0
+    assert "the run failed" in mentra.out
+    assert "why: " in mentra.out
+    assert "scripted" in mentra.out.partition("why: ")[2]
+
+
 def test_the_log_is_walked_append_by_append(mentra, team_store, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("\nn\nb\ng 20\nx\ng 9999\nq\n"))
     assert mentra("replay", "--step", "--store", team_store) == 0
