@@ -11,7 +11,7 @@ from projections.transcript_item import TranscriptItem
 
 __all__ = ["Passage", "TranscriptDifference", "transcript_difference"]
 
-_IDS = ("key", "mail_id")
+_IDS = ("key", "mail_id", "run_id")
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
@@ -57,7 +57,7 @@ def transcript_difference(
 
 
 def _said(item: TranscriptItem) -> bytes:
-    """The words of an item without the ids of its call and its letter: those count what was."""
+    """The words of an item without the ids of its call, letter or run: those only count."""
     content: Any = item.content
     named = [name for name in _IDS if hasattr(content, name)]
     return _ENCODER.encode(replace(content, **dict.fromkeys(named, "")) if named else content)

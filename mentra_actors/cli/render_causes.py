@@ -7,6 +7,7 @@ from itertools import groupby
 from rich.text import Text
 
 from mentra_actors.cli.output import Output, local_moment, local_time
+from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.render_log import stream_style
 from mentra_actors.runtime.history.causes import CauseChain, Effects
 from projections.timeline import TimelineLine
@@ -96,5 +97,7 @@ def _extent(found: Effects) -> str:
         return "Nothing came of it."
     streams = len({one.line.stream_id for one in found.effects})
     more = " and more (--limit)" if found.is_cut else ""
-    count, deepest = len(found.effects), max(one.depth for one in found.effects)
-    return f"{count} events{more} came of it, in {streams} streams, up to {deepest} steps away."
+    events = counted(len(found.effects), "event")
+    deepest = counted(max(one.depth for one in found.effects), "step")
+    where = counted(streams, "stream")
+    return f"{events}{more} came of it, in {where}, up to {deepest} away."
