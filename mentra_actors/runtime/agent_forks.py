@@ -59,7 +59,8 @@ def position_of_version(journal: Journal, agent_id: AgentId, version: int) -> in
     stream_id = agent_stream(agent_id)
     recorded = journal.read_stream(stream_id, after=version - 1, through=version)
     if version < 1 or not recorded:
-        raise CommandRejected(f"{stream_id} has no version {version}; the first one is 1")
+        last = len(journal.read_stream(stream_id))
+        raise CommandRejected(f"{stream_id} has versions 1 to {last}; {version} is not there")
     return recorded[0].global_position
 
 

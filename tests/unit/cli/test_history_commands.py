@@ -97,7 +97,7 @@ def test_so_many_events_before_the_end(mentra, team_store):
         (["at", "now", "lead", "--view", "board"], "an agent has no view 'board'"),
         (["at", "now", "--view", "nothing"], "no view is named 'nothing'"),
         (["at", "now", "--view", "json:loads"], "json:loads is no projection"),
-        (["at", "now", "--view", "json:nothing"], "json:nothing cannot be loaded"),
+        (["at", "now", "--view", "json:nothing"], "json has no 'nothing'"),
         (["at", "now", "--view", "transcript"], "Name an agent"),
         (["diff", "0", "--agent", "nobody"], "there was lead, bob"),
         (["bisect", "--view", "board"], "either --where or --python"),
@@ -173,12 +173,13 @@ def test_bisect_takes_a_projection_by_its_class(mentra, team_store, tmp_path, mo
         "        return view + 1\n"
     )
     monkeypatch.chdir(tmp_path)
-    where = "values(@)[0] == `2`"
+    where = "values(@)[0] >= `2`"
     found = mentra.json(
         "bisect", "--view", "my_views:Answers", "--where", where, "--store", team_store
     )
 
-    assert found["after"] == {"": 2}
+    assert found["event"]["sentence"].startswith("model ")
+    assert [(one["before"], one["after"]) for one in found["changes"]] == [(1, 2)]
 
 
 def test_bisect_asks_a_function_about_moments(mentra, team_store, tmp_path, monkeypatch):

@@ -107,13 +107,13 @@ def test_keys_are_hidden_if_that_is_wanted(mentra, tmp_path, team_store):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("replay", "nobody"), "no agent or stream is named 'nobody'"),
+        (("replay", "nobody"), "no agent is named 'nobody'"),
         (("replay", "--run", "run-1"), "name the agent"),
         (("replay", "lead", "--run", "run-9"), "has no run 'run-9'"),
         (("replay", "lead", "--model", "offline:survey"), "without --from"),
         (("replay", "lead", "--from", "9"), "there is no model call 9"),
-        (("replay", "--recording", "nowhere.jsonl"), "cannot be read"),
-        (("record", "nobody", "run.jsonl"), "no agent or stream is named 'nobody'"),
+        (("replay", "--recording", "nowhere.jsonl"), "there is no recording nowhere.jsonl"),
+        (("record", "nobody", "run.jsonl"), "no agent is named 'nobody'"),
     ],
 )
 def test_what_cannot_be_done_is_said(mentra, team_store, arguments, words):
