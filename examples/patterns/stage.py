@@ -153,6 +153,7 @@ class Scene:
         said = [one for one in request.messages if isinstance(one, UserMessage)]
         self.who: str = names[-1] if names else "lead"
         """The last "You are NAME" of the system prompt."""
+        self.system = request.system
         self.prompts = [one.text for one in said if one.source != "mail"]
         self.words = "\n".join(one.text for one in said)
         self.letters = [json.loads(text) for text in _LETTER.findall(self.words)]

@@ -31,12 +31,11 @@ _EDIT_FORM = "message:ENTRY=WORDS, message:end=WORDS, answer:ENTRY=WORDS or resu
 
 def fork(
     first: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="[MOMENT]",
-            help=f"AGENT@VERSION, {MOMENTS}; without it: now.",
+            metavar="MOMENT", help=f"It is AGENT@VERSION, or {MOMENTS}. Without it: now."
         ),
-    ],
+    ] = None,
     second: Annotated[
         str | None, typer.Argument(metavar="NAME", help="The name of the branch.")
     ] = None,
@@ -71,6 +70,8 @@ def fork(
     opened, so that nothing is done twice: see `--resume`.
     """
     output = Output(as_json=as_json)
+    if first is None:
+        raise CommandRejected("a branch needs a name: mentra fork NAME, or mentra fork 120 NAME")
     moment, name = (None, first) if second is None else (first, second)
     with opened(store, team_name) as team:
         whom = agent or (moment or "").rpartition("@")[0] or None

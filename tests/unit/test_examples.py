@@ -29,6 +29,7 @@ ANSWERS = {
     "subagent_tool": "Found on 2 of 3 days: Fog until noon.",
     "team_collaboration": "permit: The street is ours from noon to ten.",
     "cli_runtime": "One `and` is enough. Done.",
+    "time_travel": "Bake 55 loaves: 40 for the mill, 15 for the school.",
 }
 PATTERNS = sorted((EXAMPLES / "patterns").glob("*.py"))
 

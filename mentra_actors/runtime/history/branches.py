@@ -238,6 +238,8 @@ class Branches:
         record = placed_at(record, self._reader, wish.position)
         look = BranchStore(SharedPast(self._reader, record.cut), MemoryEventStore(), record)
         edits = wish.edits
+        if wish.open_effects == "resume":
+            _require_rest(look, wish)
         if wish.agents:
             ids = tuple(_agent_id(look, wish.team, name) for name in wish.agents)
             record = _replace(record, agents=ids)
@@ -353,6 +355,22 @@ def _agent_id(store: EventStore, team: TeamId, name: str) -> AgentId:
         return AgentId(name)
     known = ", ".join(sorted(members)) or "nobody"
     raise CommandRejected(f"no agent was named {name!r} there; the team had {known}")
+
+
+def _require_rest(store: EventStore, wish: Fork) -> None:
+    """Words are put in place at rest only; options may change while a run goes on.
+
+    Raises:
+        CommandRejected: a run was open there that is to go on.
+    """
+    loader = stream_kinds(store)["agent"].loader
+    for name in dict.fromkeys(one.agent for one in wish.edits if one.kind is not None):
+        state = loader.load(agent_stream(_agent_id(store, wish.team, name))).state
+        if state.run is not None:
+            raise CommandRejected(
+                f"{state.run.run_id} was open there, and words are edited at rest only: leave out "
+                f"`resume`, and let {name} resume in the branch"
+            )
 
 
 def _moved(store: EventStore, wish: Fork) -> Iterator[Edit]:

@@ -19,7 +19,7 @@ import msgspec
 
 from mentra_actors.domain.agent.events import SubagentSpawned
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.errors import StoreError, StoreFormatError
+from mentra_actors.errors import ConfigurationError, StoreError, StoreFormatError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, inbox_stream
 from mentra_actors.runtime.replay.request_digests import request_digests
 from mentra_actors.runtime.replay.verification import Verification, verified
@@ -214,6 +214,7 @@ def read_recording(file: str | Path) -> Recording:
     """What a file holds; it may be of any release up to this one.
 
     Raises:
+        ConfigurationError: there is no such file.
         StoreError: it cannot be read, is no recording, or is damaged.
     """
     lines = _read_lines(Path(file))
@@ -240,6 +241,8 @@ def _read_lines(file: Path) -> list[bytes]:
         content = file.read_bytes()
         if file.suffix == ".gz":
             content = gzip.decompress(content)
+    except FileNotFoundError:
+        raise ConfigurationError(f"there is no recording {file}") from None
     except (OSError, EOFError, zlib.error) as error:
         raise StoreError(f"{file} cannot be read: {error}") from error
     return content.splitlines(keepends=True)
