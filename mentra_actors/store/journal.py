@@ -109,14 +109,19 @@ class Journal:
         is_near = (self._reader.last_position() - through) < (through - after)
         while after < through:
             limit = min(_PAGE_EVENTS, through - after)
-            page = self.read_journal(after=after, limit=limit, event_types=tags if is_near else ())
+            page = self._reader.read_journal(
+                after=after, limit=limit, event_types=tags if is_near else ()
+            )
             if not page:
                 return
-            for one in page:
-                if one.global_position > through:
-                    return
-                yield one
             after = page[-1].global_position
+            yield from self._decoded(
+                [
+                    one
+                    for one in page
+                    if one.global_position <= through and (not tags or one.event_type in tags)
+                ]
+            )
 
     def version_at(self, stream_id: StreamId, position: int) -> int:
         """Version of the last event of a stream that is not after a position; 0 for none."""
