@@ -26,11 +26,11 @@ from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import AppendRequest, EncodedEvent, StoredEvent, StreamAppend
 
-__all__ = ["BOARD_STREAM", "agent_log", "plain_log", "recorded_period", "team_log"]
+__all__ = ["BOARD_STREAM", "FIRST", "agent_log", "plain_log", "recorded_period", "team_log"]
 
 BOARD_STREAM = board_stream(TeamId("main"))
 _PAIR = "x000"
-_FIRST, _SECOND = f"ann{_PAIR}", f"bob{_PAIR}"
+FIRST, _SECOND = f"ann{_PAIR}", f"bob{_PAIR}"
 _GAP_NS = 1_000_000_000
 _OWN = ("agent-", "inbox-", "team-")
 """Streams of a period; the lease of the process that recorded it is not written again."""
@@ -39,7 +39,7 @@ _OWN = ("agent-", "inbox-", "team-")
 def recorded_period(path: Path, letters: int) -> None:
     """Two agents that write each other so many letters; each one wakes the other."""
     written = count(1)
-    other = {_FIRST: _SECOND, _SECOND: _FIRST}
+    other = {FIRST: _SECOND, _SECOND: FIRST}
 
     def answer(request: Any) -> Any:
         is_told = isinstance(request.messages[-1], UserMessage)
@@ -113,7 +113,7 @@ class _Team:
         command = CreateTask(
             command_id=CommandId(f"task-{number}"),
             subject=f"part {number}",
-            created_by=_FIRST,
+            created_by=FIRST,
             now=float(number),
         )
         events = BOARD.decide(command, self._board)
