@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import mentra_actors as mentra
-from benchmarks.peers.team_rest import STREAM, history, write
+from benchmarks.peers.team_rest import STREAM, TAIL, history, write
 from benchmarks.store_folder import fill
 from benchmarks.store_workload import STREAMS, Requests, agent_sizes
 from mentra_actors.actors.past_states import PastStates
+from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.board.commands import CreateTask
 from mentra_actors.domain.board.decider import BOARD
@@ -73,10 +74,17 @@ def team_log(path: Path, events: int, letters: int) -> None:
 
 
 def agent_log(path: Path, events: int) -> StreamId:
-    """A store with one agent of so many events, and the milestones that its runtime would save."""
+    """A store with one agent of so many events, and the snapshots that its runtime would leave.
+
+    The newest one is half as old as it gets; milestones are as `PastStates` makes them.
+    """
+    told = list(islice(history(), events))
     store = LmdbEventStore.open(path, durability="volatile")
-    write(store, list(islice(history(), events)))
-    PastStates(AGENT, store).at(STREAM, events)
+    write(store, told[:-TAIL])
+    PastStates(AGENT, store).at(STREAM, events - TAIL)
+    loader = StateLoader(AGENT, store)
+    loader.save(STREAM, loader.load(STREAM))
+    write(store, told[-TAIL:])
     store.close()
     return STREAM
 

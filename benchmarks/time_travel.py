@@ -22,7 +22,7 @@ def goals(*, quick: bool) -> list[Goal]:
         return [
             *conversation_goals(turns=60, most_s=15, listing_s=5),
             *team_goals(events=5_000, letters=40, rounds=3, verified=3_000),
-            *agent_goals(events=5_000, rounds=3),
+            *agent_goals(events=10_000, rounds=5),
             *view_goals(events=50_000, library_events=1_500, rounds=2),
             *lag_goals(seconds=2),
         ]
