@@ -20,14 +20,14 @@ CHUNK = 20
 LOOKS = 9
 
 
-def conversation_goals(*, turns: int, most_s: float, listing_s: float) -> list[Goal]:
-    """Milliseconds of looks; `most_s` is for the turns of the peer, `listing_s` for a listing."""
+def conversation_goals(*, turns: int, most_s: float, listed: int) -> list[Goal]:
+    """Milliseconds of looks; `most_s` is for the turns of the peer, `listed` states are listed."""
     with folder() as path, ExitStack() as stack:
         sides = started(stack, path, (LANGGRAPH, OURS), lambda side: _opened(side, path))
         made = _filled(sides, turns, most_s)
         looks: dict[str, list[dict[str, list[float]]]] = {name: [] for name in sides}
         interleaved({name: lambda n=name: _look(sides[n], looks[n]) for name in sides}, LOOKS)
-        whole = {name: side.ask({"whole": listing_s}) for name, side in sides.items()}
+        whole = {name: side.ask({"list": listed}) for name, side in sides.items()}
     name = f"conversation of {made:,} turns"
     goals = [
         _beside(f"{name}: its middle, all messages, {label}", "ms", _medians(looks, key))
@@ -36,8 +36,7 @@ def conversation_goals(*, turns: int, most_s: float, listing_s: float) -> list[G
     goals.append(_beside(f"{name}: ten states before its middle", "ms", _medians(looks, "page")))
     of_all = {side: one["ms"] for side, one in whole.items()}
     counts = {f"{side}: states": one["states"] for side, one in whole.items()}
-    cut = "" if all(one["is_all"] for one in whole.values()) else f", {listing_s:.0f} s at most"
-    listing = _beside(f"{name}: a list of all states{cut}", "ms", of_all, counts)
+    listing = _beside(f"{name}: a list of the last {listed:,} states", "ms", of_all, counts)
     each = {side: one["ms"] / max(one["states"], 1) for side, one in whole.items()}
     return [*goals, listing, _beside(f"{name}: the same, for each state", "ms", each)]
 

@@ -20,14 +20,14 @@ def goals(*, quick: bool) -> list[Goal]:
     """All figures."""
     if quick:
         return [
-            *conversation_goals(turns=60, most_s=15, listing_s=5),
+            *conversation_goals(turns=60, most_s=15, listed=100),
             *team_goals(events=5_000, letters=40, rounds=3, verified=3_000),
             *agent_goals(events=10_000, rounds=5),
             *view_goals(events=50_000, library_events=1_500, rounds=2),
             *lag_goals(seconds=2),
         ]
     return [
-        *conversation_goals(turns=1_000, most_s=400, listing_s=60),
+        *conversation_goals(turns=1_000, most_s=400, listed=100),
         *team_goals(events=100_000, letters=250, rounds=5, verified=100_000),
         *agent_goals(events=100_000, rounds=7),
         *view_goals(events=1_000_000, library_events=10_000, rounds=3),

@@ -31,9 +31,9 @@ class GraphPast:
         found = self._graph.get_state_history(CONFIG, before=self._middle, limit=PAGE)
         return [_messages(one) for one in found][-1]
 
-    def states(self) -> Iterator[int]:
+    def states(self, limit: int) -> Iterator[int]:
         """See `Past.states`: one for each checkpoint."""
-        return map(_messages, self._graph.get_state_history(CONFIG))
+        return map(_messages, self._graph.get_state_history(CONFIG, limit=limit))
 
 
 class GraphConversation:

@@ -5,8 +5,7 @@
     {"middle": 15}             so many looks at the end of its middle turn, all messages of then:
                                {"cold_ms": [...], "warm_ms": [...], "messages": 2000}
     {"page": 15}               so many times the ten states before that: {"ms": [...]}
-    {"whole": 60}              all states there are, the newest first, for so many seconds at most:
-                               {"ms": ..., "states": ..., "is_all": true}
+    {"list": 100}              the last states, so many at most: {"ms": ..., "states": 100}
 
 A cold look opens what is on disk; a warm one has it open. A state is all messages as they were.
 """
@@ -35,8 +34,8 @@ class Past(Protocol):
         """The `PAGE` states before that; how many messages the last of them has."""
         ...
 
-    def states(self) -> Iterator[int]:
-        """All of them; how many messages each has."""
+    def states(self, limit: int) -> Iterator[int]:
+        """The last ones; how many messages each has."""
         ...
 
 
@@ -79,8 +78,8 @@ def _answered(conversation: Conversation, request: dict[str, Any]) -> dict[str, 
             with conversation.past() as past:
                 past.page()
                 return {"ms": [_ms(past.page) for _ in range(looks)]}
-        case {"whole": most_s}:
-            return _whole(conversation, most_s)
+        case {"list": limit}:
+            return _listed(conversation, limit)
     raise ValueError(f"unknown request: {request}")
 
 
@@ -97,17 +96,11 @@ def _middle(conversation: Conversation, looks: int) -> dict[str, Any]:
     return {"cold_ms": cold, "warm_ms": warm, "messages": messages}
 
 
-def _whole(conversation: Conversation, most_s: float) -> dict[str, Any]:
-    count, is_all = 0, True
-    begun = time.perf_counter()
+def _listed(conversation: Conversation, limit: int) -> dict[str, Any]:
     with conversation.past() as past:
-        for _ in past.states():
-            count += 1
-            if time.perf_counter() - begun > most_s:
-                is_all = False
-                break
-    took = time.perf_counter() - begun
-    return {"ms": took * 1e3, "states": count, "is_all": is_all}
+        begun = time.perf_counter()
+        count = len(list(past.states(limit)))
+        return {"ms": (time.perf_counter() - begun) * 1e3, "states": count}
 
 
 def _ms(act: Callable[[], object]) -> float:

@@ -32,10 +32,10 @@ class StorePast:
         calls = self._history.agent_at(AGENT_ID, self._middle).calls().calls
         return min(len(list(one.transcript.messages)) for one in calls[-PAGE:])
 
-    def states(self) -> Iterator[int]:
+    def states(self, limit: int) -> Iterator[int]:
         """See `Past.states`: one for each model call."""
         calls = self._history.at().agent(AGENT_ID).calls().calls
-        return (len(list(one.transcript.messages)) for one in reversed(calls))
+        return (len(list(one.transcript.messages)) for one in calls[-limit:])
 
     def _messages(self, version: int) -> int:
         return len(self._history.agent_at(AGENT_ID, version).messages())

@@ -52,15 +52,19 @@ class Journal:
         return self._reader.last_position()
 
     def event_pages(
-        self, stream_id: StreamId, *, after: int = 0
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
     ) -> Iterator[tuple[list[Any], int]]:
         """Events of one stream without their places, and the version of the last of each page.
+
+        They are those with `after < stream_version <= through`.
 
         All that a fold needs, in half the time, and never a whole stream in memory.
         """
         version = after
         while self._payloads is not None:
             payloads, is_end = self._payloads.read_payloads(stream_id, after=version)
+            if through is not None and version + len(payloads) >= through:
+                payloads, is_end = payloads[: max(through - version, 0)], True
             events = self._codec.decode_all_current(payloads)
             if events is None:
                 break
@@ -69,7 +73,7 @@ class Journal:
                 yield events, version
             if is_end:
                 return
-        recorded = self.read_stream(stream_id, after=version)
+        recorded = self.read_stream(stream_id, after=version, through=through)
         if recorded:
             yield [one.event for one in recorded], recorded[-1].stream_version
 
