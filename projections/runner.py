@@ -37,6 +37,8 @@ __all__ = ["ProjectionRunner", "ProjectionStatus"]
 R = TypeVar("R")
 
 _WAKE_S = 0.2
+_PAGE_EVENTS = 4000
+"""So many that the flush after a page is a small part of it, and so few that it stops soon."""
 
 
 class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +72,7 @@ class ProjectionRunner:
         projections: Sequence[Projection[Any]],
         *,
         codec: EventCodec = CODEC,
-        page_events: int = 1000,
+        page_events: int = _PAGE_EVENTS,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`now` tells Unix seconds, to which `lag_s` is told.

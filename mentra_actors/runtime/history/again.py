@@ -33,7 +33,8 @@ class Again:
         """Decide the log again with the code of today, up to a position; one agent's or all of it.
 
         Pure: nothing is asked, run or written. `deciders` take the place of those of a category
-        (`agent`, `team`, `board`, …), to try a change on a real log.
+        (`agent`, `team`, `board`, …), to try a change on a real log. An append is never cut in
+        two: `at` means the end of the one that holds it.
 
         Raises:
             CommandRejected: there is no such agent or position.

@@ -16,6 +16,7 @@ from mentra_actors.errors import CommandRejected, MentraError
 from mentra_actors.ids import AgentId, RunId, StreamId, TeamId, agent_stream
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.agent_lists import agents_of
+<<<<<<< HEAD
 from mentra_actors.runtime.history.moment import require_position
 from mentra_actors.runtime.plain_arguments import (
     require_known,
@@ -23,6 +24,9 @@ from mentra_actors.runtime.plain_arguments import (
     require_text,
     require_whole,
 )
+=======
+from mentra_actors.runtime.history.appends import append_at, event_at
+>>>>>>> b9
 from mentra_actors.runtime.replay.held_effects import Unrecorded
 from mentra_actors.runtime.replay.playing import PlayedOn, played
 from mentra_actors.runtime.replay.rebuild.tables import with_deciders
@@ -139,7 +143,14 @@ def verify(
     streams: tuple[StreamId, ...] = ()
     if agent is not None:
         streams = (agent_stream(agent_of(journal, agent)),)
-    return verified(journal.through(at), with_deciders(deciders or {}), streams=streams)
+    through = _end_of_append(journal, at)
+    return verified(journal.through(through), with_deciders(deciders or {}), streams=streams)
+
+
+def _end_of_append(journal: Journal, position: int | None) -> int | None:
+    """The last position of what was recorded together with the event at `position`."""
+    found = None if position is None else event_at(journal, position)
+    return position if found is None else append_at(journal, found)[-1].global_position
 
 
 def replay(
