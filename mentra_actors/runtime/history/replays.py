@@ -16,7 +16,7 @@ from mentra_actors.errors import CommandRejected, MentraError
 from mentra_actors.ids import AgentId, RunId, StreamId, TeamId, agent_stream
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.agent_lists import agents_of
-<<<<<<< HEAD
+from mentra_actors.runtime.history.appends import append_at, event_at
 from mentra_actors.runtime.history.moment import require_position
 from mentra_actors.runtime.plain_arguments import (
     require_known,
@@ -24,9 +24,6 @@ from mentra_actors.runtime.plain_arguments import (
     require_text,
     require_whole,
 )
-=======
-from mentra_actors.runtime.history.appends import append_at, event_at
->>>>>>> b9
 from mentra_actors.runtime.replay.held_effects import Unrecorded
 from mentra_actors.runtime.replay.playing import PlayedOn, played
 from mentra_actors.runtime.replay.rebuild.tables import with_deciders
