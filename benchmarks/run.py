@@ -17,6 +17,7 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 BENCHMARKS = (
     *("store", "turn", "deltas", "kill_matrix", "growth", "providers"),
     *("tools", "tools_grep", "memory", "requests", "team", "import_time", "adapters"),
+    "time_travel",
 )
 HEAD = """# Results
 

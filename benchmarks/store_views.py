@@ -27,6 +27,7 @@ from benchmarks.store_workload import (
     Requests,
     agent_sizes,
 )
+from mentra_actors.codec.event_codec import EventCodec
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.store.ports import JournalReader
 from projections.contract import Projection, projection
@@ -60,12 +61,14 @@ def all_tokens(view: int, recorded: RecordedEvent[Any]) -> int:
     return view + int(recorded.event.output_tokens)
 
 
-def ours(reader: JournalReader, chosen: Projection[Any], events: int) -> float:
+def ours(
+    reader: JournalReader, chosen: Projection[Any], events: int, codec: EventCodec = CODEC
+) -> float:
     """Events per second into a new view store."""
     with folder() as path:
         views = LmdbViews.open(path / "views")
         try:
-            runner = ProjectionRunner(reader, views, [chosen], codec=CODEC)
+            runner = ProjectionRunner(reader, views, [chosen], codec=codec)
             begun = time.perf_counter()
             runner.catch_up()
             return events / (time.perf_counter() - begun)

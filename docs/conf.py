@@ -17,7 +17,6 @@ copyright = author  # noqa: A001 - what Sphinx calls it
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
     "sphinx_copybutton",
 ]
 source_suffix = {".md": "markdown"}
@@ -34,29 +33,37 @@ myst_heading_anchors = 4
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-napoleon_google_docstring = True
-napoleon_numpy_docstring = False
 
 
-def mark_code(*given: Any) -> None:
-    """An indented piece after an empty line is code: docstrings are plain text, not markup.
+_SECTIONS = {"Raises:": "raises", "Args:": "param"}
+
+
+def mark_up(*given: Any) -> None:
+    """Docstrings are plain text: an indented piece after an empty line is code, others are fields.
 
     Sphinx gives the lines last, behind what they belong to, and takes what they are then.
     """
     lines: list[str] = given[-1]
     written: list[str] = []
-    is_code = False
+    section, is_code = "", False
     for line in lines:
         is_indented = line.startswith("    ")
+        if line and not is_indented:
+            section, is_code = _SECTIONS.get(line, ""), False
+            if section:
+                continue
+        if section and is_indented:
+            is_more = line.startswith("     ")
+            names, _, words = line.strip().partition(": ")
+            written.append(f"    {line.strip()}" if is_more else f":{section} {names}: {words}")
+            continue
         if is_indented and not is_code and written and not written[-1]:
             written += [".. code-block:: python", ""]
             is_code = True
-        elif line and not is_indented:
-            is_code = False
         written.append(line)
     lines[:] = written
 
 
 def setup(app: Any) -> None:
-    """See `mark_code`; before the sections of docstrings are read."""
-    app.connect("autodoc-process-docstring", mark_code, priority=100)
+    """See `mark_up`."""
+    app.connect("autodoc-process-docstring", mark_up)

@@ -10,6 +10,7 @@
 """
 
 from mentra_actors.domain.agent.events import (
+    AgentBranched,
     AgentReconfigured,
     AgentRecovered,
     AgentRenamed,
@@ -25,6 +26,7 @@ from mentra_actors.domain.agent.events import (
     CompactionUndone,
     CompensationRequested,
     ConversationCompacted,
+    ConversationEdited,
     EntryLabelled,
     InputPlaced,
     InputQueued,
@@ -155,6 +157,7 @@ from mentra_actors.envelope import (
 )
 
 __all__ = [
+    "AgentBranched",
     "AgentReconfigured",
     "AgentRecovered",
     "AgentRenamed",
@@ -174,6 +177,7 @@ __all__ = [
     "CompactionUndone",
     "CompensationRequested",
     "ConversationCompacted",
+    "ConversationEdited",
     "DependencyAdded",
     "DependencyRemoved",
     "EntryLabelled",

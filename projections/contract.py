@@ -33,6 +33,7 @@ from projections.declared import (
     checked_initial,
     checked_name,
     checked_names,
+    checked_projection,
     checked_view_type,
 )
 
@@ -54,6 +55,8 @@ ONE_PART = ""
 """The key of a view that has one part."""
 
 _SKIPPED = get_args(SkippedEvent)
+_RAISED = (Exception, SystemExit)
+"""What a projection may not raise; one that exits must not end the thread that folds it."""
 
 V = TypeVar("V")
 
@@ -146,7 +149,7 @@ def fold_parts(
                 before = _first(projection, key, recorded) if stored is None else stored
             try:
                 touched[key] = apply(before, key, recorded)
-            except Exception as error:
+            except _RAISED as error:
                 raise _failed(projection, recorded, error) from error
     return touched
 
@@ -155,10 +158,9 @@ def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[Any]], bool]:
     """Whether an event is one that this release understands and that the projection wants.
 
     Raises:
-        TypeError: it is the class of a projection, not one of its instances.
+        TypeError: it is no projection, but perhaps the class of one.
     """
-    if isinstance(projection, type):
-        raise TypeError(f"{projection.__name__} is a class: pass {projection.__name__}()")
+    checked_projection(projection)
     handles = projection.handles
     categories: frozenset[str] = getattr(projection, "categories", frozenset())
     streams: frozenset[str] = getattr(projection, "streams", frozenset())
@@ -178,25 +180,33 @@ def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[Any]], bool]:
 
 def _keys_of(projection: Projection[Any], recorded: RecordedEvent[Any]) -> Iterable[str]:
     try:
-        keys = projection.keys(recorded)
+        keys = _sequence(projection.keys(recorded))
         for key in keys:
             is_short = key.isascii() and len(key) <= MAX_KEY_BYTES
             if not is_short and (size := len(key.encode())) > MAX_KEY_BYTES:
                 raise ValueError(f"key {key[:40]!r}… takes {size} bytes of {MAX_KEY_BYTES}")
-    except Exception as error:
+    except _RAISED as error:
         raise _failed(projection, recorded, error) from error
     return keys if len(keys) == 1 else dict.fromkeys(keys)
+
+
+def _sequence(keys: Iterable[str]) -> Sequence[str]:
+    if isinstance(keys, tuple | list):
+        return keys
+    if isinstance(keys, str):
+        raise TypeError(f"`keys` returned one text, whose letters are no keys: return [{keys!r}]")
+    return list(keys)
 
 
 def _first(projection: Projection[V], key: str, recorded: RecordedEvent[Any]) -> V:
     try:
         return projection.initial(key)
-    except Exception as error:
+    except _RAISED as error:
         raise _failed(projection, recorded, error) from error
 
 
 def _failed(
-    projection: Projection[Any], recorded: RecordedEvent[Any], error: Exception
+    projection: Projection[Any], recorded: RecordedEvent[Any], error: BaseException
 ) -> ProjectionFailed:
     cause = f"{type(error).__name__}: {error}"
     return ProjectionFailed(projection.name, position=recorded.global_position, cause=cause)

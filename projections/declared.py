@@ -12,11 +12,14 @@ __all__ = [
     "checked_initial",
     "checked_name",
     "checked_names",
+    "checked_projection",
     "checked_view_type",
+    "missing_members",
 ]
 
 _TOLD_TYPES = 5
 _MAX_VERSION = 2**31 - 1
+_MEMBERS = ("name", "version", "view_type", "keys", "initial", "apply")
 
 
 class EventChoice(TypedDict, total=False):
@@ -45,6 +48,27 @@ def checked_name(name: str, version: int) -> str:
     if not 1 <= version <= _MAX_VERSION:
         raise ValueError(f"projection {name!r}: versions count from 1, found {version!r}")
     return name
+
+
+def checked_projection(given: Any) -> None:
+    """See that something can be folded at all.
+
+    Raises:
+        TypeError: it is the class of a projection and not an instance, or anything else.
+    """
+    missing = missing_members(given)
+    if missing:
+        raise TypeError(
+            f"{given!r} is no projection: it has no {', '.join(missing)}; built-in ones such as "
+            "`projections.ROSTER` are, and instances of your own"
+        )
+    if isinstance(given, type):
+        raise TypeError(f"{given.__name__} is a class: pass {given.__name__}()")
+
+
+def missing_members(given: Any) -> list[str]:
+    """What keeps something from being a projection; empty for one."""
+    return [member for member in _MEMBERS if not hasattr(given, member)]
 
 
 def checked_handles(name: str, handles: Iterable[type[Any]] | None) -> frozenset[type[Any]] | None:

@@ -27,6 +27,7 @@ __all__ = [
     "Place",
     "digest_of",
     "is_damage",
+    "is_full",
     "is_locked",
     "remove_index_file",
 ]
@@ -316,6 +317,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     """True where the file is at fault or gone, so a new one helps; False for a full disk."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
     return (code & 0xFF) in _DAMAGE or code == sqlite3.SQLITE_READONLY_DBMOVED
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """True where the disk has no space for the file."""
+    return (getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF) == sqlite3.SQLITE_FULL
 
 
 def is_locked(error: sqlite3.Error) -> bool:

@@ -19,12 +19,12 @@ from typing import TypeVar
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.domain.memory import SCOPES, FoundRecord, MemoryRecord, MemoryScope
 from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView
-from mentra_actors.errors import IndexBusy, StoreClosed, StoreError
+from mentra_actors.errors import IndexBusy, StoreClosed, StoreError, StoreFull
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
 from projections.memory_catch_ups import CatchUps
-from projections.memory_file import IndexFile, is_damage, is_locked, remove_index_file
+from projections.memory_file import IndexFile, is_damage, is_full, is_locked, remove_index_file
 from projections.memory_following import Following
 from projections.memory_ranking import (
     MOST_RANKED,
@@ -294,6 +294,11 @@ class MemoryIndex:
     def _unusable(self, error: Exception) -> StoreError:
         if isinstance(error, sqlite3.Error) and is_locked(error):
             return self._busy("another process writes it")
+        if isinstance(error, sqlite3.Error) and is_full(error):
+            return StoreFull(
+                f"{self._name} cannot be written: {error}; the log is as it was, and what is "
+                "recorded is found again when there is space"
+            )
         return StoreError(f"{self._name} cannot be used: {error}; the log is as it was")
 
 

@@ -63,7 +63,7 @@ def facts_in(lines: Iterable[str]) -> list[MemoryRecord]:
             read = msgspec.json.decode(line, type=_Line)
             if read.kind == "fact":
                 facts.append(_fact(read))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeEncodeError) as error:
             raise ValueError(f"line {number} is no record of a memory: {error}") from error
     return facts
 

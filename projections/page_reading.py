@@ -14,6 +14,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
 from projections.contract import Projection
+from projections.declared import checked_projection
 
 __all__ = ["Page", "PageReading", "lag_since"]
 
@@ -59,8 +60,9 @@ class PageReading:
         """See that the log can hold the events that a projection wants to see.
 
         Raises:
-            TypeError: it cannot, so that nothing would ever be folded.
+            TypeError: it cannot, so that nothing would ever be folded, or it is no projection.
         """
+        checked_projection(projection)
         known = set(self._codec.event_types.values())
         foreign = sorted(
             one.__qualname__ for one in (projection.handles or ()) if one not in known

@@ -18,11 +18,23 @@ class PartCodec(Generic[V]):
     def __init__(self, projection: Projection[V]) -> None:
         self._name = projection.name
         self._encoder = msgspec.msgpack.Encoder()
+        self._sound: set[type[Any]] = set()
         self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(projection.view_type)
 
     def encode(self, part: V) -> bytes:
-        """Bytes of a part."""
-        return self._encoder.encode(part)
+        """Bytes of a part.
+
+        Raises:
+            TypeError: it is of another type than the view; seen of the first part of each class.
+        """
+        encoded = self._encoder.encode(part)
+        if type(part) not in self._sound:
+            try:
+                self._decoder.decode(encoded)
+            except msgspec.DecodeError as error:
+                raise TypeError(f"`apply` returned {part!r:.80}: {error}") from error
+            self._sound.add(type(part))
+        return encoded
 
     def decode(self, data: bytes) -> V:
         """The part that `encode` wrote.

@@ -37,6 +37,8 @@ __all__ = ["ProjectionRunner", "ProjectionStatus"]
 R = TypeVar("R")
 
 _WAKE_S = 0.2
+_PAGE_EVENTS = 4000
+"""So many that the flush after a page is a small part of it, and so few that it stops soon."""
 
 
 class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +72,7 @@ class ProjectionRunner:
         projections: Sequence[Projection[Any]],
         *,
         codec: EventCodec = CODEC,
-        page_events: int = 1000,
+        page_events: int = _PAGE_EVENTS,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`now` tells Unix seconds, to which `lag_s` is told.
@@ -84,11 +86,11 @@ class ProjectionRunner:
         self._pages = PageReading(reader, codec, page_events)
         self._views = views
         self._now = now
+        for one in projections:
+            self._check(one)
         self._projections = {projection.name: projection for projection in projections}
         if len(self._projections) != len(projections):
             raise ValueError("two projections have the same name")
-        for one in projections:
-            self._check(one)
         self._paused: set[str] = set()
         self._stored = ViewReader(views, self._projections)
         self._fold = PageFold(views, self._projections, self._fingerprint_at)
@@ -150,7 +152,7 @@ class ProjectionRunner:
         Raises:
             KeyError: no such projection.
         """
-        self._paused.add(self._projections[name].name)
+        self._paused.add(self._known(name).name)
 
     def resume(self, name: str) -> None:
         """Carry a view on again, from where it was paused.
@@ -158,7 +160,7 @@ class ProjectionRunner:
         Raises:
             KeyError: no such projection.
         """
-        self._paused.discard(self._projections[name].name)
+        self._paused.discard(self._known(name).name)
         self._announce()
 
     def retry(self, projection: Projection[Any]) -> None:
@@ -172,7 +174,7 @@ class ProjectionRunner:
         """
         self._check(projection)
         with self._folding:
-            before = self._projections[projection.name]
+            before = self._known(projection.name)
             if projection.version < before.version:
                 raise ValueError(
                     f"projection {before.name!r} has version {before.version} by now, "
@@ -190,7 +192,7 @@ class ProjectionRunner:
             ProjectionFailed: it raised; the view is as it was.
             StoreError: the log or the views cannot be used; the view is as it was.
         """
-        projection = self._projections[name]
+        projection = self._known(name)
         if isinstance(projection, SqlProjection):
             self._write_rows_anew(projection, progress)
             return
@@ -214,6 +216,7 @@ class ProjectionRunner:
         Raises:
             KeyError: no such projection.
         """
+        self._known(name)
         return self._mended(name, lambda: self._stored.view(name, key))
 
     def parts(
@@ -225,7 +228,10 @@ class ProjectionRunner:
 
         Raises:
             KeyError: no such projection.
+            TypeError, ValueError: the limit is no number of parts.
         """
+        self._known(name)
+        _check_limit(limit)
         return self._mended(
             name, lambda: self._stored.parts(name, prefix, after=after, limit=limit)
         )
@@ -236,6 +242,7 @@ class ProjectionRunner:
         Raises:
             KeyError: no such projection.
         """
+        self._known(name)
         return self._stored.keys(name, prefix)
 
     def checkpoint(self) -> int:
@@ -247,6 +254,13 @@ class ProjectionRunner:
         """How far each projection is, in the order given."""
         last_position = self._reader.last_position()
         return [self._status(found, last_position) for found in self._projections.values()]
+
+    def _known(self, name: str) -> Projection[Any]:
+        found = self._projections.get(name)
+        if found is None:
+            kept = ", ".join(self._projections) or "none"
+            raise KeyError(f"the projection {name!r} is not kept here; kept are: {kept}")
+        return found
 
     def _check(self, projection: Projection[Any]) -> None:
         self._pages.check(projection)
@@ -346,3 +360,12 @@ class ProjectionRunner:
                 self._fold.rebuild(self._projections[name], damage)
             self.catch_up()
             return read()
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is None:
+        return
+    if type(limit) is not int:
+        raise TypeError(f"limit is a whole number of parts or None, not {limit!r}")
+    if limit < 0:
+        raise ValueError(f"limit is a number of parts from 0, found {limit}")

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from mentra_actors.envelope import RecordedEvent
 from projections.contract import Projection
+from projections.declared import checked_projection
 
 __all__ = ["Selected", "only"]
 
@@ -42,7 +43,14 @@ def only(projection: Projection[V], *prefixes: str) -> Selected[V]:
     """The parts of a view whose keys begin with one of the prefixes, to be watched or folded.
 
     only(TRANSCRIPT, transcript_prefix(agent_stream(agent.agent_id)))
+
+    Raises:
+        TypeError, ValueError: it is no projection, a prefix is no text, or there is none.
     """
+    checked_projection(projection)
+    for one in prefixes:
+        if type(one) is not str:
+            raise TypeError(f"the beginning of a key is a text, not {one!r}")
     if not prefixes:
         raise ValueError(f"say with what the keys of {projection.name!r} begin")
     return Selected(projection, prefixes)

@@ -22,7 +22,8 @@ def open_sql_views(address: str, *, seal: PartSeal | None = None) -> SqlViews:
         ConfigurationError: it is no such address, or the extra for it is not installed.
         StoreError: the database cannot be used.
     """
-    if address.startswith(_SQLITE) and (file := address.removeprefix(_SQLITE)):
+    file = address.removeprefix(_SQLITE)
+    if address.startswith(_SQLITE) and file and "\0" not in file:
         sqlite = importlib.import_module("projections.sqlite_views")
         return SqlViews(sqlite.SqliteViewFile(Path(file)), seal)
     if not address.startswith(_POSTGRES):

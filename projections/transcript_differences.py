@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from projections.transcript_item import TranscriptItem
 
 __all__ = ["Passage", "TranscriptDifference", "transcript_difference"]
 
+_IDS = ("key", "mail_id", "run_id")
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
@@ -39,7 +42,7 @@ def transcript_difference(
     before: Sequence[TranscriptItem], after: Sequence[TranscriptItem]
 ) -> TranscriptDifference:
     """What was said in one and not in the other; when and where it was recorded does not count."""
-    words = [[_ENCODER.encode(item.content) for item in side] for side in (before, after)]
+    words = [[_said(item) for item in side] for side in (before, after)]
     same = _common_start(*words)
     matcher = SequenceMatcher(None, words[0][same:], words[1][same:], autojunk=False)
     passages = [
@@ -51,6 +54,13 @@ def transcript_difference(
         if how != "equal"
     ]
     return TranscriptDifference(passages=tuple(passages))
+
+
+def _said(item: TranscriptItem) -> bytes:
+    """The words of an item without the ids of its call, letter or run: those only count."""
+    content: Any = item.content
+    named = [name for name in _IDS if hasattr(content, name)]
+    return _ENCODER.encode(replace(content, **dict.fromkeys(named, "")) if named else content)
 
 
 def _common_start(before: Sequence[bytes], after: Sequence[bytes]) -> int:

@@ -25,7 +25,7 @@ from mentra_actors.errors import (
 )
 from mentra_actors.store.fork_registry import ForkRegistry
 from mentra_actors.store.gated_env import GatedEnv
-from mentra_actors.store.lmdb_file import check_length, store_error
+from mentra_actors.store.lmdb_file import check_length, reserve_page_locks, store_error
 
 if TYPE_CHECKING:
     from lmdb import _Database
@@ -244,6 +244,7 @@ def _opened(path: Path, map_size: int, key_name: str) -> lmdb.Environment:
     if not is_new:
         check_length(path)
     engine = _ENGINE_0_9 if is_new else {}
+    reserve_page_locks(path, _OPTIONS["max_readers"])
     try:
         env = lmdb.open(str(path), map_size=map_size, **_OPTIONS, **engine)
     except lmdb.Error as error:

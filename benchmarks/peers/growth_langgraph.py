@@ -5,8 +5,8 @@ See `kill_langgraph` for the pages of its documentation.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,9 @@ class ScriptedChat(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-@asynccontextmanager
-async def _opened(folder: Path) -> AsyncIterator[OneTurn]:
+@contextmanager
+def conversation_graph(folder: Path) -> Iterator[tuple[Any, ScriptedChat]]:
+    """The compiled graph over a database in a folder, and its model."""
     model = ScriptedChat()
 
     @tool
@@ -56,14 +57,24 @@ async def _opened(folder: Path) -> AsyncIterator[OneTurn]:
         return str(model.turn.result)
 
     database = sqlite3.connect(folder / "checkpoints.sqlite", check_same_thread=False)
-    graph = create_agent(model, [look], checkpointer=SqliteSaver(database))
-
-    async def turn(now: Turn) -> None:
-        model.turn = now
-        graph.invoke({"messages": [HumanMessage(now.user)]}, CONFIG, durability="sync")
-
     with closing(database):
+        yield create_agent(model, [look], checkpointer=SqliteSaver(database)), model
+
+
+@asynccontextmanager
+async def _opened(folder: Path) -> AsyncIterator[OneTurn]:
+    with conversation_graph(folder) as (graph, model):
+
+        async def turn(now: Turn) -> None:
+            take_turn(graph, model, now)
+
         yield turn
+
+
+def take_turn(graph: Any, model: ScriptedChat, now: Turn) -> None:
+    """The next turn of the conversation."""
+    model.turn = now
+    graph.invoke({"messages": [HumanMessage(now.user)]}, CONFIG, durability="sync")
 
 
 if __name__ == "__main__":

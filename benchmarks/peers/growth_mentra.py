@@ -45,9 +45,10 @@ class ScriptedModel:
 
 
 @asynccontextmanager
-async def _opened(
+async def opened(
     durability: Durability, sealing: Sealing | None, folder: Path
 ) -> AsyncIterator[OneTurn]:
+    """A new conversation on a store in a folder."""
     model = ScriptedModel()
 
     @tool(retry="safe")
@@ -90,4 +91,4 @@ def _durability(word: str) -> Durability:
 if __name__ == "__main__":
     level = _durability(sys.argv[1])
     compressed = Sealing() if "zstd" in sys.argv else None
-    asyncio.run(served(partial(_opened, level, compressed), _remarks))
+    asyncio.run(served(partial(opened, level, compressed), _remarks))

@@ -32,15 +32,20 @@ from mentra_actors.domain.content import (
 from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.domain.team import MemberJoined
 from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import UnknownModel
 from mentra_actors.ids import category_of, name_of
 from projections.timeline import sentence_of
 
-__all__ = ["Choice", "Scene", "Step", "Story", "chosen", "stage"]
+__all__ = ["Choice", "Scene", "Step", "Story", "choice_of", "chooser", "chosen", "stage"]
 
 _NAME = re.compile(r"You are (?:teammate ')?(\w+)")
+_CALL = re.compile(r"^tool-\d+\.\d+\.(?=[a-z])")
 _LETTER = re.compile(r"<team-inbox>\n(.*?)\n</team-inbox>", re.DOTALL)
 _WIDTH = 80
 _MARGIN = 12
+_SCRIPT = "scripted:play"
+_PIECE = 9
+"""Characters of an answer that come at once, where the answer is shown as it comes."""
 _MOST_CHARS = 600
 _MOST_CHARS_OF_INPUT = 140
 _MOST_CHARS_OF_LETTER = 280
@@ -53,40 +58,60 @@ _OUTPUT_TOOL = re.compile(r"^final_(\w+)_[0-9a-f]{16}$")
 
 
 class Choice(NamedTuple):
-    """What the command line says. `folder`, beside the store, is for files of the team."""
+    """What the command line says. `folder`, beside the store, is for files of the team.
+
+    Without `is_model_named` nobody has said `--model`, and the script plays.
+    """
 
     model: str
     store: Path
     folder: Path
+    is_model_named: bool = False
 
 
 def chosen(doc: str | None, arguments: Sequence[str] | None = None) -> Choice:
     """The model and the store to use; without `--store` a new one that is said."""
+    return choice_of(chooser(doc).parse_args(arguments))
+
+
+def chooser(doc: str | None) -> argparse.ArgumentParser:
+    """The arguments that all examples have, for one that adds some of its own."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", default="scripted:play", help="such as openai:gpt-5.4-mini")
+    parser.add_argument("--model", help="such as openai:gpt-5.4-mini; without it a script plays")
     parser.add_argument("--store", type=Path, help="where the team is; again, it goes on")
-    said = parser.parse_args(arguments)
+    return parser
+
+
+def choice_of(said: argparse.Namespace) -> Choice:
+    """What was said on the command line; says where the team is."""
     store = said.store or Path(tempfile.mkdtemp(prefix="mentra-")) / "team.mentra"
     _say(f"The team goes on in {store}" if store.exists() else f"A new team in {store}")
     folder = store.absolute().with_suffix(".files")
-    return Choice(said.model, store, folder)
+    return Choice(said.model or _SCRIPT, store, folder, is_model_named=bool(said.model))
 
 
 @contextmanager
 def stage(
-    choice: Choice, play: Callable[["Scene"], Any], **options: Any
+    choice: Choice, play: Callable[["Scene"], Any], *, is_told: bool = True, **options: Any
 ) -> Iterator[mentra.SyncRuntime]:
-    """A runtime that tells its story. Errors of it end the program, and say how to go on."""
-    script = mentra.ScriptedModel(lambda request: play(Scene(request)))
+    """A runtime that tells its story. Errors of it end the program, and say how to go on.
+
+    With `is_told=False` the program tells what happens, and resumes what an error has ended.
+    """
+    script = mentra.ScriptedModel(
+        lambda request: play(Scene(request)), delta_chars=None if is_told else _PIECE
+    )
     try:
         with mentra.open_runtime_sync(choice.store, providers=[script], **options) as runtime:
-            runtime.on_recorded(Story(_say))
-            _resume(runtime, choice.model)
+            if is_told:
+                runtime.on_recorded(Story(_say))
+                _resume(runtime, choice.model)
             yield runtime
-    except (mentra.MentraError, KeyboardInterrupt) as error:
-        how = f"--model {choice.model} --store {choice.store}"
+    except (mentra.MentraError, KeyboardInterrupt, EOFError) as error:
+        is_usable = choice.is_model_named and not isinstance(error, UnknownModel)
+        how = f"{f'--model {choice.model} ' if is_usable else ''}--store {choice.store}"
         sys.exit(f"{type(error).__name__}: {error}\nTo go on: {how}")
 
 
@@ -128,6 +153,7 @@ class Scene:
         said = [one for one in request.messages if isinstance(one, UserMessage)]
         self.who: str = names[-1] if names else "lead"
         """The last "You are NAME" of the system prompt."""
+        self.system = request.system
         self.prompts = [one.text for one in said if one.source != "mail"]
         self.words = "\n".join(one.text for one in said)
         self.letters = [json.loads(text) for text in _LETTER.findall(self.words)]
@@ -135,6 +161,8 @@ class Scene:
         self.steps = list(_steps(request.messages))
         self.output = request.tools[-1].name if request.tools else ""
         """The tool that hands over a typed value, in a run that ends with one."""
+        self.tools = {one.name for one in request.tools}
+        """What the agent is offered."""
         self.has_news = isinstance(request.messages[-1], UserMessage)
         """True if nothing was done yet about the last prompt or letter."""
 
@@ -193,7 +221,7 @@ class Story:
                 self._makers[event.profile.agent_id] = who
             case agent.PromptAccepted():
                 asks = self._makers.get(who, "you")
-                yield asks, f"→ {who.removeprefix(f'{asks}.')}: {_clipped(event.text)}"
+                yield asks, f"→ {self._shown(who)}: {_clipped(event.text)}"
             case agent.ModelReplied():
                 yield from ((self._shown(who), line) for line in _said(event))
             case agent.ToolCallStarted():
@@ -206,8 +234,8 @@ class Story:
                 pass
 
     def _shown(self, who: str) -> str:
-        """A subagent is shown without the name of the agent that has made it."""
-        return who.removeprefix(f"{self._makers.get(who)}.")
+        """A subagent is shown without its maker; one that has a name, without its call."""
+        return _CALL.sub("", who.removeprefix(f"{self._makers.get(who)}."))
 
     def _came_of(self, who: str, event: agent.ToolCallFinished) -> Iterator[str]:
         tool = self._tools.get((who, event.key), "")

@@ -51,10 +51,10 @@ class PastStates(Generic[S]):
         is_worth_saving = self._writer is not None and version - start > 2 * EVENTS_PER_MILESTONE
         while start < version:
             end = min(version, start - start % EVENTS_PER_MILESTONE + EVENTS_PER_MILESTONE)
-            recorded = self._journal.read_stream(stream_id, after=start, through=end)
-            state = self._decider.fold((one.event for one in recorded), state)
-            if any(type(one.event) is UnknownEvent for one in recorded):
-                is_worth_saving = False  # a release that can read them would miss them
+            for events, _ in self._journal.event_pages(stream_id, after=start, through=end):
+                state = self._decider.fold(events, state)
+                if any(type(event) is UnknownEvent for event in events):
+                    is_worth_saving = False  # a release that can read them would miss them
             if is_worth_saving and end % EVENTS_PER_MILESTONE == 0:
                 self._save(stream_id, end, state)
             start = end

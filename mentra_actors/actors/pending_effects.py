@@ -1,7 +1,7 @@
 """What a stream's states wait for, worked out once for each state."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from mentra_actors.ids import EffectId
@@ -52,7 +52,7 @@ class PendingEffects(Generic[S, F]):
                 self._begun.add(effect_id)
                 yield effect_id, wanted[effect_id]
 
-    def ended(self, before: S, after: S) -> Iterator[EffectId]:
-        """Ids of the effects that the later state does not wait for any more."""
+    def ended(self, begun: Iterable[EffectId], after: S) -> Iterator[EffectId]:
+        """Those of the effects begun that the state does not wait for any more."""
         wanted = self.of(after)
-        return (effect_id for effect_id in self.of(before) if effect_id not in wanted)
+        return (effect_id for effect_id in begun if effect_id not in wanted)

@@ -17,7 +17,7 @@ its own refused one would find that version there, written by the other, and go 
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -115,7 +115,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         self._durable = self._kind.loader.load(self._stream_id)
         self._state, self._version = self._durable.state, self._durable.version
         self._must_reload = False
-        self._pending.forget_begun()
+        self._cancel_effects(self._services.effects.in_flight(self._stream_id), self._state)
 
     def _resume(self) -> None:
         """Settle what an earlier owner left open, start what is pending, take what waits."""
@@ -305,7 +305,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
     def _release(self, done: _InDoubt[S], recorded: Sequence[RecordedEvent[Any]]) -> None:
         if any(envelope is self._recovery for envelope, _ in done.waiting):
             self._services.recovered.add(self._stream_id)
-        before = self._durable.state
+        before = self._pending.of(self._durable.state)
         self._durable = self._durable._replace(state=done.state, version=done.version)
         if self._view is not None:
             self._view.extend([one for one in recorded if one.stream_id == self._stream_id])
@@ -363,8 +363,8 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         view = self._view.for_effect(effect, self._durable.version) if self._view else None
         self._services.effects.ensure_started(self._stream_id, effect_id, effect, view)
 
-    def _cancel_effects(self, before: S, after: S) -> None:
-        for effect_id in self._pending.ended(before, after):
+    def _cancel_effects(self, begun: Iterable[EffectId], after: S) -> None:
+        for effect_id in self._pending.ended(begun, after):
             self._services.effects.cancel(self._stream_id, effect_id)
 
     # --- other streams, rest --------------------------------------------------------------

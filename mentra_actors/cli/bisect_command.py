@@ -116,7 +116,7 @@ def _predicate(where: str, python: str, chosen: NamedView | None) -> Callable[[A
     def holds(value: Any) -> object:
         try:
             return expression.search(_plain(chosen.document(value)))
-        except jmespath.exceptions.JMESPathError as error:
+        except (jmespath.exceptions.JMESPathError, TypeError, ValueError) as error:
             raise CommandRejected(f"--where cannot be asked about this view: {error}") from error
 
     return holds
@@ -127,7 +127,7 @@ def _told_of_errors(name: str, function: Callable[[Any], object]) -> Callable[[A
 
     def holds(value: Any) -> object:
         try:
-            return function(value)
+            return bool(function(value))
         except MentraError:
             raise
         except Exception as error:

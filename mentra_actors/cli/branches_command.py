@@ -1,5 +1,6 @@
 """`mentra branches` and `mentra branch …`: the futures of a store."""
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.render_approvals import time_span
+from mentra_actors.errors import StoreError
 from mentra_actors.runtime.history.branches import Branch, MemoryBranch
 from mentra_actors.runtime.history.history import open_history
 from mentra_actors.runtime.history.listed_branch import ListedBranch
@@ -65,11 +67,12 @@ def delete(
 ) -> None:
     """Remove a branch with all that it has recorded itself. What it shares is the store's."""
     branch = _branch(store, name)
-    own = 0
+    lost = ""
     if isinstance(branch, Branch):
-        own = branch.info.own_events
+        with contextlib.suppress(StoreError):  # of one that cannot be read nobody knows
+            lost = f", with {branch.info.own_events:,} events of its own"
         branch.delete()
-    Output(as_json=False).remark(f"{name} is gone, with {own:,} events of its own.")
+    Output(as_json=False).remark(f"{name} is gone{lost}.")
 
 
 def branch_app(wrapped: Wrapping) -> typer.Typer:
@@ -88,10 +91,12 @@ def _rows(found: Sequence[ListedBranch], before: str) -> Iterator[tuple[Text, ..
         is_last = number == len(found)
         yield (
             Text.assemble((f"{before}{'└─' if is_last else '├─'} ", "dim"), (one.name, "bold")),
-            Text(f"at {one.cut:,}", style="cyan"),
+            Text("" if one.problem else f"at {one.cut:,}", style="cyan"),
             Text(f"+{one.own_events:,}" if one.own_events else "", style="green"),
-            Text(_age(one), style="dim"),
-            Text(one.label or "; ".join(one.edits)),
+            Text("" if one.problem else _age(one), style="dim"),
+            Text(one.problem, style="yellow")
+            if one.problem
+            else Text(one.label or "; ".join(one.edits)),
         )
         yield from _rows(one.branches, f"{before}{'  ' if is_last else '│ '} ")
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_care import counted
+from mentra_actors.cli.times import MOMENTS, moment_named
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected, StoreError
 from mentra_actors.ids import AgentId, name_of
@@ -22,7 +22,6 @@ from mentra_actors.runtime.agent_forks import position_of_version
 from mentra_actors.runtime.history.branches import Branch
 from mentra_actors.runtime.history.edits import Edit
 from mentra_actors.runtime.history.history import History
-from mentra_actors.runtime.history.moment import position_at
 from mentra_actors.runtime.history.open_work import OpenEffect
 
 __all__ = ["fork"]
@@ -32,12 +31,11 @@ _EDIT_FORM = "message:ENTRY=WORDS, message:end=WORDS, answer:ENTRY=WORDS or resu
 
 def fork(
     first: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="[MOMENT]",
-            help="A position, AGENT@VERSION, or a time in ISO 8601 with zone; without it: now.",
+            metavar="MOMENT", help=f"It is AGENT@VERSION, or {MOMENTS}. Without it: now."
         ),
-    ],
+    ] = None,
     second: Annotated[
         str | None, typer.Argument(metavar="NAME", help="The name of the branch.")
     ] = None,
@@ -72,15 +70,22 @@ def fork(
     opened, so that nothing is done twice: see `--resume`.
     """
     output = Output(as_json=as_json)
+    if first is None:
+        raise CommandRejected("a branch needs a name: mentra fork NAME, or mentra fork 120 NAME")
     moment, name = (None, first) if second is None else (first, second)
     with opened(store, team_name) as team:
         whom = agent or (moment or "").rpartition("@")[0] or None
         edits = _edits(team, whom, system=system, model=model, texts=edit or ())
         history = History(team.reader, team.journal, path=store, sealing=chosen_sealing())
+        if agent and not (edits or resume or workspace):
+            raise CommandRejected(
+                "--agent says whom --edit, --system, --model, --workspace and --resume mean: "
+                "give one of them"
+            )
         agents = (_name(team, whom),) if whom and (resume or workspace) else ()
         branch = history.fork(
             name,
-            at=None if moment is None else _position(team, moment),
+            at=None if moment is None else _position(team, history, moment),
             label=label,
             agents=agents,
             open_effects="resume" if resume else "interrupted",
@@ -95,21 +100,12 @@ def fork(
         _tell(output, store, branch, opened_effects)
 
 
-def _position(team: OpenStore, moment: str) -> int:
-    if moment.isascii() and moment.isdecimal():
-        return int(moment)
+def _position(team: OpenStore, history: History, moment: str) -> int:
     name, at, version = moment.rpartition("@")
     if at and version.isascii() and version.isdecimal():
         agent_id = AgentId(name_of(team.agent_stream(name)))
         return position_of_version(team.journal, agent_id, int(version))
-    try:
-        time = datetime.fromisoformat(moment)
-    except ValueError:
-        raise CommandRejected(
-            f"{moment!r} is no moment: say a position, AGENT@VERSION or a time like "
-            "2027-01-15T08:00:00+01:00"
-        ) from None
-    return position_at(team.journal, time)
+    return moment_named(history, moment).position
 
 
 def _edits(

@@ -64,6 +64,10 @@ def exit_code_of(arguments: list[str]) -> int:
         failure = _interrupted(str(interrupt))
     except (MentraError, OSError) as error:
         failure = failure_of(error, _command_in(arguments))
+    except UnicodeEncodeError as error:
+        if error.encoding != "utf-8":
+            raise
+        failure = misuse(ValueError(f"{error.object!r} is no Unicode text"))
     except _USAGE_ERROR as error:
         if shows_help(error):
             sys.stderr.write(f"{error}\n")
@@ -121,7 +125,7 @@ def _tell(failure: Failure, *, as_json: bool) -> None:
         sys.stderr.write(json.dumps(told) + "\n")
         return
     console = rich_console.Console(stderr=True, soft_wrap=True)
-    what, *rest = failure_text(failure).splitlines()
+    what, *rest = output.harmless(failure_text(failure)).splitlines() or [""]
     console.print(rich_text.Text.assemble(("mentra: ", "bold red"), what))
     for line in rest:
         console.print(rich_text.Text(f"  {line}", style="dim"))

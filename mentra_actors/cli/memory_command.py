@@ -110,7 +110,10 @@ def _import(
         output.document({"agent": agent, "facts": count, "state": state_word(is_recorded)})
         return
     to_be = "" if is_recorded else "to be "
-    output.show(f"{count} facts of {facts} are {to_be}remembered by {agent}, each once.")
+    be = "is" if count == 1 else "are"
+    output.show(
+        f"{counted(count, 'fact')} of {facts} {be} {to_be}remembered by {agent}, each once."
+    )
     if not is_recorded:
         remark_handed_over(output)
 

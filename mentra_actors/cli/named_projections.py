@@ -9,10 +9,9 @@ from typing import Any
 from mentra_actors.errors import CommandRejected
 from projections.built_in import BUILT_IN
 from projections.contract import Projection
+from projections.declared import missing_members
 
 __all__ = ["first_sentence", "projection_named"]
-
-_MEMBERS = ("name", "version", "view_type", "keys", "initial", "apply")
 
 
 def projection_named(name: str) -> Projection[Any]:
@@ -34,9 +33,8 @@ def projection_named(name: str) -> Projection[Any]:
         )
     found = _attribute(_module(module_name), attribute, name)
     if isinstance(found, type):
-        found = found()
-    missing = [member for member in _MEMBERS if not hasattr(found, member)]
-    if missing:
+        found = _made(found, name)
+    if missing := missing_members(found):
         raise CommandRejected(f"{name} is no projection: it has no {', '.join(missing)}")
     projection: Projection[Any] = found
     return projection
@@ -57,9 +55,19 @@ def _module(name: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise CommandRejected(f"there is no module {error.name!r} here or installed") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CommandRejected(
             f"{name} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _made(kind: type[Any], name: str) -> Any:
+    try:
+        return kind()
+    except (Exception, SystemExit) as error:
+        raise CommandRejected(
+            f"{name} cannot be made: {type(error).__name__}: {error}; a class is called without "
+            "arguments: name an instance if yours needs some"
         ) from error
 
 
@@ -68,8 +76,6 @@ def _attribute(module: Any, attribute: str, name: str) -> Any:
         return getattr(module, attribute)
     except AttributeError:
         pass
-    known = [
-        one for one, value in vars(module).items() if all(hasattr(value, m) for m in _MEMBERS)
-    ]
+    known = [one for one, value in vars(module).items() if not missing_members(value)]
     more = f"; it has {', '.join(known)}" if known else ""
     raise CommandRejected(f"{module.__name__} has no {attribute!r} for {name}{more}")

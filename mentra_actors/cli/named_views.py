@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from mentra_actors.cli.named_projections import projection_named
 from mentra_actors.cli.render_board import task_document
 from mentra_actors.cli.render_team import agent_document
 from mentra_actors.cli.render_transcript import item_document
@@ -65,10 +66,7 @@ def named_view(name: str, team: TeamId, stream_id: StreamId | None = None) -> Na
         raise CommandRejected(
             f"no view is named {name!r}: there are {known}, and your own ({_FORM})"
         )
-    found = loaded(name)
-    if not all(hasattr(found, member) for member in ("name", "version", "keys", "apply")):
-        raise CommandRejected(f"{name} is no projection")
-    return NamedView(found, None, _plain)
+    return NamedView(projection_named(name), None, _plain)
 
 
 def loaded(name: str) -> Any:

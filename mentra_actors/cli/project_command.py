@@ -150,6 +150,9 @@ class _Wish:
 
     def follow(self, team: OpenStore, after: int | None) -> None:
         """The feed of the views, until Ctrl-C."""
+        last = team.reader.last_position()
+        if after is not None and after > last:
+            raise CommandRejected(f"the log has positions 0 to {last}; --after {after} is to come")
         place = None if after is None else Cursor(after)
         try:
             for item in watched(team.reader, self.store, *self._chosen(), after=place):

@@ -117,9 +117,10 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         listed = {agent_stream(agent_id) for agent_id in members.values()}
         streams = [one for category in categories for one in self.reader.stream_ids(category)]
         others = [one for one in streams if one not in listed]
+        listed_streams = f"; streams: {', '.join(others)}" if others else ""
         raise CommandRejected(
-            f"no agent or stream is named {name!r} in {self.path}; "
-            f"agents: {', '.join(members) or 'none'}; streams: {', '.join(others) or 'none'}"
+            f"no {'agent or stream' if others else 'agent'} is named {name!r} in {self.path}; "
+            f"agents: {', '.join(members) or 'none'}{listed_streams}"
         )
 
     def agent_stream(self, name: str) -> StreamId:

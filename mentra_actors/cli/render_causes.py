@@ -1,19 +1,25 @@
 """Causes and effects as people read them: one line per event, long runs folded."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rich.text import Text
 
 from mentra_actors.cli.output import Output, local_moment, local_time
+from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.render_log import stream_style
 from mentra_actors.runtime.history.causes import CauseChain, Effects
 from projections.timeline import TimelineLine
 
 __all__ = ["show_causes", "show_effects"]
 
-_SHOWN_OF_A_STREAM = 6
-"""Of more neighbouring steps in one stream the first and the last three are shown."""
+_SHOWN_OF_A_STREAM = 10
+"""Of more neighbouring steps in one stream the first and the last five are shown."""
+_SAYS_LITTLE = re.compile(
+    r"model asked, round \d+|\d+ tool calls? planned|model is shown .*|tool-\S+ started: \S+"
+)
+"""What the steps beside it say as well."""
 _BEGINNINGS = {
     "timer": "a schedule came due",
     "recovery": "the process had died, and its successor went on",
@@ -23,13 +29,22 @@ _BEGINNINGS = {
 def show_causes(output: Output, chain: CauseChain, *, is_whole: bool) -> None:
     """The event first, its beginning last."""
     width = max(len(one.stream_id) for one in chain.steps)
-    for step in _folded(chain.steps, is_whole=is_whole):
+    steps = chain.steps if is_whole else _telling(chain.steps)
+    for step in _folded(steps, is_whole=is_whole):
         if isinstance(step, int):
             output.show(Text(f"        ┆ {step} more steps (--all)", style="dim"))
             continue
         arrow = "  " if step is chain.steps[0] else "← "
         output.show_line(_line(step, arrow, width))
     output.show(Text(_beginning(chain), style="bold"))
+    if len(steps) < len(chain.steps):
+        output.show(Text("Steps that tell little are left out; --all shows each.", style="dim"))
+
+
+def _telling(steps: Sequence[TimelineLine]) -> Sequence[TimelineLine]:
+    """The steps that tell something, and always the first and the last one."""
+    ends = (steps[0], steps[-1])
+    return [one for one in steps if one in ends or not _SAYS_LITTLE.fullmatch(one.sentence)]
 
 
 def show_effects(output: Output, found: Effects, *, is_whole: bool) -> None:
@@ -82,5 +97,7 @@ def _extent(found: Effects) -> str:
         return "Nothing came of it."
     streams = len({one.line.stream_id for one in found.effects})
     more = " and more (--limit)" if found.is_cut else ""
-    count, deepest = len(found.effects), max(one.depth for one in found.effects)
-    return f"{count} events{more} came of it, in {streams} streams, up to {deepest} steps away."
+    events = counted(len(found.effects), "event")
+    deepest = counted(max(one.depth for one in found.effects), "step")
+    where = counted(streams, "stream")
+    return f"{events}{more} came of it, in {where}, up to {deepest} away."

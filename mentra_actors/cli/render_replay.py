@@ -80,6 +80,8 @@ def show_replay(output: Output, found: Replay) -> None:
         old = before[number] if number < len(before) else None
         for line in _step_lines(number + 1, old, new):
             output.show_hanging(line, _INDENT)
+    if found.now.ended in ("failed", "cancelled"):
+        output.show_hanging(Text(f"     why: {harmless(_line(found.answer, 400))}"), _INDENT)
     output.show(Text())
     _show_sums(output, found.before, found.now)
     output.show(_verdict(found))

@@ -68,10 +68,10 @@ def moment_named(history: History, text: str) -> Moment:
     if re.fullmatch(r"-[0-9]{1,18}", said):
         return history.at(max(history.last_position + int(said), 0))
     try:
-        seconds = unix_time(said)
-    except CommandRejected:
+        time_of = datetime.fromtimestamp(unix_time(said), UTC)
+    except (CommandRejected, ValueError, OverflowError, OSError):
         raise CommandRejected(f"{text!r} is no moment: it is {MOMENTS}") from None
-    return history.at(time=datetime.fromtimestamp(seconds, UTC))
+    return history.at(time=time_of)
 
 
 def _span(text: str) -> float | None:

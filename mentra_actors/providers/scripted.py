@@ -1,15 +1,14 @@
 """A model that plays a script: for examples, tests and benchmarks, without a network.
 
-The script is a list of turns or a function of the request. A list is read by *position*: the
-turn is the number of assistant messages in the request, not a count of calls. So a process that
-restarts in the middle of a conversation goes on with the right turn, and a call that is repeated
-gets the same answer. Two agents that share one list both begin with its first turn; give each its
-own model name and choose with a function: `lambda r: SCRIPTS[r.model][position(r)]`.
+The script is a list of turns, lists by model name, or a function of the request. A list is read
+by *position*: the turn is the number of assistant messages in the request, not a count of calls.
+So a process that restarts in the middle of a conversation goes on with the right turn, and a call
+that is repeated gets the same answer. Two agents that share one list both begin with its first
+turn; give each its own model name and a list of its own: `{"lead": [...], "worker": [...]}`.
 """
 
-import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -38,6 +37,17 @@ from mentra_actors.providers.port import (
     ThinkingDelta,
     ToolCallDelta,
 )
+from mentra_actors.providers.script import (
+    NEVER_ENDS,
+    BreaksAfter,
+    NeverEnds,
+    PlainTurn,
+    Script,
+    ScriptBook,
+    Staged,
+    Turn,
+    position,
+)
 
 __all__ = [
     "NEVER_ENDS",
@@ -45,6 +55,7 @@ __all__ = [
     "NeverEnds",
     "Script",
     "ScriptedModel",
+    "Staged",
     "Turn",
     "call",
     "position",
@@ -53,28 +64,7 @@ __all__ = [
 ]
 
 _CHARS_PER_TOKEN = 4
-
-
-class NeverEnds(msgspec.Struct, frozen=True):
-    """A turn that streams its text and then hangs until it is cancelled."""
-
-    text: str = ""
-
-
-NEVER_ENDS = NeverEnds()
 _KEPT = 1000
-
-
-class BreaksAfter(msgspec.Struct, frozen=True):
-    """A failure in the middle of an answer: the stream breaks after so many deltas."""
-
-    delta_count: int
-
-
-Turn: TypeAlias = (
-    str | ModelReply | AssistantBlock | Sequence[AssistantBlock] | NeverEnds | Exception
-)
-Script: TypeAlias = Sequence[Turn] | Callable[[ModelRequest], Turn | Awaitable[Turn]]
 
 
 def say(text: str) -> TextBlock:
@@ -92,18 +82,13 @@ def call(tool: str, /, **arguments: Any) -> ToolCallBlock:
     return ToolCallBlock(call_id="", name=tool, arguments=msgspec.json.encode(arguments).decode())
 
 
-def position(request: ModelRequest) -> int:
-    """How many answers the conversation holds already: the index of the turn to play, from 0."""
-    return sum(isinstance(message, AssistantMessage) for message in request.messages)
-
-
 class ScriptedModel:
     """A `ModelProvider` that plays a script. Its token usage is an estimate: characters / 4.
 
     Args:
-        turns: a list of turns, or a function (sync or async) from the request to a turn. A turn
-            is a text, a block, a list of blocks, a whole reply, an exception to raise, or
-            `NEVER_ENDS`.
+        turns: a list of turns, lists by model name, or a function (sync or async) from the
+            request to a turn. A turn is a text, a block, a list of blocks, a whole reply, an
+            exception to raise, or `NEVER_ENDS`; `Staged` gives one its usage, delay and failures.
         name: the part of the model name before the colon.
         delta_chars: stream in pieces of so many characters; without it each block is one piece.
         delay_s: wait before each piece.
@@ -127,9 +112,8 @@ class ScriptedModel:
     ) -> None:
         if delta_chars is not None and delta_chars < 1:
             raise ValueError(f"delta_chars must be positive, found {delta_chars}")
-        self._turns = turns
+        self._book = ScriptBook(turns, repeat=repeat)
         self._name = name
-        self._repeat = repeat and not callable(turns) and bool(turns)
         self._delta_chars = delta_chars
         self._delay_s = delay_s
         self._break_after_deltas = break_after_deltas
@@ -147,23 +131,39 @@ class ScriptedModel:
         self._keep(request)
         await anyio.lowlevel.checkpoint()
         break_after = self._next_break()
-        turn = await self._turn(request)
-        if isinstance(turn, Exception):
-            raise turn
-        ends = not isinstance(turn, NeverEnds)
-        reply = _reply(say(turn.text) if isinstance(turn, NeverEnds) else turn, request)
+        staged = await self._book.turn(request)
+        if break_after is None:
+            break_after = self._break_of(staged, request)
+        if isinstance(staged.turn, Exception):
+            self._book.note_played(request)
+            raise staged.turn
+        reply = _reply(staged, request)
         delta_count = 0
         for event in _deltas(reply.blocks, self._delta_chars):
             if delta_count == break_after:
                 break
-            await self._pause()
+            await self._pause(staged)
             yield event
             delta_count += 1
         if break_after is not None:
             raise _broken(delta_count)
-        if not ends:
+        self._book.note_played(request)
+        if isinstance(staged.turn, NeverEnds):
             await anyio.sleep_forever()
         yield ReplyFinished(reply)
+
+    def assert_complete(self) -> None:
+        """All turns were played to their end, all failures came, and nothing was asked beyond.
+
+        Raises:
+            AssertionError: it is not so; the message says which turn, which request.
+            TypeError: the script is a function, which has no last turn.
+        """
+        faults = self._book.faults()
+        if self._failures_left:
+            faults.append(f"failures that never came: {self._failures_left}")
+        if faults:
+            raise AssertionError("\n".join(faults))
 
     async def aclose(self) -> None:
         """Nothing to release."""
@@ -172,15 +172,6 @@ class ScriptedModel:
         self.asked.append(request)
         if len(self.asked) >= 2 * _KEPT:
             del self.asked[:_KEPT]
-
-    async def _turn(self, request: ModelRequest) -> Turn:
-        if not callable(self._turns):
-            place = position(request)
-            return _turn_at(self._turns, place % len(self._turns) if self._repeat else place)
-        turn = self._turns(request)
-        if inspect.isawaitable(turn):
-            return await turn
-        return turn
 
     def _next_break(self) -> int | None:
         """After how many deltas this call breaks; raises where it fails at once."""
@@ -191,21 +182,22 @@ class ScriptedModel:
             raise failure
         return failure.delta_count
 
-    async def _pause(self) -> None:
-        if self._delay_s > 0:
-            await anyio.sleep(self._delay_s)
+    def _break_of(self, staged: Staged, request: ModelRequest) -> int | None:
+        """After how many deltas this attempt at its turn breaks; raises where it fails at once."""
+        if not staged.fail_first:
+            return None
+        self._book.note_failed(request)
+        failure = staged.fail_first[0]
+        if isinstance(failure, Exception):
+            raise failure
+        return failure.delta_count
+
+    async def _pause(self, staged: Staged) -> None:
+        delay_s = self._delay_s if staged.delay_s is None else staged.delay_s
+        if delay_s > 0:
+            await anyio.sleep(delay_s)
         else:
             await anyio.lowlevel.checkpoint()
-
-
-def _turn_at(turns: Sequence[Turn], index: int) -> Turn:
-    if index < len(turns):
-        return turns[index]
-    raise ProviderError(
-        f"the script has {len(turns)} turns, and turn {index + 1} was asked for",
-        kind="invalid_request",
-        transient=False,
-    )
 
 
 def _broken(delta_count: int) -> ProviderError:
@@ -217,31 +209,35 @@ def _broken(delta_count: int) -> ProviderError:
     )
 
 
-def _reply(
-    turn: str | ModelReply | AssistantBlock | Sequence[AssistantBlock], request: ModelRequest
-) -> ModelReply:
+def _reply(staged: Staged, request: ModelRequest) -> ModelReply:
     """The turn as a whole answer; a `ModelReply` keeps all it says, but for empty call ids."""
     index = position(request)
+    turn, usage = staged.turn, staged.usage
     if isinstance(turn, ModelReply):
-        return msgspec.structs.replace(turn, blocks=_numbered(turn.blocks, index))
+        numbered = _numbered(turn.blocks, index)
+        return msgspec.structs.replace(turn, blocks=numbered, usage=usage or turn.usage)
     blocks = _numbered(_blocks(turn), index)
     has_calls = any(isinstance(block, ToolCallBlock) for block in blocks)
     return ModelReply(
         blocks=blocks,
         stop_reason=StopReason.TOOL_USE if has_calls else StopReason.END_TURN,
         raw_stop_reason="scripted",
-        usage=_estimated_usage(request, blocks),
+        usage=usage or _estimated_usage(request, blocks),
         response_id=f"scripted_{index + 1}",
         model=request.model,
     )
 
 
-def _blocks(turn: str | AssistantBlock | Sequence[AssistantBlock]) -> tuple[AssistantBlock, ...]:
-    if isinstance(turn, str):
-        return (say(turn),)
-    if isinstance(turn, AssistantBlock):
-        return (turn,)
-    return tuple(turn)
+def _blocks(turn: PlainTurn) -> tuple[AssistantBlock, ...]:
+    match turn:
+        case NeverEnds(text=text):
+            return (say(text),)
+        case str():
+            return (say(turn),)
+        case Exception() | ModelReply():
+            raise TypeError(f"{turn!r} has no blocks of its own")
+        case _:
+            return (turn,) if isinstance(turn, AssistantBlock) else tuple(turn)
 
 
 def _numbered(blocks: tuple[AssistantBlock, ...], index: int) -> tuple[AssistantBlock, ...]:

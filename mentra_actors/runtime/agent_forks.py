@@ -9,6 +9,7 @@ from mentra_actors.ids import AgentId, agent_stream
 from mentra_actors.runtime.history.branches import Branch, MemoryBranch
 from mentra_actors.runtime.history.futures import ForkOptions
 from mentra_actors.runtime.operations import Operations
+from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.store.journal import Journal
 
 __all__ = ["AgentForks", "SyncAgentForks", "position_of_version"]
@@ -57,10 +58,11 @@ def position_of_version(journal: Journal, agent_id: AgentId, version: int) -> in
         CommandRejected: there is no such version.
     """
     stream_id = agent_stream(agent_id)
-    recorded = journal.read_stream(stream_id, after=version - 1, through=version)
-    if version < 1 or not recorded:
-        raise CommandRejected(f"{stream_id} has no version {version}; the first one is 1")
-    return recorded[0].global_position
+    require_whole(version, "a version")
+    last = journal.version_at(stream_id, journal.last_position())
+    if not 1 <= version <= last:
+        raise CommandRejected(f"{stream_id} has versions 1 to {last}; {version} is not there")
+    return journal.read_stream(stream_id, after=version - 1, through=version)[0].global_position
 
 
 def _forked(

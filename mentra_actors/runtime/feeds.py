@@ -268,6 +268,7 @@ def start_of(after: FeedStart, core: RuntimeCore) -> Cursor:
 
     Raises:
         ValueError: the log has not come so far, or the text is no cursor.
+        TypeError: it is no place at all.
         RuntimeClosed, Fenced: the log cannot be read any more.
     """
     last = _last_position(core)
@@ -275,6 +276,8 @@ def start_of(after: FeedStart, core: RuntimeCore) -> Cursor:
         return Cursor(last, 2**31)
     if isinstance(after, str):
         after = Cursor.parse(after)
+    if not isinstance(after, Cursor) and type(after) is not int:
+        raise TypeError(f"a feed begins after a cursor or a whole position, not {after!r}")
     start = after if isinstance(after, Cursor) else Cursor(after, 2**31)
     if not 0 <= start.position <= last:
         raise ValueError(

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mentra_actors.late_module import LateModule
+from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.store.opening import MEMORY, open_journal_reader, part_seal_of
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sql.opening import is_sql_url
 from projections.built_in import BUILT_IN
 from projections.contract import ONE_PART, Projection
+from projections.declared import checked_projection
 from projections.lmdb_views import LmdbViews
 from projections.memory_views import MemoryViews
 from projections.rebuilding import OnProgress
@@ -51,7 +53,7 @@ class KeptViews:
         Raises:
             KeyError: the projection is not among those that are kept.
         """
-        found: V | None = self._runner.view(projection.name, key)
+        found: V | None = self._runner.view(_name_of(projection), key)
         return found
 
     def parts(
@@ -66,11 +68,11 @@ class KeptViews:
 
         A page of them: at most `limit`, those behind the key `after`.
         """
-        return self._runner.parts(projection.name, prefix, after=after, limit=limit)
+        return self._runner.parts(_name_of(projection), prefix, after=after, limit=limit)
 
     def keys(self, projection: Projection[Any], prefix: str = "") -> Sequence[str]:
         """The keys of the parts of a view that begin with `prefix`, in order."""
-        return self._runner.keys(projection.name, prefix)
+        return self._runner.keys(_name_of(projection), prefix)
 
     def wait(self, *, timeout_s: float = 10.0) -> bool:
         """Wait until the views contain everything recorded so far.
@@ -93,11 +95,11 @@ class KeptViews:
 
     def pause(self, projection: Projection[Any]) -> None:
         """Carry a view on no more until `resume`, or until it is opened again; it is read."""
-        self._runner.pause(projection.name)
+        self._runner.pause(_name_of(projection))
 
     def resume(self, projection: Projection[Any]) -> None:
         """Carry a view on from where it was paused."""
-        self._runner.resume(projection.name)
+        self._runner.resume(_name_of(projection))
 
     def retry(self, projection: Projection[Any]) -> None:
         """Let a projection that has failed go on, mended, in the place of that of its name.
@@ -118,11 +120,21 @@ class KeptViews:
         Raises:
             ProjectionFailed: it raised; the view is as it was.
         """
-        self._runner.rebuild(projection.name, progress=progress)
+        self._runner.rebuild(_name_of(projection), progress=progress)
 
     def status(self) -> Sequence[ProjectionStatus]:
         """How far each projection is, and which have failed or are paused."""
         return self._runner.status()
+
+
+def _name_of(projection: Projection[Any]) -> str:
+    """The name of a projection.
+
+    Raises:
+        TypeError: it is no projection, but perhaps its name or its class.
+    """
+    checked_projection(projection)
+    return projection.name
 
 
 def views_directory(store: str | Path) -> Path:
@@ -204,6 +216,7 @@ def views_in(reader: JournalReader, store: str | Path, into: str) -> ViewStore:
         ConfigurationError: it is no address of a database, or the extra for it is not installed.
         StoreError: they cannot be used.
     """
+    require_text(into, "the address of a database")
     if not into:
         return views_beside(reader, store)
     seal = None if store == MEMORY else part_seal_of(reader, store)

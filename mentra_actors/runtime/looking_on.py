@@ -25,6 +25,8 @@ V = TypeVar("V")
 def _folded(
     operations: Operations, projection: Projection[V], at_position: int | None
 ) -> dict[str, V]:
+    if at_position is not None and type(at_position) is not int:
+        raise TypeError(f"at_position is a whole number or None, not {at_position!r}")
     return fold_view(projection, operations.core.journal.through(at_position))
 
 
@@ -32,6 +34,8 @@ def _kept(
     operations: Operations, projections: tuple[Projection[Any], ...], into: str
 ) -> "kept_views.KeptViews":
     core = operations.core
+    if core.ended is not None:
+        raise core.ended
     kept = kept_views.followed_views(core.store, core.settings.path, projections, into=into)
     return operations.health.watch(core.keep_open(kept))
 

@@ -12,6 +12,7 @@ __all__ = [
     "require_known",
     "require_seconds",
     "require_text",
+    "require_whole",
 ]
 
 
@@ -49,8 +50,17 @@ def require_entry(entry_id: object) -> None:
     Raises:
         TypeError: it is no whole number.
     """
-    if type(entry_id) is not int:
-        raise TypeError(f"an entry is a whole number, not {entry_id!r}")
+    require_whole(entry_id, "an entry")
+
+
+def require_whole(number: object, what: str) -> None:
+    """Refuse what is no whole number.
+
+    Raises:
+        TypeError: it is none; a flag is none either.
+    """
+    if type(number) is not int:
+        raise TypeError(f"{what} is a whole number, not {number!r}")
 
 
 def require_call(call: object) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mentra_actors.runtime.feeds import Cursor, FeedItem
+from mentra_actors.runtime.feeds import Cursor, FeedItem, FeedStart
 from mentra_actors.runtime.view_reading import ViewReading
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
@@ -23,7 +23,7 @@ _LOOK_S = 1.0
 def open_watch(
     store: str | Path,
     *projections: Projection[Any],
-    after: Cursor | int | None = None,
+    after: FeedStart = None,
     follows: bool = True,
     sealing: Sealing | None = None,
 ) -> Iterator[Iterator[FeedItem[ViewEvent]]]:
@@ -36,7 +36,7 @@ def open_watch(
 
     Raises:
         StoreError: there is no store at the path, or it cannot be read; nothing was changed.
-        ValueError: the log has not come as far as `after`.
+        ValueError: the log has not come as far as `after`, or it is no place.
     """
     reader = open_journal_reader(store, sealing=sealing)
     try:
@@ -49,11 +49,12 @@ def watched(
     reader: JournalReader,
     store: str | Path,
     *projections: Projection[Any],
-    after: Cursor | int | None = None,
+    after: FeedStart = None,
     follows: bool = True,
 ) -> Iterator[FeedItem[ViewEvent]]:
     """The same of a log that is open; see `open_watch`."""
-    start = after.position if isinstance(after, Cursor) else after
+    place = Cursor.parse(after) if isinstance(after, str) else after
+    start = place.position if isinstance(place, Cursor) else place
     last = reader.last_position()
     if start is not None and not 0 <= start <= last:
         raise ValueError(f"the log has positions 1 to {last}, found {start}")

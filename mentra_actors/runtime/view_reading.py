@@ -49,11 +49,11 @@ class ViewReading:
         """
         self._reader = reader
         self._store = store
-        self._names = [one.name for one in chosen]
         self._pages = PageReading(reader, CODEC, _PAGE_EVENTS)
         self._all = (*chosen, *hidden)
         for one in self._all:
             self._pages.check(one)
+        self._names = [one.name for one in chosen]
         self.views = WatchedViews(self._all)
 
     @property

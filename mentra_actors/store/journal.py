@@ -52,15 +52,19 @@ class Journal:
         return self._reader.last_position()
 
     def event_pages(
-        self, stream_id: StreamId, *, after: int = 0
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
     ) -> Iterator[tuple[list[Any], int]]:
         """Events of one stream without their places, and the version of the last of each page.
+
+        They are those with `after < stream_version <= through`.
 
         All that a fold needs, in half the time, and never a whole stream in memory.
         """
         version = after
         while self._payloads is not None:
             payloads, is_end = self._payloads.read_payloads(stream_id, after=version)
+            if through is not None and version + len(payloads) >= through:
+                payloads, is_end = payloads[: max(through - version, 0)], True
             events = self._codec.decode_all_current(payloads)
             if events is None:
                 break
@@ -69,7 +73,7 @@ class Journal:
                 yield events, version
             if is_end:
                 return
-        recorded = self.read_stream(stream_id, after=version)
+        recorded = self.read_stream(stream_id, after=version, through=through)
         if recorded:
             yield [one.event for one in recorded], recorded[-1].stream_version
 
@@ -109,14 +113,19 @@ class Journal:
         is_near = (self._reader.last_position() - through) < (through - after)
         while after < through:
             limit = min(_PAGE_EVENTS, through - after)
-            page = self.read_journal(after=after, limit=limit, event_types=tags if is_near else ())
+            page = self._reader.read_journal(
+                after=after, limit=limit, event_types=tags if is_near else ()
+            )
             if not page:
                 return
-            for one in page:
-                if one.global_position > through:
-                    return
-                yield one
             after = page[-1].global_position
+            yield from self._decoded(
+                [
+                    one
+                    for one in page
+                    if one.global_position <= through and (not tags or one.event_type in tags)
+                ]
+            )
 
     def version_at(self, stream_id: StreamId, position: int) -> int:
         """Version of the last event of a stream that is not after a position; 0 for none."""

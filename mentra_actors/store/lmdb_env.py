@@ -21,7 +21,7 @@ from mentra_actors.errors import Fenced, StoreCorrupted
 from mentra_actors.store.change_signal import ChangeSignal, Heard
 from mentra_actors.store.fork_registry import ForkRegistry
 from mentra_actors.store.gated_env import GatedEnv
-from mentra_actors.store.lmdb_file import check_length, store_error
+from mentra_actors.store.lmdb_file import check_length, reserve_page_locks, store_error
 from mentra_actors.store.lmdb_tables import (
     DEFAULT_MAP_BYTES,
     FLUSHES,
@@ -44,7 +44,7 @@ from mentra_actors.store.writer_lock import WriterLock
 if TYPE_CHECKING:
     from lmdb import _Database
 
-__all__ = ["SharedEnv", "open_shared_env"]
+__all__ = ["SharedEnv", "open_paths", "open_shared_env"]
 
 
 class SharedEnv:
@@ -309,6 +309,8 @@ class SharedEnv:
         try:
             with os_errors(self.path):
                 check_length(self.path)
+                if lock:
+                    reserve_page_locks(self.path, OPTIONS["max_readers"])
                 size = max(map_size, (self.path / DATA_FILE).stat().st_size)
                 env = lmdb.open(
                     os.fsencode(self.path),
@@ -375,6 +377,12 @@ def open_shared_env(
         shared.join(map_size=map_size)
         _REGISTRY.opened[key] = shared
     return shared
+
+
+def open_paths() -> frozenset[Path]:
+    """The directories of all stores that are open in this process."""
+    with _REGISTRY.lock:
+        return frozenset(shared.path for shared in _REGISTRY.opened.values())
 
 
 _REGISTRY: ForkRegistry[SharedEnv] = ForkRegistry()

@@ -5,6 +5,7 @@ SIGABRT. These checks read plain bytes, so damage ends as an exception.
 """
 
 import errno
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,10 +19,15 @@ from mentra_actors.store.lmdb_pages import LISTS, Meta
 from mentra_actors.store.lmdb_walk import Fault, FileWalk, newest_meta
 from mentra_actors.store.store_directory import DATA_FILE
 
-__all__ = ["check_length", "check_structure", "is_refusal", "store_error"]
+__all__ = ["check_length", "check_structure", "is_refusal", "reserve_page_locks", "store_error"]
 
 # LMDB reports a short write as EIO: a disk or a quota that ran full in the middle of a page run.
 _REFUSED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+LOCK_FILE = "lock.mdb"
+_READER_BYTES = 64
+_READERS_HEAD_BYTES = 128
+"""What LMDB keeps in front of its table of readers."""
 
 
 def check_length(path: Path) -> None:
@@ -40,6 +46,33 @@ def check_length(path: Path) -> None:
     if data.stat().st_size < (newest.last_page + 1) * newest.page_bytes:
         # Pages at the end may be free and never written; only a walk can tell.
         check_structure(path)
+
+
+def reserve_page_locks(path: Path, readers: int) -> None:
+    """Take the space of a new table of readers from the disk before LMDB does.
+
+    LMDB makes a file with a hole and maps it: where the disk is full it dies of SIGBUS.
+
+    Raises:
+        StoreFull: there is no space for it; nothing was made.
+    """
+    locks, size = path / LOCK_FILE, readers * _READER_BYTES + _READERS_HEAD_BYTES
+    if locks.exists() and locks.stat().st_size >= size:
+        return
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        descriptor = os.open(locks, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise StoreFull(
+                f"the disk of {path} has no space for {LOCK_FILE}: free some"
+            ) from error
+        # Whatever else it is, LMDB will say it.
 
 
 def check_structure(path: Path) -> None:

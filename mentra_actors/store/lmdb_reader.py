@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mentra_actors.errors import StoreClosed, StoreCorrupted, StoreFormatError
 from mentra_actors.ids import StreamId, category_of
-from mentra_actors.store.append_plan import only_of
 from mentra_actors.store.change_signal import FIRST_POLL_S, LAST_POLL_S
 from mentra_actors.store.lmdb_env import SharedEnv, open_shared_env
 from mentra_actors.store.lmdb_file import check_structure
@@ -165,17 +164,16 @@ class LmdbJournalReader:
             for first_position, value in rows:
                 if first_position > position + 1:
                     raise StoreCorrupted(f"position {position + 1} is missing from the log")
-                events = stored_events(first_position, decode_record(first_position, value))
-                end = first_position + len(events) - 1
+                record = decode_record(first_position, value)
+                events = stored_events(first_position, record, event_types=event_types)
                 if first_position <= position:
-                    events = events[position + 1 - first_position :]
-                if is_filtered:
-                    found += only_of(events, categories=categories, event_types=event_types)
-                    if len(found) >= wanted:
-                        break
-                else:
-                    found += events
-                position = end
+                    events = [one for one in events if one.global_position > position]
+                if categories:
+                    events = [one for one in events if category_of(one.stream_id) in categories]
+                found += events
+                position = first_position + record_event_count(value) - 1
+                if is_filtered and len(found) >= wanted:
+                    break
         return found
 
     def stream_version(self, stream_id: StreamId) -> int:

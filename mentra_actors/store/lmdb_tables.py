@@ -13,7 +13,7 @@ import lmdb
 import msgspec
 
 from mentra_actors.errors import StoreCorrupted
-from mentra_actors.store.lmdb_file import store_error
+from mentra_actors.store.lmdb_file import reserve_page_locks, store_error
 from mentra_actors.store.store_directory import Manifest
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class WriterTables(msgspec.Struct, frozen=True):
 def create_data_file(path: Path, manifest: Manifest, *, map_size: int) -> None:
     """Make the data file of a new store, with all its tables, durably."""
     size = whole_pages(max(map_size, _NEW_FILE_BYTES))
+    reserve_page_locks(path, OPTIONS["max_readers"])
     try:
         env = lmdb.open(os.fsencode(path), map_size=size, **OPTIONS, **_ENGINE_0_9)
         try:

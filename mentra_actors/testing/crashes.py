@@ -23,11 +23,9 @@ crash, and `check` says what must be true of it afterwards.
         assert_survives_crashes(scenario, fresh=sent.clear, check=once, tools=[ship], ...)
 """
 
-import logging
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -42,7 +40,7 @@ from mentra_actors.store.ports import Appended
 from mentra_actors.testing.crash_points import CrashPoint
 from mentra_actors.testing.guarantees import broken_guarantees, other_answers
 from mentra_actors.testing.life_runner import LifeRunner, Scenario
-from mentra_actors.testing.mortal_life import MortalLife, World
+from mentra_actors.testing.mortal_life import MortalLife, World, dying_quietly
 from projections.timeline import line_of
 
 __all__ = ["CrashReport", "Scenario", "assert_survives_crashes"]
@@ -178,7 +176,7 @@ class _Trial:
         crashes, faults, late = 0, list[str](), None
         for death in deaths:
             life = self._runner.new_life(world, death)
-            with _quiet():
+            with dying_quietly():
                 error = self._runner.run(life, on_open=_too_late(world, late, faults))
             if error is not None and not life.died.is_set():
                 raise AssertionError(_told(world, [f"it fails: {error!r}"], where)) from error
@@ -260,18 +258,6 @@ def _told(world: World, faults: Sequence[str], where: str) -> str:
     numbers = "(numbers: the guarantees of mentra_actors.testing.guarantees)"
     said = [f"- {fault}" for fault in faults]
     return "\n".join([f"{where}: {numbers}", *said, "The log:", *lines])
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """A life that dies complains in the log; that is no news."""
-    logger = logging.getLogger("mentra_actors")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def _shown_progress() -> Callable[[int, int], None]:

@@ -4,8 +4,9 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from typing import Literal
 
-from mentra_actors.errors import StoreError
+from mentra_actors.errors import StoreClosed, StoreError, VersionConflict
 from mentra_actors.ids import StreamId
 from mentra_actors.store.ports import (
     Appended,
@@ -29,9 +30,14 @@ class FailingStore:
         store.hold()       # from now on nothing is written ...
         store.release(1)   # ... but the oldest append
         store.let_go()     # everything, and no holding any more
+        store.conflict_at(2)       # the append after the next one
+        store.die_at(3, "after")   # the third is written, and nobody hears of it
+        store.recover()            # fail no more; the dead store lives again
 
-    A failure is used up by the append that would be written next, so also on release.
-    `survives_close` keeps the store behind it open: the next runtime can open it again.
+    Appends are counted from 1, from now on, as they come to be written; those that only mark
+    streams do not count. A failure is used up by the append that would be written next, so also
+    on release. `survives_close` keeps the store behind it open: the next runtime can open it
+    again.
     """
 
     def __init__(self, store: EventStore, *, survives_close: bool = False) -> None:
@@ -41,7 +47,12 @@ class FailingStore:
         self._always: Callable[[AppendRequest], StoreError | None] = lambda _request: None
         self._held: deque[tuple[AppendRequest, OnAppended]] = deque()
         self._is_holding = False
+        self._written = 0
+        self._planned: dict[int, Callable[[AppendRequest], StoreError]] = {}
+        self._dies_after = 0
         self._changed = threading.Condition()
+        self.is_dead = False
+        """True from a death (`die_at`) until `recover`."""
         self.submitted: list[AppendRequest] = []
         """Every append that was asked for, in order, whatever became of it."""
 
@@ -56,11 +67,59 @@ class FailingStore:
         """Ask `refusal` before every append: an error refuses it, None lets it through."""
         self._always = refusal
 
+    def fail_at(self, number: int, error: StoreError) -> None:
+        """Refuse the append of this number with `error`; nothing of it is written."""
+        self._plan(number, lambda _request: error)
+
+    def conflict_at(self, number: int) -> None:
+        """Refuse the append of this number as if another writer had been first."""
+        self._plan(number, self._conflict)
+
+    def die_at(self, number: int, when: Literal["before", "after"] = "before") -> None:
+        """Die as a process would, before the append of this number is written, or right after.
+
+        Whoever asked is answered as by a closed store, and so is everybody from then on. What
+        was written can still be read.
+        """
+        if when == "before":
+            self._plan(number, self._die)
+        else:
+            with self._changed:
+                self._dies_after = self._written + _counted(number)
+
+    def wait_for_death(self, *, timeout_s: float = 10.0) -> None:
+        """Block until it has died.
+
+        Raises:
+            TimeoutError: it lives.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.is_dead, timeout_s):
+                raise TimeoutError(f"{self._written} appends were written, and the store lives")
+
     def recover(self) -> None:
         """Fail no more."""
         with self._changed:
             self._errors.clear()
             self._always = lambda _request: None
+            self._planned.clear()
+            self._dies_after = 0
+            self.is_dead = False
+
+    def _plan(self, number: int, refusal: Callable[[AppendRequest], StoreError]) -> None:
+        with self._changed:
+            self._planned[self._written + _counted(number)] = refusal
+
+    def _die(self, _request: AppendRequest) -> StoreError:
+        self.is_dead = True
+        self._changed.notify_all()
+        return _dead()
+
+    def _conflict(self, request: AppendRequest) -> StoreError:
+        part = request.streams[0]
+        found = self._store.stream_version(part.stream_id)
+        expected = found if part.expected_version is None else part.expected_version
+        return VersionConflict(part.stream_id, expected=expected, actual=found + 1)
 
     def hold(self) -> None:
         """Write nothing until `release` or `let_go`."""
@@ -125,14 +184,34 @@ class FailingStore:
 
     def _next_error(self, request: AppendRequest) -> StoreError | None:
         with self._changed:
+            if self.is_dead or 0 < self._dies_after <= self._written:
+                return _dead()
+            planned = None
+            if request.streams:
+                self._written += 1
+                planned = self._planned.pop(self._written, None)
+            if planned is not None:
+                return planned(request)
             return self._errors.popleft() if self._errors else self._always(request)
+
+    def _dies_now(self) -> bool:
+        """True for the append after which it dies, which has been written, and for those after."""
+        with self._changed:
+            if self._dies_after and self._written >= self._dies_after:
+                self.is_dead = True
+                self._changed.notify_all()
+            return self.is_dead
 
     def _write(self, request: AppendRequest, on_appended: OnAppended) -> None:
         error = self._next_error(request)
         if error is not None:
             on_appended(error)
-        else:
-            self._store.submit(request, on_appended)
+            return
+
+        def on_durable(answer: Appended | StoreError) -> None:
+            on_appended(_dead() if self._dies_now() else answer)
+
+        self._store.submit(request, on_durable)
 
     def append(self, request: AppendRequest) -> Appended:
         """See `EventStore.append`."""
@@ -145,7 +224,10 @@ class FailingStore:
         error = self._next_error(request)
         if error is not None:
             raise error
-        return self._store.append(request)
+        appended = self._store.append(request)
+        if self._dies_now():
+            raise _dead()
+        return appended
 
     def save_snapshot(self, snapshot: StateSnapshot) -> None:
         """See `EventStore.save_snapshot`."""
@@ -162,8 +244,9 @@ class FailingStore:
         return None
 
     def save_tick(self, tick: Tick, *, drop_below: int = 0) -> None:
-        """See `EventStore.save_tick`; it neither fails nor is held."""
-        self._store.save_tick(tick, drop_below=drop_below)
+        """See `EventStore.save_tick`; it neither fails nor is held, unless the store is dead."""
+        if not self.is_dead:
+            self._store.save_tick(tick, drop_below=drop_below)
 
     def load_ticks(self) -> Sequence[Tick]:
         """See `EventStore.load_ticks`."""
@@ -225,3 +308,13 @@ class FailingStore:
         self.let_go()
         if not self._survives_close:
             self._store.close()
+
+
+def _counted(number: int) -> int:
+    if number < 1:
+        raise ValueError(f"appends are counted from 1, not from {number}")
+    return number
+
+
+def _dead() -> StoreClosed:
+    return StoreClosed("the process that wrote this store has died, as its test wanted")

@@ -145,7 +145,7 @@ class AgentAudit:
                 self._read_outcome(event)
             case e.AnswerAbandoned():
                 self._require(self.abandoned == event.effect_id, "half an answer of no run")
-                self._once("answer abandoned", event.effect_id)
+                self.subagents.note_abandoned(event)
             case _ if isinstance(event, COMPACTING_EVENTS):
                 self._read_compaction(event)
             case e.RunStopRequested():

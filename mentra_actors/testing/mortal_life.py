@@ -5,8 +5,10 @@ begins, and what had been done is never recorded. `mentra_actors.testing.crash_p
 processes at the same places; this is some hundred times faster and needs no fork.
 """
 
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import anyio
@@ -25,7 +27,19 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import Appended, AppendRequest, EventStore, OnAppended, Tick
 from mentra_actors.testing.crash_points import CrashPoint
 
-__all__ = ["MortalLife", "ToolRun", "World"]
+__all__ = ["MortalLife", "ToolRun", "World", "dying_quietly"]
+
+
+@contextmanager
+def dying_quietly() -> Iterator[None]:
+    """A life that dies complains in the log; that is no news."""
+    logger = logging.getLogger("mentra_actors")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 class ToolRun(msgspec.Struct, frozen=True):

@@ -28,13 +28,16 @@ class SubagentAudit:
     """Keys of calls by the id of the agent that each has made; empty for those of the host."""
     owed: list[tuple[int, int]] = field(default_factory=list)
     """Tokens and money of answers that the shared budget does not know of yet."""
+    left_runs: dict[str, str] = field(default_factory=dict)
+    """Ids of runs that have ended without an answer they waited for, by its model call."""
 
     def read(self, event: Any, run: AuditedRun | None, open_keys: Sequence[str]) -> None:
         """Judge one more event."""
         match event:
             case e.SubagentSpawned():
                 agent_id = event.profile.agent_id
-                self.once("subagent made", agent_id)
+                is_new = agent_id not in self.open  # one that has ended: its store would refuse it
+                self.require(is_new, f"subagent made twice: {agent_id}")
                 is_known = not event.key or event.key in open_keys
                 self.require(is_known, f"{agent_id} was made by no open call")
                 self.require(event.profile.depth > 0, f"{agent_id} has no parent")
@@ -46,6 +49,11 @@ class SubagentAudit:
                 self._read_spending(event, run)
             case e.ModelCallWithheld():
                 self._read_withheld(event, run)
+
+    def note_abandoned(self, event: e.AnswerAbandoned) -> None:
+        """The budget of a run that has ended is told of it, whatever run is open by now."""
+        self.once("answer abandoned", event.effect_id)
+        self.left_runs[event.effect_id] = event.run_id
 
     def note_spending(self, event: Any, run: AuditedRun | None) -> None:
         """What a call has used; others must know of it, if the budget is shared."""
@@ -67,6 +75,10 @@ class SubagentAudit:
 
     def _read_spending(self, event: e.SharedSpending, run: AuditedRun | None) -> None:
         self.once("spending", f"{event.run_id} {event.effect_id}")
+        if event.effect_id in self.left_runs:
+            of_run = self.left_runs.pop(event.effect_id)
+            self.require(event.run_id == of_run, "spending of another run than was left")
+            return
         self.require(event.run_id == (run.run_id if run else ""), "spending of another run")
         if run is None:
             return

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mentra_actors import errors
+from mentra_actors.cli.command_list import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -43,3 +44,15 @@ def test_no_link_leads_nowhere(page):
     """Among the files of the project; other sites are not asked."""
     targets = LINK.findall(page.read_text())
     assert [one for one in targets if not (page.parent / one).exists()] == []
+
+
+def test_every_command_is_in_the_list_of_commands():
+    """With the words that its help begins with."""
+    text = (DOCS / "commands.md").read_text()
+    rows = [f"| `mentra {name}` | {one.summary} |" for name, one in COMMANDS.items()]
+    assert [row for row in rows if row not in text] == []
+
+
+def test_the_readme_can_be_read_in_one_go():
+    """What is longer has a page of its own."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150

@@ -12,10 +12,11 @@ import pytest
 
 import mentra_actors
 import projections
+from mentra_actors import testing
 
 ROOT = Path(__file__).parents[2]
 SHOWS_MODULES = "\nimport sys, json; print(json.dumps(sorted(sys.modules)))"
-EACH = [mentra_actors, projections]
+EACH = [mentra_actors, projections, testing]
 PACKAGES = pytest.mark.parametrize("package", EACH, ids=lambda one: one.__name__)
 
 PROGRAM = """

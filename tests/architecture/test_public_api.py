@@ -2,10 +2,12 @@
 
 import inspect
 import os
+import re
 from pathlib import Path
 
 import mentra_actors
 import projections
+from mentra_actors import testing
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "public_api.txt"
 DOCS = Path(__file__).parents[2]
@@ -29,7 +31,7 @@ def signature(value: object) -> str:
 
 def described() -> str:
     lines = []
-    for module in (mentra_actors, projections):
+    for module in (mentra_actors, projections, testing):
         for name in sorted(module.__all__):
             value = getattr(module, name)
             lines.append(f"{module.__name__}.{name}{signature(value)}")
@@ -57,3 +59,11 @@ def test_every_public_name_is_mentioned_in_the_docs():
     text += "".join(path.read_text() for path in (DOCS / "docs").glob("*.md"))
 
     assert [name for name in mentra_actors.__all__ if name not in text] == []
+
+
+def test_every_name_of_the_test_kit_is_in_its_reference():
+    """As a word of code, since some of them are words of plain English, too."""
+    text = (DOCS / "docs" / "testing.md").read_text()
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", text))))
+
+    assert [name for name in testing.__all__ if name not in words] == []

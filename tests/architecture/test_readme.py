@@ -7,10 +7,18 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def _programs(page: Path) -> list[str]:
+    """The blocks of a page; those of a page of the tutorial go on from each other."""
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    return ["\n".join(blocks)] if page.parent.name == "tutorial" and blocks else blocks
+
+
 EXAMPLES = [
     pytest.param(page, code, id=f"{page.name}-{number}")
     for page in PAGES
-    for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+    for number, code in enumerate(_programs(page))
 ]
 
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loopback import serving
 from recordings import file_of, recorded, recordings, reply_at
+from vendor_sdks import vendor
 
 from mentra_actors.domain.content import (
     AssistantMessage,
@@ -48,15 +49,6 @@ from mentra_actors.providers.wires.contract import whole_body
 
 pytestmark = pytest.mark.anyio
 
-try:
-    import anthropic
-    import pydantic
-    from anthropic.types.beta import BetaContentBlockParam, message_create_params
-except ImportError as missing:
-    reason = f"no anthropic SDK to compare with: {missing}"
-    print(reason)
-    pytest.skip(reason, allow_module_level=True)
-
 _STREAMS = recordings("anthropic", wire="anthropic_messages", suffix="response.sse")
 _MODEL = "claude-opus-4-6"
 _OWN = ANTHROPIC.provenance(_MODEL)
@@ -68,6 +60,7 @@ async def _ours(base_url: str) -> ModelReply:
 
 
 async def _theirs(base_url: str) -> Any:
+    anthropic = vendor("anthropic")
     async with anthropic.AsyncAnthropic(api_key="key", base_url=base_url, max_retries=0) as client:
         stream = client.beta.messages.stream(
             model="asked", max_tokens=1000, messages=[{"role": "user", "content": "hi"}]
@@ -141,7 +134,7 @@ async def _read_by(read: Callable[[str], Awaitable[Any]], base_url: str) -> Any:
     """What a reader makes of the answer, or the error that it raises."""
     try:
         return await read(base_url)
-    except (ProviderError, anthropic.APIError) as error:
+    except (ProviderError, vendor("anthropic").APIError) as error:
         return error
 
 
@@ -153,7 +146,8 @@ def _checked(body: dict[str, Any]) -> None:
     """
     for sampling in ("temperature", "top_p", "top_k"):
         body.pop(sampling, None)
-    _read_all(_adapter(message_create_params.MessageCreateParamsStreaming).validate_python([body]))
+    types = vendor("anthropic.types.beta.message_create_params")
+    _read_all(_adapter(types.MessageCreateParamsStreaming).validate_python([body]))
     blocks = [block for message in body["messages"] for block in message["content"]]
     _read_all(_adapter(_sent_blocks()).validate_python(blocks))
 
@@ -161,13 +155,14 @@ def _checked(body: dict[str, Any]) -> None:
 @cache
 def _adapter(one: Any) -> Any:
     """A type of the SDK; in a list, because only there it takes a setting from outside."""
+    pydantic = vendor("pydantic")
     with warnings.catch_warnings(action="ignore"):
         return pydantic.TypeAdapter(list[one], config=pydantic.ConfigDict(extra="forbid"))
 
 
 def _sent_blocks() -> Any:
     """The types of blocks in requests, which name all fields that they may have."""
-    every = get_args(BetaContentBlockParam)
+    every = get_args(vendor("anthropic.types.beta").BetaContentBlockParam)
     return reduce(operator.or_, [one for one in every if hasattr(one, "__total__")])
 
 
@@ -336,5 +331,5 @@ def test_the_check_of_types_finds_a_wrong_field() -> None:
     ):
         body = whole_body(ANTHROPIC_MESSAGES, request, ANTHROPIC)
         spoil(body)
-        with pytest.raises(pydantic.ValidationError):
+        with pytest.raises(vendor("pydantic").ValidationError):
             _checked(body)

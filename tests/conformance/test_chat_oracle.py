@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any
 
-import openai
 import pytest
 from local_server import LocalServer, running
+from vendor_sdks import vendor
 
 from mentra_actors.domain.content import TextBlock, ToolCallBlock, UserMessage
 from mentra_actors.domain.model_call import ModelReply, ModelRequest, ToolSpec
@@ -86,7 +86,7 @@ def _sdk_answer(url: str) -> dict[str, Any]:
     """What the SDK makes of the stream, with the pieces put together by its own accumulator."""
     tool = {"type": "function", "function": {"name": "now", "parameters": {}}}
     with (
-        openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client,
+        vendor("openai").OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client,
         client.chat.completions.stream(
             model="m",
             messages=[{"role": "user", "content": "hi"}],

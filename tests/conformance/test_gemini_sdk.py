@@ -2,16 +2,15 @@
 
 import json
 import re
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from local_server import Answer, LocalServer, running
 from recordings import file_of, recorded, recordings, reply_of
+from vendor_sdks import vendor
 
 from mentra_actors.domain.content import (
     AssistantMessage,
@@ -79,16 +78,9 @@ async def provider(server: LocalServer) -> AsyncIterator[HttpProvider]:
 
 @pytest.fixture(scope="module")
 def genai() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            sdk = import_module("google.genai")
-            for part in ("errors", "types"):
-                import_module(f"google.genai.{part}")
-        except ImportError as error:
-            print(f"the SDK google-genai is not here: {error}")
-            pytest.skip(f"the SDK google-genai is not here: {error}")
-    return sdk
+    for part in ("errors", "types"):
+        vendor(f"google.genai.{part}")
+    return vendor("google.genai")
 
 
 def _streamed(body: bytes) -> Answer:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from loopback import serving
 from recordings import file_of, recordings, reply_at
+from vendor_sdks import vendor
 
 from mentra_actors.domain.content import (
     AssistantBlock,
@@ -46,15 +47,6 @@ from mentra_actors.providers.wires.responses_wire import RESPONSES
 
 pytestmark = pytest.mark.anyio
 
-try:
-    import openai
-    import pydantic
-    from openai.types.responses import response_create_params
-except ImportError as missing:
-    reason = f"no openai SDK to compare with: {missing}"
-    print(reason)
-    pytest.skip(reason, allow_module_level=True)
-
 _STREAMS = recordings(
     "openai_responses", "openai_compat", "openrouter", wire="responses", suffix="response.sse"
 )
@@ -78,7 +70,7 @@ async def _theirs(base_url: str) -> Any:
     """The response of the terminal event; its items where that has none."""
     url = f"{base_url}/v1"
     items: list[Any] = []
-    async with openai.AsyncOpenAI(api_key="key", base_url=url, max_retries=0) as client:
+    async with vendor("openai").AsyncOpenAI(api_key="key", base_url=url, max_retries=0) as client:
         stream = await client.responses.create(model="asked", input="hi", stream=True)
         async for event in stream:
             if event.type == "response.output_item.done":
@@ -127,7 +119,7 @@ async def test_the_sdk_and_we_read_the_same_answer_from_the_same_server(base: Pa
         ours = await _ours(url)
         try:
             theirs = await _theirs(url)
-        except openai.APIError:
+        except vendor("openai").APIError:
             theirs = None
 
     if theirs is None:
@@ -139,7 +131,12 @@ async def test_the_sdk_and_we_read_the_same_answer_from_the_same_server(base: Pa
 
 @cache
 def _adapter() -> Any:
-    return pydantic.TypeAdapter(response_create_params.ResponseCreateParamsStreaming)
+    return vendor("pydantic").TypeAdapter(_body_type())
+
+
+def _body_type() -> Any:
+    types = vendor("openai.types.responses.response_create_params")
+    return types.ResponseCreateParamsStreaming
 
 
 def _own_answer() -> AssistantMessage:
@@ -291,8 +288,7 @@ def test_the_types_of_the_sdk_take_our_requests(name: str) -> None:
 
     _adapter().validate_python({**body, "input": [_typed(item) for item in body["input"]]})
 
-    known = response_create_params.ResponseCreateParamsStreaming.__annotations__
-    assert set(body) <= set(known)
+    assert set(body) <= set(_body_type().__annotations__)
 
 
 def test_the_types_of_the_sdk_refuse_what_is_wrong() -> None:
@@ -300,5 +296,5 @@ def test_the_types_of_the_sdk_refuse_what_is_wrong() -> None:
     body = whole_body(RESPONSES, _REQUESTS["everything said"], OPENAI)
     body["input"][1].pop("id")
 
-    with pytest.raises(pydantic.ValidationError):
+    with pytest.raises(vendor("pydantic").ValidationError):
         _adapter().validate_python(body)

@@ -10,11 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mentra_actors.errors import StoreClosed, StoreNotFound
-from mentra_actors.testing.view_store_contract import ViewStoreContract
+from mentra_actors.testing.view_store_contract import (
+    DurableViewStoreContract,
+    ViewStoreContract,
+    commit,
+    whole,
+)
 from projections.lmdb_views import LmdbViews
 from projections.memory_views import MemoryViews
 from projections.sql_opening import open_sql_views
-from projections.view_store import ViewCommit, ViewDamaged, ViewId
+from projections.view_store import ViewDamaged, ViewId
 
 SERVER = os.environ.get("MENTRA_TEST_POSTGRES", "")
 VIEW = ViewId("count", 1)
@@ -25,7 +30,7 @@ class TestMemoryViews(ViewStoreContract):
         return MemoryViews()
 
 
-class TestSqliteViews(ViewStoreContract):
+class TestSqliteViews(DurableViewStoreContract):
     def make_views(self, directory):
         return open_sql_views(f"sqlite:{directory / 'views.db'}")
 
@@ -44,20 +49,9 @@ class TestPostgresViews(ViewStoreContract):
         return open_sql_views(f"{SERVER}{'&' if '?' in SERVER else '?'}schema={self.schema}")
 
 
-class TestLmdbViews(ViewStoreContract):
+class TestLmdbViews(DurableViewStoreContract):
     def make_views(self, directory):
         return LmdbViews.open(directory / "views")
-
-
-def commit(view=VIEW, *, after=0, at=1, **parts):
-    """A commit of some parts."""
-    encoded = {key: str(value).encode() for key, value in parts.items()}
-    return ViewCommit(view=view, parts=encoded, checkpoint=at, expected_checkpoint=after)
-
-
-def whole(parts, *, after=0, at=1):
-    """A commit of parts that are bytes already."""
-    return ViewCommit(view=VIEW, parts=parts, checkpoint=at, expected_checkpoint=after)
 
 
 KEYS = st.text("ab/ä", max_size=4)
@@ -84,27 +78,6 @@ def test_lmdb_and_memory_agree(tmp_path_factory, writes, prefix):
     assert list(disk.keys(VIEW)) == list(memory.keys(VIEW))
     assert disk.checkpoint(VIEW) == memory.checkpoint(VIEW)
     disk.close()
-
-
-def test_views_on_disk_stay(tmp_path):
-    """A closed process has kept its views."""
-    with_path = LmdbViews.open(tmp_path / "views")
-    with_path.commit([commit(at=3, a=1)])
-    with_path.close()
-    again = LmdbViews.open(tmp_path / "views")
-
-    assert (again.load(VIEW, "a"), again.checkpoint(VIEW)) == (b"1", 3)
-    again.close()
-
-
-def test_one_process_may_open_a_path_twice(tmp_path):
-    """Who closes first does not close for the other."""
-    first, second = (LmdbViews.open(tmp_path / "views") for _ in range(2))
-    first.commit([commit(a=1)])
-    first.close()
-
-    assert second.load(VIEW, "a") == b"1"
-    second.close()
 
 
 def test_the_map_grows(tmp_path):

@@ -47,7 +47,7 @@ def test_every_crash_is_survived(scenario, twice):
     options = dict(SCENARIOS[scenario])
     options["providers"] = options["providers"]()
 
-    every = 1 if FULL else 3 if twice else 2
+    every = 1 if FULL else 5 if twice else 3
     report = assert_survives_crashes(scenario, twice=twice, every=every, **options)
     print(scenario.__name__, report)
 

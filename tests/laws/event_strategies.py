@@ -10,9 +10,10 @@ import msgspec
 from hypothesis import strategies as st
 
 from mentra_actors.codec.event_types import EVENT_TYPES
-from mentra_actors.envelope import RecordedEvent, RetiredEvent, SkippedEvent, UnknownEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.ports import AppendRequest
+from mentra_actors.testing.decider_strategies import RETIRED, STREAMS, UNKNOWN
+from mentra_actors.testing.decider_strategies import recorded_journal as recorded
 
 _TASKS = st.integers(1, 4)
 _BY_FIELD = {
@@ -37,21 +38,6 @@ _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     Any: st.none() | st.booleans() | st.text(max_size=4),
     msgspec.UnsetType: st.just(msgspec.UNSET),
 }
-STREAMS = tuple(
-    StreamId(name)
-    for name in (
-        "agent-lead",
-        "agent-mate",
-        "inbox-lead",
-        "inbox-mate",
-        "team-red",
-        "board-red",
-        "lease-x",
-        "schedule-red",
-        "odd",
-        "ä-é" * 30,
-    )
-)
 
 
 def of_type(hint: Any) -> st.SearchStrategy[Any]:
@@ -87,37 +73,10 @@ def events_of(event_type: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(event_type, **fields)
 
 
-UNKNOWN = st.builds(
-    UnknownEvent,
-    event_type=st.sampled_from(["agent.dreamt.v1", "inbox.burnt.v9"]),
-    payload=st.binary(max_size=4),
-)
-RETIRED = st.builds(
-    RetiredEvent, event_type=st.just("agent.mumbled.v0"), payload=st.binary(max_size=4)
-)
 KNOWN_EVENTS = st.sampled_from(EVENT_TYPES).flatmap(events_of)
 EVENTS = st.one_of(KNOWN_EVENTS, KNOWN_EVENTS, KNOWN_EVENTS, UNKNOWN, RETIRED)
 APPENDS = st.lists(st.tuples(st.sampled_from(STREAMS), EVENTS), min_size=1, max_size=4)
 """Events of one append, each with its stream."""
-
-
-def recorded(pairs: list[tuple[StreamId, Any]], *, first_ns: int = 10**18) -> list[Any]:
-    """The journal that holds these events in this order, a second apart."""
-    versions: dict[StreamId, int] = {}
-    journal = []
-    for position, (stream_id, event) in enumerate(pairs, start=1):
-        versions[stream_id] = versions.get(stream_id, 0) + 1
-        journal.append(
-            RecordedEvent(
-                global_position=position,
-                stream_id=stream_id,
-                stream_version=versions[stream_id],
-                event_type=_tag(event),
-                event=event,
-                recorded_at_ns=first_ns + position * 10**9,
-            )
-        )
-    return journal
 
 
 JOURNALS = st.lists(st.tuples(st.sampled_from(STREAMS), EVENTS), max_size=30).map(recorded)
@@ -138,9 +97,3 @@ def replaced(request: AppendRequest, **fields: Any) -> AppendRequest:
 def tag(event_type: type[Any]) -> str:
     """The stored name of an event class."""
     return str(event_type.__struct_config__.tag)
-
-
-def _tag(event: Any) -> str:
-    if isinstance(event, SkippedEvent):
-        return event.event_type
-    return tag(type(event))

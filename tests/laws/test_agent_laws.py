@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
-from mentra_actors.decider import Delivery, Settlement
+from mentra_actors.decider import Delivery, Settlement, Unchanged
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
@@ -254,8 +254,13 @@ def test_mail_sent_and_mail_delivered_are_one_append(agent):
             case e.MailSent(mail=mail):
                 letter = MailDelivered(mail=mail)
                 assert beside == [Delivery(inbox_stream(mail.to), (letter,))]
-            case e.MailTaken(inbox=inbox, through_version=version):
+            case (
+                e.MailTaken(inbox=inbox, through_version=version)
+                | e.MailCameLate(inbox=inbox, through_version=version)
+            ):
                 assert beside == [Settlement(inbox, version)]
+            case e.AgentStopped(inbox=inbox, inbox_version=version) if inbox:
+                assert beside == [Unchanged(inbox, version)]
             case e.SubagentSpawned() | e.SubagentEndOrdered() | e.SharedSpending():
                 assert len(beside) == 1
             case _:

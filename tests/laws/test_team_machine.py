@@ -394,6 +394,7 @@ class WholeTeam(RuleBasedStateMachine):
             self.check_tasks_of_the_stopped()
             self.check_requests()
             self.check_decisions()
+            self.check_effects()
         finally:
             self.system.close()
             self.store.let_go()
@@ -532,6 +533,14 @@ class WholeTeam(RuleBasedStateMachine):
             if one.mail.kind == "request"
         )
         assert told == Counter((one.to, one.request_id) for one in opened.values())
+
+    def check_effects(self):
+        """Nothing goes on for which nobody waits."""
+        deciders = {one.category: one for one in (AGENT, TEAM_DECIDER, BACKGROUND)}
+        for stream_id, effect_id in self.system.effects.running:
+            decider = deciders[category_of(stream_id)]
+            state = decider.fold(one.event for one in self.journal.read_stream(stream_id))
+            assert effect_id in decider.pending(state), f"nobody waits for {effect_id}"
 
     def check_jobs(self, name):
         state = BACKGROUND.fold(

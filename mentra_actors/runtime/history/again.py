@@ -33,10 +33,12 @@ class Again:
         """Decide the log again with the code of today, up to a position; one agent's or all of it.
 
         Pure: nothing is asked, run or written. `deciders` take the place of those of a category
-        (`agent`, `team`, `board`, …), to try a change on a real log.
+        (`agent`, `team`, `board`, …), to try a change on a real log. An append is never cut in
+        two: `at` means the end of the one that holds it.
 
         Raises:
-            CommandRejected: there is no such agent.
+            CommandRejected: there is no such agent or position.
+            TypeError: there is no such category, or what is given for it is no decider.
         """
         return replays.verify(self._journal, agent, at=at, deciders=deciders)
 
@@ -52,6 +54,7 @@ class Again:
 
         Raises:
             CommandRejected: there is no such agent, run or call.
+            TypeError, ValueError: a choice is not known, or has a wrong value.
         """
         return replays.replay(self._reader, self._journal, agent, run, choices)
 

@@ -27,6 +27,7 @@ from mentra_actors.ids import (
     team_stream,
 )
 from mentra_actors.runtime.history.past import Past, recorded_time
+from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.runtime.snapshots import (
     AgentSnapshot,
     agent_snapshot,
@@ -125,6 +126,8 @@ class AgentMoment:
         Of a long conversation the end costs what it says, and not what came before.
         """
         journal = self.past.journal
+        if last is not None:
+            require_whole(last, "the number of items")
         if last is None:
             return transcript_items(journal, self.stream_id, through_version=self.version)
         return last_transcript_items(journal, self.stream_id, last, through_version=self.version)
@@ -171,6 +174,9 @@ def agent_at(past: Past, agent_id: AgentId, version: int) -> AgentMoment:
     """
     stream_id = agent_stream(agent_id)
     last = past.reader.stream_version(stream_id)
+    require_whole(version, "a version")
+    if not last:
+        raise CommandRejected(f"there is no agent {agent_id!r}")
     if not 1 <= version <= last:
         raise CommandRejected(f"{stream_id} has versions 1 to {last}; {version} is not there")
     stored = past.reader.read_stream(stream_id, after=version - 1, through=version)

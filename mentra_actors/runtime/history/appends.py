@@ -13,7 +13,7 @@ _FIRST_LOOK = 16
 
 def event_at(journal: Journal, position: int) -> RecordedEvent[Any] | None:
     """The event at a global position, or None; the first part of one that was split."""
-    if position < 1:
+    if not 1 <= position <= journal.last_position():
         return None
     page = journal.read_journal(after=position - 1, limit=1)
     return next((one for one in page if one.global_position == position), None)

@@ -10,23 +10,35 @@ import msgspec
 
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.domain.transcript import Transcript, apply
-from mentra_actors.errors import CommandRejected, ConfigurationError, StoreLocked
+from mentra_actors.errors import (
+    CommandRejected,
+    ConfigurationError,
+    StoreLocked,
+    StoreNotFound,
+)
 from mentra_actors.ids import AgentId, TeamId, agent_stream, team_stream
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.history.edits import Edit, command_for, moved_workspace, words_of
-from mentra_actors.runtime.history.listed_branch import ListedBranch, listed_branch
+from mentra_actors.runtime.history.listed_branch import (
+    ListedBranch,
+    listed_branch,
+    listed_branches,
+)
 from mentra_actors.runtime.history.open_work import OpenEffect, open_effects_in
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.lone_writer import LoneWriter, lone_writer_of
+from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.store.branches.branch_file import (
     BranchRecord,
     OpenEffects,
     branch_names,
+    is_branch,
     write_branch,
 )
 from mentra_actors.store.branches.branch_reader import BranchReader
 from mentra_actors.store.branches.branch_store import BranchStore
 from mentra_actors.store.branches.forking import (
+    branch_path,
     branches_directory,
     fork_store,
     placed_at,
@@ -38,6 +50,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.opening import MEMORY, open_event_store, open_journal_reader
 from mentra_actors.store.ports import EventStore, JournalReader
+from mentra_actors.store.sealing.durable_files import file_errors
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.writer_lock import WriterLock
 
@@ -126,25 +139,35 @@ class Branch:
             StoreLocked: a process has it open.
             StoreError: it is still there.
         """
-        if below := branch_names(branches_directory(self.path)):
-            raise CommandRejected(
-                f"{self.name!r} has branches: {', '.join(below)}; delete those first"
-            )
-        require_branch(self.path)
+        if not is_branch(self.path):
+            raise StoreNotFound(f"there is no branch at {self.path}")
+        self._require_alone(self.path)
         try:
             lock = WriterLock(self.path)
         except StoreLocked as locked:
             raise StoreLocked(
-                f"the branch {self.name!r} is open in another process; close it first",
+                f"the branch {self.name!r} is open: {locked}",
                 holder=locked.holder,
             ) from locked
         try:
             gone = self.path.with_name(f".new-{self.name}-deleted-{time.time_ns()}")
-            self.path.rename(gone)
+            with file_errors(self.path):
+                self.path.rename(gone)
+            try:
+                self._require_alone(gone)  # nobody can fork it any more
+            except CommandRejected:
+                gone.rename(self.path)
+                raise
         finally:
             lock.release()
         shutil.rmtree(gone, ignore_errors=True)
         shutil.rmtree(self.path.with_name(f"{self.name}.jobs"), ignore_errors=True)
+
+    def _require_alone(self, path: Path) -> None:
+        if below := branch_names(branches_directory(path)):
+            raise CommandRejected(
+                f"{self.name!r} has branches: {', '.join(below)}; delete those first"
+            )
 
 
 class MemoryBranch:
@@ -215,6 +238,8 @@ class Branches:
         record = placed_at(record, self._reader, wish.position)
         look = BranchStore(SharedPast(self._reader, record.cut), MemoryEventStore(), record)
         edits = wish.edits
+        if wish.open_effects == "resume":
+            _require_rest(look, wish)
         if wish.agents:
             ids = tuple(_agent_id(look, wish.team, name) for name in wish.agents)
             record = _replace(record, agents=ids)
@@ -257,16 +282,15 @@ class Branches:
         self._require_place()
         if self._path == MEMORY:
             return [listed_branch(one) for one in self._in_memory.values()]
-        place = self._place(directory)
-        found = [listed_branch(place / name) for name in branch_names(place)]
-        return sorted(found, key=lambda one: one.created_at)
+        return listed_branches(self._place(directory))
 
     def named(self, name: str, directory: str | Path | None) -> "Branch | MemoryBranch":
-        """The branch of this name.
+        """The branch of this name; one of a branch is named with slashes: `try/second`.
 
         Raises:
             CommandRejected: there is none; the message lists those that there are.
         """
+        require_text(name, "the name of a branch")
         self._require_place()
         known: Sequence[str]
         if self._path == MEMORY:
@@ -276,8 +300,9 @@ class Branches:
         else:
             place = self._place(directory)
             known = branch_names(place)
-            if name in known:
-                return Branch(place / name, self._sealing)
+            first, _, below = name.partition("/")
+            if first in known:
+                return Branch(branch_path(place / first, below), self._sealing)
         listed = ", ".join(known) or "none"
         raise CommandRejected(f"no branch is named {name!r}; the store has {listed}")
 
@@ -330,6 +355,22 @@ def _agent_id(store: EventStore, team: TeamId, name: str) -> AgentId:
         return AgentId(name)
     known = ", ".join(sorted(members)) or "nobody"
     raise CommandRejected(f"no agent was named {name!r} there; the team had {known}")
+
+
+def _require_rest(store: EventStore, wish: Fork) -> None:
+    """Words are put in place at rest only; options may change while a run goes on.
+
+    Raises:
+        CommandRejected: a run was open there that is to go on.
+    """
+    loader = stream_kinds(store)["agent"].loader
+    for name in dict.fromkeys(one.agent for one in wish.edits if one.kind is not None):
+        state = loader.load(agent_stream(_agent_id(store, wish.team, name))).state
+        if state.run is not None:
+            raise CommandRejected(
+                f"{state.run.run_id} was open there, and words are edited at rest only: leave out "
+                f"`resume`, and let {name} resume in the branch"
+            )
 
 
 def _moved(store: EventStore, wish: Fork) -> Iterator[Edit]:

@@ -17,6 +17,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.history.appends import append_at, appends_in, event_at
+from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
 from projections.cause_names import CauseName, given_names, needed_names, trigger_names
@@ -86,6 +87,7 @@ def effects_of(reader: JournalReader, journal: Journal, position: int, *, limit:
     Raises:
         CommandRejected: there is no such position, or the limit is not above 0.
     """
+    require_whole(limit, "a limit")
     if limit < 1:
         raise CommandRejected(f"a limit is at least 1, not {limit}")
     first = _required(journal, position)
@@ -98,6 +100,7 @@ def effects_of(reader: JournalReader, journal: Journal, position: int, *, limit:
 
 
 def _required(journal: Journal, position: int) -> _Recorded:
+    require_whole(position, "a position")
     found = event_at(journal, position)
     if found is None:
         last = journal.last_position()

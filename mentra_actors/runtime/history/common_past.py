@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from mentra_actors.errors import CommandRejected
+from mentra_actors.errors import CommandRejected, StoreError
 from mentra_actors.runtime.history.branches import Branches
 from mentra_actors.runtime.history.listed_branch import ListedBranch
+from mentra_actors.runtime.plain_arguments import require_text
 
 __all__ = ["common_position"]
 
@@ -18,7 +19,10 @@ def common_position(branches: Branches, one: str, other: str) -> int:
 
     Raises:
         CommandRejected: there is no such branch.
+        StoreError: one of them cannot be read.
     """
+    for name in (one, other):
+        require_text(name, "the name of a branch")
     known = branches.all(None)
     last = branches.last_position
     first, second = _line(known, one, last), _line(known, other, last)
@@ -41,6 +45,8 @@ def _line(known: Sequence[ListedBranch], path: str, last: int) -> _Line:
         if found is None:
             listed = ", ".join(one.name for one in known) or "none"
             raise CommandRejected(f"no branch is named {name!r} there; known are: {listed}")
+        if found.problem:
+            raise StoreError(found.problem)
         line.append((here, found.cut))
         here, known = f"{here}/{name}", found.branches
         last = found.cut + found.own_events

@@ -1,17 +1,20 @@
 """Forks of a store, as its history offers them."""
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from mentra_actors.domain.storable import as_stored
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.branches import Branch, Branches, Fork, MemoryBranch
 from mentra_actors.runtime.history.common_past import common_position
 from mentra_actors.runtime.history.edits import Edit
 from mentra_actors.runtime.history.listed_branch import ListedBranch
 from mentra_actors.runtime.history.moment import Moment, position_at
-from mentra_actors.runtime.plain_arguments import require_known
+from mentra_actors.runtime.plain_arguments import require_known, require_whole
 from mentra_actors.store.branches.branch_file import OpenEffects
 from mentra_actors.store.journal import Journal
 
@@ -72,24 +75,25 @@ class Futures:
         require_known(options, ForkOptions.__annotations__, "a branch has no option")
         fields: dict[str, Any] = dict(options)
         directory = fields.pop("directory", None)
+        if directory == "":
+            raise ValueError("the directory of branches is empty: name one, or leave it out")
         if isinstance(fields.get("agents"), str):
             raise TypeError("agents are a list of names, not one string")
         for plural in ("agents", "edits"):
             fields[plural] = tuple(fields.get(plural, ()))
-        fields["workspace"] = str(fields.get("workspace") or "")
+        fields["workspace"] = os.fspath(fields.get("workspace") or "")
         wish = Fork(name=name, position=self._position(at), **fields)
         return self._branches.fork(as_stored(wish, Fork, "a branch"), directory)
 
     def branches(self, *, directory: str | Path | None = None) -> Sequence[ListedBranch]:
         """The branches of this store, the oldest first, each with its own.
 
-        Raises:
-            StoreError: one of them cannot be read.
+        One that cannot be read is among them, and says why (`problem`).
         """
         return self._branches.all(directory)
 
     def branch(self, name: str, *, directory: str | Path | None = None) -> Branch | MemoryBranch:
-        """The branch of this name.
+        """The branch of this name; one of a branch is named with slashes: `try/second`.
 
         Raises:
             CommandRejected: there is none; the message lists those that there are.
@@ -112,10 +116,25 @@ class Futures:
             case None:
                 return self._journal.last_position()
             case Moment():
+                self._require_shared(at)
                 return at.position
             case datetime():
                 return position_at(self._journal, at)
-            case bool():
-                raise TypeError("a position is a number, not a flag")
             case _:
+                require_whole(at, "a position")
                 return at
+
+    def _require_shared(self, moment: Moment) -> None:
+        """Refuse a moment of a log that is another one there; one of a branch may be shared."""
+        theirs, position = moment.event, moment.position
+        if theirs is None:
+            return
+        page = self._journal.read_journal(after=position - 1, limit=1)
+        if not page or _place(page[0]) != _place(theirs):
+            raise CommandRejected(
+                f"position {position} is one of another store: fork the store that it is of"
+            )
+
+
+def _place(recorded: RecordedEvent[Any]) -> tuple[object, ...]:
+    return recorded.stream_id, recorded.stream_version, recorded.recorded_at_ns, recorded.epoch

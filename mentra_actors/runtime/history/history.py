@@ -18,7 +18,7 @@ from mentra_actors.runtime.history.branches import Branches
 from mentra_actors.runtime.history.causes import CauseChain, Effects, causes_of, effects_of
 from mentra_actors.runtime.history.differences import TeamDifference, team_difference
 from mentra_actors.runtime.history.futures import Futures
-from mentra_actors.runtime.history.moment import Moment, position_at
+from mentra_actors.runtime.history.moment import Moment, position_at, require_position
 from mentra_actors.runtime.history.past import Past
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
@@ -80,8 +80,7 @@ class History(Futures, Again):
         last = self.last_position
         if position is None:
             return Moment(self._past, last)
-        if not 0 <= position <= last:
-            raise CommandRejected(f"the log has positions 0 to {last}; {position} is not there")
+        require_position(position, last)
         return Moment(self._past, position)
 
     def agent_at(self, agent_id: AgentId, version: int) -> AgentMoment:

@@ -1,10 +1,12 @@
 """What there is to say of a branch, without opening it."""
 
+import contextlib
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
+from mentra_actors.errors import StoreError, StoreNotFound
 from mentra_actors.store.branches.branch_file import BranchRecord, OpenEffects, branch_names
 from mentra_actors.store.branches.forking import branches_directory
 from mentra_actors.store.branches.opening import require_branch
@@ -12,7 +14,7 @@ from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.store_directory import find_manifest
 
-__all__ = ["ListedBranch", "listed_branch"]
+__all__ = ["ListedBranch", "listed_branch", "listed_branches"]
 
 _NS = 1_000_000_000
 
@@ -23,7 +25,8 @@ class ListedBranch(msgspec.Struct, frozen=True, kw_only=True):
     It shares its origin's log up to the position `cut`; `asked` is the one that was asked for.
     `own_events` is how many it has recorded itself, `active_at` when the last of them was (Unix
     seconds; None: none yet). `agents` are the ids of those that are awake; without any all are.
-    `edits` say what was changed on the way. `branches` are its own.
+    `edits` say what was changed on the way. `branches` are its own. With a `problem` it cannot be
+    read, and nothing else is known of it.
     """
 
     name: str
@@ -39,6 +42,7 @@ class ListedBranch(msgspec.Struct, frozen=True, kw_only=True):
     own_events: int = 0
     active_at: float | None = None
     branches: tuple["ListedBranch", ...] = ()
+    problem: str = ""
 
 
 class _InMemory(Protocol):
@@ -58,9 +62,7 @@ def listed_branch(branch: Path | _InMemory) -> ListedBranch:
     if not isinstance(branch, Path):
         return _info(branch.record, "", branch.own, ())
     record = require_branch(branch)
-    place = branches_directory(branch)
-    below = [listed_branch(place / name) for name in branch_names(place)]
-    branches = tuple(sorted(below, key=lambda one: one.created_at))
+    branches = tuple(listed_branches(branches_directory(branch)))
     if find_manifest(branch) is None:
         return _info(record, str(branch), None, branches)
     own = LmdbJournalReader.open(branch)  # places and times are readable without any key
@@ -68,6 +70,29 @@ def listed_branch(branch: Path | _InMemory) -> ListedBranch:
         return _info(record, str(branch), own, branches)
     finally:
         own.close()
+
+
+def listed_branches(directory: Path) -> list[ListedBranch]:
+    """The branches in a directory, the oldest first; those, too, that cannot be read.
+
+    Raises:
+        StoreError: the directory cannot be read.
+    """
+    found = []
+    for name in branch_names(directory):
+        with contextlib.suppress(StoreNotFound):  # deleted meanwhile
+            found.append(_readable_or_not(directory / name))
+    return sorted(found, key=lambda one: one.created_at)
+
+
+def _readable_or_not(path: Path) -> ListedBranch:
+    try:
+        return listed_branch(path)
+    except StoreNotFound:
+        raise
+    except StoreError as error:
+        unknown = BranchRecord(name=path.name, created_at=0.0)
+        return msgspec.structs.replace(_info(unknown, str(path), None, ()), problem=str(error))
 
 
 def _info(

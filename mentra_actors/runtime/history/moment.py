@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from mentra_actors.domain.storable import encodable
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, TeamId, agent_stream, board_stream, team_stream
 from mentra_actors.runtime.history.agent_moment import AgentMoment
 from mentra_actors.runtime.history.past import Past, microseconds, recorded_time
+from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.store.journal import Journal
 from projections.contract import ONE_PART, Projection, fold_view
 from projections.roster import ROSTER, MemberView, TeamMembers, team_roster
@@ -17,7 +19,7 @@ from projections.task_board import TASK_BOARD, BoardView
 from projections.transcript_item import TranscriptItem
 from projections.usage import USAGE, AgentUsage, agent_usage, team_usage
 
-__all__ = ["Moment", "position_at"]
+__all__ = ["Moment", "position_at", "require_position"]
 
 V = TypeVar("V")
 
@@ -61,8 +63,11 @@ class Moment:
 
         Raises:
             CommandRejected: nobody had the name; the message lists who was there.
+            TypeError: it is no text.
         """
-        found = self.agent_of_id(self._member(name, TeamId(team)) or AgentId(name))
+        if not isinstance(name, str):
+            raise TypeError(f"a name is a plain string, not {name!r}")
+        found = self.agent_of_id(self._member(name, TeamId(team)) or AgentId(encodable(name)))
         if found is None:
             known = ", ".join(one.name for one in self.roster(team)) or "nobody yet"
             raise CommandRejected(
@@ -123,7 +128,10 @@ def position_at(journal: Journal, time: datetime) -> int:
 
     Raises:
         CommandRejected: `time` has no time zone.
+        TypeError: it is no `datetime`.
     """
+    if not isinstance(time, datetime):
+        raise TypeError(f"a time is a datetime with a zone, not {time!r}")
     if time.tzinfo is None:
         raise CommandRejected(f"{time.isoformat()} has no time zone: say which is meant")
     limit = microseconds(time)
@@ -136,3 +144,15 @@ def position_at(journal: Journal, time: datetime) -> int:
         else:
             high = middle - 1
     return low
+
+
+def require_position(position: object, last: int) -> None:
+    """Refuse what is no position of a log that ends at `last`.
+
+    Raises:
+        CommandRejected: it is not there.
+        TypeError: it is no whole number.
+    """
+    require_whole(position, "a position")
+    if not 0 <= position <= last:  # type: ignore[operator]
+        raise CommandRejected(f"the log has positions 0 to {last}; {position} is not there")

@@ -2,19 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args
 
 import msgspec
 
 from mentra_actors.decider import Decider
 from mentra_actors.domain.agent.events import RunStarted
 from mentra_actors.domain.agent.profile import ProfileChanges
+from mentra_actors.domain.storable import as_stored, encodable
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected, MentraError
 from mentra_actors.ids import AgentId, RunId, StreamId, TeamId, agent_stream
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.agent_lists import agents_of
+from mentra_actors.runtime.history.appends import append_at, event_at
+from mentra_actors.runtime.history.moment import require_position
+from mentra_actors.runtime.plain_arguments import (
+    require_known,
+    require_seconds,
+    require_text,
+    require_whole,
+)
 from mentra_actors.runtime.replay.held_effects import Unrecorded
 from mentra_actors.runtime.replay.playing import PlayedOn, played
 from mentra_actors.runtime.replay.rebuild.tables import with_deciders
@@ -81,7 +90,8 @@ class ReplayChoices(TypedDict, total=False):
     From there on count `model` (`provider:name`), `system` and `changes` of the agent; `providers`
     are asked, and `tools` are offered with their own descriptions. A call of a tool that was
     recorded with the same input gets the recorded result; one that was not is refused, or made by
-    one of `tools` with `unrecorded="live"`. After `timeout_s` (600) the run is left as it is.
+    one of `tools` with `unrecorded="live"`. After `timeout_s` (600; None: never) the run is
+    left as it is.
     `options` are others of the runtime: hooks, an authorizer, prices.
     """
 
@@ -92,7 +102,7 @@ class ReplayChoices(TypedDict, total=False):
     providers: Sequence[ModelProvider]
     tools: Sequence[Tool]
     unrecorded: Unrecorded
-    timeout_s: float
+    timeout_s: float | None
     options: RuntimeOptions
 
 
@@ -125,10 +135,19 @@ def verify(
     deciders: Mapping[str, Decider[Any, Any, Any, Any]] | None = None,
 ) -> Verification:
     """See `History.verify`."""
+    if at is not None:
+        require_position(at, journal.last_position())
     streams: tuple[StreamId, ...] = ()
     if agent is not None:
         streams = (agent_stream(agent_of(journal, agent)),)
-    return verified(journal.through(at), with_deciders(deciders or {}), streams=streams)
+    through = _end_of_append(journal, at)
+    return verified(journal.through(through), with_deciders(deciders or {}), streams=streams)
+
+
+def _end_of_append(journal: Journal, position: int | None) -> int | None:
+    """The last position of what was recorded together with the event at `position`."""
+    found = None if position is None else event_at(journal, position)
+    return position if found is None else append_at(journal, found)[-1].global_position
 
 
 def replay(
@@ -139,6 +158,7 @@ def replay(
     choices: ReplayChoices,
 ) -> Replay:
     """See `History.replay`."""
+    choices = _checked(choices)
     agent_id = agent_of(journal, agent)
     script = _chosen(run_scripts(journal.through(), [agent_id])[agent_id], agent, run)
     return _replayed(reader, script, choices)
@@ -151,6 +171,9 @@ def replay_all(
     choices: ReplayChoices,
 ) -> Sequence[ReplayRow]:
     """See `History.replay_all`."""
+    choices = _checked(choices)
+    if isinstance(agents, str):
+        raise TypeError("agents are a list of names, not one string")
     if agents is None:
         ids = [one.agent_id for one in agents_of(journal, DEFAULT_TEAM)]
     else:
@@ -227,6 +250,27 @@ def _played_on(choices: ReplayChoices) -> PlayedOn | None:
     return None
 
 
+def _checked(choices: ReplayChoices) -> ReplayChoices:
+    """The choices, if they can be meant.
+
+    Raises:
+        TypeError, ValueError: one is not known, or has a wrong value.
+    """
+    require_known(choices, ReplayChoices.__annotations__, "a replay has no option")
+    for name in ("model", "system"):
+        if choices.get(name) is not None:
+            require_text(choices[name], name)
+    if choices.get("live_from") is not None:
+        require_whole(choices["live_from"], "live_from")
+    require_seconds(choices.get("timeout_s"), "timeout_s")
+    known = get_args(Unrecorded)
+    if choices.get("unrecorded", "refuse") not in known:
+        raise ValueError(f"unrecorded is one of {', '.join(known)}: {choices['unrecorded']!r}")
+    if "changes" not in choices:
+        return choices
+    return {**choices, "changes": as_stored(choices["changes"], ProfileChanges, "changes")}
+
+
 def _row(reader: JournalReader, script: RunScript, choices: ReplayChoices) -> ReplayRow:
     recorded = trajectory_of(_of_run(script.recorded, script.run_id))
     if (choices.get("live_from") or 0) > recorded.model_calls:
@@ -284,10 +328,14 @@ def agent_of(journal: Journal, name: str, team: TeamId = DEFAULT_TEAM) -> AgentI
 
     Raises:
         CommandRejected: there is no such agent; the message lists the members.
+        TypeError: it is no text.
     """
     members = {one.name: one.agent_id for one in agents_of(journal, team)}
     if name in members:
         return members[name]
-    if name and journal.read_stream(agent_stream(AgentId(name)), through=1):
-        return AgentId(name)
+    if not isinstance(name, str):
+        raise TypeError(f"a name is a plain string, not {name!r}")
+    agent_id = AgentId(encodable(name))
+    if name and journal.read_stream(agent_stream(agent_id), through=1):
+        return agent_id
     raise CommandRejected(f"no agent is named {name!r}; there are {', '.join(members) or 'none'}")

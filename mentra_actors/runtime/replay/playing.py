@@ -42,13 +42,13 @@ class PlayedOn(msgspec.Struct, frozen=True, kw_only=True):
     """How a run goes on live: from the model call with the number `live_from` of the run.
 
     `changes` are made to the agent before it. `unrecorded` says what becomes of a call that the
-    log has no result for. After `timeout_s` seconds the run is left as it is.
+    log has no result for. After `timeout_s` seconds the run is left as it is (None: never).
     """
 
     live_from: int
     changes: ProfileChanges = ProfileChanges()
     unrecorded: Unrecorded = "refuse"
-    timeout_s: float = 600.0
+    timeout_s: float | None = 600.0
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,11 +170,11 @@ class _Stage:
             self.store.deliver(command.through_version)
         self._core.ask(self._stream_id, command).result(_STEP_TIMEOUT_S)
 
-    def go_on(self, timeout_s: float) -> None:
+    def go_on(self, timeout_s: float | None) -> None:
         """Perform what waits until the run has ended."""
         self.store.open_inbox()
         self._core.perform(self.held.let_go).result(_STEP_TIMEOUT_S)
-        self._ended.wait(timeout_s)
+        self._ended.wait(None if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX))
 
     def events(self) -> tuple[RecordedEvent[Any], ...]:
         """What the agent has recorded on this stage."""

@@ -9,6 +9,7 @@ their inboxes, and what else was written in the same appends. Positions are thos
 """
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ import msgspec
 
 from mentra_actors.domain.agent.events import SubagentSpawned
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.errors import StoreError, StoreFormatError
+from mentra_actors.errors import ConfigurationError, StoreError, StoreFormatError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, inbox_stream
 from mentra_actors.runtime.replay.request_digests import request_digests
 from mentra_actors.runtime.replay.verification import Verification, verified
@@ -157,7 +158,10 @@ def _masked(stored: StoredEvent, mask: Mask | None) -> StoredEvent:
 
 def _hidden(value: Any, mask: Mask) -> Any:
     if isinstance(value, str):
-        return mask(value)
+        masked = mask(value)
+        if type(masked) is not str:
+            raise TypeError(f"a mask gives a text for a text, not {masked!r}")
+        return masked
     if isinstance(value, dict):
         return {name: _hidden(one, mask) for name, one in value.items()}
     return [_hidden(one, mask) for one in value] if isinstance(value, list) else value
@@ -210,6 +214,7 @@ def read_recording(file: str | Path) -> Recording:
     """What a file holds; it may be of any release up to this one.
 
     Raises:
+        ConfigurationError: there is no such file.
         StoreError: it cannot be read, is no recording, or is damaged.
     """
     lines = _read_lines(Path(file))
@@ -236,7 +241,9 @@ def _read_lines(file: Path) -> list[bytes]:
         content = file.read_bytes()
         if file.suffix == ".gz":
             content = gzip.decompress(content)
-    except (OSError, EOFError) as error:
+    except FileNotFoundError:
+        raise ConfigurationError(f"there is no recording {file}") from None
+    except (OSError, EOFError, zlib.error) as error:
         raise StoreError(f"{file} cannot be read: {error}") from error
     return content.splitlines(keepends=True)
 

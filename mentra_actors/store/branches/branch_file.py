@@ -155,7 +155,7 @@ def make_branch(
     path = directory / record.name
     _require_free(path)
     with file_errors(directory):
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(exist_ok=True)
         _sweep(directory)
         draft = directory / f"{_DRAFT}{record.name}-{secrets.token_hex(4)}"
         draft.mkdir()

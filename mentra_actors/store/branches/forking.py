@@ -20,6 +20,7 @@ from mentra_actors.store.branches.branch_file import (
 )
 from mentra_actors.store.branches.opening import id_of_store
 from mentra_actors.store.ports import JournalReader
+from mentra_actors.store.sealing.durable_files import file_errors
 from mentra_actors.store.sql.opening import files_of_database, is_sql_url, url_without_password
 
 __all__ = [
@@ -71,7 +72,10 @@ def require_label(label: str) -> None:
 
     Raises:
         CommandRejected: it is.
+        TypeError: it is no text.
     """
+    if not isinstance(label, str):
+        raise TypeError(f"a label is a text, not {label!r}")
     if len(label) > MAX_LABEL_CHARS or not label.isprintable():
         raise CommandRejected(f"a label is one line of at most {MAX_LABEL_CHARS} characters")
 
@@ -121,6 +125,9 @@ def fork_store(
     place = branches_directory(origin) if directory is None else Path(directory)
     place = Path(os.path.realpath(place))
     is_moved_along = directory is None
+    if directory is not None:  # else a store that was deleted meanwhile would be there again
+        with file_errors(place):
+            place.mkdir(parents=True, exist_ok=True)
     record = msgspec.structs.replace(
         record,
         origin=_seen_from(place / record.name, origin, is_relative=is_moved_along),

@@ -6,7 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from mentra_actors.errors import BranchOriginLost, StoreError, StoreNotFound
+from mentra_actors.errors import (
+    BranchOriginLost,
+    StoreError,
+    StoreFormatError,
+    StoreNotFound,
+)
 from mentra_actors.store.branches.branch_file import BranchRecord, find_branch, place_of
 from mentra_actors.store.branches.branch_reader import BranchReader
 from mentra_actors.store.branches.branch_store import BranchStore
@@ -124,10 +129,13 @@ def _shared_past(
 ) -> SharedPast:
     origin = origin_of(path, record)
     try:
-        found_id = id_of_store(origin)
+        found_id = _id_there(path, record, origin)
         reader = open_origin(origin, sealing)
     except StoreNotFound as error:
         raise _lost(path, record, f"there is no store at {origin}; put it back") from error
+    except RecursionError:
+        why = "its origins lead back to itself, or there are too many of them one behind the other"
+        raise _lost(path, record, why) from None
     try:
         if record.origin_id != found_id:
             raise _lost(path, record, f"{origin} is another store now; put the old one back")
@@ -136,6 +144,14 @@ def _shared_past(
         reader.close()
         raise
     return SharedPast(reader, record.cut)
+
+
+def _id_there(path: Path, record: BranchRecord, origin: str | Path) -> str:
+    """The id of the origin; a branch that was moved alone finds any directory in its place."""
+    try:
+        return id_of_store(origin)
+    except StoreFormatError as error:
+        raise _lost(path, record, f"{error}; is the branch where it was made?") from error
 
 
 def _check_history(

@@ -140,6 +140,8 @@ def test_a_view_that_fails_is_told_and_the_others_go_on(runtime):
 def test_a_place_that_is_to_come_is_refused(runtime):
     with pytest.raises(ValueError, match="is it of another store"):
         runtime.watch_team(after=10_000)
+    with pytest.raises(TypeError, match="after a cursor or a whole position"):
+        runtime.watch_team(after=1.5)
 
 
 def test_the_feed_ends_with_the_runtime():
@@ -194,6 +196,8 @@ def test_another_process_watches_a_store(tmp_path):
         runtime.spawn("mate", model="scripted:x")
         with open_watch(path, ROSTER, after=first.cursor, follows=False) as feed:
             rest = list(feed)
+        with open_watch(path, ROSTER, after=str(first.cursor), follows=False) as feed:
+            assert list(feed) == rest
         seen = seen_of(rest, first.event)
         roster = runtime.history.at(seen.position).parts(ROSTER)
 

@@ -97,6 +97,42 @@ def test_a_death_in_a_reload_loses_no_stashed_command(bench):
     assert bench.state().known_ids == ("p1", "p2", "p4")
 
 
+def test_a_successor_cancels_what_the_dead_had_no_time_to_cancel(bench):
+    """Nobody waits for that answer any more, and nobody else knows that it is being made."""
+    bench.prompt("p1")
+    bench.system.settle()
+    bench.store.hold()
+    cancelled, poison = bench.send(c.CancelRun(now=1.0)), bench.prompt("p2", None)
+    bench.system.settle()
+    bench.store.let_go()
+    bench.system.settle(timers=True)
+
+    assert [type(answer[0]) for answer in (cancelled, poison)] == [Accepted, Failed]
+    assert bench.system.effects.in_flight(bench.lead) == frozenset()
+
+
+def test_a_successor_goes_on_with_what_is_in_flight(bench):
+    """It is paid for already, and its outcome comes to whoever owns the stream then."""
+    bench.prompt("p1")
+    bench.prompt("p2", None)
+    bench.system.settle(timers=True)
+
+    assert bench.started() == ["model-1"]
+    assert bench.system.effects.cancelled == []
+
+
+def test_what_others_wrote_may_end_an_effect(bench):
+    """The actor loads its stream again, and the effect belongs to a state that is no more."""
+    bench.prompt("p1")
+    bench.system.settle()
+    end = e.RunCancelled(run_id=bench.state().run.run_id, reason="cancelled", cancelled_at=1.0)
+    bench.write(bench.lead, [end], bench.memory.stream_version(bench.lead))
+    bench.system.directory.stream_was_written(bench.lead)
+    bench.system.settle()
+
+    assert bench.system.effects.cancelled == [(bench.lead, "model-1")]
+
+
 # --- restarts ---------------------------------------------------------------------------------
 
 

@@ -97,7 +97,7 @@ def test_so_many_events_before_the_end(mentra, team_store):
         (["at", "now", "lead", "--view", "board"], "an agent has no view 'board'"),
         (["at", "now", "--view", "nothing"], "no view is named 'nothing'"),
         (["at", "now", "--view", "json:loads"], "json:loads is no projection"),
-        (["at", "now", "--view", "json:nothing"], "json:nothing cannot be loaded"),
+        (["at", "now", "--view", "json:nothing"], "json has no 'nothing'"),
         (["at", "now", "--view", "transcript"], "Name an agent"),
         (["diff", "0", "--agent", "nobody"], "there was lead, bob"),
         (["bisect", "--view", "board"], "either --where or --python"),
@@ -161,6 +161,25 @@ def test_bisect_names_the_event_and_what_it_changed(mentra, team_store):
     assert "task 1 went from pending to completed" in mentra.out
     assert "because of" in mentra.out
     assert "~ [0].status" in mentra.out
+
+
+def test_bisect_takes_a_projection_by_its_class(mentra, team_store, tmp_path, monkeypatch):
+    """As `mentra project` does: the class is what people write."""
+    (tmp_path / "my_views.py").write_text(
+        "from mentra_actors import events\n"
+        "from projections import KeyedProjection\n"
+        "class Answers(KeyedProjection[int], handles=[events.ModelReplied], by='one'):\n"
+        "    def apply(self, view, key, recorded):\n"
+        "        return view + 1\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    where = "values(@)[0] >= `2`"
+    found = mentra.json(
+        "bisect", "--view", "my_views:Answers", "--where", where, "--store", team_store
+    )
+
+    assert found["event"]["sentence"].startswith("model ")
+    assert [(one["before"], one["after"]) for one in found["changes"]] == [(1, 2)]
 
 
 def test_bisect_asks_a_function_about_moments(mentra, team_store, tmp_path, monkeypatch):

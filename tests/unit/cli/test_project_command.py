@@ -36,6 +36,19 @@ def broken(view, recorded):
     return view // 0
 
 
+class Needy(KeyedProjection[int]):
+    def __init__(self, city):
+        self.city = city
+
+    def apply(self, view, key, recorded):
+        return view
+
+
+@projection(name="loud", initial=int, view_type=int)
+def loud(view, recorded):
+    raise ValueError("\\x1b[31mred\\x07")
+
+
 number = 3
 '''
 
@@ -45,6 +58,7 @@ def mine(tmp_path, monkeypatch):
     """A module with read models in the working directory; its name."""
     name = f"mine_{tmp_path.name}"
     (tmp_path / f"{name}.py").write_text(MINE)
+    (tmp_path / "leaving_at_once.py").write_text("raise SystemExit")
     monkeypatch.chdir(tmp_path)
     return name
 
@@ -131,6 +145,10 @@ def test_whoever_was_away_is_told_what_has_changed(mentra, team_store, monkeypat
         (["nothing"], "no view is named 'nothing'; there are transcript"),
         (["nowhere_at_all:view"], "no module 'nowhere_at_all'"),
         (["{mine}:Other"], "it has OutputTokens, Calls, broken"),
+        (["{mine}:Needy"], "cannot be made: TypeError"),
+        (["{mine}:loud"], "ValueError: \N{REPLACEMENT CHARACTER}[31mred"),
+        (["leaving_at_once:x"], "cannot be imported: SystemExit"),
+        (["roster", "-f", "--after", "99999"], "--after 99999 is to come"),
         (["{mine}:number"], "is no projection: it has no name"),
         (["{mine}:broken"], "failed at position 1: ZeroDivisionError"),
         (["roster", "--at", "99999"], "--at 99999 is to come"),

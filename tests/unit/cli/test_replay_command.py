@@ -46,6 +46,15 @@ def test_from_a_step_on_another_model_answers(mentra, team_store):
     assert "It goes another way from step" in mentra.out
 
 
+def test_a_run_that_fails_now_says_why(mentra, team_store):
+    """The model of the recorded run may be one that nobody serves here."""
+    arguments = ("--run", "run-1", "--from", "2", "--system", "Be brief.")
+    assert mentra("replay", "lead", *arguments, "--store", team_store) == 0
+    assert "the run failed" in mentra.out
+    assert "why: " in mentra.out
+    assert "scripted" in mentra.out.partition("why: ")[2]
+
+
 def test_the_log_is_walked_append_by_append(mentra, team_store, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("\nn\nb\ng 20\nx\ng 9999\nq\n"))
     assert mentra("replay", "--step", "--store", team_store) == 0
@@ -98,13 +107,13 @@ def test_keys_are_hidden_if_that_is_wanted(mentra, tmp_path, team_store):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("replay", "nobody"), "no agent or stream is named 'nobody'"),
+        (("replay", "nobody"), "no agent is named 'nobody'"),
         (("replay", "--run", "run-1"), "name the agent"),
         (("replay", "lead", "--run", "run-9"), "has no run 'run-9'"),
         (("replay", "lead", "--model", "offline:survey"), "without --from"),
         (("replay", "lead", "--from", "9"), "there is no model call 9"),
-        (("replay", "--recording", "nowhere.jsonl"), "cannot be read"),
-        (("record", "nobody", "run.jsonl"), "no agent or stream is named 'nobody'"),
+        (("replay", "--recording", "nowhere.jsonl"), "there is no recording nowhere.jsonl"),
+        (("record", "nobody", "run.jsonl"), "no agent is named 'nobody'"),
     ],
 )
 def test_what_cannot_be_done_is_said(mentra, team_store, arguments, words):

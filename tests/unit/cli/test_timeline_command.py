@@ -152,6 +152,10 @@ def test_why_goes_back_to_the_prompt_and_effects_go_on_from_it(mentra, team_stor
     assert {one["global_position"] for one in chain["steps"][:-1]} <= reached
     assert mentra("why", "bob@1", "--store", team_store) == 0
     assert "It began" in mentra.out
+    assert "model asked, round" not in mentra.out
+    assert "--all shows each" in mentra.out
+    assert mentra("why", "bob@1", "--all", "--store", team_store) == 0
+    assert "model asked, round" in mentra.out
     assert mentra("why", "bob@1", "--effects", "--all", "--store", team_store) == 0
     assert mentra("why", "bob@999", "--store", team_store) == 2
     assert "versions 1 to" in mentra.err

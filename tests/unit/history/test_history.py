@@ -10,7 +10,8 @@ from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.errors import CommandRejected
 from projections import ROSTER, TASK_BOARD, TRANSCRIPT, projection
-from projections.transcript_item import AssistantText
+from projections.transcript_differences import transcript_difference
+from projections.transcript_item import AssistantText, MailIn, ToolResult, TranscriptItem
 
 
 @projection(name="events", initial=lambda: 0, view_type=int)
@@ -178,6 +179,23 @@ def test_two_stores_are_compared_by_what_was_said():
         if isinstance(item.content, AssistantText)
     ]
     assert told == [("yes", "no")]
+
+
+def test_two_stores_that_have_said_the_same_do_not_differ_by_ids():
+    """In a branch calls and letters count from elsewhere; what they said is what is compared."""
+
+    def said(key, mail_id):
+        contents = (
+            MailIn(mail_id=mail_id, sender="ann", body="40"),
+            ToolResult(key=key, content="Sent."),
+        )
+        return [
+            TranscriptItem(stream_version=1, global_position=1, recorded_at=0.0, content=one)
+            for one in contents
+        ]
+
+    same = transcript_difference(said("tool-1.0", "a"), said("tool-2.0", "b"))
+    assert same.passages == ()
 
 
 def test_bisect_names_the_event_and_both_sides(worked):

@@ -141,6 +141,11 @@ TOLD = [
      a.Reconfigured(changes=e.ProfileChanges(model="x:z"))),
     (e.AgentRecovered(open_effects=("model-1", "tool-1.0@1"), recovered_at=1.0),
      a.Notice(severity="info", message="the agent came back with 2 open effects")),
+    (e.AgentBranched(branch="other", position=7, salt="s", branched_at=1.0),
+     a.Notice(severity="info",
+              message="the agent goes on in the branch other, from position 7")),
+    (e.ConversationEdited(kind="prompt", text="no", entry=3, edited_at=1.0),
+     a.Notice(severity="info", message="the conversation was edited: prompt 3")),
     (e.AgentStopped(stopped_at=1.0), a.Notice(severity="info", message="the agent was stopped")),
 ]  # fmt: skip
 SILENT = [

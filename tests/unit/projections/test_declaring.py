@@ -10,7 +10,12 @@ from mentra_actors.codec.event_types import EVENT_TYPES
 from mentra_actors.domain.agent.commands import AcceptPrompt
 from mentra_actors.domain.agent.events import PromptAccepted
 from mentra_actors.ids import StreamId
-from projections import KeyedProjection, fold_view, projection
+from mentra_actors.runtime.kept_views import KeptViews
+from mentra_actors.runtime.view_reading import ViewReading
+from mentra_actors.store.memory_store import MemoryEventStore
+from projections import KeyedProjection, fold_view, only, projection
+from projections.memory_views import MemoryViews
+from projections.runner import ProjectionRunner
 
 
 class Prompts(KeyedProjection[int], handles=[events.PromptAccepted], by="agent"):
@@ -155,6 +160,25 @@ def test_a_class_is_refused_where_it_is_made():
 def test_a_class_in_the_place_of_an_instance_is_told_so():
     with pytest.raises(TypeError, match=r"pass Prompts\(\)"):
         fold_view(Prompts, [recorded(1)])
+
+
+@pytest.mark.parametrize("given", [None, "roster", 7, [Prompts()], events.ModelReplied])
+def test_what_is_no_projection_is_refused_wherever_it_is_given(given):
+    runner = ProjectionRunner(MemoryEventStore(), MemoryViews(), [Prompts()])
+    for do in (
+        lambda: fold_view(given, []),
+        lambda: ProjectionRunner(MemoryEventStore(), MemoryViews(), [given]),
+        lambda: KeptViews(MemoryEventStore(), runner).view(given),
+        lambda: ViewReading(MemoryEventStore(), ":memory:", [given]),
+        lambda: only(given, "agent-"),
+    ):
+        with pytest.raises(TypeError, match="is no projection: it has no"):
+            do()
+
+
+def test_parts_are_chosen_by_text():
+    with pytest.raises(TypeError, match="the beginning of a key is a text, not 3"):
+        only(Prompts(), "a", 3)
 
 
 def test_users_find_every_event_by_its_name():

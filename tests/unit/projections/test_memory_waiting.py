@@ -7,7 +7,7 @@ import time
 import pytest
 
 from mentra_actors.domain.memory_views import MemoryQuestion, agent_view
-from mentra_actors.errors import IndexBusy, StoreClosed
+from mentra_actors.errors import IndexBusy, StoreClosed, StoreFull
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
@@ -99,4 +99,16 @@ def test_of_usual_words_the_records_that_have_rarer_ones_too_are_ranked_by_all(m
 
     assert found(index, "boats zebras", limit=2) == ["best", "worse"]
     assert len(found(index, "boats", limit=99)) == 30
+    index.close()
+
+
+def test_a_full_disk_is_called_one(tmp_path):
+    """Whoever catches `StoreFull` frees space and searches again."""
+    index = MemoryIndex(MemoryEventStore(), tmp_path / "index")
+    full = sqlite3.connect(":memory:")
+    full.execute("PRAGMA max_page_count = 1")
+
+    with pytest.raises(StoreFull, match="full; the log is as it was"):
+        index._with_file(lambda _file: full.execute("CREATE TABLE some (words)"))
+    full.close()
     index.close()

@@ -1,10 +1,12 @@
 """Views that are paused, mended, made anew and waited for, while they are kept."""
 
+import re
+
 import pytest
 
 from mentra_actors.domain.agent.commands import AcceptPrompt
 from mentra_actors.domain.agent.events import AgentStopped, PromptAccepted
-from projections import ProjectionFailed, projection
+from projections import KeyedProjection, ProjectionFailed, projection
 from projections.lmdb_views import LmdbViews
 from projections.memory_views import MemoryViews
 from projections.rebuild import own_view
@@ -84,9 +86,17 @@ def test_a_follower_of_paused_views_rests(log, runner):
 
 
 def test_nobody_pauses_what_is_not_there(runner):
-    for do in (runner.pause, runner.resume, runner.rebuild):
-        with pytest.raises(KeyError):
+    reads = (runner.view, runner.parts, runner.keys)
+    for do in (runner.pause, runner.resume, runner.rebuild, *reads):
+        with pytest.raises(KeyError, match="'text' is not kept here; kept are: texts, fussy"):
             do("text")
+
+
+@pytest.mark.parametrize("limit", [-1, "1", 1.5, True])
+def test_a_limit_is_a_number_of_parts(runner, limit):
+    """Each place for views would make something else of it."""
+    with pytest.raises((TypeError, ValueError), match="limit is a"):
+        runner.parts("texts", limit=limit)
 
 
 def test_a_lag_is_told_in_seconds_too(log, runner):
@@ -128,6 +138,53 @@ def test_one_that_still_raises_stops_where_it_stopped(log, runner):
     runner.catch_up()
 
     assert (runner.view("fussy"), status(runner, "fussy").failed_position) == (("a",), 2)
+
+
+def keys_of(keys):
+    class Keyed(KeyedProjection[int], name="fussy"):
+        def keys(self, _recorded):
+            return keys()
+
+        def apply(self, view, key, recorded):
+            return view + 1
+
+    return Keyed()
+
+
+def test_keys_may_come_one_by_one(log, views):
+    runner = ProjectionRunner(log.store, views, [keys_of(lambda: iter(["a", "b", "a"]))])
+    append(log, "one")
+    runner.catch_up()
+
+    assert runner.parts("fussy") == {"a": 1, "b": 1}
+
+
+def leaves():
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        (keys_of(lambda: "lead"), r"whose letters are no keys: return \['lead'\]"),
+        (keys_of(lambda: None), "TypeError"),
+        (keys_of(lambda: (7,)), "AttributeError"),
+        (keys_of(leaves), "SystemExit: 3"),
+        (texts_with(lambda _text: leaves(), "fussy"), "SystemExit: 3"),
+        (texts_with(lambda _text: 7, "fussy"), "`apply` returned .*: Expected `str`"),
+        (texts_with(lambda _text: "\ud800", "fussy"), "cannot be stored"),
+    ],
+)
+def test_whatever_a_projection_does_it_stops_alone(log, views, odd, said):
+    """The thread that follows must not end with it: the other views would stay behind."""
+    runner = ProjectionRunner(log.store, views, [odd, texts_with(str)])
+    append(log, "one")
+
+    with runner.follow():
+        assert runner.wait_for(1, timeout_s=TIMEOUT_S)
+        assert runner.view("texts") == ("one",)
+    assert re.search(said, status(runner, "fussy").failure)
+    assert runner.parts("fussy") == {}
 
 
 def test_a_view_is_made_anew_and_put_in_place_at_once(log, runner, views):
@@ -197,6 +254,7 @@ def test_events_that_nobody_handles_are_passed_over_at_once(log, views):
 def test_a_projection_of_commands_is_refused_when_it_is_kept(log, views):
     class Odd:
         name, version, handles, view_type = "odd", 1, frozenset({AcceptPrompt}), int
+        keys = initial = apply = print
 
     with pytest.raises(TypeError, match="handles AcceptPrompt, which is no event"):
         ProjectionRunner(log.store, views, [Odd()])

@@ -1,7 +1,7 @@
 """The scripted model plays turns by position, and fails where it is told to."""
 
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import anyio
@@ -26,6 +26,7 @@ from mentra_actors.providers.scripted import (
     BreaksAfter,
     NeverEnds,
     ScriptedModel,
+    Staged,
     call,
     position,
     say,
@@ -203,3 +204,55 @@ def test_a_delta_has_at_least_one_character() -> None:
     """A size of zero would stream for ever."""
     with pytest.raises(ValueError, match="delta_chars"):
         ScriptedModel([], delta_chars=0)
+
+
+def _later(request: ModelRequest) -> ModelRequest:
+    """The request after the first answer."""
+    answer = AssistantMessage(blocks=(say("one"),))
+    return ModelRequest(model=request.model, messages=(*request.messages, answer))
+
+
+async def test_each_model_name_has_a_list_of_its_own() -> None:
+    """Agents of a team must not read each other's turns."""
+    model = ScriptedModel({"ann": ["from ann"], "bob": ["from bob"]})
+
+    assert text_of((await _reply(model, _request(model="bob"))).blocks) == "from bob"
+    with pytest.raises(ProviderError, match="turns for ann, bob, not for cy"):
+        await _reply(model, _request(model="cy"))
+    with pytest.raises(ProviderError, match="of bob has 1 turns, and turn 2"):
+        await _reply(model, _later(_request(model="bob")))
+
+
+async def test_a_staged_turn_has_its_own_cost_and_failures() -> None:
+    """The second turn of a run may be the dear one, or the one that breaks."""
+    busy = ProviderError("busy", kind="http", transient=True, status=503)
+    usage = TokenUsage(input_tokens=900, output_tokens=7)
+    turn = Staged("abcd", usage=usage, delay_s=0.0001, fail_first=[busy, BreaksAfter(2)])
+    model = ScriptedModel(["one", turn], delta_chars=1)
+    await _reply(model, _request())
+    with pytest.raises(ProviderError, match="busy"):
+        await _reply(model, _later(_request()))
+    with pytest.raises(ProviderError, match="after 2 deltas"):
+        await _reply(model, _later(_request()))
+    with pytest.raises(AssertionError, match="turn 2 of 2 was not played"):
+        model.assert_complete()
+
+    assert (await _reply(model, _later(_request()))).usage == usage
+    model.assert_complete()
+
+
+async def test_a_script_is_complete_when_all_of_it_was_played_and_no_more() -> None:
+    """A turn that nobody has heard, or one that was missing, is a test that tests too little."""
+    model = ScriptedModel({"ann": ["one"], "bob": ["never asked"]}, fail_first=[BreaksAfter(1)])
+    with pytest.raises(AssertionError, match=r"turn 1 of 1 of ann.*\n.*of bob.*\n.*BreaksAfter"):
+        model.assert_complete()
+    for request in (_request(model="ann"), _request(model="ann"), _request(model="bob")):
+        with suppress(ProviderError):
+            await _reply(model, request)
+    model.assert_complete()
+    with suppress(ProviderError):
+        await _reply(model, _later(_request(model="ann")))
+    with pytest.raises(AssertionError, match="turn 2 was asked for"):
+        model.assert_complete()
+    with pytest.raises(TypeError, match="no last turn"):
+        ScriptedModel(lambda _request: "one").assert_complete()

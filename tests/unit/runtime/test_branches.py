@@ -206,6 +206,17 @@ def test_edits_stand_on_the_log_and_the_run_goes_on_from_them(paid):
     assert history_texts(runtime.agent("lead"))[-1] == "All is paid."
 
 
+def test_words_of_a_run_that_is_to_go_on_are_not_edited(paid):
+    """Who asks for both is told what to leave out, and no branch is made."""
+    runtime, _ = paid
+    (cut,) = positions(runtime, e.ToolCallFinished)
+    edits = [Edit.result("lead", "tool-1.0", "refused: no money")]
+
+    with pytest.raises(CommandRejected, match=r"leave out `resume`, and let lead resume"):
+        runtime.history.fork("both", at=cut, edits=edits, open_effects="resume")
+    assert list(runtime.history.branches()) == []
+
+
 def test_words_of_people_and_of_models_are_edited(paid):
     runtime, _ = paid
     edits = [Edit.answer("lead", "I would rather not.", entry=2), Edit.message("lead", "Why not?")]
@@ -328,7 +339,7 @@ def test_what_is_wrong_is_refused(paid):
         runtime.history.fork("../x")
     with pytest.raises(CommandRejected, match="no agent was named"):
         runtime.history.fork("x", agents=["nobody"])
-    with pytest.raises(CommandRejected, match="no version"):
+    with pytest.raises(CommandRejected, match="has versions 1 to"):
         runtime.agent("lead").fork("x", at=1000)
     with pytest.raises(CommandRejected, match="no branch is named"):
         runtime.history.branch("x")

@@ -7,6 +7,7 @@ import pytest
 
 import mentra_actors as mentra
 from mentra_actors import events
+from mentra_actors.errors import RuntimeClosed
 from projections import KeyedProjection, SqlProjection
 
 
@@ -108,3 +109,28 @@ def test_views_of_an_encrypted_store_are_sealed_in_a_database_too(tmp_path):
     connection.close()
 
     assert len(part) > 8
+
+
+def test_a_runtime_that_is_closed_keeps_no_views(tmp_path):
+    with mentra.open_runtime_sync(tmp_path / "team", providers=[model()]) as runtime:
+        pass
+    with pytest.raises(RuntimeClosed):
+        runtime.project(Answers())
+
+
+@pytest.mark.parametrize("into", [3, "sqlite:a\0b"])
+def test_an_address_that_is_none_is_refused_in_words(into):
+    with (
+        mentra.open_runtime_sync(":memory:", providers=[model()]) as runtime,
+        pytest.raises((TypeError, mentra.ConfigurationError), match=r"address|are kept in sqlite"),
+    ):
+        runtime.project(Answers(), into=into)
+
+
+@pytest.mark.parametrize("position", ["3", 1.5, True])
+def test_a_moment_that_is_none_is_refused_in_words(position):
+    with (
+        mentra.open_runtime_sync(":memory:", providers=[model()]) as runtime,
+        pytest.raises(TypeError, match="at_position is a whole number"),
+    ):
+        runtime.view(Answers(), at_position=position)

@@ -69,6 +69,16 @@ def test_the_log_of_one_agent_is_decided_alone(runtime):
     assert 0 < found.appends < runtime.history.verify().appends
 
 
+def test_a_log_is_decided_again_up_to_any_event_and_no_append_is_halved(runtime):
+    """Half of an append would be told as a difference that is none."""
+    last = runtime.history.last_position
+
+    found = [runtime.history.verify(at=position) for position in range(last + 1)]
+
+    assert all(one.is_same for one in found)
+    assert [one.position >= at for at, one in enumerate(found)] == [True] * (last + 1)
+
+
 def test_a_changed_decider_is_tried_on_a_real_log(runtime):
     """What a change does to the runs of users is known before it is released."""
 

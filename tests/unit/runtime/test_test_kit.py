@@ -3,10 +3,10 @@
 import anyio
 import pytest
 
-from mentra_actors.errors import StoreFull
+from mentra_actors.errors import StoreClosed, StoreFull, VersionConflict
 from mentra_actors.ids import StreamId
 from mentra_actors.store.memory_store import MemoryEventStore
-from mentra_actors.store.ports import AppendRequest, EncodedEvent, StreamAppend
+from mentra_actors.store.ports import Appended, AppendRequest, EncodedEvent, StreamAppend
 from mentra_actors.testing.failing_store import FailingStore
 from mentra_actors.testing.manual_clock import ManualClock
 from mentra_actors.testing.store_contract import EventStoreContract
@@ -109,3 +109,37 @@ async def test_a_cancelled_sleeper_is_forgotten():
 
     assert clock.sleeping() == ()
     clock.advance(10.0)
+
+
+def test_the_append_of_a_number_fails_conflicts_or_is_the_last():
+    """A test names the moment; appends that only mark streams do not move it."""
+    store = FailingStore(MemoryEventStore())
+    store.fail_at(2, StoreFull("no space left"))
+    store.conflict_at(3)
+    store.append(append("s-1"))
+    store.append(AppendRequest(open_streams=(StreamId("s-1"),)))
+    with pytest.raises(StoreFull):
+        store.append(append("s-1"))
+    with pytest.raises(VersionConflict, match="expected version 1, found 2"):
+        store.append(append("s-1", expected=1))
+
+    assert store.append(append("s-1", expected=1)).versions == (2,)
+    with pytest.raises(ValueError, match="counted from 1"):
+        store.conflict_at(0)
+
+
+@pytest.mark.parametrize(("when", "written"), [("before", 1), ("after", 2)])
+def test_a_store_that_has_died_takes_nothing_until_it_recovers(when, written):
+    """So a death looks between an append and its answer, and to all who come later."""
+    store = FailingStore(MemoryEventStore())
+    answers = []
+    store.die_at(2, when)
+    for _ in range(3):
+        store.submit(append("s-1"), answers.append)
+    assert [type(answer) for answer in answers] == [Appended, StoreClosed, StoreClosed]
+    assert (store.stream_version("s-1"), store.is_dead) == (written, True)
+    with pytest.raises(StoreClosed):
+        store.append(append("s-1"))
+
+    store.recover()
+    assert store.append(append("s-1")).versions == (written + 1,)

@@ -1,5 +1,7 @@
 """A full disk stops appends and nothing else."""
 
+import errno
+import os
 import resource
 import subprocess
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from mentra_actors.errors import (
     StoreFull,
 )
+from mentra_actors.store.lmdb_file import LOCK_FILE
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import Appended, AppendRequest
 from mentra_actors.testing.append_contract import (
@@ -16,6 +19,7 @@ from mentra_actors.testing.append_contract import (
     request_for,
     stream_append,
 )
+from projections.lmdb_views import LmdbViews
 
 FILL_THE_DISK = """
     import resource, sys
@@ -109,3 +113,26 @@ def test_a_full_disk_stops_appends_and_nothing_else(small_disk):
 def test_a_limit_of_file_size_exists_here():
     """The quota test above proves nothing where the system ignores the limit."""
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
+
+
+def test_the_table_of_readers_has_no_hole_into_which_a_full_disk_could_fall(tmp_path):
+    """LMDB maps it: where a page of it is on no disk, and the disk is full, the process dies."""
+    LmdbEventStore.open(tmp_path / "store").close()
+    LmdbViews.open(tmp_path / "views").close()
+
+    for place in ("store", "views"):
+        locks = (tmp_path / place / LOCK_FILE).stat()
+        assert locks.st_blocks * 512 >= locks.st_size
+
+
+def test_views_beside_a_log_on_a_full_disk_are_refused_and_there_is_space_later(
+    tmp_path, monkeypatch
+):
+    def full(_descriptor, _offset, _length):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        with pytest.raises(StoreFull, match=r"no space for lock\.mdb"):
+            LmdbViews.open(tmp_path / "views")
+    LmdbViews.open(tmp_path / "views").close()

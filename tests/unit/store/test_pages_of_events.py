@@ -49,3 +49,8 @@ def test_pages_have_every_event_once_and_no_page_is_asked_for_in_vain(
             assert [last for _, last in pages][-1:] == [events] * (events > after)
             assert CountedReader.asked == max(1, len(pages))
             CountedReader.asked = 0
+        for through in (0, 1, events // 2, events, events + 5):
+            pages = list(Journal(reader).event_pages(STREAM, after=1, through=through))
+
+            assert [one for page, _ in pages for one in page] == told[1:through]
+            assert [last for _, last in pages][-1:] == [min(through, events)] * bool(pages)

@@ -16,6 +16,7 @@ from mentra_actors.domain.permission_rules import RULES
 from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.domain.supervision.decide import SUPERVISION
 from mentra_actors.domain.team import TEAM
+from mentra_actors.runtime.plain_arguments import require_known
 from mentra_actors.runtime.replay.rebuild.agents import AGENT_COMMANDS
 from mentra_actors.runtime.replay.rebuild.boards import BOARD_COMMANDS
 from mentra_actors.runtime.replay.rebuild.contract import Builders
@@ -61,7 +62,15 @@ STREAM_RULES: Mapping[str, StreamRules] = MappingProxyType(
 def with_deciders(
     deciders: Mapping[str, Decider[Any, Any, Any, Any]],
 ) -> Mapping[str, StreamRules]:
-    """All kinds of streams, with other deciders for some categories."""
+    """All kinds of streams, with other deciders for some categories.
+
+    Raises:
+        TypeError: there is no such category, or what is given for it is no decider.
+    """
+    require_known(deciders, STREAM_RULES, "no streams are of the category")
+    for category, decider in deciders.items():
+        if not isinstance(decider, Decider):
+            raise TypeError(f"what decides {category!r} is a Decider, not {decider!r}")
     changed = {
         category: replace(STREAM_RULES[category], decider=decider)
         for category, decider in deciders.items()

@@ -56,6 +56,16 @@ def origin(tmp_path):
     return path
 
 
+def test_a_branch_that_was_moved_alone_says_so(origin, tmp_path):
+    """In its origin's place is some directory then, and not an empty one."""
+    moved = tmp_path / "a" / "b" / "c"
+    shutil.copytree(new_branch(origin, at=2), moved)
+    (tmp_path / "a" / "notes.txt").write_text("mine")
+
+    with pytest.raises(BranchOriginLost, match=r"is not a store; is the branch where it was made"):
+        open_journal_reader(moved)
+
+
 def test_a_cut_is_at_the_end_of_the_append_that_holds_the_position(origin):
     branch = new_branch(origin, at=2)
 

@@ -1,0 +1,85 @@
+"""The pytest plugin: fixtures for teams, and a check of what tests leave behind.
+
+It comes with the package and is loaded by every run of pytest, so it imports nothing at start.
+`mentra_leak_check = true` in the configuration of pytest has the check made after every test.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mentra_actors.late_module import LateModule
+
+if TYPE_CHECKING:
+    from mentra_actors.store import memory_store
+    from mentra_actors.testing import failing_store, leaks, mock_faces
+    from mentra_actors.testing import manual_clock as clocks
+else:
+    memory_store = LateModule("mentra_actors.store.memory_store")
+    failing_store = LateModule("mentra_actors.testing.failing_store")
+    leaks = LateModule("mentra_actors.testing.leaks")
+    mock_faces = LateModule("mentra_actors.testing.mock_faces")
+    clocks = LateModule("mentra_actors.testing.manual_clock")
+
+__all__ = ["manual_clock", "mentra_runtime", "mentra_store", "nothing_left_open"]
+
+_SETTING = "mentra_leak_check"
+_CONTRACTS = ("append", "provider", "projection", "store", "tick", "tool", "view_store")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say what may be set."""
+    told = "fail each test that leaves threads, processes or open stores behind"
+    parser.addini(_SETTING, told, type="bool", default=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have failures of contracts explained, and check every test if that is wanted."""
+    modules = [f"mentra_actors.testing.{one}_contract" for one in _CONTRACTS]
+    pytest.register_assert_rewrite(*(one for one in modules if one not in sys.modules))
+    if config.getini(_SETTING):
+        config.pluginmanager.register(_EveryTest(), "mentra-leak-check")
+
+
+class _EveryTest:
+    @pytest.fixture(autouse=True)
+    def _mentra_leak_check(self, nothing_left_open: None) -> None:
+        """Have the check made."""
+
+
+@pytest.fixture
+def nothing_left_open() -> Iterator[None]:
+    """Fail a test that leaves threads, child processes or open stores behind, with their names."""
+    before = leaks.LeakCheck()
+    yield
+    if found := before.found():
+        pytest.fail("the test has left behind:\n" + "\n".join(found), pytrace=False)
+
+
+@pytest.fixture
+def manual_clock() -> "clocks.ManualClock":
+    """A clock that stands still: `mentra_runtime(turns, clock=manual_clock)`."""
+    return clocks.ManualClock()
+
+
+@pytest.fixture
+def mentra_store() -> "failing_store.FailingStore":
+    """A store in memory that fails when it is told to: `mentra_runtime(turns, store=…)`.
+
+    Whoever uses it closes it, as a runtime does; nothing has to be released.
+    """
+    return failing_store.FailingStore(memory_store.MemoryEventStore())
+
+
+@pytest.fixture
+def mentra_runtime(nothing_left_open: None) -> "Iterator[Callable[..., mock_faces.MockRuntime]]":  # noqa: ARG001 - closes before it looks
+    """Opens mock runtimes, with the arguments of `mock_runtime`; they are closed at the end."""
+    with ExitStack() as opened:
+
+        def open_one(turns: Any, **options: Any) -> "mock_faces.MockRuntime":
+            return opened.enter_context(mock_faces.mock_runtime(turns, **options))
+
+        yield open_one

@@ -1,0 +1,111 @@
+"""The pytest plugin in a run of its own, and what its check sees."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from mentra_actors.domain.agent.events import RunFinished
+from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.testing.leaks import LeakCheck
+
+ROOT = Path(__file__).parents[3]
+OWN_TESTS = """
+import threading
+from mentra_actors.store.lmdb_store import LmdbEventStore
+
+KEPT = []
+
+
+def test_leaves_a_thread_and_a_store(tmp_path):
+    end = threading.Event()
+    KEPT.append(end)
+    threading.Thread(target=end.wait, name="forgotten").start()
+    KEPT.append(LmdbEventStore.open(tmp_path / "team"))
+
+
+def test_ends_what_they_left():
+    KEPT[0].set()
+    KEPT[1].close()
+"""
+
+
+def test_the_plugin_names_what_is_left(tmp_path):
+    """In a process of its own, as a project has it that turns the check on."""
+    (tmp_path / "test_own.py").write_text(OWN_TESTS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmentra_leak_check = true\n")
+    plugins = ["-p", "mentra_actors.testing.plugin", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, str(tmp_path)]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+
+    assert "thread 'forgotten' runs" in run.stdout, run.stdout + run.stderr
+    assert "the store at " in run.stdout
+    assert "2 passed, 1 error" in run.stdout
+
+
+def test_a_team_is_opened_for_a_test_and_closed_after_it(
+    mentra_runtime, mentra_store, manual_clock
+):
+    """Each of them may fail, stand still and die, as the test says."""
+    mock = mentra_runtime(["Hello."], store=mentra_store, clock=manual_clock)
+    mentra_store.die_at(3)
+    mock.spawn(prompt="Hello?")
+    mentra_store.wait_for_death()
+    mock.crash()
+    mock.until(RunFinished)
+
+    assert mock.agent().last_answer() == "Hello."
+    assert mock.clock is manual_clock
+
+
+def test_loading_the_plugin_imports_nothing_heavy():
+    """Every run of pytest in the environment of a user pays for it."""
+    code = (
+        "import pytest, sys; before = set(sys.modules); import mentra_actors.testing.plugin; "
+        "print(sorted(one for one in set(sys.modules) - before if not one.startswith('_pytest')))"
+    )
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert run.stdout.strip() == str(
+        ["mentra_actors", "mentra_actors.late_module", "mentra_actors.testing"]
+        + ["mentra_actors.testing.plugin"]
+    )
+
+
+def test_what_ends_in_time_is_no_leak_and_what_was_there_before_is_none(tmp_path):
+    ends = threading.Event()
+    older = threading.Thread(target=ends.wait)
+    older.start()
+    before = LeakCheck()
+    brief = threading.Thread(target=lambda: None)
+    brief.start()
+
+    assert before.found() == []
+    store = LmdbEventStore.open(tmp_path / "team", durability="volatile")
+    found = before.found(grace_s=0.0)
+    assert f"the store at {tmp_path / 'team'} is open" in found
+    assert any(one.startswith("thread 'store ") for one in found)
+    store.close()
+    ends.set()
+    older.join()
+    assert before.found() == []
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="children are seen on Linux")
+def test_a_child_process_that_runs_is_named():
+    before = LeakCheck()
+    command, pipe = ["sh", "-c", "echo; read line"], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as child:
+        child.stdout.readline()
+        found = before.found(grace_s=0.0)
+        child.stdin.close()
+
+    assert found == [f"process {child.pid} runs: sh -c echo; read line"]
+    assert before.found() == []
