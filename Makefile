@@ -59,8 +59,9 @@ types: setup     ## mypy strict
 contracts: setup ## import contracts
 	$(call TOOL,lint-imports)
 
+BUILDER ?= html
 docs: setup      ## the pages as a site in site/, strictly: a warning is an error
-	$(call TOOL,sphinx-build) --quiet --fail-on-warning --keep-going -b html docs site
+	$(call TOOL,sphinx-build) --quiet --fail-on-warning --keep-going -j 2 -b $(BUILDER) docs site
 
 bench: setup     ## benchmarks (NAMES="deltas growth"; all of them), renders benchmarks/RESULTS.md
 	$(call TOOL,python) -m benchmarks.run $(NAMES)

@@ -18,7 +18,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from projections import BUILT_IN, TASK_BOARD, fold_view, projection
 from projections.board_differences import board_difference
-from projections.contract import is_handled
+from projections.contract import sees
 from projections.kept_folds import KeptFolds
 from projections.memory_views import MemoryViews
 from projections.past_views import PartsOfStreams
@@ -70,7 +70,7 @@ def test_a_part_of_one_stream_is_touched_by_no_other(journal):
     """Else a look that reads only this stream would show too little."""
     ours = [each for each in ALL if isinstance(each, PartsOfStreams)]
     for each, recorded in itertools.product(ours, journal):
-        for key in each.keys(recorded) if is_handled(each, recorded) else ():
+        for key in each.keys(recorded) if sees(each)(recorded) else ():
             assert each.stream_of(key) in (None, recorded.stream_id)
 
 
@@ -111,7 +111,7 @@ def test_bisect_finds_the_event_that_made_it_true(appends, count, good, key):
     history = History(store)
     good = min(good, history.last_position)
     recorded = journal.read_journal(limit=10_000)
-    numbers = [r.global_position for r in recorded if is_handled(positions, r)]
+    numbers = [r.global_position for r in filter(sees(positions), recorded)]
 
     def predicate(view):
         seen = view if key is not None else view.get("", ())

@@ -96,13 +96,16 @@ def test_no_history_makes_the_reading_of_it_raise(events):
 def test_no_episode_is_told_that_the_model_sees(commands):
     """What is remembered names the entries at which the transcript has it."""
     transcript, told, entries = Transcript(), [], EpisodeFold(LEAD)
+    is_summarised = False  # a run that was in its middle is told by the summary and its episode
     events = [event for events in told_by(commands) for event in events]
     for version, event in enumerate(events, 1):
         transcript = apply(transcript, event)
+        if isinstance(event, e.RunStarted | e.ConversationCompacted):
+            is_summarised = isinstance(event, e.ConversationCompacted)
         one = entries.step(event, version)
         if one is not None:
             told.append(one)
-            assert seen_words(transcript).has(one.record.kind, one.entry)
+            assert is_summarised or seen_words(transcript).has(one.record.kind, one.entry)
     assert all(one.entry <= len(transcript.entries) for one in told)
 
 

@@ -180,7 +180,7 @@ def test_no_key_is_in_an_audit(mentra, audited, tmp_path):
         (["--export", "a", "--append", "--after", "3"], "no --after"),
         (["--append"], "--append needs --export"),
         (["--root", "ab"], "--root needs --verify"),
-        (["--agent", "nobody"], "no agent or stream is named 'nobody'"),
+        (["--agent", "nobody"], "no agent is named 'nobody'"),
         (["--verify", "nothing-here"], "cannot read nothing-here"),
     ],
 )

@@ -216,7 +216,7 @@ def test_an_unknown_agent_lists_the_known_ones(mentra, team_store):
 def test_nobody_has_no_name(mentra, team_store, command):
     """A variable of a script that is empty is no trouble of the store."""
     assert mentra(command, "", "--store", team_store) == 2
-    assert "no agent or stream is named ''" in mentra.err
+    assert "is named ''" in mentra.err
     assert "agents: lead" in mentra.err
 
 

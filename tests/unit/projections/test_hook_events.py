@@ -544,6 +544,8 @@ def test_every_event_has_a_kind_of_its_own():
 
 
 SILENT = {
+    e.AgentBranched,  # what is done on a branch stands in the log of the branch
+    e.ConversationEdited,
     e.AgentRecovered, e.AgentRenamed, e.AgentStopped, e.AgentStopPlanned,
     e.MailCameLate, e.StopReported, e.BoardCompensated,
     e.CompactionAwaited, e.CompactionRetried, e.CompactionUndone,

@@ -85,14 +85,14 @@ def journal_of(path):
 
 
 def damaged_page(path, position):
-    """Zero the page in which the record of a position lies."""
+    """Zero the page in which the record of a position lies, and older copies of it."""
     with opened_image(path, is_alone=True) as image:
         value = next(v for key, v in image.rows("log") if key_position(key) == position)
-    content = (path / "data.mdb").read_bytes()
-    place = content.rindex(value) // PAGE_BYTES * PAGE_BYTES
-    (path / "data.mdb").write_bytes(
-        content[:place] + bytes(PAGE_BYTES) + content[place + PAGE_BYTES :]
-    )
+    content = bytearray((path / "data.mdb").read_bytes())
+    while (found := content.find(value)) >= 0:
+        place = found // PAGE_BYTES * PAGE_BYTES
+        content[place : place + PAGE_BYTES] = bytes(PAGE_BYTES)
+    (path / "data.mdb").write_bytes(content)
 
 
 # --- backup ----------------------------------------------------------------------------------

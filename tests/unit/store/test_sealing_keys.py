@@ -521,7 +521,7 @@ def test_there_is_no_second_way_to_a_store():
     """A command that opened the file by itself would write plain text beside the sealed."""
     package = Path(mentra_actors.__file__).parent
     sources = [*package.glob("runtime/*.py"), *package.glob("cli/*.py")]
-    names = ("LmdbEventStore", "open_sql_", "MemoryEventStore")
+    names = ("LmdbEventStore", "open_sql_store", "open_sql_reader", "MemoryEventStore")
 
     assert [file for file in sources if any(name in file.read_text() for name in names)] == []
 
