@@ -1,9 +1,9 @@
 """Which event a person means: a position, or one of an agent."""
 
 from mentra_actors.cli.reading import OpenStore
-from mentra_actors.errors import CommandRejected
+from mentra_actors.runtime.history.versions import position_of_version
 
-__all__ = ["PLACE_HELP", "named_position"]
+__all__ = ["PLACE_HELP", "name_and_version", "named_position"]
 
 PLACE_HELP = "A position of the log, an agent (its last event), or AGENT@VERSION."
 
@@ -16,12 +16,16 @@ def named_position(team: OpenStore, place: str) -> int:
     """
     if place.isascii() and place.isdecimal():
         return int(place)
+    name, version = name_and_version(place)
+    stream_id = team.stream(name)
+    if version is None:
+        version = team.reader.stream_version(stream_id)
+    return position_of_version(team.journal, stream_id, version)
+
+
+def name_and_version(place: str) -> tuple[str, int | None]:
+    """`AGENT@VERSION` in its parts; another text is a name without a version."""
     name, at, version = place.rpartition("@")
-    has_version = bool(at) and version.isascii() and version.isdecimal()
-    stream_id = team.stream(name if has_version else place)
-    last = team.reader.stream_version(stream_id)
-    wanted = int(version) if has_version else last
-    if not 1 <= wanted <= last:
-        raise CommandRejected(f"{stream_id} has versions 1 to {last}; {wanted} is not there")
-    (found, *_) = team.reader.read_stream(stream_id, after=wanted - 1, through=wanted)
-    return found.global_position
+    if at and version.isascii() and version.isdecimal():
+        return name, int(version)
+    return place, None

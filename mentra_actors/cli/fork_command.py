@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from mentra_actors.cli.decision_options import By, person
+from mentra_actors.cli.event_place import name_and_version
 from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
@@ -17,12 +18,11 @@ from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.times import MOMENTS, moment_named
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected, StoreError
-from mentra_actors.ids import AgentId, name_of
-from mentra_actors.runtime.agent_forks import position_of_version
 from mentra_actors.runtime.history.branches import Branch
 from mentra_actors.runtime.history.edits import Edit
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.history.open_work import OpenEffect
+from mentra_actors.runtime.history.versions import position_of_version
 
 __all__ = ["fork"]
 
@@ -101,10 +101,9 @@ def fork(
 
 
 def _position(team: OpenStore, history: History, moment: str) -> int:
-    name, at, version = moment.rpartition("@")
-    if at and version.isascii() and version.isdecimal():
-        agent_id = AgentId(name_of(team.agent_stream(name)))
-        return position_of_version(team.journal, agent_id, int(version))
+    name, version = name_and_version(moment)
+    if version is not None:
+        return position_of_version(team.journal, team.agent_stream(name), version)
     return moment_named(history, moment).position
 
 

@@ -54,8 +54,8 @@ class _Picture(NamedTuple):
 
 
 def _lanes(team: OpenStore, after: int, through: int | None) -> _Picture:
-    events = team.journal.through(through)
-    lanes = team_lanes(one for one in events if one.global_position > after)
+    end = team.reader.last_position() if through is None else through
+    lanes = team_lanes(team.journal.between(after, end))
     _require(lanes.lanes, "no agent did anything there")
     title = f"Lanes of {team.path.name}"
     return _Picture(partial(draw_lanes, lanes, title), lane_inches(lanes))
@@ -80,14 +80,19 @@ def _time_of(team: OpenStore, position: int) -> float:
     """When the event at a position was recorded; before all for 0."""
     if position == 0:
         return 0.0
-    page = team.journal.read_journal(after=position - 1, limit=1)
-    _require(page, f"position {position} is to come")
-    return page[0].recorded_at_ns / 1e9
+    event = team.journal.event_at(position)
+    if event is None:
+        raise _nothing(f"position {position} is to come")
+    return event.recorded_at_ns / 1e9
 
 
 def _require(found: Any, words: str) -> None:
     if not found:
-        raise CommandRejected(f"there is nothing to draw: {words}")
+        raise _nothing(words)
+
+
+def _nothing(words: str) -> CommandRejected:
+    return CommandRejected(f"there is nothing to draw: {words}")
 
 
 _PICTURES: dict[Plot, Callable[[OpenStore, int, int | None], _Picture]] = {

@@ -56,7 +56,8 @@ def timeline(
 
 
 def _document(team: OpenStore, after: int, through: int | None) -> dict[str, Any]:
-    events = [one for one in team.journal.through(through) if one.global_position > after]
+    end = team.reader.last_position() if through is None else through
+    events = list(team.journal.between(after, end))
     lanes = team_lanes(events)
     return {**msgspec.structs.asdict(lanes), "events": [line_of(one) for one in events]}
 
@@ -78,17 +79,11 @@ class _Rows:
     def more(self, through: int | None) -> Iterator[_Shown]:
         """Those that have come since the last one."""
         end = self._team.reader.last_position() if through is None else through
-        while self.position < end:
-            page = self._team.journal.read_journal(after=self.position)
-            if not page:
-                return
-            self.position = min(page[-1].global_position, end)
-            for recorded in page:
-                if recorded.global_position > end:
-                    return
-                row = self.graph.row(recorded)
-                if row is not None and recorded.global_position > self._after:
-                    yield _Shown(recorded, row)
+        for recorded in self._team.journal.between(self.position, end):
+            self.position = recorded.global_position
+            row = self.graph.row(recorded)
+            if row is not None and recorded.global_position > self._after:
+                yield _Shown(recorded, row)
 
 
 def _show(output: Output, rows: _Rows, shown: Collection[_Shown]) -> None:

@@ -14,12 +14,12 @@ from mentra_actors.effects.context_requests import (
 )
 from mentra_actors.effects.recall import Recall
 from mentra_actors.effects.request_assembly import RequestAssembly
-from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, agent_stream
 from mentra_actors.runtime.awaiting import asked
 from mentra_actors.runtime.blocking import result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import chained, mapped
+from mentra_actors.runtime.history.versions import require_version
 
 __all__ = ["AgentContext", "SyncAgentContext"]
 
@@ -98,8 +98,8 @@ def _report(
 
     def read(accepted: Accepted) -> AgentPast:
         last = accepted.stream_version
-        if version is not None and not 1 <= version <= last:
-            raise CommandRejected(f"{stream_id} has versions 1 to {last}; {version} is not there")
+        if version is not None:
+            require_version(stream_id, version, last)
         recorded = core.journal.read_stream(stream_id, through=version or last)
         return agent_past(one.event for one in recorded)
 

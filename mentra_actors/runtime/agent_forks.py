@@ -4,15 +4,13 @@ from typing import Any, Unpack
 
 import anyio
 
-from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, agent_stream
 from mentra_actors.runtime.history.branches import Branch, MemoryBranch
 from mentra_actors.runtime.history.futures import ForkOptions
+from mentra_actors.runtime.history.versions import position_of_version
 from mentra_actors.runtime.operations import Operations
-from mentra_actors.runtime.plain_arguments import require_whole
-from mentra_actors.store.journal import Journal
 
-__all__ = ["AgentForks", "SyncAgentForks", "position_of_version"]
+__all__ = ["AgentForks", "SyncAgentForks"]
 
 
 class AgentForks:
@@ -51,24 +49,12 @@ class SyncAgentForks:
         return _forked(self._operations, self.agent_id, name, at, options)
 
 
-def position_of_version(journal: Journal, agent_id: AgentId, version: int) -> int:
-    """Global position of an event of an agent's stream, by its version there (from 1).
-
-    Raises:
-        CommandRejected: there is no such version.
-    """
-    stream_id = agent_stream(agent_id)
-    require_whole(version, "a version")
-    last = journal.version_at(stream_id, journal.last_position())
-    if not 1 <= version <= last:
-        raise CommandRejected(f"{stream_id} has versions 1 to {last}; {version} is not there")
-    return journal.read_stream(stream_id, after=version - 1, through=version)[0].global_position
-
-
 def _forked(
     operations: Operations, agent_id: AgentId, name: str, at: int | None, options: ForkOptions
 ) -> Branch | MemoryBranch:
     core = operations.core
-    position = None if at is None else position_of_version(core.journal, agent_id, at)
+    position = (
+        None if at is None else position_of_version(core.journal, agent_stream(agent_id), at)
+    )
     chosen: dict[str, Any] = {"agents": (agent_id,), "team": core.settings.team, **options}
     return operations.history.fork(name, at=position, **chosen)

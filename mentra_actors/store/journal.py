@@ -127,6 +127,25 @@ class Journal:
                 ]
             )
 
+    def event_at(self, position: int) -> RecordedEvent[Any] | None:
+        """The event at a global position, or None; the first part of one that was split."""
+        if not 1 <= position <= self._reader.last_position():
+            return None
+        return self.read_journal(after=position - 1, limit=1)[0]
+
+    def end_of_append(self, position: int) -> int:
+        """The last position of what was recorded together with the event at one (from 1)."""
+        return self._reader.read_journal(after=position - 1, limit=1)[-1].global_position
+
+    def stream_version(self, stream_id: StreamId) -> int:
+        """Version of the last event; 0 for a stream that does not exist."""
+        return self._reader.stream_version(stream_id)
+
+    def position_of(self, stream_id: StreamId, version: int) -> int:
+        """Global position of the event of a stream with this version, which must be there."""
+        found = self._reader.read_stream(stream_id, after=version - 1, through=version)
+        return found[0].global_position
+
     def version_at(self, stream_id: StreamId, position: int) -> int:
         """Version of the last event of a stream that is not after a position; 0 for none."""
         low, high = 0, self._reader.stream_version(stream_id)

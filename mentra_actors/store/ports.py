@@ -32,6 +32,7 @@ __all__ = [
     "Tick",
     "TickPiece",
     "blob_digest",
+    "payloads_of",
 ]
 
 
@@ -215,6 +216,16 @@ class PayloadReader(Protocol):
     ) -> tuple[list[tuple[str, bytes]], bool]:
         """Tags and payloads of some events after a version, in order; True if they are all."""
         ...
+
+
+def payloads_of(
+    reader: JournalReader, stream_id: StreamId, *, after: int
+) -> tuple[list[tuple[str, bytes]], bool]:
+    """See `PayloadReader.read_payloads`; also of a reader that offers none."""
+    if isinstance(reader, PayloadReader):
+        return reader.read_payloads(stream_id, after=after)
+    events = reader.read_stream(stream_id, after=after)
+    return [(one.event_type, one.payload) for one in events], True
 
 
 @runtime_checkable

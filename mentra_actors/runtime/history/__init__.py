@@ -3,6 +3,7 @@
 * `history`: `History`, the way in, from a running team or from any process.
 * `moment`, `agent_moment`: one global position, and everything, or an agent, as it was there.
 * `differences`, `bisection`: what has changed between two of them, and when it did.
+* `versions`: versions of a stream as positions of the log.
 * `past`: reads the log for them, from the nearest view that is kept.
 * `causes`: why something happened, and what came of it; `appends`: what was recorded together.
 * `futures`, `branches`, `edits`, `open_work`, `listed_branch`, `common_past`: forks of a store.

@@ -27,6 +27,7 @@ from mentra_actors.ids import (
     team_stream,
 )
 from mentra_actors.runtime.history.past import Past, recorded_time
+from mentra_actors.runtime.history.versions import position_of_version
 from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.runtime.snapshots import (
     AgentSnapshot,
@@ -177,7 +178,5 @@ def agent_at(past: Past, agent_id: AgentId, version: int) -> AgentMoment:
     require_whole(version, "a version")
     if not last:
         raise CommandRejected(f"there is no agent {agent_id!r}")
-    if not 1 <= version <= last:
-        raise CommandRejected(f"{stream_id} has versions 1 to {last}; {version} is not there")
-    stored = past.reader.read_stream(stream_id, after=version - 1, through=version)
-    return AgentMoment(past, agent_id, version, stored[-1].global_position)
+    position = position_of_version(past.journal, stream_id, version)
+    return AgentMoment(past, agent_id, version, position)

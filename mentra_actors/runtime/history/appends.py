@@ -6,17 +6,9 @@ from typing import Any
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.store.journal import Journal
 
-__all__ = ["append_at", "appends_in", "event_at"]
+__all__ = ["append_at", "appends_in"]
 
 _FIRST_LOOK = 16
-
-
-def event_at(journal: Journal, position: int) -> RecordedEvent[Any] | None:
-    """The event at a global position, or None; the first part of one that was split."""
-    if not 1 <= position <= journal.last_position():
-        return None
-    page = journal.read_journal(after=position - 1, limit=1)
-    return next((one for one in page if one.global_position == position), None)
 
 
 def appends_in(events: Iterable[RecordedEvent[Any]]) -> Iterator[list[RecordedEvent[Any]]]:
@@ -41,24 +33,13 @@ def append_at(journal: Journal, recorded: RecordedEvent[Any]) -> list[RecordedEv
     position, look = recorded.global_position, _FIRST_LOOK
     while True:
         first = max(0, position - look)
-        events = _between(journal, first, position + look)
+        events = list(journal.between(first, position + look))
         found = next(one for one in appends_in(events) if _holds(one, position))
         begins_later = found[0].global_position > first + 1 or first == 0
         ends_sooner = found[-1].global_position < events[-1].global_position
         if begins_later and (ends_sooner or events[-1].global_position < position + look):
             return found
         look *= 8
-
-
-def _between(journal: Journal, after: int, through: int) -> Sequence[RecordedEvent[Any]]:
-    found: list[RecordedEvent[Any]] = []
-    while after < through:
-        page = journal.read_journal(after=after, limit=through - after)
-        if not page:
-            break
-        found.extend(page)
-        after = page[-1].global_position
-    return found
 
 
 def _holds(append: Sequence[RecordedEvent[Any]], position: int) -> bool:

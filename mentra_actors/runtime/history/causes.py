@@ -16,10 +16,9 @@ from mentra_actors.domain.schedules.events import ScheduleFired
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.history.appends import append_at, appends_in, event_at
+from mentra_actors.runtime.history.appends import append_at, appends_in
 from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.ports import JournalReader
 from projections.cause_names import CauseName, given_names, needed_names, trigger_names
 from projections.timeline import TimelineLine, line_of
 
@@ -60,13 +59,13 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     is_cut: bool = False
 
 
-def causes_of(reader: JournalReader, journal: Journal, position: int) -> CauseChain:
+def causes_of(journal: Journal, position: int) -> CauseChain:
     """Walk from an event to what began it.
 
     Raises:
         CommandRejected: there is no such position.
     """
-    walk = _Backwards(reader, journal)
+    walk = _Backwards(journal)
     steps = [_required(journal, position)]
     is_of_timer = False
     while (cause := walk.cause_of(steps[-1])) is not None:
@@ -81,7 +80,7 @@ def causes_of(reader: JournalReader, journal: Journal, position: int) -> CauseCh
     )
 
 
-def effects_of(reader: JournalReader, journal: Journal, position: int, *, limit: int) -> Effects:
+def effects_of(journal: Journal, position: int, *, limit: int) -> Effects:
     """Walk from an event to all that came of it, up to `limit` events.
 
     Raises:
@@ -92,7 +91,7 @@ def effects_of(reader: JournalReader, journal: Journal, position: int, *, limit:
         raise CommandRejected(f"a limit is at least 1, not {limit}")
     first = _required(journal, position)
     found: list[Effect] = []
-    for effect in _Forwards(reader, journal, first).effects():
+    for effect in _Forwards(journal, first).effects():
         if len(found) == limit:
             return Effects(of=line_of(first), effects=tuple(found), is_cut=True)
         found.append(effect)
@@ -101,7 +100,7 @@ def effects_of(reader: JournalReader, journal: Journal, position: int, *, limit:
 
 def _required(journal: Journal, position: int) -> _Recorded:
     require_whole(position, "a position")
-    found = event_at(journal, position)
+    found = journal.event_at(position)
     if found is None:
         last = journal.last_position()
         raise CommandRejected(f"the log has positions 1 to {last}; {position} is not there")
@@ -145,8 +144,7 @@ def _brings(recorded: _Recorded, delivered: MailDelivered) -> bool:
 
 
 class _Backwards:
-    def __init__(self, reader: JournalReader, journal: Journal) -> None:
-        self._reader = reader
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
     def cause_of(self, recorded: _Recorded) -> _Recorded | None:
@@ -185,23 +183,15 @@ class _Backwards:
         """Version of the last event of a stream before another event."""
         if stream_id == recorded.stream_id:
             return recorded.stream_version - 1
-        low, high = 0, self._reader.stream_version(stream_id)
-        while low < high:
-            middle = (low + high + 1) // 2
-            (found, *_) = self._reader.read_stream(stream_id, after=middle - 1, through=middle)
-            if found.global_position < recorded.global_position:
-                low = middle
-            else:
-                high = middle - 1
-        return low
+        return self._journal.version_at(stream_id, recorded.global_position - 1)
 
 
 class _Forwards:
     """One pass over the log from an event on; it knows the names that the reached ones give."""
 
-    def __init__(self, reader: JournalReader, journal: Journal, first: _Recorded) -> None:
+    def __init__(self, journal: Journal, first: _Recorded) -> None:
         self._journal = journal
-        self._backwards = _Backwards(reader, journal)
+        self._backwards = _Backwards(journal)
         self._first_append = append_at(journal, first)
         self._first = first
         self._depths = {first.global_position: 0}
@@ -221,12 +211,8 @@ class _Forwards:
 
     def _appends(self) -> Iterator[list[_Recorded]]:
         yield list(self._first_append)
-        yield from appends_in(self._events(after=self._first_append[-1].global_position))
-
-    def _events(self, after: int) -> Iterator[_Recorded]:
-        while page := self._journal.read_journal(after=after):
-            yield from page
-            after = page[-1].global_position
+        after = self._first_append[-1].global_position
+        yield from appends_in(self._journal.between(after, self._journal.last_position()))
 
     def _cause_of(self, recorded: _Recorded, append: Sequence[_Recorded]) -> int:
         """Position of its cause if that is reached, else 0. The rule is that of the way back."""

@@ -129,8 +129,8 @@ class Futures:
         theirs, position = moment.event, moment.position
         if theirs is None:
             return
-        page = self._journal.read_journal(after=position - 1, limit=1)
-        if not page or _place(page[0]) != _place(theirs):
+        ours = self._journal.event_at(position)
+        if ours is None or _place(ours) != _place(theirs):
             raise CommandRejected(
                 f"position {position} is one of another store: fork the store that it is of"
             )

@@ -188,7 +188,7 @@ class History(Futures, Again):
         Raises:
             CommandRejected: there is no such position.
         """
-        return causes_of(self._reader, self._journal, position)
+        return causes_of(self._journal, position)
 
     def effects_of(self, position: int, *, limit: int = 1000) -> Effects:
         """All that came of an event, of other agents too, up to `limit` events.
@@ -196,7 +196,7 @@ class History(Futures, Again):
         Raises:
             CommandRejected: there is no such position, or the limit is not above 0.
         """
-        return effects_of(self._reader, self._journal, position, limit=limit)
+        return effects_of(self._journal, position, limit=limit)
 
 
 @contextmanager

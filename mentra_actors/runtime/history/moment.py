@@ -41,8 +41,7 @@ class Moment:
     @property
     def event(self) -> RecordedEvent[Any] | None:
         """The last event that counts; None at position 0."""
-        page = self._past.journal.read_journal(after=self.position - 1, limit=1)
-        return page[0] if self.position and page else None
+        return self._past.journal.event_at(self.position)
 
     @property
     def time(self) -> datetime | None:

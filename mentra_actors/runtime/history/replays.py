@@ -16,7 +16,6 @@ from mentra_actors.errors import CommandRejected, MentraError
 from mentra_actors.ids import AgentId, RunId, StreamId, TeamId, agent_stream
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.agent_lists import agents_of
-from mentra_actors.runtime.history.appends import append_at, event_at
 from mentra_actors.runtime.history.moment import require_position
 from mentra_actors.runtime.plain_arguments import (
     require_known,
@@ -140,14 +139,8 @@ def verify(
     streams: tuple[StreamId, ...] = ()
     if agent is not None:
         streams = (agent_stream(agent_of(journal, agent)),)
-    through = _end_of_append(journal, at)
+    through = journal.end_of_append(at) if at else at
     return verified(journal.through(through), with_deciders(deciders or {}), streams=streams)
-
-
-def _end_of_append(journal: Journal, position: int | None) -> int | None:
-    """The last position of what was recorded together with the event at `position`."""
-    found = None if position is None else event_at(journal, position)
-    return position if found is None else append_at(journal, found)[-1].global_position
 
 
 def replay(

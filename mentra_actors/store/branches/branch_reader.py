@@ -7,7 +7,13 @@ import msgspec
 from mentra_actors.ids import StreamId
 from mentra_actors.store.branches.branch_file import BranchRecord
 from mentra_actors.store.branches.shared_past import SharedPast
-from mentra_actors.store.ports import JournalReader, PayloadReader, StateSnapshot, StoredEvent
+from mentra_actors.store.ports import (
+    JournalReader,
+    SnapshotReader,
+    StateSnapshot,
+    StoredEvent,
+    payloads_of,
+)
 from mentra_actors.store.sealing.part_seal import PartSeal
 
 __all__ = ["BranchReader"]
@@ -58,10 +64,7 @@ class BranchReader:
         base = self.past.version(stream_id)
         if after < base:
             return self.past.read_payloads(stream_id, after=after)[0], False
-        if isinstance(self._own, PayloadReader):
-            return self._own.read_payloads(stream_id, after=after - base)
-        own = self._own.read_stream(stream_id, after=after - base)
-        return [(one.event_type, one.payload) for one in own], True
+        return payloads_of(self._own, stream_id, after=after - base)
 
     def read_journal(
         self,
@@ -109,9 +112,8 @@ class BranchReader:
             StreamArchived: the stream must not be folded without its archive.
         """
         base = self.past.version(stream_id)
-        ask = getattr(self._own, "snapshot_through", None)
-        if ask is not None and version > base:
-            found: StateSnapshot | None = ask(stream_id, version - base)
+        if isinstance(self._own, SnapshotReader) and version > base:
+            found = self._own.snapshot_through(stream_id, version - base)
             if found is not None:
                 return _replace(found, stream_version=found.stream_version + base)
         return self.past.snapshot_through(stream_id, version)

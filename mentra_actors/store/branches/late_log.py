@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from mentra_actors.errors import StoreClosed
 from mentra_actors.ids import StreamId
 from mentra_actors.store.memory_store import MemoryEventStore
-from mentra_actors.store.ports import JournalReader, PayloadReader, StoredEvent
+from mentra_actors.store.ports import JournalReader, StoredEvent, payloads_of
 from mentra_actors.store.sealing.part_seal import PartSeal
 
 __all__ = ["LateLog"]
@@ -53,11 +53,7 @@ class LateLog:
         self, stream_id: StreamId, *, after: int = 0
     ) -> tuple[list[tuple[str, bytes]], bool]:
         """See `PayloadReader.read_payloads`."""
-        log = self._log()
-        if isinstance(log, PayloadReader):
-            return log.read_payloads(stream_id, after=after)
-        events = log.read_stream(stream_id, after=after)
-        return [(one.event_type, one.payload) for one in events], True
+        return payloads_of(self._log(), stream_id, after=after)
 
     def read_journal(
         self,

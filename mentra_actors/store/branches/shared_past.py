@@ -5,7 +5,13 @@ from collections.abc import Collection, Sequence
 from mentra_actors.errors import StreamArchived
 from mentra_actors.ids import StreamId
 from mentra_actors.store.archived_parts import ARCHIVED_EVENT_TYPE
-from mentra_actors.store.ports import JournalReader, PayloadReader, StateSnapshot, StoredEvent
+from mentra_actors.store.ports import (
+    JournalReader,
+    PayloadReader,
+    SnapshotReader,
+    StateSnapshot,
+    StoredEvent,
+)
 
 __all__ = ["SharedPast"]
 
@@ -111,12 +117,10 @@ class SharedPast:
         version = min(version, self.version(stream_id))
         if not version:
             return None
-        ask = getattr(self.origin, "snapshot_through", None)
-        snapshot: StateSnapshot | None = ask(stream_id, version) if ask else None
-        if ask is None and (load := getattr(self.origin, "load_snapshot", None)):
-            snapshot = load(stream_id)
-        if snapshot is not None and snapshot.stream_version <= version:
-            return snapshot
+        if isinstance(self.origin, SnapshotReader):
+            snapshot = self.origin.snapshot_through(stream_id, version)
+            if snapshot is not None:
+                return snapshot
         self._require_whole(stream_id)
         return None
 
