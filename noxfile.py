@@ -114,6 +114,7 @@ def _build(session: nox.Session, place: Path) -> None:
 def _unpacked(session: nox.Session, built: Path) -> Path:
     (file,) = built.glob("*.tar.gz")
     place = _own_place(session) / "sdist"
+    session.chdir(ROOT)  # not in what is removed here
     shutil.rmtree(place, ignore_errors=True)
     with tarfile.open(file) as archive:
         archive.extractall(place, filter="data")
