@@ -84,10 +84,10 @@ class KeyedProjection(ABC, Generic[V]):
         TypeError, ValueError: nothing could be folded or stored like this.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[int]
-    handles: ClassVar[frozenset[type[Any]] | None] = None
-    view_type: ClassVar[Any] = None
+    name: str
+    version: int
+    handles: frozenset[type[Any]] | None = None
+    view_type: Any = None
     categories: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[frozenset[str]] = frozenset()
     _by: ClassVar[KeyedBy] = "stream"

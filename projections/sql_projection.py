@@ -45,10 +45,10 @@ class SqlProjection(ABC):
     dropped and made anew, in one transaction with the first rows. No method may end that.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[int]
-    handles: ClassVar[frozenset[type[Any]] | None] = None
-    view_type: ClassVar[Any] = None
+    name: str
+    version: int
+    handles: frozenset[type[Any]] | None = None
+    view_type: Any = None
     categories: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[frozenset[str]] = frozenset()
 

@@ -70,9 +70,9 @@ class Teams:
         return None
 
     def _strategy_of(self, team_id: TeamId) -> RestartStrategy:
-        if isinstance(self._chosen, Mapping):
-            return self._chosen.get(team_id, "one_for_one")
-        return self._chosen
+        if isinstance(self._chosen, str):
+            return self._chosen
+        return self._chosen.get(team_id, "one_for_one")
 
 
 class Redelivery:
