@@ -46,7 +46,7 @@ class Teams:
     ) -> None:
         self._reader = reader
         self._journal = journal
-        self._chosen = chosen
+        self._chosen: RestartStrategy | Mapping[TeamId, RestartStrategy] = chosen
 
     def of(self, stream_id: StreamId) -> Teammates | None:
         """The team of an agent, if its strategy says anything of others. Reads the store.
@@ -70,9 +70,9 @@ class Teams:
         return None
 
     def _strategy_of(self, team_id: TeamId) -> RestartStrategy:
-        if isinstance(self._chosen, str):
-            return self._chosen
-        return self._chosen.get(team_id, "one_for_one")
+        if isinstance(self._chosen, Mapping):
+            return self._chosen.get(team_id, "one_for_one")
+        return self._chosen
 
 
 class Redelivery:

@@ -135,7 +135,7 @@ class Scene:
         if isabs(path):
             return self._absolute(_folded(path))
         places = [self._below(one, path) for one in self.here]
-        return max(places, key=_ORDER.index)
+        return _ORDER[max(map(_ORDER.index, places))]
 
     def _below(self, directory: str | None, path: str) -> Place:
         if directory is None:
