@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["DEFAULT_STORE", "AsJson", "StorePath", "TeamName"]
+__all__ = ["DEFAULT_STORE", "AsJson", "StorePath", "SystemPrompt", "TeamName"]
 
 DEFAULT_STORE = Path("team.mentra")
 
@@ -23,6 +23,12 @@ AsJson: TypeAlias = Annotated[
     bool,
     typer.Option("--json", help="Print JSON and nothing else; errors are JSON on standard error."),
 ]
+
+SystemPrompt: TypeAlias = Annotated[
+    str,
+    typer.Option("--system", metavar="TEXT", help="System prompt of a new agent; @FILE reads it."),
+]
+"""See `given_text`."""
 
 TeamName: TypeAlias = Annotated[
     str, typer.Option("--team", metavar="NAME", help="Which team of the store.")

@@ -43,6 +43,7 @@ __all__ = [
     "ReplayRow",
     "Verification",
     "agent_of",
+    "end_at",
     "record",
     "replay",
     "replay_all",
@@ -134,13 +135,21 @@ def verify(
     deciders: Mapping[str, Decider[Any, Any, Any, Any]] | None = None,
 ) -> Verification:
     """See `History.verify`."""
-    if at is not None:
-        require_position(at, journal.last_position())
+    through = None if at is None else end_at(journal, at)
     streams: tuple[StreamId, ...] = ()
     if agent is not None:
         streams = (agent_stream(agent_of(journal, agent)),)
-    through = journal.end_of_append(at) if at else at
     return verified(journal.through(through), with_deciders(deciders or {}), streams=streams)
+
+
+def end_at(journal: Journal, position: int) -> int:
+    """The end of the append that holds a position.
+
+    Raises:
+        CommandRejected: there is no such position.
+    """
+    require_position(position, journal.last_position())
+    return journal.end_of_append(position) if position else 0
 
 
 def replay(

@@ -41,8 +41,11 @@ _NOTHING_RECORDED = "nothing was recorded"
 
 
 class PlayedStream(msgspec.Struct, frozen=True, kw_only=True):
-    """One stream: its appends that were played, those that were put there as they were recorded
-    (`copied`), and those after its first difference, which were not played any more (`left`)."""
+    """Appends of one stream, by what became of them.
+
+    Those of streams without an owner are `copied` as they were recorded. Those that come after the
+    first difference of the stream are `left`: they are not played any more.
+    """
 
     played: int = 0
     copied: int = 0
@@ -68,9 +71,7 @@ class TeamReplay(msgspec.Struct, frozen=True, kw_only=True):
         return not self.differences
 
 
-def team_played(
-    reader: JournalReader, journal: Journal, through: int | None = None
-) -> TeamReplay:
+def team_played(reader: JournalReader, journal: Journal, through: int | None = None) -> TeamReplay:
     """Play a log up to a position (the end of an append; None: its present end). Blocks."""
     played = _PlayedLog(reader)
     with played.opened():
@@ -104,6 +105,7 @@ class _PlayedLog:
                 "resume": "none",
                 "clock": self._clock,
                 "memory_tools": False,
+                "close_grace_s": 0.0,
                 "max_model_calls": _MANY,
                 "max_tool_runs": _MANY,
                 "restart_policy": RestartPolicy(max_restarts=0),
@@ -115,6 +117,7 @@ class _PlayedLog:
         try:
             yield
         finally:
+            self._store.leave()
             self._core.close()
 
     def result(self) -> TeamReplay:

@@ -4,6 +4,7 @@ Nobody finds a letter before the log says that it is taken, no effect ends befor
 came of it, and the time stands still between two appends.
 """
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import anyio
@@ -41,6 +42,15 @@ class GatedStore(ScratchStore):
         """Blobs are those of the origin."""
         super().__init__(origin, StreamId(""))
         self._shown: dict[StreamId, int] = {}
+        self._is_left = False
+
+    def open_streams(self) -> Sequence[StreamId]:
+        """See `EventStore.open_streams`; none when it is left."""
+        return () if self._is_left else super().open_streams()
+
+    def leave(self) -> None:
+        """Nothing of it needs an end: no job and no call was ever begun."""
+        self._is_left = True
 
     def read_stream(
         self, stream_id: StreamId, *, after: int = 0, through: int | None = None
