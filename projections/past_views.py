@@ -15,6 +15,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from projections.contract import Projection, fold_parts, fold_view, sees
+from projections.declared import checked_projection
 from projections.kept_folds import KeptFolds
 
 __all__ = ["OnlyPart", "PartsOfStreams", "PastViews", "folded_from"]
@@ -85,7 +86,9 @@ class PastViews:
         Raises:
             ProjectionFailed: the projection raised.
             StoreError: the log cannot be read.
+            TypeError: it is no projection, but perhaps its name or its class.
         """
+        checked_projection(projection)
         start, before = self._nearest(projection, position)
         if start == position:
             return before
@@ -101,8 +104,9 @@ class PastViews:
         """One part of a view after the event at a position; None if no event had touched it.
 
         Raises:
-            ProjectionFailed, StoreError: see `parts`.
+            ProjectionFailed, StoreError, TypeError: see `parts`.
         """
+        checked_projection(projection)
         stream_id = projection.stream_of(key) if isinstance(projection, PartsOfStreams) else None
         start, _ = self._nearest(projection, position)
         if stream_id is None or start == position:

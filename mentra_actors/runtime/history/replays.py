@@ -30,6 +30,7 @@ from mentra_actors.runtime.replay.recordings import Mask, Recording, write_recor
 from mentra_actors.runtime.replay.scripts import RunScript, run_scripts
 from mentra_actors.runtime.replay.trajectories import Trajectory, first_other, trajectory_of
 from mentra_actors.runtime.replay.verification import Difference, Verification, verified
+from mentra_actors.runtime.setting_kinds import require_tools
 from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
@@ -268,6 +269,9 @@ def _checked(choices: ReplayChoices) -> ReplayChoices:
     known = get_args(Unrecorded)
     if choices.get("unrecorded", "refuse") not in known:
         raise ValueError(f"unrecorded is one of {', '.join(known)}: {choices['unrecorded']!r}")
+    require_tools(choices.get("tools", ()))
+    if not isinstance(choices.get("options", {}), Mapping):
+        raise TypeError(f"options are those of a runtime, by name, not {choices['options']!r}")
     if "changes" not in choices:
         return choices
     return {**choices, "changes": as_stored(choices["changes"], ProfileChanges, "changes")}

@@ -145,7 +145,7 @@ class _PlayedLog:
         if stream_id in self._differences:
             self._left[stream_id] += 1
             return
-        if step.decision is None or not self._core.directory.has_owner(stream_id):
+        if not _has_command(step) or not self._core.directory.has_owner(stream_id):
             self._copy(step, events)
             return
         self._played[stream_id] += 1
@@ -218,6 +218,10 @@ class _PlayedLog:
 
 
 _COUNTS = ("played", "copied", "left")
+
+
+def _has_command(step: Step) -> bool:
+    return step.decision is not None and step.decision.command is not None
 
 
 def _inbox_of(step: Step) -> StreamId | None:

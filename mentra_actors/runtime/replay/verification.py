@@ -125,12 +125,17 @@ def difference_to(
     return Difference(
         position=step.position,
         stream_id=step.stream_id,
-        command=type(step.decision.command).__name__ if step.decision else "",
+        command=_command_of(step),
         recorded=tuple(_named(one, step.stream_id) for one in recorded),
         decided=tuple(_named(one, step.stream_id) for one in decided),
         fields=() if refusal else tuple(_differing(recorded, decided)),
         refusal=refusal,
     )
+
+
+def _command_of(step: Step) -> str:
+    command = step.decision.command if step.decision else None
+    return "" if command is None else type(command).__name__
 
 
 def _named(told: tuple[StreamId, Any], own: StreamId) -> str:
