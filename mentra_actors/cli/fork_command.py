@@ -1,5 +1,6 @@
 """`mentra fork`: go on from a moment of a store, in another way."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -174,4 +175,4 @@ def _tell(output: Output, store: Path, branch: Branch, left: Sequence[OpenEffect
             else f"{'was' if record.edits else 'is'} answered as interrupted"
         )
         output.remark(f"What was open there {what}: {kinds}.")
-    output.remark(f"mentra chat --store {store} --branch {record.name}")
+    output.remark(f"mentra chat --store {shlex.quote(str(store))} --branch {record.name}")

@@ -5,6 +5,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from mentra_actors.cli.store_place import store_place
+
 __all__ = ["DEFAULT_STORE", "AsJson", "StorePath", "SystemPrompt", "TeamName"]
 
 DEFAULT_STORE = Path("team.mentra")
@@ -13,8 +15,10 @@ StorePath: TypeAlias = Annotated[
     Path,
     typer.Option(
         "--store",
+        parser=store_place,
+        metavar="PATH",
         envvar="MENTRA_STORE",
-        help="Directory of the team's store.",
+        help="Directory of the team's store, or the address of a database.",
         show_default="./team.mentra",
     ),
 ]

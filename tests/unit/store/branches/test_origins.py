@@ -242,6 +242,15 @@ def test_a_password_is_not_written_down():
     assert url_without_password(url) == "postgresql://ann@host:5432/db?schema=team"
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql:///db?host=%2Ftmp%2Fserver&user=ann", "postgresql://host/db", "postgresql:///db"],
+)
+def test_an_address_without_a_password_stays_what_it_is(url):
+    """A server on a socket has no host between the slashes."""
+    assert url_without_password(url) == url
+
+
 def _record(origin, position, sealing=None):
     reader = open_journal_reader(origin, sealing=sealing)
     try:
