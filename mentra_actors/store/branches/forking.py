@@ -139,9 +139,7 @@ def fork_store(
     place = Path(os.path.realpath(place))
     is_moved_along = directory is None
     is_elsewhere = is_sql_url(origin) and not files_of_database(origin)
-    if (
-        directory is not None or is_elsewhere
-    ):  # else a store that was deleted meanwhile would be there again
+    if not is_moved_along or is_elsewhere:  # else a deleted store would be there again
         with file_errors(place):
             place.mkdir(parents=True, exist_ok=True)
     record = msgspec.structs.replace(

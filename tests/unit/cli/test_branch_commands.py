@@ -116,3 +116,11 @@ def test_a_branch_is_labelled_and_deleted(mentra, store):
     assert mentra("branch", "delete", "try", "--store", store) == 0
     assert mentra.json("branches", "--store", store)["branches"] == []
     assert mentra("branch", "delete", "try", "--store", store) == 2
+
+
+def test_doctor_removes_what_a_killed_fork_has_left(mentra, store):
+    left = store / "branches" / ".new-try-0000"
+    left.mkdir(parents=True)
+    assert mentra("doctor", store) == 0
+    assert "had left of 1 branch." in mentra.err
+    assert not left.exists()
