@@ -57,8 +57,9 @@ def show_team_replay(output: Output, found: TeamReplay) -> None:
         _show_first(output, found.differences[0])
         for line in _others(found.differences[1:]):
             output.show_line(line)
-    output.show(Text())
-    output.table("", ("stream", "played", "copied", "left"), list(_stream_rows(found)))
+    if found.streams:
+        output.show(Text())
+        output.table("", ("stream", "played", "copied", "left"), list(_stream_rows(found)))
     for words in untold_words(found.untold):
         output.show_line(Text(harmless(words), style="dim"))
 

@@ -145,12 +145,13 @@ class _PlayedLog:
         if stream_id in self._differences:
             self._left[stream_id] += 1
             return
-        if not _has_command(step) or not self._core.directory.has_owner(stream_id):
+        command = _command_of(step)
+        if command is None or not self._core.directory.has_owner(stream_id):
             self._copy(step, events)
             return
         self._played[stream_id] += 1
         self._clock.moment = _moment(step)
-        refusal = self._give(step, step.decision.command)
+        refusal = self._give(step, command)
         found = self._new_events()
         if [(one.stream_id, one.event) for one in events] != found:
             nothing = "" if found else refusal or _NOTHING_RECORDED
@@ -220,8 +221,8 @@ class _PlayedLog:
 _COUNTS = ("played", "copied", "left")
 
 
-def _has_command(step: Step) -> bool:
-    return step.decision is not None and step.decision.command is not None
+def _command_of(step: Step) -> Any:
+    return step.decision.command if step.decision else None
 
 
 def _inbox_of(step: Step) -> StreamId | None:
@@ -244,6 +245,5 @@ def _ended_effect(step: Step) -> EffectId | None:
 
 def _moment(step: Step) -> float:
     """The time in the command; where it has none, that of the append (Unix seconds)."""
-    command = step.decision.command if step.decision else None
-    now = getattr(command, "now", None)
+    now = getattr(_command_of(step), "now", None)
     return float(now) if now else step.recorded[0].recorded_at_ns / 1e9

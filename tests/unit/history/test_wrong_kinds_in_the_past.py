@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import anyio
 import pytest
 
 import mentra_actors as mentra
@@ -112,3 +113,22 @@ def test_what_comes_after_a_state_that_cannot_be_folded_is_counted_and_not_decid
     assert "agent-lead cannot be folded" in found.differences[0].refusal
     assert len(found.differences) == 1
     assert any("the state before it is not known" in what for what in found.untold)
+
+
+def test_a_moment_of_a_running_team_is_had_from_both_faces():
+    """A coroutine waits for it, since the log is read."""
+
+    async def look():
+        async with mentra.open_runtime(":memory:") as runtime:
+            await runtime.spawn("lead", model="scripted:words")
+            now = await runtime.at()
+            assert not (await runtime.at(0)).roster()
+            assert (await runtime.at(time=now.time)).position == now.position
+            with pytest.raises(CommandRejected, match="is not there"):
+                await runtime.at(999)
+            return [one.name for one in now.roster()]
+
+    assert anyio.run(look) == ["lead"]
+    with mentra.open_runtime_sync(":memory:") as runtime:
+        assert runtime.at(0).position == 0
+        assert runtime.at().position == runtime.history.last_position
