@@ -118,8 +118,10 @@ def test_what_comes_after_a_state_that_cannot_be_folded_is_counted_and_not_decid
 def test_a_moment_of_a_running_team_is_had_from_both_faces():
     """A coroutine waits for it, since the log is read."""
 
+    model = mentra.ScriptedModel(["ready"])
+
     async def look():
-        async with mentra.open_runtime(":memory:") as runtime:
+        async with mentra.open_runtime(":memory:", providers=[model]) as runtime:
             await runtime.spawn("lead", model="scripted:words")
             now = await runtime.at()
             assert not (await runtime.at(0)).roster()
