@@ -77,6 +77,13 @@ class Journal:
         if recorded:
             yield [one.event for one in recorded], recorded[-1].stream_version
 
+    def events(
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
+    ) -> Iterator[Any]:
+        """Events of one stream without their places, with `after < stream_version <= through`."""
+        for events, _ in self.event_pages(stream_id, after=after, through=through):
+            yield from events
+
     def read_journal(
         self,
         *,
