@@ -54,7 +54,9 @@ class Citation(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_default
     raw: str = ""
 
 
-class TextBlock(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
+class TextBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="text"
+):
     """Plain text. `item_id` and `phase` are the provider's, sent back unchanged where it asks.
 
     A `signature` vouches for the reasoning before it; with it, or with citations, `provenance`
@@ -69,14 +71,18 @@ class TextBlock(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaul
     provenance: Provenance | None = None
 
 
-class RefusalBlock(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="refusal"):
+class RefusalBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="refusal"
+):
     """The model's own words for declining."""
 
     text: str
     item_id: str = ""
 
 
-class ThinkingBlock(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="thinking"):
+class ThinkingBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="thinking"
+):
     """Reasoning. `parts` are its summaries in order; only its producer can read `encrypted`.
 
     `signature` vouches for the text to its producer. `is_redacted` marks reasoning of which only
@@ -121,7 +127,9 @@ class ToolCallBlock(
     caller: str = ""
 
 
-class OpaqueBlock(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="opaque"):
+class OpaqueBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="opaque"
+):
     """A provider item that has no neutral form: raw JSON, sent back only to its producer."""
 
     item_type: str
@@ -129,7 +137,9 @@ class OpaqueBlock(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defa
     provenance: Provenance
 
 
-class ImageBlock(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="image"):
+class ImageBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="image"
+):
     """An image: its bytes (`data`), a `url`, or the name of bytes that the store has (`blob`).
 
     One of the three is set. `media_type` is that of the bytes, like `image/png`. `detail` says how
@@ -143,7 +153,9 @@ class ImageBlock(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defau
     detail: str = ""
 
 
-class FileBlock(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="file"):
+class FileBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="file"
+):
     """A document, like a PDF: bytes, a URL, a blob of the store, or a file that `provider` keeps.
 
     One of `data`, `url`, `blob` and `file_id` is set.
@@ -212,7 +224,9 @@ class ToolResultBlock(
     kind: CallKind = "function"
 
 
-class UserMessage(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="user"):
+class UserMessage(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="user"
+):
     """Words from outside: a prompt, mail, or a notice of the runtime (`source` says which)."""
 
     text: str

@@ -182,7 +182,12 @@ class PermissionExpired(
 
 
 class ToolCallStarted(
-    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="agent.tool_call_started.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_call_started.v1",
 ):
     """The call may touch the world from here on. Its input stands in the answer."""
 
@@ -271,7 +276,12 @@ class ToolCallOutcomeUnknown(
 
 
 class ToolCallSkipped(
-    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="agent.tool_call_skipped.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_call_skipped.v1",
 ):
     """The call did not start and never will."""
 

@@ -71,7 +71,12 @@ class SubagentEndOrdered(
 
 
 class SharedSpending(
-    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="agent.shared_spending.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.shared_spending.v1",
 ):
     """What a model call has used of a shared budget; it stands there since the same append.
 
