@@ -22,7 +22,7 @@ from mentra_actors.ids import EffectId, EntryId, RunId
 __all__ = ["AgentPast", "PastCall", "agent_past", "next_call"]
 
 
-class PastCall(msgspec.Struct, frozen=True, kw_only=True):
+class PastCall(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """A call whose request the log knows: `transcript` is the conversation before its outcome.
 
     `number` counts from 1, failed attempts among them; `entry_id` is its answer, 0 without one.
