@@ -1,9 +1,10 @@
 """Long-term memory: 100,000 records of runs and facts, searched and recalled; beside plain FTS5.
 
 Then 20,000 records with vectors, if the extra `embeddings` is installed, and a conversation of
-10,000 entries that is compacted. The steps are told on standard error, with the CPU until then. The store is on disk. Records are of 40 words that are as frequent as
-in natural text, questions of six; what a request recalls is asked for by the last messages, some
-100 words. Seconds are those of a whole call, waiting for the log included.
+10,000 entries that is compacted. The steps are told on standard error, with the CPU until then.
+The store is on disk. Records are of 40 words that are as frequent as in natural text, questions
+of six; what a request recalls is asked for by the last messages, some 100 words. Seconds are
+those of a whole call, waiting for the log included.
 """
 
 import sqlite3
