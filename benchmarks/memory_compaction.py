@@ -47,7 +47,7 @@ def fill(path: Path, entries: int) -> None:
         store.append(AppendRequest(streams=(part,)))
     store.close()
     with opened(path) as runtime:  # leaves the snapshot that a runtime of that log has left
-        runtime.agent(NAME).snapshot()
+        runtime.agent(NAME).send("And?")
 
 
 def steps(runtime: SyncRuntime) -> Iterator[tuple[str, Callable[[], Any]]]:
