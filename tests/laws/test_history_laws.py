@@ -131,6 +131,58 @@ def test_bisect_finds_the_event_that_made_it_true(appends, count, good, key):
     assert predicate(found.after)
 
 
+APPLIED = []
+
+
+@projection(name="spoilt", initial=list, view_type=list[int])
+def spoilt(view, recorded):
+    """Positions in a list, which whoever asks may change; each fold of an event is counted."""
+    APPLIED.append(recorded.global_position)
+    return [*view, recorded.global_position]
+
+
+@given(APPENDS, st.integers(0, 30), st.integers(0, 30), st.sampled_from([None, ""]))
+def test_bisect_folds_each_event_once_whatever_a_predicate_does_to_what_it_is_given(
+    appends, count, good, key
+):
+    store, _ = log_of(appends)
+    history = History(store)
+    good = min(good, history.last_position)
+
+    def spoils(view):
+        seen = view if key is not None else view.setdefault("", [])
+        is_true = len(seen) > count
+        seen.extend([0] * 50)
+        return is_true
+
+    def spoils_moments(moment):
+        return spoils(
+            {"": moment.view(spoilt) or []} if key is None else moment.view(spoilt) or []
+        )
+
+    try:
+        expected = History(store).bisect(
+            lambda moment: len(moment.view(positions) or ()) > count, good=good
+        )
+    except CommandRejected:
+        for ask in (spoils_moments, spoils):
+            view = {"view": spoilt, "key": key} if ask is spoils else {}
+            with pytest.raises(CommandRejected):
+                history.bisect(ask, good=good, **view)
+        return
+    for ask, once_more in ((spoils, 1), (spoils_moments, 0)):
+        APPLIED.clear()
+        view = {"view": spoilt, "key": key} if ask is spoils else {}
+        found = History(store).bisect(ask, good=good, **view)
+
+        assert found.position == expected.position
+        assert len(APPLIED) <= len(log_events(store)) + once_more
+
+
+def log_events(store):
+    return Journal(store).read_journal(limit=10_000)
+
+
 @given(APPENDS, st.integers(0, 30), st.integers(0, 30))
 def test_two_moments_differ_nowhere_only_if_they_are_equal(appends, one, other):
     store, _ = log_of(appends)
