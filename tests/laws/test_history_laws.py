@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from mentra_actors.actors.past_states import PastStates
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.board.decider import BOARD
+from mentra_actors.domain.conversation_tree import Transcript, closed
+from mentra_actors.domain.transcript import apply
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId
+from mentra_actors.runtime.history.conversations import PastConversations
 from mentra_actors.runtime.history.history import History
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
@@ -217,3 +220,22 @@ def test_every_task_that_changed_is_told_once(appends, moment):
 def _moved(before, after):
     """Tasks whose blockers have changed move without a change of their own."""
     return {one for one in before.state.tasks if after.state.tasks.get(one)}
+
+
+@given(APPENDS, st.lists(st.integers(1, 30), max_size=5))
+def test_a_conversation_as_of_a_version_is_its_fold_whatever_was_looked_at_before(
+    appends, versions
+):
+    """Looks go on from one another, and share what they have in common."""
+    store, journal = log_of(appends)
+    stream_id = StreamId("agent-lead")
+    conversations = PastConversations(journal)
+    looked = []
+    for version in (min(one, store.stream_version(stream_id)) for one in versions):
+        looked.append((version, conversations.at(stream_id, version)))
+        for at, found in looked:
+            folded = Transcript()
+            for one in journal.read_stream(stream_id, through=at):
+                folded = apply(folded, one.event)
+
+            assert found == closed(folded)
