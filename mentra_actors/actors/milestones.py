@@ -86,9 +86,8 @@ def state_through(
     changes: list[bytes] = []
     while distance := distance_to_base(one.payload):
         changes.append(one.payload)
-        wanted = one.stream_version - distance
-        one = reader.snapshot_through(stream_id, wanted)
-        if one is None or one.stream_version != wanted:
+        one = reader.snapshot_through(stream_id, one.stream_version - distance)
+        if one is None:
             return None
     state = unpacked_state(one.payload)
     while changes and state is not None:
