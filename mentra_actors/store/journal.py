@@ -62,9 +62,9 @@ class Journal:
         """
         version = after
         while self._payloads is not None:
-            payloads, is_end = self._payloads.read_payloads(stream_id, after=version)
-            if through is not None and version + len(payloads) >= through:
-                payloads, is_end = payloads[: max(through - version, 0)], True
+            payloads, is_end = self._payloads.read_payloads(
+                stream_id, after=version, through=through
+            )
             events = self._codec.decode_all_current(payloads)
             if events is None:
                 break
@@ -116,23 +116,14 @@ class Journal:
         some may come all the same.
         """
         tags: Collection[str] = () if of_types is None else self._tags_of(of_types)
-        # A filter goes on behind `through` until its page is full: worth it near the end only.
-        is_near = (self._reader.last_position() - through) < (through - after)
         while after < through:
-            limit = min(_PAGE_EVENTS, through - after)
             page = self._reader.read_journal(
-                after=after, limit=limit, event_types=tags if is_near else ()
+                after=after, limit=_PAGE_EVENTS, through=through, event_types=tags
             )
             if not page:
                 return
             after = page[-1].global_position
-            yield from self.decoded(
-                [
-                    one
-                    for one in page
-                    if one.global_position <= through and (not tags or one.event_type in tags)
-                ]
-            )
+            yield from self.decoded(page)
 
     def event_at(self, position: int) -> RecordedEvent[Any] | None:
         """The event at a global position, or None; the first part of one that was split."""
