@@ -31,6 +31,7 @@ class FunctionShape(NamedTuple):
     is_annotated: bool
     docstring: str
     raises: bool
+    has_measure: bool
     lacks_unit: bool
 
     @property
@@ -88,6 +89,7 @@ def _shape_of(
     source: Source, node: Function, name: str, *, is_public: bool, is_method: bool
 ) -> FunctionShape:
     parameters = _parameters(node, is_method=is_method)
+    measures = [one.arg for one in parameters if _is_measure(one)]
     docstring = ast.get_docstring(node) or ""
     return FunctionShape(
         place=f"{source.place}:{name}",
@@ -99,7 +101,9 @@ def _shape_of(
         is_annotated=node.returns is not None and all(one.annotation for one in parameters),
         docstring=docstring,
         raises=any(isinstance(one, ast.Raise) and one.exc for one in _own(node.body)),
-        lacks_unit=any(_lacks_unit(one, docstring) for one in parameters),
+        has_measure=bool(measures),
+        lacks_unit=any(not UNIT_SUFFIX.search(one) for one in measures)
+        and not UNIT_WORDS.search(docstring),
     )
 
 
@@ -167,10 +171,9 @@ def _parameters(node: Function, *, is_method: bool) -> list[ast.arg]:
     return [*given[is_bound:], *node.args.kwonlyargs]
 
 
-def _lacks_unit(argument: ast.arg, docstring: str) -> bool:
-    """Whether it is a measure and neither its name nor the docstring says in what."""
-    if not WITH_UNIT.search(argument.arg) or argument.annotation is None:
+def _is_measure(argument: ast.arg) -> bool:
+    """Whether it is a number of something: of seconds, of bytes."""
+    if argument.annotation is None:
         return False
-    is_measure = bool(NUMBERS.search(ast.unparse(argument.annotation)))
-    says_unit = UNIT_SUFFIX.search(argument.arg) or UNIT_WORDS.search(docstring)
-    return is_measure and not says_unit
+    is_named = WITH_UNIT.search(argument.arg) or UNIT_SUFFIX.search(argument.arg)
+    return bool(is_named and NUMBERS.search(ast.unparse(argument.annotation)))

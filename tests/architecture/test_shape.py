@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from gates import GATES
 from licences import LICENCES, breaches, idle
+from shape import PAGE, rows_held
 from shape_of_modules import shape
 
 pytestmark = pytest.mark.timeout(300)  # the first test reads the whole product
@@ -35,3 +36,16 @@ def test_a_licence_names_a_rule_and_says_why_and_since_when():
     ]
 
     assert unclear == []
+
+
+def test_the_page_tells_of_every_limit():
+    """Its figures are those of the last release; what is held to must be what is told."""
+    page = PAGE.read_text()
+    told = [line for line in page.splitlines() if line.startswith("| ")]
+    missing = [
+        row.figure
+        for row in rows_held(shape())
+        if not any(line.startswith(f"| {row.figure} | {row.limit} |") for line in told)
+    ]
+
+    assert missing == []
