@@ -168,13 +168,11 @@ def _show(output: Output, team: OpenStore, wish: _Wish, span: _Range, *, follow:
 
 def _events(team: OpenStore, span: _Range, *, follow: bool) -> Iterator[HookEvent]:
     fold, after = HookFold(team.journal), span.after
-    while True:
-        seen = team.reader.last_position()
+    for seen in team.ends(follow=follow):
         end = seen if span.through is None else min(span.through, seen)
         yield from hook_events(team.journal, after=after, through=end, fold=fold)
         after = max(after, end)
-        is_over = span.through is not None and end >= span.through
-        if is_over or not (follow and team.wait_for_more(seen)):
+        if span.through is not None and end >= span.through:
             return
 
 
