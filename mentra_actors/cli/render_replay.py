@@ -12,7 +12,7 @@ from mentra_actors.cli.render_care import counted
 from mentra_actors.runtime.history.replays import Replay, ReplayRow
 from mentra_actors.runtime.replay.told import difference_words, request_words, untold_words
 from mentra_actors.runtime.replay.trajectories import Trajectory, TrajectoryStep
-from mentra_actors.runtime.replay.verification import Difference, Verification
+from mentra_actors.runtime.replay.verification import OtherDecision, Verification
 
 __all__ = ["replay_document", "show_replay", "show_table", "show_verification"]
 
@@ -42,7 +42,7 @@ def show_verification(output: Output, found: Verification, requests: Sequence[st
         output.show_line(Text(harmless(words), style="dim"))
 
 
-def _show_first(output: Output, difference: Difference) -> None:
+def _show_first(output: Output, difference: OtherDecision) -> None:
     head, *lines = harmless(difference_words(difference)).split("\n")
     output.show(Text(head, style="bold"))
     for line in lines:
@@ -51,7 +51,7 @@ def _show_first(output: Output, difference: Difference) -> None:
         output.show(Text(line, style=style))
 
 
-def _others(differences: Sequence[Difference]) -> Iterator[Text]:
+def _others(differences: Sequence[OtherDecision]) -> Iterator[Text]:
     if differences:
         yield Text()
     for one in differences[:_MOST_LINES]:
