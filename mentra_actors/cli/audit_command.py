@@ -15,13 +15,13 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_audit import AuditLines, is_denial
-from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.times import unix_time
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, name_of
 from projections.hook_event import HookEvent, kind_of
 from projections.hook_history import HookFold, hook_events
+from projections.sentence_words import counted
 
 __all__ = ["audit"]
 

@@ -18,7 +18,7 @@ from mentra_actors.domain.agent.events import AgentSpawned
 from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import StreamId, category_of
-from mentra_actors.runtime.replay.deciding import Decision, decided_again
+from mentra_actors.runtime.replay.deciding import DecidedAgain, decided_again
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
 from mentra_actors.store.ports import StoredEvent
@@ -48,7 +48,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     stream_id: StreamId
     recorded: tuple[RecordedEvent[Any], ...]
     beside: tuple[RecordedEvent[Any], ...] = ()
-    decision: Decision | None = None
+    decision: DecidedAgain | None = None
     decided_beside: tuple[tuple[StreamId, Any], ...] = ()
     untold: str = ""
     before: Any = None
@@ -119,7 +119,7 @@ class Walk:
 
     def _decision(
         self, rules: StreamRules, own: Sequence[RecordedEvent[Any]], state: Any
-    ) -> Decision | None:
+    ) -> DecidedAgain | None:
         """What is decided of the first append; what is left over must be another one."""
         events = [one.event for one in own]
         known = KnownAppend(own[0].stream_id, events, state, self._delivered)
