@@ -155,7 +155,7 @@ def _told(found: Shape) -> Iterator[Row]:
 
 def _told_of_docstrings(found: Shape) -> Iterator[Row]:
     public = [one for one in found.functions if one.is_public]
-    raising = [one for one in public if one.raises and not _is_command_line(one)]
+    raising = [one for one in public if one.raises and not _is_shown_to_others(one)]
     stating = sum(1 for one in raising if one.states_errors)
     measures = [one for one in public if one.has_measure]
     clear = sum(1 for one in measures if not one.lacks_unit)
@@ -171,9 +171,9 @@ def _told_of_docstrings(found: Shape) -> Iterator[Row]:
     )  # fmt: skip
 
 
-def _is_command_line(function: FunctionShape) -> bool:
-    """Their docstrings are the help that users see."""
-    return function.place.startswith("mentra_actors/cli/")
+def _is_shown_to_others(function: FunctionShape) -> bool:
+    """Docstrings of commands are the help of users, those of tools are what models read."""
+    return function.place.startswith(("mentra_actors/cli/", "mentra_actors/tools/builtin/"))
 
 
 def _told_of_tests() -> Iterator[Row]:

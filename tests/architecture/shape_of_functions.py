@@ -36,7 +36,8 @@ class FunctionShape(NamedTuple):
 
     @property
     def states_errors(self) -> bool:
-        return "Raises:" in self.docstring or bool(re.search(r"\b[Rr]aises?\b", self.docstring))
+        """Also by naming what it does the work of: "See `EventStore.append`"."""
+        return bool(re.search(r"\b[Rr]aises?\b|^See `", self.docstring))
 
 
 def functions_of(source: Source) -> Iterator[FunctionShape]:
@@ -174,6 +175,8 @@ def _parameters(node: Function, *, is_method: bool) -> list[ast.arg]:
 def _is_measure(argument: ast.arg) -> bool:
     """Whether it is a number of something: of seconds, of bytes."""
     if argument.annotation is None:
+        return False
+    if argument.arg in {"min_size", "max_size"}:  # of collections: how many
         return False
     is_named = WITH_UNIT.search(argument.arg) or UNIT_SUFFIX.search(argument.arg)
     return bool(is_named and NUMBERS.search(ast.unparse(argument.annotation)))

@@ -45,7 +45,7 @@ def shape_of_tests() -> TestShape:
 
 
 def _is_law(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return any(ast.unparse(one).startswith("given(") for one in node.decorator_list)
+    return any(ast.unparse(one).startswith(("given(", "forall(")) for one in node.decorator_list)
 
 
 def _lines(lines: list[str], node: ast.stmt) -> list[str]:
