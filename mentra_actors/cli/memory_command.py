@@ -13,7 +13,6 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.petitioned import have_recorded, wished
 from mentra_actors.cli.reading import OpenStore, opened
-from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.render_import import show_import
 from mentra_actors.domain.memory import (
     MEMORY,
@@ -33,6 +32,7 @@ from mentra_actors.runtime.wishes.teams import ImportWish, TeachWish
 from mentra_actors.store.journal import Journal
 from projections.memory_index import open_memory_index
 from projections.memory_lines import memory_lines, record_fields
+from projections.sentence_words import counted
 
 __all__ = ["memory", "remember"]
 

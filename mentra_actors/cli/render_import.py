@@ -9,8 +9,8 @@ import typer
 from mentra_actors.cli.failures import FAILED
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.petitioned import remark_handed_over, state_word
-from mentra_actors.cli.render_care import counted
 from mentra_actors.runtime.memory_imports import ImportOutcome
+from projections.sentence_words import counted
 
 __all__ = ["show_import"]
 

@@ -13,7 +13,7 @@ from mentra_actors.domain.agent.profile import asked_profile
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.conversation_tree import PlacedCompaction, Transcript
 from mentra_actors.domain.model_call import TokenUsage
-from mentra_actors.domain.past_requests import INTERRUPTED, as_told
+from mentra_actors.domain.past_requests import as_told, is_told
 from mentra_actors.domain.request_view import RequestView
 from mentra_actors.domain.transcript import apply
 from mentra_actors.errors import CommandRejected
@@ -77,18 +77,13 @@ def agent_past(events: Iterable[Any]) -> AgentPast:
     before: Sequence[PlacedCompaction] = ()
     for event in events:
         after = apply(transcript, event)
-        match event:
-            case e.ModelCallRequested():
-                before = transcript.compactions
-            case e.ModelReplied():
-                entry_id = after.leaf if event.blocks else EntryId(0)
-                told = as_told(transcript, event.view, before)
-                calls += _past_call(len(calls) + 1, state, told, event, entry_id)
-            case e.ModelCallFailed() if event.kind != INTERRUPTED:
-                told = as_told(transcript, event.view, before)
-                calls += _past_call(len(calls) + 1, state, told, event, EntryId(0))
-            case _:
-                pass
+        if isinstance(event, e.ModelCallRequested):
+            before = transcript.compactions
+        elif is_told(event):
+            is_answer = isinstance(event, e.ModelReplied) and bool(event.blocks)
+            told = as_told(transcript, event.view, before)
+            entry_id = after.leaf if is_answer else EntryId(0)
+            calls += _past_call(len(calls) + 1, state, told, event, entry_id)
         if type(event) in AGENT.event_types:
             state = AGENT.evolve(state, event)
         transcript = after

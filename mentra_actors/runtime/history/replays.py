@@ -29,7 +29,7 @@ from mentra_actors.runtime.replay.rebuild.tables import with_deciders
 from mentra_actors.runtime.replay.recordings import Mask, Recording, write_recording
 from mentra_actors.runtime.replay.scripts import RunScript, run_scripts
 from mentra_actors.runtime.replay.trajectories import Trajectory, first_other, trajectory_of
-from mentra_actors.runtime.replay.verification import Difference, Verification, verified
+from mentra_actors.runtime.replay.verification import OtherDecision, Verification, verified
 from mentra_actors.runtime.setting_kinds import require_tools
 from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.store.journal import Journal
@@ -75,7 +75,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     is_same: bool = False
     first_other: int | None = None
     unmade: tuple[str, ...] = ()
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[OtherDecision, ...] = ()
     events: tuple[RecordedEvent[Any], ...] = ()
 
     @property
