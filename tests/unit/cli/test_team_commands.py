@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors import ScriptedModel, call, open_runtime_sync
 
@@ -178,7 +179,7 @@ def test_an_inbox_is_followed_until_ctrl_c(mentra, store):
     interruptible = ["env", "--default-signal=INT"]  # a shell's background jobs ignore Ctrl-C
     command = [sys.executable, "-m", "mentra_actors.cli.main", "inbox", "sue", "-f", "--json"]
     line = [*interruptible, *command, "--store", str(store)]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as watching:
+    with ForkedPython(line, stdout=subprocess.PIPE, text=True) as watching:
         before = json.loads(watching.stdout.readline())
         assert mentra("seat", "take", "tom", "--role", "editor", "--store", store) == 0
         assert mentra("mail", "tom", "sue", "Hello.", "--store", store) == 0

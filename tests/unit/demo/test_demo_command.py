@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from forked_python import run_forked
 
 from mentra_actors import open_runtime_sync
 from mentra_actors.cli.main import exit_code_of
@@ -19,7 +20,7 @@ MENTRA = [sys.executable, "-m", "mentra_actors.cli.main"]
 def mentra(*arguments, cwd):
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("MENTRA_", "UV_RUN"))}
     command = [*MENTRA, *(str(one) for one in arguments)]
-    return subprocess.run(
+    return run_forked(
         command, capture_output=True, text=True, cwd=cwd, env=environ, timeout=50, check=False
     )
 

@@ -14,6 +14,7 @@ import pytest
 from eventsourcing.persistence import NotSupportedError
 from eventsourcing.persistence import StoredEvent as LibraryEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteConnection, SQLiteDatastore
+from forked_python import ForkedPython
 
 from mentra_actors.errors import (
     CommitOutcomeUnknown,
@@ -82,7 +83,7 @@ FOLLOW = """
 
 
 def run_python(code, *arguments):
-    return subprocess.Popen(
+    return ForkedPython(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
