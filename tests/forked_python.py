@@ -7,8 +7,9 @@ It is `subprocess.Popen` in all but the way in which the process begins: it is f
 has imported the product, has one thread and nothing open. It is a child of the test's process and
 has a pid, a memory and file descriptors of its own, so signals, exit codes and locks are real.
 `-c`, `-m` and a script are understood, with arguments; `env`, `cwd` and the three streams may be
-given. Where the system has no subreapers the interpreter is started as ever. A test of what an
-interpreter imports, or how it starts, needs a new one: `subprocess.Popen`.
+given. Ctrl-C interrupts it also where jobs in the background ignore it. Without Linux an
+interpreter is started as ever. A test of what an interpreter imports, or of how it starts, needs a
+new one: `subprocess.Popen`.
 """
 
 import ctypes
@@ -17,6 +18,7 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -66,7 +68,8 @@ class ForkedPython(subprocess.Popen):
             more = (startupinfo, creationflags, shell)
             super()._execute_child(args, *ordinary, *more, *rest)
             return
-        assert (preexec_fn, pass_fds, shell) == (None, (), False), "not understood"
+        asked = (args[0], preexec_fn, pass_fds, shell)
+        assert asked == (sys.executable, None, (), False), "not understood"
         read, _, _, written, _, told = pipes
         streams = [
             place if place != -1 else number for number, place in enumerate((read, written, told))
@@ -165,6 +168,7 @@ def _serve(door):
 
 def _become(request):
     """Be an interpreter that has just been started with these arguments."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(request["directory"])
     os.environ.clear()
     os.environ.update(request["environment"])
