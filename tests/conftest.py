@@ -6,6 +6,7 @@ Tests import `local_server`, which stands beside this file.
 or `nightly`. `MENTRA_LOAD=1` runs the tests of load as well.
 """
 
+import gc
 import os
 import sys
 import threading
@@ -60,6 +61,17 @@ def pytest_sessionstart(session):
 def _is_of_all_tests(config):
     everything = config.args_source is config.ArgsSource.TESTPATHS
     return everything and compile_once is not None and not sys.dont_write_bytecode
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What was imported for the tests stays to the end: no search for garbage looks at it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items):
