@@ -4,12 +4,12 @@ import base64
 import importlib
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
-from forked_python import run_forked
 
 import mentra_actors
 from mentra_actors.errors import (
@@ -514,7 +514,7 @@ for path in (":memory:", sys.argv[1]):
     with mentra_actors.open_runtime_sync(path) as runtime: runtime.board()
 """
     command = [sys.executable, "-c", code, str(tmp_path / "store")]
-    run_forked(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=60)
 
 
 def test_there_is_no_second_way_to_a_store():
