@@ -2,6 +2,7 @@
 # Both use uv if it is there, else a virtual environment and pip.
 
 # Compiled modules are kept: the tests start hundreds of processes, each of which would compile all.
+# What is installed is compiled when it is imported: most of it never is.
 unexport PYTHONDONTWRITEBYTECODE
 
 ifneq ($(shell command -v uv 2>/dev/null),)
@@ -22,13 +23,13 @@ help:            ## this list
 setup: $(SETUP)  ## install everything into .venv
 
 .venv/.uv-stamp: pyproject.toml uv.lock
-	uv sync --quiet --frozen --compile-bytecode
+	uv sync --quiet --frozen
 	@touch $@
 
 .venv/.pip-stamp: pyproject.toml
 	python3 -m venv .venv
-	.venv/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	.venv/bin/python -m pip install --quiet --editable . --group dev
+	.venv/bin/python -m pip install --quiet --no-compile --upgrade "pip>=25.1"
+	.venv/bin/python -m pip install --quiet --no-compile --editable . --group dev
 	@touch $@
 
 demo: setup      ## the main job: a team that survives kill -9 (DIR=… surveys another directory)

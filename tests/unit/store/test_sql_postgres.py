@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import Notification
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from forked_python import ForkedPython
 from other_processes import until
 from postgres_logs import extended, lock_held, opened, required_server, waiting_writers
 from psycopg.conninfo import conninfo_to_dict
@@ -62,7 +63,7 @@ WRITE = """
 
 
 def run_python(code, *arguments):
-    return subprocess.Popen(
+    return ForkedPython(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
