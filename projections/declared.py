@@ -44,10 +44,10 @@ class Declared:
     What a class does not choose it has from the one that it inherits from.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[int]
-    handles: ClassVar[frozenset[type[Any]] | None] = None
-    view_type: ClassVar[Any] = None
+    name: str
+    version: int
+    handles: frozenset[type[Any]] | None = None
+    view_type: Any = None
     categories: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[frozenset[str]] = frozenset()
 
