@@ -12,12 +12,13 @@ from mentra_actors.cli.key_options import KeysDirectory
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.program import program
-from mentra_actors.cli.render_care import advice_lines, counted, report_document, report_lines
+from mentra_actors.cli.render_care import advice_lines, report_document, report_lines
 from mentra_actors.cli.render_machine import look_at_machine, machine_line
 from mentra_actors.cli.views_check import look_at_views, views_findings
 from mentra_actors.store.branches.drafts import remove_dead_drafts
 from mentra_actors.store.branches.forking import branches_directory
 from mentra_actors.store.care import Salvaged, salvage_store, verify_store
+from projections.sentence_words import counted
 
 __all__ = ["CarePath", "doctor"]
 

@@ -16,7 +16,6 @@ from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
-from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.times import MOMENTS, moment_named
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
@@ -25,6 +24,7 @@ from mentra_actors.runtime.history.edits import Edit
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.history.open_work import OpenEffect
 from mentra_actors.runtime.history.versions import position_of_version
+from projections.sentence_words import counted
 
 __all__ = ["fork"]
 

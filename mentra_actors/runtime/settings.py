@@ -176,7 +176,7 @@ class RuntimeSettings:
             seconds = getattr(self, name)
             if seconds is None and name in _MAY_BE_NONE:
                 continue
-            if not least <= seconds <= most:
+            if seconds is None or not least <= seconds <= most:
                 bounds = f"from {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
                 raise ValueError(f"{name} is {bounds} seconds, not {seconds}")
 

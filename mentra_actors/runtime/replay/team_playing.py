@@ -24,7 +24,7 @@ from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES
 from mentra_actors.runtime.replay.scratch_store import copied
 from mentra_actors.runtime.replay.team_stage import AnsweredEffects, GatedStore, StandingClock
-from mentra_actors.runtime.replay.verification import Difference, difference_to
+from mentra_actors.runtime.replay.verification import OtherDecision, difference_to
 from mentra_actors.runtime.replay.walk import Step, steps_of
 from mentra_actors.runtime.settings import settings_of
 from mentra_actors.store.journal import Journal
@@ -61,7 +61,7 @@ class TeamReplay(msgspec.Struct, frozen=True, kw_only=True):
 
     position: int
     appends: int
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[OtherDecision, ...] = ()
     streams: Mapping[StreamId, PlayedStream] = {}
     untold: Mapping[str, int] = {}
 
@@ -90,7 +90,7 @@ class _PlayedLog:
         self._clock = StandingClock()
         self._effects = AnsweredEffects()
         self._position = self._read_through = 0
-        self._differences: dict[StreamId, Difference] = {}
+        self._differences: dict[StreamId, OtherDecision] = {}
         self._played: Counter[StreamId] = Counter()
         self._copied: Counter[StreamId] = Counter()
         self._left: Counter[StreamId] = Counter()

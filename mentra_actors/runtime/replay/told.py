@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from mentra_actors.runtime.replay.verification import Difference
+from mentra_actors.runtime.replay.verification import OtherDecision
 
 __all__ = ["difference_words", "request_words", "untold_words"]
 
@@ -10,7 +10,7 @@ _MOST_CHARS = 120
 _MOST_CALLS = 5
 
 
-def difference_words(difference: Difference) -> str:
+def difference_words(difference: OtherDecision) -> str:
     """An append that is decided otherwise: a line for it, and one for each place."""
     one = difference
     lines = [f"position {one.position}, {one.stream_id}, {one.command}:"]
@@ -35,7 +35,7 @@ def untold_words(untold: Mapping[str, int]) -> list[str]:
     return [f"not decided again: {count} of {what}" for what, count in untold.items()]
 
 
-def _place(difference: Difference, place: str) -> str:
+def _place(difference: OtherDecision, place: str) -> str:
     """The event by its name, and the field: `ToolCallStarted.call_id`."""
     number, _, field = place.partition(".")
     names = difference.recorded if int(number) < len(difference.recorded) else difference.decided

@@ -16,8 +16,8 @@ from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRule
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
 __all__ = [
-    "Difference",
     "FieldDifference",
+    "OtherDecision",
     "Verification",
     "difference_of",
     "difference_to",
@@ -44,7 +44,7 @@ class FieldDifference(msgspec.Struct, frozen=True, kw_only=True):
     decided: str
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class OtherDecision(msgspec.Struct, frozen=True, kw_only=True):
     """An append that is decided otherwise today.
 
     `recorded` and `decided` name the events, in order; `fields` say where they differ, events in
@@ -69,7 +69,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     events: int
     appends: int
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[OtherDecision, ...] = ()
     untold: Mapping[str, int] = {}
 
     @property
@@ -89,7 +89,7 @@ def verified(
     With `streams` only what their owners have decided.
     """
     position = events = appends = 0
-    differences: list[Difference] = []
+    differences: list[OtherDecision] = []
     untold: Counter[str] = Counter()
     for step in steps_of(recorded, rules, streams=streams):
         position = max(position, step.position + len(step.recorded) + len(step.beside) - 1)
@@ -109,7 +109,7 @@ def verified(
     )
 
 
-def difference_of(step: Step) -> Difference:
+def difference_of(step: Step) -> OtherDecision:
     """What is otherwise in an append that was decided again."""
     decision = step.decision
     events = decision.events if decision else ()
@@ -119,10 +119,10 @@ def difference_of(step: Step) -> Difference:
 
 def difference_to(
     step: Step, decided: Sequence[tuple[StreamId, Any]], refusal: str = ""
-) -> Difference:
+) -> OtherDecision:
     """What is otherwise if an append had these events, each with its stream; or none, and why."""
     recorded = [(one.stream_id, one.event) for one in (*step.recorded, *step.beside)]
-    return Difference(
+    return OtherDecision(
         position=step.position,
         stream_id=step.stream_id,
         command=_command_of(step),

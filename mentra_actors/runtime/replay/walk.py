@@ -18,7 +18,7 @@ from mentra_actors.domain.agent.events import AgentSpawned
 from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import StreamId, category_of
-from mentra_actors.runtime.replay.deciding import Decision, decided_again, fault_words
+from mentra_actors.runtime.replay.deciding import DecidedAgain, decided_again, fault_words
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
 from mentra_actors.store.ports import StoredEvent
@@ -49,7 +49,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     stream_id: StreamId
     recorded: tuple[RecordedEvent[Any], ...]
     beside: tuple[RecordedEvent[Any], ...] = ()
-    decision: Decision | None = None
+    decision: DecidedAgain | None = None
     decided_beside: tuple[tuple[StreamId, Any], ...] = ()
     untold: str = ""
     before: Any = None
@@ -123,15 +123,15 @@ class Walk:
 
     def _decision_or_fault(
         self, rules: StreamRules, own: Sequence[RecordedEvent[Any]], state: Any
-    ) -> Decision | None:
+    ) -> DecidedAgain | None:
         try:
             return self._decision(rules, own, state)
         except Exception as error:  # noqa: BLE001 - a decider that was changed may break anywhere
-            return Decision(command=None, refusal=fault_words(error))
+            return DecidedAgain(command=None, refusal=fault_words(error))
 
     def _decision(
         self, rules: StreamRules, own: Sequence[RecordedEvent[Any]], state: Any
-    ) -> Decision | None:
+    ) -> DecidedAgain | None:
         """What is decided of the first append; what is left over must be another one."""
         events = [one.event for one in own]
         known = KnownAppend(own[0].stream_id, events, state, self._delivered)
@@ -154,7 +154,7 @@ class Walk:
         if len(self._broken) > broken:
             stream_id, why = next(reversed(self._broken.items()))
             refusal = f"the state of {stream_id} cannot be folded any more: {why}"
-            made = step.decision or Decision(command=None)
+            made = step.decision or DecidedAgain(command=None)
             decision = msgspec.structs.replace(made, same=0, refusal=refusal)
             step, untold = msgspec.structs.replace(step, decision=decision), ""
         return msgspec.structs.replace(step, before=before, after=after, untold=untold)
@@ -236,7 +236,7 @@ def _untold(rules: StreamRules | None, own: Sequence[RecordedEvent[Any]]) -> str
     return _BORN if isinstance(own[0].event, AgentSpawned) else ""
 
 
-def _with_deliveries(step: Step, decision: Decision, decider: _Decider) -> Step:
+def _with_deliveries(step: Step, decision: DecidedAgain, decider: _Decider) -> Step:
     try:
         beside = _deliveries(decision.events, decider)
     except Exception as error:  # noqa: BLE001 - see `Walk._decision_or_fault`
