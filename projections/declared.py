@@ -82,9 +82,14 @@ def checked_projection(given: Any) -> None:
     """See that something can be folded at all.
 
     Raises:
-        TypeError: it is the class of a projection and not an instance, or anything else.
+        TypeError: it is the name or the class of a projection, or anything else.
     """
     missing = missing_members(given)
+    if isinstance(given, str):
+        raise TypeError(
+            f"{given!r} is a name: pass the projection itself, one of your own or a built-in one "
+            "such as `projections.TASK_BOARD`"
+        )
     if missing:
         raise TypeError(
             f"{given!r} is no projection: it has no {', '.join(missing)}; built-in ones such as "

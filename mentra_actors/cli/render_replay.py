@@ -9,12 +9,13 @@ from rich.text import Text
 
 from mentra_actors.cli.output import Output, harmless
 from mentra_actors.runtime.history.replays import Replay, ReplayRow
+from mentra_actors.runtime.replay.team_playing import TeamReplay
 from mentra_actors.runtime.replay.told import difference_words, request_words, untold_words
 from mentra_actors.runtime.replay.trajectories import Trajectory, TrajectoryStep
 from mentra_actors.runtime.replay.verification import OtherDecision, Verification
 from projections.sentence_words import clipped, counted
 
-__all__ = ["replay_document", "show_replay", "show_table", "show_verification"]
+__all__ = ["replay_document", "show_replay", "show_table", "show_team_replay", "show_verification"]
 
 _MOST_LINES = 20
 _CHARS = 60
@@ -38,8 +39,40 @@ def show_verification(output: Output, found: Verification, requests: Sequence[st
             output.show_line(line)
     for words in request_words(requests):
         output.show(Text(harmless(words), style="yellow"))
-    for words in untold_words(found):
+    for words in untold_words(found.untold):
         output.show_line(Text(harmless(words), style="dim"))
+
+
+def show_team_replay(output: Output, found: TeamReplay) -> None:
+    """The verdict, the first difference whole, the first one of each other stream, the streams."""
+    appends = counted(found.appends, "append")
+    if found.is_same:
+        words = f"{appends} played again: each event is the same, with its ids and times."
+        output.show(Text(words, style="green"))
+    else:
+        streams = counted(len(found.differences), "stream")
+        words = f"{appends} played again: {streams} went another way."
+        output.show(Text(words, style="bold red"))
+        output.show(Text())
+        _show_first(output, found.differences[0])
+        for line in _others(found.differences[1:]):
+            output.show_line(line)
+    if found.streams:
+        output.show(Text())
+        output.table("", ("stream", "played", "copied", "left"), list(_stream_rows(found)))
+    for words in untold_words(found.untold):
+        output.show_line(Text(harmless(words), style="dim"))
+
+
+def _stream_rows(found: TeamReplay) -> Iterator[Sequence[Text]]:
+    others = {one.stream_id for one in found.differences}
+    for stream_id, one in found.streams.items():
+        style = "red" if stream_id in others else ""
+        counts = (f"{number:,}" for number in (one.played, one.copied, one.left))
+        yield [
+            Text(harmless(stream_id), style=style),
+            *(Text(number, justify="right") for number in counts),
+        ]
 
 
 def _show_first(output: Output, difference: OtherDecision) -> None:

@@ -57,7 +57,7 @@ class ContextTool(msgspec.Struct, frozen=True, kw_only=True):
     chars: int
 
 
-class ContextMessage(msgspec.Struct, frozen=True, kw_only=True):
+class ContextMessage(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """One message: the part that most of it is of, and its first words.
 
     `entry_id` is its entry in the conversation, 0 for a summary and what is said behind it.

@@ -14,7 +14,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import StreamRules
 
-__all__ = ["DecidedAgain", "decided_again"]
+__all__ = ["DecidedAgain", "decided_again", "fault_words"]
 
 
 class DecidedAgain(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,9 +54,14 @@ def _decision(
     except CommandRejected as rejected:
         return DecidedAgain(command=command, refusal=rejected.reason)
     except Exception as error:  # noqa: BLE001 - a decider that was changed may break in any way
-        return DecidedAgain(command=command, refusal=f"{type(error).__name__}: {error}")
+        return DecidedAgain(command=command, refusal=fault_words(error))
     is_same = bool(events) and _begins(known.events, events)
     return DecidedAgain(command=command, events=events, same=len(events) if is_same else 0)
+
+
+def fault_words(error: Exception) -> str:
+    """What kept a decider that was changed from an answer."""
+    return f"{type(error).__name__}: {error}"
 
 
 def _begins(recorded: Sequence[Any], decided: Sequence[Any]) -> bool:

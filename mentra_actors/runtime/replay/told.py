@@ -1,8 +1,8 @@
 """Differences in words, as plain text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from mentra_actors.runtime.replay.verification import OtherDecision, Verification
+from mentra_actors.runtime.replay.verification import OtherDecision
 
 __all__ = ["difference_words", "request_words", "untold_words"]
 
@@ -30,9 +30,9 @@ def request_words(changed: Sequence[str]) -> list[str]:
     return [f"another request would be sent for {shown}{more}"] if changed else []
 
 
-def untold_words(found: Verification) -> list[str]:
+def untold_words(untold: Mapping[str, int]) -> list[str]:
     """What was not decided again, and why; the coverage is never hidden."""
-    return [f"not decided again: {count} of {what}" for what, count in found.untold.items()]
+    return [f"not decided again: {count} of {what}" for what, count in untold.items()]
 
 
 def _place(difference: OtherDecision, place: str) -> str:
