@@ -19,7 +19,6 @@ from benchmarks.growth_bytes import WHOLE_FILE
 from benchmarks.growth_runs import EARLY, Figures, Plan, Ratios, Run, Side, long_run, our_run
 from benchmarks.harness import Goal, at_most, parsed_arguments, report
 from benchmarks.peers.environments import PeerMissing
-from benchmarks.peers.versions import versions
 
 OURS = (
     Side("ours, sync", "growth_mentra sync", is_peer=False),
@@ -35,7 +34,8 @@ PEERS = (
 FULL = Plan((1, 10, 100, 1000, 5000), 40, ours_most_s=1e6, peers_most_s=180, most_bytes=5e9)
 QUICK = Plan((1, 10, 100, 500), 8, ours_most_s=6, peers_most_s=3, most_bytes=1e9)
 
-TITLE = f"Growth of one conversation (peers: {versions('langgraph', 'openai-agents')})"
+TITLE = "Growth of one conversation"
+ENVIRONMENTS = ("langgraph", "openai-agents")
 MOST_GROWTH = 1.3
 MOST_DISK = 2.0
 FIGURES = {
@@ -172,7 +172,7 @@ def main() -> None:
     runs = all_runs(plan)
     print(printed_tables(runs, plan), file=sys.stderr if arguments.json else sys.stdout)
     goals = [*growth_goals(runs), *figure_goals(runs, plan), *byte_goals(runs)]
-    report(TITLE, goals, as_json=arguments.json)
+    report(TITLE, goals, as_json=arguments.json, environments=ENVIRONMENTS)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report
 from benchmarks.peers.environments import PeerMissing, python_of
-from benchmarks.peers.versions import versions
 
 MOST_IMPORT_MS = 150.0
 MOST_HELP_MS = 300.0
@@ -105,7 +104,7 @@ def main() -> None:
         )
         for name, ms in found.items()
     ]
-    report(f"Until a process can begin, beside {versions(*PEERS)}", goals, as_json=arguments.json)
+    report("Until a process can begin", goals, as_json=arguments.json, environments=tuple(PEERS))
 
 
 if __name__ == "__main__":

@@ -23,10 +23,9 @@ from benchmarks.harness import Goal, parsed_arguments, report
 from benchmarks.kill_every_point import Campaign, killed_everywhere
 from benchmarks.kill_judgement import Faults, Request, faults_of, requests_in, witnessed_in
 from benchmarks.peers.environments import PeerMissing, PeerProcess
-from benchmarks.peers.versions import versions
 
 OURS = ("retry=never", "retry=idempotent, tools dedupe")
-TITLE = f"kill -9 in the middle of a turn (peers: {versions()})"
+TITLE = "`kill -9` in the middle of a turn"
 FAULTS = {
     "twice": "effects that ran twice",
     "lost": "finished calls whose result the model is not shown",
@@ -244,7 +243,8 @@ def main() -> None:
     campaigns = {variant: killed_everywhere(variant) for variant in OURS}
     print(printed_matrix(rows), file=sys.stderr if arguments.json else sys.stdout)
     goals = [*matrix_goals(rows), *campaign_goals(campaigns)]
-    report(TITLE, goals, as_json=arguments.json)
+    environments = sorted({one.environment for one in EVERYONE if one.environment})
+    report(TITLE, goals, as_json=arguments.json, environments=environments)
 
 
 if __name__ == "__main__":

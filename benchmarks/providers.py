@@ -27,7 +27,6 @@ import msgspec
 from benchmarks.deltas import server
 from benchmarks.harness import Goal, at_least, at_most, median, parsed_arguments, report
 from benchmarks.peers.environments import PeerMissing, PeerProcess
-from benchmarks.peers.versions import versions
 from benchmarks.provider_streams import made_up, recorded_paths
 from mentra_actors.domain.content import TextBlock, UserMessage
 from mentra_actors.domain.model_call import ModelRequest
@@ -221,8 +220,8 @@ def main() -> None:
     peers = {"ours": median(ours) * 1e3, "bare httpx": median(bare) * 1e3}
     goals.append(at_most("first token, beside bare httpx", ratio, OVERHEAD, peers))
     made = "" if recorded_paths("gemini", "finishReason") else " (made-up streams)"
-    title = f"Providers{made}: {versions('vendor-sdks', 'pydantic-ai-models')}"
-    report(title, goals, as_json=arguments.json)
+    peers = ("vendor-sdks", "pydantic-ai-models")
+    report(f"Streams of providers{made}", goals, as_json=arguments.json, environments=peers)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from typing import Any
 
 from benchmarks.harness import Goal, parsed_arguments, report
 from benchmarks.peers.environments import PeerProcess
-from benchmarks.peers.versions import REQUIREMENTS
 from benchmarks.sides import Side, started
 
 ENTRIES = (1_000, 10_000)
@@ -30,6 +29,7 @@ MOST_BUILD_MS = 5.0
 WIRES = ("openai_responses", "chat_completions", "anthropic_messages", "gemini_generate_content")
 OURS = tuple(Side(wire, f"requests_mentra {wire}") for wire in WIRES)
 PLAIN = Side("plain", "requests_plain")
+TITLE = "Requests of a long conversation"
 PEERS = {
     "chat_completions": (
         Side("pydantic-ai", "requests_pydantic_ai chat", "pydantic-ai-models"),
@@ -135,19 +135,13 @@ def _rounds_of(side: str, rounds: int) -> int:
     return rounds if side in WIRES else max(rounds // 6, 10)
 
 
-def titled() -> str:
-    """The title, with the versions of the peers."""
-    langchain = REQUIREMENTS["langgraph"][2]
-    wanted = (REQUIREMENTS["pydantic-ai"][0], REQUIREMENTS["openai-agents"][0], langchain)
-    pins = [pin.replace("==", " ") for pin in wanted]
-    return f"Requests of a long conversation, beside {', '.join(pins)}"
-
-
 def main() -> None:
     """Run and print."""
     arguments = parsed_arguments(__doc__ or "")
     rounds, repeats = (60, 1) if arguments.quick else (200, 3)
-    report(titled(), measured(rounds, repeats), as_json=arguments.json)
+    goals = measured(rounds, repeats)
+    peers = ("pydantic-ai", "openai-agents", "langgraph")
+    report(TITLE, goals, as_json=arguments.json, environments=peers)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,6 @@ from benchmarks.harness import (
 )
 from benchmarks.peers.environments import PeerProcess
 from benchmarks.peers.team_turns import DELTAS
-from benchmarks.peers.versions import versions
 from benchmarks.sides import Side, started
 
 AGENTS, FEWER_AGENTS = 1000, 300
@@ -163,8 +162,8 @@ def main() -> None:
         *idle_goals(quick=arguments.quick),
         *activation_goals(quick=arguments.quick),
     ]
-    title = f"Many agents, answers of {DELTAS} pieces, beside {versions('autogen-core')} and pykka"
-    report(title, goals, as_json=arguments.json)
+    title = f"Many agents, answers of {DELTAS} pieces"
+    report(title, goals, as_json=arguments.json, environments=("autogen-core",))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report
 from benchmarks.peers.environments import PeerProcess
-from benchmarks.peers.versions import REQUIREMENTS
 from benchmarks.sides import Side, started
 
 CALLS = 50
@@ -94,16 +93,12 @@ def measured(rounds: int) -> list[Goal]:
     return goals
 
 
-def titled() -> str:
-    """The title, with the versions of the peers."""
-    pins = [REQUIREMENTS[peer][0].replace("==", " ") for peer in ("pydantic-ai", "openai-agents")]
-    return f"Tool calls that do nothing, beside {' and '.join(pins)}"
-
-
 def main() -> None:
     """Run and print."""
     arguments = parsed_arguments(__doc__ or "")
-    report(titled(), measured(3 if arguments.quick else 30), as_json=arguments.json)
+    goals = measured(3 if arguments.quick else 30)
+    peers = ("pydantic-ai", "openai-agents")
+    report("Tool calls that do nothing", goals, as_json=arguments.json, environments=peers)
 
 
 if __name__ == "__main__":
