@@ -107,7 +107,7 @@ def run_one(name: str, *, is_quick: bool) -> Result:
         mode="quick" if is_quick else "full",
         commit=_commit(),
         seconds=round(time.monotonic() - begun, 1),
-        goals=msgspec.convert(goals, list[Goal]),
+        goals=msgspec.convert(goals, tuple[Goal, ...]),
         **head,
     )
 
@@ -115,9 +115,7 @@ def run_one(name: str, *, is_quick: bool) -> Result:
 def _commit() -> str:
     """The commit of the working tree; empty where there is no repository."""
     command = ["git", "describe", "--always", "--abbrev=7", "--dirty", "--exclude=*"]
-    told = subprocess.run(
-        command, cwd=PAGE.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    told = subprocess.run(command, cwd=PAGE.parent, capture_output=True, text=True, check=False)
     return told.stdout.strip()
 
 

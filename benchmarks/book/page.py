@@ -40,10 +40,8 @@ def summary(results: Iterable[Result]) -> list[str]:
             continue
         one = known[name]
         counts = f"{len(one.held())} | {_missed(one)}"
-        machine = f"{one.machine['cpu']}, {one.machine['cores']} cores"
-        lines.append(
-            f"| [`{name}`](#{name}) | {question} | {counts} | {one.mode} | {one.date} | {machine} |"
-        )
+        run = f"{one.mode} | {one.date} | {one.machine['cpu']}, {one.machine['cores']} cores"
+        lines.append(f"| [`{name}`](#{name}) | {question} | {counts} | {run} |")
     return lines
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks.harness import Goal, Spread
@@ -11,7 +10,6 @@ __all__ = ["figure_tables", "goal_table", "human"]
 
 MARKS = {True: "holds", False: "**missed**", None: ""}
 MOST_COLUMNS = 6
-NOTHING = "–"
 
 
 def human(value: float) -> str:
@@ -69,16 +67,18 @@ def _plain(goals: Sequence[Goal]) -> list[str]:
 def _upright(goals: Sequence[Goal]) -> list[str]:
     """Figures as columns."""
     first = ("the figure", *(_measured(one) for one in goals))
-    rows = [
-        (peer, *(human(one.peers[peer]) for one in goals)) for peer in goals[0].peers
-    ]
+    rows = [(peer, *(human(one.peers[peer]) for one in goals)) for peer in goals[0].peers]
     return _table(("", *(one.name for one in goals)), [first, *rows], "l" + "r" * len(goals))
 
 
 def _short(name: str, peers: Sequence[str]) -> str:
     """Without the words that all peers begin with."""
-    shared = os.path.commonprefix(list(peers)) if len(peers) > 1 else ""
-    return name.removeprefix(shared[: shared.rfind(" ") + 1]) or name
+    shared = 0
+    for letters in zip(*peers, strict=False) if len(peers) > 1 else ():
+        if len(set(letters)) > 1:
+            break
+        shared += 1
+    return name[name[:shared].rfind(" ") + 1 :] or name
 
 
 def _measured(goal: Goal) -> str:

@@ -29,5 +29,5 @@ REQUIREMENTS: Mapping[str, Sequence[str]] = {
 
 def pins(*environments: str) -> dict[str, str]:
     """The packages that are pinned for some environments, with their versions."""
-    wanted = [pin.split("==") for one in environments for pin in REQUIREMENTS[one] if "==" in pin]
-    return {name: version for name, version in wanted}
+    wanted = [pin for one in environments for pin in REQUIREMENTS[one] if "==" in pin]
+    return dict(pin.split("==", 1) for pin in wanted)
