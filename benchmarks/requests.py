@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import Goal, parsed_arguments, report
+from benchmarks.harness import Goal, parsed_arguments, report, spread
 from benchmarks.peers.environments import PeerProcess
 from benchmarks.sides import Side, started
 
@@ -68,7 +68,7 @@ def whole(figures: Figures) -> list[float]:
     return [sum(round_) for round_ in zip(*parts, strict=True)]
 
 
-def spread(values: list[float]) -> dict[str, float]:
+def slow_ones(values: list[float]) -> dict[str, float]:
     """What stands beside a median: where nine of ten are, and the slowest."""
     return {"p90 ms": statistics.quantiles(values, n=10)[8], "slowest ms": max(values)}
 
@@ -87,6 +87,7 @@ def build_goals(figures: Mapping[int, Mapping[str, Figures]]) -> list[Goal]:
                 "ms",
                 f"<= {MOST_BUILD_MS:g}" if bounds else "",
                 medians[-1] <= MOST_BUILD_MS if bounds else None,
+                slow_ones(built),
                 spread(built),
             )
         )
@@ -98,7 +99,7 @@ def wire_goal(wire: str, entries: int, sides: Mapping[str, Figures]) -> Goal:
     own = whole(sides[wire])
     ours = statistics.median(own)
     beside = {
-        **spread(own),
+        **slow_ones(own),
         "encode ms": statistics.median(sides[wire]["encode"]),
         "first ms": statistics.median(sides[wire]["first"]),
         "MB": sides[wire]["MB"][-1],
@@ -112,7 +113,7 @@ def wire_goal(wire: str, entries: int, sides: Mapping[str, Figures]) -> Goal:
                     sides[peer.name]["map"]
                 )
             beside[f"over {peer.name}"] = ours / theirs
-    return Goal(f"{wire}, {entries:,} entries", ours, "ms", peers=beside)
+    return Goal(f"{wire}, {entries:,} entries", ours, "ms", peers=beside, spread=spread(own))
 
 
 def measured(rounds: int, repeats: int) -> list[Goal]:

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report
+from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report, spread
 from benchmarks.peers.environments import PeerProcess
 from benchmarks.sides import Side, started
 
@@ -75,7 +75,8 @@ def goals_of(
                 beside[f"{peer.name} us"] = medians[peer.name]
                 beside[f"over {peer.name}"] = ours / medians[peer.name]
                 beside[f"CPU over {peer.name}"] = cpu[side.name] / cpu[peer.name]
-        goals.append(Goal(f"{name}, {side.name}", ours, "us", peers=beside))
+        around = spread(figures[side.name])
+        goals.append(Goal(f"{name}, {side.name}", ours, "us", peers=beside, spread=around))
     return goals
 
 

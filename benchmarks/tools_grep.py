@@ -20,7 +20,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report
+from benchmarks.harness import (
+    Goal,
+    interleaved,
+    median,
+    parsed_arguments,
+    ratio_spread,
+    report,
+    spread,
+)
 from mentra_actors.tools.file_tools.looking import list_directory
 from mentra_actors.tools.file_tools.overlay import Overlay
 from mentra_actors.tools.file_tools.place import FilePlace
@@ -113,9 +121,15 @@ def case_goals(root: Path, rounds: int) -> list[Goal]:
         cases = {"ours": partial(ours, place, options), **peers(root, arguments)}
         figures = interleaved(cases, rounds)
         medians = {side: median(seconds) for side, seconds in figures.items()}
-        goals.append(Goal(f"{name}: seconds", medians["ours"], "s", peers=medians))
+        around = spread(figures["ours"])
+        goals.append(Goal(f"{name}: seconds", medians["ours"], "s", peers=medians, spread=around))
         goals += [
-            Goal(f"{name}: ours / {side}", medians["ours"] / seconds, "x")
+            Goal(
+                f"{name}: ours / {side}",
+                medians["ours"] / seconds,
+                "x",
+                spread=ratio_spread(figures["ours"], figures[side]),
+            )
             for side, seconds in medians.items()
             if side != "ours"
         ]
