@@ -13,14 +13,14 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from benchmarks.book.page import page
 from benchmarks.book.plots import draw_plots
-from benchmarks.book.results import Result, remark_of, saved, stored_results, unexplained
+from benchmarks.book.results import RESULTS, Result, remark_of, saved, stored_results, unexplained
 from benchmarks.harness import Goal
 from benchmarks.programs import PROGRAMS
 
@@ -33,7 +33,7 @@ def main() -> None:
     chosen = words.names or list(PROGRAMS)
     if unknown := set(chosen) - set(PROGRAMS):
         sys.exit(f"there is no program {min(unknown)}; there are {', '.join(PROGRAMS)}")
-    failed = [] if words.render else run_all(chosen, is_quick=words.quick)
+    failed = [] if words.render else run_all(chosen, run_one, is_quick=words.quick)
     render()
     _say_misses()
     if failed:
@@ -55,10 +55,16 @@ def render() -> None:
     print(f"written: {PAGE}", file=sys.stderr)
 
 
-def run_all(names: Sequence[str], *, is_quick: bool) -> list[str]:
+def run_all(
+    names: Sequence[str],
+    run: Callable[..., Result],
+    *,
+    is_quick: bool,
+    folder: Path = RESULTS,
+) -> list[str]:
     """Run some programs, each after the other; the names of those that failed."""
     begun, failed = time.monotonic(), []
-    expected = expected_seconds(names, stored_results(), is_quick=is_quick)
+    expected = expected_seconds(names, stored_results(folder), is_quick=is_quick)
     for number, name in enumerate(names, start=1):
         so_far = time.monotonic() - begun
         left = sum(expected[one] for one in names[number - 1 :])
@@ -68,7 +74,7 @@ def run_all(names: Sequence[str], *, is_quick: bool) -> list[str]:
             file=sys.stderr,
         )
         try:
-            saved(run_one(name, is_quick=is_quick))
+            saved(run(name, is_quick=is_quick), folder)
         except (subprocess.CalledProcessError, ValueError) as error:
             print(f"{name} failed: {error}", file=sys.stderr)
             failed.append(name)

@@ -177,7 +177,7 @@ def main() -> None:
     huge, entries = (64_000_000, 20_000) if arguments.quick else (512_000_000, 100_000)
     for program in ("rg", "grep"):
         if shutil.which(program) is None:
-            print(f"left out: {program} is not installed here")
+            print(f"left out: {program} is not installed here", file=sys.stderr)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "tree"
         size = build_tree(root, files, file_bytes)

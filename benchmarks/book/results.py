@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.harness import Goal
 from benchmarks.programs import PROGRAMS
 
-__all__ = ["PLOTS", "Result", "remark_of", "saved", "stored_results", "unexplained"]
+__all__ = ["PLOTS", "RESULTS", "Result", "remark_of", "saved", "stored_results", "unexplained"]
 
 _BOOK = Path(__file__).parents[1]
 RESULTS = _BOOK / "results"

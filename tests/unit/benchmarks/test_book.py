@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
 
@@ -16,7 +17,7 @@ from benchmarks.book.results import (
 )
 from benchmarks.book.tables import figure_tables, human
 from benchmarks.harness import Goal, ratio_spread, spread
-from benchmarks.run import PAGE, expected_seconds
+from benchmarks.run import PAGE, expected_seconds, run_all
 
 STORED = stored_results()
 NAMES = [one.program for one in STORED]
@@ -120,3 +121,29 @@ def test_a_run_is_expected_to_take_as_long_as_the_last_one_of_its_mode() -> None
     known = [result(mode="full"), result(program="team", mode="quick", seconds=12.0)]
     found = expected_seconds(["turn", "team"], known, is_quick=True)
     assert found == {"turn": 60.0, "team": 12.0}
+
+
+def test_a_run_goes_on_after_a_program_that_fails_and_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(name: str, *, is_quick: bool) -> Result:
+        if name == "store":
+            raise CalledProcessError(1, ["store"])
+        return result(program=name, mode="quick" if is_quick else "full")
+
+    assert run_all(["store", "turn"], run, is_quick=True, folder=tmp_path) == ["store"]
+    assert [one.program for one in stored_results(tmp_path)] == ["turn"]
+    said = capsys.readouterr().err
+    assert "[1/2] store: 0 min so far, about 2 min to go" in said
+    assert "store failed: " in said
+
+
+def test_an_interrupted_run_keeps_what_is_done(tmp_path: Path) -> None:
+    def run(name: str, *, is_quick: bool) -> Result:
+        if name == "turn":
+            raise KeyboardInterrupt
+        return result(program=name)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_all(["store", "turn"], run, is_quick=True, folder=tmp_path)
+    assert [one.program for one in stored_results(tmp_path)] == ["store"]
