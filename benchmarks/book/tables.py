@@ -1,6 +1,5 @@
 """Tables of a result: its goals, and every figure beside its peers."""
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -34,12 +33,11 @@ def goal_table(goals: Iterable[Goal]) -> list[str]:
 
 
 def figure_tables(goals: Sequence[Goal]) -> list[str]:
-    """Every figure: those with the same peers share a table."""
-    lines: list[str] = []
-    for _names, some in itertools.groupby(goals, key=lambda goal: tuple(goal.peers)):
-        for table in _tables_of(list(some)):
-            lines += [*table, ""]
-    return lines
+    """Every figure with its quartiles: those with the same peers share a table."""
+    alike: dict[tuple[str, ...], list[Goal]] = {}
+    for goal in goals:
+        alike.setdefault(tuple(goal.peers), []).append(goal)
+    return [line for some in alike.values() for table in _tables_of(some) for line in (*table, "")]
 
 
 def _tables_of(goals: Sequence[Goal]) -> Iterator[list[str]]:
@@ -51,7 +49,7 @@ def _tables_of(goals: Sequence[Goal]) -> Iterator[list[str]]:
         yield _table(("beside", "value"), [(k, human(v)) for k, v in goals[0].peers.items()], "lr")
     elif len(peers) <= MOST_COLUMNS:
         rows = [
-            (one.name, _measured(one), *(human(value) for value in one.peers.values()))
+            (one.name, _ranged(one), *(human(value) for value in one.peers.values()))
             for one in goals
         ]
         yield _table(("figure", "value", *heads), rows, "l" + "r" * (1 + len(heads)))
@@ -61,12 +59,12 @@ def _tables_of(goals: Sequence[Goal]) -> Iterator[list[str]]:
 
 
 def _plain(goals: Sequence[Goal]) -> list[str]:
-    return _table(("figure", "value"), [(one.name, _measured(one)) for one in goals], "lr")
+    return _table(("figure", "value"), [(one.name, _ranged(one)) for one in goals], "lr")
 
 
 def _upright(goals: Sequence[Goal]) -> list[str]:
     """Figures as columns."""
-    first = ("the figure", *(_measured(one) for one in goals))
+    first = ("the figure", *(_ranged(one) for one in goals))
     rows = [(peer, *(human(one.peers[peer]) for one in goals)) for peer in goals[0].peers]
     return _table(("", *(one.name for one in goals)), [first, *rows], "l" + "r" * len(goals))
 
@@ -83,6 +81,12 @@ def _short(name: str, peers: Sequence[str]) -> str:
 
 def _measured(goal: Goal) -> str:
     return f"{human(goal.value)} {goal.unit}".strip()
+
+
+def _ranged(goal: Goal) -> str:
+    if goal.spread is None:
+        return _measured(goal)
+    return f"{_measured(goal)} ({human(goal.spread.low)} to {human(goal.spread.high)})"
 
 
 def _around(rounds: Spread | None) -> str:

@@ -89,9 +89,11 @@ def test_a_section_shows_the_quartiles_of_the_rounds() -> None:
 def test_many_peers_become_rows_and_few_become_columns() -> None:
     few = Goal("a", 1, "", peers={"one": 1, "two": 2})
     many = Goal("b", 1, "", peers={f"peer {number}": number for number in range(9)})
-    lines = figure_tables([few, many])
+    also = Goal("c", 9, "ms", peers={"one": 3, "two": 4}, spread=spread([8, 9, 10]))
+    lines = figure_tables([few, many, also])
     assert "| figure | value | one | two |" in lines
     assert "| peer 8 | 8 |" in lines
+    assert lines[lines.index("| a | 1 | 1 | 2 |") + 1] == "| c | 9 ms (8.5 to 9.5) | 3 | 4 |"
 
 
 @pytest.mark.parametrize(
