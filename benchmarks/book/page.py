@@ -13,7 +13,8 @@ HEAD = """# Results
 Made by `make bench` of the files in `results/`, `remarks/` and `plots/`; do not edit it.
 Read the ratios, not the constants: the sides of a comparison are run in turn and medians are
 taken, but the machine did other work as well. *Quartiles* are those of the rounds, with their
-number; in tables of all figures they stand in brackets. *Quick* runs have fewer rounds and smaller sizes. How to read each program:
+number; in tables of all figures they stand in brackets. *Quick* runs have fewer rounds and
+smaller sizes. How to read each program:
 [README.md](README.md)."""
 
 
