@@ -7,7 +7,6 @@ Beside them stands eventsourcing's runner with the view of *half*, on a smaller 
 
 import threading
 import time
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,19 +51,11 @@ class RareByStream(TokensByStream):
     handles = frozenset((Rare,))
 
 
-class EventsByStream:
+class EventsByStream(TokensByStream):
     """How many events each stream has."""
 
     name = "events_by_stream"
-    version = 1
     handles = frozenset((ModelAnswered, ToolEnded))
-    view_type = int
-
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
-        return (recorded.stream_id,)
-
-    def initial(self, key: str) -> int:  # noqa: ARG002 - all begin alike
-        return 0
 
     def apply(self, view: int, key: str, recorded: RecordedEvent[Any]) -> int:  # noqa: ARG002
         return view + 1
