@@ -15,10 +15,10 @@ TOOL = .venv/bin/$(1)
 COVERED = .venv/bin/python -m pip install --quiet coverage && .venv/bin/$(1)
 endif
 
-.PHONY: help setup demo test check load lint types contracts docs bench shape coverage crash laws golden clean postgres adapters packaging
+.PHONY: help setup demo test check load lint types contracts docs bench bench-gate shape coverage crash laws golden clean postgres adapters packaging
 
 help:            ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(SETUP)  ## install everything into .venv
 
@@ -67,8 +67,11 @@ BUILDER ?= html
 docs: setup      ## the pages as a site in site/, strictly: a warning is an error
 	$(call TOOL,sphinx-build) --quiet --fail-on-warning --keep-going -j 2 -b $(BUILDER) docs site
 
-bench: setup     ## benchmarks (NAMES="deltas growth"; all of them), renders benchmarks/RESULTS.md
-	$(call TOOL,python) -m benchmarks.run $(NAMES)
+bench: setup     ## benchmarks (NAMES="deltas growth", QUICK=1; all of them), renders benchmarks/RESULTS.md
+	$(call TOOL,python) -m benchmarks.run $(if $(QUICK),--quick) $(NAMES)
+
+bench-gate: setup ## fails when a ratio to a floor has become several times worse (a minute)
+	$(call TOOL,python) -m benchmarks.gate $(NAMES)
 
 shape: setup     ## figures of the code (ACCEPT=1 writes them into docs/shape.md)
 	$(call TOOL,python) tests/architecture/shape.py $(if $(ACCEPT),--accept)

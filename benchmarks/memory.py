@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import Goal, parsed_arguments, report
+from benchmarks.harness import Goal, parsed_arguments, report, spread
 from benchmarks.memory_compaction import compaction_goals
 from benchmarks.memory_log import AGENT, fill, texts
 from mentra_actors import ConfigurationError, LocalEmbeddings, open_runtime_sync
@@ -52,12 +52,16 @@ def timed(call: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def spread(name: str, seconds: list[float], count: int, **peers: float) -> Goal:
+def of_calls(name: str, seconds: list[float], count: int, **peers: float) -> Goal:
     """The median in milliseconds, with p99 beside it."""
     p99 = statistics.quantiles(seconds, n=100)[98] if len(seconds) > 1 else seconds[0]
     beside = {"p99 ms": p99 * 1e3, "calls": float(len(seconds)), **peers}
     return Goal(
-        f"{name}, {count:,} records: p50", statistics.median(seconds) * 1e3, "ms", peers=beside
+        f"{name}, {count:,} records: p50",
+        statistics.median(seconds) * 1e3,
+        "ms",
+        peers=beside,
+        spread=spread([one * 1e3 for one in seconds]),
     )
 
 
@@ -123,7 +127,7 @@ def goals_of(path: Path, *, quick: bool) -> list[Goal]:
     tell("searches, recalls, pins")
     seconds = [timed(lambda q=one: memories.search(VIEW, q, LIMIT)) for one in asked]
     beside = {"FTS5 p50 ms": statistics.median(alone) * 1e3}
-    goals.append(spread("search", seconds, count, **beside))
+    goals.append(of_calls("search", seconds, count, **beside))
     goals.append(recall_goal(core, VIEW, recalls, searches // 3, count))
 
     def pin_and_search(number: int) -> None:
@@ -132,13 +136,13 @@ def goals_of(path: Path, *, quick: bool) -> list[Goal]:
         memories.search(VIEW, f"fact {number}", LIMIT)
 
     both = [timed(lambda n=number: pin_and_search(n)) for number in range(searches // 4)]
-    goals.append(spread("pin a fact and search at once", both, count))
+    goals.append(of_calls("pin a fact and search at once", both, count))
     tell("forgetting")
     gone = [
         timed(lambda n=number: memories.forget(VIEW, f"r{n}", by="ann").result())
         for number in range(forgets)
     ]
-    goals.append(spread("forget, until no byte is left in the index", gone, count))
+    goals.append(of_calls("forget, until no byte is left in the index", gone, count))
     core.close()
     name = f"open a store of {count:,} records and search"
     goals.append(Goal(name, timed(lambda: opened(path)), "s"))
@@ -169,7 +173,7 @@ def vector_goals(path: Path, questions: Iterator[str], searches: int, count: int
     seconds = [timed(lambda q=one: core.memories.search(VIEW, q, LIMIT)) for one in asked]
     core.close()
     peers = {"us/vector": each * 1e6, "first ms": first * 1e3}
-    return [spread("search with vectors", seconds, count, **peers)]
+    return [of_calls("search with vectors", seconds, count, **peers)]
 
 
 def recall_goal(
@@ -184,7 +188,7 @@ def recall_goal(
         core.memories.index.search(view, asked)
 
     seconds = [timed(recall) for _ in range(times)]
-    return spread(f"recall for a round, {WORDS_PER_RECALL} words", seconds, count)
+    return of_calls(f"recall for a round, {WORDS_PER_RECALL} words", seconds, count)
 
 
 def opened(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""AutoGen in the kill matrix: a team whose state the application saves after each run.
+"""AutoGen in the recovery benchmark: a team whose state the application saves after each run.
 
 * https://microsoft.github.io/autogen/stable/user-guide/agentchat-user-guide/tutorial/state.html:
   `team.save_state()` when a run has ended, `team.load_state()` before the next one. There is no
@@ -23,8 +23,8 @@ from autogen_core.models import (
     UserMessage,
 )
 
-from benchmarks.peers.lives import NotOffered, serve
-from benchmarks.peers.scenario import PROMPT, QUESTION, Life, call_ids
+from benchmarks.recovery.lives import NotOffered, serve
+from benchmarks.recovery.world import PROMPT, QUESTION, Life, call_ids
 
 USAGE = RequestUsage(prompt_tokens=0, completion_tokens=0)
 ABILITIES = ModelInfo(

@@ -1,4 +1,4 @@
-"""The OpenAI Agents SDK in the kill matrix: `Runner` with a `SQLiteSession` on a file.
+"""The OpenAI Agents SDK in the recovery benchmark: `Runner` with a `SQLiteSession` on a file.
 
 * https://openai.github.io/openai-agents-python/sessions/: a session keeps the history between
   runs; the next message is sent with the same session.
@@ -24,8 +24,8 @@ from agents import (
 from agents.testing import assistant_message, function_call
 from agents.tool_context import ToolContext
 
-from benchmarks.peers.lives import NotOffered, serve
-from benchmarks.peers.scenario import PROMPT, QUESTION, Life, call_ids
+from benchmarks.recovery.lives import NotOffered, serve
+from benchmarks.recovery.world import PROMPT, QUESTION, Life, call_ids
 
 set_tracing_disabled(True)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.scenario import TOOLS, result_of
+from benchmarks.recovery.world import TOOLS, result_of
 
 __all__ = ["Faults", "Request", "faults_of", "requests_in", "witnessed_in"]
 

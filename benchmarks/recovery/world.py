@@ -1,4 +1,4 @@
-"""The world of the kill matrix: two tools with effects, a scripted model, and a death.
+"""The world of the recovery benchmark: two tools with effects, a scripted model, and a death.
 
 The user says PROMPT. The model asks for `charge` and `mail` in one answer. `charge` does its
 effect and returns. `mail` does its effect and then, if this life dies in the tool, the process is
@@ -28,6 +28,7 @@ from typing import Any
 
 __all__ = [
     "CHARGED",
+    "GRACE_S",
     "MAILED",
     "PROMPT",
     "QUESTION",
@@ -78,6 +79,7 @@ class Life:
     number: int
     dies: str = ""
     dedupes: bool = False
+    grace_s: float = GRACE_S
 
     # --- tools ----------------------------------------------------------------------------
 
@@ -120,7 +122,7 @@ class Life:
         deadline = time.monotonic() + CHARGE_TIMEOUT_S
         while not self._has_charged() and time.monotonic() < deadline:
             yield _POLL_S
-        yield GRACE_S
+        yield self.grace_s
 
     def _has_charged(self) -> bool:
         return any(tool == "charge" for tool, _key in self.witnessed())
@@ -151,7 +153,7 @@ class Life:
             raise ModelRefuses(f"400: {problem}")
         last = messages[-1]
         if last["role"] == "tool" and self.dies == "model":
-            time.sleep(GRACE_S)
+            time.sleep(self.grace_s)
             _die()
         if last["role"] == "user" and last["text"] == PROMPT:
             return list(TOOLS)

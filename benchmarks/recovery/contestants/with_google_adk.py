@@ -1,4 +1,4 @@
-"""Google ADK in the kill matrix: a resumable app with SqliteSessionService.
+"""Google ADK in the recovery benchmark: a resumable app with SqliteSessionService.
 
 * https://google.github.io/adk-docs/runtime/resume/: `ResumabilityConfig(is_resumable=True)`; a
   stopped run is resumed by `run_async` with its `invocation_id`. The page says that tools run at
@@ -25,8 +25,8 @@ from google.adk.sessions.sqlite_session_service import SqliteSessionService  # n
 from google.adk.tools.tool_context import ToolContext  # noqa: E402
 from google.genai import types  # noqa: E402
 
-from benchmarks.peers.lives import serve  # noqa: E402
-from benchmarks.peers.scenario import PROMPT, QUESTION, Life, call_ids  # noqa: E402
+from benchmarks.recovery.lives import serve  # noqa: E402
+from benchmarks.recovery.world import PROMPT, QUESTION, Life, call_ids  # noqa: E402
 
 APP = "kill_matrix"
 USER = "person"

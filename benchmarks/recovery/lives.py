@@ -1,10 +1,12 @@
-"""Answers JSON lines with lives: each one is a process forked from this one.
+"""Lives lives for the judge: the one of the command line, or those of standard input.
 
-The peer is imported once, before the first fork and without any thread, so that a life costs
-no start-up and is still a process of its own that can be killed. A life that neither ends nor
-dies in LIFE_S is killed and reported as hung.
+Of standard input each life is a process forked from this one: the peer is imported once, before
+the first fork and without any thread, so that a life costs no start-up and is still a process of
+its own that can be killed. A life that neither ends nor dies in LIFE_S is killed and reported as
+hung.
 
-    {"variant": "...", "action": "start", "folder": "...", "number": 1, "dies": "tool"}
+    {"variant": "...", "action": "start", "folder": "...", "number": 1, "dies": "tool",
+     "grace_s": 0.5}
     {"ended": "killed" | "raised" | "returned" | "not offered" | "hung", "error": "..."}
 """
 
@@ -18,12 +20,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.scenario import Life
+from benchmarks.recovery.world import GRACE_S, Life
 
-__all__ = ["NotOffered", "serve"]
+__all__ = ["LIFE_S", "NOT_OFFERED", "NotOffered", "serve"]
 
 LIFE_S = 60.0
 """Plenty for every life of the matrix; the slowest takes a few seconds."""
+
+NOT_OFFERED = 3
+"""The exit status of a life that the contestant has no way to live."""
 
 Act = Callable[[Life, str], None]
 """Run one life: `start`, `resume` (the peer's own way to go on) or `message` (QUESTION)."""
@@ -34,11 +39,36 @@ class NotOffered(Exception):
 
 
 def serve(variants: Mapping[str, Act]) -> None:
-    """Answer requests until standard input ends. `dedupes` is up to the variant's name."""
+    """Live the life that is given, or else those of standard input until it ends.
+
+    `dedupes` is up to the variant's name.
+    """
+    for word in sys.argv[1:]:
+        request = json.loads(word)
+        _live_here(variants[request["variant"]], request)
+        return
     for line in sys.stdin:
         request = json.loads(line)
         answer = _lived(variants[request["variant"]], request)
         print(json.dumps(answer), flush=True)
+
+
+def _live_here(act: Act, request: dict[str, Any]) -> None:
+    try:
+        act(_life(request), request["action"])
+    except NotOffered as error:
+        print(error, file=sys.stderr)
+        sys.exit(NOT_OFFERED)
+
+
+def _life(request: dict[str, Any]) -> Life:
+    return Life(
+        folder=Path(request["folder"]),
+        number=request["number"],
+        dies=request["dies"],
+        dedupes=request["variant"].endswith("dedupe"),
+        grace_s=request.get("grace_s", GRACE_S),
+    )
 
 
 def _lived(act: Act, request: dict[str, Any]) -> dict[str, str]:
@@ -72,14 +102,8 @@ def _awaited(child: int) -> str:
 
 def _be_the_child(act: Act, request: dict[str, Any], writable: int) -> None:
     os.dup2(2, 1)  # what a peer prints must not disturb the answers
-    life = Life(
-        folder=Path(request["folder"]),
-        number=request["number"],
-        dies=request["dies"],
-        dedupes=request["variant"].endswith("dedupe"),
-    )
     try:
-        act(life, request["action"])
+        act(_life(request), request["action"])
         answer = {"ended": "returned", "error": ""}
     except NotOffered as error:
         answer = {"ended": "not offered", "error": str(error)}

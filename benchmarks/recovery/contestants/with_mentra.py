@@ -1,4 +1,4 @@
-"""Our agent in the kill matrix: a runtime on an LMDB store, durability "sync".
+"""Our agent in the recovery benchmark: a runtime on an LMDB store, durability "sync".
 
 docs/guide.md: whoever opens the store goes on with what was open, so the native resume is to open
 it and wait. A new message is a prompt to the same agent; it is answered after the run that was
@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
-from benchmarks.peers.lives import serve
-from benchmarks.peers.scenario import PROMPT, QUESTION, Life, call_ids
+from benchmarks.recovery.lives import serve
+from benchmarks.recovery.world import PROMPT, QUESTION, Life, call_ids
 from mentra_actors import ScriptedModel, Tool, ToolContext, open_runtime_sync, tool
 from mentra_actors.domain.content import (
     AssistantBlock,

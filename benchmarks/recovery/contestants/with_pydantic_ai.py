@@ -1,4 +1,4 @@
-"""pydantic-ai in the kill matrix: alone, and with DBOS on SQLite.
+"""pydantic-ai in the recovery benchmark: alone, and with DBOS on SQLite.
 
 * https://ai.pydantic.dev/message-history/: the application keeps the history, as JSON of
   `all_messages_json()` after each run, and passes it to the next one. There is no resume.
@@ -33,8 +33,8 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.models.function import FunctionModel
 
-from benchmarks.peers.lives import NotOffered, serve
-from benchmarks.peers.scenario import PROMPT, QUESTION, Life, call_ids
+from benchmarks.recovery.lives import NotOffered, serve
+from benchmarks.recovery.world import PROMPT, QUESTION, Life, call_ids
 
 SAID = {"start": PROMPT, "message": QUESTION}
 FIRST = "first-turn"

@@ -1,4 +1,4 @@
-"""LangGraph in the kill matrix: a prebuilt agent with SqliteSaver, durability "sync".
+"""LangGraph in the recovery benchmark: a prebuilt agent with SqliteSaver, durability "sync".
 
 * https://docs.langchain.com/oss/python/langchain/agents (`create_agent`; `create_react_agent` of
   `langgraph.prebuilt` is its older form, still shipped)
@@ -21,8 +21,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCa
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from benchmarks.peers.lives import serve
-from benchmarks.peers.scenario import PROMPT, QUESTION, Life, call_ids
+from benchmarks.recovery.lives import serve
+from benchmarks.recovery.world import PROMPT, QUESTION, Life, call_ids
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

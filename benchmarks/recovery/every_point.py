@@ -1,4 +1,4 @@
-"""Our agent in the scenario of the kill matrix, killed at every append and around every effect.
+"""Our agent in the scenario of this benchmark, killed at every append and around every effect.
 
 The peers have no such places to be killed at: this says whether anything but the cases of the
 matrix would have gone wrong for us. See `mentra_actors.testing.crash_points`.
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kill_judgement import Faults, faults_of, requests_in, witnessed_in
-from benchmarks.peers.kill_mentra import Retry, live
-from benchmarks.peers.scenario import PROMPT, QUESTION, TOOLS, Life
+from benchmarks.recovery.contestants.with_mentra import Retry, live
+from benchmarks.recovery.judgement import Faults, faults_of, requests_in, witnessed_in
+from benchmarks.recovery.world import PROMPT, QUESTION, TOOLS, Life
 from mentra_actors.domain.agent.events import ToolCallFinished, ToolCallStarted
 from mentra_actors.errors import StoreNotFound
 from mentra_actors.store.journal import Journal
@@ -23,7 +23,7 @@ from mentra_actors.testing.crash_points import CrashPoint
 
 __all__ = ["Campaign", "killed_everywhere", "run_scenario"]
 
-TARGET = "benchmarks.kill_every_point:run_scenario"
+TARGET = "benchmarks.recovery.every_point:run_scenario"
 
 
 @dataclass(frozen=True)
