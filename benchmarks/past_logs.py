@@ -5,13 +5,13 @@ letter. Then it is written again and again, each time for two others of the same
 on the board between them. All names have one length, so they are exchanged in the stored bytes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import mentra_actors as mentra
-from benchmarks.peers.team_rest import STREAM, TAIL, history, write
+from benchmarks.peers.team_rest import STREAM, TAIL, steps
 from benchmarks.store_folder import fill
 from benchmarks.store_workload import STREAMS, Requests, agent_sizes
 from mentra_actors.actors.past_states import PastStates
@@ -78,15 +78,26 @@ def agent_log(path: Path, events: int) -> StreamId:
 
     The newest one is half as old as it gets; milestones are as `PastStates` makes them.
     """
-    told = list(islice(history(), events))
     store = LmdbEventStore.open(path, durability="volatile")
-    write(store, told[:-TAIL])
-    PastStates(AGENT, store).at(STREAM, events - TAIL)
+    recorded = steps()
+    fill(store, _of_agent(store, recorded, events - TAIL))
     loader = StateLoader(AGENT, store)
+    PastStates(AGENT, store).at(STREAM, store.stream_version(STREAM))
     loader.save(STREAM, loader.load(STREAM))
-    write(store, told[-TAIL:])
+    fill(store, _of_agent(store, recorded, TAIL))
     store.close()
     return STREAM
+
+
+def _of_agent(
+    store: LmdbEventStore, recorded: Iterator[Sequence[Any]], events: int
+) -> Iterator[AppendRequest]:
+    """Appends of the agent with so many events, the last ones cut off."""
+    journal, left = Journal(store), events
+    while left:
+        part = next(recorded)[:left]
+        left -= len(part)
+        yield AppendRequest(streams=(journal.stream_append(STREAM, part, None),))
 
 
 def plain_log(store: LmdbEventStore, events: int) -> None:

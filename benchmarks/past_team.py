@@ -12,7 +12,7 @@ from benchmarks.past_logs import FIRST, agent_log, team_log
 from benchmarks.peers.turns import disk_bytes
 from benchmarks.store_folder import folder
 from mentra_actors import open_history
-from mentra_actors.actors.recovery import EVENTS_PER_MILESTONE
+from mentra_actors.actors.milestones import EVENTS_PER_MILESTONE
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import AgentId, name_of
 from mentra_actors.runtime.history.history import History

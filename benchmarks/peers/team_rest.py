@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import Any
 
 from benchmarks.harness import median
@@ -65,10 +65,16 @@ async def passivated(agents: int) -> dict[str, float]:
 
 def history() -> Iterator[Any]:
     """Events of an agent that has turn after turn, without end."""
+    return chain.from_iterable(steps())
+
+
+def steps() -> Iterator[Sequence[Any]]:
+    """The same, as they are recorded: what one command comes to is one append."""
     profile = AgentProfile(
         agent_id=AGENT_ID, name="old", team_id=TeamId("main"), role="lead", model="bench:x"
     )
-    yield (spawned := AgentSpawned(profile=profile, spawned_at=0.0))
+    spawned = AgentSpawned(profile=profile, spawned_at=0.0)
+    yield [spawned]
     state = AGENT.fold([spawned])
     reply = ModelReply(
         blocks=(TextBlock(text="An answer of some words."),),
@@ -83,7 +89,7 @@ def history() -> Iterator[Any]:
             command = step if step is prompt else answer(effect_id=call.effect_id if call else "")
             events = AGENT.decide(command, state)
             state = AGENT.fold(events, state)
-            yield from events
+            yield events
 
 
 def write(store: EventStore, events: Sequence[Any]) -> None:

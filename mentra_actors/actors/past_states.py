@@ -7,7 +7,12 @@ are saved on the way if the store is open for writing.
 
 from typing import Any, Generic, TypeVar
 
-from mentra_actors.actors.recovery import EVENTS_PER_MILESTONE
+from mentra_actors.actors.milestones import (
+    EVENTS_PER_MILESTONE,
+    MilestoneMaker,
+    milestone_spacing,
+    state_through,
+)
 from mentra_actors.codec.snapshot_codec import SnapshotCodec
 from mentra_actors.decider import Decider
 from mentra_actors.envelope import UnknownEvent
@@ -47,34 +52,67 @@ class PastStates(Generic[S]):
         Raises:
             StoreError: the stream cannot be read.
         """
-        state, start = self._before(stream_id, version)
-        is_worth_saving = self._writer is not None and version - start > 2 * EVENTS_PER_MILESTONE
-        while start < version:
-            end = min(version, start - start % EVENTS_PER_MILESTONE + EVENTS_PER_MILESTONE)
-            for events, _ in self._journal.event_pages(stream_id, after=start, through=end):
-                state = self._decider.fold(events, state)
-                if any(type(event) is UnknownEvent for event in events):
-                    is_worth_saving = False  # a release that can read them would miss them
-            if is_worth_saving and end % EVENTS_PER_MILESTONE == 0:
-                self._save(stream_id, end, state)
-            start = end
-        return state
+        state, start, saved = self._before(stream_id, version)
+        if self._writer is not None and version - start > 2 * EVENTS_PER_MILESTONE:
+            state, start = self._with_milestones(stream_id, (start, version), state, saved)
+        return self._folded(stream_id, (start, version), state)[0]
 
-    def _before(self, stream_id: StreamId, version: int) -> tuple[S, int]:
-        found = self._snapshots and self._snapshots.snapshot_through(stream_id, version)
+    def _before(self, stream_id: StreamId, version: int) -> tuple[S, int, StateSnapshot | None]:
+        found = self._snapshots and state_through(self._snapshots, stream_id, version)
         if found and found.fold_version == self._decider.fold_version:
             state = self._codec.decode(found.payload)
             if state is not None:
-                return state, found.stream_version
-        return self._decider.initial, 0
+                return state, found.stream_version, found
+        return self._decider.initial, 0, None
 
-    def _save(self, stream_id: StreamId, version: int, state: S) -> None:
-        assert self._writer is not None
-        snapshot = StateSnapshot(
+    def _folded(self, stream_id: StreamId, versions: tuple[int, int], state: S) -> tuple[S, bool]:
+        """The state carried on between two versions; False if it lacks events.
+
+        What this release cannot read a later one may: it must not find a state without it.
+        """
+        is_whole, (after, through) = True, versions
+        if after < through:
+            for events, _ in self._journal.event_pages(stream_id, after=after, through=through):
+                state = self._decider.fold(events, state)
+                is_whole = is_whole and not any(type(one) is UnknownEvent for one in events)
+        return state, is_whole
+
+    def _with_milestones(
+        self,
+        stream_id: StreamId,
+        versions: tuple[int, int],
+        state: S,
+        saved: StateSnapshot | None,
+    ) -> tuple[S, int]:
+        """The state carried on, and how far: milestones are saved as long as it is whole."""
+        start, version = versions
+        maker, size, is_whole = MilestoneMaker(), 0, True
+        if saved is not None:
+            size = len(saved.payload)
+            if saved.is_milestone:
+                maker.begin(stream_id, start, saved.payload)
+        while is_whole:
+            spacing = milestone_spacing(size)
+            end = start - start % spacing + spacing
+            if end > version:
+                break
+            state, is_whole = self._folded(stream_id, (start, end), state)
+            if is_whole:
+                size = self._save(maker, self._snapshot(stream_id, end, state), start)
+            start = end
+        return state, start
+
+    def _snapshot(self, stream_id: StreamId, version: int, state: S) -> StateSnapshot:
+        return StateSnapshot(
             stream_id=stream_id,
             stream_version=version,
             fold_version=self._decider.fold_version,
             payload=self._codec.encode(state),
-            is_milestone=True,
         )
-        self._writer.save_snapshot(snapshot)
+
+    def _save(self, maker: MilestoneMaker, snapshot: StateSnapshot, since: int) -> int:
+        """Save what is due; how many bytes the state has."""
+        milestone = maker.due(snapshot, since=since)
+        if milestone is not None and self._writer is not None:
+            self._writer.save_snapshot(milestone)
+        return len(snapshot.payload)

@@ -2,8 +2,7 @@
 
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import msgspec
-
+from mentra_actors.actors.milestones import MilestoneMaker
 from mentra_actors.codec.snapshot_codec import SnapshotCodec
 from mentra_actors.decider import Decider
 from mentra_actors.envelope import UnknownEvent
@@ -11,16 +10,13 @@ from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore, StateSnapshot
 
-__all__ = ["EVENTS_PER_MILESTONE", "Loaded", "StateLoader"]
+__all__ = ["Loaded", "StateLoader"]
 
 S = TypeVar("S")
 
 EVENTS_PER_SNAPSHOT = 100
 """Reading and folding one costs some 5 µs: half of them is a tenth of what an agent takes to be
 there again, and a snapshot is one commit among the fifty or so that the events were."""
-
-EVENTS_PER_MILESTONE = 1000
-"""Some 5 ms of folding: what a look at any version costs at most, beyond reading the milestone."""
 
 
 class Loaded(NamedTuple, Generic[S]):
@@ -49,6 +45,7 @@ class StateLoader(Generic[S]):
         self._store = store
         self._journal = journal or Journal(store)
         self._codec = SnapshotCodec(decider.initial)
+        self._milestones = MilestoneMaker()
 
     def load(self, stream_id: StreamId) -> Loaded[S]:
         """State of a stream as of its last durable event.
@@ -73,7 +70,7 @@ class StateLoader(Generic[S]):
         return state, snapshot.stream_version
 
     def save(self, stream_id: StreamId, loaded: Loaded[S]) -> Loaded[S]:
-        """Save a snapshot if enough events came since the last one, and a milestone now and then.
+        """Save a snapshot if enough events came since the last one, and perhaps a milestone.
 
         A state that lacks events is not saved: a release that can read them would miss them.
         """
@@ -87,7 +84,7 @@ class StateLoader(Generic[S]):
             payload=self._codec.encode(loaded.state),
         )
         self._store.save_snapshot(snapshot)
-        passed = loaded.version // EVENTS_PER_MILESTONE * EVENTS_PER_MILESTONE
-        if passed > loaded.snapshot_version:
-            self._store.save_snapshot(msgspec.structs.replace(snapshot, is_milestone=True))
+        milestone = self._milestones.due(snapshot, since=loaded.snapshot_version)
+        if milestone is not None:
+            self._store.save_snapshot(milestone)
         return loaded._replace(snapshot_version=loaded.version)

@@ -27,6 +27,7 @@ from mentra_actors.runtime.setting_kinds import (
     require_executors,
     require_hooks,
     require_policy,
+    require_providers,
     require_strategies,
     require_team,
     require_tools,
@@ -149,6 +150,7 @@ class RuntimeSettings:
         """Refuse what is of a wrong kind, and numbers with which nothing happens, or ends."""
         for name in ("create", "team_tools", "memory_tools"):
             require_flag(getattr(self, name), name)
+        require_providers(self.providers)
         require_tools(self.tools)
         require_policy(self.policy)
         require_hooks(self.hooks)

@@ -1,6 +1,7 @@
 """Reads of an LMDB store: streams, the journal, blobs, and waiting for what comes."""
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Collection, Sequence
@@ -122,12 +123,12 @@ class LmdbJournalReader:
         return found
 
     def read_payloads(
-        self, stream_id: StreamId, *, after: int = 0
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
     ) -> tuple[list[tuple[str, bytes]], bool]:
         """See `PayloadReader.read_payloads`."""
         found: list[tuple[str, bytes]] = []
         version = max(after, 0)
-        rows, is_end = self._stream_rows(stream_id, version, None, _PAYLOADS)
+        rows, is_end = self._stream_rows(stream_id, version, through, _PAYLOADS)
         for row in rows:
             first_version, position, count, value = row
             begin, events = stream_payloads(decode_record(position, value), stream_id)
@@ -140,6 +141,8 @@ class LmdbJournalReader:
             else:
                 raise _missing(stream_id, version + 1, position)
             version = first_version + count - 1
+        if through is not None and version > through:
+            del found[max(through - max(after, 0), 0) :]
         return found, is_end
 
     def read_journal(
@@ -147,6 +150,7 @@ class LmdbJournalReader:
         *,
         after: int = 0,
         limit: int = 1000,
+        through: int | None = None,
         categories: Collection[str] = (),
         event_types: Collection[str] = (),
     ) -> Sequence[StoredEvent]:
@@ -155,10 +159,11 @@ class LmdbJournalReader:
         position = max(after, 0)
         wanted = max(limit, 1)
         is_filtered = bool(categories or event_types)
-        while len(found) < wanted:
+        end = sys.maxsize if through is None else through
+        while len(found) < wanted and position < end:
             # What a filter leaves of a page cannot be known before.
             size = _SCAN_EVENTS if is_filtered else wanted - len(found)
-            rows = self._journal_rows(position, size)
+            rows = self._journal_rows(position, min(size, end - position))
             if not rows:
                 break
             for first_position, value in rows:
@@ -166,12 +171,13 @@ class LmdbJournalReader:
                     raise StoreCorrupted(f"position {position + 1} is missing from the log")
                 record = decode_record(first_position, value)
                 events = stored_events(first_position, record, event_types=event_types)
-                if first_position <= position:
-                    events = [one for one in events if one.global_position > position]
+                count = record_event_count(value)
+                if first_position <= position or first_position + count - 1 > end:
+                    events = [one for one in events if position < one.global_position <= end]
                 if categories:
                     events = [one for one in events if category_of(one.stream_id) in categories]
                 found += events
-                position = first_position + record_event_count(value) - 1
+                position = first_position + count - 1
                 if is_filtered and len(found) >= wanted:
                     break
         return found

@@ -4,6 +4,7 @@ import bisect
 import itertools
 import logging
 import queue
+import sys
 import threading
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -186,20 +187,22 @@ class MemoryEventStore:
         *,
         after: int = 0,
         limit: int = 1000,
+        through: int | None = None,
         categories: Collection[str] = (),
         event_types: Collection[str] = (),
     ) -> Sequence[StoredEvent]:
         """See `JournalReader.read_journal`."""
         start, wanted = max(after, 0), max(limit, 1)
+        last = sys.maxsize if through is None else max(through, 0)
         found: list[StoredEvent] = []
         with self._changed:
             self._check_open()
             whole = bisect.bisect_right(self._ends, start)
             for end in itertools.islice(self._ends, whole, None):
-                page = self._journal[start:end]
+                page = self._journal[start : min(end, last)]
                 found.extend(only_of(page, categories=categories, event_types=event_types))
                 start = end
-                if len(found) >= wanted:
+                if len(found) >= wanted or end >= last:
                     break
         return found
 

@@ -168,6 +168,7 @@ class JournalReader(Protocol):
         *,
         after: int = 0,
         limit: int = 1000,
+        through: int | None = None,
         categories: Collection[str] = (),
         event_types: Collection[str] = (),
     ) -> Sequence[StoredEvent]:
@@ -175,7 +176,7 @@ class JournalReader(Protocol):
 
         Where `categories` of streams (`agent`) or `event_types` (tags) are given, only events
         that are of one of each. The last append is never split, so a few more than `limit` may
-        come; none means the end.
+        come; none means the end. What comes after `through` is neither read nor given.
         """
         ...
 
@@ -212,19 +213,22 @@ class PayloadReader(Protocol):
     """What a reader may offer besides: a stream without the places of its events, for folding."""
 
     def read_payloads(
-        self, stream_id: StreamId, *, after: int = 0
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
     ) -> tuple[list[tuple[str, bytes]], bool]:
-        """Tags and payloads of some events after a version, in order; True if they are all."""
+        """Tags and payloads of some events, in order; True if they are all.
+
+        They are those with `after < stream_version <= through`.
+        """
         ...
 
 
 def payloads_of(
-    reader: JournalReader, stream_id: StreamId, *, after: int
+    reader: JournalReader, stream_id: StreamId, *, after: int, through: int | None = None
 ) -> tuple[list[tuple[str, bytes]], bool]:
     """See `PayloadReader.read_payloads`; also of a reader that offers none."""
     if isinstance(reader, PayloadReader):
-        return reader.read_payloads(stream_id, after=after)
-    events = reader.read_stream(stream_id, after=after)
+        return reader.read_payloads(stream_id, after=after, through=through)
+    events = reader.read_stream(stream_id, after=after, through=through)
     return [(one.event_type, one.payload) for one in events], True
 
 

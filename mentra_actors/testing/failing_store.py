@@ -279,12 +279,17 @@ class FailingStore:
         *,
         after: int = 0,
         limit: int = 1000,
+        through: int | None = None,
         categories: Collection[str] = (),
         event_types: Collection[str] = (),
     ) -> Sequence[StoredEvent]:
         """See `JournalReader.read_journal`."""
         return self._store.read_journal(
-            after=after, limit=limit, categories=categories, event_types=event_types
+            after=after,
+            limit=limit,
+            through=through,
+            categories=categories,
+            event_types=event_types,
         )
 
     def stream_version(self, stream_id: StreamId) -> int:

@@ -12,6 +12,7 @@ A store that is there again when it is opened once more passes `DurableStoreCont
 
 import threading
 import time
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,6 +25,7 @@ from mentra_actors.store.ports import (
     EncodedEvent,
     EventStore,
     Fence,
+    PayloadReader,
     SnapshotReader,
     StateSnapshot,
     StreamAppend,
@@ -88,7 +90,7 @@ class EventStoreContract(TickContract):
             others = [stream_append(A, b"x"), stream_append(StreamId("inbox"), b"y")]
             store.append(request_for(*others, *([sent] if number % 50 == 0 else [])))
 
-        letters = {"categories": ["inbox"], "event_types": {"a.letter.v1"}}
+        letters: Any = {"categories": ["inbox"], "event_types": {"a.letter.v1"}}
         found: list[bytes] = []
         after = 0
         while page := store.read_journal(after=after, limit=3, **letters):
@@ -98,6 +100,39 @@ class EventStoreContract(TickContract):
         assert len(store.read_journal(limit=5000, categories=("inbox",))) == 714
         assert len(store.read_journal(limit=5000, event_types=("a.letter.v1",))) == 14
         assert list(store.read_journal(categories=("nobody",))) == []
+
+    def test_the_journal_is_read_up_to_a_position(self, store: EventStore) -> None:
+        """Who asks for an early moment must neither get nor pay for what came later."""
+        for number in range(60):
+            sent = stream_append(INBOX, b"%d" % number)
+            store.append(request_for(stream_append(A, b"x", b"y"), sent))
+
+        for after, limit, through in ((0, 100, 7), (4, 100, 9), (5, 2, 8), (6, 1, 180), (9, 5, 9)):
+            page = store.read_journal(after=after, limit=limit, through=through)
+            whole = store.read_journal(after=after, limit=limit)
+            assert list(page) == [one for one in whole if one.global_position <= through]
+        for through in (2, 3, 4, 90, 179, 180, 500):
+            page = store.read_journal(limit=500, through=through, categories=["inbox"])
+            assert positions_of(page) == list(range(3, min(through, 180) + 1, 3))
+        assert list(store.read_journal(after=5, through=-1)) == []
+
+    def test_events_without_their_places_are_read_up_to_a_version(self, store: EventStore) -> None:
+        """A state of the past is folded of them."""
+        if not isinstance(store, PayloadReader):
+            return
+        for number in range(0, 1200, 3):
+            payloads = [b"%d" % n for n in range(number, number + 3)]
+            store.append(request_for(stream_append(A, *payloads)))
+
+        for after, through in ((0, 1), (1, 2), (2, 7), (3, 1000), (1199, None), (5, 5), (7, 3)):
+            found: list[bytes] = []
+            is_end = False
+            while not is_end:
+                start = after + len(found)
+                page, is_end = store.read_payloads(A, after=start, through=through)
+                found += [payload for _, payload in page]
+            expected = range(after, 1200 if through is None else max(through, after))
+            assert found == [b"%d" % n for n in expected]
 
     def test_an_unknown_stream_is_empty(self, store: EventStore) -> None:
         """An agent that never spoke is a normal case, also beside one with a longer name."""

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from mentra_actors.actors.past_states import PastStates
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.board.decider import BOARD
+from mentra_actors.domain.conversation_tree import Transcript, closed
+from mentra_actors.domain.transcript import apply
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId
+from mentra_actors.runtime.history.conversations import PastConversations
 from mentra_actors.runtime.history.history import History
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
@@ -131,6 +134,58 @@ def test_bisect_finds_the_event_that_made_it_true(appends, count, good, key):
     assert predicate(found.after)
 
 
+APPLIED = []
+
+
+@projection(name="spoilt", initial=list, view_type=list[int])
+def spoilt(view, recorded):
+    """Positions in a list, which whoever asks may change; each fold of an event is counted."""
+    APPLIED.append(recorded.global_position)
+    return [*view, recorded.global_position]
+
+
+@given(APPENDS, st.integers(0, 30), st.integers(0, 30), st.sampled_from([None, ""]))
+def test_bisect_folds_each_event_once_whatever_a_predicate_does_to_what_it_is_given(
+    appends, count, good, key
+):
+    store, _ = log_of(appends)
+    history = History(store)
+    good = min(good, history.last_position)
+
+    def spoils(view):
+        seen = view if key is not None else view.setdefault("", [])
+        is_true = len(seen) > count
+        seen.extend([0] * 50)
+        return is_true
+
+    def spoils_moments(moment):
+        return spoils(
+            {"": moment.view(spoilt) or []} if key is None else moment.view(spoilt) or []
+        )
+
+    try:
+        expected = History(store).bisect(
+            lambda moment: len(moment.view(positions) or ()) > count, good=good
+        )
+    except CommandRejected:
+        for ask in (spoils_moments, spoils):
+            view = {"view": spoilt, "key": key} if ask is spoils else {}
+            with pytest.raises(CommandRejected):
+                history.bisect(ask, good=good, **view)
+        return
+    for ask, once_more in ((spoils, 1), (spoils_moments, 0)):
+        APPLIED.clear()
+        view = {"view": spoilt, "key": key} if ask is spoils else {}
+        found = History(store).bisect(ask, good=good, **view)
+
+        assert found.position == expected.position
+        assert len(APPLIED) <= len(log_events(store)) + once_more
+
+
+def log_events(store):
+    return Journal(store).read_journal(limit=10_000)
+
+
 @given(APPENDS, st.integers(0, 30), st.integers(0, 30))
 def test_two_moments_differ_nowhere_only_if_they_are_equal(appends, one, other):
     store, _ = log_of(appends)
@@ -165,3 +220,22 @@ def test_every_task_that_changed_is_told_once(appends, moment):
 def _moved(before, after):
     """Tasks whose blockers have changed move without a change of their own."""
     return {one for one in before.state.tasks if after.state.tasks.get(one)}
+
+
+@given(APPENDS, st.lists(st.integers(1, 30), max_size=5))
+def test_a_conversation_as_of_a_version_is_its_fold_whatever_was_looked_at_before(
+    appends, versions
+):
+    """Looks go on from one another, and share what they have in common."""
+    store, journal = log_of(appends)
+    stream_id = StreamId("agent-lead")
+    conversations = PastConversations(journal)
+    looked = []
+    for version in (min(one, store.stream_version(stream_id)) for one in versions):
+        looked.append((version, conversations.at(stream_id, version)))
+        for at, found in looked:
+            folded = Transcript()
+            for one in journal.read_stream(stream_id, through=at):
+                folded = apply(folded, one.event)
+
+            assert found == closed(folded)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import AgentEffect
@@ -12,11 +11,9 @@ from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.domain.content import Message
-from mentra_actors.domain.conversation_tree import Transcript, closed
+from mentra_actors.domain.conversation_tree import Transcript
 from mentra_actors.domain.past_calls import AgentPast, agent_past
 from mentra_actors.domain.team import TEAM
-from mentra_actors.domain.transcript import apply
-from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import (
     AgentId,
@@ -146,10 +143,7 @@ class AgentMoment:
 
     def conversation(self) -> Transcript:
         """All entries until then as a tree, the path, and what a model was told of it."""
-        transcript = Transcript()
-        for one in self._events():
-            transcript = apply(transcript, one.event)
-        return closed(transcript)
+        return self.past.conversations.at(self.stream_id, self.version)
 
     def messages(self) -> Sequence[Message]:
         """What a model would have been sent then: the request as of that moment."""
@@ -157,14 +151,13 @@ class AgentMoment:
 
     def calls(self) -> AgentPast:
         """Its model calls until then, each with the conversation and the view it was sent."""
-        return agent_past(one.event for one in self._events())
+        pages = self.past.journal.event_pages(self.stream_id, through=self.version)
+        return agent_past(event for events, _ in pages for event in events)
 
     def usage(self) -> AgentUsage:
         """Tokens and money until then, without its subagents."""
-        return agent_usage(usage_of_events(self._events()), self.agent_id)
-
-    def _events(self) -> Sequence[RecordedEvent[Any]]:
-        return self.past.journal.read_stream(self.stream_id, through=self.version)
+        recorded = self.past.journal.read_stream(self.stream_id, through=self.version)
+        return agent_usage(usage_of_events(recorded), self.agent_id)
 
 
 def agent_at(past: Past, agent_id: AgentId, version: int) -> AgentMoment:

@@ -1,14 +1,21 @@
 """Which events were recorded together."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.store.journal import Journal
 
 __all__ = ["append_at", "appends_in"]
 
 _FIRST_LOOK = 16
+
+
+class _Log(Protocol):
+    """A journal, or pages of it."""
+
+    def between(self, after: int, through: int) -> Iterator[RecordedEvent[Any]]:
+        """See `Journal.between`."""
+        ...
 
 
 def appends_in(events: Iterable[RecordedEvent[Any]]) -> Iterator[list[RecordedEvent[Any]]]:
@@ -28,12 +35,12 @@ def appends_in(events: Iterable[RecordedEvent[Any]]) -> Iterator[list[RecordedEv
         yield append
 
 
-def append_at(journal: Journal, recorded: RecordedEvent[Any]) -> list[RecordedEvent[Any]]:
+def append_at(log: _Log, recorded: RecordedEvent[Any]) -> list[RecordedEvent[Any]]:
     """All events that were recorded together with one, itself among them, in order."""
     position, look = recorded.global_position, _FIRST_LOOK
     while True:
         first = max(0, position - look)
-        events = list(journal.between(first, position + look))
+        events = list(log.between(first, position + look))
         found = next(one for one in appends_in(events) if _holds(one, position))
         begins_later = found[0].global_position > first + 1 or first == 0
         ends_sooner = found[-1].global_position < events[-1].global_position

@@ -5,7 +5,7 @@ the way is looked at, then half of that half: about twenty looks for a million e
 found is *a* turn from false to true; if the predicate turned several times, it is one of them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -16,14 +16,16 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.moment import Moment
 from mentra_actors.runtime.history.past import Past
 from projections.contract import Projection, fold_parts, sees
+from projections.declared import checked_projection
 from projections.past_views import OnlyPart, PartsOfStreams
+from projections.unshared import unshared
 
 __all__ = ["TurningPoint", "bisect_moments", "bisect_view"]
 
 V = TypeVar("V")
 
-_MARKS = 128
-"""Folds that are kept of one pass: the next pass folds a hundredth of the events again."""
+_MARKS = 256
+"""Places of one pass at which it is known what has changed since the one before."""
 
 
 class TurningPoint(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
@@ -39,7 +41,9 @@ class TurningPoint(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
     looks: int
 
 
-class _Mark(NamedTuple):
+class _Fold(NamedTuple):
+    """A view after the event at a position; of a mark only what has changed since the last."""
+
     position: int
     parts: Mapping[str, Any]
 
@@ -48,6 +52,8 @@ class _Asked(Generic[V]):
     """A predicate that counts its answers."""
 
     def __init__(self, predicate: Callable[[V], object]) -> None:
+        if not callable(predicate):
+            raise TypeError(f"a predicate is a function of what is looked at, not {predicate!r}")
         self.looks = 0
         self._predicate = predicate
 
@@ -62,10 +68,11 @@ def bisect_moments(
     """The first position at which a predicate over a whole moment holds.
 
     Raises:
-        CommandRejected: it holds at `good` already, or does not at `bad`.
+        CommandRejected: it holds at `good` already, or at no position that was looked at.
+        TypeError: the predicate is no function.
     """
     asked = _Asked(predicate)
-    _check_ends(asked(Moment(past, good)), asked(Moment(past, bad)), good, bad)
+    _require_false(good, is_true=asked(Moment(past, good)))
     low, high = good, bad
     while high - low > 1:
         middle = (low + high) // 2
@@ -73,6 +80,8 @@ def bisect_moments(
             high = middle
         else:
             low = middle
+    if high == bad:
+        _require_true(bad, is_true=asked(Moment(past, bad)))
     return TurningPoint(
         position=high,
         event=_event_at(past, high),
@@ -92,104 +101,118 @@ def bisect_view(
 ) -> TurningPoint[Any]:
     """The first position at which a predicate over a view, or over one part of it, holds.
 
-    The view is folded once from `good` to `bad`; then only what lies between two marks of that
-    pass is folded again.
+    What is known to be false is the fold from which the next half is folded; so no event is
+    folded twice, but for those between two marks of a half in which it became true.
 
     Raises:
-        CommandRejected: it holds at `good` already, or does not at `bad`.
+        CommandRejected: it holds at `good` already, or at no position that was looked at.
         ProjectionFailed: the projection raised.
+        TypeError: it is no projection, or the predicate no function.
     """
+    checked_projection(projection)
     asked = _Asked(predicate)
-
-    def value(mark: _Mark) -> Any:
-        if key is None:
-            return mark.parts
-        found = mark.parts.get(key)
-        return projection.initial(key) if found is None else found
-
-    folded = projection if key is None else OnlyPart(projection, key)
-    low = _Mark(good, _parts_at(past, projection, key, good))
-    is_true_before = asked(value(low))
-    marks, is_every = _marks(folded, low, _events(past, projection, key, good, bad))
-    _check_ends(is_true_before, asked(value(marks[-1] if marks else low)), good, bad)
-    while True:
-        low, high = _turn([low, *marks], lambda mark: asked(value(mark)))
-        if is_every:
-            break
-        events = _events(past, projection, key, low.position, high.position)
-        marks, is_every = _marks(folded, low, events)
+    halves = _Halves(past, projection, key)
+    low, high = halves.begun(good), bad
+    _require_false(good, is_true=asked(halves.value(low.parts)))
+    while high - low.position > 1:
+        middle = (low.position + high) // 2
+        marks = halves.marks(low, middle)
+        if not marks:
+            low = _Fold(middle, low.parts)
+        elif asked(halves.value(_carried_on(low, marks).parts)):
+            low, high = _turn(low, marks, lambda fold: asked(halves.value(fold.parts)))
+        else:
+            low = _Fold(middle, _carried_on(low, marks).parts)
+    after = _carried_on(low, halves.marks(low, high))
+    if high == bad:
+        _require_true(bad, is_true=asked(halves.value(after.parts)))
     return TurningPoint(
-        position=high.position,
-        event=_event_at(past, high.position),
-        before=value(low),
-        after=value(high),
+        position=high,
+        event=_event_at(past, high),
+        before=halves.value(low.parts),
+        after=halves.value(after.parts),
         looks=asked.looks,
     )
 
 
-def _check_ends(is_true_before: bool, is_true_after: bool, good: int, bad: int) -> None:  # noqa: FBT001
-    if is_true_before:
+class _Halves:
+    """Folds pieces of the log into what is asked about."""
+
+    def __init__(self, past: Past, projection: Projection[Any], key: str | None) -> None:
+        self._past = past
+        self._projection = projection
+        self._key = key
+        self._folded = projection if key is None else OnlyPart(projection, key)
+        is_keyed = key is not None and isinstance(projection, PartsOfStreams)
+        self._stream_id = projection.stream_of(key) if is_keyed else None  # type: ignore[attr-defined]
+
+    def begun(self, position: int) -> _Fold:
+        """All of it as of a position."""
+        views, key = self._past.views, self._key
+        if key is None:
+            return _Fold(position, views.parts(self._projection, position))
+        part = views.part(self._projection, key, position)
+        return _Fold(position, {} if part is None else {key: part})
+
+    def value(self, parts: Mapping[str, Any]) -> Any:
+        """What a predicate is given: it may change that as it likes."""
+        if self._key is None:
+            return {key: unshared(part) for key, part in parts.items()}
+        found = parts.get(self._key)
+        return self._projection.initial(self._key) if found is None else unshared(found)
+
+    def marks(self, low: _Fold, through: int) -> list[_Fold]:
+        """What has changed between some positions of a piece, up to its end; none of nothing."""
+        start, step = low.position, max((through - low.position) // _MARKS, 1)
+        parts, marks = dict(low.parts), []
+        events = self._events(start, through)
+        pieces = groupby(events, lambda one: (one.global_position - start - 1) // step)
+        for number, together in pieces:
+            changed = fold_parts(self._folded, together, parts.get)
+            parts.update(changed)
+            marks.append(_Fold(min(start + (number + 1) * step, through), changed))
+        return marks
+
+    def _events(self, after: int, through: int) -> Iterator[RecordedEvent[Any]]:
+        """Those between two positions that may touch what is asked about."""
+        if self._stream_id is None:
+            return self._past.views.handled(self._projection, after, through)
+        journal = self._past.journal
+        first, last = (journal.version_at(self._stream_id, one) for one in (after, through))
+        recorded = journal.read_stream(self._stream_id, after=first, through=last)
+        return filter(sees(self._projection), recorded)
+
+
+def _require_false(good: int, *, is_true: bool) -> None:
+    if is_true:
         raise CommandRejected(
             f"it is true at position {good} already: begin earlier, where it is not"
         )
-    if not is_true_after:
+
+
+def _require_true(bad: int, *, is_true: bool) -> None:
+    if not is_true:
         raise CommandRejected(f"it is not true at position {bad}: nothing has made it so by then")
 
 
-def _parts_at(
-    past: Past, projection: Projection[Any], key: str | None, position: int
-) -> Mapping[str, Any]:
-    if key is None:
-        return past.views.parts(projection, position)
-    part = past.views.part(projection, key, position)
-    return {} if part is None else {key: part}
+def _carried_on(low: _Fold, marks: Sequence[_Fold]) -> _Fold:
+    """The view after the last of these marks."""
+    parts = dict(low.parts)
+    for mark in marks:
+        parts.update(mark.parts)
+    return _Fold(marks[-1].position if marks else low.position, parts)
 
 
-def _events(
-    past: Past, projection: Projection[Any], key: str | None, after: int, through: int
-) -> Iterator[RecordedEvent[Any]]:
-    """Those between two positions that may touch what is asked about."""
-    is_keyed = key is not None and isinstance(projection, PartsOfStreams)
-    stream_id = projection.stream_of(key) if is_keyed else None  # type: ignore[attr-defined]
-    if stream_id is None:
-        return past.views.handled(projection, after, through)
-    first, last = (past.journal.version_at(stream_id, one) for one in (after, through))
-    recorded = past.journal.read_stream(stream_id, after=first, through=last)
-    return filter(sees(projection), recorded)
-
-
-def _marks(
-    projection: Projection[Any], low: _Mark, events: Iterable[RecordedEvent[Any]]
-) -> tuple[list[_Mark], bool]:
-    """The view after some of these events, the last one among them; True if after each."""
-    parts, marks, step = dict(low.parts), [], 1
-    position = low.position
-    for number, (place, together) in enumerate(groupby(events, _position), start=1):
-        position = place
-        parts.update(fold_parts(projection, together, parts.get))
-        if number % step == 0:
-            marks.append(_Mark(place, dict(parts)))
-        if len(marks) >= 2 * _MARKS:
-            marks, step = marks[1::2], 2 * step
-    if (marks and marks[-1].position != position) or (not marks and position != low.position):
-        marks.append(_Mark(position, parts))
-    return marks, step == 1
-
-
-def _turn(marks: Sequence[_Mark], holds: Callable[[_Mark], bool]) -> tuple[_Mark, _Mark]:
-    """Two neighbours: of the first it is false, of the second true. So it is of the two ends."""
-    low, high = 0, len(marks) - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if holds(marks[middle]):
-            high = middle
+def _turn(low: _Fold, marks: Sequence[_Fold], holds: Callable[[_Fold], bool]) -> tuple[_Fold, int]:
+    """The last fold of which it is false, and the next mark: at the last one it is true."""
+    while len(marks) > 1:
+        half = len(marks) // 2
+        middle = _carried_on(low, marks[:half])
+        if holds(middle):
+            marks = marks[:half]
         else:
-            low = middle
-    return marks[low], marks[high]
-
-
-def _position(recorded: RecordedEvent[Any]) -> int:
-    return recorded.global_position
+            low, marks = middle, marks[half:]
+    return low, marks[0].position
 
 
 def _event_at(past: Past, position: int) -> RecordedEvent[Any]:

@@ -17,6 +17,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.history.appends import append_at, appends_in
+from mentra_actors.runtime.history.pages import KeptPages
 from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.store.journal import Journal
 from projections.cause_names import CauseName, given_names, needed_names, trigger_names
@@ -28,7 +29,6 @@ Beginning: TypeAlias = Literal["command", "timer", "recovery"]
 """Where a walk ends: a program or a person gave a command, a schedule came due, or a process
 that had died was there again."""
 
-_FIRST_LOOK = 16
 _Recorded: TypeAlias = RecordedEvent[Any]
 
 
@@ -146,10 +146,11 @@ def _brings(recorded: _Recorded, delivered: MailDelivered) -> bool:
 class _Backwards:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._pages = KeptPages(journal)
 
     def cause_of(self, recorded: _Recorded) -> _Recorded | None:
         """The event before that tells most, or None for a beginning."""
-        append = append_at(self._journal, recorded)
+        append = append_at(self._pages, recorded)
         asked = self._first_given(_asked_names(recorded, append), recorded)
         if asked is not None:
             return asked
@@ -168,16 +169,8 @@ class _Backwards:
     def _giver(self, name: CauseName, recorded: _Recorded) -> _Recorded | None:
         """The last event before `recorded` that gives this name."""
         through: int = self._version_before(name.stream_id, recorded)
-        look = _FIRST_LOOK
-        while through > 0:
-            after = max(0, through - look)
-            page = self._journal.read_stream(name.stream_id, after=after, through=through)
-            earlier = [one for one in page if one.global_position < recorded.global_position]
-            found = [one for one in earlier if name in given_names(one)]
-            if found:
-                return found[-1]
-            through, look = after, look * 2
-        return None
+        earlier = self._pages.last_in_stream(name.stream_id, through)
+        return next((one for one in earlier if name in given_names(one)), None)
 
     def _version_before(self, stream_id: StreamId, recorded: _Recorded) -> int:
         """Version of the last event of a stream before another event."""

@@ -168,11 +168,12 @@ class History(Futures, Again):
         """The event that made a predicate true: false at `good`, true at `bad` (None: now).
 
         It is asked about a `Moment`; with a `view` about the parts of that by key, or about the
-        part with `key`, which is cheaper: the log is then folded once, not for every look. Where
-        it turned more than once, one of the turns from false to true is found.
+        part with `key`: all looks together fold each event about once. Where it turned more than
+        once, one of the turns from false to true is found.
 
         Raises:
-            CommandRejected: it holds at `good`, does not at `bad`, or a position is to come.
+            CommandRejected: it holds at `good`, or at no later position that it was asked about,
+                `bad` among them; or a position is to come.
             ProjectionFailed: the projection raised.
         """
         first, last = self.at(good).position, self.at(bad).position

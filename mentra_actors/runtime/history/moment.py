@@ -17,6 +17,7 @@ from projections.contract import ONE_PART, Projection, fold_view
 from projections.roster import ROSTER, MemberView, TeamMembers, team_roster
 from projections.task_board import TASK_BOARD, BoardView
 from projections.transcript_item import TranscriptItem
+from projections.unshared import unshared
 from projections.usage import USAGE, AgentUsage, agent_usage, team_usage
 
 __all__ = ["Moment", "position_at", "require_position"]
@@ -51,11 +52,12 @@ class Moment:
 
     def view(self, projection: Projection[V], key: str = ONE_PART) -> V | None:
         """One part of a view as it was, or None if no event had touched it."""
-        return self._past.views.part(projection, key, self.position)
+        return unshared(self._past.views.part(projection, key, self.position))
 
     def parts(self, projection: Projection[V]) -> Mapping[str, V]:
         """All parts of a view as they were, by key."""
-        return dict(self._past.views.parts(projection, self.position))
+        found = self._past.views.parts(projection, self.position)
+        return {key: unshared(part) for key, part in found.items()}
 
     def agent(self, name: str, *, team: TeamId | str = DEFAULT_TEAM) -> AgentMoment:
         """One agent as it was, by the name that it had then, or by its id.

@@ -6,6 +6,7 @@ from typing import Any
 from mentra_actors.actors.past_states import PastStates
 from mentra_actors.decider import Decider
 from mentra_actors.ids import StreamId
+from mentra_actors.runtime.history.conversations import PastConversations
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
 from projections.kept_folds import KeptFolds
@@ -37,6 +38,7 @@ class Past:
         self.reader = reader
         self.journal = journal
         self.views = PastViews(journal, kept)
+        self.conversations = PastConversations(journal)
 
     def state(
         self, decider: Decider[Any, Any, Any, Any], stream_id: StreamId, version: int

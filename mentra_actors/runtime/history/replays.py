@@ -29,7 +29,8 @@ from mentra_actors.runtime.replay.rebuild.tables import with_deciders
 from mentra_actors.runtime.replay.recordings import Mask, Recording, write_recording
 from mentra_actors.runtime.replay.scripts import RunScript, run_scripts
 from mentra_actors.runtime.replay.trajectories import Trajectory, first_other, trajectory_of
-from mentra_actors.runtime.replay.verification import Difference, Verification, verified
+from mentra_actors.runtime.replay.verification import OtherDecision, Verification, verified
+from mentra_actors.runtime.setting_kinds import require_tools
 from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
@@ -43,6 +44,7 @@ __all__ = [
     "ReplayRow",
     "Verification",
     "agent_of",
+    "end_at",
     "record",
     "replay",
     "replay_all",
@@ -73,7 +75,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     is_same: bool = False
     first_other: int | None = None
     unmade: tuple[str, ...] = ()
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[OtherDecision, ...] = ()
     events: tuple[RecordedEvent[Any], ...] = ()
 
     @property
@@ -134,13 +136,21 @@ def verify(
     deciders: Mapping[str, Decider[Any, Any, Any, Any]] | None = None,
 ) -> Verification:
     """See `History.verify`."""
-    if at is not None:
-        require_position(at, journal.last_position())
+    through = None if at is None else end_at(journal, at)
     streams: tuple[StreamId, ...] = ()
     if agent is not None:
         streams = (agent_stream(agent_of(journal, agent)),)
-    through = journal.end_of_append(at) if at else at
     return verified(journal.through(through), with_deciders(deciders or {}), streams=streams)
+
+
+def end_at(journal: Journal, position: int) -> int:
+    """The end of the append that holds a position.
+
+    Raises:
+        CommandRejected: there is no such position.
+    """
+    require_position(position, journal.last_position())
+    return journal.end_of_append(position) if position else 0
 
 
 def replay(
@@ -262,6 +272,10 @@ def _checked(choices: ReplayChoices) -> ReplayChoices:
     unrecorded = choices.get("unrecorded", "refuse")
     if unrecorded not in known:
         raise ValueError(f"unrecorded is one of {', '.join(known)}: {unrecorded!r}")
+    require_tools(choices.get("tools", ()))
+    options = choices.get("options", {})
+    if not isinstance(options, Mapping):
+        raise TypeError(f"options are those of a runtime, by name, not {options!r}")
     if "changes" not in choices:
         return choices
     return {**choices, "changes": as_stored(choices["changes"], ProfileChanges, "changes")}

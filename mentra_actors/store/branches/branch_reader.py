@@ -58,31 +58,39 @@ class BranchReader:
         return [*shared, *self._placed(own)]
 
     def read_payloads(
-        self, stream_id: StreamId, *, after: int = 0
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
     ) -> tuple[list[tuple[str, bytes]], bool]:
         """See `PayloadReader.read_payloads`."""
         base = self.past.version(stream_id)
         if after < base:
-            return self.past.read_payloads(stream_id, after=after)[0], False
-        return payloads_of(self._own, stream_id, after=after - base)
+            found, is_end = self.past.read_payloads(stream_id, after=after, through=through)
+            return found, is_end and through is not None and through <= base
+        end = None if through is None else through - base
+        return payloads_of(self._own, stream_id, after=after - base, through=end)
 
     def read_journal(
         self,
         *,
         after: int = 0,
         limit: int = 1000,
+        through: int | None = None,
         categories: Collection[str] = (),
         event_types: Collection[str] = (),
     ) -> Sequence[StoredEvent]:
         """See `JournalReader.read_journal`."""
         limit = max(limit, 1)
         found = self.past.read_journal(
-            after=after, limit=limit, categories=categories, event_types=event_types
+            after=after,
+            limit=limit,
+            through=through,
+            categories=categories,
+            event_types=event_types,
         )
         if len(found) < limit:
             own = self._own.read_journal(
                 after=max(after - self._cut, 0),
                 limit=limit - len(found),
+                through=None if through is None else through - self._cut,
                 categories=categories,
                 event_types=event_types,
             )

@@ -50,22 +50,27 @@ class LateLog:
         return self._log().read_stream(stream_id, after=after, through=through)
 
     def read_payloads(
-        self, stream_id: StreamId, *, after: int = 0
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
     ) -> tuple[list[tuple[str, bytes]], bool]:
         """See `PayloadReader.read_payloads`."""
-        return payloads_of(self._log(), stream_id, after=after)
+        return payloads_of(self._log(), stream_id, after=after, through=through)
 
     def read_journal(
         self,
         *,
         after: int = 0,
         limit: int = 1000,
+        through: int | None = None,
         categories: Collection[str] = (),
         event_types: Collection[str] = (),
     ) -> Sequence[StoredEvent]:
         """See `JournalReader.read_journal`."""
         return self._log().read_journal(
-            after=after, limit=limit, categories=categories, event_types=event_types
+            after=after,
+            limit=limit,
+            through=through,
+            categories=categories,
+            event_types=event_types,
         )
 
     def stream_version(self, stream_id: StreamId) -> int:

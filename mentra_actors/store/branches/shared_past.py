@@ -7,10 +7,10 @@ from mentra_actors.ids import StreamId
 from mentra_actors.store.archived_parts import ARCHIVED_EVENT_TYPE
 from mentra_actors.store.ports import (
     JournalReader,
-    PayloadReader,
     SnapshotReader,
     StateSnapshot,
     StoredEvent,
+    payloads_of,
 )
 
 __all__ = ["SharedPast"]
@@ -63,39 +63,36 @@ class SharedPast:
         return self.origin.read_stream(stream_id, after=after, through=end)
 
     def read_payloads(
-        self, stream_id: StreamId, *, after: int = 0
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
     ) -> tuple[list[tuple[str, bytes]], bool]:
         """Some of them without their places; True if they are all that are shared."""
         last, after = self.version(stream_id), max(after, 0)
-        if after >= last:
+        end = last if through is None else min(through, last)
+        if after >= end:
             return [], True
-        if not isinstance(self.origin, PayloadReader):
-            events = self.origin.read_stream(stream_id, after=after, through=last)
-            return [(one.event_type, one.payload) for one in events], True
-        payloads, is_end = self.origin.read_payloads(stream_id, after=after)
-        kept = payloads[: last - after]
-        return kept, is_end or after + len(kept) >= last
+        return payloads_of(self.origin, stream_id, after=after, through=end)
 
     def read_journal(
         self,
         *,
         after: int,
         limit: int,
+        through: int | None = None,
         categories: Collection[str] = (),
         event_types: Collection[str] = (),
     ) -> list[StoredEvent]:
         """About `limit` events after a position; fewer only if no more are shared."""
-        found: list[StoredEvent] = []
-        while after < self.cut and len(found) < limit:
-            page = self.origin.read_journal(
-                after=after, limit=limit, categories=categories, event_types=event_types
-            )
-            shared = [one for one in page if one.global_position <= self.cut]
-            found.extend(shared)
-            if not page or len(shared) < len(page):
-                break
-            after = page[-1].global_position
-        return found
+        end = self.cut if through is None else min(through, self.cut)
+        if after >= end:
+            return []
+        page = self.origin.read_journal(
+            after=after,
+            limit=limit,
+            through=end,
+            categories=categories,
+            event_types=event_types,
+        )
+        return list(page)
 
     def stream_ids(self, category: str) -> Sequence[StreamId]:
         """Streams of a category that existed at the cut, sorted."""

@@ -71,12 +71,17 @@ class SealedJournalReader:
         *,
         after: int = 0,
         limit: int = 1000,
+        through: int | None = None,
         categories: Collection[str] = (),
         event_types: Collection[str] = (),
     ) -> Sequence[StoredEvent]:
         """See `JournalReader.read_journal`."""
         page = self._reader.read_journal(
-            after=after, limit=limit, categories=categories, event_types=event_types
+            after=after,
+            limit=limit,
+            through=through,
+            categories=categories,
+            event_types=event_types,
         )
         return self._opened(page)
 

@@ -27,6 +27,7 @@ _EVENTS = (
 _OF_STREAM = _EVENTS + "originator_id = ? AND originator_version > ?"
 _THROUGH = " AND originator_version <= ?"
 _OF_JOURNAL = _EVENTS + "{position} > ?"
+_NOT_AFTER = " AND {position} <= ?"
 _OF_TYPES = " AND topic IN (SELECT value FROM {each})"
 # Not `originator_id IN (…)`: that would be looked up by stream, and sorted by position after.
 _OF_CATEGORIES = (
@@ -82,6 +83,7 @@ class SqlJournalReader:
         *,
         after: int = 0,
         limit: int = 1000,
+        through: int | None = None,
         categories: Collection[str] = (),
         event_types: Collection[str] = (),
     ) -> Sequence[StoredEvent]:
@@ -93,15 +95,17 @@ class SqlJournalReader:
         start = max(after, 0)
         asked = ((_OF_TYPES, list(event_types)), (_OF_CATEGORIES, list(categories)))
         filters = "".join(text for text, names in asked if names)
-        wanted = [names for _, names in asked if names]
+        wanted: list[Any] = [names for _, names in asked if names]
+        if through is not None:
+            filters, wanted = filters + _NOT_AFTER, [*wanted, through]
         found = self._journal_page(start, max(limit, 1), filters, wanted)
         if found and found[-1].following:
             last = found[-1].event.global_position
-            rest = f" AND {{position}} <= ?{filters}"
+            rest = _NOT_AFTER + filters
             end = [last + found[-1].following, *wanted]
             found += self._journal_page(last, found[-1].following, rest, end)
         events = [one.event for one in found]
-        if not filters:
+        if not categories and not event_types:
             _check_positions(events, start + 1)
         return events
 

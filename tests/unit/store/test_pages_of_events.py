@@ -23,10 +23,10 @@ class CountedReader(LmdbJournalReader):
     asked = 0
 
     def read_payloads(
-        self, stream_id: StreamId, *, after: int = 0
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
     ) -> tuple[list[tuple[str, bytes]], bool]:
         type(self).asked += 1
-        return super().read_payloads(stream_id, after=after)
+        return super().read_payloads(stream_id, after=after, through=through)
 
 
 @pytest.mark.parametrize("events", EACH_AT_THE_EDGE)
