@@ -10,12 +10,12 @@ from mentra_actors.codec.event_types import EVENT_TYPES
 from mentra_actors.domain.agent.commands import AcceptPrompt
 from mentra_actors.domain.agent.events import PromptAccepted
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.kept_views import KeptViews
-from mentra_actors.runtime.view_reading import ViewReading
+from mentra_actors.runtime.views.kept_views import KeptViews
+from mentra_actors.runtime.views.view_reading import ViewReading
 from mentra_actors.store.memory_store import MemoryEventStore
 from projections import KeyedProjection, fold_view, only, projection
-from projections.memory_views import MemoryViews
-from projections.runner import ProjectionRunner
+from projections.running.runner import ProjectionRunner
+from projections.stores.memory_views import MemoryViews
 
 
 class Prompts(KeyedProjection[int], handles=[events.PromptAccepted], by="agent"):
