@@ -30,7 +30,7 @@ import msgspec
 
 from benchmarks.harness import Goal, at_most, median, parsed_arguments, ratio_spread, report
 from mentra_actors import open_runtime
-from mentra_actors.effects.live import LiveNotice
+from mentra_actors.effects.models.live import LiveNotice
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.presets import GENERIC
 

@@ -10,8 +10,8 @@ import lmdb
 import msgspec
 
 from mentra_actors.codec.event_codec import CODEC
+from mentra_actors.store.embedded.reader import LmdbJournalReader
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
 
 __all__ = ["WHOLE_FILE", "Share", "bytes_by_kind", "bytes_by_table", "bytes_by_type"]
 

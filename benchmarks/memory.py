@@ -24,11 +24,11 @@ from mentra_actors.domain.memory import PinFact
 from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView, SeenWords, agent_view
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.memories import index_file
+from mentra_actors.runtime.memory.memories import index_file
 from mentra_actors.runtime.settings import RuntimeSettings
-from mentra_actors.store.lmdb_store import LmdbEventStore
-from projections.memory_index import MemoryIndex
-from projections.memory_ranking import match_expression, phrases_of, searchable
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from projections.memory.index import MemoryIndex
+from projections.memory.ranking import match_expression, phrases_of, searchable
 
 VIEW = agent_view(AGENT, DEFAULT_TEAM)
 WORDS_PER_QUESTION = 6

@@ -13,8 +13,8 @@ from benchmarks.memory_log import APPEND, run_of, texts
 from mentra_actors import CompactionOptions, ScriptedModel, SyncRuntime, open_runtime_sync
 from mentra_actors.domain.compaction import SUMMARY_SYSTEM
 from mentra_actors.ids import AgentId, agent_stream
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest
 
 __all__ = ["compaction_goals"]

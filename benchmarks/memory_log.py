@@ -11,8 +11,8 @@ from mentra_actors.domain.content import TextBlock
 from mentra_actors.domain.memory import MemoryRecord, MemoryRecorded
 from mentra_actors.domain.model_call import StopReason
 from mentra_actors.ids import AgentId, CommandId, EffectId, RunId, agent_stream, memory_stream
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest
 
 AGENT = AgentId("ann")

@@ -22,8 +22,8 @@ from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.ids import CommandId, StreamId, TeamId, board_stream
 from mentra_actors.runtime.history.appends import appends_in
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import AppendRequest, EncodedEvent, StoredEvent, StreamAppend
 

@@ -20,7 +20,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from projections import ROSTER, TASK_BOARD, TRANSCRIPT, USAGE
 from projections.contract import Projection, fold_parts
-from projections.roster import MemberView
+from projections.views.roster import MemberView
 
 __all__ = ["agent_goals", "team_goals"]
 

@@ -21,10 +21,10 @@ from benchmarks.store_views import TokensByStream, library, ours
 from benchmarks.store_workload import ModelAnswered, Requests, ToolEnded
 from mentra_actors.codec.event_codec import EventCodec
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.store.lmdb_store import Durability, LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import Durability, LmdbEventStore
 from mentra_actors.store.ports import Appended
-from projections.lmdb_views import LmdbViews
-from projections.runner import ProjectionRunner
+from projections.running.runner import ProjectionRunner
+from projections.stores.lmdb_views import LmdbViews
 
 __all__ = ["lag_goals", "view_goals"]
 

@@ -23,7 +23,7 @@ from benchmarks.store_peers import (
     record_of,
 )
 from benchmarks.store_workload import POOL, STREAMS, Requests
-from mentra_actors.store.lmdb_store import Durability
+from mentra_actors.store.embedded.lmdb_store import Durability
 from mentra_actors.store.ports import Appended, EventStore
 
 ACTORS = 100

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mentra_actors.store.lmdb_store import Durability, LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import Durability, LmdbEventStore
 from mentra_actors.store.ports import Appended, AppendRequest
 
 _SUBMITTED_TOGETHER = 1000

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.harness import Goal, median, parsed_arguments, report
-from mentra_actors.store.lmdb_store import Durability, LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.lmdb_store import Durability, LmdbEventStore, LmdbJournalReader
 from mentra_actors.testing.append_contract import A, request_for, stream_append
 
 PAUSE_S = 0.004

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
+from mentra_actors.store.embedded.reader import LmdbJournalReader
 
 _PAGE_EVENTS = 1000
 

@@ -25,8 +25,8 @@ from benchmarks.store_workload import (
 )
 from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.codec.event_codec import tag_of
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_store import LmdbEventStore
 
 _POSITION = struct.Struct(">8xQ8x")
 _KEY = struct.Struct(">Q")

@@ -31,8 +31,8 @@ from mentra_actors.codec.event_codec import EventCodec
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.store.ports import JournalReader
 from projections.contract import Projection, projection
-from projections.lmdb_views import LmdbViews
-from projections.runner import ProjectionRunner
+from projections.running.runner import ProjectionRunner
+from projections.stores.lmdb_views import LmdbViews
 
 _LIBRARY_STREAMS = 50
 

@@ -25,7 +25,7 @@ from typing import Any
 from patterns.stage import Choice, Scene, chosen, stage
 
 import mentra_actors as mentra
-from projections import session_event as told
+from projections.feeds import session_event as told
 
 SYSTEM = "You keep the pantry of a house. Look with pantry, buy with order. Be brief."
 SAID = ("What is left in the pantry?", "Order two bags of flour.")

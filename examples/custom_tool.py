@@ -23,7 +23,7 @@ import msgspec
 from patterns.stage import Scene, chosen, stage
 
 import mentra_actors as mentra
-from mentra_actors.effects.live import ToolProgress
+from mentra_actors.effects.models.live import ToolProgress
 
 MOST_KG = 20
 STEPS = ("weighed", "stamped", "loaded")

@@ -20,7 +20,7 @@ from mentra_actors import events
 from mentra_actors.ids import name_of
 from mentra_actors.testing.recordings import replay_recording
 from projections import KeyedProjection
-from projections.transcript_item import ToolResult
+from projections.views.transcript_item import ToolResult
 
 LETTERS = {
     "mill": ("40 loaves for the mill. (97 % sure)", "40 loaves for the mill. (99 % sure)"),

@@ -51,7 +51,7 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     )
     from mentra_actors.domain.schedules.schedule import Schedule
     from mentra_actors.domain.team import Request
-    from mentra_actors.effects.context_report import ContextReport
+    from mentra_actors.effects.context.context_report import ContextReport
     from mentra_actors.effects.round_decisions import Continue, Inject, RoundStrategy, Stop
     from mentra_actors.errors import (
         CommandRejected,
@@ -82,12 +82,13 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
         QueryKey,
     )
     from mentra_actors.providers.scripted import ScriptedModel, call, say
-    from mentra_actors.runtime.agent import Agent
-    from mentra_actors.runtime.agent_lists import list_agents
-    from mentra_actors.runtime.agent_memory import AgentMemory, SyncAgentMemory
-    from mentra_actors.runtime.attachments import document, image
-    from mentra_actors.runtime.conversation import Conversation, SyncConversation
-    from mentra_actors.runtime.feeds import Cursor, Feed, FeedItem, SyncFeed
+    from mentra_actors.runtime.agents.agent import Agent
+    from mentra_actors.runtime.agents.agent_memory import AgentMemory, SyncAgentMemory
+    from mentra_actors.runtime.agents.attachments import document, image
+    from mentra_actors.runtime.agents.conversation import Conversation, SyncConversation
+    from mentra_actors.runtime.agents.run_watch import Reply
+    from mentra_actors.runtime.agents.sync_agent import SyncAgent
+    from mentra_actors.runtime.agents.typed_output import output_of
     from mentra_actors.runtime.history.agent_moment import AgentMoment
     from mentra_actors.runtime.history.bisection import TurningPoint
     from mentra_actors.runtime.history.branches import Branch
@@ -98,25 +99,24 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
     from mentra_actors.runtime.history.listed_branch import ListedBranch
     from mentra_actors.runtime.history.moment import Moment
     from mentra_actors.runtime.history.open_work import OpenEffect
-    from mentra_actors.runtime.kept_views import KeptViews, open_views
-    from mentra_actors.runtime.member_views import TeamMember
-    from mentra_actors.runtime.observer import Observer
-    from mentra_actors.runtime.run_watch import Reply
     from mentra_actors.runtime.runtime import Runtime, open_runtime
-    from mentra_actors.runtime.schedules import (
+    from mentra_actors.runtime.sessions.session import Session
+    from mentra_actors.runtime.sessions.sessions import Sessions, SyncSessions
+    from mentra_actors.runtime.sessions.sync_session import SyncSession
+    from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
+    from mentra_actors.runtime.teams.member_views import TeamMember
+    from mentra_actors.runtime.teams.schedules import (
         AgentSchedules,
         Schedules,
         SyncAgentSchedules,
         SyncSchedules,
     )
-    from mentra_actors.runtime.session import Session
-    from mentra_actors.runtime.sessions import Sessions, SyncSessions
-    from mentra_actors.runtime.snapshots import AgentSnapshot
-    from mentra_actors.runtime.store_watch import open_watch
-    from mentra_actors.runtime.sync_agent import SyncAgent
-    from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
-    from mentra_actors.runtime.sync_session import SyncSession
-    from mentra_actors.runtime.typed_output import output_of
+    from mentra_actors.runtime.views.agent_lists import list_agents
+    from mentra_actors.runtime.views.feeds import Cursor, Feed, FeedItem, SyncFeed
+    from mentra_actors.runtime.views.kept_views import KeptViews, open_views
+    from mentra_actors.runtime.views.observer import Observer
+    from mentra_actors.runtime.views.snapshots import AgentSnapshot
+    from mentra_actors.runtime.views.store_watch import open_watch
     from mentra_actors.store.sealing.offline import change_key, forget_subject
     from mentra_actors.store.sealing.options import Sealing
     from mentra_actors.tools.builtin.files import file_tools
@@ -292,7 +292,7 @@ _NAMES_OF = {
     "mentra_actors.domain.rule_match": "AnyCall BelowFolder CommandPrefix ExactCall InputPattern",
     "mentra_actors.domain.schedules.schedule": "Schedule",
     "mentra_actors.domain.team": "Request",
-    "mentra_actors.effects.context_report": "ContextReport",
+    "mentra_actors.effects.context.context_report": "ContextReport",
     "mentra_actors.effects.round_decisions": "Continue Inject RoundStrategy Stop",
     "mentra_actors.errors": (
         "CommandRejected ConfigurationError MentraError NoOutput ProviderError "
@@ -309,12 +309,12 @@ _NAMES_OF = {
     "mentra_actors.providers.prices": "ModelPrice PriceList",
     "mentra_actors.providers.profile": "Bearer Capabilities HeaderKey NoAuth Profile QueryKey",
     "mentra_actors.providers.scripted": "ScriptedModel call say",
-    "mentra_actors.runtime.agent": "Agent",
-    "mentra_actors.runtime.agent_lists": "list_agents",
-    "mentra_actors.runtime.agent_memory": "AgentMemory SyncAgentMemory",
-    "mentra_actors.runtime.attachments": "document image",
-    "mentra_actors.runtime.conversation": "Conversation SyncConversation",
-    "mentra_actors.runtime.feeds": "Cursor Feed FeedItem SyncFeed",
+    "mentra_actors.runtime.agents.agent": "Agent",
+    "mentra_actors.runtime.views.agent_lists": "list_agents",
+    "mentra_actors.runtime.agents.agent_memory": "AgentMemory SyncAgentMemory",
+    "mentra_actors.runtime.agents.attachments": "document image",
+    "mentra_actors.runtime.agents.conversation": "Conversation SyncConversation",
+    "mentra_actors.runtime.views.feeds": "Cursor Feed FeedItem SyncFeed",
     "mentra_actors.runtime.history.agent_moment": "AgentMoment",
     "mentra_actors.runtime.history.bisection": "TurningPoint",
     "mentra_actors.runtime.history.branches": "Branch",
@@ -325,20 +325,22 @@ _NAMES_OF = {
     "mentra_actors.runtime.history.listed_branch": "ListedBranch",
     "mentra_actors.runtime.history.moment": "Moment",
     "mentra_actors.runtime.history.open_work": "OpenEffect",
-    "mentra_actors.runtime.kept_views": "KeptViews open_views",
-    "mentra_actors.runtime.member_views": "TeamMember",
-    "mentra_actors.runtime.observer": "Observer",
-    "mentra_actors.runtime.run_watch": "Reply",
+    "mentra_actors.runtime.views.kept_views": "KeptViews open_views",
+    "mentra_actors.runtime.teams.member_views": "TeamMember",
+    "mentra_actors.runtime.views.observer": "Observer",
+    "mentra_actors.runtime.agents.run_watch": "Reply",
     "mentra_actors.runtime.runtime": "Runtime open_runtime",
-    "mentra_actors.runtime.schedules": "AgentSchedules Schedules SyncAgentSchedules SyncSchedules",
-    "mentra_actors.runtime.session": "Session",
-    "mentra_actors.runtime.sessions": "Sessions SyncSessions",
-    "mentra_actors.runtime.snapshots": "AgentSnapshot",
-    "mentra_actors.runtime.store_watch": "open_watch",
-    "mentra_actors.runtime.sync_agent": "SyncAgent",
+    "mentra_actors.runtime.teams.schedules": (
+        "AgentSchedules Schedules SyncAgentSchedules SyncSchedules"
+    ),
+    "mentra_actors.runtime.sessions.session": "Session",
+    "mentra_actors.runtime.sessions.sessions": "Sessions SyncSessions",
+    "mentra_actors.runtime.views.snapshots": "AgentSnapshot",
+    "mentra_actors.runtime.views.store_watch": "open_watch",
+    "mentra_actors.runtime.agents.sync_agent": "SyncAgent",
     "mentra_actors.runtime.sync_runtime": "SyncRuntime open_runtime_sync",
-    "mentra_actors.runtime.sync_session": "SyncSession",
-    "mentra_actors.runtime.typed_output": "output_of",
+    "mentra_actors.runtime.sessions.sync_session": "SyncSession",
+    "mentra_actors.runtime.agents.typed_output": "output_of",
     "mentra_actors.store.sealing.offline": "change_key forget_subject",
     "mentra_actors.store.sealing.options": "Sealing",
     "mentra_actors.tools.builtin.files": "file_tools",

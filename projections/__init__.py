@@ -5,14 +5,11 @@
 * `contract`: what a projection is, and the one fold.
 * `keyed`: a projection with many parts as a class of a few lines; `sql_projection`: one that
   writes rows into tables of its own.
-* `runner`: follows the journal and keeps the views; `rebuild`: raised versions.
-* `view_store` with `memory_views`, `lmdb_views` and `sql_views`: where views are kept.
-* `transcript`, `task_board`, `roster`, `timeline`, `usage`, `requests`, `mailbox`, `effects` and
-  others in `built_in`: the built-in views; `team_summary` sums some of them up.
-* `view_changes`, `watched_views`, `selected`: what is told to a page that shows views.
-* `sessions`, `session_words`: two more, which sessions are listed and searched by.
-* `agent_events`, `session_events`: the log as the events of feeds.
-* `lanes`, `series`: a team over time, for drawings; `cause_names`: what an event came of.
+* `views/`: the built-in views: `transcript`, `task_board`, `roster`, `timeline`, `usage`, `effects`
+  and others; `team_summary` sums some of them up, `lanes` and `series` show a team over time.
+* `running/`: what follows the journal and keeps views up to date, also as of the past.
+* `stores/`: where views are kept: in memory, in LMDB, in SQL databases.
+* `feeds/`, `hooks/`: the log as events of feeds, and of hooks. `memory/`: memories to be searched.
 
 A view is never the truth: it may be deleted at any time and comes back from the log.
 """
@@ -22,9 +19,6 @@ from typing import TYPE_CHECKING
 from mentra_actors.late_module import late_names
 
 if TYPE_CHECKING:  # each is imported when it is first asked for
-    from projections.approvals import APPROVALS
-    from projections.background_jobs import BACKGROUND_JOBS
-    from projections.built_in import BUILT_IN, TEAM_VIEWS
     from projections.contract import (
         FunctionProjection,
         Projection,
@@ -32,22 +26,8 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
         fold_view,
         projection,
     )
-    from projections.effects import EFFECTS
     from projections.keyed import KeyedProjection
-    from projections.mailbox import MAILBOX
-    from projections.requests import REQUESTS
-    from projections.roster import ROSTER
-    from projections.schedules import SCHEDULES
-    from projections.selected import only
-    from projections.session_words import SESSION_WORDS
-    from projections.sessions import SESSIONS
-    from projections.sql_projection import SqlProjection
-    from projections.summaries import SUMMARY_VIEWS, team_summary
-    from projections.task_board import TASK_BOARD
-    from projections.timeline import TIMELINE
-    from projections.transcript import TRANSCRIPT, transcript_prefix
-    from projections.usage import USAGE
-    from projections.view_changes import (
+    from projections.running.view_changes import (
         AnswerPiece,
         ToolLine,
         ViewChange,
@@ -55,6 +35,23 @@ if TYPE_CHECKING:  # each is imported when it is first asked for
         ViewSnapshot,
         ViewsReached,
     )
+    from projections.sql_projection import SqlProjection
+    from projections.views.approvals import APPROVALS
+    from projections.views.background_jobs import BACKGROUND_JOBS
+    from projections.views.built_in import BUILT_IN, TEAM_VIEWS
+    from projections.views.effects import EFFECTS
+    from projections.views.mailbox import MAILBOX
+    from projections.views.requests import REQUESTS
+    from projections.views.roster import ROSTER
+    from projections.views.schedules import SCHEDULES
+    from projections.views.selected import only
+    from projections.views.session_words import SESSION_WORDS
+    from projections.views.sessions import SESSIONS
+    from projections.views.summaries import SUMMARY_VIEWS, team_summary
+    from projections.views.task_board import TASK_BOARD
+    from projections.views.timeline import TIMELINE
+    from projections.views.transcript import TRANSCRIPT, transcript_prefix
+    from projections.views.usage import USAGE
 
 __all__ = [
     "APPROVALS",
@@ -92,26 +89,26 @@ __all__ = [
 ]
 
 _NAMES_OF = {
-    "projections.approvals": "APPROVALS",
-    "projections.background_jobs": "BACKGROUND_JOBS",
-    "projections.built_in": "BUILT_IN TEAM_VIEWS",
+    "projections.views.approvals": "APPROVALS",
+    "projections.views.background_jobs": "BACKGROUND_JOBS",
+    "projections.views.built_in": "BUILT_IN TEAM_VIEWS",
     "projections.contract": "FunctionProjection Projection ProjectionFailed fold_view projection",
-    "projections.effects": "EFFECTS",
+    "projections.views.effects": "EFFECTS",
     "projections.keyed": "KeyedProjection",
-    "projections.mailbox": "MAILBOX",
-    "projections.requests": "REQUESTS",
-    "projections.roster": "ROSTER",
-    "projections.schedules": "SCHEDULES",
-    "projections.session_words": "SESSION_WORDS",
-    "projections.sessions": "SESSIONS",
-    "projections.selected": "only",
+    "projections.views.mailbox": "MAILBOX",
+    "projections.views.requests": "REQUESTS",
+    "projections.views.roster": "ROSTER",
+    "projections.views.schedules": "SCHEDULES",
+    "projections.views.session_words": "SESSION_WORDS",
+    "projections.views.sessions": "SESSIONS",
+    "projections.views.selected": "only",
     "projections.sql_projection": "SqlProjection",
-    "projections.task_board": "TASK_BOARD",
-    "projections.summaries": "SUMMARY_VIEWS team_summary",
-    "projections.timeline": "TIMELINE",
-    "projections.transcript": "TRANSCRIPT transcript_prefix",
-    "projections.usage": "USAGE",
-    "projections.view_changes": (
+    "projections.views.task_board": "TASK_BOARD",
+    "projections.views.summaries": "SUMMARY_VIEWS team_summary",
+    "projections.views.timeline": "TIMELINE",
+    "projections.views.transcript": "TRANSCRIPT transcript_prefix",
+    "projections.views.usage": "USAGE",
+    "projections.running.view_changes": (
         "AnswerPiece ToolLine ViewChange ViewFailed ViewSnapshot ViewsReached"
     ),
 }

@@ -14,7 +14,7 @@ are loaded and written again. Ten lines make one:
                 return view
 
 One with a part for each stream, agent or run is a class of a few lines: `projections.keyed`. A
-class with the members of `Projection` may do anything: `projections.task_board`.
+class with the members of `Projection` may do anything: `projections.views.task_board`.
 
 A projection may also have `categories` and `streams`: sets of the categories of streams (`agent`)
 and of the ids of streams that it sees, empty for all.

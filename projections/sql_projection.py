@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 from mentra_actors.envelope import RecordedEvent
 from projections.contract import ProjectionFailed, sees
 from projections.declared import Declared
-from projections.page_reading import Page
+from projections.running.page_reading import Page
 
 __all__ = ["RowWriter", "SqlProjection", "rows_of"]
 

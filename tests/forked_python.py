@@ -32,7 +32,7 @@ PRELOADED = (
     "mentra_actors.runtime.sync_runtime",
     "mentra_actors.runtime.runtime",
     "mentra_actors.store.care",
-    "mentra_actors.store.lmdb_store",
+    "mentra_actors.store.embedded.lmdb_store",
     "mentra_actors.store.sql.opening",
     "mentra_actors.testing.append_contract",
     "mentra_actors.testing.log_audit",

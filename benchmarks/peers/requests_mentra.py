@@ -22,7 +22,7 @@ from mentra_actors.domain.content import (
 )
 from mentra_actors.domain.conversation_tree import Transcript, with_entry, with_stubs
 from mentra_actors.domain.request_view import standing_view
-from mentra_actors.effects.model_requests import request_of
+from mentra_actors.effects.models.model_requests import request_of
 from mentra_actors.ids import AgentId, TeamId
 from mentra_actors.providers.presets import ANTHROPIC, GEMINI, OPENAI
 from mentra_actors.providers.request_encoder import RequestEncoder

@@ -16,8 +16,8 @@ from benchmarks.recovery.judgement import Faults, faults_of, requests_in, witnes
 from benchmarks.recovery.world import PROMPT, QUESTION, TOOLS, Life
 from mentra_actors.domain.agent.events import ToolCallFinished, ToolCallStarted
 from mentra_actors.errors import StoreNotFound
+from mentra_actors.store.embedded.reader import LmdbJournalReader
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.testing.crash_driver import CrashDriver, crash_driver
 from mentra_actors.testing.crash_points import CrashPoint
 

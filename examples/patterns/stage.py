@@ -34,7 +34,7 @@ from mentra_actors.domain.team import MemberJoined
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import UnknownModel
 from mentra_actors.ids import category_of, name_of
-from projections.timeline import sentence_of
+from projections.views.timeline import sentence_of
 
 __all__ = ["Choice", "Scene", "Step", "Story", "choice_of", "chooser", "chosen", "stage"]
 

@@ -15,14 +15,14 @@ from mentra_actors.domain.frameworks.naming import StreamNamed
 from mentra_actors.errors import StoreClosed, StoreCorrupted
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.exit_hook import close_before_exit
-from mentra_actors.runtime.lent_store import LentStore, lent_store
 from mentra_actors.runtime.registrations import Registrations
-from mentra_actors.runtime.writer_lease import acquire_writer_lease, release_writer_lease
+from mentra_actors.runtime.writing.exit_hook import close_before_exit
+from mentra_actors.runtime.writing.lent_store import LentStore, lent_store
+from mentra_actors.runtime.writing.writer_lease import acquire_writer_lease, release_writer_lease
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import MEMORY, open_event_store
+from mentra_actors.store.ownership.process_name import process_name
 from mentra_actors.store.ports import AppendRequest, EventStore
-from mentra_actors.store.process_name import process_name
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sql.opening import is_sql_url
 

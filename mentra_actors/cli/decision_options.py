@@ -15,7 +15,7 @@ from mentra_actors.domain.rule_match import (
     RuleMatch,
 )
 from mentra_actors.errors import CommandRejected
-from projections.approvals import Approval
+from projections.views.approvals import Approval
 
 __all__ = ["MATCHES", "By", "Match", "Remember", "Wait", "chosen_match", "match_of", "person"]
 

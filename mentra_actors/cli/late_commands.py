@@ -63,7 +63,7 @@ def _imported(name: str) -> Any:
 
 
 def _app_of(name: str, listed: ListedCommand) -> typer.Typer:
-    module = importlib.import_module(f"mentra_actors.cli.{listed.module}")
+    module = importlib.import_module(f"mentra_actors.cli.commands.{listed.module}")
     found = getattr(module, listed.name)
     if listed.is_group:
         app: typer.Typer = found(_wrapped)

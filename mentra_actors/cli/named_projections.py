@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mentra_actors.errors import CommandRejected
-from projections.built_in import BUILT_IN
 from projections.contract import Projection
 from projections.declared import missing_members
+from projections.views.built_in import BUILT_IN
 
 __all__ = ["first_sentence", "projection_named"]
 

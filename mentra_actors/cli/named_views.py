@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from mentra_actors.cli.named_projections import projection_named
-from mentra_actors.cli.render_board import task_document
-from mentra_actors.cli.render_team import agent_document
-from mentra_actors.cli.render_transcript import item_document
-from mentra_actors.cli.usage_command import usage_document
+from mentra_actors.cli.render.render_board import task_document
+from mentra_actors.cli.render.render_team import agent_document
+from mentra_actors.cli.render.render_transcript import item_document
+from mentra_actors.cli.render.render_usage import usage_document
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId, TeamId, board_stream
-from projections.built_in import BUILT_IN
 from projections.contract import Projection
-from projections.roster import ROSTER, team_roster
-from projections.task_board import TASK_BOARD, BoardView
-from projections.transcript import TRANSCRIPT, items_of_pages, transcript_prefix
-from projections.usage import USAGE, AgentUsage, team_usage
+from projections.views.built_in import BUILT_IN
+from projections.views.roster import ROSTER, team_roster
+from projections.views.task_board import TASK_BOARD, BoardView
+from projections.views.transcript import TRANSCRIPT, items_of_pages, transcript_prefix
+from projections.views.usage import USAGE, AgentUsage, team_usage
 
 __all__ = ["VIEW_NAMES", "NamedView", "loaded", "named_view"]
 

@@ -10,8 +10,8 @@ from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.output import Output
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.petitioning import petition
-from mentra_actors.runtime.petitions import Wish
+from mentra_actors.runtime.writing.petitioning import petition
+from mentra_actors.runtime.writing.petitions import Wish
 
 __all__ = ["have_recorded", "remark_handed_over", "state_word", "wished"]
 

@@ -21,10 +21,10 @@ from mentra_actors.ids import (
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
-from projections.background_jobs import JobView, stored_jobs
 from projections.contract import fold_view
-from projections.roster import ROSTER, MemberView, team_roster
-from projections.task_board import TASK_BOARD, BoardView
+from projections.views.background_jobs import JobView, stored_jobs
+from projections.views.roster import ROSTER, MemberView, team_roster
+from projections.views.task_board import TASK_BOARD, BoardView
 
 __all__ = ["OpenStore", "opened"]
 

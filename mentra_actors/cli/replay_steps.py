@@ -8,13 +8,13 @@ import msgspec
 from rich.text import Text
 
 from mentra_actors.cli.output import Output, harmless
-from mentra_actors.cli.render_log import event_line
+from mentra_actors.cli.render.render_log import event_line
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES
 from mentra_actors.runtime.replay.verification import field_differences
 from mentra_actors.runtime.replay.walk import Step, steps_of
 from mentra_actors.store.journal import Journal
-from projections.sentence_words import clipped
+from projections.views.sentence_words import clipped
 
 __all__ = ["StepByStep"]
 

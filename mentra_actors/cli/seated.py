@@ -7,8 +7,8 @@ from mentra_actors.domain.team import DEFAULT_TEAM, TEAM, Request, TeamState
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import team_stream
 from projections.contract import fold_view
-from projections.requests import REQUESTS, RequestsView
-from projections.roster import MemberView
+from projections.views.requests import REQUESTS, RequestsView
+from projections.views.roster import MemberView
 
 __all__ = ["nobody_in", "requests_of", "seated", "team_state", "with_team"]
 

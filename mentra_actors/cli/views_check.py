@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mentra_actors.errors import StoreError
-from mentra_actors.runtime.kept_views import views_directory
+from mentra_actors.runtime.views.kept_views import views_directory
 from mentra_actors.store.care import Finding
 from mentra_actors.store.care.store_image import held_file
-from mentra_actors.store.lmdb_walk import FileWalk
+from mentra_actors.store.embedded.walk import FileWalk
 from mentra_actors.store.store_directory import DATA_FILE
-from projections.view_store import DRAFT_VERSIONS
+from projections.stores.view_store import DRAFT_VERSIONS
 
 __all__ = ["ViewsLook", "look_at_views", "views_findings"]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from mentra_actors.cli.reading import OpenStore
 from mentra_actors.errors import StoreError
 from mentra_actors.runtime.clock import SystemClock
+from mentra_actors.store.ownership.writer_lock import has_writer
 from mentra_actors.store.sql.opening import is_sql_url
-from mentra_actors.store.writer_lock import has_writer
-from projections.health import writer_of
+from projections.views.health import writer_of
 
 __all__ = ["is_worked_on", "writer_is_gone"]
 

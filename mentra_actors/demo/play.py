@@ -27,9 +27,9 @@ from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import StoreError, StoreNotFound
 from mentra_actors.ids import AgentId, EffectId, inbox_stream, name_of
+from mentra_actors.store.embedded.reader import LmdbJournalReader
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
-from projections.timeline import TimelineLine
+from projections.views.timeline import TimelineLine
 
 __all__ = [
     "DemoResult",

@@ -17,13 +17,13 @@ from mentra_actors.demo.survey_tools import NOTICES_FILE, survey_tools
 from mentra_actors.domain.board.state import Task
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.agent import Agent
+from mentra_actors.runtime.agents.agent import Agent
 from mentra_actors.runtime.runtime import Runtime, open_runtime
 from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.tools.builtin.files import file_tools, looking_file_tool
 from mentra_actors.tools.contract import Tool
-from projections.roster import ROSTER, team_roster
-from projections.transcript_item import AssistantText, TranscriptItem
+from projections.views.roster import ROSTER, team_roster
+from projections.views.transcript_item import AssistantText, TranscriptItem
 
 __all__ = ["OFFLINE_SURVEY", "DemoOutcome", "demo_tools", "open_demo"]
 

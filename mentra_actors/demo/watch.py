@@ -14,9 +14,9 @@ from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import EffectId, StreamId, board_stream, category_of, name_of
 from projections.contract import fold_parts
-from projections.roster import ROSTER, MemberView, RosterPart, team_roster
-from projections.task_board import TASK_BOARD, BoardView
-from projections.timeline import TimelineLine, line_of
+from projections.views.roster import ROSTER, MemberView, RosterPart, team_roster
+from projections.views.task_board import TASK_BOARD, BoardView
+from projections.views.timeline import TimelineLine, line_of
 
 __all__ = ["OpenEffect", "TeamWatch"]
 

@@ -10,10 +10,10 @@ from mentra_actors.domain.agent.commands import RecordRoundDecision
 from mentra_actors.domain.agent.effects import DecideRound, RoundContext
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.storable import encodable
+from mentra_actors.effects.calls.user_calls import called
 from mentra_actors.effects.loop import is_cancellation
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
-from mentra_actors.effects.user_calls import called
 from mentra_actors.tools.results.rendering import named_words_of
 
 __all__ = ["Continue", "Inject", "RoundDecisions", "RoundStrategy", "Stop"]

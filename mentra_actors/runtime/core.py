@@ -22,11 +22,11 @@ from mentra_actors.actors.stream_services import StreamServices
 from mentra_actors.domain.agent.effects import CallModel, CompensateCall, ProbeTool, RunTool
 from mentra_actors.domain.agent.events import ModelCallFailed
 from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
-from mentra_actors.effects.call_plans import OutputCheck
+from mentra_actors.effects.calls.call_plans import OutputCheck
 from mentra_actors.effects.causation import present_causation
-from mentra_actors.effects.live import LiveFeed, LiveNotice
-from mentra_actors.effects.live_answers import FORGET_LEFT_S, LiveAnswers
 from mentra_actors.effects.loop import EffectLoop
+from mentra_actors.effects.models.live import LiveFeed, LiveNotice
+from mentra_actors.effects.models.live_answers import FORGET_LEFT_S, LiveAnswers
 from mentra_actors.effects.ports import Delivered
 from mentra_actors.effects.round_decisions import RoundStrategy
 from mentra_actors.effects.runner import EffectRunner
@@ -34,31 +34,31 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import Fenced, MentraError, RuntimeClosed, StoreError
 from mentra_actors.ids import StreamId
 from mentra_actors.providers.registry import ProviderRegistry
+from mentra_actors.runtime.agents.run_operations import RunOperations
 from mentra_actors.runtime.builtin_tools import all_tools
-from mentra_actors.runtime.exit_hook import close_before_exit
-from mentra_actors.runtime.job_upkeep import JobUpkeep
 from mentra_actors.runtime.kinds import stream_kinds
-from mentra_actors.runtime.lease_term import LeaseTerm
-from mentra_actors.runtime.member_reading import MemberReading
-from mentra_actors.runtime.memories import Memories, opened_memories
-from mentra_actors.runtime.opened_store import opened_store
+from mentra_actors.runtime.memory.memories import Memories, opened_memories
 from mentra_actors.runtime.performers import World, performers
-from mentra_actors.runtime.petition_taker import taking_petitions
 from mentra_actors.runtime.resumption import Resumption
-from mentra_actors.runtime.run_operations import RunOperations
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.skills import Skills
-from mentra_actors.runtime.supervised import Redelivery, Teams, loaded_supervision
-from mentra_actors.runtime.tick_journal import TickJournal
+from mentra_actors.runtime.teams.job_upkeep import JobUpkeep
+from mentra_actors.runtime.teams.member_reading import MemberReading
+from mentra_actors.runtime.teams.supervised import Redelivery, Teams, loaded_supervision
 from mentra_actors.runtime.tool_commands import ToolCommands
-from mentra_actors.runtime.writer_lease import (
+from mentra_actors.runtime.writing.exit_hook import close_before_exit
+from mentra_actors.runtime.writing.lease_term import LeaseTerm
+from mentra_actors.runtime.writing.opened_store import opened_store
+from mentra_actors.runtime.writing.petition_taker import taking_petitions
+from mentra_actors.runtime.writing.tick_journal import TickJournal
+from mentra_actors.runtime.writing.writer_lease import (
     WRITER_LEASE,
     acquire_writer_lease,
     release_writer_lease,
 )
 from mentra_actors.store.journal import Journal
+from mentra_actors.store.ownership.process_name import process_name
 from mentra_actors.store.ports import Fence
-from mentra_actors.store.process_name import process_name
 from mentra_actors.tools.registry import RegisteredTools
 
 __all__ = ["RuntimeCore"]

@@ -14,24 +14,24 @@ from mentra_actors.ids import (
     AgentId,
     agent_stream,
 )
-from mentra_actors.runtime.agent_operations import AgentOperations
-from mentra_actors.runtime.background_jobs import JobOperations
-from mentra_actors.runtime.board_operations import BoardOperations
+from mentra_actors.runtime.agents.agent_operations import AgentOperations
+from mentra_actors.runtime.agents.model_questions import ModelQuestions
+from mentra_actors.runtime.agents.profiles import warn_of_unknown_tools
+from mentra_actors.runtime.agents.rule_operations import RuleOperations
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.runtime.health_report import HealthReports
 from mentra_actors.runtime.history.history import History
-from mentra_actors.runtime.host_letters import HostLetters
-from mentra_actors.runtime.idle_watch import IdleWatch
-from mentra_actors.runtime.model_questions import ModelQuestions
-from mentra_actors.runtime.observers import Observers
 from mentra_actors.runtime.plain_arguments import require_text
-from mentra_actors.runtime.profiles import warn_of_unknown_tools
-from mentra_actors.runtime.rule_operations import RuleOperations
-from mentra_actors.runtime.session_operations import SessionOperations
-from mentra_actors.runtime.supervision_operations import SupervisionOperations
-from mentra_actors.runtime.team_operations import TeamOperations
-from projections.approvals import APPROVALS, Approval, approvals_in
+from mentra_actors.runtime.sessions.session_operations import SessionOperations
+from mentra_actors.runtime.teams.background_jobs import JobOperations
+from mentra_actors.runtime.teams.board_operations import BoardOperations
+from mentra_actors.runtime.teams.host_letters import HostLetters
+from mentra_actors.runtime.teams.supervision_operations import SupervisionOperations
+from mentra_actors.runtime.teams.team_operations import TeamOperations
+from mentra_actors.runtime.views.health_report import HealthReports
+from mentra_actors.runtime.views.idle_watch import IdleWatch
+from mentra_actors.runtime.views.observers import Observers
 from projections.contract import fold_view
+from projections.views.approvals import APPROVALS, Approval, approvals_in
 
 __all__ = ["Operations"]
 

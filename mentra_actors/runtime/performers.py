@@ -23,40 +23,40 @@ from mentra_actors.domain.schedules.schedules import AwaitMoment
 from mentra_actors.domain.supervision.state import DeliverLetter
 from mentra_actors.domain.team.state import ReleaseTasks, RenameOnBoard
 from mentra_actors.domain.timer import WaitUntil
-from mentra_actors.effects.background_jobs import BackgroundJobs, JobServices
-from mentra_actors.effects.board_compensations import BoardCompensations
-from mentra_actors.effects.board_news import BoardNews
-from mentra_actors.effects.board_reminders import BoardReminders
-from mentra_actors.effects.call_plans import CallPlanner, OutputCheck
-from mentra_actors.effects.call_reviews import CallReviews, ReviewPorts
-from mentra_actors.effects.compensations import Compensations
+from mentra_actors.effects.calls.call_plans import CallPlanner, OutputCheck
+from mentra_actors.effects.calls.call_reviews import CallReviews, ReviewPorts
+from mentra_actors.effects.calls.compensations import Compensations
+from mentra_actors.effects.calls.remembered_rules import RuleLookups
+from mentra_actors.effects.calls.tool_attempts import StartSoon
+from mentra_actors.effects.calls.tool_contexts import ToolContexts
+from mentra_actors.effects.calls.tool_runs import ToolProbes, ToolRuns, ToolServices
+from mentra_actors.effects.calls.workplaces import Workplaces
+from mentra_actors.effects.context.recall import Recall
+from mentra_actors.effects.context.summaries import ConversationSummaries, Summaries
 from mentra_actors.effects.last_words import with_last_words
-from mentra_actors.effects.letter_deliveries import LetterDeliveries, Redelivery
-from mentra_actors.effects.live import LiveFeed, LiveNotice
-from mentra_actors.effects.live_answers import LiveAnswers
-from mentra_actors.effects.model_calls import ModelCalls, ModelServices
+from mentra_actors.effects.models.live import LiveFeed, LiveNotice
+from mentra_actors.effects.models.live_answers import LiveAnswers
+from mentra_actors.effects.models.model_calls import ModelCalls, ModelServices
+from mentra_actors.effects.models.provider_gates import ProviderGates
 from mentra_actors.effects.ports import SendOutcome
-from mentra_actors.effects.provider_gates import ProviderGates
-from mentra_actors.effects.recall import Recall
-from mentra_actors.effects.remembered_rules import RuleLookups
 from mentra_actors.effects.round_decisions import RoundDecisions, RoundStrategy
 from mentra_actors.effects.runner import Performer
-from mentra_actors.effects.schedule_moments import ScheduleMoments
-from mentra_actors.effects.stop_reports import StopReports
-from mentra_actors.effects.summaries import ConversationSummaries, Summaries
-from mentra_actors.effects.task_claims import TaskClaims
+from mentra_actors.effects.team.background_jobs import BackgroundJobs, JobServices
+from mentra_actors.effects.team.board_compensations import BoardCompensations
+from mentra_actors.effects.team.board_news import BoardNews
+from mentra_actors.effects.team.board_reminders import BoardReminders
+from mentra_actors.effects.team.letter_deliveries import LetterDeliveries, Redelivery
+from mentra_actors.effects.team.schedule_moments import ScheduleMoments
+from mentra_actors.effects.team.stop_reports import StopReports
+from mentra_actors.effects.team.task_claims import TaskClaims
 from mentra_actors.effects.timers import Timers
-from mentra_actors.effects.tool_attempts import StartSoon
-from mentra_actors.effects.tool_contexts import ToolContexts
-from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
-from mentra_actors.effects.workplaces import Workplaces
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.providers.registry import ProviderRegistry
-from mentra_actors.runtime.lease_term import LeaseTerm
-from mentra_actors.runtime.memories import Memories
+from mentra_actors.runtime.memory.memories import Memories
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.working_places import workplaces_of
+from mentra_actors.runtime.writing.lease_term import LeaseTerm
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.ports import EventStore

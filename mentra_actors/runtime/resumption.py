@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, get_args
 from mentra_actors.actors.directory import Directory
 from mentra_actors.domain.agent.events import AgentSpawned
 from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream, category_of, name_of
-from mentra_actors.runtime.writer_lease import WRITER_LEASE
+from mentra_actors.runtime.writing.writer_lease import WRITER_LEASE
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore
 

@@ -18,7 +18,6 @@ from mentra_actors.providers.limits import ProviderLimits
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.observer import Observer, OnHookEvent
 from mentra_actors.runtime.plain_arguments import require_known
 from mentra_actors.runtime.resumption import Resume, require_resume
 from mentra_actors.runtime.setting_kinds import (
@@ -32,8 +31,9 @@ from mentra_actors.runtime.setting_kinds import (
     require_team,
     require_tools,
 )
-from mentra_actors.runtime.take_over import TakeOver
-from mentra_actors.store.lmdb_store import Durability
+from mentra_actors.runtime.views.observer import Observer, OnHookEvent
+from mentra_actors.runtime.writing.take_over import TakeOver
+from mentra_actors.store.embedded.lmdb_store import Durability
 from mentra_actors.store.ports import EventStore
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.tools.contract import Tool

@@ -11,39 +11,39 @@ from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.permission_rules import RuleScope, ScopedRule
 from mentra_actors.domain.team import TeamState
-from mentra_actors.effects.live import LiveNotice, Subscription
+from mentra_actors.effects.models.live import LiveNotice, Subscription
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, agent_stream
 from mentra_actors.providers.catalogue import NEWEST, ListedModel
-from mentra_actors.runtime.agent_lists import agents_of
-from mentra_actors.runtime.agent_memory import SyncAgentMemory
+from mentra_actors.runtime.agents.agent_memory import SyncAgentMemory
+from mentra_actors.runtime.agents.profiles import SpawnOptions, profile_of
+from mentra_actors.runtime.agents.rule_operations import RuleArguments, rule_arguments
+from mentra_actors.runtime.agents.sync_agent import SyncAgent
 from mentra_actors.runtime.blocking import result_of, watched_result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.history.history import History
-from mentra_actors.runtime.looking_on import SyncLookingOn
-from mentra_actors.runtime.members import SyncMembers
-from mentra_actors.runtime.observer import Observer, OnHookEvent
-from mentra_actors.runtime.observers import Observation, ObserverStatus
-from mentra_actors.runtime.open_branches import SyncOpenBranches
+from mentra_actors.runtime.history.open_branches import SyncOpenBranches
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.plain_arguments import id_of
-from mentra_actors.runtime.profiles import SpawnOptions, profile_of
 from mentra_actors.runtime.registrations import Registrations
-from mentra_actors.runtime.rule_operations import RuleArguments, rule_arguments
-from mentra_actors.runtime.schedules import SyncSchedules
-from mentra_actors.runtime.sessions import SyncSessions
+from mentra_actors.runtime.sessions.sessions import SyncSessions
 from mentra_actors.runtime.settings import RuntimeOptions, settings_of
 from mentra_actors.runtime.skills import SkillsRegistration
-from mentra_actors.runtime.sync_agent import SyncAgent
-from mentra_actors.runtime.sync_supervision import SyncSupervision
-from mentra_actors.runtime.task_board import SyncTaskBoard
+from mentra_actors.runtime.teams.members import SyncMembers
+from mentra_actors.runtime.teams.schedules import SyncSchedules
+from mentra_actors.runtime.teams.sync_supervision import SyncSupervision
+from mentra_actors.runtime.teams.task_board import SyncTaskBoard
+from mentra_actors.runtime.views.agent_lists import agents_of
+from mentra_actors.runtime.views.looking_on import SyncLookingOn
+from mentra_actors.runtime.views.observer import Observer, OnHookEvent
+from mentra_actors.runtime.views.observers import Observation, ObserverStatus
 from mentra_actors.tools.builtin.skill_files import Skill, SkillFault
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
-from projections.approvals import Approval
-from projections.background_jobs import JobView
-from projections.health import Health
-from projections.roster import MemberView
+from projections.views.approvals import Approval
+from projections.views.background_jobs import JobView
+from projections.views.health import Health
+from projections.views.roster import MemberView
 
 __all__ = ["SyncRuntime", "open_runtime_sync"]
 

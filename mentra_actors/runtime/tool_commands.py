@@ -20,9 +20,9 @@ from mentra_actors.effects.causation import present_causation
 from mentra_actors.effects.loop import EffectLoop
 from mentra_actors.effects.ports import Clock
 from mentra_actors.ids import AgentId, CommandId, StreamId, agent_stream
+from mentra_actors.runtime.agents.run_operations import RunOperations
 from mentra_actors.runtime.awaiting import wait_for
-from mentra_actors.runtime.member_reading import MemberReading
-from mentra_actors.runtime.run_operations import RunOperations
+from mentra_actors.runtime.teams.member_reading import MemberReading
 from mentra_actors.tools.contract import AgentAnswer, MemberStatus
 
 __all__ = ["ToolCommands"]

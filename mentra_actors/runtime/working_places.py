@@ -6,11 +6,11 @@ from pathlib import Path
 
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.board.state import BoardState, directories_of
-from mentra_actors.effects.workplaces import RoutedDirectory, Workplaces
+from mentra_actors.effects.calls.workplaces import RoutedDirectory, Workplaces
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.ids import board_stream
-from mentra_actors.runtime.job_upkeep import jobs_directory
 from mentra_actors.runtime.settings import RuntimeSettings
+from mentra_actors.runtime.teams.job_upkeep import jobs_directory
 from mentra_actors.store.opening import files_of_store
 from mentra_actors.tools.contract import Commands
 from mentra_actors.tools.executors.local import LocalExecutor

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from mentra_actors.errors import ConfigurationError, StoreError, WrongKey
 from mentra_actors.late_module import LateModule
 from mentra_actors.store.branches.branch_file import find_branch, is_branch
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
-from mentra_actors.store.lmdb_store import LmdbEventStore
-from mentra_actors.store.lmdb_tables import Durability
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.reader import LmdbJournalReader
+from mentra_actors.store.embedded.tables import Durability
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import EventStore, JournalReader
 from mentra_actors.store.sealing.marks import FenceMark, ManifestMark

@@ -19,8 +19,8 @@ from mentra_actors.store.append_plan import (
     check_snapshot,
     check_tick,
 )
-from mentra_actors.store.lmdb_extension import CommitExtension
-from mentra_actors.store.lmdb_layout import encode_body
+from mentra_actors.store.embedded.extension import CommitExtension
+from mentra_actors.store.embedded.layout import encode_body
 from mentra_actors.store.ports import (
     Appended,
     AppendRequest,

@@ -28,8 +28,8 @@ from mentra_actors.ids import category_of
 from mentra_actors.providers.scripted import ScriptedModel, call, position, say
 from mentra_actors.runtime.settings import Durability
 from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
+from mentra_actors.store.embedded.reader import LmdbJournalReader
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
 from mentra_actors.store.ports import EventStore
 from mentra_actors.testing.guarantees import prefix_faults
 from mentra_actors.tools.contract import ProbeResult, Tool, ToolContext

@@ -41,7 +41,7 @@ from mentra_actors.testing.crash_points import CrashPoint
 from mentra_actors.testing.guarantees import broken_guarantees, other_answers
 from mentra_actors.testing.life_runner import LifeRunner, Scenario
 from mentra_actors.testing.mortal_life import MortalLife, World, dying_quietly
-from projections.timeline import line_of
+from projections.views.timeline import line_of
 
 __all__ = ["CrashReport", "Scenario", "assert_survives_crashes"]
 

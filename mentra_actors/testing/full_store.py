@@ -11,7 +11,7 @@ from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.domain.agent import events as agent
 from mentra_actors.domain.blob import BlobRef
 from mentra_actors.ids import CommandId, EffectId, RunId, StreamId
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import (
     Appended,
     AppendRequest,

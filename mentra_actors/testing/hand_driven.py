@@ -23,7 +23,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ActorQuarantined, Fenced
 from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.runtime.kinds import stream_kinds
-from mentra_actors.runtime.supervised import loaded_supervision
+from mentra_actors.runtime.teams.supervised import loaded_supervision
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore, Fence
 from mentra_actors.testing.manual_clock import ManualClock

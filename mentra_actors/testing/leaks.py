@@ -61,7 +61,7 @@ class LeakCheck:
 
 def _open_stores() -> list[str]:
     """Paths of open stores on disk; nothing is open in a module that nobody has imported."""
-    module = sys.modules.get("mentra_actors.store.lmdb_env")
+    module = sys.modules.get("mentra_actors.store.embedded.environments")
     return [] if module is None else [str(path) for path in module.open_paths()]
 
 

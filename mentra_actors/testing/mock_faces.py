@@ -17,15 +17,15 @@ from typing import Any, Self, Unpack
 
 import anyio
 
-from mentra_actors.effects.live import Subscription
+from mentra_actors.effects.models.live import Subscription
 from mentra_actors.providers.script import Script
 from mentra_actors.providers.scripted import ScriptedModel
-from mentra_actors.runtime.agent import Agent
+from mentra_actors.runtime.agents.agent import Agent
+from mentra_actors.runtime.agents.profiles import SpawnOptions
+from mentra_actors.runtime.agents.sync_agent import SyncAgent
 from mentra_actors.runtime.awaiting import thread_safe_call
-from mentra_actors.runtime.profiles import SpawnOptions
 from mentra_actors.runtime.runtime import Runtime
 from mentra_actors.runtime.settings import RuntimeOptions
-from mentra_actors.runtime.sync_agent import SyncAgent
 from mentra_actors.runtime.sync_runtime import SyncRuntime
 from mentra_actors.store.ports import EventStore
 from mentra_actors.testing.mock_team import MockTeam, Wanted, seconds_of

@@ -22,9 +22,9 @@ from mentra_actors.testing.failing_store import FailingStore
 from mentra_actors.testing.guarantees import broken_guarantees
 from mentra_actors.testing.manual_clock import ManualClock
 from mentra_actors.testing.mortal_life import MortalLife, World, dying_quietly
-from projections.timeline import line_of
-from projections.transcript import transcript_items
-from projections.transcript_item import ItemContent
+from projections.views.timeline import line_of
+from projections.views.transcript import transcript_items
+from projections.views.transcript_item import ItemContent
 
 __all__ = ["MockTeam", "Wanted", "seconds_of"]
 
@@ -121,7 +121,7 @@ class MockTeam:
     def transcript(self, agent: str = "lead", *kinds: type[ItemContent]) -> list[ItemContent]:
         """What people read of one agent, oldest first; of these classes, or all of it.
 
-        The classes are those of `projections.transcript_item`.
+        The classes are those of `projections.views.transcript_item`.
         """
         items = transcript_items(self.world.journal, self._stream_of(agent))
         return [one.content for one in items if not kinds or isinstance(one.content, kinds)]

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mentra_actors.errors import StoreClosed
-from projections.view_store import CheckpointMoved, ViewCommit, ViewId, ViewStore
+from projections.stores.view_store import CheckpointMoved, ViewCommit, ViewId, ViewStore
 
 __all__ = ["DurableViewStoreContract", "ViewStoreContract", "commit", "whole"]
 

@@ -36,7 +36,7 @@ ENGINE = {"anyio", "asyncio", "lmdb", "pykka", "sqlite3", "logging", "projection
 LATE_PARTS = {
     "mentra_actors.providers.http_provider",
     "mentra_actors.providers.custom",
-    "mentra_actors.runtime.kept_views",
+    "mentra_actors.runtime.views.kept_views",
     "mentra_actors.store.sealing.sealed_opening",
     "mentra_actors.tools.builtin.background",
     "mentra_actors.tools.builtin.files",
@@ -110,7 +110,9 @@ def test_the_help_imports_no_command():
 
 
 def test_talking_with_an_agent_imports_a_client_for_http_only_for_a_login():
-    modules = imported_by("import mentra_actors.cli.run_command, mentra_actors.cli.chat_command")
+    modules = imported_by(
+        "import mentra_actors.cli.commands.run_command, mentra_actors.cli.commands.chat_command"
+    )
 
     assert modules & (WORLD - {"pathspec"}) == set()
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from mentra_actors.domain.lease import LeaseAcquired, LeaseReleased, LeaseRenewed
 from mentra_actors.errors import MentraError
 from mentra_actors.ids import lease_stream
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.ownership.process_name import process_name
 from mentra_actors.store.ports import AppendRequest, StateSnapshot
-from mentra_actors.store.process_name import process_name
 from mentra_actors.testing.append_contract import A, request_for, stream_append
 
 

@@ -13,12 +13,12 @@ from mentra_actors.actors.stream_services import StreamServices
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.board.commands import CreateTask
 from mentra_actors.domain.board.decider import BOARD
-from mentra_actors.effects.live import LiveFeed
 from mentra_actors.effects.loop import EffectLoop
+from mentra_actors.effects.models.live import LiveFeed
 from mentra_actors.ids import board_stream
 from mentra_actors.runtime.kinds import stream_kinds
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.testing.hand_driven import HandEffects
 from mentra_actors.testing.manual_clock import ManualClock

@@ -10,8 +10,8 @@ import warnings
 import pytest
 from forked_python import ForkedPython
 
-from mentra_actors.store import bell, change_signal
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.ownership import bell, change_signal
 from mentra_actors.testing.append_contract import A, request_for, stream_append
 
 NEVER_S = 3600.0
@@ -20,8 +20,9 @@ pytestmark = pytest.mark.skipif(not bell._FUTEX, reason="this system has no bell
 
 FOLLOW_WHEN_WOKEN = """
     import os, sys, warnings
-    from mentra_actors.store import change_signal, lmdb_reader
-    from mentra_actors.store.lmdb_store import LmdbJournalReader
+    from mentra_actors.store.ownership import change_signal
+    from mentra_actors.store.embedded import reader as lmdb_reader
+    from mentra_actors.store.embedded.lmdb_store import LmdbJournalReader
 
     NEVER_S = 3600.0
     change_signal.LOOK_S = NEVER_S
@@ -44,7 +45,7 @@ FOLLOW_WHEN_WOKEN = """
 """
 APPEND = """
     import sys
-    from mentra_actors.store.lmdb_store import LmdbEventStore
+    from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
     from mentra_actors.testing.append_contract import A, request_for, stream_append
 
     store = LmdbEventStore.open(sys.argv[1])

@@ -7,14 +7,14 @@ import threading
 import pytest
 
 from mentra_actors.errors import StoreBusy
-from mentra_actors.store.lmdb_store import LmdbEventStore
-from mentra_actors.store.lmdb_tables import OPTIONS
-from mentra_actors.store.reader_watch import (
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.reader_watch import (
     LOOK_S,
     PATIENCE_COMMITS,
     PATIENCE_S,
     ReaderWatch,
 )
+from mentra_actors.store.embedded.tables import OPTIONS
 from mentra_actors.testing.append_contract import A, request_for, stream_append
 
 START = 1_700_000_000.0

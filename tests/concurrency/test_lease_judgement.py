@@ -6,10 +6,10 @@ import time
 import pytest
 
 from mentra_actors.errors import StoreLocked
-from mentra_actors.runtime import take_over
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.take_over import open_or_take_over
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.runtime.writing import take_over
+from mentra_actors.runtime.writing.take_over import open_or_take_over
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.testing.append_contract import A, request_for, stream_append
 
 

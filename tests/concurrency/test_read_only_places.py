@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from mentra_actors.errors import StoreError, StoreLocked
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.testing.append_contract import A, B, request_for, stream_append
 
 

@@ -10,13 +10,13 @@ import pytest
 from forked_python import ForkedPython
 
 from mentra_actors.errors import StoreLocked
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.testing.append_contract import A, B, request_for, stream_append
 
 FOLLOW = """
     import sys
     import zlib
-    from mentra_actors.store.lmdb_store import LmdbJournalReader
+    from mentra_actors.store.embedded.lmdb_store import LmdbJournalReader
 
     reader = LmdbJournalReader.open(sys.argv[1], map_size=1 << 16)
     print("open", flush=True)
@@ -36,7 +36,7 @@ FOLLOW = """
 """
 WRITE_UNTIL_KILLED = """
     import sys
-    from mentra_actors.store.lmdb_store import LmdbEventStore
+    from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
     from mentra_actors.testing.append_contract import A, request_for, stream_append
 
     store = LmdbEventStore.open(sys.argv[1])

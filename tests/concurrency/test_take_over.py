@@ -6,8 +6,8 @@ import signal
 import pytest
 
 from mentra_actors.errors import Fenced, StoreLocked
-from mentra_actors.store import bell, change_signal
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.ownership import bell, change_signal
 from mentra_actors.testing.append_contract import A, request_for, stream_append
 
 ROUNDS = 50 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 20

@@ -13,7 +13,7 @@ import pytest
 from eventsourcing.tests import application as cases
 
 from mentra_actors.errors import StoreLocked
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 
 
 def remove_when_free(directory):

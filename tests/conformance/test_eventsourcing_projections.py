@@ -12,8 +12,8 @@ from eventsourcing.persistence import Tracking
 from eventsourcing.tests import projection as cases
 
 from mentra_actors.errors import StoreLocked
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.lmdb import LMDBDatastore, LMDBTrackingRecorder, ViewRows
-from mentra_actors.store.lmdb_store import LmdbEventStore
 
 CREATED = b"created"
 SUBSEQUENT = b"subsequent"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hypothesis import settings
 
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import EventStore
 from mentra_actors.testing.store_contract import DurableStoreContract
 from mentra_actors.testing.store_machine import EventStoreMachine

@@ -16,10 +16,10 @@ from mentra_actors.testing.view_store_contract import (
     commit,
     whole,
 )
-from projections.lmdb_views import LmdbViews
-from projections.memory_views import MemoryViews
-from projections.sql_opening import open_sql_views
-from projections.view_store import ViewDamaged, ViewId
+from projections.stores.lmdb_views import LmdbViews
+from projections.stores.memory_views import MemoryViews
+from projections.stores.sql_opening import open_sql_views
+from projections.stores.view_store import ViewDamaged, ViewId
 
 SERVER = os.environ.get("MENTRA_TEST_POSTGRES", "")
 VIEW = ViewId("count", 1)

@@ -23,7 +23,7 @@ from pathlib import Path
 from power_loss_load import CATEGORY, RESOURCE, STREAMS, KnownStates, batches_of
 
 from mentra_actors.errors import StoreCorrupted
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import Appended, AppendRequest, EncodedEvent, StreamAppend
 from mentra_actors.store.store_directory import DATA_FILE
 

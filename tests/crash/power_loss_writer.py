@@ -24,7 +24,7 @@ from pathlib import Path
 
 from power_loss_load import SavedTick, batches_of
 
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import Appended, AppendRequest, StateSnapshot
 
 SMALL_MAP_BYTES = 1 << 20  # so that the map has to grow

@@ -17,7 +17,7 @@ from forked_python import ForkedPython
 from mentra_actors.store import care
 from mentra_actors.store.care import export_store, verify_store
 from mentra_actors.store.care.store_image import opened_image
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.testing.full_store import make_full_store
 
 STEPS_BETWEEN = 1 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 3
@@ -255,7 +255,7 @@ def test_a_compaction_is_killed_in_the_middle_of_its_work(killer, tmp_path):
 
 WRITE_ON = """
     import itertools, sys
-    from mentra_actors.store.lmdb_store import LmdbEventStore
+    from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
     from mentra_actors.testing.full_store import fill_store
     store = LmdbEventStore.open(sys.argv[1], durability="volatile")
     print("open", flush=True)

@@ -19,9 +19,9 @@ from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import MentraError, StoreLocked
 from mentra_actors.runtime.sync_runtime import open_runtime_sync
+from mentra_actors.store.embedded.reader import LmdbJournalReader, scan_log
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_reader import LmdbJournalReader, scan_log
-from mentra_actors.store.writer_lock import present_holder
+from mentra_actors.store.ownership.writer_lock import present_holder
 from mentra_actors.testing.log_audit import AgentAudit
 
 TERM_S = 1.2

@@ -13,10 +13,10 @@ from forked_python import ForkedPython
 from mentra_actors.domain.memory import MemoryForgotten, MemoryRecord, MemoryRecorded
 from mentra_actors.domain.memory_views import MemoryQuestion, agent_view
 from mentra_actors.ids import AgentId, TeamId, memory_stream
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest
-from projections.memory_index import MemoryIndex, open_memory_index
+from projections.memory.index import MemoryIndex, open_memory_index
 
 ROUNDS = 4 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 2
 STREAMS = [memory_stream(AgentId(name)) for name in ("ann", "bob")]

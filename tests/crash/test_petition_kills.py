@@ -16,14 +16,14 @@ from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.domain.rule_match import AnyCall
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.petitioning import petition
-from mentra_actors.runtime.petitions import (
+from mentra_actors.runtime.wishes.permissions import RememberWish, ResolveWish, RevokeWish
+from mentra_actors.runtime.writing.petitioning import petition
+from mentra_actors.runtime.writing.petitions import (
     Petition,
     decode_answer,
     encode_petition,
 )
-from mentra_actors.runtime.wishes.permissions import RememberWish, ResolveWish, RevokeWish
-from mentra_actors.store.petition_box import PetitionBox, new_petition_name, open_box
+from mentra_actors.store.ownership.petition_box import PetitionBox, new_petition_name, open_box
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(120)]
 

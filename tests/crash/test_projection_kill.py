@@ -12,13 +12,13 @@ from forked_python import ForkedPython
 
 from mentra_actors.domain.agent.events import PromptAccepted, RunStarted
 from mentra_actors.ids import StreamId
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.reader import LmdbJournalReader
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest
 from projections import TIMELINE, TRANSCRIPT, fold_view, projection
-from projections.lmdb_views import LmdbViews
-from projections.runner import ProjectionRunner
+from projections.running.runner import ProjectionRunner
+from projections.stores.lmdb_views import LmdbViews
 
 ROUNDS = 6 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 3
 STREAMS = [StreamId(f"agent-{n}") for n in range(5)]

@@ -16,13 +16,13 @@ from forked_python import ForkedPython
 
 from mentra_actors.domain.agent.events import PromptAccepted
 from mentra_actors.ids import StreamId
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.reader import LmdbJournalReader
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest
 from projections import SqlProjection, projection
-from projections.runner import ProjectionRunner
-from projections.sql_opening import open_sql_views
+from projections.running.runner import ProjectionRunner
+from projections.stores.sql_opening import open_sql_views
 
 ROUNDS = 6 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 3
 TIMEOUT_S = 30.0

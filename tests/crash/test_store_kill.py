@@ -11,14 +11,14 @@ from forked_python import ForkedPython
 
 from mentra_actors.ids import StreamId
 from mentra_actors.store.care.doctor import verify_store
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest, EncodedEvent, StreamAppend
 
 KILLS = 70 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 3
 WRITE_UNTIL_KILLED = """
     import itertools, os, sys, threading
     from mentra_actors.ids import StreamId
-    from mentra_actors.store.lmdb_store import LmdbEventStore
+    from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
     from mentra_actors.store.ports import (
         Appended, AppendRequest, EncodedEvent, StateSnapshot, StreamAppend
     )

@@ -15,11 +15,11 @@ from mentra_actors import RestartPolicy, ScriptedModel, open_runtime_sync
 from mentra_actors.actors.dead_letters import DeadLetters
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.decide import AGENT
-from mentra_actors.effects.letter_deliveries import LetterDeliveries
+from mentra_actors.effects.team.letter_deliveries import LetterDeliveries
 from mentra_actors.errors import ActorQuarantined
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime import kinds
-from mentra_actors.runtime.supervised import Redelivery
+from mentra_actors.runtime.teams.supervised import Redelivery
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(180)]
 

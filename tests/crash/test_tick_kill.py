@@ -17,7 +17,7 @@ from forked_python import ForkedPython
 
 from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.store.care import verify_store
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest, Tick, TickPiece
 from mentra_actors.store.sql.opening import open_sql_store
 

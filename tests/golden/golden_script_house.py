@@ -16,7 +16,7 @@ from mentra_actors.domain.lease import RenewLease
 from mentra_actors.domain.model_call import StopReason
 from mentra_actors.domain.tool_call import OutgoingMail
 from mentra_actors.ids import board_stream
-from mentra_actors.runtime.writer_lease import WRITER_LEASE
+from mentra_actors.runtime.writing.writer_lease import WRITER_LEASE
 
 __all__ = ["HOUSE_STORIES", "the_next_day"]
 

@@ -32,8 +32,8 @@ from mentra_actors.ids import category_of
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from projections import BUILT_IN
-from projections.memory_views import MemoryViews
-from projections.runner import ProjectionRunner
+from projections.running.runner import ProjectionRunner
+from projections.stores.memory_views import MemoryViews
 
 __all__ = ["changed_sections", "meaning_of"]
 

@@ -26,7 +26,7 @@ from mentra_actors.domain.team import AddMember
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.ids import AgentId, EffectId, StreamId, agent_stream, inbox_stream, team_stream
-from mentra_actors.runtime.writer_lease import acquire_writer_lease, release_writer_lease
+from mentra_actors.runtime.writing.writer_lease import acquire_writer_lease, release_writer_lease
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest

@@ -30,8 +30,8 @@ from mentra_actors.codec.event_types import EVENT_TYPES
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.envelope import UnknownEvent
 from mentra_actors.ids import StreamId, name_of
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
 from mentra_actors.testing.upcaster_laws import check_upcasters

@@ -48,7 +48,7 @@ from mentra_actors.domain.team.commands import ExpireRequest, RecordBoardTold
 from mentra_actors.domain.team.state import ReleaseTasks, RenameOnBoard
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.domain.tool_call import OutgoingMail, ToolOutcome
-from mentra_actors.effects.stop_reports import kept_letter, stop_mark
+from mentra_actors.effects.team.stop_reports import kept_letter, stop_mark
 from mentra_actors.ids import background_stream, board_stream, name_of, team_stream
 
 BOARD = board_stream("main")

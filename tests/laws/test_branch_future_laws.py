@@ -13,8 +13,8 @@ from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
 from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.ids import AgentId, CommandId, TeamId, agent_stream
-from mentra_actors.runtime.branch_settling import settle_branch
-from mentra_actors.runtime.lone_writer import LoneWriter
+from mentra_actors.runtime.writing.branch_settling import settle_branch
+from mentra_actors.runtime.writing.lone_writer import LoneWriter
 from mentra_actors.store.branches.branch_file import BranchRecord
 from mentra_actors.store.branches.branch_store import BranchStore
 from mentra_actors.store.branches.shared_past import SharedPast

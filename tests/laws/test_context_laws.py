@@ -28,8 +28,8 @@ from mentra_actors.domain.conversation_tree import (
 from mentra_actors.domain.past_calls import agent_past
 from mentra_actors.domain.request_view import RequestView
 from mentra_actors.domain.transcript import Transcript, apply
-from mentra_actors.effects.context_report import AssembledRequest, context_report
-from mentra_actors.effects.model_requests import model_request
+from mentra_actors.effects.context.context_report import AssembledRequest, context_report
+from mentra_actors.effects.models.model_requests import model_request
 from mentra_actors.ids import EntryId
 from mentra_actors.providers.token_estimate import estimated_tokens
 from mentra_actors.testing.agent_strategies import SPAWNED, agent_histories

@@ -15,21 +15,21 @@ from mentra_actors.domain.content import TextBlock
 from mentra_actors.domain.memory import MemoryEvent
 from mentra_actors.domain.model_call import StopReason
 from mentra_actors.domain.team import MemberJoined, MemberRemoved
-from mentra_actors.effects.live import LiveFeed, ModelDelta
-from mentra_actors.effects.live_answers import LiveAnswers
+from mentra_actors.effects.models.live import LiveFeed, ModelDelta
+from mentra_actors.effects.models.live_answers import LiveAnswers
 from mentra_actors.errors import StoreClosed
 from mentra_actors.ids import AgentId, EffectId, StreamId
 from mentra_actors.providers.port import TextDelta, ThinkingDelta
-from mentra_actors.runtime import feeds
-from mentra_actors.runtime.agent_feed import agent_source, session_source
-from mentra_actors.runtime.feeds import Cursor
+from mentra_actors.runtime.agents.agent_feed import agent_source, session_source
 from mentra_actors.runtime.settings import RuntimeSettings
-from mentra_actors.runtime.tick_journal import TickJournal
+from mentra_actors.runtime.views import feeds
+from mentra_actors.runtime.views.feeds import Cursor
+from mentra_actors.runtime.writing.tick_journal import TickJournal
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.testing.strategies import instances
 from mentra_actors.tools.registry import RegisteredTools
-from projections import agent_event as told
+from projections.feeds import agent_event as told
 
 sys.path.insert(0, str(Path(__file__).parent))
 import event_strategies as events

@@ -20,13 +20,13 @@ from mentra_actors.runtime.history.history import History
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from projections import BUILT_IN, TASK_BOARD, fold_view, projection
-from projections.board_differences import board_difference
 from projections.contract import sees
-from projections.kept_folds import KeptFolds
-from projections.memory_views import MemoryViews
-from projections.past_views import PartsOfStreams
-from projections.runner import ProjectionRunner
-from projections.transcript import last_transcript_items, transcript_items
+from projections.running.kept_folds import KeptFolds
+from projections.running.past_views import PartsOfStreams
+from projections.running.runner import ProjectionRunner
+from projections.stores.memory_views import MemoryViews
+from projections.views.board_differences import board_difference
+from projections.views.transcript import last_transcript_items, transcript_items
 
 sys.path.insert(0, str(Path(__file__).parent))
 import event_strategies as events

@@ -12,7 +12,7 @@ from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.domain.model_call import StopReason
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
-from projections.hook_history import HookFold, hook_events
+from projections.hooks.hook_history import HookFold, hook_events
 
 sys.path.insert(0, str(Path(__file__).parent))
 import event_strategies as events

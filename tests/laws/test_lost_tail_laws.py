@@ -12,9 +12,9 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest, EncodedEvent, StreamAppend
 from projections import ROSTER, TASK_BOARD, TRANSCRIPT, fold_view, projection
-from projections.fingerprint import fingerprint_of
-from projections.memory_views import MemoryViews
-from projections.runner import ProjectionRunner
+from projections.running.fingerprint import fingerprint_of
+from projections.running.runner import ProjectionRunner
+from projections.stores.memory_views import MemoryViews
 
 sys.path.insert(0, str(Path(__file__).parent))
 import event_strategies as events

@@ -37,7 +37,7 @@ from mentra_actors.testing.decider_laws import (
 )
 from mentra_actors.testing.given_when_then import given, play
 from mentra_actors.testing.strategies import any_history, memory_histories
-from projections.memory_index import MemoryIndex
+from projections.memory.index import MemoryIndex
 
 STREAMS = [
     *(memory_stream(AgentId(name)) for name in ("ann", "bob")),

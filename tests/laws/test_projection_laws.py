@@ -15,10 +15,10 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from projections import BUILT_IN, MAILBOX, ROSTER, TASK_BOARD, TRANSCRIPT, fold_view, projection
 from projections.contract import sees
-from projections.memory_views import MemoryViews
-from projections.runner import ProjectionRunner
-from projections.task_board import board_groups
-from projections.transcript import items_of_pages, transcript_items
+from projections.running.runner import ProjectionRunner
+from projections.stores.memory_views import MemoryViews
+from projections.views.task_board import board_groups
+from projections.views.transcript import items_of_pages, transcript_items
 
 sys.path.insert(0, str(Path(__file__).parent))
 import event_strategies as events

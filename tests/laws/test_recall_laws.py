@@ -29,9 +29,9 @@ from mentra_actors.store.ports import AppendRequest
 from mentra_actors.testing.agent_strategies import SPAWNED, agent_histories
 from mentra_actors.testing.given_when_then import given, play
 from mentra_actors.testing.strategies import any_history
-from projections import memory_following
-from projections.memory_episodes import EpisodeFold, FoldPlace, without_middle
-from projections.memory_index import MemoryIndex
+from projections.memory import following as memory_following
+from projections.memory.episodes import EpisodeFold, FoldPlace, without_middle
+from projections.memory.index import MemoryIndex
 
 LEAD = AgentId("lead")
 VIEW = agent_view(LEAD, TeamId("main"))

@@ -20,8 +20,8 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.testing.hand_driven import HandDriven
 from projections import BUILT_IN, fold_view, projection
-from projections.memory_views import MemoryViews
-from projections.runner import ProjectionRunner
+from projections.running.runner import ProjectionRunner
+from projections.stores.memory_views import MemoryViews
 
 sys.path.insert(0, str(Path(__file__).parent))
 import event_strategies as events

@@ -68,7 +68,7 @@ from mentra_actors.ids import (
 )
 from mentra_actors.runtime.kinds import stream_kinds
 from mentra_actors.runtime.replay.verification import verified
-from mentra_actors.runtime.writer_lease import WRITER_LEASE, acquire_writer_lease
+from mentra_actors.runtime.writing.writer_lease import WRITER_LEASE, acquire_writer_lease
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest

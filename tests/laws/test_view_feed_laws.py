@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from mentra_actors.domain.agent.events import AgentStopped, PromptAccepted
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime import view_reading
-from mentra_actors.runtime.view_reading import ViewReading
+from mentra_actors.runtime.views import view_reading
+from mentra_actors.runtime.views.view_reading import ViewReading
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
 from projections import BUILT_IN, KeyedProjection, fold_view, only, projection
-from projections.view_changes import ViewChange, ViewSnapshot, ViewsReached
+from projections.running.view_changes import ViewChange, ViewSnapshot, ViewsReached
 
 
 @projection(name="positions", initial=tuple, view_type=tuple[int, ...])

@@ -7,7 +7,7 @@ from rich.cells import chop_cells
 
 from mentra_actors.cli.chat.turn_fold import Call, Turn
 from mentra_actors.cli.output import harmless
-from mentra_actors.runtime.snapshots import AgentSnapshot
+from mentra_actors.runtime.views.snapshots import AgentSnapshot
 
 __all__ = ["Styled", "live_lines", "status_line", "wrapped"]
 

@@ -17,8 +17,8 @@ from mentra_actors.domain.content import (
 from mentra_actors.domain.conversation_tree import NO_RESULT, Entry
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EntryId
-from projections.sentence_words import clipped
-from projections.session_lines import call_summary
+from projections.feeds.session_lines import call_summary
+from projections.views.sentence_words import clipped
 
 __all__ = [
     "PastTurn",

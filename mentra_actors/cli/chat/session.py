@@ -21,18 +21,18 @@ from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import MentraError, RunFailed
 from mentra_actors.ids import RunId
-from mentra_actors.runtime.agent import Agent
+from mentra_actors.runtime.agents.agent import Agent
+from mentra_actors.runtime.agents.decisions import Remembering
+from mentra_actors.runtime.agents.run_options import RunArguments
+from mentra_actors.runtime.agents.run_watch import Reply
 from mentra_actors.runtime.awaiting import thread_safe_call
-from mentra_actors.runtime.decisions import Remembering
-from mentra_actors.runtime.feeds import FeedItem
-from mentra_actors.runtime.run_options import RunArguments
-from mentra_actors.runtime.run_watch import Reply
 from mentra_actors.runtime.runtime import Runtime
-from mentra_actors.runtime.snapshots import AgentSnapshot
+from mentra_actors.runtime.views.feeds import FeedItem
+from mentra_actors.runtime.views.snapshots import AgentSnapshot
 from mentra_actors.tools.policy import RuntimePolicy
-from projections import agent_event as a
-from projections.approvals import APPROVALS, approvals_in
-from projections.sentence_words import counted
+from projections.feeds import agent_event as a
+from projections.views.approvals import APPROVALS, approvals_in
+from projections.views.sentence_words import counted
 
 __all__ = ["ChatSession", "Screen"]
 

@@ -10,7 +10,7 @@ from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.domain.team import MemberJoined, MemberRemoved
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import AgentId, agent_stream, inbox_stream, name_of
-from projections.sentence_words import clipped
+from projections.views.sentence_words import clipped
 
 __all__ = ["changes_approvals", "news_of"]
 

@@ -9,15 +9,15 @@ from rich.text import Text
 
 from mentra_actors.cli.chat.markdown_blocks import whole_blocks
 from mentra_actors.cli.chat.shown import Line, Prose, Shown, line, lines_of
-from mentra_actors.cli.render_run import spent_words
+from mentra_actors.cli.render.render_run import spent_words
 from mentra_actors.domain.content import ThinkingBlock, text_of
 from mentra_actors.domain.model_call import TokenUsage
-from mentra_actors.runtime.run_watch import is_whole
-from mentra_actors.runtime.snapshots import AgentSnapshot
-from projections import agent_event as a
-from projections.agent_event import AgentEvent
-from projections.sentence_words import clipped, counted
-from projections.session_lines import call_summary
+from mentra_actors.runtime.agents.run_watch import is_whole
+from mentra_actors.runtime.views.snapshots import AgentSnapshot
+from projections.feeds import agent_event as a
+from projections.feeds.agent_event import AgentEvent
+from projections.feeds.session_lines import call_summary
+from projections.views.sentence_words import clipped, counted
 
 __all__ = [
     "STOPPED_HERE",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mentra_actors.cli.plots.canvas import COLOURS, moment
-from projections.series import BoardPoint
+from projections.views.series import BoardPoint
 
 __all__ = ["draw_board"]
 

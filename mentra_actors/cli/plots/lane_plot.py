@@ -6,7 +6,7 @@ from typing import Any
 
 from mentra_actors.cli.plots.canvas import COLOURS, moment
 from mentra_actors.ids import StreamId, name_of
-from projections.lanes import BarKind, LaneBar, LaneLetter, TeamLanes
+from projections.views.lanes import BarKind, LaneBar, LaneLetter, TeamLanes
 
 __all__ = ["draw_lanes", "lane_inches"]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from mentra_actors.cli.plots.canvas import COLOURS, moment
 from mentra_actors.ids import StreamId, name_of
-from projections.series import UsagePoint
-from projections.usage import Usage
+from projections.views.series import UsagePoint
+from projections.views.usage import Usage
 
 __all__ = ["draw_usage"]
 

@@ -26,21 +26,21 @@ from mentra_actors.ids import (
 from mentra_actors.runtime.history.past import Past, recorded_time
 from mentra_actors.runtime.history.versions import position_of_version
 from mentra_actors.runtime.plain_arguments import require_whole
-from mentra_actors.runtime.snapshots import (
+from mentra_actors.runtime.views.snapshots import (
     AgentSnapshot,
     agent_snapshot,
     with_jobs_of,
     with_team_of,
 )
 from projections.contract import fold_view
-from projections.transcript import (
+from projections.views.transcript import (
     TRANSCRIPT,
     items_of_pages,
     last_transcript_items,
     transcript_items,
 )
-from projections.transcript_item import TranscriptItem
-from projections.usage import AgentUsage, agent_usage, usage_of_events
+from projections.views.transcript_item import TranscriptItem
+from projections.views.usage import AgentUsage, agent_usage, usage_of_events
 
 __all__ = ["AgentMoment", "agent_at"]
 

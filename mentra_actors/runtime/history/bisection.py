@@ -17,8 +17,8 @@ from mentra_actors.runtime.history.moment import Moment
 from mentra_actors.runtime.history.past import Past
 from projections.contract import Projection, fold_parts, sees
 from projections.declared import checked_projection
-from projections.past_views import OnlyPart, PartsOfStreams
-from projections.unshared import unshared
+from projections.running.past_views import OnlyPart, PartsOfStreams
+from projections.running.unshared import unshared
 
 __all__ = ["TurningPoint", "bisect_moments", "bisect_view"]
 

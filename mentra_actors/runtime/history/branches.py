@@ -26,8 +26,8 @@ from mentra_actors.runtime.history.listed_branch import (
 )
 from mentra_actors.runtime.history.open_work import OpenEffect, open_effects_in
 from mentra_actors.runtime.kinds import stream_kinds
-from mentra_actors.runtime.lone_writer import LoneWriter, lone_writer_of
 from mentra_actors.runtime.plain_arguments import require_text
+from mentra_actors.runtime.writing.lone_writer import LoneWriter, lone_writer_of
 from mentra_actors.store.branches.branch_file import (
     BranchRecord,
     OpenEffects,
@@ -50,10 +50,10 @@ from mentra_actors.store.branches.shared_past import SharedPast
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.opening import MEMORY, open_event_store, open_journal_reader
+from mentra_actors.store.ownership.writer_lock import WriterLock
 from mentra_actors.store.ports import EventStore, JournalReader
 from mentra_actors.store.sealing.durable_files import file_errors
 from mentra_actors.store.sealing.options import Sealing
-from mentra_actors.store.writer_lock import WriterLock
 
 __all__ = ["Branch", "Branches", "Fork", "MemoryBranch"]
 

@@ -20,8 +20,8 @@ from mentra_actors.runtime.history.appends import append_at, appends_in
 from mentra_actors.runtime.history.pages import KeptPages
 from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.store.journal import Journal
-from projections.cause_names import CauseName, given_names, needed_names, trigger_names
-from projections.timeline import TimelineLine, line_of
+from projections.views.cause_names import CauseName, given_names, needed_names, trigger_names
+from projections.views.timeline import TimelineLine, line_of
 
 __all__ = ["Beginning", "CauseChain", "Effect", "Effects", "causes_of", "effects_of"]
 

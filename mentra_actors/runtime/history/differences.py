@@ -8,16 +8,16 @@ from mentra_actors.domain.conversation_tree import Entry
 from mentra_actors.ids import AgentId, TeamId
 from mentra_actors.runtime.history.agent_moment import AgentMoment
 from mentra_actors.runtime.history.moment import Moment
-from projections.board_differences import BoardDifference, board_difference
-from projections.roster import MemberView
-from projections.transcript_differences import (
+from projections.views.board_differences import BoardDifference, board_difference
+from projections.views.roster import MemberView
+from projections.views.transcript_differences import (
     Passage,
     TranscriptDifference,
     transcript_difference,
 )
-from projections.transcript_item import Moved
-from projections.usage import Usage
-from projections.view_differences import FieldChange, field_changes
+from projections.views.transcript_item import Moved
+from projections.views.usage import Usage
+from projections.views.view_differences import FieldChange, field_changes
 
 __all__ = ["AgentDifference", "TeamDifference", "agent_difference", "team_difference"]
 

@@ -12,7 +12,7 @@ from mentra_actors.domain.conversation_tree import Entry, Transcript
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import CommandId, EffectId, EntryId
-from mentra_actors.runtime.profiles import ProfileOptions, profile_changes
+from mentra_actors.runtime.agents.profiles import ProfileOptions, profile_changes
 
 __all__ = ["Edit", "command_for", "moved_workspace", "words_of"]
 

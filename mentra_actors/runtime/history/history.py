@@ -26,13 +26,13 @@ from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sql.opening import is_sql_url
 from projections.contract import Projection
-from projections.kept_folds import KeptFolds
-from projections.view_differences import Difference, differences
+from projections.running.kept_folds import KeptFolds
+from projections.views.view_differences import Difference, differences
 
 if TYPE_CHECKING:
-    from mentra_actors.runtime import kept_views
+    from mentra_actors.runtime.views import kept_views
 else:
-    kept_views = LateModule("mentra_actors.runtime.kept_views")
+    kept_views = LateModule("mentra_actors.runtime.views.kept_views")
 
 __all__ = ["History", "history_beside", "open_history"]
 

@@ -11,7 +11,7 @@ from mentra_actors.store.branches.branch_file import BranchRecord, OpenEffects, 
 from mentra_actors.store.branches.drafts import remove_dead_drafts
 from mentra_actors.store.branches.forking import branches_directory
 from mentra_actors.store.branches.opening import require_branch
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
+from mentra_actors.store.embedded.reader import LmdbJournalReader
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.store_directory import find_manifest
 

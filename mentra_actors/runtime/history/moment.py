@@ -14,11 +14,11 @@ from mentra_actors.runtime.history.past import Past, microseconds, recorded_time
 from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.store.journal import Journal
 from projections.contract import ONE_PART, Projection, fold_view
-from projections.roster import ROSTER, MemberView, TeamMembers, team_roster
-from projections.task_board import TASK_BOARD, BoardView
-from projections.transcript_item import TranscriptItem
-from projections.unshared import unshared
-from projections.usage import USAGE, AgentUsage, agent_usage, team_usage
+from projections.running.unshared import unshared
+from projections.views.roster import ROSTER, MemberView, TeamMembers, team_roster
+from projections.views.task_board import TASK_BOARD, BoardView
+from projections.views.transcript_item import TranscriptItem
+from projections.views.usage import USAGE, AgentUsage, agent_usage, team_usage
 
 __all__ = ["Moment", "position_at", "require_position"]
 

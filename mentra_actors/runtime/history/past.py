@@ -9,8 +9,8 @@ from mentra_actors.ids import StreamId
 from mentra_actors.runtime.history.conversations import PastConversations
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
-from projections.kept_folds import KeptFolds
-from projections.past_views import PastViews
+from projections.running.kept_folds import KeptFolds
+from projections.running.past_views import PastViews
 
 __all__ = ["Past", "microseconds", "recorded_time"]
 

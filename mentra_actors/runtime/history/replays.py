@@ -15,7 +15,6 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected, MentraError
 from mentra_actors.ids import AgentId, RunId, StreamId, TeamId, agent_stream
 from mentra_actors.providers.port import ModelProvider
-from mentra_actors.runtime.agent_lists import agents_of
 from mentra_actors.runtime.history.moment import require_position
 from mentra_actors.runtime.plain_arguments import (
     require_known,
@@ -32,6 +31,7 @@ from mentra_actors.runtime.replay.trajectories import Trajectory, first_other, t
 from mentra_actors.runtime.replay.verification import OtherDecision, Verification, verified
 from mentra_actors.runtime.setting_kinds import require_tools
 from mentra_actors.runtime.settings import RuntimeOptions
+from mentra_actors.runtime.views.agent_lists import agents_of
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.tools.contract import Tool

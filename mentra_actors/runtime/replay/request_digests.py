@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from mentra_actors.domain.past_calls import PastCall, agent_past
-from mentra_actors.effects.model_requests import request_of
+from mentra_actors.effects.models.model_requests import request_of
 from mentra_actors.tools.registry import ToolRegistry
 
 __all__ = ["request_digests"]

@@ -15,7 +15,7 @@ from mentra_actors.domain.team import (
 )
 from mentra_actors.errors import CommandRejected, VersionConflict
 from mentra_actors.ids import AgentId, CommandId, StreamId, TeamId, memory_stream, team_stream
-from mentra_actors.runtime.seats import seat_profile
+from mentra_actors.runtime.teams.seats import seat_profile
 from mentra_actors.runtime.wishes.jobs import reason_told
 from mentra_actors.tools.builtin.teammates import taken_id
 

@@ -11,8 +11,7 @@ from mentra_actors.store.care.archive_lines import parts_to_archive
 from mentra_actors.store.care.export_lines import AppendLine, BlobLine, SnapshotLine
 from mentra_actors.store.care.import_store import rows_of
 from mentra_actors.store.care.line_reader import opened_lines
-from mentra_actors.store.lmdb_index import IndexEntry
-from mentra_actors.store.lmdb_layout import (
+from mentra_actors.store.embedded.layout import (
     LogRecord,
     decode_record,
     encode_archived_mark,
@@ -21,8 +20,9 @@ from mentra_actors.store.lmdb_layout import (
     rebuild_record,
     split_record,
 )
-from mentra_actors.store.lmdb_milestones import drop_milestones
-from mentra_actors.store.lmdb_tables import Tables
+from mentra_actors.store.embedded.milestones import drop_milestones
+from mentra_actors.store.embedded.stream_index import IndexEntry
+from mentra_actors.store.embedded.tables import Tables
 
 if TYPE_CHECKING:
     import lmdb

@@ -24,7 +24,12 @@ from mentra_actors.store.care.export_store import new_lines_file
 from mentra_actors.store.care.line_reader import opened_lines
 from mentra_actors.store.care.store_image import opened_image
 from mentra_actors.store.care.table_lines import snapshot_line
-from mentra_actors.store.lmdb_layout import LogRecord, decode_record, key_position, split_record
+from mentra_actors.store.embedded.layout import (
+    LogRecord,
+    decode_record,
+    key_position,
+    split_record,
+)
 from mentra_actors.store.store_directory import Manifest, require_manifest
 
 __all__ = ["parts_to_archive", "read_archive", "write_archive"]

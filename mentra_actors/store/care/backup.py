@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 
 from mentra_actors.errors import ConfigurationError, StoreCorrupted, StoreError
-from mentra_actors.store.bell import BELL_FILE
 from mentra_actors.store.care.copy_pages import copy_data_file
 from mentra_actors.store.care.doctor import verify_store
 from mentra_actors.store.care.new_directory import made_directory, refusals
 from mentra_actors.store.care.report import OnProgress, Report
+from mentra_actors.store.ownership.bell import BELL_FILE
 from mentra_actors.store.store_directory import DATA_FILE, require_manifest
 
 __all__ = ["Backup", "backup_store", "copy_small_files"]

@@ -11,8 +11,8 @@ import msgspec
 from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.store.care.blob_names import possible_names
 from mentra_actors.store.care.store_image import StoreImage
-from mentra_actors.store.lmdb_layout import LogRecord
-from mentra_actors.store.lmdb_milestones import is_milestone_key
+from mentra_actors.store.embedded.layout import LogRecord
+from mentra_actors.store.embedded.milestones import is_milestone_key
 
 __all__ = ["BlobUse"]
 

@@ -15,9 +15,8 @@ import lmdb
 from mentra_actors.errors import StoreCorrupted
 from mentra_actors.ids import StreamId
 from mentra_actors.store.care.store_image import Row
-from mentra_actors.store.lmdb_file import store_error
-from mentra_actors.store.lmdb_index import IndexEntry, index_entries
-from mentra_actors.store.lmdb_layout import (
+from mentra_actors.store.embedded.data_file import store_error
+from mentra_actors.store.embedded.layout import (
     LINKED_FORMAT,
     NO_LINK,
     LogRecord,
@@ -26,7 +25,8 @@ from mentra_actors.store.lmdb_layout import (
     join_record,
     position_key,
 )
-from mentra_actors.store.lmdb_tables import (
+from mentra_actors.store.embedded.stream_index import IndexEntry, index_entries
+from mentra_actors.store.embedded.tables import (
     DEFAULT_MAP_BYTES,
     OPTIONS,
     create_data_file,

@@ -22,7 +22,7 @@ from mentra_actors.store.care.blob_use import BlobUse
 from mentra_actors.store.care.replaced_file import locked_store
 from mentra_actors.store.care.report import OnProgress, Report
 from mentra_actors.store.care.store_image import opened_image
-from mentra_actors.store.lmdb_layout import decode_record, key_position
+from mentra_actors.store.embedded.layout import decode_record, key_position
 from mentra_actors.store.store_directory import require_manifest
 
 __all__ = ["Compacted", "compact_store", "restore_archive"]

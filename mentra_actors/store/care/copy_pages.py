@@ -15,8 +15,8 @@ from typing import BinaryIO
 from mentra_actors.errors import StoreCorrupted
 from mentra_actors.store.care.report import OnProgress
 from mentra_actors.store.care.store_image import opened_image
-from mentra_actors.store.lmdb_page_file import PageFile
-from mentra_actors.store.lmdb_pages import (
+from mentra_actors.store.embedded.page_file import PageFile
+from mentra_actors.store.embedded.pages import (
     BIG,
     BRANCH,
     LEAF,

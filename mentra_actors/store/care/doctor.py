@@ -31,8 +31,8 @@ from mentra_actors.store.care.table_checks import (
     check_snapshots,
     read_answers,
 )
-from mentra_actors.store.lmdb_tables import STORE_ID, WRITER_EPOCH
-from mentra_actors.store.lmdb_walk import MAIN_TREE
+from mentra_actors.store.embedded.tables import STORE_ID, WRITER_EPOCH
+from mentra_actors.store.embedded.walk import MAIN_TREE
 from mentra_actors.store.sealing.sealing_record import SEALING_DIRECTORY, find_record
 from mentra_actors.store.store_directory import (
     DATA_FILE,

@@ -17,7 +17,7 @@ import msgspec
 
 from mentra_actors.ids import StreamId
 from mentra_actors.store.archived_parts import ArchiveName, RemovedPart
-from mentra_actors.store.lmdb_layout import LogRecord, RecordBody
+from mentra_actors.store.embedded.layout import LogRecord, RecordBody
 
 __all__ = [
     "EXPORT_FORMAT",

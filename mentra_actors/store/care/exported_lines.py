@@ -23,7 +23,7 @@ from mentra_actors.store.care.export_lines import (
 )
 from mentra_actors.store.care.store_image import StoreImage
 from mentra_actors.store.care.table_lines import TableLines
-from mentra_actors.store.lmdb_layout import decode_record, key_position, split_record
+from mentra_actors.store.embedded.layout import decode_record, key_position, split_record
 from mentra_actors.store.store_directory import Manifest
 
 __all__ = ["ExportScope", "ExportedLines"]

@@ -24,9 +24,13 @@ from mentra_actors.store.care.export_lines import (
 from mentra_actors.store.care.line_reader import LineReader, opened_lines
 from mentra_actors.store.care.new_directory import made_directory
 from mentra_actors.store.care.report import OnProgress
-from mentra_actors.store.lmdb_layout import encode_archived_mark, encode_snapshot, rebuild_record
-from mentra_actors.store.lmdb_requests import request_rows
-from mentra_actors.store.lmdb_tables import STORE_ID, encode_epoch, mark_value
+from mentra_actors.store.embedded.layout import (
+    encode_archived_mark,
+    encode_snapshot,
+    rebuild_record,
+)
+from mentra_actors.store.embedded.requests import request_rows
+from mentra_actors.store.embedded.tables import STORE_ID, encode_epoch, mark_value
 from mentra_actors.store.ports import Appended, StateSnapshot, blob_digest
 from mentra_actors.store.store_directory import STORE_FORMAT, Manifest
 

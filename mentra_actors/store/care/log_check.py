@@ -16,8 +16,7 @@ from mentra_actors.errors import StoreCorrupted, StoreFormatError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.care.blob_names import named_blobs
 from mentra_actors.store.care.report import Findings
-from mentra_actors.store.lmdb_index import IndexEntry, index_entries
-from mentra_actors.store.lmdb_layout import (
+from mentra_actors.store.embedded.layout import (
     LINKED_FORMAT,
     NO_LINK,
     LogRecord,
@@ -27,6 +26,7 @@ from mentra_actors.store.lmdb_layout import (
     key_position,
     split_record,
 )
+from mentra_actors.store.embedded.stream_index import IndexEntry, index_entries
 from mentra_actors.store.ports import Appended
 from mentra_actors.store.sealing.seal import SealHead, head_of
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 
 from mentra_actors.errors import ConfigurationError, StoreError, StoreFull, StoreLocked
-from mentra_actors.store.lmdb_file import is_refusal
+from mentra_actors.store.embedded.data_file import is_refusal
+from mentra_actors.store.ownership.writer_lock import WriterLock
 from mentra_actors.store.store_directory import (
     MANIFEST_FILE,
     OPENING_LOCK,
@@ -23,7 +24,6 @@ from mentra_actors.store.store_directory import (
     Manifest,
     fsync_directory,
 )
-from mentra_actors.store.writer_lock import WriterLock
 
 __all__ = [
     "NewDirectory",

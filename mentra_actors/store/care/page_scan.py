@@ -7,9 +7,9 @@ older than the damage, and be in several pages; pages that are free hold records
 from collections.abc import Iterator
 
 from mentra_actors.errors import StoreCorrupted, StoreFormatError
-from mentra_actors.store.lmdb_layout import decode_record, key_position
-from mentra_actors.store.lmdb_page_file import PageFile
-from mentra_actors.store.lmdb_pages import BIG, nodes_by_force, page_at
+from mentra_actors.store.embedded.layout import decode_record, key_position
+from mentra_actors.store.embedded.page_file import PageFile
+from mentra_actors.store.embedded.pages import BIG, nodes_by_force, page_at
 
 __all__ = ["RecordScan"]
 

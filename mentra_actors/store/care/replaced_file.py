@@ -19,14 +19,15 @@ from mentra_actors.store.care.copy_pages import copy_data_file
 from mentra_actors.store.care.doctor import verify_store
 from mentra_actors.store.care.new_directory import refusals, write_flushed
 from mentra_actors.store.care.report import OnProgress, Report
-from mentra_actors.store.lmdb_file import store_error
-from mentra_actors.store.lmdb_tables import (
+from mentra_actors.store.embedded.data_file import store_error
+from mentra_actors.store.embedded.tables import (
     DEFAULT_MAP_BYTES,
     OPTIONS,
     Tables,
     open_tables,
     whole_pages,
 )
+from mentra_actors.store.ownership.writer_lock import WriterLock, opening_turn
 from mentra_actors.store.store_directory import (
     DATA_FILE,
     MANIFEST_FILE,
@@ -34,7 +35,6 @@ from mentra_actors.store.store_directory import (
     fsync_directory,
     require_manifest,
 )
-from mentra_actors.store.writer_lock import WriterLock, opening_turn
 
 __all__ = ["Edit", "Replacement", "locked_store"]
 

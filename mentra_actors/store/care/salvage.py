@@ -22,9 +22,9 @@ from mentra_actors.store.care.page_scan import RecordScan
 from mentra_actors.store.care.report import OnProgress
 from mentra_actors.store.care.store_image import StoreImage, opened_image
 from mentra_actors.store.care.table_lines import TableLines
-from mentra_actors.store.lmdb_layout import decode_record, key_position, split_record
-from mentra_actors.store.lmdb_page_file import PageFile
-from mentra_actors.store.lmdb_tables import STORE_ID
+from mentra_actors.store.embedded.layout import decode_record, key_position, split_record
+from mentra_actors.store.embedded.page_file import PageFile
+from mentra_actors.store.embedded.tables import STORE_ID
 from mentra_actors.store.sealing.sealing_record import (
     SEALING_DIRECTORY,
     SEALING_FILE,

@@ -12,10 +12,10 @@ from typing import NamedTuple, TypeAlias
 
 from mentra_actors.errors import StoreCorrupted, StoreError
 from mentra_actors.store.care.held_commit import HeldCommit
-from mentra_actors.store.lmdb_index import INDEX_ENTRY_BYTES
-from mentra_actors.store.lmdb_page_file import PageFile
-from mentra_actors.store.lmdb_pages import FIXED_SIZE, LISTS, Meta, Tree, parse_meta
-from mentra_actors.store.lmdb_walk import MAIN_TREE, Fault, FileWalk, newest_meta
+from mentra_actors.store.embedded.page_file import PageFile
+from mentra_actors.store.embedded.pages import FIXED_SIZE, LISTS, Meta, Tree, parse_meta
+from mentra_actors.store.embedded.stream_index import INDEX_ENTRY_BYTES
+from mentra_actors.store.embedded.walk import MAIN_TREE, Fault, FileWalk, newest_meta
 from mentra_actors.store.store_directory import DATA_FILE, os_errors
 
 __all__ = [

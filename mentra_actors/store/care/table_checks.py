@@ -12,12 +12,12 @@ from mentra_actors.store.care.blob_names import DIGEST_BYTES
 from mentra_actors.store.care.log_check import Head, LogCheck, hash_entry
 from mentra_actors.store.care.report import Findings
 from mentra_actors.store.care.store_image import Row
-from mentra_actors.store.lmdb_index import IndexEntry
-from mentra_actors.store.lmdb_layout import decode_snapshot
-from mentra_actors.store.lmdb_milestones import check_milestone, is_milestone_key
-from mentra_actors.store.lmdb_requests import parse_request_row
-from mentra_actors.store.lmdb_tables import decode_epoch, mark_value
-from mentra_actors.store.lmdb_ticks import is_tick_key, tick_number
+from mentra_actors.store.embedded.layout import decode_snapshot
+from mentra_actors.store.embedded.milestones import check_milestone, is_milestone_key
+from mentra_actors.store.embedded.requests import parse_request_row
+from mentra_actors.store.embedded.stream_index import IndexEntry
+from mentra_actors.store.embedded.tables import decode_epoch, mark_value
+from mentra_actors.store.embedded.ticks import is_tick_key, tick_number
 from mentra_actors.store.ports import Appended, blob_digest
 from mentra_actors.store.tick_rows import decode_tick
 

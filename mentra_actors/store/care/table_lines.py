@@ -21,12 +21,12 @@ from mentra_actors.store.care.export_lines import (
     SnapshotLine,
 )
 from mentra_actors.store.care.store_image import StoreImage
-from mentra_actors.store.lmdb_layout import decode_snapshot
-from mentra_actors.store.lmdb_milestones import is_milestone_key
-from mentra_actors.store.lmdb_requests import parse_request_row
-from mentra_actors.store.lmdb_tables import STORE_ID, decode_epoch, mark_value
-from mentra_actors.store.lmdb_ticks import is_tick_key
-from mentra_actors.store.lmdb_walk import MAIN_TREE
+from mentra_actors.store.embedded.layout import decode_snapshot
+from mentra_actors.store.embedded.milestones import is_milestone_key
+from mentra_actors.store.embedded.requests import parse_request_row
+from mentra_actors.store.embedded.tables import STORE_ID, decode_epoch, mark_value
+from mentra_actors.store.embedded.ticks import is_tick_key
+from mentra_actors.store.embedded.walk import MAIN_TREE
 from mentra_actors.store.ports import Appended, blob_digest
 
 __all__ = ["TableLines", "snapshot_line"]

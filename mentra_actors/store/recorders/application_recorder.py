@@ -6,7 +6,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent, Subscription
 
-from mentra_actors.store.lmdb_extension import CommitExtension
+from mentra_actors.store.embedded.extension import CommitExtension
 from mentra_actors.store.ports import StoredEvent as LoggedEvent
 from mentra_actors.store.recorders.datastore import LMDBDatastore
 from mentra_actors.store.recorders.event_rows import NewEvents, from_log, stream_appends

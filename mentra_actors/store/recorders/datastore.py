@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from uuid import UUID
 
 from mentra_actors.errors import StoreClosed
-from mentra_actors.store.lmdb_extension import CommitExtension
-from mentra_actors.store.lmdb_store import LmdbEventStore
-from mentra_actors.store.lmdb_tables import DEFAULT_MAP_BYTES, Durability
+from mentra_actors.store.embedded.extension import CommitExtension
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.tables import DEFAULT_MAP_BYTES, Durability
 from mentra_actors.store.ports import Appended, AppendRequest, StreamAppend
 from mentra_actors.store.recorders.library_errors import as_library_errors
 from mentra_actors.store.recorders.open_stores import (

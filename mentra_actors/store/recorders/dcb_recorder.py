@@ -17,7 +17,7 @@ from eventsourcing.dcb.api import (
 )
 from eventsourcing.persistence import ProgrammingError
 
-from mentra_actors.store.lmdb_extension import CommitExtension
+from mentra_actors.store.embedded.extension import CommitExtension
 from mentra_actors.store.ports import StoredEvent as LoggedEvent
 from mentra_actors.store.ports import StreamAppend
 from mentra_actors.store.recorders.datastore import LMDBDatastore

@@ -7,7 +7,7 @@ from eventsourcing.dcb.persistence import DCBInfrastructureFactory
 from eventsourcing.persistence import InfrastructureFactory, InfrastructureFactoryError
 from eventsourcing.utils import Environment, EnvType, resolve_topic
 
-from mentra_actors.store.lmdb_tables import DEFAULT_MAP_BYTES, Durability
+from mentra_actors.store.embedded.tables import DEFAULT_MAP_BYTES, Durability
 from mentra_actors.store.recorders.aggregate_recorder import LMDBAggregateRecorder
 from mentra_actors.store.recorders.application_recorder import LMDBApplicationRecorder
 from mentra_actors.store.recorders.datastore import LMDBDatastore, OriginatorIdType

@@ -15,9 +15,9 @@ import threading
 from pathlib import Path
 
 from mentra_actors.errors import StoreError, WrongKey
-from mentra_actors.store.fork_registry import ForkRegistry
-from mentra_actors.store.lmdb_store import LmdbEventStore
-from mentra_actors.store.lmdb_tables import Durability
+from mentra_actors.store.embedded.fork_registry import ForkRegistry
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.tables import Durability
 from mentra_actors.store.store_directory import find_manifest, os_errors
 
 __all__ = ["OpenStore", "enter_store", "leave_store", "leave_store_later"]

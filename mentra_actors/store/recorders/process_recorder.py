@@ -5,7 +5,7 @@ from typing import Any
 
 from eventsourcing.persistence import ProcessRecorder, StoredEvent, Tracking
 
-from mentra_actors.store.lmdb_extension import CommitExtension
+from mentra_actors.store.embedded.extension import CommitExtension
 from mentra_actors.store.recorders.application_recorder import LMDBApplicationRecorder
 from mentra_actors.store.recorders.datastore import LMDBDatastore
 from mentra_actors.store.recorders.tracking_recorder import LMDBTrackingRecorder, NewTracking

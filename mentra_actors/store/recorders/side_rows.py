@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mentra_actors.store.lmdb_extension import CommitExtension
+from mentra_actors.store.embedded.extension import CommitExtension
 from mentra_actors.store.ports import Appended
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from mentra_actors.errors import ConfigurationError
-from mentra_actors.store.lmdb_tables import Durability
+from mentra_actors.store.embedded.tables import Durability
 from mentra_actors.store.ports import EventStore, JournalReader
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed, Identifier
 
-from mentra_actors.store.lmdb_tables import Durability
+from mentra_actors.store.embedded.tables import Durability
 from mentra_actors.store.sql.database import (
     Change,
     CommitInterrupted,

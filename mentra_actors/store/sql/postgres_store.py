@@ -9,7 +9,7 @@ from eventsourcing.persistence import PersistenceError
 from psycopg.sql import SQL, Identifier
 
 from mentra_actors.errors import ConfigurationError, StoreFormatError, StoreNotFound
-from mentra_actors.store.lmdb_tables import Durability
+from mentra_actors.store.embedded.tables import Durability
 from mentra_actors.store.sql.postgres_address import PostgresAddress
 from mentra_actors.store.sql.postgres_errors import postgres_error
 from mentra_actors.store.sql.postgres_log import (

@@ -17,7 +17,7 @@ from eventsourcing.persistence import Notification
 from mentra_actors.errors import CommitOutcomeUnknown, ConnectionLost, StoreClosed, StoreError
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.store.append_plan import AppendPlan, Heads, plan_append, streams_of
-from mentra_actors.store.lmdb_layout import encode_snapshot
+from mentra_actors.store.embedded.layout import encode_snapshot
 from mentra_actors.store.ports import REMEMBERED_REQUESTS, Appended, StateSnapshot
 from mentra_actors.store.sql.database import (
     Change,

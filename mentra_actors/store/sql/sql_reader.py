@@ -11,11 +11,11 @@ import msgspec
 
 from mentra_actors.errors import StoreClosed, StoreCorrupted, StoreError
 from mentra_actors.ids import StreamId
-from mentra_actors.store.lmdb_layout import decode_snapshot
+from mentra_actors.store.embedded.layout import decode_snapshot
+from mentra_actors.store.embedded.transaction_gate import TransactionGate
 from mentra_actors.store.ports import StateSnapshot, StoredEvent, blob_digest
 from mentra_actors.store.sql.database import Row, SqlLog
 from mentra_actors.store.sql.event_state import ReadEvent, StoredRow, decode_event
-from mentra_actors.store.transaction_gate import TransactionGate
 
 __all__ = ["SqlJournalReader"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mentra_actors.errors import StoreCorrupted, StoreError, StoreFormatError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.append_plan import streams_of
-from mentra_actors.store.lmdb_layout import decode_snapshot
+from mentra_actors.store.embedded.layout import decode_snapshot
 from mentra_actors.store.ports import (
     Appended,
     AppendRequest,

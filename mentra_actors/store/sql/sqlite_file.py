@@ -22,7 +22,7 @@ from mentra_actors.errors import (
     StoreLocked,
     StoreNotFound,
 )
-from mentra_actors.store.process_name import described, process_name
+from mentra_actors.store.ownership.process_name import described, process_name
 from mentra_actors.store.sql.side_tables import META, SIDE_TABLES, TABLE_FORMAT
 from mentra_actors.store.sql.sqlite_log import LOCK_TIMEOUT_S, open_recorder, sqlite_error
 from mentra_actors.store.store_directory import fsync_directory, os_errors

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self, get_args
 
 from mentra_actors.errors import StoreError, StoreNotFound
-from mentra_actors.store.lmdb_tables import Durability
+from mentra_actors.store.embedded.tables import Durability
 from mentra_actors.store.sql.sql_reader import SqlJournalReader
 from mentra_actors.store.sql.sql_store import SqlEventStore
 from mentra_actors.store.sql.sqlite_file import (

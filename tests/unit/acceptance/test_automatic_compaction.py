@@ -25,7 +25,7 @@ from mentra_actors.domain.content import OpaqueBlock, Provenance, TextBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
 from mentra_actors.providers.catalogue import RemoteCompaction
 from mentra_actors.providers.scripted import NEVER_ENDS
-from projections import agent_event as told
+from projections.feeds import agent_event as told
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import AssistantMessage, ToolResultsMessage, UserMessage
 from mentra_actors.domain.transcript import Transcript, apply
 from mentra_actors.providers.scripted import NEVER_ENDS
-from projections import agent_event as told
+from projections.feeds import agent_event as told
 
 pytestmark = pytest.mark.anyio
 

@@ -19,7 +19,7 @@ from mentra_actors import (
 )
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.profile import Workspace
-from mentra_actors.effects.live import ToolProgress
+from mentra_actors.effects.models.live import ToolProgress
 from mentra_actors.providers.scripted import position
 from mentra_actors.tools.executors.sandbox import sandbox_fault
 

@@ -11,7 +11,7 @@ from paced_model import history_of
 from mentra_actors import Fallback, RunOptions, ScriptedModel
 from mentra_actors.domain.agent import events as e
 from mentra_actors.errors import MissingCredential, ProviderError
-from projections import agent_event as told
+from projections.feeds import agent_event as told
 
 pytestmark = pytest.mark.anyio
 

@@ -22,8 +22,8 @@ from mentra_actors import (
     tool,
 )
 from mentra_actors.errors import RuntimeClosed
-from projections import agent_event as told
-from projections import session_event as said
+from projections.feeds import agent_event as told
+from projections.feeds import session_event as said
 
 pytestmark = pytest.mark.anyio
 

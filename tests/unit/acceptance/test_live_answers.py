@@ -12,7 +12,7 @@ from mentra_actors.domain.content import Provenance, ThinkingBlock, UserMessage
 from mentra_actors.providers.port import ReplyFinished
 from mentra_actors.providers.scripted import ScriptedModel
 from mentra_actors.runtime.awaiting import thread_safe_call
-from projections import agent_event as told
+from projections.feeds import agent_event as told
 
 pytestmark = pytest.mark.anyio
 

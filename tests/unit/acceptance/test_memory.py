@@ -16,7 +16,7 @@ from mentra_actors import (
 )
 from mentra_actors.domain.content import ToolResultsMessage
 from mentra_actors.domain.memory import MemoryForgotten, MemoryRecorded
-from mentra_actors.runtime.memories import index_file
+from mentra_actors.runtime.memory.memories import index_file
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,8 @@ from mentra_actors.domain.compaction import SUMMARY_SYSTEM
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.domain.memory import MemoryRecorded
 from mentra_actors.errors import StoreError
-from projections import hook_event as h
-from projections.hook_history import hook_events
+from projections.hooks import hook_event as h
+from projections.hooks.hook_history import hook_events
 
 pytestmark = pytest.mark.anyio
 

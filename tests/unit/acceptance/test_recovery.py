@@ -19,7 +19,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import AssistantMessage, ToolResultsMessage, UserMessage
 from mentra_actors.providers.scripted import NeverEnds
 from mentra_actors.runtime.awaiting import thread_safe_call
-from projections import agent_event as told
+from projections.feeds import agent_event as told
 
 pytestmark = pytest.mark.anyio
 

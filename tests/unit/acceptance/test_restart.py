@@ -17,7 +17,7 @@ from mentra_actors.domain.content import (
 from mentra_actors.domain.lease import LeaseAcquired, LeaseReleased
 from mentra_actors.domain.model_call import StopReason
 from mentra_actors.providers.scripted import NEVER_ENDS
-from mentra_actors.runtime.writer_lease import WRITER_LEASE
+from mentra_actors.runtime.writing.writer_lease import WRITER_LEASE
 from projections import projection
 
 pytestmark = pytest.mark.anyio

@@ -19,9 +19,9 @@ from mentra_actors import (
 )
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import AssistantMessage, ToolCallBlock
-from mentra_actors.runtime.snapshots import PermissionView
+from mentra_actors.runtime.views.snapshots import PermissionView
 from mentra_actors.tools.traits import ToolTraits
-from projections import agent_event as a
+from projections.feeds import agent_event as a
 
 pytestmark = pytest.mark.anyio
 

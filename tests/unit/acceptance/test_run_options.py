@@ -31,7 +31,7 @@ from mentra_actors.domain.content import AssistantMessage, UserMessage
 from mentra_actors.domain.model_call import StopReason
 from mentra_actors.providers.scripted import BreaksAfter
 from mentra_actors.testing.manual_clock import ManualClock
-from projections import agent_event as told
+from projections.feeds import agent_event as told
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import pytest
 from mentra_actors import CommandRejected, ScriptedModel, call, open_runtime_sync
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.schedules.events import ScheduleEnded, ScheduleFired
-from mentra_actors.effects.schedule_moments import LOOK_AGAIN_S
+from mentra_actors.effects.team.schedule_moments import LOOK_AGAIN_S
 from mentra_actors.ids import StreamId
 from mentra_actors.providers.scripted import position
 from mentra_actors.testing.manual_clock import ManualClock

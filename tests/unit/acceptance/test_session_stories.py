@@ -15,7 +15,7 @@ from mentra_actors.domain.agent.profile import Workspace
 from mentra_actors.domain.agent.run_options import RunOptions
 from mentra_actors.domain.compaction import SUMMARY_SYSTEM
 from mentra_actors.domain.content import ToolResultsMessage
-from projections import session_event as s
+from projections.feeds import session_event as s
 
 pytestmark = pytest.mark.anyio
 

@@ -25,7 +25,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.model_call import ReasoningOptions
 from mentra_actors.errors import RuntimeClosed, UnknownModel
 from mentra_actors.providers.scripted import NEVER_ENDS
-from projections import session_event as s
+from projections.feeds import session_event as s
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from paced_model import Gate, PacedModel, agent_with, tool_at
 
 from mentra_actors import call
-from projections import agent_event as told
+from projections.feeds import agent_event as told
 
 pytestmark = pytest.mark.anyio
 

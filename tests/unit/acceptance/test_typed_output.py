@@ -23,7 +23,7 @@ from mentra_actors import ModelReply, NamedTool, NoOutput, TokenUsage, call, too
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import AssistantMessage, ToolResultsMessage, UserMessage
 from mentra_actors.domain.model_call import StopReason
-from mentra_actors.runtime.typed_output import terminal_output
+from mentra_actors.runtime.agents.typed_output import terminal_output
 
 pytestmark = pytest.mark.anyio
 

@@ -23,7 +23,7 @@ from mentra_actors import (
     output_of,
 )
 from mentra_actors.domain.agent import events as e
-from mentra_actors.runtime.typed_output import terminal_output
+from mentra_actors.runtime.agents.typed_output import terminal_output
 
 pytestmark = pytest.mark.anyio
 

@@ -22,8 +22,8 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.model_call import StopReason
 from mentra_actors.providers.port import UsageReported
 from mentra_actors.providers.scripted import NEVER_ENDS, NeverEnds, position
-from projections import agent_event as told
-from projections.usage import USAGE, Usage, agent_usage, team_usage, usage_by_round
+from projections.feeds import agent_event as told
+from projections.views.usage import USAGE, Usage, agent_usage, team_usage, usage_by_round
 
 pytestmark = pytest.mark.anyio
 

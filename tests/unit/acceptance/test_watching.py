@@ -13,16 +13,16 @@ from paced_model import PacedModel
 from mentra_actors import ScriptedModel, open_runtime, open_runtime_sync
 from mentra_actors.errors import RuntimeClosed
 from mentra_actors.ids import agent_stream
-from mentra_actors.runtime.store_watch import open_watch
+from mentra_actors.runtime.views.store_watch import open_watch
 from projections import ROSTER, TASK_BOARD, TRANSCRIPT, only, projection
-from projections.transcript import transcript_prefix
-from projections.view_changes import (
+from projections.running.view_changes import (
     AnswerPiece,
     ViewChange,
     ViewFailed,
     ViewSnapshot,
     ViewsReached,
 )
+from projections.views.transcript import transcript_prefix
 
 pytestmark = pytest.mark.anyio
 
@@ -209,7 +209,7 @@ def test_another_process_watches_a_store(tmp_path):
 
 def test_a_long_log_is_begun_at_the_views_beside_it(tmp_path, monkeypatch):
     """A second look costs what has come since the first one."""
-    monkeypatch.setattr("mentra_actors.runtime.view_reading._LONG_LOG", 1)
+    monkeypatch.setattr("mentra_actors.runtime.views.view_reading._LONG_LOG", 1)
     path = tmp_path / "team"
     model = ScriptedModel(turns=["ready"], repeat=True)
     with open_runtime_sync(path, providers=[model]) as runtime:
@@ -228,7 +228,7 @@ def test_a_long_log_is_begun_at_the_views_beside_it(tmp_path, monkeypatch):
 
 def test_a_view_that_fails_on_a_long_log_is_told_all_the_same(tmp_path, monkeypatch):
     """What cannot be kept is folded."""
-    monkeypatch.setattr("mentra_actors.runtime.view_reading._LONG_LOG", 1)
+    monkeypatch.setattr("mentra_actors.runtime.views.view_reading._LONG_LOG", 1)
 
     @projection(name="fussy", initial=int, view_type=int)
     def fussy(view, recorded):

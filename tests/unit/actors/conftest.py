@@ -14,7 +14,7 @@ from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
 from mentra_actors.testing.failing_store import FailingStore
 from mentra_actors.testing.hand_driven import HandDriven
-from projections.dead_letters import stored_supervision
+from projections.views.dead_letters import stored_supervision
 
 LEAD = agent_stream("lead")
 

@@ -19,7 +19,7 @@ from mentra_actors.domain.supervision.state import DeliverLetter
 from mentra_actors.domain.tool_call import ToolOutcome
 from mentra_actors.errors import ActorQuarantined, StoreFull
 from mentra_actors.ids import agent_stream
-from mentra_actors.runtime.supervised import Redelivery
+from mentra_actors.runtime.teams.supervised import Redelivery
 
 MATES = tuple(map(agent_stream, ("lead", "mate", "third")))
 

@@ -19,7 +19,7 @@ from mentra_actors.domain.frameworks import google_adk, langgraph, naming, opena
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.store.sealing.options import subject_of_stream
-from projections.timeline import SENTENCES, sentence_of
+from projections.views.timeline import SENTENCES, sentence_of
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "framework_event_tags.txt"
 STORED = GOLDEN.with_name("framework_events_stored.txt")

@@ -14,8 +14,8 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from mentra_actors import Allow, Ask, Deny, ScriptedModel, call, open_runtime_sync, tool
-from mentra_actors.cli.audit_chain import FORMAT, Chain, look_at_chain
-from projections import hook_event as h
+from mentra_actors.cli.audit.audit_chain import FORMAT, Chain, look_at_chain
+from projections.hooks import hook_event as h
 
 SECRET = "sk-live-abcdefghijklmnopqrst"
 

@@ -9,10 +9,10 @@ import sys
 import pytest
 from forked_python import ForkedPython, run_forked
 
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.testing.full_store import make_full_store
-from projections.lmdb_views import LmdbViews
-from projections.view_store import ViewCommit, ViewId
+from projections.stores.lmdb_views import LmdbViews
+from projections.stores.view_store import ViewCommit, ViewId
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 from mentra_actors import CompactionOptions, ScriptedModel, call, open_runtime_sync, tool
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.render_context import context_lines, show_context
-from mentra_actors.effects.context_report import (
+from mentra_actors.cli.render.render_context import context_lines, show_context
+from mentra_actors.effects.context.context_report import (
     ContextMessage,
     ContextPart,
     ContextReport,

@@ -10,7 +10,7 @@ from mentra_actors.domain.supervision import commands as s
 from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.lone_writer import lone_writer
+from mentra_actors.runtime.writing.lone_writer import lone_writer
 
 LEAD = StreamId("agent-lead")
 

@@ -49,7 +49,7 @@ def test_ctrl_c_before_the_command_has_begun_is_told_as_later_ones(mentra, monke
     """A person who is early sees no less."""
 
     def interrupted(name, *rest, **more):
-        if name == "mentra_actors.cli.run_command":
+        if name == "mentra_actors.cli.commands.run_command":
             raise KeyboardInterrupt
         return import_module(name, *rest, **more)
 

@@ -125,7 +125,7 @@ def test_whoever_was_away_is_told_what_has_changed(mentra, team_store, monkeypat
         raise KeyboardInterrupt
 
     monkeypatch.setattr(
-        "mentra_actors.store.lmdb_reader.LmdbJournalReader.wait_for_position", interrupted
+        "mentra_actors.store.embedded.reader.LmdbJournalReader.wait_for_position", interrupted
     )
     assert mentra("project", "roster", "-f", "--json", "--store", team_store) == 0
     (snapshot,) = map(json.loads, mentra.out.splitlines())

@@ -8,14 +8,14 @@ from rich.text import Text
 from mentra_actors import ScriptedModel, call, open_runtime_sync
 from mentra_actors.cli.failures import failure_of
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.render_board import board_lines
-from mentra_actors.cli.render_transcript import item_lines
+from mentra_actors.cli.render.render_board import board_lines
+from mentra_actors.cli.render.render_transcript import item_lines
 from mentra_actors.domain.board.commands import ClaimTask, CreateTask
 from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.errors import StoreLocked
 from mentra_actors.providers.scripted import position
-from projections import transcript_item as t
-from projections.task_board import BoardView
+from projections.views import transcript_item as t
+from projections.views.task_board import BoardView
 
 
 def test_agents_shows_the_roster(mentra, team_store):

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mentra_actors.cli.lane_graph import LaneGraph
+from mentra_actors.cli.render.lane_graph import LaneGraph
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.inbox import Mail, MailDelivered

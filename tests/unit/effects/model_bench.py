@@ -1,13 +1,13 @@
 """What model calls are made with, for tests: no store, no actor, no real price list."""
 
 from mentra_actors.domain.board.state import BoardState
-from mentra_actors.effects.board_reminders import BoardReminders
-from mentra_actors.effects.call_plans import CallPlanner
-from mentra_actors.effects.live import LiveFeed
-from mentra_actors.effects.live_answers import LiveAnswers
-from mentra_actors.effects.model_calls import ModelServices
-from mentra_actors.effects.provider_gates import ProviderGates
-from mentra_actors.effects.recall import Recall
+from mentra_actors.effects.calls.call_plans import CallPlanner
+from mentra_actors.effects.context.recall import Recall
+from mentra_actors.effects.models.live import LiveFeed
+from mentra_actors.effects.models.live_answers import LiveAnswers
+from mentra_actors.effects.models.model_calls import ModelServices
+from mentra_actors.effects.models.provider_gates import ProviderGates
+from mentra_actors.effects.team.board_reminders import BoardReminders
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.testing.manual_clock import ManualClock

@@ -14,9 +14,9 @@ from mentra_actors.domain.agent.events import AgentProfile
 from mentra_actors.domain.board.state import BoardState, Task
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.domain.transcript import Transcript
-from mentra_actors.effects.board_reminders import MOST_TASKS, BoardReminders, reminder_of
-from mentra_actors.effects.model_calls import ModelCalls
+from mentra_actors.effects.models.model_calls import ModelCalls
 from mentra_actors.effects.runner import Order
+from mentra_actors.effects.team.board_reminders import MOST_TASKS, BoardReminders, reminder_of
 from mentra_actors.errors import ActorQuarantined, ProviderError
 from mentra_actors.providers.scripted import ScriptedModel
 from mentra_actors.tools.builtin.task_board import board_tools

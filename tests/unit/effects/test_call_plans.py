@@ -7,7 +7,7 @@ from mentra_actors.domain.agent.events import AgentProfile
 from mentra_actors.domain.agent.run_options import RunOptions, TerminalOutput
 from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
-from mentra_actors.effects.call_plans import CallPlanner
+from mentra_actors.effects.calls.call_plans import CallPlanner
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.registry import ToolRegistry

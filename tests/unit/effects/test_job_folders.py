@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mentra_actors.domain.own_directories import OWN_MARK
-from mentra_actors.effects.job_folders import JobFolders
+from mentra_actors.effects.team.job_folders import JobFolders
 from mentra_actors.runtime.sync_runtime import open_runtime_sync
 from mentra_actors.tools.tool_errors import ToolError
 

@@ -25,8 +25,8 @@ from mentra_actors.domain.model_call import ModelReply, StopReason, TokenUsage
 from mentra_actors.domain.schedules.schedules import AwaitMoment
 from mentra_actors.domain.supervision.state import DeliverLetter
 from mentra_actors.domain.timer import WaitUntil
-from mentra_actors.effects import model_calls
 from mentra_actors.effects.last_words import LAST_WORDS
+from mentra_actors.effects.models import model_calls
 from mentra_actors.providers.port import ReplyFinished, UsageReported
 from mentra_actors.tools.contract import Tool
 

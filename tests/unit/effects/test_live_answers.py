@@ -3,10 +3,10 @@
 import pytest
 
 from mentra_actors.domain.model_call import TokenUsage
-from mentra_actors.effects.live_answers import LiveAnswers
+from mentra_actors.effects.models.live_answers import LiveAnswers
 from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.providers.port import TextDelta, ThinkingDelta, UsageReported
-from mentra_actors.runtime.tick_journal import TickJournal
+from mentra_actors.runtime.writing.tick_journal import TickJournal
 from mentra_actors.store.memory_store import MemoryEventStore
 
 LEAD, CALL = StreamId("agent-lead"), EffectId("model-1")

@@ -16,8 +16,8 @@ from mentra_actors.domain.agent.events import AgentProfile
 from mentra_actors.domain.content import TextBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
 from mentra_actors.domain.transcript import Transcript
-from mentra_actors.effects.live import LiveFeed
-from mentra_actors.effects.model_calls import ModelCalls
+from mentra_actors.effects.models.live import LiveFeed
+from mentra_actors.effects.models.model_calls import ModelCalls
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import MissingCredential, ProviderError
 from mentra_actors.providers.port import ReplyFinished, TextDelta

@@ -6,7 +6,7 @@ from mentra_actors import ModelReply, ScriptedModel, TokenUsage, call, open_runt
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import AssistantMessage
 from mentra_actors.domain.model_call import StopReason
-from mentra_actors.effects.paused_answers import MOST_PAUSES
+from mentra_actors.effects.models.paused_answers import MOST_PAUSES
 
 pytestmark = pytest.mark.anyio
 

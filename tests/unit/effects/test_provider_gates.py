@@ -5,7 +5,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from mentra_actors.effects.provider_gates import ProviderGates
+from mentra_actors.effects.models.provider_gates import ProviderGates
 from mentra_actors.errors import ProviderError
 from mentra_actors.providers.limits import ProviderLimits
 from mentra_actors.testing.manual_clock import ManualClock

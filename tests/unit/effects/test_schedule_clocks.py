@@ -12,7 +12,7 @@ from mentra_actors.domain.schedules.schedules import (
     RewindSchedule,
 )
 from mentra_actors.effects.runner import Order
-from mentra_actors.effects.schedule_moments import LOOK_AGAIN_S, ScheduleMoments, is_ahead
+from mentra_actors.effects.team.schedule_moments import LOOK_AGAIN_S, ScheduleMoments, is_ahead
 from mentra_actors.testing.given_when_then import given
 from mentra_actors.tools.schedule_moments import next_due
 

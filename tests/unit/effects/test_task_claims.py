@@ -11,9 +11,9 @@ from mentra_actors.domain.agent.profile import Autonomy
 from mentra_actors.domain.board.commands import ClaimTask
 from mentra_actors.domain.board.state import BoardState, Task
 from mentra_actors.domain.team.state import Member, RenameOnBoard, TeamState
-from mentra_actors.effects.live import LiveFeed
+from mentra_actors.effects.models.live import LiveFeed
 from mentra_actors.effects.runner import Order
-from mentra_actors.effects.task_claims import TaskClaims
+from mentra_actors.effects.team.task_claims import TaskClaims
 from mentra_actors.errors import CommandRejected, StoreFull
 from mentra_actors.testing.manual_clock import ManualClock
 

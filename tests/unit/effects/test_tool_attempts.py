@@ -5,7 +5,7 @@ import asyncio
 import anyio
 import pytest
 
-from mentra_actors.effects.tool_attempts import TimedOut, attempted
+from mentra_actors.effects.calls.tool_attempts import TimedOut, attempted
 
 pytestmark = pytest.mark.anyio
 

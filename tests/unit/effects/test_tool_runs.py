@@ -10,11 +10,11 @@ import pytest
 from mentra_actors.domain.agent.effects import ProbeTool, RunTool
 from mentra_actors.domain.agent.events import AgentProfile
 from mentra_actors.domain.tool_call import OutgoingMail
-from mentra_actors.effects.live import LiveFeed
+from mentra_actors.effects.calls.tool_contexts import ToolContexts
+from mentra_actors.effects.calls.tool_runs import ToolProbes, ToolRuns, ToolServices
+from mentra_actors.effects.calls.workplaces import Workplaces
+from mentra_actors.effects.models.live import LiveFeed
 from mentra_actors.effects.runner import Order
-from mentra_actors.effects.tool_contexts import ToolContexts
-from mentra_actors.effects.tool_runs import ToolProbes, ToolRuns, ToolServices
-from mentra_actors.effects.workplaces import Workplaces
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.testing.manual_clock import ManualClock
 from mentra_actors.tools.contract import ProbeResult, ToolContext, ToolError, ToolOutput

@@ -12,9 +12,9 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.envelope import UnknownEvent
 from mentra_actors.ids import StreamId, category_of
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.reader import LmdbJournalReader
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest, EncodedEvent, StreamAppend
 from projections import BUILT_IN

@@ -12,8 +12,8 @@ from mentra_actors.domain.lease import LEASE, LeaseAcquired, LeaseReleased, Leas
 from mentra_actors.domain.model_call import StopReason, TokenUsage
 from mentra_actors.envelope import UnknownEvent
 from mentra_actors.ids import agent_stream
-from mentra_actors.runtime.run_watch import Reply, RunWatch
-from mentra_actors.runtime.writer_lease import (
+from mentra_actors.runtime.agents.run_watch import Reply, RunWatch
+from mentra_actors.runtime.writing.writer_lease import (
     WRITER_LEASE,
     acquire_writer_lease,
     release_writer_lease,
@@ -23,7 +23,7 @@ from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest, EncodedEvent, Fence, StreamAppend
 from mentra_actors.testing.hand_driven import HandDriven
 from mentra_actors.testing.manual_clock import ManualClock
-from projections.transcript import transcript_items
+from projections.views.transcript import transcript_items
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "laws"))
 from old_release import CODEC, Bundle, append, heard, store_of

@@ -9,7 +9,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
 from projections import projection
-from projections.past_views import PastViews
+from projections.running.past_views import PastViews
 
 LEAD = agent_stream(AgentId("lead"))
 EVENTS = 3000

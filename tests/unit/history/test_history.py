@@ -10,8 +10,8 @@ from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.content import UserMessage
 from mentra_actors.errors import CommandRejected
 from projections import ROSTER, TASK_BOARD, TRANSCRIPT, projection
-from projections.transcript_differences import transcript_difference
-from projections.transcript_item import AssistantText, MailIn, ToolResult, TranscriptItem
+from projections.views.transcript_differences import transcript_difference
+from projections.views.transcript_item import AssistantText, MailIn, ToolResult, TranscriptItem
 
 
 @projection(name="events", initial=lambda: 0, view_type=int)

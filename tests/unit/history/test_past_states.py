@@ -13,9 +13,9 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
 from projections import projection
-from projections.kept_folds import KeptFolds
-from projections.memory_views import MemoryViews
-from projections.runner import ProjectionRunner
+from projections.running.kept_folds import KeptFolds
+from projections.running.runner import ProjectionRunner
+from projections.stores.memory_views import MemoryViews
 
 LEAD = agent_stream(AgentId("lead"))
 LONG = 3 * EVENTS_PER_MILESTONE + 40

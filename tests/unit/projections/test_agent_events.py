@@ -12,8 +12,8 @@ from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.model_call import StopReason, TokenUsage
-from projections import agent_event as a
-from projections.agent_events import AgentFeedState, agent_events
+from projections.feeds import agent_event as a
+from projections.feeds.agent_events import AgentFeedState, agent_events
 
 PROFILE = e.AgentProfile(agent_id="lead", name="lead", team_id="t", role="leads", model="x:y")
 CHILD = msgspec.structs.replace(PROFILE, agent_id="lead.1", name="scout")

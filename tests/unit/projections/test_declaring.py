@@ -10,12 +10,12 @@ from mentra_actors.codec.event_types import EVENT_TYPES
 from mentra_actors.domain.agent.commands import AcceptPrompt
 from mentra_actors.domain.agent.events import PromptAccepted
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.kept_views import KeptViews
-from mentra_actors.runtime.view_reading import ViewReading
+from mentra_actors.runtime.views.kept_views import KeptViews
+from mentra_actors.runtime.views.view_reading import ViewReading
 from mentra_actors.store.memory_store import MemoryEventStore
 from projections import KeyedProjection, fold_view, only, projection
-from projections.memory_views import MemoryViews
-from projections.runner import ProjectionRunner
+from projections.running.runner import ProjectionRunner
+from projections.stores.memory_views import MemoryViews
 
 
 class Prompts(KeyedProjection[int], handles=[events.PromptAccepted], by="agent"):
@@ -172,9 +172,7 @@ def test_what_is_no_projection_is_refused_wherever_it_is_given(given):
         lambda: ViewReading(MemoryEventStore(), ":memory:", [given]),
         lambda: only(given, "agent-"),
     ):
-        with pytest.raises(
-            TypeError, match="is no projection: it has no|is a name: pass the projection"
-        ):
+        with pytest.raises(TypeError, match=r"is no projection: it has no|is a name: pass"):
             do()
 
 

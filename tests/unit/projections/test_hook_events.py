@@ -18,10 +18,10 @@ from mentra_actors.domain.permission_rules import (
     ScopeCleared,
 )
 from mentra_actors.domain.rule_match import CommandPrefix, ExactCall
-from projections import hook_event as h
-from projections.fingerprint import place_fingerprint_at
-from projections.hook_events import _STEPS
-from projections.hook_history import hook_events
+from projections.hooks import hook_event as h
+from projections.hooks.hook_events import _STEPS
+from projections.hooks.hook_history import hook_events
+from projections.running.fingerprint import place_fingerprint_at
 
 PROFILE = e.AgentProfile(agent_id="lead", name="lead", team_id="t", role="leads", model="x:y")
 SPAWNED = e.AgentSpawned(profile=PROFILE, spawned_at=1.0)

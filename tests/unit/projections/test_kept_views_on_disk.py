@@ -8,13 +8,13 @@ import pytest
 
 from mentra_actors.domain.agent.events import PromptAccepted
 from mentra_actors.ids import StreamId
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest
 from projections import projection
-from projections.lmdb_views import LmdbViews
-from projections.runner import ProjectionRunner
-from projections.view_store import Checkpoint, ViewId
+from projections.running.runner import ProjectionRunner
+from projections.stores.lmdb_views import LmdbViews
+from projections.stores.view_store import Checkpoint, ViewId
 
 
 @projection(name="texts", initial=list, view_type=list[str])

@@ -5,8 +5,8 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.domain.team import DEFAULT_TEAM
 from projections import EFFECTS, MAILBOX, SUMMARY_VIEWS, fold_view, team_summary
-from projections.effects import EffectCounts
-from projections.mailbox import unread_letters
+from projections.views.effects import EffectCounts
+from projections.views.mailbox import unread_letters
 
 
 def placed(*mail_ids):

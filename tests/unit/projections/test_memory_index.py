@@ -15,8 +15,8 @@ from mentra_actors.errors import StoreClosed, StoreError
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
-from projections import memory_file
-from projections.memory_index import MemoryIndex, open_memory_index
+from projections.memory import file as memory_file
+from projections.memory.index import MemoryIndex, open_memory_index
 
 STREAM = "memory-ann"
 ANN = agent_view("ann", "main")

@@ -13,9 +13,9 @@ from memory_synonyms import MORE_QUESTIONS, MORE_RECORDS
 from mentra_actors.domain.memory import MemoryRecord
 from mentra_actors.domain.memory_views import ViewedStream
 from mentra_actors.providers.embedding_models import LocalEmbeddings
-from projections.memory_episodes import Remembered
-from projections.memory_file import IndexFile, Place
-from projections.memory_ranking import (
+from projections.memory.episodes import Remembered
+from projections.memory.file import IndexFile, Place
+from projections.memory.ranking import (
     HALF_LIFE_DAYS,
     KIND_WEIGHTS,
     PINNED_WEIGHT,
@@ -31,7 +31,7 @@ from projections.memory_ranking import (
     telling,
     why_of,
 )
-from projections.memory_vectors import VectorSearch
+from projections.memory.vectors import VectorSearch
 
 NOW = 1_800_000_000.0
 DAY_S = 86_400.0

@@ -11,9 +11,11 @@ from mentra_actors.errors import IndexBusy, StoreClosed, StoreFull
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
-from projections import memory_index, memory_ranking, memory_words
-from projections.memory_catch_ups import CatchUps
-from projections.memory_index import MemoryIndex
+from projections.memory import index as memory_index
+from projections.memory import ranking as memory_ranking
+from projections.memory import words as memory_words
+from projections.memory.catch_ups import CatchUps
+from projections.memory.index import MemoryIndex
 from tests.unit.projections.test_memory_index import append, found, kept
 
 ANN = agent_view("ann", "main")

@@ -8,7 +8,7 @@ from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.domain.model_call import StopReason, TokenUsage
 from mentra_actors.domain.team import MemberJoined
 from projections.contract import MAX_KEY_BYTES, fold_view
-from projections.roster import ROSTER, MemberView, team_roster
+from projections.views.roster import ROSTER, MemberView, team_roster
 
 
 def profile(name, team="red"):

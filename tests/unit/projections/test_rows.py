@@ -9,9 +9,9 @@ import pytest
 from mentra_actors.domain.agent.events import AgentStopped, PromptAccepted
 from mentra_actors.errors import ConfigurationError, StoreFormatError
 from projections import SqlProjection
-from projections.memory_views import MemoryViews
-from projections.runner import ProjectionRunner
-from projections.sql_opening import open_sql_views
+from projections.running.runner import ProjectionRunner
+from projections.stores.memory_views import MemoryViews
+from projections.stores.sql_opening import open_sql_views
 
 
 def prompt(text):

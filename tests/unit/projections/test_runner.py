@@ -11,10 +11,10 @@ from mentra_actors.errors import StoreClosed, StoreFull
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest, EncodedEvent, StreamAppend
 from projections import BUILT_IN, ProjectionFailed, fold_view, projection
-from projections.memory_views import MemoryViews
-from projections.rebuild import own_view
-from projections.runner import ProjectionRunner
-from projections.view_store import ViewCommit, ViewDamaged, ViewId
+from projections.running.rebuild import own_view
+from projections.running.runner import ProjectionRunner
+from projections.stores.memory_views import MemoryViews
+from projections.stores.view_store import ViewCommit, ViewDamaged, ViewId
 
 TIMEOUT_S = 20.0
 

@@ -7,12 +7,12 @@ import pytest
 from mentra_actors.domain.agent.commands import AcceptPrompt
 from mentra_actors.domain.agent.events import AgentStopped, PromptAccepted
 from projections import KeyedProjection, ProjectionFailed, projection
-from projections.lmdb_views import LmdbViews
-from projections.memory_views import MemoryViews
-from projections.rebuild import own_view
-from projections.rebuilding import draft_view
-from projections.runner import ProjectionRunner
-from projections.view_store import ViewCommit
+from projections.running.rebuild import own_view
+from projections.running.rebuilding import draft_view
+from projections.running.runner import ProjectionRunner
+from projections.stores.lmdb_views import LmdbViews
+from projections.stores.memory_views import MemoryViews
+from projections.stores.view_store import ViewCommit
 
 TIMEOUT_S = 20.0
 

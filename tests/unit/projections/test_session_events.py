@@ -18,15 +18,15 @@ from mentra_actors.domain.team import (
     MemberRenamed,
     MemberStopOrdered,
 )
-from projections import agent_event as a
-from projections import session_event as s
-from projections.session_events import (
+from projections.feeds import agent_event as a
+from projections.feeds import session_event as s
+from projections.feeds.session_events import (
     NO_VALUE,
     SessionFeedState,
     session_event,
     session_events,
 )
-from projections.session_lines import call_summary
+from projections.feeds.session_lines import call_summary
 
 USAGE = TokenUsage(input_tokens=3, output_tokens=2)
 ASKED = a.PermissionRequested(

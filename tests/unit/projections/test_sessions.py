@@ -11,8 +11,14 @@ from mentra_actors.domain.content import TextBlock, ThinkingBlock
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.model_call import StopReason
 from projections.contract import fold_view
-from projections.session_words import SESSION_WORDS, search_sessions
-from projections.sessions import SESSIONS, SessionMetadata, session_metadata, sessions_in, title_of
+from projections.views.session_words import SESSION_WORDS, search_sessions
+from projections.views.sessions import (
+    SESSIONS,
+    SessionMetadata,
+    session_metadata,
+    sessions_in,
+    title_of,
+)
 
 PROFILE = {"team_id": "red", "role": "lead", "model": "x:y"}
 

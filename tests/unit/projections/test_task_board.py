@@ -7,7 +7,7 @@ from mentra_actors.domain.board.events import (
     TaskStatusChanged,
 )
 from projections.contract import fold_view
-from projections.task_board import TASK_BOARD, BoardView, TaskTimes, board_groups
+from projections.views.task_board import TASK_BOARD, BoardView, TaskTimes, board_groups
 
 BOARD = "board-team"
 

@@ -14,7 +14,7 @@ from mentra_actors.domain.content import TextBlock, ToolCallBlock
 from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.domain.model_call import StopReason, TokenUsage
 from projections.contract import fold_view
-from projections.timeline import (
+from projections.views.timeline import (
     PAGE_POSITIONS,
     SENTENCES,
     TIMELINE,

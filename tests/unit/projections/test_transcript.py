@@ -14,17 +14,17 @@ from mentra_actors.domain.content import (
 )
 from mentra_actors.domain.inbox import Mail
 from mentra_actors.domain.model_call import StopReason
-from projections import transcript_item as item
 from projections.contract import fold_view
-from projections.transcript import (
+from projections.views import transcript_item as item
+from projections.views.transcript import (
     PAGE_VERSIONS,
     TRANSCRIPT,
     items_of_pages,
     transcript_items,
     transcript_prefix,
 )
-from projections.transcript_fold import items_of
-from projections.transcript_item import call_statuses
+from projections.views.transcript_fold import items_of
+from projections.views.transcript_item import call_statuses
 
 LEAD = "agent-lead"
 MAIL = Mail(mail_id="m1", sender="mate", to="lead", body="done", sent_at=1.0)

@@ -9,7 +9,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import TextBlock
 from mentra_actors.domain.model_call import StopReason, TokenUsage
 from mentra_actors.envelope import RecordedEvent
-from projections.usage import (
+from projections.views.usage import (
     AgentUsage,
     Usage,
     agent_usage,

@@ -8,7 +8,7 @@ import pytest
 
 import mentra_actors as mentra
 from mentra_actors.domain.tool_call import OutgoingMail
-from mentra_actors.effects.live import ModelDelta, ToolProgress
+from mentra_actors.effects.models.live import ModelDelta, ToolProgress
 from mentra_actors.errors import CommandRejected, RunFailed, RuntimeClosed, UnknownModel
 from mentra_actors.providers.scripted import NEVER_ENDS, NeverEnds, position
 from mentra_actors.testing.manual_clock import ManualClock

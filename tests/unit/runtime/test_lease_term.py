@@ -12,7 +12,7 @@ from mentra_actors.effects.runner import Order
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import EffectId, StreamId, lease_stream
 from mentra_actors.providers.scripted import position
-from mentra_actors.runtime.lease_term import LeaseTerm
+from mentra_actors.runtime.writing.lease_term import LeaseTerm
 from mentra_actors.testing.manual_clock import ManualClock
 
 pytestmark = pytest.mark.anyio

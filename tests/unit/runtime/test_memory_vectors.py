@@ -13,7 +13,7 @@ from mentra_actors import (
     ProviderEmbeddings,
     open_runtime_sync,
 )
-from mentra_actors.runtime import memories, memory_vectors
+from mentra_actors.runtime.memory import memories, memory_vectors
 
 pytest.importorskip("numpy")
 

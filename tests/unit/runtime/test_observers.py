@@ -20,7 +20,7 @@ from mentra_actors import (
     open_runtime_sync,
     tool,
 )
-from projections import hook_event as h
+from projections.hooks import hook_event as h
 
 WAIT_S = 20
 
@@ -364,7 +364,7 @@ async def test_the_asynchronous_face_has_observers_too():
 
 def test_observers_that_block_are_left_behind_with_a_word(monkeypatch, caplog):
     """They keep a program from ending for some seconds, all together, and it says which."""
-    monkeypatch.setattr("mentra_actors.runtime.observers._CLOSE_S", 0.01)
+    monkeypatch.setattr("mentra_actors.runtime.views.observers._CLOSE_S", 0.01)
     goes_on = threading.Event()
     stuck = [Observer(lambda _event: goes_on.wait(WAIT_S), name=name) for name in ("one", "two")]
     told = []

@@ -10,16 +10,16 @@ from mentra_actors import ConfigurationError, Sealing
 from mentra_actors.domain.rule_match import AnyCall
 from mentra_actors.errors import StoreFull, StoreNotFound
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime import petition_taker
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.petitioning import petition
-from mentra_actors.runtime.petitions import Petition, encode_petition
 from mentra_actors.runtime.wishes.members import ReadMailWish
 from mentra_actors.runtime.wishes.permissions import RememberWish, ResolveWish
-from mentra_actors.store import petition_box
+from mentra_actors.runtime.writing import petition_taker
+from mentra_actors.runtime.writing.petitioning import petition
+from mentra_actors.runtime.writing.petitions import Petition, encode_petition
 from mentra_actors.store.care.backup import backup_store
 from mentra_actors.store.opening import open_event_store
-from mentra_actors.store.petition_box import PETITIONS, new_petition_name, open_box
+from mentra_actors.store.ownership import petition_box
+from mentra_actors.store.ownership.petition_box import PETITIONS, new_petition_name, open_box
 
 ALLOW = ResolveWish(agent_id="lead", request_id="perm-tool-1.0", allow=True, reason="geheim")
 PROJECT = StreamId("rules-project.main")

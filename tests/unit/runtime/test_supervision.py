@@ -16,7 +16,7 @@ from mentra_actors.errors import ActorQuarantined, CommandRejected
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime import core as runtime_core
 from mentra_actors.runtime.kinds import stream_kinds
-from projections.roster import ROSTER
+from projections.views.roster import ROSTER
 
 pytestmark = pytest.mark.anyio
 

@@ -24,7 +24,7 @@ from mentra_actors.errors import (
 )
 from mentra_actors.ids import agent_stream
 from mentra_actors.providers.scripted import NEVER_ENDS
-from mentra_actors.runtime.writer_lease import WRITER_LEASE
+from mentra_actors.runtime.writing.writer_lease import WRITER_LEASE
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest, Fence

@@ -10,7 +10,7 @@ import pytest
 from forked_python import ForkedPython
 from postgres_logs import extended, server
 
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.testing.append_contract import A, request_for, stream_append
 
 

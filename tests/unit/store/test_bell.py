@@ -8,11 +8,12 @@ import time
 import pytest
 
 from mentra_actors.errors import StoreClosed
-from mentra_actors.store import bell as bell_module
-from mentra_actors.store import change_signal, lmdb_reader
-from mentra_actors.store.bell import BELL_FILE, open_bell
-from mentra_actors.store.change_signal import ChangeSignal
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded import reader as lmdb_reader
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.ownership import bell as bell_module
+from mentra_actors.store.ownership import change_signal
+from mentra_actors.store.ownership.bell import BELL_FILE, open_bell
+from mentra_actors.store.ownership.change_signal import ChangeSignal
 from mentra_actors.testing.append_contract import A, request_for, stream_append
 
 NEVER_S = 3600.0

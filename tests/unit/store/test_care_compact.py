@@ -34,8 +34,7 @@ from mentra_actors.store.care import (
     verify_store,
 )
 from mentra_actors.store.care.replaced_file import locked_store
-from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_layout import (
+from mentra_actors.store.embedded.layout import (
     NO_LINK,
     decode_record,
     join_record,
@@ -43,7 +42,8 @@ from mentra_actors.store.lmdb_layout import (
     position_key,
     rebuild_record,
 )
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import (
     AppendRequest,
@@ -211,7 +211,7 @@ def test_a_file_that_is_not_sound_does_not_take_the_place_of_the_old_one(store):
 WRITE_ON = """
     import sys
     from mentra_actors.store.care import compact_store
-    from mentra_actors.store.lmdb_store import LmdbEventStore
+    from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
     from mentra_actors.testing.append_contract import A, request_for, stream_append
     for _ in range(3):
         compact_store(sys.argv[1])

@@ -32,8 +32,8 @@ from mentra_actors.store.care import (
     verify_store,
 )
 from mentra_actors.store.care.store_image import opened_image
-from mentra_actors.store.lmdb_layout import key_position
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.layout import key_position
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.store.ports import (
     AppendRequest,
     EncodedEvent,
@@ -47,7 +47,7 @@ from mentra_actors.testing.full_store import fill_store, make_full_store
 PAGE_BYTES = 4096
 WRITE_ON = """
     import itertools, sys
-    from mentra_actors.store.lmdb_store import LmdbEventStore
+    from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
     from mentra_actors.testing.full_store import fill_store
     store = LmdbEventStore.open(sys.argv[1], durability="volatile")
     print("open", flush=True)

@@ -20,8 +20,7 @@ from mentra_actors.errors import StoreFormatError, StoreNotFound
 from mentra_actors.ids import EffectId
 from mentra_actors.store.care import verify_store
 from mentra_actors.store.care.store_image import opened_image
-from mentra_actors.store.lmdb_index import index_entries
-from mentra_actors.store.lmdb_layout import (
+from mentra_actors.store.embedded.layout import (
     content_link,
     decode_record,
     encode_snapshot,
@@ -31,10 +30,11 @@ from mentra_actors.store.lmdb_layout import (
     rebuild_record,
     split_record,
 )
-from mentra_actors.store.lmdb_page_file import PageFile
-from mentra_actors.store.lmdb_pages import nodes_of
-from mentra_actors.store.lmdb_store import LmdbEventStore
-from mentra_actors.store.lmdb_walk import newest_meta
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.page_file import PageFile
+from mentra_actors.store.embedded.pages import nodes_of
+from mentra_actors.store.embedded.stream_index import index_entries
+from mentra_actors.store.embedded.walk import newest_meta
 from mentra_actors.store.ports import (
     AppendRequest,
     EncodedEvent,
@@ -114,7 +114,7 @@ def test_a_store_is_looked_at_while_it_is_written(store):
     """The doctor comes to a store that is in use, and must not take its growth for damage."""
     writing = """
         import itertools, sys
-        from mentra_actors.store.lmdb_store import LmdbEventStore
+        from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
         from mentra_actors.testing.full_store import fill_store
         store = LmdbEventStore.open(sys.argv[1], durability="volatile")
         print("open", flush=True)

@@ -6,9 +6,9 @@ import lmdb
 import pytest
 
 from mentra_actors.errors import StoreCorrupted
-from mentra_actors.store.lmdb_file import check_structure
-from mentra_actors.store.lmdb_page_file import PageFile
-from mentra_actors.store.lmdb_walk import FileWalk, newest_meta
+from mentra_actors.store.embedded.data_file import check_structure
+from mentra_actors.store.embedded.page_file import PageFile
+from mentra_actors.store.embedded.walk import FileWalk, newest_meta
 
 SIZES = [0, 3, 50, 500, 2100, 9000, 50_000]
 VALUE_BYTES = 24

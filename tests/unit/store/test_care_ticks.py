@@ -14,8 +14,8 @@ from mentra_actors.store.care import (
     verify_store,
 )
 from mentra_actors.store.care.store_image import opened_image
-from mentra_actors.store.lmdb_store import LmdbEventStore
-from mentra_actors.store.lmdb_ticks import is_tick_key
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.ticks import is_tick_key
 from mentra_actors.testing.full_store import make_full_store
 
 

@@ -6,8 +6,8 @@ import pytest
 from mentra_actors.errors import (
     StoreCorrupted,
 )
-from mentra_actors.store.lmdb_layout import position_key
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.layout import position_key
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.store.ports import AppendRequest, StateSnapshot
 from mentra_actors.testing.append_contract import (
     A,

@@ -7,8 +7,8 @@ import pytest
 from mentra_actors.domain.agent.events import PromptAccepted, RunStarted
 from mentra_actors.domain.lease import LeaseRenewed
 from mentra_actors.ids import AgentId, CommandId, RunId, agent_stream, category_of, lease_stream
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
 

@@ -11,20 +11,20 @@ import pytest
 from mentra_actors.errors import (
     StoreFull,
 )
-from mentra_actors.store.lmdb_file import LOCK_FILE
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.data_file import LOCK_FILE
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import Appended, AppendRequest
 from mentra_actors.testing.append_contract import (
     A,
     request_for,
     stream_append,
 )
-from projections.lmdb_views import LmdbViews
+from projections.stores.lmdb_views import LmdbViews
 
 FILL_THE_DISK = """
     import resource, sys
     from mentra_actors.errors import StoreFull
-    from mentra_actors.store.lmdb_store import LmdbEventStore
+    from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
     from mentra_actors.testing.append_contract import A, request_for, stream_append
 
     store = LmdbEventStore.open(sys.argv[1], durability=sys.argv[2])

@@ -13,14 +13,14 @@ from mentra_actors.errors import (
     StoreLocked,
     VersionConflict,
 )
-from mentra_actors.store.lmdb_commit import GroupCommit
-from mentra_actors.store.lmdb_env import open_shared_env
-from mentra_actors.store.lmdb_layout import encode_body
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.commit import GroupCommit
+from mentra_actors.store.embedded.environments import open_shared_env
+from mentra_actors.store.embedded.layout import encode_body
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.ownership.writer_lock import WriterLock
 from mentra_actors.store.ports import Appended, AppendRequest
 from mentra_actors.store.store_directory import require_manifest
 from mentra_actors.store.writer import AppendJob
-from mentra_actors.store.writer_lock import WriterLock
 from mentra_actors.testing.append_contract import (
     A,
     B,

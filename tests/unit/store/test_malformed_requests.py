@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import (
     AppendRequest,

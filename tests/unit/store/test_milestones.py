@@ -14,7 +14,7 @@ from mentra_actors.store.care import (
     restore_archive,
     verify_store,
 )
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import AppendRequest, StateSnapshot
 from mentra_actors.store.sealing.offline import forget_subject

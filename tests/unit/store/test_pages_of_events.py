@@ -7,9 +7,9 @@ import pytest
 
 from mentra_actors.domain.lease import LeaseRenewed
 from mentra_actors.ids import StreamId, lease_stream
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.reader import LmdbJournalReader
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_reader import LmdbJournalReader
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest
 
 STREAM = lease_stream("writer")

@@ -12,12 +12,12 @@ from forked_python import run_forked
 from other_processes import until
 
 from mentra_actors.ids import StreamId, category_of, name_of
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.lmdb import (
     LMDBAggregateRecorder,
     LMDBApplicationRecorder,
     LMDBDatastore,
 )
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.ports import AppendRequest, EncodedEvent, StreamAppend
 from mentra_actors.store.recorders.event_form import sequence_stream
 from mentra_actors.store.recorders.live_tail import LiveTail

@@ -29,6 +29,7 @@ from forked_python import run_forked
 from other_processes import until
 
 from mentra_actors import errors
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.lmdb import (
     LMDBApplicationRecorder,
     LMDBDatastore,
@@ -36,7 +37,6 @@ from mentra_actors.store.lmdb import (
     LMDBProcessRecorder,
     LMDBTrackingRecorder,
 )
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.recorders import open_stores
 from mentra_actors.store.recorders.library_errors import RowsClash, as_library_errors
 

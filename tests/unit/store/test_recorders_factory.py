@@ -127,7 +127,7 @@ def test_recorder_classes_may_be_chosen_by_topic(env, key, construct, special):
 OPEN_A_RUNTIME = """
     import sys
     import mentra_actors as mentra
-    import mentra_actors.store.lmdb_store
+    import mentra_actors.store.embedded.lmdb_store
 
     assert "eventsourcing" not in sys.modules
     with mentra.open_runtime_sync(sys.argv[1], providers=[mentra.ScriptedModel(turns=["a"])]) as r:

@@ -17,9 +17,9 @@ from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
 from mentra_actors.envelope import FORGOTTEN_PAYLOAD, RetiredEvent, SkippedEvent
 from mentra_actors.errors import StoreCorrupted, StoreError, StoreLocked
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.kept_views import open_views, views_directory
+from mentra_actors.runtime.views.kept_views import open_views, views_directory
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.opening import open_event_store, open_journal_reader, part_seal_of
 from mentra_actors.store.ports import AppendRequest, StateSnapshot
@@ -42,10 +42,10 @@ from mentra_actors.testing.append_contract import (
 from mentra_actors.testing.failing_store import FailingStore
 from mentra_actors.testing.legality import prompt_faults
 from mentra_actors.testing.strategies import any_history
-from projections.built_in import BUILT_IN
 from projections.contract import fold_view
-from projections.lmdb_views import LmdbViews
-from projections.view_store import ViewCommit, ViewDamaged, ViewId
+from projections.stores.lmdb_views import LmdbViews
+from projections.stores.view_store import ViewCommit, ViewDamaged, ViewId
+from projections.views.built_in import BUILT_IN
 
 KEY = bytes(n * 37 % 256 for n in range(32))
 ENCRYPTED = Sealing(key=KEY)

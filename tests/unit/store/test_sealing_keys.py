@@ -21,7 +21,7 @@ from mentra_actors.errors import (
     WrongKey,
 )
 from mentra_actors.ids import StreamId
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.opening import MEMORY, open_event_store, open_journal_reader
 from mentra_actors.store.sealing import durable_files, extras, wrapped_files
 from mentra_actors.store.sealing.master_key import make_key_file, parse_key

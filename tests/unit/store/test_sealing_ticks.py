@@ -7,7 +7,7 @@ import pytest
 from mentra_actors.envelope import FORGOTTEN_PAYLOAD
 from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.store.care import verify_store
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.opening import open_event_store
 from mentra_actors.store.ports import AppendRequest, Tick, TickPiece
 from mentra_actors.store.sealing.offline import forget_subject

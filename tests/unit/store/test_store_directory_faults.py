@@ -11,7 +11,7 @@ from mentra_actors.errors import (
     StoreLocked,
     StoreNotFound,
 )
-from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore, LmdbJournalReader
 from mentra_actors.testing.append_contract import (
     A,
     request_for,
@@ -20,7 +20,7 @@ from mentra_actors.testing.append_contract import (
 
 HOLD_THE_STORE = """
     import sys
-    from mentra_actors.store.lmdb_store import LmdbEventStore
+    from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
     store = LmdbEventStore.open(sys.argv[1])
     print("open", flush=True)
     sys.stdin.read()

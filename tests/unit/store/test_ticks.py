@@ -11,16 +11,16 @@ import pytest
 
 from mentra_actors.errors import Fenced, StoreFull, VersionConflict
 from mentra_actors.store.care import verify_store
-from mentra_actors.store.lmdb_commit import GroupCommit
-from mentra_actors.store.lmdb_env import open_shared_env
-from mentra_actors.store.lmdb_layout import encode_body
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.commit import GroupCommit
+from mentra_actors.store.embedded.environments import open_shared_env
+from mentra_actors.store.embedded.layout import encode_body
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.store.ownership.writer_lock import WriterLock
 from mentra_actors.store.ports import Appended, AppendRequest
 from mentra_actors.store.sql.sqlite_store import SqliteEventStore, SqliteJournalReader
 from mentra_actors.store.store_directory import require_manifest
 from mentra_actors.store.tick_rows import tick_job
 from mentra_actors.store.writer import AppendJob, GroupWriter
-from mentra_actors.store.writer_lock import WriterLock
 from mentra_actors.testing.append_contract import A, AnswerLog, request_for, stream_append
 from mentra_actors.testing.tick_contract import tick_of
 
@@ -251,7 +251,7 @@ def test_a_tick_too_many_is_dropped_at_once(caplog):
 FILL_THE_DISK = """
     import os, resource, sys, threading
     from mentra_actors.errors import StoreFull
-    from mentra_actors.store.lmdb_store import LmdbEventStore
+    from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
     from mentra_actors.testing.append_contract import A, AnswerLog, request_for, stream_append
     from mentra_actors.testing.tick_contract import tick_of
 

@@ -14,7 +14,7 @@ from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.testing.failing_store import FailingStore
 from mentra_actors.testing.manual_clock import ManualClock
 from mentra_actors.testing.mock_faces import mock_runtime
-from projections.transcript_item import AssistantText, Prompt, ToolResult
+from projections.views.transcript_item import AssistantText, Prompt, ToolResult
 
 
 @tool(retry="idempotent")

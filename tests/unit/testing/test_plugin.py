@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from mentra_actors.domain.agent.events import RunFinished
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.testing.leaks import LeakCheck
 
 ROOT = Path(__file__).parents[3]
 OWN_TESTS = """
 import threading
-from mentra_actors.store.lmdb_store import LmdbEventStore
+from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 
 KEPT = []
 

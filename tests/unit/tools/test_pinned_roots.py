@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from mentra_actors.domain.agent.profile import AgentProfile, Workspace
-from mentra_actors.effects.workplaces import Workplaces
+from mentra_actors.effects.calls.workplaces import Workplaces
 from mentra_actors.ids import AgentId, TeamId
 from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.policy import RuntimePolicy

@@ -12,7 +12,7 @@ from mentra_actors.cli.chat.asking import Question
 from mentra_actors.cli.chat.session import ChatSession
 from mentra_actors.cli.chat.terminal import TerminalChat
 from mentra_actors.cli.output import Output
-from projections.approvals import Approval
+from projections.views.approvals import Approval
 
 
 class Decided(ChatSession):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mentra_actors.cli.chat.asking import Question, asked_lines, question_keys
-from projections.approvals import Approval
+from projections.views.approvals import Approval
 
 
 def approval(tool, preview, *, is_by_tool=True, agent="lead"):

@@ -13,8 +13,8 @@ from mentra_actors.cli.chat.shown import Line, Prose
 from mentra_actors.cli.chat.turn_fold import STOPPED_HERE, Turn, after_event
 from mentra_actors.domain.content import TextBlock, ThinkingBlock
 from mentra_actors.domain.model_call import StopReason, TokenUsage
-from mentra_actors.runtime.snapshots import AgentSnapshot
-from projections import agent_event as a
+from mentra_actors.runtime.views.snapshots import AgentSnapshot
+from projections.feeds import agent_event as a
 
 CALL = {"key": "tool-1.0", "call_id": "c", "tool": "shell"}
 

@@ -1,0 +1,180 @@
+"""`mentra memory`, `mentra remember`: what an agent remembers for long, and what it is taught."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from mentra_actors.cli.decision_options import By, Wait, person
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
+from mentra_actors.cli.output import Output
+from mentra_actors.cli.petitioned import have_recorded, wished
+from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.render.render_import import show_import
+from mentra_actors.domain.memory import (
+    MEMORY,
+    SCOPES,
+    FoundRecord,
+    MemoryRecord,
+    MemoryScope,
+    PinFacts,
+)
+from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView, agent_view
+from mentra_actors.domain.team import DEFAULT_TEAM
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import AgentId, StreamId, name_of
+from mentra_actors.runtime.memory.memories import team_of
+from mentra_actors.runtime.memory.memory_imports import fact_orders, import_outcome
+from mentra_actors.runtime.wishes.teams import ImportWish, TeachWish
+from mentra_actors.store.journal import Journal
+from projections.memory.index import open_memory_index
+from projections.memory.lines import memory_lines, record_fields
+from projections.views.sentence_words import counted
+
+__all__ = ["memory", "remember"]
+
+_INDENT = 2
+
+
+def memory(
+    agent: Annotated[str, typer.Argument(help="Whose memory.")],
+    query: Annotated[
+        str | None, typer.Argument(help="What to look for; without it: all records.")
+    ] = None,
+    scope: Annotated[
+        MemoryScope | None,
+        typer.Option(help="Only what is the agent's own, its team's, or the project's."),
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write all records to this file, as lines of JSON.")
+    ] = None,
+    facts: Annotated[
+        Path | None,
+        typer.Option(
+            "--import",
+            exists=True,
+            dir_okay=False,
+            help="Pin the facts of such a file, those that are not there yet.",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most records that a search shows.")] = 10,
+    by: By = None,
+    wait: Wait = 10.0,
+    team_name: TeamName = DEFAULT_TEAM,
+    store: StorePath = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """What an agent remembers beyond its conversation; with a query: what it finds by it."""
+    output = Output(as_json=as_json)
+    if facts is not None:
+        with opened(store, team_name) as team:
+            orders = _orders(facts, _view_of(team, agent), by=person(by))
+            outcome = import_outcome(
+                orders, lambda stream_id: MEMORY.fold(team.journal.events(stream_id))
+            )
+        is_recorded = _have_pinned(output, orders, store, by=person(by), wait_s=wait)
+        show_import(output, agent, facts, outcome, is_recorded=is_recorded)
+        return
+    scopes = SCOPES if scope is None else (scope,)
+    with opened(store, team_name) as team, output.spinner("Reading the log"):
+        view = _view_of(team, agent)
+        with open_memory_index(team.reader, None) as index:
+            if query is not None:
+                question = MemoryQuestion(words=query, limit=limit, now=time.time(), scopes=scopes)
+                found = index.search(view, question)
+            else:
+                records = index.records(view, scopes)
+    if query is not None:
+        _show_found(output, found)
+    else:
+        _show_records(output, agent, records, export)
+
+
+def _view_of(team: OpenStore, agent: str) -> MemoryView:
+    agent_id = AgentId(name_of(team.agent_stream(agent)))
+    return agent_view(agent_id, team_of(Journal(team.reader), agent_id, DEFAULT_TEAM))
+
+
+def _orders(facts: Path, view: MemoryView, *, by: str) -> Sequence[tuple[StreamId, PinFacts]]:
+    try:
+        return fact_orders(facts.read_text("utf-8"), view, by=by)
+    except (ValueError, CommandRejected) as error:
+        raise CommandRejected(f"{facts}: {error}; nothing was recorded") from error
+
+
+def _have_pinned(
+    output: Output,
+    orders: Sequence[tuple[StreamId, PinFacts]],
+    store: Path,
+    *,
+    by: str,
+    wait_s: float,
+) -> bool:
+    """Have facts pinned, some hundred at a time; False if some of them wait."""
+    is_recorded = True
+    for stream_id, command in orders:
+        wish = ImportWish(memory=stream_id, facts=command.facts)
+        is_recorded &= wished(output, wish, store, by=by, wait_s=wait_s if is_recorded else 0.0)
+    return is_recorded
+
+
+def _show_records(
+    output: Output, agent: str, records: Sequence[MemoryRecord], export: Path | None
+) -> None:
+    if export is not None:
+        export.write_text("".join(memory_lines(records)), "utf-8")
+        be = "is" if len(records) == 1 else "are"
+        output.show(f"{counted(len(records), 'record')} {be} in {export}.")
+    elif output.as_json:
+        output.document([record_fields(one) for one in records])
+    else:
+        for one in records:
+            _show(output, one)
+        if not records:
+            output.show(f"{agent} remembers nothing yet.")
+
+
+def remember(
+    agent: Annotated[str, typer.Argument(help="Who is to remember it.")],
+    fact: Annotated[str, typer.Argument(help="What; it is shown to the agent when it fits.")],
+    by: By = None,
+    wait: Wait = 10.0,
+    team_name: TeamName = DEFAULT_TEAM,
+    store: StorePath = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Let an agent remember a fact; one that it knows in the same words is not kept twice."""
+    output = Output(as_json=as_json)
+    with opened(store, team_name) as team:
+        agent_id = AgentId(name_of(team.agent_stream(agent)))
+    wish = TeachWish(agent_id=agent_id, content=fact)
+    words = f"It is {{}}remembered by {agent}; `mentra memory {agent}` shows all."
+    document = {"agent": agent}
+    have_recorded(output, wish, store, by=person(by), wait_s=wait, words=words, document=document)
+
+
+def _show_found(output: Output, found: list[FoundRecord]) -> None:
+    """Those that a search has found, best first."""
+    if output.as_json:
+        output.document(
+            [{**record_fields(one.record), "score": one.score, "why": one.why} for one in found]
+        )
+        return
+    for one in found:
+        _show(output, one.record, f"{one.score:.2f}: {one.why}")
+    if not found:
+        output.show("No record has any of these words.")
+
+
+def _show(output: Output, record: MemoryRecord, why: str = "") -> None:
+    """The id first, whole, so that it can be copied; the words below."""
+    moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.recorded_at))
+    text = Text.assemble((record.record_id, "bold"), (f"  {record.kind}  {record.scope}", "cyan"))
+    text.append(f"  {moment}  by {record.by}", style="dim")
+    text.append(f"\n{' ' * _INDENT}{' '.join(record.content.split())}")
+    if why:
+        text.append(f"\n{' ' * _INDENT}{why}", style="dim")
+    output.show_hanging(text, _INDENT)

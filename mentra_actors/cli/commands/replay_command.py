@@ -1,0 +1,182 @@
+"""`mentra replay`: a log decided again, runs that are run again, and a walk event by event."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from mentra_actors.cli.failures import FAILED
+from mentra_actors.cli.given_text import given_text
+from mentra_actors.cli.model_choice import require_usable
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
+from mentra_actors.cli.output import Output
+from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.render.render_replay import (
+    replay_document,
+    show_replay,
+    show_table,
+    show_team_replay,
+    show_verification,
+)
+from mentra_actors.cli.replay_steps import StepByStep
+from mentra_actors.cli.signed_in import signed_in_providers
+from mentra_actors.demo.offline_model import OfflineModel
+from mentra_actors.domain.team import DEFAULT_TEAM
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import StreamId, name_of
+from mentra_actors.providers.port import ModelProvider
+from mentra_actors.runtime.history.history import History
+from mentra_actors.runtime.history.replays import ReplayChoices
+from mentra_actors.runtime.replay.recordings import read_recording, recording_faults
+
+__all__ = ["replay"]
+
+
+def replay(
+    agent: Annotated[
+        str | None, typer.Argument(help="An agent; without it: the log of all of them.")
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="ID", help="Run this run again (run-3, lead/run-3).")
+    ] = None,
+    live_from: Annotated[
+        int | None,
+        typer.Option(
+            "--from", min=1, metavar="K", help="Make the K-th model call of the run, and go on."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="provider:name", help="With --from: ask this model.")
+    ] = None,
+    system: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="With --from: another system prompt; @FILE reads it."),
+    ] = None,
+    all_runs: Annotated[
+        bool, typer.Option("--all", help="All ended runs, as a table of what is another now.")
+    ] = False,
+    play: Annotated[
+        bool,
+        typer.Option("--play", help="The whole team, played by the runtime in recorded order."),
+    ] = False,
+    step: Annotated[
+        bool, typer.Option("--step", help="Walk through the log, append by append.")
+    ] = False,
+    recording: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Decide a file of `mentra record` again.")
+    ] = None,
+    team_name: TeamName = DEFAULT_TEAM,
+    store: StorePath = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Decide a log again with the code of today, or run a recorded run again; nothing is written.
+
+    Without options no model is asked and no tool is run. The exit code is 1 if anything is
+    decided otherwise than it was recorded.
+    """
+    output = Output(as_json=as_json)
+    if recording is not None:
+        _decide_file(output, recording)
+        return
+    choices = _choices(live_from, model, system)
+    with opened(store, team_name) as team:
+        stream_id = None if agent is None else team.agent_stream(agent)
+        if step:
+            streams = () if stream_id is None else (stream_id,)
+            StepByStep(output, team.journal, streams).walk()
+        elif play:
+            _play_all(output, team, agent)
+        elif all_runs:
+            _run_all(output, team, stream_id, choices)
+        elif run is not None or live_from is not None:
+            if stream_id is None:
+                raise CommandRejected("name the agent whose run is to be run again")
+            _run_again(output, team, stream_id, run, choices)
+        else:
+            _decide_again(output, team, stream_id)
+
+
+def _choices(live_from: int | None, model: str | None, system: str | None) -> ReplayChoices:
+    if live_from is None and (model is not None or system is not None):
+        raise CommandRejected(
+            "nothing is asked of a model without --from: --from 1 is the first call of the run"
+        )
+    if model is not None:
+        require_usable(model, with_login=True)
+    if live_from is None:
+        return {}
+    providers: list[ModelProvider] = [OfflineModel(), *signed_in_providers()]
+    prompt = None if system is None else given_text(system)
+    return {"live_from": live_from, "model": model, "system": prompt, "providers": providers}
+
+
+def _decide_again(output: Output, team: OpenStore, stream_id: StreamId | None) -> None:
+    agent = None if stream_id is None else name_of(stream_id)
+    with output.spinner("Deciding the log again"):
+        found = History(team.reader, team.journal).verify(agent)
+    if output.as_json:
+        output.document({"same": found.is_same, **msgspec.to_builtins(found)})
+    else:
+        show_verification(output, found)
+    _exit(is_same=found.is_same)
+
+
+def _play_all(output: Output, team: OpenStore, agent: str | None) -> None:
+    if agent is not None:
+        raise CommandRejected(
+            f"--play means the whole team: for the last run of one agent say --run, "
+            f"as in mentra replay {agent} --run run-1"
+        )
+    with output.spinner("Playing the log again"):
+        found = History(team.reader, team.journal).replay_team()
+    if output.as_json:
+        output.document({"same": found.is_same, **msgspec.to_builtins(found)})
+    else:
+        show_team_replay(output, found)
+    _exit(is_same=found.is_same)
+
+
+def _decide_file(output: Output, file: Path) -> None:
+    recording = read_recording(file)
+    found, requests = recording_faults(recording)
+    is_same = found.is_same and not requests
+    if output.as_json:
+        document: dict[str, Any] = msgspec.to_builtins(found)
+        output.document({"same": is_same, **document, "requests": list(requests)})
+    else:
+        show_verification(output, found, requests)
+    _exit(is_same=is_same)
+
+
+def _run_again(
+    output: Output, team: OpenStore, stream_id: StreamId, run: str | None, choices: ReplayChoices
+) -> None:
+    history = History(team.reader, team.journal)
+    with output.spinner("Running it again"):
+        found = history.replay(name_of(stream_id), run, **choices)
+    if output.as_json:
+        output.document(replay_document(found))
+    else:
+        show_replay(output, found)
+    _exit(is_same=found.is_same or bool(found.live_from))
+
+
+def _run_all(
+    output: Output, team: OpenStore, stream_id: StreamId | None, choices: ReplayChoices
+) -> None:
+    wanted = [one.agent_id for one in team.members()]
+    agents = [str(one) for one in wanted] if stream_id is None else [name_of(stream_id)]
+    with output.spinner("Running them again"):
+        rows = History(team.reader, team.journal).replay_all(agents, **choices)
+    if output.as_json:
+        output.document({"runs": msgspec.to_builtins(rows)})
+    else:
+        show_table(output, rows)
+    is_same = all(not one.decisions and not one.problem for one in rows)
+    _exit(is_same=is_same)
+
+
+def _exit(*, is_same: bool) -> None:
+    if not is_same:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,120 @@
+"""`mentra timeline`: what a whole team did, in lanes."""
+
+from collections import deque
+from collections.abc import Collection, Iterator
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+import typer
+from rich.text import Text
+
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
+from mentra_actors.cli.output import Output, local_time
+from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.render.lane_graph import LaneGraph, LaneRow
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import StreamId, category_of, name_of
+from projections.views.lanes import team_lanes
+from projections.views.timeline import line_of, sentence_of
+
+__all__ = ["timeline"]
+
+_PLACE_WIDTH = 17
+_COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red")
+
+
+def timeline(
+    last: Annotated[
+        int, typer.Option("--last", "-n", min=0, help="So many rows; 0 shows all.")
+    ] = 100,
+    after: Annotated[int, typer.Option(min=0, help="Begin after this position.")] = 0,
+    through: Annotated[
+        int | None, typer.Option(min=0, help="End with this position.", show_default="the end")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every event, also those that say little.")
+    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events come.")] = False,
+    store: StorePath = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """What a whole team did, one lane per agent, with the letters between them."""
+    if follow and (as_json or through is not None):
+        raise CommandRejected("--follow ends nowhere: leave --through and --json out")
+    output = Output(as_json=as_json)
+    with opened(store) as team:
+        if as_json:
+            output.document(_document(team, after, through))
+            return
+        rows = _Rows(team, after, every=every)
+        shown = deque(rows.more(through), maxlen=last or None)
+        _show(output, rows, shown)
+        while follow and team.wait_for_more(rows.position):
+            for one in rows.more(None):
+                output.show_line(_line(one, rows.graph))
+
+
+def _document(team: OpenStore, after: int, through: int | None) -> dict[str, Any]:
+    end = team.reader.last_position() if through is None else through
+    events = list(team.journal.between(after, end))
+    lanes = team_lanes(events)
+    return {**msgspec.structs.asdict(lanes), "events": [line_of(one) for one in events]}
+
+
+class _Shown(NamedTuple):
+    recorded: RecordedEvent[Any]
+    row: LaneRow
+
+
+class _Rows:
+    """Rows of the log, in order. Lanes are known from its first event on, whatever is shown."""
+
+    def __init__(self, team: OpenStore, after: int, *, every: bool) -> None:
+        self.graph = LaneGraph(has_all=every)
+        self.position = 0
+        self._team = team
+        self._after = after
+
+    def more(self, through: int | None) -> Iterator[_Shown]:
+        """Those that have come since the last one."""
+        end = self._team.reader.last_position() if through is None else through
+        for recorded in self._team.journal.between(self.position, end):
+            self.position = recorded.global_position
+            row = self.graph.row(recorded)
+            if row is not None and recorded.global_position > self._after:
+                yield _Shown(recorded, row)
+
+
+def _show(output: Output, rows: _Rows, shown: Collection[_Shown]) -> None:
+    if not shown:
+        output.remark("Nothing happened there.")
+        return
+    for place, stream_id in enumerate(rows.graph.lanes):
+        name = Text("  " * place + "┌ ", style="dim").append(
+            _name(stream_id), style=_colour(rows.graph, place)
+        )
+        output.show_line(Text(" " * _PLACE_WIDTH).append_text(name))
+    for one in shown:
+        output.show_line(_line(one, rows.graph))
+
+
+def _line(shown: _Shown, graph: LaneGraph) -> Text:
+    recorded, row = shown
+    line = Text(f"{recorded.global_position:>6} ", style="dim")
+    line.append(f"{local_time(recorded.recorded_at_ns / 1e9)[:-4]}  ", style="dim")
+    for place in range(len(graph.lanes)):
+        cell = row.cells[place] if place < len(row.cells) else "  "
+        line.append(cell, style=_colour(graph, place))
+    line.append(f" {_name(graph.lanes[row.lane])} ", style=_colour(graph, row.lane))
+    return line.append(sentence_of(recorded))
+
+
+def _name(stream_id: StreamId) -> str:
+    """Agents by their name; other streams say what they are."""
+    return name_of(stream_id) if category_of(stream_id) == "agent" else stream_id
+
+
+def _colour(graph: LaneGraph, place: int) -> str:
+    is_agent = category_of(graph.lanes[place]) == "agent"
+    return _COLOURS[place % len(_COLOURS)] if is_agent else "dim"

@@ -1,0 +1,121 @@
+"""An answer as it comes: the agent's words on standard output, everything else beside them."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from mentra_actors.cli.output import Output, discard_output
+from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.content import ToolCallBlock
+from mentra_actors.domain.model_call import TokenUsage
+from mentra_actors.effects.models.live import ModelDelta, ToolProgress
+from mentra_actors.envelope import RecordedEvent
+from mentra_actors.ids import StreamId, category_of, name_of
+from mentra_actors.providers.port import TextDelta
+from mentra_actors.runtime.agents.run_watch import Reply
+from projections.views.sentence_words import clipped
+
+__all__ = ["RunScreen", "reply_text", "spent_words"]
+
+_MOST_CHARS = 100
+
+
+class RunScreen:
+    """Shows what happens while an agent answers; `stream_id` is the agent that speaks."""
+
+    def __init__(self, output: Output, stream_id: StreamId) -> None:
+        self._output = output
+        self._stream_id = stream_id
+        self._is_in_line = False
+        self._fallback = ""
+        self._streamed: set[str] = set()
+
+    async def show_all(self, notices: MemoryObjectReceiveStream[Any]) -> None:
+        """Show notices and recorded events until their stream ends."""
+        async with notices:
+            async for notice in notices:
+                if not self._output.as_json:
+                    self._show_unless_gone(notice)
+        self._end_line()
+
+    def _show_unless_gone(self, notice: Any) -> None:
+        """The work goes on when whoever read the answer has gone."""
+        try:
+            self._show(notice)
+        except BrokenPipeError:
+            discard_output()
+
+    def _show(self, notice: Any) -> None:
+        match notice:
+            case ModelDelta(stream_id=stream_id, event=TextDelta(text=text)):
+                if stream_id == self._stream_id:
+                    self._streamed.add(notice.effect_id)
+                    sys.stdout.write(text)
+                    sys.stdout.flush()
+                    self._is_in_line = not text.endswith("\n")
+            case ToolProgress():
+                self._beside(f"  {notice.tool}: {notice.text}")
+            case RecordedEvent() if category_of(notice.stream_id) == "agent":
+                self._show_event(name_of(notice.stream_id), notice)
+            case _:
+                pass
+
+    def _show_event(self, name: str, recorded: RecordedEvent[Any]) -> None:
+        who = "" if recorded.stream_id == self._stream_id else f"{name}: "
+        match recorded.event:
+            case e.ModelReplied(blocks=blocks):
+                for block in blocks:
+                    if isinstance(block, ToolCallBlock):
+                        self._beside(
+                            f"→ {who}{block.name} {clipped(block.arguments, _MOST_CHARS)}"
+                        )
+                self._end_line()
+            case e.ToolCallFinished(content=content, is_error=is_error):
+                mark, style = ("✗", "red") if is_error else ("✓", "dim")
+                self._beside(f"{mark} {who}{clipped(content, _MOST_CHARS)}", style)
+            case e.ToolCallOutcomeUnknown(reason=reason):
+                self._beside(f"? {who}outcome unknown: {reason}", "bold red")
+            case e.ModelCallFailed(message=message, failed_at=failed_at, retry_at=retry_at):
+                again = "" if retry_at is None else f" (again in {retry_at - failed_at:.1f} s)"
+                self._beside(f"✗ {who}{message}{again}", "red")
+            case e.ModelCallRequested(model=model) if model and model != self._fallback:
+                self._fallback = model
+                self._beside(f"⇄ {who}goes on with {model}", "yellow")
+            case e.RunFailed(message=message) if who:
+                self._beside(f"✗ {who}stopped: {message}", "bold red")
+            case e.AgentRecovered(open_effects=opened):
+                self._beside(f"↻ {who or name + ': '}came back with {len(opened)} open", "yellow")
+            case _:
+                pass
+
+    def _beside(self, text: str, style: str = "dim") -> None:
+        self._end_line()
+        self._output.remark(text, style)
+
+    def _end_line(self) -> None:
+        if self._is_in_line:
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+            self._is_in_line = False
+
+
+def reply_text(reply: Reply, store: Path) -> str:
+    """How a run has ended, what it has cost, and where it is kept."""
+    cut = "" if reply.is_whole else f"the model stopped: {_stop_words(reply)}; "
+    early = f"ended early: {reply.early_end.replace('_', ' ')}; " if reply.early_end else ""
+    return f"{cut}{early}{spent_words(reply.usage, reply.cost_usd_micros)}; kept in {store}"
+
+
+def spent_words(usage: TokenUsage, cost_usd_micros: int | None) -> str:
+    """Tokens and money; a price that is not known is not named."""
+    cached = f" ({usage.cached_input_tokens} cached)" if usage.cached_input_tokens else ""
+    money = f", ${cost_usd_micros / 1e6:,.4f}" if cost_usd_micros else ""
+    return f"{usage.input_tokens} tokens in{cached}, {usage.output_tokens} out{money}"
+
+
+def _stop_words(reply: Reply) -> str:
+    said = str(reply.stop_reason or "").replace("_", " ")
+    raw = reply.raw_stop_reason
+    return said if raw.lower() in ("", str(reply.stop_reason)) else f"{said} ({raw})"

@@ -1,0 +1,1 @@
+"""Calls of tools: planned, reviewed, run, undone."""

@@ -1,0 +1,1 @@
+"""Calls of models: asked, heard, paused, limited, paid."""

@@ -1,0 +1,1 @@
+"""What a team has done for it: board, letters, subagents, schedules, jobs."""

@@ -1,0 +1,1 @@
+"""Memories beyond conversations: recorded, found, imported, made into vectors."""

@@ -1,0 +1,1 @@
+"""Sessions: conversations of persons and programs with leads."""

@@ -1,0 +1,1 @@
+"""What a team shares: members, mail, board, schedules, supervision."""

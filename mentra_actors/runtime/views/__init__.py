@@ -1,0 +1,1 @@
+"""What is shown of the log while it grows: kept views, feeds, watchers, observers."""

@@ -1,0 +1,81 @@
+"""The health of a running team: what the log says, and what only this process knows."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.store.opening import MEMORY
+from mentra_actors.store.sql.opening import is_sql_url
+from projections.views.health import Health, LiveHealth, ViewLag, health_of
+
+if TYPE_CHECKING:
+    from mentra_actors.runtime.views.kept_views import KeptViews
+
+__all__ = ["HealthReports", "bytes_of_store"]
+
+_WINDOW_S = 3600.0
+
+
+class HealthReports:
+    """Looks at one runtime. Blocks while it reads the log."""
+
+    def __init__(self, core: RuntimeCore) -> None:
+        self._core = core
+        self._views: list[KeptViews] = []
+
+    def watch(self, views: "KeptViews") -> "KeptViews":
+        """Tell of these views too, from now on."""
+        self._views.append(views)
+        return views
+
+    def report(self) -> Health:
+        """See `Runtime.health`."""
+        core = self._core
+        return health_of(
+            core.store,
+            core.journal,
+            core.clock.now(),
+            views=self._lags(),
+            store_bytes=bytes_of_store(core.settings.path),
+            live=self._live(),
+        )
+
+    def _live(self) -> LiveHealth:
+        directory = self._core.directory
+        unrecorded = directory.dead_letters.unrecorded()
+        return LiveHealth(
+            actors=len(directory.live()),
+            effects_in_flight=self._core.effects.count(),
+            deaths=directory.deaths(_WINDOW_S),
+            window_s=_WINDOW_S,
+            unrecorded=sum(len(one.letters) + len(one.streams) for one in unrecorded),
+        )
+
+    def _lags(self) -> Sequence[ViewLag]:
+        return [
+            ViewLag(
+                name=one.name,
+                behind=one.lag,
+                failure=one.failure,
+                behind_s=one.lag_s,
+                is_paused=one.is_paused,
+            )
+            for views in self._views
+            for one in views.status()
+        ]
+
+
+def bytes_of_store(path: str | Path) -> int | None:
+    """What the directory of a store takes on the disk; None if it is none."""
+    if str(path) == MEMORY or is_sql_url(path) or not Path(path).is_dir():
+        return None
+    total = 0
+    for directory, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += (Path(directory) / name).stat().st_blocks * 512
+            except FileNotFoundError:
+                continue  # it was removed meanwhile
+    return total

@@ -1,0 +1,1 @@
+"""The embedded store: one LMDB file, written by one process, read by many."""

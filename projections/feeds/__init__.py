@@ -1,0 +1,1 @@
+"""The log as events of feeds: of an agent, of a session."""

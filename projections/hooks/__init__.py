@@ -1,0 +1,1 @@
+"""The log as events of hooks, for observers and audits."""

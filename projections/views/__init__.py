@@ -1,0 +1,1 @@
+"""The built-in views, and the sentences that they are told in."""
