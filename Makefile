@@ -2,31 +2,34 @@
 # Both use uv if it is there, else a virtual environment and pip.
 
 # Compiled modules are kept: the tests start hundreds of processes, each of which would compile all.
+# What is installed is compiled when it is imported: most of it never is.
 unexport PYTHONDONTWRITEBYTECODE
 
 ifneq ($(shell command -v uv 2>/dev/null),)
 SETUP := .venv/.uv-stamp
 TOOL = uv run --quiet --frozen $(1)
+COVERED = uv run --quiet --frozen --with coverage $(1)
 else
 SETUP := .venv/.pip-stamp
 TOOL = .venv/bin/$(1)
+COVERED = .venv/bin/python -m pip install --quiet coverage && .venv/bin/$(1)
 endif
 
-.PHONY: help setup demo test check load lint types contracts docs bench crash laws golden clean postgres adapters packaging
+.PHONY: help setup demo test check load lint types contracts docs bench bench-gate shape coverage crash laws golden clean postgres adapters packaging
 
 help:            ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(SETUP)  ## install everything into .venv
 
 .venv/.uv-stamp: pyproject.toml uv.lock
-	uv sync --quiet --frozen --compile-bytecode
+	uv sync --quiet --frozen
 	@touch $@
 
 .venv/.pip-stamp: pyproject.toml
 	python3 -m venv .venv
-	.venv/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	.venv/bin/python -m pip install --quiet --editable . --group dev
+	.venv/bin/python -m pip install --quiet --no-compile --upgrade "pip>=25.1"
+	.venv/bin/python -m pip install --quiet --no-compile --editable . --group dev
 	@touch $@
 
 demo: setup      ## the main job: a team that survives kill -9 (DIR=… surveys another directory)
@@ -59,12 +62,23 @@ types: setup     ## mypy strict
 contracts: setup ## import contracts
 	$(call TOOL,lint-imports)
 
+PURE_TESTS ?= tests/unit/domain tests/unit/projections tests/unit/testing tests/unit/evolution tests/golden tests/laws
 BUILDER ?= html
 docs: setup      ## the pages as a site in site/, strictly: a warning is an error
 	$(call TOOL,sphinx-build) --quiet --fail-on-warning --keep-going -j 2 -b $(BUILDER) docs site
 
-bench: setup     ## benchmarks (NAMES="deltas growth"; all of them), renders benchmarks/RESULTS.md
-	$(call TOOL,python) -m benchmarks.run $(NAMES)
+bench: setup     ## benchmarks (NAMES="deltas growth", QUICK=1; all of them), renders benchmarks/RESULTS.md
+	$(call TOOL,python) -m benchmarks.run $(if $(QUICK),--quick) $(NAMES)
+
+bench-gate: setup ## fails when a ratio to a floor has become several times worse (a minute)
+	$(call TOOL,python) -m benchmarks.gate $(NAMES)
+
+shape: setup     ## figures of the code (ACCEPT=1 writes them into docs/shape.md)
+	$(call TOOL,python) tests/architecture/shape.py $(if $(ACCEPT),--accept)
+
+coverage: setup  ## branches of the pure parts that no test takes
+	$(call COVERED,python -m coverage) run -m pytest -q $(PURE_TESTS)
+	$(call COVERED,python -m coverage) report
 
 crash: setup     ## the long crash campaign: a kill at every append and around every effect
 	MENTRA_CRASH_CAMPAIGN=full $(call TOOL,pytest) -q -m crash

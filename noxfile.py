@@ -15,7 +15,7 @@ import nox
 
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["wheel", "extras", "typing", "tests"]
+nox.options.sessions = ["wheel", "extras", "examples", "typing", "types", "tests"]
 
 ROOT = Path(__file__).parent
 TRIALS = ROOT / "tests" / "packaging"
@@ -62,6 +62,25 @@ def extras(session: nox.Session, extra: str) -> None:
 
 
 @nox.session
+def examples(session: nox.Session) -> None:
+    """Each example with the core alone, and how long it takes."""
+    session.install(_requirement(_built(session)))
+    place = _own_place(session) / "examples"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(ROOT / "examples", place)
+    session.chdir(place)
+    session.run("python", str(TRIALS / "run_examples.py"), ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """What pyright, in basic mode, sees in the packages themselves. Takes two minutes of CPU."""
+    session.install(f"mentra-actors[{','.join(EXTRAS)}] @ {ROOT.as_uri()}", "pyright[nodejs]")
+    session.install("hypothesis", "pytest", "types-PyYAML")
+    session.run("pyright", "--project", str(ROOT))
+
+
+@nox.session
 def typing(session: nox.Session) -> None:
     """What mypy and pyright, both strict, see of the wheel in a program of a user."""
     session.install(_requirement(_built(session)), "mypy", "pyright[nodejs]")
@@ -79,7 +98,8 @@ def _test(session: nox.Session, built: Path) -> None:
     session.chdir(_unpacked(session, built))
     for package in PACKAGES:
         shutil.rmtree(package)  # else the tests would find these, and not the installed ones
-    session.run("pytest", "-q", *(session.posargs or QUICK), env={"PYTHONPATH": ""})
+    quick = session.posargs or QUICK  # by `-m`, for the processes that tests spawn must find tests
+    session.run("python", "-m", "pytest", "-q", *quick, env={"PYTHONPATH": ""})
 
 
 def _requirement(built: Path, extra: str = "") -> str:
@@ -114,6 +134,7 @@ def _build(session: nox.Session, place: Path) -> None:
 def _unpacked(session: nox.Session, built: Path) -> Path:
     (file,) = built.glob("*.tar.gz")
     place = _own_place(session) / "sdist"
+    session.chdir(ROOT)  # not in what is removed here
     shutil.rmtree(place, ignore_errors=True)
     with tarfile.open(file) as archive:
         archive.extractall(place, filter="data")

@@ -28,7 +28,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from benchmarks.harness import Goal, at_most, median, parsed_arguments, report
+from benchmarks.harness import Goal, at_most, median, parsed_arguments, ratio_spread, report
 from mentra_actors import open_runtime
 from mentra_actors.effects.live import LiveNotice
 from mentra_actors.providers.http_provider import HttpProvider
@@ -154,34 +154,35 @@ def progress(number: int, rounds: int) -> None:
         print(f"\r  round {max(number + 1, 0)}/{rounds} ", end="", file=sys.stderr)
 
 
-def figures(pace_ms: float, rounds: int) -> dict[str, dict[str, float]]:
-    """By side: milliseconds of a message, and microseconds of one more delta; medians."""
+def figures(pace_ms: float, rounds: int) -> dict[str, dict[str, list[float]]]:
+    """By side: milliseconds of a message, and microseconds of one more delta, of all rounds."""
     with server(DELTAS, pace_ms) as many, server(FEW, pace_ms) as few:
         taken = asyncio.run(all_taken(many, few, rounds))
     return {name: _figures(one) for name, one in taken.items()}
 
 
-def _figures(taken: Taken) -> dict[str, float]:
+def _figures(taken: Taken) -> dict[str, list[float]]:
     pairs = list(zip(taken.many, taken.few, strict=True))
-    more = [median([many[kind] - few[kind] for many, few in pairs]) for kind in (0, 1)]
+    each = 1e6 / (DELTAS - FEW)
     return {
-        "message_ms": median([wall for wall, _ in taken.many]) * 1e3,
-        "message_cpu_ms": median([cpu for _, cpu in taken.many]) * 1e3,
-        "delta_us": more[0] / (DELTAS - FEW) * 1e6,
-        "delta_cpu_us": more[1] / (DELTAS - FEW) * 1e6,
+        "message_ms": [wall * 1e3 for wall, _ in taken.many],
+        "message_cpu_ms": [cpu * 1e3 for _, cpu in taken.many],
+        "delta_us": [(many[0] - few[0]) * each for many, few in pairs],
+        "delta_cpu_us": [(many[1] - few[1]) * each for many, few in pairs],
     }
 
 
-def goals(name: str, found: dict[str, dict[str, float]], *, is_paced: bool) -> list[Goal]:
+def goals(name: str, found: dict[str, dict[str, list[float]]], *, is_paced: bool) -> list[Goal]:
     """Ratios of one pace. With a pace the wall clock is the server's, so only CPU time counts."""
     base = found["bare httpx"]
 
     def goal(said: str, kind: str, side: str = "ours", most: float | None = None) -> Goal:
-        beside = {one: figure[kind] for one, figure in found.items()}
-        value = found[side][kind] / base[kind]
+        beside = {one: median(figure[kind]) for one, figure in found.items()}
+        value = beside[side] / median(base[kind])
+        around = ratio_spread(found[side][kind], base[kind])
         if most is None:
-            return Goal(f"{name}: {said}", value, "x", peers=beside)
-        return at_most(f"{name}: {said}", value, most, beside)
+            return Goal(f"{name}: {said}", value, "x", peers=beside, spread=around)
+        return at_most(f"{name}: {said}", value, most, beside, around)
 
     over = "over a bare httpx loop"
     result = [

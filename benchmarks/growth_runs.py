@@ -4,13 +4,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import median
+from benchmarks.harness import Spread, median, spread
 from benchmarks.peers.conversation import payload_bytes
 from benchmarks.peers.environments import PeerProcess
 from benchmarks.peers.turns import Turns
@@ -68,13 +68,15 @@ class Figures:
 class Ratios:
     """Late turns over early ones that were run in turn with them.
 
-    Of times it is the median over the pairs, of bytes the ratio of the sums.
+    Of times it is the median over the pairs, of bytes the ratio of the sums; `around` has the
+    quartiles of the pairs, of times.
     """
 
     wall: float
     cpu: float
     written: float
     passed: float
+    around: Mapping[str, Spread | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -232,9 +234,12 @@ def _compared(late: PeerProcess, early: PeerProcess, folder: Path, rounds: int) 
         some = [(_one(late), _one(early)) for _ in _EARLY_TURNS]
         pairs += some if number >= _WARM_UP_ROUNDS else []
     print(f"  {rounds} rounds in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+    wall = [a.wall_s[0] / b.wall_s[0] for a, b in pairs]
+    cpu = [a.cpu_s[0] / b.cpu_s[0] for a, b in pairs]
     return Ratios(
-        wall=median([a.wall_s[0] / b.wall_s[0] for a, b in pairs]),
-        cpu=median([a.cpu_s[0] / b.cpu_s[0] for a, b in pairs]),
+        wall=median(wall),
+        cpu=median(cpu),
+        around={"wall": spread(wall), "cpu": spread(cpu)},
         written=sum(a.written[0] for a, _ in pairs) / max(sum(b.written[0] for _, b in pairs), 1),
         passed=sum(a.passed[0] for a, _ in pairs) / max(sum(b.passed[0] for _, b in pairs), 1),
     )

@@ -12,13 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report
+from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report, spread
 from benchmarks.peers.environments import PeerMissing, python_of
-from benchmarks.peers.versions import versions
 
 MOST_IMPORT_MS = 150.0
 MOST_HELP_MS = 300.0
@@ -78,21 +77,21 @@ def programs(store: str) -> dict[str, partial[float]]:
     return cases
 
 
-def figures(*, quick: bool) -> Mapping[str, float]:
-    """Medians in milliseconds."""
+def figures(*, quick: bool) -> Mapping[str, Sequence[float]]:
+    """Milliseconds of all rounds."""
     with tempfile.TemporaryDirectory(prefix="bench-import-") as store:
         cases = programs(f"{store}/team")
         subprocess.run([sys.executable, "-c", TURN.format(store=f"{store}/team")], check=True)
         for run in cases.values():
             run()
-        told = interleaved(cases, 5 if quick else 15)
-    return {name: median(values) for name, values in told.items()}
+        return interleaved(cases, 5 if quick else 15)
 
 
 def main() -> None:
     """Run and print."""
     arguments = parsed_arguments(__doc__ or "")
-    found = figures(quick=arguments.quick)
+    told = figures(quick=arguments.quick)
+    found = {name: median(values) for name, values in told.items()}
     empty = {EMPTY: found.pop(EMPTY)}
     goals = [
         Goal(
@@ -102,10 +101,11 @@ def main() -> None:
             f"<= {GOALS[name]:g}" if name in GOALS else "",
             ms <= GOALS[name] if name in GOALS else None,
             empty,
+            spread(told[name]),
         )
         for name, ms in found.items()
     ]
-    report(f"Until a process can begin, beside {versions(*PEERS)}", goals, as_json=arguments.json)
+    report("Until a process can begin", goals, as_json=arguments.json, environments=tuple(PEERS))
 
 
 if __name__ == "__main__":

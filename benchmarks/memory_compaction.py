@@ -34,7 +34,7 @@ def opened(path: Path) -> Any:
 
 
 def fill(path: Path, entries: int) -> None:
-    """An agent that has answered so often."""
+    """An agent that has answered so often, and whose runtime was closed."""
     with opened(path) as runtime:
         options = CompactionOptions(auto_compact_threshold_tokens=None)
         runtime.spawn(NAME, model="scripted:x", compaction=options)
@@ -46,6 +46,8 @@ def fill(path: Path, entries: int) -> None:
         part = journal.stream_append(agent_stream(AgentId(NAME)), events, None)
         store.append(AppendRequest(streams=(part,)))
     store.close()
+    with opened(path) as runtime:  # leaves the snapshot that a runtime of that log has left
+        runtime.agent(NAME).send("And?")
 
 
 def steps(runtime: SyncRuntime) -> Iterator[tuple[str, Callable[[], Any]]]:

@@ -18,7 +18,7 @@ from mentra_actors.store.ports import AppendRequest
 AGENT = AgentId("ann")
 WORDS_PER_RECORD = 40
 VOCABULARY = 20_000
-APPEND = 20
+APPEND = 200
 
 
 def texts(words: int, seed: int) -> Iterator[str]:

@@ -7,7 +7,7 @@ gets as many turns as it makes in the time that it has; ours then gets as many.
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.harness import Goal, interleaved, median
+from benchmarks.harness import Goal, interleaved, median, spread
 from benchmarks.peers.environments import PeerProcess
 from benchmarks.sides import Side, started
 from benchmarks.store_folder import folder
@@ -30,7 +30,12 @@ def conversation_goals(*, turns: int, most_s: float, listed: int) -> list[Goal]:
         whole = {name: side.ask({"list": listed}) for name, side in sides.items()}
     name = f"conversation of {made:,} turns"
     goals = [
-        _beside(f"{name}: its middle, all messages, {label}", "ms", _medians(looks, key))
+        _beside(
+            f"{name}: its middle, all messages, {label}",
+            "ms",
+            _medians(looks, key),
+            rounds=[one[key][0] for one in looks[OURS.name]],
+        )
         for label, key in (("opened for it", "cold_ms"), ("open", "warm_ms"))
     ]
     goals.append(_beside(f"{name}: ten states before its middle", "ms", _medians(looks, "page")))
@@ -72,8 +77,13 @@ def _medians(looks: dict[str, list[dict[str, list[float]]]], key: str) -> dict[s
 
 
 def _beside(
-    name: str, unit: str, figures: dict[str, float], more: dict[str, float] | None = None
+    name: str,
+    unit: str,
+    figures: dict[str, float],
+    more: dict[str, float] | None = None,
+    rounds: list[float] | None = None,
 ) -> Goal:
-    """Ours, with the others beside it."""
+    """Ours, with the others beside it; `rounds` are ours."""
     others = {side: value for side, value in figures.items() if side != OURS.name}
-    return Goal(name, figures[OURS.name], unit, peers={**others, **(more or {})})
+    peers = {**others, **(more or {})}
+    return Goal(name, figures[OURS.name], unit, peers=peers, spread=spread(rounds or []))

@@ -25,9 +25,16 @@ import httpx
 import msgspec
 
 from benchmarks.deltas import server
-from benchmarks.harness import Goal, at_least, at_most, median, parsed_arguments, report
+from benchmarks.harness import (
+    Goal,
+    at_least,
+    at_most,
+    median,
+    parsed_arguments,
+    ratio_spread,
+    report,
+)
 from benchmarks.peers.environments import PeerMissing, PeerProcess
-from benchmarks.peers.versions import versions
 from benchmarks.provider_streams import made_up, recorded_paths
 from mentra_actors.domain.content import TextBlock, UserMessage
 from mentra_actors.domain.model_call import ModelRequest
@@ -162,7 +169,11 @@ def side_goals(
     goals = [Goal(title, rates["ours"], "MB/s", peers=without(rates, "ours"))]
     for name, rate in without(rates, "ours").items():
         said, ratio = f"{title}: ours beside {name}", rates["ours"] / rate
-        goals.append(Goal(said, ratio, "x") if goal is None else at_least(said, ratio, goal, {}))
+        around = ratio_spread(seconds[name], seconds["ours"])
+        if goal is None:
+            goals.append(Goal(said, ratio, "x", spread=around))
+        else:
+            goals.append(at_least(said, ratio, goal, {}, around))
     return goals
 
 
@@ -219,10 +230,12 @@ def main() -> None:
         ours, bare = asyncio.run(first_tokens(url, count))
     ratio = median(ours) / median(bare)
     peers = {"ours": median(ours) * 1e3, "bare httpx": median(bare) * 1e3}
-    goals.append(at_most("first token, beside bare httpx", ratio, OVERHEAD, peers))
+    goals.append(
+        at_most("first token, beside bare httpx", ratio, OVERHEAD, peers, ratio_spread(ours, bare))
+    )
     made = "" if recorded_paths("gemini", "finishReason") else " (made-up streams)"
-    title = f"Providers{made}: {versions('vendor-sdks', 'pydantic-ai-models')}"
-    report(title, goals, as_json=arguments.json)
+    peers = ("vendor-sdks", "pydantic-ai-models")
+    report(f"Streams of providers{made}", goals, as_json=arguments.json, environments=peers)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import Goal, parsed_arguments, report
+from benchmarks.harness import Goal, parsed_arguments, report, spread
 from benchmarks.peers.environments import PeerProcess
-from benchmarks.peers.versions import REQUIREMENTS
 from benchmarks.sides import Side, started
 
 ENTRIES = (1_000, 10_000)
@@ -30,6 +29,7 @@ MOST_BUILD_MS = 5.0
 WIRES = ("openai_responses", "chat_completions", "anthropic_messages", "gemini_generate_content")
 OURS = tuple(Side(wire, f"requests_mentra {wire}") for wire in WIRES)
 PLAIN = Side("plain", "requests_plain")
+TITLE = "Requests of a long conversation"
 PEERS = {
     "chat_completions": (
         Side("pydantic-ai", "requests_pydantic_ai chat", "pydantic-ai-models"),
@@ -68,7 +68,7 @@ def whole(figures: Figures) -> list[float]:
     return [sum(round_) for round_ in zip(*parts, strict=True)]
 
 
-def spread(values: list[float]) -> dict[str, float]:
+def slow_ones(values: list[float]) -> dict[str, float]:
     """What stands beside a median: where nine of ten are, and the slowest."""
     return {"p90 ms": statistics.quantiles(values, n=10)[8], "slowest ms": max(values)}
 
@@ -87,6 +87,7 @@ def build_goals(figures: Mapping[int, Mapping[str, Figures]]) -> list[Goal]:
                 "ms",
                 f"<= {MOST_BUILD_MS:g}" if bounds else "",
                 medians[-1] <= MOST_BUILD_MS if bounds else None,
+                slow_ones(built),
                 spread(built),
             )
         )
@@ -98,7 +99,7 @@ def wire_goal(wire: str, entries: int, sides: Mapping[str, Figures]) -> Goal:
     own = whole(sides[wire])
     ours = statistics.median(own)
     beside = {
-        **spread(own),
+        **slow_ones(own),
         "encode ms": statistics.median(sides[wire]["encode"]),
         "first ms": statistics.median(sides[wire]["first"]),
         "MB": sides[wire]["MB"][-1],
@@ -112,7 +113,7 @@ def wire_goal(wire: str, entries: int, sides: Mapping[str, Figures]) -> Goal:
                     sides[peer.name]["map"]
                 )
             beside[f"over {peer.name}"] = ours / theirs
-    return Goal(f"{wire}, {entries:,} entries", ours, "ms", peers=beside)
+    return Goal(f"{wire}, {entries:,} entries", ours, "ms", peers=beside, spread=spread(own))
 
 
 def measured(rounds: int, repeats: int) -> list[Goal]:
@@ -135,19 +136,13 @@ def _rounds_of(side: str, rounds: int) -> int:
     return rounds if side in WIRES else max(rounds // 6, 10)
 
 
-def titled() -> str:
-    """The title, with the versions of the peers."""
-    langchain = REQUIREMENTS["langgraph"][2]
-    wanted = (REQUIREMENTS["pydantic-ai"][0], REQUIREMENTS["openai-agents"][0], langchain)
-    pins = [pin.replace("==", " ") for pin in wanted]
-    return f"Requests of a long conversation, beside {', '.join(pins)}"
-
-
 def main() -> None:
     """Run and print."""
     arguments = parsed_arguments(__doc__ or "")
     rounds, repeats = (60, 1) if arguments.quick else (200, 3)
-    report(titled(), measured(rounds, repeats), as_json=arguments.json)
+    goals = measured(rounds, repeats)
+    peers = ("pydantic-ai", "openai-agents", "langgraph")
+    report(TITLE, goals, as_json=arguments.json, environments=peers)
 
 
 if __name__ == "__main__":

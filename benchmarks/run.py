@@ -1,80 +1,138 @@
-"""Runs benchmarks and renders benchmarks/RESULTS.md.
+"""Runs the programs of the book, and renders RESULTS.md of what they have shown.
 
-    python -m benchmarks.run [--quick] [NAME ...]
+    python -m benchmarks.run [--quick] [NAME ...]     all of them, or some
+    python -m benchmarks.run --render                 only the plots and the page
 
-Without names all of them are run; with names the sections of the others stay as they are.
+A run replaces `results/NAME.json` when its program has ended: an interrupted run keeps what is
+done. A program that fails is named, the others go on, and the exit status is 1.
 """
 
+import argparse
 import datetime
 import json
-import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-RESULTS = Path(__file__).parent / "RESULTS.md"
-BENCHMARKS = (
-    *("store", "turn", "deltas", "kill_matrix", "growth", "providers"),
-    *("tools", "tools_grep", "memory", "requests", "team", "import_time", "adapters"),
-    "time_travel",
-)
-HEAD = """# Results
+import msgspec
 
-Rendered by `make bench`; do not edit, but for remarks of what was seen. Ratios are medians of
-interleaved runs on a shared machine: read the ratios, not the constants. The first lines of each
-program say what it measures."""
+from benchmarks.book.page import page
+from benchmarks.book.plots import draw_plots
+from benchmarks.book.results import RESULTS, Result, remark_of, saved, stored_results, unexplained
+from benchmarks.harness import Goal
+from benchmarks.programs import PROGRAMS
+
+PAGE = Path(__file__).parent / "RESULTS.md"
 
 
 def main() -> None:
     """See the module."""
-    options = [word for word in sys.argv[1:] if word.startswith("-")]
-    chosen = [word for word in sys.argv[1:] if word not in options] or list(BENCHMARKS)
-    if unknown := set(chosen) - set(BENCHMARKS):
-        sys.exit(f"there is no benchmark {sorted(unknown)[0]}; there are {', '.join(BENCHMARKS)}")
-    sections = known_sections(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name in chosen:
-        print(f"benchmarks.{name} …", file=sys.stderr)
-        sections[name] = section(name, options)
-        body = [sections[one] for one in BENCHMARKS if one in sections]
-        RESULTS.write_text("\n\n".join([HEAD, *body]) + "\n")
-    print(f"written: {RESULTS}", file=sys.stderr)
+    words = _words()
+    chosen = words.names or list(PROGRAMS)
+    if unknown := set(chosen) - set(PROGRAMS):
+        sys.exit(f"there is no program {min(unknown)}; there are {', '.join(PROGRAMS)}")
+    failed = [] if words.render else run_all(chosen, run_one, is_quick=words.quick)
+    render()
+    _say_misses()
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}; their earlier results are kept")
 
 
-def known_sections(text: str) -> dict[str, str]:
-    """The sections of an earlier run by the name of their benchmark, which a comment has."""
-    parts = re.split(r"(?m)^(?=## )", text)[1:]
-    names = [re.search(r"<!-- (\w+) -->", part) for part in parts]
-    return {name.group(1): part.strip() for name, part in zip(names, parts, strict=True) if name}
+def _words() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Run benchmarks and render RESULTS.md.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PROGRAMS))
+    parser.add_argument("--quick", action="store_true", help="each in about a minute")
+    parser.add_argument("--render", action="store_true", help="run nothing")
+    return parser.parse_args()
 
 
-def section(name: str, options: list[str]) -> str:
-    """Run one and write it down."""
-    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *options]
-    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    head, *goals = [json.loads(line) for line in output.splitlines()]
-    lines = [f"## {head['title']}", f"<!-- {name} -->", ""]
-    lines += [*machine_lines(head["machine"], today), "", *table(goals)]
-    return "\n".join(lines)
+def render() -> None:
+    """Plots first: the page shows those that are there."""
+    draw_plots(stored_results())
+    PAGE.write_text(page())
+    print(f"written: {PAGE}", file=sys.stderr)
 
 
-def machine_lines(machine: dict[str, str], today: str) -> list[str]:
-    """Where and when."""
-    return [f"{today}: " + ", ".join(f"{key} {value}" for key, value in machine.items()) + "."]
-
-
-def table(goals: list[dict[str, Any]]) -> list[str]:
-    """One row a goal."""
-    marks = {True: "holds", False: "**missed**", None: ""}
-    rows = ["| figure | value | goal | | beside |", "|---|---:|---|---|---|"]
-    for goal in goals:
-        peers = ", ".join(f"{name} {value:,.4g}" for name, value in goal["peers"].items())
-        value = f"{goal['value']:,.3g} {goal['unit']}"
-        rows.append(
-            f"| {goal['name']} | {value} | {goal['goal']} | {marks[goal['holds']]} | {peers} |"
+def run_all(
+    names: Sequence[str],
+    run: Callable[..., Result],
+    *,
+    is_quick: bool,
+    folder: Path = RESULTS,
+) -> list[str]:
+    """Run some programs, each after the other; the names of those that failed."""
+    begun, failed = time.monotonic(), []
+    expected = expected_seconds(names, stored_results(folder), is_quick=is_quick)
+    for number, name in enumerate(names, start=1):
+        so_far = time.monotonic() - begun
+        left = sum(expected[one] for one in names[number - 1 :])
+        print(
+            f"[{number}/{len(names)}] {name}: {so_far / 60:.0f} min so far, "
+            f"about {max(left / 60, 1):.0f} min to go",
+            file=sys.stderr,
         )
-    return rows
+        try:
+            saved(run(name, is_quick=is_quick), folder)
+        except (subprocess.CalledProcessError, ValueError) as error:
+            print(f"{name} failed: {error}", file=sys.stderr)
+            failed.append(name)
+    return failed
+
+
+def expected_seconds(
+    names: Sequence[str], results: Sequence[Result], *, is_quick: bool
+) -> Mapping[str, float]:
+    """How long each will take: as long as the last time, if that run was of the same mode."""
+    mode = "quick" if is_quick else "full"
+    known = {one.program: one.seconds for one in results if one.mode == mode and one.seconds}
+    usual = 60.0 if is_quick else 600.0
+    return {name: known.get(name, usual) for name in names}
+
+
+def run_one(name: str, *, is_quick: bool) -> Result:
+    """One program in a process of its own.
+
+    Raises:
+        CalledProcessError: it has failed.
+        ValueError: what it printed is no result.
+    """
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json"]
+    begun = time.monotonic()
+    output = subprocess.run(
+        [*command, "--quick"] if is_quick else command,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    head, *goals = [json.loads(line) for line in output.splitlines()]
+    return Result(
+        program=name,
+        date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        mode="quick" if is_quick else "full",
+        commit=_commit(),
+        seconds=round(time.monotonic() - begun, 1),
+        goals=msgspec.convert(goals, tuple[Goal, ...]),
+        **head,
+    )
+
+
+def _commit() -> str:
+    """The commit of the working tree; empty where there is no repository."""
+    command = ["git", "describe", "--always", "--abbrev=7", "--dirty", "--exclude=*"]
+    told = subprocess.run(command, cwd=PAGE.parent, capture_output=True, text=True, check=False)
+    return told.stdout.strip()
+
+
+def _say_misses() -> None:
+    """Missed goals need a remark; a test asks for it."""
+    for one in stored_results():
+        for name in unexplained(one, remark_of(one.program)):
+            print(
+                f"missed without a remark: {name}; say why in benchmarks/remarks/{one.program}.md",
+                file=sys.stderr,
+            )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from benchmarks.harness import Goal, at_least, interleaved, median
+from benchmarks.harness import Goal, at_least, interleaved, median, ratio_spread
 from benchmarks.store_folder import fill, folder, our_store
 from benchmarks.store_library import sqlite_log, write_conversation
 from benchmarks.store_peers import RawLmdb, record_of
@@ -120,11 +120,18 @@ def _beside_peers(
             "raw cursor": lambda: timed(events, lambda: fold_raw(raw)),
             "repository.get": lambda: timed(library_events, library_get),
         }
-        rates = {side: median(figures) for side, figures in interleaved(cases, rounds).items()}
+        runs = interleaved(cases, rounds)
+        rates = {side: median(figures) for side, figures in runs.items()}
         raw.close()
     peers = {f"{side} events/s": rate for side, rate in rates.items()}
     return [
-        at_least(f"replay, {name}: over {what}", rates["ours"] / rates[peer], least, peers)
+        at_least(
+            f"replay, {name}: over {what}",
+            rates["ours"] / rates[peer],
+            least,
+            peers,
+            ratio_spread(runs["ours"], runs[peer]),
+        )
         for what, peer, least in (
             ("eventsourcing repository.get (SQLite, JSON)", "repository.get", 25.0),
             ("raw cursor, msgspec and fold", "raw cursor", 0.7),

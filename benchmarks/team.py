@@ -28,11 +28,11 @@ from benchmarks.harness import (
     interleaved,
     median,
     parsed_arguments,
+    ratio_spread,
     report,
 )
 from benchmarks.peers.environments import PeerProcess
 from benchmarks.peers.team_turns import DELTAS
-from benchmarks.peers.versions import versions
 from benchmarks.sides import Side, started
 
 AGENTS, FEWER_AGENTS = 1000, 300
@@ -76,18 +76,20 @@ def turn_goals(*, quick: bool) -> list[Goal]:
             name: partial(turns_per_s, process, agents, turns, told[name])
             for name, process in sides.items()
         }
-        rates = {name: median(values) for name, values in interleaved(cases, rounds).items()}
+        runs = interleaved(cases, rounds)
+    rates = {name: median(values) for name, values in runs.items()}
     figures = {
         name: {what: median([one[what] for one in runs]) for what in runs[0]}
         for name, runs in told.items()
     }
-    return [*goals_of_sides(agents, rates, figures), *floors(rates, figures)]
+    return [*goals_of_sides(agents, runs, figures), *floors(rates, figures)]
 
 
 def goals_of_sides(
-    agents: int, rates: dict[str, float], figures: dict[str, dict[str, float]]
+    agents: int, runs: dict[str, list[float]], figures: dict[str, dict[str, float]]
 ) -> Iterable[Goal]:
     """Ours over the floors and the peers."""
+    rates = {name: median(values) for name, values in runs.items()}
     others = [side.name for side in (PLAIN, SQLITE, *PEERS) if side.name in rates]
     least = {PLAIN.name: LEAST_OVER_PLAIN, SQLITE.name: LEAST_OVER_SQLITE}
     for side in OURS:
@@ -95,10 +97,11 @@ def goals_of_sides(
         for other in others:
             name = f"{agents} agents, {side.name}: our turns/s over {other}"
             ratio = rates[side.name] / rates[other]
+            around = ratio_spread(runs[side.name], runs[other])
             if other in least:
-                yield at_least(name, ratio, least[other], beside)
+                yield at_least(name, ratio, least[other], beside, around)
             else:
-                yield Goal(name, ratio, "x", peers=beside)
+                yield Goal(name, ratio, "x", peers=beside, spread=around)
         threads = figures[side.name]["threads"]
         holds = threads <= MOST_THREADS
         name = f"{agents} agents, {side.name}: threads"
@@ -163,8 +166,8 @@ def main() -> None:
         *idle_goals(quick=arguments.quick),
         *activation_goals(quick=arguments.quick),
     ]
-    title = f"Many agents, answers of {DELTAS} pieces, beside {versions('autogen-core')} and pykka"
-    report(title, goals, as_json=arguments.json)
+    title = f"Many agents, answers of {DELTAS} pieces"
+    report(title, goals, as_json=arguments.json, environments=("autogen-core",))
 
 
 if __name__ == "__main__":

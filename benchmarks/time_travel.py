@@ -11,9 +11,9 @@ from benchmarks.harness import Goal, parsed_arguments, report
 from benchmarks.past_conversation import conversation_goals
 from benchmarks.past_team import agent_goals, team_goals
 from benchmarks.past_views import lag_goals, view_goals
-from benchmarks.peers.versions import versions
 
-TITLE = f"Time travel and read models ({versions('langgraph')})"
+TITLE = "Time travel and read models"
+ENVIRONMENTS = ("langgraph",)
 
 
 def goals(*, quick: bool) -> list[Goal]:
@@ -38,7 +38,8 @@ def goals(*, quick: bool) -> list[Goal]:
 def main() -> None:
     """Run and print."""
     arguments = parsed_arguments(__doc__ or "")
-    report(TITLE, goals(quick=arguments.quick), as_json=arguments.json)
+    found = goals(quick=arguments.quick)
+    report(TITLE, found, as_json=arguments.json, environments=ENVIRONMENTS)
 
 
 if __name__ == "__main__":

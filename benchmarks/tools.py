@@ -17,9 +17,8 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report
+from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report, spread
 from benchmarks.peers.environments import PeerProcess
-from benchmarks.peers.versions import REQUIREMENTS
 from benchmarks.sides import Side, started
 
 CALLS = 50
@@ -76,7 +75,8 @@ def goals_of(
                 beside[f"{peer.name} us"] = medians[peer.name]
                 beside[f"over {peer.name}"] = ours / medians[peer.name]
                 beside[f"CPU over {peer.name}"] = cpu[side.name] / cpu[peer.name]
-        goals.append(Goal(f"{name}, {side.name}", ours, "us", peers=beside))
+        around = spread(figures[side.name])
+        goals.append(Goal(f"{name}, {side.name}", ours, "us", peers=beside, spread=around))
     return goals
 
 
@@ -94,16 +94,12 @@ def measured(rounds: int) -> list[Goal]:
     return goals
 
 
-def titled() -> str:
-    """The title, with the versions of the peers."""
-    pins = [REQUIREMENTS[peer][0].replace("==", " ") for peer in ("pydantic-ai", "openai-agents")]
-    return f"Tool calls that do nothing, beside {' and '.join(pins)}"
-
-
 def main() -> None:
     """Run and print."""
     arguments = parsed_arguments(__doc__ or "")
-    report(titled(), measured(3 if arguments.quick else 30), as_json=arguments.json)
+    goals = measured(3 if arguments.quick else 30)
+    peers = ("pydantic-ai", "openai-agents")
+    report("Tool calls that do nothing", goals, as_json=arguments.json, environments=peers)
 
 
 if __name__ == "__main__":

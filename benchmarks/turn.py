@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import Goal, interleaved, median, parsed_arguments, report
+from benchmarks.harness import Goal, interleaved, median, parsed_arguments, ratio_spread, report
 from mentra_actors import open_runtime, tool
 from mentra_actors.domain.content import (
     AssistantMessage,
@@ -201,7 +201,8 @@ def beside_plain(agents: int, turns: int, delta_delay_s: float, *, rounds: int) 
             "added ms/agents": added / agents,
         }
         name = f"{agents} agents, {pace}, {kind[8:]}: plain loop's turns/s over ours"
-        goals.append(Goal(name, plain_rate / rate, "x", peers=peers))
+        around = ratio_spread(rates[PLAIN], rates[kind])
+        goals.append(Goal(name, plain_rate / rate, "x", peers=peers, spread=around))
     return goals
 
 

@@ -1,13 +1,15 @@
 """What is wrong with a projection, said where it is declared and not where it first folds."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import msgspec
 
 from mentra_actors.ids import is_valid_name
 
 __all__ = [
+    "Declared",
     "checked_handles",
     "checked_initial",
     "checked_name",
@@ -17,6 +19,7 @@ __all__ = [
     "missing_members",
 ]
 
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _TOLD_TYPES = 5
 _MAX_VERSION = 2**31 - 1
 _MEMBERS = ("name", "version", "view_type", "keys", "initial", "apply")
@@ -32,6 +35,31 @@ class EventChoice(TypedDict, total=False):
     handles: Iterable[type[Any]] | None
     categories: Collection[str]
     streams: Collection[str]
+
+
+class Declared:
+    """What the class of a projection says of itself in its head, checked when it is made.
+
+    Arguments: `name` (else that of the class, in snake case), `version`, and which events it sees.
+    What a class does not choose it has from the one that it inherits from.
+    """
+
+    name: str
+    version: int
+    handles: frozenset[type[Any]] | None = None
+    view_type: Any = None
+    categories: ClassVar[frozenset[str]] = frozenset()
+    streams: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(
+        cls, *, name: str = "", version: int = 1, **choice: Unpack[EventChoice]
+    ) -> None:
+        super().__init_subclass__()
+        cls.name = checked_name(name or _WORDS.sub("_", cls.__name__).lower(), version)
+        cls.version = version
+        cls.handles = checked_handles(cls.name, choice.get("handles")) or cls.handles
+        cls.categories = checked_names(cls.name, choice.get("categories", ())) or cls.categories
+        cls.streams = checked_names(cls.name, choice.get("streams", ())) or cls.streams
 
 
 def checked_name(name: str, version: int) -> str:
@@ -54,9 +82,14 @@ def checked_projection(given: Any) -> None:
     """See that something can be folded at all.
 
     Raises:
-        TypeError: it is the class of a projection and not an instance, or anything else.
+        TypeError: it is the name or the class of a projection, or anything else.
     """
     missing = missing_members(given)
+    if isinstance(given, str):
+        raise TypeError(
+            f"{given!r} is a name: pass the projection itself, one of your own or a built-in one "
+            "such as `projections.TASK_BOARD`"
+        )
     if missing:
         raise TypeError(
             f"{given!r} is no projection: it has no {', '.join(missing)}; built-in ones such as "

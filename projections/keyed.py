@@ -11,7 +11,6 @@ The name of the view is that of the class in snake case, and each part begins as
 """
 
 import hashlib
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import (
@@ -29,14 +28,7 @@ from typing import (
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import category_of, name_of
 from projections.contract import MAX_KEY_BYTES, ONE_PART
-from projections.declared import (
-    EventChoice,
-    checked_handles,
-    checked_initial,
-    checked_name,
-    checked_names,
-    checked_view_type,
-)
+from projections.declared import Declared, EventChoice, checked_initial, checked_view_type
 
 __all__ = ["KeyedBy", "KeyedProjection"]
 
@@ -47,7 +39,6 @@ KeyedBy: TypeAlias = Literal["stream", "agent", "category", "run", "one"]
 events of no run touch nothing), or everything (`one`)."""
 
 _OF_AGENTS = frozenset({"agent", "inbox", "background", "memory"})
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def _by_agent(recorded: RecordedEvent[Any]) -> str | None:
@@ -72,7 +63,7 @@ _KEY_OF: dict[str, Callable[[RecordedEvent[Any]], str | None]] = {
 }
 
 
-class KeyedProjection(ABC, Generic[V]):
+class KeyedProjection(Declared, ABC, Generic[V]):
     """Inherit from it with the type of a part: `class Mine(KeyedProjection[int], …)`.
 
     Arguments of the class: `name` and `version` of the view; `handles`, the classes of events that
@@ -84,12 +75,6 @@ class KeyedProjection(ABC, Generic[V]):
         TypeError, ValueError: nothing could be folded or stored like this.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[int]
-    handles: ClassVar[frozenset[type[Any]] | None] = None
-    view_type: ClassVar[Any] = None
-    categories: ClassVar[frozenset[str]] = frozenset()
-    streams: ClassVar[frozenset[str]] = frozenset()
     _by: ClassVar[KeyedBy] = "stream"
 
     def __init_subclass__(
@@ -101,13 +86,8 @@ class KeyedProjection(ABC, Generic[V]):
         view_type: Any = None,
         **choice: Unpack[EventChoice],
     ) -> None:
-        super().__init_subclass__()
-        cls.name = checked_name(name or _WORDS.sub("_", cls.__name__).lower(), version)
-        cls.version = version
-        cls.handles = checked_handles(cls.name, choice.get("handles")) or cls.handles
+        super().__init_subclass__(name=name, version=version, **choice)
         cls.view_type = checked_view_type(cls.name, view_type or _type_of_part(cls))
-        cls.categories = checked_names(cls.name, choice.get("categories", ())) or cls.categories
-        cls.streams = checked_names(cls.name, choice.get("streams", ())) or cls.streams
         cls._by = by or cls._by
         if cls._by not in _KEY_OF:
             raise ValueError(f"projection {cls.name!r}: parts are by one of {', '.join(_KEY_OF)}")

@@ -68,7 +68,7 @@ class Following:
         if not page:
             return False
         after = Place(page[-1].stream_version, 0, str(fingerprint_of(page[-1])))
-        added, forgotten = _net_change(self._decoded(page))
+        added, forgotten = _net_change(self._journal.decoded(page))
         file.carry_on(view.name, stream, (place, after), added, forgotten)
         return True
 
@@ -81,7 +81,7 @@ class Following:
             return False
         added = [
             told
-            for one in self._decoded(page)
+            for one in self._journal.decoded(page)
             if (told := reading.fold.step(one.event, one.stream_version)) is not None
         ]
         reading.version = page[-1].stream_version
@@ -135,9 +135,6 @@ class Following:
         if not page or str(fingerprint_of(page[0])) != fingerprint:
             return None
         return page[1:]
-
-    def _decoded(self, page: Sequence[StoredEvent]) -> list[RecordedEvent[Any]]:
-        return [one for stored in page for one in self._journal.decode(stored)]
 
     def _begin_anew(self, file: IndexFile, view: MemoryView) -> bool:
         self.times_begun += 1

@@ -127,9 +127,11 @@ class MemoryIndex:
         Raises:
             StoreError: the log or the index cannot be read.
         """
-        return self._of_present(
-            view, lambda file, number: file.scope_of(number, record_id, scopes)
-        )
+
+        def in_file(file: IndexFile, number: int) -> MemoryScope | None:
+            return file.scope_of(number, record_id, scopes)
+
+        return self._of_present(view, in_file)
 
     def _nearest(
         self, file: IndexFile, view: int, question: MemoryQuestion

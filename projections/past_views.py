@@ -17,6 +17,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from projections.contract import Projection, fold_parts, sees
+from projections.declared import checked_projection
 from projections.kept_folds import KeptFolds
 
 __all__ = ["OnlyPart", "PartsOfStreams", "PastViews", "folded_from"]
@@ -131,7 +132,9 @@ class PastViews:
         Raises:
             ProjectionFailed: the projection raised.
             StoreError: the log cannot be read.
+            TypeError: it is no projection, but perhaps its name or its class.
         """
+        checked_projection(projection)
         start, before = self._whole.nearest(projection, None, position)
         if start == position:
             return before
@@ -149,8 +152,9 @@ class PastViews:
         Never change it.
 
         Raises:
-            ProjectionFailed, StoreError: see `parts`.
+            ProjectionFailed, StoreError, TypeError: see `parts`.
         """
+        checked_projection(projection)
         stream_id = projection.stream_of(key) if isinstance(projection, PartsOfStreams) else None
         start, before = self._whole.nearest(projection, None, position)
         if stream_id is None or start == position:

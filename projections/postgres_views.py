@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -77,7 +77,7 @@ class PostgresViewTables:
             connection.close()
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Any]:
+    def _transaction(self, begin: LiteralString) -> Iterator[Any]:
         try:
             connection = self._connected()
             with connection.cursor() as cursor:

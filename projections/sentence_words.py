@@ -5,10 +5,10 @@ __all__ = ["and_why", "by_whom", "clipped", "counted", "quoted"]
 _MOST_CHARS = 120
 
 
-def clipped(text: str) -> str:
-    """The text in one line of at most 120 characters."""
-    line = " ".join(text[: _MOST_CHARS * 4].split())
-    return line if len(line) <= _MOST_CHARS else line[: _MOST_CHARS - 1] + "…"
+def clipped(text: str, most_chars: int = _MOST_CHARS) -> str:
+    """The beginning of a text on one line; the last character says if something is left out."""
+    line = " ".join(text[: most_chars * 4].split())
+    return line if len(line) <= most_chars else f"{line[: most_chars - 1]}…"
 
 
 def quoted(text: str) -> str:
@@ -17,8 +17,10 @@ def quoted(text: str) -> str:
 
 
 def counted(count: int, word: str) -> str:
-    """How many there are: `1 letter`, `2 letters`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    """How many there are: `1 letter`, `2 letters`, `1,000 entries`."""
+    if count == 1:
+        return f"1 {word}"
+    return f"{count:,} {word[:-1]}ies" if word.endswith("ry") else f"{count:,} {word}s"
 
 
 def by_whom(who: str) -> str:

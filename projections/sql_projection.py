@@ -19,14 +19,13 @@ wherever a process dies. It is kept in a database:
 of `sqlite3` or of `psycopg`.
 """
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeAlias, Unpack
+from typing import Any, TypeAlias
 
 from mentra_actors.envelope import RecordedEvent
 from projections.contract import ProjectionFailed, sees
-from projections.declared import EventChoice, checked_handles, checked_name, checked_names
+from projections.declared import Declared
 from projections.page_reading import Page
 
 __all__ = ["RowWriter", "SqlProjection", "rows_of"]
@@ -34,33 +33,14 @@ __all__ = ["RowWriter", "SqlProjection", "rows_of"]
 RowWriter: TypeAlias = Callable[[Any], None]
 """Writes rows with a cursor, inside of a transaction."""
 
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
-
-class SqlProjection(ABC):
+class SqlProjection(Declared, ABC):
     """Inherit from it: `class Mine(SqlProjection, handles=[…])`; the module shows one.
 
     Arguments of the class: `name` (else that of the class, in snake case) and `version`, and which
     events it sees (`handles`, `categories`, `streams`). When the version is raised the tables are
     dropped and made anew, in one transaction with the first rows. No method may end that.
     """
-
-    name: ClassVar[str]
-    version: ClassVar[int]
-    handles: ClassVar[frozenset[type[Any]] | None] = None
-    view_type: ClassVar[Any] = None
-    categories: ClassVar[frozenset[str]] = frozenset()
-    streams: ClassVar[frozenset[str]] = frozenset()
-
-    def __init_subclass__(
-        cls, *, name: str = "", version: int = 1, **choice: Unpack[EventChoice]
-    ) -> None:
-        super().__init_subclass__()
-        cls.name = checked_name(name or _WORDS.sub("_", cls.__name__).lower(), version)
-        cls.version = version
-        cls.handles = checked_handles(cls.name, choice.get("handles")) or cls.handles
-        cls.categories = checked_names(cls.name, choice.get("categories", ())) or cls.categories
-        cls.streams = checked_names(cls.name, choice.get("streams", ())) or cls.streams
 
     @abstractmethod
     def create(self, cursor: Any) -> None:

@@ -124,13 +124,12 @@ def _times_of(
 ) -> dict[int, TaskTimes]:
     if isinstance(event, TaskDeleted):
         return {one: kept for one, kept in times.items() if one != event.task_id}
-    if not isinstance(event, _TIMED) or event.task_id not in state.tasks:
+    if not isinstance(event, _Timed) or event.task_id not in state.tasks:
         return times
     return {**times, event.task_id: _after(times.get(event.task_id, TaskTimes()), event)}
 
 
 _Timed: TypeAlias = TaskCreated | TaskClaimed | TaskAssigned | ClaimReleased | TaskStatusChanged
-_TIMED = get_args(_Timed)
 
 
 def _after(times: TaskTimes, event: _Timed) -> TaskTimes:

@@ -6,6 +6,7 @@ Tests import `local_server`, which stands beside this file.
 or `nightly`. `MENTRA_LOAD=1` runs the tests of load as well.
 """
 
+import gc
 import os
 import sys
 import threading
@@ -20,6 +21,11 @@ from hypothesis import HealthCheck, settings
 sys.path.insert(0, str(Path(__file__).parent))
 
 from own_database import open_own_database
+
+try:
+    from compiled_once import compile_once
+except ImportError:  # it says when that may be
+    compile_once = None
 
 SLOW_DATA = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -44,9 +50,28 @@ def pytest_xdist_auto_num_workers(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
-    """Each process that runs tests has a database of its own, before a module asks for it."""
+    """What workers share is made first; each has its database before a module asks for it."""
+    config = session.config
+    if xdist.is_xdist_controller(session) and _is_of_all_tests(config):
+        compile_once(config)
     if os.environ.get("MENTRA_TEST_POSTGRES") and not xdist.is_xdist_controller(session):
-        session.config.add_cleanup(open_own_database())
+        config.add_cleanup(open_own_database())
+
+
+def _is_of_all_tests(config):
+    everything = config.args_source is config.ArgsSource.TESTPATHS
+    return everything and compile_once is not None and not sys.dont_write_bytecode
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What was imported for the tests stays to the end: no search for garbage looks at it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items):

@@ -4,16 +4,27 @@ import contextlib
 import os
 
 import psycopg
+import pytest
 
 from mentra_actors.store.sql.postgres_address import PostgresAddress
 from mentra_actors.store.sql.postgres_store import PostgresEventStore
 
-__all__ = ["extended", "lock_held", "opened", "server", "waiting_writers"]
+__all__ = ["extended", "lock_held", "opened", "required_server", "server", "waiting_writers"]
 
 
 def server():
     """The address of the database of this process; empty where there is no server."""
     return os.environ.get("MENTRA_TEST_POSTGRES", "")
+
+
+def required_server():
+    """The same; the module or the test that asks is skipped where there is no server."""
+    if not server():
+        pytest.skip(
+            "MENTRA_TEST_POSTGRES is not set: no PostgreSQL server to test on",
+            allow_module_level=True,
+        )
+    return server()
 
 
 def extended(address, **parameters):

@@ -63,13 +63,13 @@ def _last_words(error: Exception) -> str:
 
 
 class PeerProcess:
-    """A program of this folder that answers JSON lines, until the end of the block.
+    """A program that answers JSON lines, until the end of the block.
 
     It runs in the environment of `peer`, or in our own where that is None.
     """
 
     def __init__(self, program: str, peer: str | None, stderr: Path) -> None:
-        """Start it; `program` is the name of its module, and words for it.
+        """Start it; `program` is the name of its module, in `peers` or dotted, and words for it.
 
         Raises:
             PeerMissing: its environment cannot be installed.
@@ -80,7 +80,7 @@ class PeerProcess:
         self._stderr = stderr
         with stderr.open("a") as file:
             self._process = subprocess.Popen(
-                [python, "-m", f"benchmarks.peers.{module}", *words],
+                [python, "-m", module if "." in module else f"benchmarks.peers.{module}", *words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["REQUIREMENTS", "versions"]
+__all__ = ["REQUIREMENTS", "pins"]
 
 _PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 
@@ -27,8 +27,7 @@ REQUIREMENTS: Mapping[str, Sequence[str]] = {
 """By the name of the environment: what pip is asked for. The first one names the peer."""
 
 
-def versions(*peers: str) -> str:
-    """The pinned packages of some peers, or of all, in words."""
-    wanted = peers or tuple(REQUIREMENTS)
-    pins = [pin for peer in wanted for pin in REQUIREMENTS[peer]]
-    return ", ".join(pin.replace("==", " ") for pin in pins)
+def pins(*environments: str) -> dict[str, str]:
+    """The packages that are pinned for some environments, with their versions."""
+    wanted = [pin for one in environments for pin in REQUIREMENTS[one] if "==" in pin]
+    return dict(pin.split("==", 1) for pin in wanted)

@@ -35,19 +35,20 @@ class Stamp:
     """What an append carries besides events."""
 
     fence: Fence | None
+    has_work: bool
+    """Whether the stream leaves work for its owner."""
     recorded_at_ns: int
     causation: str
     correlation: str
 
 
-def draft_append(  # noqa: PLR0913 - the parts of one append, each named at the call
+def draft_append(
     decider: Decider[Any, Any, Any, Any],
     journal: Journal,
     stream_id: StreamId,
     *,
     events: Sequence[Any],
     expected_version: int,
-    has_work: bool,
     stamp: Stamp,
 ) -> Draft:
     """The append of `events` with everything that their companions ask for."""
@@ -55,7 +56,7 @@ def draft_append(  # noqa: PLR0913 - the parts of one append, each named at the 
     deliveries = _merged([one for one in companions if isinstance(one, Delivery)])
     settled = [(s.stream_id, s.through_version) for s in companions if isinstance(s, Settlement)]
     version = expected_version + len(events)
-    if not has_work:
+    if not stamp.has_work:
         settled.append((stream_id, version))
     streams = [journal.stream_append(stream_id, events, expected_version)]
     unchanged = [one for one in companions if isinstance(one, Unchanged)]
@@ -68,7 +69,7 @@ def draft_append(  # noqa: PLR0913 - the parts of one append, each named at the 
         recorded_at_ns=stamp.recorded_at_ns,
         causation=stamp.causation,
         correlation=stamp.correlation,
-        open_streams=(*opened, *([stream_id] if has_work else [])),
+        open_streams=(*opened, *([stream_id] if stamp.has_work else [])),
         settled=tuple(settled),
     )
     others = ((one.stream_id, one.events) for one in deliveries.values())

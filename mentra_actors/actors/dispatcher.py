@@ -41,7 +41,7 @@ class TurnGiver(Protocol):
 class TurnGivers(Protocol):
     """Dispatchers by stream."""
 
-    def for_stream(self, stream_id: str) -> TurnGiver:
+    def for_stream(self, stream_id: str, /) -> TurnGiver:
         """The dispatcher of a stream, always the same one."""
         ...
 

@@ -41,10 +41,7 @@ class InlineView(Generic[V]):
         if not self._fold.is_needed_by(effect):
             return None
         if self._version < durable_version:
-            missed = self._journal.read_stream(
-                self._stream_id, after=self._version, through=durable_version
-            )
-            self._apply(missed)
+            self._catch_up(durable_version)
         self._is_live = True
         return self._view
 
@@ -53,12 +50,22 @@ class InlineView(Generic[V]):
         if self._is_live:
             self._apply(recorded)
 
+    def _catch_up(self, through: int) -> None:
+        pages = self._journal.event_pages(self._stream_id, after=self._version, through=through)
+        for events, last in pages:
+            for event in events:
+                self._see(event)
+            self._version = last
+
+    def _see(self, event: Any) -> None:
+        if not isinstance(event, SkippedEvent):
+            self._view = self._fold.apply(self._view, event)
+
     def _apply(self, recorded: list[RecordedEvent[Any]]) -> None:
         """Fold what is new and joins on; the parts of a split event come together."""
         folded = self._version
         for one in recorded:
             if not folded < one.stream_version <= self._version + 1:
                 continue
-            if not isinstance(one.event, SkippedEvent):
-                self._view = self._fold.apply(self._view, one.event)
+            self._see(one.event)
             self._version = one.stream_version

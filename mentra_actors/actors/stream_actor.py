@@ -232,9 +232,9 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             self._stream_id,
             events=events,
             expected_version=self._version,
-            has_work=decider.has_work(state),
             stamp=Stamp(
                 fence=self._services.fence(),
+                has_work=decider.has_work(state),
                 recorded_at_ns=int(self._services.clock.now() * 1e9),
                 causation=envelope.causation or type(envelope.command).__name__,
                 correlation=correlation,

@@ -210,11 +210,8 @@ def _views(team: OpenStore) -> Iterator[Sequence[Approval]]:
     """What waits, again after each change of the log; Ctrl-C while it waits ends it."""
     parts: dict[str, AgentApprovals] = {}
     place = 0
-    while True:
-        last = team.reader.last_position()
+    for last in team.ends(follow=True):
         while place < last and (page := team.journal.read_journal(after=place)):
             parts.update(fold_parts(APPROVALS, page, parts.get))
             place = page[-1].global_position
         yield approvals_in(parts.values())
-        if not team.wait_for_more(last):
-            return

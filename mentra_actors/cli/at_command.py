@@ -137,6 +137,8 @@ class _Shown:
         view = self._then.board(self._team)
         if view.tasks:
             self._output.show(Text())
+        elif self._view:
+            self._output.show("No task was on the board.")
         self._hanging(board_lines(view))
 
     def _show_view(self, document: Any) -> None:

@@ -15,13 +15,13 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render_audit import AuditLines, is_denial
-from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.times import unix_time
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, name_of
 from projections.hook_event import HookEvent, kind_of
 from projections.hook_history import HookFold, hook_events
+from projections.sentence_words import counted
 
 __all__ = ["audit"]
 
@@ -168,13 +168,11 @@ def _show(output: Output, team: OpenStore, wish: _Wish, span: _Range, *, follow:
 
 def _events(team: OpenStore, span: _Range, *, follow: bool) -> Iterator[HookEvent]:
     fold, after = HookFold(team.journal), span.after
-    while True:
-        seen = team.reader.last_position()
+    for seen in team.ends(follow=follow):
         end = seen if span.through is None else min(span.through, seen)
         yield from hook_events(team.journal, after=after, through=end, fold=fold)
         after = max(after, end)
-        is_over = span.through is not None and end >= span.through
-        if is_over or not (follow and team.wait_for_more(seen)):
+        if span.through is not None and end >= span.through:
             return
 
 

@@ -24,7 +24,7 @@ from mentra_actors.runtime.history.history import History, history_beside
 from projections.view_differences import Difference, differences
 
 if TYPE_CHECKING:
-    import jmespath
+    import jmespath.exceptions
 else:
     jmespath = LateModule("jmespath")
 

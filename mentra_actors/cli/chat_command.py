@@ -14,9 +14,10 @@ import typer
 from mentra_actors.cli.chat.plain import PlainScreen
 from mentra_actors.cli.chat.session import ChatSession
 from mentra_actors.cli.failures import FAILED
+from mentra_actors.cli.given_text import given_text
 from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.model_choice import MODEL_VARIABLE
-from mentra_actors.cli.options import DEFAULT_STORE, StorePath, TeamName
+from mentra_actors.cli.options import DEFAULT_STORE, StorePath, SystemPrompt, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.run_command import model_of, require_not_stopped, run_limits, stored_members
 from mentra_actors.cli.signed_in import signed_in_providers
@@ -52,7 +53,7 @@ def chat(
         str | None,
         typer.Option(help=f"provider:name; for a new agent also from {MODEL_VARIABLE}."),
     ] = None,
-    system: Annotated[str, typer.Option(help="System prompt of a new agent.")] = "",
+    system: SystemPrompt = "",
     root: Annotated[Path, typer.Option(help="Where its tools work.")] = Path(),
     tools: Annotated[
         ToolChoice,
@@ -83,7 +84,7 @@ def chat(
     chosen = model_of(agent, members, wanted, output)
     options = _options(tools, root, asks=ask)
     options["team"] = TeamId(team_name)
-    talk = _Talk(output, store, agent, chosen, system)
+    talk = _Talk(output, store, agent, chosen, given_text(system))
     talk.was = was
     talk.limits = run_limits(deadline, token_budget, cost_budget)
     anyio.run(talk.run, options, is_talk)

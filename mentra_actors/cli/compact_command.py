@@ -12,9 +12,10 @@ from mentra_actors.cli.care_progress import care_task
 from mentra_actors.cli.doctor_command import CarePath
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.render_care import counted, report_document
+from mentra_actors.cli.render_care import report_document
 from mentra_actors.errors import ConfigurationError, StoreError
 from mentra_actors.store.care import Compacted, OnProgress, compact_store, restore_archive
+from projections.sentence_words import counted
 
 __all__ = ["compact"]
 

@@ -65,7 +65,7 @@ def context(
     tools = _offered(store, files=files)
     with opened(store) as team, output.spinner("Reading the log"):
         stream_id = team.agent_stream(agent)
-        past = agent_past(one.event for one in team.journal.read_stream(stream_id))
+        past = agent_past(team.journal.events(stream_id))
         call = None if at is None else _chosen(past, at)
         made = anyio.run(_assembled, team, tools, past, call)
         report = report_of(made, PriceList())

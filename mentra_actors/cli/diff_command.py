@@ -13,6 +13,7 @@ from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_differences import Lines, difference_lines, team_difference_lines
 from mentra_actors.cli.render_moment import moment_document, moment_line
+from mentra_actors.cli.store_place import store_place
 from mentra_actors.cli.times import MOMENTS, moment_named
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
@@ -33,7 +34,13 @@ def diff(
         str, typer.Option(help="Only a view: board, roster, transcript, usage, or module:NAME.")
     ] = "",
     other: Annotated[
-        Path | None, typer.Option("--with", help="AFTER is a moment of this other store.")
+        Path | None,
+        typer.Option(
+            "--with",
+            parser=store_place,
+            metavar="PATH",
+            help="AFTER is a moment of this other store.",
+        ),
     ] = None,
     team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,

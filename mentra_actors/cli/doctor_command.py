@@ -12,10 +12,13 @@ from mentra_actors.cli.key_options import KeysDirectory
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.program import program
-from mentra_actors.cli.render_care import advice_lines, counted, report_document, report_lines
+from mentra_actors.cli.render_care import advice_lines, report_document, report_lines
 from mentra_actors.cli.render_machine import look_at_machine, machine_line
 from mentra_actors.cli.views_check import look_at_views, views_findings
+from mentra_actors.store.branches.drafts import remove_dead_drafts
+from mentra_actors.store.branches.forking import branches_directory
 from mentra_actors.store.care import Salvaged, salvage_store, verify_store
+from projections.sentence_words import counted
 
 __all__ = ["CarePath", "doctor"]
 
@@ -64,10 +67,14 @@ def doctor(
     found = (*report.findings, *views_findings(path, look, report.last_position))
     report = msgspec.structs.replace(report, findings=found)
     machine = look_at_machine()
+    removed = remove_dead_drafts(branches_directory(path))
     if as_json:
         output.document({**report_document(report), "machine": msgspec.to_builtins(machine)})
     else:
         output.show(*report_lines(report), machine_line(machine))
+        if removed:
+            drafts = f"{removed} branch{'es' if removed > 1 else ''}"
+            output.remark(f"Removed what a process that was killed had left of {drafts}.")
         if not report.is_sound:
             output.show(*advice_lines(report))
     if not report.is_sound:

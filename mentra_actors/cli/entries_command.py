@@ -21,6 +21,7 @@ from mentra_actors.domain.conversation_tree import Entry, Transcript, closed
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.domain.transcript import apply
 from mentra_actors.ids import EntryId
+from projections.sentence_words import clipped
 
 __all__ = ["entries"]
 
@@ -103,8 +104,7 @@ def _words(message: Message) -> str:
             words = " ".join([text_of(blocks), *(_arrows(calls))])
         case ToolResultsMessage(results=results):
             words = "; ".join(f"{one.name}: {one.content}" for one in results)
-    line = " ".join(words[: _MOST_CHARS * 4].split())
-    return line if len(line) <= _MOST_CHARS else f"{line[: _MOST_CHARS - 1]}…"
+    return clipped(words, _MOST_CHARS)
 
 
 def _arrows(names: Sequence[str]) -> list[str]:

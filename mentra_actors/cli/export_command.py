@@ -10,10 +10,10 @@ import typer
 from mentra_actors.cli.care_progress import care_task
 from mentra_actors.cli.options import AsJson
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.render_care import counted
 from mentra_actors.errors import StoreCorrupted, StoreError, StoreFormatError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.care import Exported, ExportScope, export_store, import_store
+from projections.sentence_words import counted
 
 __all__ = ["export", "import_"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from mentra_actors import errors
+from mentra_actors.cli.command_list import COMMANDS
 from mentra_actors.errors import MentraError
 
 __all__ = [
@@ -22,36 +23,7 @@ FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
 _NOTHING_RECORDED = "Nothing was recorded."
-_RECORDING = frozenset(
-    {
-        "",
-        "approve",
-        "chat",
-        "dead-letters",
-        "demo",
-        "deny",
-        "job",
-        "mail",
-        "remember",
-        "remove",
-        "rename",
-        "respond",
-        "revoke",
-        "rule",
-        "run",
-        "schedule",
-        "seat",
-        "stop",
-    }
-)
-_READING = frozenset(
-    {
-        *{"agents", "approvals", "at", "audit", "bisect", "board", "branches", "diff", "doctor"},
-        *{"context", "entries", "health", "inbox", "jobs", "log", "members", "memory", "plot"},
-        *{"project", "record", "replay", "requests", "rules", "schedules", "sessions", "timeline"},
-        *{"transcript", "usage", "why"},
-    }
-)
+_NOTHING_DONE = {"records": _NOTHING_RECORDED, "changes": "Nothing was changed.", "reads": ""}
 _TAKING_CARE = frozenset({"backup", "compact", "doctor", "export"})
 """Commands that take the store as an argument."""
 _NOWHERE = "the directory in which this command was started is not there any more"
@@ -132,8 +104,8 @@ def failure_of(error: Exception, command: str = "") -> Failure:
     kinds = [kind for kind in type(error).__mro__ if kind in _WORDS]
     words = _WORDS[kinds[0]] if kinds else _Words("What was recorded is kept.", "")
     safe, advice = words.safe, "\n".join(getattr(error, "__notes__", ())) or words.advice
-    if safe == _NOTHING_RECORDED and command not in _RECORDING:
-        safe = "" if command in _READING else "Nothing was changed."
+    if safe == _NOTHING_RECORDED and command in COMMANDS:
+        safe = _NOTHING_DONE[COMMANDS[command].does]
     if isinstance(error, errors.StoreNotFound) and command in _TAKING_CARE:
         advice = _NAME_AS_ARGUMENT.format(command=command)
     if command == "import" and isinstance(error, errors.StoreError):

@@ -1,5 +1,6 @@
 """`mentra fork`: go on from a moment of a store, in another way."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,19 +11,20 @@ import typer
 
 from mentra_actors.cli.decision_options import By, person
 from mentra_actors.cli.event_place import name_and_version
+from mentra_actors.cli.given_text import given_text
 from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
-from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.times import MOMENTS, moment_named
 from mentra_actors.domain.team import DEFAULT_TEAM
-from mentra_actors.errors import CommandRejected, StoreError
+from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.branches import Branch
 from mentra_actors.runtime.history.edits import Edit
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.history.open_work import OpenEffect
 from mentra_actors.runtime.history.versions import position_of_version
+from projections.sentence_words import counted
 
 __all__ = ["fork"]
 
@@ -50,7 +52,7 @@ def fork(
         bool, typer.Option("--resume", help="Go on with what was open, as after a crash.")
     ] = False,
     system: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Another system prompt.")
+        str | None, typer.Option(metavar="TEXT", help="Another system prompt; @FILE reads it.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Another model, as provider:name.")] = None,
     edit: Annotated[
@@ -111,7 +113,7 @@ def _edits(
     team: OpenStore,
     agent: str | None,
     *,
-    system: Path | None,
+    system: str | None,
     model: str | None,
     texts: Sequence[str],
 ) -> list[Edit]:
@@ -121,10 +123,7 @@ def _edits(
     if model is not None:
         edits.append(Edit.profile(name, model=model))
     if system is not None:
-        try:
-            edits.append(Edit.profile(name, system=system.read_text()))
-        except (OSError, UnicodeDecodeError) as error:
-            raise StoreError(f"cannot read {system}: {error}; no branch was made") from error
+        edits.append(Edit.profile(name, system=given_text(system)))
     return [*edits, *(_edit(name, text) for text in texts)]
 
 
@@ -176,4 +175,4 @@ def _tell(output: Output, store: Path, branch: Branch, left: Sequence[OpenEffect
             else f"{'was' if record.edits else 'is'} answered as interrupted"
         )
         output.remark(f"What was open there {what}: {kinds}.")
-    output.remark(f"mentra chat --store {store} --branch {record.name}")
+    output.remark(f"mentra chat --store {shlex.quote(str(store))} --branch {record.name}")

@@ -10,13 +10,13 @@ import typer
 from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.render_care import counted
 from mentra_actors.errors import CommandRejected, ConfigurationError
 from mentra_actors.store.branches.forgetting import forget_with_branches
 from mentra_actors.store.sealing import offline
 from mentra_actors.store.sealing.master_key import make_key_file
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sealing.upkeep import Forgotten
+from projections.sentence_words import counted
 
 __all__ = ["forget", "new_key", "rotate_key", "train_dictionary"]
 

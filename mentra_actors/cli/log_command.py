@@ -91,13 +91,10 @@ def _events(
     team: OpenStore, wish: _Wish, after: int, *, follow: bool = False
 ) -> Iterator[RecordedEvent[Any]]:
     place = after
-    while True:
-        seen = team.reader.last_position()
+    for _ in team.ends(follow=follow):
         while page := _page(team, wish, place):
             yield from page
             place = wish.place(page[-1])
-        if not (follow and team.wait_for_more(seen)):
-            return
 
 
 def _page(team: OpenStore, wish: _Wish, place: int) -> list[RecordedEvent[Any]]:

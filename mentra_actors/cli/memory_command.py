@@ -11,20 +11,28 @@ from rich.text import Text
 from mentra_actors.cli.decision_options import By, Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.petitioned import have_recorded, remark_handed_over, state_word, wished
+from mentra_actors.cli.petitioned import have_recorded, wished
 from mentra_actors.cli.reading import OpenStore, opened
-from mentra_actors.cli.render_care import counted
-from mentra_actors.domain.memory import SCOPES, FoundRecord, MemoryRecord, MemoryScope
+from mentra_actors.cli.render_import import show_import
+from mentra_actors.domain.memory import (
+    MEMORY,
+    SCOPES,
+    FoundRecord,
+    MemoryRecord,
+    MemoryScope,
+    PinFacts,
+)
 from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView, agent_view
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, name_of
+from mentra_actors.ids import AgentId, StreamId, name_of
 from mentra_actors.runtime.memories import team_of
-from mentra_actors.runtime.memory_imports import fact_orders
+from mentra_actors.runtime.memory_imports import fact_orders, import_outcome
 from mentra_actors.runtime.wishes.teams import ImportWish, TeachWish
 from mentra_actors.store.journal import Journal
 from projections.memory_index import open_memory_index
 from projections.memory_lines import memory_lines, record_fields
+from projections.sentence_words import counted
 
 __all__ = ["memory", "remember"]
 
@@ -63,8 +71,12 @@ def memory(
     output = Output(as_json=as_json)
     if facts is not None:
         with opened(store, team_name) as team:
-            view = _view_of(team, agent)
-        _import(output, agent, view, facts, store, by=person(by), wait_s=wait)
+            orders = _orders(facts, _view_of(team, agent), by=person(by))
+            outcome = import_outcome(
+                orders, lambda stream_id: MEMORY.fold(team.journal.events(stream_id))
+            )
+        is_recorded = _have_pinned(output, orders, store, by=person(by), wait_s=wait)
+        show_import(output, agent, facts, outcome, is_recorded=is_recorded)
         return
     scopes = SCOPES if scope is None else (scope,)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
@@ -86,36 +98,27 @@ def _view_of(team: OpenStore, agent: str) -> MemoryView:
     return agent_view(agent_id, team_of(Journal(team.reader), agent_id, DEFAULT_TEAM))
 
 
-def _import(
+def _orders(facts: Path, view: MemoryView, *, by: str) -> Sequence[tuple[StreamId, PinFacts]]:
+    try:
+        return fact_orders(facts.read_text("utf-8"), view, by=by)
+    except (ValueError, CommandRejected) as error:
+        raise CommandRejected(f"{facts}: {error}; nothing was recorded") from error
+
+
+def _have_pinned(
     output: Output,
-    agent: str,
-    view: MemoryView,
-    facts: Path,
+    orders: Sequence[tuple[StreamId, PinFacts]],
     store: Path,
     *,
     by: str,
     wait_s: float,
-) -> None:
-    """Have the facts of a file pinned, some hundred at a time."""
-    try:
-        orders = fact_orders(facts.read_text("utf-8"), view, by=by)
-    except (ValueError, CommandRejected) as error:
-        raise CommandRejected(f"{facts}: {error}; nothing was recorded") from error
-    wishes = [ImportWish(memory=stream, facts=command.facts) for stream, command in orders]
+) -> bool:
+    """Have facts pinned, some hundred at a time; False if some of them wait."""
     is_recorded = True
-    for wish in wishes:
+    for stream_id, command in orders:
+        wish = ImportWish(memory=stream_id, facts=command.facts)
         is_recorded &= wished(output, wish, store, by=by, wait_s=wait_s if is_recorded else 0.0)
-    count = sum(len(wish.facts) for wish in wishes)
-    if output.as_json:
-        output.document({"agent": agent, "facts": count, "state": state_word(is_recorded)})
-        return
-    to_be = "" if is_recorded else "to be "
-    be = "is" if count == 1 else "are"
-    output.show(
-        f"{counted(count, 'fact')} of {facts} {be} {to_be}remembered by {agent}, each once."
-    )
-    if not is_recorded:
-        remark_handed_over(output)
+    return is_recorded
 
 
 def _show_records(

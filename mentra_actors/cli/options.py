@@ -5,7 +5,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["DEFAULT_STORE", "AsJson", "StorePath", "TeamName"]
+from mentra_actors.cli.store_place import store_place
+
+__all__ = ["DEFAULT_STORE", "AsJson", "StorePath", "SystemPrompt", "TeamName"]
 
 DEFAULT_STORE = Path("team.mentra")
 
@@ -13,8 +15,10 @@ StorePath: TypeAlias = Annotated[
     Path,
     typer.Option(
         "--store",
+        parser=store_place,
+        metavar="PATH",
         envvar="MENTRA_STORE",
-        help="Directory of the team's store.",
+        help="Directory of the team's store, or the address of a database.",
         show_default="./team.mentra",
     ),
 ]
@@ -23,6 +27,12 @@ AsJson: TypeAlias = Annotated[
     bool,
     typer.Option("--json", help="Print JSON and nothing else; errors are JSON on standard error."),
 ]
+
+SystemPrompt: TypeAlias = Annotated[
+    str,
+    typer.Option("--system", metavar="TEXT", help="System prompt of a new agent; @FILE reads it."),
+]
+"""See `given_text`."""
 
 TeamName: TypeAlias = Annotated[
     str, typer.Option("--team", metavar="NAME", help="Which team of the store.")

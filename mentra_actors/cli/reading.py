@@ -60,6 +60,17 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return True
 
+    def ends(self, *, follow: bool) -> Iterator[int]:
+        """The last position; who follows gets the next each time the log is longer, until Ctrl-C.
+
+        An end that has come while the last one was looked at is given at once.
+        """
+        while True:
+            last = self.reader.last_position()
+            yield last
+            if not (follow and self.wait_for_more(last)):
+                return
+
     def members(self) -> list[MemberView]:
         """The members of the team, persons too."""
         roster = fold_view(ROSTER, self.journal.through())

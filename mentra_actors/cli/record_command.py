@@ -11,12 +11,12 @@ from mentra_actors.cli.audit_masks import masked_text
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
-from mentra_actors.cli.render_care import counted
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import ConfigurationError, StoreError
 from mentra_actors.ids import name_of
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.replay.recordings import Recording, recording_faults
+from projections.sentence_words import counted
 
 __all__ = ["record"]
 

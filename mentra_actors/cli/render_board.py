@@ -34,7 +34,8 @@ def board_lines(view: BoardView) -> Iterator[tuple[Text, int]]:
     groups = board_groups(view)
     width = max((len(str(task.task_id)) for task in view.tasks), default=1)
     sections = (
-        ("Ready", (*groups.ready, *groups.claimed)),
+        ("Ready", groups.ready),
+        ("Claimed", groups.claimed),
         ("In Progress", groups.in_progress),
         ("Blocked", groups.blocked),
         ("Completed", groups.completed),

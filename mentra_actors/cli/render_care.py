@@ -9,8 +9,9 @@ from rich.text import Text
 
 from mentra_actors.cli.program import program
 from mentra_actors.store.care import Finding, Report
+from projections.sentence_words import counted
 
-__all__ = ["advice_lines", "counted", "finding_line", "report_document", "report_lines", "sizes"]
+__all__ = ["advice_lines", "finding_line", "report_document", "report_lines", "sizes"]
 
 _SEVERITIES = {"damage": "bold red", "warning": "yellow"}
 
@@ -89,10 +90,3 @@ def _verdict(report: Report) -> Text:
         f"the first bad one {report.first_bad_position}.",
         style="bold",
     )
-
-
-def counted(number: int, what: str) -> str:
-    """`1 blob`, `2 blobs`, `2 entries`."""
-    if number == 1:
-        return f"1 {what}"
-    return f"{number:,} {what[:-1]}ies" if what.endswith("y") else f"{number:,} {what}s"

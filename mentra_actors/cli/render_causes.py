@@ -7,9 +7,9 @@ from itertools import groupby
 from rich.text import Text
 
 from mentra_actors.cli.output import Output, local_moment, local_time
-from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.render_log import stream_style
 from mentra_actors.runtime.history.causes import CauseChain, Effects
+from projections.sentence_words import counted
 from projections.timeline import TimelineLine
 
 __all__ = ["show_causes", "show_effects"]

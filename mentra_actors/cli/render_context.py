@@ -8,9 +8,9 @@ import msgspec
 from rich.text import Text
 
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.render_care import counted
 from mentra_actors.effects.context_pieces import PartName
 from mentra_actors.effects.context_report import ContextReport
+from projections.sentence_words import counted
 
 __all__ = ["REMARK", "context_document", "context_lines", "show_context"]
 

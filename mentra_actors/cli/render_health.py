@@ -6,9 +6,9 @@ from rich.text import Text
 
 from mentra_actors.cli.output import local_moment
 from mentra_actors.cli.render_approvals import time_span
-from mentra_actors.cli.render_care import counted
 from projections.dead_letters import DeadLetter, QuarantinedStream
 from projections.health import Health, ViewLag
+from projections.sentence_words import clipped, counted
 
 __all__ = ["INDENT", "health_lines", "letter_text", "quarantine_text"]
 
@@ -28,7 +28,7 @@ def quarantine_text(one: QuarantinedStream) -> Text:
         text.append(f" with {one.because_of}")
     if not one.is_recorded:
         text.append("  not recorded", style="yellow")
-    text.append(f"\n  {_cut(one.cause)}")
+    text.append(f"\n  {clipped(one.cause, _SHOWN_CHARS)}")
     return text
 
 
@@ -42,14 +42,14 @@ def letter_text(one: DeadLetter) -> Text:
     )
     again = f", sent again {counted(one.redrives, 'time')}" if one.redrives else ""
     text.append(f"\n  its actor died {counted(one.deliveries, 'time')}{again}")
-    text.append(f"\n  {_cut(one.cause)}")
+    text.append(f"\n  {clipped(one.cause, _SHOWN_CHARS)}")
     if one.says:
-        text.append(f"\n  {_cut(one.says)}", style="dim")
+        text.append(f"\n  {clipped(one.says, _SHOWN_CHARS)}", style="dim")
     if one.is_under_way:
         text.append("\n  is on its way again", style="green")
     for words in (one.problem, one.fault):
         if words:
-            text.append(f"\n  {_cut(words)}", style="yellow")
+            text.append(f"\n  {clipped(words, _SHOWN_CHARS)}", style="yellow")
     return text
 
 
@@ -60,7 +60,7 @@ def health_lines(health: Health) -> Iterator[Text]:
     for label, words in _figures(health):
         yield Text.assemble((f"{label:<{_LABEL}}", "dim"), words)
     for problem in health.problems:
-        yield Text.assemble(("! ", "bold red"), _cut(problem))
+        yield Text.assemble(("! ", "bold red"), clipped(problem, _SHOWN_CHARS))
 
 
 def _figures(health: Health) -> Sequence[tuple[str, str]]:
@@ -102,11 +102,6 @@ def _live_words(health: Health) -> str:
         f"{counted(live.actors, 'actor')}, {counted(live.effects_in_flight, 'effect')} in flight, "
         f"{counted(live.deaths, 'death')} in {time_span(live.window_s)}"
     )
-
-
-def _cut(words: str) -> str:
-    line = " ".join(words.split())
-    return line if len(line) <= _SHOWN_CHARS else f"{line[:_SHOWN_CHARS]}…"
 
 
 def _view_words(view: ViewLag) -> str:

@@ -8,13 +8,14 @@ import msgspec
 from rich.text import Text
 
 from mentra_actors.cli.output import Output, harmless
-from mentra_actors.cli.render_care import counted
 from mentra_actors.runtime.history.replays import Replay, ReplayRow
+from mentra_actors.runtime.replay.team_playing import TeamReplay
 from mentra_actors.runtime.replay.told import difference_words, request_words, untold_words
 from mentra_actors.runtime.replay.trajectories import Trajectory, TrajectoryStep
-from mentra_actors.runtime.replay.verification import Difference, Verification
+from mentra_actors.runtime.replay.verification import OtherDecision, Verification
+from projections.sentence_words import clipped, counted
 
-__all__ = ["replay_document", "show_replay", "show_table", "show_verification"]
+__all__ = ["replay_document", "show_replay", "show_table", "show_team_replay", "show_verification"]
 
 _MOST_LINES = 20
 _CHARS = 60
@@ -38,11 +39,43 @@ def show_verification(output: Output, found: Verification, requests: Sequence[st
             output.show_line(line)
     for words in request_words(requests):
         output.show(Text(harmless(words), style="yellow"))
-    for words in untold_words(found):
+    for words in untold_words(found.untold):
         output.show_line(Text(harmless(words), style="dim"))
 
 
-def _show_first(output: Output, difference: Difference) -> None:
+def show_team_replay(output: Output, found: TeamReplay) -> None:
+    """The verdict, the first difference whole, the first one of each other stream, the streams."""
+    appends = counted(found.appends, "append")
+    if found.is_same:
+        words = f"{appends} played again: each event is the same, with its ids and times."
+        output.show(Text(words, style="green"))
+    else:
+        streams = counted(len(found.differences), "stream")
+        words = f"{appends} played again: {streams} went another way."
+        output.show(Text(words, style="bold red"))
+        output.show(Text())
+        _show_first(output, found.differences[0])
+        for line in _others(found.differences[1:]):
+            output.show_line(line)
+    if found.streams:
+        output.show(Text())
+        output.table("", ("stream", "played", "copied", "left"), list(_stream_rows(found)))
+    for words in untold_words(found.untold):
+        output.show_line(Text(harmless(words), style="dim"))
+
+
+def _stream_rows(found: TeamReplay) -> Iterator[Sequence[Text]]:
+    others = {one.stream_id for one in found.differences}
+    for stream_id, one in found.streams.items():
+        style = "red" if stream_id in others else ""
+        counts = (f"{number:,}" for number in (one.played, one.copied, one.left))
+        yield [
+            Text(harmless(stream_id), style=style),
+            *(Text(number, justify="right") for number in counts),
+        ]
+
+
+def _show_first(output: Output, difference: OtherDecision) -> None:
     head, *lines = harmless(difference_words(difference)).split("\n")
     output.show(Text(head, style="bold"))
     for line in lines:
@@ -51,7 +84,7 @@ def _show_first(output: Output, difference: Difference) -> None:
         output.show(Text(line, style=style))
 
 
-def _others(differences: Sequence[Difference]) -> Iterator[Text]:
+def _others(differences: Sequence[OtherDecision]) -> Iterator[Text]:
     if differences:
         yield Text()
     for one in differences[:_MOST_LINES]:
@@ -81,7 +114,7 @@ def show_replay(output: Output, found: Replay) -> None:
         for line in _step_lines(number + 1, old, new):
             output.show_hanging(line, _INDENT)
     if found.now.ended in ("failed", "cancelled"):
-        output.show_hanging(Text(f"     why: {harmless(_line(found.answer, 400))}"), _INDENT)
+        output.show_hanging(Text(f"     why: {harmless(clipped(found.answer, 400))}"), _INDENT)
     output.show(Text())
     _show_sums(output, found.before, found.now)
     output.show(_verdict(found))
@@ -111,9 +144,9 @@ def _step_lines(
 def _words(step: TrajectoryStep) -> str:
     match step.what:
         case "answer":
-            said = ", ".join(filter(None, (_line(step.told), *_asked(step.asked))))
+            said = ", ".join(filter(None, (clipped(step.told, _CHARS), *_asked(step.asked))))
         case "call":
-            said = f"{step.name} {_line(step.asked)} → {_line(step.told)}"
+            said = f"{step.name} {clipped(step.asked, _CHARS)} → {clipped(step.told, _CHARS)}"
         case _:
             said = f"the run {step.name or 'goes on'}"
     return harmless(said)
@@ -122,12 +155,7 @@ def _words(step: TrajectoryStep) -> str:
 def _asked(calls: str) -> Iterator[str]:
     """The calls of an answer: each tool with its input."""
     for name, arguments in json.loads(calls) if calls else ():
-        yield f"asks for {name} {_line(json.dumps(arguments, ensure_ascii=False))}"
-
-
-def _line(text: str, most: int = _CHARS) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+        yield f"asks for {name} {clipped(json.dumps(arguments, ensure_ascii=False), _CHARS)}"
 
 
 def _show_sums(output: Output, before: Trajectory, now: Trajectory) -> None:
@@ -169,14 +197,18 @@ def show_table(output: Output, rows: Sequence[ReplayRow]) -> None:
 def _row(one: ReplayRow) -> Sequence[Text]:
     if one.problem:
         blank = [Text("")] * 5
-        return [Text(one.run_id), *blank, Text(harmless(_line(one.problem)), style="red")]
+        return [
+            Text(one.run_id),
+            *blank,
+            Text(harmless(clipped(one.problem, _CHARS)), style="red"),
+        ]
     decided = Text("same", style="green") if not one.decisions else Text("other", style="red")
     steps = Text("same", style="green")
     if one.first_other is not None:
         steps = Text(f"from {one.first_other}", style="yellow")
     answer = Text("same", style="green")
     if not one.is_same_answer:
-        answer = Text(harmless(_line(one.answer, _ANSWER_CHARS)))
+        answer = Text(harmless(clipped(one.answer, _ANSWER_CHARS)))
     return [
         Text(one.run_id),
         decided,

@@ -15,6 +15,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, category_of, name_of
 from mentra_actors.providers.port import TextDelta
 from mentra_actors.runtime.run_watch import Reply
+from projections.sentence_words import clipped
 
 __all__ = ["RunScreen", "reply_text", "spent_words"]
 
@@ -67,11 +68,13 @@ class RunScreen:
             case e.ModelReplied(blocks=blocks):
                 for block in blocks:
                     if isinstance(block, ToolCallBlock):
-                        self._beside(f"→ {who}{block.name} {_clipped(block.arguments)}")
+                        self._beside(
+                            f"→ {who}{block.name} {clipped(block.arguments, _MOST_CHARS)}"
+                        )
                 self._end_line()
             case e.ToolCallFinished(content=content, is_error=is_error):
                 mark, style = ("✗", "red") if is_error else ("✓", "dim")
-                self._beside(f"{mark} {who}{_clipped(content)}", style)
+                self._beside(f"{mark} {who}{clipped(content, _MOST_CHARS)}", style)
             case e.ToolCallOutcomeUnknown(reason=reason):
                 self._beside(f"? {who}outcome unknown: {reason}", "bold red")
             case e.ModelCallFailed(message=message, failed_at=failed_at, retry_at=retry_at):
@@ -116,8 +119,3 @@ def _stop_words(reply: Reply) -> str:
     said = str(reply.stop_reason or "").replace("_", " ")
     raw = reply.raw_stop_reason
     return said if raw.lower() in ("", str(reply.stop_reason)) else f"{said} ({raw})"
-
-
-def _clipped(text: str) -> str:
-    line = " ".join(text[: _MOST_CHARS * 4].split())
-    return line if len(line) <= _MOST_CHARS else f"{line[: _MOST_CHARS - 1]}…"

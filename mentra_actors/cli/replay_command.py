@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from mentra_actors.cli.failures import FAILED
+from mentra_actors.cli.given_text import given_text
 from mentra_actors.cli.model_choice import require_usable
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
@@ -15,6 +16,7 @@ from mentra_actors.cli.render_replay import (
     replay_document,
     show_replay,
     show_table,
+    show_team_replay,
     show_verification,
 )
 from mentra_actors.cli.replay_steps import StepByStep
@@ -48,10 +50,15 @@ def replay(
         str | None, typer.Option(metavar="provider:name", help="With --from: ask this model.")
     ] = None,
     system: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="With --from: another system prompt.")
+        str | None,
+        typer.Option(metavar="TEXT", help="With --from: another system prompt; @FILE reads it."),
     ] = None,
     all_runs: Annotated[
         bool, typer.Option("--all", help="All ended runs, as a table of what is another now.")
+    ] = False,
+    play: Annotated[
+        bool,
+        typer.Option("--play", help="The whole team, played by the runtime in recorded order."),
     ] = False,
     step: Annotated[
         bool, typer.Option("--step", help="Walk through the log, append by append.")
@@ -78,6 +85,8 @@ def replay(
         if step:
             streams = () if stream_id is None else (stream_id,)
             StepByStep(output, team.journal, streams).walk()
+        elif play:
+            _play_all(output, team, agent)
         elif all_runs:
             _run_all(output, team, stream_id, choices)
         elif run is not None or live_from is not None:
@@ -98,7 +107,8 @@ def _choices(live_from: int | None, model: str | None, system: str | None) -> Re
     if live_from is None:
         return {}
     providers: list[ModelProvider] = [OfflineModel(), *signed_in_providers()]
-    return {"live_from": live_from, "model": model, "system": system, "providers": providers}
+    prompt = None if system is None else given_text(system)
+    return {"live_from": live_from, "model": model, "system": prompt, "providers": providers}
 
 
 def _decide_again(output: Output, team: OpenStore, stream_id: StreamId | None) -> None:
@@ -109,6 +119,21 @@ def _decide_again(output: Output, team: OpenStore, stream_id: StreamId | None) -
         output.document({"same": found.is_same, **msgspec.to_builtins(found)})
     else:
         show_verification(output, found)
+    _exit(is_same=found.is_same)
+
+
+def _play_all(output: Output, team: OpenStore, agent: str | None) -> None:
+    if agent is not None:
+        raise CommandRejected(
+            f"--play means the whole team: for the last run of one agent say --run, "
+            f"as in mentra replay {agent} --run run-1"
+        )
+    with output.spinner("Playing the log again"):
+        found = History(team.reader, team.journal).replay_team()
+    if output.as_json:
+        output.document({"same": found.is_same, **msgspec.to_builtins(found)})
+    else:
+        show_team_replay(output, found)
     _exit(is_same=found.is_same)
 
 

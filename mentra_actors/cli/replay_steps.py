@@ -14,6 +14,7 @@ from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES
 from mentra_actors.runtime.replay.verification import field_differences
 from mentra_actors.runtime.replay.walk import Step, steps_of
 from mentra_actors.store.journal import Journal
+from projections.sentence_words import clipped
 
 __all__ = ["StepByStep"]
 
@@ -111,7 +112,8 @@ def _step_lines(step: Step) -> Iterator[Text]:
         yield Text(f"        not decided again: {step.untold}", style="dim")
     changed = list(field_differences(step.before, step.after))
     for one in changed[:_MOST_FIELDS]:
-        words = f"        {one.place}: {_cut(one.recorded)} → {_cut(one.decided)}"
+        before, after = clipped(one.recorded, _CHARS), clipped(one.decided, _CHARS)
+        words = f"        {one.place}: {before} → {after}"
         yield Text(harmless(words), style="cyan")
     if len(changed) > _MOST_FIELDS:
         yield Text(f"        and {len(changed) - _MOST_FIELDS} more fields", style="dim")
@@ -140,8 +142,3 @@ def _document(step: Step) -> dict[str, Any]:
         "changed": msgspec.to_builtins(list(field_differences(step.before, step.after))),
         "pending": _pending(step),
     }
-
-
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _CHARS else f"{line[: _CHARS - 1]}…"

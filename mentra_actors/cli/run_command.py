@@ -8,9 +8,10 @@ import anyio
 import typer
 from anyio.streams.memory import MemoryObjectSendStream
 
+from mentra_actors.cli.given_text import given_text
 from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.cli.model_choice import MODEL_VARIABLE, require_model, require_usable
-from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
+from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, SystemPrompt, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render_run import RunScreen, reply_text
@@ -43,7 +44,7 @@ def run(
     model: Annotated[
         str | None, typer.Option(envvar=MODEL_VARIABLE, help="provider:name, for a new agent.")
     ] = None,
-    system: Annotated[str, typer.Option(help="System prompt of a new agent.")] = "",
+    system: SystemPrompt = "",
     root: Annotated[Path, typer.Option(help="Where the file tools work.")] = Path(),
     files: Annotated[bool, typer.Option(help="Offer `files` to read and change files.")] = True,
     wait: Annotated[bool, typer.Option(help="Wait until the whole team rests.")] = True,
@@ -74,7 +75,7 @@ def run(
     chosen = model_of(agent, members or [], model, output) if is_asked else ""
     if prompt is not None:
         require_not_stopped(agent, members or [], team_name)
-    job = _Job(output, store, agent, chosen, system, wait=wait)
+    job = _Job(output, store, agent, chosen, given_text(system), wait=wait)
     job.team = TeamId(team_name)
     job.agent_id = {one.name: one.agent_id for one in members or ()}.get(
         agent, agent_id_of(job.team, agent)

@@ -27,7 +27,11 @@ _MOST_UPCASTS = 1000
 
 
 def tag_of(event_type: type[Any]) -> str:
-    """The stored name of an event class."""
+    """The stored name of an event class.
+
+    Raises:
+        TypeError: it has none, so it cannot be stored.
+    """
     tag = event_type.__struct_config__.tag
     if not isinstance(tag, str):
         raise TypeError(f"{event_type.__qualname__} has no string tag and cannot be stored")

@@ -33,6 +33,10 @@ class AppendOnly(Sequence[T]):
         longer._length = self._length + 1
         return longer
 
+    def last(self, default: T) -> T:
+        """The last item, or `default` if there is none."""
+        return self._items[self._length - 1] if self._length else default
+
     def __len__(self) -> int:
         return self._length
 

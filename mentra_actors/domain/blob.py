@@ -5,7 +5,7 @@ import msgspec
 __all__ = ["BlobRef"]
 
 
-class BlobRef(msgspec.Struct, frozen=True, kw_only=True):
+class BlobRef(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """Bytes kept beside the log."""
 
     digest: str

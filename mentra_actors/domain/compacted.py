@@ -9,7 +9,7 @@ from mentra_actors.ids import EffectId, EntryId
 __all__ = ["Compaction", "UnwrittenSummary"]
 
 
-class Compaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Compaction(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """All entries of the path up to `through` are told as `summary`, but for those in `kept`.
 
     Of the calls `kept_results` (their keys) the results are told as words. `replaced` counts the
@@ -35,7 +35,7 @@ class Compaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     remote: tuple[OpaqueBlock, ...] = ()
 
 
-class UnwrittenSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class UnwrittenSummary(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """Why a call has compacted nothing, and what it has used all the same."""
 
     reason: str

@@ -101,7 +101,7 @@ class CompactionPlan(msgspec.Struct, frozen=True, kw_only=True):
 def compaction_limit(options: CompactionOptions, window: int | None) -> int | None:
     """Tokens above which a request waits for a compaction; None if it never does.
 
-    The smaller of the limits that are known; `window` is that of the model.
+    The smaller of the limits that are known; `window` is that of the model, in tokens.
     """
     share, limits = options.auto_compact_share, [options.auto_compact_threshold_tokens]
     if share is not None and window:

@@ -44,6 +44,13 @@ _PERMISSION = re.compile(
 )
 
 
+_RUNNER_STEMS = ("test", "tox", "cargo", "jest", "make", "mypy", "ruff", "lint", "tsc")
+_OUTCOME_STEMS = ("pass", "fail", "error", "ok", "green", "red", "succeeded")
+_PERMISSION_STEMS = ("permi", "denied", "forbidden", "allowed", "approv", "refused")
+"""Each word of the patterns has one of them in it: a text that has none is not looked at by line,
+which is most of what a long conversation says."""
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Paths, lines with outcomes of tests and lines about permissions, each once, in order."""
 
@@ -54,12 +61,26 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 def extracted_facts(messages: Sequence[Message]) -> Facts:
     """What messages say. Paths are taken from calls and their results, not from people."""
-    lines = [line for message in messages for line in _lines(message)]
+    outcomes: list[str] = []
+    permissions: list[str] = []
+    for text in _all_texts(messages):
+        lowered = text.lower()
+        if _may_have(lowered, _RUNNER_STEMS) and _may_have(lowered, _OUTCOME_STEMS):
+            outcomes += (
+                line for line in _lines(text) if _RUNNER.search(line) and _OUTCOME.search(line)
+            )
+        if _may_have(lowered, _PERMISSION_STEMS):
+            permissions += (line for line in _lines(text) if _PERMISSION.search(line))
     return Facts(
         paths=_newest(_paths(messages)),
-        outcomes=_newest(line for line in lines if _RUNNER.search(line) and _OUTCOME.search(line)),
-        permissions=_newest(line for line in lines if _PERMISSION.search(line)),
+        outcomes=_newest(outcomes),
+        permissions=_newest(permissions),
     )
+
+
+def _may_have(lowered: str, stems: Sequence[str]) -> bool:
+    """Patterns take a few letters beyond ASCII for others: such a text is always looked at."""
+    return not lowered.isascii() or any(stem in lowered for stem in stems)
 
 
 def rendered_facts(facts: Facts) -> str:
@@ -76,19 +97,19 @@ def rendered_facts(facts: Facts) -> str:
 
 def touched_files(messages: Iterable[Message]) -> tuple[str, ...]:
     """Paths in the arguments of calls, the first seen first: of file tools and of any others."""
-    return joined_paths(
-        path
-        for message in messages
-        if isinstance(message, AssistantMessage)
-        for block in message.blocks
-        if isinstance(block, ToolCallBlock)
-        for path in _named_paths(block)
-    )
+    return joined_paths(path for message in messages for path in _called_paths(message))
 
 
 def joined_paths(*parts: Iterable[str]) -> tuple[str, ...]:
     """All of them, each once, the first seen first."""
     return tuple(dict.fromkeys(path for part in parts for path in part if path))
+
+
+def _called_paths(message: Message) -> Iterator[str]:
+    if isinstance(message, AssistantMessage):
+        for block in message.blocks:
+            if isinstance(block, ToolCallBlock):
+                yield from _named_paths(block)
 
 
 def _named_paths(block: ToolCallBlock) -> Iterator[str]:
@@ -114,7 +135,7 @@ def _paths_in(fields: Any, *, is_operation: bool) -> Iterator[str]:
 
 def _paths(messages: Iterable[Message]) -> Iterator[str]:
     for message in messages:
-        yield from touched_files([message])
+        yield from _called_paths(message)
         if isinstance(message, ToolResultsMessage):
             for result in message.results:
                 yield from _paths_of(result.content[-_MOST_CHARS:])
@@ -129,21 +150,22 @@ def _paths_of(text: str) -> Iterator[str]:
             yield word
 
 
-def _lines(message: Message) -> Iterator[str]:
-    for text in _texts(message):
-        for line in text[-_MOST_CHARS:].splitlines():
-            if line.strip():
-                yield line.strip()[:_MOST_LINE_CHARS]
+def _lines(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if line.strip():
+            yield line.strip()[:_MOST_LINE_CHARS]
 
 
-def _texts(message: Message) -> Sequence[str]:
-    match message:
-        case UserMessage(text=text):
-            return (text,)
-        case AssistantMessage(blocks=blocks):
-            return (text_of(blocks),)
-        case ToolResultsMessage(results=results):
-            return [result.content for result in results]
+def _all_texts(messages: Iterable[Message]) -> Iterator[str]:
+    for message in messages:
+        match message:
+            case UserMessage(text=text):
+                yield text[-_MOST_CHARS:]
+            case AssistantMessage(blocks=blocks):
+                yield text_of(blocks)[-_MOST_CHARS:]
+            case ToolResultsMessage(results=results):
+                for result in results:
+                    yield result.content[-_MOST_CHARS:]
 
 
 def _newest(found: Iterable[str]) -> tuple[str, ...]:

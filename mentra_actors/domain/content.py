@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-class Provenance(msgspec.Struct, frozen=True):
+class Provenance(msgspec.Struct, gc=False, frozen=True):
     """Who produced a block that only its producer can read back."""
 
     provider: str
@@ -38,7 +38,7 @@ class Provenance(msgspec.Struct, frozen=True):
     wire: str
 
 
-class Citation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Citation(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """A source that the model names for a text: a page, or a place in a document it was given.
 
     `start` and `end` are characters of the text of its block, from 0 and without the end, where
@@ -54,7 +54,9 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     raw: str = ""
 
 
-class TextBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
+class TextBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="text"
+):
     """Plain text. `item_id` and `phase` are the provider's, sent back unchanged where it asks.
 
     A `signature` vouches for the reasoning before it; with it, or with citations, `provenance`
@@ -69,14 +71,18 @@ class TextBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     provenance: Provenance | None = None
 
 
-class RefusalBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="refusal"):
+class RefusalBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="refusal"
+):
     """The model's own words for declining."""
 
     text: str
     item_id: str = ""
 
 
-class ThinkingBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="thinking"):
+class ThinkingBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="thinking"
+):
     """Reasoning. `parts` are its summaries in order; only its producer can read `encrypted`.
 
     `signature` vouches for the text to its producer. `is_redacted` marks reasoning of which only
@@ -98,7 +104,7 @@ CallKind: TypeAlias = Literal["function", "custom", "tool_search"]
 
 
 class ToolCallBlock(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="tool_call"
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="tool_call"
 ):
     """A call that the model asked for.
 
@@ -121,7 +127,9 @@ class ToolCallBlock(
     caller: str = ""
 
 
-class OpaqueBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="opaque"):
+class OpaqueBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="opaque"
+):
     """A provider item that has no neutral form: raw JSON, sent back only to its producer."""
 
     item_type: str
@@ -129,7 +137,9 @@ class OpaqueBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     provenance: Provenance
 
 
-class ImageBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="image"):
+class ImageBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="image"
+):
     """An image: its bytes (`data`), a `url`, or the name of bytes that the store has (`blob`).
 
     One of the three is set. `media_type` is that of the bytes, like `image/png`. `detail` says how
@@ -143,7 +153,9 @@ class ImageBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     detail: str = ""
 
 
-class FileBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="file"):
+class FileBlock(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="file"
+):
     """A document, like a PDF: bytes, a URL, a blob of the store, or a file that `provider` keeps.
 
     One of `data`, `url`, `blob` and `file_id` is set.
@@ -162,7 +174,7 @@ Attachment: TypeAlias = ImageBlock | FileBlock
 
 
 class HostedToolBlock(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="hosted_tool"
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="hosted_tool"
 ):
     """Work that the provider did itself while it answered; nobody else has to run anything.
 
@@ -194,7 +206,7 @@ AssistantBlock: TypeAlias = (
 
 
 class ToolResultBlock(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="tool_result"
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="tool_result"
 ):
     """What the model is told of one call; `call_id` is that of the `ToolCallBlock`.
 
@@ -212,7 +224,9 @@ class ToolResultBlock(
     kind: CallKind = "function"
 
 
-class UserMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="user"):
+class UserMessage(
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="user"
+):
     """Words from outside: a prompt, mail, or a notice of the runtime (`source` says which)."""
 
     text: str
@@ -221,7 +235,7 @@ class UserMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
 
 class AssistantMessage(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="assistant"
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="assistant"
 ):
     """One answer of a model. `response_id` is the provider's, `provenance` says whose it is."""
 
@@ -231,7 +245,7 @@ class AssistantMessage(
 
 
 class ToolResultsMessage(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="tool_results"
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="tool_results"
 ):
     """Results of all calls of the answer before, in the order of the calls."""
 

@@ -51,7 +51,7 @@ __all__ = [
 NO_RESULT = "No result was recorded for this call. It may or may not have happened."
 
 
-class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
+class OpenCall(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """A call of the last answer, its result if it has one, and what only people see of it."""
 
     key: EffectId
@@ -62,7 +62,7 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
     kind: CallKind = "function"
 
 
-class Exchange(msgspec.Struct, frozen=True):
+class Exchange(msgspec.Struct, gc=False, frozen=True):
     """An entry of the path with results: how many, their tokens, and those of their stubs.
 
     `stub` is always the same object, so whoever knows messages by identity knows it again.
@@ -75,7 +75,7 @@ class Exchange(msgspec.Struct, frozen=True):
     stub_tokens: int
 
 
-class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+class Transcript(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """All entries by number, the path to the leaf, and input that is not placed yet.
 
     Inputs wait by kind and id, oldest first: senders choose ids, and two may choose the same.
@@ -111,7 +111,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def leaf(self) -> EntryId:
         """The entry from which the conversation goes on; 0 at its beginning."""
-        return self.path[-1] if self.path else EntryId(0)
+        return self.path.last(EntryId(0))
 
     @property
     def compaction_on_path(self) -> Compaction | None:

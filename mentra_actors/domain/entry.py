@@ -15,7 +15,7 @@ EntryKind: TypeAlias = Literal["user_turn", "assistant_turn", "tool_exchange", "
 """`context` is what the runtime or a round strategy says; mail comes from others."""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """A message. `parent` is the entry before it, 0 for a first one.
 
     `keys` are those of the calls of an answer or of a message of results, in order. `details` are
@@ -30,7 +30,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     details: Mapping[EffectId, str] = {}
 
 
-class PlacedCompaction(msgspec.Struct, frozen=True):
+class PlacedCompaction(msgspec.Struct, gc=False, frozen=True):
     """A compaction, how many entries there were when it was made, and the id of its effect."""
 
     compaction: Compaction

@@ -39,9 +39,11 @@ __all__ = [
     "MemoryState",
     "PinFact",
     "PinFacts",
+    "PinOutcome",
     "episode_id",
     "fact_id_of",
     "is_read_off_the_log",
+    "pin_outcome",
     "pinned_id",
     "summary_id",
 ]
@@ -122,6 +124,10 @@ class ForgetRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MemoryCommand: TypeAlias = PinFact | PinFacts | ForgetRecord
+
+
+PinOutcome: TypeAlias = Literal["added", "there", "forgotten", "differing"]
+"""Of a fact: its words are `there`, its id was `forgotten`, or is that of `differing` words."""
 
 
 class MemoryState(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,6 +218,19 @@ def _pin(command: PinFact, state: MemoryState) -> Sequence[MemoryEvent]:
         scope=command.scope,
     )
     return [MemoryRecorded(record=record)]
+
+
+def pin_outcome(state: MemoryState, command: PinFact) -> PinOutcome:
+    """What a command does to a memory.
+
+    Raises:
+        CommandRejected: as `decide`.
+    """
+    if _pin(command, state):
+        return "added"
+    if state.pins.get(_digest(command.content.strip())):
+        return "there"
+    return "forgotten" if state.is_forgotten(command.record_id) else "differing"
 
 
 def _pin_all(command: PinFacts, state: MemoryState) -> Sequence[MemoryEvent]:

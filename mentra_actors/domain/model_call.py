@@ -46,7 +46,7 @@ class StopReason(StrEnum):
     OTHER = "other"
 
 
-class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
+class TokenUsage(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """Tokens of one answer. Input includes cached and cache-writing tokens, output reasoning."""
 
     input_tokens: int = 0

@@ -7,12 +7,13 @@ import msgspec
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.decide.pending import pending_call
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.profile import asked_profile
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.conversation_tree import PlacedCompaction, Transcript
 from mentra_actors.domain.model_call import TokenUsage
-from mentra_actors.domain.past_requests import INTERRUPTED, as_told, waiting_call
+from mentra_actors.domain.past_requests import as_told, is_told
 from mentra_actors.domain.request_view import RequestView
 from mentra_actors.domain.transcript import apply
 from mentra_actors.errors import CommandRejected
@@ -21,7 +22,7 @@ from mentra_actors.ids import EffectId, EntryId, RunId
 __all__ = ["AgentPast", "PastCall", "agent_past", "next_call"]
 
 
-class PastCall(msgspec.Struct, frozen=True, kw_only=True):
+class PastCall(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """A call whose request the log knows: `transcript` is the conversation before its outcome.
 
     `number` counts from 1, failed attempts among them; `entry_id` is its answer, 0 without one.
@@ -76,18 +77,13 @@ def agent_past(events: Iterable[Any]) -> AgentPast:
     before: Sequence[PlacedCompaction] = ()
     for event in events:
         after = apply(transcript, event)
-        match event:
-            case e.ModelCallRequested():
-                before = transcript.compactions
-            case e.ModelReplied():
-                entry_id = after.leaf if event.blocks else EntryId(0)
-                told = as_told(transcript, event.view, before)
-                calls += _past_call(len(calls) + 1, state, told, event, entry_id)
-            case e.ModelCallFailed() if event.kind != INTERRUPTED:
-                told = as_told(transcript, event.view, before)
-                calls += _past_call(len(calls) + 1, state, told, event, EntryId(0))
-            case _:
-                pass
+        if isinstance(event, e.ModelCallRequested):
+            before = transcript.compactions
+        elif is_told(event):
+            is_answer = isinstance(event, e.ModelReplied) and bool(event.blocks)
+            told = as_told(transcript, event.view, before)
+            entry_id = after.leaf if is_answer else EntryId(0)
+            calls += _past_call(len(calls) + 1, state, told, event, entry_id)
         if type(event) in AGENT.event_types:
             state = AGENT.evolve(state, event)
         transcript = after
@@ -101,7 +97,7 @@ def _past_call(
     event: e.ModelReplied | e.ModelCallFailed,
     entry_id: EntryId,
 ) -> list[PastCall]:
-    effect = waiting_call(state)
+    effect = pending_call(state)
     if effect is None or effect.effect_id != event.effect_id:
         return []
     call = PastCall(
@@ -126,7 +122,7 @@ def next_call(state: AgentState) -> CallModel:
         raise CommandRejected("there is no such agent; spawn it first")
     if profile.is_person:
         raise CommandRejected(f"{profile.name} is a person: no model is asked for them")
-    waiting = waiting_call(state)
+    waiting = pending_call(state)
     if waiting is not None:
         return waiting
     return CallModel(

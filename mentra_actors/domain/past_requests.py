@@ -1,13 +1,13 @@
 """What a model was sent for a call of the past, made of the log. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.decide.pending import pending_call
 from mentra_actors.domain.agent.effects import CallModel
 from mentra_actors.domain.agent.profile import AgentProfile
-from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.conversation_tree import PlacedCompaction, Transcript, as_compacted_by
 from mentra_actors.domain.recalled import has_unseen
@@ -16,9 +16,9 @@ from mentra_actors.domain.transcript import apply
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EffectId, RunId
 
-__all__ = ["INTERRUPTED", "as_told", "call_of_round", "seen_messages", "waiting_call"]
+__all__ = ["as_told", "call_of_round", "is_told", "seen_messages"]
 
-INTERRUPTED = "interrupted"
+_INTERRUPTED = "interrupted"
 """The kind of a failure whose process has ended: nobody has written how its request was shown."""
 
 
@@ -36,15 +36,10 @@ def seen_messages(
     """
     transcript, before = Transcript(), None
     for event in events:
-        match event:
-            case e.ModelCallRequested() if event.effect_id == call:
-                before = transcript.compactions
-            case e.ModelReplied() if event.effect_id == call:
-                return shown(as_told(transcript, event.view, before or ()), event.view)
-            case e.ModelCallFailed() if event.effect_id == call and event.kind != INTERRUPTED:
-                return shown(as_told(transcript, event.view, before or ()), event.view)
-            case _:
-                pass
+        if isinstance(event, e.ModelCallRequested) and event.effect_id == call:
+            before = transcript.compactions
+        elif is_told(event) and event.effect_id == call:
+            return shown(as_told(transcript, event.view, before or ()), event.view)
         transcript = apply(transcript, event)
     if before is None:
         raise CommandRejected(f"there is no model call {call!r}")
@@ -83,16 +78,17 @@ def _as_asked(events: Iterable[Any], call: EffectId) -> tuple[CallModel | None, 
         if type(event) in AGENT.event_types:
             state = AGENT.evolve(state, event)
         if state.model_call is not None:
-            effect = waiting_call(state)
+            effect = pending_call(state)
             if effect is not None and effect.effect_id == call:
                 asked = (effect, transcript)
     return asked
 
 
-def waiting_call(state: AgentState) -> CallModel | None:
-    """The model call that is pending; none while it waits for a compaction."""
-    pending = AGENT.pending(state) if state.model_call else {}
-    return next((one for one in pending.values() if isinstance(one, CallModel)), None)
+def is_told(event: Any) -> TypeGuard[e.ModelReplied | e.ModelCallFailed]:
+    """Whether an event is an outcome of a call that says how its request was shown."""
+    return isinstance(event, e.ModelReplied) or (
+        isinstance(event, e.ModelCallFailed) and event.kind != _INTERRUPTED
+    )
 
 
 def as_told(

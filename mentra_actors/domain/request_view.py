@@ -16,7 +16,7 @@ from mentra_actors.ids import EffectId, EntryId
 __all__ = ["RequestView", "shown", "shown_tokens", "standing_view", "stub_point"]
 
 
-class RequestView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RequestView(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """How a request shows the conversation.
 
     Results in entries up to `stubbed_through` are stubs in it. `recalled` (of the memory) and

@@ -48,7 +48,8 @@ _UNSEEN_FILE_TOKENS = 2000
 
 def text_tokens(text: str) -> int:
     """Of a text as it stands."""
-    return math.ceil(len(text.encode("utf-8", "surrogatepass")) / _BYTES_PER_TOKEN)
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    return -(-size // _BYTES_PER_TOKEN)
 
 
 def message_tokens(message: Message) -> int:

@@ -42,6 +42,8 @@ def told_messages(
     at = 1 + next(i for i, entry in enumerate(path) if entry.entry_id == compaction.through)
     if has_open_calls:
         at = min(at, len(path) - 1)
+    elif path[at:] and path[at].kind == "tool_exchange":
+        at -= path[at].entry_id > placed.entries_then  # its calls were open then: they were told
     while at < len(path) and path[at].kind == "tool_exchange":
         at += 1
     after = [_forgotten_by_servers(entry, placed, stubbed_through) for entry in path[at:]]

@@ -205,7 +205,7 @@ def _answer(transcript: Transcript, event: e.ModelReplied) -> Transcript:
     response_id = event.response_id if provenance else ""
     message = AssistantMessage(blocks=blocks, provenance=provenance, response_id=response_id)
     after = with_entry(before, message, "assistant_turn", keys=keys)
-    return _replace(after, open_calls=opened, call_ids=call_ids)
+    return _replace(after, open_calls=opened, call_ids=call_ids) if opened else after
 
 
 def _call_failed(transcript: Transcript, event: e.ModelCallFailed) -> Transcript:

@@ -129,7 +129,11 @@ class CallPlanner:
 
 
 def faults_of(tool: Tool, arguments: Mapping[str, object]) -> str:
-    """What is wrong with the arguments, for the model; a tool that cannot check takes none."""
+    """What is wrong with the arguments, for the model; a tool that cannot check takes none.
+
+    Raises:
+        TypeError: the check of the tool gave no text.
+    """
     try:
         found: Any = tool.faults(arguments)
         if not isinstance(found, str):

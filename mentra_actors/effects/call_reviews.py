@@ -55,7 +55,7 @@ class _Refused(Exception):
     ) -> None:
         super().__init__(text)
         self.text = text
-        self.by = by
+        self.by: DecidedBy = by
         self.reason = reason or text
         self.denied = denied
         self.rule = rule

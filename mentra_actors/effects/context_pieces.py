@@ -115,7 +115,7 @@ def message_pieces(
         case AssistantMessage():
             pieces = [_block_piece(block) for block in message.blocks]
             first = pieces[0] if pieces else Piece("answers", 0, 0)
-            yield first._replace(tokens=first.tokens + TOKENS_PER_PART)
+            yield Piece(first.part, first.tokens + TOKENS_PER_PART, first.chars, first.words)
             yield from pieces[1:]
         case ToolResultsMessage():
             yield from _results_pieces(message.results, stubs)

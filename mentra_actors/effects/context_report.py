@@ -57,7 +57,7 @@ class ContextTool(msgspec.Struct, frozen=True, kw_only=True):
     chars: int
 
 
-class ContextMessage(msgspec.Struct, frozen=True, kw_only=True):
+class ContextMessage(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """One message: the part that most of it is of, and its first words.
 
     `entry_id` is its entry in the conversation, 0 for a summary and what is said behind it.
@@ -147,7 +147,7 @@ class AssembledRequest(msgspec.Struct, frozen=True, kw_only=True):
 def context_report(
     one: AssembledRequest, *, context_window: int | None, last_counted: CountedCall | None
 ) -> ContextReport:
-    """What this request consists of. Takes a while for a long one."""
+    """What this request consists of, in tokens. Takes a while for a long one."""
     output = one.effect.options.output
     output_tool = output.tool_name if output is not None and output.mode == "tool" else ""
     profile = one.effect.profile

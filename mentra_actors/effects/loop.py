@@ -50,8 +50,9 @@ class EffectLoop:
     def start(self) -> None:
         """Start the thread and its loop; returns when it takes work."""
         self._portal_manager = start_blocking_portal("asyncio", name="mentra-effects")
-        self._portal = self._portal_manager.__enter__()
-        self._finished, _ = self._portal.start_task(self._main)
+        portal: BlockingPortal = self._portal_manager.__enter__()
+        self._portal = portal
+        self._finished, _ = portal.start_task(self._main)
 
     async def _main(self, *, task_status: Any) -> None:
         # In the loop's own context: the poster's may say that it runs on another kind of loop.

@@ -142,6 +142,12 @@ class EffectRunner:
         with self._landed:
             return self._landed.wait_for(lambda: not self._flights, timeout=timeout_s)
 
+    def wait_for_landing(self, stream_id: StreamId, effect_id: EffectId, timeout_s: float) -> bool:
+        """`wait_landed` for one effect."""
+        key = (stream_id, effect_id)
+        with self._landed:
+            return self._landed.wait_for(lambda: key not in self._flights, timeout=timeout_s)
+
     # --- on the loop ----------------------------------------------------------------------
 
     async def _fly(self, flight: _Flight) -> None:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar, TypeVarTuple
+from typing import TypeVar, TypeVarTuple, cast
 
 from mentra_actors.tools.worker_threads import on_worker_thread
 
@@ -19,4 +19,4 @@ async def called(function: Callable[[*Ts], Awaitable[T] | T], *arguments: *Ts) -
         answer: Awaitable[T] | T = function(*arguments)
     else:
         answer = await on_worker_thread(partial(function, *arguments))
-    return await answer if inspect.isawaitable(answer) else answer
+    return cast("T", await answer if inspect.isawaitable(answer) else answer)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mentra_actors.errors import ConfigurationError, UnknownModel
 from mentra_actors.late_module import LateModule
@@ -76,8 +76,9 @@ class ProviderRegistry:
 
         Raises:
             ConfigurationError: the name is empty, holds a colon, or is registered already.
+            TypeError: it is no provider, but perhaps its name or its class.
         """
-        name = provider.name
+        name = _name_of(provider)
         if not name or ":" in name:
             raise ConfigurationError(
                 f"a provider name is not empty and has no colon, found {name!r}"
@@ -130,3 +131,14 @@ class ProviderRegistry:
             return f"the name of the model is empty in {name!r}. {form}"
         known = ", ".join(self.names) or "none"
         return f"no provider serves model {name!r}; known providers: {known}. {form}"
+
+
+def _name_of(provider: Any) -> str:
+    name = getattr(provider, "name", None)
+    is_provider = isinstance(name, str) and callable(getattr(provider, "stream", None))
+    if isinstance(provider, type) or not is_provider:
+        raise TypeError(
+            f"a provider is an object with a name and `stream`, such as ScriptedModel(…), "
+            f"not {provider!r}"
+        )
+    return str(name)

@@ -100,8 +100,7 @@ def _report(
         last = accepted.stream_version
         if version is not None:
             require_version(stream_id, version, last)
-        recorded = core.journal.read_stream(stream_id, through=version or last)
-        return agent_past(one.event for one in recorded)
+        return agent_past(core.journal.events(stream_id, through=version or last))
 
     async def assemble(past: AgentPast) -> AssembledContext:
         reminders, recall = BoardReminders(core.commands), Recall(core.memories, core.commands)

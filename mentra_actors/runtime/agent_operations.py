@@ -177,7 +177,7 @@ class AgentOperations:
             CommandRejected: there is no such call, or its request is not on the log.
         """
         require_call(call)
-        events = [one.event for one in self._core.journal.read_stream(agent_stream(agent_id))]
+        events = list(self._core.journal.events(agent_stream(agent_id)))
         if isinstance(call, int):
             call = call_of_round(events, call, RunId(run_id) if run_id else None)
         return list(seen_messages(events, EffectId(call), self._core.memories.has_facts))
@@ -258,16 +258,16 @@ class AgentOperations:
             StoreError: the stream cannot be read.
         """
         transcript = Transcript()
-        for one in self._core.journal.read_stream(agent_stream(agent_id)):
-            transcript = apply(transcript, one.event)
+        for event in self._core.journal.events(agent_stream(agent_id)):
+            transcript = apply(transcript, event)
         return closed(transcript)
 
     def moved_from(self, agent_id: AgentId) -> EntryId | None:
         """Where the conversation stood before its last move by a wish. Blocks."""
         moved = None
-        for one in self._core.journal.read_stream(agent_stream(agent_id)):
-            if isinstance(one.event, LeafMoved) and one.event.reason == "branch":
-                moved = one.event.from_entry
+        for event in self._core.journal.events(agent_stream(agent_id)):
+            if isinstance(event, LeafMoved) and event.reason == "branch":
+                moved = event.from_entry
         return moved
 
     def transcript(self, agent_id: AgentId, version: int | None) -> Sequence[TranscriptItem]:

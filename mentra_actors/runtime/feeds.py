@@ -144,7 +144,7 @@ class FeedSource(Generic[E]):
         self._after = start_of(after, core)
         self._lock = threading.Lock()
         self._buffer: deque[tuple[RecordedEvent[Any], ...] | LiveNotice] = deque()
-        self._places = dict.fromkeys(self._streams, (0, 0))
+        self._places: dict[StreamId, tuple[int, int]] = dict.fromkeys(self._streams, (0, 0))
         self._cursor = Cursor(0)
         self._ends = ExitStack()
         self.is_behind = True

@@ -62,9 +62,9 @@ class LoneWriter:
             stream_id,
             events=events,
             expected_version=loaded.version,
-            has_work=decider.has_work(state),
             stamp=Stamp(
                 fence=self._fence,
+                has_work=decider.has_work(state),
                 recorded_at_ns=int(self._clock.now() * 1e9),
                 causation=type(command).__name__,
                 correlation=decider.correlation(loaded.state),

@@ -1,11 +1,13 @@
 """What both faces show of the log as views: folded now, kept beside it, watched."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
 from mentra_actors.late_module import LateModule
 from mentra_actors.runtime.feeds import Feed, FeedStart, SyncFeed
+from mentra_actors.runtime.history.moment import Moment
 from mentra_actors.runtime.operations import Operations
 from projections.contract import Projection, fold_view
 from projections.usage import USAGE, AgentUsage, team_usage
@@ -50,6 +52,18 @@ class LookingOn:
     ) -> dict[str, V]:
         """Fold a projection over all of history, up to a global position (None: all)."""
         return await anyio.to_thread.run_sync(_folded, self._operations, projection, at_position)
+
+    async def at(self, position: int | None = None, *, time: datetime | None = None) -> Moment:
+        """The whole team after a global position, or at a time: `history.at` in a coroutine.
+
+        Reading from what comes back does file I/O.
+
+        Raises:
+            CommandRejected: both are given, the position is to come, or the time has no zone.
+        """
+        return await anyio.to_thread.run_sync(
+            lambda: self._operations.history.at(position, time=time)
+        )
 
     async def usage(self) -> AgentUsage:
         """Tokens and money of all agents so far, subagents among them, by model as well."""
@@ -101,6 +115,10 @@ class SyncLookingOn:
     def view(self, projection: Projection[V], *, at_position: int | None = None) -> dict[str, V]:
         """See `Runtime.view`."""
         return _folded(self._operations, projection, at_position)
+
+    def at(self, position: int | None = None, *, time: datetime | None = None) -> Moment:
+        """See `Runtime.at`."""
+        return self._operations.history.at(position, time=time)
 
     def usage(self) -> AgentUsage:
         """See `Runtime.usage`."""

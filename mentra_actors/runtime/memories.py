@@ -176,7 +176,8 @@ class Memories:
 
             return mapped(self.ask(stream_id, command), take_out, on=self.readers)
 
-        return chained(self._read(lambda: self._scope_of(view, record_id, scopes)), forget_there)
+        found: Future[MemoryScope] = self._read(lambda: self._scope_of(view, record_id, scopes))
+        return chained(found, forget_there)
 
     def _scope_of(
         self, view: MemoryView, record_id: str, scopes: Sequence[MemoryScope]

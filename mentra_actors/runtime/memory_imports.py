@@ -1,17 +1,56 @@
 """Facts of an export as commands: some hundred facts in each, checked before any is recorded."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from mentra_actors.domain.memory import MEMORY, MemoryScope, PinFact, PinFacts
+import msgspec
+
+from mentra_actors.domain.memory import (
+    MEMORY,
+    MemoryScope,
+    MemoryState,
+    PinFact,
+    PinFacts,
+    PinOutcome,
+    pin_outcome,
+)
 from mentra_actors.domain.memory_views import MemoryView, stream_of
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId
 from projections.memory_lines import facts_in
 
-__all__ = ["fact_orders", "written_stream"]
+__all__ = ["ImportOutcome", "fact_orders", "import_outcome", "written_stream"]
 
 _MOST_FACTS = 256
 _MOST_CHARS = 1 << 20
+
+
+class ImportOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of the facts of an export, by their ids.
+
+    Words that are there already, under whatever id, are not recorded again. Ids that were
+    forgotten stay so, and one that has `differing` words is left alone.
+    """
+
+    added: tuple[str, ...] = ()
+    there: tuple[str, ...] = ()
+    forgotten: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
+
+
+def import_outcome(
+    orders: Iterable[tuple[StreamId, PinFacts]], memory_of: Callable[[StreamId], MemoryState]
+) -> ImportOutcome:
+    """What these orders do to memories as they are."""
+    memories: dict[StreamId, MemoryState] = {}
+    ids: dict[PinOutcome, list[str]] = {}
+    for stream_id, command in orders:
+        if stream_id not in memories:
+            memories[stream_id] = memory_of(stream_id)
+        for fact in command.facts:
+            memory = memories[stream_id]
+            ids.setdefault(pin_outcome(memory, fact), []).append(fact.record_id)
+            memories[stream_id] = MEMORY.fold(MEMORY.decide(fact, memory), memory)
+    return ImportOutcome(**{outcome: tuple(found) for outcome, found in ids.items()})
 
 
 def fact_orders(

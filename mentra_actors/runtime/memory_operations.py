@@ -92,8 +92,8 @@ class MemoryOperations:
         require_text(record_id, "the id of a record")
         view, scopes = self.view(), _scopes(scope)
         known = [one.scope for one in view.streams]
-        scopes = tuple(one for one in scopes if one in known) or scopes
-        return self.core.memories.forget(view, record_id, by=HOST, scopes=scopes)
+        own: Sequence[MemoryScope] = [one for one in scopes if one in known] or scopes
+        return self.core.memories.forget(view, record_id, by=HOST, scopes=own)
 
 
 def _scopes(scope: MemoryScope | None) -> tuple[MemoryScope, ...]:

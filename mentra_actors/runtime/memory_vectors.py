@@ -113,6 +113,11 @@ class MemoryVectors:
             _log.warning("memories are searched by words alone: %s", words_of(error))
 
 
+def _is_of_numbers(vector: Sequence[float]) -> bool:
+    """Their sum shows it at once, unless that is too large to be one."""
+    return isfinite(sum(vector)) or all(map(isfinite, vector))
+
+
 def _checked(given: Sequence[Sequence[float]], count: int) -> list[tuple[float, ...]]:
     """The vectors as plain numbers.
 
@@ -126,6 +131,6 @@ def _checked(given: Sequence[Sequence[float]], count: int) -> list[tuple[float, 
             f"the embedding model was given {count} texts and gave {len(vectors)} vectors "
             f"of {', '.join(map(str, sorted(lengths))) or 'no'} numbers"
         )
-    if not all(isfinite(number) for one in vectors for number in one):
+    if not all(map(_is_of_numbers, vectors)):
         raise ValueError("the embedding model gave a vector with what is no number")
     return vectors

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import anyio
@@ -35,21 +36,28 @@ class OpenBranches:
 
     @asynccontextmanager
     async def open_branch(
-        self, name: str, **options: Unpack[RuntimeOptions]
+        self,
+        name: str,
+        *,
+        directory: str | Path | None = None,
+        **options: Unpack[RuntimeOptions],
     ) -> AsyncIterator["runtime.Runtime"]:
         """Run a branch of this store for the length of a block, beside this runtime.
 
         It has the settings, the tools and the objects for tools of this one, and its providers,
         which it does not close; `options` are what is to be different. A provider that talks to a
         server of its own making belongs to one runtime: give the branch another one
-        (`providers=[...]`); those that are built in need nothing.
+        (`providers=[...]`); those that are built in need nothing. `directory` is where the
+        branch is, if it was made in another place than that of the store.
 
         Raises:
             CommandRejected: there is no branch of this name.
             ConfigurationError: a provider belongs to this runtime.
             StoreError: the branch cannot be opened; see `open_runtime`.
         """
-        branch = await anyio.to_thread.run_sync(self._operations.history.branch, name)
+        branch = await anyio.to_thread.run_sync(
+            lambda: self._operations.history.branch(name, directory=directory)
+        )
         settings = _settings(self._operations.core, branch, options)
         core = await anyio.to_thread.run_sync(RuntimeCore, settings)
         try:
@@ -66,10 +74,15 @@ class SyncOpenBranches:
 
     @contextmanager
     def open_branch(
-        self, name: str, **options: Unpack[RuntimeOptions]
+        self,
+        name: str,
+        *,
+        directory: str | Path | None = None,
+        **options: Unpack[RuntimeOptions],
     ) -> Iterator["sync_runtime.SyncRuntime"]:
         """See `Runtime.open_branch`."""
-        settings = _settings(self._operations.core, self._operations.history.branch(name), options)
+        branch = self._operations.history.branch(name, directory=directory)
+        settings = _settings(self._operations.core, branch, options)
         core = RuntimeCore(settings)
         try:
             yield sync_runtime.SyncRuntime(Operations(core))

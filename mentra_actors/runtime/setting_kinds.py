@@ -37,7 +37,7 @@ def require_policy(policy: object) -> None:
 
 
 def require_tools(tools: object) -> None:
-    """Refuse what is no sequence, above all one tool alone.
+    """Refuse what is no sequence of tools, above all one tool alone.
 
     Raises:
         TypeError: it is something else.
@@ -46,6 +46,21 @@ def require_tools(tools: object) -> None:
         raise TypeError(f"tools are a sequence of tools: write [{tools.name}] for one alone")
     if isinstance(tools, str) or not isinstance(tools, Sequence):
         raise TypeError(f"tools are a sequence of tools, not {type(tools).__name__}")
+    for tool in tools:
+        if not isinstance(tool, Tool):
+            raise TypeError(f"each of tools is a Tool, as @tool makes one, not {tool!r}")
+
+
+def require_providers(providers: object) -> None:
+    """Refuse what is no sequence, above all one provider alone; each is looked at by the registry.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(providers, str) or not isinstance(providers, Sequence):
+        raise TypeError(
+            f"providers are a sequence: write [provider] for one alone, not {providers!r}"
+        )
 
 
 def require_hooks(hooks: object) -> None:

@@ -27,6 +27,7 @@ from mentra_actors.runtime.setting_kinds import (
     require_executors,
     require_hooks,
     require_policy,
+    require_providers,
     require_strategies,
     require_team,
     require_tools,
@@ -149,6 +150,7 @@ class RuntimeSettings:
         """Refuse what is of a wrong kind, and numbers with which nothing happens, or ends."""
         for name in ("create", "team_tools", "memory_tools"):
             require_flag(getattr(self, name), name)
+        require_providers(self.providers)
         require_tools(self.tools)
         require_policy(self.policy)
         require_hooks(self.hooks)
@@ -174,7 +176,7 @@ class RuntimeSettings:
             seconds = getattr(self, name)
             if seconds is None and name in _MAY_BE_NONE:
                 continue
-            if not least <= seconds <= most:
+            if seconds is None or not least <= seconds <= most:
                 bounds = f"from {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
                 raise ValueError(f"{name} is {bounds} seconds, not {seconds}")
 

@@ -46,7 +46,7 @@ class Teams:
     ) -> None:
         self._reader = reader
         self._journal = journal
-        self._chosen = chosen
+        self._chosen: RestartStrategy | Mapping[TeamId, RestartStrategy] = chosen
 
     def of(self, stream_id: StreamId) -> Teammates | None:
         """The team of an agent, if its strategy says anything of others. Reads the store.

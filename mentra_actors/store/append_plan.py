@@ -34,7 +34,6 @@ __all__ = [
     "check_tick",
     "only_of",
     "plan_append",
-    "request_size_bytes",
     "streams_of",
 ]
 
@@ -144,11 +143,6 @@ def only_of(
         if (not event_types or event.event_type in event_types)
         and (not categories or category_of(event.stream_id) in categories)
     )
-
-
-def request_size_bytes(request: AppendRequest) -> int:
-    """Bytes of all payloads."""
-    return sum(len(event.payload) for stream in request.streams for event in stream.events)
 
 
 def check_request(request: AppendRequest) -> None:

@@ -45,7 +45,7 @@ class Journal:
         self, stream_id: StreamId, *, after: int = 0, through: int | None = None
     ) -> list[RecordedEvent[Any]]:
         """Events of one stream with `after < stream_version <= through`, in order."""
-        return self._decoded(self._reader.read_stream(stream_id, after=after, through=through))
+        return self.decoded(self._reader.read_stream(stream_id, after=after, through=through))
 
     def last_position(self) -> int:
         """Global position of the last event; 0 for an empty log."""
@@ -77,6 +77,13 @@ class Journal:
         if recorded:
             yield [one.event for one in recorded], recorded[-1].stream_version
 
+    def events(
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
+    ) -> Iterator[Any]:
+        """Events of one stream without their places, with `after < stream_version <= through`."""
+        for events, _ in self.event_pages(stream_id, after=after, through=through):
+            yield from events
+
     def read_journal(
         self,
         *,
@@ -93,7 +100,7 @@ class Journal:
         page = self._reader.read_journal(
             after=after, limit=limit, categories=categories, event_types=event_types
         )
-        return self._decoded(page)
+        return self.decoded(page)
 
     def through(self, position: int | None = None) -> Iterator[RecordedEvent[Any]]:
         """The log from its first event up to a global position (None: its present end)."""
@@ -116,7 +123,7 @@ class Journal:
             if not page:
                 return
             after = page[-1].global_position
-            yield from self._decoded(page)
+            yield from self.decoded(page)
 
     def event_at(self, position: int) -> RecordedEvent[Any] | None:
         """The event at a global position, or None; the first part of one that was split."""
@@ -158,6 +165,17 @@ class Journal:
             self._warn_of(stored, events[0])
         return tuple(_recorded(stored, event, part) for part, event in enumerate(events))
 
+    def decoded(self, stored_events: Sequence[StoredEvent]) -> list[RecordedEvent[Any]]:
+        """What stored events say today, in order; see `decode`."""
+        pairs = [(stored.event_type, stored.payload) for stored in stored_events]
+        events = self._codec.decode_all_current(pairs)
+        if events is None:
+            return self._decoded_one_by_one(stored_events)
+        return [
+            _recorded(stored, event, 0)
+            for stored, event in zip(stored_events, events, strict=True)
+        ]
+
     def stream_append(
         self, stream_id: StreamId, events: Sequence[Any], expected_version: int | None
     ) -> StreamAppend:
@@ -169,16 +187,6 @@ class Journal:
         """Tags under which events of these classes may be stored, older ones among them."""
         known = self._codec.event_types
         return self._codec.older_tags | {tag for tag in known if known[tag] in event_types}
-
-    def _decoded(self, stored_events: Sequence[StoredEvent]) -> list[RecordedEvent[Any]]:
-        pairs = [(stored.event_type, stored.payload) for stored in stored_events]
-        events = self._codec.decode_all_current(pairs)
-        if events is None:
-            return self._decoded_one_by_one(stored_events)
-        return [
-            _recorded(stored, event, 0)
-            for stored, event in zip(stored_events, events, strict=True)
-        ]
 
     def _decoded_one_by_one(
         self, stored_events: Sequence[StoredEvent]

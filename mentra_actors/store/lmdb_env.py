@@ -185,7 +185,7 @@ class SharedEnv:
             return self.watch.look(env)
 
     def attach_writer(self, lock: WriterLock, *, durability: Durability, map_size: int) -> None:
-        """Reopen for writing, with the flushes that `durability` asks for.
+        """Reopen for writing, with the flushes that `durability` asks for; `map_size` in bytes.
 
         What an earlier writer left unflushed is flushed first.
 
@@ -231,7 +231,10 @@ class SharedEnv:
             self._changes.disconnect()
 
     def join(self, *, map_size: int) -> None:
-        """One user more; the first one opens the environment. The registry is locked."""
+        """One user more; the first one opens the environment, for `map_size` bytes at least.
+
+        The registry is locked.
+        """
         if not self._gated.is_open:
             self._open(map_size=map_size, readonly=True, flushes=FLUSHES["sync"])
         self._changes.connect()
@@ -365,6 +368,8 @@ def open_shared_env(
     path: Path, manifest: Manifest, *, map_size: int = DEFAULT_MAP_BYTES
 ) -> SharedEnv:
     """The environment of a store, for reading; the caller owes it one `leave`.
+
+    `map_size` is in bytes; a larger file is mapped whole.
 
     Raises:
         StoreCorrupted, StoreError: nothing is open.

@@ -28,7 +28,7 @@ class CommitExtension(Protocol):
         ...
 
     def write(
-        self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database", appended: Appended
+        self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database", appended: Appended, /
     ) -> None:
         """Put rows. Raising here fails the whole group."""
         ...

@@ -142,12 +142,6 @@ class LmdbEventStore(LmdbJournalReader):
         """
         self._writer.submit(request, on_appended)
 
-    def submit_with(
-        self, request: AppendRequest, extension: CommitExtension, on_appended: OnAppended
-    ) -> None:
-        """Like `submit`, with one more condition and more rows in the same transaction."""
-        self._writer.submit(request, on_appended, extension)
-
     def append_with(self, request: AppendRequest, extension: CommitExtension) -> Appended:
         """Like `append`, with one more condition and more rows in the same transaction."""
         return self._writer.append(request, extension)

@@ -98,7 +98,7 @@ class WriterTables(msgspec.Struct, frozen=True):
 
 
 def create_data_file(path: Path, manifest: Manifest, *, map_size: int) -> None:
-    """Make the data file of a new store, with all its tables, durably."""
+    """Make the data file of a new store, with all its tables, durably; `map_size` in bytes."""
     size = whole_pages(max(map_size, _NEW_FILE_BYTES))
     reserve_page_locks(path, OPTIONS["max_readers"])
     try:

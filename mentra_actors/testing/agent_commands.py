@@ -210,6 +210,7 @@ _shortening = any_of(
         ),
     ]
 )
+_reasons = st.sampled_from(["", "edited by ann"])
 _OUTSIDE: list[SearchStrategy[Any]] = [
     *[prompts] * 8,
     *[_mail] * 5,
@@ -217,7 +218,7 @@ _OUTSIDE: list[SearchStrategy[Any]] = [
     _modes,
     st.builds(c.HandOverMail, command_id=_ids, now=moments, by_person=st.booleans()),
     st.builds(c.ClearQueue, queue=_queues, now=moments),
-    st.builds(c.Configure, changes=_changes, now=moments),
+    st.builds(c.Configure, changes=_changes, now=moments, reason=_reasons),
     *[_resolutions] * 3,
     *_PERMISSION_ENDS,
     *[_shortening] * 2,
@@ -255,7 +256,7 @@ _COMMANDS: list[SearchStrategy[Any]] = [
     *_AFTERWARDS,
     *_DELEGATION,
     *_BETWEEN_RUNS,
-    st.builds(c.Configure, changes=_changes, now=moments),
+    st.builds(c.Configure, changes=_changes, now=moments, reason=_reasons),
 ]
 
 

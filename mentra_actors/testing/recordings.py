@@ -36,5 +36,5 @@ def replay_recording(file: str | Path) -> Verification:
     words += request_words(changed)
     if words:
         head = f"{Path(file).name} (of {recording.header.release}) is decided otherwise now:"
-        raise AssertionError("\n".join([head, *words, *untold_words(found)]))
+        raise AssertionError("\n".join([head, *words, *untold_words(found.untold)]))
     return found

@@ -1,127 +1,51 @@
-"""Tripwires for the shape of the code; a breach asks for a cure or a one-line licence."""
+"""Tripwires for the shape of the code; a breach asks for a cure or a licence with its reason."""
 
-import ast
-import functools
-import tomllib
+import sys
 from pathlib import Path
-from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
-SOURCES = sorted([*ROOT.glob("mentra_actors/**/*.py"), *ROOT.glob("projections/**/*.py")])
-LICENCES = tomllib.loads((Path(__file__).parent / "licences.toml").read_text())
+import pytest
 
-MAX_FILE_LINES = 400
-MAX_FUNCTION_CODE_LINES = 30
-VAGUE = (
-    "Manager",
-    "Helper",
-    "Util",
-    "Utils",
-    "Impl",
-    "Base",
-    "Data",
-    "Info",
-    "Mixin",
-    "Processor",
-)
-VAGUE_MODULES = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
+sys.path.insert(0, str(Path(__file__).parent))
+from gates import GATES
+from licences import LICENCES, breaches, idle
+from shape import PAGE, rows_held
+from shape_of_modules import shape
+
+pytestmark = pytest.mark.timeout(300)  # the first test reads the whole product
+EACH_GATE = pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.rule)
 
 
-def place(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+@EACH_GATE
+def test_the_code_keeps_to_its_limits(gate):
+    """Long files, deep nests and twins come one at a time; each is stopped when it comes."""
+    assert breaches(gate.rule, gate.figures(shape()), gate.limit) == {}
 
 
-def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef, text: list[str]) -> int:
-    """Lines of a function without blank lines, comments and its docstring."""
-    body = node.body[1:] if ast.get_docstring(node) else node.body
-    if not body:
-        return 1
-    lines = text[body[0].lineno - 1 : node.end_lineno]
-    return 1 + sum(1 for line in lines if line.strip() and not line.strip().startswith("#"))
+@EACH_GATE
+def test_no_licence_allows_more_than_is_needed(gate):
+    """What was cured must not come back on an old licence."""
+    assert idle(gate.rule, gate.figures(shape()), gate.limit) == []
 
 
-def long_functions(name: str, tree: ast.Module, text: list[str]) -> dict[str, int]:
-    """The longest of each name, where it is too long."""
-    functions = [
-        (f"{name}:{node.name}", code_lines(node, text))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    return dict(sorted(one for one in functions if one[1] > MAX_FUNCTION_CODE_LINES))
-
-
-def silent_parts(name: str, tree: ast.Module) -> list[str]:
-    """Public things of a module that have no docstring."""
-    silent = [] if ast.get_docstring(tree) else [name]
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            is_overload = any("overload" in ast.unparse(d) for d in node.decorator_list)
-            public = not node.name.startswith("_") and not is_overload
-            if public and not ast.get_docstring(node):
-                silent.append(f"{name}:{node.name}")
-    return silent
-
-
-def vague_classes(name: str, tree: ast.Module) -> list[str]:
-    return [
-        f"{name}:{node.name}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef) and node.name.endswith(VAGUE)
+def test_a_licence_names_a_rule_and_says_why_and_since_when():
+    rules = {gate.rule for gate in GATES}
+    unclear = [
+        one["place"]
+        for one in LICENCES
+        if one["rule"] not in rules or not one["reason"] or not one["since"]
     ]
 
-
-class Breaches(NamedTuple):
-    """What is found in all files; each is parsed once."""
-
-    long: dict[str, int]
-    silent: list[str]
-    vague: list[str]
+    assert unclear == []
 
 
-@functools.cache
-def breaches() -> Breaches:
-    found = Breaches({}, [], [])
-    for path in SOURCES:
-        name, code = place(path), path.read_text()
-        tree = ast.parse(code)
-        found.long.update(long_functions(name, tree, code.splitlines()))
-        found.silent.extend(silent_parts(name, tree))
-        found.vague.extend(vague_classes(name, tree))
-    return found
-
-
-def test_no_file_is_longer_than_a_reader_wants():
-    """A long file holds two subjects; the next developer should find room by folder names."""
-    licensed = LICENCES["file_lines"]
-    lines = {place(path): len(path.read_text().splitlines()) for path in SOURCES}
-
-    assert {name: n for name, n in lines.items() if n > licensed.get(name, MAX_FILE_LINES)} == {}
-
-
-def test_functions_do_one_level_of_work():
-    """The tail of long functions is what divides good code from the rest."""
-    long = breaches().long
-
-    assert {name: n for name, n in long.items() if name not in LICENCES["function_lines"]} == {}
-
-
-def test_public_things_have_docstrings():
-    """What can be called from outside says what it is."""
-    assert breaches().silent == []
-
-
-def test_no_name_says_nothing():
-    """A `utils.py` or a `FooManager` has no reason to be opened."""
-    modules = [place(path) for path in SOURCES if path.stem in VAGUE_MODULES]
-
-    assert modules + breaches().vague == []
-
-
-def test_no_stub_is_called_done():
-    """Unfinished code must not look finished."""
-    marks = ("NotImplementedError", "TODO", "FIXME", "XXX")
-    found = [
-        f"{place(path)}: {mark}" for path in SOURCES for mark in marks if mark in path.read_text()
+def test_the_page_tells_of_every_limit():
+    """Its figures are those of the last release; what is held to must be what is told."""
+    page = PAGE.read_text()
+    told = [line for line in page.splitlines() if line.startswith("| ")]
+    missing = [
+        row.figure
+        for row in rows_held(shape())
+        if not any(line.startswith(f"| {row.figure} | {row.limit} |") for line in told)
     ]
 
-    assert found == []
+    assert missing == []

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_python import ForkedPython
 
 SCRIPT = Path(__file__).with_name("store_worker.py")
 
@@ -15,7 +16,7 @@ class Worker:
     """A process that does what it is told; see `store_worker`."""
 
     def __init__(self, path):
-        self.process = subprocess.Popen(
+        self.process = ForkedPython(
             [sys.executable, str(SCRIPT), str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -8,6 +8,7 @@ import textwrap
 import warnings
 
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors.store import bell, change_signal
 from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
@@ -58,7 +59,7 @@ def run_python():
     started = []
 
     def run(code, *arguments):
-        process = subprocess.Popen(
+        process = ForkedPython(
             [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -7,6 +7,7 @@ import threading
 import zlib
 
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors.errors import StoreLocked
 from mentra_actors.store.lmdb_store import LmdbEventStore, LmdbJournalReader
@@ -47,7 +48,7 @@ APPENDS = 400
 
 
 def run_python(code, *arguments):
-    return subprocess.Popen(
+    return ForkedPython(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
         stdout=subprocess.PIPE,
         text=True,

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+from forked_python import ForkedPython
 from power_loss_recording import Promise
 
 from mentra_actors.testing.power_loss import Cut, Loss, disks_at
@@ -92,7 +93,7 @@ class Reopener:
     def _start(self):
         pipe = subprocess.PIPE
         with (self._folder / "errors").open("wb") as errors:
-            self._process = subprocess.Popen(
+            self._process = ForkedPython(
                 self._command, bufsize=0, stdin=pipe, stdout=pipe, stderr=errors
             )
 

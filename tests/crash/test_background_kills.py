@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
+from forked_python import ForkedPython
 from other_processes import until
 
 import mentra_actors
@@ -44,7 +45,7 @@ def crashed(tmp_path):
     store = tmp_path / "store"
 
     def crash(command, when="started"):
-        life = subprocess.Popen(
+        life = ForkedPython(
             [sys.executable, str(LIFE), str(store), command, when],
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(Path(mentra_actors.__file__).parents[1])},

@@ -12,6 +12,7 @@ import sys
 import textwrap
 
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors.store import care
 from mentra_actors.store.care import export_store, verify_store
@@ -87,7 +88,7 @@ class Killer:
 
     def __init__(self):
         command = [sys.executable, "-c", textwrap.dedent(KILLER)]
-        self._process = subprocess.Popen(
+        self._process = ForkedPython(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
@@ -269,7 +270,7 @@ def test_a_backup_survives_the_death_of_the_writer(tmp_path):
     path = tmp_path / "store"
     for number in range(3):
         command = [sys.executable, "-c", textwrap.dedent(WRITE_ON), str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        with ForkedPython(command, stdout=subprocess.PIPE) as writer:
             assert writer.stdout.readline() == b"open\n"
             backup = care.backup_store(
                 path, tmp_path / f"backup-{number}", on_progress=lambda *_: writer.kill()

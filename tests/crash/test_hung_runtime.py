@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors import ScriptedModel, call, tool
 from mentra_actors.domain.agent.events import RunFinished, ToolCallOutcomeUnknown
@@ -110,7 +111,7 @@ class Stop:
 
 def hang_at(folder, number, when, term_s=TERM_S):
     """A process that works until it stops at an effect; when it is continued it says its end."""
-    process = subprocess.Popen(
+    process = ForkedPython(
         [sys.executable, __file__, str(folder), str(number), when, str(term_s)],
         stdout=subprocess.PIPE,
         text=True,

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors.domain.memory import MemoryForgotten, MemoryRecord, MemoryRecorded
 from mentra_actors.domain.memory_views import MemoryQuestion, agent_view
@@ -68,7 +69,7 @@ def test_a_kill_between_the_log_and_the_index_loses_nothing(tmp_path):
     """What is on the log is found, what is forgotten is not, not even in a byte of the file."""
     path, last = tmp_path / "log", 0
     for lines in range(1, ROUNDS + 1):
-        child = subprocess.Popen(
+        child = ForkedPython(
             [sys.executable, __file__, str(path), str(last + 1)],
             stdout=subprocess.PIPE,
             text=True,

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_python import ForkedPython, run_forked
 from paying_team import events_in, opened
 
 from mentra_actors.domain.agent import events as e
@@ -73,7 +74,7 @@ class Process:
     """Another process that runs a function of this file."""
 
     def __init__(self, function, *arguments):
-        self.process = subprocess.Popen(
+        self.process = ForkedPython(
             [sys.executable, __file__, function, *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -104,7 +105,7 @@ class Process:
 def mentra(path, *arguments):
     """A command line in a process of its own."""
     command = [sys.executable, "-m", "mentra_actors.cli.main", *arguments, "--store", str(path)]
-    done = subprocess.run(
+    done = run_forked(
         [*command, "--json"],
         check=False,
         capture_output=True,

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors.domain.agent.events import PromptAccepted, RunStarted
 from mentra_actors.ids import StreamId
@@ -69,9 +70,7 @@ def follow(path):
 
 def started_follower(path):
     """A process that follows the store at `path`."""
-    return subprocess.Popen(
-        [sys.executable, __file__, str(path)], stdout=subprocess.PIPE, text=True
-    )
+    return ForkedPython([sys.executable, __file__, str(path)], stdout=subprocess.PIPE, text=True)
 
 
 def kill(follower):

@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors.domain.agent.events import PromptAccepted
 from mentra_actors.ids import StreamId
@@ -91,7 +92,7 @@ def test_a_killed_process_loses_and_doubles_no_row(tmp_path, address):
     append(store, [0])
     for _ in range(ROUNDS):
         command = [sys.executable, __file__, str(tmp_path / "log"), address]
-        children = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        children = [ForkedPython(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
         for child in children:
             assert child.stdout.readline()
         append(store, range(chance.randrange(1, 120)))

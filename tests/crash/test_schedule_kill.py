@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from forked_python import ForkedPython
 
 import mentra_actors
 from mentra_actors import ScriptedModel, open_runtime_sync
@@ -19,7 +20,7 @@ LIFE = Path(__file__).with_name("schedule_life.py")
 
 def test_a_moment_that_nobody_was_there_for_fires_once_after_a_kill(tmp_path):
     store, at = tmp_path / "store", time.time() + 3_600
-    life = subprocess.Popen(
+    life = ForkedPython(
         [sys.executable, str(LIFE), str(store), str(at)],
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(Path(mentra_actors.__file__).parents[1])},

@@ -10,6 +10,7 @@ import sys
 import textwrap
 
 import pytest
+from forked_python import run_forked
 
 from mentra_actors.envelope import FORGOTTEN_PAYLOAD
 from mentra_actors.errors import StoreError, WrongKey
@@ -90,7 +91,7 @@ def stores_after(deed, start, directory):
     """The path of what each kill has left, and last of what a whole run has."""
     directory.mkdir()
     command = [sys.executable, "-c", textwrap.dedent(DIE_AT_EACH_STEP)]
-    lines = subprocess.run(
+    lines = run_forked(
         [*command, deed, str(start), str(directory)],
         stdout=subprocess.PIPE,
         text=True,

@@ -12,6 +12,7 @@ import uuid
 
 import psycopg
 import pytest
+from forked_python import ForkedPython, run_forked
 
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
@@ -93,7 +94,7 @@ def address(database, tmp_path):
 def acknowledged_until_killed(address, durability, answers):
     """Last position that a writer acknowledged before it was killed, after about `answers`."""
     command = [sys.executable, "-c", textwrap.dedent(WRITE_UNTIL_KILLED), address, durability]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+    with ForkedPython(command, stdout=subprocess.PIPE) as writer:
         lines = [writer.stdout.readline() for _ in range(answers)]
         writer.kill()
         lines += writer.stdout.readlines()
@@ -129,7 +130,7 @@ def test_a_killed_writer_keeps_what_it_acknowledged(address, database):
 
 def talk(address, witness, point=""):
     command = [sys.executable, "-c", textwrap.dedent(TALK), address, str(witness), point]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    return run_forked(command, capture_output=True, text=True, check=False, timeout=50)
 
 
 @pytest.mark.crash

@@ -7,6 +7,7 @@ import sys
 import textwrap
 
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors.ids import StreamId
 from mentra_actors.store.care.doctor import verify_store
@@ -54,7 +55,7 @@ WRITE_UNTIL_KILLED = """
 def acknowledged_until_killed(path, durability, life, answers):
     """Positions that a writer acknowledged before it was killed, after about `answers`."""
     command = [sys.executable, "-c", textwrap.dedent(WRITE_UNTIL_KILLED), str(path), durability]
-    with subprocess.Popen([*command, str(life)], stdout=subprocess.PIPE) as writer:
+    with ForkedPython([*command, str(life)], stdout=subprocess.PIPE) as writer:
         lines = [writer.stdout.readline() for _ in range(answers)]
         writer.kill()
         lines += writer.stdout.readlines()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from forked_python import run_forked
 from redrives import until_redrives_ended
 
 from mentra_actors import RestartPolicy, ScriptedModel, open_runtime_sync
@@ -79,7 +80,7 @@ def redrive(path, dies_at):
 
 def killed(function, path, dies_at):
     """Run a function of this file until it is killed; what it has said."""
-    ended = subprocess.run(
+    ended = run_forked(
         [sys.executable, __file__, function, str(path), dies_at],
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,

@@ -13,6 +13,7 @@ import uuid
 
 import psycopg
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.store.care import verify_store
@@ -89,7 +90,7 @@ def opened(address, durability):
 def saved_until_killed(address, durability, lines):
     """Number of the last tick that is surely durable, and of the last that may be written."""
     command = [sys.executable, "-c", textwrap.dedent(SAVE_UNTIL_KILLED), os.path.dirname(__file__)]
-    with subprocess.Popen([*command, address, durability], stdout=subprocess.PIPE) as saver:
+    with ForkedPython([*command, address, durability], stdout=subprocess.PIPE) as saver:
         said = [saver.stdout.readline() for _ in range(lines)]
         saver.kill()
         said += saver.stdout.readlines()

@@ -4,9 +4,26 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, assert_type
 
-from mentra_actors import AgentMoment, History, Moment, Runtime, TeamDifference, open_history
+from mentra_actors import (
+    AgentMoment,
+    History,
+    Moment,
+    Runtime,
+    TeamDifference,
+    events,
+    open_history,
+)
 from mentra_actors.envelope import RecordedEvent
-from projections import TRANSCRIPT, USAGE, FunctionProjection, Projection, fold_view, projection
+from projections import (
+    TRANSCRIPT,
+    USAGE,
+    FunctionProjection,
+    KeyedProjection,
+    Projection,
+    SqlProjection,
+    fold_view,
+    projection,
+)
 
 
 @projection(name="events", initial=dict, view_type=dict[str, int])
@@ -40,3 +57,30 @@ def past() -> None:
 
 def _recorded(moment: Moment) -> Sequence[RecordedEvent[Any]]:
     return [moment.event] if moment.event else []
+
+
+class OutputTokens(KeyedProjection[int], handles=[events.ModelReplied], by="agent"):
+    """Output tokens by agent."""
+
+    def apply(self, view: int, key: str, recorded: RecordedEvent[Any]) -> int:
+        return view + len(key)
+
+
+class Answers(SqlProjection, handles=[events.ModelReplied]):
+    """A row for each answer."""
+
+    def create(self, cursor: Any) -> None:
+        cursor.execute("CREATE TABLE answers (agent TEXT)")
+
+    def drop(self, cursor: Any) -> None:
+        cursor.execute("DROP TABLE answers")
+
+    def write(self, cursor: Any, recorded: RecordedEvent[Any]) -> None:
+        cursor.execute("INSERT INTO answers VALUES (?)", [recorded.stream_id])
+
+
+async def views_of_classes(runtime: Runtime) -> None:
+    tokens = OutputTokens()
+    assert_type(await runtime.view(tokens), dict[str, int])
+    kept = await runtime.project(tokens, Answers(), into="sqlite:views.db")
+    assert_type(kept.view(tokens, "lead"), int | None)

@@ -76,7 +76,7 @@ class CheckpointReading:
 
     def _threads_of(self, config: RunnableConfig | None) -> Iterator[Thread]:
         """The namespaces that a config means: one, those of a thread, or all."""
-        named = config["configurable"] if config else {}
+        named = config.get("configurable", {}) if config else {}
         namespace = named.get("checkpoint_ns")
         for thread_id in [str(named["thread_id"])] if config else self._threads.thread_ids():
             for one in self._threads.namespaces(thread_id) if namespace is None else [namespace]:
@@ -127,7 +127,7 @@ class CheckpointReading:
 
 def thread_of(config: RunnableConfig) -> Thread:
     """The namespace of a thread that a config names."""
-    named = config["configurable"]
+    named = config.get("configurable", {})
     return Thread(str(named["thread_id"]), str(named.get("checkpoint_ns") or ""))
 
 

@@ -8,11 +8,11 @@ import msgspec
 from rich.text import Text
 
 from mentra_actors.cli.chat.shown import Line, line
-from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.render_preview import preview_lines
 from mentra_actors.domain.rule_match import shown_call
 from mentra_actors.domain.tool_call import unexplained_request
 from projections.approvals import Approval
+from projections.sentence_words import counted
 
 __all__ = ["Question", "asked_lines", "question_keys"]
 

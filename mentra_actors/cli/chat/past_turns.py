@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from rich.text import Text
 
-from mentra_actors.cli.chat.shown import Line, Prose, Shown, clipped, line
+from mentra_actors.cli.chat.shown import Line, Prose, Shown, line
 from mentra_actors.cli.chat.turn_fold import said_line
 from mentra_actors.domain.content import (
     AssistantMessage,
@@ -17,6 +17,7 @@ from mentra_actors.domain.content import (
 from mentra_actors.domain.conversation_tree import NO_RESULT, Entry
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import EntryId
+from projections.sentence_words import clipped
 from projections.session_lines import call_summary
 
 __all__ = [

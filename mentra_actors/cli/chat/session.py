@@ -15,7 +15,6 @@ from mentra_actors.cli.chat.shown import Shown, line
 from mentra_actors.cli.chat.team_news import changes_approvals, news_of
 from mentra_actors.cli.chat.turn_fold import STOPPED_HERE, Turn, after_event, turn_of
 from mentra_actors.cli.decision_options import person
-from mentra_actors.cli.render_care import counted
 from mentra_actors.domain.agent.events import PermissionRequested
 from mentra_actors.domain.permission_rules import RuleScope
 from mentra_actors.domain.team import DEFAULT_TEAM
@@ -33,6 +32,7 @@ from mentra_actors.runtime.snapshots import AgentSnapshot
 from mentra_actors.tools.policy import RuntimePolicy
 from projections import agent_event as a
 from projections.approvals import APPROVALS, approvals_in
+from projections.sentence_words import counted
 
 __all__ = ["ChatSession", "Screen"]
 

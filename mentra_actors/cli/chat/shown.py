@@ -6,7 +6,7 @@ from typing import TypeAlias
 import msgspec
 from rich.text import Text
 
-__all__ = ["Line", "Prose", "Rows", "Shown", "clipped", "line", "lines_of"]
+__all__ = ["Line", "Prose", "Rows", "Shown", "line", "lines_of"]
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -41,9 +41,3 @@ def line(text: str, style: str = "", *, is_cut: bool = False) -> Line:
 def lines_of(text: str, style: str = "", *, indent: str = "") -> Sequence[Line]:
     """Each line of a text, indented."""
     return [line(f"{indent}{one}", style) for one in text.splitlines() or [""]]
-
-
-def clipped(text: str, most: int) -> str:
-    """The beginning of a text on one line, of at most so many characters."""
-    words = " ".join(text[: most * 4].split())
-    return words if len(words) <= most else f"{words[: most - 1]}…"

@@ -15,17 +15,17 @@ from mentra_actors.cli.chat.past_turns import (
     turns_in,
 )
 from mentra_actors.cli.chat.session import ChatSession
-from mentra_actors.cli.chat.shown import Line, Rows, Shown, clipped, line
+from mentra_actors.cli.chat.shown import Line, Rows, Shown, line
 from mentra_actors.cli.chat.typed import COMMANDS, Slash, Unknown
 from mentra_actors.cli.model_choice import require_usable
 from mentra_actors.cli.render_board import board_lines
-from mentra_actors.cli.render_care import counted
 from mentra_actors.cli.render_context import context_lines
 from mentra_actors.cli.render_run import spent_words
 from mentra_actors.cli.usage_command import cost_text
 from mentra_actors.domain.conversation_tree import Entry
 from mentra_actors.domain.model_call import ReasoningOptions
 from mentra_actors.errors import CommandRejected
+from projections.sentence_words import clipped, counted
 from projections.task_board import BoardView
 
 __all__ = ["HELP_KEYS", "performed", "unknown_words"]

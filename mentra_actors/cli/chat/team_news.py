@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mentra_actors.cli.chat.shown import Line, clipped, line
+from mentra_actors.cli.chat.shown import Line, line
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.background import events as b
 from mentra_actors.domain.inbox import Mail, MailDelivered
 from mentra_actors.domain.team import MemberJoined, MemberRemoved
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import AgentId, agent_stream, inbox_stream, name_of
+from projections.sentence_words import clipped
 
 __all__ = ["changes_approvals", "news_of"]
 

@@ -8,8 +8,7 @@ import msgspec
 from rich.text import Text
 
 from mentra_actors.cli.chat.markdown_blocks import whole_blocks
-from mentra_actors.cli.chat.shown import Line, Prose, Shown, clipped, line, lines_of
-from mentra_actors.cli.render_care import counted
+from mentra_actors.cli.chat.shown import Line, Prose, Shown, line, lines_of
 from mentra_actors.cli.render_run import spent_words
 from mentra_actors.domain.content import ThinkingBlock, text_of
 from mentra_actors.domain.model_call import TokenUsage
@@ -17,6 +16,7 @@ from mentra_actors.runtime.run_watch import is_whole
 from mentra_actors.runtime.snapshots import AgentSnapshot
 from projections import agent_event as a
 from projections.agent_event import AgentEvent
+from projections.sentence_words import clipped, counted
 from projections.session_lines import call_summary
 
 __all__ = [

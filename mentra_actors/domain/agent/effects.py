@@ -33,7 +33,7 @@ CLAIM = "claim-"
 """The ids of `ClaimReadyTask` begin like this."""
 
 
-class CallModel(msgspec.Struct, frozen=True, kw_only=True):
+class CallModel(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """Send the transcript to the model, not before `not_before` (Unix seconds).
 
     With a `budget` what all have spent of it is looked at first. With `remind` the request reminds

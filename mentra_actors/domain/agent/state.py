@@ -39,14 +39,14 @@ CallStatus: TypeAlias = Literal["reviewing", "asked", "planned", "started", "pro
 may start when its turn comes."""
 
 
-class StopRequest(msgspec.Struct, frozen=True, kw_only=True):
+class StopRequest(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """A wish that the open run end in order; at `stop_by` (Unix seconds) whatever still runs."""
 
     reason: str
     stop_by: float | None = None
 
 
-class Compensation(msgspec.Struct, frozen=True, kw_only=True):
+class Compensation(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """A call that can be undone; `attempt` 0 means that it is not being undone yet."""
 
     key: EffectId
@@ -57,7 +57,7 @@ class Compensation(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 0
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class Run(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """The open run.
 
     `rounds` counts the model calls asked for, retries not included; `model_requests` with them.
@@ -107,7 +107,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return fallbacks[self.fallback - 1] if 0 < self.fallback <= len(fallbacks) else None
 
 
-class Subagent(msgspec.Struct, frozen=True, kw_only=True):
+class Subagent(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """An agent that the running call `key` has made, or, without a key, the host.
 
     One that `has_ended` is remembered until its call is closed: the call may be run again. One of
@@ -121,7 +121,7 @@ class Subagent(msgspec.Struct, frozen=True, kw_only=True):
     has_ended: bool = False
 
 
-class Resumable(msgspec.Struct, frozen=True, kw_only=True):
+class Resumable(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """A run that ended without an answer and can go on from `boundary`.
 
     One that was rolled back begins anew at `prompt_entry`, if it had a prompt.
@@ -139,7 +139,7 @@ class Resumable(msgspec.Struct, frozen=True, kw_only=True):
     board_runs: tuple[RunId, ...] = ()
 
 
-class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
+class ModelCall(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """The model call that is pending.
 
     `awaits` is the compaction that it waits for, or has waited for; a call waits for one only.
@@ -157,7 +157,7 @@ class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
         return EffectId(f"{self.effect_id}@{self.awaits}") if self.awaits else self.effect_id
 
 
-class OpenCompaction(msgspec.Struct, frozen=True, kw_only=True):
+class OpenCompaction(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """The summary that is being written. Each of its attempts (from 1) is an effect."""
 
     effect_id: EffectId
@@ -172,14 +172,14 @@ class OpenCompaction(msgspec.Struct, frozen=True, kw_only=True):
         return EffectId(f"{self.effect_id}@{self.attempt}") if self.attempt > 1 else self.effect_id
 
 
-class RoundDecision(msgspec.Struct, frozen=True, kw_only=True):
+class RoundDecision(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """The question to the round strategy that is pending."""
 
     effect_id: EffectId
     boundary: Boundary
 
 
-class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+class ToolCall(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """One call of the last answer."""
 
     key: EffectId
@@ -205,7 +205,7 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     is_error: bool = False
 
 
-class Queue(msgspec.Struct, frozen=True, kw_only=True):
+class Queue(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """Ids of waiting items, oldest first, and how many are taken at a boundary."""
 
     items: tuple[CommandId, ...] = ()
@@ -217,14 +217,14 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
         return self.items if self.mode == "all" else self.items[:1]
 
 
-class WaitingPrompt(msgspec.Struct, frozen=True, kw_only=True):
+class WaitingPrompt(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """A prompt whose run has not begun; `options` None means those of the profile."""
 
     prompt_id: CommandId
     options: RunOptions | None = None
 
 
-class Farewell(msgspec.Struct, frozen=True, kw_only=True):
+class Farewell(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """What an agent that has stopped has to tell: that, unless it `is_told`, and late letters.
 
     `number` counts what there was to tell, from 1.
@@ -236,7 +236,7 @@ class Farewell(msgspec.Struct, frozen=True, kw_only=True):
     number: int = 1
 
 
-class AgentState(msgspec.Struct, frozen=True, kw_only=True):
+class AgentState(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """Everything that `decide` and `pending` read.
 
     `known_ids` are the last ids of prompts, `known_items` those of queued words, `known_commands`

@@ -1,7 +1,6 @@
 """The letter that tells an agent that one of its jobs has ended."""
 
 from collections.abc import Sequence
-from typing import get_args
 
 import msgspec
 
@@ -17,7 +16,6 @@ __all__ = ["companions", "with_notice"]
 _SENDER = "background"
 _LONGEST_PREVIEW = MOST_CHARS + 5
 """A preview says by up to so many more characters that something is left out."""
-_ENDS = get_args(JobEnd)
 
 
 def with_notice(end: JobEnd, job: Job) -> JobEnd:
@@ -58,7 +56,7 @@ def _quoted(text: str) -> str:
 
 def companions(event: BackgroundEvent) -> Sequence[Companion]:
     """The letter goes to the inbox of its agent."""
-    notice = event.notice if isinstance(event, _ENDS) else None
+    notice = event.notice if isinstance(event, JobEnd) else None
     if notice is None:
         return ()
     return [Delivery(inbox_stream(notice.to), (MailDelivered(mail=notice),))]

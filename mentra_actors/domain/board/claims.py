@@ -25,7 +25,11 @@ BOARD_SENDER = "board"
 
 
 def claimed(command: c.ClaimTask, state: BoardState) -> Sequence[e.TaskClaimed]:
-    """The claimant holds the task."""
+    """The claimant holds the task.
+
+    Raises:
+        CommandRejected: somebody else holds it, it is not to be done now, or the time is none.
+    """
     claimant = _claimant(command, state)
     ttl_s = command.ttl_s
     if ttl_s is not None and not 0 < ttl_s <= LONGEST_WAIT_S:
@@ -182,7 +186,11 @@ def _given_up(task: Task, command_id: CommandId, now: float) -> e.ClaimReleased:
 
 
 def owner_renamed(command: c.RenameOwner, state: BoardState) -> Sequence[e.OwnerRenamed]:
-    """What somebody owns stands under another name."""
+    """What somebody owns stands under another name.
+
+    Raises:
+        CommandRejected: the new name is empty.
+    """
     if not command.old.strip() or not command.new.strip():
         raise CommandRejected("Task owner must not be empty")
     owns = any(task.owner == command.old for task in state.tasks.values())

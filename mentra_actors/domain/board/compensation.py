@@ -26,7 +26,11 @@ __all__ = ["compensated"]
 
 
 def compensated(command: c.CompensateRun, state: BoardState) -> Sequence[e.BoardEvent]:
-    """The changes back, the last one first, and what they come to; nothing the second time."""
+    """The changes back, the last one first, and what they come to; nothing the second time.
+
+    Raises:
+        CommandRejected: the run has no id.
+    """
     if not command.run:
         raise CommandRejected("a run that is to be taken back has an id")
     if compensation_of(state, command.run) is not None:

@@ -34,7 +34,11 @@ def freed_by(task_id: int, state: BoardState) -> tuple[int, ...]:
 def changed_status(
     step: c.SetTaskStatus, task: Task, state: BoardState
 ) -> Sequence[e.TaskStatusChanged]:
-    """The task has another status, and perhaps those that wait for it have."""
+    """The task has another status, and perhaps those that wait for it have.
+
+    Raises:
+        CommandRejected: the task is blocked by others.
+    """
     blockers = blockers_of(task, state)
     if step.status != "pending" and blockers:
         raise CommandRejected(
@@ -77,7 +81,11 @@ def _sent_back(task: Task, step: c.SetTaskStatus) -> e.TaskStatusChanged:
 def added_dependency(
     step: c.AddDependency, task: Task, state: BoardState
 ) -> Sequence[e.DependencyAdded]:
-    """The task waits for one more."""
+    """The task waits for one more.
+
+    Raises:
+        CommandRejected: it would wait for itself, or it has begun already.
+    """
     blocker = existing_task(step.blocker_id, state)
     if task.task_id == blocker.task_id:
         raise CommandRejected("Tasks cannot depend on themselves")

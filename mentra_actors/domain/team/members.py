@@ -30,7 +30,11 @@ RESERVED_NAMES = frozenset({"all", "host", "team", "background", "board", "timer
 
 
 def add(command: AddMember, state: TeamState) -> Sequence[TeamEvent]:
-    """The new member; the one whose place it takes has stopped, as the asker has seen."""
+    """The new member; the one whose place it takes has stopped, as the asker has seen.
+
+    Raises:
+        CommandRejected: the name or the id is taken.
+    """
     profile, replaced = command.profile, command.replaces
     if _has_joined(command, state):
         return []  # delivered twice: the first delivery was recorded
@@ -76,7 +80,11 @@ def remove(command: RemoveMember, state: TeamState) -> Sequence[TeamEvent]:
 
 
 def rename(command: RenameMember, state: TeamState) -> Sequence[TeamEvent]:
-    """The new name."""
+    """The new name.
+
+    Raises:
+        CommandRejected: somebody has the new name, or there is no such member.
+    """
     name = _member(command.agent_id, state)
     _require_lead(command.by, command.agent_id, state, f"rename {name!r}")
     if name == command.name:
@@ -96,7 +104,11 @@ def rename(command: RenameMember, state: TeamState) -> Sequence[TeamEvent]:
 
 
 def order_stop(command: StopMember, state: TeamState) -> Sequence[TeamEvent]:
-    """The order; nothing, if it was given before."""
+    """The order; nothing, if it was given before.
+
+    Raises:
+        CommandRejected: there is no such member, or no such way to stop.
+    """
     name = _member(command.agent_id, state)
     _require_lead(command.by, command.agent_id, state, f"stop {name!r}")
     require_reason(command.reason)

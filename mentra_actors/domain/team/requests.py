@@ -47,7 +47,11 @@ _MOST_NAMED = 20
 
 
 def open_request(command: OpenRequest, state: TeamState) -> Sequence[TeamEvent]:
-    """The request, under the next number of the team."""
+    """The request, under the next number of the team.
+
+    Raises:
+        CommandRejected: it asks nobody or itself, or too many requests wait.
+    """
     sender_name = _acting(command.sender, state, by_person=command.by_person)
     to_name = _recipient(command.to, state)
     protocol = command.protocol.strip()
@@ -79,7 +83,11 @@ def open_request(command: OpenRequest, state: TeamState) -> Sequence[TeamEvent]:
 
 
 def resolve_request(command: ResolveRequest, state: TeamState) -> Sequence[TeamEvent]:
-    """The answer."""
+    """The answer.
+
+    Raises:
+        CommandRejected: somebody else is asked, or it has expired.
+    """
     request = _request(command.request_id, state)
     name = _acting(command.by, state, by_person=command.by_person)
     if request.to != command.by:
@@ -106,7 +114,11 @@ def resolve_request(command: ResolveRequest, state: TeamState) -> Sequence[TeamE
 
 
 def cancel_request(command: CancelRequest, state: TeamState) -> Sequence[TeamEvent]:
-    """The end of a request that its sender takes back."""
+    """The end of a request that its sender takes back.
+
+    Raises:
+        CommandRejected: somebody else has made it.
+    """
     request = _request(command.request_id, state)
     name = name_in(state, command.by)
     if request.sender != command.by:
@@ -147,7 +159,11 @@ def expire_request(command: ExpireRequest, state: TeamState) -> Sequence[TeamEve
 
 
 def send_letters(command: SendLetters, state: TeamState) -> Sequence[TeamEvent]:
-    """A letter to one member, or the same to all that are there now."""
+    """A letter to one member, or the same to all that are there now.
+
+    Raises:
+        CommandRejected: there is nobody to send them to.
+    """
     sender_name = _acting(command.sender, state, by_person=command.by_person)
     require_letter(command.body)
     if command.to is None:

@@ -87,19 +87,31 @@ def _bare_type(attachment: Attachment) -> str:
 
 
 def require_images(profile: Profile) -> None:
-    """Show no image where the server takes none."""
+    """Show no image where the server takes none.
+
+    Raises:
+        NotShownError: it takes none.
+    """
     if not profile.capabilities.images:
         raise NotShownError(f"{profile.title} takes no images")
 
 
 def require_files(profile: Profile) -> None:
-    """Show no document where the server takes none."""
+    """Show no document where the server takes none.
+
+    Raises:
+        NotShownError: it takes none.
+    """
     if not profile.capabilities.files:
         raise NotShownError(f"{profile.title} takes no files")
 
 
 def require_web(url: str) -> str:
-    """The URL, which must be one that a server can fetch."""
+    """The URL, which must be one that a server can fetch.
+
+    Raises:
+        NotShownError: it is not.
+    """
     if not url.lower().startswith(("https://", "http://")):
         raise NotShownError("its address is none of the web")
     return url

@@ -11,7 +11,9 @@ from mentra_actors.store.ports import JournalReader
 
 if TYPE_CHECKING:
     from mentra_actors.runtime.history import replays
+    from mentra_actors.runtime.replay import team_playing
 else:
+    team_playing = LateModule("mentra_actors.runtime.replay.team_playing")
     replays = LateModule("mentra_actors.runtime.history.replays")
 
 __all__ = ["Again"]
@@ -57,6 +59,20 @@ class Again:
             TypeError, ValueError: a choice is not known, or has a wrong value.
         """
         return replays.replay(self._reader, self._journal, agent, run, choices)
+
+    def replay_team(self, *, at: int | None = None) -> "team_playing.TeamReplay":
+        """Run all that is on the log again, every agent of it, up to a position. Blocks.
+
+        The ordinary runtime gets what came from outside again, in a store of its own; models and
+        tools are answered by the log, and letters are taken, each when the log says that it was
+        next. No model is asked and no tool is run. The first difference of each stream is told.
+
+        Raises:
+            CommandRejected: there is no such position.
+            StoreError: the beginning of the log was archived, or cannot be read.
+        """
+        through = None if at is None else replays.end_at(self._journal, at)
+        return team_playing.team_played(self._reader, self._journal, through)
 
     def replay_all(
         self,

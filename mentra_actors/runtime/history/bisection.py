@@ -16,6 +16,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.moment import Moment
 from mentra_actors.runtime.history.past import Past
 from projections.contract import Projection, fold_parts, sees
+from projections.declared import checked_projection
 from projections.past_views import OnlyPart, PartsOfStreams
 from projections.unshared import unshared
 
@@ -51,6 +52,8 @@ class _Asked(Generic[V]):
     """A predicate that counts its answers."""
 
     def __init__(self, predicate: Callable[[V], object]) -> None:
+        if not callable(predicate):
+            raise TypeError(f"a predicate is a function of what is looked at, not {predicate!r}")
         self.looks = 0
         self._predicate = predicate
 
@@ -66,6 +69,7 @@ def bisect_moments(
 
     Raises:
         CommandRejected: it holds at `good` already, or at no position that was looked at.
+        TypeError: the predicate is no function.
     """
     asked = _Asked(predicate)
     _require_false(good, is_true=asked(Moment(past, good)))
@@ -103,7 +107,9 @@ def bisect_view(
     Raises:
         CommandRejected: it holds at `good` already, or at no position that was looked at.
         ProjectionFailed: the projection raised.
+        TypeError: it is no projection, or the predicate no function.
     """
+    checked_projection(projection)
     asked = _Asked(predicate)
     halves = _Halves(past, projection, key)
     low, high = halves.begun(good), bad

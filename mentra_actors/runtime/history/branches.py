@@ -37,6 +37,7 @@ from mentra_actors.store.branches.branch_file import (
 )
 from mentra_actors.store.branches.branch_reader import BranchReader
 from mentra_actors.store.branches.branch_store import BranchStore
+from mentra_actors.store.branches.drafts import DRAFT, held
 from mentra_actors.store.branches.forking import (
     branch_path,
     branches_directory,
@@ -149,18 +150,19 @@ class Branch:
                 f"the branch {self.name!r} is open: {locked}",
                 holder=locked.holder,
             ) from locked
-        try:
-            gone = self.path.with_name(f".new-{self.name}-deleted-{time.time_ns()}")
-            with file_errors(self.path):
-                self.path.rename(gone)
+        gone = self.path.with_name(f"{DRAFT}{self.name}-deleted-{time.time_ns()}")
+        with held(self.path):
             try:
-                self._require_alone(gone)  # nobody can fork it any more
-            except CommandRejected:
-                gone.rename(self.path)
-                raise
-        finally:
-            lock.release()
-        shutil.rmtree(gone, ignore_errors=True)
+                with file_errors(self.path):
+                    self.path.rename(gone)
+                try:
+                    self._require_alone(gone)  # nobody can fork it any more
+                except CommandRejected:
+                    gone.rename(self.path)
+                    raise
+            finally:
+                lock.release()
+            shutil.rmtree(gone, ignore_errors=True)
         shutil.rmtree(self.path.with_name(f"{self.name}.jobs"), ignore_errors=True)
 
     def _require_alone(self, path: Path) -> None:

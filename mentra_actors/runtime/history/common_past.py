@@ -1,6 +1,7 @@
 """How far two branches of a store are the same log."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 from mentra_actors.errors import CommandRejected, StoreError
@@ -14,7 +15,9 @@ _Line: TypeAlias = Sequence[tuple[str, int]]
 """Logs from the store to a branch: the name of each, and the last position that counts of it."""
 
 
-def common_position(branches: Branches, one: str, other: str) -> int:
+def common_position(
+    branches: Branches, one: str, other: str, directory: str | Path | None = None
+) -> int:
     """The last position that two branches share; an empty name is the store itself.
 
     Raises:
@@ -23,7 +26,7 @@ def common_position(branches: Branches, one: str, other: str) -> int:
     """
     for name in (one, other):
         require_text(name, "the name of a branch")
-    known = branches.all(None)
+    known = branches.all(directory)
     last = branches.last_position
     first, second = _line(known, one, last), _line(known, other, last)
     common = 0

@@ -21,6 +21,7 @@ _KINDS: dict[EditKind, type[object]] = {
     "answer": AssistantMessage,
     "result": ToolResultsMessage,
 }
+_UNCHANGED = ProfileChanges()
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,9 +41,13 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
         """Another model, another system prompt, any option of `AgentProfile`.
 
         Raises:
-            TypeError, ValueError: an option is not known, has the wrong type, or cannot be stored.
+            TypeError, ValueError: an option is not known, has the wrong type, or cannot be stored;
+                or there is none.
         """
-        return cls(agent=agent, changes=profile_changes(model, options))
+        changes = profile_changes(model, options)
+        if changes == _UNCHANGED:
+            raise ValueError(f"an edit of {agent} changes nothing: name an option, as system=")
+        return _checked(cls(agent=agent, changes=changes))
 
     @classmethod
     def message(cls, agent: str, text: str, *, entry: int = 0) -> "Edit":
@@ -92,6 +97,8 @@ def command_for(
     Raises:
         CommandRejected: there is no such entry or call.
     """
+    if edit.changes == _UNCHANGED:
+        raise CommandRejected(f"an edit of {edit.agent} changes nothing")
     if edit.changes is not None:
         return Configure(changes=edit.changes, now=now, reason=f"edited by {by}")
     kind = edit.kind or "message"

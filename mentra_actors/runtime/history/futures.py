@@ -30,7 +30,8 @@ class ForkOptions(TypedDict, total=False):
     a `workspace` is the directory that agents work in from there on: without one a branch works
     in the same files as its origin. `label` is a line for people, not encrypted. `by` is who does
     that, `team` whose names are meant. `directory` is where the branch is to be, if not in the
-    directory `branches` of the store; a store on a server needs one.
+    directory `branches` of the store; a store on a server needs one, here or in the environment
+    variable `MENTRA_BRANCHES`.
     """
 
     label: str
@@ -100,7 +101,7 @@ class Futures:
         """
         return self._branches.named(name, directory)
 
-    def common(self, one: str, other: str = "") -> int:
+    def common(self, one: str, other: str = "", *, directory: str | Path | None = None) -> int:
         """The last position that two branches share; without an `other` one and this store.
 
         `self.at` of it is the moment at which they parted. A branch of a branch is named with
@@ -109,7 +110,7 @@ class Futures:
         Raises:
             CommandRejected: there is no such branch.
         """
-        return common_position(self._branches, one, other)
+        return common_position(self._branches, one, other, directory)
 
     def _position(self, at: int | Moment | datetime | None) -> int:
         match at:

@@ -8,6 +8,7 @@ import msgspec
 
 from mentra_actors.errors import StoreError, StoreNotFound
 from mentra_actors.store.branches.branch_file import BranchRecord, OpenEffects, branch_names
+from mentra_actors.store.branches.drafts import remove_dead_drafts
 from mentra_actors.store.branches.forking import branches_directory
 from mentra_actors.store.branches.opening import require_branch
 from mentra_actors.store.lmdb_reader import LmdbJournalReader
@@ -75,9 +76,12 @@ def listed_branch(branch: Path | _InMemory) -> ListedBranch:
 def listed_branches(directory: Path) -> list[ListedBranch]:
     """The branches in a directory, the oldest first; those, too, that cannot be read.
 
+    What a fork that was killed has left there is removed.
+
     Raises:
         StoreError: the directory cannot be read.
     """
+    remove_dead_drafts(directory)
     found = []
     for name in branch_names(directory):
         with contextlib.suppress(StoreNotFound):  # deleted meanwhile

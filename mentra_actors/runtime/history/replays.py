@@ -29,7 +29,8 @@ from mentra_actors.runtime.replay.rebuild.tables import with_deciders
 from mentra_actors.runtime.replay.recordings import Mask, Recording, write_recording
 from mentra_actors.runtime.replay.scripts import RunScript, run_scripts
 from mentra_actors.runtime.replay.trajectories import Trajectory, first_other, trajectory_of
-from mentra_actors.runtime.replay.verification import Difference, Verification, verified
+from mentra_actors.runtime.replay.verification import OtherDecision, Verification, verified
+from mentra_actors.runtime.setting_kinds import require_tools
 from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
@@ -43,6 +44,7 @@ __all__ = [
     "ReplayRow",
     "Verification",
     "agent_of",
+    "end_at",
     "record",
     "replay",
     "replay_all",
@@ -73,7 +75,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     is_same: bool = False
     first_other: int | None = None
     unmade: tuple[str, ...] = ()
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[OtherDecision, ...] = ()
     events: tuple[RecordedEvent[Any], ...] = ()
 
     @property
@@ -134,13 +136,21 @@ def verify(
     deciders: Mapping[str, Decider[Any, Any, Any, Any]] | None = None,
 ) -> Verification:
     """See `History.verify`."""
-    if at is not None:
-        require_position(at, journal.last_position())
+    through = None if at is None else end_at(journal, at)
     streams: tuple[StreamId, ...] = ()
     if agent is not None:
         streams = (agent_stream(agent_of(journal, agent)),)
-    through = journal.end_of_append(at) if at else at
     return verified(journal.through(through), with_deciders(deciders or {}), streams=streams)
+
+
+def end_at(journal: Journal, position: int) -> int:
+    """The end of the append that holds a position.
+
+    Raises:
+        CommandRejected: there is no such position.
+    """
+    require_position(position, journal.last_position())
+    return journal.end_of_append(position) if position else 0
 
 
 def replay(
@@ -202,9 +212,10 @@ def _position(script: RunScript) -> int:
 def _replayed(reader: JournalReader, script: RunScript, choices: ReplayChoices) -> Replay:
     on = _played_on(choices)
     options: RuntimeOptions = {**choices.get("options", {})}
-    for name in ("providers", "tools"):
-        if name in choices:
-            options[name] = choices[name]
+    if "providers" in choices:
+        options["providers"] = choices["providers"]
+    if "tools" in choices:
+        options["tools"] = choices["tools"]
     found = played(reader, script, on, options)
     recorded, events = script.recorded, [*found.known, *found.events]
     before = trajectory_of(_of_run(recorded, script.run_id))
@@ -227,9 +238,9 @@ def _replayed(reader: JournalReader, script: RunScript, choices: ReplayChoices) 
 
 def _played_on(choices: ReplayChoices) -> PlayedOn | None:
     changes = choices.get("changes", _UNCHANGED)
-    for name in ("model", "system"):
-        if choices.get(name) is not None:
-            changes = msgspec.structs.replace(changes, **{name: choices[name]})
+    said = {"model": choices.get("model"), "system": choices.get("system")}
+    named = {name: value for name, value in said.items() if value is not None}
+    changes = msgspec.structs.replace(changes, **named)
     live_from = choices.get("live_from")
     if live_from is not None:
         return PlayedOn(
@@ -250,15 +261,21 @@ def _checked(choices: ReplayChoices) -> ReplayChoices:
         TypeError, ValueError: one is not known, or has a wrong value.
     """
     require_known(choices, ReplayChoices.__annotations__, "a replay has no option")
-    for name in ("model", "system"):
-        if choices.get(name) is not None:
-            require_text(choices[name], name)
-    if choices.get("live_from") is not None:
-        require_whole(choices["live_from"], "live_from")
+    for name, said in (("model", choices.get("model")), ("system", choices.get("system"))):
+        if said is not None:
+            require_text(said, name)
+    live_from = choices.get("live_from")
+    if live_from is not None:
+        require_whole(live_from, "live_from")
     require_seconds(choices.get("timeout_s"), "timeout_s")
     known = get_args(Unrecorded)
-    if choices.get("unrecorded", "refuse") not in known:
-        raise ValueError(f"unrecorded is one of {', '.join(known)}: {choices['unrecorded']!r}")
+    unrecorded = choices.get("unrecorded", "refuse")
+    if unrecorded not in known:
+        raise ValueError(f"unrecorded is one of {', '.join(known)}: {unrecorded!r}")
+    require_tools(choices.get("tools", ()))
+    options = choices.get("options", {})
+    if not isinstance(options, Mapping):
+        raise TypeError(f"options are those of a runtime, by name, not {options!r}")
     if "changes" not in choices:
         return choices
     return {**choices, "changes": as_stored(choices["changes"], ProfileChanges, "changes")}

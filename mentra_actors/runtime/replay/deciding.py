@@ -14,10 +14,10 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import StreamRules
 
-__all__ = ["Decision", "decided_again"]
+__all__ = ["DecidedAgain", "decided_again", "fault_words"]
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class DecidedAgain(msgspec.Struct, frozen=True, kw_only=True):
     """What a decider says to a command today; `refusal` says why it records nothing.
 
     `same` counts the recorded events, from the first one, that it gives again: all of its own, or
@@ -30,13 +30,13 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     same: int = 0
 
 
-def decided_again(rules: StreamRules, known: KnownAppend[Any]) -> Decision | None:
+def decided_again(rules: StreamRules, known: KnownAppend[Any]) -> DecidedAgain | None:
     """The decision that explains an append best; None if no command can be made of it.
 
     `known.events` may go on after the append: what one command gives is found by deciding.
     """
     builder = rules.builders.get(type(known.events[0]))
-    best: Decision | None = None
+    best: DecidedAgain | None = None
     for command in builder(known.events[0], known) if builder else ():
         decision = _decision(rules.decider, command, known)
         if best is None or decision.same > best.same:
@@ -48,15 +48,20 @@ def decided_again(rules: StreamRules, known: KnownAppend[Any]) -> Decision | Non
 
 def _decision(
     decider: Decider[Any, Any, Any, Any], command: Any, known: KnownAppend[Any]
-) -> Decision:
+) -> DecidedAgain:
     try:
         events = tuple(decider.decide(command, known.state))
     except CommandRejected as rejected:
-        return Decision(command=command, refusal=rejected.reason)
+        return DecidedAgain(command=command, refusal=rejected.reason)
     except Exception as error:  # noqa: BLE001 - a decider that was changed may break in any way
-        return Decision(command=command, refusal=f"{type(error).__name__}: {error}")
+        return DecidedAgain(command=command, refusal=fault_words(error))
     is_same = bool(events) and _begins(known.events, events)
-    return Decision(command=command, events=events, same=len(events) if is_same else 0)
+    return DecidedAgain(command=command, events=events, same=len(events) if is_same else 0)
+
+
+def fault_words(error: Exception) -> str:
+    """What kept a decider that was changed from an answer."""
+    return f"{type(error).__name__}: {error}"
 
 
 def _begins(recorded: Sequence[Any], decided: Sequence[Any]) -> bool:

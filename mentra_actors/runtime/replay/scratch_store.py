@@ -1,6 +1,6 @@
 """A store of its own that begins as another one was after a position; what it gets stays in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from mentra_actors.ids import StreamId
@@ -13,7 +13,7 @@ from mentra_actors.store.ports import (
     StreamAppend,
 )
 
-__all__ = ["ScratchStore", "scratch_store"]
+__all__ = ["ScratchStore", "copied", "scratch_store"]
 
 
 class ScratchStore(MemoryEventStore):
@@ -60,10 +60,19 @@ def scratch_store(origin: JournalReader, position: int, inbox: StreamId) -> Scra
         page = [one for one in origin.read_journal(after=after) if one.global_position <= position]
         if not page:
             break
-        for _, same in groupby(page, key=_place):
-            store.append(_request(list(same)))
+        copied(store, page)
         after = page[-1].global_position
     return store
+
+
+def copied(store: MemoryEventStore, page: Iterable[StoredEvent]) -> None:
+    """Append events of another store to one that has all before them, byte for byte.
+
+    Raises:
+        VersionConflict: it has not.
+    """
+    for _, same in groupby(page, key=_place):
+        store.append(_request(list(same)))
 
 
 def _place(stored: StoredEvent) -> tuple[StreamId, str, str, int, int]:

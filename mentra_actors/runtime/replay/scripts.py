@@ -12,7 +12,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, RunId, StreamId, agent_stream
 from mentra_actors.runtime.replay.rebuild.agent_outcomes import recorded_outcome
-from mentra_actors.runtime.replay.verification import Difference, difference_of
+from mentra_actors.runtime.replay.verification import OtherDecision, difference_of
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
 __all__ = ["RecordedCall", "RunScript", "run_scripts"]
@@ -52,7 +52,7 @@ class RunScript(msgspec.Struct, frozen=True, kw_only=True):
         return [one for step in self.steps for one in step.recorded]
 
     @property
-    def differences(self) -> tuple[Difference, ...]:
+    def differences(self) -> tuple[OtherDecision, ...]:
         """Its appends that today's code decides otherwise."""
         told = (one for one in self.steps if one.decision is not None and not one.is_same)
         return tuple(map(difference_of, told))

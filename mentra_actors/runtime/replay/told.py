@@ -1,8 +1,8 @@
 """Differences in words, as plain text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from mentra_actors.runtime.replay.verification import Difference, Verification
+from mentra_actors.runtime.replay.verification import OtherDecision
 
 __all__ = ["difference_words", "request_words", "untold_words"]
 
@@ -10,7 +10,7 @@ _MOST_CHARS = 120
 _MOST_CALLS = 5
 
 
-def difference_words(difference: Difference) -> str:
+def difference_words(difference: OtherDecision) -> str:
     """An append that is decided otherwise: a line for it, and one for each place."""
     one = difference
     lines = [f"position {one.position}, {one.stream_id}, {one.command}:"]
@@ -30,12 +30,12 @@ def request_words(changed: Sequence[str]) -> list[str]:
     return [f"another request would be sent for {shown}{more}"] if changed else []
 
 
-def untold_words(found: Verification) -> list[str]:
+def untold_words(untold: Mapping[str, int]) -> list[str]:
     """What was not decided again, and why; the coverage is never hidden."""
-    return [f"not decided again: {count} of {what}" for what, count in found.untold.items()]
+    return [f"not decided again: {count} of {what}" for what, count in untold.items()]
 
 
-def _place(difference: Difference, place: str) -> str:
+def _place(difference: OtherDecision, place: str) -> str:
     """The event by its name, and the field: `ToolCallStarted.call_id`."""
     number, _, field = place.partition(".")
     names = difference.recorded if int(number) < len(difference.recorded) else difference.decided

@@ -5,7 +5,7 @@ no log.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,10 +16,11 @@ from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRule
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
 __all__ = [
-    "Difference",
     "FieldDifference",
+    "OtherDecision",
     "Verification",
     "difference_of",
+    "difference_to",
     "field_differences",
     "verified",
 ]
@@ -43,7 +44,7 @@ class FieldDifference(msgspec.Struct, frozen=True, kw_only=True):
     decided: str
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class OtherDecision(msgspec.Struct, frozen=True, kw_only=True):
     """An append that is decided otherwise today.
 
     `recorded` and `decided` name the events, in order; `fields` say where they differ, events in
@@ -68,7 +69,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     events: int
     appends: int
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[OtherDecision, ...] = ()
     untold: Mapping[str, int] = {}
 
     @property
@@ -88,7 +89,7 @@ def verified(
     With `streams` only what their owners have decided.
     """
     position = events = appends = 0
-    differences: list[Difference] = []
+    differences: list[OtherDecision] = []
     untold: Counter[str] = Counter()
     for step in steps_of(recorded, rules, streams=streams):
         position = max(position, step.position + len(step.recorded) + len(step.beside) - 1)
@@ -108,23 +109,33 @@ def verified(
     )
 
 
-def difference_of(step: Step) -> Difference:
+def difference_of(step: Step) -> OtherDecision:
     """What is otherwise in an append that was decided again."""
     decision = step.decision
-    own = [(step.stream_id, one.event) for one in step.recorded]
-    recorded = [*own, *((one.stream_id, one.event) for one in step.beside)]
     events = decision.events if decision else ()
     decided = [*((step.stream_id, one) for one in events), *step.decided_beside]
-    refusal = decision.refusal if decision else ""
-    return Difference(
+    return difference_to(step, decided, decision.refusal if decision else "")
+
+
+def difference_to(
+    step: Step, decided: Sequence[tuple[StreamId, Any]], refusal: str = ""
+) -> OtherDecision:
+    """What is otherwise if an append had these events, each with its stream; or none, and why."""
+    recorded = [(one.stream_id, one.event) for one in (*step.recorded, *step.beside)]
+    return OtherDecision(
         position=step.position,
         stream_id=step.stream_id,
-        command=type(decision.command).__name__ if decision else "",
+        command=_command_of(step),
         recorded=tuple(_named(one, step.stream_id) for one in recorded),
         decided=tuple(_named(one, step.stream_id) for one in decided),
         fields=() if refusal else tuple(_differing(recorded, decided)),
         refusal=refusal,
     )
+
+
+def _command_of(step: Step) -> str:
+    command = step.decision.command if step.decision else None
+    return "" if command is None else type(command).__name__
 
 
 def _named(told: tuple[StreamId, Any], own: StreamId) -> str:
@@ -134,7 +145,7 @@ def _named(told: tuple[StreamId, Any], own: StreamId) -> str:
 
 
 def _differing(
-    recorded: list[tuple[StreamId, Any]], decided: list[tuple[StreamId, Any]]
+    recorded: Sequence[tuple[StreamId, Any]], decided: Sequence[tuple[StreamId, Any]]
 ) -> Iterable[FieldDifference]:
     for number in range(max(len(recorded), len(decided))):
         old = recorded[number] if number < len(recorded) else None

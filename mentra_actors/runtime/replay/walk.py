@@ -18,7 +18,7 @@ from mentra_actors.domain.agent.events import AgentSpawned
 from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import StreamId, category_of
-from mentra_actors.runtime.replay.deciding import Decision, decided_again
+from mentra_actors.runtime.replay.deciding import DecidedAgain, decided_again, fault_words
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
 from mentra_actors.store.ports import StoredEvent
@@ -34,6 +34,7 @@ _NO_OWNER = "no stream of this kind has an owner"
 _NO_COMMAND = "its command cannot be made of it"
 _UNREAD = "this release does not understand one of its events"
 _NOT_ASKED = "nobody asked for it"
+_LOST = "the state before it is not known"
 _BORN = "written with the append of another stream"
 
 
@@ -48,7 +49,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     stream_id: StreamId
     recorded: tuple[RecordedEvent[Any], ...]
     beside: tuple[RecordedEvent[Any], ...] = ()
-    decision: Decision | None = None
+    decision: DecidedAgain | None = None
     decided_beside: tuple[tuple[StreamId, Any], ...] = ()
     untold: str = ""
     before: Any = None
@@ -84,6 +85,8 @@ class Walk:
         self._streams = streams
         self._states: dict[StreamId, Any] = {}
         self._inboxes: dict[StreamId, list[RecordedEvent[Any]]] = {}
+        self._broken: dict[StreamId, str] = {}
+        """Streams that cannot be folded any more, and why."""
 
     def state(self, stream_id: StreamId) -> Any:
         """The state of a stream after what was walked; None if its kind has no decider."""
@@ -102,24 +105,33 @@ class Walk:
         rules = self._rules.get(category_of(head.stream_id))
         is_other = bool(self._streams) and head.stream_id not in self._streams
         untold = _NOT_ASKED if is_other else _untold(rules, own)
+        untold = _LOST if head.stream_id in self._broken else untold
         if rules is None or untold:
             taken = own[:1] if untold == _BORN else own
             return self._taken(waiting, Step(stream_id=head.stream_id, recorded=taken), untold)
-        decision = self._decision(rules, own, self.state(head.stream_id))
+        decision = self._decision_or_fault(rules, own, self.state(head.stream_id))
         recorded = own[: decision.same] if decision and decision.same else own
-        events = decision.events if decision else ()
         step = Step(
             stream_id=head.stream_id,
             recorded=recorded,
             beside=_beside(islice(waiting, len(recorded), None), head),
             decision=decision,
-            decided_beside=_deliveries(events, rules.decider),
         )
+        if decision is not None:
+            step = _with_deliveries(step, decision, rules.decider)
         return self._taken(waiting, step, "" if decision else _NO_COMMAND)
+
+    def _decision_or_fault(
+        self, rules: StreamRules, own: Sequence[RecordedEvent[Any]], state: Any
+    ) -> DecidedAgain | None:
+        try:
+            return self._decision(rules, own, state)
+        except Exception as error:  # noqa: BLE001 - a decider that was changed may break anywhere
+            return DecidedAgain(command=None, refusal=fault_words(error))
 
     def _decision(
         self, rules: StreamRules, own: Sequence[RecordedEvent[Any]], state: Any
-    ) -> Decision | None:
+    ) -> DecidedAgain | None:
         """What is decided of the first append; what is left over must be another one."""
         events = [one.event for one in own]
         known = KnownAppend(own[0].stream_id, events, state, self._delivered)
@@ -135,9 +147,16 @@ class Walk:
     def _taken(self, waiting: deque[RecordedEvent[Any]], step: Step, untold: str) -> Step:
         """The step with the states around it, after its events were folded."""
         before = self.state(step.stream_id)
+        broken = len(self._broken)
         for _ in range(len(step.recorded) + len(step.beside)):
             self._fold(waiting.popleft())
         after = self.state(step.stream_id)
+        if len(self._broken) > broken:
+            stream_id, why = next(reversed(self._broken.items()))
+            refusal = f"the state of {stream_id} cannot be folded any more: {why}"
+            made = step.decision or DecidedAgain(command=None)
+            decision = msgspec.structs.replace(made, same=0, refusal=refusal)
+            step, untold = msgspec.structs.replace(step, decision=decision), ""
         return msgspec.structs.replace(step, before=before, after=after, untold=untold)
 
     def _fold(self, recorded: RecordedEvent[Any]) -> None:
@@ -146,8 +165,12 @@ class Walk:
         if category == "inbox":
             self._inboxes.setdefault(stream_id, []).append(recorded)
         rules = self._rules.get(category)
-        if rules is not None:
+        if rules is None or stream_id in self._broken:
+            return
+        try:
             self._states[stream_id] = rules.decider.fold([recorded.event], self.state(stream_id))
+        except Exception as error:  # noqa: BLE001 - see `_decision_or_fault`
+            self._broken[stream_id] = fault_words(error)
 
     def _delivered(
         self, stream_id: StreamId, after: int, through: int
@@ -211,6 +234,15 @@ def _untold(rules: StreamRules | None, own: Sequence[RecordedEvent[Any]]) -> str
     if any(isinstance(one.event, SkippedEvent) for one in own):
         return _UNREAD
     return _BORN if isinstance(own[0].event, AgentSpawned) else ""
+
+
+def _with_deliveries(step: Step, decision: DecidedAgain, decider: _Decider) -> Step:
+    try:
+        beside = _deliveries(decision.events, decider)
+    except Exception as error:  # noqa: BLE001 - see `Walk._decision_or_fault`
+        broken = msgspec.structs.replace(decision, same=0, refusal=fault_words(error))
+        return msgspec.structs.replace(step, decision=broken)
+    return msgspec.structs.replace(step, decided_beside=beside)
 
 
 def _deliveries(events: Iterable[Any], decider: _Decider) -> tuple[tuple[StreamId, Any], ...]:

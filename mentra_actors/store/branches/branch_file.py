@@ -1,18 +1,16 @@
 """What a branch is: a small file in its directory, there whole or not at all."""
 
-import contextlib
 import os
 import re
-import secrets
-import shutil
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from mentra_actors.errors import CommandRejected, StoreFormatError
+from mentra_actors.store.branches.drafts import held_draft, remove_dead_drafts
 from mentra_actors.store.ports import StoredEvent
 from mentra_actors.store.sealing.durable_files import file_errors, read_if_there, write_durably
 from mentra_actors.store.store_directory import BRANCH_FILE, fsync_directory
@@ -38,8 +36,6 @@ BRANCHES_ENDING = ".branches"
 """How the directory beside a database file is called that holds its branches."""
 BRANCH_FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_DRAFT = ".new-"
-_DAY_S = 86_400.0
 
 OpenEffects: TypeAlias = Literal["interrupted", "resume"]
 
@@ -154,18 +150,15 @@ def make_branch(
     """
     path = directory / record.name
     _require_free(path)
-    with file_errors(directory):
-        directory.mkdir(exist_ok=True)
-        _sweep(directory)
-        draft = directory / f"{_DRAFT}{record.name}-{secrets.token_hex(4)}"
-        draft.mkdir()
-    try:
+    with ExitStack() as stack:
+        with file_errors(directory):
+            directory.mkdir(exist_ok=True)
+            remove_dead_drafts(directory)
+            draft = stack.enter_context(held_draft(directory, record.name))
         write_branch(draft, record)
         if prepare is not None:
             prepare(draft)
         _put_in_place(draft, path)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return path
 
 
@@ -183,12 +176,3 @@ def _put_in_place(draft: Path, path: Path) -> None:
 def _require_free(path: Path) -> None:
     if is_branch(path):
         raise CommandRejected(f"there is a branch {path.name!r} already; choose another name")
-
-
-def _sweep(directory: Path) -> None:
-    """Remove what the dead have left half made, when it is old enough to be nobody's."""
-    oldest = time.time() - _DAY_S
-    for one in directory.glob(f"{_DRAFT}*"):
-        with contextlib.suppress(OSError):
-            if one.stat().st_mtime < oldest:
-                shutil.rmtree(one, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Makes a branch: a small file, and nothing else. The origin is only read."""
 
+import hashlib
 import os
 import secrets
 import uuid
@@ -33,21 +34,33 @@ __all__ = [
 ]
 
 MAX_LABEL_CHARS = 200
+PLACE_VARIABLE = "MENTRA_BRANCHES"
 
 
 def branches_directory(origin: str | Path) -> Path:
     """Where the branches of a store are, if nobody says where.
 
+    Those of a store on a server are in a directory of its own under the one that the environment
+    variable `MENTRA_BRANCHES` names.
+
     Raises:
-        ConfigurationError: it is on a database server.
+        ConfigurationError: it is on a server, and there is no such variable.
     """
     if files := files_of_database(origin):
         return Path(f"{files[0]}{BRANCHES_ENDING}")
     if is_sql_url(origin):
-        raise ConfigurationError(
-            "a store on a database server has no place for branches: name a directory for them"
-        )
+        return _beside_server(url_without_password(str(origin)))
     return Path(origin) / BRANCHES
+
+
+def _beside_server(address: str) -> Path:
+    named = os.environ.get(PLACE_VARIABLE, "").strip()
+    if not named:
+        raise ConfigurationError(
+            "a store on a database server has no place for branches: name a directory for them, "
+            f"here or in the environment variable {PLACE_VARIABLE}"
+        )
+    return Path(named) / hashlib.blake2b(address.encode(), digest_size=8).hexdigest()
 
 
 def branch_path(origin: str | Path, name: str) -> Path:
@@ -125,7 +138,8 @@ def fork_store(
     place = branches_directory(origin) if directory is None else Path(directory)
     place = Path(os.path.realpath(place))
     is_moved_along = directory is None
-    if directory is not None:  # else a store that was deleted meanwhile would be there again
+    is_elsewhere = is_sql_url(origin) and not files_of_database(origin)
+    if not is_moved_along or is_elsewhere:  # else a deleted store would be there again
         with file_errors(place):
             place.mkdir(parents=True, exist_ok=True)
     record = msgspec.structs.replace(

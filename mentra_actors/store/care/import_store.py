@@ -86,15 +86,25 @@ def _fill(builder: StoreBuilder, lines: LineReader, on_progress: OnProgress | No
                 record = record_of(line)
                 builder.add_record(line.position, record, rebuild_record(record, link))
             else:
-                _check_place(line, builder)
-                for table, key, value in rows_of(line):
-                    if table == before[0] and table != "requests" and key <= before[1]:
-                        raise ValueError("it is not in the order of such lines")
-                    before = table, key
-                    builder.put(table, key, value)
+                before = _put(builder, line, before)
         if on_progress is not None and number % _LINES_PER_PROGRESS == 0:
             on_progress(*lines.progress)
     lines.check_end(builder.last_position)
+
+
+def _put(builder: StoreBuilder, line: Line, before: tuple[str, bytes]) -> tuple[str, bytes]:
+    """The table and the key of its last row; `before` are those of the line before it.
+
+    Raises:
+        StoreCorrupted, ValueError: it cannot stand here.
+    """
+    _check_place(line, builder)
+    for table, key, value in rows_of(line):
+        if table == before[0] and table != "requests" and key <= before[1]:
+            raise ValueError("it is not in the order of such lines")
+        before = table, key
+        builder.put(table, key, value)
+    return before
 
 
 def _check_place(line: Line, builder: StoreBuilder) -> None:

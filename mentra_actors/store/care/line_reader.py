@@ -144,7 +144,8 @@ def opened_lines(source: str | Path | BinaryIO) -> Iterator[LineReader]:
         else:
             size_bytes, raw = 0, source
             name = str(getattr(source, "name", "the export"))
-        file = cast("io.BufferedReader", raw if hasattr(raw, "peek") else io.BufferedReader(raw))
+        buffered = raw if hasattr(raw, "peek") else io.BufferedReader(cast("io.RawIOBase", raw))
+        file = cast("io.BufferedReader", buffered)
         if file.peek(len(_GZIP_MAGIC))[: len(_GZIP_MAGIC)] == _GZIP_MAGIC:
             file = cast("io.BufferedReader", ends.enter_context(gzip.open(file)))
         yield LineReader(file, name, size_bytes, raw)

@@ -163,11 +163,12 @@ class LMDBApplicationRecorder(ApplicationRecorder):
                         return found, after, False
                     if stop is not None and logged.global_position > stop:
                         return found, after, True
-                    if logged.global_position > after:
-                        after = logged.global_position
-                        size += len(logged.payload)
-                        if not topics or logged.event_type in topics:
-                            found.append(self._notification(logged))
+                    if logged.global_position <= after:
+                        continue
+                    after = logged.global_position
+                    size += len(logged.payload)
+                    if not topics or logged.event_type in topics:
+                        found.append(self._notification(logged))
                 appends += 1
         return found, after, True
 

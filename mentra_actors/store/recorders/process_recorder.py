@@ -28,5 +28,7 @@ class LMDBProcessRecorder(LMDBTrackingRecorder, LMDBApplicationRecorder, Process
         **kwargs: Any,
     ) -> list[CommitExtension]:
         """See `LMDBApplicationRecorder.extensions`; with `tracking`, events may be none."""
-        events = super().extensions(stored_events, **kwargs)
-        return events if tracking is None else [*events, NewTracking(self.scope, tracking)]
+        found = super().extensions(stored_events, **kwargs)
+        if tracking is not None:
+            found = [*found, NewTracking(self.scope, tracking)]
+        return found

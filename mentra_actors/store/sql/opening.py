@@ -7,7 +7,7 @@ import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.store.lmdb_tables import Durability
@@ -56,8 +56,8 @@ def url_without_password(url: str) -> str:
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     query = [one for one in parse_qsl(parts.query) if one[0] != "password"]
-    netloc = f"{user.partition(':')[0]}{at}{host}"
-    return urlunsplit(parts._replace(netloc=netloc, query=urlencode(query)))
+    place = f"{user.partition(':')[0]}{at}{host}{parts.path}"
+    return f"{parts.scheme}://{place}{'?' if query else ''}{urlencode(query)}"
 
 
 def files_of_database(url: str | Path) -> tuple[str, ...]:
@@ -112,10 +112,11 @@ def _module_and_place(url: str | Path) -> "tuple[ModuleType, str]":
                 f"{url}: say sqlite:FILE; for a store that ends with the process say :memory:"
             )
         return importlib.import_module("mentra_actors.store.sql.sqlite_store"), file
-    if isinstance(url, Path) or not url.startswith(tuple(f"{name}//" for name in _POSTGRES)):
+    address = str(url)
+    if not address.startswith(tuple(f"{name}//" for name in _POSTGRES)):
         raise ConfigurationError(f"{url}: say postgresql://HOST/DATABASE, and as text")
     try:
-        return importlib.import_module("mentra_actors.store.sql.postgres_store"), url
+        return importlib.import_module("mentra_actors.store.sql.postgres_store"), address
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in ("psycopg", "psycopg_pool"):
             raise

@@ -67,8 +67,8 @@ def _grouped(old: Sequence[str], new: Sequence[str], first: int, last: int) -> S
     inner: Sequence[_Code] = [("replace", 0, len(a), 0, len(b))]
     if len(a) * len(b) <= _MAX_COMPARED:
         inner = difflib.SequenceMatcher(a=a, b=b, autojunk=False).get_opcodes()
-    codes += [(kind, i + first, j + first, k + first, m + first) for kind, i, j, k, m in inner]
-    codes += [("equal", len(old) - last, len(old), len(new) - last, len(new))]
+    codes.extend((kind, i + first, j + first, k + first, m + first) for kind, i, j, k, m in inner)
+    codes.append(("equal", len(old) - last, len(old), len(new) - last, len(new)))
     codes = [code for code in codes if code[1] < code[2] or code[3] < code[4]]
     return list(_Known(codes).get_grouped_opcodes(_CONTEXT))
 

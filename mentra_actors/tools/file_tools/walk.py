@@ -217,7 +217,7 @@ class Walk:
         changes = self.staged.get(folder.path, _NO_CHANGES)
         if changes:
             found = [(name, kind) for name, kind in found if name not in changes]
-            found += [(name, kind) for name, kind in changes.items() if kind is not None]
+            found.extend((name, kind) for name, kind in changes.items() if kind is not None)
         found.sort()
         folder.entries = iter(found)
         folder.rules = above if self.include_ignored else _rules_of(folder, found, above)

@@ -117,9 +117,8 @@ class Scene:
 
     def where(self, words: Sequence[Word]) -> "Where":
         """The farthest place of some words."""
-        places = [(self.place(word.shown), word.shown) for word in words]
-        place, shown = max(places, key=lambda one: _ORDER.index(one[0]), default=("nowhere", ""))
-        return Where(place, shown)
+        places = [Where(self.place(word.shown), word.shown) for word in words]
+        return max(places, key=lambda one: _ORDER.index(one.place), default=_NOWHERE)
 
     def place(self, shown: str) -> Place:
         """Where one path leads to."""
@@ -136,7 +135,7 @@ class Scene:
         if isabs(path):
             return self._absolute(_folded(path))
         places = [self._below(one, path) for one in self.here]
-        return max(places, key=_ORDER.index)
+        return _ORDER[max(map(_ORDER.index, places))]
 
     def _below(self, directory: str | None, path: str) -> Place:
         if directory is None:
@@ -181,6 +180,7 @@ class Where:
     shown: str
 
 
+_NOWHERE = Where("nowhere", "")
 _MOST_DIRECTORIES = 8
 _AWAY = frozenset(_ORDER[_ORDER.index("outside the workspace") :])
 

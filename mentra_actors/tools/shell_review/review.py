@@ -77,7 +77,8 @@ def review_command(
         work.jobs.extend(_pieces(command))
     work.finish()
     strongest = max(work.opinions, key=lambda one: INTENTS.index(one.intent), default=Opinion())
-    worst = strongest_verdict(*(one.verdict for one in work.opinions))
+    verdicts: list[ReviewVerdict] = [one.verdict for one in work.opinions]
+    worst = strongest_verdict(*verdicts)
     reason = next((one.reason for one in work.opinions if one.verdict == worst and one.reason), "")
     if not writable and strongest.intent != "read_only":
         worst = "block"

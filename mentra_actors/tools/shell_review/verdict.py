@@ -30,12 +30,12 @@ _VERDICTS: tuple[ReviewVerdict, ...] = get_args(ReviewVerdict)
 
 def strongest_intent(*intents: Intent) -> Intent:
     """The strongest of them; `read_only` of none."""
-    return max(intents, key=INTENTS.index, default="read_only")
+    return INTENTS[max(map(INTENTS.index, intents), default=0)]
 
 
 def strongest_verdict(*verdicts: ReviewVerdict) -> ReviewVerdict:
     """The strongest of them; `allow` of none."""
-    return max(verdicts, key=_VERDICTS.index, default="allow")
+    return _VERDICTS[max(map(_VERDICTS.index, verdicts), default=0)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from forked_python import ForkedPython
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
@@ -390,18 +391,9 @@ def test_follow_goes_on_as_events_come(mentra, tmp_path):
     """Another process sees a run while it happens; Ctrl-C ends the watching in order."""
     store = tmp_path / "team"
     live(store)
-    interruptible = ["env", "--default-signal=INT"]  # a shell's background jobs ignore Ctrl-C
-    command = [
-        *interruptible,
-        sys.executable,
-        "-m",
-        "mentra_actors.cli.main",
-        "audit",
-        "-f",
-        "--json",
-    ]
+    command = [sys.executable, "-m", "mentra_actors.cli.main", "audit", "-f", "--json"]
     filters = ["--store", str(store), "--kind", "run_started"]
-    with subprocess.Popen([*command, *filters], stdout=subprocess.PIPE, text=True) as watching:
+    with ForkedPython([*command, *filters], stdout=subprocess.PIPE, text=True) as watching:
         before = json.loads(watching.stdout.readline())
         live(store, name="bob")
         after = json.loads(watching.stdout.readline())

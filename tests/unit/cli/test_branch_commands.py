@@ -77,7 +77,7 @@ def test_an_edit_stands_on_the_log_of_the_branch(mentra, store, tmp_path):
     prompt = tmp_path / "prompt.txt"
     prompt.write_text("Answer in one word.")
 
-    edit = ("--edit", "message:1=How many, in all?", "--system", prompt)
+    edit = ("--edit", "message:1=How many, in all?", "--system", f"@{prompt}")
     assert mentra("fork", "edited", "--store", store, "--by", "ann", *edit) == 0
     branch = ("--store", store, "--branch", "edited")
     log = log_of(mentra, *branch)
@@ -85,6 +85,7 @@ def test_an_edit_stands_on_the_log_of_the_branch(mentra, store, tmp_path):
     assert [one["event"]["by"] for one in edited] == ["ann"]
     reconfigured = [one for one in log if one["tag"] == "agent.reconfigured.v1"]
     assert [one["event"]["reason"] for one in reconfigured] == ["edited by ann"]
+    assert reconfigured[0]["event"]["changes"]["system"] == "Answer in one word."
     assert mentra("transcript", "lead", *branch) == 0
     assert "message in the place of entry 1 by ann: How many, in all?" in mentra.out
 
@@ -96,6 +97,7 @@ def test_what_cannot_be_forked_is_refused_and_leaves_nothing(mentra, store):
         ("yesterday", "late"),
         ("a/b",),
         ("x", "--edit", "message"),
+        ("x", "--system", "@not-there.txt"),
         ("x", "--edit", "answer:1=No."),
         ("x", "--edit", "result:tool-9.9=No."),
     ):
@@ -114,3 +116,11 @@ def test_a_branch_is_labelled_and_deleted(mentra, store):
     assert mentra("branch", "delete", "try", "--store", store) == 0
     assert mentra.json("branches", "--store", store)["branches"] == []
     assert mentra("branch", "delete", "try", "--store", store) == 2
+
+
+def test_doctor_removes_what_a_killed_fork_has_left(mentra, store):
+    left = store / "branches" / ".new-try-0000"
+    left.mkdir(parents=True)
+    assert mentra("doctor", store) == 0
+    assert "had left of 1 branch." in mentra.err
+    assert not left.exists()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from forked_python import ForkedPython, run_forked
 
 from mentra_actors.store.lmdb_store import LmdbEventStore
 from mentra_actors.testing.full_store import make_full_store
@@ -162,9 +163,9 @@ def test_backup_of_a_damaged_store_fails(mentra, damaged, tmp_path):
 def test_export_goes_through_a_pipe(mentra, store, tmp_path):
     """`mentra export a - | ssh there mentra import - b` moves a team to another machine."""
     command = [sys.executable, "-m", "mentra_actors.cli.main"]
-    with subprocess.Popen([*command, "export", store], stdout=subprocess.PIPE) as export:
+    with ForkedPython([*command, "export", store], stdout=subprocess.PIPE) as export:
         made = [*command, "import", "-", tmp_path / "copy", "--json"]
-        found = subprocess.run(made, stdin=export.stdout, capture_output=True, check=True)
+        found = run_forked(made, stdin=export.stdout, capture_output=True, check=True)
     assert mentra("export", store, tmp_path / "first") == 0
     assert mentra("export", tmp_path / "copy", tmp_path / "again") == 0
     first = (tmp_path / "first").read_bytes()
@@ -267,9 +268,7 @@ def test_progress_is_shown_to_people_only(mentra, store, tmp_path):
     piped = mentra.err
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "100"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=theirs, env=environment
-    ) as process:
+    with ForkedPython(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
         os.close(theirs)
         seen = read_all(ours)
         process.communicate()

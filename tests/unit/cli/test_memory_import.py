@@ -12,8 +12,16 @@ def test_facts_of_an_export_are_pinned_once_each_in_its_scope(mentra, tmp_path):
     facts.write_text(LINE % ("f1", "Ann likes tea.", "agent") + LINE % ("f2", "Closed.", "team"))
     line = ("memory", "ann", "--import", facts, "--by", "sue", "--store", path)
 
-    for _ in range(2):
-        assert mentra.json(*line) == {"agent": "ann", "facts": 2, "state": "recorded"}
+    for added, there in ((["f1", "f2"], []), ([], ["f1", "f2"])):
+        assert mentra.json(*line) == {
+            "agent": "ann",
+            "facts": 2,
+            "state": "recorded",
+            "added": added,
+            "there": there,
+            "forgotten": [],
+            "differing": [],
+        }
     records = mentra.json("memory", "ann", "--store", path)
     assert [(one["id"], one["scope"], one["by"]) for one in records] == [
         ("f1", "agent", "sue"),
@@ -36,3 +44,26 @@ def test_a_file_that_is_none_says_which_line_and_records_nothing(mentra, tmp_pat
         assert "nothing was recorded" in mentra.err
     assert mentra.json("memory", "ann", "--store", path) == []
     assert mentra("memory", "ann", "--import", tmp_path / "none", "--store", path) == 2
+
+
+def test_a_line_with_a_known_id_and_other_words_is_named_and_left_alone(mentra, tmp_path):
+    path, facts = tmp_path / "team.mentra", tmp_path / "facts.jsonl"
+    with open_runtime_sync(path, durability="volatile") as runtime:
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        for words in ("Tea.", "Coffee.", "Milk."):
+            memory.pin(words, record_id=words)
+        memory.forget("Milk.")
+    facts.write_text(
+        LINE % ("Tea.", "Two teas.", "agent")
+        + LINE % ("Milk.", "Milk.", "agent")
+        + LINE % ("other", "Coffee.", "agent")
+        + LINE % ("new", "Water.", "agent")
+        + LINE % ("new", "Wine.", "agent")
+    )
+
+    assert mentra("memory", "ann", "--import", facts, "--store", path) == 1
+    assert "1 is added to what ann remembers, 1 there already." in mentra.out
+    assert "Forgotten, and stays so: Milk." in mentra.out
+    assert "for another fact has the id (give it a new one): Tea., new" in mentra.out
+    records = mentra.json("memory", "ann", "--store", path)
+    assert {one["content"] for one in records} == {"Tea.", "Coffee.", "Water."}

@@ -8,10 +8,14 @@ from rich.text import Text
 from mentra_actors import ScriptedModel, call, open_runtime_sync
 from mentra_actors.cli.failures import failure_of
 from mentra_actors.cli.output import Output
+from mentra_actors.cli.render_board import board_lines
 from mentra_actors.cli.render_transcript import item_lines
+from mentra_actors.domain.board.commands import ClaimTask, CreateTask
+from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.errors import StoreLocked
 from mentra_actors.providers.scripted import position
 from projections import transcript_item as t
+from projections.task_board import BoardView
 
 
 def test_agents_shows_the_roster(mentra, team_store):
@@ -427,3 +431,15 @@ def test_brackets_in_words_are_shown_as_they_are(capsys):
     Output(as_json=False).show("[file] a.txt", "[/none]", Text("[bold]"))
 
     assert capsys.readouterr().out == "[file] a.txt\n[/none]\n[bold]\n"
+
+
+def test_a_claimed_task_is_claimed_wherever_it_is_shown():
+    """It is not ready: nobody else can take it."""
+    by = {"command_id": "c", "now": 1.0}
+    created = BOARD.decide(CreateTask(subject="Count", created_by="lead", **by), BOARD.initial)
+    state = BOARD.fold(created)
+    claimed = BOARD.decide(ClaimTask(command_id="d", claimant="bob", now=2.0), state)
+    state = BOARD.fold(claimed, state)
+
+    lines = [text.plain for text, _ in board_lines(BoardView(state=state))]
+    assert lines == ["Claimed (1)", "  [ ] 1: Count @bob"]

@@ -16,6 +16,17 @@ def test_a_log_is_decided_again(mentra, team_store):
     assert found["untold"] == {"AgentSpawned: written with the append of another stream": 1}
 
 
+def test_a_team_is_played_again_in_the_recorded_order(mentra, team_store):
+    assert mentra("replay", "--play", "--store", team_store) == 0
+    assert "each event is the same, with its ids and times." in mentra.out
+
+    found = mentra.json("replay", "--play", "--store", team_store)
+    assert (found["same"], found["differences"]) == (True, [])
+    assert found["appends"] == sum(one["played"] for one in found["streams"].values())
+    assert mentra("replay", "lead", "--play", "--store", team_store) == 2
+    assert "--run" in mentra.err
+
+
 def test_a_run_is_run_again_and_shown_step_by_step(mentra, team_store):
     assert mentra("replay", "lead", "--run", "run-1", "--store", team_store) == 0
     assert "lead/run-1, nothing was asked" in mentra.out

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors import ScriptedModel, call, open_runtime_sync
 
@@ -175,10 +176,9 @@ def test_a_seat_whose_id_another_agent_has_is_refused_and_holds_nothing_up(mentr
 
 def test_an_inbox_is_followed_until_ctrl_c(mentra, store):
     """A person sees letters as they come, each once; Ctrl-C ends it in order."""
-    interruptible = ["env", "--default-signal=INT"]  # a shell's background jobs ignore Ctrl-C
     command = [sys.executable, "-m", "mentra_actors.cli.main", "inbox", "sue", "-f", "--json"]
-    line = [*interruptible, *command, "--store", str(store)]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as watching:
+    line = [*command, "--store", str(store)]
+    with ForkedPython(line, stdout=subprocess.PIPE, text=True) as watching:
         before = json.loads(watching.stdout.readline())
         assert mentra("seat", "take", "tom", "--role", "editor", "--store", store) == 0
         assert mentra("mail", "tom", "sue", "Hello.", "--store", store) == 0

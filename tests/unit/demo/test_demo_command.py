@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from forked_python import ForkedPython, run_forked
 
 from mentra_actors import open_runtime_sync
 from mentra_actors.cli.main import exit_code_of
@@ -19,7 +20,7 @@ MENTRA = [sys.executable, "-m", "mentra_actors.cli.main"]
 def mentra(*arguments, cwd):
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("MENTRA_", "UV_RUN"))}
     command = [*MENTRA, *(str(one) for one in arguments)]
-    return subprocess.run(
+    return run_forked(
         command, capture_output=True, text=True, cwd=cwd, env=environ, timeout=50, check=False
     )
 
@@ -121,15 +122,13 @@ def test_ctrl_c_says_what_is_kept(project):
         (project / f"part-{number}").mkdir()
         (project / f"part-{number}" / "notes.txt").write_text("words\n" * 50)
     command = [*MENTRA, "demo", "--no-kill"]
-    with subprocess.Popen(
+    with ForkedPython(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=project,
         bufsize=1,
-        # where the tests run in the background, programs begin with the signal ignored
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         for line in process.stdout:
             if line.startswith("task 1 in progress"):

@@ -1,11 +1,13 @@
 """Read models in tables of one's own: each event counts once."""
 
+import contextlib
+import os
 import sqlite3
 
 import pytest
 
 from mentra_actors.domain.agent.events import AgentStopped, PromptAccepted
-from mentra_actors.errors import ConfigurationError
+from mentra_actors.errors import ConfigurationError, StoreFormatError
 from projections import SqlProjection
 from projections.memory_views import MemoryViews
 from projections.runner import ProjectionRunner
@@ -61,7 +63,7 @@ def runner(log, views):
 
 
 def rows(database):
-    with sqlite3.connect(database) as connection:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
         return [text for (text,) in connection.execute("SELECT text FROM texts ORDER BY rowid")]
 
 
@@ -167,3 +169,13 @@ def test_it_is_kept_in_a_database_only(log):
 def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(ConfigurationError, match="sqlite:FILE"):
         open_sql_views(address)
+
+
+def test_a_file_that_is_no_database_is_refused_and_let_go(database):
+    """The error may be kept for long; the open file must not be kept with it."""
+    database.write_text("a long text that is not a database at all\n" * 100)
+    before = len(os.listdir("/proc/self/fd"))
+
+    with pytest.raises(StoreFormatError, match=r"views\.db"):
+        open_sql_views(f"sqlite:{database}")
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -3,7 +3,6 @@
 import importlib.metadata
 import logging
 import os
-import subprocess
 import sys
 import threading
 from decimal import Decimal
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from forked_python import run_forked
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -301,7 +301,7 @@ def test_many_threads_ask_one_list():
 def run(script: str, path: Path | str = "") -> str:
     """What a script prints in a process of its own, with `path` before all installed packages."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), str(ROOT)])}
-    done = subprocess.run(
+    done = run_forked(
         [sys.executable, "-c", script],
         check=True,
         timeout=50,
@@ -407,7 +407,7 @@ def test_who_must_not_wait_can_know_before_it_looks(model, own, library, is_at_h
     code = f"""from mentra_actors.providers.prices import ModelPrice, PriceList
 prices = PriceList({{n: ModelPrice(input=1, output=1) for n in {list(own)}}}, library={library})
 print(prices.is_at_hand({model!r}), prices.knows({model!r}), prices.is_at_hand({model!r}))"""
-    found = subprocess.run(
+    found = run_forked(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
 

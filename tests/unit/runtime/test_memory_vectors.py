@@ -13,7 +13,7 @@ from mentra_actors import (
     ProviderEmbeddings,
     open_runtime_sync,
 )
-from mentra_actors.runtime import memories
+from mentra_actors.runtime import memories, memory_vectors
 
 pytest.importorskip("numpy")
 
@@ -97,8 +97,9 @@ class Odd(Meanings):
         (lambda _n, _one: [], "vectors of 0 numbers"),
         (lambda n, one: one + [1.0] * n, "gave 2 vectors of 3, 4 numbers"),
         (lambda _n, one: [float("nan"), *one], "what is no number"),
+        (lambda n, one: [float("inf") if n else 1.0, *one], "what is no number"),
     ],
-    ids=["empty", "of two lengths", "no number"],
+    ids=["empty", "of two lengths", "no number", "no end"],
 )
 def test_what_is_no_vector_is_said_and_words_are_found_by_words(change, said, caplog):
     with (
@@ -213,3 +214,7 @@ def test_a_model_that_does_not_answer_is_not_waited_for_and_the_result_says_so(m
             why = f"matched {words}; fact; manual; by words alone"
             assert found(memory, words) == [("The car is in the garage.", why)]
     assert [text for task, text in model.paid if task == "query"] == ["car"]
+
+
+def test_numbers_too_large_to_be_added_up_are_numbers_all_the_same():
+    assert memory_vectors._checked([[1e308, 1e308]], 1) == [(1e308, 1e308)]

@@ -1,12 +1,12 @@
 """The blocking face, closing and reopening, and time that a test moves."""
 
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import pytest
+from forked_python import run_forked
 
 import mentra_actors as mentra
 from mentra_actors.actors.restart_policy import RestartPolicy
@@ -351,7 +351,7 @@ def test_a_second_process_is_refused(tmp_path):
 
     def second():
         command = [sys.executable, "-c", program, path]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return run_forked(command, capture_output=True, text=True, check=True).stdout.strip()
 
     with opened([], path=path, durability="volatile"):
         assert second() == "StoreLocked"

@@ -7,6 +7,7 @@ import uuid
 
 import psycopg
 import pytest
+from forked_python import ForkedPython
 from postgres_logs import extended, server
 
 from mentra_actors.store.lmdb_store import LmdbEventStore
@@ -29,7 +30,7 @@ def run_python():
     """Starts another process that runs some code."""
 
     def run(code, *arguments):
-        return subprocess.Popen(
+        return ForkedPython(
             [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -3,12 +3,12 @@
 import io
 import re
 import shutil
-import subprocess
 import sys
 import textwrap
 
 import lmdb
 import pytest
+from forked_python import run_forked
 
 from mentra_actors import ScriptedModel, open_runtime_sync
 from mentra_actors.codec.event_codec import CODEC
@@ -228,7 +228,7 @@ def test_readers_of_other_processes_follow_to_the_new_file(store, appends):
     reader = LmdbJournalReader.open(store)
     before = reader.read_journal(limit=reader.last_position())
     command = [sys.executable, "-c", textwrap.dedent(WRITE_ON), str(store), str(appends)]
-    subprocess.run(command, check=True)
+    run_forked(command, check=True)
     after = reader.read_journal(limit=10_000)
     last = reader.wait_for_position(len(before) + 3 * appends, timeout_s=5)
     reader.close()

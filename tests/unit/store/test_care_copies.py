@@ -11,6 +11,7 @@ import sys
 import textwrap
 
 import pytest
+from forked_python import ForkedPython, run_forked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,7 +147,7 @@ class LmdbEventStoreOpen:
 def test_a_backup_is_one_moment_of_a_store_in_use(store, tmp_path):
     """A copy of a file that grows meanwhile would be a mixture of old and new pages."""
     command = [sys.executable, "-c", textwrap.dedent(WRITE_ON), str(store)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+    with ForkedPython(command, stdout=subprocess.PIPE) as writer:
         assert writer.stdout.readline() == b"open\n"
         positions = []
         for number in range(5):
@@ -223,7 +224,7 @@ def test_a_full_disk_leaves_no_half_copy(store, tmp_path, task, share):
     before = names_in(tmp_path)
     arguments = [str(limit), task, str(source), str(tmp_path / "target")]
     command = [sys.executable, "-c", textwrap.dedent(FULL_DISK), *arguments]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = run_forked(command, capture_output=True, text=True, check=False)
 
     assert found.stdout.startswith("full:"), found
     assert names_in(tmp_path) == before

@@ -12,6 +12,7 @@ from collections import Counter
 
 import lmdb
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.domain.agent.events import ToolCallFinished
@@ -121,7 +122,7 @@ def test_a_store_is_looked_at_while_it_is_written(store):
             fill_store(store, appends=20, seed=seed)
     """
     command = [sys.executable, "-c", textwrap.dedent(writing).strip(), str(store)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+    with ForkedPython(command, stdout=subprocess.PIPE) as writer:
         assert writer.stdout.readline() == b"open\n"
         reports = [verify_store(store) for _ in range(6)]
         writer.kill()
@@ -212,7 +213,7 @@ class LmdbReader:
 
     def _start(self):
         command = [sys.executable, "-c", textwrap.dedent(READ_ALL), str(self._path), READ]
-        self._process = subprocess.Popen(
+        self._process = ForkedPython(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 

@@ -1,6 +1,5 @@
 """What the library's own cases leave open about events of applications and snapshots."""
 
-import subprocess
 import sys
 import textwrap
 import threading
@@ -9,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from eventsourcing.persistence import DataError, IntegrityError, InterfaceError, StoredEvent
+from forked_python import run_forked
 from other_processes import until
 
 from mentra_actors.ids import StreamId, category_of, name_of
@@ -501,7 +501,7 @@ def test_a_forgotten_subscription_does_not_keep_the_interpreter_from_exiting(tmp
     """A script that forgets `stop` must end all the same, with its store closed."""
     command = [sys.executable, "-c", textwrap.dedent(FORGET_A_SUBSCRIPTION)]
     command.append(str(tmp_path / "store"))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = run_forked(command, capture_output=True, text=True, timeout=30, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
     assert not (tmp_path / "store" / "UNSYNCED").exists()  # closed, so that no check is needed

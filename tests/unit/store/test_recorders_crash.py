@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent, Tracking
+from forked_python import ForkedPython
 
 from mentra_actors.store.lmdb import (
     LMDBApplicationRecorder,
@@ -62,7 +63,7 @@ WRITE_UNTIL_KILLED = """
 def written_until_killed(path, durability, lines_wanted):
     """The last number that each thread acknowledged before the process was killed."""
     command = [sys.executable, "-c", textwrap.dedent(WRITE_UNTIL_KILLED), str(path), durability]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+    with ForkedPython(command, stdout=subprocess.PIPE, text=True) as writer:
         lines = [writer.stdout.readline() for _ in range(lines_wanted)]
         with pytest.raises(OperationalError, match=f"process {writer.pid}"):
             LMDBDatastore(path)  # one process writes a store

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import textwrap
 import threading
@@ -26,6 +25,7 @@ from eventsourcing.persistence import (
     StoredEvent,
     Tracking,
 )
+from forked_python import run_forked
 from other_processes import until
 
 from mentra_actors import errors
@@ -275,7 +275,7 @@ FULL_DISK = """
 def test_a_full_disk_is_an_operational_error_and_work_goes_on(path):
     """The library's users retry after an `OperationalError`; nothing may be half there."""
     command = [sys.executable, "-c", textwrap.dedent(FULL_DISK), str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = run_forked(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.stdout, done.stderr) == ("refused: True\n[2]\n2\n", "")
 

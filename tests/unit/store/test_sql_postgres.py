@@ -3,7 +3,6 @@
 Runs where MENTRA_TEST_POSTGRES names a server; `.ci/with_postgres` starts one.
 """
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -14,8 +13,9 @@ import psycopg
 import pytest
 from eventsourcing.persistence import Notification
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from forked_python import ForkedPython
 from other_processes import until
-from postgres_logs import extended, lock_held, opened, waiting_writers
+from postgres_logs import extended, lock_held, opened, required_server, waiting_writers
 from psycopg.conninfo import conninfo_to_dict
 
 from mentra_actors.errors import (
@@ -44,11 +44,7 @@ from mentra_actors.testing.append_contract import (
 )
 from mentra_actors.testing.tick_contract import tick_of
 
-SERVER = os.environ.get("MENTRA_TEST_POSTGRES", "")
-if not SERVER:
-    pytest.skip(
-        "MENTRA_TEST_POSTGRES is not set: no PostgreSQL server to test on", allow_module_level=True
-    )
+SERVER = required_server()
 WRITE = """
     import sys
     from mentra_actors.ids import StreamId
@@ -67,7 +63,7 @@ WRITE = """
 
 
 def run_python(code, *arguments):
-    return subprocess.Popen(
+    return ForkedPython(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -4,14 +4,13 @@ Runs where MENTRA_TEST_POSTGRES names a server; `.ci/with_postgres` starts one.
 """
 
 import contextlib
-import os
 import socket
 import threading
 
 import psycopg
 import pytest
 from other_processes import until
-from postgres_logs import lock_held, opened, waiting_writers
+from postgres_logs import lock_held, opened, required_server, waiting_writers
 from psycopg.conninfo import conninfo_to_dict
 
 from mentra_actors.errors import (
@@ -31,11 +30,7 @@ from mentra_actors.testing.append_contract import (
     stream_append,
 )
 
-SERVER = os.environ.get("MENTRA_TEST_POSTGRES", "")
-if not SERVER:
-    pytest.skip(
-        "MENTRA_TEST_POSTGRES is not set: no PostgreSQL server to test on", allow_module_level=True
-    )
+SERVER = required_server()
 
 
 def end_backends(tool, condition):

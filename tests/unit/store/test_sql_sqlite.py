@@ -14,6 +14,7 @@ import pytest
 from eventsourcing.persistence import NotSupportedError
 from eventsourcing.persistence import StoredEvent as LibraryEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteConnection, SQLiteDatastore
+from forked_python import ForkedPython
 
 from mentra_actors.errors import (
     CommitOutcomeUnknown,
@@ -81,8 +82,8 @@ FOLLOW = """
 """
 
 
-def run_python(code, *arguments):
-    return subprocess.Popen(
+def run_python(code, *arguments, start=ForkedPython):
+    return start(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -674,7 +675,7 @@ def test_the_library_is_imported_when_it_is_needed():
         import mentra_actors.store.sql.opening
         print(json.dumps([name for name in sys.modules if "." not in name]))
     """
-    with run_python(code) as process:
+    with run_python(code, start=subprocess.Popen) as process:
         output, _ = process.communicate()
 
     assert {"eventsourcing", "psycopg", "sqlite3"}.isdisjoint(json.loads(output))
@@ -692,7 +693,7 @@ def test_a_missing_driver_is_named_with_its_cure():
         except ConfigurationError as error:
             print(error)
     """
-    with run_python(code) as process:
+    with run_python(code, start=subprocess.Popen) as process:
         output, _ = process.communicate()
 
     assert "pip install mentra-actors[postgres]" in output

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from forked_python import ForkedPython
 
 from mentra_actors.tools.builtin.files import file_tools
 from tests.unit.tools.file_worlds import by_name, directory, plant, tree_of
@@ -48,7 +49,7 @@ def test_a_killed_batch_leaves_no_half_file_and_the_next_write_cleans_up(make_co
 
 def kill_a_writer(place, chance):
     """At any moment after its first batches."""
-    process = subprocess.Popen(
+    process = ForkedPython(
         [sys.executable, "-c", WRITER.format(size=SIZE, files=FILES), str(place)],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

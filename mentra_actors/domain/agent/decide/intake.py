@@ -51,7 +51,11 @@ _UNDONE = "(one that was undone cannot)"
 def accept_prompt(
     command: c.AcceptPrompt, state: AgentState, profile: e.AgentProfile
 ) -> Sequence[e.AgentEvent]:
-    """A prompt, which starts a run when its turn comes."""
+    """A prompt, which starts a run when its turn comes.
+
+    Raises:
+        CommandRejected: it is the seat of a person, or there is no such agent.
+    """
     if command.prompt_id in state.known_ids:
         return []  # sent twice: the first one was recorded
     _require_living(state)
@@ -98,7 +102,11 @@ def clear_queue(command: c.ClearQueue, state: AgentState) -> Sequence[e.AgentEve
 
 
 def set_queue_mode(command: c.SetQueueMode, state: AgentState) -> Sequence[e.AgentEvent]:
-    """Nothing, if the queue has the mode."""
+    """Nothing, if the queue has the mode.
+
+    Raises:
+        CommandRejected: there is no such mode.
+    """
     queue = _queue_of(command.queue, state)
     if command.mode not in get_args(QueueMode):
         raise CommandRejected(f"a queue is taken one_at_a_time or all, not {command.mode!r}")
@@ -286,7 +294,11 @@ def _ended(command: c.TakeMail, state: AgentState) -> Sequence[e.AgentEvent]:
 
 
 def hand_over_mail(command: c.HandOverMail, state: AgentState) -> Sequence[e.AgentEvent]:
-    """All letters that wait; nothing, if none does."""
+    """All letters that wait; nothing, if none does.
+
+    Raises:
+        CommandRejected: it is the agent of a model, which takes its mail itself.
+    """
     if command.by_person and (state.profile is None or not state.profile.is_person):
         name = state.profile.name if state.profile is not None else "nobody"
         raise CommandRejected(f"{name!r} is no person: nobody else reads its mail")

@@ -21,7 +21,7 @@ from mentra_actors.domain.permission_rules import Rule, RuleRemembered
 from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.ids import EffectId, agent_stream, inbox_stream
 
-__all__ = ["companions", "is_busy", "pending"]
+__all__ = ["companions", "is_busy", "pending", "pending_call"]
 
 
 def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
@@ -34,23 +34,31 @@ def pending(state: AgentState) -> Mapping[EffectId, f.AgentEffect]:
         effects[state.compaction.key] = _summary(state.compaction, profile, run)
     if run is None:
         return {**effects, **dict(_between_runs(state, profile))}
-    if state.model_call is not None and not state.is_call_waiting:
-        call = state.model_call
-        effects[call.key] = f.CallModel(
-            effect_id=call.effect_id,
-            run_id=run.run_id,
-            profile=asked_profile(profile, run.taken_over_by),
-            attempt=call.attempt,
-            not_before=call.not_before,
-            options=run.options,
-            budget=run.budget,
-            remind=state.is_to_be_reminded,
-            is_compacted=bool(call.awaits),
-        )
+    call, asked = state.model_call, pending_call(state)
+    if call is not None and asked is not None:
+        effects[call.key] = asked
     if state.decision is not None:
         effects[state.decision.effect_id] = _decision(state, run)
     timers = {**dict(_timers(run)), **dict(_permission_timers(state.requests))}
     return _WithCalls(effects, dict(_call_effects(state.calls)), timers, profile, run)
+
+
+def pending_call(state: AgentState) -> f.CallModel | None:
+    """The model call that is pending; none while it waits for a compaction."""
+    profile, run, call = state.profile, state.run, state.model_call
+    if profile is None or run is None or call is None or state.is_call_waiting:
+        return None
+    return f.CallModel(
+        effect_id=call.effect_id,
+        run_id=run.run_id,
+        profile=asked_profile(profile, run.taken_over_by),
+        attempt=call.attempt,
+        not_before=call.not_before,
+        options=run.options,
+        budget=run.budget,
+        remind=state.is_to_be_reminded,
+        is_compacted=bool(call.awaits),
+    )
 
 
 def _summary(one: OpenCompaction, profile: e.AgentProfile, run: Run | None) -> f.AgentEffect:

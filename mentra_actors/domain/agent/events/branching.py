@@ -16,7 +16,12 @@ EditKind: TypeAlias = Literal["message", "answer", "result"]
 
 
 class AgentBranched(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.branched.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.branched.v1",
 ):
     """From here on the agent is another one than in the log that it comes from.
 
@@ -34,6 +39,7 @@ class AgentBranched(
 
 class ConversationEdited(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-class CallPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CallPlan(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """How one call of an answer will be run. A `refusal` is its result: it is not run at all.
 
     With `needs_review` hooks and the authorizer look at it first, and may change the plan.
@@ -52,6 +52,7 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class ToolCallsPlanned(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -68,6 +69,7 @@ class ToolCallsPlanned(
 
 class ToolAuthorizationEvaluated(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -93,6 +95,7 @@ class ToolAuthorizationEvaluated(
 
 class ToolCallReviewed(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -108,6 +111,7 @@ class ToolCallReviewed(
 
 class PermissionRequested(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -134,6 +138,7 @@ class PermissionRequested(
 
 class PermissionResolved(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -161,6 +166,7 @@ class PermissionResolved(
 
 class PermissionExpired(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -176,7 +182,12 @@ class PermissionExpired(
 
 
 class ToolCallStarted(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.tool_call_started.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_call_started.v1",
 ):
     """The call may touch the world from here on. Its input stands in the answer."""
 
@@ -190,6 +201,7 @@ class ToolCallStarted(
 
 class ToolCallRestarted(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -204,6 +216,7 @@ class ToolCallRestarted(
 
 class ToolCallProbeRequested(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -217,6 +230,7 @@ class ToolCallProbeRequested(
 
 class ToolCallFinished(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -247,6 +261,7 @@ class ToolCallFinished(
 
 class ToolCallOutcomeUnknown(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -261,7 +276,12 @@ class ToolCallOutcomeUnknown(
 
 
 class ToolCallSkipped(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.tool_call_skipped.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.tool_call_skipped.v1",
 ):
     """The call did not start and never will."""
 
@@ -273,6 +293,7 @@ class ToolCallSkipped(
 
 class ToolCallCompensationStarted(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -288,6 +309,7 @@ class ToolCallCompensationStarted(
 
 class ToolCallCompensated(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,

@@ -32,6 +32,7 @@ CompactionTrigger: TypeAlias = Literal["manual", "tool", "auto", "overflow"]
 
 class CompactionRequested(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -53,6 +54,7 @@ class CompactionRequested(
 
 class CompactionAwaited(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -66,6 +68,7 @@ class CompactionAwaited(
 
 class CompactionRetried(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -89,6 +92,7 @@ class CompactionRetried(
 
 class ConversationCompacted(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -109,6 +113,7 @@ class ConversationCompacted(
 
 class CompactionSkipped(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -132,6 +137,7 @@ class CompactionSkipped(
 
 class CompactionUndone(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,

@@ -45,7 +45,7 @@ QueueMode: TypeAlias = Literal["one_at_a_time", "all"]
 
 
 class AgentSpawned(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.spawned.v1"
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="agent.spawned.v1"
 ):
     """The agent exists."""
 
@@ -54,7 +54,12 @@ class AgentSpawned(
 
 
 class AgentReconfigured(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.reconfigured.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.reconfigured.v1",
 ):
     """The agent works in another way from its next model call on."""
 
@@ -64,7 +69,12 @@ class AgentReconfigured(
 
 
 class PromptAccepted(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.prompt_accepted.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.prompt_accepted.v1",
 ):
     """A prompt will be answered; it waits while a run is open. `options` None: the profile's."""
 
@@ -76,7 +86,12 @@ class PromptAccepted(
 
 
 class MailTaken(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.mail_taken.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.mail_taken.v1",
 ):
     """Everything in the inbox up to `through_version` is now the agent's."""
 
@@ -86,7 +101,12 @@ class MailTaken(
 
 
 class MailHandedOver(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.mail_handed_over.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.mail_handed_over.v1",
 ):
     """The host has read these letters in the agent's place; no model is shown them."""
 
@@ -96,7 +116,12 @@ class MailHandedOver(
 
 
 class InputQueued(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.input_queued.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.input_queued.v1",
 ):
     """Words for a run that is open or comes later; they start none by themselves."""
 
@@ -108,7 +133,12 @@ class InputQueued(
 
 
 class QueueCleared(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.queue_cleared.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.queue_cleared.v1",
 ):
     """What waited in the queue will not be said."""
 
@@ -118,6 +148,7 @@ class QueueCleared(
 
 class QueueModeChanged(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -130,7 +161,12 @@ class QueueModeChanged(
 
 
 class InputPlaced(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.input_placed.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.input_placed.v1",
 ):
     """Waiting input stands in the transcript from here on, in this order.
 
@@ -147,7 +183,12 @@ class InputPlaced(
 
 
 class InputReturned(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.input_returned.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.input_returned.v1",
 ):
     """A run was taken back: what it had placed waits again, before what came later."""
 
@@ -158,7 +199,12 @@ class InputReturned(
 
 
 class LeafMoved(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.leaf_moved.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.leaf_moved.v1",
 ):
     """The conversation goes on from another of its entries; nothing is deleted.
 
@@ -172,7 +218,12 @@ class LeafMoved(
 
 
 class EntryLabelled(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.entry_labelled.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.entry_labelled.v1",
 ):
     """An entry has a name; an empty label takes it away."""
 
@@ -181,7 +232,12 @@ class EntryLabelled(
 
 
 class MailSent(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.mail_sent.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.mail_sent.v1",
 ):
     """Mail left the agent; it lies in the receiver's inbox since the same append."""
 
@@ -189,7 +245,12 @@ class MailSent(
 
 
 class AgentRecovered(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.recovered.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.recovered.v1",
 ):
     """A new owner found these effects open; the events beside this one say what became of them."""
 
@@ -198,7 +259,7 @@ class AgentRecovered(
 
 
 class AgentStopped(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.stopped.v1"
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="agent.stopped.v1"
 ):
     """The agent takes no more prompts and no more mail.
 
@@ -213,7 +274,7 @@ class AgentStopped(
     tells_team: bool = False
 
 
-class LateLetter(msgspec.Struct, frozen=True, kw_only=True):
+class LateLetter(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """What is known of a letter whose words stand in the inbox."""
 
     mail_id: MailId
@@ -221,7 +282,12 @@ class LateLetter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MailCameLate(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.mail_came_late.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.mail_came_late.v1",
 ):
     """What came to the inbox up to `through_version` found the agent stopped: nobody reads it.
 
@@ -235,7 +301,12 @@ class MailCameLate(
 
 
 class StopReported(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.stop_reported.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.stop_reported.v1",
 ):
     """The team knows that the agent has stopped, and the letters that came late are kept.
 
@@ -248,7 +319,12 @@ class StopReported(
 
 
 class AgentStopPlanned(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.stop_planned.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.stop_planned.v1",
 ):
     """The agent stops as soon as no run is open and nothing waits for it."""
 
@@ -258,7 +334,7 @@ class AgentStopPlanned(
 
 
 class AgentRenamed(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.renamed.v1"
+    msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag="agent.renamed.v1"
 ):
     """The agent has another name in its team; it is the same agent."""
 

@@ -48,7 +48,12 @@ RoundChoice: TypeAlias = Literal["continue", "inject", "stop"]
 
 
 class RunStarted(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.run_started.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.run_started.v1",
 ):
     """The agent works until this run finishes, fails or is cancelled.
 
@@ -68,6 +73,7 @@ class RunStarted(
 
 class RunStopRequested(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -82,7 +88,12 @@ class RunStopRequested(
 
 
 class RunFinished(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.run_finished.v2"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.run_finished.v2",
 ):
     """The run ended in order. `answer` names the model call that gave its answer, if one did.
 
@@ -101,7 +112,12 @@ class RunFinished(
 
 
 class RunFailed(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.run_failed.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.run_failed.v1",
 ):
     """The run ended without an answer. What it recorded is kept; it can be resumed.
 
@@ -118,7 +134,12 @@ class RunFailed(
 
 
 class RunCancelled(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.run_cancelled.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.run_cancelled.v1",
 ):
     """Somebody ended the run; otherwise like `RunFailed`."""
 
@@ -130,7 +151,12 @@ class RunCancelled(
 
 
 class BoardCompensated(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.board_compensated.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.board_compensated.v1",
 ):
     """So many changes of the task board by a run were taken back, and so many are others' now.
 
@@ -146,6 +172,7 @@ class BoardCompensated(
 
 class RoundDecisionRequested(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -159,7 +186,12 @@ class RoundDecisionRequested(
 
 
 class RoundDecided(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.round_decided.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.round_decided.v1",
 ):
     """The strategy has answered."""
 
@@ -170,6 +202,7 @@ class RoundDecided(
 
 class CompensationRequested(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -183,6 +216,7 @@ class CompensationRequested(
 
 class ModelCallRequested(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -204,7 +238,12 @@ class ModelCallRequested(
 
 
 class ModelReplied(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.model_replied.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.model_replied.v1",
 ):
     """A model call was answered, whole. `cost_usd_micros` None: the price is not known.
 
@@ -245,7 +284,12 @@ class ModelReplied(
 
 
 class ModelCallFailed(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.model_call_failed.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.model_call_failed.v1",
 ):
     """An attempt ended without a whole answer; `partial_text` is what had arrived of it.
 
@@ -297,7 +341,12 @@ def _view_of(outcome: ModelReplied | ModelCallFailed) -> RequestView:
 
 
 class AnswerAbandoned(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.answer_abandoned.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.answer_abandoned.v1",
 ):
     """What had arrived of an answer when its run was ended from outside."""
 

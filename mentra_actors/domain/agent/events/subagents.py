@@ -23,6 +23,7 @@ __all__ = [
 
 class SubagentSpawned(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -41,6 +42,7 @@ class SubagentSpawned(
 
 class SubagentFinished(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -55,6 +57,7 @@ class SubagentFinished(
 
 class SubagentEndOrdered(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -68,7 +71,12 @@ class SubagentEndOrdered(
 
 
 class SharedSpending(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="agent.shared_spending.v1"
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="agent.shared_spending.v1",
 ):
     """What a model call has used of a shared budget; it stands there since the same append.
 
@@ -85,6 +93,7 @@ class SharedSpending(
 
 class ModelCallWithheld(
     msgspec.Struct,
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,

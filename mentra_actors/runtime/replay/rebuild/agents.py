@@ -107,7 +107,7 @@ def _run(event: e.RunStarted, _: _Known) -> Iterable[c.AgentCommand]:
 
 
 def _configured(event: e.AgentReconfigured, _: _Known) -> Iterable[c.AgentCommand]:
-    yield c.Configure(changes=event.changes, now=event.changed_at)
+    yield c.Configure(changes=event.changes, now=event.changed_at, reason=event.reason)
 
 
 def _compaction(event: e.CompactionRequested, _: _Known) -> Iterable[c.AgentCommand]:

@@ -53,10 +53,6 @@ class KnownAppend(Generic[S]):
         """The first of the events that is one of these."""
         return next((one for one in self.events if isinstance(one, of)), None)
 
-    def all_of(self, of: type[T]) -> list[T]:
-        """All of the events that are of this class."""
-        return [one for one in self.events if isinstance(one, of)]
-
 
 Builders: TypeAlias = Mapping[type[Any], Callable[[Any, KnownAppend[Any]], Iterable[Any]]]
 """By the class of the first event: the commands that may have caused it."""

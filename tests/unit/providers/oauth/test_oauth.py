@@ -1,7 +1,6 @@
 """Signing in, against an authorization server of our own on this machine."""
 
-import json
-import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import anyio
 import anyio.to_thread
 import httpx
-import msgspec
 import pytest
-from local_server import Answer, Asked, running
+from local_server import running
 
 from mentra_actors.errors import (
-    ConfigurationError,
     LoginFailed,
     MissingCredential,
     ProviderError,
@@ -24,60 +21,29 @@ from mentra_actors.providers.http.transport import HttpTransport
 from mentra_actors.providers.http_provider import HttpProvider
 from mentra_actors.providers.oauth.flow import sign_in
 from mentra_actors.providers.oauth.pkce import challenge_of, new_pkce
-from mentra_actors.providers.oauth.settings import OAuthSettings, SavedLogin, openai_settings
+from mentra_actors.providers.oauth.settings import OAuthSettings, SavedLogin
 from mentra_actors.providers.oauth.source import LoginKey
 from mentra_actors.providers.oauth.token_store import (
     FileTokens,
-    KeyringTokens,
     MemoryTokens,
-    TokenStore,
-    login_file,
 )
 from mentra_actors.providers.oauth.tokens import Tokens, tokens_of
 from mentra_actors.providers.presets import OPENAI
 from mentra_actors.testing.scripted_http import COMPLETED, error_from, events_from, streamed
 
-pytestmark = pytest.mark.anyio
+sys.path.insert(0, str(Path(__file__).parent))
+from login_server import NOW, AuthServer, login_at, settings_for
 
-_NOW = 1_000_000.0
+pytestmark = pytest.mark.anyio
 _FIRST = {"access_token": "at-1", "refresh_token": "rt-1", "expires_in": 3600}
 
 
-class _AuthServer:
-    """A token endpoint that answers by script and keeps the forms that it was sent."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.forms: list[dict[str, str]] = []
-        self.answers: list[tuple[int, Any]] = []
-
-    def answer(self, asked: Asked) -> Answer:
-        form = parse_qs(asked.body.decode())
-        self.forms.append({name: values[0] for name, values in form.items()})
-        status, result = self.answers.pop(0)
-        return status, "application/json", json.dumps(result).encode()
-
-
 @pytest.fixture
-def server() -> Iterator[_AuthServer]:
-    auth = _AuthServer()
+def server() -> Iterator[AuthServer]:
+    auth = AuthServer()
     with running(auth.answer) as local:
         auth.url = local.url
         yield auth
-
-
-def _settings(server: _AuthServer | None = None, **changes: Any) -> OAuthSettings:
-    url = server.url if server else "http://127.0.0.1:1"
-    settings = openai_settings(
-        "client-1", authorize_url=f"{url}/authorize", token_url=f"{url}/token"
-    )
-    return msgspec.structs.replace(settings, **changes)
-
-
-def _login(server: _AuthServer | None = None, **changes: Any) -> SavedLogin:
-    settings = _settings(server, **changes)
-    tokens = Tokens(access_token="at-1", refresh_token="rt-1", expires_at=_NOW + 3600)
-    return SavedLogin(settings=settings, tokens=tokens)
 
 
 class _Browser:
@@ -106,7 +72,7 @@ class _Browser:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(browse)
             try:
-                saved = await sign_in(settings, show, clock=lambda: _NOW)
+                saved = await sign_in(settings, show, clock=lambda: NOW)
             except LoginFailed as error:
                 failure = error
         if failure is not None:
@@ -127,16 +93,14 @@ class _Browser:
             self.pages.append((response.status_code, response.text))
 
 
-async def test_a_login_gives_tokens(server: _AuthServer) -> None:
+async def test_a_login_gives_tokens(server: AuthServer) -> None:
     """The whole way: address, browser, code, tokens."""
     server.answers = [(200, _FIRST)]
     browser = _Browser(code="c-1")
 
-    login = await browser.login(_settings(server))
+    login = await browser.login(settings_for(server))
 
-    assert login.tokens == Tokens(
-        access_token="at-1", refresh_token="rt-1", expires_at=_NOW + 3600
-    )
+    assert login.tokens == Tokens(access_token="at-1", refresh_token="rt-1", expires_at=NOW + 3600)
     [form] = server.forms
     assert form["grant_type"] == "authorization_code"
     assert (form["code"], form["client_id"]) == ("c-1", "client-1")
@@ -151,7 +115,7 @@ async def test_a_login_gives_tokens(server: _AuthServer) -> None:
     assert "You are signed in" not in page, "the tokens have not come yet"
 
 
-async def test_stray_requests_do_not_end_a_login(server: _AuthServer) -> None:
+async def test_stray_requests_do_not_end_a_login(server: AuthServer) -> None:
     """Browsers ask for icons, and any page may send a request here."""
     server.answers = [(200, _FIRST)]
     strays = (
@@ -162,7 +126,7 @@ async def test_stray_requests_do_not_end_a_login(server: _AuthServer) -> None:
     )
     browser = _Browser(before=strays, code="c-1")
 
-    await browser.login(_settings(server))
+    await browser.login(settings_for(server))
 
     assert [status for status, _ in browser.pages] == [404, 400, 400, 400, 200]
     assert server.forms[0]["code"] == "c-1"
@@ -170,7 +134,7 @@ async def test_stray_requests_do_not_end_a_login(server: _AuthServer) -> None:
 
 @pytest.mark.parametrize("target", ["http://[/callback", "//[x"])
 async def test_a_request_for_no_address_does_not_end_a_login(
-    target: str, server: _AuthServer
+    target: str, server: AuthServer
 ) -> None:
     """Any page and any program may send nonsense here."""
     server.answers = [(200, _FIRST)]
@@ -187,13 +151,13 @@ async def test_a_request_for_no_address_does_not_end_a_login(
         await go(url)
 
     browser._go = go_after_nonsense  # type: ignore[method-assign]
-    login = await browser.login(_settings(server))
+    login = await browser.login(settings_for(server))
 
     assert login.tokens.access_token == "at-1"
     assert heads[0].startswith(b"HTTP/1.1 400 ")
 
 
-async def test_connections_that_say_nothing_do_not_end_a_login(server: _AuthServer) -> None:
+async def test_connections_that_say_nothing_do_not_end_a_login(server: AuthServer) -> None:
     """Browsers connect ahead and send nothing, or go away."""
     server.answers = [(200, _FIRST)]
     browser = _Browser(code="c-1")
@@ -208,7 +172,7 @@ async def test_connections_that_say_nothing_do_not_end_a_login(server: _AuthServ
             await go(url)
 
     browser._go = go_after_silence  # type: ignore[method-assign]
-    login = await browser.login(_settings(server))
+    login = await browser.login(settings_for(server))
 
     assert login.tokens.access_token == "at-1"
 
@@ -225,13 +189,13 @@ async def test_connections_that_say_nothing_do_not_end_a_login(server: _AuthServ
     ],
 )
 async def test_a_refusal_ends_the_login_with_its_reason(
-    answer: dict[str, str], words: str, server: _AuthServer
+    answer: dict[str, str], words: str, server: AuthServer
 ) -> None:
     """Who pressed "cancel" must not wait for minutes."""
     browser = _Browser(**answer)
 
     with pytest.raises(LoginFailed, match=words):
-        await browser.login(_settings(server))
+        await browser.login(settings_for(server))
 
     assert browser.pages[-1][0] == 400
     assert not server.forms
@@ -240,15 +204,15 @@ async def test_a_refusal_ends_the_login_with_its_reason(
 async def test_nobody_who_comes_back_ends_the_login() -> None:
     """A closed browser is not waited for for ever."""
     with pytest.raises(LoginFailed, match="nobody came back"):
-        await sign_in(_settings(login_limit_s=0.01), lambda _: None)
+        await sign_in(settings_for(login_limit_s=0.01), lambda _: None)
 
 
-async def test_a_taken_port_is_told(server: _AuthServer) -> None:
+async def test_a_taken_port_is_told(server: AuthServer) -> None:
     """A fixed port may be in use."""
     port = urlsplit(server.url).port
 
     with pytest.raises(LoginFailed, match=f"cannot listen on 127.0.0.1:{port}"):
-        await sign_in(_settings(redirect_port=port), lambda _: None)
+        await sign_in(settings_for(redirect_port=port), lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -261,24 +225,24 @@ async def test_a_taken_port_is_told(server: _AuthServer) -> None:
     ],
 )
 async def test_a_code_without_tokens_is_a_failed_login(
-    answer: tuple[int, Any], words: str, server: _AuthServer
+    answer: tuple[int, Any], words: str, server: AuthServer
 ) -> None:
     """The reason is the server's, and no code is shown."""
     server.answers = [answer]
 
     with pytest.raises(LoginFailed, match=words) as caught:
-        await _Browser(code="code-1").login(_settings(server))
+        await _Browser(code="code-1").login(settings_for(server))
 
     assert "code-1" not in str(caught.value)
 
 
-async def test_the_bearer_may_be_another_token(server: _AuthServer) -> None:
+async def test_the_bearer_may_be_another_token(server: AuthServer) -> None:
     """Which token an API takes is for its owner to say."""
     server.answers = [(200, {**_FIRST, "api_key": "sk-1"})]
 
-    login = await _Browser(code="c").login(_settings(server, bearer="api_key"))
+    login = await _Browser(code="c").login(settings_for(server, bearer="api_key"))
 
-    assert await LoginKey(MemoryTokens(login), clock=lambda: _NOW)() == "sk-1"
+    assert await LoginKey(MemoryTokens(login), clock=lambda: NOW)() == "sk-1"
 
 
 def test_a_challenge_fits_a_url() -> None:
@@ -297,13 +261,13 @@ def test_a_challenge_fits_a_url() -> None:
 @pytest.mark.parametrize(
     ("result", "expires_at"),
     [
-        ({"expires_in": 10}, _NOW + 10),
-        ({"expires_in": "10"}, _NOW + 10),
-        ({"expires_in_seconds": 10}, _NOW + 10),
+        ({"expires_in": 10}, NOW + 10),
+        ({"expires_in": "10"}, NOW + 10),
+        ({"expires_in_seconds": 10}, NOW + 10),
         ({"expires_in": None}, None),
         ({"expires_in": 10**400}, None),
         ({"expires_in": "1" * 400}, None),
-        ({"expires_in": "1" * 400, "expires_in_seconds": 10}, _NOW + 10),
+        ({"expires_in": "1" * 400, "expires_in_seconds": 10}, NOW + 10),
         ({}, None),
     ],
 )
@@ -311,40 +275,40 @@ def test_a_lifetime_is_read_where_servers_write_it(
     result: dict[str, Any], expires_at: float | None
 ) -> None:
     """A token whose end is not known is used until it is refused."""
-    assert tokens_of({"access_token": "a", **result}, _NOW).expires_at == expires_at
+    assert tokens_of({"access_token": "a", **result}, NOW).expires_at == expires_at
 
 
 def test_tokens_do_not_show_themselves() -> None:
     """A log of an object must not hold a key."""
-    assert "at-1" not in repr(_login())
-    assert "rt-1" not in str(_login().tokens)
-    login = _login(token_fields={"client_secret": "very-secret"})
+    assert "at-1" not in repr(login_at())
+    assert "rt-1" not in str(login_at().tokens)
+    login = login_at(token_fields={"client_secret": "very-secret"})
     assert "very-secret" not in f"{login!r} {login.settings}"
     assert "client_secret" in repr(login)
 
 
-async def test_a_server_that_repeats_a_field_does_not_show_it(server: _AuthServer) -> None:
+async def test_a_server_that_repeats_a_field_does_not_show_it(server: AuthServer) -> None:
     """Its message stands in logs."""
     server.answers = [(400, {"error": "invalid_client", "error_description": "no: very-secret"})]
-    login = _login(server, token_fields={"client_secret": "very-secret"})
+    login = login_at(server, token_fields={"client_secret": "very-secret"})
 
     with pytest.raises(MissingCredential, match=r"no: \[redacted\]"):
-        await LoginKey(MemoryTokens(login), clock=lambda: _NOW + 3600)()
+        await LoginKey(MemoryTokens(login), clock=lambda: NOW + 3600)()
 
 
-async def test_a_young_token_is_used_as_it_is(server: _AuthServer) -> None:
+async def test_a_young_token_is_used_as_it_is(server: AuthServer) -> None:
     """No call is made for it."""
-    key = LoginKey(MemoryTokens(_login(server)), clock=lambda: _NOW + 3600 - 61)
+    key = LoginKey(MemoryTokens(login_at(server)), clock=lambda: NOW + 3600 - 61)
 
     assert await key() == "at-1"
     assert not server.forms
 
 
-async def test_a_token_is_renewed_before_it_ends(server: _AuthServer) -> None:
+async def test_a_token_is_renewed_before_it_ends(server: AuthServer) -> None:
     """A call that begins now must still be answered; a refresh token not given stays."""
     server.answers = [(200, {"access_token": "at-2", "expires_in": 3600})]
-    store = MemoryTokens(_login(server))
-    key = LoginKey(store, clock=lambda: _NOW + 3600 - 60)
+    store = MemoryTokens(login_at(server))
+    key = LoginKey(store, clock=lambda: NOW + 3600 - 60)
 
     assert await key() == "at-2"
     assert await key() == "at-2"
@@ -356,10 +320,10 @@ async def test_a_token_is_renewed_before_it_ends(server: _AuthServer) -> None:
     assert (saved.tokens.access_token, saved.tokens.refresh_token) == ("at-2", "rt-1")
 
 
-async def test_calls_at_once_renew_once(server: _AuthServer) -> None:
+async def test_calls_at_once_renew_once(server: AuthServer) -> None:
     """A refresh token often counts only once."""
     server.answers = [(200, {"access_token": "at-2", "refresh_token": "rt-2", "expires_in": 99})]
-    key = LoginKey(MemoryTokens(_login(server)), clock=lambda: _NOW + 3600)
+    key = LoginKey(MemoryTokens(login_at(server)), clock=lambda: NOW + 3600)
     found: list[str] = []
 
     async def ask() -> None:
@@ -373,28 +337,28 @@ async def test_calls_at_once_renew_once(server: _AuthServer) -> None:
     assert len(server.forms) == 1
 
 
-async def test_a_token_that_another_process_renewed_is_taken(server: _AuthServer) -> None:
+async def test_a_token_that_another_process_renewed_is_taken(server: AuthServer) -> None:
     """Two programs of one person share a login."""
-    store = MemoryTokens(_login(server))
-    now = [_NOW]
+    store = MemoryTokens(login_at(server))
+    now = [NOW]
     key = LoginKey(store, clock=lambda: now[0])
     assert await key() == "at-1"
-    renewed = Tokens(access_token="at-other", refresh_token="rt-2", expires_at=_NOW + 7200)
-    store.save(SavedLogin(settings=_settings(server), tokens=renewed))
-    now[0] = _NOW + 3600
+    renewed = Tokens(access_token="at-other", refresh_token="rt-2", expires_at=NOW + 7200)
+    store.save(SavedLogin(settings=settings_for(server), tokens=renewed))
+    now[0] = NOW + 3600
 
     assert await key() == "at-other"
     assert not server.forms
 
 
 def _renewed_by_another() -> SavedLogin:
-    tokens = Tokens(access_token="at-other", refresh_token="rt-2", expires_at=_NOW + 7200)
-    return SavedLogin(settings=_settings(), tokens=tokens)
+    tokens = Tokens(access_token="at-other", refresh_token="rt-2", expires_at=NOW + 7200)
+    return SavedLogin(settings=settings_for(), tokens=tokens)
 
 
 async def test_a_refusal_because_another_has_renewed_is_none() -> None:
     """Two programs asked with one refresh token, and the other one was first."""
-    store = MemoryTokens(_login())
+    store = MemoryTokens(login_at())
 
     def refused(_: httpx.Request) -> httpx.Response:
         store.save(_renewed_by_another())
@@ -403,15 +367,15 @@ async def test_a_refusal_because_another_has_renewed_is_none() -> None:
     def client() -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.MockTransport(refused))
 
-    assert await LoginKey(store, clock=lambda: _NOW + 3600, client=client)() == "at-other"
+    assert await LoginKey(store, clock=lambda: NOW + 3600, client=client)() == "at-other"
 
 
 async def test_a_program_waits_while_another_renews(
-    server: _AuthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: AuthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some servers end a whole login when a refresh token comes twice."""
     store = FileTokens(tmp_path / "openai.json")
-    store.save(_login(server))
+    store.save(login_at(server))
     let_go = FileTokens(store.file).try_hold()
     assert let_go is not None
     tries: list[bool] = []
@@ -426,7 +390,7 @@ async def test_a_program_waits_while_another_renews(
         return held
 
     monkeypatch.setattr(store, "try_hold", counted)
-    assert await LoginKey(store, clock=lambda: _NOW + 3600)() == "at-other"
+    assert await LoginKey(store, clock=lambda: NOW + 3600)() == "at-other"
     assert tries == [False, True]
     assert not server.forms
     last = try_hold()
@@ -434,10 +398,10 @@ async def test_a_program_waits_while_another_renews(
     last()
 
 
-async def test_an_ended_login_asks_for_a_new_one(server: _AuthServer) -> None:
+async def test_an_ended_login_asks_for_a_new_one(server: AuthServer) -> None:
     """Nothing else helps, so no call is repeated."""
     server.answers = [(400, {"error": "invalid_grant", "error_description": "rt-1 revoked"})]
-    key = LoginKey(MemoryTokens(_login(server)), clock=lambda: _NOW + 3600)
+    key = LoginKey(MemoryTokens(login_at(server)), clock=lambda: NOW + 3600)
 
     with pytest.raises(MissingCredential, match="mentra login openai") as caught:
         await key()
@@ -446,21 +410,21 @@ async def test_an_ended_login_asks_for_a_new_one(server: _AuthServer) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-async def test_a_server_in_trouble_is_asked_again_later(status: int, server: _AuthServer) -> None:
+async def test_a_server_in_trouble_is_asked_again_later(status: int, server: AuthServer) -> None:
     """A login must not be lost for a moment of trouble."""
     server.answers = [(status, {"error": "busy"})]
-    store = MemoryTokens(_login(server))
+    store = MemoryTokens(login_at(server))
 
     with pytest.raises(ProviderError) as caught:
-        await LoginKey(store, clock=lambda: _NOW + 3600)()
+        await LoginKey(store, clock=lambda: NOW + 3600)()
 
     assert caught.value.transient
-    assert store.load() == _login(server)
+    assert store.load() == login_at(server)
 
 
 async def test_a_server_that_is_away_is_asked_again_later() -> None:
     """The network comes back."""
-    key = LoginKey(MemoryTokens(_login()), clock=lambda: _NOW + 3600)
+    key = LoginKey(MemoryTokens(login_at()), clock=lambda: NOW + 3600)
 
     with pytest.raises(ProviderError, match="not reached") as caught:
         await key()
@@ -492,12 +456,12 @@ class _Api:
 
 
 async def test_a_token_that_is_refused_early_is_renewed_for_the_next_call(
-    server: _AuthServer,
+    server: AuthServer,
 ) -> None:
     """The repeat of the call, which a runtime makes of a transient error, succeeds."""
     server.answers = [(200, {"access_token": "at-2", "expires_in": 3600})]
     api = _Api("at-2")
-    key = LoginKey(MemoryTokens(_login(server)), clock=lambda: _NOW)
+    key = LoginKey(MemoryTokens(login_at(server)), clock=lambda: NOW)
     provider = HttpProvider(OPENAI, api_key=key, environ={}, transport=api.transport)
 
     error = await error_from(provider)
@@ -507,11 +471,11 @@ async def test_a_token_that_is_refused_early_is_renewed_for_the_next_call(
     assert api.seen == ["at-1", "at-2"]
 
 
-async def test_a_token_that_is_refused_again_is_the_answer(server: _AuthServer) -> None:
+async def test_a_token_that_is_refused_again_is_the_answer(server: AuthServer) -> None:
     """Else a login without the right to call would be renewed for ever."""
     server.answers = [(200, {"access_token": "at-2", "expires_in": 3600})]
     api = _Api()
-    key = LoginKey(MemoryTokens(_login(server)), clock=lambda: _NOW)
+    key = LoginKey(MemoryTokens(login_at(server)), clock=lambda: NOW)
     provider = HttpProvider(OPENAI, api_key=key, environ={}, transport=api.transport)
 
     errors = [await error_from(provider) for _ in range(3)]
@@ -527,118 +491,3 @@ async def test_a_plain_key_that_is_refused_is_final() -> None:
     provider = HttpProvider(OPENAI, api_key="sk", environ={}, transport=api.transport)
 
     assert not (await error_from(provider)).transient
-
-
-@pytest.fixture
-def stores(tmp_path: Path) -> list[TokenStore]:
-    return [MemoryTokens(), FileTokens(tmp_path / "auth" / "openai.json")]
-
-
-async def test_stores_keep_one_login(stores: list[TokenStore]) -> None:
-    """Saved, read, replaced, forgotten."""
-    for store in stores:
-        assert store.load() is None
-        assert store.clear() is False
-        store.save(_login())
-        other = SavedLogin(settings=_settings(), tokens=Tokens(access_token="new"))
-        store.save(other)
-
-        assert store.load() == other
-        assert store.clear() is True
-        assert store.load() is None
-
-
-def test_a_file_is_for_its_owner_only(tmp_path: Path) -> None:
-    """Also where an older file was open to others, and nothing else is left."""
-    directory = tmp_path / "auth"
-    file = directory / "openai.json"
-    FileTokens(file).save(_login())
-    file.chmod(0o644)
-
-    FileTokens(file).save(_login())
-
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert directory.stat().st_mode & 0o777 == 0o700
-    assert list(directory.iterdir()) == [file]
-
-
-def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
-    """Others may have to read what else stands in it."""
-    directory = tmp_path / "shared"
-    directory.mkdir()
-    directory.chmod(0o755)
-
-    FileTokens(directory / "openai.json").save(_login())
-
-    assert directory.stat().st_mode & 0o777 == 0o755
-
-
-def test_a_file_that_cannot_be_replaced_keeps_the_login(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Half a login is none: the old one stays until the new one is whole."""
-    store = FileTokens(tmp_path / "auth" / "openai.json")
-    store.save(_login())
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ConfigurationError, match="No space left"):
-        store.save(SavedLogin(settings=_settings(), tokens=Tokens(access_token="new")))
-
-    assert store.load() == _login()
-    assert len(list((tmp_path / "auth").iterdir())) == 1
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b'{"settings": 1}', b"\xff"])
-def test_a_broken_file_is_told(content: bytes, tmp_path: Path) -> None:
-    """And what to do about it; not what stands in it."""
-    file = tmp_path / "openai.json"
-    file.write_bytes(content)
-
-    with pytest.raises(ConfigurationError, match="sign in again"):
-        FileTokens(file).load()
-
-
-def test_the_file_is_where_the_platform_keeps_such_things() -> None:
-    """By the simple rule of each platform."""
-    linux = login_file("openai", {"XDG_DATA_HOME": "/data"}, "linux")
-
-    assert linux == Path("/data/mentra/auth/openai.json")
-    assert login_file("openai", {}, "linux").parts[-5:-3] == (".local", "share")
-    assert "Application Support" in str(login_file("openai", {}, "darwin"))
-    assert login_file("openai", {"APPDATA": "/roaming"}, "win32").parent.parent == Path(
-        "/roaming/mentra"
-    )
-
-
-def test_the_keyring_keeps_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same contract, over the keyring of the system (here: one in memory)."""
-    keyring = pytest.importorskip("keyring")
-    kept: dict[tuple[str, str], str] = {}
-
-    class _Memory(keyring.backend.KeyringBackend):
-        priority = 1
-
-        def get_password(self, service: str, username: str) -> str | None:
-            return kept.get((service, username))
-
-        def set_password(self, service: str, username: str, password: str) -> None:
-            kept[service, username] = password
-
-        def delete_password(self, service: str, username: str) -> None:
-            del kept[service, username]
-
-    before = keyring.get_keyring()
-    keyring.set_keyring(_Memory())
-    try:
-        store = KeyringTokens("openai")
-        assert store.load() is None
-        assert store.clear() is False
-        store.save(_login())
-        assert store.load() == _login()
-        assert store.clear() is True
-        assert not kept
-    finally:
-        keyring.set_keyring(before)

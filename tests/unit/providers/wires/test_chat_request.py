@@ -1,24 +1,20 @@
 """Bodies of Chat Completions: as the vendor defines them, and as other servers take them."""
 
 import json
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from mentra_actors.domain.blob import BlobRef
 from mentra_actors.domain.content import (
     AssistantMessage,
     FileBlock,
-    HostedToolBlock,
     ImageBlock,
     Message,
-    OpaqueBlock,
-    Provenance,
-    RefusalBlock,
     TextBlock,
-    ThinkingBlock,
     ToolCallBlock,
     ToolResultBlock,
     ToolResultsMessage,
@@ -35,46 +31,24 @@ from mentra_actors.domain.model_call import (
     ToolSpec,
 )
 from mentra_actors.errors import ProviderError
-from mentra_actors.providers.presets import GENERIC_CHAT, OPENAI, OPENROUTER
-from mentra_actors.providers.profile import Capabilities, Profile
+from mentra_actors.providers.presets import GENERIC_CHAT, OPENROUTER
+from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.request_encoder import RequestEncoder
 from mentra_actors.providers.wires.chat_wire import CHAT_COMPLETIONS
 from mentra_actors.providers.wires.contract import whole_body
 
-_CHAT_OPENAI = msgspec.structs.replace(OPENAI, wire="chat_completions")
+sys.path.insert(0, str(Path(__file__).parent))
+from chat_bodies import BARE, CHAT_OPENAI, FEW, HI, profile_with, request_of
+
 _CHAT_OPENROUTER = msgspec.structs.replace(OPENROUTER, wire="chat_completions")
 _TOOL = ToolSpec(name="f", description="does f", input_schema='{"type":"object"}')
-_OWN = GENERIC_CHAT.provenance("m")
-_FOREIGN = Provenance(provider="other", model="m", wire="chat_completions")
-_HI = UserMessage(text="hi")
-_BARE = msgspec.structs.replace(
-    GENERIC_CHAT,
-    takes_tool_choice=False,
-    takes_image_urls=False,
-    capabilities=Capabilities(
-        images=False, tool_calls=False, structured_output=False, reasoning_effort=False
-    ),
-)
-_FEW = msgspec.structs.replace(GENERIC_CHAT, takes_tool_choice=False, takes_image_urls=False)
-
-
-def _with(profile: Profile = GENERIC_CHAT, **changes: Any) -> Profile:
-    return msgspec.structs.replace(profile, **changes)
-
-
-def _request(*messages: Message, **fields: Any) -> ModelRequest:
-    return ModelRequest(model="m", messages=messages or (_HI,), **fields)
 
 
 def _body(profile: Profile = GENERIC_CHAT, *messages: Message, **fields: Any) -> dict[str, Any]:
-    return whole_body(CHAT_COMPLETIONS, _request(*messages, **fields), profile)
+    return whole_body(CHAT_COMPLETIONS, request_of(*messages, **fields), profile)
 
 
-def _items(message: Message, profile: Profile = GENERIC_CHAT) -> list[dict[str, Any]]:
-    return CHAT_COMPLETIONS.items(message, "m", profile)
-
-
-_EVERYTHING = _request(
+_EVERYTHING = request_of(
     UserMessage(
         text="look",
         attachments=(
@@ -122,7 +96,7 @@ _EVERYTHING = _request(
 
 def test_the_vendors_own_types_take_our_body() -> None:
     """A field that is misspelt or misplaced is found here and not by a user."""
-    body = whole_body(CHAT_COMPLETIONS, _EVERYTHING, _CHAT_OPENAI)
+    body = whole_body(CHAT_COMPLETIONS, _EVERYTHING, CHAT_OPENAI)
     sdk = import_module("openai.types.chat.completion_create_params")  # it costs a second
     vendors = sdk.CompletionCreateParamsStreaming
 
@@ -136,7 +110,7 @@ def test_the_vendors_own_types_take_our_body() -> None:
 
 def test_each_field_has_its_place() -> None:
     """The whole body, as the wire has it."""
-    body = whole_body(CHAT_COMPLETIONS, _EVERYTHING, _CHAT_OPENAI)
+    body = whole_body(CHAT_COMPLETIONS, _EVERYTHING, CHAT_OPENAI)
 
     messages = body.pop("messages")
     assert body == {
@@ -230,7 +204,7 @@ def test_each_field_has_its_place() -> None:
     ]
 
 
-@pytest.mark.parametrize("profile", [_CHAT_OPENAI, _CHAT_OPENROUTER])
+@pytest.mark.parametrize("profile", [CHAT_OPENAI, _CHAT_OPENROUTER])
 def test_bytes_say_the_same_as_the_body(profile: Profile) -> None:
     """What is sent is encoded message by message, the system message first."""
     request = msgspec.structs.replace(_EVERYTHING, reasoning=None)
@@ -241,108 +215,6 @@ def test_bytes_say_the_same_as_the_body(profile: Profile) -> None:
     encoded = RequestEncoder(CHAT_COMPLETIONS, profile).encode(request)
 
     assert json.loads(encoded) == whole_body(CHAT_COMPLETIONS, request, profile)
-
-
-def test_arguments_that_are_no_object_go_back_as_an_empty_one() -> None:
-    """Servers parse them again and refuse the whole conversation."""
-    call = ToolCallBlock(call_id="a", name="f", arguments='{"x"')
-
-    [item] = _items(AssistantMessage(blocks=(call,)))
-
-    assert item["tool_calls"][0]["function"]["arguments"] == "{}"
-
-
-@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
-def test_own_reasoning_goes_back_in_its_field(field: Any) -> None:
-    """Only the model that made it may get it as reasoning; for others it is words."""
-    profile = _with(reasoning_replay=field)
-    block = ThinkingBlock(parts=("hm",), provenance=_OWN)
-    answer = AssistantMessage(blocks=(block, TextBlock(text="42")))
-
-    own = CHAT_COMPLETIONS.items(answer, "m", profile)
-    other = CHAT_COMPLETIONS.items(answer, "m2", profile)
-
-    assert own == [{"role": "assistant", "content": "42", field: "hm"}]
-    assert other == [{"role": "assistant", "content": "hm\n\n42"}]
-
-
-def test_own_reasoning_can_go_back_in_tags_or_not_at_all() -> None:
-    """Templates of local models cut tags out; some servers refuse reasoning in any form."""
-    answer = AssistantMessage(
-        blocks=(ThinkingBlock(parts=("hm",), provenance=_OWN), TextBlock(text="42"))
-    )
-
-    [tagged] = _items(answer, _with(reasoning_replay="think_tags"))
-    [without] = _items(answer, _with(reasoning_replay="omit"))
-
-    assert tagged["content"] == "<think>\nhm\n</think>\n\n42"
-    assert without == {"role": "assistant", "content": "42"}
-
-
-@pytest.mark.parametrize(
-    ("block", "words"),
-    [
-        (ThinkingBlock(parts=("hm",), provenance=_FOREIGN, signature="s"), "hm"),
-        (ThinkingBlock(encrypted="x", provenance=_FOREIGN), "[reasoning unavailable]"),
-        (
-            ThinkingBlock(encrypted="x", provenance=_FOREIGN, is_redacted=True),
-            "[redacted reasoning]",
-        ),
-        (ThinkingBlock(parts=("hm",)), "hm"),
-    ],
-)
-def test_reasoning_of_others_becomes_words(block: ThinkingBlock, words: str) -> None:
-    """A conversation goes on with another model, without what only the first can read."""
-    profile = _with(reasoning_replay="reasoning_details")
-
-    [item] = _items(AssistantMessage(blocks=(block,)), profile)
-
-    assert item == {"role": "assistant", "content": words}
-
-
-def test_details_go_back_in_their_order() -> None:
-    """A signature is of the text beside it; an entry of a new type goes as it came."""
-    profile = _with(reasoning_replay="reasoning_details")
-    raw = '{"type":"reasoning.new","word":"x"}'
-    answer = AssistantMessage(
-        blocks=(
-            ThinkingBlock(parts=("hm",), signature="s", format="f", provenance=_OWN, is_raw=True),
-            ThinkingBlock(parts=("short",), provenance=_OWN),
-            ThinkingBlock(encrypted="e", item_id="rs", provenance=_OWN, is_redacted=True),
-            OpaqueBlock(item_type="reasoning_detail", raw=raw, provenance=_OWN),
-            TextBlock(text="42"),
-        )
-    )
-
-    [item] = _items(answer, profile)
-
-    assert item["content"] == "42"
-    assert item["reasoning_details"] == [
-        {"type": "reasoning.text", "text": "hm", "signature": "s", "format": "f", "index": 0},
-        {"type": "reasoning.summary", "summary": "short", "index": 1},
-        {"type": "reasoning.encrypted", "data": "e", "id": "rs", "index": 2},
-        {"type": "reasoning.new", "word": "x", "index": 3},
-    ]
-
-
-def test_what_only_others_can_read_stays_at_home() -> None:
-    """Raw items of another wire would be refused, and may be somebody's secret."""
-    answer = AssistantMessage(
-        blocks=(
-            OpaqueBlock(item_type="x", raw='{"type":"x"}', provenance=_OWN),
-            HostedToolBlock(tool="web_search", raw="{}", provenance=_OWN),
-            ImageBlock(media_type="image/png", data=b"foo"),
-        )
-    )
-
-    assert _items(answer, _with(reasoning_replay="reasoning_details")) == []
-
-
-def test_a_refusal_goes_back_as_words() -> None:
-    """The model must see what it said."""
-    [item] = _items(AssistantMessage(blocks=(RefusalBlock(text="no"),)))
-
-    assert item == {"role": "assistant", "content": "no"}
 
 
 @pytest.mark.parametrize(
@@ -396,8 +268,8 @@ def test_a_server_without_choice_is_offered_what_may_be_called() -> None:
     """The choice is kept by what is offered; what cannot be kept is refused below."""
     other = ToolSpec(name="g", description="", input_schema="{}")
 
-    named = _body(_FEW, tools=(_TOOL, other), tool_choice=NamedTool("g"))
-    none = _body(_FEW, tools=(_TOOL,), tool_choice="none")
+    named = _body(FEW, tools=(_TOOL, other), tool_choice=NamedTool("g"))
+    none = _body(FEW, tools=(_TOOL,), tool_choice="none")
 
     assert [tool["function"]["name"] for tool in named["tools"]] == ["g"]
     assert "tool_choice" not in named
@@ -426,7 +298,7 @@ def test_caching_is_asked_for_by_marks() -> None:
     """The marks stand after what stays the same."""
     answer = AssistantMessage(blocks=(TextBlock(text="a"),))
     options = ProviderOptions(cache=CacheOptions(ttl="1h"))
-    messages = (_HI, answer, UserMessage(text="and"))
+    messages = (HI, answer, UserMessage(text="and"))
 
     marked = _body(_CHAT_OPENROUTER, *messages, system="s", options=options)["messages"]
     off = _body(
@@ -441,57 +313,32 @@ def test_caching_is_asked_for_by_marks() -> None:
     assert "cache_control" not in json.dumps(off)
 
 
-def _asking(*attachments: Any) -> ModelRequest:
-    return _request(UserMessage(text="", attachments=attachments))
-
-
-@pytest.mark.parametrize(
-    ("profile", "attachment", "words"),
-    [
-        (_BARE, ImageBlock(url="https://a"), "takes no images"),
-        (_FEW, ImageBlock(url="https://a"), "takes no URLs"),
-        (GENERIC_CHAT, FileBlock(data=b"x", name="a.pdf"), "a.pdf"),
-        (GENERIC_CHAT, ImageBlock(data=b"x"), "media type"),
-        (GENERIC_CHAT, ImageBlock(blob=BlobRef(digest="abc", size_bytes=1)), "not read"),
-        (GENERIC_CHAT, ImageBlock(), "is empty"),
-        (_CHAT_OPENAI, FileBlock(), "is empty"),
-        (_CHAT_OPENAI, FileBlock(data=b"x", media_type="audio/midi"), "(audio/midi)"),
-        (_CHAT_OPENAI, FileBlock(data=b"x", media_type="application/zip"), "(application/zip)"),
-        (_CHAT_OPENAI, FileBlock(file_id="f", provider="gemini"), "kept by gemini"),
-    ],
-)
-def test_a_text_stands_for_what_cannot_be_sent(
-    profile: Profile, attachment: Any, words: str
-) -> None:
-    """It is part of the history for good: a refusal would make the agent unusable."""
-    [item] = whole_body(CHAT_COMPLETIONS, _asking(attachment), profile)["messages"]
-
-    assert item["content"].startswith("[attached: ")
-    assert words in item["content"]
-
-
 @pytest.mark.parametrize(
     ("profile", "request_", "words"),
     [
-        (_BARE, _request(tools=(_TOOL,)), "takes no tools"),
-        (_BARE, _request(reasoning=ReasoningOptions(effort="low")), "how to reason"),
-        (_BARE, _request(output=OutputSchema(name="o", schema="{}")), "shape of the answer"),
-        (_FEW, _request(tools=(_TOOL,), tool_choice="any"), "cannot be made to call"),
-        (GENERIC_CHAT, _request(reasoning=ReasoningOptions(budget_tokens=5)), "choose an effort"),
+        (BARE, request_of(tools=(_TOOL,)), "takes no tools"),
+        (BARE, request_of(reasoning=ReasoningOptions(effort="low")), "how to reason"),
+        (BARE, request_of(output=OutputSchema(name="o", schema="{}")), "shape of the answer"),
+        (FEW, request_of(tools=(_TOOL,), tool_choice="any"), "cannot be made to call"),
         (
             GENERIC_CHAT,
-            _request(tools=(msgspec.structs.replace(_TOOL, is_deferred=True),)),
+            request_of(reasoning=ReasoningOptions(budget_tokens=5)),
+            "choose an effort",
+        ),
+        (
+            GENERIC_CHAT,
+            request_of(tools=(msgspec.structs.replace(_TOOL, is_deferred=True),)),
             "do not defer",
         ),
         (
             GENERIC_CHAT,
-            _request(options=ProviderOptions(hosted_tools=(HostedTool(kind="x"),))),
+            request_of(options=ProviderOptions(hosted_tools=(HostedTool(kind="x"),))),
             "runs no tools",
         ),
-        (_CHAT_OPENAI, _request(options=ProviderOptions(top_k=4)), "no field for top_k"),
+        (CHAT_OPENAI, request_of(options=ProviderOptions(top_k=4)), "no field for top_k"),
         (
             GENERIC_CHAT,
-            _request(tools=(ToolSpec(name="f", description="", input_schema="{"),)),
+            request_of(tools=(ToolSpec(name="f", description="", input_schema="{"),)),
             "not JSON",
         ),
     ],
@@ -529,36 +376,11 @@ def test_a_list_of_models_says_what_servers_say_of_them() -> None:
 
 def test_the_paths_are_the_wires_or_the_profiles() -> None:
     """Azure and others have their own."""
-    own = _with(path="deployments/x/chat/completions")
+    own = profile_with(path="deployments/x/chat/completions")
 
-    assert CHAT_COMPLETIONS.answer_path(_request(), GENERIC_CHAT) == "chat/completions"
-    assert CHAT_COMPLETIONS.answer_path(_request(), own) == own.path
-    assert not CHAT_COMPLETIONS.count_path(_request(), GENERIC_CHAT)
-
-
-def test_ids_of_calls_are_as_short_as_openai_takes_them() -> None:
-    """Gateways keep signatures in long ids, which must come back to them whole."""
-    long_id = "call_" + "x" * 200
-    call = AssistantMessage(blocks=(ToolCallBlock(call_id=long_id, name="f"),))
-    told = ToolResultsMessage(results=(ToolResultBlock(call_id=long_id, name="f", content="a"),))
-    ids = []
-    for profile in (_CHAT_OPENAI, GENERIC_CHAT):
-        asking, telling = whole_body(CHAT_COMPLETIONS, _request(call, told), profile)["messages"]
-        ids.append((asking["tool_calls"][0]["id"], telling["tool_call_id"]))
-
-    assert ids[0][0] == ids[0][1]
-    assert len(ids[0][0]) == len("call_") + 35
-    assert ids[1] == (long_id, long_id)
-
-
-def test_reasoning_stays_at_home_if_nothing_else_is_said() -> None:
-    """As words of the answer, the model would take its thoughts for what it has said."""
-    thought = ThinkingBlock(parts=("secretly",), provenance=_OWN)
-    answer = AssistantMessage(blocks=(thought, TextBlock(text="yes")))
-
-    [said] = whole_body(CHAT_COMPLETIONS, _request(answer), GENERIC_CHAT)["messages"]
-
-    assert said == {"role": "assistant", "content": "yes"}
+    assert CHAT_COMPLETIONS.answer_path(request_of(), GENERIC_CHAT) == "chat/completions"
+    assert CHAT_COMPLETIONS.answer_path(request_of(), own) == own.path
+    assert not CHAT_COMPLETIONS.count_path(request_of(), GENERIC_CHAT)
 
 
 def test_servers_that_nobody_knows_get_top_k() -> None:

@@ -1,7 +1,9 @@
 """What becomes of a branch when something becomes of the store that it goes on from."""
 
+import errno
 import os
 import shutil
+from contextlib import contextmanager
 
 import pytest
 from branch_making import new_branch
@@ -16,7 +18,9 @@ from mentra_actors.errors import (
 )
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.history.branches import Branch
+from mentra_actors.store.branches import drafts
 from mentra_actors.store.branches.branch_file import BranchRecord, find_branch, make_branch
+from mentra_actors.store.branches.drafts import held
 from mentra_actors.store.branches.forgetting import forget_with_branches
 from mentra_actors.store.branches.forking import branches_directory, fork_store, placed_at
 from mentra_actors.store.opening import open_event_store, open_journal_reader
@@ -159,7 +163,7 @@ def test_one_of_two_that_fork_one_name_is_refused(origin):
 
 
 def test_a_fork_that_is_killed_leaves_nothing_that_anybody_sees(origin, tmp_path):
-    """A draft has a hidden name; a day later the next fork sweeps it away."""
+    """A draft has a hidden name; the next fork removes what nobody holds."""
     place = branches_directory(origin)
 
     def dies(_draft):
@@ -170,11 +174,47 @@ def test_a_fork_that_is_killed_leaves_nothing_that_anybody_sees(origin, tmp_path
     assert list(place.iterdir()) == []
     left = place / ".new-try-0000"
     left.mkdir()
-    new_branch(origin, "other")
-    assert left.exists()
-    os.utime(left, (0, 0))
+    with held(left) as is_held:
+        assert is_held
+        new_branch(origin, "other")
+        assert left.exists()
     new_branch(origin, "third")
     assert not left.exists()
+
+
+def test_where_there_are_no_locks_a_draft_is_nobodys_after_a_day(tmp_path, monkeypatch):
+    """Some network file systems refuse locks; then nobody can know who is alive."""
+
+    def refuses(_descriptor, _kind):
+        raise OSError(errno.ENOTSUP, "no locks")
+
+    monkeypatch.setattr(drafts.fcntl, "flock", refuses)
+    left = tmp_path / ".new-try-0000"
+    left.mkdir()
+    assert drafts.remove_dead_drafts(tmp_path) == 0
+    os.utime(left, (0, 0))
+    assert drafts.remove_dead_drafts(tmp_path) == 1
+    with drafts.held_draft(tmp_path, "try") as draft:
+        assert draft.is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_draft_that_is_taken_for_a_dead_ones_is_made_again(tmp_path, monkeypatch):
+    """Between making and locking a directory somebody may look."""
+    seen = []
+
+    @contextmanager
+    def looked_at(path):
+        if not seen:
+            seen.append(path)
+            assert drafts.remove_dead_drafts(tmp_path) == 1
+        with held(path) as is_held:
+            yield is_held
+
+    monkeypatch.setattr(drafts, "held", looked_at)
+    with drafts.held_draft(tmp_path, "try") as draft:
+        assert draft.is_dir()
+        assert draft != seen[0]
 
 
 def test_a_branch_that_is_open_or_has_branches_is_not_deleted(origin):
@@ -240,6 +280,15 @@ def test_a_store_in_sqlite_has_its_branches_beside_it(tmp_path):
 def test_a_password_is_not_written_down():
     url = "postgresql://ann:secret@host:5432/db?schema=team&password=secret"
     assert url_without_password(url) == "postgresql://ann@host:5432/db?schema=team"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql:///db?host=%2Ftmp%2Fserver&user=ann", "postgresql://host/db", "postgresql:///db"],
+)
+def test_an_address_without_a_password_stays_what_it_is(url):
+    """A server on a socket has no host between the slashes."""
+    assert url_without_password(url) == url
 
 
 def _record(origin, position, sealing=None):

@@ -1,0 +1,1 @@
+"""Recovery correctness: what agent frameworks make of `kill -9`. See README.md."""

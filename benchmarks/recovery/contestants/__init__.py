@@ -1,0 +1,1 @@
+"""Programs that play the scenario with a framework, each in the framework's environment."""

@@ -1,0 +1,105 @@
+"""Has a contestant play all cases, and judges it. README.md documents what is asked of it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.recovery.cases import CASES, Case, Row
+from benchmarks.recovery.judgement import Faults, Request, faults_of, requests_in, witnessed_in
+from benchmarks.recovery.lives import LIFE_S, NOT_OFFERED
+from benchmarks.recovery.world import GRACE_S
+
+__all__ = ["DoesNotPlay", "OneProcessEach", "Player", "played_row"]
+
+
+class DoesNotPlay(Exception):
+    """The first life of a contestant did not die where it should; the message says what it did."""
+
+
+class Player(Protocol):
+    """Lives lives."""
+
+    def ask(self, request: Mapping[str, object], /) -> dict[str, Any]:
+        """Live one; how it `ended`, and the `error` in words."""
+        ...
+
+
+class OneProcessEach:
+    """Starts a command for each life, with the life as its last word."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = list(command)
+
+    def ask(self, request: Mapping[str, object], /) -> dict[str, Any]:
+        """Live one."""
+        command = [*self._command, json.dumps(request)]
+        try:
+            run = subprocess.run(
+                command, capture_output=True, text=True, timeout=LIFE_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return {"ended": "hung", "error": ""}
+        said = (run.stderr.strip().splitlines() or [""])[-1]
+        return {"ended": _end_of(run.returncode), "error": said}
+
+
+def _end_of(status: int) -> str:
+    """By its exit status; a shell tells of a signal by 128 and its number."""
+    if status < 0 or status == 137:
+        return "killed"
+    return {0: "returned", NOT_OFFERED: "not offered"}.get(status, "raised")
+
+
+def played_row(
+    player: Player,
+    name: str,
+    variant: str,
+    folder: Path,
+    *,
+    grace_s: float = GRACE_S,
+    cases: Sequence[Case] = CASES,
+) -> Row:
+    """The cases of one variant, each in a folder of its own.
+
+    Raises:
+        DoesNotPlay: a first life did not die.
+    """
+    faults: dict[str, Faults | None] = {}
+    remarks: list[str] = []
+    for case in cases:
+        print(f"  {name}: {case.name}", file=sys.stderr)
+        here = folder / case.dies / case.action
+        here.mkdir(parents=True)
+        life = {"variant": variant, "folder": str(here), "grace_s": grace_s}
+        faults[case.name], remark = _played(player, life, case, here)
+        if remark:
+            remarks.append(f"{case.name[0]}: {remark}")
+    return Row(name, faults, remarks)
+
+
+def _played(
+    player: Player, life: Mapping[str, object], case: Case, folder: Path
+) -> tuple[Faults | None, str]:
+    """The faults of one case, and what else there is to say of it."""
+    first = player.ask({**life, "number": 1, "action": "start", "dies": case.dies})
+    if first["ended"] != "killed":
+        raise DoesNotPlay(f"the first life of {case.name} {first['ended']}: {first['error']}")
+    request, remark = None, ""
+    for number, action in enumerate(case.attempts(), start=2):
+        end = player.ask({**life, "number": number, "action": action, "dies": ""})
+        if end["ended"] == "not offered" and action == case.action:
+            return None, str(end["error"])
+        if end["ended"] == "returned":
+            request = _first_request(folder, number)
+            break
+        remark = remark or str(end["error"] or end["ended"])
+    finished, interrupted = case.finished, case.interrupted
+    seen = witnessed_in(folder)
+    return faults_of(request, seen, finished=finished, interrupted=interrupted), remark
+
+
+def _first_request(folder: Path, life: int) -> Request | None:
+    return next(iter(requests_in(folder, life=life)), None)
