@@ -99,7 +99,8 @@ def _test(session: nox.Session, built: Path) -> None:
     for package in PACKAGES:
         shutil.rmtree(package)  # else the tests would find these, and not the installed ones
     quick = session.posargs or QUICK  # by `-m`, for the processes that tests spawn must find tests
-    session.run("python", "-m", "pytest", "-q", *quick, env={"PYTHONPATH": ""})
+    patient = ["-q", "--timeout", "300"]  # several of these may run beside each other
+    session.run("python", "-m", "pytest", *patient, *quick, env={"PYTHONPATH": ""})
 
 
 def _requirement(built: Path, extra: str = "") -> str:

@@ -123,9 +123,11 @@ def test_a_store_is_looked_at_while_it_is_written(store):
     """
     command = [sys.executable, "-c", textwrap.dedent(writing).strip(), str(store)]
     with ForkedPython(command, stdout=subprocess.PIPE) as writer:
-        assert writer.stdout.readline() == b"open\n"
-        reports = [verify_store(store) for _ in range(6)]
-        writer.kill()
+        try:
+            assert writer.stdout.readline() == b"open\n"
+            reports = [verify_store(store) for _ in range(6)]
+        finally:
+            writer.kill()  # else whoever gives up here waits for it for ever
 
     positions = [report.last_position for report in reports]
     assert [report.findings for report in reports] == [()] * 6
