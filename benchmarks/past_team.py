@@ -12,7 +12,7 @@ from benchmarks.past_logs import FIRST, agent_log, team_log
 from benchmarks.peers.turns import disk_bytes
 from benchmarks.store_folder import folder
 from mentra_actors import open_history
-from mentra_actors.actors.milestones import EVENTS_PER_MILESTONE
+from mentra_actors.actors.milestones import EVENTS_PER_MILESTONE, EVENTS_PER_WHOLE
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import AgentId, name_of
 from mentra_actors.runtime.history.history import History
@@ -47,15 +47,16 @@ def team_goals(*, events: int, letters: int, rounds: int, verified: int) -> list
 def agent_goals(*, events: int, rounds: int) -> list[Goal]:
     """Looks at versions of an agent of so many events, the history opened for each.
 
-    Those before the end lie in the middle between two milestones.
+    Those before the end lie behind the last milestone that has to be read beside others: a whole
+    one, and four that say what has changed since the one before.
     """
     with folder() as path:
         stream_id = agent_log(path / "agent", events)
         agent_id = AgentId(name_of(stream_id))
 
         def version_at(part: float) -> int:
-            middle = int(events * part) // EVENTS_PER_MILESTONE * EVENTS_PER_MILESTONE
-            return events if part == 1.0 else middle + EVENTS_PER_MILESTONE // 2
+            whole = int(events * part) // EVENTS_PER_WHOLE * EVENTS_PER_WHOLE
+            return events if part == 1.0 else whole + 9 * EVENTS_PER_MILESTONE // 2
 
         def look(part: float) -> float:
             with open_history(path / "agent") as history:

@@ -5,8 +5,8 @@
 * `contract`: what a projection is, and the one fold.
 * `keyed`: a projection with many parts as a class of a few lines; `sql_projection`: one that
   writes rows into tables of its own.
-* `views/`: the built-in views: `transcript`, `task_board`, `roster`, `timeline`, `usage`, `effects`
-  and others; `team_summary` sums some of them up, `lanes` and `series` show a team over time.
+* `views/`: the built-in views: `transcript`, `task_board`, `roster`, `timeline`, `usage` and
+  others; `team_summary` sums some of them up, `lanes` and `series` show a team over time.
 * `running/`: what follows the journal and keeps views up to date, also as of the past.
 * `stores/`: where views are kept: in memory, in LMDB, in SQL databases.
 * `feeds/`, `hooks/`: the log as events of feeds, and of hooks. `memory/`: memories to be searched.

@@ -1,7 +1,8 @@
 """Milestones: states at older versions, so that a look into the past begins near to it.
 
 There is one about every hundred events. Most keep only what has changed since the one before, and
-each thousand events a whole one begins anew: so they cost what whole ones would every thousand.
+each five hundred events a whole one begins anew: so they cost little more than whole ones that
+are a thousand events apart.
 """
 
 import threading
@@ -19,11 +20,19 @@ from mentra_actors.codec.milestone_codec import (
 from mentra_actors.ids import StreamId
 from mentra_actors.store.ports import SnapshotReader, StateSnapshot
 
-__all__ = ["EVENTS_PER_MILESTONE", "MilestoneMaker", "milestone_spacing", "state_through"]
+__all__ = [
+    "EVENTS_PER_MILESTONE",
+    "EVENTS_PER_WHOLE",
+    "MilestoneMaker",
+    "milestone_spacing",
+    "state_through",
+]
 
 EVENTS_PER_MILESTONE = 100
 """As many as come between two snapshots: so a look back folds no more than one at the end does."""
-_EVENTS_PER_WHOLE = 1000
+EVENTS_PER_WHOLE = 500
+"""How long a chain of changes gets: five reads, each of which costs what some events do."""
+_FARTHEST_APART = 1000
 _BYTES_AT_THIS_PACE = 16_384
 _STREAMS_KNOWN = 256
 
@@ -31,7 +40,7 @@ _STREAMS_KNOWN = 256
 def milestone_spacing(state_bytes: int) -> int:
     """Events between two milestones: those of large states are farther apart."""
     spacing = EVENTS_PER_MILESTONE * (1 + state_bytes // _BYTES_AT_THIS_PACE)
-    return min(spacing, _EVENTS_PER_WHOLE)
+    return min(spacing, _FARTHEST_APART)
 
 
 class MilestoneMaker:
@@ -64,7 +73,7 @@ class MilestoneMaker:
             return None
         with self._lock:
             last, base = self._last.get(snapshot.stream_id, (0, b""))
-        is_near = 0 < last < version and last // _EVENTS_PER_WHOLE == version // _EVENTS_PER_WHOLE
+        is_near = 0 < last < version and last // EVENTS_PER_WHOLE == version // EVENTS_PER_WHOLE
         packed = packed_changes(state, base, version - last) if is_near else packed_state(state)
         self.begin(snapshot.stream_id, version, state)
         return msgspec.structs.replace(snapshot, payload=packed, is_milestone=True)

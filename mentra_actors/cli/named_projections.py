@@ -1,6 +1,7 @@
 """Projections by name: the built-in ones, and those of a user by `module:name`."""
 
 import importlib
+import inspect
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,6 +77,10 @@ def _attribute(module: Any, attribute: str, name: str) -> Any:
         return getattr(module, attribute)
     except AttributeError:
         pass
-    known = [one for one, value in vars(module).items() if not missing_members(value)]
+    known = [
+        one
+        for one, value in vars(module).items()
+        if not missing_members(value) and not inspect.isabstract(value)
+    ]
     more = f"; it has {', '.join(known)}" if known else ""
     raise CommandRejected(f"{module.__name__} has no {attribute!r} for {name}{more}")
