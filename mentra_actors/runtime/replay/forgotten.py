@@ -1,4 +1,4 @@
-"""What was forgotten can be compared by its place alone: its stream and its tag are still there."""
+"""What was forgotten is compared by its place alone: its stream and its tag are still there."""
 
 from collections.abc import Sequence
 from typing import Any
