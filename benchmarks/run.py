@@ -33,7 +33,10 @@ def main() -> None:
     chosen = words.names or list(PROGRAMS)
     if unknown := set(chosen) - set(PROGRAMS):
         sys.exit(f"there is no program {min(unknown)}; there are {', '.join(PROGRAMS)}")
-    failed = [] if words.render else run_all(chosen, run_one, is_quick=words.quick)
+    try:
+        failed = [] if words.render else run_all(chosen, run_one, is_quick=words.quick)
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the results of the programs that had ended are kept")
     render()
     _say_misses()
     if failed:
