@@ -1,6 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
-from subprocess import CalledProcessError
+from subprocess import CalledProcessError, Popen
 
 import pytest
 
@@ -17,7 +17,7 @@ from benchmarks.book.results import (
 )
 from benchmarks.book.tables import figure_tables, human
 from benchmarks.harness import Goal, ratio_spread, spread
-from benchmarks.run import PAGE, expected_seconds, run_all
+from benchmarks.run import PAGE, expected_seconds, output_of, run_all
 
 STORED = stored_results()
 NAMES = [one.program for one in STORED]
@@ -149,3 +149,29 @@ def test_an_interrupted_run_keeps_what_is_done(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_all(["store", "turn"], run, is_quick=True, folder=tmp_path)
     assert [one.program for one in stored_results(tmp_path)] == ["store"]
+
+
+def test_an_interrupted_program_may_tidy_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_program: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        output_of(["sh", "-c", f"touch {tmp_path}/tidied"])
+    assert (tmp_path / "tidied").exists()
+
+
+def test_a_program_that_does_not_end_when_interrupted_is_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(program: Popen[str]) -> None:
+        begun.append(program)
+        raise KeyboardInterrupt
+
+    begun: list[Popen[str]] = []
+    monkeypatch.setattr(Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        output_of(["sleep", "60"], tidying_s=0.0)
+    assert begun[0].wait() == -9
