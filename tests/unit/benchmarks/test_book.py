@@ -17,6 +17,7 @@ from benchmarks.book.results import (
 )
 from benchmarks.book.tables import figure_tables, human
 from benchmarks.harness import Goal, ratio_spread, spread
+from benchmarks.programs import PROGRAMS
 from benchmarks.run import PAGE, expected_seconds, output_of, run_all
 
 STORED = stored_results()
@@ -38,6 +39,12 @@ MISSED = Goal("1 agent: ours over plain", 3.0, "x", "<= 2", holds=False)
 
 def test_the_page_is_what_the_stored_results_render_to() -> None:
     assert page() == PAGE.read_text(), "python -m benchmarks.run --render"
+
+
+def test_each_program_stands_in_the_table_of_programs() -> None:
+    lines = PAGE.with_name("README.md").read_text().splitlines()
+    told = {line.split("`")[1].removesuffix(".py") for line in lines if line.startswith("| `")}
+    assert told >= set(PROGRAMS)
 
 
 @pytest.mark.parametrize("stored", STORED, ids=NAMES)
