@@ -15,7 +15,7 @@ from benchmarks.peers.team_rest import STREAM, TAIL, steps
 from benchmarks.store_folder import fill
 from benchmarks.store_workload import STREAMS, Requests, agent_sizes
 from mentra_actors.actors.past_states import PastStates
-from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.board.commands import CreateTask
 from mentra_actors.domain.board.decider import BOARD

@@ -23,7 +23,7 @@ from benchmarks.store_workload import (
     evolve,
     stream_id,
 )
-from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.codec.event_codec import tag_of
 from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal

@@ -10,6 +10,7 @@
     - StoreFormatError      made by a newer release, or not a store
     - WrongKey              sealed with another key, or a key is missing, or one too many
     - StoreCorrupted        bytes on disk are not what was written
+    - BranchOriginLost      the store that a branch goes on from is gone, or another one
     - StreamArchived        the events of a stream were moved to a file; bring them back
     - StoreFull             the disk (or a quota) refused the bytes
     - StoreBusy             more appends wait, or more reads run, than it holds; try later
@@ -41,6 +42,7 @@ from typing import Any
 __all__ = [
     "ActorError",
     "ActorQuarantined",
+    "BranchOriginLost",
     "CommandRejected",
     "CommitOutcomeUnknown",
     "ConfigurationError",
@@ -104,7 +106,7 @@ class VersionConflict(StoreError):
     """Another writer appended first.
 
     Nothing was written. Reload the stream and decide again; the command itself may still be
-    valid.
+    valid. An actor of a runtime does so by itself: this is for who uses a store alone.
     """
 
     def __init__(self, stream_id: str, *, expected: int, actual: int) -> None:

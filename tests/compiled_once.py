@@ -5,13 +5,15 @@ they meet it first; both keep what came of it in files. Workers that start toget
 clone find no such file, so each of them would do all of it: half a minute of a processor each.
 
 Neither has a public call for it. Where one of them has moved what is imported here, the import
-fails, and the workers do it as ever.
+fails, and the workers do it as ever; so they do for a file that cannot be done here.
 """
 
 import importlib.util
 import multiprocessing
 import types
+import warnings
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from _pytest.assertion.rewrite import (
@@ -56,6 +58,11 @@ def _remember(config):
 
 def _compile(path):
     """Write the file in which pytest looks first when it imports the module."""
+    with suppress(Exception):
+        _write_compiled(path)
+
+
+def _write_compiled(path):
     kept = get_cache_dir(path) / f"{path.stem}{PYC_TAIL}"
     if _is_of(kept, importlib.util.source_hash(path.read_bytes())):
         return
@@ -75,4 +82,6 @@ def _is_of(kept, source_hash):
 def _read_constants(path):
     module = types.ModuleType(path.stem)
     module.__file__ = str(path)
-    constants_from_module(module)
+    with suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is slow, and early: it is meant to be
+        constants_from_module(module)

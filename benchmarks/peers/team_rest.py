@@ -24,7 +24,7 @@ from benchmarks.harness import median
 from benchmarks.peers.team_mentra import AT_ONCE, StreamingModel
 from benchmarks.peers.team_turns import own_kb
 from mentra_actors import open_runtime
-from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.domain.agent.commands import AcceptPrompt, RecordModelReply
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.events import AgentProfile, AgentSpawned, RunFinished

@@ -40,7 +40,7 @@ from mentra_actors.actors.messages import (
     Reload,
 )
 from mentra_actors.actors.pending_effects import PendingEffects
-from mentra_actors.actors.recovery import Loaded
+from mentra_actors.actors.state_loading import Loaded
 from mentra_actors.actors.stream_services import StreamKind, StreamServices
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected, Fenced, StoreError, VersionConflict

@@ -6,7 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from mentra_actors.actors.inline_view import InlineFold
 from mentra_actors.actors.messages import Envelope
-from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.decider import Decider
 from mentra_actors.effects.ports import Clock, Effects, Feed
 from mentra_actors.errors import Fenced

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mentra_actors.actors.inline_view import InlineFold
-from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.actors.stream_services import StreamKind
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import (

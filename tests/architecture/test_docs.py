@@ -56,3 +56,13 @@ def test_every_command_is_in_the_list_of_commands():
 def test_the_readme_can_be_read_in_one_go():
     """What is longer has a page of its own."""
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+def test_every_place_that_is_named_is_there():
+    """A folder that was moved would send readers astray."""
+    named = re.compile(r"`((?:mentra_actors|projections|tests|benchmarks)/[\w/.]*)`")
+    places = {(page, place) for page in PAGES for place in named.findall(page.read_text())}
+    current = [one for one in places if one[0].parent.name != "adr"]
+    assert [
+        f"{page.name}: {place}" for page, place in current if not (ROOT / place).exists()
+    ] == []

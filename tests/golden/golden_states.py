@@ -14,7 +14,7 @@ from functools import reduce
 import msgspec
 from golden_journal import fill
 
-from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.domain.board.decider import BOARD

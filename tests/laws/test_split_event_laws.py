@@ -7,7 +7,7 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from mentra_actors.actors.inline_view import InlineFold, InlineView
-from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.board.decider import BOARD

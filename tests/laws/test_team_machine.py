@@ -24,8 +24,8 @@ from hypothesis.stateful import (
 sys.path.insert(0, str(Path(__file__).parent))
 from team_world import BOARD, TeamWorld
 
-from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.actors.restart_policy import RestartPolicy
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.actors.stream_actor import StreamActor
 from mentra_actors.actors.stream_services import StreamKind
 from mentra_actors.codec.command_codec import decode_command

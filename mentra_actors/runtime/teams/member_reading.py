@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.state import AgentState

@@ -7,8 +7,8 @@ from typing import Any
 
 from mentra_actors.actors.directory import Directory
 from mentra_actors.actors.messages import Answer, Envelope, error_in
-from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.actors.restart_policy import RestartStrategy, Teammates
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.domain.supervision.decide import SUPERVISION, SUPERVISION_STREAM
 from mentra_actors.domain.supervision.events import LetterKept, letter_number
 from mentra_actors.domain.supervision.state import SupervisionState

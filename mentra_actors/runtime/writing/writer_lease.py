@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.domain.lease import LEASE, AcquireLease, ReleaseLease
 from mentra_actors.effects.ports import Clock
 from mentra_actors.errors import Fenced, StoreError

@@ -1,12 +1,14 @@
 """What can be said of a regular expression without matching: which text every match holds."""
 
 import re
-import re._constants as constants  # type: ignore[import-not-found]
 import re._parser as parser  # type: ignore[import-not-found]
 from collections.abc import Iterable, Iterator
+from re import _constants  # type: ignore[attr-defined]
 from typing import Any
 
 __all__ = ["required_text", "stays_in_line"]
+
+constants: Any = _constants  # what it has is written down nowhere
 
 _LONE = frozenset({constants.AT, constants.ASSERT_NOT})
 _LINE_PLACES = frozenset({constants.AT_BEGINNING, constants.AT_END})

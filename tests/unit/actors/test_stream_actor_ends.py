@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from mentra_actors.actors.messages import Accepted, Failed, Look, PassivateIfIdle
-from mentra_actors.actors.recovery import EVENTS_PER_SNAPSHOT, StateLoader
+from mentra_actors.actors.state_loading import EVENTS_PER_SNAPSHOT, StateLoader
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT

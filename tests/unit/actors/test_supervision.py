@@ -6,8 +6,8 @@ import pytest
 
 from mentra_actors.actors.dead_letters import UNRECORDED
 from mentra_actors.actors.messages import Accepted, Envelope, Failed, error_in
-from mentra_actors.actors.recovery import StateLoader
 from mentra_actors.actors.restart_policy import RestartPolicy, Teammates
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.actors.stream_services import StreamKind
 from mentra_actors.codec.command_codec import decode_command
 from mentra_actors.domain.agent import commands as c

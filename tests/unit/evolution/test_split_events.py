@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mentra_actors.actors.recovery import EVENTS_PER_SNAPSHOT, StateLoader
+from mentra_actors.actors.state_loading import EVENTS_PER_SNAPSHOT, StateLoader
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.lease import LEASE, LeaseAcquired, LeaseReleased, LeaseRenewed

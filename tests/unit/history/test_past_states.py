@@ -4,7 +4,7 @@ import pytest
 
 from mentra_actors.actors.milestones import EVENTS_PER_MILESTONE
 from mentra_actors.actors.past_states import PastStates
-from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.ids import AgentId, agent_stream

@@ -7,7 +7,7 @@ import pytest
 from redrives import until_redrives_ended
 
 from mentra_actors import RestartPolicy, ScriptedModel, open_runtime, open_runtime_sync
-from mentra_actors.actors.recovery import StateLoader
+from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.actors.stream_services import StreamKind
 from mentra_actors.domain.agent import commands as c
 from mentra_actors.domain.agent.decide import AGENT

@@ -1,7 +1,8 @@
 """What an agent does about a command: the answer to it, then every step that now follows.
 
 The parts: `intake` (what comes from outside), `model_outcomes`, `reviews`, `ledger` (what comes of
-effects), `endings`, `conversation`; `rounds` says what follows, `pending` what is waited for.
+effects), `recovery` (what a process has left open that died), `endings`, `conversation`; `rounds`
+says what follows, `pending` what is waited for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,17 +46,15 @@ from mentra_actors.domain.agent.decide.ledger import (
     board_compensation,
     call_outcome,
     compensation_outcome,
-    recovered_calls,
-    recovered_compensations,
     undoing_given_up,
 )
 from mentra_actors.domain.agent.decide.model_outcomes import (
     abandoned_answer,
-    interrupted_call,
     model_failure,
     model_reply,
 )
 from mentra_actors.domain.agent.decide.pending import companions, is_busy, pending
+from mentra_actors.domain.agent.decide.recovery import recovered, recovery
 from mentra_actors.domain.agent.decide.reviews import (
     call_review,
     expired_permission,
@@ -70,23 +69,17 @@ from mentra_actors.domain.agent.decide.subagents import (
 )
 from mentra_actors.domain.agent.effects import (
     AgentEffect,
-    ClaimReadyTask,
-    CompensateBoard,
-    ReportStop,
 )
 from mentra_actors.domain.agent.evolve import evolve
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.inbox import Mail, MailDelivered, Order, StopOrdered
-from mentra_actors.domain.timer import WaitUntil
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import EffectId, StreamId, inbox_stream
+from mentra_actors.ids import StreamId, inbox_stream
 
 __all__ = ["AGENT", "MAX_PROMPT_CHARS", "decide"]
 
 _Events = Sequence[e.AgentEvent]
-_REPEATED = (WaitUntil, ClaimReadyTask, CompensateBoard, ReportStop)
-"""To wait, and to ask another stream under an id of one's own, which counts once."""
 
 _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events]] = {
     c.AcceptPrompt: accept_prompt,
@@ -131,7 +124,7 @@ _ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events
     c.RecordBoardCompensation: lambda command, state, _: board_compensation(command, state),
     c.RecordIdleTimeout: lambda command, state, _: idle_timed_out(command, state),
     c.RecordStopReported: lambda command, state, _: stop_reported(command, state),
-    c.RecoverEffects: lambda command, state, _: _recovered(command, state),
+    c.RecoverEffects: lambda command, state, _: recovered(command, state),
 }
 
 
@@ -149,42 +142,6 @@ def decide(command: c.AgentCommand, state: AgentState) -> _Events:
         return answer
     events = continued(answer, state, command.now) if answer else []
     return with_orders(events, state)
-
-
-def _recovered(command: c.RecoverEffects, state: AgentState) -> _Events:
-    running = command.running
-    orphans = tuple(key for key in _open_effects(state) if key not in running)
-    if not orphans and not _is_left(state, command.now):
-        return []
-    recovered: list[e.AgentEvent] = [
-        e.AgentRecovered(open_effects=orphans, recovered_at=command.now)
-    ]
-    call = state.model_call
-    is_waiting = state.is_call_waiting
-    if call is not None and call.key not in running and not is_waiting:
-        partial = command.partials.get(call.effect_id, c.PartialAnswer())
-        recovered += interrupted_call(state, partial, command.now)
-    recovered += recovered_calls(state, running, command.now)
-    recovered += recovered_compensations(state, running, command.now)
-    return recovered
-
-
-def _is_left(state: AgentState, now: float) -> bool:
-    """True if something is due that no command has made due: see `LeaveResolution`."""
-    return state.profile is not None and state.run is not None and bool(continued((), state, now))
-
-
-def _open_effects(state: AgentState) -> Sequence[EffectId]:
-    """Effects that leave something to settle; others are simply begun again."""
-    return [key for key, effect in pending(state).items() if not isinstance(effect, _REPEATED)]
-
-
-def _recovery(
-    state: AgentState, running: frozenset[EffectId], now: float, partials: Mapping[EffectId, Any]
-) -> c.RecoverEffects | None:
-    if not _open_effects(state) and not _is_left(state, now):
-        return None
-    return c.RecoverEffects(running=running, now=now, partials=dict(partials))
 
 
 def _inbox_position(state: AgentState) -> tuple[StreamId, int] | None:
@@ -226,7 +183,7 @@ AGENT: Decider[c.AgentCommand, e.AgentEvent, AgentState, AgentEffect] = Decider(
     is_busy=is_busy,
     companions=companions,
     correlation=_correlation,
-    recover=_recovery,
+    recover=recovery,
     follow=Follow(position=_inbox_position, take=_take),
     fold_version=5,
 )

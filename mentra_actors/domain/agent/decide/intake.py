@@ -54,7 +54,8 @@ def accept_prompt(
     """A prompt, which starts a run when its turn comes.
 
     Raises:
-        CommandRejected: it is the seat of a person, or there is no such agent.
+        CommandRejected: it is the seat of a person, it is stopped, the words are empty or too
+            long, or an option has no such value. (`decide` refuses what is told to nobody.)
     """
     if command.prompt_id in state.known_ids:
         return []  # sent twice: the first one was recorded
