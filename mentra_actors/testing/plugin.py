@@ -53,7 +53,7 @@ def pytest_pycollect_makeitem(
         return
     contracts = [base.__name__ for base in obj.__mro__ if base.__module__ in _MODULES]
     if contracts and obj.__module__ not in _MODULES:
-        missing = ", ".join(sorted(obj.__abstractmethods__))
+        missing = ", ".join(sorted(getattr(obj, "__abstractmethods__", ())))
         raise collector.CollectError(f"{name}({contracts[0]}) does not define {missing}")
 
 
