@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from mentra_actors.domain.memory import MemoryRecord
+from mentra_actors.domain.memory import MemoryKind, MemoryRecord, MemoryScope
 from projections.memory.ranking import why_of
 
 __all__ = ["facts_in", "memory_lines", "record_fields"]
@@ -39,15 +39,19 @@ def memory_lines(records: Iterable[MemoryRecord]) -> Iterator[str]:
 
 _BYTE_ORDER_MARK = "\ufeff"
 """What some editors put in front of a file of UTF-8."""
+_END_OF_9999 = 253_402_300_799
+"""No calendar goes further. Milliseconds taken for seconds do."""
+_UnixSeconds = Annotated[float, msgspec.Meta(ge=0, le=_END_OF_9999)]
+_Name = Annotated[str, msgspec.Meta(max_length=255)]
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
     id: str
-    kind: str
+    kind: MemoryKind
     content: str
-    scope: str = "agent"
-    recorded_at: float = 0.0
-    by: str = ""
+    scope: MemoryScope = "agent"
+    recorded_at: _UnixSeconds = 0.0
+    by: _Name = ""
 
 
 def facts_in(lines: Iterable[str]) -> list[MemoryRecord]:

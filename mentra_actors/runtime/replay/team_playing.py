@@ -124,13 +124,14 @@ class _PlayedLog:
     def result(self) -> TeamReplay:
         """What came of what was taken so far."""
         streams = sorted({*self._played, *self._copied, *self._left})
-        counts = (self._played, self._copied, self._left)
         return TeamReplay(
             position=self._position,
             appends=self._played.total(),
             differences=tuple(self._differences.values()),
             streams={
-                one: PlayedStream(**dict(zip(_COUNTS, (n[one] for n in counts), strict=True)))
+                one: PlayedStream(
+                    played=self._played[one], copied=self._copied[one], left=self._left[one]
+                )
                 for one in streams
             },
             untold=dict(self._untold),
@@ -217,9 +218,6 @@ class _PlayedLog:
         if found:
             self._read_through = found[-1].global_position
         return [(one.stream_id, one.event) for one in found if category_of(one.stream_id) != _OWN]
-
-
-_COUNTS = ("played", "copied", "left")
 
 
 def _command_of(step: Step) -> Any:
