@@ -2,8 +2,8 @@
 
     python -m benchmarks.gate [NAME ...]
 
-The comparisons are cheap (40 seconds of CPU time altogether) and the bounds in gate.toml generous.
-A ratio that passes its bound is taken once more before it fails.
+The comparisons are cheap (some 25 seconds of CPU time altogether) and the bounds in gate.toml
+generous. A ratio that passes its bound is taken once more before it fails.
 """
 
 import sys

@@ -33,7 +33,11 @@ def main() -> None:
     chosen = words.names or list(PROGRAMS)
     if unknown := set(chosen) - set(PROGRAMS):
         sys.exit(f"there is no program {min(unknown)}; there are {', '.join(PROGRAMS)}")
-    failed = [] if words.render else run_all(chosen, run_one, is_quick=words.quick)
+    try:
+        failed = [] if words.render else run_all(chosen, run_one, is_quick=words.quick)
+    except KeyboardInterrupt:
+        render()
+        sys.exit("interrupted: what was done is kept")
     render()
     _say_misses()
     if failed:
@@ -100,12 +104,7 @@ def run_one(name: str, *, is_quick: bool) -> Result:
     """
     command = [sys.executable, "-m", f"benchmarks.{name}", "--json"]
     begun = time.monotonic()
-    output = subprocess.run(
-        [*command, "--quick"] if is_quick else command,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout
+    output = output_of([*command, "--quick"] if is_quick else command)
     head, *goals = [json.loads(line) for line in output.splitlines()]
     return Result(
         program=name,
@@ -116,6 +115,31 @@ def run_one(name: str, *, is_quick: bool) -> Result:
         goals=msgspec.convert(goals, tuple[Goal, ...]),
         **head,
     )
+
+
+def output_of(command: Sequence[str], *, tidying_s: float = 20.0) -> str:
+    """What a program prints. When we are interrupted it has a while to remove what it has made.
+
+    Raises:
+        CalledProcessError: it has failed.
+    """
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            output, _ = program.communicate()
+        except KeyboardInterrupt:
+            _let_end(program, tidying_s)
+            raise
+    if program.returncode:
+        raise subprocess.CalledProcessError(program.returncode, command)
+    return output
+
+
+def _let_end(program: subprocess.Popen[str], within_s: float) -> None:
+    """A terminal interrupts it with us; `kill -INT` of us alone does not."""
+    try:
+        program.wait(within_s)
+    except subprocess.TimeoutExpired:
+        program.kill()
 
 
 def _commit() -> str:

@@ -1,12 +1,13 @@
 """One virtual environment a peer, made on first use below `benchmarks/.peers`."""
 
 import contextlib
+import fcntl
 import json
 import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,22 +33,35 @@ def python_of(peer: str) -> Path:
     """
     folder = CACHE / peer
     wanted = "\n".join(REQUIREMENTS[peer]) + "\n"
-    stamp = folder / STAMP
-    if not stamp.exists() or stamp.read_text() != wanted:
-        print(f"installing {peer} into {folder} …", file=sys.stderr)
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            _install(peer, folder)
-        except (subprocess.SubprocessError, OSError) as error:
+    with _alone_with(peer):
+        if not _is_installed(folder, wanted):
+            print(f"installing {peer} into {folder} …", file=sys.stderr)
             shutil.rmtree(folder, ignore_errors=True)
-            raise PeerMissing(f"{peer} cannot be installed: {_last_words(error)}") from error
-        stamp.write_text(wanted)
+            try:
+                _install(peer, folder)
+            except (subprocess.SubprocessError, OSError) as error:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise PeerMissing(f"{peer} cannot be installed: {_last_words(error)}") from error
+            (folder / STAMP).write_text(wanted)
     return _python_in(folder)
 
 
-def _install(peer: str, folder: Path) -> None:
+@contextlib.contextmanager
+def _alone_with(peer: str) -> Iterator[None]:
+    """No other thread or process installs this peer meanwhile."""
     CACHE.mkdir(exist_ok=True)
     (CACHE / ".gitignore").write_text("*\n")
+    with (CACHE / f"{peer}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_installed(folder: Path, wanted: str) -> bool:
+    stamp = folder / STAMP
+    return stamp.exists() and stamp.read_text() == wanted
+
+
+def _install(peer: str, folder: Path) -> None:
     venv.create(folder, with_pip=True)
     command = [str(_python_in(folder)), "-m", "pip", "install", "--quiet", *REQUIREMENTS[peer]]
     subprocess.run(command, check=True, capture_output=True, timeout=INSTALL_TIMEOUT_S)

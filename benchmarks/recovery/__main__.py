@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.recovery.cases import Row
-from benchmarks.recovery.playing import DoesNotPlay, OneProcessEach, played_row
+from benchmarks.recovery.judgement import DoesNotPlay
+from benchmarks.recovery.playing import OneProcessEach, played_row
 from benchmarks.recovery.table import printed_matrix
 from benchmarks.recovery.world import GRACE_S
 
@@ -47,15 +48,25 @@ def rows_of(command: str, variants: Sequence[str], *, grace_s: float) -> list[Ro
     """All variants of a command.
 
     Raises:
-        DoesNotPlay: a first life did not die.
+        DoesNotPlay: it does not keep to README.md.
         OSError: the command cannot be started.
     """
-    player = OneProcessEach(shlex.split(command))
+    player = OneProcessEach(_words_of(command))
     with tempfile.TemporaryDirectory(prefix="recovery-") as folder:
         return [
             played_row(player, variant, variant, Path(folder) / str(number), grace_s=grace_s)
             for number, variant in enumerate(variants)
         ]
+
+
+def _words_of(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise DoesNotPlay(f"{command!r} is no command: {error}") from None
+    if not words:
+        raise DoesNotPlay("CMD is empty")
+    return words
 
 
 def told(row: Row) -> str:

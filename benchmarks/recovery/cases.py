@@ -26,6 +26,11 @@ class Case:
     finished: Sequence[str]
     interrupted: Sequence[str] = ()
 
+    @property
+    def seen_at_death(self) -> set[str]:
+        """The tools whose effects are in the witness file when the first process dies."""
+        return set(self.interrupted or self.finished)
+
     def attempts(self) -> Iterator[str]:
         """What is tried before a conversation counts as bricked, each in its own process."""
         yield self.action

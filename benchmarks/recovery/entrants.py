@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.peers.environments import PeerMissing, PeerProcess
 from benchmarks.recovery.cases import Row
+from benchmarks.recovery.judgement import DoesNotPlay
 from benchmarks.recovery.playing import played_row
 
 __all__ = ["ENVIRONMENTS", "OURS", "entrants", "rows_of"]
@@ -63,7 +64,7 @@ def _shortened(one: Entrant) -> Entrant:
 
 
 def rows_of(entrant: Entrant) -> list[Row]:
-    """All variants of one; empty if it does not run, which is said on stderr."""
+    """All variants of one; empty if it does not run or play, which is said on stderr."""
     program = f"benchmarks.recovery.contestants.{entrant.program}"
     with tempfile.TemporaryDirectory(prefix="kill-matrix-") as folder:
         stderr = Path(folder) / "stderr"
@@ -73,8 +74,8 @@ def rows_of(entrant: Entrant) -> list[Row]:
                     played_row(process, f"{entrant.name}, {one}", one, Path(folder) / one)
                     for one in entrant.variants
                 ]
-        except PeerMissing as missing:
+        except (PeerMissing, DoesNotPlay) as missing:
             if entrant.environment is None:
                 raise
-            print(f"skipped: {missing}", file=sys.stderr)
+            print(f"left out: {entrant.name}: {missing}", file=sys.stderr)
             return []

@@ -11,20 +11,25 @@ A fault counts once. Results are the same text at each run of a tool, so a call 
 is not counted as lost as well.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
+
+import msgspec
 
 from benchmarks.recovery.world import TOOLS, result_of
 
-__all__ = ["Faults", "Request", "faults_of", "requests_in", "witnessed_in"]
+__all__ = ["DoesNotPlay", "Faults", "Request", "faults_of", "requests_in", "witnessed_in"]
 
 _UNKNOWN = re.compile(r"unknown|interrupt|may or may not|no result was recorded", re.IGNORECASE)
 """How a framework may say that it does not know; nothing that is said here is missed by it."""
+
+
+class DoesNotPlay(Exception):
+    """A contestant does not keep to README.md; the message says where."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,24 @@ class Request:
         )
 
 
+class _CallLine(TypedDict):
+    id: str
+    name: str
+
+
+class _MessageLine(TypedDict):
+    role: str
+    text: str
+    calls: NotRequired[list[_CallLine]]
+    id: NotRequired[str]
+
+
+class _RequestLine(TypedDict):
+    life: int
+    messages: list[_MessageLine]
+    refused: NotRequired[str]
+
+
 def faults_of(
     request: Request | None,
     witnessed: Counter[str],
@@ -92,17 +115,33 @@ def _is_true(told: str, tool: str, *, has_happened: bool) -> bool:
 
 
 def requests_in(folder: Path, *, life: int = 0) -> list[Request]:
-    """What the model was asked, in order; by one life, or (0) by all."""
-    file = folder / "requests.jsonl"
-    lines = file.read_text().splitlines() if file.exists() else []
-    requests = [Request(**json.loads(line)) for line in lines]
+    """What the model was asked, in order; by one life, or (0) by all.
+
+    Raises:
+        DoesNotPlay: a line is not as README.md says.
+    """
+    lines = _lines_of(folder / "requests.jsonl", _RequestLine)
+    requests = [Request(**line) for line in lines]
     return [one for one in requests if life in (0, one.life)]
 
 
 def witnessed_in(folder: Path) -> Counter[str]:
-    """How often the world has seen the effect of each tool."""
-    file = folder / "witness.jsonl"
-    lines = file.read_text().splitlines() if file.exists() else []
+    """How often the world has seen the effect of each tool.
+
+    Raises:
+        DoesNotPlay: a line is not as README.md says.
+    """
     seen = Counter(dict.fromkeys(TOOLS, 0))
-    seen.update(json.loads(line)[0] for line in lines)
+    seen.update(tool for tool, _id in _lines_of(folder / "witness.jsonl", tuple[str, Any]))
     return seen
+
+
+def _lines_of(file: Path, kind: Any) -> list[Any]:
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found.append(msgspec.json.decode(line, type=kind))
+        except msgspec.DecodeError as error:
+            raise DoesNotPlay(f"line {number} of {file.name} is wrong: {error}") from None
+    return found

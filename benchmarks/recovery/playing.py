@@ -1,6 +1,8 @@
 """Has a contestant play all cases, and judges it. README.md documents what is asked of it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -8,15 +10,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.recovery.cases import CASES, Case, Row
-from benchmarks.recovery.judgement import Faults, Request, faults_of, requests_in, witnessed_in
+from benchmarks.recovery.judgement import (
+    DoesNotPlay,
+    Faults,
+    Request,
+    faults_of,
+    requests_in,
+    witnessed_in,
+)
 from benchmarks.recovery.lives import LIFE_S, NOT_OFFERED
 from benchmarks.recovery.world import GRACE_S
 
-__all__ = ["DoesNotPlay", "OneProcessEach", "Player", "played_row"]
-
-
-class DoesNotPlay(Exception):
-    """The first life of a contestant did not die where it should; the message says what it did."""
+__all__ = ["OneProcessEach", "Player", "played_row"]
 
 
 class Player(Protocol):
@@ -30,20 +35,36 @@ class Player(Protocol):
 class OneProcessEach:
     """Starts a command for each life, with the life as its last word."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], *, life_s: float = LIFE_S) -> None:
         self._command = list(command)
+        self._life_s = life_s
 
     def ask(self, request: Mapping[str, object], /) -> dict[str, Any]:
         """Live one."""
-        command = [*self._command, json.dumps(request)]
-        try:
-            run = subprocess.run(
-                command, capture_output=True, text=True, timeout=LIFE_S, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return {"ended": "hung", "error": ""}
-        said = (run.stderr.strip().splitlines() or [""])[-1]
-        return {"ended": _end_of(run.returncode), "error": said}
+        with subprocess.Popen(
+            [*self._command, json.dumps(request)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as life:
+            try:
+                _, said = life.communicate(timeout=self._life_s)
+            except subprocess.TimeoutExpired:
+                _kill_group(life)
+                return {"ended": "hung", "error": f"it did not end in {self._life_s:g} s"}
+            except BaseException:
+                _kill_group(life)
+                raise
+        last = (said.strip().splitlines() or [""])[-1]
+        return {"ended": _end_of(life.returncode), "error": last}
+
+
+def _kill_group(life: subprocess.Popen[str]) -> None:
+    """A command may be a shell that has started the program."""
+    os.killpg(life.pid, signal.SIGKILL)
 
 
 def _end_of(status: int) -> str:
@@ -65,7 +86,7 @@ def played_row(
     """The cases of one variant, each in a folder of its own.
 
     Raises:
-        DoesNotPlay: a first life did not die.
+        DoesNotPlay: a first life did not die where it should, or a file has a wrong line.
     """
     faults: dict[str, Faults | None] = {}
     remarks: list[str] = []
@@ -87,6 +108,9 @@ def _played(
     first = player.ask({**life, "number": 1, "action": "start", "dies": case.dies})
     if first["ended"] != "killed":
         raise DoesNotPlay(f"the first life of {case.name} {first['ended']}: {first['error']}")
+    if not_seen := sorted(case.seen_at_death - set(+witnessed_in(folder))):
+        effects = " and ".join(not_seen)
+        raise DoesNotPlay(f"the first life of {case.name} died before the effect of {effects}")
     request, remark = None, ""
     for number, action in enumerate(case.attempts(), start=2):
         end = player.ask({**life, "number": number, "action": action, "dies": ""})
@@ -94,6 +118,7 @@ def _played(
             return None, str(end["error"])
         if end["ended"] == "returned":
             request = _first_request(folder, number)
+            remark = remark if request else "the run ended and the model was asked nothing"
             break
         remark = remark or str(end["error"] or end["ended"])
     finished, interrupted = case.finished, case.interrupted

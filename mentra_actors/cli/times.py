@@ -8,7 +8,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.history.moment import Moment
 
-__all__ = ["MOMENTS", "moment_named", "unix_time"]
+__all__ = ["MOMENTS", "moment_named", "shown_minute", "unix_time"]
 
 MOMENTS = "a position (57), so many events before the end (-5), now, or a time (10m ago)"
 """What `moment_named` takes, for the help of arguments."""
@@ -72,6 +72,14 @@ def moment_named(history: History, text: str) -> Moment:
     except (CommandRejected, ValueError, OverflowError, OSError):
         raise CommandRejected(f"{text!r} is no moment: it is {MOMENTS}") from None
     return history.at(time=time_of)
+
+
+def shown_minute(unix_s: float) -> str:
+    """A minute on the clock of this machine; a log may hold a number that no calendar has."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix_s))
+    except (OverflowError, OSError, ValueError):
+        return f"at {unix_s:g} s"
 
 
 def _span(text: str) -> float | None:

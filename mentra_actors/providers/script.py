@@ -75,10 +75,26 @@ def position(request: ModelRequest) -> int:
     return sum(isinstance(message, AssistantMessage) for message in request.messages)
 
 
+def _check(script: object) -> None:
+    """A text is a sequence as well, and would be played letter by letter."""
+    lists = script.values() if isinstance(script, Mapping) else (script,)
+    for one in () if callable(script) else lists:
+        if isinstance(one, str) or not isinstance(one, Sequence):
+            raise TypeError(
+                f"a script is a list of turns, lists by model name, or a function, not {one!r}; "
+                'one turn is written ["Hello."]'
+            )
+
+
 class ScriptBook:
-    """The turns of one script, and which of them were played. Used on one event loop."""
+    """The turns of one script, and which of them were played. Used on one event loop.
+
+    Raises:
+        TypeError: it is no script, but a text, say.
+    """
 
     def __init__(self, script: Script, *, repeat: bool) -> None:
+        _check(script)
         self._script = script
         self._repeat = repeat
         self._played: set[tuple[str, int]] = set()

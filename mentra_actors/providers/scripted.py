@@ -97,6 +97,9 @@ class ScriptedModel:
         fail_first: what happens to the first calls of this instance, in order: an exception to
             raise before the script is asked, or `BreaksAfter` for one broken stream. Later calls
             follow the script, so a retry can succeed.
+
+    Raises:
+        TypeError: `turns` is no script, but a text, say.
     """
 
     def __init__(  # noqa: PLR0913 - independent switches of a test double

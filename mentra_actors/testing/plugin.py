@@ -4,6 +4,7 @@ It comes with the package and is loaded by every run of pytest, so it imports no
 `mentra_leak_check = true` in the configuration of pytest has the check made after every test.
 """
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ __all__ = ["manual_clock", "mentra_runtime", "mentra_store", "nothing_left_open"
 
 _SETTING = "mentra_leak_check"
 _CONTRACTS = ("append", "provider", "projection", "store", "tick", "tool", "view_store")
+_MODULES = [f"mentra_actors.testing.{one}_contract" for one in _CONTRACTS]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,10 +40,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have failures of contracts explained, and check every test if that is wanted."""
-    modules = [f"mentra_actors.testing.{one}_contract" for one in _CONTRACTS]
-    pytest.register_assert_rewrite(*(one for one in modules if one not in sys.modules))
+    pytest.register_assert_rewrite(*(one for one in _MODULES if one not in sys.modules))
     if config.getini(_SETTING):
         config.pluginmanager.register(_EveryTest(), "mentra-leak-check")
+
+
+def pytest_pycollect_makeitem(
+    collector: pytest.Module | pytest.Class, name: str, obj: object
+) -> None:
+    """Refuse a contract that does not say what it tests: pytest passes over abstract classes."""
+    if not (inspect.isclass(obj) and inspect.isabstract(obj) and collector.classnamefilter(name)):
+        return
+    contracts = [base.__name__ for base in obj.__mro__ if base.__module__ in _MODULES]
+    if contracts and obj.__module__ not in _MODULES:
+        missing = ", ".join(sorted(getattr(obj, "__abstractmethods__", ())))
+        raise collector.CollectError(f"{name}({contracts[0]}) does not define {missing}")
 
 
 class _EveryTest:

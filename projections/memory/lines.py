@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from mentra_actors.domain.memory import MemoryRecord
+from mentra_actors.domain.memory import MemoryKind, MemoryRecord, MemoryScope
 from projections.memory.ranking import why_of
 
 __all__ = ["facts_in", "memory_lines", "record_fields"]
@@ -37,13 +37,21 @@ def memory_lines(records: Iterable[MemoryRecord]) -> Iterator[str]:
         yield f"{json.dumps(fields, ensure_ascii=False).translate(_LINE_ENDS)}\n"
 
 
+_BYTE_ORDER_MARK = "\ufeff"
+"""What some editors put in front of a file of UTF-8."""
+_END_OF_9999 = 253_402_300_799
+"""No calendar goes further. Milliseconds taken for seconds do."""
+_UnixSeconds = Annotated[float, msgspec.Meta(ge=0, le=_END_OF_9999)]
+_Name = Annotated[str, msgspec.Meta(max_length=255)]
+
+
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
     id: str
-    kind: str
+    kind: MemoryKind
     content: str
-    scope: str = "agent"
-    recorded_at: float = 0.0
-    by: str = ""
+    scope: MemoryScope = "agent"
+    recorded_at: _UnixSeconds = 0.0
+    by: _Name = ""
 
 
 def facts_in(lines: Iterable[str]) -> list[MemoryRecord]:
@@ -53,10 +61,12 @@ def facts_in(lines: Iterable[str]) -> list[MemoryRecord]:
 
     Raises:
         ValueError: a line is none of an export; the message says which.
+        TypeError: it is neither a text nor texts.
     """
     facts: list[MemoryRecord] = []
-    each = lines.split("\n") if isinstance(lines, str) else lines
-    for number, line in enumerate(each, 1):
+    for number, line in enumerate(_lines_of(lines), 1):
+        if not isinstance(line, str):
+            raise TypeError(f"line {number} of an export is a text, not {type(line).__name__}")
         if not line.strip():
             continue
         try:
@@ -66,6 +76,14 @@ def facts_in(lines: Iterable[str]) -> list[MemoryRecord]:
         except (msgspec.MsgspecError, UnicodeEncodeError) as error:
             raise ValueError(f"line {number} is no record of a memory: {error}") from error
     return facts
+
+
+def _lines_of(lines: object) -> Iterable[object]:
+    if isinstance(lines, str):
+        return lines.removeprefix(_BYTE_ORDER_MARK).split("\n")
+    if isinstance(lines, bytes) or not isinstance(lines, Iterable):
+        raise TypeError(f"an export is a text or its lines, not {type(lines).__name__}")
+    return lines
 
 
 def _fact(read: _Line) -> MemoryRecord:

@@ -14,6 +14,7 @@ from mentra_actors.cli.output import Output
 from mentra_actors.cli.petitioned import have_recorded, wished
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render.render_import import show_import
+from mentra_actors.cli.times import shown_minute
 from mentra_actors.domain.memory import (
     MEMORY,
     SCOPES,
@@ -100,7 +101,7 @@ def _view_of(team: OpenStore, agent: str) -> MemoryView:
 
 def _orders(facts: Path, view: MemoryView, *, by: str) -> Sequence[tuple[StreamId, PinFacts]]:
     try:
-        return fact_orders(facts.read_text("utf-8"), view, by=by)
+        return fact_orders(facts.read_text("utf-8-sig"), view, by=by)
     except (ValueError, CommandRejected) as error:
         raise CommandRejected(f"{facts}: {error}; nothing was recorded") from error
 
@@ -171,7 +172,7 @@ def _show_found(output: Output, found: list[FoundRecord]) -> None:
 
 def _show(output: Output, record: MemoryRecord, why: str = "") -> None:
     """The id first, whole, so that it can be copied; the words below."""
-    moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.recorded_at))
+    moment = shown_minute(record.recorded_at)
     text = Text.assemble((record.record_id, "bold"), (f"  {record.kind}  {record.scope}", "cyan"))
     text.append(f"  {moment}  by {record.by}", style="dim")
     text.append(f"\n{' ' * _INDENT}{' '.join(record.content.split())}")

@@ -113,6 +113,17 @@ def _fields(what: str, options: Mapping[str, Any], kind: type[Any]) -> dict[str,
             raise TypeError(f"{name} are a list of names, not one string")
         if fields.get(name) is not None:
             fields[name] = tuple(fields[name])
+            _require_names(name, fields[name])
     if "metadata" in fields:
         fields["metadata"] = dict(fields["metadata"])
     return fields
+
+
+def _require_names(option: str, given: Sequence[object]) -> None:
+    for one in given:
+        if not isinstance(one, str):
+            told = getattr(one, "name", None) or getattr(one, "__name__", None) or repr(one)
+            raise TypeError(
+                f"{option} are names of tools, and {told} is none: open the runtime with the "
+                f"tools themselves, open_runtime(tools=[…]), and name them here"
+            )

@@ -21,6 +21,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected, MentraError
 from mentra_actors.ids import EffectId, StreamId, category_of
 from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.replay.forgotten import are_the_same
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES
 from mentra_actors.runtime.replay.scratch_store import copied
 from mentra_actors.runtime.replay.team_stage import AnsweredEffects, GatedStore, StandingClock
@@ -123,13 +124,14 @@ class _PlayedLog:
     def result(self) -> TeamReplay:
         """What came of what was taken so far."""
         streams = sorted({*self._played, *self._copied, *self._left})
-        counts = (self._played, self._copied, self._left)
         return TeamReplay(
             position=self._position,
             appends=self._played.total(),
             differences=tuple(self._differences.values()),
             streams={
-                one: PlayedStream(**dict(zip(_COUNTS, (n[one] for n in counts), strict=True)))
+                one: PlayedStream(
+                    played=self._played[one], copied=self._copied[one], left=self._left[one]
+                )
                 for one in streams
             },
             untold=dict(self._untold),
@@ -153,7 +155,7 @@ class _PlayedLog:
         self._clock.moment = _moment(step)
         refusal = self._give(step, command)
         found = self._new_events()
-        if [(one.stream_id, one.event) for one in events] != found:
+        if not are_the_same([(one.stream_id, one.event) for one in events], found):
             nothing = "" if found else refusal or _NOTHING_RECORDED
             self._differences[stream_id] = difference_to(step, found, nothing)
 
@@ -216,9 +218,6 @@ class _PlayedLog:
         if found:
             self._read_through = found[-1].global_position
         return [(one.stream_id, one.event) for one in found if category_of(one.stream_id) != _OWN]
-
-
-_COUNTS = ("played", "copied", "left")
 
 
 def _command_of(step: Step) -> Any:

@@ -1,6 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
-from subprocess import CalledProcessError
+from subprocess import CalledProcessError, Popen
 
 import pytest
 
@@ -17,7 +17,8 @@ from benchmarks.book.results import (
 )
 from benchmarks.book.tables import figure_tables, human
 from benchmarks.harness import Goal, ratio_spread, spread
-from benchmarks.run import PAGE, expected_seconds, run_all
+from benchmarks.programs import PROGRAMS
+from benchmarks.run import PAGE, expected_seconds, output_of, run_all
 
 STORED = stored_results()
 NAMES = [one.program for one in STORED]
@@ -38,6 +39,12 @@ MISSED = Goal("1 agent: ours over plain", 3.0, "x", "<= 2", holds=False)
 
 def test_the_page_is_what_the_stored_results_render_to() -> None:
     assert page() == PAGE.read_text(), "python -m benchmarks.run --render"
+
+
+def test_each_program_stands_in_the_table_of_programs() -> None:
+    lines = PAGE.with_name("README.md").read_text().splitlines()
+    told = {line.split("`")[1].removesuffix(".py") for line in lines if line.startswith("| `")}
+    assert told >= set(PROGRAMS)
 
 
 @pytest.mark.parametrize("stored", STORED, ids=NAMES)
@@ -149,3 +156,29 @@ def test_an_interrupted_run_keeps_what_is_done(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_all(["store", "turn"], run, is_quick=True, folder=tmp_path)
     assert [one.program for one in stored_results(tmp_path)] == ["store"]
+
+
+def test_an_interrupted_program_may_tidy_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_program: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        output_of(["sh", "-c", f"touch {tmp_path}/tidied"])
+    assert (tmp_path / "tidied").exists()
+
+
+def test_a_program_that_does_not_end_when_interrupted_is_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(program: Popen[str]) -> None:
+        begun.append(program)
+        raise KeyboardInterrupt
+
+    begun: list[Popen[str]] = []
+    monkeypatch.setattr(Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        output_of(["sleep", "60"], tidying_s=0.0)
+    assert begun[0].wait() == -9

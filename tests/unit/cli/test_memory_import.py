@@ -1,6 +1,12 @@
 """`mentra memory --import`: facts of a file, pinned by whoever writes the store."""
 
+import re
+
+import pytest
+
 from mentra_actors import open_runtime_sync
+from mentra_actors.cli.times import shown_minute
+from projections.memory.lines import facts_in
 
 LINE = '{"id": "%s", "kind": "fact", "content": "%s", "scope": "%s"}\n'
 
@@ -67,3 +73,35 @@ def test_a_line_with_a_known_id_and_other_words_is_named_and_left_alone(mentra, 
     assert "for another fact has the id (give it a new one): Tea., new" in mentra.out
     records = mentra.json("memory", "ann", "--store", path)
     assert {one["content"] for one in records} == {"Tea.", "Coffee.", "Water."}
+
+
+def test_a_mark_of_the_encoding_at_the_beginning_is_no_part_of_a_line(mentra, tmp_path):
+    """Editors of Windows write one."""
+    path, facts = tmp_path / "team.mentra", tmp_path / "facts.jsonl"
+    with open_runtime_sync(path, durability="volatile") as runtime:
+        runtime.spawn("ann", model="ollama:x")
+    facts.write_text(LINE % ("f1", "Tea.", "agent"), encoding="utf-8-sig")
+
+    assert mentra.json("memory", "ann", "--import", facts, "--store", path)["added"] == ["f1"]
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ('"recorded_at": 1790000000000000', "$.recorded_at"),
+        ('"recorded_at": -1', "$.recorded_at"),
+        ('"by": "' + 256 * "x" + '"', "$.by"),
+        ('"kind": "feeling"', "$.kind"),
+    ],
+)
+def test_a_value_that_no_record_has_is_refused(field, said):
+    """A fact is on the log for ever: one whose moment no calendar has could not be shown."""
+    line = f'{{"id": "f1", "kind": "fact", "content": "Tea.", {field}}}'
+    with pytest.raises(ValueError, match=re.escape(said)):
+        facts_in(line)
+
+
+@pytest.mark.parametrize("unix_s", [1e300, -1e300, 1e18])
+def test_a_moment_that_no_calendar_has_is_shown_as_a_number(unix_s):
+    """Earlier releases took them in."""
+    assert shown_minute(unix_s) == f"at {unix_s:g} s"

@@ -102,6 +102,13 @@ async def _asked_async(request: ModelRequest) -> TextBlock:
     return say(f"async {request.model}")
 
 
+@pytest.mark.parametrize("script", ["Hello.", {"lead": "Hello."}, None, 7])
+def test_a_text_is_no_script(script: Any) -> None:
+    """It would be played letter by letter."""
+    with pytest.raises(TypeError, match="a script is a list of turns"):
+        ScriptedModel(script)
+
+
 @pytest.mark.parametrize(
     ("script", "text"),
     [(lambda request: f"sync {request.model}", "sync m"), (_asked_async, "async m")],

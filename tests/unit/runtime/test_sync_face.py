@@ -448,6 +448,19 @@ def test_an_option_that_there_is_not_is_named_with_those_that_there_are():
         pass
 
 
+def test_a_tool_in_place_of_its_name_is_told_where_it_belongs():
+    """Others take the tools of an agent themselves."""
+
+    @mentra.tool
+    def look() -> str:
+        """Look."""
+        return "seen"
+
+    told = r"tools are names of tools, and look is none: .* open_runtime\(tools="
+    with opened([]) as runtime, pytest.raises(TypeError, match=told):
+        runtime.spawn("lead", model=MODEL, tools=[look])
+
+
 def test_who_gives_up_waiting_is_told_that_the_run_goes_on():
     """An empty TimeoutError leaves one wondering whether to send again."""
     with mentra.open_runtime_sync(

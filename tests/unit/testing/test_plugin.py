@@ -10,7 +10,9 @@ import pytest
 
 from mentra_actors.domain.agent.events import RunFinished
 from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
+from mentra_actors.testing import ToolContract
 from mentra_actors.testing.leaks import LeakCheck
+from mentra_actors.testing.plugin import pytest_pycollect_makeitem
 
 ROOT = Path(__file__).parents[3]
 OWN_TESTS = """
@@ -47,6 +49,21 @@ def test_the_plugin_names_what_is_left(tmp_path):
     assert "thread 'forgotten' runs" in run.stdout, run.stdout + run.stderr
     assert "the store at " in run.stdout
     assert "2 passed, 1 error" in run.stdout
+
+
+def test_a_contract_that_does_not_say_what_it_tests_is_refused(request):
+    """Pytest passes over abstract classes, and the run would be green without a test."""
+
+    class TestMyTool(ToolContract):
+        arguments = ({"city": "Rome"},)
+
+        def make_tools(self):
+            return []
+
+    module = request.node.getparent(pytest.Module)
+    with pytest.raises(pytest.Collector.CollectError, match=r"\(ToolContract\) .* make_tool"):
+        pytest_pycollect_makeitem(module, "TestMyTool", TestMyTool)
+    pytest_pycollect_makeitem(module, "MyTools", TestMyTool)  # a base of those that are tests
 
 
 def test_a_team_is_opened_for_a_test_and_closed_after_it(
