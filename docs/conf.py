@@ -26,6 +26,8 @@ html_theme = "furo"
 html_title = "mentra-actors"
 html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": True}
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4

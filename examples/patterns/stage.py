@@ -11,6 +11,7 @@ in the conversation and counts nothing by itself, so it goes on in the right pla
 import argparse
 import json
 import re
+import shutil
 import sys
 import tempfile
 import textwrap
@@ -77,11 +78,32 @@ def chosen(doc: str | None, arguments: Sequence[str] | None = None) -> Choice:
 def chooser(doc: str | None) -> argparse.ArgumentParser:
     """The arguments that all examples have, for one that adds some of its own."""
     parser = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_wide_as_the_screen(doc or ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", help="such as openai:gpt-5.4-mini; without it a script plays")
     parser.add_argument("--store", type=Path, help="where the team is; again, it goes on")
     return parser
+
+
+def as_wide_as_the_screen(doc: str) -> str:
+    """A text whose paragraphs and items of lists are wrapped anew, and lines of code if long."""
+    width = shutil.get_terminal_size().columns - 2
+    pieces = re.split(r"\n(?=\n|- | {4})|(?<=\n)\n", doc)
+    return "\n".join(_wrapped_piece(one, width) for one in pieces)
+
+
+def _wrapped_piece(piece: str, width: int) -> str:
+    indent = re.match(r"(?: {4}|- )?", piece)[0]  # type: ignore[index]
+    words = piece if indent.isspace() else " ".join(piece.split())
+    lines = textwrap.wrap(
+        words,
+        width,
+        subsequent_indent=" " * len(indent) * (1 + indent.isspace()),
+        break_on_hyphens=False,
+    )
+    before = "\n" if piece.startswith("\n") else ""
+    return before + "\n".join(lines)
 
 
 def choice_of(said: argparse.Namespace) -> Choice:

@@ -124,7 +124,7 @@ def _tell(failure: Failure, *, as_json: bool) -> None:
         }
         sys.stderr.write(json.dumps(told) + "\n")
         return
-    console = rich_console.Console(stderr=True, soft_wrap=True)
+    console = rich_console.Console(stderr=True, soft_wrap=not sys.stderr.isatty())
     what, *rest = output.harmless(failure_text(failure)).splitlines() or [""]
     console.print(rich_text.Text.assemble(("mentra: ", "bold red"), what))
     for line in rest:

@@ -49,6 +49,11 @@ def require_usable(model: str, *, with_login: bool = False) -> None:
     try:
         provider, name = registry.resolve(model)
     except UnknownModel as error:
+        if model.startswith("scripted:"):
+            raise UnknownModel(
+                f"the model {model!r} is one of a program, which gives it to `open_runtime`; "
+                f"here choose another with --model: {_WAYS}"
+            ) from error
         raise UnknownModel(f"{error}. Choose {_WAYS}") from error
     if provider.name == OFFLINE_PROVIDER and name not in OFFLINE_MODELS:
         known = ", ".join(f"{OFFLINE_PROVIDER}:{one}" for one in OFFLINE_MODELS)

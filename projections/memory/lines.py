@@ -37,6 +37,8 @@ def memory_lines(records: Iterable[MemoryRecord]) -> Iterator[str]:
         yield f"{json.dumps(fields, ensure_ascii=False).translate(_LINE_ENDS)}\n"
 
 
+_BYTE_ORDER_MARK = "\ufeff"
+"""What some editors put in front of a file of UTF-8."""
 _END_OF_9999 = 253_402_300_799
 """No calendar goes further. Milliseconds taken for seconds do."""
 _UnixSeconds = Annotated[float, msgspec.Meta(ge=0, le=_END_OF_9999)]
@@ -59,10 +61,12 @@ def facts_in(lines: Iterable[str]) -> list[MemoryRecord]:
 
     Raises:
         ValueError: a line is none of an export; the message says which.
+        TypeError: it is neither a text nor texts.
     """
     facts: list[MemoryRecord] = []
-    each = lines.split("\n") if isinstance(lines, str) else lines
-    for number, line in enumerate(each, 1):
+    for number, line in enumerate(_lines_of(lines), 1):
+        if not isinstance(line, str):
+            raise TypeError(f"line {number} of an export is a text, not {type(line).__name__}")
         if not line.strip():
             continue
         try:
@@ -72,6 +76,14 @@ def facts_in(lines: Iterable[str]) -> list[MemoryRecord]:
         except (msgspec.MsgspecError, UnicodeEncodeError) as error:
             raise ValueError(f"line {number} is no record of a memory: {error}") from error
     return facts
+
+
+def _lines_of(lines: object) -> Iterable[object]:
+    if isinstance(lines, str):
+        return lines.removeprefix(_BYTE_ORDER_MARK).split("\n")
+    if isinstance(lines, bytes) or not isinstance(lines, Iterable):
+        raise TypeError(f"an export is a text or its lines, not {type(lines).__name__}")
+    return lines
 
 
 def _fact(read: _Line) -> MemoryRecord:

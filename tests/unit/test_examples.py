@@ -1,6 +1,7 @@
 """The programs in `examples/` do what they say, and say it in 80 columns."""
 
 import ast
+import importlib
 import runpy
 from pathlib import Path
 
@@ -185,6 +186,29 @@ def test_a_parcel_of_a_call_that_is_cancelled_is_called_back(monkeypatch, tmp_pa
 def test_readers_and_their_maker_share_one_budget(run, capsys):
     assert run("subagent_tool", "--budget", "300") == ""
     assert "the budget was 300" in capsys.readouterr().out
+
+
+def test_the_help_of_an_example_is_as_wide_as_the_screen(monkeypatch):
+    """Words are not broken at the edge, items stay items, and commands keep their own lines."""
+    monkeypatch.setenv("COLUMNS", "42")
+    monkeypatch.syspath_prepend(str(EXAMPLES / "patterns"))
+    as_wide_as_the_screen = importlib.import_module("stage").as_wide_as_the_screen
+    doc = (
+        "One story, told in a line.\n\nWhat to look at, in words that are many:\n\n"
+        "- the first thing, which is a long\n  one;\n- the second.\n\n    python it.py   # try\n"
+    )
+
+    assert as_wide_as_the_screen(doc).rstrip().splitlines() == [
+        "One story, told in a line.",
+        "",
+        "What to look at, in words that are many:",
+        "",
+        "- the first thing, which is a long one;",
+        "- the second.",
+        "",
+        "    python it.py   # try",
+    ]
+    assert max(len(line) for line in as_wide_as_the_screen(doc * 2).splitlines()) <= 40
 
 
 def test_every_example_is_tried_here():

@@ -14,6 +14,7 @@ from mentra_actors.domain.content import Message
 from mentra_actors.domain.conversation_tree import Transcript
 from mentra_actors.domain.past_calls import AgentPast, agent_past
 from mentra_actors.domain.team import TEAM
+from mentra_actors.envelope import SkippedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import (
     AgentId,
@@ -84,8 +85,16 @@ class AgentMoment:
         """How it was configured: model, system prompt, tools, options."""
         profile = self.state.profile
         if profile is None:
-            raise CommandRejected(f"{self.agent_id} was not an agent yet at {self.version}")
+            raise CommandRejected(self._why_unknown())
         return profile
+
+    def _why_unknown(self) -> str:
+        beginning = self.past.journal.read_stream(self.stream_id, through=min(self.version, 1))
+        for first in beginning:
+            if isinstance(first.event, SkippedEvent):
+                why = f"its first event cannot be read ({first.event.reason})"
+                return f"nobody can say what {self.agent_id} was: {why}"
+        return f"{self.agent_id} was not an agent yet at {self.version}"
 
     @property
     def pending(self) -> Mapping[EffectId, AgentEffect]:

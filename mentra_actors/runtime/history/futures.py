@@ -1,7 +1,7 @@
 """Forks of a store, as its history offers them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -78,10 +78,8 @@ class Futures:
         directory = fields.pop("directory", None)
         if directory == "":
             raise ValueError("the directory of branches is empty: name one, or leave it out")
-        if isinstance(fields.get("agents"), str):
-            raise TypeError("agents are a list of names, not one string")
-        for plural in ("agents", "edits"):
-            fields[plural] = tuple(fields.get(plural, ()))
+        for plural, what in (("agents", "names"), ("edits", "Edits")):
+            fields[plural] = _several(fields.get(plural, ()), plural, what)
         fields["workspace"] = os.fspath(fields.get("workspace") or "")
         wish = Fork(name=name, position=self._position(at), **fields)
         return self._branches.fork(as_stored(wish, Fork, "a branch"), directory)
@@ -139,3 +137,16 @@ class Futures:
 
 def _place(recorded: RecordedEvent[Any]) -> tuple[object, ...]:
     return recorded.stream_id, recorded.stream_version, recorded.recorded_at_ns, recorded.epoch
+
+
+def _several(given: Any, plural: str, what: str) -> tuple[Any, ...]:
+    """What was given as a list.
+
+    Raises:
+        TypeError: it is one alone, or no list.
+    """
+    if isinstance(given, str):
+        raise TypeError(f"{plural} are a list of {what}, not one string")
+    if not isinstance(given, Iterable):
+        raise TypeError(f"{plural} are a list of {what}, not one {type(given).__name__}")
+    return tuple(given)

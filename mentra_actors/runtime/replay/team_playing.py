@@ -21,6 +21,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected, MentraError
 from mentra_actors.ids import EffectId, StreamId, category_of
 from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.replay.forgotten import are_the_same
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES
 from mentra_actors.runtime.replay.scratch_store import copied
 from mentra_actors.runtime.replay.team_stage import AnsweredEffects, GatedStore, StandingClock
@@ -154,7 +155,7 @@ class _PlayedLog:
         self._clock.moment = _moment(step)
         refusal = self._give(step, command)
         found = self._new_events()
-        if [(one.stream_id, one.event) for one in events] != found:
+        if not are_the_same([(one.stream_id, one.event) for one in events], found):
             nothing = "" if found else refusal or _NOTHING_RECORDED
             self._differences[stream_id] = difference_to(step, found, nothing)
 

@@ -12,6 +12,7 @@ import msgspec
 
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
+from mentra_actors.runtime.replay.forgotten import can_be_said_by
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
@@ -150,7 +151,7 @@ def _differing(
     for number in range(max(len(recorded), len(decided))):
         old = recorded[number] if number < len(recorded) else None
         new = decided[number] if number < len(decided) else None
-        if old == new and type(old) is type(new):
+        if old and new and old[0] == new[0] and can_be_said_by(old[1], new[1]):
             continue
         if old is None or new is None or type(old[1]) is not type(new[1]) or old[0] != new[0]:
             own = (recorded or decided)[0][0]

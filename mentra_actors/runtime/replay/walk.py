@@ -19,6 +19,7 @@ from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.runtime.replay.deciding import DecidedAgain, decided_again, fault_words
+from mentra_actors.runtime.replay.forgotten import are_the_same, is_forgotten, may_be
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
 from mentra_actors.store.ports import StoredEvent
@@ -33,6 +34,7 @@ _TAKES_FACTS = ("inbox", "budget")
 _NO_OWNER = "no stream of this kind has an owner"
 _NO_COMMAND = "its command cannot be made of it"
 _UNREAD = "this release does not understand one of its events"
+_FORGOTTEN = "it was forgotten"
 _NOT_ASKED = "nobody asked for it"
 _LOST = "the state before it is not known"
 _BORN = "written with the append of another stream"
@@ -69,7 +71,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     def is_same_beside(self) -> bool:
         """Whether other streams are told the same."""
         told = tuple((one.stream_id, one.event) for one in self.beside)
-        return told == self.decided_beside
+        return are_the_same(told, self.decided_beside)
 
 
 class Walk:
@@ -87,6 +89,8 @@ class Walk:
         self._inboxes: dict[StreamId, list[RecordedEvent[Any]]] = {}
         self._broken: dict[StreamId, str] = {}
         """Streams that cannot be folded any more, and why."""
+        self._holes: set[StreamId] = set()
+        """Streams of which something was forgotten: what they were decided with is not known."""
 
     def state(self, stream_id: StreamId) -> Any:
         """The state of a stream after what was walked; None if its kind has no decider."""
@@ -105,7 +109,8 @@ class Walk:
         rules = self._rules.get(category_of(head.stream_id))
         is_other = bool(self._streams) and head.stream_id not in self._streams
         untold = _NOT_ASKED if is_other else _untold(rules, own)
-        untold = _LOST if head.stream_id in self._broken else untold
+        if head.stream_id in self._broken or (head.stream_id in self._holes and not untold):
+            untold = _LOST
         if rules is None or untold:
             taken = own[:1] if untold == _BORN else own
             return self._taken(waiting, Step(stream_id=head.stream_id, recorded=taken), untold)
@@ -164,6 +169,8 @@ class Walk:
         category = category_of(stream_id)
         if category == "inbox":
             self._inboxes.setdefault(stream_id, []).append(recorded)
+        if is_forgotten(recorded.event):
+            self._holes.add(stream_id)
         rules = self._rules.get(category)
         if rules is None or stream_id in self._broken:
             return
@@ -231,9 +238,11 @@ def _untold(rules: StreamRules | None, own: Sequence[RecordedEvent[Any]]) -> str
     """Why an append is not decided again; empty if it is."""
     if rules is None:
         return _NO_OWNER
+    if any(is_forgotten(one.event) for one in own):
+        return _FORGOTTEN
     if any(isinstance(one.event, SkippedEvent) for one in own):
         return _UNREAD
-    return _BORN if isinstance(own[0].event, AgentSpawned) else ""
+    return _BORN if _is_born(own[0]) else ""
 
 
 def _with_deliveries(step: Step, decision: DecidedAgain, decider: _Decider) -> Step:
@@ -265,7 +274,7 @@ def _beside(
 
 
 def _is_born(one: RecordedEvent[Any]) -> bool:
-    return isinstance(one.event, AgentSpawned)
+    return may_be(one, AgentSpawned)
 
 
 def _is_delivered(one: RecordedEvent[Any]) -> bool:

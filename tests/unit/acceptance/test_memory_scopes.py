@@ -7,6 +7,7 @@ import pytest
 from mentra_actors import CommandRejected, Sealing, call, open_runtime, open_runtime_sync
 from mentra_actors.domain.memory import MemoryForgotten, MemoryRecorded
 from mentra_actors.store.sealing.offline import forget_subject
+from projections.memory.lines import facts_in
 
 pytestmark = pytest.mark.anyio
 
@@ -174,6 +175,19 @@ def test_facts_are_taken_over_by_their_export_once(tmp_path):
         with pytest.raises(ValueError, match="line 2 is no record of a memory"):
             ann.memory.import_facts([exported.splitlines()[0], "{}"])
         assert [one.record_id for one in ann.memory.records()] == ["ours"]
+
+
+@pytest.mark.parametrize("lines", [None, 5, b"{}", [5], [b"{}"]])
+def test_an_export_is_text_or_lines_of_text(lines):
+    """Bytes have lines of numbers, of which nobody would understand what is wrong."""
+    with pytest.raises(TypeError, match=r"(an export|of an export) is a text"):
+        facts_in(lines)
+
+
+def test_a_file_that_an_editor_has_marked_is_taken_in():
+    line = '{"id": "own", "kind": "fact", "content": "The roof is new."}'
+
+    assert [one.record_id for one in facts_in(f"\ufeff{line}")] == ["own"]
 
 
 async def test_nothing_is_left_of_an_agent_that_was_forgotten(tmp_path, played):

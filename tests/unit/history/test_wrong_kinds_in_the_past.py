@@ -4,12 +4,18 @@ from dataclasses import replace
 
 import anyio
 import pytest
+from msgspec.structs import replace as replaced
 
 import mentra_actors as mentra
 from mentra_actors import Edit
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.profile import ProfileChanges
+from mentra_actors.envelope import FORGOTTEN_PAYLOAD
 from mentra_actors.errors import CommandRejected
+from mentra_actors.ids import AgentId
+from mentra_actors.runtime.history.history import History
+from mentra_actors.runtime.replay.scratch_store import copied
+from mentra_actors.store.memory_store import MemoryEventStore
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +31,11 @@ def path(tmp_path_factory):
 def history(path):
     with mentra.open_history(path) as history:
         yield history
+
+
+def forgotten(stored):
+    is_of_lead = stored.stream_id in ("agent-lead", "inbox-lead")
+    return replaced(stored, payload=FORGOTTEN_PAYLOAD) if is_of_lead else stored
 
 
 def breaks(*_arguments):
@@ -86,6 +97,25 @@ def test_an_edit_that_changes_nothing_is_refused(history):
     with pytest.raises(TypeError, match="an edit is wrong"):
         Edit.profile(5, system="Be brief.")
     assert not history.branches()
+
+
+def test_one_edit_or_one_name_is_no_list_of_them(history):
+    for alone in ({"edits": Edit.message("lead", "No.")}, {"agents": "lead"}, {"agents": 5}):
+        with pytest.raises(TypeError, match=r"(edits|agents) are a list of (Edits|names), not"):
+            history.fork("alone", **alone)
+    assert not history.branches()
+
+
+def test_an_agent_that_was_forgotten_is_said_to_be_so(path):
+    """Its place is on the log, so it is no agent that was not there yet."""
+    store = MemoryEventStore()
+    with mentra.open_history(path) as history:
+        copied(store, map(forgotten, history._reader.read_journal(after=0)))
+    moment = History(store).at().agent(AgentId("lead"))
+
+    assert list(moment.transcript()) == []
+    with pytest.raises(CommandRejected, match=r"read \(forgotten: its key was destroyed"):
+        _ = moment.snapshot
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from mentra_actors import ScriptedModel, call, open_runtime_sync, tool
+from mentra_actors.envelope import FORGOTTEN_PAYLOAD
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.replay.scratch_store import copied
@@ -130,3 +131,33 @@ def test_appends_that_have_no_owner_are_copied_and_counted(recorded):
     assert found.is_same
     assert found.streams["guest-1"].copied == 1
     assert list(found.untold.values()) == [1]
+
+
+@pytest.mark.parametrize("who", ["bob", "lead"])
+@pytest.mark.parametrize("again", ["verify", "replay_team"])
+def test_what_was_forgotten_is_untold_and_no_difference(recorded, who, again):
+    """Others have told the forgotten agent things, which nobody can compare any more."""
+    _, pages = recorded
+    kept = [
+        msgspec.structs.replace(one, payload=FORGOTTEN_PAYLOAD)
+        if one.stream_id in (f"agent-{who}", f"inbox-{who}")
+        else one
+        for one in pages
+    ]
+    found = getattr(History(store_of(kept)), again)()
+
+    assert found.differences == ()
+    assert found.untold["RetiredEvent: it was forgotten"] > 0
+
+
+@pytest.mark.parametrize("again", ["verify", "replay_team"])
+def test_nothing_is_said_of_decisions_after_a_moment_that_was_forgotten(recorded, again):
+    """They were made with something that is gone: today they would come out otherwise."""
+    _, pages = recorded
+    number = next(n for n, one in enumerate(pages) if "model_replied" in one.event_type)
+    kept = [*pages]
+    kept[number] = msgspec.structs.replace(pages[number], payload=FORGOTTEN_PAYLOAD)
+    found = getattr(History(store_of(kept)), again)()
+
+    assert found.differences == ()
+    assert any("the state before it is not known" in why for why in found.untold)
