@@ -42,11 +42,6 @@ class Findings:
         """One that somebody else has found."""
         self._add(finding)
 
-    @property
-    def are_damage(self) -> bool:
-        """True if anything is damaged."""
-        return any(severity == "damage" for severity, _ in self._counts)
-
     def __iter__(self) -> Iterator[Finding]:
         yield from self._found
         for (severity, where), count in self._counts.items():
