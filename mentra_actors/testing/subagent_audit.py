@@ -26,6 +26,8 @@ class SubagentAudit:
     once: Callable[[str, str], None]
     open: dict[str, str] = field(default_factory=dict)
     """Keys of calls by the id of the agent that each has made; empty for those of the host."""
+    ended: set[str] = field(default_factory=set)
+    """Those of calls that have ended: a call that is run again finds its own, ended or not."""
     owed: list[tuple[int, int]] = field(default_factory=list)
     """Tokens and money of answers that the shared budget does not know of yet."""
     left_runs: dict[str, str] = field(default_factory=dict)
@@ -36,7 +38,7 @@ class SubagentAudit:
         match event:
             case e.SubagentSpawned():
                 agent_id = event.profile.agent_id
-                is_new = agent_id not in self.open  # one that has ended: its store would refuse it
+                is_new = agent_id not in self.open and agent_id not in self.ended
                 self.require(is_new, f"subagent made twice: {agent_id}")
                 is_known = not event.key or event.key in open_keys
                 self.require(is_known, f"{agent_id} was made by no open call")
@@ -70,8 +72,9 @@ class SubagentAudit:
     def _read_end(self, event: e.SubagentFinished | e.SubagentEndOrdered) -> None:
         known = event.agent_id in self.open
         self.require(known, f"{type(event).__name__} for {event.agent_id}, which is not open")
-        if not (isinstance(event, e.SubagentEndOrdered) and event.how == "stop"):
-            self.open.pop(event.agent_id, None)
+        goes_on = isinstance(event, e.SubagentEndOrdered) and event.how == "stop"
+        if not goes_on and self.open.pop(event.agent_id, ""):
+            self.ended.add(event.agent_id)
 
     def _read_spending(self, event: e.SharedSpending, run: AuditedRun | None) -> None:
         self.once("spending", f"{event.run_id} {event.effect_id}")
