@@ -1,6 +1,6 @@
 """LangGraph in the growth benchmark: `create_agent` with SqliteSaver, durability "sync".
 
-See `kill_langgraph` for the pages of its documentation.
+See `recovery/contestants/with_langgraph.py` for the pages of its documentation.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The OpenAI Agents SDK in the growth benchmark: `Runner` with a `SQLiteSession` on a file.
 
-See `kill_openai_agents` for the pages of its documentation.
+See `recovery/contestants/with_openai_agents.py` for the pages of its documentation.
 """
 
 import asyncio

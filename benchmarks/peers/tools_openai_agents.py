@@ -1,6 +1,7 @@
 """The OpenAI Agents SDK in the tools benchmark, without a session or with one on a file.
 
-See `kill_openai_agents` for the pages of its documentation. It runs the calls of a round at once.
+See `recovery/contestants/with_openai_agents.py` for the pages of its documentation. It runs
+the calls of a round at once.
 """
 
 import asyncio

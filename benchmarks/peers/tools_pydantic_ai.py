@@ -1,6 +1,7 @@
 """pydantic-ai in the tools benchmark: `Agent.run` with a `FunctionModel`; nothing is kept.
 
-See `kill_pydantic_ai` for the pages of its documentation. It runs the calls of a round at once.
+See `recovery/contestants/with_pydantic_ai.py` for the pages of its documentation. It runs
+the calls of a round at once.
 """
 
 import asyncio

@@ -37,14 +37,8 @@ def hook_events(
     """
     told = (HookFold(journal) if fold is None else fold).told
     last = journal.last_position() if through is None else through
-    while after < last:
-        page = journal.read_journal(after=after, limit=_PAGE_EVENTS)
-        if not page:
-            return
-        for recorded in page:
-            if recorded.global_position <= last:
-                yield from told(recorded)
-        after = page[-1].global_position
+    for recorded in journal.between(after, last):
+        yield from told(recorded)
 
 
 class HookFold:

@@ -20,7 +20,9 @@ def counted(count: int, word: str) -> str:
     """How many there are: `1 letter`, `2 letters`, `1,000 entries`."""
     if count == 1:
         return f"1 {word}"
-    return f"{count:,} {word[:-1]}ies" if word.endswith("ry") else f"{count:,} {word}s"
+    if word.endswith("ry"):
+        return f"{count:,} {word[:-1]}ies"
+    return f"{count:,} {word}{'es' if word.endswith('ch') else 's'}"
 
 
 def by_whom(who: str) -> str:

@@ -73,7 +73,7 @@ def doctor(
     else:
         output.show(*report_lines(report), machine_line(machine))
         if removed:
-            drafts = f"{removed} branch{'es' if removed > 1 else ''}"
+            drafts = counted(removed, "branch")
             output.remark(f"Removed what a process that was killed had left of {drafts}.")
         if not report.is_sound:
             output.show(*advice_lines(report))

@@ -25,7 +25,7 @@ from mentra_actors.ids import (
     team_stream,
 )
 from mentra_actors.runtime.history.past import Past, recorded_time
-from mentra_actors.runtime.history.versions import position_of_version
+from mentra_actors.runtime.history.versions import require_version
 from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.runtime.views.snapshots import (
     AgentSnapshot,
@@ -180,5 +180,5 @@ def agent_at(past: Past, agent_id: AgentId, version: int) -> AgentMoment:
     require_whole(version, "a version")
     if not last:
         raise CommandRejected(f"there is no agent {agent_id!r}")
-    position = position_of_version(past.journal, stream_id, version)
-    return AgentMoment(past, agent_id, version, position)
+    require_version(stream_id, version, last)
+    return AgentMoment(past, agent_id, version, past.journal.position_of(stream_id, version))

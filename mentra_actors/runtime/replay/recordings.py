@@ -22,6 +22,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ConfigurationError, StoreError, StoreFormatError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, inbox_stream
 from mentra_actors.runtime.replay.request_digests import request_digests
+from mentra_actors.runtime.replay.scratch_store import stored_between
 from mentra_actors.runtime.replay.verification import Verification, verified
 from mentra_actors.runtime.replay.walk import groups_of
 from mentra_actors.store.care.export_lines import (
@@ -125,7 +126,7 @@ def write_recording(
 def _told(reader: JournalReader, agent_id: AgentId, through: int) -> Iterator[list[StoredEvent]]:
     """The appends of an agent and of the agents that it makes, and those to their inboxes."""
     wanted = {agent_stream(agent_id), inbox_stream(agent_id)}
-    for group in groups_of(_stored(reader, through)):
+    for group in groups_of(stored_between(reader, 0, through)):
         if not any(one.stream_id in wanted for one in group):
             continue
         for stored in group:
@@ -134,16 +135,6 @@ def _told(reader: JournalReader, agent_id: AgentId, through: int) -> Iterator[li
                 child = event.profile.agent_id
                 wanted |= {agent_stream(child), inbox_stream(child)}
         yield group
-
-
-def _stored(reader: JournalReader, through: int) -> Iterator[StoredEvent]:
-    after = 0
-    while after < through:
-        page = reader.read_journal(after=after)
-        if not page:
-            return
-        yield from (one for one in page if one.global_position <= through)
-        after = page[-1].global_position
 
 
 def _masked(stored: StoredEvent, mask: Mask | None) -> StoredEvent:

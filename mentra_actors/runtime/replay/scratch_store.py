@@ -1,6 +1,6 @@
 """A store of its own that begins as another one was after a position; what it gets stays in it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from mentra_actors.ids import StreamId
@@ -13,7 +13,7 @@ from mentra_actors.store.ports import (
     StreamAppend,
 )
 
-__all__ = ["ScratchStore", "copied", "scratch_store"]
+__all__ = ["ScratchStore", "copied", "scratch_store", "stored_between"]
 
 
 class ScratchStore(MemoryEventStore):
@@ -55,23 +55,28 @@ class ScratchStore(MemoryEventStore):
 
 def scratch_store(origin: JournalReader, position: int, inbox: StreamId) -> ScratchStore:
     """A store in memory with the events up to a position, byte for byte; nobody has open work."""
-    store, after = ScratchStore(origin, inbox), 0
-    while after < position:
-        page = [one for one in origin.read_journal(after=after) if one.global_position <= position]
-        if not page:
-            break
-        copied(store, page)
-        after = page[-1].global_position
+    store = ScratchStore(origin, inbox)
+    copied(store, stored_between(origin, 0, position))
     return store
 
 
-def copied(store: MemoryEventStore, page: Iterable[StoredEvent]) -> None:
+def stored_between(reader: JournalReader, after: int, through: int) -> Iterator[StoredEvent]:
+    """Events with `after < global_position <= through`, in order, as they are stored."""
+    while after < through:
+        page = reader.read_journal(after=after, through=through)
+        if not page:
+            return
+        yield from page
+        after = page[-1].global_position
+
+
+def copied(store: MemoryEventStore, stored: Iterable[StoredEvent]) -> None:
     """Append events of another store to one that has all before them, byte for byte.
 
     Raises:
         VersionConflict: it has not.
     """
-    for _, same in groupby(page, key=_place):
+    for _, same in groupby(stored, key=_place):
         store.append(_request(list(same)))
 
 

@@ -23,7 +23,7 @@ from mentra_actors.ids import EffectId, StreamId, category_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.replay.forgotten import are_the_same
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES
-from mentra_actors.runtime.replay.scratch_store import copied
+from mentra_actors.runtime.replay.scratch_store import copied, stored_between
 from mentra_actors.runtime.replay.team_stage import AnsweredEffects, GatedStore, StandingClock
 from mentra_actors.runtime.replay.verification import OtherDecision, difference_to
 from mentra_actors.runtime.replay.walk import Step, steps_of
@@ -164,9 +164,9 @@ class _PlayedLog:
         if step.decision is None:
             self._untold[f"{type(events[0].event).__name__}: {step.untold}"] += len(events)
         first, last = events[0].global_position, events[-1].global_position
-        stored = self._reader.read_journal(after=first - 1, limit=last - first + 1)
+        stored = list(stored_between(self._reader, first - 1, last))
         try:
-            copied(self._store, [one for one in stored if one.global_position <= last])
+            copied(self._store, stored)
         except MentraError as error:  # one of the streams has become another one
             self._differences[step.stream_id] = difference_to(step, (), str(error))
         for stream_id in dict.fromkeys(one.stream_id for one in events):

@@ -87,8 +87,8 @@ class Walk:
         self._streams = streams
         self._states: dict[StreamId, Any] = {}
         self._inboxes: dict[StreamId, list[RecordedEvent[Any]]] = {}
-        self._broken: dict[StreamId, str] = {}
-        """Streams that cannot be folded any more, and why."""
+        self._broken: set[StreamId] = set()
+        """Streams that cannot be folded any more."""
         self._holes: set[StreamId] = set()
         """Streams of which something was forgotten: what they were decided with is not known."""
 
@@ -152,19 +152,17 @@ class Walk:
     def _taken(self, waiting: deque[RecordedEvent[Any]], step: Step, untold: str) -> Step:
         """The step with the states around it, after its events were folded."""
         before = self.state(step.stream_id)
-        broken = len(self._broken)
-        for _ in range(len(step.recorded) + len(step.beside)):
-            self._fold(waiting.popleft())
+        count = len(step.recorded) + len(step.beside)
+        faults = [fault for _ in range(count) if (fault := self._fold(waiting.popleft()))]
         after = self.state(step.stream_id)
-        if len(self._broken) > broken:
-            stream_id, why = next(reversed(self._broken.items()))
-            refusal = f"the state of {stream_id} cannot be folded any more: {why}"
+        if faults:
             made = step.decision or DecidedAgain(command=None)
-            decision = msgspec.structs.replace(made, same=0, refusal=refusal)
+            decision = msgspec.structs.replace(made, same=0, refusal=faults[-1])
             step, untold = msgspec.structs.replace(step, decision=decision), ""
         return msgspec.structs.replace(step, before=before, after=after, untold=untold)
 
-    def _fold(self, recorded: RecordedEvent[Any]) -> None:
+    def _fold(self, recorded: RecordedEvent[Any]) -> str:
+        """Fold one event; what is to be said if it is the one that its stream breaks at."""
         stream_id = recorded.stream_id
         category = category_of(stream_id)
         if category == "inbox":
@@ -173,11 +171,13 @@ class Walk:
             self._holes.add(stream_id)
         rules = self._rules.get(category)
         if rules is None or stream_id in self._broken:
-            return
+            return ""
         try:
             self._states[stream_id] = rules.decider.fold([recorded.event], self.state(stream_id))
         except Exception as error:  # noqa: BLE001 - see `_decision_or_fault`
-            self._broken[stream_id] = fault_words(error)
+            self._broken.add(stream_id)
+            return f"the state of {stream_id} cannot be folded any more: {fault_words(error)}"
+        return ""
 
     def _delivered(
         self, stream_id: StreamId, after: int, through: int
