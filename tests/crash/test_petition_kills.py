@@ -136,10 +136,17 @@ def waiting(path):
 def went_on(path):
     """Open the store again, let the team rest, and see that the decision counts once."""
     with opened(path) as runtime:
+        until_cleared(path)  # nobody fetches the answer of one who has died
         runtime.until_idle(timeout_s=30)
     assert len(events_in(path, e.PermissionResolved)) == 1
-    assert ".petition" not in left_in(path)  # nobody fetches the answer of one who has died
     return [one.content for one in events_in(path, e.ToolCallFinished)]
+
+
+def until_cleared(path):
+    """Wait until the owner has removed every petition: one that closes first leaves them."""
+    box = open_box(path, None)
+    while ".petition" in left_in(path):
+        box.sleep(box.number(), 0.2)
 
 
 def until_taken(box):
