@@ -154,6 +154,11 @@ async def _compact(session: ChatSession, _rest: str) -> _Found:
     return [line("The older part is being summarised.", "dim")]
 
 
+async def _uncompact(session: ChatSession, _rest: str) -> _Found:
+    await session.agent.conversation.uncompact()
+    return [line("The words of the newest summary are told again.", "dim")]
+
+
 # --- the agent --------------------------------------------------------------------------------
 
 
@@ -210,7 +215,8 @@ async def _usage(session: ChatSession, _rest: str) -> _Found:
     used = await session.agent.usage()
     parts = [("all", used.total), *used.by_model.items()] if used.by_model else []
     return [
-        line(f"{name}: {spent_words(one.tokens, None)}, {cost_text(one)}") for name, one in parts
+        line(f"{name}: {spent_words(one.tokens, None)}, cost {cost_text(one)}")
+        for name, one in parts
     ] or [line("No model was called yet.", "dim")]
 
 
@@ -248,6 +254,11 @@ async def _remember(session: ChatSession, rest: str) -> _Found:
     return [line(f"Remembered as {record_id}.", "dim")]
 
 
+async def _forget(session: ChatSession, rest: str) -> _Found:
+    await session.agent.memory.forget(rest)
+    return [line("Forgotten: no search finds it any more.", "dim")]
+
+
 async def _quit(_session: ChatSession, _rest: str) -> _Found:
     return ()
 
@@ -268,7 +279,9 @@ _COMMANDS: Mapping[str, Callable[[ChatSession, str], Awaitable[_Found]]] = {
     "members": _members,
     "memory": _memory,
     "remember": _remember,
+    "forget": _forget,
     "compact": _compact,
+    "uncompact": _uncompact,
     "context": _context,
     "usage": _usage,
     "save": _save,

@@ -312,6 +312,14 @@ def _compacted(event: a.ContextCompacted) -> Sequence[Shown]:
     return [line(words, "cyan")]
 
 
+def _not_compacted(event: a.CompactionSkipped) -> Sequence[Shown]:
+    if event.is_cancelled:
+        return [line("◇ the summary was stopped; the conversation is as it was", "dim")]
+    if event.is_error:
+        return [line(f"◇ nothing was summarised: {event.reason}", "yellow")]
+    return [line("◇ nothing was summarised: all of it is new", "dim")]
+
+
 def _notice(event: a.Notice) -> Sequence[Shown]:
     return [line(f"◇ {event.message}", "yellow" if event.severity == "warning" else "dim")]
 
@@ -340,5 +348,6 @@ _WORDS: Mapping[type[Any], Callable[[Any], Sequence[Shown]]] = {
     ],
     a.SubagentFinished: lambda event: [line(f"◇ a subagent has ended: {event.how}", "dim")],
     a.ContextCompacted: _compacted,
+    a.CompactionSkipped: _not_compacted,
     a.Notice: _notice,
 }

@@ -44,6 +44,7 @@ from mentra_actors.runtime.wishes.supervision import (
     supervision_order,
 )
 from mentra_actors.runtime.wishes.teams import (
+    ForgetRecordWish,
     ImportWish,
     RemoveWish,
     RenameWish,
@@ -120,7 +121,9 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
             return permission_order(wish, command_id, by=by, now=now)
         case LetterWish() | RespondWish() | ReadMailWish():
             return member_order(wish, command_id, now=now)
-        case StopWish() | RemoveWish() | RenameWish() | SeatWish() | TeachWish() | ImportWish():
+        case StopWish() | RemoveWish() | RenameWish() | SeatWish():
+            return team_order(wish, command_id, by=by, now=now)
+        case TeachWish() | ImportWish() | ForgetRecordWish():
             return team_order(wish, command_id, by=by, now=now)
         case RedriveWish() | LiftWish() | DiscardWish():
             return SUPERVISION_STREAM, supervision_order(wish, command_id, by=by, now=now)
