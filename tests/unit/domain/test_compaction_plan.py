@@ -105,7 +105,9 @@ def test_words_that_a_summary_has_left_out_are_in_the_next_one_or_stay():
     talk.answer("Understood.").user("On.").answer("Yes.")
     first = talk.compacted()
     assert first.kept == (1, 2, 4)
-    talk.user("Now the cellar. " + "w" * 400).answer("Done.").user("And now?").answer("x").user("y")
+    talk.user("Now the cellar. " + "w" * 400).answer("Done.").user("And now?").answer("x").user(
+        "y"
+    )
     plan = talk.plan(preserve_recent_user_tokens=130, preserve_recent_delegation_results=0)
 
     assert plan.kept == (4, 6, 8)
