@@ -308,15 +308,17 @@ def _decided(event: a.PermissionResolved) -> Sequence[Shown]:
 
 
 def _compacted(event: a.ContextCompacted) -> Sequence[Shown]:
-    words = f"◇ {event.replaced} older entries are now told as a summary ({event.trigger})"
+    be = "is" if event.replaced == 1 else "are"
+    entries = counted(event.replaced, "older entry")
+    words = f"◇ {entries} {be} now told as a summary ({event.trigger})"
     return [line(words, "cyan")]
 
 
 def _not_compacted(event: a.CompactionSkipped) -> Sequence[Shown]:
     if event.is_cancelled:
         return [line("◇ the summary was stopped; the conversation is as it was", "dim")]
-    if event.is_error:
-        return [line(f"◇ nothing was summarised: {event.reason}", "yellow")]
+    if event.is_error:  # a warning, which is a line of the chat, says why
+        return [line("◇ nothing was summarised; the conversation is as it was", "yellow")]
     return [line("◇ nothing was summarised: all of it is new", "dim")]
 
 

@@ -172,7 +172,11 @@ def test_a_turn_ends_with_what_it_has_used():
         ),
         (a.FallbackUsed(model="b:c"), "⇄ goes on with b:c"),
         (a.ContextCompacted(trigger="manual", replaced=4, kept=1, summary="s"), "◇ 4 older"),
-        (not_compacted("no key", is_error=True), "◇ nothing was summarised: no key"),
+        (
+            a.ContextCompacted(trigger="auto", replaced=1, kept=1, summary="s"),
+            "◇ 1 older entry is",
+        ),
+        (not_compacted("no key", is_error=True), "◇ nothing was summarised; the conv"),
         (not_compacted("there was no older history"), "◇ nothing was summarised: all of it"),
         (not_compacted("by ann", is_cancelled=True), "◇ the summary was stopped; the conv"),
         (a.Notice(severity="warning", message="careful"), "◇ careful"),
