@@ -31,6 +31,7 @@ from projections.views.task_board import BoardView
 __all__ = ["HELP_KEYS", "performed", "unknown_words"]
 
 _TURNS_SHOWN = 3
+_RECORDS_SHOWN = 20
 _MOST_CHARS = 160
 _EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max", "off")
 """A model may know some of these words only; its provider then says which."""
@@ -245,7 +246,11 @@ async def _memory(session: ChatSession, rest: str) -> _Found:
         records = [one.record for one in await memory.search(rest)]
     else:
         records = list(await memory.records())
-    shown = [line(f"{one.record_id}  {clipped(one.content, _MOST_CHARS)}") for one in records]
+    left_out = max(len(records) - _RECORDS_SHOWN, 0)
+    words = f"{counted(left_out, 'older record')} not shown; `mentra memory` shows all"
+    shown = [line(words, "dim")] if left_out else []
+    for one in records[left_out:]:
+        shown.append(line(f"{one.record_id}  {clipped(one.content, _MOST_CHARS)}"))
     return shown or [line("Nothing was found." if rest else "Nothing is remembered yet.", "dim")]
 
 

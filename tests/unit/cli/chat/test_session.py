@@ -234,6 +234,22 @@ def test_a_fact_that_is_wrong_is_forgotten():
     assert "Forgotten: no search finds it any more." in talk([], told)
 
 
+def test_a_long_memory_does_not_flood_the_screen():
+    """A year of work is thousands of runs."""
+
+    async def told(session, screen):
+        for number in range(23):
+            await session.agent.memory.pin(f"fact {number}")
+        del screen.words[:]
+        await done(session, "memory")
+        assert screen.words[0].startswith("3 older records not shown")
+        assert [one.split("  ")[1] for one in screen.words[1:]] == [
+            f"fact {number}" for number in range(3, 23)
+        ]
+
+    talk([], told)
+
+
 def test_a_conversation_is_summarised_and_told_long_again():
     """A summary may have lost what mattered."""
 
