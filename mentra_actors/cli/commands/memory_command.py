@@ -1,10 +1,12 @@
 """`mentra memory`, `mentra remember`: what an agent remembers for long, and what it is taught."""
 
+import contextlib
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.text import Text
@@ -26,7 +28,7 @@ from mentra_actors.domain.memory import (
 )
 from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView, agent_view
 from mentra_actors.domain.team import DEFAULT_TEAM
-from mentra_actors.errors import CommandRejected
+from mentra_actors.errors import CommandRejected, StoreError
 from mentra_actors.ids import AgentId, StreamId, name_of
 from mentra_actors.runtime.memory.memories import index_file, team_of
 from mentra_actors.runtime.memory.memory_imports import (
@@ -36,11 +38,13 @@ from mentra_actors.runtime.memory.memory_imports import (
 )
 from mentra_actors.runtime.wishes.teams import ForgetRecordWish, ImportWish, TeachWish
 from mentra_actors.store.journal import Journal
-from projections.memory.index import open_memory_index
+from projections.memory.index import MemoryIndex, open_memory_index
 from projections.memory.lines import memory_lines, record_fields
 from projections.views.sentence_words import counted
 
 __all__ = ["memory", "remember"]
+
+T = TypeVar("T")
 
 _INDENT = 2
 _FOR = {"agent": "by {}", "team": "by the team of {}", "project": "for the whole store"}
@@ -90,16 +94,28 @@ def memory(
         return
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         view = _view_of(team, agent)
-        with open_memory_index(team.reader, None) as index:
-            if query is not None:
-                question = MemoryQuestion(words=query, limit=limit, now=time.time(), scopes=scopes)
-                found = index.search(view, question)
-            else:
-                records = index.records(view, scopes)
+        if query is not None:
+            question = MemoryQuestion(words=query, limit=limit, now=time.time(), scopes=scopes)
+            found = _looked_up(team, store, lambda index: index.search(view, question))
+        else:
+            records = _looked_up(team, store, lambda index: index.records(view, scopes))
     if query is not None:
         _show_found(output, found)
     else:
         _show_records(output, agent, records, export)
+
+
+def _looked_up(team: OpenStore, store: Path, look: Callable[[MemoryIndex], T]) -> T:
+    """What an index gives: the one beside the log, if it is there and free, else one in memory.
+
+    One that has to be made reads all of the log; so it is made once, by those who work there.
+    """
+    file = index_file(team.reader, store)
+    if file is not None and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
+        with contextlib.suppress(StoreError), open_memory_index(team.reader, file) as index:
+            return look(index)
+    with open_memory_index(team.reader, None) as index:
+        return look(index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +143,9 @@ def _forget(
 ) -> None:
     with opened(place.store, place.team_name) as team, output.spinner("Reading the log"):
         view = _view_of(team, agent)
-        with open_memory_index(team.reader, None) as index:
-            scope = index.scope_of(view, record_id, scopes)
+        scope = _looked_up(
+            team, place.store, lambda index: index.scope_of(view, record_id, scopes)
+        )
     if scope is None:
         raise CommandRejected(
             f"{agent} has no record {record_id!r}; `mentra memory {agent}` shows all, with ids"
