@@ -1,21 +1,20 @@
 """`mentra memory`, `mentra remember`: what an agent remembers for long, and what it is taught."""
 
-import contextlib
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from mentra_actors.cli.decision_options import By, Wait, person
+from mentra_actors.cli.memory_lookup import memory_index, view_of
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.petitioned import have_recorded, wished
-from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render.render_import import show_import
 from mentra_actors.cli.times import shown_minute
 from mentra_actors.domain.memory import (
@@ -26,25 +25,22 @@ from mentra_actors.domain.memory import (
     MemoryScope,
     PinFacts,
 )
-from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView, agent_view
+from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView
 from mentra_actors.domain.team import DEFAULT_TEAM
-from mentra_actors.errors import CommandRejected, StoreError
+from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, name_of
-from mentra_actors.runtime.memory.memories import index_file, team_of
+from mentra_actors.runtime.memory.memories import index_file
 from mentra_actors.runtime.memory.memory_imports import (
     fact_orders,
     import_outcome,
     written_stream,
 )
 from mentra_actors.runtime.wishes.teams import ForgetRecordWish, ImportWish, TeachWish
-from mentra_actors.store.journal import Journal
-from projections.memory.index import MemoryIndex, open_memory_index
+from projections.memory.index import open_memory_index
 from projections.memory.lines import memory_lines, record_fields
 from projections.views.sentence_words import counted
 
 __all__ = ["memory", "remember"]
-
-T = TypeVar("T")
 
 _INDENT = 2
 _FOR = {"agent": "by {}", "team": "by the team of {}", "project": "for the whole store"}
@@ -93,29 +89,17 @@ def memory(
         _import(output, agent, facts, place)
         return
     with opened(store, team_name) as team, output.spinner("Reading the log"):
-        view = _view_of(team, agent)
-        if query is not None:
-            question = MemoryQuestion(words=query, limit=limit, now=time.time(), scopes=scopes)
-            found = _looked_up(team, store, lambda index: index.search(view, question))
-        else:
-            records = _looked_up(team, store, lambda index: index.records(view, scopes))
+        view = view_of(team, team.agent_stream(agent))
+        with memory_index(team, view) as index:
+            if query is not None:
+                question = MemoryQuestion(words=query, limit=limit, now=time.time(), scopes=scopes)
+                found = index.search(view, question)
+            else:
+                records = index.records(view, scopes)
     if query is not None:
         _show_found(output, found)
     else:
         _show_records(output, agent, records, export)
-
-
-def _looked_up(team: OpenStore, store: Path, look: Callable[[MemoryIndex], T]) -> T:
-    """What an index gives: the one beside the log, if it is there and free, else one in memory.
-
-    One that has to be made reads all of the log; so it is made once, by those who work there.
-    """
-    file = index_file(team.reader, store)
-    if file is not None and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
-        with contextlib.suppress(StoreError), open_memory_index(team.reader, file) as index:
-            return look(index)
-    with open_memory_index(team.reader, None) as index:
-        return look(index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +114,7 @@ class _Place:
 
 def _import(output: Output, agent: str, facts: Path, place: _Place) -> None:
     with opened(place.store, place.team_name) as team:
-        orders = _orders(facts, _view_of(team, agent), by=place.by)
+        orders = _orders(facts, view_of(team, team.agent_stream(agent)), by=place.by)
         outcome = import_outcome(
             orders, lambda stream_id: MEMORY.fold(team.journal.events(stream_id))
         )
@@ -142,10 +126,9 @@ def _forget(
     output: Output, agent: str, record_id: str, scopes: Sequence[MemoryScope], place: _Place
 ) -> None:
     with opened(place.store, place.team_name) as team, output.spinner("Reading the log"):
-        view = _view_of(team, agent)
-        scope = _looked_up(
-            team, place.store, lambda index: index.scope_of(view, record_id, scopes)
-        )
+        view = view_of(team, team.agent_stream(agent))
+        with memory_index(team, view) as index:
+            scope = index.scope_of(view, record_id, scopes)
     if scope is None:
         raise CommandRejected(
             f"{agent} has no record {record_id!r}; `mentra memory {agent}` shows all, with ids"
@@ -163,11 +146,6 @@ def _forget(
         file = index_file(team.reader, place.store)
         with open_memory_index(team.reader, file):  # takes the words out of the index
             pass
-
-
-def _view_of(team: OpenStore, agent: str) -> MemoryView:
-    agent_id = AgentId(name_of(team.agent_stream(agent)))
-    return agent_view(agent_id, team_of(Journal(team.reader), agent_id, DEFAULT_TEAM))
 
 
 def _orders(facts: Path, view: MemoryView, *, by: str) -> Sequence[tuple[StreamId, PinFacts]]:
@@ -220,9 +198,11 @@ def remember(
     """Let an agent remember a fact; one that it knows in the same words is not kept twice."""
     output = Output(as_json=as_json)
     with opened(store, team_name) as team:
-        agent_id = AgentId(name_of(team.agent_stream(agent)))
-        memory = written_stream(_view_of(team, agent), scope)
-    wish = TeachWish(agent_id=agent_id, content=fact, memory=memory, scope=scope)
+        stream_id = team.agent_stream(agent)
+        memory = written_stream(view_of(team, stream_id), scope)
+    wish = TeachWish(
+        agent_id=AgentId(name_of(stream_id)), content=fact, memory=memory, scope=scope
+    )
     words = f"It is {{}}remembered {_FOR[scope].format(agent)}; `mentra memory {agent}` shows all."
     document = {"agent": agent, "scope": scope}
     have_recorded(output, wish, store, by=person(by), wait_s=wait, words=words, document=document)
