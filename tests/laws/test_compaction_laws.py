@@ -252,7 +252,7 @@ def step(tree, number, what, how):
         tree = closed(tree)
     match what:
         case "say":
-            tree = with_entry(tree, UserMessage(text="w" * how), "user_turn")
+            tree = with_entry(tree, UserMessage(text=f"<{number}>" + "w" * how), "user_turn")
             answer = AssistantMessage(blocks=(TextBlock(text="yes"),), response_id="r")
             return with_entry(tree, answer, "assistant_turn")
         case "round" | "task":
@@ -312,6 +312,33 @@ def test_no_compaction_parts_a_call_from_its_results(steps, where, dies):
         assert pairing_faults([*prompt_messages(later), GO_ON]) == []
         again = with_stubs(moved_to(later, later.leaf), later.stubbed_through)
         assert again.messages == later.messages, "told anew it would be told otherwise"
+
+
+TALK = st.lists(
+    st.one_of(
+        st.tuples(st.just("say"), st.integers(1, 60)),
+        st.tuples(st.just("say"), st.integers(1, 60)),
+        st.tuples(st.just("compact"), st.sampled_from([0, 100, 1000])),
+    ),
+    max_size=12,
+)
+
+
+@forall(TALK, st.sampled_from([0, 60, 1000]))
+def test_what_a_model_was_told_it_is_told_on_or_a_summary_is_made_of_it(steps, limit):
+    """A word that is neither kept nor summarised is lost to the model, and nobody notices."""
+    tree = reduce(lambda one, at: step(one, at[0], *at[1]), enumerate(steps, 1), conversation([]))
+    tree = with_stubs(tree, 0)
+    plan = compaction_plan(tree, OPTIONS, limit)
+    if plan is None:
+        return
+    after = compacted(tree, told_summary(plan, "short", "scripted:x"), "compact-99")
+    told_on = {id(message) for message in after.messages}
+    said = [entry.message for entry in tree.entries if isinstance(entry.message, UserMessage)]
+    told = {id(message) for message in tree.messages}
+    left_out = [one.text for one in said if id(one) in told and id(one) not in told_on]
+
+    assert all(text in plan.material for text in left_out)
 
 
 @forall(STEPS)
