@@ -67,6 +67,11 @@ def context(
     with opened(store) as team, output.spinner("Reading the log"):
         stream_id = team.agent_stream(agent)
         past = agent_past(team.journal.events(stream_id))
+        if past.state.profile is None:
+            raise CommandRejected(
+                f"nobody can say what {agent} would be sent: its first event cannot be read "
+                f"(`mentra log {agent}` says why)"
+            )
         call = None if at is None else _chosen(past, at)
         made = anyio.run(_assembled, team, view_of(team, stream_id), tools, past, call)
         report = report_of(made, PriceList())
