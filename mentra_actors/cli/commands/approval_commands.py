@@ -39,7 +39,10 @@ def approvals(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Calls that wait for a person, oldest first, and what may be remembered of each."""
+    """Calls that wait for a person, the oldest first.
+
+    With what may be remembered of each.
+    """
     output = Output(as_json=as_json)
     with opened(store) as team:
         if watch:

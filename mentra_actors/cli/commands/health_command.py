@@ -24,7 +24,10 @@ __all__ = ["health"]
 
 
 def health(store: StorePath = DEFAULT_STORE, as_json: AsJson = False) -> None:
-    """What works, waits and is set aside; exit code 1 if something needs a person."""
+    """What works, what waits, and what needs a person.
+
+    The exit code is 1 if something needs a person.
+    """
     output, now = Output(as_json=as_json), SystemClock().now()
     with opened(store) as team, output.spinner("Reading the log"):
         found = health_of(

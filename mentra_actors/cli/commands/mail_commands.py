@@ -46,9 +46,10 @@ def inbox(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Letters that a member has not read, and requests that it has not answered.
+    """Letters and requests that a member has yet to answer.
 
-    What a person is shown is read from then on. The letters of an agent are left to the agent.
+    Letters that it has not read, requests that it has not answered. What a person is shown is
+    read from then on. The letters of an agent are left to the agent.
     """
     output = Output(as_json=as_json)
     box = _Inbox(output, name, store, team_name, wait, marks=not peek)
@@ -83,7 +84,7 @@ def mail(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Write to a member of the team as a person who has a seat in it."""
+    """Write to a member, as a person who has a seat in the team."""
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         person_id = seated(team, sender).agent_id

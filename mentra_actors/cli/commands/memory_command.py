@@ -68,7 +68,10 @@ def memory(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """What an agent remembers beyond its conversation; with a query: what it finds by it."""
+    """What an agent remembers beyond its conversation.
+
+    With a query: what it finds by it.
+    """
     output = Output(as_json=as_json)
     if facts is not None:
         with opened(store, team_name) as team:
@@ -147,7 +150,10 @@ def remember(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Let an agent remember a fact; one that it knows in the same words is not kept twice."""
+    """Let an agent remember a fact.
+
+    One that it knows in the same words is not kept twice.
+    """
     output = Output(as_json=as_json)
     with opened(store, team_name) as team:
         agent_id = AgentId(name_of(team.agent_stream(agent)))

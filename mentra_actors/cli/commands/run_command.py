@@ -64,7 +64,10 @@ def run(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Send a prompt to an agent; its team's work is kept in the store whatever happens."""
+    """Send a prompt to an agent, and print its answer.
+
+    The work of its team is kept in the store whatever happens.
+    """
     output = Output(as_json=as_json)
     members = stored_members(store, team_name)
     if prompt is None and members is None:
