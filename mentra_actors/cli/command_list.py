@@ -1,4 +1,4 @@
-"""The commands of `mentra`, in the groups and the order of its help: where each is, what it does."""
+"""The commands of `mentra`, in the groups and the order of its help: what each is and does."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -169,7 +169,11 @@ class _Job:
             resumed = [one for one in runtime.resumed if category_of(one) not in _ALWAYS_OPEN]
             if resumed:
                 self._output.remark(f"Going on with what was open: {', '.join(resumed)}", "yellow")
-            screen = RunScreen(self._output, agent_stream(self.agent_id))
+            screen = RunScreen(
+                self._output,
+                agent_stream(self.agent_id),
+                tells_end=prompt is None and not self.resumes,
+            )
             reply = await self._watched(runtime, screen, prompt)
         if self._output.as_json:
             self._output.document(self._document(reply, resumed))
