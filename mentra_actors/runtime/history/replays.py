@@ -196,13 +196,14 @@ def record(
     mask: Mask | None = None,
 ) -> Recording:
     """See `History.record`."""
-    agent_id = agent_of(journal, agent)
     if run is None:
-        return write_recording(reader, file, agent_id, mask=mask)
-    script = _chosen(run_scripts(journal.through(), [agent_id])[agent_id], agent, run)
+        return write_recording(reader, file, agent_of(journal, agent), mask=mask)
+    script = _chosen(journal, agent, run)
     last = script.steps[-1]
     through = last.position + len(last.recorded) + len(last.beside) - 1
-    return write_recording(reader, file, agent_id, run=script.run_id, through=through, mask=mask)
+    return write_recording(
+        reader, file, script.agent_id, run=script.run_id, through=through, mask=mask
+    )
 
 
 def _position(script: RunScript) -> int:
