@@ -118,7 +118,7 @@ def _decide(made: _Decision, wait_s: float, store: Path, output: Output) -> None
         remember=made.remember,
         match=match,
     )
-    is_recorded = wished(output, wish, store, by=made.by, wait_s=wait_s)
+    is_recorded = wished(output, wish, store, by=made.by, wait_s=wait_s) is not None
     _tell(output, made, approval, match, is_recorded=is_recorded)
 
 

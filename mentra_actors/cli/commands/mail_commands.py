@@ -169,9 +169,8 @@ class _Inbox:
         is_left = False
         if self._marks and member.is_person and any(one.is_new for one in letters):
             wish = ReadMailWish(agent_id=member.agent_id)
-            is_left = not wished(
-                self._output, wish, self._store, by=person(None), wait_s=self._wait_s
-            )
+            answer = wished(self._output, wish, self._store, by=person(None), wait_s=self._wait_s)
+            is_left = answer is None
             if not is_left:
                 with opened(self._store, self._team_name) as team:
                     letters = _letters(team, member, before)

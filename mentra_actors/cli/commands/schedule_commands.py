@@ -183,7 +183,7 @@ def _require_open(listed: Sequence[ListedSchedule], schedule_id: str) -> None:
 
 
 def _asked(output: Output, wish: ScheduleWish, store: Path, wait: float, by: str | None) -> bool:
-    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait)
+    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait) is not None
     if not is_recorded:
         remark_handed_over(output)
     return is_recorded
