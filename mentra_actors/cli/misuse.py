@@ -12,12 +12,22 @@ _MOST_LIKELY = 4
 """A word that fits more commands than these tells nothing."""
 _NO_COMMAND = re.compile(r"No such command '(?P<word>\w{3,})'\.")
 """What is said where no name is like it; what a command does may have the word."""
+_PLAIN = (
+    (re.compile(r"^Input should be a valid integer.*"), "must be a whole number"),
+    (re.compile(r"^Input should be a valid number.*"), "must be a number"),
+    (re.compile(r"^Input should be greater than or equal to (.*)"), r"must be at least \1"),
+    (re.compile(r"^Input should be less than or equal to (.*)"), r"must be at most \1"),
+    (re.compile(r"^Input should be "), "must be "),
+)
+"""Words of the library that reads values, and ours."""
 _FROM_PYDANTIC = "Value error, "
 
 
 def misuse(error: Exception) -> Failure:
     """What is wrong, of what, and where to look."""
     message = (str(getattr(error, "message", "")) or str(error)).removeprefix(_FROM_PYDANTIC)
+    for pattern, words in _PLAIN:
+        message = pattern.sub(words, message)
     parameter: Any = getattr(error, "param", None)
     if parameter is not None:
         name = _name(parameter)
@@ -25,7 +35,7 @@ def misuse(error: Exception) -> Failure:
             told = " ".join(str(getattr(parameter, "help", None) or "").split())
             message = f"{name} is missing. {told}".rstrip()
         elif name not in message:
-            message = f"{name}: {message}"
+            message = f"{name}{' ' if message.startswith('must be') else ': '}{message}"
     context: Any = getattr(error, "ctx", None)
     return Failure(
         error="UsageError",

@@ -1,5 +1,6 @@
 """`mentra timeline`: what a whole team did, in lanes."""
 
+import sys
 from collections import deque
 from collections.abc import Collection, Iterator
 from typing import Annotated, Any, NamedTuple
@@ -48,7 +49,7 @@ def timeline(
             output.document(_document(team, after, through))
             return
         rows = _Rows(team, after, every=every)
-        shown = deque(rows.more(through), maxlen=last or None)
+        shown = deque(rows.more(through), maxlen=min(last, sys.maxsize) or None)
         _show(output, rows, shown)
         while follow and team.wait_for_more(rows.position):
             for one in rows.more(None):
