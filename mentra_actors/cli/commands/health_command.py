@@ -14,7 +14,7 @@ from mentra_actors.cli.render.render_health import health_lines
 from mentra_actors.cli.views_check import look_at_views
 from mentra_actors.cli.writer_look import writer_is_gone
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.views.health_report import bytes_of_store
+from mentra_actors.runtime.views.store_places import bytes_of_store
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sql.opening import is_sql_url
 from projections.running.page_reading import lag_since
