@@ -1,6 +1,8 @@
 """The help of `mentra`: what it says of a command before the command is imported."""
 
 import inspect
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
@@ -113,3 +115,21 @@ def test_a_wrong_name_is_told_with_the_one_that_may_be_meant(mentra, words, said
     assert mentra(*words) == 2
     assert said in mentra.err
     assert f"See `{where} --help`." in mentra.err
+
+
+def test_ctrl_c_while_the_program_is_imported_is_no_traceback():
+    """The first tenth of a second belongs to the person, too."""
+    program = """
+import sys
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupts())
+from mentra_actors.cli.entry import main
+main()
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert run.returncode == 130
+    assert run.stderr == "mentra: Interrupted.\n  Nothing was begun.\n"
