@@ -129,7 +129,9 @@ sys.meta_path.insert(0, Interrupts())
 from mentra_actors.cli.entry import main
 main()
 """
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
 
     assert run.returncode == 130
     assert run.stderr == "mentra: Interrupted.\n  Nothing was begun.\n"
