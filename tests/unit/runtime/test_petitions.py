@@ -18,8 +18,9 @@ from mentra_actors.runtime.writing.petitioning import petition
 from mentra_actors.runtime.writing.petitions import Petition, encode_petition
 from mentra_actors.store.care.backup import backup_store
 from mentra_actors.store.opening import open_event_store
-from mentra_actors.store.ownership import petition_box
-from mentra_actors.store.ownership.petition_box import PETITIONS, new_petition_name, open_box
+from mentra_actors.store.ownership import petition_files
+from mentra_actors.store.ownership.petition_box import new_petition_name
+from mentra_actors.store.ownership.petition_opening import PETITIONS, open_box
 
 ALLOW = ResolveWish(agent_id="lead", request_id="perm-tool-1.0", allow=True, reason="geheim")
 PROJECT = StreamId("rules-project.main")
@@ -198,7 +199,7 @@ def test_a_backup_takes_no_petitions_along(tmp_path):
 
 def test_without_a_bell_both_sides_look_from_time_to_time(tmp_path, monkeypatch):
     """Other systems have no futex."""
-    monkeypatch.setattr(petition_box, "open_bell", lambda *_, **__: None)
+    monkeypatch.setattr(petition_files, "open_bell", lambda *_, **__: None)
     path = tmp_path / "team.mentra"
     with opened(path) as runtime:
         assert asked(path, RULE).is_accepted
