@@ -3,146 +3,32 @@
 Those in PostgreSQL run where MENTRA_TEST_POSTGRES names a server; `.ci/with_postgres` starts one.
 """
 
-import json
-import os
 import signal
-import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
-from forked_python import ForkedPython, run_forked
 from other_processes import until
 from paying_team import events_in, opened
-from petition_places import KINDS, answered_in, box_class, left_in, place_for
+from petition_lives import ALLOW, Process, mentra, until_asked
+from petition_places import KINDS, answered_in, left_in, place_for
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.domain.rule_match import AnyCall
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.wishes.permissions import RememberWish, ResolveWish, RevokeWish
-from mentra_actors.runtime.writing.petitioning import petition
 from mentra_actors.runtime.writing.petitions import (
     Petition,
     decode_answer,
     encode_petition,
 )
 from mentra_actors.store.ownership.petition_box import new_petition_name
-from mentra_actors.store.ownership.petition_files import PetitionFiles
 from mentra_actors.store.ownership.petition_opening import open_box
-from mentra_actors.store.sql.opening import is_server_url
-from mentra_actors.store.sql.petition_link import PetitionLink
-from mentra_actors.store.sql.petition_table import PetitionTable
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(120)]
 
-ALLOW = ResolveWish(agent_id="lead", request_id="perm-tool-1.0", allow=True, remember="project")
 DENY = ResolveWish(agent_id="lead", request_id="perm-tool-1.0", allow=False, reason="no")
-TESTS = Path(__file__).parents[1]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
 PROJECT = StreamId("rules-project.main")
-
-
-def until_asked(runtime):
-    lead = runtime.spawn("lead", model="scripted:x", prompt="Pay.", reuse=True)
-    lead.wait_for_snapshot(lambda snapshot: snapshot.permissions, timeout_s=30)
-
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def dies(*_):
-    """In the place of a function."""
-    die()
-
-
-def dies_after(function):
-    """A function that does what it is to do, and is the last one."""
-
-    def last(*arguments):
-        function(*arguments)
-        die()
-
-    return last
-
-
-# --- what the other processes do --------------------------------------------------------------
-
-
-def write(path, dies_at=""):
-    """Be the writer until a line comes, or until it dies."""
-    if dies_at == "answer":
-        box_class(path).answer = dies
-    elif dies_at == "removal" and is_server_url(path):
-        PetitionTable.answer = dies_after(PetitionTable.answer)
-    elif dies_at == "removal":
-        PetitionFiles._remove = dies
-    with opened(path) as runtime:
-        until_asked(runtime)
-        print("asked", flush=True)
-        sys.stdin.readline()
-        runtime.until_idle(timeout_s=30)
-
-
-def ask(path, dies_at):
-    """Ask for something, and die."""
-    asked = box_class(path)
-    if dies_at == "draft":
-        os.link = PetitionLink.ask = dies
-    elif dies_at == "put":
-        asked.put = dies_after(asked.put)
-    else:
-        asked.answer = dies
-    petition(path, ALLOW, SystemClock(), by="ann", wait_s=30)
-
-
-class Process:
-    """Another process that runs a function of this file."""
-
-    def __init__(self, function, *arguments):
-        self.process = ForkedPython(
-            [sys.executable, __file__, function, *map(str, arguments)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=ENVIRONMENT,
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.communicate()
-
-    def until_asked(self):
-        assert self.process.stdout.readline() == "asked\n"
-        return self
-
-    def finish(self):
-        """Let the writer go on to its end."""
-        self.process.communicate("\n", timeout=60)
-        assert self.process.returncode == 0
-
-    def died(self):
-        assert self.process.wait(60) == -signal.SIGKILL
-
-
-def mentra(path, *arguments):
-    """A command line in a process of its own."""
-    command = [sys.executable, "-m", "mentra_actors.cli.main", *arguments, "--store", str(path)]
-    done = run_forked(
-        [*command, "--json"],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=ENVIRONMENT,
-    )
-    return done.returncode, json.loads(done.stdout or done.stderr)
 
 
 @pytest.fixture(params=KINDS)
@@ -303,7 +189,3 @@ def test_garbage_in_the_box_harms_nobody(waiting):
         assert runtime.supervision.dead_letters() == ()
     answers = [answer_to(waiting, name).is_accepted for name in names]
     assert answers == [False] * (len(odd) + len(wishes)) + [True]
-
-
-if __name__ == "__main__":
-    {"write": write, "ask": ask}[sys.argv[1]](*sys.argv[2:])
