@@ -58,7 +58,8 @@ def write(path, dies_at=""):
         PetitionTable.answer = dies_after(PetitionTable.answer)
     elif dies_at == "removal":
         PetitionFiles._remove = dies
-    with opened(path) as runtime:
+    durability = "sync" if is_server_url(path) else "volatile"  # servers are killed as well
+    with opened(path, durability=durability) as runtime:
         until_asked(runtime)
         print("asked", flush=True)
         sys.stdin.readline()
