@@ -26,7 +26,12 @@ from mentra_actors.runtime.wishes.permissions import RememberWish, ResolveWish
 from mentra_actors.runtime.writing import petition_taker
 from mentra_actors.runtime.writing.lone_writer import lone_writer
 from mentra_actors.runtime.writing.petitioning import petition
-from mentra_actors.runtime.writing.petitions import Petition, encode_petition, take_petitions
+from mentra_actors.runtime.writing.petitions import (
+    Petition,
+    decode_answer,
+    encode_petition,
+    take_petitions,
+)
 from mentra_actors.runtime.writing.writer_lease import acquire_writer_lease
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_event_store
@@ -231,6 +236,35 @@ def url_of(link, schema):
     said = psycopg.conninfo.conninfo_to_dict(link.address)
     place = f"postgresql://{said.get('user', '')}@{said['host']}:{said['port']}/{said['dbname']}"
     return extended(f"{place}?sslmode=disable&gssencmode=disable", schema=schema)
+
+
+@pytest.mark.parametrize("statement", [b"octet_length(petition)", b"FOR SHARE"])
+def test_a_petition_that_could_not_be_read_or_answered_in_an_outage_is_not_refused(
+    path, statement
+):
+    """It may be sound; it is taken when the server is there again."""
+    with opened(path):
+        pass
+    link = Link(statement)
+    link.after_cut = lambda: setattr(link, "is_down", True)
+    url = url_of(link, path.rpartition("schema=")[2])
+    name, taken = new_petition_name(), []
+
+    def takes(_stream_id, command):
+        taken.append(command)
+        return True
+
+    with silent_writer(path) as (_, fence), closing(open_box(url, None)) as box:
+        box.put(name, encode_petition(Petition(wish=RULE, by="ann", asked_at=1.0)))
+        link.cut = "before"
+        with pytest.raises(ConnectionLost):
+            take_petitions(box, takes, SystemClock().now, fence)
+        link.is_down = False
+        assert box.waiting() == [name]
+        assert take_petitions(box, takes, SystemClock().now, fence) is False
+        assert decode_answer(box.answer_to(name)).is_accepted
+    link.close()
+    assert len({one.command_id for one in taken}) == 1
 
 
 def test_a_person_waits_through_an_outage(path, link):
