@@ -97,7 +97,7 @@ def lone_writer(
 
     Raises:
         StoreLocked: another process writes it; nothing was changed.
-        VersionConflict: another process has opened it just now; nothing was changed.
+        Fenced, VersionConflict: another process writes it since just now; nothing was changed.
         StoreError: it cannot be opened or written.
     """
     store = open_event_store(path, create=False, sealing=sealing)
@@ -115,7 +115,7 @@ def lone_writer_of(
     """The same for a store that is open; one that is a branch is settled first.
 
     Raises:
-        StoreLocked, VersionConflict: see `acquire_writer_lease`.
+        StoreLocked, Fenced, VersionConflict: see `acquire_writer_lease`.
         StoreError: it cannot be written.
     """
     journal = Journal(store)

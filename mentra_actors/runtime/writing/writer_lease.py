@@ -42,7 +42,7 @@ def acquire_writer_lease(
 
     Raises:
         StoreLocked: the term of another holder runs, which may live.
-        VersionConflict: another process has changed the lease just now.
+        Fenced, VersionConflict: another process has taken or renewed the lease just now.
         StoreError: the lease could not be written.
     """
     lease = StateLoader(LEASE, store, journal).load(WRITER_LEASE)

@@ -6,7 +6,7 @@ Runs where MENTRA_TEST_POSTGRES names a server; `.ci/with_postgres` starts one.
 import logging
 import threading
 import uuid
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import psycopg
 import pytest
@@ -19,7 +19,12 @@ from postgres_logs import end_backends, extended, own_address, required_server
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.domain.rule_match import AnyCall
-from mentra_actors.errors import CommandRejected, ConnectionLost, Fenced, StoreLocked
+from mentra_actors.errors import (
+    CommandRejected,
+    ConnectionLost,
+    Fenced,
+    StoreLocked,
+)
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.wishes.permissions import RememberWish, ResolveWish
@@ -116,6 +121,27 @@ def test_a_writer_that_takes_petitions_is_not_shut_out_when_its_lease_is_over(pa
             store.append(AppendRequest(fence=fence))
 
 
+def test_a_team_that_is_opened_just_then_is_not_shut_out(path):
+    """Between the look at the lease and the append that takes it, another process took it."""
+    with opened(path):
+        pass
+    others = []
+
+    class Meanwhile:
+        """A clock that is slow: another process opens the team before it tells the time."""
+
+        def now(self):
+            if not others:
+                others.append(stack.enter_context(silent_writer(path)))
+            return SystemClock().now()
+
+    with ExitStack() as stack:
+        with pytest.raises(Fenced), lone_writer(path, Meanwhile()):
+            pass
+        ((store, fence),) = others
+        store.append(AppendRequest(fence=fence))
+
+
 def test_two_who_ask_at_once_where_nobody_writes(path):
     """Each would take all petitions; one is fenced off, and what it asked is recorded as well."""
     with opened(path):
@@ -174,6 +200,17 @@ def refuses(_stream_id, _command):
     raise CommandRejected("no call waits")
 
 
+def test_a_writer_that_was_replaced_takes_no_more_after_a_refusal_that_did_not_count(path):
+    """A refusal appends nothing, so the box is the first to say that it was replaced."""
+    with opened(path):
+        pass
+    with closing(open_box(path, None)) as box, silent_writer(path):
+        box.put(new_petition_name(), encode_petition(Petition(wish=RULE, by="", asked_at=1.0)))
+        petition_taker._Taker(Owner(), open_box(path, None)).run()  # and it comes to its end
+        assert len(box.waiting()) == 1
+        until(lambda: not box.is_attended())
+
+
 def test_a_replaced_writer_that_still_runs_keeps_nobody_waiting(path):
     """It is there, and takes nothing: with the first petition it hears that it was replaced."""
     with opened(path):
@@ -227,9 +264,12 @@ def test_an_outage_is_logged_once(path, link, caplog):
 
 
 class Owner:
-    """One of whom nobody asks anything."""
+    """The first writer of a store, who refuses all."""
 
     clock, fence = SystemClock(), Fence("writer", 1)
+
+    def ask(self, stream_id, command):
+        return refuses(stream_id, command)
 
 
 def url_of(link, schema):
