@@ -16,7 +16,7 @@ from mentra_actors.runtime.writing.petitions import PetitionAnswer, Wish
 __all__ = ["have_recorded", "remark_handed_over", "state_word", "wished"]
 
 _HANDED_OVER = (
-    "Handed over: no process has taken it yet. It is kept beside the store, and recorded by the "
+    "Handed over: no process has taken it yet. It is kept with the store, and recorded by the "
     "process that writes it, or by the next one."
 )
 
