@@ -1,4 +1,4 @@
-"""The pages of the tutorial, as a newcomer goes through them: programs, then commands, in order."""
+"""The pages of the tutorial, as a newcomer goes through them: the programs, then the commands."""
 
 import re
 import shlex
