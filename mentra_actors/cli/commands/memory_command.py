@@ -1,7 +1,7 @@
 """`mentra memory`, `mentra remember`: what an agent remembers for long, and what it is taught."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ from mentra_actors.cli.memory_lookup import memory_index, view_of
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.petitioned import have_recorded, wished
-from mentra_actors.cli.reading import opened
+from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render.render_import import show_import
 from mentra_actors.cli.times import shown_minute
 from mentra_actors.domain.memory import (
@@ -23,6 +23,7 @@ from mentra_actors.domain.memory import (
     FoundRecord,
     MemoryRecord,
     MemoryScope,
+    MemoryState,
     PinFacts,
 )
 from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView
@@ -33,6 +34,7 @@ from mentra_actors.runtime.memory.memories import index_file
 from mentra_actors.runtime.memory.memory_imports import (
     fact_orders,
     import_outcome,
+    told_outcome,
     written_stream,
 )
 from mentra_actors.runtime.wishes.teams import ForgetRecordWish, ImportWish, TeachWish
@@ -78,7 +80,10 @@ def memory(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """What an agent remembers beyond its conversation; with a query: what it finds by it."""
+    """What an agent remembers beyond its conversation.
+
+    With a query: what it finds by it.
+    """
     output = Output(as_json=as_json)
     scopes = SCOPES if scope is None else (scope,)
     place = _Place(store=store, team_name=team_name, by=person(by), wait_s=wait)
@@ -115,11 +120,17 @@ class _Place:
 def _import(output: Output, agent: str, facts: Path, place: _Place) -> None:
     with opened(place.store, place.team_name) as team:
         orders = _orders(facts, view_of(team, team.agent_stream(agent)), by=place.by)
-        outcome = import_outcome(
-            orders, lambda stream_id: MEMORY.fold(team.journal.events(stream_id))
-        )
-    is_recorded = _have_pinned(output, orders, place)
-    show_import(output, agent, facts, outcome, is_recorded=is_recorded)
+        likely = import_outcome(orders, _memories(team))
+    remembered = _have_pinned(output, orders, place)
+    outcome = likely
+    if remembered is not None:
+        with opened(place.store, place.team_name) as team:
+            outcome = told_outcome(orders, remembered, _memories(team))
+    show_import(output, agent, facts, outcome, is_recorded=remembered is not None)
+
+
+def _memories(team: OpenStore) -> Callable[[StreamId], MemoryState]:
+    return lambda stream_id: MEMORY.fold(team.journal.events(stream_id))
 
 
 def _forget(
@@ -157,14 +168,17 @@ def _orders(facts: Path, view: MemoryView, *, by: str) -> Sequence[tuple[StreamI
 
 def _have_pinned(
     output: Output, orders: Sequence[tuple[StreamId, PinFacts]], place: _Place
-) -> bool:
-    """Have facts pinned, some hundred at a time; False if some of them wait."""
-    is_recorded = True
+) -> Sequence[str] | None:
+    """Have facts pinned, some hundred at a time: those that were new; None if some wait."""
+    remembered: list[str] = []
+    is_waiting = False
     for stream_id, command in orders:
         wish = ImportWish(memory=stream_id, facts=command.facts)
-        wait_s = place.wait_s if is_recorded else 0.0
-        is_recorded &= wished(output, wish, place.store, by=place.by, wait_s=wait_s)
-    return is_recorded
+        wait_s = 0.0 if is_waiting else place.wait_s
+        answer = wished(output, wish, place.store, by=place.by, wait_s=wait_s)
+        is_waiting = is_waiting or answer is None
+        remembered += (answer and answer.remembered) or ()
+    return None if is_waiting else remembered
 
 
 def _show_records(
@@ -195,7 +209,10 @@ def remember(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Let an agent remember a fact; one that it knows in the same words is not kept twice."""
+    """Let an agent remember a fact.
+
+    One that it knows in the same words is not kept twice.
+    """
     output = Output(as_json=as_json)
     with opened(store, team_name) as team:
         stream_id = team.agent_stream(agent)
