@@ -9,13 +9,13 @@ from rich.text import Text
 
 from mentra_actors.cli.render.figure_words import figure_words, is_figure
 from mentra_actors.cli.render.render_transcript import item_lines
+from mentra_actors.cli.render.render_usage import spent_words
 from mentra_actors.domain.board.state import Task
 from mentra_actors.domain.entry import Entry
 from mentra_actors.runtime.history.differences import AgentDifference, TeamDifference
 from projections.views.board_differences import BoardDifference, TaskChange
 from projections.views.transcript_differences import Passage
 from projections.views.transcript_item import AssistantText, Prompt, TranscriptItem
-from projections.views.usage import Usage
 from projections.views.view_differences import Difference, FieldChange
 
 __all__ = ["Lines", "difference_lines", "team_difference_lines"]
@@ -96,7 +96,7 @@ def _agent_lines(one: AgentDifference) -> Lines:
     )
     if one.status_before != one.status_after:
         line.append(f"  {one.status_before or 'not there'} → {one.status_after or 'not there'}")
-    line.append(_spent(one.usage_before, one.usage_after), style="dim")
+    line.append(spent_words(one.usage_before, one.usage_after), style="dim")
     yield line, 2
     for change in one.configuration:
         yield from _configuration_lines(change)
@@ -108,16 +108,6 @@ def _agent_lines(one: AgentDifference) -> Lines:
             yield Text.assemble(("    - ", _REMOVED), _entry_words(entry)), 6
     for passage in one.transcript.passages:
         yield from _passage_lines(passage)
-
-
-def _spent(before: Usage, after: Usage) -> str:
-    calls = after.calls - before.calls
-    tokens = after.tokens.total_tokens - before.tokens.total_tokens
-    cost = (after.cost_usd_micros - before.cost_usd_micros) / 1e6
-    if not (calls or tokens or cost):
-        return ""
-    money = f", ${cost:+,.4f}".replace("$+", "+$").replace("$-", "-$") if cost else ""
-    return f"  {calls:+,} call{'' if abs(calls) == 1 else 's'}, {tokens:+,} tokens{money}"
 
 
 def _configuration_lines(change: FieldChange) -> Lines:

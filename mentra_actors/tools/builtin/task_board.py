@@ -231,7 +231,7 @@ async def task_get(context: ToolContext, task_id: int) -> str:
 
 
 def _told(value: Any) -> str:
-    """As JSON with the words as they are: a letter as `\\u043f` costs six times its tokens."""
+    """As JSON with the words as they are: an escaped letter costs six times its tokens."""
     return json.dumps(value, ensure_ascii=False)
 
 
