@@ -69,7 +69,8 @@ def test_money_and_pictures_are_of_the_team_that_is_named(mentra, two_teams, tmp
     assert set(usage["rows"]) == {"lead"}
     assert set(of_docs["rows"]) == {"docs.writer"}
     assert mentra.json("at", *there)["usage"]["calls"] == of_docs["total"]["calls"]
-    assert (
+    value = mentra.json("at", "--view", "usage", *there)["value"]
+    assert value["calls"] == of_docs["total"]["calls"]
         mentra.json("at", "--view", "usage", *there)["value"]["calls"] == of_docs["total"]["calls"]
     )
     with open_history(two_teams) as history:
