@@ -71,8 +71,6 @@ def test_money_and_pictures_are_of_the_team_that_is_named(mentra, two_teams, tmp
     assert mentra.json("at", *there)["usage"]["calls"] == of_docs["total"]["calls"]
     value = mentra.json("at", "--view", "usage", *there)["value"]
     assert value["calls"] == of_docs["total"]["calls"]
-        mentra.json("at", "--view", "usage", *there)["value"]["calls"] == of_docs["total"]["calls"]
-    )
     with open_history(two_teams) as history:
         spent = history.at().usage(team="docs").total.tokens.input_tokens
     assert spent == of_docs["total"]["tokens"]["input_tokens"]
