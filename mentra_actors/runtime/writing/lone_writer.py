@@ -4,7 +4,7 @@ The lease is taken, so whoever wrote before is fenced off, and given back. What 
 due is left to the next runtime: see `LeaveResolution`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,8 @@ class LoneWriter:
         self.fence = fence
         self._kinds = stream_kinds(store, journal)
 
-    def record(self, stream_id: StreamId, command: Any) -> bool:
-        """Decide a command and record its events; always True. Blocks.
+    def record(self, stream_id: StreamId, command: Any) -> Sequence[Any]:
+        """Decide a command and record its events, which are given back. Blocks.
 
         Raises:
             CommandRejected: the decider said no.
@@ -55,7 +55,7 @@ class LoneWriter:
         decider = kind.decider
         events = decider.decide(command, loaded.state)
         if not events:
-            return True
+            return ()
         state = decider.fold(events, loaded.state)
         draft = draft_append(
             decider,
@@ -72,7 +72,7 @@ class LoneWriter:
             ),
         )
         self.store.append(draft.request)
-        return True
+        return events
 
     def _take_delivered(self, stream_id: StreamId) -> None:
         """What lies in the inbox is the agent's before it can be handed over."""

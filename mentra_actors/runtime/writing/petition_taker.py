@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -135,21 +135,20 @@ class _Taker:
         self._is_in_trouble = False
         return has_left
 
-    def _apply(self, stream_id: StreamId, command: Any) -> bool:
+    def _apply(self, stream_id: StreamId, command: Any) -> Sequence[Any] | None:
         if self._is_stopped:
-            return False
+            return None
         try:
-            self._owner.ask(stream_id, command).result()
+            return self._owner.ask(stream_id, command).result().events
         except CommandRejected:
             raise
         except ActorQuarantined as error:
             raise CommandRejected(str(error)) from error
         except (RuntimeClosed, Fenced):
             self._is_stopped = True
-            return False
+            return None
         except MentraError as error:
             if isinstance(error, VersionConflict) and isinstance(command, AddMember):
                 raise  # another agent has the id, now and for ever
             _log.warning("a petition to %s has to wait: %s", stream_id, error)
-            return False
-        return True
+            return None

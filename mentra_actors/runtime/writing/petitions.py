@@ -5,11 +5,12 @@ one that is applied twice, because somebody died in between, is recorded once.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, assert_never
 
 import msgspec
 
+from mentra_actors.domain.memory import MemoryRecorded
 from mentra_actors.domain.permission_rules import RULES, scope_of
 from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
@@ -91,16 +92,23 @@ class Petition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PetitionAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. `words` say why, if it was refused."""
+    """What came of it. `words` say why, if it was refused.
+
+    `remembered` are the ids of the facts that it has recorded itself: of several petitions for the
+    same fact one has it.
+    """
 
     is_accepted: bool
     words: str = ""
+    remembered: tuple[str, ...] = ()
 
 
 _STREAM_BYTES = 255
 
-Apply: TypeAlias = Callable[[StreamId, Any], bool]
-"""Has a command recorded; False if that cannot be done now. Raises CommandRejected."""
+Apply: TypeAlias = Callable[[StreamId, Any], Sequence[Any] | None]
+"""Has a command recorded, gives back its events; None if that cannot be done now.
+
+Raises CommandRejected."""
 
 
 def encode_petition(petition: Petition) -> bytes:
@@ -175,12 +183,19 @@ def _answer(
         petition = _petition(box, name)
         stream_id, command = order_of(petition, name, now())
         _require_stream(stream_id, petition.wish)
-        return PetitionAnswer(is_accepted=True) if _applied(apply, stream_id, command) else None
+        events = _applied(apply, stream_id, command)
     except CommandRejected as rejected:
         return PetitionAnswer(is_accepted=False, words=rejected.reason)
+    if events is None:
+        return None
+    return PetitionAnswer(is_accepted=True, remembered=_ids(events))
 
 
-def _applied(apply: Apply, stream_id: StreamId, command: Any) -> bool:
+def _ids(events: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(one.record.record_id for one in events if isinstance(one, MemoryRecorded))
+
+
+def _applied(apply: Apply, stream_id: StreamId, command: Any) -> Sequence[Any] | None:
     try:
         return apply(stream_id, command)
     except VersionConflict as conflict:
