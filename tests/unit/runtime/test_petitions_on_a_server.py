@@ -299,7 +299,7 @@ def test_a_petition_that_could_not_be_read_or_answered_in_an_outage_is_not_refus
 
     def takes(_stream_id, command):
         taken.append(command)
-        return True
+        return ()
 
     with silent_writer(path) as (_, fence), closing(open_box(url, None)) as box:
         box.put(name, encode_petition(Petition(wish=RULE, by="ann", asked_at=1.0)))
