@@ -18,12 +18,13 @@ from mentra_actors.ids import (
     category_of,
     name_of,
 )
+from mentra_actors.runtime.views.agent_lists import agents_of, member_id, member_view
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
 from projections.contract import fold_view
 from projections.views.background_jobs import JobView, stored_jobs
-from projections.views.roster import ROSTER, MemberView, team_roster
+from projections.views.roster import MemberView
 from projections.views.task_board import TASK_BOARD, BoardView
 
 __all__ = ["OpenStore", "opened"]
@@ -73,8 +74,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
 
     def members(self) -> list[MemberView]:
         """The members of the team, persons too."""
-        roster = fold_view(ROSTER, self.journal.through())
-        return list(team_roster(roster.get, self.team_id))
+        return list(agents_of(self.journal, self.team_id))
 
     def member(self, name: str) -> MemberView:
         """The member of the team with this name.
@@ -82,11 +82,11 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             CommandRejected: there is none; the message lists the members.
         """
-        found = {one.name: one for one in self.members()}
-        if name not in found:
-            known = ", ".join(found) or "nobody"
+        found = member_view(self.journal, name, self.team_id)
+        if found is None:
+            known = ", ".join(one.name for one in self.members()) or "nobody"
             raise CommandRejected(f"no member is named {name!r}; the team has {known}")
-        return found[name]
+        return found
 
     def teams(self) -> list[TeamId]:
         """All teams of the store, by name."""
@@ -118,20 +118,21 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             CommandRejected: there is neither; the message lists what there is.
         """
-        members = {member.name: member.agent_id for member in self.members()}
-        if name in members:
-            return agent_stream(members[name])
+        agent_id = member_id(self.journal, name, self.team_id)
+        if agent_id is not None:
+            return agent_stream(agent_id)
         # An agent may be on no roster: those who are forgotten have left no name there.
         for stream_id in (StreamId(name), agent_stream(AgentId(name))):
             if name and self.reader.stream_version(stream_id):
                 return stream_id
-        listed = {agent_stream(agent_id) for agent_id in members.values()}
+        members = self.members()
+        listed = {agent_stream(one.agent_id) for one in members}
         streams = [one for category in categories for one in self.reader.stream_ids(category)]
         others = [one for one in streams if one not in listed]
         listed_streams = f"; streams: {', '.join(others)}" if others else ""
         raise CommandRejected(
             f"no {'agent or stream' if others else 'agent'} is named {name!r} in {self.path}; "
-            f"agents: {', '.join(members) or 'none'}{listed_streams}"
+            f"agents: {', '.join(one.name for one in members) or 'none'}{listed_streams}"
         )
 
     def agent_stream(self, name: str) -> StreamId:
