@@ -1,14 +1,16 @@
 """Reading a store that this or another process may be writing. A store is never made here."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
 from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.domain.team import DEFAULT_TEAM
-from mentra_actors.errors import CommandRejected
+from mentra_actors.errors import CommandRejected, StoreError
 from mentra_actors.ids import (
     AgentId,
     StreamId,
@@ -18,17 +20,23 @@ from mentra_actors.ids import (
     category_of,
     name_of,
 )
-from mentra_actors.runtime.views.agent_lists import agents_of, member_id, member_view
+from mentra_actors.runtime.views.agent_lists import member_id, member_view
+from mentra_actors.runtime.views.kept_views import views_on_demand
+from mentra_actors.runtime.views.view_reading import LONG_LOG, folded_through
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
-from projections.contract import fold_view
+from mentra_actors.store.sql.opening import is_sql_url
+from projections.contract import Projection, fold_view
 from projections.views.background_jobs import JobView, stored_jobs
-from projections.views.roster import MemberView
+from projections.views.roster import ROSTER, MemberView, team_roster
 from projections.views.task_board import TASK_BOARD, BoardView
 
 __all__ = ["OpenStore", "opened"]
 
+V = TypeVar("V")
+
+_LOG = logging.getLogger(__name__)
 _LOOK_S = 1.0
 _CATEGORIES = (
     *("agent", "background", "board", "inbox", "lease", "memory"),
@@ -74,7 +82,28 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
 
     def members(self) -> list[MemberView]:
         """The members of the team, persons too."""
-        return list(agents_of(self.journal, self.team_id))
+        return list(team_roster(self.parts(ROSTER).get, self.team_id))
+
+    def parts(self, projection: Projection[V]) -> Mapping[str, V]:
+        """All parts of a built-in view as it is now.
+
+        On a long log a view is kept beside it, so that the next look begins there.
+        """
+        return self.kept(projection)[0]
+
+    def kept(self, *projections: Projection[Any]) -> list[Mapping[str, Any]]:
+        """The same of some, folded together."""
+        if self.reader.last_position() >= LONG_LOG and not is_sql_url(self.path):
+            try:
+                with views_on_demand(self.reader, self.path, projections) as views:
+                    views.catch_up()
+                    if not any(one.failure for one in views.status()):
+                        return [views.parts(one) for one in projections]
+            except StoreError as error:  # views of a newer release, or a full disk
+                _LOG.info("views beside %s are not used: %s", self.path, error)
+        last = self.reader.last_position()
+        folded = folded_through(self.reader, projections, last)
+        return [folded[one.name] for one in projections]
 
     def member(self, name: str) -> MemberView:
         """The member of the team with this name.

@@ -12,6 +12,7 @@ from mentra_actors.cli.render.render_usage import By, usage_document, usage_tabl
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import AgentId, StreamId, name_of
 from projections.views.usage import (
+    USAGE,
     AgentUsage,
     RunUsage,
     Usage,
@@ -36,7 +37,7 @@ def usage(
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         if agent is None:
-            view = usage_of_events(team.journal.through())
+            view = team.parts(USAGE)
         else:
             agent_id = AgentId(name_of(team.agent_stream(agent)))
             view = usage_of_events(events_with_subagents(team.journal.read_stream, agent_id))

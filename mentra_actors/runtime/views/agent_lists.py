@@ -49,7 +49,8 @@ def list_agents(
 
 def agents_of(journal: Journal, team: TeamId | None) -> Sequence[MemberView]:
     """The same from a journal that is open."""
-    parts = fold_view(ROSTER, journal.through())
+    last = journal.last_position()
+    parts = fold_view(ROSTER, journal.between(0, last, of_types=ROSTER.handles))
     return all_rosters(parts) if team is None else team_roster(parts.get, team)
 
 
