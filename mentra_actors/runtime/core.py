@@ -34,6 +34,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import Fenced, MentraError, RuntimeClosed, StoreError
 from mentra_actors.ids import StreamId
 from mentra_actors.providers.registry import ProviderRegistry
+from mentra_actors.runtime.agents.kept_past import KeptPast
 from mentra_actors.runtime.agents.run_operations import RunOperations
 from mentra_actors.runtime.builtin_tools import all_tools
 from mentra_actors.runtime.kinds import stream_kinds
@@ -92,6 +93,7 @@ class RuntimeCore:
         self.store = self._opened.store
         self.journal = Journal(self.store)
         self.members = MemberReading(self.store, self.journal)
+        self.kept_past = KeptPast(self.journal)
         self._make_feeds()
         self.runs = RunOperations(self)
         self._is_closed = False
