@@ -26,12 +26,17 @@ class CountedStore(MemoryEventStore):
         return page
 
 
+def told(text):
+    """The events of an agent that was told something."""
+    prompt = AcceptPrompt(prompt_id=CommandId("p"), text=text, now=1.0)
+    return [SPAWNED, *AGENT.decide(prompt, AGENT.fold([SPAWNED]))]
+
+
 @pytest.fixture
 def store():
-    prompt = AcceptPrompt(prompt_id=CommandId("p"), text="Go.", now=1.0)
-    events = [SPAWNED, *AGENT.decide(prompt, AGENT.fold([SPAWNED]))]
     store = CountedStore()
-    parts = tuple(Journal(store).stream_append(one, events, 0) for one in (LEAD, ADA))
+    pairs = ((LEAD, "Go."), (ADA, "Come."))
+    parts = tuple(Journal(store).stream_append(one, told(text), 0) for one, text in pairs)
     store.append(AppendRequest(streams=parts))
     return store
 
