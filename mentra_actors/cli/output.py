@@ -49,8 +49,8 @@ class Output:
     def __init__(self, *, as_json: bool, is_plain: bool = False) -> None:
         """With `is_plain` it writes as into a pipe, whatever is there."""
         self.as_json = as_json
-        self._is_piped = is_plain or not sys.stdout.isatty()
-        self.console = _console(is_terminal=not self._is_piped, is_error=False)
+        self.console = _console(is_terminal=not is_plain and sys.stdout.isatty(), is_error=False)
+        self._is_piped = not self.console.is_terminal
         self.remarks = _console(is_terminal=not is_plain and sys.stderr.isatty(), is_error=True)
 
     @property

@@ -134,6 +134,7 @@ class RuntimeCore:
     def _make_readers(self) -> None:
         self.readers: Executor = ThreadPoolExecutor(2, thread_name_prefix="mentra-reader")
         """Threads that read long histories, so that no actor waits for them."""
+        self.kept_past = KeptPast(self.journal)
         self.jobs = JobUpkeep(self.settings.path, self.store, self.journal, self.readers)
         self._ends.callback(self.jobs.close)
         self._ends.callback(self.readers.shutdown, wait=True, cancel_futures=True)

@@ -39,7 +39,7 @@ def timeline(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """What a whole team did, one lane per agent, with the letters between them."""
+    """What the team did: a lane per agent, letters between them."""
     if follow and (as_json or through is not None):
         raise CommandRejected("--follow ends nowhere: leave --through and --json out")
     output = Output(as_json=as_json)

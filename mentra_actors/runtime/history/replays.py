@@ -1,6 +1,6 @@
 """The past decided again, and runs of it that are run again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, get_args
 
@@ -179,8 +179,8 @@ def replay_all(
 ) -> Sequence[ReplayRow]:
     """See `History.replay_all`."""
     choices = _checked(choices)
-    if isinstance(agents, str):
-        raise TypeError("agents are a list of names, not one string")
+    if isinstance(agents, str) or not isinstance(agents, Iterable | None):
+        raise TypeError(f"agents are a list of names, not {agents!r}")
     if agents is None:
         ids = [one.agent_id for one in agents_of(journal, DEFAULT_TEAM)]
     else:

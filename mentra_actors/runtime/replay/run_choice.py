@@ -43,7 +43,13 @@ def chosen_run(
         CommandRejected: there is none; the message lists the last ones.
         StreamArchived: the state before it cannot be made without an archive.
     """
-    starts = list(_starts(journal, agent_stream(agent_id)))
+    stream_id = agent_stream(agent_id)
+    starts = list(_starts(journal, stream_id))
+    if not starts:
+        own = journal.read_stream(stream_id)
+        is_lost = any(is_forgotten(one.event) for one in own)
+        why = "was forgotten, with all its runs" if is_lost else "has not run yet"
+        raise CommandRejected(f"{name!r} {why}: there is nothing to run again")
     start = _chosen(starts, name, run)
     script = _script(reader, journal, agent_id, start) if start.is_known else None
     if script is None:
@@ -63,8 +69,6 @@ def _starts(journal: Journal, stream_id: StreamId) -> Iterator[_Start]:
 
 
 def _chosen(starts: Sequence[_Start], name: str, run: str | None) -> _Start:
-    if not starts:
-        raise CommandRejected(f"{name!r} has not run yet, so there is nothing to run again")
     if run is None:
         return starts[-1]
     for start in starts:
