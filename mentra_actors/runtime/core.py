@@ -93,7 +93,6 @@ class RuntimeCore:
         self.store = self._opened.store
         self.journal = Journal(self.store)
         self.members = MemberReading(self.store, self.journal)
-        self.kept_past = KeptPast(self.journal)
         self._make_feeds()
         self.runs = RunOperations(self)
         self._is_closed = False
