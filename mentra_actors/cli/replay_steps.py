@@ -1,7 +1,7 @@
 """`mentra replay --step`: the log append by append, with what each has changed and asked for."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -9,11 +9,10 @@ from rich.text import Text
 
 from mentra_actors.cli.output import Output, harmless
 from mentra_actors.cli.render.render_log import event_line
-from mentra_actors.ids import StreamId, category_of
+from mentra_actors.ids import category_of
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES
 from mentra_actors.runtime.replay.verification import field_differences
-from mentra_actors.runtime.replay.walk import Step, steps_of
-from mentra_actors.store.journal import Journal
+from mentra_actors.runtime.replay.walk import Step
 from projections.views.sentence_words import clipped
 
 __all__ = ["StepByStep"]
@@ -26,10 +25,10 @@ _CHARS = 48
 class StepByStep:
     """Shows one append after the other, as it is asked for on standard input."""
 
-    def __init__(self, output: Output, journal: Journal, streams: Sequence[StreamId] = ()) -> None:
-        """With `streams` only those."""
+    def __init__(self, output: Output, coming: Iterator[Step]) -> None:
+        """`coming` are the appends, decided again as they are asked for."""
         self._output = output
-        self._coming = steps_of(journal.through(), streams=streams)
+        self._coming = coming
         self._seen: list[Step] = []
 
     def walk(self) -> None:

@@ -1,5 +1,6 @@
 """`mentra replay`: a log decided again, runs that are run again, and a walk event by event."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,11 +25,13 @@ from mentra_actors.cli.signed_in import signed_in_providers
 from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import StreamId, name_of
+from mentra_actors.ids import AgentId, StreamId, name_of
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.history.replays import ReplayChoices
 from mentra_actors.runtime.replay.recordings import read_recording, recording_faults
+from mentra_actors.runtime.replay.stream_groups import agent_events
+from mentra_actors.runtime.replay.walk import Step, steps_of
 
 __all__ = ["replay"]
 
@@ -83,8 +86,7 @@ def replay(
     with opened(store, team_name) as team:
         stream_id = None if agent is None else team.agent_stream(agent)
         if step:
-            streams = () if stream_id is None else (stream_id,)
-            StepByStep(output, team.journal, streams).walk()
+            StepByStep(output, _steps(team, stream_id)).walk()
         elif play:
             _play_all(output, team, agent)
         elif all_runs:
@@ -95,6 +97,13 @@ def replay(
             _run_again(output, team, stream_id, run, choices)
         else:
             _decide_again(output, team, stream_id)
+
+
+def _steps(team: OpenStore, stream_id: StreamId | None) -> Iterator[Step]:
+    if stream_id is None:
+        return steps_of(team.journal.through())
+    told = agent_events(team.reader, team.journal, [AgentId(name_of(stream_id))])
+    return steps_of(told, streams={stream_id})
 
 
 def _choices(live_from: int | None, model: str | None, system: str | None) -> ReplayChoices:

@@ -1,8 +1,7 @@
 """`mentra timeline`: what a whole team did, in lanes."""
 
-import sys
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -55,8 +54,7 @@ def timeline(
             output.document(_document(team, begin, end))
             return
         rows = _Rows(team, begin, every=every)
-        shown = deque(rows.more(end), maxlen=min(last, sys.maxsize) or None)
-        _show(output, rows, shown)
+        _show(output, rows, rows.more(end, last=last))
         while follow and team.wait_for_more(rows.position):
             for one in rows.more(None):
                 output.show_line(_line(one, rows.graph))
@@ -83,14 +81,21 @@ class _Rows:
         self._team = team
         self._after = after
 
-    def more(self, through: int | None) -> Iterator[_Shown]:
-        """Those that have come since the last one."""
+    def more(self, through: int | None, *, last: int = 0) -> list[_Shown]:
+        """Those that have come since the last one; with `last` only so many of the end.
+
+        Only what is shown is drawn: the graph stays behind the log by so many events.
+        """
         end = self._team.reader.last_position() if through is None else through
+        waiting: deque[RecordedEvent[Any]] = deque()
         for recorded in self._team.journal.between(self.position, end):
             self.position = recorded.global_position
-            row = self.graph.row(recorded)
-            if row is not None and recorded.global_position > self._after:
-                yield _Shown(recorded, row)
+            if not self.graph.has_row(recorded):
+                continue
+            waiting.append(recorded)
+            if recorded.global_position <= self._after or 0 < last < len(waiting):
+                self.graph.take(waiting.popleft())
+        return [_Shown(one, self.graph.row(one)) for one in waiting]
 
 
 def _show(output: Output, rows: _Rows, shown: Collection[_Shown]) -> None:

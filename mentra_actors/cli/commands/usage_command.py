@@ -18,7 +18,6 @@ from mentra_actors.cli.render.render_usage import (
 )
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import AgentId, StreamId, name_of
-from projections.contract import fold_parts
 from projections.views.usage import (
     USAGE,
     AgentUsage,
@@ -52,34 +51,20 @@ def usage(
     output = Output(as_json=as_json)
     with opened(store, team_name) as team:
         agent_id = None if agent is None else AgentId(name_of(team.agent_stream(agent)))
-        spent = _Spent(team, agent_id)
         shown: dict[str, Usage] | None = None
-        for end in team.ends(follow=follow):
+        for _ in team.ends(follow=follow):
             with output.spinner("Reading the log"):
-                rows = _rows(spent.until(end), by)
+                rows = _rows(_spent(team, agent_id), by)
             if shown is None or rows != shown:
                 _show(output, by, rows, shown, follow=follow)
             shown = rows
 
 
-class _Spent:
-    """The view of a team, or of one agent with its subagents; carried on with the log."""
-
-    def __init__(self, team: OpenStore, agent_id: AgentId | None) -> None:
-        self._team = team
-        self._agent_id = agent_id
-        self._parts: dict[str, AgentUsage | RunUsage] = {}
-        self._end = 0
-
-    def until(self, end: int) -> Mapping[str, AgentUsage | RunUsage]:
-        journal = self._team.journal
-        if self._agent_id is not None:
-            own = events_with_subagents(journal.read_stream, self._agent_id)
-            return usage_of_events(own)
-        recorded = journal.between(self._end, end, of_types=USAGE.handles)
-        self._parts |= fold_parts(USAGE, recorded, self._parts.get)
-        self._end = end
-        return usage_of_team(self._parts, self._team.team_id)
+def _spent(team: OpenStore, agent_id: AgentId | None) -> Mapping[str, AgentUsage | RunUsage]:
+    """The view of a team, or of one agent with its subagents, as it is now."""
+    if agent_id is None:
+        return usage_of_team(team.parts(USAGE), team.team_id)
+    return usage_of_events(events_with_subagents(team.journal.read_stream, agent_id))
 
 
 def _show(

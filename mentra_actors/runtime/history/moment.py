@@ -12,8 +12,9 @@ from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream, board_str
 from mentra_actors.runtime.history.agent_moment import AgentMoment
 from mentra_actors.runtime.history.past import Past, microseconds, recorded_time
 from mentra_actors.runtime.plain_arguments import require_whole
+from mentra_actors.runtime.views.agent_lists import named_in_stream
 from mentra_actors.store.journal import Journal
-from projections.contract import ONE_PART, Projection, fold_view
+from projections.contract import ONE_PART, Projection
 from projections.running.unshared import unshared
 from projections.views.awaited import AwaitedEffect, awaited_by_members
 from projections.views.roster import ROSTER, MemberView, TeamMembers, team_roster
@@ -126,13 +127,13 @@ class Moment:
 
         Agents of the first releases are in no stream of a team.
         """
-        stream_id = team_stream(team_id)
-        version = self._past.journal.version_at(stream_id, self.position)
-        recorded = self._past.journal.read_stream(stream_id, through=version)
-        found = fold_view(ROSTER, recorded).get(stream_id)
-        if not isinstance(found, TeamMembers) or name not in found.agents:
-            found = self._past.views.parts(ROSTER, self.position).get(stream_id)
-        return found.agents.get(name) if isinstance(found, TeamMembers) else None
+        journal, stream_id = self._past.journal, team_stream(team_id)
+        version = journal.version_at(stream_id, self.position)
+        found = named_in_stream(journal, name, team_id, through=version)
+        if found is None:
+            part = self._past.views.parts(ROSTER, self.position).get(stream_id)
+            found = part.agents.get(name) if isinstance(part, TeamMembers) else None
+        return found
 
 
 def position_at(journal: Journal, time: datetime) -> int:

@@ -22,9 +22,8 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ConfigurationError, StoreError, StoreFormatError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, inbox_stream
 from mentra_actors.runtime.replay.request_digests import request_digests
-from mentra_actors.runtime.replay.scratch_store import stored_between
+from mentra_actors.runtime.replay.stream_groups import agent_groups
 from mentra_actors.runtime.replay.verification import Verification, verified
-from mentra_actors.runtime.replay.walk import groups_of
 from mentra_actors.store.care.export_lines import (
     AppendLine,
     EndLine,
@@ -125,15 +124,14 @@ def write_recording(
 
 def _told(reader: JournalReader, agent_id: AgentId, through: int) -> Iterator[list[StoredEvent]]:
     """The appends of an agent and of the agents that it makes, and those to their inboxes."""
-    wanted = {agent_stream(agent_id), inbox_stream(agent_id)}
-    for group in groups_of(stored_between(reader, 0, through)):
-        if not any(one.stream_id in wanted for one in group):
-            continue
+    groups = agent_groups(reader, [agent_id], through=through)
+    for group in groups:
         for stored in group:
             event = _DECODER.decode(stored)[0].event
-            if isinstance(event, SubagentSpawned) and stored.stream_id in wanted:
+            if isinstance(event, SubagentSpawned) and stored.stream_id in groups:
                 child = event.profile.agent_id
-                wanted |= {agent_stream(child), inbox_stream(child)}
+                groups.add(agent_stream(child))
+                groups.add(inbox_stream(child))
         yield group
 
 

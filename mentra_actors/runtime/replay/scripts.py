@@ -15,7 +15,7 @@ from mentra_actors.runtime.replay.rebuild.agent_outcomes import recorded_outcome
 from mentra_actors.runtime.replay.verification import OtherDecision, difference_of
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
-__all__ = ["RecordedCall", "RunScript", "run_scripts"]
+__all__ = ["RecordedCall", "RunScript", "run_script", "run_scripts"]
 
 _ENDS = e.RunFinished | e.RunFailed | e.RunCancelled
 
@@ -92,12 +92,23 @@ def run_scripts(
 ) -> Mapping[AgentId, Sequence[RunScript]]:
     """All runs of some agents, the oldest first; `recorded` is the log from its first event on.
 
-    A run begins with the append that starts it, which may be the end of the one before.
+    It may lack what does not concern them, see `agent_events`. A run begins with the append that
+    starts it, which may be the end of the one before.
     """
     by_stream = {agent_stream(one): _Runs(one) for one in agents}
     for step in steps_of(recorded, streams=by_stream.keys()) if by_stream else ():
         by_stream[step.stream_id].take(step)
     return {one.agent_id: one.all() for one in by_stream.values()}
+
+
+def run_script(steps: Iterable[Step], agent_id: AgentId, run_id: RunId) -> RunScript | None:
+    """One run, from steps of its agent that begin no later than it does; no more are taken."""
+    runs = _Runs(agent_id)
+    for step in steps:
+        runs.take(step)
+        if (found := runs.ended(run_id)) is not None:
+            return found
+    return next((one for one in runs.all() if one.run_id == run_id), None)
 
 
 class _Runs:
@@ -118,6 +129,9 @@ class _Runs:
                 self._open = RunId("")
             elif isinstance(event, e.RunStarted):
                 self._open, self._steps = event.run_id, [step]
+
+    def ended(self, run_id: RunId) -> RunScript | None:
+        return next((one for one in self._scripts if one.run_id == run_id), None)
 
     def all(self) -> Sequence[RunScript]:
         return [*self._scripts, *([self._script()] if self._open else [])]

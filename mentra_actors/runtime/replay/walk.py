@@ -24,7 +24,7 @@ from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
 from mentra_actors.store.ports import StoredEvent
 
-__all__ = ["Step", "Walk", "groups_of", "steps_of"]
+__all__ = ["Step", "Walk", "groups_of", "is_beside", "steps_of"]
 
 _Decider = Decider[Any, Any, Any, Any]
 _Caused: TypeAlias = RecordedEvent[Any] | StoredEvent
@@ -82,7 +82,11 @@ class Walk:
         rules: Mapping[str, StreamRules] = STREAM_RULES,
         streams: Collection[StreamId] = (),
     ) -> None:
-        """With `streams` only what their owners have decided is decided again."""
+        """With `streams` only what their owners have decided is decided again.
+
+        Then states of other streams are not known, and the log may lack all groups that touch
+        none of these streams and none of their inboxes.
+        """
         self._rules = rules
         self._streams = streams
         self._states: dict[StreamId, Any] = {}
@@ -92,23 +96,33 @@ class Walk:
         self._holes: set[StreamId] = set()
         """Streams of which something was forgotten: what they were decided with is not known."""
 
+    def begin(
+        self, stream_id: StreamId, state: Any, letters: Sequence[RecordedEvent[Any]] = ()
+    ) -> None:
+        """Begin in the middle of a stream: its state there, and what its owner has not taken."""
+        self._states[stream_id] = state
+        for one in letters:
+            self._inboxes.setdefault(one.stream_id, []).append(one)
+
     def state(self, stream_id: StreamId) -> Any:
         """The state of a stream after what was walked; None if its kind has no decider."""
         rules = self._rules.get(category_of(stream_id))
         return self._states.get(stream_id, rules.decider.initial if rules else None)
 
-    def steps(self, group: Sequence[RecordedEvent[Any]]) -> Iterator[Step]:
-        """The appends in events that stand side by side with the same cause and time."""
-        waiting = deque(group)
-        while waiting:
-            yield self._step(waiting)
+    def through(self, recorded: Iterable[RecordedEvent[Any]]) -> Iterator[Step]:
+        """Each append of a log, or what comes next of it; of the chosen streams only."""
+        for group in groups_of(recorded):
+            waiting = deque(group)
+            while waiting:
+                step = self._step(waiting)
+                if not self._is_other(step.stream_id):
+                    yield step
 
     def _step(self, waiting: deque[RecordedEvent[Any]]) -> Step:
         head = waiting[0]
         own = _leading(waiting, head.stream_id)
         rules = self._rules.get(category_of(head.stream_id))
-        is_other = bool(self._streams) and head.stream_id not in self._streams
-        untold = _NOT_ASKED if is_other else _untold(rules, own)
+        untold = _NOT_ASKED if self._is_other(head.stream_id) else _untold(rules, own)
         if head.stream_id in self._broken or (head.stream_id in self._holes and not untold):
             untold = _LOST
         if rules is None or untold:
@@ -125,6 +139,9 @@ class Walk:
         if decision is not None:
             step = _with_deliveries(step, decision, rules.decider)
         return self._taken(waiting, step, "" if decision else _NO_COMMAND)
+
+    def _is_other(self, stream_id: StreamId) -> bool:
+        return bool(self._streams) and stream_id not in self._streams
 
     def _decision_or_fault(
         self, rules: StreamRules, own: Sequence[RecordedEvent[Any]], state: Any
@@ -170,7 +187,7 @@ class Walk:
         if is_forgotten(recorded.event):
             self._holes.add(stream_id)
         rules = self._rules.get(category)
-        if rules is None or stream_id in self._broken:
+        if rules is None or stream_id in self._broken or self._is_other(stream_id):
             return ""
         try:
             self._states[stream_id] = rules.decider.fold([recorded.event], self.state(stream_id))
@@ -194,19 +211,18 @@ def steps_of(
     *,
     streams: Collection[StreamId] = (),
 ) -> Iterator[Step]:
-    """Each append of a log from its first event on; only those of `streams` if any are named."""
-    walk = Walk(rules, streams)
-    for group in groups_of(recorded):
-        for step in walk.steps(group):
-            if not streams or step.stream_id in streams:
-                yield step
+    """Each append of a log from its first event on; only those of `streams` if any are named.
+
+    Then the log may be what `Walk` needs of it for them.
+    """
+    yield from Walk(rules, streams).through(recorded)
 
 
 def groups_of(recorded: Iterable[T]) -> Iterator[list[T]]:
     """Events that stand side by side with the same cause and time: one append, as a rule."""
     group: list[T] = []
     for one in recorded:
-        if group and not _is_beside(group[-1], one):
+        if group and not is_beside(group[-1], one):
             yield group
             group = []
         group.append(one)
@@ -214,9 +230,11 @@ def groups_of(recorded: Iterable[T]) -> Iterator[list[T]]:
         yield group
 
 
-def _is_beside(one: _Caused, other: _Caused) -> bool:
+def is_beside(one: _Caused, other: _Caused) -> bool:
+    """Whether an event and a later one are neighbours on the log, with the same cause and time."""
     return (
-        one.causation == other.causation
+        other.global_position - one.global_position <= 1
+        and one.causation == other.causation
         and one.recorded_at_ns == other.recorded_at_ns
         and one.correlation == other.correlation
         and one.epoch == other.epoch

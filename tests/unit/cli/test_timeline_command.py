@@ -38,8 +38,8 @@ def letter(sender, to):
 
 def drawn(*pairs):
     graph = LaneGraph(has_all=False)
-    rows = [graph.row(one) for one in recorded(*pairs)]
-    return ["".join(row.cells).rstrip() for row in rows if row is not None]
+    rows = [graph.row(one) for one in recorded(*pairs) if graph.has_row(one)]
+    return ["".join(row.cells).rstrip() for row in rows]
 
 
 def test_a_lane_shows_its_run_and_the_call_that_is_awaited():
@@ -66,6 +66,19 @@ def test_a_lane_shows_its_run_and_the_call_that_is_awaited():
 def test_a_letter_is_an_arrow_from_lane_to_lane(sender, to, row):
     """Whatever lies between, and in both directions."""
     assert drawn(spawned("a"), spawned("b"), spawned("c"), letter(sender, to))[-1] == row
+
+
+@pytest.mark.parametrize("choice", [(), ("--all",), ("--after", "5")])
+def test_the_last_rows_are_those_that_end_the_whole_timeline(mentra, team_store, choice):
+    """What is not shown is not drawn, and still says what each lane is at."""
+    assert mentra("timeline", "--last", "0", *choice, "--store", team_store) == 0
+    whole = mentra.out.splitlines()
+    lanes = sum("┌" in line for line in whole)
+    assert len(whole) > lanes + 5
+
+    for last in (1, 2, 6, len(whole) - lanes):
+        assert mentra("timeline", "-n", str(last), *choice, "--store", team_store) == 0
+        assert mentra.out.splitlines() == [*whole[:lanes], *whole[-last:]]
 
 
 def test_the_timeline_shows_each_lane_and_what_happened(mentra, team_store):
