@@ -1,16 +1,23 @@
 """Commands on this machine: what they see, what is kept of them, and that nothing stays."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+from asyncio.base_subprocess import BaseSubprocessTransport
 
 import anyio
 import pytest
 
 from mentra_actors.tools.executors import kept_command
 from mentra_actors.tools.executors.local import LocalExecutor
-from mentra_actors.tools.executors.process_names import ask_to_end, is_running, process_name_of
+from mentra_actors.tools.executors.process_names import (
+    ask_to_end,
+    end_of,
+    is_running,
+    process_name_of,
+)
 from mentra_actors.tools.tool_errors import ToolError
 
 pytestmark = pytest.mark.anyio
@@ -162,6 +169,22 @@ async def test_a_command_runs_without_anybody_waiting(request_of, napping):
     assert output.exit_code == 128 + signal.SIGTERM
     assert not is_running(running.process)
     assert napping() == []
+
+
+def test_the_end_of_a_command_is_known_before_the_loop_ends(request_of, monkeypatch):
+    """The system tells of it late; what was open for the process is let go of all the same."""
+    ordinary = BaseSubprocessTransport._process_exited
+
+    def late(transport, code):
+        transport._loop.call_later(0.2, ordinary, transport, code)
+
+    async def main():
+        running = await LocalExecutor().start(request_of("true"), ignore)
+        await end_of(running.process)
+
+    monkeypatch.setattr(BaseSubprocessTransport, "_process_exited", late)
+    anyio.run(main)
+    gc.collect()  # what is left open says so, which is an error here
 
 
 async def test_a_running_command_can_be_stopped(request_of, napping):
