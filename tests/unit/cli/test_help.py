@@ -48,7 +48,7 @@ def test_a_group_without_a_command_is_told_as_its_help(mentra):
     assert "mentra: " not in mentra.err
 
 
-@pytest.mark.parametrize("name", ["log", "audit", "timeline"])
+@pytest.mark.parametrize("name", ["log", "audit", "timeline", "usage"])
 def test_ctrl_c_ends_what_follows_the_log_in_order_wherever_it_is(
     mentra, team_store, monkeypatch, name
 ):
@@ -57,7 +57,7 @@ def test_ctrl_c_ends_what_follows_the_log_in_order_wherever_it_is(
     def interrupted(*_arguments, **_more):
         raise KeyboardInterrupt
 
-    for way in ("show_line", "show_hanging"):
+    for way in ("show_line", "show_hanging", "table"):
         monkeypatch.setattr(Output, way, interrupted)
 
     assert mentra(name, "--follow", "--store", team_store) == 0
