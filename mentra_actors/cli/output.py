@@ -41,7 +41,7 @@ _CONTROLS = {
     for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
     if chr(code) not in "\t\n"
 }
-_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _CONTROLS if code >= 0x7F}
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _CONTROLS}
 """What would steer a terminal and JSON lets through; in JSON it can only be within strings."""
 
 
