@@ -12,6 +12,7 @@ interpreter is started as ever. A test of what an interpreter imports, or of how
 new one: `subprocess.Popen`.
 """
 
+import atexit
 import ctypes
 import gc
 import importlib
@@ -125,6 +126,7 @@ def _started_parent():
             pass_fds=[its.fileno()],
             stdin=subprocess.DEVNULL,
         ).returncode = 0  # it ends when we do, which is the socket's end
+    atexit.register(ours.close)
     return ours
 
 

@@ -32,7 +32,7 @@ from projections.views.background_jobs import JobView, stored_jobs
 from projections.views.roster import ROSTER, MemberView, team_roster
 from projections.views.task_board import TASK_BOARD, BoardView
 
-__all__ = ["OpenStore", "opened"]
+__all__ = ["OpenStore", "opened", "until_ctrl_c"]
 
 V = TypeVar("V")
 
@@ -45,6 +45,16 @@ _CATEGORIES = (
 )
 _AGENTS = ("agent",)
 _OF_TEAMS = ("team", "board", "schedule")
+
+
+@contextmanager
+def until_ctrl_c(*, follows: bool) -> Iterator[None]:
+    """A block that may follow the log: then Ctrl-C ends it in order, wherever it is just now."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not follows:
+            raise
 
 
 class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,25 +70,22 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         """The same store, with another team in mind; there may be none of this name."""
         return msgspec.structs.replace(self, team_id=TeamId(team))
 
-    def wait_for_more(self, seen: int) -> bool:
-        """Wait until the log is longer than `seen`; False if Ctrl-C came first."""
-        try:
-            while self.reader.wait_for_position(seen + 1, timeout_s=_LOOK_S) <= seen:
-                pass
-        except KeyboardInterrupt:  # the way to end it
-            return False
-        return True
+    def wait_for_more(self, seen: int) -> None:
+        """Wait until the log is longer than `seen`."""
+        while self.reader.wait_for_position(seen + 1, timeout_s=_LOOK_S) <= seen:
+            pass
 
     def ends(self, *, follow: bool) -> Iterator[int]:
-        """The last position; who follows gets the next each time the log is longer, until Ctrl-C.
+        """The last position; who follows gets the next each time the log is longer, for ever.
 
         An end that has come while the last one was looked at is given at once.
         """
         while True:
             last = self.reader.last_position()
             yield last
-            if not (follow and self.wait_for_more(last)):
+            if not follow:
                 return
+            self.wait_for_more(last)
 
     def members(self) -> list[MemberView]:
         """The members of the team, persons too."""

@@ -320,7 +320,7 @@ class Runtime(Registrations, LookingOn, OpenBranches):
     def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
         """Call a function for every append from now on; call the result to end it.
 
-        The function runs on a dispatcher thread and must not block or raise.
+        The function runs on the thread that writes the log, and must not block or raise.
         """
         return self._operations.core.recorded.subscribe(call)
 

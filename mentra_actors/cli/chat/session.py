@@ -92,6 +92,8 @@ class ChatSession:
         self.snapshot: AgentSnapshot | None = None
         self.questions: Sequence[Question] = ()
         """Calls that wait for a person, the oldest first."""
+        self._decided: set[tuple[str, str]] = set()
+        """What a person has decided here: a look from before that must not ask again."""
         self.failure: MentraError | None = None
         """Why nothing can go on any more."""
         self.last_turn_failed = False
@@ -200,7 +202,9 @@ class ChatSession:
         more: Remembering = {"by": person(None)}
         if remember is not None:
             more |= {"remember": remember, "match": one.offers[question.chosen].match}
-        await self.attempt(self._decide(question, more, reason, allow=allow))
+        self._decided.add(_key(one))
+        if not await self.attempt(self._decide(question, more, reason, allow=allow)):
+            self._decided.discard(_key(one))
         await self._ask_about(self.questions, was=question)
 
     async def _decide(
@@ -306,7 +310,11 @@ class ChatSession:
         """Questions about all that waits; those that were there keep their place."""
         known = {_key(one.approval): one for one in self.questions}
         was = self.questions[0] if self.questions else None
-        self.questions = [known.get(_key(one), Question.about(one)) for one in waiting]
+        self.questions = [
+            known.get(_key(one), Question.about(one))
+            for one in waiting
+            if _key(one) not in self._decided
+        ]
         await self._ask_about(self.questions, was=was)
 
     async def _ask_about(self, questions: Sequence[Question], was: Question | None) -> None:

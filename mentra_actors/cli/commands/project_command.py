@@ -11,7 +11,7 @@ from mentra_actors.cli.fold_progress import fold_progress
 from mentra_actors.cli.named_projections import first_sentence, projection_named
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.reading import OpenStore, opened, until_ctrl_c
 from mentra_actors.cli.render.render_parts import change_line, part_lines, plain_rows
 from mentra_actors.cli.times import MOMENTS, position_in
 from mentra_actors.errors import CommandRejected
@@ -153,14 +153,12 @@ class _Wish:
         if after is not None and after > last:
             raise CommandRejected(f"the log has positions 0 to {last}; --after {after} is to come")
         place = None if after is None else Cursor(after)
-        try:
+        with until_ctrl_c(follows=True):
             for item in watched(team.reader, self.store, *self._chosen(), after=place):
                 if self.output.as_json:
                     self.output.json_line(item.event)
                 else:
                     self._show_event(item.event)
-        except KeyboardInterrupt:  # the way to end it
-            return
 
     def _show_event(self, event: Any) -> None:
         match event:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output, local_time
-from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.reading import OpenStore, opened, until_ctrl_c
 from mentra_actors.cli.render.lane_graph import LaneGraph, LaneRow
 from mentra_actors.cli.times import position_in
 from mentra_actors.envelope import RecordedEvent
@@ -54,10 +54,12 @@ def timeline(
             output.document(_document(team, begin, end))
             return
         rows = _Rows(team, begin, every=every)
-        _show(output, rows, rows.more(end, last=last))
-        while follow and team.wait_for_more(rows.position):
-            for one in rows.more(None):
-                output.show_line(_line(one, rows.graph))
+        with until_ctrl_c(follows=follow):
+            _show(output, rows, rows.more(end, last=last))
+            while follow:
+                team.wait_for_more(rows.position)
+                for one in rows.more(None):
+                    output.show_line(_line(one, rows.graph))
 
 
 def _document(team: OpenStore, after: int, through: int | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.reading import OpenStore, opened, until_ctrl_c
 from mentra_actors.cli.render.render_usage import (
     By,
     cost_text,
@@ -52,12 +52,13 @@ def usage(
     with opened(store, team_name) as team:
         agent_id = None if agent is None else AgentId(name_of(team.agent_stream(agent)))
         shown: dict[str, Usage] | None = None
-        for _ in team.ends(follow=follow):
-            with output.spinner("Reading the log"):
-                rows = _rows(_spent(team, agent_id), by)
-            if shown is None or rows != shown:
-                _show(output, by, rows, shown, follow=follow)
-            shown = rows
+        with until_ctrl_c(follows=follow):
+            for _ in team.ends(follow=follow):
+                with output.spinner("Reading the log"):
+                    rows = _rows(_spent(team, agent_id), by)
+                if shown is None or rows != shown:
+                    _show(output, by, rows, shown, follow=follow)
+                shown = rows
 
 
 def _spent(team: OpenStore, agent_id: AgentId | None) -> Mapping[str, AgentUsage | RunUsage]:

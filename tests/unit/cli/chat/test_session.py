@@ -118,6 +118,22 @@ def test_a_decision_is_remembered_as_it_was_chosen():
     assert words.count("? pay") == 1, "the second call is let run by the rule"
 
 
+def test_what_was_decided_is_not_asked_again_by_whoever_has_looked_before():
+    """Calls that wait are read beside the talk: a decision may come in between."""
+
+    async def told(session, screen):
+        await session.say("Pay.")
+        await screen.until(lambda: bool(session.questions))
+        waiting = await session.runtime.approvals()
+        await session.decide(allow=True)
+        await session._wait_for(waiting)
+        await screen.says("Paid.")
+
+    words = talk([call("pay", euros=5), "Paid."], told, tools=[pay], authorizer=ask_for())
+
+    assert words.count("? pay") == 1
+
+
 @pytest.mark.parametrize("team", ["main", "night"])
 def test_where_nobody_can_be_asked_a_call_is_refused(team):
     async def told(session, screen):
