@@ -10,9 +10,8 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, TeamId, agent_stream, board_stream, team_stream
 from mentra_actors.runtime.history.agent_moment import AgentMoment
-from mentra_actors.runtime.history.past import Past, microseconds, recorded_time
+from mentra_actors.runtime.history.past import Past, recorded_time
 from mentra_actors.runtime.plain_arguments import require_whole
-from mentra_actors.store.journal import Journal
 from projections.contract import ONE_PART, Projection, fold_view
 from projections.running.unshared import unshared
 from projections.views.roster import ROSTER, MemberView, TeamMembers, team_roster
@@ -20,7 +19,7 @@ from projections.views.task_board import TASK_BOARD, BoardView
 from projections.views.transcript_item import TranscriptItem
 from projections.views.usage import USAGE, AgentUsage, agent_usage, team_usage
 
-__all__ = ["Moment", "position_at", "require_position"]
+__all__ = ["Moment", "require_position"]
 
 V = TypeVar("V")
 
@@ -122,29 +121,6 @@ class Moment:
         if not isinstance(found, TeamMembers) or name not in found.agents:
             found = self._past.views.parts(ROSTER, self.position).get(stream_id)
         return found.agents.get(name) if isinstance(found, TeamMembers) else None
-
-
-def position_at(journal: Journal, time: datetime) -> int:
-    """Global position of the last event recorded at or before `time`; 0 before the first.
-
-    Raises:
-        CommandRejected: `time` has no time zone.
-        TypeError: it is no `datetime`.
-    """
-    if not isinstance(time, datetime):
-        raise TypeError(f"a time is a datetime with a zone, not {time!r}")
-    if time.tzinfo is None:
-        raise CommandRejected(f"{time.isoformat()} has no time zone: say which is meant")
-    limit = microseconds(time)
-    low, high = 0, journal.last_position()
-    while low < high:
-        middle = (low + high + 1) // 2
-        found = journal.read_journal(after=middle - 1, limit=1)
-        if found and found[0].recorded_at_ns // 1000 <= limit:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def require_position(position: object, last: int) -> None:
