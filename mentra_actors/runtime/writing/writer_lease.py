@@ -7,6 +7,7 @@ from mentra_actors.domain.lease import LEASE, AcquireLease, ReleaseLease
 from mentra_actors.effects.ports import Clock
 from mentra_actors.errors import Fenced, StoreError
 from mentra_actors.ids import StreamId, lease_stream
+from mentra_actors.release import RELEASE
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import AppendRequest, EventStore, Fence
 
@@ -31,7 +32,9 @@ def acquire_writer_lease(
     lease = StateLoader(LEASE, store, journal).load(WRITER_LEASE)
     epoch = max(lease.state.epoch, store.fence_epoch(_RESOURCE))
     state = msgspec.structs.replace(lease.state, epoch=epoch)
-    command = AcquireLease(holder=holder, term_s=term_s, now=clock.now(), holder_is_gone=True)
+    command = AcquireLease(
+        holder=holder, term_s=term_s, now=clock.now(), holder_is_gone=True, release=RELEASE
+    )
     events = LEASE.decide(command, state)
     fence = Fence(_RESOURCE, LEASE.fold(events, state).epoch)
     store.append(
