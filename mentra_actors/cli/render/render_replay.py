@@ -26,6 +26,7 @@ _MOST_LINES = 20
 _CHARS = 60
 _ANSWER_CHARS = 28
 _INDENT = 7
+_BUT = ", but for what is known"
 
 
 def show_verification(output: Output, found: Verification, requests: Sequence[str] = ()) -> None:
@@ -48,7 +49,7 @@ def show_verification(output: Output, found: Verification, requests: Sequence[st
 
 
 def _as_it_was(known: Sequence[OtherDecision]) -> str:
-    return "all but what is known as they were recorded" if known else "all as they were recorded"
+    return f"all as they were recorded{_BUT if known else ''}"
 
 
 def _show_coverage(output: Output, found: Verification | TeamReplay) -> None:
@@ -61,7 +62,7 @@ def show_team_replay(output: Output, found: TeamReplay) -> None:
     appends = counted(found.appends, "append")
     if found.is_same:
         same = "each event is the same, with its ids and times"
-        but = ", but for what is known" if found.known else ""
+        but = _BUT if found.known else ""
         output.show(Text(f"{appends} played again: {same}{but}.", style="green"))
     else:
         streams = counted(len(found.differences), "stream")
