@@ -103,6 +103,15 @@ def test_a_fork_of_a_store_that_has_forgotten_never_knew(tmp_path):
     assert b"a secret of a" not in forgotten
 
 
+def test_a_branch_that_has_recorded_nothing_has_nobody_to_forget(tmp_path):
+    """What it shares is forgotten where it was recorded."""
+    write(tmp_path / "team", b"1", sealing=KEY)
+    branch = forked(tmp_path / "team", "try", KEY)
+
+    assert forget_with_branches(branch, "a", sealing=KEY) == (None, ())
+    assert said(branch, KEY) == [b"1"]
+
+
 def test_a_state_that_a_branch_has_kept_is_worthless_when_the_origin_forgets(tmp_path):
     """It was folded from what both share, whether or not the branch has said anything of it."""
     team = tmp_path / "team"
