@@ -39,7 +39,9 @@ test: setup      ## all tests, on all processors
 	$(call TOOL,pytest) -q -n auto --dist worksteal
 
 postgres: setup  ## the stores on PostgreSQL, on a server of its own
-	.ci/with_postgres $(call TOOL,pytest) -q tests/conformance/test_sql_stores.py tests/unit/store/test_sql_*.py
+	.ci/with_postgres $(call TOOL,pytest) -q tests/conformance/test_sql_stores.py tests/unit/store/test_sql_*.py \
+		tests/unit/store/test_petition_*.py tests/unit/runtime/test_petitions*.py tests/unit/cli/test_asking_a_server.py \
+		tests/crash/test_petition_*.py
 
 adapters:        ## the adapters of other frameworks against their contracts, in an environment of its own
 	.ci/with_frameworks python -m pytest -q -p no:asyncio tests/adapters

@@ -13,6 +13,7 @@
     - BranchOriginLost      the store that a branch goes on from is gone, or another one
     - StreamArchived        the events of a stream were moved to a file; bring them back
     - StoreFull             the disk (or a quota) refused the bytes
+    - StoreForbidden        the role in the database may not do this
     - StoreBusy             more appends wait, or more reads run, than it holds; try later
     - IndexBusy             the index of memories is in use; search again
     - StoreClosed           the store was closed while the call waited
@@ -63,6 +64,7 @@ __all__ = [
     "StoreClosed",
     "StoreCorrupted",
     "StoreError",
+    "StoreForbidden",
     "StoreFormatError",
     "StoreFull",
     "StoreLocked",
@@ -191,6 +193,13 @@ class StoreFull(StoreError):
 
     Nothing of this append was written and everything acknowledged before is intact. Free some
     space and repeat: the store stays usable.
+    """
+
+
+class StoreForbidden(StoreError):
+    """The role that the database was opened with may not do this. Nothing was written.
+
+    Have the owner of the database grant it, which the message names, or use another role.
     """
 
 

@@ -113,6 +113,9 @@ class ProjectionFailed(MentraError):
         self.name = name
         self.position = position
         self.cause = cause
+        self.add_note(
+            "Mend the projection and start again; the log and the other views are as they were."
+        )
 
 
 def fold_view(

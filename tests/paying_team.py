@@ -15,14 +15,14 @@ def pay(euros: int) -> str:
     return f"paid {euros}"
 
 
-def opened(path, turns=ONCE, **options):
+def opened(path, turns=ONCE, durability="volatile", **options):
     """A runtime in which each payment waits for a person."""
     return open_runtime_sync(
         path,
         providers=[ScriptedModel(turns, name="scripted")],
         tools=[pay],
         authorizer=lambda _call: Ask("It costs."),
-        durability="volatile",
+        durability=durability,
         **options,
     )
 

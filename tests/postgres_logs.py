@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import uuid
 
 import psycopg
 import pytest
@@ -9,7 +10,16 @@ import pytest
 from mentra_actors.store.sql.postgres_address import PostgresAddress
 from mentra_actors.store.sql.postgres_store import PostgresEventStore
 
-__all__ = ["extended", "lock_held", "opened", "required_server", "server", "waiting_writers"]
+__all__ = [
+    "end_backends",
+    "extended",
+    "lock_held",
+    "opened",
+    "own_address",
+    "required_server",
+    "server",
+    "waiting_writers",
+]
 
 
 def server():
@@ -30,6 +40,25 @@ def required_server():
 def extended(address, **parameters):
     extra = "&".join(f"{name}={value}" for name, value in parameters.items())
     return f"{address}{'&' if '?' in address else '?'}{extra}"
+
+
+@contextlib.contextmanager
+def own_address():
+    """An address with a schema of its own, which is dropped."""
+    schema = f"mentra_test_{uuid.uuid4().hex}"
+    yield extended(server(), schema=schema)
+    with psycopg.connect(server(), autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+def end_backends(tool, condition):
+    """End server processes that serve us; how many there were."""
+    rows = tool.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = 'mentra' "
+        f"AND pid <> pg_backend_pid() AND {condition}"
+    )
+    return len(rows.fetchall())
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """What travels through mailboxes, and what comes back to senders."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -30,14 +30,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The command's events are durable (or it caused none). `state` is the one after them.
-
-    `has_recorded` is false for a command that caused no events, such as a repeated one.
-    """
+    """The command's `events` are durable (or it caused none). `state` is the one after them."""
 
     stream_version: int
     state: Any
-    has_recorded: bool = False
+    events: Sequence[Any] = ()
+
+    @property
+    def has_recorded(self) -> bool:
+        """False for a command that caused no events, such as a repeated one."""
+        return bool(self.events)
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         draft = self._draft(events, state, envelope)
         version = self._version + len(events)
         self._state, self._version = state, version
-        answer = Accepted(version, state, has_recorded=True)
+        answer = Accepted(version, state, events)
         append = _InDoubt(draft, state, version, [(envelope, answer)])
         self._services.store.submit(draft.request, lambda r: self._on_appended(append, r))
         self._in_doubt.append(append)  # its notice comes through the mailbox, so later than this

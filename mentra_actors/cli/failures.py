@@ -80,6 +80,11 @@ _WORDS: Mapping[type[MentraError], _Words] = {
     errors.StoreFull: _Words(
         "Everything that was acknowledged is intact.", "Free some space and start again."
     ),
+    errors.StoreForbidden: _Words(
+        "Nothing was changed.",
+        "Name a role with that right in --store, or have the owner of the database grant it.",
+        MISUSED,
+    ),
     errors.Fenced: _Words(
         "Everything that this process had recorded is kept.",
         "Another process has taken over: go on there.",

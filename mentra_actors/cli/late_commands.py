@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from mentra_actors.cli.command_list import COMMANDS, ListedCommand
+from mentra_actors.cli.command_list import COMMAND_GROUPS, COMMANDS, ListedCommand
 from mentra_actors.cli.failures import Interrupted
 from mentra_actors.late_module import LateModule
 
@@ -45,9 +45,13 @@ class LateCommands(TyperGroup):
             self.add_command(TyperCommand(name, help=listed.summary))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - see the base
-        """Each command with the whole of its summary, in the order of `COMMANDS`."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, one.help or "") for name, one in self.commands.items()])
+        """Each command with the whole of its summary, under what people want to do."""
+        width = max(map(len, COMMANDS))
+        for title, group in COMMAND_GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(f"{name:{width}}", one.summary) for name, one in group.items()]
+                )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The name, the command itself and its arguments."""

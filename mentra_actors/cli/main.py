@@ -39,6 +39,7 @@ app = typer.Typer(
     name="mentra",
     cls=LateCommands,
     no_args_is_help=True,
+    epilog="`mentra help COMMAND` says more of one of them.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # a help with frames takes twice as long as the whole of this one

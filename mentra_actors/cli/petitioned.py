@@ -11,18 +11,20 @@ from mentra_actors.cli.output import Output
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.writing.petitioning import petition
-from mentra_actors.runtime.writing.petitions import Wish
+from mentra_actors.runtime.writing.petitions import PetitionAnswer, Wish
 
 __all__ = ["have_recorded", "remark_handed_over", "state_word", "wished"]
 
 _HANDED_OVER = (
-    "Handed over: no process has taken it yet. It is kept beside the store, and recorded by the "
+    "Handed over: no process has taken it yet. It is kept with the store, and recorded by the "
     "process that writes it, or by the next one."
 )
 
 
-def wished(output: Output, wish: Wish, store: Path, *, by: str, wait_s: float) -> bool:
-    """True if a wish is recorded, False if it waits. Blocks for `wait_s` seconds at most.
+def wished(
+    output: Output, wish: Wish, store: Path, *, by: str, wait_s: float
+) -> PetitionAnswer | None:
+    """The answer to a wish that is recorded, None if it waits. Blocks for `wait_s` s at most.
 
     Raises:
         CommandRejected: it was refused.
@@ -34,7 +36,7 @@ def wished(output: Output, wish: Wish, store: Path, *, by: str, wait_s: float) -
         )
     if answer is not None and not answer.is_accepted:
         raise CommandRejected(answer.words)
-    return answer is not None
+    return answer
 
 
 def have_recorded(
@@ -51,7 +53,7 @@ def have_recorded(
 
     It is told by `words`, where `{}` is "to be " as long as the wish waits; or by the document.
     """
-    is_recorded = wished(output, wish, store, by=by, wait_s=wait_s)
+    is_recorded = wished(output, wish, store, by=by, wait_s=wait_s) is not None
     if output.as_json:
         output.document({**document, "state": state_word(is_recorded)})
         return

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mentra_actors.errors import StoreError
-from mentra_actors.runtime.views.kept_views import views_directory
+from mentra_actors.runtime.views.store_places import views_directory
 from mentra_actors.store.care import Finding
 from mentra_actors.store.care.store_image import held_file
 from mentra_actors.store.embedded.walk import FileWalk

@@ -4,6 +4,8 @@ from typing import TypeVar
 
 import msgspec
 
+from mentra_actors.domain.refusals import refusal
+
 __all__ = ["as_stored", "encodable"]
 
 T = TypeVar("T")
@@ -22,8 +24,10 @@ def as_stored(value: object, kind: type[T], named: str) -> T:
         raise ValueError(f"{named}: what is no Unicode text cannot be stored: {error}") from error
     except OverflowError as error:
         raise ValueError(f"{named}: a number of more than 64 bits cannot be stored") from error
-    except (msgspec.ValidationError, TypeError) as error:
-        raise TypeError(f"{named}: {error}") from error
+    except msgspec.ValidationError as error:
+        raise TypeError(f"{named}: {refusal(error, kind)}") from error
+    except TypeError as error:
+        raise TypeError(f"{named}: what a log cannot keep is in it: {error}") from error
 
 
 def encodable(text: str) -> str:

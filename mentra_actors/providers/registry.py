@@ -106,6 +106,8 @@ class ProviderRegistry:
         Raises:
             UnknownModel: there is none.
         """
+        if not isinstance(provider_name, str):
+            raise UnknownModel(f"a provider has a name, and {provider_name!r} is none")
         if not self._is_known(provider_name):
             known = ", ".join(self.names) or "none"
             raise UnknownModel(f"no provider is named {provider_name!r}; known providers: {known}")

@@ -1,13 +1,16 @@
 """To wait for what another thread completes, where waiting is allowed."""
 
 import concurrent.futures
+import math
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
 from mentra_actors.runtime.core import RuntimeCore
+from mentra_actors.runtime.plain_arguments import require_seconds
 
-__all__ = ["result_of", "watched_result_of"]
+__all__ = ["result_of", "waiting_limit", "watched_result_of"]
 
 T = TypeVar("T")
 
@@ -24,17 +27,31 @@ def result_of(
     Raises:
         RuntimeError: this is an actor or loop thread.
         TimeoutError: it was not done in time; it goes on.
+        TypeError, ValueError: that is no time to wait; nothing is begun.
     """
+    limit_s = waiting_limit(timeout_s)
     if core.on_actor_thread():
         raise RuntimeError(
             "a blocking call on an actor or loop thread would wait for itself; "
             "use the asynchronous runtime, or another thread"
         )
     future = begin()
-    concurrent.futures.wait([future], timeout_s)
+    concurrent.futures.wait([future], limit_s)
     if not future.done():
         raise TimeoutError(f"not done after {timeout_s:g} s; {hint}")
     return future.result()
+
+
+def waiting_limit(timeout_s: float | None) -> float | None:
+    """The time that a thread may wait; None for one that no clock of a machine can count.
+
+    Raises:
+        TypeError, ValueError: it is no time to wait.
+    """
+    if timeout_s == math.inf:
+        return None
+    require_seconds(timeout_s, "timeout_s")
+    return None if timeout_s is None or timeout_s > threading.TIMEOUT_MAX else timeout_s
 
 
 def watched_result_of(

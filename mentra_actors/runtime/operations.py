@@ -7,7 +7,7 @@ it, the blocking face waits for it; neither has logic of its own.
 from concurrent.futures import Future
 
 from mentra_actors.domain.agent import events as e
-from mentra_actors.domain.content import Attachment
+from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
 from mentra_actors.domain.team import TeamState
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import (
@@ -20,7 +20,7 @@ from mentra_actors.runtime.agents.profiles import warn_of_unknown_tools
 from mentra_actors.runtime.agents.rule_operations import RuleOperations
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.history.history import History
-from mentra_actors.runtime.plain_arguments import require_text
+from mentra_actors.runtime.plain_arguments import require_text, require_whole
 from mentra_actors.runtime.sessions.session_operations import SessionOperations
 from mentra_actors.runtime.teams.background_jobs import JobOperations
 from mentra_actors.runtime.teams.board_operations import BoardOperations
@@ -116,12 +116,16 @@ class Operations:
 
     def content_of(self, attachment: Attachment) -> bytes | None:
         """The bytes of an image or a document; None if they are not kept here. Reads a disk."""
+        if not isinstance(attachment, ImageBlock | FileBlock):
+            raise TypeError(f"an attachment is an image or a document, not {attachment!r}")
         if attachment.data or attachment.blob is None:
             return attachment.data or None
         return self.core.store.read_blob(attachment.blob.digest)
 
     def approvals(self, at_position: int | None) -> tuple[Approval, ...]:
         """Calls of the team that wait for a person. Reads the log."""
+        if at_position is not None:
+            require_whole(at_position, "a position")
         parts = fold_view(APPROVALS, self.core.journal.through(at_position))
         return approvals_in(parts.values(), self._team)
 

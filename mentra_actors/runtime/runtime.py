@@ -43,6 +43,7 @@ from mentra_actors.tools.builtin.skill_files import Skill, SkillFault
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
 from projections.views.approvals import Approval
+from projections.views.awaited import LONG_S
 from projections.views.background_jobs import JobView
 from projections.views.health import Health
 from projections.views.roster import MemberView
@@ -351,6 +352,12 @@ class Runtime(Registrations, LookingOn, OpenBranches):
         """Streams that are set aside, and commands that nobody could handle."""
         return Supervision(self._operations.supervision)
 
-    async def health(self) -> Health:
-        """What works, waits and is set aside, and what of it needs a person. Reads the log."""
-        return await anyio.to_thread.run_sync(self._operations.health.report)
+    async def health(self, *, long_s: float | None = LONG_S) -> Health:
+        """What works, waits and is set aside, and what of it needs a person. Reads the log.
+
+        An effect without an outcome for `long_s` seconds is a problem (None: none is).
+
+        Raises:
+            TypeError, ValueError: `long_s` is no number of seconds.
+        """
+        return await anyio.to_thread.run_sync(self._operations.health.report, long_s)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from mentra_actors.errors import ConfigurationError, UnknownSkill
+from mentra_actors.runtime.plain_arguments import require_text
 from mentra_actors.tools.builtin.skill_files import Skill, SkillFault, SkillRoot, scanned_root
 from mentra_actors.tools.builtin.skills import load_skill_tool, skill_body, skills_of
 from mentra_actors.tools.contract import ToolError
@@ -43,6 +44,8 @@ class Skills:
 
     def add(self, path: str | os.PathLike[str]) -> "SkillsRegistration":
         """See `Runtime.register_skills_dir`."""
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"a directory of skills is a path, not {path!r}")
         root = scanned_root(path)
         with self._lock:
             if any(root.path == one.path for one in self._roots):
@@ -70,6 +73,7 @@ class Skills:
 
     def body(self, name: str) -> str:
         """See `Runtime.skill_body`."""
+        require_text(name, "the name of a skill")
         skill = self._skills.get(name)
         if skill is None:
             raise UnknownSkill(f"no skill is named {name!r}; there are {_named(self._skills)}")

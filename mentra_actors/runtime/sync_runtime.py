@@ -41,6 +41,7 @@ from mentra_actors.tools.builtin.skill_files import Skill, SkillFault
 from mentra_actors.tools.contract import Tool
 from mentra_actors.tools.registry import ToolRegistration
 from projections.views.approvals import Approval
+from projections.views.awaited import LONG_S
 from projections.views.background_jobs import JobView
 from projections.views.health import Health
 from projections.views.roster import MemberView
@@ -231,6 +232,6 @@ class SyncRuntime(Registrations, SyncLookingOn, SyncOpenBranches):
         """See `Runtime.supervision`."""
         return SyncSupervision(self._operations.core, self._operations.supervision)
 
-    def health(self) -> Health:
+    def health(self, *, long_s: float | None = LONG_S) -> Health:
         """See `Runtime.health`."""
-        return self._operations.health.report()
+        return self._operations.health.report(long_s)

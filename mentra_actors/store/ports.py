@@ -204,7 +204,11 @@ class JournalReader(Protocol):
         ...
 
     def close(self) -> None:
-        """Release everything. Calling it twice is allowed."""
+        """Release everything, after what is queued was answered. Calling it twice is allowed.
+
+        Raises:
+            RuntimeError: called by an `on_appended`, which would wait for itself.
+        """
         ...
 
 
@@ -234,7 +238,7 @@ def payloads_of(
 
 @runtime_checkable
 class SnapshotReader(Protocol):
-    """What a reader may offer besides: saved states, for looks into the past."""
+    """Saved states, for looks into the past: a reader may offer them, a store does."""
 
     def snapshot_through(self, stream_id: StreamId, version: int) -> StateSnapshot | None:
         """The youngest snapshot or milestone of a stream that is not above `version`, or None.
@@ -269,16 +273,21 @@ class BlobStore(Protocol):
         ...
 
 
-class EventStore(JournalReader, BlobStore, Protocol):
+class EventStore(JournalReader, BlobStore, SnapshotReader, Protocol):
     """Writes and reads a log; safe from any thread."""
 
     def submit(self, request: AppendRequest, on_appended: OnAppended) -> None:
         """Queue an append and return at once.
 
         `on_appended` is called exactly once, on the writer thread, after the append is durable
-        (or with the error; then nothing of it was written). It must not block or raise. Appends
-        are written in the order of submission; one that fails does not disturb its neighbours.
-        When too many wait already, the answer is `StoreBusy`, on the calling thread.
+        (or with the error; then nothing of it was written). It must not block or raise; one that
+        raises all the same is logged, and the writer goes on. It may `submit`. Appends are
+        written in the order of submission; one that fails does not disturb its neighbours. When
+        too many wait already, the answer is `StoreBusy`, on the calling thread.
+
+        Raises:
+            TypeError, ValueError: the request is malformed (`append_plan.check_request`); nothing
+                was queued.
         """
         ...
 
@@ -289,6 +298,7 @@ class EventStore(JournalReader, BlobStore, Protocol):
 
         Raises:
             VersionConflict, Fenced, StoreFull, StoreClosed: nothing was written.
+            RuntimeError: called by an `on_appended`, which would wait for itself.
         """
         ...
 

@@ -19,6 +19,7 @@ from mentra_actors.store.ports import (
     StoredEvent,
     StreamAppend,
 )
+from mentra_actors.testing.patience import PatientContract
 
 __all__ = [
     "INBOX",
@@ -93,7 +94,7 @@ def positions_of(events: Sequence[StoredEvent]) -> list[int]:
     return [event.global_position for event in events]
 
 
-class AppendContract(abc.ABC):
+class AppendContract(PatientContract, abc.ABC):
     """The part of `EventStoreContract` that is about writing."""
 
     @abc.abstractmethod

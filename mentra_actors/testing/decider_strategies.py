@@ -9,7 +9,7 @@
 `journals` any log of a store. What is drawn takes ids from small pools, so that it meets.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -124,9 +124,21 @@ def stored_events() -> SearchStrategy[Any]:
     return st.one_of(known, known, known, UNKNOWN, RETIRED)
 
 
-def journals(max_size: int = 30) -> SearchStrategy[list[RecordedEvent[Any]]]:
-    """Logs that no team would write: any events, in any order, in any streams."""
+def journals(
+    max_size: int = 30,
+    *,
+    events: SearchStrategy[Any] | None = None,
+    streams: Sequence[StreamId] = STREAMS,
+) -> SearchStrategy[list[RecordedEvent[Any]]]:
+    """Logs that no team would write: any events, in any order, in any streams.
+
+    With `events` two in three are of those, in `streams`: for who counts only some kinds, which
+    a log of all kinds seldom holds.
+    """
     pairs = st.tuples(st.sampled_from(STREAMS), stored_events())
+    if events is not None:
+        chosen = st.tuples(st.sampled_from(streams), events)
+        pairs = st.one_of(pairs, chosen, chosen)
     return st.lists(pairs, max_size=max_size).map(recorded_journal)
 
 

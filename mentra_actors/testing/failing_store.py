@@ -13,7 +13,6 @@ from mentra_actors.store.ports import (
     AppendRequest,
     EventStore,
     OnAppended,
-    SnapshotReader,
     StateSnapshot,
     StoredEvent,
     Tick,
@@ -239,9 +238,7 @@ class FailingStore:
 
     def snapshot_through(self, stream_id: StreamId, version: int) -> StateSnapshot | None:
         """See `SnapshotReader.snapshot_through`."""
-        if isinstance(self._store, SnapshotReader):
-            return self._store.snapshot_through(stream_id, version)
-        return None
+        return self._store.snapshot_through(stream_id, version)
 
     def save_tick(self, tick: Tick, *, drop_below: int = 0) -> None:
         """See `EventStore.save_tick`; it neither fails nor is held, unless the store is dead."""

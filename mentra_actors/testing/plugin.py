@@ -6,7 +6,7 @@ It comes with the package and is loaded by every run of pytest, so it imports no
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,14 @@ from mentra_actors.late_module import LateModule
 
 if TYPE_CHECKING:
     from mentra_actors.store import memory_store
-    from mentra_actors.testing import failing_store, leaks, mock_faces
+    from mentra_actors.testing import failing_store, leaks, mock_faces, patience
     from mentra_actors.testing import manual_clock as clocks
 else:
     memory_store = LateModule("mentra_actors.store.memory_store")
     failing_store = LateModule("mentra_actors.testing.failing_store")
     leaks = LateModule("mentra_actors.testing.leaks")
     mock_faces = LateModule("mentra_actors.testing.mock_faces")
+    patience = LateModule("mentra_actors.testing.patience")
     clocks = LateModule("mentra_actors.testing.manual_clock")
 
 __all__ = ["manual_clock", "mentra_runtime", "mentra_store", "nothing_left_open"]
@@ -55,6 +56,26 @@ def pytest_pycollect_makeitem(
     if contracts and obj.__module__ not in _MODULES:
         missing = ", ".join(sorted(getattr(obj, "__abstractmethods__", ())))
         raise collector.CollectError(f"{name}({contracts[0]}) does not define {missing}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Have a test of a contract end."""
+    return (yield from _in_time(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Have a store that does not close not keep the run."""
+    return (yield from _in_time(item))
+
+
+def _in_time(item: pytest.Item) -> Generator[None]:
+    contract: Any = getattr(item, "cls", None)
+    if not any(base.__module__ in _MODULES for base in getattr(contract, "__mro__", ())):
+        return (yield)
+    with patience.at_most(contract.patience_s):
+        return (yield)
 
 
 class _EveryTest:

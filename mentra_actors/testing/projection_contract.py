@@ -2,7 +2,7 @@
 
 class TestOutputTokens(ProjectionContract):
 def make_projection(self) -> Projection[Any]:
-return output_tokens
+return OutputTokens()
 """
 
 import abc
@@ -13,10 +13,14 @@ import hypothesis
 import msgspec
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
+from mentra_actors.codec.event_types import EVENT_TYPES
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
-from mentra_actors.ids import is_valid_name
-from mentra_actors.testing.decider_strategies import journals
+from mentra_actors.ids import StreamId, category_of, is_valid_name
+from mentra_actors.testing.decider_strategies import STREAMS, journals
+from mentra_actors.testing.patience import PatientContract
+from mentra_actors.testing.strategies import instances
 from projections.contract import Projection, fold_parts, fold_view, sees
 
 __all__ = ["ProjectionContract"]
@@ -24,7 +28,7 @@ __all__ = ["ProjectionContract"]
 _Journal: TypeAlias = Sequence[RecordedEvent[Any]]
 
 
-class ProjectionContract(abc.ABC):
+class ProjectionContract(PatientContract, abc.ABC):
     """Subclass it, say which projection, and pytest collects the tests."""
 
     settings: ClassVar[hypothesis.settings] = hypothesis.settings(
@@ -33,6 +37,8 @@ class ProjectionContract(abc.ABC):
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     """On how many logs each law is tried, and how."""
+    events: ClassVar[Sequence[Any]] = ()
+    """Events that it counts, if it does not count all of a kind: calls of one tool, say."""
 
     @abc.abstractmethod
     def make_projection(self) -> Projection[Any]:
@@ -43,6 +49,16 @@ class ProjectionContract(abc.ABC):
         projection = self.make_projection()
         assert is_valid_name(projection.name)
         assert projection.version >= 1
+
+    def test_it_has_something_to_count(self) -> None:
+        """A law that is tried on logs which say nothing to a projection proves nothing."""
+        touched: list[str] = []
+
+        def check(projection: Projection[Any], journal: _Journal, _cut: int) -> None:
+            touched.extend(key for one in journal for key in _keys_of(projection, one))
+
+        self._forall(check)
+        assert touched, "no event that was tried touches the view: name some in `events`"
 
     def test_no_history_stops_it(self) -> None:
         """Not a strange order, not the events of a later release; and its view can be kept."""
@@ -91,11 +107,38 @@ class ProjectionContract(abc.ABC):
         projection = self.make_projection()
 
         @self.settings
-        @given(journals(max_size=12), st.integers(0, 12))
+        @given(_journals_for(projection, self.events), st.integers(0, 12))
         def law(journal: list[RecordedEvent[Any]], cut: int) -> None:
             check(projection, journal, cut)
 
         law()
+
+
+def _journals_for(
+    projection: Projection[Any], events: Sequence[Any]
+) -> SearchStrategy[list[RecordedEvent[Any]]]:
+    """Logs of all kinds; most of what is in them is for this projection."""
+    handled = EVENT_TYPES if projection.handles is None else projection.handles
+    kinds = [kind for kind in EVENT_TYPES if kind in handled]
+    chosen = [st.sampled_from(kinds).flatmap(instances)] if kinds else []
+    if events:
+        chosen += [st.sampled_from(list(events))] * 2
+    if not chosen:
+        return journals(max_size=12)
+    return journals(max_size=12, events=st.one_of(chosen), streams=_streams_of(projection))
+
+
+def _streams_of(projection: Projection[Any]) -> Sequence[StreamId]:
+    """Those that it reads; of categories that no stream of the tests has, one each."""
+    named: frozenset[str] = getattr(projection, "streams", frozenset())
+    if named:
+        return [StreamId(one) for one in sorted(named)]
+    categories: frozenset[str] = getattr(projection, "categories", frozenset())
+    if not categories:
+        return STREAMS
+    found = [one for one in STREAMS if category_of(one) in categories]
+    missing = categories - {category_of(one) for one in found}
+    return [*found, *(StreamId(f"{one}-lead") for one in sorted(missing))]
 
 
 def _keys_of(projection: Projection[Any], one: RecordedEvent[Any]) -> Iterable[str]:

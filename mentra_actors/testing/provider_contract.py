@@ -27,6 +27,7 @@ from mentra_actors.domain.model_call import ModelReply, ModelRequest, ToolSpec
 from mentra_actors.errors import ProviderError
 from mentra_actors.ids import is_valid_name
 from mentra_actors.providers.port import ModelEvent, ModelProvider, ReplyFinished, TextDelta
+from mentra_actors.testing.patience import PatientContract
 
 __all__ = ["CALLED_TOOL", "ProviderContract"]
 
@@ -39,7 +40,7 @@ CALLED_TOOL = ToolSpec(
 """The tool of the requests of this contract."""
 
 
-class ProviderContract(abc.ABC):
+class ProviderContract(PatientContract, abc.ABC):
     """Subclass it, say how a provider is made, and pytest collects the tests."""
 
     model = "m"

@@ -26,6 +26,7 @@ from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.runtime.sync_runtime import SyncRuntime
 from mentra_actors.testing.crashes import assert_survives_crashes
 from mentra_actors.testing.mock_faces import mock_runtime
+from mentra_actors.testing.patience import PatientContract
 from mentra_actors.tools.contract import ProbeResult, Tool
 
 __all__ = ["ToolContract"]
@@ -34,7 +35,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 """What all providers accept as the name of a tool."""
 
 
-class ToolContract(abc.ABC):
+class ToolContract(PatientContract, abc.ABC):
     """Subclass it, say which tool and which arguments, and pytest collects the tests."""
 
     arguments: ClassVar[Sequence[Mapping[str, Any]]] = ()

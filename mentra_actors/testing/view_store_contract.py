@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mentra_actors.errors import StoreClosed
+from mentra_actors.testing.patience import PatientContract
 from projections.stores.view_store import CheckpointMoved, ViewCommit, ViewId, ViewStore
 
 __all__ = ["DurableViewStoreContract", "ViewStoreContract", "commit", "whole"]
@@ -36,7 +37,7 @@ def commit(view: ViewId = VIEW, *, after: int = 0, at: int = 1, **parts: object)
     return ViewCommit(view=view, parts=encoded, checkpoint=at, expected_checkpoint=after)
 
 
-class ViewStoreContract(abc.ABC):
+class ViewStoreContract(PatientContract, abc.ABC):
     """Subclass it, say how a view store is made, and pytest collects the tests."""
 
     @abc.abstractmethod

@@ -20,6 +20,7 @@ from mentra_actors.tools.memory_port import MemoryPort, NoMemory
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.schemas.schema_faults import faults_by_schema
 from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
+from mentra_actors.tools.tool_names import tool_names
 from mentra_actors.tools.traits import ToolTraits
 from mentra_actors.tools.workplace import Workplace
 
@@ -285,6 +286,9 @@ class ToolContext:
         return await self.subagents(request)
 
 
+_ITS_OWN_TOOLS = "a subagent has tools of the agent that asks for it, so name some of those"
+
+
 def subagent_request(prompt: str, **options: Any) -> SubagentRequest:
     """What is asked of a subagent, if all of it can be stored and its name is one.
 
@@ -292,11 +296,8 @@ def subagent_request(prompt: str, **options: Any) -> SubagentRequest:
         TypeError, ValueError: see `ToolContext.run_subagent`.
     """
     for what in ("tools", "hidden_tools"):
-        names = options.get(what)
-        if isinstance(names, str):
-            raise TypeError(f"{what} are a list of names, not one string")
-        if names is not None:
-            options[what] = tuple(names)
+        if options.get(what) is not None:
+            options[what] = tool_names(what, options[what], advice=_ITS_OWN_TOOLS)
     request = SubagentRequest(prompt=prompt, **options)
     checked = as_stored(request, SubagentRequest, "run_subagent")
     if checked.name and _NAME.fullmatch(checked.name) is None:

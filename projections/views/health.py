@@ -5,25 +5,30 @@ outside.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
-from mentra_actors.decider import Decider
-from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.lease import LEASE, LeaseAcquired, LeaseState
 from mentra_actors.domain.supervision.decide import SUPERVISION, SUPERVISION_STREAM
-from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import StreamId, agent_stream, lease_stream
+from mentra_actors.ids import StreamId, lease_stream
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
 from projections.contract import fold_view
+from projections.views.awaited import (
+    LONG_S,
+    AwaitedEffect,
+    awaited_by_members,
+    awaited_effects,
+    awaited_words,
+    open_for_long,
+)
 from projections.views.background_jobs import stored_jobs
 from projections.views.dead_letters import QuarantinedStream, Supervised, supervised_in
 from projections.views.roster import ROSTER, MemberView
 
 __all__ = [
+    "BesideLog",
     "Health",
     "LiveHealth",
     "OpenEffects",
@@ -88,6 +93,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """How everything is, as of `looked_at` (Unix seconds).
 
     `agents` counts them by what they do (`idle`, `working`, `waiting`, `failed`, `stopped`).
+    `open_for_long` are effects without an outcome for longer than they may, the oldest first.
     `store_bytes` is None for a store that is no directory. `problems` say, in words, what a person
     should look at; without one all is well.
     """
@@ -97,6 +103,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: tuple[QuarantinedStream, ...]
     dead_letters: int
     open_effects: tuple[OpenEffects, ...]
+    open_for_long: tuple[AwaitedEffect, ...] = ()
     jobs_running: int
     writer: WriterHealth
     last_position: int
@@ -111,19 +118,29 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
         return not self.problems
 
 
-def health_of(  # noqa: PLR0913 - each is a fact that the log does not have
+class BesideLog(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log does not say of a store. `writer_is_gone`: who holds its lease has died."""
+
+    views: tuple[ViewLag, ...] = ()
+    store_bytes: int | None = None
+    live: LiveHealth | None = None
+    writer_is_gone: bool = False
+
+
+_NOTHING = BesideLog()
+
+
+def health_of(
     reader: JournalReader,
     journal: Journal,
     now: float,
+    beside: BesideLog = _NOTHING,
     *,
-    views: Sequence[ViewLag] = (),
-    store_bytes: int | None = None,
-    live: LiveHealth | None = None,
-    writer_is_gone: bool = False,
+    long_s: float | None = LONG_S,
 ) -> Health:
-    """Fold the log into a `Health`; what the log does not say is given. Reads the store.
+    """Fold the log into a `Health`. Reads the store.
 
-    `writer_is_gone`: whoever holds the lease of the writer has died.
+    An effect that is open for `long_s` seconds is a problem (None: however long, it is none).
 
     Raises:
         StoreError: it cannot be read.
@@ -133,46 +150,33 @@ def health_of(  # noqa: PLR0913 - each is a fact that the log does not have
     agents = [part for part in parts if isinstance(part, MemberView)]
     letters = journal.read_stream(SUPERVISION_STREAM)
     supervised = supervised_in(letters)
-    since = _open_effects(SUPERVISION, letters)
-    for one in agents:
-        if one.is_working or one.open_calls:
-            since += _open_effects(AGENT, journal.read_stream(agent_stream(one.agent_id)))
+    redrives = awaited_effects(SUPERVISION, SUPERVISION_STREAM, letters)
+    awaited = [*redrives, *awaited_by_members(agents, journal.read_stream)]
     writer = writer_of(reader, journal)
     health = Health(
         looked_at=now,
         agents=dict(sorted(Counter(one.status for one in agents).items())),
         quarantined=supervised.quarantined,
         dead_letters=len(supervised.letters) + supervised.left_out,
-        open_effects=_by_kind(since),
+        open_effects=_by_kind(awaited),
+        open_for_long=tuple(open_for_long(awaited, now, long_s)),
         jobs_running=sum(
             1 for view in stored_jobs(reader, journal) if view.job is not None and view.job.is_open
         ),
-        writer=msgspec.structs.replace(writer, is_gone=writer_is_gone and bool(writer.holder)),
+        writer=msgspec.structs.replace(
+            writer, is_gone=beside.writer_is_gone and bool(writer.holder)
+        ),
         last_position=last_position,
-        views=tuple(views),
-        store_bytes=store_bytes,
-        live=live,
+        views=beside.views,
+        store_bytes=beside.store_bytes,
+        live=beside.live,
     )
     return msgspec.structs.replace(health, problems=tuple(_problems(health, supervised)))
 
 
-def _open_effects(
-    decider: Decider[Any, Any, Any, Any], recorded_events: Sequence[RecordedEvent[Any]]
-) -> list[tuple[str, float]]:
-    """Kind of each effect that the last event leaves open, and when it was asked for."""
-    state, since = decider.initial, dict[str, float]()
-    effects: Mapping[Any, Any] = {}
-    for one in recorded_events:
-        state = decider.fold([one.event], state)
-        effects = decider.pending(state)
-        asked_at = one.recorded_at_ns / 1e9
-        since = {effect_id: since.get(effect_id, asked_at) for effect_id in effects}
-    return [(type(effect).__name__, since[effect_id]) for effect_id, effect in effects.items()]
-
-
-def _by_kind(since: Sequence[tuple[str, float]]) -> tuple[OpenEffects, ...]:
-    kinds = sorted({kind for kind, _ in since})
-    times = {kind: [asked_at for one, asked_at in since if one == kind] for kind in kinds}
+def _by_kind(effects: Sequence[AwaitedEffect]) -> tuple[OpenEffects, ...]:
+    kinds = sorted({one.kind for one in effects})
+    times = {kind: [one.since for one in effects if one.kind == kind] for kind in kinds}
     return tuple(
         OpenEffects(kind=kind, count=len(times[kind]), oldest_since=min(times[kind]))
         for kind in kinds
@@ -215,6 +219,7 @@ def _problems(health: Health, supervised: Supervised) -> Sequence[str]:
             f"{health.writer.holder} holds the writer lease and is silent for {silent_s:.0f} s: "
             "it is dead, or hangs"
         )
+    found += _told_effects(health)
     found += [
         f"the view {one.name} has stopped: {one.failure}" for one in health.views if one.failure
     ]
@@ -224,3 +229,25 @@ def _problems(health: Health, supervised: Supervised) -> Sequence[str]:
             "the store refuses them, and they end with this process"
         )
     return found
+
+
+def _told_effects(health: Health) -> Sequence[str]:
+    """What is open for long; where nobody works on it, how it goes on."""
+    is_left = health.live is None and (not health.writer.holder or health.writer.is_gone)
+    why = ", and no process works on it: it goes on when the store is opened" if is_left else ""
+    found = [
+        f"{one.stream_id} has waited for {awaited_words(one)} "
+        f"for {_span(health.looked_at - one.since)}{why}"
+        for one in health.open_for_long[:_NAMED]
+    ]
+    if len(health.open_for_long) > _NAMED:
+        found.append(f"{len(health.open_for_long) - _NAMED} more effects are open for long")
+    return found
+
+
+def _span(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    hours, rest = divmod(minutes, 60)
+    return (
+        f"{hours} h {rest} min" if hours else f"{minutes} min" if minutes else f"{seconds:.0f} s"
+    )

@@ -13,6 +13,7 @@ import pytest
 import mentra_actors
 import projections
 from mentra_actors import testing
+from mentra_actors.cli.command_list import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 SHOWS_MODULES = "\nimport sys, json; print(json.dumps(sorted(sys.modules)))"
@@ -107,6 +108,16 @@ def test_the_help_imports_no_command():
         "mentra_actors.errors",
         "mentra_actors.late_module",
     }
+
+
+@pytest.mark.parametrize("command", ["agents", "log", "board", "health", "sessions", "usage"])
+def test_a_command_that_looks_imports_neither_actors_nor_a_loop(command: str):
+    """Who asks how a team is waits for the log, not for an engine that nobody starts."""
+    modules = imported_by(f"import mentra_actors.cli.commands.{COMMANDS[command].module}")
+
+    assert (
+        modules & (WORLD | {"asyncio", "pykka", "sqlite3", "mentra_actors.runtime.core"}) == set()
+    )
 
 
 def test_talking_with_an_agent_imports_a_client_for_http_only_for_a_login():

@@ -1,128 +1,40 @@
-"""Decisions that are handed over to another process: killed on either side, they count once."""
+"""Decisions that are handed over to another process: killed on either side, they count once.
 
-import json
-import os
+Those in PostgreSQL run where MENTRA_TEST_POSTGRES names a server; `.ci/with_postgres` starts one.
+"""
+
 import signal
-import subprocess
-import sys
-from pathlib import Path
+from contextlib import closing
 
 import pytest
-from forked_python import ForkedPython, run_forked
+from other_processes import until
 from paying_team import events_in, opened
+from petition_lives import ALLOW, Process, mentra, until_asked
+from petition_places import KINDS, answered_in, left_in, place_for
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.domain.rule_match import AnyCall
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.wishes.permissions import RememberWish, ResolveWish, RevokeWish
-from mentra_actors.runtime.writing.petitioning import petition
 from mentra_actors.runtime.writing.petitions import (
     Petition,
     decode_answer,
     encode_petition,
 )
-from mentra_actors.store.ownership.petition_box import PetitionBox, new_petition_name, open_box
+from mentra_actors.store.ownership.petition_box import new_petition_name
+from mentra_actors.store.ownership.petition_opening import open_box
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(120)]
 
-ALLOW = ResolveWish(agent_id="lead", request_id="perm-tool-1.0", allow=True, remember="project")
 DENY = ResolveWish(agent_id="lead", request_id="perm-tool-1.0", allow=False, reason="no")
-TESTS = Path(__file__).parents[1]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
 PROJECT = StreamId("rules-project.main")
 
 
-def until_asked(runtime):
-    lead = runtime.spawn("lead", model="scripted:x", prompt="Pay.", reuse=True)
-    lead.wait_for_snapshot(lambda snapshot: snapshot.permissions, timeout_s=30)
-
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-# --- what the other processes do --------------------------------------------------------------
-
-
-def write(path, dies_at=""):
-    """Be the writer until a line comes, or until it dies."""
-    if dies_at == "answer":
-        PetitionBox.answer = lambda *_: die()
-    elif dies_at == "removal":
-        PetitionBox._remove = lambda *_: die()
-    with opened(path) as runtime:
-        until_asked(runtime)
-        print("asked", flush=True)
-        sys.stdin.readline()
-        runtime.until_idle(timeout_s=30)
-
-
-def ask(path, dies_at):
-    """Ask for something, and die."""
-    if dies_at == "draft":
-        os.link = lambda *_: die()
-    elif dies_at == "put":
-        PetitionBox.ring = lambda _self: die()
-    else:
-        PetitionBox.answer = lambda *_: die()
-    petition(path, ALLOW, SystemClock(), by="ann", wait_s=30)
-
-
-class Process:
-    """Another process that runs a function of this file."""
-
-    def __init__(self, function, *arguments):
-        self.process = ForkedPython(
-            [sys.executable, __file__, function, *map(str, arguments)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=ENVIRONMENT,
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.communicate()
-
-    def until_asked(self):
-        assert self.process.stdout.readline() == "asked\n"
-        return self
-
-    def finish(self):
-        """Let the writer go on to its end."""
-        self.process.communicate("\n", timeout=60)
-        assert self.process.returncode == 0
-
-    def died(self):
-        assert self.process.wait(60) == -signal.SIGKILL
-
-
-def mentra(path, *arguments):
-    """A command line in a process of its own."""
-    command = [sys.executable, "-m", "mentra_actors.cli.main", *arguments, "--store", str(path)]
-    done = run_forked(
-        [*command, "--json"],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=ENVIRONMENT,
-    )
-    return done.returncode, json.loads(done.stdout or done.stderr)
-
-
-def left_in(path):
-    return sorted(file.suffix for file in (path / "petitions").iterdir() if file.suffix)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "team.mentra"
+@pytest.fixture(params=KINDS)
+def path(request, tmp_path):
+    with place_for(request.param, tmp_path) as place:
+        yield place
 
 
 @pytest.fixture
@@ -144,18 +56,26 @@ def went_on(path):
 
 def until_cleared(path):
     """Wait until the owner has removed every petition: one that closes first leaves them."""
-    box = open_box(path, None)
-    while ".petition" in left_in(path):
-        box.sleep(box.number(), 0.2)
+    with closing(open_box(path, None)) as box:
+        while ".petition" in left_in(path):
+            box.sleep(box.number(), 0.2)
 
 
-def until_taken(box):
-    """Wait until no petition is left."""
-    while True:
-        number = box.number()
-        if not box.waiting():
-            return
-        box.sleep(number, 10)
+def leave(path, wish, *, by="ann"):
+    """Leave a petition, and go; its name."""
+    return leave_note(path, encode_petition(Petition(wish=wish, by=by, asked_at=1.0)))
+
+
+def leave_note(path, content):
+    name = new_petition_name()
+    with closing(open_box(path, None)) as box:
+        box.put(name, content)
+    return name
+
+
+def answer_to(path, name):
+    with closing(open_box(path, None)) as box:
+        return decode_answer(box.answer_to(name))
 
 
 # --- the tests --------------------------------------------------------------------------------
@@ -200,15 +120,13 @@ def test_a_writer_that_is_killed_after_it_has_recorded_a_decision(path, dies_at)
     """The next one finds the petition again, and nothing more is to be recorded."""
     with Process("write", path, dies_at) as writer:
         writer.until_asked()
-        box = open_box(path, None)
-        name = new_petition_name()
-        box.put(name, encode_petition(Petition(wish=ALLOW, by="ann", asked_at=1.0)))
+        name = leave(path, ALLOW)
         writer.died()
 
     assert len(events_in(path, e.PermissionResolved)) == 1
     assert went_on(path) == ["paid 5"]
     assert len(events_in(path, RuleRemembered)) == 1
-    assert decode_answer(box.answer_to(name)).is_accepted
+    assert answer_to(path, name).is_accepted
 
 
 @pytest.mark.parametrize(("dies_at", "result"), [("put", "paid 5"), ("answer", "paid 5")])
@@ -232,28 +150,23 @@ def test_one_who_is_killed_before_has_asked_for_nothing(waiting):
 
 def test_petitions_are_taken_in_their_order(waiting):
     """Who comes first decides; the second is told that it is too late."""
-    box = open_box(waiting, None)
-    names = []
-    for wish in (DENY, ALLOW):
-        names.append(new_petition_name())
-        box.put(names[-1], encode_petition(Petition(wish=wish, by="ann", asked_at=1.0)))
+    names = [leave(waiting, wish) for wish in (DENY, ALLOW)]
 
     with opened(waiting):
-        until_taken(box)
+        until_cleared(waiting)
     assert went_on(waiting) == ["Tool execution denied: no"]
-    first, second = [decode_answer(box.answer_to(name)) for name in names]
+    first, second = [answer_to(waiting, name) for name in names]
     assert first.is_accepted
     assert (second.is_accepted, "no pending permission" in second.words) == (False, True)
 
 
 def test_garbage_in_the_box_harms_nobody(waiting):
     """Anybody who may write there may write anything there."""
-    box = open_box(waiting, None)
     odd = [
-        "not json",
-        '{"wish":{"type":"dance.v9"},"by":"","asked_at":0}',
-        "[" * 100_000,
-        "x" * 2_000_000,
+        b"not json",
+        b'{"wish":{"type":"dance.v9"},"by":"","asked_at":0}',
+        b"[" * 100_000,
+        b"x" * 2_000_000,
     ]
     wishes = [
         ResolveWish(agent_id="nobody", request_id="perm-tool-1.0", allow=True),
@@ -264,25 +177,15 @@ def test_garbage_in_the_box_harms_nobody(waiting):
         RevokeWish(rules=PROJECT, rule_id="x"),
         RememberWish(rules=PROJECT, tool="", match=AnyCall(), allow=True),
     ]
-    (box.directory / "no-name.petition").write_text("{}")
-    for text in odd:
-        (box.directory / f"{new_petition_name()}.petition").write_text(text)
-    (box.directory / f"{new_petition_name()}.petition").mkdir()
-    for wish in wishes:
-        asked = Petition(wish=wish, by="", asked_at=0.0)
-        box.put(new_petition_name(), encode_petition(asked))
-    name = new_petition_name()
-    box.put(name, encode_petition(Petition(wish=ALLOW, by="ann", asked_at=1.0)))
+    with closing(open_box(waiting, None)) as box:
+        box.put("no-name", b"{}")
+    names = [leave_note(waiting, content) for content in odd]
+    names += [leave(waiting, wish, by="") for wish in wishes]
+    names.append(leave(waiting, ALLOW))
 
     with opened(waiting) as runtime:
-        until_taken(box)
+        until(lambda: answered_in(waiting) == sorted(names))
         runtime.until_idle(timeout_s=30)
         assert runtime.supervision.dead_letters() == ()
-    answers = [decode_answer(box.answer_to(one.stem)) for one in box.directory.glob("*.answer")]
-    assert [one.is_accepted for one in answers].count(True) == 1
-    assert len(answers) == len(odd) + len(wishes) + 1
-    assert decode_answer(box.answer_to(name)).is_accepted
-
-
-if __name__ == "__main__":
-    {"write": write, "ask": ask}[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])
+    answers = [answer_to(waiting, name).is_accepted for name in names]
+    assert answers == [False] * (len(odd) + len(wishes)) + [True]

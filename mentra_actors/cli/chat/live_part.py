@@ -50,7 +50,9 @@ def status_line(snapshot: AgentSnapshot, turn: Turn, now: float) -> str:
     took = "" if turn.began_at is None else f" {now - turn.began_at:.0f} s"
     queued = snapshot.queued_steers + snapshot.queued_follow_ups + snapshot.waiting_prompts
     waits = f" · {queued} queued" if queued else ""
-    return f"{frame} {_DOING.get(snapshot.status, snapshot.status)}{took} · Esc stops{waits}"
+    tried = f" · {turn.retry}" if turn.retry else ""
+    doing = _DOING.get(snapshot.status, snapshot.status)
+    return f"{frame} {doing}{took}{tried} · Esc stops{waits}"
 
 
 def _call(call: Call, now: float) -> str:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from mentra_actors.cli.chat.markdown_blocks import whole_blocks
 from mentra_actors.cli.chat.shown import Line, Prose, Shown, line, lines_of
-from mentra_actors.cli.render.render_run import spent_words
+from mentra_actors.cli.render.render_run import retry_words, spent_words
 from mentra_actors.domain.content import ThinkingBlock, text_of
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.runtime.agents.run_watch import is_whole
@@ -53,7 +53,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     `said` and `thought` are all that has come of the answer `effect_id`, of which so many
     characters are shown. `calls` are open ones by key. `began_at` is None between turns. `usage`
     and `cost` are of the turn; a cost of None is not known. With `hides_thoughts` they are kept
-    back.
+    back. `retry` says how often a call was tried again that has no answer yet.
     """
 
     effect_id: str = ""
@@ -66,6 +66,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     usage: TokenUsage = TokenUsage()
     cost: int | None = 0
     hides_thoughts: bool = False
+    retry: str = ""
 
 
 Step: TypeAlias = tuple[Turn, Sequence[Shown]]
@@ -163,7 +164,7 @@ def _answered(turn: Turn, event: a.AssistantMessageCommitted, _now: float) -> St
     turn, before = _heard(turn, event.effect_id)
     said, at = _unsaid(turn, text_of(event.blocks))
     thought = turn.thought or _thought_in(event)
-    after, shown = _whole(_replace(turn, said=said, said_shown=at, thought=thought))
+    after, shown = _whole(_replace(turn, said=said, said_shown=at, thought=thought, retry=""))
     if not is_whole(event.stop_reason):
         why = str(event.stop_reason).replace("_", " ")
         shown = [*shown, line(f"the model stopped: {why}", "yellow")]
@@ -256,11 +257,12 @@ def _used(turn: Turn, event: a.UsageReport, _now: float) -> Step:
 
 
 def _retried(turn: Turn, event: a.RetryAttempt, _now: float) -> Step:
+    """The first failure is a line; how often it is tried by now stands where it can change."""
+    first = not turn.retry
     turn, shown = _whole(turn)
-    tries = f"attempt {event.attempt} of {event.max_attempts}"
-    when = f"in {event.next_delay_s:.1f} s" if event.next_delay_s else "at once"
-    words = f"↻ {event.error}; again {when} ({tries})"
-    return turn, [*shown, line(words, "yellow")]
+    after = _replace(turn, retry=f"retry {event.attempt} of {event.max_attempts}")
+    told = [line(retry_words(event.error, event.next_delay_s), "dim")] if first else []
+    return after, [*shown, *told]
 
 
 def _finished(turn: Turn, event: a.RunFinished, now: float) -> Step:

@@ -39,7 +39,10 @@ def approvals(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Calls that wait for a person, oldest first, and what may be remembered of each."""
+    """Calls that wait for a person, the oldest first.
+
+    With what may be remembered of each.
+    """
     output = Output(as_json=as_json)
     with opened(store) as team:
         if watch:
@@ -115,7 +118,7 @@ def _decide(made: _Decision, wait_s: float, store: Path, output: Output) -> None
         remember=made.remember,
         match=match,
     )
-    is_recorded = wished(output, wish, store, by=made.by, wait_s=wait_s)
+    is_recorded = wished(output, wish, store, by=made.by, wait_s=wait_s) is not None
     _tell(output, made, approval, match, is_recorded=is_recorded)
 
 

@@ -20,7 +20,7 @@ from mentra_actors.cli.render.render_moment import (
     profile_lines,
     usage_line,
 )
-from mentra_actors.cli.render.render_team import AGENT_COLUMNS, agent_row
+from mentra_actors.cli.render.render_team import AGENT_COLUMNS, agent_row, awaited_of
 from mentra_actors.cli.render.render_transcript import INDENT, item_document, item_lines
 from mentra_actors.cli.render.render_usage import usage_document
 from mentra_actors.cli.times import MOMENTS, moment_named
@@ -127,7 +127,10 @@ class _Shown:
         self._output.show(Text())
 
     def _roster(self) -> None:
-        rows = [agent_row(one) for one in self._then.roster(self._team)]
+        awaited, then = self._then.awaited(self._team), self._then.time
+        now_s = then.timestamp() if then else 0.0
+        members = self._then.roster(self._team)
+        rows = [agent_row(one, awaited_of(one, awaited), now_s) for one in members]
         if rows:
             self._output.table("Agents", AGENT_COLUMNS, rows, wrapped=("role", "model"))
         else:

@@ -88,7 +88,10 @@ def audit(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Who has done what and when: permissions, refusals, tools, model calls, runs."""
+    """Who did what and when: permissions, tools, model calls.
+
+    Refusals and runs too.
+    """
     output = Output(as_json=as_json)
     span = _Range(after=after, through=through)
     filters = (agent, kind, since, until, denied, follow)

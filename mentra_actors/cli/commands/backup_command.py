@@ -21,7 +21,10 @@ def backup(
     keys: KeysDirectory = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a store while it is in use, and verify the copy. To restore: put it in place."""
+    """Copy a store while it is in use, and verify the copy.
+
+    To restore: put it in place.
+    """
     output = Output(as_json=as_json)
     with care_task(output, f"Copying {path}") as on_progress:
         made = backup_store(path, target, keys=keys, on_progress=on_progress)

@@ -51,11 +51,11 @@ def bisect(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Find the event that made something true, in few looks at the past.
+    """Find the event that made something true.
 
-    It must be false at --good and true at --bad; if it turned several times, one of the turns is
-    found. An expression is true if it gives anything but null, false, nothing or an empty list:
-    `--view board --where "[?status=='completed'] | [2]"`.
+    It takes few looks at the past. It must be false at --good and true at --bad; if it turned
+    several times, one of the turns is found. An expression is true if it gives anything but null,
+    false, nothing or an empty list: `--view board --where "[?status=='completed'] | [2]"`.
     """
     output = Output(as_json=as_json)
     with ExitStack() as stack:

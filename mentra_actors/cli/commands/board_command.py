@@ -25,7 +25,7 @@ def board(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """The task board of the team, or one task with all that was said of it."""
+    """The task board, or one task with all that was said of it."""
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         view = team.board(at)

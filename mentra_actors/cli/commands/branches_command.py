@@ -25,7 +25,10 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the bran
 
 
 def branches(store: StorePath = DEFAULT_STORE, as_json: AsJson = False) -> None:
-    """The branches of a store as a tree: from where each goes on, and how far it has come."""
+    """The branches of a store as a tree.
+
+    From where each goes on, and how far it has come.
+    """
     output = Output(as_json=as_json)
     with open_history(store, sealing=chosen_sealing()) as history:
         found, last = history.branches(), history.last_position

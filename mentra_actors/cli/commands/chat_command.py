@@ -77,7 +77,10 @@ def chat(
     team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Talk with an agent: in a terminal, or line by line through a pipe."""
+    """Talk with an agent, in a terminal or through a pipe.
+
+    Line by line through a pipe.
+    """
     is_talk = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     output = Output(as_json=False, is_plain=not is_talk)
     if not root.is_dir():

@@ -45,7 +45,10 @@ def compact(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the data file smaller. Nobody may be writing the store; readers go on."""
+    """Make the data file of a store smaller.
+
+    Nobody may be writing the store; readers go on.
+    """
     output = Output(as_json=as_json)
     if restore is not None and (archive or stream or before):
         raise ConfigurationError("--restore goes with none of the other options")

@@ -18,7 +18,10 @@ _NAME = "mentra"
 def completion(
     shell: Annotated[Shell, typer.Argument(help="The shell that is to complete.")],
 ) -> None:
-    """Print what your shell needs to complete commands and options; source it there."""
+    """Print what lets your shell complete commands and options.
+
+    Source it there.
+    """
     started = Path(sys.argv[0]).name
     name = started if started.startswith(_NAME) else _NAME
     script = get_completion_script(prog_name=name, complete_var=COMPLETION_VARIABLE, shell=shell)

@@ -60,7 +60,10 @@ def context(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """What the next request of an agent will contain, by part, in tokens. No model is asked."""
+    """What the next request of an agent will contain, in tokens.
+
+    By part. No model is asked.
+    """
     output = Output(as_json=as_json)
     tools = _offered(store, files=files)
     with opened(store) as team, output.spinner("Reading the log"):

@@ -43,7 +43,7 @@ def dead_letters_app(wrapped: Wrapping) -> typer.Typer:
 def _listed(
     context: typer.Context, store: StorePath = DEFAULT_STORE, as_json: AsJson = False
 ) -> None:
-    """Streams that are set aside and commands that nobody could handle, the oldest first."""
+    """Streams set aside, and commands that nobody could handle."""
     if context.invoked_subcommand is not None:
         _require_none_before(context)
         return

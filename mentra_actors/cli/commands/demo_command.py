@@ -30,7 +30,10 @@ def demo(
     kill: Annotated[bool, typer.Option(help="Kill the worker in the middle.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Show the main thing: a team that survives `kill -9` and finishes its work."""
+    """See a team survive `kill -9` and finish its work.
+
+    It is killed with `kill -9` in the middle, and goes on.
+    """
     output = Output(as_json=as_json)
     if not directory.is_dir():
         raise ConfigurationError(f"{directory} is not a directory that can be surveyed")

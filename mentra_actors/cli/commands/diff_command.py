@@ -50,7 +50,10 @@ def diff(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """What has become of a team between two moments: members, tasks, words, options, money."""
+    """What has become of a team between two moments.
+
+    Members, tasks, words, options, money.
+    """
     output = Output(as_json=as_json)
     team_id = TeamId(team_name)
     with ExitStack() as stack:

@@ -54,7 +54,10 @@ def doctor(
     keys: KeysDirectory = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at every byte of a store, also while it is written; exit code 1 if it is damaged."""
+    """Look at every byte of a store for damage.
+
+    Also while it is written. The exit code is 1 if it is damaged.
+    """
     output = Output(as_json=as_json)
     if salvage is not None:
         _salvage(output, path, salvage, keys)

@@ -34,7 +34,10 @@ def entries(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """The conversation of an agent as a tree: every branch, and where it goes on."""
+    """The conversation of an agent as a tree of branches.
+
+    Every branch, and where it goes on.
+    """
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         tree = Transcript()

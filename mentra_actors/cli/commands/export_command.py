@@ -42,7 +42,10 @@ def export(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a store as JSON lines, one for each append, also while it is in use."""
+    """Write a store as JSON lines, also while it is in use.
+
+    One line for each append.
+    """
     output = Output(as_json=as_json)
     scope = ExportScope(
         through=through,
@@ -67,7 +70,7 @@ def import_(
     path: Annotated[Path, typer.Argument(metavar="STORE", help="The store; a new directory.")],
     as_json: AsJson = False,
 ) -> None:
-    """Make a store of an export: same positions, same links, same id."""
+    """Make a store of an export: same positions, links and id."""
     output = Output(as_json=as_json)
     source = sys.stdin.buffer if file == _STANDARD else file
     try:

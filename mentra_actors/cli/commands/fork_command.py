@@ -66,10 +66,11 @@ def fork(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Make a branch: go on from a moment in another way. The store itself stays as it is.
+    """Make a branch: go on from a moment in another way.
 
-    Nothing is copied. What was open at that moment is answered as interrupted when the branch is
-    opened, so that nothing is done twice: see `--resume`.
+    The store itself stays as it is, and nothing is copied. What was open at that moment is
+    answered as interrupted when the branch is opened, so that nothing is done twice: see
+    `--resume`.
     """
     output = Output(as_json=as_json)
     if first is None:

@@ -24,7 +24,7 @@ _STYLES = {
 
 
 def jobs(store: StorePath = DEFAULT_STORE, as_json: AsJson = False) -> None:
-    """Commands in the background: what runs, and how the others have ended."""
+    """Commands in the background: which run, how others ended."""
     output = Output(as_json=as_json)
     with opened(store) as team, output.spinner("Reading the log"):
         found = [(view, view.job) for view in team.jobs() if view.job is not None]

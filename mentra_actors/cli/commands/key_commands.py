@@ -22,7 +22,10 @@ __all__ = ["forget", "new_key", "rotate_key", "train_dictionary"]
 
 
 def new_key(file: Annotated[Path, typer.Argument(help="Where the key goes; a new file.")]) -> None:
-    """Make a key for an encrypted store. Who loses it loses the store: keep a copy elsewhere."""
+    """Make a key for an encrypted store.
+
+    Who loses it loses the store: keep a copy elsewhere.
+    """
     make_key_file(file)
     Output(as_json=False).remark(f"{file} holds a new key, which only you can read.")
 
@@ -33,7 +36,7 @@ def forget(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Destroy the key of a subject of an encrypted store: nobody can read its events again."""
+    """Destroy a subject's key: nobody can read its events again."""
     output = Output(as_json=as_json)
     if not yes:
         _confirm(subject, as_json=as_json)
@@ -75,7 +78,7 @@ def rotate_key(
     new_key_file: Annotated[Path, typer.Option(help="File with the key from now on.")],
     store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Change the key of an encrypted store; its log is left as it is."""
+    """Change the key of an encrypted store; its log stays."""
     new = Sealing(key_file=new_key_file)
     offline.change_key(store, new, sealing=chosen_sealing() or Sealing())
     Output(as_json=False).remark(
@@ -85,7 +88,10 @@ def rotate_key(
 
 
 def train_dictionary(store: StorePath = DEFAULT_STORE, as_json: AsJson = False) -> None:
-    """Train a compressed store on its youngest events, so that the next ones take less room."""
+    """Let the next events of a compressed store take less room.
+
+    It is trained on the youngest events.
+    """
     output = Output(as_json=as_json)
     number = offline.train_dictionary(store, sealing=chosen_sealing())
     if as_json:

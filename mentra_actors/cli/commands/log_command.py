@@ -57,7 +57,7 @@ def log(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """The events of one agent, of any stream, or of the whole team."""
+    """The events of one agent, of any stream, or of the team."""
     output = Output(as_json=as_json)
     with opened(store, team_name) as team:
         stream_id = None if agent is None else team.stream(agent)

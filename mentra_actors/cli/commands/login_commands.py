@@ -41,7 +41,10 @@ def login(
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Sign in with a browser; from then on `mentra run` needs no key of this provider."""
+    """Sign in to a provider with a browser, in place of a key.
+
+    From then on `mentra run` needs no key of this provider.
+    """
     output = Output(as_json=as_json)
     _require_known(provider)
     settings = _settings(provider, client_id, authorize_url, token_url)
@@ -68,7 +71,10 @@ def login(
 
 
 def logout(provider: _Provider, as_json: AsJson = False) -> None:
-    """Forget a login. It ends on this machine; the provider may know it for a while."""
+    """Forget a login on this machine.
+
+    It ends on this machine; the provider may know it for a while.
+    """
     output = Output(as_json=as_json)
     _require_known(provider)
     is_forgotten = token_store(provider).clear()

@@ -46,9 +46,10 @@ def inbox(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Letters that a member has not read, and requests that it has not answered.
+    """Letters and requests that a member has yet to answer.
 
-    What a person is shown is read from then on. The letters of an agent are left to the agent.
+    Letters that it has not read, requests that it has not answered. What a person is shown is
+    read from then on. The letters of an agent are left to the agent.
     """
     output = Output(as_json=as_json)
     box = _Inbox(output, name, store, team_name, wait, marks=not peek)
@@ -83,7 +84,7 @@ def mail(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Write to a member of the team as a person who has a seat in it."""
+    """Write to a member, as a person who has a seat in the team."""
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         person_id = seated(team, sender).agent_id
@@ -168,9 +169,8 @@ class _Inbox:
         is_left = False
         if self._marks and member.is_person and any(one.is_new for one in letters):
             wish = ReadMailWish(agent_id=member.agent_id)
-            is_left = not wished(
-                self._output, wish, self._store, by=person(None), wait_s=self._wait_s
-            )
+            answer = wished(self._output, wish, self._store, by=person(None), wait_s=self._wait_s)
+            is_left = answer is None
             if not is_left:
                 with opened(self._store, self._team_name) as team:
                     letters = _letters(team, member, before)

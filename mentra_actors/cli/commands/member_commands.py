@@ -36,7 +36,10 @@ _Reason: TypeAlias = Annotated[str, typer.Option(help="Why; it is kept on the lo
 def members(
     team_name: TeamName = DEFAULT_TEAM, store: StorePath = DEFAULT_STORE, as_json: AsJson = False
 ) -> None:
-    """Who belongs to the team, persons too, and how each is; nobody is woken for that."""
+    """Who belongs to the team, persons too, and how each is.
+
+    Nobody is woken for that.
+    """
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         state, nobody = team_state(team), nobody_in(team)
@@ -56,7 +59,10 @@ def requests(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """What members have asked each other and wait for, oldest first."""
+    """What members have asked each other and wait for.
+
+    The oldest first.
+    """
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         found = [one for one in requests_of(team) if all_ or one.status == "pending"]
@@ -81,7 +87,10 @@ def stop(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Let a member stop. It stays in the team, and its name can be given to a new agent."""
+    """Let a member stop. It stays in the team.
+
+    Its name can be given to a new agent.
+    """
     with opened(store, team_name) as team:
         member = team.member(name)
     if member.is_stopped:
@@ -110,7 +119,10 @@ def rename(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Give a member another name; its id, its mail and its tasks stay its own."""
+    """Give a member another name; all else stays its own.
+
+    Its id, its mail and its tasks.
+    """
     with opened(store, team_name) as team:
         member = team.member(old)
     wish = RenameWish(team_id=TeamId(team_name), agent_id=member.agent_id, name=new)
@@ -135,7 +147,10 @@ def remove(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Take a member out of the team: it stops at once, its tasks and its name are free."""
+    """Take a member out of the team; its tasks are free again.
+
+    It stops at once; its name is free, too.
+    """
     with opened(store, team_name) as team:
         member = team.member(name)
     wish = RemoveWish(team_id=TeamId(team_name), agent_id=member.agent_id, reason=reason)

@@ -1,7 +1,7 @@
 """`mentra memory`, `mentra remember`: what an agent remembers for long, and what it is taught."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +21,7 @@ from mentra_actors.domain.memory import (
     FoundRecord,
     MemoryRecord,
     MemoryScope,
+    MemoryState,
     PinFacts,
 )
 from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView, agent_view
@@ -28,7 +29,7 @@ from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, name_of
 from mentra_actors.runtime.memory.memories import team_of
-from mentra_actors.runtime.memory.memory_imports import fact_orders, import_outcome
+from mentra_actors.runtime.memory.memory_imports import fact_orders, import_outcome, told_outcome
 from mentra_actors.runtime.wishes.teams import ImportWish, TeachWish
 from mentra_actors.store.journal import Journal
 from projections.memory.index import open_memory_index
@@ -68,16 +69,21 @@ def memory(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """What an agent remembers beyond its conversation; with a query: what it finds by it."""
+    """What an agent remembers beyond its conversation.
+
+    With a query: what it finds by it.
+    """
     output = Output(as_json=as_json)
     if facts is not None:
         with opened(store, team_name) as team:
             orders = _orders(facts, _view_of(team, agent), by=person(by))
-            outcome = import_outcome(
-                orders, lambda stream_id: MEMORY.fold(team.journal.events(stream_id))
-            )
-        is_recorded = _have_pinned(output, orders, store, by=person(by), wait_s=wait)
-        show_import(output, agent, facts, outcome, is_recorded=is_recorded)
+            likely = import_outcome(orders, _memories(team))
+        remembered = _have_pinned(output, orders, store, by=person(by), wait_s=wait)
+        outcome = likely
+        if remembered is not None:
+            with opened(store, team_name) as team:
+                outcome = told_outcome(orders, remembered, _memories(team))
+        show_import(output, agent, facts, outcome, is_recorded=remembered is not None)
         return
     scopes = SCOPES if scope is None else (scope,)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
@@ -106,6 +112,10 @@ def _orders(facts: Path, view: MemoryView, *, by: str) -> Sequence[tuple[StreamI
         raise CommandRejected(f"{facts}: {error}; nothing was recorded") from error
 
 
+def _memories(team: OpenStore) -> Callable[[StreamId], MemoryState]:
+    return lambda stream_id: MEMORY.fold(team.journal.events(stream_id))
+
+
 def _have_pinned(
     output: Output,
     orders: Sequence[tuple[StreamId, PinFacts]],
@@ -113,13 +123,16 @@ def _have_pinned(
     *,
     by: str,
     wait_s: float,
-) -> bool:
-    """Have facts pinned, some hundred at a time; False if some of them wait."""
-    is_recorded = True
+) -> Sequence[str] | None:
+    """Have facts pinned, some hundred at a time: those that were new; None if some wait."""
+    remembered: list[str] = []
+    is_waiting = False
     for stream_id, command in orders:
         wish = ImportWish(memory=stream_id, facts=command.facts)
-        is_recorded &= wished(output, wish, store, by=by, wait_s=wait_s if is_recorded else 0.0)
-    return is_recorded
+        answer = wished(output, wish, store, by=by, wait_s=0.0 if is_waiting else wait_s)
+        is_waiting = is_waiting or answer is None
+        remembered += (answer and answer.remembered) or ()
+    return None if is_waiting else remembered
 
 
 def _show_records(
@@ -147,7 +160,10 @@ def remember(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Let an agent remember a fact; one that it knows in the same words is not kept twice."""
+    """Let an agent remember a fact.
+
+    One that it knows in the same words is not kept twice.
+    """
     output = Output(as_json=as_json)
     with opened(store, team_name) as team:
         agent_id = AgentId(name_of(team.agent_stream(agent)))

@@ -28,7 +28,10 @@ def models(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Which models there are, the newest first; providers are asked over the network."""
+    """The models that there are, the newest first.
+
+    Providers are asked over the network.
+    """
     output = Output(as_json=as_json)
     with output.spinner("Asking for models"):
         found, refusals = anyio.run(_asked, provider)

@@ -37,7 +37,10 @@ def plot(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Draw a team over time: lanes, tokens and money, or its board (extra `plots`)."""
+    """Draw a team over time: lanes, tokens and money, its board.
+
+    It needs the extra `plots`.
+    """
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         picture = _PICTURES[what](team, after, through)

@@ -57,7 +57,7 @@ def project(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Any view of the store, also one that you wrote: now, as it was, and as it changes."""
+    """Any view, also your own: now, as it was, as it changes."""
     output = Output(as_json=as_json)
     wish = _Wish(output, store, [projection_named(name) for name in names or ()], key or (), into)
     _check(at=at, follow=follow, after=after, keeps=keep or bool(into) or rebuild or status)

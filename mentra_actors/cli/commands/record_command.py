@@ -56,6 +56,8 @@ def record(
     The file holds all that was said in it.
     """
     output = Output(as_json=as_json)
+    if not file.name:
+        raise ConfigurationError(f"{file} names no file for the recording")
     name = _name_of(file)
     test = file.with_name(f"test_{name}.py") if with_test else None
     if test is not None and test.exists():

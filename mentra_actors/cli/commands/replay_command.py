@@ -70,10 +70,11 @@ def replay(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Decide a log again with the code of today, or run a recorded run again; nothing is written.
+    """Decide a log again with the code of today.
 
-    Without options no model is asked and no tool is run. The exit code is 1 if anything is
-    decided otherwise than it was recorded, but for what a release since then is known to.
+    Or run a recorded run again; nothing is written. Without options no model is asked and no
+    tool is run. The exit code is 1 if anything is decided otherwise than it was recorded, but
+    for what a release since then is known to.
     """
     output = Output(as_json=as_json)
     if recording is not None:

@@ -49,7 +49,10 @@ def rule(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Decide about calls before they are made, where a person would be asked otherwise."""
+    """Decide about calls before they are made.
+
+    Where a person would be asked otherwise.
+    """
     output = Output(as_json=as_json)
     meant = match_of(match)
     if meant is None:

@@ -64,7 +64,10 @@ def run(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Send a prompt to an agent; its team's work is kept in the store whatever happens."""
+    """Send a prompt to an agent, and print its answer.
+
+    The work of its team is kept in the store whatever happens.
+    """
     output = Output(as_json=as_json)
     members = stored_members(store, team_name)
     if prompt is None and members is None:
@@ -166,7 +169,11 @@ class _Job:
             resumed = [one for one in runtime.resumed if category_of(one) not in _ALWAYS_OPEN]
             if resumed:
                 self._output.remark(f"Going on with what was open: {', '.join(resumed)}", "yellow")
-            screen = RunScreen(self._output, agent_stream(self.agent_id))
+            screen = RunScreen(
+                self._output,
+                agent_stream(self.agent_id),
+                tells_end=prompt is None and not self.resumes,
+            )
             reply = await self._watched(runtime, screen, prompt)
         if self._output.as_json:
             self._output.document(self._document(reply, resumed))

@@ -52,7 +52,7 @@ def schedules(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """When agents are woken: what is due next, and what has fired."""
+    """When agents are woken: what is due, and what has fired."""
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         found = [one for one in _listed(team) if everything or one.schedule.is_open]
@@ -183,7 +183,7 @@ def _require_open(listed: Sequence[ListedSchedule], schedule_id: str) -> None:
 
 
 def _asked(output: Output, wish: ScheduleWish, store: Path, wait: float, by: str | None) -> bool:
-    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait)
+    is_recorded = wished(output, wish, store, by=person(by), wait_s=wait) is not None
     if not is_recorded:
         remark_handed_over(output)
     return is_recorded

@@ -37,9 +37,10 @@ def sessions(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """The conversations with leads, the newest first; also while no process has the store open.
+    """The conversations with leads, the newest first.
 
-    Words are looked for in titles and in what people and models have said.
+    Also while no process has the store open. Words are looked for in titles and in what people
+    and models have said.
     """
     output = Output(as_json=as_json)
     wanted = (SESSIONS, SESSION_WORDS) if search else (SESSIONS,)

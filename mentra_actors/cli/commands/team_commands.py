@@ -8,10 +8,14 @@ from mentra_actors.cli.render.render_team import (
     AGENT_COLUMNS,
     agent_document,
     agent_row,
+    awaited_of,
+    open_document,
 )
 from mentra_actors.cli.seated import nobody_in
 from mentra_actors.cli.writer_look import is_worked_on
 from mentra_actors.domain.team import DEFAULT_TEAM
+from mentra_actors.runtime.clock import SystemClock
+from projections.views.awaited import awaited_by_members
 
 __all__ = ["agents"]
 
@@ -25,11 +29,18 @@ def agents(
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         members, nobody = team.members(), nobody_in(team)
+        awaited = awaited_by_members(members, team.journal.read_stream)
         is_left = any(one.is_working for one in members) and not is_worked_on(team)
     if as_json:
-        output.document([agent_document(member) for member in members])
+        output.document(
+            [
+                {**agent_document(one), "open": open_document(awaited_of(one, awaited))}
+                for one in members
+            ]
+        )
     elif members:
-        rows = [agent_row(member) for member in members]
+        now = SystemClock().now()
+        rows = [agent_row(one, awaited_of(one, awaited), now) for one in members]
         output.table("Agents", AGENT_COLUMNS, rows, wrapped=("role", "model"))
         if is_left:
             again = f"{program()} run --store {store}"

@@ -1,5 +1,6 @@
 """`mentra timeline`: what a whole team did, in lanes."""
 
+import sys
 from collections import deque
 from collections.abc import Collection, Iterator
 from typing import Annotated, Any, NamedTuple
@@ -39,7 +40,7 @@ def timeline(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """What a whole team did, one lane per agent, with the letters between them."""
+    """What the team did: a lane per agent, letters between them."""
     if follow and (as_json or through is not None):
         raise CommandRejected("--follow ends nowhere: leave --through and --json out")
     output = Output(as_json=as_json)
@@ -48,7 +49,7 @@ def timeline(
             output.document(_document(team, after, through))
             return
         rows = _Rows(team, after, every=every)
-        shown = deque(rows.more(through), maxlen=last or None)
+        shown = deque(rows.more(through), maxlen=min(last, sys.maxsize) or None)
         _show(output, rows, shown)
         while follow and team.wait_for_more(rows.position):
             for one in rows.more(None):

@@ -32,7 +32,10 @@ def usage(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """What model calls have used: tokens and money, failed calls among them."""
+    """What model calls have used, in tokens and money.
+
+    Failed calls are among them.
+    """
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         if agent is None:

@@ -26,7 +26,10 @@ def why(
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Walk from an event back to the person or timer that began it, across agents."""
+    """From an event back to the person or timer that began it.
+
+    Across agents.
+    """
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
         position = named_position(team, event)

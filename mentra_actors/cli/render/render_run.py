@@ -17,17 +17,24 @@ from mentra_actors.providers.port import TextDelta
 from mentra_actors.runtime.agents.run_watch import Reply
 from projections.views.sentence_words import clipped
 
-__all__ = ["RunScreen", "reply_text", "spent_words"]
+__all__ = ["RunScreen", "reply_text", "retry_words", "spent_words"]
 
 _MOST_CHARS = 100
+_LONG_DELAY_S = 10
 
 
 class RunScreen:
-    """Shows what happens while an agent answers; `stream_id` is the agent that speaks."""
+    """Shows what happens while an agent answers; `stream_id` is the agent that speaks.
 
-    def __init__(self, output: Output, stream_id: StreamId) -> None:
+    With `tells_end` it says also why that agent's run has failed: nobody else does.
+    """
+
+    def __init__(self, output: Output, stream_id: StreamId, *, tells_end: bool) -> None:
         self._output = output
         self._stream_id = stream_id
+        self._tells_end = tells_end
+        self._failures: dict[StreamId, str] = {}
+        """Of calls that failed and have no answer yet: the last message, by agent."""
         self._is_in_line = False
         self._fallback = ""
         self._streamed: set[str] = set()
@@ -66,6 +73,7 @@ class RunScreen:
         who = "" if recorded.stream_id == self._stream_id else f"{name}: "
         match recorded.event:
             case e.ModelReplied(blocks=blocks):
+                self._failures.pop(recorded.stream_id, None)
                 for block in blocks:
                     if isinstance(block, ToolCallBlock):
                         self._beside(
@@ -77,18 +85,25 @@ class RunScreen:
                 self._beside(f"{mark} {who}{clipped(content, _MOST_CHARS)}", style)
             case e.ToolCallOutcomeUnknown(reason=reason):
                 self._beside(f"? {who}outcome unknown: {reason}", "bold red")
-            case e.ModelCallFailed(message=message, failed_at=failed_at, retry_at=retry_at):
-                again = "" if retry_at is None else f" (again in {retry_at - failed_at:.1f} s)"
-                self._beside(f"✗ {who}{message}{again}", "red")
+            case e.ModelCallFailed():
+                self._show_failure(who, recorded.stream_id, recorded.event)
             case e.ModelCallRequested(model=model) if model and model != self._fallback:
                 self._fallback = model
-                self._beside(f"⇄ {who}goes on with {model}", "yellow")
-            case e.RunFailed(message=message) if who:
+                why = self._failures.pop(recorded.stream_id, "")
+                self._beside(f"⇄ {who}goes on with {model}{why and f': {why}'}", "yellow")
+            case e.RunFailed(message=message) if who or self._tells_end:
                 self._beside(f"✗ {who}stopped: {message}", "bold red")
             case e.AgentRecovered(open_effects=opened):
                 self._beside(f"↻ {who or name + ': '}came back with {len(opened)} open", "yellow")
             case _:
                 pass
+
+    def _show_failure(self, who: str, stream_id: StreamId, failed: e.ModelCallFailed) -> None:
+        """The first failure of a call that is made again; the last one is told by what follows."""
+        if failed.retry_at is not None and stream_id not in self._failures:
+            delay_s = failed.retry_at - failed.failed_at
+            self._beside(retry_words(f"{who}{failed.message}", delay_s))
+        self._failures[stream_id] = failed.message
 
     def _beside(self, text: str, style: str = "dim") -> None:
         self._end_line()
@@ -106,6 +121,12 @@ def reply_text(reply: Reply, store: Path) -> str:
     cut = "" if reply.is_whole else f"the model stopped: {_stop_words(reply)}; "
     early = f"ended early: {reply.early_end.replace('_', ' ')}; " if reply.early_end else ""
     return f"{cut}{early}{spent_words(reply.usage, reply.cost_usd_micros)}; kept in {store}"
+
+
+def retry_words(message: str, delay_s: float) -> str:
+    """That a call is made again; when, if somebody may wonder."""
+    when = f" in {delay_s:.0f} s" if delay_s >= _LONG_DELAY_S else ""
+    return f"↻ {message}; asking again{when}"
 
 
 def spent_words(usage: TokenUsage, cost_usd_micros: int | None) -> str:

@@ -20,6 +20,7 @@ from mentra_actors.runtime.blocking import result_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import chained, mapped
 from mentra_actors.runtime.history.versions import require_version
+from mentra_actors.runtime.plain_arguments import require_whole
 
 __all__ = ["AgentContext", "SyncAgentContext"]
 
@@ -95,6 +96,8 @@ def _report(
 ) -> "Future[ContextReport]":
     """The log is read and the pieces are counted on readers; requests are made on the loop."""
     stream_id = agent_stream(agent_id)
+    if number is not None:
+        require_whole(number, "a model call has a number: it")
 
     def read(accepted: Accepted) -> AgentPast:
         last = accepted.stream_version

@@ -43,7 +43,12 @@ from mentra_actors.runtime.agents.run_operations import new_id
 from mentra_actors.runtime.agents.subagent_status import with_status
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import chained, mapped, recovered
-from mentra_actors.runtime.plain_arguments import require_call, require_entry, require_text
+from mentra_actors.runtime.plain_arguments import (
+    require_call,
+    require_entry,
+    require_text,
+    require_whole,
+)
 from mentra_actors.runtime.views.snapshots import (
     AgentSnapshot,
     agent_snapshot,
@@ -272,6 +277,8 @@ class AgentOperations:
 
     def transcript(self, agent_id: AgentId, version: int | None) -> Sequence[TranscriptItem]:
         """What was said and done, up to a version of the stream (None: all of it). Blocks."""
+        if version is not None:
+            require_whole(version, "a version")
         stream_id = agent_stream(agent_id)
         return transcript_items(self._core.journal, stream_id, through_version=version)
 
@@ -294,6 +301,7 @@ class AgentOperations:
 
     def usage_of_run(self, agent_id: AgentId, run_id: RunId) -> RunUsage:
         """See `Agent.usage_of_run`. Blocks."""
+        require_text(run_id, "the id of a run")
         own = self._core.journal.read_stream(agent_stream(agent_id))
         return run_usage(usage_of_events(own), agent_id, run_id)
 

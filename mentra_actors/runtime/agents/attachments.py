@@ -1,7 +1,7 @@
 """Images and documents for a model, from files, bytes and URLs."""
 
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TypeAlias
@@ -71,9 +71,15 @@ def checked_attachments(attachments: Sequence[Attachment]) -> tuple[Attachment, 
     """
     if isinstance(attachments, ImageBlock | FileBlock | str | bytes):
         raise TypeError("attachments are a list of images and documents, not a single one")
-    if isinstance(attachments, list | tuple) and not attachments:
+    if not isinstance(attachments, Iterable):
+        raise TypeError(f"attachments are a list of images and documents, not {attachments!r}")
+    attachments = tuple(attachments)
+    if not attachments:
         return ()
-    checked = as_stored(tuple(attachments), tuple[Attachment, ...], "attachments")
+    for one in attachments:
+        if not isinstance(one, ImageBlock | FileBlock):
+            raise TypeError(f"an attachment is what `image` or `document` gives, not {one!r}")
+    checked = as_stored(attachments, tuple[Attachment, ...], "attachments")
     for one in checked:
         is_there = one.data or one.url or one.blob or (isinstance(one, FileBlock) and one.file_id)
         if not is_there:

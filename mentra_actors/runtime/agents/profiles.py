@@ -19,7 +19,8 @@ from mentra_actors.domain.model_call import ProviderOptions, ReasoningOptions, T
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.domain.team import agent_id_of
 from mentra_actors.ids import TeamId
-from mentra_actors.runtime.plain_arguments import require_known
+from mentra_actors.runtime.plain_arguments import require_known, require_text
+from mentra_actors.tools.tool_names import tool_names
 
 __all__ = [
     "ProfileOptions",
@@ -29,6 +30,9 @@ __all__ = [
     "warn_of_unknown_tools",
 ]
 
+_TOOLS_THEMSELVES = (
+    "open the runtime with the tools themselves, open_runtime(tools=[…]), and name them here"
+)
 _log = logging.getLogger(__name__)
 
 
@@ -70,6 +74,8 @@ def profile_of(team: TeamId, name: str, model: str, options: SpawnOptions) -> Ag
         TypeError: an option is not known, or has the wrong type.
         ValueError: it is no text that can be stored, or no agent could work with it.
     """
+    require_text(name, "the name of an agent")
+    require_text(model, "a model")
     fields = _fields("spawn", options, SpawnOptions)
     fields.setdefault("role", "lead")
     profile = AgentProfile(
@@ -109,21 +115,8 @@ def _fields(what: str, options: Mapping[str, Any], kind: type[Any]) -> dict[str,
     require_known(options, known, f"{what} has no option")
     fields = dict(options)
     for name in ("tools", "hidden_tools"):
-        if isinstance(fields.get(name), str):
-            raise TypeError(f"{name} are a list of names, not one string")
         if fields.get(name) is not None:
-            fields[name] = tuple(fields[name])
-            _require_names(name, fields[name])
-    if "metadata" in fields:
+            fields[name] = tool_names(name, fields[name], advice=_TOOLS_THEMSELVES)
+    if isinstance(fields.get("metadata"), Mapping):
         fields["metadata"] = dict(fields["metadata"])
     return fields
-
-
-def _require_names(option: str, given: Sequence[object]) -> None:
-    for one in given:
-        if not isinstance(one, str):
-            told = getattr(one, "name", None) or getattr(one, "__name__", None) or repr(one)
-            raise TypeError(
-                f"{option} are names of tools, and {told} is none: open the runtime with the "
-                f"tools themselves, open_runtime(tools=[…]), and name them here"
-            )

@@ -10,7 +10,7 @@ from mentra_actors.domain.agent.events.inputs import QueueMode, QueueName
 from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.domain.content import Attachment
 from mentra_actors.domain.inbox import Mail
-from mentra_actors.ids import AgentId, RunId, agent_stream
+from mentra_actors.ids import AgentId, RunId
 from mentra_actors.providers.catalogue import TokenCount
 from mentra_actors.runtime.agents.agent_context import SyncAgentContext
 from mentra_actors.runtime.agents.agent_feed import agent_source, session_source
@@ -25,7 +25,7 @@ from mentra_actors.runtime.agents.profiles import ProfileOptions, profile_change
 from mentra_actors.runtime.agents.run_options import STOP_GRACE_S, RunArguments
 from mentra_actors.runtime.agents.run_watch import Reply
 from mentra_actors.runtime.agents.typed_output import OutputArguments
-from mentra_actors.runtime.blocking import result_of, watched_result_of
+from mentra_actors.runtime.blocking import result_of, waiting_limit, watched_result_of
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.teams.board_operations import BoardOperations
 from mentra_actors.runtime.teams.schedules import SyncAgentSchedules
@@ -35,7 +35,6 @@ from mentra_actors.runtime.views.feeds import FeedStart, SyncFeed
 from mentra_actors.runtime.views.snapshots import AgentSnapshot
 from projections.feeds.agent_event import AgentEvent
 from projections.feeds.session_event import SessionEvent
-from projections.views.transcript import transcript_items
 from projections.views.transcript_item import TranscriptItem
 from projections.views.usage import AgentUsage, RunUsage
 
@@ -225,14 +224,14 @@ class SyncAgent(SyncAgentForks):
         self, is_wanted: Callable[[AgentSnapshot], bool], *, timeout_s: float | None = None
     ) -> AgentSnapshot:
         """See `Agent.wait_for_snapshot`; `timeout_s` counts from the last change."""
-        more = threading.Event()
+        more, limit_s = threading.Event(), waiting_limit(timeout_s)
         with changes_of(self._core, self.agent_id, more.set):
             while True:
                 more.clear()
                 snapshot = self.snapshot()
                 if is_wanted(snapshot):
                     return snapshot
-                if not more.wait(timeout_s):
+                if not more.wait(limit_s):
                     raise TimeoutError(f"nothing has changed within {timeout_s:g} s")
 
     def events(self, *, after: FeedStart = None) -> SyncFeed[AgentEvent]:
@@ -245,8 +244,7 @@ class SyncAgent(SyncAgentForks):
 
     def transcript(self, *, at_version: int | None = None) -> Sequence[TranscriptItem]:
         """See `Agent.transcript`."""
-        stream_id = agent_stream(self.agent_id)
-        return transcript_items(self._core.journal, stream_id, through_version=at_version)
+        return self._agents.transcript(self.agent_id, at_version)
 
     def last_answer(self) -> str:
         """See `Agent.last_answer`."""

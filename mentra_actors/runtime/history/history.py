@@ -21,6 +21,7 @@ from mentra_actors.runtime.history.futures import Futures
 from mentra_actors.runtime.history.moment import Moment, require_position
 from mentra_actors.runtime.history.past import Past
 from mentra_actors.runtime.history.recorded_times import RecordedTimes
+from mentra_actors.runtime.views.store_places import views_directory
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
@@ -229,7 +230,7 @@ def history_beside(
     """The past of a store whose log is open; kept views beside it are read, never written."""
     with ExitStack() as stack:
         kept = None
-        if not is_sql_url(store) and kept_views.views_directory(store).is_dir():
+        if not is_sql_url(store) and views_directory(store).is_dir():
             try:
                 views = kept_views.views_beside(reader, store)
             except StoreError as error:  # a directory that cannot be written, or another key

@@ -8,12 +8,13 @@ from mentra_actors.domain.storable import encodable
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import AgentId, TeamId, agent_stream, board_stream, team_stream
+from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream, board_stream, team_stream
 from mentra_actors.runtime.history.agent_moment import AgentMoment
 from mentra_actors.runtime.history.past import Past, recorded_time
 from mentra_actors.runtime.plain_arguments import require_whole
 from projections.contract import ONE_PART, Projection, fold_view
 from projections.running.unshared import unshared
+from projections.views.awaited import AwaitedEffect, awaited_by_members
 from projections.views.roster import ROSTER, MemberView, TeamMembers, team_roster
 from projections.views.task_board import TASK_BOARD, BoardView
 from projections.views.transcript_item import TranscriptItem
@@ -97,6 +98,16 @@ class Moment:
     def roster(self, team: TeamId | str = DEFAULT_TEAM) -> Sequence[MemberView]:
         """The members of a team and what each did, in the order in which they had joined."""
         return team_roster(self._past.views.parts(ROSTER, self.position).get, TeamId(team))
+
+    def awaited(self, team: TeamId | str = DEFAULT_TEAM) -> Sequence[AwaitedEffect]:
+        """What the members of a team waited for at this moment, the oldest first."""
+        journal = self._past.journal
+
+        def events_of(stream_id: StreamId) -> Sequence[RecordedEvent[Any]]:
+            version = journal.version_at(stream_id, self.position)
+            return journal.read_stream(stream_id, through=version)
+
+        return awaited_by_members(self.roster(team), events_of)
 
     def usage(self, name: str = "", *, team: TeamId | str = DEFAULT_TEAM) -> AgentUsage:
         """Tokens and money until then: of all agents, or of one with its subagents.

@@ -1,6 +1,6 @@
 """The past decided again, and runs of it that are run again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, get_args
 
@@ -22,6 +22,7 @@ from mentra_actors.runtime.plain_arguments import (
     require_text,
     require_whole,
 )
+from mentra_actors.runtime.replay.forgotten import is_forgotten
 from mentra_actors.runtime.replay.held_effects import Unrecorded
 from mentra_actors.runtime.replay.playing import PlayedOn, played
 from mentra_actors.runtime.replay.rebuild.tables import with_deciders
@@ -164,8 +165,7 @@ def replay(
 ) -> Replay:
     """See `History.replay`."""
     choices = _checked(choices)
-    agent_id = agent_of(journal, agent)
-    script = _chosen(run_scripts(journal.through(), [agent_id])[agent_id], agent, run)
+    script = _chosen(journal, agent, run)
     return _replayed(reader, script, choices)
 
 
@@ -177,8 +177,8 @@ def replay_all(
 ) -> Sequence[ReplayRow]:
     """See `History.replay_all`."""
     choices = _checked(choices)
-    if isinstance(agents, str):
-        raise TypeError("agents are a list of names, not one string")
+    if isinstance(agents, str) or not isinstance(agents, Iterable | None):
+        raise TypeError(f"agents are a list of names, not {agents!r}")
     if agents is None:
         ids = [one.agent_id for one in agents_of(journal, DEFAULT_TEAM)]
     else:
@@ -198,13 +198,14 @@ def record(
     mask: Mask | None = None,
 ) -> Recording:
     """See `History.record`."""
-    agent_id = agent_of(journal, agent)
     if run is None:
-        return write_recording(reader, file, agent_id, mask=mask)
-    script = _chosen(run_scripts(journal.through(), [agent_id])[agent_id], agent, run)
+        return write_recording(reader, file, agent_of(journal, agent), mask=mask)
+    script = _chosen(journal, agent, run)
     last = script.steps[-1]
     through = last.position + len(last.recorded) + len(last.beside) - 1
-    return write_recording(reader, file, agent_id, run=script.run_id, through=through, mask=mask)
+    return write_recording(
+        reader, file, script.agent_id, run=script.run_id, through=through, mask=mask
+    )
 
 
 def _position(script: RunScript) -> int:
@@ -319,14 +320,19 @@ def _starts(event: Any, run_id: RunId) -> bool:
     return isinstance(event, RunStarted) and event.run_id == run_id
 
 
-def _chosen(scripts: Sequence[RunScript], agent: str, run: str | None) -> RunScript:
+def _chosen(journal: Journal, agent: str, run: str | None) -> RunScript:
     """The run of a name (`lead/run-3`, or `run-3`), else the last one.
 
     Raises:
         CommandRejected: there is none; the message lists the last ones.
     """
+    agent_id = agent_of(journal, agent)
+    scripts = run_scripts(journal.through(), [agent_id])[agent_id]
     if not scripts:
-        raise CommandRejected(f"{agent!r} has not run yet, so there is nothing to run again")
+        own = journal.read_stream(agent_stream(agent_id))
+        is_lost = any(is_forgotten(one.event) for one in own)
+        why = "was forgotten, with all its runs" if is_lost else "has not run yet"
+        raise CommandRejected(f"{agent!r} {why}: there is nothing to run again")
     if run is None:
         return scripts[-1]
     for script in scripts:
@@ -343,11 +349,11 @@ def agent_of(journal: Journal, name: str, team: TeamId = DEFAULT_TEAM) -> AgentI
         CommandRejected: there is no such agent; the message lists the members.
         TypeError: it is no text.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"a name is a plain string, not {name!r}")
     members = {one.name: one.agent_id for one in agents_of(journal, team)}
     if name in members:
         return members[name]
-    if not isinstance(name, str):
-        raise TypeError(f"a name is a plain string, not {name!r}")
     agent_id = AgentId(encodable(name))
     if name and journal.read_stream(agent_stream(agent_id), through=1):
         return agent_id

@@ -25,6 +25,8 @@ def require_version(stream_id: StreamId, version: int, last: int) -> None:
 
     Raises:
         CommandRejected: it is not there.
+        TypeError: it is no whole number.
     """
+    require_whole(version, "a version")
     if not 1 <= version <= last:
         raise CommandRejected(f"{stream_id} has versions 1 to {last}; {version} is not there")

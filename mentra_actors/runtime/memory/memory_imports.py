@@ -18,7 +18,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId
 from projections.memory.lines import facts_in
 
-__all__ = ["ImportOutcome", "fact_orders", "import_outcome", "written_stream"]
+__all__ = ["ImportOutcome", "fact_orders", "import_outcome", "told_outcome", "written_stream"]
 
 _MOST_FACTS = 256
 _MOST_CHARS = 1 << 20
@@ -50,6 +50,27 @@ def import_outcome(
             memory = memories[stream_id]
             ids.setdefault(pin_outcome(memory, fact), []).append(fact.record_id)
             memories[stream_id] = MEMORY.fold(MEMORY.decide(fact, memory), memory)
+    return ImportOutcome(**{outcome: tuple(found) for outcome, found in ids.items()})
+
+
+def told_outcome(
+    orders: Iterable[tuple[StreamId, PinFacts]],
+    remembered: Iterable[str],
+    memory_of: Callable[[StreamId], MemoryState],
+) -> ImportOutcome:
+    """What these orders have done, of which the appends have `remembered` facts with these ids.
+
+    The others, as memories are now: somebody else may have been faster.
+    """
+    left = set(remembered)
+    ids: dict[PinOutcome, list[str]] = {}
+    for stream_id, command in orders:
+        memory = memory_of(stream_id)
+        for fact in command.facts:
+            is_own = fact.record_id in left
+            outcome: PinOutcome = "added" if is_own else pin_outcome(memory, fact)
+            left.discard(fact.record_id)
+            ids.setdefault(outcome, []).append(fact.record_id)
     return ImportOutcome(**{outcome: tuple(found) for outcome, found in ids.items()})
 
 

@@ -213,7 +213,10 @@ def read_recording(file: str | Path) -> Recording:
         header = msgspec.json.decode(lines[0], type=RecordingHeader)
         end = decode_line(lines[-1])
     except (IndexError, msgspec.DecodeError) as error:
-        raise StoreFormatError(f"{file} is no recording of a run: {error}") from error
+        raise StoreFormatError(
+            f"{file} is no recording of a run: its first line is no header of one, or its last "
+            "line no end"
+        ) from error
     if header.format > RECORDING_FORMAT:
         raise StoreFormatError(
             f"{file} was written by the newer mentra-actors {header.release}: update this one"
@@ -235,7 +238,8 @@ def _read_lines(file: Path) -> list[bytes]:
     except FileNotFoundError:
         raise ConfigurationError(f"there is no recording {file}") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise StoreError(f"{file} cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise StoreError(f"{file} cannot be read: {why}") from error
     return content.splitlines(keepends=True)
 
 
@@ -243,7 +247,7 @@ def _events(line: bytes, file: str | Path) -> Iterator[RecordedEvent[Any]]:
     try:
         append = decode_line(line)
     except msgspec.DecodeError as error:
-        raise StoreFormatError(f"{file} is no recording of a run: {error}") from error
+        raise StoreFormatError(f"{file} is no recording of a run: a line of it is none") from error
     if not isinstance(append, AppendLine):
         return
     for offset, one in enumerate(append.events):

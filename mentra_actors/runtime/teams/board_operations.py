@@ -25,7 +25,7 @@ from mentra_actors.ids import AgentId, CommandId, agent_stream, board_stream, te
 from mentra_actors.runtime.agents.run_operations import HOST, new_id
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.futures import chained, mapped
-from mentra_actors.runtime.plain_arguments import require_known
+from mentra_actors.runtime.plain_arguments import require_known, require_whole
 
 __all__ = ["BoardOperations", "NewTask", "TaskChanges", "TaskUpdate"]
 
@@ -94,6 +94,7 @@ class BoardOperations:
 
     def task(self, task_id: int) -> "Future[Task]":
         """One task."""
+        require_whole(task_id, "the id of a task")
         return mapped(self.state(), lambda board: existing_task(task_id, board))
 
     def create(self, subject: str, said: NewTask) -> "Future[Task]":

@@ -1,19 +1,16 @@
 """The health of a running team: what the log says, and what only this process knows."""
 
-import os
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mentra_actors.runtime.core import RuntimeCore
-from mentra_actors.store.opening import MEMORY
-from mentra_actors.store.sql.opening import is_sql_url
-from projections.views.health import Health, LiveHealth, ViewLag, health_of
+from mentra_actors.runtime.plain_arguments import require_seconds
+from mentra_actors.runtime.views.store_places import bytes_of_store
+from projections.views.health import BesideLog, Health, LiveHealth, ViewLag, health_of
 
 if TYPE_CHECKING:
     from mentra_actors.runtime.views.kept_views import KeptViews
 
-__all__ = ["HealthReports", "bytes_of_store"]
+__all__ = ["HealthReports"]
 
 _WINDOW_S = 3600.0
 
@@ -30,17 +27,16 @@ class HealthReports:
         self._views.append(views)
         return views
 
-    def report(self) -> Health:
+    def report(self, long_s: float | None) -> Health:
         """See `Runtime.health`."""
+        require_seconds(long_s, "long_s")
         core = self._core
-        return health_of(
-            core.store,
-            core.journal,
-            core.clock.now(),
+        beside = BesideLog(
             views=self._lags(),
             store_bytes=bytes_of_store(core.settings.path),
             live=self._live(),
         )
+        return health_of(core.store, core.journal, core.clock.now(), beside, long_s=long_s)
 
     def _live(self) -> LiveHealth:
         directory = self._core.directory
@@ -53,8 +49,8 @@ class HealthReports:
             unrecorded=sum(len(one.letters) + len(one.streams) for one in unrecorded),
         )
 
-    def _lags(self) -> Sequence[ViewLag]:
-        return [
+    def _lags(self) -> tuple[ViewLag, ...]:
+        return tuple(
             ViewLag(
                 name=one.name,
                 behind=one.lag,
@@ -64,18 +60,4 @@ class HealthReports:
             )
             for views in self._views
             for one in views.status()
-        ]
-
-
-def bytes_of_store(path: str | Path) -> int | None:
-    """What the directory of a store takes on the disk; None if it is none."""
-    if str(path) == MEMORY or is_sql_url(path) or not Path(path).is_dir():
-        return None
-    total = 0
-    for directory, _, names in os.walk(path):
-        for name in names:
-            try:
-                total += (Path(directory) / name).stat().st_blocks * 512
-            except FileNotFoundError:
-                continue  # it was removed meanwhile
-    return total
+        )

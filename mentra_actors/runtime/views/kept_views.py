@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mentra_actors.late_module import LateModule
 from mentra_actors.runtime.plain_arguments import require_text
+from mentra_actors.runtime.views.store_places import views_directory
 from mentra_actors.store.opening import MEMORY, open_journal_reader, part_seal_of
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sealing.options import Sealing
@@ -31,7 +32,6 @@ __all__ = [
     "followed_views",
     "open_views",
     "views_beside",
-    "views_directory",
     "views_in",
     "views_on_demand",
 ]
@@ -135,11 +135,6 @@ def _name_of(projection: Projection[Any]) -> str:
     """
     checked_projection(projection)
     return projection.name
-
-
-def views_directory(store: str | Path) -> Path:
-    """Where the views of a store lie."""
-    return Path(store) / "views"
 
 
 @contextmanager

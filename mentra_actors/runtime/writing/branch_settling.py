@@ -32,7 +32,7 @@ from mentra_actors.store.ports import AppendRequest, EventStore, Fence
 
 __all__ = ["Write", "branch_behind", "settle_branch"]
 
-Write = Callable[[StreamId, Any], bool]
+Write = Callable[[StreamId, Any], object]
 """Has a command decided and recorded, and performs nothing; see `LoneWriter.record`."""
 
 _SETTLED = Fence("branch-settled", 1)

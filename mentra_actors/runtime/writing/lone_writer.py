@@ -4,7 +4,7 @@ The lease is taken, so whoever wrote before is fenced off, and given back. What 
 due is left to the next runtime: see `LeaveResolution`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mentra_actors.store.opening import open_event_store
 from mentra_actors.store.ownership.process_name import process_name
 from mentra_actors.store.ports import EventStore, Fence
 from mentra_actors.store.sealing.options import Sealing
+from mentra_actors.store.sql.opening import is_server_url
 
 __all__ = ["LoneWriter", "lone_writer", "lone_writer_of"]
 
@@ -35,11 +36,11 @@ class LoneWriter:
         self.store = store
         self._journal = journal
         self._clock = clock
-        self._fence = fence
+        self.fence = fence
         self._kinds = stream_kinds(store, journal)
 
-    def record(self, stream_id: StreamId, command: Any) -> bool:
-        """Decide a command and record its events; always True. Blocks.
+    def record(self, stream_id: StreamId, command: Any) -> Sequence[Any]:
+        """Decide a command and record its events, which are given back. Blocks.
 
         Raises:
             CommandRejected: the decider said no.
@@ -54,7 +55,7 @@ class LoneWriter:
         decider = kind.decider
         events = decider.decide(command, loaded.state)
         if not events:
-            return True
+            return ()
         state = decider.fold(events, loaded.state)
         draft = draft_append(
             decider,
@@ -63,7 +64,7 @@ class LoneWriter:
             events=events,
             expected_version=loaded.version,
             stamp=Stamp(
-                fence=self._fence,
+                fence=self.fence,
                 has_work=decider.has_work(state),
                 recorded_at_ns=int(self._clock.now() * 1e9),
                 causation=type(command).__name__,
@@ -71,7 +72,7 @@ class LoneWriter:
             ),
         )
         self.store.append(draft.request)
-        return True
+        return events
 
     def _take_delivered(self, stream_id: StreamId) -> None:
         """What lies in the inbox is the agent's before it can be handed over."""
@@ -91,27 +92,39 @@ def lone_writer(
 ) -> Iterator[LoneWriter]:
     """Be the writer of a store for the length of a block.
 
+    On a server no lock shows whether another process writes: there its lease does, and one that
+    was killed holds it to the end of its term.
+
     Raises:
         StoreLocked: another process writes it; nothing was changed.
+        Fenced, VersionConflict: another process writes it since just now; nothing was changed.
         StoreError: it cannot be opened or written.
     """
     store = open_event_store(path, create=False, sealing=sealing)
     try:
-        with lone_writer_of(store, clock) as writer:
+        with lone_writer_of(store, clock, holder_is_gone=not is_server_url(path)) as writer:
             yield writer
     finally:
         store.close()
 
 
 @contextmanager
-def lone_writer_of(store: EventStore, clock: Clock) -> Iterator[LoneWriter]:
+def lone_writer_of(
+    store: EventStore, clock: Clock, *, holder_is_gone: bool = True
+) -> Iterator[LoneWriter]:
     """The same for a store that is open; one that is a branch is settled first.
 
     Raises:
+        StoreLocked, Fenced, VersionConflict: see `acquire_writer_lease`.
         StoreError: it cannot be written.
     """
     journal = Journal(store)
-    fence = acquire_writer_lease(store, journal, clock, holder=process_name(), term_s=_TERM_S)
+    fence = acquire_writer_lease(
+        *(store, journal, clock),
+        holder=process_name(),
+        term_s=_TERM_S,
+        holder_is_gone=holder_is_gone,
+    )
     try:
         writer = LoneWriter(store, journal, clock, fence)
         if (branch := branch_behind(store)) is not None:

@@ -1,8 +1,9 @@
 """The side of the owner: while a runtime is open it takes the petitions of other processes."""
 
+import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -24,8 +25,9 @@ from mentra_actors.ids import StreamId
 from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.writing.petitions import take_petitions
 from mentra_actors.store.opening import part_seal_of
-from mentra_actors.store.ownership.petition_box import PetitionBox, open_box
-from mentra_actors.store.ports import EventStore
+from mentra_actors.store.ownership.petition_box import PetitionBox
+from mentra_actors.store.ownership.petition_opening import open_box
+from mentra_actors.store.ports import EventStore, Fence
 
 __all__ = ["taking_petitions"]
 
@@ -42,6 +44,11 @@ class Owner(Protocol):
     settings: RuntimeSettings
     store: EventStore
     clock: Clock
+
+    @property
+    def fence(self) -> Fence:
+        """See `RuntimeCore.fence`."""
+        ...
 
     def ask(self, stream_id: StreamId, command: Any) -> Future[Accepted]:
         """See `RuntimeCore.ask`."""
@@ -85,19 +92,23 @@ class _Taker:
         self._owner = owner
         self._box = box
         self._is_stopped = False
+        self._is_in_trouble = False
 
     def run(self) -> None:
         """Take what waits, then sleep until the bell rings. On its own thread.
 
         It looks once however short its life is: what the dead have left is cleared away.
         """
-        self._box.remove_old()
-        while True:
-            number = self._box.number()
-            rest_s = _RETRY_S if self._has_left() else _REST_S
-            if self._is_stopped:
-                return
-            self._box.sleep(number, rest_s)
+        with contextlib.closing(self._box) as box:
+            box.attend()
+            with contextlib.suppress(StoreError):  # the next owner removes it
+                box.remove_old()
+            while True:
+                number = box.number()
+                rest_s = _RETRY_S if self._has_left() else _REST_S
+                if self._is_stopped:
+                    return
+                box.sleep(number, rest_s)
 
     def stop(self) -> None:
         """Take nothing any more; what waits, waits for the next owner."""
@@ -105,27 +116,34 @@ class _Taker:
         self._box.ring()
 
     def _has_left(self) -> bool:
+        owner = self._owner
         try:
-            return take_petitions(self._box, self._apply, self._owner.clock.now)
-        except StoreError as error:
-            _log.warning("petitions cannot be taken now: %s", error)
+            has_left = take_petitions(self._box, self._apply, owner.clock.now, owner.fence)
+        except Fenced:
+            self._is_stopped = True
             return True
+        except StoreError as error:
+            if not self._is_in_trouble:
+                _log.warning("petitions cannot be taken now, and are tried again: %s", error)
+            self._is_in_trouble = True
+            return True
+        self._is_in_trouble = False
+        return has_left
 
-    def _apply(self, stream_id: StreamId, command: Any) -> bool:
+    def _apply(self, stream_id: StreamId, command: Any) -> Sequence[Any] | None:
         if self._is_stopped:
-            return False
+            return None
         try:
-            self._owner.ask(stream_id, command).result()
+            return self._owner.ask(stream_id, command).result().events
         except CommandRejected:
             raise
         except ActorQuarantined as error:
             raise CommandRejected(str(error)) from error
         except (RuntimeClosed, Fenced):
             self._is_stopped = True
-            return False
+            return None
         except MentraError as error:
             if isinstance(error, VersionConflict) and isinstance(command, AddMember):
                 raise  # another agent has the id, now and for ever
             _log.warning("a petition to %s has to wait: %s", stream_id, error)
-            return False
-        return True
+            return None

@@ -5,15 +5,23 @@ one that is applied twice, because somebody died in between, is recorded once.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, assert_never
 
 import msgspec
 
+from mentra_actors.domain.memory import MemoryRecorded
 from mentra_actors.domain.permission_rules import RULES, scope_of
 from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
-from mentra_actors.errors import CommandRejected, StoreCorrupted, StoreError, VersionConflict
+from mentra_actors.errors import (
+    CommandRejected,
+    ConnectionLost,
+    Fenced,
+    StoreCorrupted,
+    StoreError,
+    VersionConflict,
+)
 from mentra_actors.ids import CommandId, StreamId, category_of, name_of
 from mentra_actors.runtime.wishes.jobs import CancelJobWish, job_order
 from mentra_actors.runtime.wishes.members import (
@@ -55,6 +63,7 @@ from mentra_actors.runtime.wishes.teams import (
     team_order,
 )
 from mentra_actors.store.ownership.petition_box import PetitionBox
+from mentra_actors.store.ports import Fence
 
 __all__ = [
     "Petition",
@@ -83,16 +92,23 @@ class Petition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PetitionAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. `words` say why, if it was refused."""
+    """What came of it. `words` say why, if it was refused.
+
+    `remembered` are the ids of the facts that it has recorded itself: of several petitions for the
+    same fact one has it.
+    """
 
     is_accepted: bool
     words: str = ""
+    remembered: tuple[str, ...] = ()
 
 
 _STREAM_BYTES = 255
 
-Apply: TypeAlias = Callable[[StreamId, Any], bool]
-"""Has a command recorded; False if that cannot be done now. Raises CommandRejected."""
+Apply: TypeAlias = Callable[[StreamId, Any], Sequence[Any] | None]
+"""Has a command recorded, gives back its events; None if that cannot be done now.
+
+Raises CommandRejected."""
 
 
 def encode_petition(petition: Petition) -> bytes:
@@ -132,24 +148,28 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
             assert_never(wish)
 
 
-def take_petitions(box: PetitionBox, apply: Apply, now: Callable[[], float]) -> bool:
+def take_petitions(box: PetitionBox, apply: Apply, now: Callable[[], float], fence: Fence) -> bool:
     """Take all that waits, in order; True if something of it has to wait longer. Blocks.
 
-    One that cannot be answered waits, and holds up no other; the log says why.
+    One that cannot be answered waits, and holds up no other; the log says why. `fence` is that of
+    this process, which owns the store.
 
     Raises:
+        Fenced: another process owns the store by now, and takes what is left.
         StoreError: the box cannot be read; nothing is lost.
     """
     has_left = False
     for name in box.waiting():
         answer = _answer(box, name, apply, now)
-        has_left |= answer is None or not _is_answered(box, name, answer)
+        has_left |= answer is None or not _is_answered(box, name, answer, fence)
     return has_left
 
 
-def _is_answered(box: PetitionBox, name: str, answer: PetitionAnswer) -> bool:
+def _is_answered(box: PetitionBox, name: str, answer: PetitionAnswer, fence: Fence) -> bool:
     try:
-        box.answer(name, msgspec.json.encode(answer))
+        box.answer(name, msgspec.json.encode(answer), fence)
+    except (Fenced, ConnectionLost):
+        raise
     except StoreError as error:
         _log.warning("petition %s was taken and cannot be answered now: %s", name, error)
         return False
@@ -163,12 +183,19 @@ def _answer(
         petition = _petition(box, name)
         stream_id, command = order_of(petition, name, now())
         _require_stream(stream_id, petition.wish)
-        return PetitionAnswer(is_accepted=True) if _applied(apply, stream_id, command) else None
+        events = _applied(apply, stream_id, command)
     except CommandRejected as rejected:
         return PetitionAnswer(is_accepted=False, words=rejected.reason)
+    if events is None:
+        return None
+    return PetitionAnswer(is_accepted=True, remembered=_ids(events))
 
 
-def _applied(apply: Apply, stream_id: StreamId, command: Any) -> bool:
+def _ids(events: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(one.record.record_id for one in events if isinstance(one, MemoryRecorded))
+
+
+def _applied(apply: Apply, stream_id: StreamId, command: Any) -> Sequence[Any] | None:
     try:
         return apply(stream_id, command)
     except VersionConflict as conflict:
@@ -181,6 +208,8 @@ def _petition(box: PetitionBox, name: str) -> Petition:
         if content is None:
             raise CommandRejected("the petition is gone")
         return msgspec.json.decode(content, type=Petition)
+    except ConnectionLost:
+        raise  # the petition may be sound
     except (StoreError, msgspec.MsgspecError, RecursionError) as error:
         raise CommandRejected(f"this is no petition that can be read here: {error}") from error
 

@@ -220,7 +220,7 @@ def check_side(rows: Iterable[Row], findings: Findings) -> int:
             try:
                 check_milestone(key, value)
             except (StoreCorrupted, StoreFormatError) as error:
-                findings.damage("snapshots", str(error))
+                findings.damage("milestones", str(error))
         if is_tick_key(key):
             count += 1
             try:

@@ -309,14 +309,14 @@ def _snapshot_row(stream_id: StreamId, number: int, body: bytes) -> bytes:
     return _U32.pack(_checksum(stream_id.encode(), rest)) + rest
 
 
-def decode_snapshot(stream_id: StreamId, value: bytes) -> StateSnapshot:
-    """The snapshot that `encode_snapshot` wrote.
+def decode_snapshot(stream_id: StreamId, value: bytes, kind: str = "snapshot") -> StateSnapshot:
+    """The snapshot that `encode_snapshot` wrote; errors call it a `kind` of the stream.
 
     Raises:
         StoreCorrupted, StoreFormatError: these bytes are not a snapshot of this release.
         StreamArchived: there is none, and the stream must not be folded without its archive.
     """
-    what = f"snapshot of {stream_id}"
+    what = f"{kind} of {stream_id}"
     key = stream_id.encode()
     number = _check(key, value, what=what, header=_SNAPSHOT_HEADER, newest=_ARCHIVED_FORMAT)
     if number == _ARCHIVED_FORMAT:

@@ -91,7 +91,7 @@ def _of_stream(stream_id: StreamId) -> bytes:
 
 
 def _decoded(key: bytes, row: bytes, stream_id: StreamId) -> StateSnapshot:
-    snapshot = decode_snapshot(stream_id, row)
+    snapshot = decode_snapshot(stream_id, row, "milestone")
     if _U64.pack(snapshot.stream_version) != key[-_U64.size :]:
         raise StoreCorrupted(f"milestone of {stream_id}: it lies under another version")
     return msgspec.structs.replace(snapshot, is_milestone=True)

@@ -11,7 +11,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.store.embedded.tables import Durability
+from mentra_actors.store.ownership.petition_box import PetitionBox
 from mentra_actors.store.ports import EventStore, JournalReader
+from mentra_actors.store.sealing.part_seal import PartSeal
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -20,8 +22,10 @@ __all__ = [
     "MEMORY_INDEX_ENDING",
     "PETITIONS_ENDING",
     "files_of_database",
+    "is_server_url",
     "is_sql_url",
     "moved_url",
+    "open_petition_table",
     "open_sql_reader",
     "open_sql_store",
     "url_without_password",
@@ -42,6 +46,11 @@ _POSTGRES = ("postgresql:", "postgres:")
 def is_sql_url(path: str | Path) -> bool:
     """True for the address of a log in a database."""
     return str(path).startswith((_SQLITE, *_POSTGRES))
+
+
+def is_server_url(path: str | Path) -> bool:
+    """True for the address of a log on a server, which any number of processes may write."""
+    return str(path).startswith(_POSTGRES)
 
 
 def moved_url(url: str, directory: str | Path) -> str:
@@ -100,6 +109,16 @@ def open_sql_reader(url: str | Path) -> JournalReader:
     return reader
 
 
+def open_petition_table(url: str | Path, seal: PartSeal | None) -> PetitionBox:
+    """The petitions of the log at `url`, on a server. It is connected to when it is used.
+
+    Raises:
+        ConfigurationError: the address is not one, or the extra for it is not installed.
+    """
+    opened: PetitionBox = _server_module("petition_table").open_table(_address(url), seal)
+    return opened
+
+
 def _is_sqlite(url: str | Path) -> bool:
     return str(url).startswith(_SQLITE)
 
@@ -112,11 +131,19 @@ def _module_and_place(url: str | Path) -> "tuple[ModuleType, str]":
                 f"{url}: say sqlite:FILE; for a store that ends with the process say :memory:"
             )
         return importlib.import_module("mentra_actors.store.sql.sqlite_store"), file
+    return _server_module("postgres_store"), _address(url)
+
+
+def _address(url: str | Path) -> str:
     address = str(url)
     if not address.startswith(tuple(f"{name}//" for name in _POSTGRES)):
         raise ConfigurationError(f"{url}: say postgresql://HOST/DATABASE, and as text")
+    return address
+
+
+def _server_module(name: str) -> "ModuleType":
     try:
-        return importlib.import_module("mentra_actors.store.sql.postgres_store"), address
+        return importlib.import_module(f"mentra_actors.store.sql.{name}")
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in ("psycopg", "psycopg_pool"):
             raise

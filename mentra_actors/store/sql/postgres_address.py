@@ -17,6 +17,8 @@ _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
 """Names that need no quotes: the library asks for its types without them."""
 _LOCK_CLASS = 0x6D656E74
 """`ment`: the upper half of the number of our advisory locks."""
+_PRESENCE_CLASS = 0x6D656E70
+"""`menp`: the same of the locks that say who takes petitions."""
 _PATIENCE: dict[str, str | int] = {
     "connect_timeout": _CONNECT_TIMEOUT_S,
     "keepalives_idle": 10,
@@ -61,7 +63,21 @@ class PostgresAddress(msgspec.Struct, frozen=True):
     @property
     def lock_number(self) -> int:
         """The advisory lock that whoever writes this log holds; locks belong to a database."""
-        return (_LOCK_CLASS << 32) | zlib.crc32(self.schema.encode())
+        return (_LOCK_CLASS << 32) | self._schema_number
+
+    @property
+    def presence(self) -> tuple[int, int]:
+        """Both halves of the advisory lock that all share who take petitions for this log."""
+        return _PRESENCE_CLASS, self._schema_number
+
+    @property
+    def petition_channel(self) -> str:
+        """On which petitions and answers are notified; a schema's name would be too long."""
+        return f"mentra_petitions_{self._schema_number:08x}"
+
+    @property
+    def _schema_number(self) -> int:
+        return zlib.crc32(self.schema.encode())
 
 
 def _without_schema(address: str, schema: str | None) -> tuple[str, str]:

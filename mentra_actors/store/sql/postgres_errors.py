@@ -9,6 +9,7 @@ from mentra_actors.errors import (
     StoreClosed,
     StoreCorrupted,
     StoreError,
+    StoreForbidden,
     StoreFull,
     StoreNotFound,
 )
@@ -28,6 +29,7 @@ _KINDS: dict[str, tuple[type[StoreError], str]] = {
     "3D000": (StoreNotFound, ""),
     "3F000": (StoreNotFound, ""),
     "42P01": (StoreNotFound, ""),
+    "42501": (StoreForbidden, "; its owner can grant it"),
     "23": (StoreError, "; another program writes into the tables of this log"),
 }
 """By the beginning of the SQLSTATE; the longest one counts."""

@@ -37,7 +37,14 @@ from mentra_actors.store.sql.postgres_errors import is_connection_lost, postgres
 from mentra_actors.store.sql.postgres_listener import PostgresListener
 from mentra_actors.store.sql.side_tables import SIDE_TABLES, SideTable
 
-__all__ = ["EVENTS_TABLE", "PostgresLog", "PostgresLogRecorder", "creating", "open_recorder"]
+__all__ = [
+    "EVENTS_TABLE",
+    "FLUSHING",
+    "PostgresLog",
+    "PostgresLogRecorder",
+    "creating",
+    "open_recorder",
+]
 
 EVENTS_TABLE = "stored_events"
 LOCK_TIMEOUT_S = 30
@@ -47,7 +54,7 @@ _SILENT_WRITER_S = 10
 _STATEMENT_BYTES = 16 << 20
 _LOOK_S = 2.0
 _BEGIN_ALONE = SQL("BEGIN; SELECT pg_advisory_xact_lock({})")
-_FLUSHING = (
+FLUSHING = (
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') = 'off'"
 )
@@ -83,7 +90,7 @@ class PostgresLogDatastore(PostgresDatastore):
             connection.execute(SQL("SET lock_timeout = '{}s'").format(LOCK_TIMEOUT_S))
             # A snapshot that is older than the lock would show heads that are no more.
             connection.execute("SET default_transaction_isolation = 'read committed'")
-            connection.execute(_FLUSHING if is_flushed else "SET synchronous_commit = off")
+            connection.execute(FLUSHING if is_flushed else "SET synchronous_commit = off")
 
         return after_connect
 

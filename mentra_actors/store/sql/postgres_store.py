@@ -19,11 +19,11 @@ from mentra_actors.store.sql.postgres_log import (
     creating,
     open_recorder,
 )
-from mentra_actors.store.sql.side_tables import META, SIDE_TABLES, TABLE_FORMAT, SideTable
+from mentra_actors.store.sql.side_tables import META, SERVER_TABLES, TABLE_FORMAT, SideTable
 from mentra_actors.store.sql.sql_reader import SqlJournalReader
 from mentra_actors.store.sql.sql_store import PATIENCE_S, SqlEventStore
 
-__all__ = ["PostgresEventStore", "PostgresJournalReader"]
+__all__ = ["PostgresEventStore", "PostgresJournalReader", "create_missing_tables"]
 
 _OLDEST_SERVER = 120_000
 _FORMAT = "format"
@@ -81,7 +81,7 @@ class PostgresEventStore(SqlEventStore):
                 if not create:
                     raise StoreNotFound(f"there is no store at {place.name}")
                 _create(connection, place)
-            _create_missing_tables(connection, place)
+            create_missing_tables(connection, place)
         return cls(_open_log(place, durability), patience_s=patience_s)
 
 
@@ -166,22 +166,30 @@ def _create(connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAd
     connection.execute(statement.format(meta), [_FORMAT, str(TABLE_FORMAT)])
 
 
-def _create_missing_tables(
+def create_missing_tables(
     connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAddress
 ) -> None:
-    """Make the tables that a log of an earlier release lacks, while nobody writes it."""
+    """Make the tables that a log of an earlier release lacks, while nobody writes it.
+
+    Raises:
+        psycopg.Error: the role may not, or the server is gone.
+    """
     if not _missing_tables(connection, place):
         return
     connection.execute("SELECT pg_advisory_lock(%s)", [place.lock_number])
-    for table in _missing_tables(connection, place):
-        for statement in creating(table, place.schema):
-            connection.execute(statement)
+    try:
+        for table in _missing_tables(connection, place):
+            for statement in creating(table, place.schema):
+                connection.execute(statement)
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", [place.lock_number])
 
 
 def _missing_tables(
     connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAddress
 ) -> list[SideTable]:
-    names = [Identifier(place.schema, table.name).as_string() for table in SIDE_TABLES]
+    names = [Identifier(place.schema, table.name).as_string() for table in SERVER_TABLES]
     statement = "SELECT to_regclass(name) IS NULL FROM unnest(%s::text[]) AS name"
     rows = connection.execute(statement, [names])
-    return [table for table, (is_missing,) in zip(SIDE_TABLES, rows, strict=True) if is_missing]
+    found = zip(SERVER_TABLES, rows, strict=True)
+    return [table for table, (is_missing,) in found if is_missing]

@@ -11,7 +11,9 @@ __all__ = [
     "META",
     "MILESTONES",
     "OPEN_STREAMS",
+    "PETITIONS",
     "REQUESTS",
+    "SERVER_TABLES",
     "SIDE_TABLES",
     "SNAPSHOTS",
     "STREAMS",
@@ -68,3 +70,18 @@ SIDE_TABLES = (
     *(STREAMS, OPEN_STREAMS, FENCES, REQUESTS, SNAPSHOTS),
     *(MILESTONES, BLOBS, WRITERS, TICKS, META),
 )
+
+PETITIONS = SideTable(
+    "mentra_petitions",
+    {
+        "name": "name",
+        "petition": "bytes",
+        "answer": "bytes",
+        "put_at": "number",
+        "answered_at": "number",
+    },
+)
+"""Times are microseconds since 1970 by the clock of the database; 0 where there is no answer."""
+
+SERVER_TABLES = (*SIDE_TABLES, PETITIONS)
+"""A file has its petitions beside it."""

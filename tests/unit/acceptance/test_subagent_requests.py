@@ -32,25 +32,39 @@ def playing(*turns):
     return play
 
 
+@tool(retry="safe")
+def look() -> str:
+    """Look."""
+    return "Nothing."
+
+
 @pytest.mark.parametrize(
     ("request_", "told"),
     [
-        ({"max_rounds": "5"}, "TypeError: run_subagent: Expected `int`"),
-        ({"max_rounds": True}, "TypeError: run_subagent: Expected `int`"),
+        (
+            {"max_rounds": "5"},
+            "TypeError: run_subagent: `max_rounds` must be a whole number, found",
+        ),
+        ({"max_rounds": True}, "`max_rounds` must be a whole number, found a flag"),
         ({"max_rounds": 2**70}, "ValueError: run_subagent: a number of more than 64 bits"),
         ({"max_rounds": -5}, "Subagent failed: max_rounds must not be negative, found -5"),
-        ({"model": 5}, "TypeError: run_subagent: Expected `str`"),
+        ({"model": 5}, "TypeError: run_subagent: `model` must be a string"),
         ({"model": "nothing"}, "Subagent failed: a model is provider:name, found 'nothing'"),
-        ({"tools": [5]}, "TypeError: run_subagent: Expected `str`"),
+        ({"tools": [5]}, "TypeError: tools are names of tools, and 5 is none"),
+        (
+            {"tools": [look]},
+            "tools are names of tools, and look is none: a subagent has tools of",
+        ),
         ({"tools": "look"}, "TypeError: tools are a list of names, not one string"),
         ({"hidden_tools": "look"}, "TypeError: hidden_tools are a list of names"),
-        ({"hidden_tools": [5]}, "TypeError: run_subagent: Expected `str`"),
+        ({"tools": 5}, "TypeError: tools are a list of names of tools, not 5"),
+        ({"hidden_tools": [5]}, "TypeError: hidden_tools are names of tools, and 5 is none"),
         ({"system": "\ud800"}, "ValueError: run_subagent: what is no Unicode text"),
-        ({"system": 5}, "TypeError: run_subagent: Expected `str`"),
+        ({"system": 5}, "TypeError: run_subagent: `system` must be a string"),
         ({"name": "n" * 300}, "ValueError: 'nnn"),
         ({"name": "a b"}, "ValueError: 'a b' is no name of a subagent: use 1 to 100"),
         ({"name": "tool-1.0"}, "ValueError: 'tool-1.0' is no name of a subagent"),
-        ({"name": 5}, "TypeError: run_subagent: Expected `str`"),
+        ({"name": 5}, "TypeError: run_subagent: `name` must be a string, found a whole number"),
     ],
 )
 async def test_a_subagent_that_cannot_be_is_told_to_the_tool(played, request_, told):

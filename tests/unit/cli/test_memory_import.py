@@ -1,11 +1,16 @@
 """`mentra memory --import`: facts of a file, pinned by whoever writes the store."""
 
+import json
 import re
+import subprocess
+import sys
 
 import pytest
 
 from mentra_actors import open_runtime_sync
 from mentra_actors.cli.times import shown_minute
+from mentra_actors.runtime.clock import SystemClock
+from mentra_actors.runtime.writing.lone_writer import lone_writer
 from projections.memory.lines import facts_in
 
 LINE = '{"id": "%s", "kind": "fact", "content": "%s", "scope": "%s"}\n'
@@ -73,6 +78,37 @@ def test_a_line_with_a_known_id_and_other_words_is_named_and_left_alone(mentra, 
     assert "for another fact has the id (give it a new one): Tea., new" in mentra.out
     records = mentra.json("memory", "ann", "--store", path)
     assert {one["content"] for one in records} == {"Tea.", "Coffee.", "Water."}
+
+
+def test_of_two_imports_at_once_one_says_that_it_has_added(mentra, tmp_path):
+    """What is new is decided where it is recorded, not where it was asked for."""
+    path, facts = tmp_path / "team.mentra", tmp_path / "facts.jsonl"
+    with open_runtime_sync(path, durability="volatile") as runtime:
+        runtime.spawn("ann", model="ollama:x")
+    facts.write_text(LINE % ("f1", "Tea.", "agent"))
+    line = ("memory", "ann", "--import", facts, "--store", path)
+
+    with lone_writer(path, SystemClock()):  # so nobody else can record anything for now
+        early = mentra.json(*line, "--wait", 0)
+    late = mentra.json(*line)
+
+    assert (early["state"], early["added"]) == ("handed_over", ["f1"])
+    assert (late["state"], late["added"], late["there"]) == ("recorded", [], ["f1"])
+
+
+def test_imports_of_several_processes_add_a_fact_once(tmp_path):
+    path, facts = tmp_path / "team.mentra", tmp_path / "facts.jsonl"
+    facts.write_text("".join(LINE % (f"f{n}", f"Tea {n}.", "agent") for n in range(300)))
+    line = ["memory", "ann", "--import", str(facts), "--store", str(path), "--json"]
+    with open_runtime_sync(path, durability="volatile") as runtime:
+        runtime.spawn("ann", model="ollama:x")
+        command = [sys.executable, "-m", "mentra_actors.cli.main", *line]
+        running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+        told = [json.loads(one.communicate(timeout=60)[0]) for one in running]
+
+    assert sorted(id_ for one in told for id_ in one["added"]) == sorted(
+        f"f{n}" for n in range(300)
+    )
 
 
 def test_a_mark_of_the_encoding_at_the_beginning_is_no_part_of_a_line(mentra, tmp_path):

@@ -288,16 +288,33 @@ def test_a_directory_that_is_gone_is_named(mentra, monkeypatch, tmp_path, line):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("memory lead x --limit 0", "--limit: Input should be greater than or equal to 1"),
+        ("memory lead x --limit 0", "--limit must be at least 1"),
         ("approve 1.0 --remember sessions", "--remember: 'sessions' is not one of 'session'"),
         ("approve", "CALL is missing. Its name in `mentra approvals`."),
-        ("log --after soon", "--after: "),
+        ("log --after soon", "--after must be a whole number\n"),
+        ("log --after -1", "--after must be at least 0\n"),
+        ("health --long x", "--long must be a number\n"),
     ],
 )
 def test_what_cannot_be_meant_is_named(mentra, line, words):
     """A command has many options; the words of a check do not say of which they speak."""
     assert mentra(*line.split()) == 2
     assert mentra.err.startswith(f"mentra: {words}")
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        (["timeline", "--last", "9" * 40], 0, ""),
+        (["record", "lead", ""], 2, "names no file for the recording"),
+        (["replay", "--recording", "/"], 1, "mentra: / cannot be read: Is a directory"),
+        (["replay", "--recording", __file__], 2, "its first line is no header of one"),
+    ],
+)
+def test_odd_values_are_told_or_meant(mentra, team_store, line, code, words):
+    """Nobody sees what the program is made of."""
+    assert mentra(*line, "--store", team_store) == code
+    assert words in mentra.err
 
 
 def test_usage_by_agent_model_and_run(mentra, team_store):

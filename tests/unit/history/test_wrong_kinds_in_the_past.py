@@ -116,6 +116,8 @@ def test_an_agent_that_was_forgotten_is_said_to_be_so(path):
     assert list(moment.transcript()) == []
     with pytest.raises(CommandRejected, match=r"read \(forgotten: its key was destroyed"):
         _ = moment.snapshot
+    with pytest.raises(CommandRejected, match="'lead' was forgotten, with all its runs: there"):
+        History(store).replay("lead")
 
 
 @pytest.mark.parametrize(

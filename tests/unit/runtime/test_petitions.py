@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from paying_team import opened
+from petition_places import place_for
 
 from mentra_actors import ConfigurationError, Sealing
 from mentra_actors.domain.rule_match import AnyCall
@@ -18,8 +19,9 @@ from mentra_actors.runtime.writing.petitioning import petition
 from mentra_actors.runtime.writing.petitions import Petition, encode_petition
 from mentra_actors.store.care.backup import backup_store
 from mentra_actors.store.opening import open_event_store
-from mentra_actors.store.ownership import petition_box
-from mentra_actors.store.ownership.petition_box import PETITIONS, new_petition_name, open_box
+from mentra_actors.store.ownership import petition_files
+from mentra_actors.store.ownership.petition_box import new_petition_name
+from mentra_actors.store.ownership.petition_opening import PETITIONS, open_box
 
 ALLOW = ResolveWish(agent_id="lead", request_id="perm-tool-1.0", allow=True, reason="geheim")
 PROJECT = StreamId("rules-project.main")
@@ -36,16 +38,18 @@ def asked(path, wish, **options):
     return petition(path, wish, SystemClock(), by="ann", wait_s=20, **options)
 
 
-@pytest.fixture(params=["directory", "sqlite", "encrypted"])
+@pytest.fixture(
+    params=["directory", "sqlite", "postgres", "encrypted directory", "encrypted postgres"]
+)
 def place(request, tmp_path):
     """A path and the options with which it is opened."""
-    if request.param == "sqlite":
-        return f"sqlite:{tmp_path / 'team.db'}", {}
-    key = {"sealing": Sealing(key=b"k" * 32)} if request.param == "encrypted" else {}
-    return tmp_path / "team.mentra", key
+    *encrypted, kind = request.param.split()
+    sealing = Sealing(key=b"k" * 32, directory=tmp_path / "keys")
+    with place_for(kind, tmp_path) as path:
+        yield path, {"sealing": sealing} if encrypted else {}
 
 
-def test_a_writer_takes_petitions_in_every_store_on_this_machine(place):
+def test_a_writer_takes_petitions_in_every_store(place):
     """Where the log is kept is nobody's business who wants to say yes."""
     path, options = place
     with opened(path, **options) as runtime:
@@ -103,8 +107,6 @@ def test_where_there_is_no_place_for_petitions_an_error_says_so(tmp_path):
     """A person must know that nothing was asked, and how it can be."""
     with pytest.raises(ConfigurationError, match="of one process"):
         open_box(":memory:", None)
-    with pytest.raises(ConfigurationError, match=r"agent\.allow"):
-        open_box("postgresql://host/team", None)
     with pytest.raises(StoreNotFound):
         asked(tmp_path / "nothing", RULE)
     assert not (tmp_path / "nothing").exists()
@@ -198,7 +200,7 @@ def test_a_backup_takes_no_petitions_along(tmp_path):
 
 def test_without_a_bell_both_sides_look_from_time_to_time(tmp_path, monkeypatch):
     """Other systems have no futex."""
-    monkeypatch.setattr(petition_box, "open_bell", lambda *_, **__: None)
+    monkeypatch.setattr(petition_files, "open_bell", lambda *_, **__: None)
     path = tmp_path / "team.mentra"
     with opened(path) as runtime:
         assert asked(path, RULE).is_accepted

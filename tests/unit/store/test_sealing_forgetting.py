@@ -17,7 +17,8 @@ from mentra_actors.domain.transcript import Transcript, apply, prompt_messages
 from mentra_actors.envelope import FORGOTTEN_PAYLOAD, RetiredEvent, SkippedEvent
 from mentra_actors.errors import StoreCorrupted, StoreError, StoreLocked
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.views.kept_views import open_views, views_directory
+from mentra_actors.runtime.views.kept_views import open_views
+from mentra_actors.runtime.views.store_places import views_directory
 from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore

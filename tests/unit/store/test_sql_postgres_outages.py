@@ -4,14 +4,12 @@ Runs where MENTRA_TEST_POSTGRES names a server; `.ci/with_postgres` starts one.
 """
 
 import contextlib
-import socket
 import threading
 
-import psycopg
 import pytest
 from other_processes import until
-from postgres_logs import lock_held, opened, required_server, waiting_writers
-from psycopg.conninfo import conninfo_to_dict
+from postgres_link import Link, shut
+from postgres_logs import end_backends, lock_held, opened, required_server, waiting_writers
 
 from mentra_actors.errors import (
     CommitOutcomeUnknown,
@@ -30,17 +28,7 @@ from mentra_actors.testing.append_contract import (
     stream_append,
 )
 
-SERVER = required_server()
-
-
-def end_backends(tool, condition):
-    """End server processes that serve us; how many there were."""
-    rows = tool.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND application_name = 'mentra' "
-        f"AND pid <> pg_backend_pid() AND {condition}"
-    )
-    return len(rows.fetchall())
+required_server()
 
 
 def test_a_restarted_server_is_not_even_noticed(address, tool):
@@ -89,97 +77,6 @@ def test_a_waiting_reader_outlives_its_connection(address, tool):
         reader.close()
 
     assert found == [1]
-
-
-class Link:
-    """A way to the server that can be cut, at a commit or for good."""
-
-    COMMIT = b"COMMIT\0"
-
-    def __init__(self):
-        self.cut = ""
-        """`before`: the next commit does not arrive. `after`: its answer does not."""
-        self.is_down = False
-        self.after_cut = lambda: None
-        """Called when the server has ended what was cut, before we hear of it."""
-        self.cuts = 0
-        self._open = []
-        self._muted = []
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
-
-    @property
-    def address(self):
-        said = conninfo_to_dict(SERVER)
-        said |= {"host": "127.0.0.1", "port": self.port, "sslmode": "disable"}
-        said |= {"gssencmode": "disable"}
-        return psycopg.conninfo.make_conninfo(**said)
-
-    def close(self):
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        for one in self._open:
-            one.close()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listening.accept()
-            except OSError:
-                return
-            if self.is_down:
-                client.close()
-                continue
-            server = _connect_to_server()
-            self._open += [client, server]
-            threading.Thread(target=self._up, args=(client, server), daemon=True).start()
-            threading.Thread(target=self._down, args=(server, client), daemon=True).start()
-
-    def _up(self, client, server):
-        with contextlib.suppress(OSError):
-            while data := client.recv(1 << 16):
-                if self.cut and self.COMMIT in data:
-                    self._cut_commit(client, server, data)
-                    return
-                server.sendall(data)
-        _shut(server)
-
-    def _down(self, server, client):
-        with contextlib.suppress(OSError):
-            while data := server.recv(1 << 16):
-                if server not in self._muted:
-                    client.sendall(data)
-        if server not in self._muted:
-            _shut(client)
-
-    def _cut_commit(self, client, server, data):
-        cut, self.cut = self.cut, ""
-        self.cuts += 1
-        self._muted.append(server)
-        if cut == "after":
-            server.sendall(data)
-        _shut(server, socket.SHUT_WR)
-        self.after_cut()
-        for one in self._open:  # the answer finds nobody
-            if one is client or (self.is_down and one is not server):
-                _shut(one)
-
-
-def _connect_to_server():
-    said = conninfo_to_dict(SERVER)
-    host, port = said.get("host", "localhost"), said.get("port", 5432)
-    if not host.startswith("/"):
-        return socket.create_connection((host, port))
-    server = socket.socket(socket.AF_UNIX)
-    server.connect(f"{host}/.s.PGSQL.{port}")
-    return server
-
-
-def _shut(one, how=socket.SHUT_RDWR):
-    with contextlib.suppress(OSError):
-        one.shutdown(how)
 
 
 @pytest.fixture
@@ -259,7 +156,7 @@ def test_a_server_that_is_away_is_named_and_found_again(link, schema):
         store.append(request_for(stream_append(A, b"1")))
         link.is_down = True
         for connection in link._open:
-            _shut(connection)
+            shut(connection)
         with pytest.raises(ConnectionLost, match=r"127\.0\.0\.1.*nothing was written"):
             store.append(request_for(stream_append(A, b"no")))
         with pytest.raises(ConnectionLost):

@@ -7,6 +7,7 @@ from hypothesis import Phase, given, settings
 
 from mentra_actors.decider import Decider
 from mentra_actors.domain.agent.decide import AGENT
+from mentra_actors.domain.agent.events import PromptAccepted, ToolCallStarted
 from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.inbox import INBOX
@@ -20,7 +21,7 @@ from mentra_actors.testing.decider_strategies import commands_of, events_of
 from mentra_actors.testing.given_when_then import given as given_events
 from mentra_actors.testing.given_when_then import play, stored
 from mentra_actors.testing.projection_contract import ProjectionContract
-from projections import TASK_BOARD, projection
+from projections import TASK_BOARD, KeyedProjection, projection
 from projections.contract import ProjectionFailed
 
 DECIDERS: tuple[Decider[Any, Any, Any, Any], ...] = (
@@ -109,6 +110,54 @@ class Wrong(ProjectionContract):
 def test_a_projection_that_changes_its_view_is_found():
     with pytest.raises(AssertionError, match="changed in place"):
         Wrong(tallies).test_nothing_is_changed_in_place()
+
+
+class PromptCounts(KeyedProjection[dict[str, int]], handles=[PromptAccepted], by="agent"):
+    """Counts one kind of many, in place."""
+
+    def apply(self, view, key, recorded):
+        view["prompts"] = view.get("prompts", 0) + 1
+        return view
+
+
+class Deploys(KeyedProjection[int], handles=[ToolCallStarted], by="agent"):
+    """Counts the calls of one tool."""
+
+    def keys(self, recorded):
+        return [recorded.event.tool] if recorded.event.tool == "deploy" else []
+
+    def apply(self, view, key, recorded):
+        return view + 1
+
+
+class Stored(KeyedProjection[int], categories=["memory", "board"], streams=["memory-attic"]):
+    """Counts what is in one stream."""
+
+    def apply(self, view, key, recorded):
+        return view + 1
+
+
+def test_a_fault_of_a_projection_of_one_kind_is_found():
+    """In a log of all kinds there is hardly an event that it sees."""
+    with pytest.raises(AssertionError, match="changed in place"):
+        Wrong(PromptCounts()).test_nothing_is_changed_in_place()
+
+
+def test_a_projection_that_sees_nothing_is_not_tried():
+    """Whoever counts the calls of one tool says what such a call is."""
+    contract = Wrong(Deploys())
+    with pytest.raises(AssertionError, match="`events`"):
+        contract.test_it_has_something_to_count()
+    contract.events = [
+        ToolCallStarted(
+            key="tool-1.0", tool="deploy", idempotency_key="k", retry="never", started_at=1.0
+        )
+    ]
+    contract.test_it_has_something_to_count()
+
+
+def test_streams_that_no_test_has_are_tried():
+    Wrong(Stored()).test_it_has_something_to_count()
 
 
 def test_a_projection_that_fails_is_found():

@@ -34,21 +34,56 @@ def test_ends_what_they_left():
     KEPT[1].close()
 """
 
+SILENT_STORE = """
+import threading
+from mentra_actors.testing import EventStoreContract, MemoryEventStore
+
+
+class Silent(MemoryEventStore):
+    def submit(self, request, on_appended):
+        pass
+
+    def close(self):
+        threading.Event().wait()
+
+
+class TestSilent(EventStoreContract):
+    patience_s = 0.2
+
+    def make_store(self, directory):
+        return Silent()
+"""
+
+
+def run_of_its_own(tests, directory, *arguments, settings=""):
+    """What pytest says of `tests` in a process that has the plugin and no other."""
+    (directory / "test_own.py").write_text(tests)
+    (directory / "pytest.ini").write_text(f"[pytest]\n{settings}\n")
+    plugins = ["-p", "mentra_actors.testing.plugin", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, str(directory), *arguments]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    run = subprocess.run(
+        command, cwd=directory, env=environ, capture_output=True, text=True, check=False
+    )
+    return run.stdout + run.stderr
+
 
 def test_the_plugin_names_what_is_left(tmp_path):
     """In a process of its own, as a project has it that turns the check on."""
-    (tmp_path / "test_own.py").write_text(OWN_TESTS)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmentra_leak_check = true\n")
-    plugins = ["-p", "mentra_actors.testing.plugin", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", "-q", *plugins, str(tmp_path)]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    run = subprocess.run(
-        command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
-    )
+    told = run_of_its_own(OWN_TESTS, tmp_path, settings="mentra_leak_check = true")
 
-    assert "thread 'forgotten' runs" in run.stdout, run.stdout + run.stderr
-    assert "the store at " in run.stdout
-    assert "2 passed, 1 error" in run.stdout
+    assert "thread 'forgotten' runs" in told
+    assert "the store at " in told
+    assert "2 passed, 1 error" in told
+
+
+def test_a_contract_ends_where_a_store_never_answers(tmp_path):
+    """Neither an append without an answer nor a store that will not close keeps the run."""
+    told = run_of_its_own(SILENT_STORE, tmp_path, "-k", "positions_have_no_gaps")
+
+    assert "it still waits after 0.2 s" in told
+    assert "1 failed" in told
+    assert "1 error" in told
 
 
 def test_a_contract_that_does_not_say_what_it_tests_is_refused(request):

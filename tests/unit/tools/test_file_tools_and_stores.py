@@ -11,7 +11,7 @@ from mentra_actors.runtime.settings import RuntimeSettings
 from mentra_actors.runtime.teams.job_upkeep import jobs_directory
 from mentra_actors.runtime.working_places import workplaces_of
 from mentra_actors.store.opening import open_event_store
-from mentra_actors.store.ownership.petition_box import open_box
+from mentra_actors.store.ownership.petition_opening import open_box
 from mentra_actors.tools.builtin.files import file_tools, workspace_file_tools
 from mentra_actors.tools.contract import ToolError
 from mentra_actors.tools.policy import RuntimePolicy

@@ -67,6 +67,8 @@ def with_deciders(
     Raises:
         TypeError: there is no such category, or what is given for it is no decider.
     """
+    if not isinstance(deciders, Mapping):
+        raise TypeError(f"deciders are a mapping from categories to deciders, not {deciders!r}")
     require_known(deciders, STREAM_RULES, "no streams are of the category")
     for category, decider in deciders.items():
         if not isinstance(decider, Decider):

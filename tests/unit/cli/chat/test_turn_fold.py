@@ -102,7 +102,27 @@ def test_half_an_answer_stays_when_another_attempt_begins():
         whole("All of it", effect_id="call-2"),
     )
 
-    assert words == ["Half an", "↻ overloaded; again in 2.0 s (attempt 1 of 3)", "All of it"]
+    assert words == ["Half an", "↻ overloaded; asking again", "All of it"]
+
+
+def test_a_call_that_is_tried_often_is_one_quiet_line_until_it_is_answered():
+    """The same error five times over pushes the answer off the screen."""
+    once, again = (
+        a.RetryAttempt(error="overloaded", attempt=at, max_attempts=3, next_delay_s=2.0 * at)
+        for at in (1, 2)
+    )
+    late = msgspec.structs.replace(once, error="busy", next_delay_s=60.0)
+    snapshot = AgentSnapshot(
+        agent_id="a", name="a", model="m", stream_version=1, status="retrying", run_id="r"
+    )
+    turn, words = shown_of(once, again)
+    answered, more = shown_of(whole("Yes."), late, turn=turn)
+
+    assert words == ["↻ overloaded; asking again"]
+    assert "waiting to ask again · retry 2 of 3 · Esc" in status_line(snapshot, turn, 4.0)
+    assert more == ["Yes.", "↻ busy; asking again in 60 s"]
+    assert answered.retry == "retry 1 of 3"
+    assert shown_of(whole("Yes."), turn=turn)[0].retry == ""
 
 
 def test_a_call_is_one_line_with_its_time_and_its_result():
