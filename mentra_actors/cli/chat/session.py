@@ -106,6 +106,13 @@ class ChatSession:
         """True while a run is open."""
         return self.snapshot is not None and bool(self.snapshot.run_id)
 
+    @property
+    def is_stoppable(self) -> bool:
+        """True while a run is open, or a summary is being written without one."""
+        return self.is_working or (
+            self.snapshot is not None and self.snapshot.status == "compacting"
+        )
+
     async def run(self, talk: Callable[[], Awaitable[None]]) -> None:
         """Show what was said last, go on with what is open, and talk until `talk` returns.
 
@@ -172,10 +179,14 @@ class ChatSession:
         self._begin(self.agent.resume(**self._limits))
 
     async def interrupt(self) -> bool:
-        """End the open turn; False if none is open."""
-        if not (await self.look()).run_id:
+        """End the open turn, or else the summary that is being written; False if none is."""
+        await self.look()
+        if self.is_working:
+            await self.attempt(self.agent.cancel(STOPPED_HERE))
+        elif self.is_stoppable:
+            await self.attempt(self.agent.conversation.cancel_compaction(STOPPED_HERE))
+        else:
             return False
-        await self.attempt(self.agent.cancel(STOPPED_HERE))
         return True
 
     async def decide(

@@ -397,7 +397,7 @@ async def _allow(_preview):
 
 async def test_a_stop_ends_the_command(played, tmp_path):
     """Nobody waits for it any more."""
-    command = "touch begun; trap 'touch ended; exit' TERM; while :; do sleep 0.02; done"
+    command = "trap 'touch ended; exit' TERM; touch begun; while :; do sleep 0.02; done"
     async with played([shell(command)], policy=OPEN) as team:
         agent = await team.spawn(workspace=Workspace(base_dir=str(tmp_path)))
         async with anyio.create_task_group() as group:

@@ -414,20 +414,6 @@ def test_memory_shows_records_and_what_a_search_finds(mentra, tmp_path):
     assert mentra("memory", "cy", "--store", path) == 2
 
 
-def test_an_agent_is_taught_a_fact_once(mentra, tmp_path):
-    path = tmp_path / "team.mentra"
-    with open_runtime_sync(path, durability="volatile") as runtime:
-        runtime.spawn("ann", model="ollama:x")
-    for _ in range(2):
-        line = ("remember", "ann", "Deploys happen on Fridays.", "--by", "sue", "--store", path)
-        assert mentra.json(*line) == {"agent": "ann", "state": "recorded"}
-
-    (known,) = mentra.json("memory", "ann", "--store", path)
-    assert (known["by"], known["content"]) == ("sue", "Deploys happen on Fridays.")
-    assert mentra("remember", "ann", " ", "--store", path) == 2
-    assert mentra("remember", "eve", "x", "--store", path) == 2
-
-
 def test_piped_sentences_are_wrapped_where_columns_says_so(mentra, tmp_path, monkeypatch):
     """Without it they stay whole, for whoever searches in them; either way nothing is cut off."""
     path = tmp_path / "team.mentra"
