@@ -21,7 +21,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import AppendRequest
 
-EVERY = {"lmdb": 3, "sqlite": 9}
+EVERY = {"lmdb": 3, "sqlite": 7}
 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full":
     EVERY = dict.fromkeys(EVERY, 1)
 LEAD = agent_stream(AgentId("lead"))
@@ -127,4 +127,4 @@ def test_a_kill_at_any_step_leaves_states_that_are_right(killer, tmp_path, kind,
     for _, is_killed in killer.steps(task.__name__, fresh, every=EVERY[kind]):
         kills += is_killed
         assert_whole(name, task)
-    assert kills > 5
+    assert kills > 2  # how many steps there are depends on what is committed together
