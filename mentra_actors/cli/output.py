@@ -41,6 +41,8 @@ _CONTROLS = {
     for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
     if chr(code) not in "\t\n"
 }
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _CONTROLS}
+"""What would steer a terminal and JSON lets through; in JSON it can only be within strings."""
 
 
 class Output:
@@ -64,7 +66,7 @@ class Output:
     def json_line(self, value: Any, *, indent: int | None = None) -> None:
         """A value as JSON on standard output, flushed."""
         plain = msgspec.to_builtins(value, str_keys=True)
-        sys.stdout.write(json.dumps(plain, indent=indent) + "\n")
+        sys.stdout.write(_json_text(plain, indent) + "\n")
         sys.stdout.flush()
 
     def show(self, *renderables: RenderableType) -> None:
@@ -193,6 +195,16 @@ def _least_width(
 
 def _are_figures(rows: Sequence[Sequence[Text]], place: int) -> bool:
     return bool(rows) and all(row[place].justify == "right" for row in rows)
+
+
+def _json_text(plain: Any, indent: int | None) -> str:
+    """JSON in the letters it is about, where they can be written; else escaped."""
+    text = json.dumps(plain, indent=indent, ensure_ascii=False).translate(_JSON_ESCAPES)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(plain, indent=indent)
+    return text
 
 
 def _asked_width() -> int | None:

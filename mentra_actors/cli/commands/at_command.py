@@ -33,6 +33,9 @@ from mentra_actors.runtime.history.moment import Moment
 
 __all__ = ["at"]
 
+_MOST_TASKS = 20
+"""Of a section of the board, where all of a team is shown; `--view board` shows every task."""
+
 
 def at(
     moment: Annotated[str, typer.Argument(metavar="MOMENT", help=f"It is {MOMENTS}.")] = "now",
@@ -142,7 +145,7 @@ class _Shown:
             self._output.show(Text())
         elif self._view:
             self._output.show("No task was on the board.")
-        self._hanging(board_lines(view))
+        self._hanging(board_lines(view, most=None if self._view else _MOST_TASKS))
 
     def _show_view(self, document: Any) -> None:
         if self._output.as_json:

@@ -13,6 +13,7 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output, local_time
 from mentra_actors.cli.reading import OpenStore, opened
 from mentra_actors.cli.render.lane_graph import LaneGraph, LaneRow
+from mentra_actors.cli.times import position_in
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId, category_of, name_of
@@ -29,9 +30,12 @@ def timeline(
     last: Annotated[
         int, typer.Option("--last", "-n", min=0, help="So many rows; 0 shows all.")
     ] = 100,
-    after: Annotated[int, typer.Option(min=0, help="Begin after this position.")] = 0,
+    after: Annotated[
+        str, typer.Option(metavar="MOMENT", help="Begin after this position or time (10m ago).")
+    ] = "0",
     through: Annotated[
-        int | None, typer.Option(min=0, help="End with this position.", show_default="the end")
+        str | None,
+        typer.Option(metavar="MOMENT", help="End with this one.", show_default="the end"),
     ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Every event, also those that say little.")
@@ -45,11 +49,13 @@ def timeline(
         raise CommandRejected("--follow ends nowhere: leave --through and --json out")
     output = Output(as_json=as_json)
     with opened(store) as team:
+        begin = position_in(team, after)
+        end = None if through is None else position_in(team, through)
         if as_json:
-            output.document(_document(team, after, through))
+            output.document(_document(team, begin, end))
             return
-        rows = _Rows(team, after, every=every)
-        shown = deque(rows.more(through), maxlen=min(last, sys.maxsize) or None)
+        rows = _Rows(team, begin, every=every)
+        shown = deque(rows.more(end), maxlen=min(last, sys.maxsize) or None)
         _show(output, rows, shown)
         while follow and team.wait_for_more(rows.position):
             for one in rows.more(None):

@@ -110,14 +110,14 @@ class Moment:
         return awaited_by_members(self.roster(team), events_of)
 
     def usage(self, name: str = "", *, team: TeamId | str = DEFAULT_TEAM) -> AgentUsage:
-        """Tokens and money until then: of all agents, or of one with its subagents.
+        """Tokens and money until then: of all agents of a team, or of one with its subagents.
 
         Raises:
             CommandRejected: nobody had the name.
         """
         view = self._past.views.parts(USAGE, self.position)
         if not name:
-            return team_usage(view)
+            return team_usage(view, team)
         return agent_usage(view, self.agent(name, team=team).agent_id, with_subagents=True)
 
     def _member(self, name: str, team_id: TeamId) -> AgentId | None:

@@ -446,3 +446,18 @@ def test_a_claimed_task_is_claimed_wherever_it_is_shown():
 
     lines = [text.plain for text, _ in board_lines(BoardView(state=state))]
     assert lines == ["Claimed (1)", "  [ ] 1: Count @bob"]
+
+
+def test_of_a_long_board_a_part_says_how_much_it_leaves_out():
+    """A look at a team is a page; the board has its own."""
+    state = BOARD.initial
+    for number in range(5):
+        command = CreateTask(subject="Count", created_by="lead", command_id=str(number), now=1.0)
+        state = BOARD.fold(BOARD.decide(command, state), state)
+
+    def lines(most):
+        return [text.plain for text, _ in board_lines(BoardView(state=state), most=most)]
+
+    assert lines(2) == ["Ready (5)", "  [ ] 1: Count", "  [ ] 2: Count", "  … and 3 more"]
+    assert lines(5) == lines(None)
+    assert len(lines(None)) == 6
