@@ -203,8 +203,9 @@ def _become(request):
 
 
 def _be_the_parent():
-    sys.path.pop(0)
     sys.modules["forked_python"] = sys.modules["__main__"]  # scripts are tests, which import it
+    importlib.import_module("step_killer")  # and this
+    sys.path.pop(0)
     for name in PRELOADED:
         importlib.import_module(name)
     gc.collect()

@@ -28,7 +28,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, name_of
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.history.history import History
-from mentra_actors.runtime.history.replays import ReplayChoices
+from mentra_actors.runtime.history.replays import Replay, ReplayChoices
 from mentra_actors.runtime.replay.recordings import read_recording, recording_faults
 from mentra_actors.runtime.replay.stream_groups import agent_events
 from mentra_actors.runtime.replay.walk import Step, steps_of
@@ -76,7 +76,8 @@ def replay(
     """Decide a log again with the code of today.
 
     Or run a recorded run again; nothing is written. Without options no model is asked and no
-    tool is run. The exit code is 1 if anything is decided otherwise than it was recorded.
+    tool is run. The exit code is 1 if anything is decided otherwise than it was recorded, but
+    for what a release since then is known to.
     """
     output = Output(as_json=as_json)
     if recording is not None:
@@ -168,7 +169,12 @@ def _run_again(
         output.document(replay_document(found))
     else:
         show_replay(output, found)
-    _exit(is_same=found.is_same or bool(found.live_from))
+    _exit(is_same=found.is_same or bool(found.live_from) or _is_as_known(found))
+
+
+def _is_as_known(found: Replay) -> bool:
+    """Whether the events are others only because an older release has recorded them."""
+    return bool(found.known) and not found.differences and found.first_other is None
 
 
 def _run_all(

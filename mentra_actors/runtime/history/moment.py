@@ -10,10 +10,9 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream, board_stream, team_stream
 from mentra_actors.runtime.history.agent_moment import AgentMoment
-from mentra_actors.runtime.history.past import Past, microseconds, recorded_time
+from mentra_actors.runtime.history.past import Past, recorded_time
 from mentra_actors.runtime.plain_arguments import require_whole
 from mentra_actors.runtime.views.agent_lists import named_in_stream
-from mentra_actors.store.journal import Journal
 from projections.contract import ONE_PART, Projection
 from projections.running.unshared import unshared
 from projections.views.awaited import AwaitedEffect, awaited_by_members
@@ -22,7 +21,7 @@ from projections.views.task_board import TASK_BOARD, BoardView
 from projections.views.transcript_item import TranscriptItem
 from projections.views.usage import USAGE, AgentUsage, agent_usage, team_usage
 
-__all__ = ["Moment", "position_at", "require_position"]
+__all__ = ["Moment", "require_position"]
 
 V = TypeVar("V")
 
@@ -134,29 +133,6 @@ class Moment:
             part = self._past.views.parts(ROSTER, self.position).get(stream_id)
             found = part.agents.get(name) if isinstance(part, TeamMembers) else None
         return found
-
-
-def position_at(journal: Journal, time: datetime) -> int:
-    """Global position of the last event recorded at or before `time`; 0 before the first.
-
-    Raises:
-        CommandRejected: `time` has no time zone.
-        TypeError: it is no `datetime`.
-    """
-    if not isinstance(time, datetime):
-        raise TypeError(f"a time is a datetime with a zone, not {time!r}")
-    if time.tzinfo is None:
-        raise CommandRejected(f"{time.isoformat()} has no time zone: say which is meant")
-    limit = microseconds(time)
-    low, high = 0, journal.last_position()
-    while low < high:
-        middle = (low + high + 1) // 2
-        found = journal.read_journal(after=middle - 1, limit=1)
-        if found and found[0].recorded_at_ns // 1000 <= limit:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def require_position(position: object, last: int) -> None:

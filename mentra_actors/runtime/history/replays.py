@@ -65,7 +65,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     its end it is the same (`is_same`) if each event of the agent is, with its ids and times.
     `first_other` is the first step of the run, from 1, that is another one than it was (None: all
     are the same). `unmade` names tools whose calls were on no log and were not made. `differences`
-    are appends of the run that today's code decides otherwise than they were recorded.
+    are appends of the run that today's code decides otherwise than they were recorded, `known`
+    those of an older release that this is known of.
     """
 
     agent_id: AgentId
@@ -79,6 +80,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     unmade: tuple[str, ...] = ()
     differences: tuple[OtherDecision, ...] = ()
     events: tuple[RecordedEvent[Any], ...] = ()
+    known: tuple[OtherDecision, ...] = ()
 
     @property
     def answer(self) -> str:
@@ -237,6 +239,7 @@ def _replayed(reader: JournalReader, script: RunScript, choices: ReplayChoices) 
         unmade=found.unmade,
         differences=script.differences,
         events=tuple(events),
+        known=script.known,
     )
 
 

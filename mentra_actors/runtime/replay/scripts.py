@@ -53,9 +53,18 @@ class RunScript(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def differences(self) -> tuple[OtherDecision, ...]:
-        """Its appends that today's code decides otherwise."""
+        """Its appends that today's code decides otherwise, and not because that is known."""
+        return tuple(one for one in self._others if not one.changes)
+
+    @property
+    def known(self) -> tuple[OtherDecision, ...]:
+        """Its appends that a release since then is known to decide otherwise."""
+        return tuple(one for one in self._others if one.changes)
+
+    @property
+    def _others(self) -> Iterable[OtherDecision]:
         told = (one for one in self.steps if one.decision is not None and not one.is_same)
-        return tuple(map(difference_of, told))
+        return map(difference_of, told)
 
     @property
     def is_over(self) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 
 from mentra_actors.decider import Decider, Delivery
 from mentra_actors.domain.agent.events import AgentSpawned
+from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import StreamId, category_of
@@ -45,7 +46,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     `decision` is None where it is not decided again, for the reason in `untold`. `beside` and
     `decided_beside` are events in other streams, each with its stream. `before` and `after` are
-    the states of the stream.
+    the states of the stream. `release` has recorded it; empty if the log does not say.
     """
 
     stream_id: StreamId
@@ -56,6 +57,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     untold: str = ""
     before: Any = None
     after: Any = None
+    release: str = ""
 
     @property
     def position(self) -> int:
@@ -95,6 +97,8 @@ class Walk:
         """Streams that cannot be folded any more."""
         self._holes: set[StreamId] = set()
         """Streams of which something was forgotten: what they were decided with is not known."""
+        self._releases: dict[int, str] = {}
+        """By the epoch of the writer's lease that they have written with."""
 
     def begin(
         self, stream_id: StreamId, state: Any, letters: Sequence[RecordedEvent[Any]] = ()
@@ -176,7 +180,10 @@ class Walk:
             made = step.decision or DecidedAgain(command=None)
             decision = msgspec.structs.replace(made, same=0, refusal=faults[-1])
             step, untold = msgspec.structs.replace(step, decision=decision), ""
-        return msgspec.structs.replace(step, before=before, after=after, untold=untold)
+        release = self._releases.get(step.recorded[0].epoch, "")
+        return msgspec.structs.replace(
+            step, before=before, after=after, untold=untold, release=release
+        )
 
     def _fold(self, recorded: RecordedEvent[Any]) -> str:
         """Fold one event; what is to be said if it is the one that its stream breaks at."""
@@ -186,6 +193,8 @@ class Walk:
             self._inboxes.setdefault(stream_id, []).append(recorded)
         if is_forgotten(recorded.event):
             self._holes.add(stream_id)
+        if isinstance(recorded.event, LeaseAcquired):
+            self._releases[recorded.event.epoch] = recorded.event.release
         rules = self._rules.get(category)
         if rules is None or stream_id in self._broken or self._is_other(stream_id):
             return ""
