@@ -9,6 +9,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from golden_journal import fill, releases, stored_in
 
 from mentra_actors.ids import AgentId, agent_stream, name_of, team_stream
+from mentra_actors.runtime.replay.recordings import read_recording, write_recording
+from mentra_actors.runtime.replay.releases import ReleasesOfLog
 from mentra_actors.runtime.replay.run_choice import chosen_run
 from mentra_actors.runtime.replay.scripts import run_scripts
 from mentra_actors.runtime.replay.stream_groups import agent_events
@@ -37,9 +39,21 @@ def test_an_agent_is_decided_again_alone_as_among_all(store):
         streams = {agent_stream(agent_id)}
         alone = agent_events(store, journal, [agent_id])
 
-        assert list(steps_of(alone, streams=streams)) == list(
-            steps_of(journal.through(), streams=streams)
-        )
+        told = steps_of(alone, streams=streams, release_of=ReleasesOfLog(journal))
+        assert list(told) == list(steps_of(journal.through(), streams=streams))
+
+
+def test_a_recording_says_which_release_has_decided_it(store, tmp_path):
+    """Else a decider that is changed today could pass as one of an older release."""
+    steps = {one.position: one.release for one in steps_of(Journal(store).through())}
+    for agent_id in agents_in(store):
+        file = tmp_path / f"{agent_id}.jsonl"
+        write_recording(store, file, agent_id)
+        recording = read_recording(file)
+        releases = recording.header.releases
+        positions = {one.global_position: one.epoch for one in recording.recorded}
+        for position in positions.keys() & steps.keys():
+            assert releases[positions[position]] == steps[position]
 
 
 def test_a_run_is_the_same_whether_or_not_what_was_before_is_gone_through(store):

@@ -30,6 +30,7 @@ from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.history.replays import Replay, ReplayChoices
 from mentra_actors.runtime.replay.recordings import read_recording, recording_faults
+from mentra_actors.runtime.replay.releases import ReleasesOfLog
 from mentra_actors.runtime.replay.stream_groups import agent_events
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
@@ -104,7 +105,7 @@ def _steps(team: OpenStore, stream_id: StreamId | None) -> Iterator[Step]:
     if stream_id is None:
         return steps_of(team.journal.through())
     told = agent_events(team.reader, team.journal, [AgentId(name_of(stream_id))])
-    return steps_of(told, streams={stream_id})
+    return steps_of(told, streams={stream_id}, release_of=ReleasesOfLog(team.journal))
 
 
 def _choices(live_from: int | None, model: str | None, system: str | None) -> ReplayChoices:

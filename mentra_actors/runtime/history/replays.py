@@ -26,6 +26,7 @@ from mentra_actors.runtime.replay.held_effects import Unrecorded
 from mentra_actors.runtime.replay.playing import PlayedOn, played
 from mentra_actors.runtime.replay.rebuild.tables import with_deciders
 from mentra_actors.runtime.replay.recordings import Mask, Recording, write_recording
+from mentra_actors.runtime.replay.releases import ReleasesOfLog
 from mentra_actors.runtime.replay.run_choice import chosen_run
 from mentra_actors.runtime.replay.scripts import RunScript, run_scripts
 from mentra_actors.runtime.replay.stream_groups import agent_events
@@ -147,7 +148,8 @@ def verify(
         return verified(journal.through(through), rules)
     agent_id = agent_of(journal, agent)
     told = agent_events(reader, journal, [agent_id], through=through)
-    return verified(told, rules, streams={agent_stream(agent_id)})
+    releases = ReleasesOfLog(journal)
+    return verified(told, rules, streams={agent_stream(agent_id)}, release_of=releases)
 
 
 def end_at(journal: Journal, position: int) -> int:
@@ -187,7 +189,7 @@ def replay_all(
         ids = [one.agent_id for one in agents_of(journal, DEFAULT_TEAM)]
     else:
         ids = [agent_of(journal, one) for one in agents]
-    found = run_scripts(agent_events(reader, journal, ids), ids)
+    found = run_scripts(agent_events(reader, journal, ids), ids, ReleasesOfLog(journal))
     scripts = sorted((one for all_ in found.values() for one in all_), key=_position)
     return [_row(reader, script, choices) for script in scripts if script.is_over]
 

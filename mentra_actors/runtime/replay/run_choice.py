@@ -14,6 +14,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, RunId, StreamId, agent_stream, inbox_stream
 from mentra_actors.runtime.replay.forgotten import is_forgotten
+from mentra_actors.runtime.replay.releases import ReleasesOfLog
 from mentra_actors.runtime.replay.scripts import RunScript, run_script, run_scripts
 from mentra_actors.runtime.replay.stream_groups import agent_events
 from mentra_actors.runtime.replay.walk import Walk
@@ -53,8 +54,9 @@ def chosen_run(
     start = _chosen(starts, name, run)
     script = _script(reader, journal, agent_id, start) if start.is_known else None
     if script is None:
-        scripts = run_scripts(agent_events(reader, journal, [agent_id]), [agent_id])[agent_id]
-        script = next(one for one in scripts if one.run_id == start.run_id)
+        told = agent_events(reader, journal, [agent_id])
+        scripts = run_scripts(told, [agent_id], ReleasesOfLog(journal))
+        script = next(one for one in scripts[agent_id] if one.run_id == start.run_id)
     return script
 
 
@@ -85,7 +87,7 @@ def _script(
     stream_id = agent_stream(agent_id)
     coming = agent_events(reader, journal, [agent_id], after=start.position - 1)
     first = next(coming)
-    walk = Walk(streams={stream_id})
+    walk = Walk(streams={stream_id}, release_of=ReleasesOfLog(journal))
     version = journal.version_at(stream_id, first.global_position - 1)
     state = PastStates(AGENT, reader, journal).at(stream_id, version)
     walk.begin(stream_id, state, _letters(journal, agent_id, state, first.global_position - 1))

@@ -12,6 +12,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, RunId, StreamId, agent_stream
 from mentra_actors.runtime.replay.rebuild.agent_outcomes import recorded_outcome
+from mentra_actors.runtime.replay.releases import ReleaseOf
 from mentra_actors.runtime.replay.verification import OtherDecision, difference_of
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
@@ -97,15 +98,18 @@ class RunScript(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_scripts(
-    recorded: Iterable[RecordedEvent[Any]], agents: Collection[AgentId]
+    recorded: Iterable[RecordedEvent[Any]],
+    agents: Collection[AgentId],
+    release_of: ReleaseOf | None = None,
 ) -> Mapping[AgentId, Sequence[RunScript]]:
     """All runs of some agents, the oldest first; `recorded` is the log from its first event on.
 
-    It may lack what does not concern them, see `agent_events`. A run begins with the append that
-    starts it, which may be the end of the one before.
+    It may lack what does not concern them, see `agent_events` and `Walk`. A run begins with the
+    append that starts it, which may be the end of the one before.
     """
     by_stream = {agent_stream(one): _Runs(one) for one in agents}
-    for step in steps_of(recorded, streams=by_stream.keys()) if by_stream else ():
+    steps = steps_of(recorded, streams=by_stream.keys(), release_of=release_of)
+    for step in steps if by_stream else ():
         by_stream[step.stream_id].take(step)
     return {one.agent_id: one.all() for one in by_stream.values()}
 

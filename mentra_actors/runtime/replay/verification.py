@@ -15,6 +15,7 @@ from mentra_actors.ids import StreamId
 from mentra_actors.runtime.replay.forgotten import can_be_said_by
 from mentra_actors.runtime.replay.known_changes import KnownChange, known_changes
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
+from mentra_actors.runtime.replay.releases import ReleaseOf
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
 __all__ = [
@@ -90,16 +91,17 @@ def verified(
     rules: Mapping[str, StreamRules] = STREAM_RULES,
     *,
     streams: Collection[StreamId] = (),
+    release_of: ReleaseOf | None = None,
 ) -> Verification:
     """Decide each append again; the events are those of a log from its first one on.
 
-    With `streams` only what their owners have decided.
+    With `streams` only what their owners have decided; see `Walk` for what the log may lack then.
     """
     position = events = appends = 0
     differences: list[OtherDecision] = []
     known: list[OtherDecision] = []
     untold: Counter[str] = Counter()
-    for step in steps_of(recorded, rules, streams=streams):
+    for step in steps_of(recorded, rules, streams=streams, release_of=release_of):
         position = max(position, step.position + len(step.recorded) + len(step.beside) - 1)
         events += len(step.recorded) + len(step.beside)
         if step.untold:

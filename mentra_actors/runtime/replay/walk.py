@@ -23,6 +23,7 @@ from mentra_actors.runtime.replay.deciding import DecidedAgain, decided_again, f
 from mentra_actors.runtime.replay.forgotten import are_the_same, is_forgotten, may_be
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
+from mentra_actors.runtime.replay.releases import ReleaseOf
 from mentra_actors.store.ports import StoredEvent
 
 __all__ = ["Step", "Walk", "groups_of", "is_beside", "steps_of"]
@@ -83,11 +84,13 @@ class Walk:
         self,
         rules: Mapping[str, StreamRules] = STREAM_RULES,
         streams: Collection[StreamId] = (),
+        release_of: ReleaseOf | None = None,
     ) -> None:
         """With `streams` only what their owners have decided is decided again.
 
         Then states of other streams are not known, and the log may lack all groups that touch
-        none of these streams and none of their inboxes.
+        none of these streams and none of their inboxes. The lease is among them, so `release_of`
+        has to say which release has written.
         """
         self._rules = rules
         self._streams = streams
@@ -99,6 +102,7 @@ class Walk:
         """Streams of which something was forgotten: what they were decided with is not known."""
         self._releases: dict[int, str] = {}
         """By the epoch of the writer's lease that they have written with."""
+        self._release_of = release_of or (lambda _epoch: "")
 
     def begin(
         self, stream_id: StreamId, state: Any, letters: Sequence[RecordedEvent[Any]] = ()
@@ -180,7 +184,8 @@ class Walk:
             made = step.decision or DecidedAgain(command=None)
             decision = msgspec.structs.replace(made, same=0, refusal=faults[-1])
             step, untold = msgspec.structs.replace(step, decision=decision), ""
-        release = self._releases.get(step.recorded[0].epoch, "")
+        epoch = step.recorded[0].epoch
+        release = self._releases.get(epoch) or self._release_of(epoch)
         return msgspec.structs.replace(
             step, before=before, after=after, untold=untold, release=release
         )
@@ -219,12 +224,13 @@ def steps_of(
     rules: Mapping[str, StreamRules] = STREAM_RULES,
     *,
     streams: Collection[StreamId] = (),
+    release_of: ReleaseOf | None = None,
 ) -> Iterator[Step]:
     """Each append of a log from its first event on; only those of `streams` if any are named.
 
     Then the log may be what `Walk` needs of it for them.
     """
-    yield from Walk(rules, streams).through(recorded)
+    yield from Walk(rules, streams, release_of).through(recorded)
 
 
 def groups_of(recorded: Iterable[T]) -> Iterator[list[T]]:
