@@ -1,5 +1,6 @@
 """The entry of the `mentra` command: every failure becomes a message and an exit code."""
 
+import io
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -51,7 +52,17 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 def main() -> None:
     """Run the command line and exit."""
+    _escape_unknown_letters(sys.stdout)
     sys.exit(exit_code_of(sys.argv[1:]))
+
+
+def _escape_unknown_letters(stream: object) -> None:
+    """Let letters that the encoding of a stream does not have be written as escapes.
+
+    Words of people and models are in any letters, and a pipe may be in Latin-1.
+    """
+    if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+        stream.reconfigure(errors="backslashreplace")
 
 
 def exit_code_of(arguments: list[str]) -> int:

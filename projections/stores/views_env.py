@@ -1,13 +1,13 @@
 """The LMDB environment of one views directory, shared by all who open it in this process.
 
 Views can be rebuilt, so nothing that is wrong with the directory keeps a store from opening: a
-damaged one, one of a newer release, or one that is sealed with another key, is set aside with a
-warning and an empty one takes its place. Processes take turns at opening, by a lock file beside
+damaged one, one of a newer release, one that is sealed with another key, or one that was made
+before streams of the log were archived or came back, is set aside with a warning and an empty one
+takes its place. Processes take turns at opening, by a lock file beside
 the directory.
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import shutil
@@ -26,6 +26,7 @@ from mentra_actors.errors import (
 from mentra_actors.store.embedded.data_file import check_length, reserve_page_locks, store_error
 from mentra_actors.store.embedded.fork_registry import ForkRegistry
 from mentra_actors.store.embedded.gated_env import GatedEnv
+from mentra_actors.store.outdated_views import OUTDATED_MARK, views_lock_file, views_turn
 
 if TYPE_CHECKING:
     from lmdb import _Database
@@ -47,6 +48,7 @@ _PAGE_LOCKS = "lock.mdb"
 _DAMAGE_MARK = "DAMAGED"
 _SEALED = b" sealed with "
 _OTHER_KEY = "they are sealed with another key, as after somebody was forgotten"
+_OUTDATED = "streams of the log were archived, or came back, since they were made"
 # A commit may be lost with the power, and never damages: the view is then older, and catches up.
 # Without `meminit` unused parts of pages would bring to disk what was in memory before.
 _OPTIONS: dict[str, Any] = {
@@ -148,7 +150,7 @@ def can_keep_views(path: Path) -> bool:
 
     False for a medium that is read-only, and for the directory of another user.
     """
-    needed = [path.parent, _lock_file(path), path, path / _DATA_FILE, path / _PAGE_LOCKS]
+    needed = [path.parent, views_lock_file(path), path, path / _DATA_FILE, path / _PAGE_LOCKS]
     return all(os.access(one, os.W_OK) for one in needed if one.exists())
 
 
@@ -167,8 +169,9 @@ def open_views_env(
         try:
             with _opening_turn(path):
                 shared = _REGISTRY.opened.get(_key(path))
-                if shared is not None and shared.key_name != key_name:
-                    _set_aside_open(path, shared)
+                cause = "" if shared is None else _of_no_use(path, shared, key_name)
+                if shared is not None and cause:
+                    _set_aside_open(path, shared, cause)
                     shared = None
                 if shared is None:
                     env = _opened_or_replaced(path, map_size, key_name)
@@ -198,19 +201,18 @@ def _key(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _lock_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.lock")
-
-
 @contextlib.contextmanager
 def _opening_turn(path: Path) -> Iterator[None]:
-    descriptor = os.open(_lock_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with views_turn(path):
         path.mkdir(exist_ok=True)
         yield
-    finally:
-        os.close(descriptor)
+
+
+def _of_no_use(path: Path, shared: ViewsEnv, key_name: str) -> str:
+    """Why those who open the views now cannot share what others have open; empty if they can."""
+    if shared.key_name != key_name:
+        return _OTHER_KEY
+    return _OUTDATED if (path / OUTDATED_MARK).exists() else ""
 
 
 def _opened_or_replaced(path: Path, map_size: int, key_name: str) -> lmdb.Environment:
@@ -231,16 +233,18 @@ def _set_aside(path: Path, cause: str) -> None:
     path.mkdir()
 
 
-def _set_aside_open(path: Path, shared: ViewsEnv) -> None:
+def _set_aside_open(path: Path, shared: ViewsEnv, cause: str) -> None:
     """Let those who have it open go on with it, under no path that anybody will open."""
     del _REGISTRY.opened[_key(path)]
     _REGISTRY.opened[-1, id(shared)] = shared
-    _set_aside(path, _OTHER_KEY)
+    _set_aside(path, cause)
 
 
 def _opened(path: Path, map_size: int, key_name: str) -> lmdb.Environment:
     if (path / _DAMAGE_MARK).exists():
         raise StoreCorrupted(f"{path} was found damaged before")
+    if (path / OUTDATED_MARK).exists():
+        raise StoreFormatError(_OUTDATED)
     data = path / _DATA_FILE
     is_new = not data.exists() or data.stat().st_size == 0
     if not is_new:

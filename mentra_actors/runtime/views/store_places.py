@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from mentra_actors.store.opening import MEMORY
+from mentra_actors.store.outdated_views import VIEWS_DIRECTORY
 from mentra_actors.store.sql.opening import is_sql_url
 
 __all__ = ["bytes_of_store", "views_directory"]
@@ -11,7 +12,7 @@ __all__ = ["bytes_of_store", "views_directory"]
 
 def views_directory(store: str | Path) -> Path:
     """Where the views of a store lie."""
-    return Path(store) / "views"
+    return Path(store) / VIEWS_DIRECTORY
 
 
 def bytes_of_store(path: str | Path) -> int | None:

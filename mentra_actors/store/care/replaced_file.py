@@ -27,6 +27,7 @@ from mentra_actors.store.embedded.tables import (
     open_tables,
     whole_pages,
 )
+from mentra_actors.store.outdated_views import outdated_views
 from mentra_actors.store.ownership.writer_lock import WriterLock, opening_turn
 from mentra_actors.store.store_directory import (
     DATA_FILE,
@@ -80,7 +81,8 @@ class Replacement:
                 self.report.fingerprint,
             ):
                 raise StoreCorrupted(f"the copy of {self.path} has another log; it was not used")
-            self._put_in_place(first / DATA_FILE)
+            with outdated_views(self.path) if edit else contextlib.nullcontext():
+                self._put_in_place(first / DATA_FILE)
         return report
 
     def _put_in_place(self, draft: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from mentra_actors.domain.agent.events import PromptAccepted
 from mentra_actors.ids import StreamId
+from mentra_actors.store.care import compact_store, restore_archive
 from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import AppendRequest
@@ -37,12 +38,12 @@ def fussy(view, recorded):
     return view + 1
 
 
-def append(path, *words, at):
+def append(path, *words, at, stream="agent-lead"):
     """Append a prompt for each word, as a process that begins and ends."""
     store = LmdbEventStore.open(path, durability="relaxed")
     for word in words:
         event = PromptAccepted(prompt_id=word, text=word, accepted_at=1.0)
-        part = Journal(store).stream_append(StreamId("agent-lead"), [event], None)
+        part = Journal(store).stream_append(StreamId(stream), [event], None)
         store.append(AppendRequest(streams=(part,), recorded_at_ns=at))
         at += 1
     store.close()
@@ -142,3 +143,36 @@ def test_views_of_the_release_before_are_made_anew(path, caplog):
 
     assert views_of(path, texts) == [["a", "b", "d"]]
     assert "set aside" in caplog.text
+
+
+@pytest.mark.parametrize("is_open_here", [False, True])
+def test_views_are_made_again_when_a_stream_is_archived_and_when_it_is_back(
+    tmp_path, is_open_here
+):
+    """They show what the log shows: neither what it has no more, nor a gap that it has not."""
+    path, archive = tmp_path / "store", tmp_path / "lead.jsonl"
+    append(path, "a", "b", at=1)
+    append(path, "c", at=1, stream="agent-bob")
+    assert views_of(path, texts) == [["a", "b", "c"]]
+
+    holder = LmdbViews.open(path / "views") if is_open_here else None
+    compact_store(path, archive=archive, streams=["agent-lead"])
+    assert views_of(path, texts) == [["c"]]
+
+    restore_archive(path, archive)
+    assert views_of(path, texts) == [["a", "b", "c"]]
+    if holder is not None:
+        holder.close()
+
+
+def test_views_of_a_branch_are_made_again_when_a_stream_of_its_origin_is_archived(tmp_path):
+    """A branch reads what its origin reads."""
+    path = tmp_path / "store"
+    append(path, "a", at=1)
+    (views := path / "branches" / "try" / "views").mkdir(parents=True)
+    (path / "views").mkdir()
+
+    compact_store(path)
+    assert not (views / "OUTDATED").exists()  # only free pages went
+    compact_store(path, archive=tmp_path / "lead.jsonl", streams=["agent-lead"])
+    assert (views / "OUTDATED").exists()
