@@ -6,7 +6,7 @@ tag of its own, that folds skip and that says what it was and where it is.
 
 import hashlib
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,7 @@ __all__ = [
     "PartEvents",
     "RemovedPart",
     "archived_event",
+    "archived_tag",
     "part_digest",
     "tombstones",
 ]
@@ -61,6 +62,16 @@ def archived_event(payload: bytes) -> UnknownEvent:
         return UnknownEvent(event_type=ARCHIVED_EVENT_TYPE, payload=payload)
     reason = f"{stone.event_type} is archived in {stone.archive}"
     return UnknownEvent(event_type=ARCHIVED_EVENT_TYPE, payload=payload, reason=reason)
+
+
+def archived_tag(event: Any) -> str:
+    """The tag that an event had before it was archived; empty if it is there, or says no tag."""
+    if not isinstance(event, UnknownEvent) or event.event_type != ARCHIVED_EVENT_TYPE:
+        return ""
+    try:
+        return _DECODER.decode(event.payload).event_type
+    except msgspec.DecodeError:
+        return ""
 
 
 def part_digest(events: PartEvents) -> bytes:

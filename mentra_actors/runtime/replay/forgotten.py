@@ -1,4 +1,4 @@
-"""What was forgotten is compared by its place alone: its stream and its tag are still there."""
+"""What was forgotten, or archived, is compared by its place: its stream and its tag are there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 from mentra_actors.codec.event_codec import tag_of
 from mentra_actors.envelope import FORGOTTEN_PAYLOAD, RecordedEvent, RetiredEvent
 from mentra_actors.ids import StreamId
+from mentra_actors.store.archived_parts import archived_tag
 
-__all__ = ["are_the_same", "can_be_said_by", "is_forgotten", "may_be"]
+__all__ = ["are_the_same", "can_be_said_by", "is_forgotten", "lost_tag", "may_be"]
 
 
 def is_forgotten(event: Any) -> bool:
@@ -15,19 +16,22 @@ def is_forgotten(event: Any) -> bool:
     return isinstance(event, RetiredEvent) and event.payload == FORGOTTEN_PAYLOAD
 
 
+def lost_tag(event: Any) -> str:
+    """The tag of an event of which the log has no words: forgotten, or archived; else empty."""
+    return event.event_type if is_forgotten(event) else archived_tag(event)
+
+
 def may_be(recorded: RecordedEvent[Any], kind: type[Any]) -> bool:
-    """Whether an event is of a class; one that was forgotten, by its tag in any version."""
+    """Whether an event is of a class; one of which no words are there, by its tag."""
     event = recorded.event
-    return isinstance(event, kind) or (
-        is_forgotten(event) and _unversioned(event.event_type) == _unversioned(tag_of(kind))
-    )
+    return isinstance(event, kind) or _is_tagged(lost_tag(event), kind)
 
 
 def can_be_said_by(recorded: Any, decided: Any) -> bool:
     """Whether a decided event is the recorded one, as far as that can be read."""
-    if not is_forgotten(recorded):
-        return type(recorded) is type(decided) and bool(recorded == decided)
-    return _unversioned(recorded.event_type) == _unversioned(tag_of(type(decided)))
+    if tag := lost_tag(recorded):
+        return _is_tagged(tag, type(decided))
+    return type(recorded) is type(decided) and bool(recorded == decided)
 
 
 def are_the_same(
@@ -38,6 +42,11 @@ def are_the_same(
         old[0] == new[0] and can_be_said_by(old[1], new[1])
         for old, new in zip(recorded, decided, strict=True)
     )
+
+
+def _is_tagged(tag: str, kind: type[Any]) -> bool:
+    """Whether a tag is that of a class, in any version; the empty one is of none."""
+    return bool(tag) and _unversioned(tag) == _unversioned(tag_of(kind))
 
 
 def _unversioned(tag: str) -> str:

@@ -13,7 +13,7 @@ from mentra_actors.domain.agent.state import AgentState
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, RunId, StreamId, agent_stream, inbox_stream
-from mentra_actors.runtime.replay.forgotten import is_forgotten
+from mentra_actors.runtime.replay.forgotten import is_forgotten, lost_tag
 from mentra_actors.runtime.replay.releases import ReleasesOfLog
 from mentra_actors.runtime.replay.scripts import RunScript, run_script, run_scripts
 from mentra_actors.runtime.replay.stream_groups import agent_events
@@ -28,7 +28,7 @@ _LISTED = 10
 
 
 class _Start(msgspec.Struct, frozen=True):
-    """Where a run begins on the log; `is_known` if nothing of its agent was forgotten before."""
+    """Where a run begins on the log; `is_known` if all of its agent before it can be read."""
 
     run_id: RunId
     position: int
@@ -47,10 +47,7 @@ def chosen_run(
     stream_id = agent_stream(agent_id)
     starts = list(_starts(journal, stream_id))
     if not starts:
-        own = journal.read_stream(stream_id)
-        is_lost = any(is_forgotten(one.event) for one in own)
-        why = "was forgotten, with all its runs" if is_lost else "has not run yet"
-        raise CommandRejected(f"{name!r} {why}: there is nothing to run again")
+        raise CommandRejected(f"{name!r} {_why_no_run(journal, stream_id)}")
     start = _chosen(starts, name, run)
     script = _script(reader, journal, agent_id, start) if start.is_known else None
     if script is None:
@@ -60,11 +57,23 @@ def chosen_run(
     return script
 
 
+def _why_no_run(journal: Journal, stream_id: StreamId) -> str:
+    gone = [one.event for one in journal.read_stream(stream_id) if lost_tag(one.event)]
+    if not gone:
+        return "has not run yet: there is nothing to run again"
+    if is_forgotten(gone[0]):
+        return "was forgotten, with all its runs: there is nothing to run again"
+    return (
+        "is archived, with all its runs: `mentra compact STORE --restore FILE` brings it back, "
+        f"and `mentra log {stream_id}` names the file"
+    )
+
+
 def _starts(journal: Journal, stream_id: StreamId) -> Iterator[_Start]:
     version, is_known = 0, True
     while page := journal.read_stream(stream_id, after=version, through=version + _PAGE_EVENTS):
         for one in page:
-            is_known = is_known and not is_forgotten(one.event)
+            is_known = is_known and not lost_tag(one.event)
             if isinstance(one.event, RunStarted):
                 yield _Start(one.event.run_id, one.global_position, is_known)
         version = page[-1].stream_version

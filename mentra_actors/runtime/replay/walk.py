@@ -20,7 +20,7 @@ from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.runtime.replay.deciding import DecidedAgain, decided_again, fault_words
-from mentra_actors.runtime.replay.forgotten import are_the_same, is_forgotten, may_be
+from mentra_actors.runtime.replay.forgotten import are_the_same, is_forgotten, lost_tag, may_be
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
 from mentra_actors.runtime.replay.releases import ReleaseOf
@@ -37,6 +37,7 @@ _NO_OWNER = "no stream of this kind has an owner"
 _NO_COMMAND = "its command cannot be made of it"
 _UNREAD = "this release does not understand one of its events"
 _FORGOTTEN = "it was forgotten"
+_ARCHIVED = "it is archived"
 _NOT_ASKED = "nobody asked for it"
 _LOST = "the state before it is not known"
 _BORN = "written with the append of another stream"
@@ -99,7 +100,7 @@ class Walk:
         self._broken: set[StreamId] = set()
         """Streams that cannot be folded any more."""
         self._holes: set[StreamId] = set()
-        """Streams of which something was forgotten: what they were decided with is not known."""
+        """Streams of which something is lost to the log: what they were decided with is not known."""
         self._releases: dict[int, str] = {}
         """By the epoch of the writer's lease that they have written with."""
         self._release_of = release_of or (lambda _epoch: "")
@@ -196,7 +197,7 @@ class Walk:
         category = category_of(stream_id)
         if category == "inbox":
             self._inboxes.setdefault(stream_id, []).append(recorded)
-        if is_forgotten(recorded.event):
+        if lost_tag(recorded.event):
             self._holes.add(stream_id)
         if isinstance(recorded.event, LeaseAcquired):
             self._releases[recorded.event.epoch] = recorded.event.release
@@ -273,6 +274,8 @@ def _untold(rules: StreamRules | None, own: Sequence[RecordedEvent[Any]]) -> str
         return _NO_OWNER
     if any(is_forgotten(one.event) for one in own):
         return _FORGOTTEN
+    if any(lost_tag(one.event) for one in own):
+        return _ARCHIVED
     if any(isinstance(one.event, SkippedEvent) for one in own):
         return _UNREAD
     return _BORN if _is_born(own[0]) else ""

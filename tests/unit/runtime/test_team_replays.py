@@ -8,6 +8,7 @@ from mentra_actors.envelope import FORGOTTEN_PAYLOAD
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.replay.scratch_store import copied
+from mentra_actors.store.archived_parts import ArchiveName, tombstones
 from mentra_actors.store.memory_store import MemoryEventStore
 
 TURNS = {
@@ -133,21 +134,42 @@ def test_appends_that_have_no_owner_are_copied_and_counted(recorded):
     assert list(found.untold.values()) == [1]
 
 
+def forgotten(stored):
+    return msgspec.structs.replace(stored, payload=FORGOTTEN_PAYLOAD)
+
+
+def archived(stored):
+    events = [(stored.event_type, stored.payload)]
+    ((tag, payload),) = tombstones(events, ArchiveName("old.jsonl", ""))
+    return msgspec.structs.replace(stored, event_type=tag, payload=payload)
+
+
 @pytest.mark.parametrize("who", ["bob", "lead"])
 @pytest.mark.parametrize("again", ["verify", "replay_team"])
-def test_what_was_forgotten_is_untold_and_no_difference(recorded, who, again):
-    """Others have told the forgotten agent things, which nobody can compare any more."""
+@pytest.mark.parametrize(
+    ("gone", "why"),
+    [
+        (forgotten, "RetiredEvent: it was forgotten"),
+        (archived, "UnknownEvent: it is archived"),
+    ],
+)
+def test_what_the_log_has_no_words_of_is_untold_and_no_difference(recorded, who, again, gone, why):
+    """Others have told that agent things, which nobody can compare any more."""
     _, pages = recorded
-    kept = [
-        msgspec.structs.replace(one, payload=FORGOTTEN_PAYLOAD)
-        if one.stream_id in (f"agent-{who}", f"inbox-{who}")
-        else one
-        for one in pages
-    ]
+    streams = (f"agent-{who}", f"inbox-{who}")
+    kept = [gone(one) if one.stream_id in streams else one for one in pages]
     found = getattr(History(store_of(kept)), again)()
 
     assert found.differences == ()
-    assert found.untold["RetiredEvent: it was forgotten"] > 0
+    assert found.untold[why] > 0
+
+
+def test_an_agent_that_is_archived_has_no_run_to_run_again_and_it_says_why(recorded):
+    _, pages = recorded
+    kept = [archived(one) if one.stream_id == "agent-bob" else one for one in pages]
+
+    with pytest.raises(CommandRejected, match="'bob' is archived, with all its runs"):
+        History(store_of(kept)).replay("bob")
 
 
 @pytest.mark.parametrize("again", ["verify", "replay_team"])
