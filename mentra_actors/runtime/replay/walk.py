@@ -100,7 +100,7 @@ class Walk:
         self._broken: set[StreamId] = set()
         """Streams that cannot be folded any more."""
         self._holes: set[StreamId] = set()
-        """Streams of which something is lost to the log: what they were decided with is not known."""
+        """Streams of which something is lost: what they were decided with is not known."""
         self._releases: dict[int, str] = {}
         """By the epoch of the writer's lease that they have written with."""
         self._release_of = release_of or (lambda _epoch: "")
