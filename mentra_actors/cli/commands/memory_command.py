@@ -85,6 +85,7 @@ def memory(
     With a query: what it finds by it.
     """
     output = Output(as_json=as_json)
+    _check_one_thing(query, export, facts, forget)
     scopes = SCOPES if scope is None else (scope,)
     place = _Place(store=store, team_name=team_name, by=person(by), wait_s=wait)
     if forget is not None:
@@ -105,6 +106,11 @@ def memory(
         _show_found(output, found)
     else:
         _show_records(output, agent, records, export)
+
+
+def _check_one_thing(*asked: str | Path | None) -> None:
+    if sum(one is not None for one in asked) > 1:
+        raise typer.BadParameter("one thing at a time: a query, --export, --import or --forget")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """`mentra agents`: the team as it stands."""
 
+import shlex
+
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.program import program
@@ -43,7 +45,7 @@ def agents(
         rows = [agent_row(one, awaited_of(one, awaited), now) for one in members]
         output.table("Agents", AGENT_COLUMNS, rows, wrapped=("role", "model"))
         if is_left:
-            again = f"{program()} run --store {store}"
+            again = f"{program()} run --store {shlex.quote(str(store))}"
             output.remark(f"No process works on this store: `{again}` goes on with it.")
     else:
         output.show(nobody)

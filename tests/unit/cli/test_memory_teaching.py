@@ -101,3 +101,15 @@ def test_a_record_of_another_scope_or_agent_is_not_forgotten(mentra, tmp_path):
         assert f"ann has no record '{line[0]}'" in mentra.err
     assert mentra(*forget, of_team) == 0
     assert [one["id"] for one in mentra.json("memory", "bob", "--store", path)] == [of_bob]
+
+
+@pytest.mark.parametrize("other", [("word",), ("--export", "facts.jsonl")])
+def test_a_forgetting_is_not_mixed_with_another_wish(mentra, tmp_path, other):
+    """One of them would be left undone, and nobody would be told."""
+    path = tmp_path / "team.mentra"
+    with open_runtime_sync(path, durability="volatile") as runtime:
+        fact = runtime.spawn("ann", model="ollama:x").memory.pin("Quokkas smile.")
+
+    assert mentra("memory", "ann", *other, "--forget", fact, "--store", path) == 2
+    assert "one thing at a time" in mentra.err
+    assert len(mentra.json("memory", "ann", "--store", path)) == 1

@@ -1,5 +1,7 @@
 """`mentra agents`, `health` and `at`: what is open, and for how long."""
 
+import shlex
+
 import pytest
 
 from mentra_actors import open_runtime_sync
@@ -27,6 +29,15 @@ def test_agents_says_what_each_waits_for(mentra, left):
     [effect] = document["open"]
     assert (effect["kind"], effect["of"]) == ("CallModel", "")
     assert effect["since"] > 0
+
+
+def test_the_command_that_goes_on_can_be_pasted_into_a_shell(mentra, left):
+    """Also where the store has spaces in its name, or is an address with `&` in it."""
+    store = left.rename(left.with_name("my team"))
+
+    assert mentra("agents", "--store", store) == 0
+    command = mentra.err.split("`")[1]
+    assert shlex.split(command)[-2:] == ["--store", str(store)]
 
 
 def test_health_says_what_is_open_for_too_long(mentra, left):
