@@ -61,15 +61,16 @@ def moment_named(history: History, text: str) -> Moment:
     Raises:
         CommandRejected: it is to come, or nothing of that.
     """
-    said = text.strip().removeprefix("end")
-    if said.lower() in ("", "now"):
+    said = text.strip().lower()
+    if said in ("now", "end"):
         return history.at()
+    said = said.removeprefix("end")
     if re.fullmatch(r"[0-9]{1,18}", said):
         return history.at(int(said))
     if re.fullmatch(r"-[0-9]{1,18}", said):
         return history.at(max(history.last_position + int(said), 0))
     try:
-        time_of = datetime.fromtimestamp(unix_time(said), UTC)
+        time_of = datetime.fromtimestamp(unix_time(text), UTC)
     except (CommandRejected, ValueError, OverflowError, OSError):
         raise CommandRejected(f"{text!r} is no moment: it is {MOMENTS}") from None
     return history.at(time=time_of)

@@ -74,7 +74,7 @@ def project(
         elif keep or into or rebuild or wish.writes_rows():
             wish.show_kept(team, rebuilds=rebuild)
         else:
-            wish.show_folded(team, position_in(team, at or "now"))
+            wish.show_folded(team, position_in(team, "now" if at is None else at))
 
 
 def _check(*, at: str | None, follow: bool, after: int | None, keeps: bool) -> None:

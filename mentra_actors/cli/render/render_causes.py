@@ -89,7 +89,7 @@ def _beginning(chain: CauseChain) -> str:
     first = chain.steps[-1]
     when = local_moment(first.recorded_at)
     words = _BEGINNINGS.get(chain.beginning, f"a program or a person: {chain.command}")
-    return f"It began {when}, {len(chain.steps) - 1} steps before: {words}."
+    return f"It began {when}, {counted(len(chain.steps) - 1, 'step')} before: {words}."
 
 
 def _extent(found: Effects) -> str:

@@ -15,6 +15,11 @@ def store(team_store, tmp_path):
     ("command", "told"),
     [
         (("at", "999999999w"), "is no moment"),
+        (("at", ""), "is no moment"),
+        (("diff", " ", "now"), "is no moment"),
+        (("fork", "", "try"), "is no moment"),
+        (("timeline", "--after", ""), "is no moment"),
+        (("project", "roster", "--at", ""), "is no moment"),
         (("why", "9" * 30), "is not there"),
         (("fork", "9" * 30, "try"), "is no moment"),
         (("fork", "lead@999", "try"), "999 is not there"),
