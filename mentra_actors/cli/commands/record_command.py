@@ -13,8 +13,9 @@ from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import opened
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import ConfigurationError, StoreError
-from mentra_actors.ids import name_of
-from mentra_actors.runtime.history.history import History
+from mentra_actors.ids import AgentId, name_of
+from mentra_actors.runtime.history.replays import ReplayedAgent
+from mentra_actors.runtime.history.replays import record as record_run
 from mentra_actors.runtime.replay.recordings import Recording, recording_faults
 from projections.views.sentence_words import counted
 
@@ -63,10 +64,9 @@ def record(
     if test is not None and test.exists():
         raise ConfigurationError(f"{test} exists already; name another file, or use --no-test")
     with opened(store, team_name) as team, output.spinner("Writing"):
-        agent_id = name_of(team.agent_stream(agent))
-        recording = History(team.reader, team.journal).record(
-            agent_id, file, run=run, mask=masked_text if mask else None
-        )
+        one = ReplayedAgent(AgentId(name_of(team.agent_stream(agent))), agent)
+        masked = masked_text if mask else None
+        recording = record_run(team.reader, team.journal, one, file, run=run, mask=masked)
     if test is not None:
         _write(test, _TEST.format(name=name, file=file.name))
     _tell(output, file, test, recording)

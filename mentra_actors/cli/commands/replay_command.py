@@ -28,7 +28,15 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, name_of
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.history.history import History
-from mentra_actors.runtime.history.replays import Replay, ReplayChoices, ReplayRow
+from mentra_actors.runtime.history.replays import (
+    Replay,
+    ReplayChoices,
+    ReplayedAgent,
+    ReplayRow,
+    replay_all,
+    verify,
+)
+from mentra_actors.runtime.history.replays import replay as replay_run
 from mentra_actors.runtime.replay.recordings import read_recording, recording_faults
 from mentra_actors.runtime.replay.releases import ReleasesOfLog
 from mentra_actors.runtime.replay.run_choice import chosen_run
@@ -172,9 +180,9 @@ def _require_recorded_model(
 
 
 def _decide_again(output: Output, team: OpenStore, stream_id: StreamId | None) -> None:
-    agent = None if stream_id is None else name_of(stream_id)
+    agent = None if stream_id is None else _agent_of(stream_id)
     with output.spinner("Deciding the log again"):
-        found = History(team.reader, team.journal).verify(agent)
+        found = verify(team.reader, team.journal, agent)
     if output.as_json:
         output.document({"same": found.is_same, **msgspec.to_builtins(found)})
     else:
@@ -221,9 +229,9 @@ def _run_again(
     live_from = choices.get("live_from")
     if live_from is not None and choices.get("model") is None:
         _require_recorded_model(team, stream_id, run, live_from)
-    history = History(team.reader, team.journal)
+    agent = _agent_of(stream_id)
     with output.spinner("Running it again"):
-        found = history.replay(name_of(stream_id), run, **choices)
+        found = replay_run(team.reader, team.journal, agent, run, choices)
     if output.as_json:
         output.document(replay_document(found))
     else:
@@ -232,6 +240,10 @@ def _run_again(
         _exit(is_same=found.now.ended == _FINISHED)
     else:
         _exit(is_same=found.is_same or _is_as_known(found))
+
+
+def _agent_of(stream_id: StreamId) -> ReplayedAgent:
+    return ReplayedAgent(AgentId(name_of(stream_id)), name_of(stream_id))
 
 
 def _is_as_known(found: Replay) -> bool:
@@ -243,9 +255,9 @@ def _run_all(
     output: Output, team: OpenStore, stream_id: StreamId | None, choices: ReplayChoices
 ) -> None:
     wanted = [one.agent_id for one in team.members()]
-    agents = [str(one) for one in wanted] if stream_id is None else [name_of(stream_id)]
+    agents = list(wanted) if stream_id is None else [AgentId(name_of(stream_id))]
     with output.spinner("Running them again"):
-        rows = History(team.reader, team.journal).replay_all(agents, **choices)
+        rows = replay_all(team.reader, team.journal, agents, choices)
     if output.as_json:
         output.document({"runs": msgspec.to_builtins(rows)})
     else:

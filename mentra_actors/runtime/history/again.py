@@ -42,7 +42,8 @@ class Again:
             CommandRejected: there is no such agent or position.
             TypeError: there is no such category, or what is given for it is no decider.
         """
-        return replays.verify(self._reader, self._journal, agent, at=at, deciders=deciders)
+        one = None if agent is None else replays.replayed_agent(self._journal, agent)
+        return replays.verify(self._reader, self._journal, one, at=at, deciders=deciders)
 
     def replay(
         self, agent: str, run: str | None = None, **choices: Unpack["replays.ReplayChoices"]
@@ -58,7 +59,8 @@ class Again:
             CommandRejected: there is no such agent, run or call.
             TypeError, ValueError: a choice is not known, or has a wrong value.
         """
-        return replays.replay(self._reader, self._journal, agent, run, choices)
+        one = replays.replayed_agent(self._journal, agent)
+        return replays.replay(self._reader, self._journal, one, run, choices)
 
     def replay_team(self, *, at: int | None = None) -> "team_playing.TeamReplay":
         """Run all that is on the log again, every agent of it, up to a position. Blocks.
@@ -83,7 +85,8 @@ class Again:
 
         A run that has fewer model calls than `live_from` is played to its end.
         """
-        return replays.replay_all(self._reader, self._journal, agents, choices)
+        ids = replays.ids_of(self._journal, agents)
+        return replays.replay_all(self._reader, self._journal, ids, choices)
 
     def record(
         self,
@@ -102,4 +105,5 @@ class Again:
             CommandRejected: there is no such agent or run.
             ConfigurationError, StoreError: the file is there, or cannot be written.
         """
-        return replays.record(self._reader, self._journal, agent, file, run=run, mask=mask)
+        one = replays.replayed_agent(self._journal, agent)
+        return replays.record(self._reader, self._journal, one, file, run=run, mask=mask)

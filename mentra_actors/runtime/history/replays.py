@@ -45,18 +45,31 @@ __all__ = [
     "Replay",
     "ReplayChoices",
     "ReplayRow",
+    "ReplayedAgent",
     "Verification",
     "agent_of",
     "end_at",
+    "ids_of",
     "record",
     "replay",
     "replay_all",
+    "replayed_agent",
     "verify",
 ]
 
 
 _UNCHANGED = ProfileChanges()
 _TIMEOUT_S = 600.0
+
+
+class ReplayedAgent(msgspec.Struct, frozen=True):
+    """Which agent is meant, and what it is called in messages.
+
+    A name is looked up once: the id of one member may be the name that another one has now.
+    """
+
+    agent_id: AgentId
+    name: str
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +149,7 @@ class ReplayRow(msgspec.Struct, frozen=True, kw_only=True):
 def verify(
     reader: JournalReader,
     journal: Journal,
-    agent: str | None = None,
+    agent: ReplayedAgent | None = None,
     *,
     at: int | None = None,
     deciders: Mapping[str, Decider[Any, Any, Any, Any]] | None = None,
@@ -146,10 +159,9 @@ def verify(
     rules = with_deciders(deciders or {})
     if agent is None:
         return verified(journal.through(through), rules)
-    agent_id = agent_of(journal, agent)
-    told = agent_events(reader, journal, [agent_id], through=through)
-    releases = ReleasesOfLog(journal)
-    return verified(told, rules, streams={agent_stream(agent_id)}, release_of=releases)
+    told = agent_events(reader, journal, [agent.agent_id], through=through)
+    streams = {agent_stream(agent.agent_id)}
+    return verified(told, rules, streams=streams, release_of=ReleasesOfLog(journal))
 
 
 def end_at(journal: Journal, position: int) -> int:
@@ -165,30 +177,24 @@ def end_at(journal: Journal, position: int) -> int:
 def replay(
     reader: JournalReader,
     journal: Journal,
-    agent: str,
+    agent: ReplayedAgent,
     run: str | None,
     choices: ReplayChoices,
 ) -> Replay:
     """See `History.replay`."""
     choices = _checked(choices)
-    script = chosen_run(reader, journal, agent_of(journal, agent), agent, run)
+    script = chosen_run(reader, journal, agent.agent_id, agent.name, run)
     return _replayed(reader, script, choices)
 
 
 def replay_all(
     reader: JournalReader,
     journal: Journal,
-    agents: Sequence[str] | None,
+    ids: Sequence[AgentId],
     choices: ReplayChoices,
 ) -> Sequence[ReplayRow]:
     """See `History.replay_all`."""
     choices = _checked(choices)
-    if isinstance(agents, str) or not isinstance(agents, Iterable | None):
-        raise TypeError(f"agents are a list of names, not {agents!r}")
-    if agents is None:
-        ids = [one.agent_id for one in agents_of(journal, DEFAULT_TEAM)]
-    else:
-        ids = [agent_of(journal, one) for one in agents]
     found = run_scripts(agent_events(reader, journal, ids), ids, ReleasesOfLog(journal))
     scripts = sorted((one for all_ in found.values() for one in all_), key=_position)
     return [_row(reader, script, choices) for script in scripts if script.is_over]
@@ -197,17 +203,17 @@ def replay_all(
 def record(
     reader: JournalReader,
     journal: Journal,
-    agent: str,
+    agent: ReplayedAgent,
     file: str | Path,
     *,
     run: str | None = None,
     mask: Mask | None = None,
 ) -> Recording:
     """See `History.record`."""
-    agent_id = agent_of(journal, agent)
+    agent_id = agent.agent_id
     if run is None:
         return write_recording(reader, file, agent_id, mask=mask)
-    script = chosen_run(reader, journal, agent_id, agent, run)
+    script = chosen_run(reader, journal, agent_id, agent.name, run)
     last = script.steps[-1]
     through = last.position + len(last.recorded) + len(last.beside) - 1
     return write_recording(reader, file, agent_id, run=script.run_id, through=through, mask=mask)
@@ -323,6 +329,20 @@ def _of_run(recorded: Sequence[RecordedEvent[Any]], run_id: RunId) -> Sequence[A
 
 def _starts(event: Any, run_id: RunId) -> bool:
     return isinstance(event, RunStarted) and event.run_id == run_id
+
+
+def ids_of(journal: Journal, agents: Sequence[str] | None) -> Sequence[AgentId]:
+    """The agents with these names, or (None) all members of the team; see `agent_of`."""
+    if isinstance(agents, str) or not isinstance(agents, Iterable | None):
+        raise TypeError(f"agents are a list of names, not {agents!r}")
+    if agents is None:
+        return [one.agent_id for one in agents_of(journal, DEFAULT_TEAM)]
+    return [agent_of(journal, one) for one in agents]
+
+
+def replayed_agent(journal: Journal, name: str) -> ReplayedAgent:
+    """The agent with this name; see `agent_of`."""
+    return ReplayedAgent(agent_of(journal, name), name)
 
 
 def agent_of(journal: Journal, name: str, team: TeamId = DEFAULT_TEAM) -> AgentId:

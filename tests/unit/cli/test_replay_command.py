@@ -7,6 +7,8 @@ import sys
 import pytest
 from local_server import running
 
+from mentra_actors import ScriptedModel, open_runtime_sync
+
 
 def test_a_log_is_decided_again(mentra, team_store):
     assert mentra("replay", "--store", team_store) == 0
@@ -170,3 +172,23 @@ def test_what_cannot_be_done_is_said(mentra, team_store, arguments, words):
     extra = () if "--recording" in arguments else ("--store", team_store)
     assert mentra(*arguments, *extra) in (1, 2)
     assert words in mentra.err
+
+
+def test_the_agent_that_is_named_is_replayed_though_its_id_is_the_name_of_another(
+    mentra, tmp_path
+):
+    """Bob was renamed, and somebody else is bob now: the name is looked up once."""
+    path, model = tmp_path / "team.mentra", ScriptedModel(turns=["Done."], repeat=True)
+    with open_runtime_sync(path, providers=[model], durability="volatile") as runtime:
+        bob = runtime.spawn("bob", model="scripted:x")
+        bob.send("Go.", timeout_s=20)
+        runtime.members.rename("bob", "rob")
+        runtime.spawn("bob", model="scripted:x").send("Go on.", timeout_s=20)
+
+    store = ("--store", path)
+    assert mentra.json("replay", "rob", "--run", "run-1", *store)["run_id"] == "bob/run-1"
+    assert mentra.json("replay", "bob", "--run", "run-1", *store)["run_id"] == "bob:2/run-1"
+    assert mentra.json("replay", "rob", *store)["appends"] > 2
+    rows = mentra.json("replay", "rob", "--all", *store)["runs"]
+    assert [one["run_id"] for one in rows] == ["bob/run-1"]
+    assert mentra.json("record", "rob", tmp_path / "rob.jsonl", *store)["agent"] == "bob"
