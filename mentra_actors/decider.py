@@ -69,7 +69,7 @@ class Follow(Generic[C, S]):
     """
 
     position: Callable[[S], tuple[StreamId, int] | None]
-    take: Callable[[Sequence[RecordedEvent[Any]], float], C]
+    take: Callable[[Sequence[RecordedEvent[object]], float], C]
 
 
 def _no_effects(_state: Any) -> Mapping[EffectId, Any]:
@@ -123,8 +123,8 @@ class Decider(Generic[C, E, S, F]):
         """True if the stream is to be woken after a restart: it is busy, or waits."""
         return bool((self.is_busy is not None and self.is_busy(state)) or self.pending(state))
 
-    def fold(self, events: Iterable[E | SkippedEvent], state: S | None = None) -> S:
-        """State after `events`, starting from `state` (the initial one if None)."""
+    def fold(self, events: Iterable[object], state: S | None = None) -> S:
+        """State after those of `events` that it knows, from `state` (the initial one if None)."""
         current = self.initial if state is None else state
         if self.evolve_all is not None:
             known = [one for one in events if type(one) in self.event_types]

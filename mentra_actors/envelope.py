@@ -59,4 +59,4 @@ class RecordedEvent(msgspec.Struct, Generic[E_co], frozen=True, kw_only=True, gc
     part: int = 0
 
 
-AnyRecorded = RecordedEvent[Any]
+AnyRecorded = RecordedEvent[object]

@@ -79,7 +79,7 @@ class Projection(Protocol[V]):
         ...
 
     @property
-    def handles(self) -> frozenset[type[Any]] | None:
+    def handles(self) -> frozenset[type[object]] | None:
         """Event classes that it wants to see; None for all."""
         ...
 
@@ -88,7 +88,7 @@ class Projection(Protocol[V]):
         """Type of one part, as msgspec decodes it."""
         ...
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """Parts of the view that this event touches; none if it touches nothing."""
         ...
 
@@ -96,7 +96,7 @@ class Projection(Protocol[V]):
         """The part before its first event."""
         ...
 
-    def apply(self, view: V, key: str, recorded: RecordedEvent[Any]) -> V:
+    def apply(self, view: V, key: str, recorded: RecordedEvent[object]) -> V:
         """The part after one event."""
         ...
 
@@ -119,7 +119,7 @@ class ProjectionFailed(MentraError):
 
 
 def fold_view(
-    projection: Projection[V], recorded_events: Iterable[RecordedEvent[Any]]
+    projection: Projection[V], recorded_events: Iterable[RecordedEvent[object]]
 ) -> dict[str, V]:
     """The whole view, by key, after `recorded_events`: "as of" wherever they end.
 
@@ -131,7 +131,7 @@ def fold_view(
 
 def fold_parts(
     projection: Projection[V],
-    recorded_events: Iterable[RecordedEvent[Any]],
+    recorded_events: Iterable[RecordedEvent[object]],
     part_before: Callable[[str], V | None],
 ) -> dict[str, V]:
     """The parts that `recorded_events` touch; `part_before` gives what they were, or None.
@@ -157,7 +157,7 @@ def fold_parts(
     return touched
 
 
-def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[Any]], bool]:
+def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[object]], bool]:
     """Whether an event is one that this release understands and that the projection wants.
 
     Raises:
@@ -168,11 +168,11 @@ def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[Any]], bool]:
     categories: frozenset[str] = getattr(projection, "categories", frozenset())
     streams: frozenset[str] = getattr(projection, "streams", frozenset())
 
-    def is_wanted(recorded: RecordedEvent[Any]) -> bool:
+    def is_wanted(recorded: RecordedEvent[object]) -> bool:
         kind = type(recorded.event)
         return kind not in _SKIPPED and (handles is None or kind in handles)
 
-    def is_wanted_here(recorded: RecordedEvent[Any]) -> bool:
+    def is_wanted_here(recorded: RecordedEvent[object]) -> bool:
         stream_id = recorded.stream_id
         if categories and category_of(stream_id) not in categories:
             return False
@@ -181,7 +181,7 @@ def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[Any]], bool]:
     return is_wanted_here if categories or streams else is_wanted
 
 
-def _keys_of(projection: Projection[Any], recorded: RecordedEvent[Any]) -> Iterable[str]:
+def _keys_of(projection: Projection[Any], recorded: RecordedEvent[object]) -> Iterable[str]:
     try:
         keys = _sequence(projection.keys(recorded))
         for key in keys:
@@ -201,7 +201,7 @@ def _sequence(keys: Iterable[str]) -> Sequence[str]:
     return list(keys)
 
 
-def _first(projection: Projection[V], key: str, recorded: RecordedEvent[Any]) -> V:
+def _first(projection: Projection[V], key: str, recorded: RecordedEvent[object]) -> V:
     try:
         return projection.initial(key)
     except _RAISED as error:
@@ -209,7 +209,7 @@ def _first(projection: Projection[V], key: str, recorded: RecordedEvent[Any]) ->
 
 
 def _failed(
-    projection: Projection[Any], recorded: RecordedEvent[Any], error: BaseException
+    projection: Projection[Any], recorded: RecordedEvent[object], error: BaseException
 ) -> ProjectionFailed:
     cause = f"{type(error).__name__}: {error}"
     return ProjectionFailed(projection.name, position=recorded.global_position, cause=cause)
@@ -221,14 +221,14 @@ class FunctionProjection(Generic[V]):
 
     name: str
     version: int
-    handles: frozenset[type[Any]] | None
+    handles: frozenset[type[object]] | None
     view_type: Any
     make_initial: Callable[[], V]
-    step: Callable[[V, RecordedEvent[Any]], V]
+    step: Callable[[V, RecordedEvent[object]], V]
     categories: frozenset[str] = frozenset()
     streams: frozenset[str] = frozenset()
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:  # noqa: ARG002 - one part
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:  # noqa: ARG002 - one part
         """See `Projection.keys`."""
         return (ONE_PART,)
 
@@ -236,7 +236,7 @@ class FunctionProjection(Generic[V]):
         """See `Projection.initial`."""
         return self.make_initial()
 
-    def apply(self, view: V, key: str, recorded: RecordedEvent[Any]) -> V:  # noqa: ARG002 - one part
+    def apply(self, view: V, key: str, recorded: RecordedEvent[object]) -> V:  # noqa: ARG002 - one part
         """See `Projection.apply`."""
         return self.step(view, recorded)
 
@@ -248,7 +248,7 @@ def projection(
     view_type: Any,
     version: int = 1,
     **choice: Unpack[EventChoice],
-) -> Callable[[Callable[[V, RecordedEvent[Any]], V]], FunctionProjection[V]]:
+) -> Callable[[Callable[[V, RecordedEvent[object]], V]], FunctionProjection[V]]:
     """Make a projection of a function `(view, recorded) -> view`; the module shows one.
 
     `initial` makes the view before the first event (`dict`, a struct class); type checkers take
@@ -267,7 +267,7 @@ def projection(
     categories = checked_names(name, choice.get("categories", ()))
     streams = checked_names(name, choice.get("streams", ()))
 
-    def decorate(step: Callable[[V, RecordedEvent[Any]], V]) -> FunctionProjection[V]:
+    def decorate(step: Callable[[V, RecordedEvent[object]], V]) -> FunctionProjection[V]:
         return FunctionProjection(
             name=name,
             version=version,

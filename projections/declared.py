@@ -104,7 +104,7 @@ def missing_members(given: Any) -> list[str]:
     return [member for member in _MEMBERS if not hasattr(given, member)]
 
 
-def checked_handles(name: str, handles: Iterable[type[Any]] | None) -> frozenset[type[Any]] | None:
+def checked_handles(name: str, handles: Iterable[type[object]] | None) -> frozenset[type[object]] | None:
     """The classes of events, as a set.
 
     Raises:
@@ -114,7 +114,7 @@ def checked_handles(name: str, handles: Iterable[type[Any]] | None) -> frozenset
     if handles is None:
         return None
     classes: Iterable[Any] = (handles,) if isinstance(handles, type) else handles
-    found: frozenset[type[Any]] = frozenset(classes)
+    found: frozenset[type[object]] = frozenset(classes)
     if not found:
         raise ValueError(
             f"projection {name!r} handles nothing: leave `handles` out for all events"

@@ -41,7 +41,7 @@ events of no run touch nothing), or everything (`one`)."""
 _OF_AGENTS = frozenset({"agent", "inbox", "background", "memory"})
 
 
-def _by_agent(recorded: RecordedEvent[Any]) -> str | None:
+def _by_agent(recorded: RecordedEvent[object]) -> str | None:
     stream_id = recorded.stream_id
     return name_of(stream_id) if category_of(stream_id) in _OF_AGENTS else None
 
@@ -54,7 +54,7 @@ def _run_key(run_id: str) -> str:
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
-_KEY_OF: dict[str, Callable[[RecordedEvent[Any]], str | None]] = {
+_KEY_OF: dict[str, Callable[[RecordedEvent[object]], str | None]] = {
     "stream": lambda recorded: recorded.stream_id,
     "agent": _by_agent,
     "category": lambda recorded: category_of(recorded.stream_id),
@@ -94,11 +94,11 @@ class KeyedProjection(Declared, ABC, Generic[V]):
         if cls.initial is KeyedProjection.initial:
             checked_initial(cls.name, cls.view_type, lambda: _empty(cls.name, cls.view_type))
 
-    def key(self, recorded: RecordedEvent[Any]) -> str | None:
+    def key(self, recorded: RecordedEvent[object]) -> str | None:
         """The part that an event touches, or None; override it for keys of your own."""
         return _KEY_OF[self._by](recorded)
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """The parts that an event touches; override it where that may be several."""
         key = self.key(recorded)
         return () if key is None else (key,)
@@ -109,7 +109,7 @@ class KeyedProjection(Declared, ABC, Generic[V]):
         return first
 
     @abstractmethod
-    def apply(self, view: V, key: str, recorded: RecordedEvent[Any]) -> V:
+    def apply(self, view: V, key: str, recorded: RecordedEvent[object]) -> V:
         """A part after one event. Never changes `view` in place."""
 
 

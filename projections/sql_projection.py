@@ -51,10 +51,10 @@ class SqlProjection(Declared, ABC):
         """Remove the tables, those that are there."""
 
     @abstractmethod
-    def write(self, cursor: Any, recorded: RecordedEvent[Any]) -> None:
+    def write(self, cursor: Any, recorded: RecordedEvent[object]) -> None:
         """Write what one event says."""
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:  # noqa: ARG002
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:  # noqa: ARG002
         """None: its rows are no parts."""
         return ()
 
@@ -62,7 +62,7 @@ class SqlProjection(Declared, ABC):
         """It has no parts; see `Projection.initial`."""
         return
 
-    def apply(self, view: None, key: str, recorded: RecordedEvent[Any]) -> None:  # noqa: ARG002
+    def apply(self, view: None, key: str, recorded: RecordedEvent[object]) -> None:  # noqa: ARG002
         """It has no parts; see `Projection.apply`."""
         return
 

@@ -98,11 +98,11 @@ def _stream_append(journal: Journal, delivery: Delivery) -> StreamAppend:
     return journal.stream_append(delivery.stream_id, delivery.events, expected)
 
 
-def recorded_events(draft: Draft, appended: Appended) -> list[RecordedEvent[Any]]:
+def recorded_events(draft: Draft, appended: Appended) -> list[RecordedEvent[object]]:
     """The events of a durable append with their places, in the order of the log."""
     request = draft.request
     position = appended.first_position
-    recorded: list[RecordedEvent[Any]] = []
+    recorded: list[RecordedEvent[object]] = []
     for (stream_id, events), last, written in zip(
         draft.events_by_stream, appended.versions, request.streams, strict=True
     ):

@@ -54,7 +54,7 @@ class AwaitedOutcomes:
         """See `Effects.in_flight`."""
         return self._effects.in_flight(stream_id) | self._awaited_of(stream_id)
 
-    def follow(self, recorded: Sequence[RecordedEvent[Any]]) -> list[StreamId]:
+    def follow(self, recorded: Sequence[RecordedEvent[object]]) -> list[StreamId]:
         """Note what the log says of letters; streams for which an outcome will not come.
 
         On the writer thread, before anybody is woken for it.

@@ -45,7 +45,7 @@ class InlineView(Generic[V]):
         self._is_live = True
         return self._view
 
-    def extend(self, recorded: list[RecordedEvent[Any]]) -> None:
+    def extend(self, recorded: list[RecordedEvent[object]]) -> None:
         """Fold what has just become durable, if the view is in use."""
         if self._is_live:
             self._apply(recorded)
@@ -61,7 +61,7 @@ class InlineView(Generic[V]):
         if not isinstance(event, SkippedEvent):
             self._view = self._fold.apply(self._view, event)
 
-    def _apply(self, recorded: list[RecordedEvent[Any]]) -> None:
+    def _apply(self, recorded: list[RecordedEvent[object]]) -> None:
         """Fold what is new and joins on; the parts of a split event come together."""
         folded = self._version
         for one in recorded:

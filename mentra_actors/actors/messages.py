@@ -115,7 +115,7 @@ class AppendDone:
 
     append: Any
     result: Appended | StoreError
-    recorded: tuple[RecordedEvent[Any], ...] = ()
+    recorded: tuple[RecordedEvent[object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,7 +250,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     def _on_appended(self, append: _InDoubt[S], result: Appended | StoreError) -> None:
         """On the writer thread, in the order of the log: so the feed has that order too."""
-        recorded: tuple[RecordedEvent[Any], ...] = ()
+        recorded: tuple[RecordedEvent[object], ...] = ()
         if isinstance(result, Appended):
             recorded = tuple(recorded_events(append.draft, result))
             self._services.feed.publish(recorded)
@@ -302,7 +302,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         if self._must_reload and not self._in_doubt:
             self._reload()
 
-    def _release(self, done: _InDoubt[S], recorded: Sequence[RecordedEvent[Any]]) -> None:
+    def _release(self, done: _InDoubt[S], recorded: Sequence[RecordedEvent[object]]) -> None:
         if any(envelope is self._recovery for envelope, _ in done.waiting):
             self._services.recovered.add(self._stream_id)
         before = self._pending.of(self._durable.state)

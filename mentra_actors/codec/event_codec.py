@@ -42,9 +42,9 @@ class EventCodec:
     """Knows the given event classes. Immutable, safe from any thread."""
 
     def __init__(
-        self, event_types: Iterable[type[Any]], upcasters: Mapping[str, Upcaster] | None = None
+        self, event_types: Iterable[type[object]], upcasters: Mapping[str, Upcaster] | None = None
     ) -> None:
-        self._types: dict[str, type[Any]] = {}
+        self._types: dict[str, type[object]] = {}
         for event_type in event_types:
             tag = tag_of(event_type)
             if tag in self._types:
@@ -60,7 +60,7 @@ class EventCodec:
         }
 
     @property
-    def event_types(self) -> Mapping[str, type[Any]]:
+    def event_types(self) -> Mapping[str, type[object]]:
         """Known event classes by tag."""
         return dict(self._types)
 

@@ -22,7 +22,7 @@ from mentra_actors.domain.supervision import events as supervision
 
 __all__ = ["EVENT_TYPES"]
 
-EVENT_TYPES: tuple[type[Any], ...] = (
+EVENT_TYPES: tuple[type[object], ...] = (
     agent.AgentSpawned,
     agent.AgentReconfigured,
     agent.PromptAccepted,

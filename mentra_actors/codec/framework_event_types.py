@@ -6,7 +6,7 @@ from mentra_actors.domain.frameworks import google_adk, langgraph, naming, opena
 
 __all__ = ["FRAMEWORK_EVENT_TYPES"]
 
-FRAMEWORK_EVENT_TYPES: tuple[type[Any], ...] = (
+FRAMEWORK_EVENT_TYPES: tuple[type[object], ...] = (
     naming.StreamNamed,
     langgraph.CheckpointSaved,
     langgraph.WritesSaved,

@@ -295,7 +295,7 @@ def _reader(place: RunPlace, worker: "subprocess.Popen[bytes]") -> LmdbJournalRe
             time.sleep(_STORE_APPEARS_S)
 
 
-def _events(place: RunPlace, *, after: int = 0) -> Sequence[RecordedEvent[Any]]:
+def _events(place: RunPlace, *, after: int = 0) -> Sequence[RecordedEvent[object]]:
     reader = LmdbJournalReader.open(place.store)
     try:
         return [one for one in Journal(reader).through() if one.global_position > after]
@@ -303,7 +303,7 @@ def _events(place: RunPlace, *, after: int = 0) -> Sequence[RecordedEvent[Any]]:
         reader.close()
 
 
-def _recovery(recorded: Sequence[RecordedEvent[Any]], restarted_at: float) -> Recovery:
+def _recovery(recorded: Sequence[RecordedEvent[object]], restarted_at: float) -> Recovery:
     recovered: dict[str, tuple[EffectId, ...]] = {}
     restarted: dict[str, tuple[EffectId, ...]] = {}
     unknown: dict[str, tuple[EffectId, ...]] = {}

@@ -176,7 +176,7 @@ _WAYS: Mapping[str, _Way] = {
 }
 
 
-def _read(step: Step | None, kind: type[Any]) -> Any:
+def _read(step: Step | None, kind: type[object]) -> Any:
     if step is None or step.is_error:
         return None
     try:

@@ -315,7 +315,7 @@ def _labelled(transcript: Transcript, event: e.EntryLabelled) -> Transcript:
     return _replace(transcript, labels=labels)
 
 
-_STEPS: Mapping[type[Any], Callable[[Transcript, Any], Transcript]] = {
+_STEPS: Mapping[type[object], Callable[[Transcript, Any], Transcript]] = {
     e.PromptAccepted: _prompt,
     e.MailTaken: _mail,
     e.MailHandedOver: _handed_over,

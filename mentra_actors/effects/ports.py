@@ -53,7 +53,7 @@ class Looks(Protocol):
 class Feed(Protocol):
     """Tells subscribers what has been recorded. Safe from any thread."""
 
-    def publish(self, recorded: tuple[RecordedEvent[Any], ...], /) -> None:
+    def publish(self, recorded: tuple[RecordedEvent[object], ...], /) -> None:
         """Called on the store's writer thread, in the order of the log; must not block."""
         ...
 

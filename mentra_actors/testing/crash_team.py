@@ -99,7 +99,7 @@ def crash_team_facts(store: str) -> dict[str, Any]:
         "mail": sorted((mail.sender, mail.to, mail.body) for mail in letters),
         "mail_ids": [mail.mail_id for mail in letters],
         "board": sorted(
-            f"{one.event_type} {one.event.task_id}"
+            f"{one.event_type} {getattr(one.event, 'task_id', '')}"
             for one in recorded
             if category_of(one.stream_id) == "board"
         ),

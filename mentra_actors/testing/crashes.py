@@ -218,7 +218,7 @@ def _lost(world: World, life: MortalLife) -> list[str]:
     ]
 
 
-def _place(one: RecordedEvent[Any]) -> tuple[str, int, int]:
+def _place(one: RecordedEvent[object]) -> tuple[str, int, int]:
     return one.stream_id, one.stream_version, one.part
 
 

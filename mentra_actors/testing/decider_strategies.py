@@ -129,7 +129,7 @@ def journals(
     *,
     events: SearchStrategy[Any] | None = None,
     streams: Sequence[StreamId] = STREAMS,
-) -> SearchStrategy[list[RecordedEvent[Any]]]:
+) -> SearchStrategy[list[RecordedEvent[object]]]:
     """Logs that no team would write: any events, in any order, in any streams.
 
     With `events` two in three are of those, in `streams`: for who counts only some kinds, which
@@ -144,7 +144,7 @@ def journals(
 
 def recorded_journal(
     pairs: Iterable[tuple[StreamId, Any]], *, first_ns: int = 10**18
-) -> list[RecordedEvent[Any]]:
+) -> list[RecordedEvent[object]]:
     """The journal that holds these events in this order, a second apart."""
     versions: dict[StreamId, int] = {}
     journal = []

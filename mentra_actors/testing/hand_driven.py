@@ -123,7 +123,7 @@ class HandDriven:
         self.effects = HandEffects()
         self.dispatcher = HandDispatcher()
         self.timers: deque[Callable[[], None]] = deque()
-        self.published: list[RecordedEvent[Any]] = []
+        self.published: list[RecordedEvent[object]] = []
         self.fenced: list[Fenced] = []
         self.quarantined: list[ActorQuarantined] = []
         self.directory = Directory(
@@ -151,7 +151,7 @@ class HandDriven:
             mailbox_bound=mailbox_bound,
         )
 
-    def publish(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
+    def publish(self, recorded: tuple[RecordedEvent[object], ...]) -> None:
         """See `Feed.publish`."""
         self.published.extend(recorded)
         self.directory.follow(recorded)

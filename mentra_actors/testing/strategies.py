@@ -134,7 +134,7 @@ def _built(kind: Any) -> SearchStrategy[Any]:
     raise TypeError(f"no strategy for the field type {kind!r}")
 
 
-def any_history(event_types: Iterable[type[Any]], max_size: int = 20) -> SearchStrategy[list[Any]]:
+def any_history(event_types: Iterable[type[object]], max_size: int = 20) -> SearchStrategy[list[Any]]:
     """Events of these classes in any order and number, skipped events among them."""
     skipped = st.builds(
         lambda of, event_type, payload: of(event_type=event_type, payload=payload),

@@ -227,7 +227,7 @@ class ToolContext:
     failed. Only the tool `compact` has it."""
     workplace: Workplace = field(default_factory=_nowhere)
     """Where this call works on this machine: its directory, the policy, commands."""
-    application: Mapping[type[Any], Any] = field(default_factory=dict)
+    application: Mapping[type[object], Any] = field(default_factory=dict)
     """What the program has given to its tools, by type; see `app`."""
     memory: MemoryPort = field(default_factory=NoMemory)
     """What the agent remembers for long."""

@@ -274,7 +274,7 @@ def _effects(count: int) -> str:
 
 _RUN_ENDS = (e.RunFinished, e.RunCancelled)
 
-_STEPS: Mapping[type[Any], _Step] = {
+_STEPS: Mapping[type[object], _Step] = {
     e.ModelCallRequested: _requested,
     e.ModelReplied: _replied,
     e.ModelCallFailed: _model_failed,
@@ -296,7 +296,7 @@ _STEPS: Mapping[type[Any], _Step] = {
     e.InputReturned: lambda state, event: _mail(state, state.unread | set(event.mail_ids)),
 }
 
-_PLAIN: Mapping[type[Any], Callable[[Any], AgentEvent]] = {
+_PLAIN: Mapping[type[object], Callable[[Any], AgentEvent]] = {
     e.RunStarted: lambda event: told.RunStarted(run_id=event.run_id, resumes=event.resumes),
     e.RunFinished: lambda event: told.RunFinished(
         run_id=event.run_id, ending=event.ending, early_end=event.early_end

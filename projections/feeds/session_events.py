@@ -107,7 +107,7 @@ def _completed(event: a.ToolExecutionFinished) -> SessionEvent:
     )
 
 
-_WORDS: Mapping[type[Any], Callable[[Any], SessionEvent]] = {
+_WORDS: Mapping[type[object], Callable[[Any], SessionEvent]] = {
     a.InputAdded: lambda event: s.UserMessage(
         source=event.source, input_id=event.input_id, text=event.text
     ),

@@ -189,7 +189,7 @@ def _forgotten(state: SessionTasks, event: MemoryForgotten) -> _Told:
     return after, (update,)
 
 
-_STEPS: Mapping[type[Any], Callable[[SessionTasks, Any], _Told]] = {
+_STEPS: Mapping[type[object], Callable[[SessionTasks, Any], _Told]] = {
     e.AgentSpawned: _began,
     e.AgentRenamed: _renamed,
     e.SubagentSpawned: _subagent_spawned,

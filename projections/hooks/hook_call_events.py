@@ -197,7 +197,7 @@ def _without_call(state: AgentHookState, key: EffectId) -> AgentHookState:
     return _replace(state, calls={one: call for one, call in state.calls.items() if one != key})
 
 
-CALL_STEPS: Mapping[type[Any], Step] = {
+CALL_STEPS: Mapping[type[object], Step] = {
     e.ToolCallsPlanned: _planned,
     e.ToolAuthorizationEvaluated: _evaluated,
     e.PermissionRequested: _asked,

@@ -306,7 +306,7 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
-_STEPS: Mapping[type[Any], Callable[[_Telling, Any], tuple[MemoryRecord, int] | None]] = {
+_STEPS: Mapping[type[object], Callable[[_Telling, Any], tuple[MemoryRecord, int] | None]] = {
     e.PromptAccepted: _Telling.prompt,
     e.MailTaken: _Telling.mail,
     e.MailHandedOver: _Telling.handed_over,

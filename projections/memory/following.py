@@ -145,7 +145,7 @@ class Following:
 
 
 def _net_change(
-    events: Sequence[RecordedEvent[Any]],
+    events: Sequence[RecordedEvent[object]],
 ) -> tuple[Sequence[Remembered], Sequence[str]]:
     """What is to be added and what is to be taken out: what came and went is never written."""
     forgotten = [one.event.record_id for one in events if isinstance(one.event, MemoryForgotten)]

@@ -75,7 +75,7 @@ class PageReading:
 
     def _tags_of(self, wanted: Sequence[Projection[Any]]) -> frozenset[str]:
         """Tags as they are stored, those of earlier releases among them; none for all."""
-        classes: set[type[Any]] = set()
+        classes: set[type[object]] = set()
         for one in wanted:
             if one.handles is None:
                 return frozenset()

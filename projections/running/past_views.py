@@ -51,7 +51,7 @@ class OnlyPart(Generic[V]):
         self.categories = getattr(projection, "categories", frozenset[str]())
         self.streams = getattr(projection, "streams", frozenset[str]())
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         return (self._key,) if self._key in self._projection.keys(recorded) else ()
 
@@ -59,7 +59,7 @@ class OnlyPart(Generic[V]):
         """See `Projection.initial`."""
         return self._projection.initial(key)
 
-    def apply(self, view: V, key: str, recorded: RecordedEvent[Any]) -> V:
+    def apply(self, view: V, key: str, recorded: RecordedEvent[object]) -> V:
         """See `Projection.apply`."""
         return self._projection.apply(view, key, recorded)
 
@@ -170,7 +170,7 @@ class PastViews:
 
     def handled(
         self, projection: Projection[Any], after: int, through: int
-    ) -> Iterator[RecordedEvent[Any]]:
+    ) -> Iterator[RecordedEvent[object]]:
         """The events between two positions that a projection wants to see."""
         events = self._journal.between(after, through, of_types=projection.handles)
         return filter(sees(projection), events)
@@ -183,7 +183,7 @@ def _position(fold: tuple[int, Mapping[str, Any]]) -> int:
 def folded_from(
     projection: Projection[V],
     before: Mapping[str, V],
-    events: Iterable[RecordedEvent[Any]],
+    events: Iterable[RecordedEvent[object]],
 ) -> Mapping[str, V]:
     """A view carried on by some events; `before` stays as it is.
 

@@ -54,7 +54,7 @@ def unshared(value: V) -> V:
 
 
 @cache
-def _is_fixed_class(kind: type[Any]) -> bool:
+def _is_fixed_class(kind: type[object]) -> bool:
     """True for a frozen struct of which all fields are, by their types."""
     if not (issubclass(kind, msgspec.Struct) and kind.__struct_config__.frozen):
         return False

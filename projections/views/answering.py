@@ -17,7 +17,7 @@ class Answering(
 ):
     """View: the effect of the open model call under the stream of its agent, or no text."""
 
-    def apply(self, view: str, key: str, recorded: RecordedEvent[Any]) -> str:  # noqa: ARG002
+    def apply(self, view: str, key: str, recorded: RecordedEvent[object]) -> str:  # noqa: ARG002
         """See `Projection.apply`."""
         event = recorded.event
         if isinstance(event, e.ModelCallRequested):

@@ -96,7 +96,7 @@ def _spawned(view: AgentApprovals, event: e.AgentSpawned) -> AgentApprovals:
     return msgspec.structs.replace(view, name=profile.name, team_id=profile.team_id)
 
 
-_STEPS: Mapping[type[Any], Callable[[AgentApprovals, Any], AgentApprovals]] = {
+_STEPS: Mapping[type[object], Callable[[AgentApprovals, Any], AgentApprovals]] = {
     e.AgentSpawned: _spawned,
     e.PermissionRequested: _asked,
     e.PermissionResolved: _decided,
@@ -121,7 +121,7 @@ class ApprovalsProjection:
     handles: frozenset[type[Any]] | None = frozenset(_STEPS)
     view_type = AgentApprovals
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         is_agent = type(recorded.event) in _STEPS and category_of(recorded.stream_id) == "agent"
         return (recorded.stream_id,) if is_agent else ()
@@ -138,7 +138,7 @@ class ApprovalsProjection:
         self,
         view: AgentApprovals,
         key: str,  # noqa: ARG002 - the part knows what it is
-        recorded: RecordedEvent[Any],
+        recorded: RecordedEvent[object],
     ) -> AgentApprovals:
         """See `Projection.apply`."""
         return _STEPS[type(recorded.event)](view, recorded.event)

@@ -55,7 +55,7 @@ class AwaitedEffect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def awaited_by_members(
-    members: Iterable[MemberView], events_of: Callable[[StreamId], Iterable[RecordedEvent[Any]]]
+    members: Iterable[MemberView], events_of: Callable[[StreamId], Iterable[RecordedEvent[object]]]
 ) -> Sequence[AwaitedEffect]:
     """What some agents wait for, the oldest first; the events of those that work are read."""
     found: list[AwaitedEffect] = []
@@ -69,7 +69,7 @@ def awaited_by_members(
 def awaited_effects(
     decider: Decider[Any, Any, Any, Any],
     stream_id: StreamId,
-    recorded_events: Iterable[RecordedEvent[Any]],
+    recorded_events: Iterable[RecordedEvent[object]],
 ) -> Sequence[AwaitedEffect]:
     """What the last of all events of a stream leaves open."""
     state, since = decider.initial, dict[str, float]()

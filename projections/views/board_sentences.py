@@ -62,7 +62,7 @@ def _listed(task_ids: tuple[int, ...]) -> str:
     return ", ".join(map(str, task_ids))
 
 
-BOARD_SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+BOARD_SENTENCES: Mapping[type[object], Callable[[Any], str]] = {
     board.TaskCreated: _created,
     board.TaskClaimed: lambda e: f"task {e.task_id} claimed by {e.owner}",
     board.ClaimRenewed: lambda e: f"the claim of task {e.task_id} holds longer",

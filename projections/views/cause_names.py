@@ -31,7 +31,7 @@ _CALL = re.compile(r"(?P<stream>agent-.+)/(?P<key>tool-[0-9]+\.[0-9]+)(?:/|$)")
 _VERSION = re.compile(r"(?P<stream>.+)@(?P<version>[0-9]+)")
 
 
-def given_names(recorded: RecordedEvent[Any]) -> list[CauseName]:
+def given_names(recorded: RecordedEvent[object]) -> list[CauseName]:
     """The names that an event can be called by."""
     event, stream_id = recorded.event, recorded.stream_id
     names = [CauseName(stream_id, f"version {recorded.stream_version}")]
@@ -45,13 +45,13 @@ def given_names(recorded: RecordedEvent[Any]) -> list[CauseName]:
     return names
 
 
-def needed_names(recorded: RecordedEvent[Any]) -> list[CauseName]:
+def needed_names(recorded: RecordedEvent[object]) -> list[CauseName]:
     """Names of what an event came of by its own words, the most telling first."""
     found = _NEEDS.get(type(recorded.event))
     return [] if found is None else list(found(recorded.event, recorded.stream_id))
 
 
-def trigger_names(recorded: RecordedEvent[Any]) -> list[CauseName]:
+def trigger_names(recorded: RecordedEvent[object]) -> list[CauseName]:
     """Names of what an append came of, by what stands beside its first event.
 
     None for one that a program or a person began. There may be several for one that can be read
@@ -102,7 +102,7 @@ _BEGINNINGS = (
     agent.SubagentSpawned,
 )
 
-_NAMED_BY: Mapping[type[Any], tuple[tuple[str, str], ...]] = {
+_NAMED_BY: Mapping[type[object], tuple[tuple[str, str], ...]] = {
     agent.PromptAccepted: (("prompt_id", "input"),),
     agent.InputQueued: (("item_id", "input"),),
     agent.PermissionRequested: (("request_id", "permission"),),
@@ -163,7 +163,7 @@ def _of_run(event: Any, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"end of run {event.run_id}")
 
 
-_NEEDS: Mapping[type[Any], Callable[[Any, StreamId], _Names]] = {
+_NEEDS: Mapping[type[object], Callable[[Any, StreamId], _Names]] = {
     agent.InputPlaced: _of_inputs,
     agent.MailTaken: _of_letters,
     agent.RunStarted: _of_earlier_run,

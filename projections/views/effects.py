@@ -70,7 +70,7 @@ class EffectsProjection(
     View: one part per agent, under its id.
     """
 
-    def apply(self, view: EffectsView, key: str, recorded: RecordedEvent[Any]) -> EffectsView:  # noqa: ARG002 - one key per agent
+    def apply(self, view: EffectsView, key: str, recorded: RecordedEvent[object]) -> EffectsView:  # noqa: ARG002 - one key per agent
         """See `Projection.apply`."""
         event, now = recorded.event, recorded.recorded_at_ns / 1e9
         match event:

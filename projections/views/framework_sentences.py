@@ -27,7 +27,7 @@ def _branched(event: openai_agents.HistoryBranched) -> str:
     return f"begins with {counted(event.count, 'item')} of {event.source}"
 
 
-FRAMEWORK_SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+FRAMEWORK_SENTENCES: Mapping[type[object], Callable[[Any], str]] = {
     naming.StreamNamed: lambda e: f"this is {' / '.join(e.names)}",
     langgraph.CheckpointSaved: _checkpoint_saved,
     langgraph.WritesSaved: _writes_saved,

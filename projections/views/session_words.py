@@ -32,7 +32,7 @@ Speaker: TypeAlias = Literal["user", "assistant"]
 _VERSIONS_PER_PART = 32
 _MOST_CHARS = 4_000
 _EXCERPT_CHARS = 120
-_EVENTS: frozenset[type[Any]] = frozenset({e.PromptAccepted, e.InputQueued, e.ModelReplied})
+_EVENTS: frozenset[type[object]] = frozenset({e.PromptAccepted, e.InputQueued, e.ModelReplied})
 
 
 class Spoken(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class SessionWordsProjection:
     handles: frozenset[type[Any]] | None = _EVENTS
     view_type = SessionWords
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         if not _words_in(recorded.event):
             return ()
@@ -81,7 +81,7 @@ class SessionWordsProjection:
         """See `Projection.initial`."""
         return SessionWords()
 
-    def apply(self, view: SessionWords, key: str, recorded: RecordedEvent[Any]) -> SessionWords:  # noqa: ARG002 - one key per event
+    def apply(self, view: SessionWords, key: str, recorded: RecordedEvent[object]) -> SessionWords:  # noqa: ARG002 - one key per event
         """See `Projection.apply`."""
         words = _words_in(recorded.event)
         if not words:

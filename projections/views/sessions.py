@@ -34,7 +34,7 @@ was cancelled. `interrupted`: a turn is open, and no process works on it."""
 
 MOST_TITLE_CHARS = 60
 
-_AGENT_EVENTS: frozenset[type[Any]] = frozenset(get_args(e.AgentEvent))
+_AGENT_EVENTS: frozenset[type[object]] = frozenset(get_args(e.AgentEvent))
 _replace = msgspec.structs.replace
 
 
@@ -98,7 +98,7 @@ class SessionsProjection:
     handles: frozenset[type[Any]] | None = _AGENT_EVENTS
     view_type = SessionPart
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         if type(recorded.event) not in _AGENT_EVENTS:
             return ()
@@ -108,7 +108,7 @@ class SessionsProjection:
         """See `Projection.initial`."""
         return SessionPart(agent_id=AgentId(name_of(StreamId(key))))
 
-    def apply(self, view: SessionPart, key: str, recorded: RecordedEvent[Any]) -> SessionPart:  # noqa: ARG002 - one key per agent
+    def apply(self, view: SessionPart, key: str, recorded: RecordedEvent[object]) -> SessionPart:  # noqa: ARG002 - one key per agent
         """See `Projection.apply`."""
         event = recorded.event
         if isinstance(event, e.AgentSpawned):
@@ -269,7 +269,7 @@ def _decided(part: SessionPart, event: Any) -> SessionPart:
     return _replace(part, waits_for=left)
 
 
-_STEPS: Mapping[type[Any], Callable[[SessionPart, Any], SessionPart]] = {
+_STEPS: Mapping[type[object], Callable[[SessionPart, Any], SessionPart]] = {
     e.AgentRenamed: lambda part, event: _replace(part, name=event.name),
     e.AgentReconfigured: _reconfigured,
     e.PromptAccepted: _said,

@@ -28,7 +28,7 @@ __all__ = [
     "board_groups",
 ]
 
-_EVENTS: frozenset[type[Any]] = frozenset(get_args(BoardEvent))
+_EVENTS: frozenset[type[object]] = frozenset(get_args(BoardEvent))
 _replace = msgspec.structs.replace
 
 
@@ -77,7 +77,7 @@ class TaskBoardProjection:
     handles: frozenset[type[Any]] | None = _EVENTS
     view_type = BoardView
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         return (recorded.stream_id,) if type(recorded.event) in _EVENTS else ()
 
@@ -89,7 +89,7 @@ class TaskBoardProjection:
         """See `Projection.initial`."""
         return BoardView()
 
-    def apply(self, view: BoardView, key: str, recorded: RecordedEvent[Any]) -> BoardView:  # noqa: ARG002 - one key per board
+    def apply(self, view: BoardView, key: str, recorded: RecordedEvent[object]) -> BoardView:  # noqa: ARG002 - one key per board
         """See `Projection.apply`."""
         event = recorded.event
         if not isinstance(event, get_args(BoardEvent)):

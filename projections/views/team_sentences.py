@@ -55,7 +55,7 @@ def _discarded(event: supervision.LetterDiscarded) -> str:
     return f"dead letter {event.letter_id} discarded{by_whom(event.discarded_by)}{why}"
 
 
-TEAM_SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+TEAM_SENTENCES: Mapping[type[object], Callable[[Any], str]] = {
     team.MemberJoined: _member_joined,
     team.MemberRemoved: lambda e: (
         f"{e.name} belongs to the team no more{by_whom(e.removed_by)}{and_why(e.reason)}"

@@ -70,7 +70,7 @@ class TimelineProjection:
     handles: frozenset[type[Any]] | None = None
     view_type = TimelinePage
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         return (_page_key(recorded.global_position),)
 
@@ -78,7 +78,7 @@ class TimelineProjection:
         """See `Projection.initial`."""
         return TimelinePage()
 
-    def apply(self, view: TimelinePage, key: str, recorded: RecordedEvent[Any]) -> TimelinePage:  # noqa: ARG002 - one key per page
+    def apply(self, view: TimelinePage, key: str, recorded: RecordedEvent[object]) -> TimelinePage:  # noqa: ARG002 - one key per page
         """See `Projection.apply`."""
         return TimelinePage(lines=(*view.lines, line_of(recorded)))
 
@@ -95,7 +95,7 @@ def page_keys(first_position: int, last_position: int) -> Sequence[str]:
     return [_page_key(at) for at in range(start, last_position + 1, PAGE_POSITIONS)]
 
 
-def line_of(recorded: RecordedEvent[Any]) -> TimelineLine:
+def line_of(recorded: RecordedEvent[object]) -> TimelineLine:
     """The line of one event."""
     return TimelineLine(
         global_position=recorded.global_position,
@@ -106,7 +106,7 @@ def line_of(recorded: RecordedEvent[Any]) -> TimelineLine:
     )
 
 
-def sentence_of(recorded: RecordedEvent[Any]) -> str:
+def sentence_of(recorded: RecordedEvent[object]) -> str:
     """What happened, in one line of at most 120 characters."""
     sentence = SENTENCES.get(type(recorded.event))
     return clipped(recorded.event_type if sentence is None else sentence(recorded.event))
@@ -253,7 +253,7 @@ def _rule_remembered(event: permission_rules.RuleRemembered) -> str:
     return f"rule {rule.rule_id}: {rule.tool} is {answer}, {what}{by_whom(rule.remembered_by)}"
 
 
-SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+SENTENCES: Mapping[type[object], Callable[[Any], str]] = {
     **FRAMEWORK_SENTENCES,
     **TEAM_SENTENCES,
     agent.AgentSpawned: lambda e: (

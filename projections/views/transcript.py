@@ -49,7 +49,7 @@ class TranscriptProjection:
     handles: frozenset[type[Any]] | None = frozenset(get_args(e.AgentEvent)) - {e.ToolCallsPlanned}
     view_type = TranscriptPage
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         if not items_of(recorded):
             return ()
@@ -68,7 +68,7 @@ class TranscriptProjection:
         self,
         view: TranscriptPage,
         key: str,  # noqa: ARG002 - one key per page
-        recorded: RecordedEvent[Any],
+        recorded: RecordedEvent[object],
     ) -> TranscriptPage:
         """See `Projection.apply`."""
         return TranscriptPage(items=(*view.items, *items_of(recorded)))

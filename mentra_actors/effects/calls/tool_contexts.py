@@ -44,7 +44,7 @@ class ToolContexts:
     blobs: Blobs
     live: LiveFeed[LiveNotice]
     workplaces: Workplaces
-    application: Mapping[type[Any], Any]
+    application: Mapping[type[object], Any]
     memory_of: Callable[[AgentProfile], MemoryPort] = lambda _profile: NoMemory()
     summaries: Summaries | None = None
 

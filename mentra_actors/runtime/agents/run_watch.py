@@ -75,7 +75,7 @@ class RunWatch:
         """Wait for the end of this run, which is open."""
         self._run_id = run_id
 
-    def take(self, recorded: RecordedEvent[Any]) -> Reply | RunFailed | None:
+    def take(self, recorded: RecordedEvent[object]) -> Reply | RunFailed | None:
         """The end of the run if this event is it. What was seen before is passed over."""
         place = (recorded.stream_version, recorded.part)
         if place <= self._seen:
@@ -117,7 +117,7 @@ class RunWatch:
         self._cost = (self._cost or 0) + (event.cost_usd_micros or 0) if is_known else None
 
     def _end(
-        self, event: e.RunFinished | e.RunFailed | e.RunCancelled, recorded: RecordedEvent[Any]
+        self, event: e.RunFinished | e.RunFailed | e.RunCancelled, recorded: RecordedEvent[object]
     ) -> Reply | RunFailed | None:
         if event.run_id != self._run_id:
             return None
@@ -129,7 +129,7 @@ class RunWatch:
             case e.RunCancelled():
                 return RunFailed(event.reason, run_id=event.run_id, kind="cancelled")
 
-    def _reply(self, event: e.RunFinished, recorded: RecordedEvent[Any]) -> Reply:
+    def _reply(self, event: e.RunFinished, recorded: RecordedEvent[object]) -> Reply:
         last = self._last
         is_answer = last is not None and last.effect_id == event.answer
         return Reply(

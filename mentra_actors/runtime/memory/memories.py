@@ -236,7 +236,7 @@ class Memories:
     def _vector(self, question: str, within_s: float) -> tuple[float, ...]:
         return () if self.vectors is None else self.vectors.of_question(question, within_s)
 
-    def note(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
+    def note(self, recorded: Sequence[RecordedEvent[object]]) -> None:
         """Hear what was recorded."""
         for one in recorded:
             if type(one.event) is MemoryRecorded:
@@ -296,7 +296,7 @@ class Owner(Protocol):
     store: EventStore
     clock: Clock
     readers: Executor
-    recorded: LiveFeed[tuple[RecordedEvent[Any], ...]]
+    recorded: LiveFeed[tuple[RecordedEvent[object], ...]]
 
     def ask(self, stream_id: StreamId, command: Any) -> "Future[Accepted]":
         """See `RuntimeCore.ask`."""

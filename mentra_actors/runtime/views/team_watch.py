@@ -62,7 +62,7 @@ class TeamWatch:
         """See `feeds.Source.open`."""
         self._on_more = on_more
 
-        def note(_recorded: tuple[RecordedEvent[Any], ...]) -> None:
+        def note(_recorded: tuple[RecordedEvent[object], ...]) -> None:
             on_more()
 
         def take(notice: LiveNotice) -> None:

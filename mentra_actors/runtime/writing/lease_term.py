@@ -31,7 +31,7 @@ class LeaseTerm:
         self._until = until
         self._renewed: anyio.Event | None = None
 
-    def note(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
+    def note(self, recorded: tuple[RecordedEvent[object], ...]) -> None:
         """Look for a renewal in what was recorded. Never blocks."""
         for one in recorded:
             if isinstance(one.event, LeaseAcquired | LeaseRenewed):

@@ -13,7 +13,7 @@ _NAMED_SCHEMAS = frozenset({"properties", "$defs"})
 _LITERALS = frozenset({"default", "enum", "const", "examples", "required"})
 
 
-def flat_schema(named: type[Any]) -> dict[str, Any]:
+def flat_schema(named: type[object]) -> dict[str, Any]:
     """Schema of a type with named fields: an object at the top, references inlined.
 
     `named` is a struct, a dataclass or a typed dict. Only types that contain themselves stay under

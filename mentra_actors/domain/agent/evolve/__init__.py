@@ -17,7 +17,7 @@ from mentra_actors.domain.agent.state import AgentState
 
 __all__ = ["STEPS", "evolve"]
 
-STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+STEPS: Mapping[type[object], Callable[[AgentState, Any], AgentState]] = {
     **INPUT_STEPS,
     **RUN_STEPS,
     **CALL_STEPS,

@@ -57,7 +57,7 @@ def _after_edit(resumable: Resumable | None, event: e.ConversationEdited) -> Res
     return _replace(resumable, boundary="start", answer="")
 
 
-BRANCHING_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+BRANCHING_STEPS: Mapping[type[object], Callable[[AgentState, Any], AgentState]] = {
     e.AgentBranched: _branched,
     e.ConversationEdited: _edited,
 }

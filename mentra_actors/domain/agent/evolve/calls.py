@@ -206,7 +206,7 @@ def _compensated(state: AgentState, event: e.ToolCallCompensated) -> AgentState:
     return _replace(state, compensations=left)
 
 
-CALL_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+CALL_STEPS: Mapping[type[object], Callable[[AgentState, Any], AgentState]] = {
     e.ToolCallsPlanned: _planned,
     e.ToolAuthorizationEvaluated: _changed(_evaluated),
     e.ToolCallReviewed: _changed(_reviewed),

@@ -68,7 +68,7 @@ def _over(state: AgentState, effect_id: EffectId) -> AgentState:
     return _replace(state, compaction=None) if is_open else state
 
 
-COMPACTION_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+COMPACTION_STEPS: Mapping[type[object], Callable[[AgentState, Any], AgentState]] = {
     e.CompactionRequested: _requested,
     e.CompactionAwaited: _awaited,
     e.CompactionRetried: _retried,

@@ -174,7 +174,7 @@ def _without(items: tuple[T, ...], gone: Iterable[T]) -> tuple[T, ...]:
     return tuple(item for item in items if item not in gone) if gone else items
 
 
-INPUT_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+INPUT_STEPS: Mapping[type[object], Callable[[AgentState, Any], AgentState]] = {
     e.AgentSpawned: _spawned,
     e.AgentReconfigured: _reconfigured,
     e.AgentRenamed: _renamed,

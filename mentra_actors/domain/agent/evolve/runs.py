@@ -216,7 +216,7 @@ def _calls_of(
     )
 
 
-RUN_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+RUN_STEPS: Mapping[type[object], Callable[[AgentState, Any], AgentState]] = {
     e.RunStarted: _started,
     e.RunStopRequested: _stop_requested,
     e.RunFinished: _finished,

@@ -51,7 +51,7 @@ def _withheld(state: AgentState, _event: e.ModelCallWithheld) -> AgentState:
     return _replace(state, model_call=None)
 
 
-SUBAGENT_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+SUBAGENT_STEPS: Mapping[type[object], Callable[[AgentState, Any], AgentState]] = {
     e.SubagentSpawned: _spawned,
     e.SubagentFinished: _finished,
     e.SubagentEndOrdered: _ordered,
