@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from mentra_actors.envelope import RecordedEvent, SkippedEvent
+from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import EffectId, StreamId
 
 __all__ = ["Companion", "Decider", "Delivery", "Follow", "Settlement", "Unchanged"]
@@ -31,7 +31,7 @@ class Delivery:
     """
 
     stream_id: StreamId
-    events: tuple[Any, ...]
+    events: tuple[object, ...]
     must_be_new: bool = False
     is_work: bool = True
     starts: bool = False
@@ -105,7 +105,7 @@ class Decider(Generic[C, E, S, F]):
 
     category: str
     initial: S
-    event_types: frozenset[type[Any]]
+    event_types: frozenset[type[object]]
     decide: Callable[[C, S], Sequence[E]]
     evolve: Callable[[S, E], S]
     pending: Callable[[S], Mapping[EffectId, F]] = field(default=_no_effects)

@@ -1,6 +1,6 @@
 """What surrounds an event once it is recorded."""
 
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 

@@ -23,7 +23,7 @@ class LateModule:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         """What the module has under this name.
 
         Raises:

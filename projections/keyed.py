@@ -83,7 +83,7 @@ class KeyedProjection(Declared, ABC, Generic[V]):
         name: str = "",
         version: int = 1,
         by: KeyedBy | None = None,
-        view_type: Any = None,
+        view_type: object = None,
         **choice: Unpack[EventChoice],
     ) -> None:
         super().__init_subclass__(name=name, version=version, **choice)

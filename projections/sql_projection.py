@@ -43,15 +43,15 @@ class SqlProjection(Declared, ABC):
     """
 
     @abstractmethod
-    def create(self, cursor: Any) -> None:
+    def create(self, cursor: object) -> None:
         """Make the tables; none of them is there."""
 
     @abstractmethod
-    def drop(self, cursor: Any) -> None:
+    def drop(self, cursor: object) -> None:
         """Remove the tables, those that are there."""
 
     @abstractmethod
-    def write(self, cursor: Any, recorded: RecordedEvent[object]) -> None:
+    def write(self, cursor: object, recorded: RecordedEvent[object]) -> None:
         """Write what one event says."""
 
     def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:  # noqa: ARG002
@@ -73,7 +73,7 @@ def rows_of(projection: SqlProjection, page: Page, *, is_first: bool) -> RowWrit
     It raises `ProjectionFailed` for what the projection raises.
     """
 
-    def write(cursor: Any) -> None:
+    def write(cursor: object) -> None:
         position = page.events[0].global_position if page.events else page.through
         try:
             if is_first:

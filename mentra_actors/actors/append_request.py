@@ -18,7 +18,7 @@ class Draft:
     """An append as its actor sees it: own events first, then those for other streams."""
 
     request: AppendRequest
-    events_by_stream: tuple[tuple[StreamId, tuple[Any, ...]], ...]
+    events_by_stream: tuple[tuple[StreamId, tuple[object, ...]], ...]
 
     @property
     def other_streams(self) -> tuple[StreamId, ...]:
@@ -47,7 +47,7 @@ def draft_append(
     journal: Journal,
     stream_id: StreamId,
     *,
-    events: Sequence[Any],
+    events: Sequence[object],
     expected_version: int,
     stamp: Stamp,
 ) -> Draft:

@@ -108,7 +108,7 @@ class DispatchedActor(pykka.Actor):
         """`mailbox_bound` is the most commands that may wait; 0 means any number."""
         super().__init__()
         self._dispatcher = dispatcher
-        self._failed_message: Any = None
+        self._failed_message: object = None
         self.actor_inbox.connect(lambda: dispatcher.schedule(self), bound=mailbox_bound)
 
     @staticmethod

@@ -36,7 +36,7 @@ class InlineView(Generic[V]):
         self._version = 0
         self._is_live = False
 
-    def for_effect(self, effect: Any, durable_version: int) -> V | None:
+    def for_effect(self, effect: object, durable_version: int) -> V | None:
         """The view as of a version, or None if the effect does not need it."""
         if not self._fold.is_needed_by(effect):
             return None
@@ -57,7 +57,7 @@ class InlineView(Generic[V]):
                 self._see(event)
             self._version = last
 
-    def _see(self, event: Any) -> None:
+    def _see(self, event: object) -> None:
         if not isinstance(event, SkippedEvent):
             self._view = self._fold.apply(self._view, event)
 

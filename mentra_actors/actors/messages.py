@@ -34,7 +34,7 @@ class Accepted:
 
     stream_version: int
     state: Any
-    events: Sequence[Any] = ()
+    events: Sequence[object] = ()
 
     @property
     def has_recorded(self) -> bool:

@@ -139,7 +139,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             self._recovery = OwnCommand(command, causation="recovery")
             self._perform(self._recovery)
 
-    def on_failure(self, _type: Any, value: BaseException | None, _traceback: Any) -> None:
+    def on_failure(self, _type: object, value: BaseException | None, _traceback: object) -> None:
         """Remember of what it died. On the dispatcher."""
         self._failure = value
 
@@ -157,7 +157,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         if is_last:
             self._report_the_end(waiting)
 
-    def _report_the_end(self, unhandled: Sequence[Any]) -> None:
+    def _report_the_end(self, unhandled: Sequence[object]) -> None:
         neighbours = self._services.neighbours
         waiting = [*self._refused, *unhandled]
         if self._failure is None:
@@ -170,7 +170,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     # --- messages -------------------------------------------------------------------------
 
-    def on_receive(self, message: Any) -> None:
+    def on_receive(self, message: object) -> None:
         """One message: a command, a notice of the store, or a nudge. On the dispatcher."""
         match message:
             case Envelope():

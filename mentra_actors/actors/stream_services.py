@@ -80,7 +80,9 @@ class StreamServices:
     clock: Clock
     neighbours: Neighbours
     fence: Callable[[], Fence | None] = field(default=lambda: None)
-    partials: Callable[[StreamId], Mapping[EffectId, Any]] = field(default=lambda _stream_id: {})
+    partials: Callable[[StreamId], Mapping[EffectId, object]] = field(
+        default=lambda _stream_id: {}
+    )
     """What earlier processes have left of effects of a stream that they were performing."""
     mailbox_bound: int = 10_000
     recovered: set[StreamId] = field(default_factory=set)

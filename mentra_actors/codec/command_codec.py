@@ -46,7 +46,7 @@ COMMAND_TYPES: Mapping[str, type[object]] = {_name_of(kind): kind for kind in _C
 _SHOWN_CHARS = 4000
 
 
-def encode_command(command: Any) -> tuple[str, bytes]:
+def encode_command(command: object) -> tuple[str, bytes]:
     """Name and bytes of a command; no bytes if it holds what no log can keep."""
     name = _name_of(type(command))
     try:

@@ -132,7 +132,7 @@ class EventCodec:
         except Exception:  # noqa: BLE001 - `decode` will meet it again, and say it
             return None
 
-    def _upcast(self, event_type: str, payload: bytes) -> tuple[Any, ...]:
+    def _upcast(self, event_type: str, payload: bytes) -> tuple[object, ...]:
         """The events that an older one was replaced by; all of them are sound, or it raises."""
         waiting = [(event_type, msgspec.msgpack.decode(payload, type=dict[str, Any]))]
         events: list[Any] = []

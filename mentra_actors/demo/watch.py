@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -45,7 +45,7 @@ class TeamWatch:
         self._states: dict[StreamId, AgentState] = {}
         self._versions: dict[StreamId, int] = {}
 
-    def take(self, recorded_events: Sequence[RecordedEvent[Any]]) -> None:
+    def take(self, recorded_events: Sequence[RecordedEvent[object]]) -> None:
         """The next events of the log."""
         self._roster |= fold_parts(ROSTER, recorded_events, self._roster.get)
         self._boards |= fold_parts(TASK_BOARD, recorded_events, self._boards.get)
@@ -90,7 +90,7 @@ class TeamWatch:
         return opened
 
 
-def _open_effect(agent: str, effect_id: EffectId, effect: Any) -> OpenEffect:
+def _open_effect(agent: str, effect_id: EffectId, effect: object) -> OpenEffect:
     match effect:
         case CallModel():
             return OpenEffect(agent=agent, effect_id=effect_id, kind="model")

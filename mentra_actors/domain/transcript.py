@@ -52,7 +52,7 @@ LETTER = "<team-inbox>"
 _replace = msgspec.structs.replace
 
 
-def apply(transcript: Transcript, event: Any) -> Transcript:
+def apply(transcript: Transcript, event: object) -> Transcript:
     """Transcript after one event; events that do not speak change nothing."""
     step = _STEPS.get(type(event))
     return transcript if step is None else step(transcript, event)

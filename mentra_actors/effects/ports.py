@@ -25,7 +25,7 @@ class Effects(Protocol):
     """Performs pending effects. Safe from any thread; never blocks."""
 
     def ensure_started(
-        self, stream_id: StreamId, effect_id: EffectId, effect: Any, view: Any
+        self, stream_id: StreamId, effect_id: EffectId, effect: object, view: object
     ) -> None:
         """Perform an effect unless this process performs it already.
 

@@ -42,7 +42,7 @@ class Order:
 class Performer(Protocol):
     """Performs one kind of effect."""
 
-    def __call__(self, order: Order) -> Awaitable[Any]:
+    def __call__(self, order: Order) -> Awaitable[object]:
         """Do it and return the outcome command. What the world refuses is an outcome too.
 
         Called on the loop; cancelled when nobody waits for the outcome any more.
@@ -87,7 +87,7 @@ class EffectRunner:
         self._landed = threading.Condition(self._lock)
 
     def ensure_started(
-        self, stream_id: StreamId, effect_id: EffectId, effect: Any, view: Any
+        self, stream_id: StreamId, effect_id: EffectId, effect: object, view: object
     ) -> None:
         """See `Effects.ensure_started`."""
         key = (stream_id, effect_id)
@@ -181,7 +181,7 @@ class EffectRunner:
             self._limiters[kind] = anyio.CapacityLimiter(self._capacity[kind])
         return self._limiters[kind]
 
-    def _record(self, flight: _Flight, outcome: Any, wait_s: float) -> None:
+    def _record(self, flight: _Flight, outcome: object, wait_s: float) -> None:
         """Send the outcome until it is recorded, refused for good, or wanted by nobody."""
         flight.is_performed = True
         order = flight.order

@@ -168,7 +168,7 @@ _ASKED_BY_WIRE: Mapping[
 }
 
 
-def _vector(value: Any) -> _Vector:
+def _vector(value: object) -> _Vector:
     """A vector, sent as numbers or as little-endian floats of four bytes in base64."""
     numbers = _unpacked(value) if isinstance(value, str) else value
     if not isinstance(numbers, list | tuple) or not all(map(_is_number, numbers)):

@@ -29,7 +29,7 @@ from mentra_actors.store.ports import EventStore
 __all__ = ["stream_kinds"]
 
 
-def _reads_transcript(effect: Any) -> bool:
+def _reads_transcript(effect: object) -> bool:
     """What was said is for models, for undoing, and for the tool that reads on in results."""
     if isinstance(effect, RunTool):
         return effect.tool in (READ_TOOL_RESULT, COMPACT)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mentra_actors.domain.agent.effects import (
     CallModel,
@@ -76,7 +75,7 @@ class World:
     providers: ProviderRegistry
     tools: ToolSource
     commands: Commands
-    application: Mapping[type[object], Any]
+    application: Mapping[type[object], object]
     strategies: Mapping[str, RoundStrategy]
     output_checks: Mapping[str, OutputCheck]
     live: LiveFeed[LiveNotice]

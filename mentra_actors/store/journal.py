@@ -43,7 +43,7 @@ class Journal:
 
     def read_stream(
         self, stream_id: StreamId, *, after: int = 0, through: int | None = None
-    ) -> list[RecordedEvent[Any]]:
+    ) -> list[RecordedEvent[object]]:
         """Events of one stream with `after < stream_version <= through`, in order."""
         return self.decoded(self._reader.read_stream(stream_id, after=after, through=through))
 
@@ -177,7 +177,7 @@ class Journal:
         ]
 
     def stream_append(
-        self, stream_id: StreamId, events: Sequence[Any], expected_version: int | None
+        self, stream_id: StreamId, events: Sequence[object], expected_version: int | None
     ) -> StreamAppend:
         """Events encoded for an append."""
         data = tuple(EncodedEvent(*self._codec.encode(event)) for event in events)
@@ -215,7 +215,7 @@ class Journal:
             )
 
 
-def _recorded(stored: StoredEvent, event: Any, part: int) -> RecordedEvent[object]:
+def _recorded(stored: StoredEvent, event: object, part: int) -> RecordedEvent[object]:
     return RecordedEvent(
         global_position=stored.global_position,
         stream_id=stored.stream_id,

@@ -72,9 +72,11 @@ class CompactionAudit:
                 return self._read_end(event, run)
         return None
 
-    def _read_end(self, event: e.ConversationCompacted | e.CompactionSkipped, run: Any) -> Any:
+    def _read_end(
+        self, event: e.ConversationCompacted | e.CompactionSkipped, run: object
+    ) -> object:
         self.once("compaction ended", event.effect_id)
-        used: Any = event
+        used: object = event
         is_by_tool = event.effect_id.startswith("tool-")
         if isinstance(event, e.ConversationCompacted):
             self.made.add(event.effect_id)

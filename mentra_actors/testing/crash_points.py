@@ -107,7 +107,7 @@ class _CountedStore:
         self._inner = inner
         self._points = points
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
 
     def submit(self, request: AppendRequest, on_appended: OnAppended) -> None:

@@ -108,7 +108,7 @@ def crash_team_facts(store: str) -> dict[str, Any]:
     }
 
 
-def _ends(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, Any]:
+def _ends(recorded: Sequence[RecordedEvent[object]]) -> dict[str, Any]:
     """How runs ended: the last words of each agent (none after a typed value), and failures."""
     failures = [one for one in recorded if isinstance(one.event, RunFailed | RunCancelled)]
     said = {
@@ -126,7 +126,7 @@ def _ends(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, Any]:
     }
 
 
-def _starts(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, int]:
+def _starts(recorded: Sequence[RecordedEvent[object]]) -> dict[str, int]:
     """How often each call was started, by idempotency key."""
     keys: dict[tuple[str, str], str] = {}
     starts: dict[str, int] = {}

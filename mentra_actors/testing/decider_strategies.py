@@ -143,7 +143,7 @@ def journals(
 
 
 def recorded_journal(
-    pairs: Iterable[tuple[StreamId, Any]], *, first_ns: int = 10**18
+    pairs: Iterable[tuple[StreamId, object]], *, first_ns: int = 10**18
 ) -> list[RecordedEvent[object]]:
     """The journal that holds these events in this order, a second apart."""
     versions: dict[StreamId, int] = {}

@@ -126,7 +126,7 @@ def _part(
     return StreamAppend(stream_id=stream_id, events=data)
 
 
-def _event(store: LmdbEventStore, chance: random.Random, number: int) -> Any:
+def _event(store: LmdbEventStore, chance: random.Random, number: int) -> object:
     if _is_one_in(4, chance):
         prompt_id = CommandId(f"prompt-{number}")
         text = _text(chance, 30)

@@ -98,7 +98,7 @@ def _gaps(recorded: Sequence[RecordedEvent[object]]) -> Iterator[str]:
             yield f"2. {one.stream_id} has no version {versions[one.stream_id]}"
 
 
-def _agent(events: Sequence[Any], *, is_at_rest: bool) -> list[str]:
+def _agent(events: Sequence[object], *, is_at_rest: bool) -> list[str]:
     audit = AgentAudit()
     for event in events:
         audit.read(event)
@@ -108,7 +108,9 @@ def _agent(events: Sequence[Any], *, is_at_rest: bool) -> list[str]:
 # --- tools ------------------------------------------------------------------------------------
 
 
-def _double_runs(recorded: Sequence[RecordedEvent[object]], runs: Sequence[ToolRun]) -> Iterator[str]:
+def _double_runs(
+    recorded: Sequence[RecordedEvent[object]], runs: Sequence[ToolRun]
+) -> Iterator[str]:
     times = Counter((run.stream_id, run.key) for run in runs)
     tools = {(run.stream_id, run.key): run for run in runs}
     for place, count in times.items():

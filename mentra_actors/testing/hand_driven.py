@@ -82,7 +82,7 @@ class HandEffects:
         self.on_started: Callable[[Order], None] = lambda _order: None
 
     def ensure_started(
-        self, stream_id: StreamId, effect_id: EffectId, effect: Any, view: Any
+        self, stream_id: StreamId, effect_id: EffectId, effect: object, view: object
     ) -> None:
         """See `Effects.ensure_started`."""
         if (stream_id, effect_id) in self.running:
@@ -156,7 +156,9 @@ class HandDriven:
         self.published.extend(recorded)
         self.directory.follow(recorded)
 
-    def send(self, stream_id: StreamId, command: Any, *, is_outcome: bool = False) -> list[Answer]:
+    def send(
+        self, stream_id: StreamId, command: object, *, is_outcome: bool = False
+    ) -> list[Answer]:
         """Send a command; the list gets its answer when there is one."""
         answers: list[Answer] = []
         self.directory.send(

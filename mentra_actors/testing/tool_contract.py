@@ -118,11 +118,11 @@ class ToolContract(PatientContract, abc.ABC):
         assert found.verdict != "done"
 
 
-def _script(tool: Tool, arguments: Mapping[str, Any]) -> list[Any]:
+def _script(tool: Tool, arguments: Mapping[str, object]) -> list[Any]:
     return [[call(tool.name, **arguments)], "Done."]
 
 
-def _awaited(answer: Any) -> Any:
+def _awaited(answer: object) -> object:
     if not inspect.isawaitable(answer):
         return answer
 

@@ -92,7 +92,7 @@ class AgentAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Commands(Protocol):
     """The way from a tool to the actors of this runtime. Awaited on the effects loop."""
 
-    async def ask(self, stream_id: StreamId, command: Any) -> Any:
+    async def ask(self, stream_id: StreamId, command: object) -> Any:
         """Send a command and return the state after it is durable.
 
         Raises:
@@ -227,7 +227,7 @@ class ToolContext:
     failed. Only the tool `compact` has it."""
     workplace: Workplace = field(default_factory=_nowhere)
     """Where this call works on this machine: its directory, the policy, commands."""
-    application: Mapping[type[object], Any] = field(default_factory=dict)
+    application: Mapping[type[object], object] = field(default_factory=dict)
     """What the program has given to its tools, by type; see `app`."""
     memory: MemoryPort = field(default_factory=NoMemory)
     """What the agent remembers for long."""
@@ -338,7 +338,7 @@ class Tool:
     name: str
     description: str
     input_schema: str
-    run: Callable[[Mapping[str, Any], ToolContext], Awaitable[Any]]
+    run: Callable[[Mapping[str, Any], ToolContext], Awaitable[object]]
     retry: RetryMode = "never"
     probe: Probe | None = None
     compensate: Compensate | None = None
@@ -352,7 +352,7 @@ class Tool:
     terminal: bool = False
     guide: str = ""
 
-    def faults(self, arguments: Mapping[str, Any]) -> str:
+    def faults(self, arguments: Mapping[str, object]) -> str:
         """All that is wrong with the arguments of a call, as a text for the model; "" if nothing.
 
         To be asked before a call is reviewed or started. Raises nothing, unless the tool's own

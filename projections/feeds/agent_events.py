@@ -50,7 +50,9 @@ _NO_CALL = OpenCall(call_id="", tool="", arguments="")
 _replace = msgspec.structs.replace
 
 
-def agent_events(state: AgentFeedState, event: Any) -> tuple[AgentFeedState, Sequence[AgentEvent]]:
+def agent_events(
+    state: AgentFeedState, event: object
+) -> tuple[AgentFeedState, Sequence[AgentEvent]]:
     """What one event of an agent's stream means for its feed, and the state after it. Pure.
 
     Events that say nothing to programs give nothing.

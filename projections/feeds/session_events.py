@@ -38,7 +38,10 @@ class SessionFeedState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def session_events(
-    state: SessionFeedState, event: Any, *, mutability_of: MutabilityOf = lambda _tool: "unknown"
+    state: SessionFeedState,
+    event: object,
+    *,
+    mutability_of: MutabilityOf = lambda _tool: "unknown",
 ) -> tuple[SessionFeedState, Sequence[SessionEvent]]:
     """What one event means for a session, and the state after it; see `agent_events`."""
     tasks, said = task_events(state.tasks, event)

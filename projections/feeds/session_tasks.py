@@ -41,7 +41,7 @@ class SessionTasks(msgspec.Struct, frozen=True, kw_only=True):
 _Told: TypeAlias = tuple[SessionTasks, Sequence[SessionEvent]]
 
 
-def task_events(state: SessionTasks, event: Any) -> _Told:
+def task_events(state: SessionTasks, event: object) -> _Told:
     """What an event says of the agent's helpers and of its memory, and the state after it."""
     step = _STEPS.get(type(event))
     return (state, ()) if step is None else step(state, event)

@@ -71,7 +71,7 @@ class HookFold:
             self._states.popitem(last=False)
         return events
 
-    def _state_before(self, recorded: RecordedEvent[object], kind: "_Kind") -> Any:
+    def _state_before(self, recorded: RecordedEvent[object], kind: "_Kind") -> object:
         if recorded.stream_id in self._states:
             return self._states[recorded.stream_id]
         state, after, last = kind.initial, 0, recorded.stream_version - 1

@@ -142,7 +142,7 @@ class EpisodeFold:
         """From where an empty fold comes to the same records as this one."""
         return min([self._telling.at, *self._telling.needed()])
 
-    def step(self, event: Any, version: int) -> Remembered | None:
+    def step(self, event: object, version: int) -> Remembered | None:
         """Take one event, or a part of a split one; what is remembered since, if anything is."""
         telling = self._telling
         if version > telling.at.version:

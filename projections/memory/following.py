@@ -8,7 +8,6 @@ that comes after reads again from before the oldest thing that was not told yet.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mentra_actors.domain.memory import MemoryForgotten, MemoryRecorded
 from mentra_actors.domain.memory_views import MemoryView, ViewedStream

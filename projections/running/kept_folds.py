@@ -40,7 +40,7 @@ class KeptFolds:
 
     def _before(
         self, projection: Projection[Any], position: int, after: int
-    ) -> tuple[int, Mapping[str, Any]] | None:
+    ) -> tuple[int, Mapping[str, object]] | None:
         view, codec = own_view(projection), PartCodec(projection)
         mark = self._views.marked_checkpoint(view)
         if not after < mark.position <= position:

@@ -156,7 +156,7 @@ class PageFold:
 
     def _part_before(
         self, projection: Projection[Any], checkpoint: int, warm: _Parts
-    ) -> Callable[[str], Any | None]:
+    ) -> Callable[[str], object | None]:
         view, codec = self._view_of(projection), self._codecs[projection.name]
 
         def part_before(key: str) -> Any | None:

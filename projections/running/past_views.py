@@ -95,7 +95,7 @@ class _KeptHere:
         projection: Projection[Any],
         key: str | None,
         position: int,
-        parts: Mapping[str, Any],
+        parts: Mapping[str, object],
     ) -> None:
         """Keep one; the one that is nearest to the one before it goes if there are too many."""
         with self._lock:
@@ -176,7 +176,7 @@ class PastViews:
         return filter(sees(projection), events)
 
 
-def _position(fold: tuple[int, Mapping[str, Any]]) -> int:
+def _position(fold: tuple[int, Mapping[str, object]]) -> int:
     return fold[0]
 
 

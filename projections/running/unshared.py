@@ -64,7 +64,7 @@ def _is_fixed_class(kind: type[object]) -> bool:
         return False
 
 
-def _is_fixed(kind: inspect.Type, within: frozenset[Any]) -> bool:
+def _is_fixed(kind: inspect.Type, within: frozenset[object]) -> bool:
     match kind:
         case inspect.StructType(cls=cls, fields=fields):
             if not cls.__struct_config__.frozen:

@@ -21,7 +21,7 @@ class WatchedViews:
         self,
         projections: Sequence[Projection[Any]],
         position: int = 0,
-        parts: Mapping[str, Mapping[str, Any]] | None = None,
+        parts: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
         """`parts` are the views as of `position`, by the name of their projection.
 
@@ -56,7 +56,9 @@ class WatchedViews:
         self.position = through
         return sorted(changes, key=lambda change: change.position)
 
-    def touched_since(self, name: str, events: Sequence[RecordedEvent[object]]) -> list[ViewChange]:
+    def touched_since(
+        self, name: str, events: Sequence[RecordedEvent[object]]
+    ) -> list[ViewChange]:
         """The parts of a view that these events, which are folded already, have touched."""
         projection = next(one for one in self.projections if one.name == name)
         parts, places = self._parts[name], _places(projection, events)

@@ -1,7 +1,5 @@
 """Which answer each agent is giving: that of the model call that is asked for and not over."""
 
-from typing import Any
-
 from mentra_actors.domain.agent import events as e
 from mentra_actors.envelope import RecordedEvent
 from projections.keyed import KeyedProjection

@@ -87,7 +87,7 @@ def _decided(view: AgentApprovals, event: Any) -> AgentApprovals:
     return msgspec.structs.replace(view, waiting=left)
 
 
-def _ended(view: AgentApprovals, _event: Any) -> AgentApprovals:
+def _ended(view: AgentApprovals, _event: object) -> AgentApprovals:
     return msgspec.structs.replace(view, waiting=())
 
 

@@ -71,7 +71,7 @@ def trigger_names(recorded: RecordedEvent[object]) -> list[CauseName]:
     return names or list(_asked_by_call(recorded.event))
 
 
-def _asked_by_call(event: Any) -> _Names:
+def _asked_by_call(event: object) -> _Names:
     """The command id of a running call begins with its name: older logs say it only there."""
     for attribute in ("command_id", "prompt_id", "asked_by"):
         found = _CALL.match(str(getattr(event, attribute, "")))
@@ -79,7 +79,7 @@ def _asked_by_call(event: Any) -> _Names:
             yield CauseName(StreamId(found["stream"]), f"effect {found['key']}")
 
 
-def _effects_of(event: Any) -> Iterator[str]:
+def _effects_of(event: object) -> Iterator[str]:
     """Effects that an event asks for or begins; outcomes are no causes by that name."""
     if isinstance(event, _BEGINNINGS):
         yield _bare(getattr(event, "effect_id", "") or getattr(event, "key", ""))

@@ -3,8 +3,6 @@
 Times are those of the log, from the event that asks to the event that answers.
 """
 
-from typing import Any
-
 import msgspec
 
 from mentra_actors.domain.agent import events as e
@@ -92,7 +90,7 @@ class EffectsProjection(
 EFFECTS = EffectsProjection()
 
 
-def _failure(event: Any) -> str:
+def _failure(event: object) -> str:
     match event:
         case e.ModelCallFailed():
             return event.message or event.kind or "failed"

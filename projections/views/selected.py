@@ -1,7 +1,7 @@
 """A part of a view: only the keys that somebody wants to see."""
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from mentra_actors.envelope import RecordedEvent
 from projections.contract import Projection

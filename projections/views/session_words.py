@@ -151,7 +151,7 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _words_in(event: Any) -> str:
+def _words_in(event: object) -> str:
     match event:
         case e.PromptAccepted(text=text) | e.InputQueued(text=text):
             return text[:_MOST_CHARS].strip()

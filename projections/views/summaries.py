@@ -72,7 +72,7 @@ def team_summary(
     )
 
 
-def _usage(parts: Mapping[str, Any], agent_id: AgentId) -> Usage:
+def _usage(parts: Mapping[str, object], agent_id: AgentId) -> Usage:
     own = parts.get(agent_stream(agent_id))
     if not isinstance(own, AgentUsage):
         return Usage()

@@ -135,7 +135,7 @@ def faults_of(tool: Tool, arguments: Mapping[str, object]) -> str:
         TypeError: the check of the tool gave no text.
     """
     try:
-        found: Any = tool.faults(arguments)
+        found: object = tool.faults(arguments)
         if not isinstance(found, str):
             raise TypeError(f"its check returned {type(found).__name__}, not a text")
     except BaseException as error:  # noqa: BLE001 - whatever it raises, the answer was paid for

@@ -39,7 +39,7 @@ def call_preview(effect: ReviewCall | RunTool, tool: Tool, place: Workplace) -> 
 
 
 async def structured_preview(
-    tool: Tool, arguments: Mapping[str, Any], place: Workplace
+    tool: Tool, arguments: Mapping[str, object], place: Workplace
 ) -> dict[str, Any]:
     """What a call would do, in the words of its tool; its arguments, if the tool has none.
 
@@ -54,7 +54,7 @@ async def structured_preview(
     return plain
 
 
-def call_digest(tool: str, arguments: str, structured: Mapping[str, Any]) -> str:
+def call_digest(tool: str, arguments: str, structured: Mapping[str, object]) -> str:
     """Name (SHA-256, hexadecimal) of exactly this call: its input, and what it would do."""
     shown = msgspec.json.encode(structured, order="deterministic")
     parts = (tool.encode(), arguments.encode(), shown)

@@ -185,7 +185,7 @@ class CallReviews:
                     raise _Refused(f"Tool execution blocked: {said}", by="fault")
         return preview, notes
 
-    async def _asked(self, hook: ToolHook, preview: CallPreview) -> Any:
+    async def _asked(self, hook: ToolHook, preview: CallPreview) -> object:
         try:
             return await hook.before(_own(preview))
         except BaseException as error:
@@ -227,7 +227,7 @@ class CallReviews:
         authorizer, limit_s = self._ports.authorizer, self._ports.authorizer_timeout_s
         if authorizer is None:
             return Allow()
-        verdict: Any = None
+        verdict: object = None
         try:
             with anyio.move_on_after(limit_s) as limit:
                 verdict = await called(authorizer, _own(preview))
@@ -276,7 +276,7 @@ def _own(preview: CallPreview) -> CallPreview:
     )
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: object) -> object:
     if isinstance(value, dict):
         return {name: _copied(one) for name, one in value.items()}
     return [_copied(one) for one in value] if isinstance(value, list | tuple) else value

@@ -44,7 +44,7 @@ class ToolContexts:
     blobs: Blobs
     live: LiveFeed[LiveNotice]
     workplaces: Workplaces
-    application: Mapping[type[object], Any]
+    application: Mapping[type[object], object]
     memory_of: Callable[[AgentProfile], MemoryPort] = lambda _profile: NoMemory()
     summaries: Summaries | None = None
 
@@ -123,7 +123,7 @@ class _Looking:
         self._commands = commands
         self._tool = tool
 
-    async def ask(self, stream_id: StreamId, command: Any) -> Any:
+    async def ask(self, stream_id: StreamId, command: object) -> Any:
         del stream_id, command
         raise _undeclared(self._tool)
 

@@ -28,7 +28,7 @@ def require_offered(request: ModelRequest, profile: Profile) -> None:
         raise invalid_request(f"{title} cannot be told how to reason: leave out reasoning")
 
 
-def unusual_sampling(asked: Mapping[str, Any], profile: Profile) -> dict[str, Any]:
+def unusual_sampling(asked: Mapping[str, object], profile: Profile) -> dict[str, Any]:
     """The fields that only servers of others have, as far as they are asked for.
 
     Raises:

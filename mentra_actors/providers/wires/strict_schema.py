@@ -28,7 +28,7 @@ _KEPT = frozenset(
 )
 
 
-def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
+def strict_schema(schema: Mapping[str, object]) -> dict[str, Any] | None:
     """A stricter schema: every object has just the properties that it names, and all of them.
 
     What fits it fits `schema`. None if that cannot be said, as of objects with any names.

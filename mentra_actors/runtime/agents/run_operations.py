@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, InvalidStateError
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
@@ -66,7 +66,7 @@ class RunSource(Protocol):
         """Why nothing more will come of anything."""
         ...
 
-    def ask(self, stream_id: StreamId, command: Any) -> "Future[Accepted]":
+    def ask(self, stream_id: StreamId, command: object) -> "Future[Accepted]":
         """Send a command."""
         ...
 
@@ -221,7 +221,7 @@ class RunOperations:
         return self._core.ask(agent_stream(agent_id), command)
 
     def _begun(
-        self, agent_id: AgentId, command: Any, watch: RunWatch, *, with_history: bool = False
+        self, agent_id: AgentId, command: object, watch: RunWatch, *, with_history: bool = False
     ) -> "Future[Reply]":
         stream_id = agent_stream(agent_id)
         waiting = self._waiting(stream_id, watch)

@@ -1,7 +1,5 @@
 """From a stream of recorded events to the answer of one run. Pure."""
 
-from typing import Any
-
 import msgspec
 
 from mentra_actors.domain.agent import events as e
@@ -97,7 +95,7 @@ class RunWatch:
                 pass
         return None
 
-    def is_begun_by(self, event: Any) -> bool:
+    def is_begun_by(self, event: object) -> bool:
         """True for the start of the run, or of one that goes on with it."""
         if not isinstance(event, e.RunStarted):
             return False

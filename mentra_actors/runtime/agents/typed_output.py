@@ -38,7 +38,7 @@ _WRAPPED = "value"
 
 
 def terminal_output(
-    kind: Any,
+    kind: object,
     *,
     description: str = "",
     keeps_tools: bool = False,
@@ -107,13 +107,13 @@ def _why(reply: Reply) -> str:
     return "nothing came that fits; the transcript says why"
 
 
-def output_check(kind: Any) -> Callable[[Mapping[str, Any]], str]:
+def output_check(kind: object) -> Callable[[Mapping[str, Any]], str]:
     """A check of what a model hands over, by the type itself; its text is for the model.
 
     It finds what no schema can say, as `__post_init__` does.
     """
 
-    def check(value: Mapping[str, Any]) -> str:
+    def check(value: Mapping[str, object]) -> str:
         try:
             _value_of(value, kind)
         except BaseException as error:  # noqa: BLE001 - a type's own code may raise anything
@@ -136,7 +136,7 @@ def _schema_of(kind: Any) -> dict[str, Any]:
     return flat_schema(msgspec.defstruct("Output", [(_WRAPPED, kind)]))
 
 
-def _is_object(kind: Any) -> bool:
+def _is_object(kind: object) -> bool:
     """True for types with named fields, which are objects in JSON whatever they hold."""
     info = msgspec.inspect.type_info(kind)
     named = (
@@ -153,7 +153,7 @@ def _name_of(kind: Any) -> str:
     return getattr(kind, "__name__", None) or str(kind)
 
 
-def _description_of(kind: Any) -> str:
+def _description_of(kind: object) -> str:
     own = getattr(kind, "__doc__", None) if isinstance(kind, type) else None
     first = (own or "").strip().partition("\n\n")[0]
     # msgspec and dataclasses write a signature where there is no docstring

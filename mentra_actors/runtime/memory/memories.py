@@ -298,11 +298,11 @@ class Owner(Protocol):
     readers: Executor
     recorded: LiveFeed[tuple[RecordedEvent[object], ...]]
 
-    def ask(self, stream_id: StreamId, command: Any) -> "Future[Accepted]":
+    def ask(self, stream_id: StreamId, command: object) -> "Future[Accepted]":
         """See `RuntimeCore.ask`."""
         ...
 
-    def perform(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> "Future[Any]":
+    def perform(self, work: Callable[..., Awaitable[object]], *arguments: object) -> "Future[Any]":
         """See `RuntimeCore.perform`."""
         ...
 

@@ -122,7 +122,7 @@ class BoardOperations:
 
         return mapped(self._send(claim), _touched)
 
-    def change(self, kind: type[object], task_id: int, **fields: Any) -> "Future[TaskUpdate]":
+    def change(self, kind: type[object], task_id: int, **fields: object) -> "Future[TaskUpdate]":
         """One change, or an update, of one task."""
 
         def made(sent: _Sent) -> TaskUpdate:

@@ -83,7 +83,7 @@ class FeedItem(msgspec.Struct, Generic[E], frozen=True):
 class Teller(Protocol[E_co]):
     """From the events of one stream, in order, to those of a feed. It keeps a state."""
 
-    def recorded(self, event: Any) -> Sequence[E_co]:
+    def recorded(self, event: object) -> Sequence[E_co]:
         """What one recorded event says."""
         ...
 
@@ -214,7 +214,9 @@ class FeedSource(Generic[E]):
                 raise RuntimeClosed("the runtime was closed while its log was read") from error
             raise
 
-    def _in_place(self, heard: tuple[RecordedEvent[object], ...]) -> Sequence[RecordedEvent[object]]:
+    def _in_place(
+        self, heard: tuple[RecordedEvent[object], ...]
+    ) -> Sequence[RecordedEvent[object]]:
         """What one append says to this feed, behind all that stands before it."""
         if len(self._streams) == 1:
             return [one for one in heard if one.stream_id == self._stream_id]
@@ -228,7 +230,9 @@ class FeedSource(Generic[E]):
         found = (one for stream_id in self._streams for one in self._rest_of(stream_id))
         return _in_order(one for one in found if one.global_position <= last)
 
-    def _all_heard(self, heard: Sequence[RecordedEvent[object]]) -> Sequence[RecordedEvent[object]]:
+    def _all_heard(
+        self, heard: Sequence[RecordedEvent[object]]
+    ) -> Sequence[RecordedEvent[object]]:
         with self._lock:
             later = [one for item in self._buffer if isinstance(item, tuple) for one in item]
             self._buffer.clear()

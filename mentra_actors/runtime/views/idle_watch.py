@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
-from typing import Any, get_args
+from typing import get_args
 
 from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.domain.agent import events as e

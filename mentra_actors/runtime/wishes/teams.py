@@ -100,7 +100,7 @@ def team_order(
     return team_stream(wish.team_id), _team_command(wish, command_id, by=by, now=now)
 
 
-def conflict_told(conflict: VersionConflict, command: Any) -> BaseException:
+def conflict_told(conflict: VersionConflict, command: object) -> BaseException:
     """The refusal of a seat whose id another agent has; any other conflict as it is."""
     if not isinstance(command, AddMember):
         return conflict
@@ -113,7 +113,7 @@ def _team_command(
     *,
     by: str,
     now: float,
-) -> Any:
+) -> object:
     match wish:
         case StopWish():
             return StopMember(

@@ -39,7 +39,7 @@ class LoneWriter:
         self.fence = fence
         self._kinds = stream_kinds(store, journal)
 
-    def record(self, stream_id: StreamId, command: Any) -> Sequence[Any]:
+    def record(self, stream_id: StreamId, command: object) -> Sequence[Any]:
         """Decide a command and record its events, which are given back. Blocks.
 
         Raises:

@@ -191,11 +191,11 @@ def _answer(
     return PetitionAnswer(is_accepted=True, remembered=_ids(events))
 
 
-def _ids(events: Sequence[Any]) -> tuple[str, ...]:
+def _ids(events: Sequence[object]) -> tuple[str, ...]:
     return tuple(one.record.record_id for one in events if isinstance(one, MemoryRecorded))
 
 
-def _applied(apply: Apply, stream_id: StreamId, command: Any) -> Sequence[Any] | None:
+def _applied(apply: Apply, stream_id: StreamId, command: object) -> Sequence[object] | None:
     try:
         return apply(stream_id, command)
     except VersionConflict as conflict:

@@ -55,7 +55,7 @@ class LMDBAggregateRecorder(AggregateRecorder):
         self.datastore = datastore
         self.sequence = datastore.sequence(purpose)
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> None:
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: object) -> None:
         """Insert all or none of them.
 
         Raises:

@@ -51,10 +51,10 @@ def with_arguments(tool: FunctionTool[..., Any], rewrite: Rewrite, places: Place
     """A tool that takes its arguments under other names too."""
     plain = tool
 
-    async def run(arguments: Mapping[str, Any], context: ToolContext) -> Any:
+    async def run(arguments: Mapping[str, object], context: ToolContext) -> Any:
         return await plain.run(rewrite(arguments), context)
 
-    def check(arguments: Mapping[str, Any]) -> str:
+    def check(arguments: Mapping[str, object]) -> str:
         return plain.faults(rewrite(arguments))
 
     return replace(
@@ -68,7 +68,7 @@ def with_arguments(tool: FunctionTool[..., Any], rewrite: Rewrite, places: Place
     )
 
 
-def renamed(arguments: Any, names: Mapping[str, Sequence[str]]) -> Any:
+def renamed(arguments: object, names: Mapping[str, Sequence[str]]) -> Any:
     """Arguments under the names that we know; what is no mapping is left as it is."""
     if not isinstance(arguments, Mapping):
         return arguments
@@ -80,7 +80,7 @@ def renamed(arguments: Any, names: Mapping[str, Sequence[str]]) -> Any:
     return plain
 
 
-def read_as_json(value: Any) -> Any:
+def read_as_json(value: object) -> Any:
     """What a text says as JSON: models write lists so. What says nothing is left as it is."""
     if not isinstance(value, str):
         return value

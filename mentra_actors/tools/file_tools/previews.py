@@ -23,7 +23,7 @@ _PLACES = ("op", "path", "from", "to")
 _MOST_CHARS = 1_000
 
 
-def operation_previews(place: FilePlace, operations: Sequence[Any]) -> dict[str, Any]:
+def operation_previews(place: FilePlace, operations: Sequence[object]) -> dict[str, Any]:
     """Operations with the real paths that they would touch, and all else that was asked for.
 
     Of a text longer than 1,000 characters they have the beginning, its size in bytes and its
@@ -55,7 +55,7 @@ def allowed_paths(
     return frozenset(found)
 
 
-def _operation(place: FilePlace, operation: Any) -> dict[str, Any]:
+def _operation(place: FilePlace, operation: object) -> dict[str, Any]:
     if not isinstance(operation, Mapping):
         raise ToolError("An operation is an object with an op and a path.")
     op = str(operation.get("op", ""))
@@ -69,7 +69,7 @@ def _operation(place: FilePlace, operation: Any) -> dict[str, Any]:
     return _asked(operation) | told
 
 
-def _asked(operation: Mapping[Any, Any]) -> dict[str, Any]:
+def _asked(operation: Mapping[Any, object]) -> dict[str, Any]:
     """What an operation says beside its places; where a path leads it cannot say itself."""
     return {
         name: _brief(value)

@@ -77,7 +77,7 @@ def _reading(places: Places, op: str) -> Callable[[Callable[..., str]], Function
 
 
 def _preview(places: Places, op: str) -> Preview:
-    def preview(arguments: Mapping[str, Any], workplace: Workplace) -> Mapping[str, Any]:
+    def preview(arguments: Mapping[str, object], workplace: Workplace) -> Mapping[str, Any]:
         operation = {**renamed(arguments, _NAMES), "op": op}
         return operation_previews(places.of(workplace), [operation])
 

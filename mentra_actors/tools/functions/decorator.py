@@ -223,7 +223,7 @@ def _require_functions(options: _ToolOptions, tool_name: str) -> None:
             raise InvalidTool(f"tool {tool_name!r}: {name} is a function, not {value!r}")
 
 
-def _name_of(function: Callable[..., Any]) -> str:
+def _name_of(function: Callable[..., object]) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 

@@ -49,7 +49,7 @@ class Signature:
     schema: Mapping[str, Any]
     context_parameter: str | None
 
-    def faults(self, arguments: Mapping[str, Any]) -> str:
+    def faults(self, arguments: Mapping[str, object]) -> str:
         """All that is wrong with the arguments of a call, as a text for the model; "" if nothing.
 
         What `keywords` takes leniently is not wrong. Never raises. Pure computation, on any
@@ -61,7 +61,7 @@ class Signature:
             return self._refusal(arguments, error)
         return ""
 
-    def keywords(self, arguments: Mapping[str, Any], context: ToolContext) -> dict[str, Any]:
+    def keywords(self, arguments: Mapping[str, object], context: ToolContext) -> dict[str, Any]:
         """Validated keyword arguments of one call.
 
         Models write numbers and booleans as strings now and then, and whole arrays or objects as
@@ -80,7 +80,7 @@ class Signature:
             keywords[self.context_parameter] = context
         return keywords
 
-    def _converted(self, arguments: Any) -> msgspec.Struct:
+    def _converted(self, arguments: object) -> msgspec.Struct:
         valid: msgspec.Struct = convert(self._with_embedded_json(arguments), self.arguments_type)
         return valid
 
@@ -96,7 +96,7 @@ class Signature:
                     plain[name] = _decoded(value)
         return plain
 
-    def _refusal(self, arguments: Any, error: Exception) -> str:
+    def _refusal(self, arguments: object, error: Exception) -> str:
         told = other_fault("arguments", words_of(error))
         faults = self._faults(arguments) or [told]
         takes, has_more = parameters(self.schema), len(faults) > MAX_FAULTS
@@ -114,7 +114,7 @@ class Signature:
 
 
 def signature_of(
-    function: Callable[..., Any], name: str, docstring: Docstring, rename: Rename | None = None
+    function: Callable[..., object], name: str, docstring: Docstring, rename: Rename | None = None
 ) -> Signature:
     """Read the parameters of `function`.
 
@@ -189,7 +189,7 @@ def _arguments_type(
         raise InvalidTool(f"tool {tool!r}: rename cannot be used: {error}") from error
 
 
-def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+def _hints(function: Callable[..., object], name: str) -> dict[str, Any]:
     try:
         return get_type_hints(function, include_extras=True)
     except (NameError, TypeError, SyntaxError) as error:
@@ -199,7 +199,7 @@ def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
         ) from error
 
 
-def _parameters_of(function: Callable[..., Any], name: str) -> list[inspect.Parameter]:
+def _parameters_of(function: Callable[..., object], name: str) -> list[inspect.Parameter]:
     parameters = list(inspect.signature(function).parameters.values())
     for parameter in parameters:
         if parameter.kind not in _PLAIN_KINDS:
@@ -222,7 +222,7 @@ def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[str, Any, Any
     return parameter.name, annotation, default
 
 
-def _require_json_type(field: tuple[str, Any, Any], tool: str) -> None:
+def _require_json_type(field: tuple[str, object, object], tool: str) -> None:
     try:
         probe = msgspec.defstruct("probe", [field])
         msgspec.json.Decoder(probe)

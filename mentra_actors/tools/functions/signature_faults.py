@@ -28,7 +28,7 @@ _REASON_CHARS = 300
 _PLACE = re.compile(r"(?P<reason>.*) - at (?P<name>`key` in )?`\$(?P<rest>.*)`", re.DOTALL)
 
 
-def convert(value: Any, wanted: Any) -> Any:
+def convert(value: object, wanted: object) -> Any:
     """A value of the wanted type, taken from what a model wrote, leniently.
 
     Raises:
@@ -58,13 +58,15 @@ def faults_of_fields(
     return [*faults, *islice(_unknown(arguments, list(fields)), MAX_FAULTS + 1)]
 
 
-def _unknown(arguments: Mapping[Any, Any], known: Sequence[str]) -> Iterator[Fault]:
+def _unknown(arguments: Mapping[Any, object], known: Sequence[str]) -> Iterator[Fault]:
     for name in arguments:
         if name not in known:
             yield unknown_field(path_text([name]), name, known=known, given=arguments)
 
 
-def _faults_of_field(name: str, value: Any, wanted: Any, check: SchemaCheck) -> Sequence[Fault]:
+def _faults_of_field(
+    name: str, value: object, wanted: object, check: SchemaCheck
+) -> Sequence[Fault]:
     try:
         convert(value, wanted)
     except Exception as error:  # noqa: BLE001 - a type's own code may raise anything
@@ -109,7 +111,7 @@ def _is_taken(error: Any, check: SchemaCheck) -> bool:
     return any(check.allows(meant, error.schema) for meant in _lenient_meanings(value))
 
 
-def _lenient_meanings(value: Any) -> Iterator[Any]:
+def _lenient_meanings(value: object) -> Iterator[object]:
     for wanted in (int, float, bool, NoneType):
         try:
             meant = convert(value, wanted)

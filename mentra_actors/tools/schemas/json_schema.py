@@ -53,7 +53,7 @@ def json_types(schema: Mapping[str, Any]) -> AbstractSet[str]:
     return frozenset({schema["type"]}) if "type" in schema else frozenset()
 
 
-def _referenced(schema: Mapping[str, Any]) -> str:
+def _referenced(schema: Mapping[str, object]) -> str:
     return str(schema["$ref"]).removeprefix(_DEFINITIONS)
 
 
@@ -98,7 +98,9 @@ def _inlined(
     return plain
 
 
-def _inlined_value(value: Any, components: Mapping[str, Any], recursive: AbstractSet[str]) -> Any:
+def _inlined_value(
+    value: object, components: Mapping[str, object], recursive: AbstractSet[str]
+) -> object:
     if isinstance(value, Mapping):
         return _inlined(value, components, recursive)
     if isinstance(value, list | tuple):

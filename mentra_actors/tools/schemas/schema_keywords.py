@@ -55,7 +55,7 @@ class TooManySteps(Exception):
 
 
 class _Run:
-    def __init__(self, value: Any, root: Mapping[str, Any]) -> None:
+    def __init__(self, value: object, root: Mapping[str, object]) -> None:
         self.value = value
         self.root = root
         self.steps = 0
@@ -84,7 +84,7 @@ def _require_room() -> None:
 
 
 @contextmanager
-def checking(value: Any, root: Mapping[str, Any]) -> Iterator[None]:
+def checking(value: object, root: Mapping[str, object]) -> Iterator[None]:
     """In this block the errors of a value are looked for, by the keywords of `validator_class`."""
     token = _RUN.set(_Run(value, root))
     try:
@@ -114,7 +114,7 @@ def validator_class() -> Any:
 class _JsonTypes:
     """The types of JSON, as the library asks for them. Its own table is in Rust, see above."""
 
-    def is_type(self, value: Any, name: str) -> bool:
+    def is_type(self, value: object, name: str) -> bool:
         """Whether a decoded value is of the type; a number without fraction is an integer."""
         match name:
             case "integer":
@@ -126,7 +126,7 @@ class _JsonTypes:
                 return isinstance(value, _TYPES[name])
 
 
-def _members(value: Any) -> int:
+def _members(value: object) -> int:
     """How many values are in a value."""
     count, waiting = 0, [value]
     while waiting:
@@ -137,19 +137,23 @@ def _members(value: Any) -> int:
     return count
 
 
-def _error(message: str, **details: Any) -> Any:
+def _error(message: str, **details: object) -> object:
     return jsonschema_library("jsonschema.exceptions").ValidationError(message, **details)
 
 
 def _counted(keyword: Keyword) -> Keyword:
-    def counted(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Errors:
+    def counted(
+        validator: object, value: object, instance: object, schema: Mapping[str, object]
+    ) -> Errors:
         _RUN.get().step()
         yield from keyword(validator, value, instance, schema) or ()
 
     return counted
 
 
-def _required(_validator: Any, names: Sequence[str], instance: Any, _schema: Any) -> Errors:
+def _required(
+    _validator: object, names: Sequence[str], instance: object, _schema: object
+) -> Errors:
     if isinstance(instance, dict):
         yield from (_error("missing", path=[name]) for name in names if name not in instance)
 
@@ -182,7 +186,9 @@ def _additional_properties(
             yield from validator.descend(value, allowed, path=name)
 
 
-def _unique_items(_validator: Any, is_asked: Any, instance: Any, _schema: Any) -> Errors:
+def _unique_items(
+    _validator: object, is_asked: object, instance: object, _schema: object
+) -> Errors:
     """In linear time; the library compares each item with each other one."""
     if not is_asked or not isinstance(instance, list):
         return
@@ -190,7 +196,7 @@ def _unique_items(_validator: Any, is_asked: Any, instance: Any, _schema: Any) -
         yield _error("has equal items")
 
 
-def _frozen(value: Any) -> Hashable:
+def _frozen(value: object) -> Hashable:
     """Equal for equal values of JSON: 1 is 1.0, and is not true."""
     if isinstance(value, dict):
         return ("object", frozenset((name, _frozen(part)) for name, part in value.items()))
@@ -199,12 +205,16 @@ def _frozen(value: Any) -> Hashable:
     return (isinstance(value, bool), value)
 
 
-def _any_of(validator: Any, forms: Sequence[Any], instance: Any, _schema: Any) -> Errors:
+def _any_of(
+    validator: object, forms: Sequence[object], instance: object, _schema: object
+) -> Errors:
     if not any(_fits(validator, form, instance) for form in forms):
         yield from _errors_of_the_meant(validator, forms, instance)
 
 
-def _one_of(validator: Any, forms: Sequence[Any], instance: Any, _schema: Any) -> Errors:
+def _one_of(
+    validator: object, forms: Sequence[object], instance: object, _schema: object
+) -> Errors:
     fitting = sum(_fits(validator, form, instance) for form in forms)
     if fitting == 0:
         yield from _errors_of_the_meant(validator, forms, instance)
@@ -264,7 +274,7 @@ def _is_wrong_tag(name: str, forms: Sequence[Mapping[str, Any]], instance: Any) 
     return all(tags_of(form)[name] != instance[name] for form in forms)
 
 
-def _error_of_tag(name: str, tags: Sequence[Any], instance: Mapping[str, Any]) -> Any:
+def _error_of_tag(name: str, tags: Sequence[object], instance: Mapping[str, object]) -> object:
     allowed = {"enum": tags}
     if name not in instance:
         return _error(

@@ -47,7 +47,7 @@ def kind(schema: Any, root: Mapping[str, Any]) -> str:
     return _kind(schema, root, _DEPTH)
 
 
-def expectation(schema: Any, root: Mapping[str, Any]) -> str:
+def expectation(schema: object, root: Mapping[str, object]) -> str:
     """All that is expected of a value itself: its kind, bounds, pattern and format."""
     form = resolved(schema, root)
     words = [kind(form, root)]
@@ -61,7 +61,7 @@ def expectation(schema: Any, root: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+def resolved(schema: object, root: Mapping[str, object]) -> Mapping[str, Any]:
     """The schema that a `$ref` within `root` leads to; an empty one if it leads elsewhere."""
     for _ in range(_REFERENCE_HOPS):
         if not isinstance(schema, Mapping):
@@ -83,7 +83,7 @@ def tags_of(form: Mapping[str, Any]) -> dict[str, Any]:
     return tags
 
 
-def _kind(schema: Any, root: Mapping[str, Any], depth: int) -> str:
+def _kind(schema: object, root: Mapping[str, object], depth: int) -> str:
     form = resolved(schema, root)
     if "const" in form:
         return shown(form["const"])
@@ -116,15 +116,15 @@ def _members(form: Mapping[str, Any]) -> str:
     return " with " + ", ".join(names) if names else ""
 
 
-def _bound(text: str, value: Any) -> str:
+def _bound(text: str, value: object) -> str:
     words = text.format(shown(value))
     return words.removesuffix("s") if value == 1 else words
 
 
-def _target(reference: Any, root: Mapping[str, Any]) -> Any:
+def _target(reference: object, root: Mapping[str, object]) -> object:
     if not isinstance(reference, str) or not reference.startswith("#"):
         return {}
-    target: Any = root
+    target: object = root
     for step in reference.removeprefix("#").split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
         if not isinstance(target, Mapping) or name not in target:

@@ -153,7 +153,7 @@ def _leaf_moved(state: AgentState, event: e.LeafMoved) -> AgentState:
     return _replace(state, leaf=leaf, resumable=resumable)
 
 
-def _unchanged(state: AgentState, _event: Any) -> AgentState:
+def _unchanged(state: AgentState, _event: object) -> AgentState:
     return state
 
 

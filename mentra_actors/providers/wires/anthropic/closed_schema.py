@@ -81,7 +81,7 @@ def _is_open(schema: Json) -> bool:
     return schema.get("type") == "object" and "properties" not in schema and more is None
 
 
-def _is_known(key: str, value: Any) -> bool:
+def _is_known(key: str, value: object) -> bool:
     if key == "format":
         return isinstance(value, str) and value in _FORMATS
     if key == "minItems":
@@ -89,18 +89,18 @@ def _is_known(key: str, value: Any) -> bool:
     return key in _KEPT or key in _PARTS
 
 
-def _part(key: str, value: Any) -> Any:
+def _part(key: str, value: object) -> object:
     read = _PARTS.get(key)
     return value if read is None else read(value)
 
 
-def _closed_values(value: Any) -> Any:
+def _closed_values(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     return {name: _closed(one) for name, one in value.items()}
 
 
-def _closed_list(value: Any) -> Any:
+def _closed_list(value: object) -> object:
     return [_closed(one) for one in value] if isinstance(value, list) else value
 
 
@@ -115,5 +115,5 @@ _PARTS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

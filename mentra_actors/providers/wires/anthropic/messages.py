@@ -76,7 +76,7 @@ def _plain(text: str) -> list[_Block]:
 def _tool_result(result: ToolResultBlock, profile: Profile) -> _Block:
     """The result of a call: a text, or blocks where something is attached."""
     text = result.content
-    content: Any = text
+    content: object = text
     if result.attachments:
         attached = [attachment_block(attachment, profile) for attachment in result.attachments]
         content = [*_plain(text), *attached]

@@ -44,7 +44,7 @@ def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
 def _system(system: str, mark: _Fields) -> tuple[_Fields, ...]:
     if not system:
         return ()
-    content: Any = system
+    content: object = system
     if mark:
         content = [{"type": "text", "text": system, "cache_control": mark}]
     return ({"role": "system", "content": content},)
@@ -155,7 +155,7 @@ def _chosen(tools: tuple[ToolSpec, ...], request: ModelRequest) -> tuple[ToolSpe
             return tools
 
 
-def _choice(request: ModelRequest) -> Any:
+def _choice(request: ModelRequest) -> object:
     match request.tool_choice:
         case NamedTool(name=name):
             return {"type": "function", "function": {"name": name}}

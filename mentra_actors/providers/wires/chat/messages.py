@@ -67,7 +67,7 @@ def _user_item(message: UserMessage, profile: Profile) -> _Item:
     return {"role": "user", "content": _content([*texts, *parts])}
 
 
-def _content(parts: list[_Item]) -> Any:
+def _content(parts: list[_Item]) -> object:
     """Parts as they are; nothing but texts as one text, which every server reads."""
     texts = [part["text"] for part in parts if part["type"] == "text"]
     return parts if len(texts) < len(parts) else "\n\n".join(texts)

@@ -92,7 +92,7 @@ def _response_part(result: ToolResultBlock, within: list[_Part]) -> _Part:
     return {"functionResponse": response}
 
 
-def _output(result: ToolResultBlock) -> Any:
+def _output(result: ToolResultBlock) -> object:
     """What the tool returned: its data where it is JSON that can be read, else its words."""
     found = decoded_json(result.content) if result.is_json else None
     return result.content if found is None else found

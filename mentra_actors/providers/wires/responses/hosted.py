@@ -96,5 +96,5 @@ def _action(item: Json) -> str:
     return _json_text(done) if isinstance(done, dict) else ""
 
 
-def _json_text(value: Any) -> str:
+def _json_text(value: object) -> str:
     return msgspec.json.encode(value).decode()

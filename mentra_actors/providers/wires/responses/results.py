@@ -53,7 +53,7 @@ def _result_item(result: ToolResultBlock, profile: Profile) -> _Item:
     }
 
 
-def _output(result: ToolResultBlock, profile: Profile) -> Any:
+def _output(result: ToolResultBlock, profile: Profile) -> object:
     """The words of a result, and what is attached where both can stand; no flag says failed."""
     text = f"Tool error: {result.content}" if result.is_error else result.content
     if not result.attachments or not profile.capabilities.structured_tool_results:

@@ -54,7 +54,7 @@ def _own(tool: ToolSpec, *, is_deferred: bool) -> _Fields:
     return fields
 
 
-def _choice(request: ModelRequest, tools: list[_Fields]) -> Any:
+def _choice(request: ModelRequest, tools: list[_Fields]) -> object:
     """The choice in the words of the wire; a tool of the server is named by its type."""
     match request.tool_choice:
         case NamedTool(name=name):
