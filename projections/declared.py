@@ -131,7 +131,7 @@ def checked_handles(
     return found
 
 
-def checked_view_type(name: str, view_type: object) -> Any:
+def checked_view_type(name: str, view_type: object) -> object:
     """The type of a part, if it can be stored and read again.
 
     Raises:
@@ -193,7 +193,7 @@ def _shown(view_type: object) -> str:
     return view_type.__qualname__ if isinstance(view_type, type) else repr(view_type)
 
 
-def _types_in(found: object, seen: set[Any]) -> Iterator[object]:
+def _types_in(found: object, seen: set[object]) -> Iterator[object]:
     """Types that msgspec does not know, anywhere in a type; each struct is looked at once."""
     if isinstance(found, msgspec.inspect.CustomType):
         yield found.cls
@@ -207,7 +207,7 @@ def _types_in(found: object, seen: set[Any]) -> Iterator[object]:
         yield from _types_below(getattr(found, name), seen)
 
 
-def _types_below(value: object, seen: set[Any]) -> Iterator[object]:
+def _types_below(value: object, seen: set[object]) -> Iterator[object]:
     if isinstance(value, msgspec.inspect.Type):
         yield from _types_in(value, seen)
     elif isinstance(value, msgspec.inspect.Field):

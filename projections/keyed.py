@@ -113,7 +113,7 @@ class KeyedProjection(Declared, ABC, Generic[V]):
         """A part after one event. Never changes `view` in place."""
 
 
-def _type_of_part(cls: type[Any]) -> Any:
+def _type_of_part(cls: type[Any]) -> object:
     for base in getattr(cls, "__orig_bases__", ()):
         origin = get_origin(base)
         if isinstance(origin, type) and issubclass(origin, KeyedProjection):

@@ -116,7 +116,7 @@ class DispatchedActor(pykka.Actor):
         return Mailbox()
 
     @staticmethod
-    def _create_future() -> pykka.Future[Any]:
+    def _create_future() -> pykka.Future[object]:
         return pykka.ThreadingFuture()
 
     def _start_actor_loop(self) -> None:
@@ -173,7 +173,7 @@ class DispatchedActor(pykka.Actor):
         except BaseException:  # noqa: BLE001 - a hook must not take the dispatcher down
             _log.exception("on_messages_left of %s raised", self)
 
-    def on_messages_left(self, messages: list[Any]) -> None:
+    def on_messages_left(self, messages: list[object]) -> None:
         """Take care of what was told and not handled; on the dispatcher, after the end."""
 
 

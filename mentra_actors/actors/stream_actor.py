@@ -96,7 +96,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         self._deciding: Envelope | None = None
         self._recovery: Envelope | None = None
         self._failure: BaseException | None = None
-        self._left: list[Any] | None = None
+        self._left: list[object] | None = None
         self._end_lock = threading.Lock()
         self._last_used = time.monotonic()
         self._view = InlineView(kind.inline, services.journal, stream_id) if kind.inline else None
@@ -143,7 +143,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         """Remember of what it died. On the dispatcher."""
         self._failure = value
 
-    def on_messages_left(self, messages: list[Any]) -> None:
+    def on_messages_left(self, messages: list[object]) -> None:
         """Hand over what was not handled. On the dispatcher, after the end."""
         waiting = [self._failed_message, *self._stash, *messages]
         if self._deciding is not None and self._deciding is not self._failed_message:

@@ -5,7 +5,7 @@ fits is shown, and not delivered again.
 """
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 
@@ -55,7 +55,7 @@ def encode_command(command: object) -> tuple[str, bytes]:
         return name, b""
 
 
-def decode_command(name: str, content: bytes) -> Any:
+def decode_command(name: str, content: bytes) -> object:
     """The command.
 
     Raises:

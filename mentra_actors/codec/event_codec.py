@@ -108,7 +108,7 @@ class EventCodec:
             return (UnknownEvent(event_type=event_type, payload=payload, reason=reason),)
         return (UnknownEvent(event_type=event_type, payload=payload),)
 
-    def decode_all_current(self, stored: Iterable[tuple[str, bytes]]) -> list[Any] | None:
+    def decode_all_current(self, stored: Iterable[tuple[str, bytes]]) -> list[object] | None:
         """The events of many tags and payloads; None if `decode` must say more of one of them.
 
         Nearly every page is of known classes and sound, and this saves two calls an event.
@@ -119,7 +119,7 @@ class EventCodec:
         except Exception:  # noqa: BLE001 - `decode` will meet it again, and say it
             return None
 
-    def decode_current(self, event_type: str, payload: bytes) -> Any | None:
+    def decode_current(self, event_type: str, payload: bytes) -> object | None:
         """The event, if it is of a known class and sound; None where `decode` must say more.
 
         Nearly every event is, and this saves a tuple for each of them: a tenth of reading a log.
@@ -135,7 +135,7 @@ class EventCodec:
     def _upcast(self, event_type: str, payload: bytes) -> tuple[object, ...]:
         """The events that an older one was replaced by; all of them are sound, or it raises."""
         waiting = [(event_type, msgspec.msgpack.decode(payload, type=dict[str, Any]))]
-        events: list[Any] = []
+        events: list[object] = []
         for _ in range(_MOST_UPCASTS):
             if not waiting:
                 return tuple(events)

@@ -110,7 +110,7 @@ def has_text(value: object) -> bool:
 
 def shown_call(tool: str, preview: str, *, is_by_tool: bool) -> ShownCall:
     """A call from the JSON text of its preview; one that cannot be read has no preview."""
-    structured: dict[str, Any] | None = None
+    structured: dict[str, object] | None = None
     with contextlib.suppress(msgspec.DecodeError, RecursionError):
         structured = msgspec.json.decode(preview.strip() or "{}", type=dict[str, Any])
     return ShownCall(tool=tool, structured=structured, is_by_tool=is_by_tool)

@@ -55,7 +55,7 @@ _log = logging.getLogger(__name__)
 def with_last_words(performer: Performer, clock: Clock) -> Performer:
     """`performer`, which raises nothing but a cancellation."""
 
-    async def perform(order: Order) -> Any:
+    async def perform(order: Order) -> object:
         try:
             return await performer(order)
         except BaseException as error:

@@ -111,7 +111,7 @@ async def _ask_openai(
     profile: Profile, batch: list[str], request: EmbeddingRequest, post: "Post"
 ) -> Embeddings:
     """The form of OpenAI's servers; a single text is sent as it is."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "model": request.model,
         "input": batch[0] if len(batch) == 1 else batch,
     }

@@ -53,7 +53,7 @@ class Journal:
 
     def event_pages(
         self, stream_id: StreamId, *, after: int = 0, through: int | None = None
-    ) -> Iterator[tuple[list[Any], int]]:
+    ) -> Iterator[tuple[list[object], int]]:
         """Events of one stream without their places, and the version of the last of each page.
 
         They are those with `after < stream_version <= through`.

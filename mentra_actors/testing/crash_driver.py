@@ -96,7 +96,7 @@ def main() -> None:
 
 def _function(target: str) -> Callable[..., object]:
     module, _, name = target.partition(":")
-    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    function: Callable[..., object] = getattr(importlib.import_module(module), name)
     return function
 
 

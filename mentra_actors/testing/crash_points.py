@@ -76,7 +76,7 @@ class CrashPoints:
     def wrap_effects(self, perform: Performer) -> Performer:
         """A performer that dies at the chosen effect."""
 
-        async def counted(order: Order) -> Any:
+        async def counted(order: Order) -> object:
             if isinstance(order.effect, WaitUntil):
                 return await perform(order)  # a timer touches nothing
             number = self.next("effect")

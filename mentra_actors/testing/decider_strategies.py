@@ -72,7 +72,7 @@ RETIRED = st.builds(
 """Events that say nothing any more."""
 
 
-def _rule_histories(max_size: int = 20) -> SearchStrategy[list[Any]]:
+def _rule_histories(max_size: int = 20) -> SearchStrategy[list[object]]:
     kinds = st.sampled_from([RememberRule, RememberRule, RevokeRule, ClearScope])
     return st.lists(kinds.flatmap(instances), max_size=max_size)
 
@@ -127,7 +127,7 @@ def stored_events() -> SearchStrategy[Any]:
 def journals(
     max_size: int = 30,
     *,
-    events: SearchStrategy[Any] | None = None,
+    events: SearchStrategy[object] | None = None,
     streams: Sequence[StreamId] = STREAMS,
 ) -> SearchStrategy[list[RecordedEvent[object]]]:
     """Logs that no team would write: any events, in any order, in any streams.

@@ -79,8 +79,8 @@ def _prompt_faults(messages: Sequence[Message], *, is_sent: bool) -> list[str]:
     return [*prompt_faults(messages), *pairing_faults(prompt)]
 
 
-def _agents(recorded: Sequence[RecordedEvent[object]]) -> dict[StreamId, list[Any]]:
-    events: dict[StreamId, list[Any]] = defaultdict(list)
+def _agents(recorded: Sequence[RecordedEvent[object]]) -> dict[StreamId, list[object]]:
+    events: dict[StreamId, list[object]] = defaultdict(list)
     for one in recorded:
         if category_of(one.stream_id) == "agent":
             events[one.stream_id].append(one.event)

@@ -78,7 +78,7 @@ class HandEffects:
         self.started: list[Order] = []
         self.cancelled: list[tuple[StreamId, EffectId]] = []
         self.running: dict[tuple[StreamId, EffectId], Order] = {}
-        self.left: dict[StreamId, Mapping[EffectId, Any]] = {}
+        self.left: dict[StreamId, Mapping[EffectId, object]] = {}
         self.on_started: Callable[[Order], None] = lambda _order: None
 
     def ensure_started(

@@ -147,7 +147,7 @@ class MortalLife:
     def wrap_effects(self, perform: Performer) -> Performer:
         """A performer that ends with this life."""
 
-        async def performed(order: Order) -> Any:
+        async def performed(order: Order) -> object:
             if isinstance(order.effect, WaitUntil):
                 return await perform(order)
             number = self._next("effect")

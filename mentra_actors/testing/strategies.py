@@ -112,7 +112,7 @@ def _strategy_of(kind: object) -> SearchStrategy[Any]:
     return _made[kind]
 
 
-def _built(kind: object) -> SearchStrategy[Any]:
+def _built(kind: object) -> SearchStrategy[object]:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         return st.sampled_from(arguments)

@@ -51,7 +51,7 @@ class HookFold:
     def __init__(self, journal: Journal, *, kept_states: int = _KEPT_STATES) -> None:
         self._journal = journal
         self._kept_states = kept_states
-        self._states: OrderedDict[StreamId, Any] = OrderedDict()
+        self._states: OrderedDict[StreamId, object] = OrderedDict()
 
     def told(self, recorded: RecordedEvent[object]) -> Sequence[HookEvent]:
         """What one event says: nothing, one thing or several. Events come in the log's order.

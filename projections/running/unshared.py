@@ -35,7 +35,7 @@ _FIXED = (
 
 def unshared(value: V) -> V:
     """The same value, with nothing in it that can be changed and is somebody else's, too."""
-    kind: Any = type(value)
+    kind: object = type(value)
     if kind in _ATOMS or _is_fixed_class(kind):
         return value
     copied: Any = value

@@ -29,7 +29,7 @@ class ViewReader:
             ViewDamaged: the stored part cannot be read.
         """
 
-        def part_of(view: ViewId) -> Any | None:
+        def part_of(view: ViewId) -> object | None:
             data = self._views.load(view, key)
             return None if data is None else self._codec(name).decode(data)
 
@@ -47,7 +47,7 @@ class ViewReader:
             ViewDamaged: a stored part cannot be read.
         """
 
-        def parts_of(view: ViewId) -> dict[str, Any]:
+        def parts_of(view: ViewId) -> dict[str, object]:
             stored = self._views.load_prefix(view, prefix, after=after, limit=limit)
             codec = self._codec(name)
             return {key: codec.decode(data) for key, data in stored.items()}

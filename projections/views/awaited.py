@@ -73,7 +73,7 @@ def awaited_effects(
 ) -> Sequence[AwaitedEffect]:
     """What the last of all events of a stream leaves open."""
     state, since = decider.initial, dict[str, float]()
-    effects: Mapping[Any, Any] = {}
+    effects: Mapping[Any, object] = {}
     for one in recorded_events:
         state = decider.fold([one.event], state)
         effects = decider.pending(state)

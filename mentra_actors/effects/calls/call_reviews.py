@@ -252,7 +252,7 @@ class CallReviews:
                 raise _Refused(f"Tool execution blocked: {said}", by="fault")
 
 
-async def _previewed(tool: Tool, call: CallPreview, place: Workplace) -> dict[str, Any]:
+async def _previewed(tool: Tool, call: CallPreview, place: Workplace) -> dict[str, object]:
     """What the call would do; one that cannot say is refused."""
     try:
         return await structured_preview(tool, call.arguments, place)
@@ -298,7 +298,7 @@ async def after_hooks(
     return outcome
 
 
-def _storable(arguments: Any) -> dict[str, Any]:
+def _storable(arguments: Any) -> dict[str, object]:
     """Arguments as they come back from the log: what a hook gives may be anything."""
     told = "Tool execution blocked: a hook made no JSON of it"
     try:

@@ -28,7 +28,7 @@ async def attempted(
     limit_s: float | None,
     start_soon: StartSoon,
     stubborn_s: float = STUBBORN_S,
-) -> Any:
+) -> object:
     """What `work` returns. If the caller is cancelled so is the work, and its end is waited for.
 
     Raises:

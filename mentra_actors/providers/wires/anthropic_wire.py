@@ -78,7 +78,7 @@ class AnthropicWire:
         path = f"{self.answer_path(request, profile)}/count_tokens"
         return path if profile.capabilities.token_counting else ""
 
-    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, object]:
         """See `Wire`."""
         body = whole_body(self, request, profile)
         return {name: body[name] for name in _COUNTED if name in body}

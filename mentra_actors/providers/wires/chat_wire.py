@@ -59,7 +59,7 @@ class ChatWire:
         """See `Wire`; the wire has no such endpoint."""
         return ""
 
-    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, object]:
         """See `Wire`."""
         return whole_body(self, request, profile)
 

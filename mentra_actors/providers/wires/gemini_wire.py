@@ -68,7 +68,7 @@ class GeminiWire:
             return ""
         return f"{_path_of(request.model)}:countTokens"
 
-    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, object]:
         """See `Wire`."""
         body = whole_body(self, request, profile)
         return {"generateContentRequest": {"model": resource_name(request.model), **body}}

@@ -89,7 +89,7 @@ class ResponsesWire:
         """See `Wire`."""
         return "responses/input_tokens" if profile.capabilities.token_counting else ""
 
-    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, object]:
         """See `Wire`."""
         body = whole_body(self, request, profile)
         return {name: body[name] for name in _COUNTED if name in body}
@@ -102,7 +102,7 @@ class ResponsesWire:
         """See `CompactingWire`."""
         return "responses/compact" if profile.capabilities.history_compaction else ""
 
-    def compaction_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    def compaction_body(self, request: ModelRequest, profile: Profile) -> dict[str, object]:
         """See `CompactingWire`; all of the conversation is sent, the server need not remember."""
         items = [
             item

@@ -130,7 +130,7 @@ def _value_of(decoded: Any, kind: Any) -> Any:
     return msgspec.convert(decoded, kind)
 
 
-def _schema_of(kind: Any) -> dict[str, Any]:
+def _schema_of(kind: Any) -> dict[str, object]:
     if _is_object(kind):
         return flat_schema(kind)
     return flat_schema(msgspec.defstruct("Output", [(_WRAPPED, kind)]))

@@ -41,8 +41,8 @@ class MemoryVectors:
         self._index = index
         self._perform = perform
         self._lock = threading.Lock()
-        self._filling: Future[Any] | None = None
-        self._late: Future[Any] | None = None
+        self._filling: Future[object] | None = None
+        self._late: Future[object] | None = None
         self._is_warned = False
         self._questions: OrderedDict[str, tuple[float, ...]] = OrderedDict()
 

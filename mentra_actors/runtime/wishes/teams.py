@@ -1,6 +1,6 @@
 """Wishes of a person about who is in a team, and about what its members remember."""
 
-from typing import Any, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -86,7 +86,7 @@ TeamWish: TypeAlias = StopWish | RemoveWish | RenameWish | SeatWish | TeachWish 
 
 def team_order(
     wish: TeamWish, command_id: CommandId, *, by: str, now: float
-) -> tuple[StreamId, Any]:
+) -> tuple[StreamId, object]:
     """The stream that a wish is for, and the command that it stands for.
 
     Raises:

@@ -128,7 +128,7 @@ def decode_answer(content: bytes) -> PetitionAnswer:
         raise StoreCorrupted(f"the answer to a petition cannot be read: {error}") from error
 
 
-def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
+def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, object]:
     """The command that a petition asks for, and to whom it goes."""
     wish, command_id, by = petition.wish, CommandId(name), petition.by
     match wish:

@@ -80,7 +80,7 @@ def renamed(arguments: object, names: Mapping[str, Sequence[str]]) -> Any:
     return plain
 
 
-def read_as_json(value: object) -> Any:
+def read_as_json(value: object) -> object:
     """What a text says as JSON: models write lists so. What says nothing is left as it is."""
     if not isinstance(value, str):
         return value

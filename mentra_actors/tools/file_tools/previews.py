@@ -55,7 +55,7 @@ def allowed_paths(
     return frozenset(found)
 
 
-def _operation(place: FilePlace, operation: object) -> dict[str, Any]:
+def _operation(place: FilePlace, operation: object) -> dict[str, object]:
     if not isinstance(operation, Mapping):
         raise ToolError("An operation is an object with an op and a path.")
     op = str(operation.get("op", ""))
@@ -69,7 +69,7 @@ def _operation(place: FilePlace, operation: object) -> dict[str, Any]:
     return _asked(operation) | told
 
 
-def _asked(operation: Mapping[Any, object]) -> dict[str, Any]:
+def _asked(operation: Mapping[Any, object]) -> dict[str, object]:
     """What an operation says beside its places; where a path leads it cannot say itself."""
     return {
         name: _brief(value)
@@ -88,7 +88,7 @@ def _brief(value: Any) -> Any:
     return {"begins": text[:_MOST_CHARS], "bytes": len(whole), "sha256": digest}
 
 
-def _path(place: FilePlace, op: str, path: str, default: str) -> dict[str, Any]:
+def _path(place: FilePlace, op: str, path: str, default: str) -> dict[str, object]:
     action = _ACTIONS.get(op)
     named = path or (default if action not in (None, "files_read") else path)
     located = place.for_writing(named) if action is None else place.for_reading(named, action)

@@ -61,7 +61,7 @@ class Signature:
             return self._refusal(arguments, error)
         return ""
 
-    def keywords(self, arguments: Mapping[str, object], context: ToolContext) -> dict[str, Any]:
+    def keywords(self, arguments: Mapping[str, object], context: ToolContext) -> dict[str, object]:
         """Validated keyword arguments of one call.
 
         Models write numbers and booleans as strings now and then, and whole arrays or objects as
@@ -126,7 +126,7 @@ def signature_of(
     if not (inspect.isfunction(function) or inspect.ismethod(function)):
         raise InvalidTool(f"tool {name!r}: {function!r} is not a function; write one around it")
     hints = _hints(function, name)
-    fields: list[tuple[str, Any, Any]] = []
+    fields: list[tuple[str, object, object]] = []
     context_parameter = None
     for parameter in _parameters_of(function, name):
         annotation = hints.get(parameter.name, parameter.annotation)
@@ -152,8 +152,8 @@ def signature_of(
 
 
 def _described_type(
-    tool: str, fields: list[tuple[str, Any, Any]], rename: Rename | None
-) -> tuple[type[msgspec.Struct], dict[str, Any]]:
+    tool: str, fields: list[tuple[str, object, object]], rename: Rename | None
+) -> tuple[type[msgspec.Struct], dict[str, object]]:
     """The type of all arguments and its schema.
 
     Raises:
@@ -170,13 +170,13 @@ def _described_type(
 
 
 def _arguments_type(
-    tool: str, fields: list[tuple[str, Any, Any]], rename: Rename | None
+    tool: str, fields: list[tuple[str, object, object]], rename: Rename | None
 ) -> type[msgspec.Struct]:
     if isinstance(rename, Mapping):
         unknown = sorted({*rename} - {name for name, _, _ in fields})
         if unknown:
             raise InvalidTool(f"tool {tool!r}: rename has no parameter {', '.join(unknown)}")
-        shown: list[Any] = list(rename.values())
+        shown: list[object] = list(rename.values())
         if not all(isinstance(name, str) and _SHOWN.fullmatch(name) for name in shown):
             raise InvalidTool(f"tool {tool!r}: no provider takes all names of {shown}")
     elif rename not in ("camel", None):
@@ -189,7 +189,7 @@ def _arguments_type(
         raise InvalidTool(f"tool {tool!r}: rename cannot be used: {error}") from error
 
 
-def _hints(function: Callable[..., object], name: str) -> dict[str, Any]:
+def _hints(function: Callable[..., object], name: str) -> dict[str, object]:
     try:
         return get_type_hints(function, include_extras=True)
     except (NameError, TypeError, SyntaxError) as error:
@@ -211,7 +211,7 @@ def _parameters_of(function: Callable[..., object], name: str) -> list[inspect.P
     return parameters
 
 
-def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[str, Any, Any]:
+def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[str, object, object]:
     default = parameter.default
     if default is None:
         annotation = annotation | None

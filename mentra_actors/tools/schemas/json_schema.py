@@ -13,7 +13,7 @@ _NAMED_SCHEMAS = frozenset({"properties", "$defs"})
 _LITERALS = frozenset({"default", "enum", "const", "examples", "required"})
 
 
-def flat_schema(named: type[object]) -> dict[str, Any]:
+def flat_schema(named: type[object]) -> dict[str, object]:
     """Schema of a type with named fields: an object at the top, references inlined.
 
     `named` is a struct, a dataclass or a typed dict. Only types that contain themselves stay under
@@ -34,7 +34,7 @@ def flat_schema(named: type[object]) -> dict[str, Any]:
     return schema
 
 
-def described(schema: Mapping[str, Any], descriptions: Mapping[str, str]) -> dict[str, Any]:
+def described(schema: Mapping[str, Any], descriptions: Mapping[str, str]) -> dict[str, object]:
     """`schema` with a description for each property that has none of its own."""
     properties = {
         name: {"description": descriptions[name], **property_schema}
@@ -67,7 +67,7 @@ def _children(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [child for child in found if isinstance(child, Mapping)]
 
 
-def _reachable(schema: Mapping[str, Any], components: Mapping[str, Any]) -> set[str]:
+def _reachable(schema: Mapping[str, object], components: Mapping[str, Any]) -> set[str]:
     found: set[str] = set()
     waiting = [schema]
     while waiting:
@@ -81,11 +81,11 @@ def _reachable(schema: Mapping[str, Any], components: Mapping[str, Any]) -> set[
 
 def _inlined(
     schema: Mapping[str, Any], components: Mapping[str, Any], recursive: AbstractSet[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     if "$ref" in schema and _referenced(schema) not in recursive:
         beside = {key: value for key, value in schema.items() if key != "$ref"}
         return {**_inlined(components[_referenced(schema)], components, recursive), **beside}
-    plain: dict[str, Any] = {}
+    plain: dict[str, object] = {}
     for key, value in schema.items():
         if key in _NAMED_SCHEMAS:
             plain[key] = {

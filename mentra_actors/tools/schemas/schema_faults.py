@@ -58,7 +58,7 @@ def _found(check: SchemaCheck, arguments: object) -> Found:
 
 def _faults_as_json(arguments: Mapping[Any, object]) -> Iterator[Fault]:
     """Names that are no strings and values that JSON has not, wherever they are."""
-    waiting: deque[tuple[Any, Place]] = deque([(arguments, None)])
+    waiting: deque[tuple[object, Place]] = deque([(arguments, None)])
     seen: set[int] = set()
     while waiting:
         value, place = waiting.popleft()
@@ -86,8 +86,8 @@ def _faults_of_scalar(value: object, place: Place) -> Iterator[Fault]:
         yield unexpected_value(path_text(_steps(place)), "a value that JSON has", value)
 
 
-def _steps(place: Place) -> list[Any]:
-    steps: list[Any] = []
+def _steps(place: Place) -> list[object]:
+    steps: list[object] = []
     while place is not None:
         place, step = place
         steps.append(step)

@@ -61,7 +61,7 @@ class _Run:
         self.steps = 0
         self.allowed_steps = MAX_STEPS
         # by the identity of value and form; the value is kept, so that its identity stays its own
-        self.fits: dict[tuple[int, int], tuple[Any, bool]] = {}
+        self.fits: dict[tuple[int, int], tuple[object, bool]] = {}
 
     def step(self) -> None:
         _require_room()
@@ -159,7 +159,7 @@ def _required(
 
 
 def _properties(
-    validator: Any, parts: Mapping[str, Any], instance: Any, _schema: Mapping[str, Any]
+    validator: Any, parts: Mapping[str, object], instance: Any, _schema: Mapping[str, object]
 ) -> Errors:
     if not isinstance(instance, dict):
         return
@@ -232,7 +232,7 @@ def _fits(validator: Any, form: Any, instance: Any) -> bool:
     return run.fits[key][1]
 
 
-def _errors_of_the_meant(validator: Any, forms: Sequence[Any], instance: Any) -> Errors:
+def _errors_of_the_meant(validator: Any, forms: Sequence[object], instance: Any) -> Errors:
     """The errors of the form that the value comes closest to; one error if that is not plain."""
     root = _RUN.get().root
     ranks = [_closeness(validator, resolved(form, root), instance) for form in forms]
@@ -265,7 +265,7 @@ def _closeness(validator: Any, form: Mapping[str, Any], instance: Any) -> int:
     return _OTHER_TAG if is_other else _SAME_TAG
 
 
-def _is_wrong_tag(name: str, forms: Sequence[Mapping[str, Any]], instance: Any) -> bool:
+def _is_wrong_tag(name: str, forms: Sequence[Mapping[str, Any]], instance: object) -> bool:
     """Whether each form has this tag and must have it, and the value has it not, or another."""
     if not isinstance(instance, dict) or any(name not in tags_of(form) for form in forms):
         return False

@@ -37,7 +37,7 @@ class TextPieces:
         return "".join(self.pieces)
 
 
-def assemble(arguments: dict[str, Any], call: Json) -> None:
+def assemble(arguments: dict[str, object], call: Json) -> None:
     """Put the fragments of one event into the arguments.
 
     Texts of one place are joined in order; any other value is whole in its fragment.
@@ -85,7 +85,7 @@ def _step(found: Mapping[str, str | None]) -> str | int:
     return _ESCAPED.sub(r"\1", found["single"] or found["double"] or "")
 
 
-def _put(arguments: dict[str, Any], path: list[str | int], value: object) -> None:
+def _put(arguments: dict[str, object], path: list[str | int], value: object) -> None:
     place: object = arguments
     for step, following in pairwise(path):
         empty: object = [] if isinstance(following, int) else {}
