@@ -46,8 +46,8 @@ class Declared:
 
     name: str
     version: int
-    handles: frozenset[type[Any]] | None = None
-    view_type: Any = None
+    handles: frozenset[type[object]] | None = None
+    view_type: object = None
     categories: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[frozenset[str]] = frozenset()
 

@@ -88,7 +88,7 @@ class EventCodec:
             raise TypeError(f"{tag} cannot be stored: {error}") from error
         return tag, payload
 
-    def decode(self, event_type: str, payload: bytes) -> tuple[Any, ...]:
+    def decode(self, event_type: str, payload: bytes) -> tuple[object, ...]:
         """What a stored event says today: one event, or the several that it was split into.
 
         Never none: an event that cannot be read is an `UnknownEvent` that says why, and one of

@@ -25,7 +25,7 @@ OFFLINE_MODELS = ("survey",)
 _DELTA_CHARS = 32
 _LEAD_TOOLS = frozenset({"count_files", "post_notice", "task_create", "team_spawn", "write"})
 _MATE_TOOLS = frozenset({"count_files", "task_claim", "task_update", "team_send"})
-_LISTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+_LISTINGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         "files": {"operations": [{"op": "list", "path": ".", "limit": 1000}]},
         "ls": {"path": ".", "limit": 1000},

@@ -88,7 +88,7 @@ def _unknown(effect: RunTool, said: str, now: float) -> RecordToolOutcome:
     )
 
 
-LAST_WORDS: Mapping[type[object], Callable[[Any, str, float], Any]] = {
+LAST_WORDS: Mapping[type[object], Callable[[Any, str, float], object]] = {
     CallModel: _not_asked,
     RunTool: _unknown,
     ReviewCall: lambda effect, said, now: RecordCallReview(

@@ -351,7 +351,7 @@ def effect_outcomes() -> SearchStrategy[Outcome]:
     return any_of([_reviews, _decisions, _undone, _summaries, _full])
 
 
-_ANY_KIND: list[SearchStrategy[Any]] = [
+_ANY_KIND: list[SearchStrategy[object]] = [
     *[_replies] * 8,
     _failures,
     *[_outcomes] * 8,

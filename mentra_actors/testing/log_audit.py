@@ -133,7 +133,7 @@ class AgentAudit:
                 if self.run is not None:
                     self.run.keep()
 
-    def _change(self, new: dict[str, Any]) -> None:
+    def _change(self, new: dict[str, object]) -> None:
         self._require(self.profile, "options of nobody")
         self.profile = self.profile and msgspec.structs.replace(self.profile, **new)
 

@@ -118,7 +118,7 @@ class ApprovalsProjection:
 
     name = "approvals"
     version = 1
-    handles: frozenset[type[Any]] | None = frozenset(_STEPS)
+    handles: frozenset[type[object]] | None = frozenset(_STEPS)
     view_type = AgentApprovals
 
     def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:

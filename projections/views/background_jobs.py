@@ -40,7 +40,7 @@ class BackgroundJobsProjection:
 
     name = "background_jobs"
     version = 2
-    handles: frozenset[type[Any]] | None = _EVENTS
+    handles: frozenset[type[object]] | None = _EVENTS
     view_type = JobView
 
     def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:

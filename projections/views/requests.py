@@ -30,7 +30,7 @@ class RequestsProjection:
 
     name = "requests"
     version = 2
-    handles: frozenset[type[Any]] | None = _EVENTS
+    handles: frozenset[type[object]] | None = _EVENTS
     view_type = RequestsView
 
     def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:

@@ -40,7 +40,7 @@ class SchedulesProjection:
 
     name = "schedules"
     version = 1
-    handles: frozenset[type[Any]] | None = _EVENTS
+    handles: frozenset[type[object]] | None = _EVENTS
     view_type = ScheduleView
 
     def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:

@@ -67,7 +67,7 @@ class SessionWordsProjection:
 
     name = "session_words"
     version = 1
-    handles: frozenset[type[Any]] | None = _EVENTS
+    handles: frozenset[type[object]] | None = _EVENTS
     view_type = SessionWords
 
     def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:

@@ -95,7 +95,7 @@ class SessionsProjection:
 
     name = "sessions"
     version = 1
-    handles: frozenset[type[Any]] | None = _AGENT_EVENTS
+    handles: frozenset[type[object]] | None = _AGENT_EVENTS
     view_type = SessionPart
 
     def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:

@@ -74,7 +74,7 @@ class TaskBoardProjection:
 
     name = "task_board"
     version = 3
-    handles: frozenset[type[Any]] | None = _EVENTS
+    handles: frozenset[type[object]] | None = _EVENTS
     view_type = BoardView
 
     def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:

@@ -67,7 +67,7 @@ class TimelineProjection:
 
     name = "timeline"
     version = 2
-    handles: frozenset[type[Any]] | None = None
+    handles: frozenset[type[object]] | None = None
     view_type = TimelinePage
 
     def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:

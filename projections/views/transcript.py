@@ -46,7 +46,7 @@ class TranscriptProjection:
 
     name = "transcript"
     version = 2
-    handles: frozenset[type[Any]] | None = frozenset(get_args(e.AgentEvent)) - {e.ToolCallsPlanned}
+    handles: frozenset[type[object]] | None = frozenset(get_args(e.AgentEvent)) - {e.ToolCallsPlanned}
     view_type = TranscriptPage
 
     def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:

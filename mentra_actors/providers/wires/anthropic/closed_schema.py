@@ -104,7 +104,7 @@ def _closed_list(value: object) -> object:
     return [_closed(one) for one in value] if isinstance(value, list) else value
 
 
-_PARTS: Mapping[str, Callable[[Any], Any]] = {
+_PARTS: Mapping[str, Callable[[Any], object]] = {
     "properties": _closed_values,
     "$defs": _closed_values,
     "definitions": _closed_values,
