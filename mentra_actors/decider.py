@@ -8,12 +8,12 @@ None of the functions may look at a clock, make an id, draw a random number, log
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import EffectId, StreamId
 
-__all__ = ["Companion", "Decider", "Delivery", "Follow", "Settlement", "Unchanged"]
+__all__ = ["AnyDecider", "Companion", "Decider", "Delivery", "Follow", "Settlement", "Unchanged"]
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -72,15 +72,15 @@ class Follow(Generic[C, S]):
     take: Callable[[Sequence[RecordedEvent[object]], float], C]
 
 
-def _no_effects(_state: Any) -> Mapping[EffectId, Any]:
+def _no_effects(_state: object) -> Mapping[EffectId, Any]:
     return {}
 
 
-def _no_companions(_event: Any) -> Sequence[Companion]:
+def _no_companions(_event: object) -> Sequence[Companion]:
     return ()
 
 
-def _no_correlation(_state: Any) -> str:
+def _no_correlation(_state: object) -> str:
     return ""
 
 
@@ -133,3 +133,7 @@ class Decider(Generic[C, E, S, F]):
             if type(event) in self.event_types:
                 current = self.evolve(current, event)  # type: ignore[arg-type]
         return current
+
+
+AnyDecider: TypeAlias = Decider[Any, Any, Any, Any]
+"""One whose commands, events, states and effects do not matter: no types would fit all."""

@@ -22,7 +22,7 @@ and of the ids of streams that it sees, empty for all.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, Unpack, get_args
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, Unpack, get_args
 
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.errors import MentraError
@@ -40,6 +40,7 @@ from projections.declared import (
 __all__ = [
     "MAX_KEY_BYTES",
     "ONE_PART",
+    "AnyProjection",
     "FunctionProjection",
     "Projection",
     "ProjectionFailed",
@@ -101,6 +102,10 @@ class Projection(Protocol[V]):
         ...
 
 
+AnyProjection: TypeAlias = Projection[Any]
+"""One whose view does not matter, as among several: no type of a view fits them all."""
+
+
 class ProjectionFailed(MentraError):
     """A projection raised, which is a bug in it. Its view stops before `position`.
 
@@ -157,7 +162,7 @@ def fold_parts(
     return touched
 
 
-def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[object]], bool]:
+def sees(projection: AnyProjection) -> Callable[[RecordedEvent[object]], bool]:
     """Whether an event is one that this release understands and that the projection wants.
 
     Raises:
@@ -181,7 +186,7 @@ def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[object]], bool]
     return is_wanted_here if categories or streams else is_wanted
 
 
-def _keys_of(projection: Projection[Any], recorded: RecordedEvent[object]) -> Iterable[str]:
+def _keys_of(projection: AnyProjection, recorded: RecordedEvent[object]) -> Iterable[str]:
     try:
         keys = _sequence(projection.keys(recorded))
         for key in keys:
@@ -209,7 +214,7 @@ def _first(projection: Projection[V], key: str, recorded: RecordedEvent[object])
 
 
 def _failed(
-    projection: Projection[Any], recorded: RecordedEvent[object], error: BaseException
+    projection: AnyProjection, recorded: RecordedEvent[object], error: BaseException
 ) -> ProjectionFailed:
     cause = f"{type(error).__name__}: {error}"
     return ProjectionFailed(projection.name, position=recorded.global_position, cause=cause)

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from mentra_actors.decider import Decider, Delivery, Settlement, Unchanged
+from mentra_actors.decider import AnyDecider, Delivery, Settlement, Unchanged
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
@@ -43,7 +42,7 @@ class Stamp:
 
 
 def draft_append(
-    decider: Decider[Any, Any, Any, Any],
+    decider: AnyDecider,
     journal: Journal,
     stream_id: StreamId,
     *,

@@ -6,7 +6,6 @@ the request, remembers nothing, and so gives the same answer when it is asked ag
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 from mentra_actors.demo.conversation import Conversation, read_conversation
 from mentra_actors.demo.lead_rules import lead_turn

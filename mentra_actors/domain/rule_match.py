@@ -10,9 +10,11 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 import msgspec
+
+from mentra_actors.json_types import Json, JsonObject
 
 __all__ = [
     "MAX_PATTERN_CHARS",
@@ -88,7 +90,7 @@ class ShownCall(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     tool: str
-    structured: Mapping[str, Any] | None = None
+    structured: Json | None = None
     is_by_tool: bool = False
 
 
@@ -112,7 +114,7 @@ def shown_call(tool: str, preview: str, *, is_by_tool: bool) -> ShownCall:
     """A call from the JSON text of its preview; one that cannot be read has no preview."""
     structured: dict[str, object] | None = None
     with contextlib.suppress(msgspec.DecodeError, RecursionError):
-        structured = msgspec.json.decode(preview.strip() or "{}", type=dict[str, Any])
+        structured = msgspec.json.decode(preview.strip() or "{}", type=JsonObject)
     return ShownCall(tool=tool, structured=structured, is_by_tool=is_by_tool)
 
 

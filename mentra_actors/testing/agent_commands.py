@@ -3,8 +3,6 @@
 Importing this module needs `hypothesis`.
 """
 
-from typing import Any
-
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 

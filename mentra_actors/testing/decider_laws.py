@@ -11,13 +11,13 @@ the law is broken.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.codec.snapshot_codec import SnapshotCodec
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider, Decider
 from mentra_actors.envelope import SkippedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.testing.given_when_then import Codec, given, play
@@ -109,7 +109,7 @@ def _typed(value: object) -> object:
             return type(value), repr(value)
 
 
-def check_total(decider: Decider[Any, Any, Any, Any], events: Iterable[object]) -> None:
+def check_total(decider: AnyDecider, events: Iterable[object]) -> None:
     """`evolve`, `pending` and `companions` raise for no history; unknown events change nothing."""
     state = decider.initial
     for event in events:

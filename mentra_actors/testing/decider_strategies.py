@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from mentra_actors.codec.event_types import EVENT_TYPES
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider
 from mentra_actors.domain.permission_rules import ClearScope, RememberRule, RevokeRule
 from mentra_actors.envelope import RecordedEvent, RetiredEvent, SkippedEvent, UnknownEvent
 from mentra_actors.ids import StreamId
@@ -91,9 +91,7 @@ _HISTORIES: Mapping[str, Callable[..., SearchStrategy[list[Any]]]] = {
 }
 
 
-def commands_of(
-    decider: Decider[Any, Any, Any, Any], *, max_size: int = 20
-) -> SearchStrategy[list[Any]]:
+def commands_of(decider: AnyDecider, *, max_size: int = 20) -> SearchStrategy[list[Any]]:
     """Lists of commands for one stream of a decider of this package.
 
     Those of agents are for one that was spawned: `given(AGENT, SPAWNED)`, with `SPAWNED` of
@@ -108,7 +106,7 @@ def commands_of(
     return _HISTORIES[decider.category](max_size=max_size)
 
 
-def events_of(decider: Decider[Any, Any, Any, Any]) -> SearchStrategy[Any]:
+def events_of(decider: AnyDecider) -> SearchStrategy[Any]:
     """Any event of a decider, yours or one of this package, built from the types of its fields.
 
     Raises:

@@ -16,7 +16,7 @@ import msgspec
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
-from projections.contract import Projection, fold_parts, sees
+from projections.contract import AnyProjection, Projection, fold_parts, sees
 from projections.declared import checked_projection
 from projections.running.kept_folds import KeptFolds
 
@@ -67,7 +67,7 @@ class OnlyPart(Generic[V]):
 class _Folds(msgspec.Struct, frozen=True):
     """Folds of one projection, by ascending position."""
 
-    projection: Projection[Any]
+    projection: AnyProjection
     positions: list[int] = []
     views: list[Mapping[str, Any]] = []
 
@@ -80,7 +80,7 @@ class _KeptHere:
         self._lock = threading.Lock()
 
     def nearest(
-        self, projection: Projection[Any], key: str | None, position: int
+        self, projection: AnyProjection, key: str | None, position: int
     ) -> tuple[int, Mapping[str, Any]]:
         """The last one that is not after a position, of one part or (None) of all."""
         with self._lock:
@@ -92,7 +92,7 @@ class _KeptHere:
 
     def keep(
         self,
-        projection: Projection[Any],
+        projection: AnyProjection,
         key: str | None,
         position: int,
         parts: Mapping[str, object],
@@ -169,7 +169,7 @@ class PastViews:
         return parts.get(key)
 
     def handled(
-        self, projection: Projection[Any], after: int, through: int
+        self, projection: AnyProjection, after: int, through: int
     ) -> Iterator[RecordedEvent[object]]:
         """The events between two positions that a projection wants to see."""
         events = self._journal.between(after, through, of_types=projection.handles)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from projections.contract import ONE_PART, Projection
+from projections.contract import ONE_PART, AnyProjection
 from projections.running.rebuild import own_view, served_view
 from projections.stores.part_codec import PartCodec
 from projections.stores.view_store import ViewDamaged, ViewId, ViewStore
@@ -16,7 +16,7 @@ R = TypeVar("R")
 class ViewReader:
     """Reads from a view store, never writes; safe from any thread."""
 
-    def __init__(self, views: ViewStore, projections: Mapping[str, Projection[Any]]) -> None:
+    def __init__(self, views: ViewStore, projections: Mapping[str, AnyProjection]) -> None:
         self._views = views
         self._projections = projections
         self._codecs = {name: (found, PartCodec(found)) for name, found in projections.items()}

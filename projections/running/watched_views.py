@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mentra_actors.envelope import RecordedEvent
-from projections.contract import Projection, ProjectionFailed, fold_parts, sees
+from projections.contract import AnyProjection, ProjectionFailed, fold_parts, sees
 from projections.running.view_changes import ViewChange, ViewFailed, ViewSnapshot
 
 __all__ = ["WatchedViews"]
@@ -19,7 +19,7 @@ class WatchedViews:
 
     def __init__(
         self,
-        projections: Sequence[Projection[Any]],
+        projections: Sequence[AnyProjection],
         position: int = 0,
         parts: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
@@ -69,7 +69,7 @@ class WatchedViews:
         ]
 
     def _folded(
-        self, projection: Projection[Any], events: Sequence[RecordedEvent[object]]
+        self, projection: AnyProjection, events: Sequence[RecordedEvent[object]]
     ) -> Sequence[ViewChange | ViewFailed]:
         failed: list[ViewFailed] = []
         parts = self._parts[projection.name]
@@ -97,7 +97,7 @@ class WatchedViews:
 
 
 def _places(
-    projection: Projection[Any], events: Sequence[RecordedEvent[object]]
+    projection: AnyProjection, events: Sequence[RecordedEvent[object]]
 ) -> Mapping[str, int]:
     """Position of the last event that touches each part, by key."""
     return {

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import ClaimReadyTask
 from mentra_actors.domain.timer import WaitUntil
@@ -67,7 +67,7 @@ def awaited_by_members(
 
 
 def awaited_effects(
-    decider: Decider[Any, Any, Any, Any],
+    decider: AnyDecider,
     stream_id: StreamId,
     recorded_events: Iterable[RecordedEvent[object]],
 ) -> Sequence[AwaitedEffect]:

@@ -1,7 +1,7 @@
 """The task boards as people see them: the domain's own state of each board, and times."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
 import msgspec
 

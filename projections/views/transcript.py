@@ -5,7 +5,7 @@ written again as a whole.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 
@@ -46,7 +46,9 @@ class TranscriptProjection:
 
     name = "transcript"
     version = 2
-    handles: frozenset[type[object]] | None = frozenset(get_args(e.AgentEvent)) - {e.ToolCallsPlanned}
+    handles: frozenset[type[object]] | None = frozenset(get_args(e.AgentEvent)) - {
+        e.ToolCallsPlanned
+    }
     view_type = TranscriptPage
 
     def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -15,6 +15,7 @@ from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.model_call import ModelReply
 from mentra_actors.domain.storable import encodable
 from mentra_actors.ids import EffectId
+from mentra_actors.json_types import Json
 from mentra_actors.tools.contract import PolicyDenied, Tool
 from mentra_actors.tools.registry import ToolRegistry, ToolSource
 from mentra_actors.tools.results.rendering import words_of
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 SHOWN_ARGUMENTS = 240
 
-OutputCheck: TypeAlias = Callable[[Mapping[str, Any]], str]
+OutputCheck: TypeAlias = Callable[[Json], str]
 """What a type says about a value that fits its schema: a text for the model, empty if nothing."""
 
 

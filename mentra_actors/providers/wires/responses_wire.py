@@ -1,10 +1,9 @@
 """The Responses wire: OpenAI, OpenRouter, Ollama, LM Studio and compatible servers."""
 
-from typing import Any
-
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.catalogue import RemoteCompaction
 from mentra_actors.providers.json_access import Json, object_of, text_of
 from mentra_actors.providers.profile import Profile
@@ -54,7 +53,7 @@ class ResponsesWire:
 
     def items(
         self, message: Message, model: str, profile: Profile, *, is_breakpoint: bool = False
-    ) -> list[dict[str, Any]]:
+    ) -> list[JsonObject]:
         """See `Wire`; the server caches by itself, so there are no breakpoints."""
         return input_items(message, model, profile)
 

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from mentra_actors.json_types import Json
 from mentra_actors.tools.contract import Tool, ToolContext
 from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.file_tools.previews import allowed_paths
@@ -18,7 +19,7 @@ TIMEOUT_S = 30.0
 WORK_S = 20.0
 """Seconds after which a call answers with what it has found so far."""
 
-Rewrite: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Rewrite: TypeAlias = Callable[[Json], Json]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from mentra_actors.json_types import Json, JsonObject
 from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.tool_errors import ToolError
 
@@ -23,7 +24,7 @@ _PLACES = ("op", "path", "from", "to")
 _MOST_CHARS = 1_000
 
 
-def operation_previews(place: FilePlace, operations: Sequence[object]) -> dict[str, Any]:
+def operation_previews(place: FilePlace, operations: Sequence[object]) -> JsonObject:
     """Operations with the real paths that they would touch, and all else that was asked for.
 
     Of a text longer than 1,000 characters they have the beginning, its size in bytes and its
@@ -41,7 +42,7 @@ def operation_previews(place: FilePlace, operations: Sequence[object]) -> dict[s
 
 
 def allowed_paths(
-    previewed: Mapping[str, Any] | None,
+    previewed: Json | None,
 ) -> frozenset[tuple[bool, str, str]] | None:
     """The `allowed` paths of a place, from a preview that was allowed."""
     if previewed is None:
@@ -59,7 +60,7 @@ def _operation(place: FilePlace, operation: object) -> dict[str, object]:
     if not isinstance(operation, Mapping):
         raise ToolError("An operation is an object with an op and a path.")
     op = str(operation.get("op", ""))
-    told: dict[str, Any] = {"op": op}
+    told: JsonObject = {"op": op}
     if op == "move":
         told |= _path(place, op, str(operation.get("from", "")), "")
         told |= {"to": str(operation.get("to", ""))}

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_type_hints
 import msgspec
 
 from mentra_actors.errors import InvalidTool
+from mentra_actors.json_types import Json
 from mentra_actors.tools.contract import ToolContext, ToolError
 from mentra_actors.tools.functions.argument_faults import (
     MAX_FAULTS,
@@ -46,7 +47,7 @@ class Signature:
 
     tool_name: str
     arguments_type: type[msgspec.Struct]
-    schema: Mapping[str, Any]
+    schema: Json
     context_parameter: str | None
 
     def faults(self, arguments: Mapping[str, object]) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from mentra_actors.json_types import Json
+
 __all__ = ["described", "flat_schema", "json_types"]
 
 _DEFINITIONS = "#/$defs/"
@@ -34,7 +36,7 @@ def flat_schema(named: type[object]) -> dict[str, object]:
     return schema
 
 
-def described(schema: Mapping[str, Any], descriptions: Mapping[str, str]) -> dict[str, object]:
+def described(schema: Json, descriptions: Mapping[str, str]) -> dict[str, object]:
     """`schema` with a description for each property that has none of its own."""
     properties = {
         name: {"description": descriptions[name], **property_schema}
@@ -45,7 +47,7 @@ def described(schema: Mapping[str, Any], descriptions: Mapping[str, str]) -> dic
     return {**schema, "properties": properties}
 
 
-def json_types(schema: Mapping[str, Any]) -> AbstractSet[str]:
+def json_types(schema: Json) -> AbstractSet[str]:
     """JSON types that a value may have; empty when it may have any."""
     if "anyOf" in schema:
         parts = [json_types(part) for part in schema["anyOf"]]
@@ -57,7 +59,7 @@ def _referenced(schema: Mapping[str, object]) -> str:
     return str(schema["$ref"]).removeprefix(_DEFINITIONS)
 
 
-def _children(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _children(schema: Json) -> list[Json]:
     found: list[Any] = []
     for key, value in schema.items():
         if key in _NAMED_SCHEMAS:
@@ -67,7 +69,7 @@ def _children(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [child for child in found if isinstance(child, Mapping)]
 
 
-def _reachable(schema: Mapping[str, object], components: Mapping[str, Any]) -> set[str]:
+def _reachable(schema: Mapping[str, object], components: Json) -> set[str]:
     found: set[str] = set()
     waiting = [schema]
     while waiting:
@@ -79,9 +81,7 @@ def _reachable(schema: Mapping[str, object], components: Mapping[str, Any]) -> s
     return found
 
 
-def _inlined(
-    schema: Mapping[str, Any], components: Mapping[str, Any], recursive: AbstractSet[str]
-) -> dict[str, object]:
+def _inlined(schema: Json, components: Json, recursive: AbstractSet[str]) -> dict[str, object]:
     if "$ref" in schema and _referenced(schema) not in recursive:
         beside = {key: value for key, value in schema.items() if key != "$ref"}
         return {**_inlined(components[_referenced(schema)], components, recursive), **beside}

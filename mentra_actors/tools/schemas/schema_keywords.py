@@ -19,6 +19,7 @@ from functools import cache
 from types import NoneType
 from typing import Any
 
+from mentra_actors.json_types import Json
 from mentra_actors.tools.schemas.jsonschema_library import jsonschema_library
 from mentra_actors.tools.schemas.schema_words import resolved, tags_of
 
@@ -47,7 +48,7 @@ _TYPES: Mapping[str, type] = {
 }
 
 Errors = Iterator[Any]
-Keyword = Callable[[Any, Any, Any, Mapping[str, Any]], Errors | None]
+Keyword = Callable[[Any, Any, Any, Json], Errors | None]
 
 
 class TooManySteps(Exception):
@@ -170,9 +171,7 @@ def _properties(
             yield from validator.descend(instance[name], part, path=name)
 
 
-def _additional_properties(
-    validator: Any, allowed: Any, instance: Any, schema: Mapping[str, Any]
-) -> Errors:
+def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: Json) -> Errors:
     if not isinstance(instance, dict):
         return
     known = schema.get("properties", {})
@@ -253,7 +252,7 @@ def _errors_of_the_meant(validator: Any, forms: Sequence[object], instance: Any)
 _OTHER_TYPE, _OTHER_TAG, _SAME_TYPE, _SAME_TAG = range(4)
 
 
-def _closeness(validator: Any, form: Mapping[str, Any], instance: Any) -> int:
+def _closeness(validator: Any, form: Json, instance: Any) -> int:
     types = form.get("type", [])
     names = [types] if isinstance(types, str) else types
     if names and not any(validator.is_type(instance, name) for name in names):
@@ -265,7 +264,7 @@ def _closeness(validator: Any, form: Mapping[str, Any], instance: Any) -> int:
     return _OTHER_TAG if is_other else _SAME_TAG
 
 
-def _is_wrong_tag(name: str, forms: Sequence[Mapping[str, Any]], instance: object) -> bool:
+def _is_wrong_tag(name: str, forms: Sequence[Json], instance: object) -> bool:
     """Whether each form has this tag and must have it, and the value has it not, or another."""
     if not isinstance(instance, dict) or any(name not in tags_of(form) for form in forms):
         return False

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from mentra_actors.json_types import Json, JsonObject
 from mentra_actors.tools.functions.argument_faults import cut, shown
 
 __all__ = ["expectation", "kind", "parameters", "resolved", "tags_of"]
@@ -28,7 +29,7 @@ _BOUNDS = (
 )
 
 
-def parameters(schema: Mapping[str, Any]) -> str:
+def parameters(schema: Json) -> str:
     """What a tool with this input schema takes: each name, its kind, and whether it must be."""
     properties = schema.get("properties", {})
     required = schema.get("required", [])
@@ -42,7 +43,7 @@ def parameters(schema: Mapping[str, Any]) -> str:
     return "no arguments" if schema.get("additionalProperties") is False else "any arguments"
 
 
-def kind(schema: Any, root: Mapping[str, Any]) -> str:
+def kind(schema: Any, root: Json) -> str:
     """The types that a value may have, or the values themselves: `integer or null`."""
     return _kind(schema, root, _DEPTH)
 
@@ -61,7 +62,7 @@ def expectation(schema: object, root: Mapping[str, object]) -> str:
     return ", ".join(words)
 
 
-def resolved(schema: object, root: Mapping[str, object]) -> Mapping[str, Any]:
+def resolved(schema: object, root: Mapping[str, object]) -> Json:
     """The schema that a `$ref` within `root` leads to; an empty one if it leads elsewhere."""
     for _ in range(_REFERENCE_HOPS):
         if not isinstance(schema, Mapping):
@@ -72,9 +73,9 @@ def resolved(schema: object, root: Mapping[str, object]) -> Mapping[str, Any]:
     return {}
 
 
-def tags_of(form: Mapping[str, Any]) -> dict[str, Any]:
+def tags_of(form: Json) -> JsonObject:
     """Properties of an object that may have one value only: they tell the forms apart."""
-    tags: dict[str, Any] = {}
+    tags: JsonObject = {}
     for name, part in form.get("properties", {}).items():
         if isinstance(part, Mapping) and "const" in part:
             tags[name] = part["const"]
@@ -98,7 +99,7 @@ def _kind(schema: object, root: Mapping[str, object], depth: int) -> str:
     return _kind_of_forms(form, root, depth) or "any"
 
 
-def _kind_of_forms(form: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> str:
+def _kind_of_forms(form: Json, root: Json, depth: int) -> str:
     forms = form.get("anyOf") or form.get("oneOf") or []
     if not depth or not forms:
         return ""
@@ -106,7 +107,7 @@ def _kind_of_forms(form: Mapping[str, Any], root: Mapping[str, Any], depth: int)
     return " or ".join(dict.fromkeys(kinds)) + (" or …" if len(forms) > _FORMS else "")
 
 
-def _members(form: Mapping[str, Any]) -> str:
+def _members(form: Json) -> str:
     """The fields that an object must have, those that tell its form with their only value."""
     tags = tags_of(form)
     names = [

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.provider_faults import invalid_request
 
@@ -22,7 +23,7 @@ _WITH_REF = ("$ref", "$defs", "definitions")
 _WRITTEN_ANEW = frozenset({"additionalProperties"})
 
 
-def closed_schema(schema: Json, named: str, advice: str) -> dict[str, Any]:
+def closed_schema(schema: Json, named: str, advice: str) -> JsonObject:
     """A schema that the server takes; what fits it and keeps the bounds in words fits `schema`.
 
     Raises:
@@ -30,7 +31,7 @@ def closed_schema(schema: Json, named: str, advice: str) -> dict[str, Any]:
             empty. The message says whose it is, and the `advice`.
     """
     try:
-        closed: dict[str, Any] = _closed(schema)
+        closed: JsonObject = _closed(schema)
     except _OpenObjectError as error:
         raise invalid_request(
             f"{named} has an object whose properties have no names, to which the "
@@ -50,8 +51,8 @@ def _closed(schema: Any) -> Any:
         return {key: _part(key, schema[key]) for key in _WITH_REF if key in schema}
     if _is_open(schema):
         raise _OpenObjectError
-    closed: dict[str, Any] = {}
-    said: dict[str, Any] = {}
+    closed: JsonObject = {}
+    said: JsonObject = {}
     for key, value in schema.items():
         if key in _WRITTEN_ANEW:
             continue

@@ -1,8 +1,7 @@
 """What the tools gave, as items of the input."""
 
-from typing import Any
-
 from mentra_actors.domain.content import ToolResultBlock, ToolResultsMessage
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.json_access import decoded_json
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.call_words import short_id
@@ -10,7 +9,7 @@ from mentra_actors.providers.wires.responses.attachments import attachment_part
 
 __all__ = ["CUSTOM_INPUT", "result_items", "takes_custom_calls", "takes_search_calls"]
 
-_Item = dict[str, Any]
+_Item = JsonObject
 
 CUSTOM_INPUT = "input"
 """The field that holds the free text of a custom call among its arguments."""
