@@ -23,7 +23,7 @@ class LateModule:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         """What the module has under this name.
 
         Raises:
@@ -38,7 +38,7 @@ class LateModule:
 
 def late_names(
     package: str, names_of: Mapping[str, str]
-) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The `__getattr__` and `__dir__` of a package whose public names are in other modules.
 
     `names_of` has the names of each module, with spaces between. The package imports them for

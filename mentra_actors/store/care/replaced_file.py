@@ -123,7 +123,7 @@ def locked_store(path: Path, on_progress: OnProgress | None) -> Iterator[Replace
         lock.release()
 
 
-Edit = Callable[["lmdb.Transaction", Tables], None]
+Edit = Callable[["lmdb.Transaction[bytes]", Tables], None]
 """Changes rows in one transaction."""
 
 
