@@ -15,7 +15,7 @@ TOOL = .venv/bin/$(1)
 COVERED = .venv/bin/python -m pip install --quiet coverage && .venv/bin/$(1)
 endif
 
-.PHONY: help setup demo test check load lint types contracts docs bench bench-gate shape coverage crash laws golden clean postgres adapters packaging
+.PHONY: help setup demo test check load lint types contracts docs bench bench-gate shape coverage crash chance laws golden clean postgres adapters packaging
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -84,6 +84,11 @@ coverage: setup  ## branches of the pure parts that no test takes
 
 crash: setup     ## the long crash campaign: a kill at every append and around every effect
 	MENTRA_CRASH_CAMPAIGN=full $(call TOOL,pytest) -q -m crash
+
+CHANCE_TESTS = tests/crash tests/concurrency tests/unit tests/conformance tests/laws
+chance: setup    ## tests where threads and wake-ups are late (SEED=17 TESTS=tests/crash); half an hour
+	MENTRA_CHANCE=$(or $(SEED),$(strip $(shell od -An -N2 -tu2 /dev/urandom))) PYTHONPATH=tests/chance \
+		$(call TOOL,pytest) -q -p chance_delays -n auto --dist worksteal --timeout 600 $(or $(TESTS),$(CHANCE_TESTS))
 
 load: setup      ## what a gigabyte of output, hundreds of processes and full jobs do
 	MENTRA_LOAD=1 $(call TOOL,pytest) -q -s -m load

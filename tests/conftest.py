@@ -39,7 +39,7 @@ settings.register_profile(
 _default = "ci" if os.environ.get("CI") == "true" else "dev"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or _default)
 
-GRACE_S = 2.0
+GRACE_S = 20.0
 
 
 def pytest_xdist_auto_num_workers(config):

@@ -12,6 +12,7 @@ interpreter is started as ever. A test of what an interpreter imports, or of how
 new one: `subprocess.Popen`.
 """
 
+import atexit
 import ctypes
 import gc
 import importlib
@@ -125,6 +126,7 @@ def _started_parent():
             pass_fds=[its.fileno()],
             stdin=subprocess.DEVNULL,
         ).returncode = 0  # it ends when we do, which is the socket's end
+    atexit.register(ours.close)
     return ours
 
 
@@ -201,8 +203,9 @@ def _become(request):
 
 
 def _be_the_parent():
-    sys.path.pop(0)
     sys.modules["forked_python"] = sys.modules["__main__"]  # scripts are tests, which import it
+    importlib.import_module("step_killer")  # and this
+    sys.path.pop(0)
     for name in PRELOADED:
         importlib.import_module(name)
     gc.collect()

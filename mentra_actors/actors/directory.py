@@ -290,6 +290,11 @@ class Directory:
         """Start the owner of a stream, so that it goes on with what is open."""
         self.tell(stream_id, LookAtFollowed())
 
+    def adopt(self, stream_id: StreamId) -> None:
+        """What is open of a stream counts as begun here: no death has cut it off."""
+        if self._services:
+            self._services.recovered.add(stream_id)
+
     def leave_mail(self) -> None:
         """From now on nobody is woken for mail; the next opening does it."""
         self._leaves_mail = True

@@ -2,13 +2,13 @@
 
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from mentra_actors.actors.milestones import MilestoneMaker
+from mentra_actors.actors.milestones import MilestoneMaker, state_through
 from mentra_actors.codec.snapshot_codec import SnapshotCodec
 from mentra_actors.decider import Decider
 from mentra_actors.envelope import UnknownEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
-from mentra_actors.store.ports import EventStore, StateSnapshot
+from mentra_actors.store.ports import EventStore, SnapshotReader, StateSnapshot
 
 __all__ = ["Loaded", "StateLoader"]
 
@@ -62,6 +62,12 @@ class StateLoader(Generic[S]):
 
     def _from_snapshot(self, stream_id: StreamId) -> tuple[S, int]:
         snapshot = self._store.load_snapshot(stream_id)
+        if (
+            snapshot is not None
+            and snapshot.is_milestone
+            and isinstance(self._store, SnapshotReader)
+        ):  # a branch begins with what its origin has kept before the cut
+            snapshot = state_through(self._store, stream_id, snapshot.stream_version)
         if snapshot is None or snapshot.fold_version != self._decider.fold_version:
             return self._decider.initial, 0
         state = self._codec.decode(snapshot.payload)

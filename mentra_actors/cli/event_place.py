@@ -1,11 +1,17 @@
 """Which event a person means: a position, or one of an agent."""
 
+import re
+
 from mentra_actors.cli.reading import OpenStore
 from mentra_actors.runtime.history.versions import position_of_version
 
 __all__ = ["PLACE_HELP", "name_and_version", "named_position"]
 
-PLACE_HELP = "A position of the log, an agent (its last event), or AGENT@VERSION."
+PLACE_HELP = (
+    "A position of the log (-5: so many events before the end), an agent (its last event), or "
+    "AGENT@VERSION."
+)
+_BEFORE_END = re.compile(r"(?:end)?-([0-9]{1,18})")
 
 
 def named_position(team: OpenStore, place: str) -> int:
@@ -16,6 +22,8 @@ def named_position(team: OpenStore, place: str) -> int:
     """
     if place.isascii() and place.isdecimal():
         return int(place)
+    if before_end := _BEFORE_END.fullmatch(place):
+        return max(team.reader.last_position() - int(before_end[1]), 0)
     name, version = name_and_version(place)
     stream_id = team.stream(name)
     if version is None:

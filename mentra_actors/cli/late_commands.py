@@ -29,7 +29,7 @@ COMPLETION_VARIABLE = "_MENTRA_COMPLETE"
 
 P = ParamSpec("P")
 
-_TAKE_MOMENTS = ("at", "diff", "bisect", "fork")
+_TAKE_MOMENTS = ("at", "diff", "bisect", "fork", "why", "timeline", "plot", "project")
 _BEFORE_END = re.compile(r"-[0-9]+")
 """So many events before the end; a parser would take it for an option."""
 

@@ -57,7 +57,7 @@ def named_view(name: str, team: TeamId, stream_id: StreamId | None = None) -> Na
         case "usage" if stream_id is not None:
             return NamedView(USAGE, stream_id, _usage)
         case "usage":
-            return NamedView(USAGE, None, lambda parts: _usage(team_usage(parts)))
+            return NamedView(USAGE, None, lambda parts: _usage(team_usage(parts, team)))
     built_in = {one.name: one for one in BUILT_IN}
     if name in built_in:
         return NamedView(built_in[name], None, _plain)

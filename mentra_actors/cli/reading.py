@@ -1,14 +1,16 @@
 """Reading a store that this or another process may be writing. A store is never made here."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
 from mentra_actors.cli.key_options import chosen_sealing
 from mentra_actors.domain.team import DEFAULT_TEAM
-from mentra_actors.errors import CommandRejected
+from mentra_actors.errors import CommandRejected, StoreError
 from mentra_actors.ids import (
     AgentId,
     StreamId,
@@ -18,16 +20,23 @@ from mentra_actors.ids import (
     category_of,
     name_of,
 )
+from mentra_actors.runtime.views.agent_lists import member_id, member_view
+from mentra_actors.runtime.views.kept_views import views_on_demand
+from mentra_actors.runtime.views.view_reading import LONG_LOG, folded_through
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
-from projections.contract import fold_view
+from mentra_actors.store.sql.opening import is_sql_url
+from projections.contract import Projection, fold_view
 from projections.views.background_jobs import JobView, stored_jobs
 from projections.views.roster import ROSTER, MemberView, team_roster
 from projections.views.task_board import TASK_BOARD, BoardView
 
-__all__ = ["OpenStore", "opened"]
+__all__ = ["OpenStore", "opened", "until_ctrl_c"]
 
+V = TypeVar("V")
+
+_LOG = logging.getLogger(__name__)
 _LOOK_S = 1.0
 _CATEGORIES = (
     *("agent", "background", "board", "inbox", "lease", "memory"),
@@ -36,6 +45,16 @@ _CATEGORIES = (
 )
 _AGENTS = ("agent",)
 _OF_TEAMS = ("team", "board", "schedule")
+
+
+@contextmanager
+def until_ctrl_c(*, follows: bool) -> Iterator[None]:
+    """A block that may follow the log: then Ctrl-C ends it in order, wherever it is just now."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not follows:
+            raise
 
 
 class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,30 +70,47 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         """The same store, with another team in mind; there may be none of this name."""
         return msgspec.structs.replace(self, team_id=TeamId(team))
 
-    def wait_for_more(self, seen: int) -> bool:
-        """Wait until the log is longer than `seen`; False if Ctrl-C came first."""
-        try:
-            while self.reader.wait_for_position(seen + 1, timeout_s=_LOOK_S) <= seen:
-                pass
-        except KeyboardInterrupt:  # the way to end it
-            return False
-        return True
+    def wait_for_more(self, seen: int) -> None:
+        """Wait until the log is longer than `seen`."""
+        while self.reader.wait_for_position(seen + 1, timeout_s=_LOOK_S) <= seen:
+            pass
 
     def ends(self, *, follow: bool) -> Iterator[int]:
-        """The last position; who follows gets the next each time the log is longer, until Ctrl-C.
+        """The last position; who follows gets the next each time the log is longer, for ever.
 
         An end that has come while the last one was looked at is given at once.
         """
         while True:
             last = self.reader.last_position()
             yield last
-            if not (follow and self.wait_for_more(last)):
+            if not follow:
                 return
+            self.wait_for_more(last)
 
     def members(self) -> list[MemberView]:
         """The members of the team, persons too."""
-        roster = fold_view(ROSTER, self.journal.through())
-        return list(team_roster(roster.get, self.team_id))
+        return list(team_roster(self.parts(ROSTER).get, self.team_id))
+
+    def parts(self, projection: Projection[V]) -> Mapping[str, V]:
+        """All parts of a built-in view as it is now.
+
+        On a long log a view is kept beside it, so that the next look begins there.
+        """
+        return self.kept(projection)[0]
+
+    def kept(self, *projections: Projection[Any]) -> list[Mapping[str, Any]]:
+        """The same of some, folded together."""
+        if self.reader.last_position() >= LONG_LOG and not is_sql_url(self.path):
+            try:
+                with views_on_demand(self.reader, self.path, projections) as views:
+                    views.catch_up()
+                    if not any(one.failure for one in views.status()):
+                        return [views.parts(one) for one in projections]
+            except StoreError as error:  # views of a newer release, or a full disk
+                _LOG.info("views beside %s are not used: %s", self.path, error)
+        last = self.reader.last_position()
+        folded = folded_through(self.reader, projections, last)
+        return [folded[one.name] for one in projections]
 
     def member(self, name: str) -> MemberView:
         """The member of the team with this name.
@@ -82,11 +118,11 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             CommandRejected: there is none; the message lists the members.
         """
-        found = {one.name: one for one in self.members()}
-        if name not in found:
-            known = ", ".join(found) or "nobody"
+        found = member_view(self.journal, name, self.team_id)
+        if found is None:
+            known = ", ".join(one.name for one in self.members()) or "nobody"
             raise CommandRejected(f"no member is named {name!r}; the team has {known}")
-        return found[name]
+        return found
 
     def teams(self) -> list[TeamId]:
         """All teams of the store, by name."""
@@ -118,20 +154,21 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             CommandRejected: there is neither; the message lists what there is.
         """
-        members = {member.name: member.agent_id for member in self.members()}
-        if name in members:
-            return agent_stream(members[name])
+        agent_id = member_id(self.journal, name, self.team_id)
+        if agent_id is not None:
+            return agent_stream(agent_id)
         # An agent may be on no roster: those who are forgotten have left no name there.
         for stream_id in (StreamId(name), agent_stream(AgentId(name))):
             if name and self.reader.stream_version(stream_id):
                 return stream_id
-        listed = {agent_stream(agent_id) for agent_id in members.values()}
+        members = self.members()
+        listed = {agent_stream(one.agent_id) for one in members}
         streams = [one for category in categories for one in self.reader.stream_ids(category)]
         others = [one for one in streams if one not in listed]
         listed_streams = f"; streams: {', '.join(others)}" if others else ""
         raise CommandRejected(
             f"no {'agent or stream' if others else 'agent'} is named {name!r} in {self.path}; "
-            f"agents: {', '.join(members) or 'none'}{listed_streams}"
+            f"agents: {', '.join(one.name for one in members) or 'none'}{listed_streams}"
         )
 
     def agent_stream(self, name: str) -> StreamId:

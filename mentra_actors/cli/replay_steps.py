@@ -1,7 +1,7 @@
 """`mentra replay --step`: the log append by append, with what each has changed and asked for."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -9,11 +9,10 @@ from rich.text import Text
 
 from mentra_actors.cli.output import Output, harmless
 from mentra_actors.cli.render.render_log import event_line
-from mentra_actors.ids import StreamId, category_of
+from mentra_actors.ids import category_of
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES
-from mentra_actors.runtime.replay.verification import field_differences
-from mentra_actors.runtime.replay.walk import Step, steps_of
-from mentra_actors.store.journal import Journal
+from mentra_actors.runtime.replay.verification import difference_of, field_differences
+from mentra_actors.runtime.replay.walk import Step
 from projections.views.sentence_words import clipped
 
 __all__ = ["StepByStep"]
@@ -26,10 +25,10 @@ _CHARS = 48
 class StepByStep:
     """Shows one append after the other, as it is asked for on standard input."""
 
-    def __init__(self, output: Output, journal: Journal, streams: Sequence[StreamId] = ()) -> None:
-        """With `streams` only those."""
+    def __init__(self, output: Output, coming: Iterator[Step]) -> None:
+        """`coming` are the appends, decided again as they are asked for."""
         self._output = output
-        self._coming = steps_of(journal.through(), streams=streams)
+        self._coming = coming
         self._seen: list[Step] = []
 
     def walk(self) -> None:
@@ -100,13 +99,26 @@ def _lines() -> Iterator[str]:
         yield line
 
 
+def _otherwise(step: Step) -> tuple[str, str]:
+    """How it is decided today, and the style of that: what is known is no alarm."""
+    known = _known(step)
+    if not known:
+        return "otherwise today", "bold red"
+    return f"otherwise, as is known {'; '.join(known)}", "yellow"
+
+
+def _known(step: Step) -> list[str]:
+    if step.decision is None or step.is_same:
+        return []
+    return [f"since {one.since}: {one.words}" for one in difference_of(step).changes]
+
+
 def _step_lines(step: Step) -> Iterator[Text]:
     yield Text()
     for recorded in (*step.recorded, *step.beside):
         yield event_line(recorded, with_stream=True)
     if step.decision is not None:
-        how = "as recorded" if step.is_same else "otherwise today"
-        style = "dim" if step.is_same else "bold red"
+        how, style = ("as recorded", "dim") if step.is_same else _otherwise(step)
         yield Text(f"        by {type(step.decision.command).__name__}, {how}", style=style)
     else:
         yield Text(f"        not decided again: {step.untold}", style="dim")
@@ -138,6 +150,7 @@ def _document(step: Step) -> dict[str, Any]:
         "beside": [[one.stream_id, one.event_type] for one in step.beside],
         "command": type(step.decision.command).__name__ if step.decision else None,
         "same": step.is_same if step.decision else None,
+        "known": _known(step),
         "untold": step.untold,
         "changed": msgspec.to_builtins(list(field_differences(step.before, step.after))),
         "pending": _pending(step),

@@ -4,11 +4,12 @@ import re
 import time
 from datetime import UTC, datetime
 
+from mentra_actors.cli.reading import OpenStore
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.history.moment import Moment
 
-__all__ = ["MOMENTS", "moment_named", "shown_minute", "unix_time"]
+__all__ = ["MOMENTS", "moment_named", "position_in", "shown_minute", "unix_time"]
 
 MOMENTS = "a position (57), so many events before the end (-5), now, or a time (10m ago)"
 """What `moment_named` takes, for the help of arguments."""
@@ -72,6 +73,11 @@ def moment_named(history: History, text: str) -> Moment:
     except (CommandRejected, ValueError, OverflowError, OSError):
         raise CommandRejected(f"{text!r} is no moment: it is {MOMENTS}") from None
     return history.at(time=time_of)
+
+
+def position_in(team: OpenStore, text: str) -> int:
+    """The position of a moment of an open store; see `moment_named`."""
+    return moment_named(History(team.reader, team.journal), text).position
 
 
 def shown_minute(unix_s: float) -> str:

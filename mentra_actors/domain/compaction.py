@@ -153,12 +153,10 @@ def _plan(
     kept = tuple(sorted((*kept, *letters)))
     is_kept = frozenset(kept)
     before = transcript.placed_compaction
-    first = before.compaction.through if before else EntryId(0)
-    fresh = [one for one in older if one.entry_id > first and one.entry_id not in is_kept]
-    if not fresh:
-        return None
-    said = [one.message for one in fresh]
     earlier = before.compaction if before else None
+    said = [one.message for one in _told_whole(older, earlier) if one.entry_id not in is_kept]
+    if not said:
+        return None
     return CompactionPlan(
         through=older[-1].entry_id,
         kept=kept,
@@ -167,6 +165,13 @@ def _plan(
         material=_material(said, earlier, options.summary_max_input_chars),
         files_touched=joined_paths(earlier.files_touched if earlier else (), touched_files(said)),
     )
+
+
+def _told_whole(older: Sequence[Entry], earlier: Compaction | None) -> Iterator[Entry]:
+    """Entries that stand in no summary yet: those after the last one, and those that it kept."""
+    first = earlier.through if earlier else EntryId(0)
+    was_kept = frozenset(earlier.kept if earlier else ())
+    return (one for one in older if one.entry_id > first or one.entry_id in was_kept)
 
 
 def _material(said: Sequence[Message], earlier: Compaction | None, most_chars: int) -> str:

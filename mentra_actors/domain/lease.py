@@ -36,6 +36,8 @@ class LeaseAcquired(
     expires_at: float
     taken_from: str = ""
     """The holder who had not released it: dead, or silent beyond its term."""
+    release: str = ""
+    """Which release decides what is recorded with this epoch; empty in logs before 0.5.0."""
 
 
 class LeaseRenewed(
@@ -65,6 +67,7 @@ class AcquireLease(msgspec.Struct, frozen=True, kw_only=True):
     term_s: float
     now: float
     holder_is_gone: bool = False
+    release: str = ""
 
 
 class RenewLease(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +127,7 @@ def _acquire(command: AcquireLease, state: LeaseState) -> Sequence[LeaseEvent]:
             acquired_at=command.now,
             expires_at=command.now + command.term_s,
             taken_from=state.holder,
+            release=command.release,
         )
     ]
 

@@ -37,11 +37,15 @@ class PastCall(msgspec.Struct, gc=False, frozen=True, kw_only=True):
 
 
 class AgentPast(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent as its log has it, and its calls, the oldest first."""
+    """An agent as its log has it, and its calls, the oldest first.
 
-    state: AgentState
-    transcript: Transcript
-    calls: tuple[PastCall, ...]
+    `told_with` are the compactions that there were when the last call was asked for.
+    """
+
+    state: AgentState = AGENT.initial
+    transcript: Transcript = Transcript()
+    calls: tuple[PastCall, ...] = ()
+    told_with: Sequence[PlacedCompaction] = ()
 
     @property
     def last_counted(self) -> PastCall | None:
@@ -70,11 +74,11 @@ class AgentPast(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-def agent_past(events: Iterable[Any]) -> AgentPast:
-    """What the events of an agent's stream say of it."""
-    state, transcript = AGENT.initial, Transcript()
-    calls: list[PastCall] = []
-    before: Sequence[PlacedCompaction] = ()
+def agent_past(events: Iterable[Any], begun: AgentPast | None = None) -> AgentPast:
+    """What the events of an agent's stream say of it; they follow on what was `begun`."""
+    begun = begun or AgentPast()
+    state, transcript, before = begun.state, begun.transcript, begun.told_with
+    calls = list(begun.calls)
     for event in events:
         after = apply(transcript, event)
         if isinstance(event, e.ModelCallRequested):
@@ -87,7 +91,7 @@ def agent_past(events: Iterable[Any]) -> AgentPast:
         if type(event) in AGENT.event_types:
             state = AGENT.evolve(state, event)
         transcript = after
-    return AgentPast(state=state, transcript=transcript, calls=tuple(calls))
+    return AgentPast(state=state, transcript=transcript, calls=tuple(calls), told_with=before)
 
 
 def _past_call(

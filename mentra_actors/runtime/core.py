@@ -34,6 +34,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import Fenced, MentraError, RuntimeClosed, StoreError
 from mentra_actors.ids import StreamId
 from mentra_actors.providers.registry import ProviderRegistry
+from mentra_actors.runtime.agents.kept_past import KeptPast
 from mentra_actors.runtime.agents.run_operations import RunOperations
 from mentra_actors.runtime.builtin_tools import all_tools
 from mentra_actors.runtime.kinds import stream_kinds
@@ -132,6 +133,7 @@ class RuntimeCore:
     def _make_readers(self) -> None:
         self.readers: Executor = ThreadPoolExecutor(2, thread_name_prefix="mentra-reader")
         """Threads that read long histories, so that no actor waits for them."""
+        self.kept_past = KeptPast(self.journal)
         self.jobs = JobUpkeep(self.settings.path, self.store, self.journal, self.readers)
         self._ends.callback(self.jobs.close)
         self._ends.callback(self.readers.shutdown, wait=True, cancel_futures=True)

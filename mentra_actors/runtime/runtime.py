@@ -35,7 +35,6 @@ from mentra_actors.runtime.teams.members import Members
 from mentra_actors.runtime.teams.schedules import Schedules
 from mentra_actors.runtime.teams.supervision import Supervision
 from mentra_actors.runtime.teams.task_board import TaskBoard
-from mentra_actors.runtime.views.agent_lists import agents_of
 from mentra_actors.runtime.views.looking_on import LookingOn
 from mentra_actors.runtime.views.observer import Observer, OnHookEvent
 from mentra_actors.runtime.views.observers import Observation, ObserverStatus
@@ -185,11 +184,12 @@ class Runtime(Registrations, LookingOn, OpenBranches):
     async def agents(self) -> Sequence[MemberView]:
         """The agents of the team as they are now, in the order in which they joined.
 
-        Reads the log and wakes nobody; `list_agents` does so without a runtime. Those of other
-        teams in the store, and subagents, are not among them.
+        Reads the log, of which the next look reads what has come since, and wakes nobody;
+        `list_agents` does so without a runtime. Those of other teams in the store, and subagents,
+        are not among them.
         """
-        core = self._operations.core
-        return await anyio.to_thread.run_sync(agents_of, core.journal, core.settings.team)
+        team = self._operations.core.settings.team
+        return await anyio.to_thread.run_sync(lambda: self.history.at().roster(team))
 
     async def resume_agent(self, name: str) -> Agent:
         """The agent of this name, which goes on with what it has open, if it does not already.
@@ -320,7 +320,7 @@ class Runtime(Registrations, LookingOn, OpenBranches):
     def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
         """Call a function for every append from now on; call the result to end it.
 
-        The function runs on a dispatcher thread and must not block or raise.
+        The function runs on the thread that writes the log, and must not block or raise.
         """
         return self._operations.core.recorded.subscribe(call)
 

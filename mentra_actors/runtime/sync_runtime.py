@@ -33,7 +33,6 @@ from mentra_actors.runtime.teams.members import SyncMembers
 from mentra_actors.runtime.teams.schedules import SyncSchedules
 from mentra_actors.runtime.teams.sync_supervision import SyncSupervision
 from mentra_actors.runtime.teams.task_board import SyncTaskBoard
-from mentra_actors.runtime.views.agent_lists import agents_of
 from mentra_actors.runtime.views.looking_on import SyncLookingOn
 from mentra_actors.runtime.views.observer import Observer, OnHookEvent
 from mentra_actors.runtime.views.observers import Observation, ObserverStatus
@@ -138,8 +137,7 @@ class SyncRuntime(Registrations, SyncLookingOn, SyncOpenBranches):
 
     def agents(self) -> Sequence[MemberView]:
         """See `Runtime.agents`."""
-        core = self._operations.core
-        return agents_of(core.journal, core.settings.team)
+        return self.history.at().roster(self._operations.core.settings.team)
 
     def resume_agent(self, name: str) -> SyncAgent:
         """See `Runtime.resume_agent`."""

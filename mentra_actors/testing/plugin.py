@@ -58,24 +58,25 @@ def pytest_pycollect_makeitem(
         raise collector.CollectError(f"{name}({contracts[0]}) does not define {missing}")
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(hookwrapper=True)  # as older releases of pytest know it
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Have a test of a contract end."""
-    return (yield from _in_time(item))
+    yield from _in_time(item)
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(hookwrapper=True)  # as older releases of pytest know it
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     """Have a store that does not close not keep the run."""
-    return (yield from _in_time(item))
+    yield from _in_time(item)
 
 
 def _in_time(item: pytest.Item) -> Generator[None]:
     contract: Any = getattr(item, "cls", None)
     if not any(base.__module__ in _MODULES for base in getattr(contract, "__mro__", ())):
-        return (yield)
+        yield
+        return
     with patience.at_most(contract.patience_s):
-        return (yield)
+        yield
 
 
 class _EveryTest:

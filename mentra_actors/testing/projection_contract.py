@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import hypothesis
 import msgspec
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -26,6 +26,8 @@ from projections.contract import Projection, fold_parts, fold_view, sees
 __all__ = ["ProjectionContract"]
 
 _Journal: TypeAlias = Sequence[RecordedEvent[Any]]
+_SHORT, _LONG = 2, 12
+"""Events in a log: a fault that a short one shows can be read."""
 
 
 class ProjectionContract(PatientContract, abc.ABC):
@@ -34,9 +36,10 @@ class ProjectionContract(PatientContract, abc.ABC):
     settings: ClassVar[hypothesis.settings] = hypothesis.settings(
         max_examples=50,
         deadline=None,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    """On how many logs each law is tried, and how."""
+    """On how many logs each law is tried, and how. Short logs come first: none is shrunk."""
     events: ClassVar[Sequence[Any]] = ()
     """Events that it counts, if it does not count all of a kind: calls of one tool, say."""
 
@@ -105,17 +108,18 @@ class ProjectionContract(PatientContract, abc.ABC):
 
     def _forall(self, check: Callable[[Projection[Any], _Journal, int], None]) -> None:
         projection = self.make_projection()
+        for size in (_SHORT, _LONG):
 
-        @self.settings
-        @given(_journals_for(projection, self.events), st.integers(0, 12))
-        def law(journal: list[RecordedEvent[Any]], cut: int) -> None:
-            check(projection, journal, cut)
+            @self.settings
+            @given(_journals_for(projection, self.events, size), st.integers(0, size))
+            def law(journal: list[RecordedEvent[Any]], cut: int) -> None:
+                check(projection, journal, cut)
 
-        law()
+            law()
 
 
 def _journals_for(
-    projection: Projection[Any], events: Sequence[Any]
+    projection: Projection[Any], events: Sequence[Any], size: int
 ) -> SearchStrategy[list[RecordedEvent[Any]]]:
     """Logs of all kinds; most of what is in them is for this projection."""
     handled = EVENT_TYPES if projection.handles is None else projection.handles
@@ -124,8 +128,8 @@ def _journals_for(
     if events:
         chosen += [st.sampled_from(list(events))] * 2
     if not chosen:
-        return journals(max_size=12)
-    return journals(max_size=12, events=st.one_of(chosen), streams=_streams_of(projection))
+        return journals(max_size=size)
+    return journals(max_size=size, events=st.one_of(chosen), streams=_streams_of(projection))
 
 
 def _streams_of(projection: Projection[Any]) -> Sequence[StreamId]:

@@ -62,6 +62,8 @@ _FEW_RECORDS = 200
 _LEAST_CANDIDATES = 50
 _CANDIDATES_PER_HIT = 5
 _TOLD_TOKENS = 2
+_TOLD_CHARS = 40
+"""Of one of them: a word may be a whole picture in letters, and a recall has few characters."""
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 """Chinese characters and Japanese syllables: text without spaces between its words."""
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
@@ -202,13 +204,17 @@ def best_of_both(
 def why_of(matched: Iterable[str], kind: MemoryKind, source: MemorySource) -> str:
     """Why a record was found: the two longest of the words that matched, and what it is."""
     distinct = dict.fromkeys(word for one in matched if (word := _as_written(one)))
-    words = sorted(distinct, key=len, reverse=True)
+    words = [_clipped(word) for word in sorted(distinct, key=len, reverse=True)]
     reasons = [f"matched {','.join(words[:_TOLD_TOKENS])}"] if words else []
     if kind != "episode":
         reasons.append(kind)
     if source == "manual_pin":
         reasons.append("manual")
     return "; ".join(reasons)
+
+
+def _clipped(word: str) -> str:
+    return word if len(word) <= _TOLD_CHARS else f"{word[: _TOLD_CHARS - 1]}…"
 
 
 def _as_written(matched: str) -> str:

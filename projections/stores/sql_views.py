@@ -132,7 +132,8 @@ class SqlViews:
         """See `ViewStore.commit`. What `write` does is a part of the transaction.
 
         Raises:
-            ProjectionFailed: it raised, or has ended the transaction; nothing was written.
+            ProjectionFailed: it raised, or has ended the transaction, or a newer version of it
+                has the tables; nothing was written.
         """
         check_commits(commits, with_rows=True)
         sealed = {commit.view: self._sealed(commit) for commit in commits}
@@ -142,7 +143,7 @@ class SqlViews:
                 actual = rows.mark(commit.view).position
                 check_checkpoint(commit.view, expected=commit.expected_checkpoint, actual=actual)
             for commit in commits:
-                self._write_rows(commit, rows.cursor)
+                self._write_rows(commit, rows)
                 rows.put_parts(commit.view, sealed[commit.view])
                 rows.put_mark(commit.view, Checkpoint(commit.checkpoint, commit.fingerprint))
 
@@ -213,11 +214,12 @@ class SqlViews:
         if self._is_closed:
             raise StoreClosed(f"the views in {self._database.name} are closed")
 
-    def _write_rows(self, commit: ViewCommit, cursor: Any) -> None:
+    def _write_rows(self, commit: ViewCommit, rows: "_Rows") -> None:
         if commit.write is None:
             return
+        rows.take_tables(commit)
         try:
-            commit.write(cursor)
+            commit.write(rows.cursor)
         except ProjectionFailed as failure:
             cause = failure.__cause__
             outside = None if cause is None else self._database.outside_fault(cause)
@@ -281,6 +283,26 @@ class _Rows:
     def versions(self, name: str) -> list[int]:
         found = self.ask(f"SELECT version {_OF_MARKS} AND version <> 0 ORDER BY version", name)
         return [int(version) for (version,) in found]
+
+    def take_tables(self, commit: ViewCommit) -> None:
+        """Let a version have the tables, which are not beside those of another one.
+
+        They are of the newest version that has begun. What an older one had is in them no more,
+        so it has no checkpoint from then on, and must not begin anew.
+        """
+        view = commit.view
+        begun = self.versions(view.name)
+        newest = max([*begun, self.mark(ViewId(view.name, _SERVING)).position])
+        if newest > view.version:
+            raise ProjectionFailed(
+                view.name,
+                position=commit.expected_checkpoint + 1,
+                cause=f"its tables are those of version {newest} by now, and this is version "
+                f"{view.version}; stop this process, or raise the version to have them anew",
+            )
+        for version in begun:
+            if version < view.version:
+                self.drop(ViewId(view.name, version))
 
     def drop(self, view: ViewId) -> None:
         self.do(f"DELETE FROM {_PARTS} WHERE name = ? AND version = ?", *_id(view))

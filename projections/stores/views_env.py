@@ -45,6 +45,8 @@ _FORMAT_KEY = b"format"
 _DATA_FILE = "data.mdb"
 _PAGE_LOCKS = "lock.mdb"
 _DAMAGE_MARK = "DAMAGED"
+_SEALED = b" sealed with "
+_OTHER_KEY = "they are sealed with another key, as after somebody was forgotten"
 # A commit may be lost with the power, and never damages: the view is then older, and catches up.
 # Without `meminit` unused parts of pages would bring to disk what was in memory before.
 _OPTIONS: dict[str, Any] = {
@@ -233,7 +235,7 @@ def _set_aside_open(path: Path, shared: ViewsEnv) -> None:
     """Let those who have it open go on with it, under no path that anybody will open."""
     del _REGISTRY.opened[_key(path)]
     _REGISTRY.opened[-1, id(shared)] = shared
-    _set_aside(path, "they are sealed with another key")
+    _set_aside(path, _OTHER_KEY)
 
 
 def _opened(path: Path, map_size: int, key_name: str) -> lmdb.Environment:
@@ -262,13 +264,15 @@ def _opened(path: Path, map_size: int, key_name: str) -> lmdb.Environment:
 
 
 def _check_format(path: Path, env: lmdb.Environment, key_name: str) -> None:
-    expected = VIEWS_FORMAT + (f" sealed with {key_name}".encode() if key_name else b"")
+    expected = VIEWS_FORMAT + (_SEALED + key_name.encode() if key_name else b"")
     meta = env.open_db(b"meta")
     with env.begin(write=True, db=meta) as txn:
         found = txn.get(_FORMAT_KEY)
         if found is None:
             txn.put(_FORMAT_KEY, expected)
         elif found != expected:
+            if key_name and found.startswith(VIEWS_FORMAT + _SEALED):
+                raise StoreFormatError(_OTHER_KEY)
             name = found[:40].decode(errors="replace")
             raise StoreFormatError(f"{path} has views of format {name!r}, of no use here")
 

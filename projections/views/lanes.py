@@ -4,7 +4,7 @@ A lane is an agent, by its stream. Bars are runs, model calls and calls of tools
 end was going on when the events ended.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -15,7 +15,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, agent_stream, category_of
 from projections.views.sentence_words import clipped
 
-__all__ = ["BarKind", "LaneBar", "LaneLetter", "LaneMark", "TeamLanes", "team_lanes"]
+__all__ = ["BarKind", "LaneBar", "LaneLetter", "LaneMark", "TeamLanes", "only_lanes", "team_lanes"]
 
 BarKind: TypeAlias = Literal["run", "model", "tool", "permission"]
 """`permission` is the wait for a person to allow a call."""
@@ -73,6 +73,17 @@ def team_lanes(events: Iterable[RecordedEvent[Any]]) -> TeamLanes:
     for recorded in events:
         drawing.add(recorded)
     return drawing.done()
+
+
+def only_lanes(drawn: TeamLanes, chosen: Container[StreamId]) -> TeamLanes:
+    """Without the lanes of other agents; marks of a board are those of a chosen one."""
+    return msgspec.structs.replace(
+        drawn,
+        lanes=tuple(one for one in drawn.lanes if one in chosen),
+        bars=tuple(one for one in drawn.bars if one.stream_id in chosen),
+        letters=tuple(one for one in drawn.letters if one.receiver in chosen),
+        marks=tuple(one for one in drawn.marks if one.stream_id in chosen),
+    )
 
 
 class _Drawing:

@@ -31,6 +31,7 @@ from projections.contract import MAX_KEY_BYTES
 
 __all__ = [
     "ROSTER",
+    "TEAM_EVENTS",
     "MemberStatus",
     "MemberView",
     "RosterPart",
@@ -43,6 +44,10 @@ __all__ = [
 MemberStatus: TypeAlias = Literal["idle", "working", "waiting", "failed", "stopped", "person"]
 """`waiting`: for a person to allow a call; `person`: the seat of one."""
 
+TEAM_EVENTS: frozenset[type[Any]] = frozenset(
+    {MemberJoined, MemberRemoved, MemberRenamed, e.AgentSpawned}
+)
+"""All that changes who is in a team, and under which name."""
 _AGENT_EVENTS: frozenset[type[Any]] = frozenset(get_args(e.AgentEvent))
 _replace = msgspec.structs.replace
 
@@ -112,13 +117,9 @@ class RosterProjection:
 
     name = "roster"
     version = 4
-    handles: frozenset[type[Any]] | None = _AGENT_EVENTS | {
-        MemberJoined,
-        MemberRemoved,
-        MemberRenamed,
-        MailDelivered,
-        StopOrdered,
-    }
+    handles: frozenset[type[Any]] | None = (
+        _AGENT_EVENTS | TEAM_EVENTS | {MailDelivered, StopOrdered}
+    )
     view_type = RosterPart
 
     def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:

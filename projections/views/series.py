@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import StreamId, category_of
+from mentra_actors.ids import StreamId, TeamId, category_of
 from projections.contract import fold_parts
 from projections.views.task_board import TASK_BOARD, BoardView, board_groups
 from projections.views.usage import USAGE, AgentUsage, Usage
@@ -41,14 +41,14 @@ class BoardPoint(msgspec.Struct, frozen=True, kw_only=True):
         return self.ready + self.blocked + self.claimed + self.in_progress
 
 
-def usage_series(events: Iterable[RecordedEvent[Any]]) -> Iterator[UsagePoint]:
-    """A point per model call that has ended, in the order of the log."""
+def usage_series(events: Iterable[RecordedEvent[Any]], team: TeamId) -> Iterator[UsagePoint]:
+    """A point per model call of a team that has ended, in the order of the log."""
     parts: dict[str, Any] = {}
     for recorded in events:
         touched = fold_parts(USAGE, (recorded,), parts.get)
         parts.update(touched)
         part = touched.get(recorded.stream_id)
-        if isinstance(part, AgentUsage) and part.total.calls:
+        if isinstance(part, AgentUsage) and part.total.calls and part.team == team:
             at = recorded.recorded_at_ns / 1e9
             yield UsagePoint(at=at, stream_id=recorded.stream_id, usage=part.total)
 

@@ -5,6 +5,7 @@ each message. A search looks through the words of one session after the other, t
 and ends when it has found enough.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
@@ -32,6 +33,8 @@ Speaker: TypeAlias = Literal["user", "assistant"]
 _VERSIONS_PER_PART = 32
 _MOST_CHARS = 4_000
 _EXCERPT_CHARS = 120
+_LETTER = re.compile(r"[^\u0300-\u036f][\u0300-\u036f]*|.", re.DOTALL)
+"""A letter with its accents."""
 _EVENTS: frozenset[type[object]] = frozenset({e.PromptAccepted, e.InputQueued, e.ModelReplied})
 
 
@@ -134,17 +137,28 @@ def _match(
 
 
 def _excerpt(text: str, wanted: Sequence[str]) -> str:
-    """The line around the first of the words; empty if not all of them are there."""
+    """The line around the first of the words, as it was written; empty if one is not there."""
     plain = _plain(text)
     places = [plain.find(word) for word in wanted]
     if min(places) < 0:
         return ""
-    # a letter may be written with several: then the plain text is shown
-    shown = text if len(text) == len(plain) else plain
-    begin = max(min(places) - _EXCERPT_CHARS // 3, 0)
-    piece = " ".join(shown[begin : begin + _EXCERPT_CHARS].split())
+    begin = max(_written_place(text, min(places)) - _EXCERPT_CHARS // 3, 0)
+    piece = " ".join(text[begin : begin + _EXCERPT_CHARS].split())
     before = "…" if begin else ""
-    return f"{before}{piece}{'…' if begin + _EXCERPT_CHARS < len(shown) else ''}"
+    return f"{before}{piece}{'…' if begin + _EXCERPT_CHARS < len(text) else ''}"
+
+
+def _written_place(text: str, place: int) -> int:
+    """Where in a text the letter stands that has this place in its plain form.
+
+    A letter may be several there ("ß"), and several may be one (a letter and its accent).
+    """
+    plain_length = 0
+    for letter in _LETTER.finditer(text):
+        plain_length += len(_plain(letter.group()))
+        if plain_length > place:
+            return letter.start()
+    return 0
 
 
 def _plain(text: str) -> str:

@@ -13,8 +13,9 @@ import msgspec
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.model_call import TokenUsage
+from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
-from mentra_actors.ids import AgentId, EffectId, RunId, StreamId, agent_stream, name_of
+from mentra_actors.ids import AgentId, EffectId, RunId, StreamId, TeamId, agent_stream, name_of
 from projections.contract import MAX_KEY_BYTES, fold_view
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "team_usage",
     "usage_by_round",
     "usage_of_events",
+    "usage_of_team",
 ]
 
 CallEnd: TypeAlias = Literal["answered", "failed", "abandoned"]
@@ -103,6 +105,7 @@ class AgentUsage(msgspec.Struct, frozen=True, kw_only=True, tag="agent"):
     """All calls of one agent. `parent` is the agent whose subagent it is, or empty."""
 
     parent: AgentId = AgentId("")
+    team: TeamId = DEFAULT_TEAM
     total: Usage = Usage()
     by_model: dict[str, Usage] = {}
 
@@ -129,7 +132,7 @@ class UsageProjection:
     """
 
     name = "usage"
-    version = 4
+    version = 5
     handles: frozenset[type[Any]] | None = frozenset(
         {
             e.AgentSpawned,
@@ -178,7 +181,7 @@ class UsageProjection:
         if isinstance(view, RunUsage):
             return _with_call(view, event)
         if isinstance(event, e.AgentSpawned):
-            return _replace(view, parent=event.profile.parent)
+            return _replace(view, parent=event.profile.parent, team=event.profile.team_id)
         usage = _call(event, (0, 0)).usage
         model = _model(event)
         by_model = {**view.by_model, model: view.by_model.get(model, Usage()) + usage}
@@ -226,7 +229,7 @@ def agent_usage(
         if isinstance(part, AgentUsage) and part.parent == agent_id
     ]
     parts = [agent_usage(view, child, with_subagents=True) for child in made]
-    return _summed([own, *parts], parent=own.parent)
+    return _replace(_summed([own, *parts]), parent=own.parent, team=own.team)
 
 
 def run_usage(view: Mapping[str, Any], agent_id: AgentId, run_id: RunId) -> RunUsage:
@@ -243,18 +246,28 @@ def usage_by_round(run: RunUsage) -> dict[int, Usage]:
     return rounds
 
 
-def team_usage(view: Mapping[str, Any]) -> AgentUsage:
-    """The sum over all agents of the view, subagents among them."""
-    return _summed([part for part in view.values() if isinstance(part, AgentUsage)])
+def team_usage(view: Mapping[str, Any], team: TeamId | str | None = None) -> AgentUsage:
+    """The sum over all agents of a team, subagents among them; over those of all teams if None."""
+    agents = [part for part in view.values() if isinstance(part, AgentUsage)]
+    total = _summed([part for part in agents if team in (None, part.team)])
+    return total if team is None else _replace(total, team=TeamId(team))
 
 
-def _summed(parts: Sequence[AgentUsage], parent: AgentId | None = None) -> AgentUsage:
+def usage_of_team(
+    view: Mapping[str, AgentUsage | RunUsage], team: TeamId | str
+) -> Mapping[str, AgentUsage | RunUsage]:
+    """The parts of the agents of a team, and of their runs."""
+    agents = {key for key, one in view.items() if isinstance(one, AgentUsage) and one.team == team}
+    return {key: one for key, one in view.items() if key.partition("#")[0] in agents}
+
+
+def _summed(parts: Sequence[AgentUsage]) -> AgentUsage:
     by_model: dict[str, Usage] = {}
     for part in parts:
         for model, usage in part.by_model.items():
             by_model[model] = by_model.get(model, Usage()) + usage
     total = sum((part.total for part in parts), Usage())
-    return AgentUsage(parent=parent or AgentId(""), total=total, by_model=by_model)
+    return AgentUsage(total=total, by_model=by_model)
 
 
 def run_named(key: str) -> str:

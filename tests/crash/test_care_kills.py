@@ -3,16 +3,18 @@
 The short version kills at some of the steps; MENTRA_CRASH_CAMPAIGN=full at all of them.
 """
 
-import json
+import itertools
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
 
 import pytest
 from forked_python import ForkedPython
+from step_killer import StepKiller
 
 from mentra_actors.store import care
 from mentra_actors.store.care import export_store, verify_store
@@ -21,103 +23,42 @@ from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.testing.full_store import make_full_store
 
 STEPS_BETWEEN = 1 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 3
-MOST_STEPS = 100_000
-
-# For each line that it reads it forks a child, which runs one task of care and kills itself at a
-# step. Steps are what changes files: opening, flushing, renaming, removing, LMDB's transactions.
-KILLER = """
-    import builtins, io, json, os, shutil, signal, sys
-    import lmdb
-    from mentra_actors.store import care
-    from mentra_actors.store.care import report
-
-    left = 0
-    child = 0
-
-    def count():
-        global left
-        if os.getpid() == child:
-            left -= 1
-            if left == 0:
-                os.kill(child, signal.SIGKILL)
-
-    def counted(function):
-        def call(*args, **kwargs):
-            count()
-            return function(*args, **kwargs)
-        return call
-
-    class Env:
-        def __init__(self, env):
-            self._env = env
-            self.sync = counted(env.sync)
-            self.begin = counted(env.begin)
-            self.close = counted(env.close)
-        def __getattr__(self, name):
-            return getattr(self._env, name)
-
-    for name in ("fsync", "rename", "replace", "unlink", "rmdir", "mkdir", "pwrite", "open"):
-        setattr(os, name, counted(getattr(os, name)))
-    io.open = builtins.open = counted(io.open)
-    shutil.rmtree = counted(shutil.rmtree)
-    open_env = lmdb.open
-    lmdb.open = lambda *args, **kwargs: Env(counted(open_env)(*args, **kwargs))
-
-    for line in sys.stdin:
-        step, at_progress, task, arguments, options = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            child = os.getpid()
-            left = 0 if at_progress else step
-            if at_progress:
-                told = [0]
-                def on_progress(done, total):
-                    told[0] += 1
-                    if told[0] == step:
-                        os.kill(child, signal.SIGKILL)
-                options["on_progress"] = on_progress
-            getattr(care, task)(*arguments, **options)
-            os._exit(0)
-        _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
-"""
 
 
-class Killer:
+def care_of(task, arguments, options):
+    """A task of care."""
+    getattr(care, task)(*arguments, **options)
+
+
+def care_until(progress, task, arguments):
+    """A task of care that dies when it tells of its progress the nth time."""
+    told = itertools.count(1)
+
+    def on_progress(_done, _total):
+        if next(told) == progress:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    getattr(care, task)(*arguments, on_progress=on_progress)
+
+
+class Killer(StepKiller):
     """Runs tasks of care in processes that kill themselves."""
 
-    def __init__(self):
-        command = [sys.executable, "-c", textwrap.dedent(KILLER)]
-        self._process = ForkedPython(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def kills(self, step, task, *arguments, at_progress=False, **options):
+    def kills(self, step, task, *arguments, **options):
         """True if the task was killed at this step, false if it ended before; 0 kills nowhere."""
-        line = [step, at_progress, task, [str(one) for one in arguments], options]
-        self._process.stdin.write(json.dumps(line) + "\n")
-        self._process.stdin.flush()
-        code = int(self._process.stdout.readline())
-        assert code in (0, -9), (line, code)
-        return code == -9
+        return self.is_killed(step, "care_of", task, arguments, options)
 
-    def steps(self, task, make_arguments, **options):
+    def care_steps(self, task, make_arguments, **options):
         """Kill at one step after the other, until the task ends; True if it was killed."""
-        for step in range(1, MOST_STEPS, STEPS_BETWEEN):
-            is_killed = self.kills(step, task, *make_arguments(), **options)
-            yield step, is_killed
-            if not is_killed:
-                return
-
-    def close(self):
-        self._process.communicate()
+        return self.steps(
+            "care_of", lambda: [task, make_arguments(), options], every=STEPS_BETWEEN
+        )
 
 
 @pytest.fixture(scope="module")
 def killer():
-    killer = Killer()
-    yield killer
-    killer.close()
+    with Killer(__file__) as killer:
+        yield killer
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +116,7 @@ def test_a_killed_compaction_leaves_the_old_store_or_the_new_one(
         archive.unlink(missing_ok=True)
         return [shutil.copytree(sound, store)]
 
-    for step, is_killed in killer.steps("compact_store", fresh, **options):
+    for step, is_killed in killer.care_steps("compact_store", fresh, **options):
         report = sound_report(store)
         is_new = bool(report.archived_events) if archives else report.free_bytes == 0
         outcomes["new" if is_new else "old"] += 1
@@ -204,7 +145,7 @@ def test_a_killed_restore_leaves_the_archive_and_the_store(killer, sound, log, t
         return [shutil.copytree(archived, store), archive]
 
     kills = 0
-    for _, is_killed in killer.steps("restore_archive", fresh):
+    for _, is_killed in killer.care_steps("restore_archive", fresh):
         kills += is_killed
         assert archive.read_bytes() == content
         assert log_with(store, archive) == log
@@ -221,7 +162,7 @@ def test_a_killed_copy_is_whole_or_not_there(killer, sound, log, tmp_path, task)
         source = tmp_path / "export.jsonl"
         export_store(sound, source)
     missing = 0
-    for _ in killer.steps(task, lambda: [source, target]):
+    for _ in killer.care_steps(task, lambda: [source, target]):
         if not target.exists():
             missing += 1
         elif task == "export_store":
@@ -246,7 +187,8 @@ def test_a_compaction_is_killed_in_the_middle_of_its_work(killer, tmp_path):
     moments = random.Random("compact")
     for _ in range(6):
         store = shutil.copytree(sound, tmp_path / "store")
-        killer.kills(moments.randrange(1, 14), "compact_store", store, at_progress=True)
+        moment = moments.randrange(1, 14)
+        killer.is_killed(0, "care_until", moment, "compact_store", [store])
 
         sound_report(store)
         assert log_of(store) == log

@@ -3,16 +3,20 @@
 Those in PostgreSQL run where MENTRA_TEST_POSTGRES names a server; `.ci/with_postgres` starts one.
 """
 
+import importlib
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import uuid
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from forked_python import ForkedPython
+from step_killer import StepKiller
 
 from mentra_actors.domain.agent.events import PromptAccepted
 from mentra_actors.ids import StreamId
@@ -23,10 +27,13 @@ from mentra_actors.store.ports import AppendRequest
 from projections import SqlProjection, projection
 from projections.running.runner import ProjectionRunner
 from projections.stores.sql_opening import open_sql_views
+from projections.stores.view_store import ViewId
 
-ROUNDS = 6 if os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full" else 3
+IS_FULL = os.environ.get("MENTRA_CRASH_CAMPAIGN") == "full"
+ROUNDS = 6 if IS_FULL else 3
 TIMEOUT_S = 30.0
 SERVER = os.environ.get("MENTRA_TEST_POSTGRES", "")
+SERVER_ERRORS = (importlib.import_module("psycopg").Error,) if SERVER else ()
 
 
 class Positions(SqlProjection):
@@ -48,15 +55,19 @@ def count(view, _recorded):
     return view + 1
 
 
-def runner_of(path, address):
-    reader, views = LmdbJournalReader.open(path), open_sql_views(address)
-    return ProjectionRunner(reader, views, [Positions(), count], page_events=3), views
+@contextmanager
+def opened_runner(path, address, kept=None):
+    """A runner that writes rows, and the views that it writes."""
+    with (
+        closing(LmdbJournalReader.open(path)) as reader,
+        closing(open_sql_views(address)) as views,
+    ):
+        yield ProjectionRunner(reader, views, [kept or Positions(), count], page_events=3), views
 
 
 def follow(path, address):
     """Keep rows until killed; says when it has begun."""
-    runner, _ = runner_of(path, address)
-    with runner.follow():
+    with opened_runner(path, address) as (runner, _), runner.follow():
         print("following", flush=True)
         while runner.wait_for(runner.checkpoint() + 1, timeout_s=TIMEOUT_S):
             pass
@@ -84,6 +95,85 @@ def address(request, tmp_path):
         connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
+class PositionsAnew(Positions, name="positions", version=2):
+    """The same rows under another version: its tables are made anew with the first page."""
+
+
+def keep(path, address):
+    """Catch up once, some events at a time."""
+    with opened_runner(path, address) as (runner, _):
+        runner.catch_up()
+
+
+def keep_anew(path, address):
+    """The first start of a program in which the version of the rows is raised."""
+    with opened_runner(path, address, PositionsAnew()) as (runner, _):
+        runner.catch_up()
+
+
+def rebuild(path, address):
+    """Write all rows anew, as they are."""
+    with opened_runner(path, address) as (runner, _):
+        runner.catch_up()
+        runner.rebuild("positions")
+
+
+def rows_in(views):
+    """The rows, in the order of their positions; none where the table is not there yet."""
+    with views._database.reading() as cursor, suppress(sqlite3.Error, *SERVER_ERRORS):
+        cursor.execute("SELECT position FROM positions ORDER BY position")
+        return [position for (position,) in cursor.fetchall()]
+    return []
+
+
+def assert_rows_and_checkpoint_agree(path, address):
+    """The rows are those of the events up to the checkpoint of the version that has begun.
+
+    Where none has, rows of before may be left: they go with the first page.
+    """
+    with opened_runner(path, address) as (runner, views):
+        kept = [views.checkpoint(ViewId("positions", version)) for version in (1, 2)]
+        assert 0 in kept
+        assert not max(kept) or rows_in(views) == list(range(1, max(kept) + 1))
+        assert (runner.view("count") or 0) == views.checkpoint(ViewId("count", count.version))
+
+
+@pytest.fixture(scope="module")
+def killer():
+    with StepKiller(__file__) as killer:
+        yield killer
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("task", [keep, keep_anew, rebuild])
+def test_a_kill_at_any_step_leaves_rows_that_are_those_of_the_checkpoint(
+    killer, tmp_path, address, task
+):
+    """Between any two statements, and before and after each commit."""
+    store = LmdbEventStore.open(tmp_path / "log", durability="volatile")
+    append(store, range(10))
+    whole, kills = list(range(1, store.last_position() + 1)), 0
+
+    def fresh():
+        with closing(open_sql_views(address)) as views, views._database.writing() as cursor:
+            for table in ("positions", "mentra_view_marks", "mentra_view_parts"):
+                cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        if task is not keep:
+            keep(tmp_path / "log", address)
+        return [tmp_path / "log", address]
+
+    for _, is_killed in killer.steps(task.__name__, fresh, every=1 if IS_FULL else 7):
+        kills += is_killed
+        assert_rows_and_checkpoint_agree(tmp_path / "log", address)
+        task(tmp_path / "log", address)
+        assert_rows_and_checkpoint_agree(tmp_path / "log", address)
+        with closing(open_sql_views(address)) as views:
+            assert rows_in(views) == whole
+    assert kills > 5
+    store.close()
+
+
 @pytest.mark.crash
 def test_a_killed_process_loses_and_doubles_no_row(tmp_path, address):
     """Two follow and are killed, again and again; what is written is what the log says."""
@@ -100,15 +190,11 @@ def test_a_killed_process_loses_and_doubles_no_row(tmp_path, address):
             child.kill()
             child.stdout.close()
             assert child.wait() == -signal.SIGKILL
-    runner, views = runner_of(tmp_path / "log", address)
-    runner.catch_up()
+    with opened_runner(tmp_path / "log", address) as (runner, views):
+        runner.catch_up()
 
-    with views._database.reading() as cursor:
-        cursor.execute("SELECT position FROM positions ORDER BY position")
-        found = [position for (position,) in cursor.fetchall()]
-    assert found == list(range(1, store.last_position() + 1))
-    assert runner.view("count") == store.last_position()
-    views.close()
+        assert rows_in(views) == list(range(1, store.last_position() + 1))
+        assert runner.view("count") == store.last_position()
     store.close()
 
 

@@ -80,7 +80,7 @@ def lease(**fields):
     ("events", "missing"),
     [
         ([lease()], {"LeaseAcquired.taken_from"}),
-        ([lease(taken_from="b")], set()),
+        ([lease(taken_from="b", release="1")], set()),
         ([], {"LeaseAcquired", "LeaseAcquired.epoch", "LeaseAcquired.taken_from"}),
     ],
     ids=["its default", "said", "no event"],

@@ -22,6 +22,7 @@ from mentra_actors.domain.content import (
     UserMessage,
 )
 from mentra_actors.domain.conversation_tree import (
+    OpenCall,
     Transcript,
     as_compacted_by,
     closed,
@@ -218,16 +219,40 @@ STEPS = st.lists(
         st.tuples(st.just("uncompact"), st.integers(0, 3)),
         st.tuples(st.just("move"), st.integers(0, 40)),
         st.tuples(st.just("stub"), st.integers(0, 40)),
-        st.tuples(st.just("die"), st.just(0)),
+        st.tuples(st.just("die"), st.lists(st.booleans(), min_size=1, max_size=3)),
     ),
     max_size=14,
 )
 
 
+def result_of(call_id):
+    return ToolResultBlock(call_id=call_id, name="look", content="x" * 150)
+
+
+def with_open_calls(tree, number, answered):
+    """An answer in whose calls its process dies: some have a result by then, the others none."""
+    open_calls = tuple(
+        OpenCall(
+            key=f"tool-{number}.{index}",
+            call_id=f"c{number}-{index}",
+            name="look",
+            result=result_of(f"c{number}-{index}") if has_result else None,
+        )
+        for index, has_result in enumerate(answered)
+    )
+    calls = tuple(ToolCallBlock(call_id=one.call_id, name=one.name) for one in open_calls)
+    keys = tuple(one.key for one in open_calls)
+    after = with_entry(tree, AssistantMessage(blocks=calls), "assistant_turn", keys=keys)
+    return msgspec.structs.replace(after, open_calls=open_calls)
+
+
 def step(tree, number, what, how):
+    """One step; only a summary may come while calls are open."""
+    if what not in ("compact", "remote"):
+        tree = closed(tree)
     match what:
         case "say":
-            tree = with_entry(tree, UserMessage(text="w" * how), "user_turn")
+            tree = with_entry(tree, UserMessage(text=f"<{number}>" + "w" * how), "user_turn")
             answer = AssistantMessage(blocks=(TextBlock(text="yes"),), response_id="r")
             return with_entry(tree, answer, "assistant_turn")
         case "round" | "task":
@@ -248,7 +273,7 @@ def step(tree, number, what, how):
         case "stub":
             return with_stubs(tree, how)
         case "die":
-            return msgspec.structs.replace(tree, settled_tokens=tree.settled_tokens)
+            return with_open_calls(tree, number, how)
         case _:
             return tree
 
@@ -270,6 +295,50 @@ def test_any_order_of_compactions_and_branches_is_legal_and_loses_nothing(steps)
     said = [tree.entries[number - 1].message for number in tree.path]
 
     assert list(with_stubs(tree, 0).messages) == said
+
+
+@forall(STEPS, st.integers(0, 40), st.booleans())
+def test_no_compaction_parts_a_call_from_its_results(steps, where, dies):
+    """Also one that no plan would make, while calls are open: a log may have been written so."""
+    tree = reduce(lambda one, at: step(one, at[0], *at[1]), enumerate(steps, 1), conversation([]))
+    if dies:
+        tree = with_open_calls(closed(tree), 98, [True, False])
+    through = tree.path[where % len(tree.path)]
+    tree = compacted(tree, Compaction(through=through, summary="so far"), "compact-99")
+
+    assert prompt_faults(prompt_messages(tree)) == []
+    for later in (closed(tree), with_round(closed(tree), 99, [5])):
+        assert prompt_faults(prompt_messages(later)) == []
+        assert pairing_faults([*prompt_messages(later), GO_ON]) == []
+        again = with_stubs(moved_to(later, later.leaf), later.stubbed_through)
+        assert again.messages == later.messages, "told anew it would be told otherwise"
+
+
+TALK = st.lists(
+    st.one_of(
+        st.tuples(st.just("say"), st.integers(1, 60)),
+        st.tuples(st.just("say"), st.integers(1, 60)),
+        st.tuples(st.just("compact"), st.sampled_from([0, 100, 1000])),
+    ),
+    max_size=12,
+)
+
+
+@forall(TALK, st.sampled_from([0, 60, 1000]))
+def test_what_a_model_was_told_it_is_told_on_or_a_summary_is_made_of_it(steps, limit):
+    """A word that is neither kept nor summarised is lost to the model, and nobody notices."""
+    tree = reduce(lambda one, at: step(one, at[0], *at[1]), enumerate(steps, 1), conversation([]))
+    tree = with_stubs(tree, 0)
+    plan = compaction_plan(tree, OPTIONS, limit)
+    if plan is None:
+        return
+    after = compacted(tree, told_summary(plan, "short", "scripted:x"), "compact-99")
+    told_on = {id(message) for message in after.messages}
+    said = [entry.message for entry in tree.entries if isinstance(entry.message, UserMessage)]
+    told = {id(message) for message in tree.messages}
+    left_out = [one.text for one in said if id(one) in told and id(one) not in told_on]
+
+    assert all(text in plan.material for text in left_out)
 
 
 @forall(STEPS)

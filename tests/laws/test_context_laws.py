@@ -115,6 +115,16 @@ def test_each_call_of_the_past_is_known_with_what_it_was_asked(commands):
             assert call.entry_id not in closed(call.transcript).path
 
 
+@forall(agent_histories(), st.integers(0, 60))
+def test_a_past_that_is_carried_on_is_that_of_all_events(commands, place):
+    """Who asks again reads only what has come since."""
+    events = [SPAWNED, *events_of(commands)]
+    begun = agent_past(events[:place])
+
+    assert agent_past(events[place:], begun) == agent_past(events)
+    assert begun == agent_past(events[:place]), "what was told before is another now"
+
+
 ROUNDS = st.lists(st.sampled_from([10, 400, 4_000]), min_size=1, max_size=8)
 
 

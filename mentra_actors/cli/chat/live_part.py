@@ -25,6 +25,7 @@ _DOING = {
     "waiting_for_permission": "waiting for you",
     "deciding": "working",
     "undoing": "undoing",
+    "compacting": "summarising the older part",
 }
 
 
@@ -44,10 +45,11 @@ def live_lines(turn: Turn, now: float, *, width: int, most: int) -> Sequence[Sty
 
 def status_line(snapshot: AgentSnapshot, turn: Turn, now: float) -> str:
     """What the agent does and for how long; empty while it rests."""
-    if not snapshot.run_id:
+    if not snapshot.run_id and snapshot.status != "compacting":
         return ""
     frame = _FRAMES[int(now * _FRAMES_PER_S) % len(_FRAMES)]
-    took = "" if turn.began_at is None else f" {now - turn.began_at:.0f} s"
+    began_at = turn.began_at if snapshot.run_id else None
+    took = "" if began_at is None else f" {now - began_at:.0f} s"
     queued = snapshot.queued_steers + snapshot.queued_follow_ups + snapshot.waiting_prompts
     waits = f" · {queued} queued" if queued else ""
     tried = f" · {turn.retry}" if turn.retry else ""

@@ -92,6 +92,8 @@ class ChatSession:
         self.snapshot: AgentSnapshot | None = None
         self.questions: Sequence[Question] = ()
         """Calls that wait for a person, the oldest first."""
+        self._decided: set[tuple[str, str]] = set()
+        """What a person has decided here: a look from before that must not ask again."""
         self.failure: MentraError | None = None
         """Why nothing can go on any more."""
         self.last_turn_failed = False
@@ -105,6 +107,13 @@ class ChatSession:
     def is_working(self) -> bool:
         """True while a run is open."""
         return self.snapshot is not None and bool(self.snapshot.run_id)
+
+    @property
+    def is_stoppable(self) -> bool:
+        """True while a run is open, or a summary is being written without one."""
+        return self.is_working or (
+            self.snapshot is not None and self.snapshot.status == "compacting"
+        )
 
     async def run(self, talk: Callable[[], Awaitable[None]]) -> None:
         """Show what was said last, go on with what is open, and talk until `talk` returns.
@@ -172,10 +181,14 @@ class ChatSession:
         self._begin(self.agent.resume(**self._limits))
 
     async def interrupt(self) -> bool:
-        """End the open turn; False if none is open."""
-        if not (await self.look()).run_id:
+        """End the open turn, or else the summary that is being written; False if none is."""
+        await self.look()
+        if self.is_working:
+            await self.attempt(self.agent.cancel(STOPPED_HERE))
+        elif self.is_stoppable:
+            await self.attempt(self.agent.conversation.cancel_compaction(STOPPED_HERE))
+        else:
             return False
-        await self.attempt(self.agent.cancel(STOPPED_HERE))
         return True
 
     async def decide(
@@ -189,7 +202,9 @@ class ChatSession:
         more: Remembering = {"by": person(None)}
         if remember is not None:
             more |= {"remember": remember, "match": one.offers[question.chosen].match}
-        await self.attempt(self._decide(question, more, reason, allow=allow))
+        self._decided.add(_key(one))
+        if not await self.attempt(self._decide(question, more, reason, allow=allow)):
+            self._decided.discard(_key(one))
         await self._ask_about(self.questions, was=question)
 
     async def _decide(
@@ -295,7 +310,11 @@ class ChatSession:
         """Questions about all that waits; those that were there keep their place."""
         known = {_key(one.approval): one for one in self.questions}
         was = self.questions[0] if self.questions else None
-        self.questions = [known.get(_key(one), Question.about(one)) for one in waiting]
+        self.questions = [
+            known.get(_key(one), Question.about(one))
+            for one in waiting
+            if _key(one) not in self._decided
+        ]
         await self._ask_about(self.questions, was=was)
 
     async def _ask_about(self, questions: Sequence[Question], was: Question | None) -> None:

@@ -31,6 +31,7 @@ from projections.views.task_board import BoardView
 __all__ = ["HELP_KEYS", "performed", "unknown_words"]
 
 _TURNS_SHOWN = 3
+_RECORDS_SHOWN = 20
 _MOST_CHARS = 160
 _EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max", "off")
 """A model may know some of these words only; its provider then says which."""
@@ -154,6 +155,11 @@ async def _compact(session: ChatSession, _rest: str) -> _Found:
     return [line("The older part is being summarised.", "dim")]
 
 
+async def _uncompact(session: ChatSession, _rest: str) -> _Found:
+    await session.agent.conversation.uncompact()
+    return [line("The words of the newest summary are told again.", "dim")]
+
+
 # --- the agent --------------------------------------------------------------------------------
 
 
@@ -210,7 +216,8 @@ async def _usage(session: ChatSession, _rest: str) -> _Found:
     used = await session.agent.usage()
     parts = [("all", used.total), *used.by_model.items()] if used.by_model else []
     return [
-        line(f"{name}: {spent_words(one.tokens, None)}, {cost_text(one)}") for name, one in parts
+        line(f"{name}: {spent_words(one.tokens, None)}, cost {cost_text(one)}")
+        for name, one in parts
     ] or [line("No model was called yet.", "dim")]
 
 
@@ -239,13 +246,22 @@ async def _memory(session: ChatSession, rest: str) -> _Found:
         records = [one.record for one in await memory.search(rest)]
     else:
         records = list(await memory.records())
-    shown = [line(f"{one.record_id}  {clipped(one.content, _MOST_CHARS)}") for one in records]
+    left_out = max(len(records) - _RECORDS_SHOWN, 0)
+    words = f"{counted(left_out, 'older record')} not shown; `mentra memory` shows all"
+    shown = [line(words, "dim")] if left_out else []
+    for one in records[left_out:]:
+        shown.append(line(f"{one.record_id}  {clipped(one.content, _MOST_CHARS)}"))
     return shown or [line("Nothing was found." if rest else "Nothing is remembered yet.", "dim")]
 
 
 async def _remember(session: ChatSession, rest: str) -> _Found:
     record_id = await session.agent.memory.pin(rest)
     return [line(f"Remembered as {record_id}.", "dim")]
+
+
+async def _forget(session: ChatSession, rest: str) -> _Found:
+    await session.agent.memory.forget(rest)
+    return [line("Forgotten: no search finds it any more.", "dim")]
 
 
 async def _quit(_session: ChatSession, _rest: str) -> _Found:
@@ -268,7 +284,9 @@ _COMMANDS: Mapping[str, Callable[[ChatSession, str], Awaitable[_Found]]] = {
     "members": _members,
     "memory": _memory,
     "remember": _remember,
+    "forget": _forget,
     "compact": _compact,
+    "uncompact": _uncompact,
     "context": _context,
     "usage": _usage,
     "save": _save,

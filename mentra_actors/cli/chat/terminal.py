@@ -192,7 +192,7 @@ class TerminalChat:
         """What shows how long something takes is drawn again."""
         while True:
             await anyio.sleep(_TICK_S)
-            if self.session.is_working or self.session.questions:
+            if self.session.is_stoppable or self.session.questions:
                 self._prompt.app.invalidate()
 
     # --- the prompt -----------------------------------------------------------------------

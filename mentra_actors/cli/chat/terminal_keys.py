@@ -61,12 +61,12 @@ class Keys:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def interrupted(self) -> None:
-        """Ctrl-C: stop the turn; else empty the line; else, the second time, leave."""
+        """Ctrl-C: stop what goes on; else empty the line; else, the second time, leave."""
         buffer = get_app().current_buffer
         was_leaving, self.is_leaving = self.is_leaving, False
         if self.is_refusing:
             self.not_refusing()
-        elif self.chat.session.is_working:
+        elif self.chat.session.is_stoppable:
             self.stop_turn()
         elif buffer.text:
             buffer.reset()
@@ -77,7 +77,7 @@ class Keys:
         get_app().invalidate()
 
     def stop_turn(self) -> None:
-        """End the open turn."""
+        """End the open turn, or the summary that is being written."""
         self._begin(allow=None)
 
     def decide(self, key: str) -> None:
@@ -111,7 +111,7 @@ def key_bindings(keys: Keys) -> KeyBindings:
     bindings = KeyBindings()
     _add_answers(bindings, keys)
     writes = ~is_searching
-    stops = writes & Condition(lambda: keys.is_refusing or keys.chat.session.is_working)
+    stops = writes & Condition(lambda: keys.is_refusing or keys.chat.session.is_stoppable)
 
     @bindings.add("c-c", filter=writes)
     def _(_event: KeyPressEvent) -> None:

@@ -310,8 +310,18 @@ def _decided(event: a.PermissionResolved) -> Sequence[Shown]:
 
 
 def _compacted(event: a.ContextCompacted) -> Sequence[Shown]:
-    words = f"◇ {event.replaced} older entries are now told as a summary ({event.trigger})"
+    be = "is" if event.replaced == 1 else "are"
+    entries = counted(event.replaced, "older entry")
+    words = f"◇ {entries} {be} now told as a summary ({event.trigger})"
     return [line(words, "cyan")]
+
+
+def _not_compacted(event: a.CompactionSkipped) -> Sequence[Shown]:
+    if event.is_cancelled:
+        return [line("◇ the summary was stopped; the conversation is as it was", "dim")]
+    if event.is_error:  # a warning, which is a line of the chat, says why
+        return [line("◇ nothing was summarised; the conversation is as it was", "yellow")]
+    return [line("◇ nothing was summarised: all of it is new", "dim")]
 
 
 def _notice(event: a.Notice) -> Sequence[Shown]:
@@ -342,5 +352,6 @@ _WORDS: Mapping[type[Any], Callable[[Any], Sequence[Shown]]] = {
     ],
     a.SubagentFinished: lambda event: [line(f"◇ a subagent has ended: {event.how}", "dim")],
     a.ContextCompacted: _compacted,
+    a.CompactionSkipped: _not_compacted,
     a.Notice: _notice,
 }

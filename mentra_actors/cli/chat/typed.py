@@ -77,7 +77,11 @@ COMMANDS: Mapping[str, _Command] = {
     "members": _Command("", "who is in the team"),
     "memory": _Command("[WORDS]", "what the agent remembers, or finds by these words"),
     "remember": _Command("TEXT", "let the agent remember this for long", needs_words=True),
+    "forget": _Command(
+        "ID", "let what /memory shows with this id be found no more", needs_words=True
+    ),
     "compact": _Command("", "have the older part of the conversation summarised"),
+    "uncompact": _Command("", "tell the model the words again that a summary stands for"),
     "context": _Command("", "what the next request consists of, and how large it is"),
     "usage": _Command("", "tokens and money so far"),
     "save": _Command("FILE", "write the conversation as Markdown", needs_words=True),

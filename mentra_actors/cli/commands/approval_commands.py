@@ -13,7 +13,7 @@ from mentra_actors.cli.decision_options import By, Match, Remember, Wait, chosen
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.petitioned import remark_handed_over, state_word, wished
-from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.reading import OpenStore, opened, until_ctrl_c
 from mentra_actors.cli.render.render_approvals import approval_document, approval_text
 from mentra_actors.domain.permission_rules import RuleScope, new_rule, scope_stream
 from mentra_actors.domain.rule_match import RuleMatch, match_words
@@ -46,7 +46,8 @@ def approvals(
     output = Output(as_json=as_json)
     with opened(store) as team:
         if watch:
-            _show_changes(output, team)
+            with until_ctrl_c(follows=True):
+                _show_changes(output, team)
             return
         waiting = _waiting(team)
     now = SystemClock().now()
@@ -210,7 +211,7 @@ def _show(output: Output, document: dict[str, Any], text: Text) -> None:
 
 
 def _views(team: OpenStore) -> Iterator[Sequence[Approval]]:
-    """What waits, again after each change of the log; Ctrl-C while it waits ends it."""
+    """What waits, again after each change of the log, for ever."""
     parts: dict[str, AgentApprovals] = {}
     place = 0
     for last in team.ends(follow=True):

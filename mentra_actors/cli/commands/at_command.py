@@ -30,12 +30,18 @@ from mentra_actors.ids import TeamId
 from mentra_actors.runtime.history.agent_moment import AgentMoment
 from mentra_actors.runtime.history.history import history_beside
 from mentra_actors.runtime.history.moment import Moment
+from projections.views.roster import ROSTER
+from projections.views.usage import USAGE
 
 __all__ = ["at"]
 
+_MOST_TASKS = 20
+"""Of a section of the board, where all of a team is shown; `--view board` shows every task."""
+_NOW = "now"
+
 
 def at(
-    moment: Annotated[str, typer.Argument(metavar="MOMENT", help=f"It is {MOMENTS}.")] = "now",
+    moment: Annotated[str, typer.Argument(metavar="MOMENT", help=f"It is {MOMENTS}.")] = _NOW,
     agent: Annotated[
         str | None, typer.Argument(help="An agent, by its name of then; without it: the team.")
     ] = None,
@@ -56,6 +62,8 @@ def at(
     with ExitStack() as stack:
         team = stack.enter_context(opened(store, team_name))
         stack.enter_context(output.spinner("Reading the log"))
+        if moment == _NOW and agent is None and not view:
+            team.kept(ROSTER, USAGE)  # of a long log the look below begins there
         history = stack.enter_context(history_beside(team.reader, team.journal, store))
         then = moment_named(history, moment)
         shown = _Shown(output, then, history.last_position, TeamId(team_name), view)
@@ -142,7 +150,7 @@ class _Shown:
             self._output.show(Text())
         elif self._view:
             self._output.show("No task was on the board.")
-        self._hanging(board_lines(view))
+        self._hanging(board_lines(view, most=None if self._view else _MOST_TASKS))
 
     def _show_view(self, document: Any) -> None:
         if self._output.as_json:

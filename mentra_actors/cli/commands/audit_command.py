@@ -13,7 +13,7 @@ from mentra_actors.cli.audit.audit_masks import masked
 from mentra_actors.cli.failures import FAILED
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.reading import OpenStore, opened, until_ctrl_c
 from mentra_actors.cli.render.render_audit import AuditLines, is_denial
 from mentra_actors.cli.times import unix_time
 from mentra_actors.domain.team import DEFAULT_TEAM
@@ -156,15 +156,16 @@ def _moment(text: str | None, option: str) -> float | None:
 
 def _show(output: Output, team: OpenStore, wish: _Wish, span: _Range, *, follow: bool) -> None:
     found, lines = False, AuditLines()
-    for event in filter(wish.lets_pass, _events(team, span, follow=follow)):
-        fields = masked(event)
-        if wish.denied and not is_denial(fields):
-            continue
-        found = True
-        if output.as_json:
-            output.json_line(fields)
-        else:
-            output.show_hanging(lines.line(fields), _INDENT)
+    with until_ctrl_c(follows=follow):
+        for event in filter(wish.lets_pass, _events(team, span, follow=follow)):
+            fields = masked(event)
+            if wish.denied and not is_denial(fields):
+                continue
+            found = True
+            if output.as_json:
+                output.json_line(fields)
+            else:
+                output.show_hanging(lines.line(fields), _INDENT)
     if not found:
         output.remark(f"Nothing of that is told in {team.path}.")
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import anyio
 import typer
 
+from mentra_actors.cli.memory_lookup import memory_index, view_of
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened
@@ -18,7 +19,7 @@ from mentra_actors.domain.board.decider import BOARD
 from mentra_actors.domain.content import AssistantMessage, ToolCallBlock
 from mentra_actors.domain.conversation_tree import Transcript
 from mentra_actors.domain.memory import FoundRecord
-from mentra_actors.domain.memory_views import MemoryQuestion, SeenWords, agent_view
+from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView, SeenWords, agent_view
 from mentra_actors.domain.past_calls import AgentPast, PastCall, agent_past
 from mentra_actors.effects.context.context_requests import (
     AssembledContext,
@@ -38,7 +39,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.tools.builtin.files import file_tools
 from mentra_actors.tools.registry import ToolRegistry
-from projections.memory.index import MemoryIndex, open_memory_index
+from projections.memory.index import MemoryIndex
 
 __all__ = ["context"]
 
@@ -69,8 +70,13 @@ def context(
     with opened(store) as team, output.spinner("Reading the log"):
         stream_id = team.agent_stream(agent)
         past = agent_past(team.journal.events(stream_id))
+        if past.state.profile is None:
+            raise CommandRejected(
+                f"nobody can say what {agent} would be sent: its first event cannot be read "
+                f"(`mentra log {agent}` says why)"
+            )
         call = None if at is None else _chosen(past, at)
-        made = anyio.run(_assembled, team, tools, past, call)
+        made = anyio.run(_assembled, team, view_of(team, stream_id), tools, past, call)
         report = report_of(made, PriceList())
     unknown = _unknown_tools(past, tools)
     if as_json:
@@ -95,10 +101,14 @@ def _chosen(past: AgentPast, at: str) -> PastCall:
 
 
 async def _assembled(
-    team: OpenStore, tools: ToolRegistry, past: AgentPast, call: PastCall | None
+    team: OpenStore,
+    view: MemoryView,
+    tools: ToolRegistry,
+    past: AgentPast,
+    call: PastCall | None,
 ) -> AssembledContext:
     boards = _StoredBoards(team.journal)
-    with open_memory_index(team.reader, None) as index:
+    with memory_index(team, view) as index:
         recall = Recall(_StoredMemories(team.reader, index), boards)
         assembly = RequestAssembly(tools, team.reader, BoardReminders(boards), recall)
         if call is None:

@@ -111,7 +111,7 @@ def _of_view(
 
 
 def _of_team(old: Moment, new: Moment, team: TeamId, agent: str) -> TeamDifference:
-    found = team_difference(old, new, team)
+    found = team_difference(old, new, team, agent=agent)
     if not agent:
         return found
     if agent not in {one.name for moment in (old, new) for one in moment.roster(team)}:
@@ -120,5 +120,5 @@ def _of_team(old: Moment, new: Moment, team: TeamId, agent: str) -> TeamDifferen
     return TeamDifference(
         position_before=found.position_before,
         position_after=found.position_after,
-        agents=tuple(one for one in found.agents if one.name == agent),
+        agents=found.agents,
     )

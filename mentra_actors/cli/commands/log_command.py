@@ -9,7 +9,7 @@ import typer
 
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.reading import OpenStore, opened, until_ctrl_c
 from mentra_actors.cli.render.render_log import event_document, event_line
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
@@ -63,12 +63,13 @@ def log(
         stream_id = None if agent is None else team.stream(agent)
         wish = _Wish(stream_id, tuple(category or ()), tuple(tag or ()))
         found = False
-        for recorded in filter(wish.lets_pass, _events(team, wish, after, follow=follow)):
-            found = True
-            if as_json:
-                output.json_line(event_document(recorded))
-            else:
-                output.show_line(event_line(recorded, with_stream=stream_id is None))
+        with until_ctrl_c(follows=follow):
+            for recorded in filter(wish.lets_pass, _events(team, wish, after, follow=follow)):
+                found = True
+                if as_json:
+                    output.json_line(event_document(recorded))
+                else:
+                    output.show_line(event_line(recorded, with_stream=stream_id is None))
         if not found:
             output.remark(_nothing(team, wish, after))
 

@@ -1,6 +1,5 @@
 """`mentra inbox`, `mail`, `respond`: what persons read and write in a team."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -13,7 +12,7 @@ from mentra_actors.cli.decision_options import Wait, person
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.petitioned import have_recorded, wished
-from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.reading import OpenStore, opened, until_ctrl_c
 from mentra_actors.cli.render.render_members import (
     INDENT,
     Letter,
@@ -64,14 +63,14 @@ def inbox(
         )
         return
     told = _Told(output, found.answered_as)
-    told.tell(shown, found)
-    if not shown and not found.open_requests:
-        say = output.remark if follow else output.show
-        say(f"Nothing waits for {name}.")
-    if found.is_left:
-        output.remark("They stay unread: no process has marked them yet.", "yellow")
-    if follow:
-        with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+    with until_ctrl_c(follows=follow):
+        told.tell(shown, found)
+        if not shown and not found.open_requests:
+            say = output.remark if follow else output.show
+            say(f"Nothing waits for {name}.")
+        if found.is_left:
+            output.remark("They stay unread: no process has marked them yet.", "yellow")
+        if follow:
             _follow(box, told, found.seen)
 
 
@@ -182,14 +181,15 @@ class _Inbox:
             is_left=is_left,
         )
 
-    def wait_for_more(self, seen: int) -> bool:
-        """Wait until the log is longer; False after Ctrl-C."""
+    def wait_for_more(self, seen: int) -> None:
+        """Wait until the log is longer."""
         with opened(self._store, self._team_name) as team:
-            return team.wait_for_more(seen)
+            team.wait_for_more(seen)
 
 
 def _follow(box: _Inbox, told: "_Told", seen: int) -> None:
-    while box.wait_for_more(seen):
+    while True:
+        box.wait_for_more(seen)
         found = box.look()
         told.tell([one for one in found.letters if one.is_new], found)
         seen = found.seen

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from rich.text import Text
 
 from mentra_actors.cli.decision_options import By, Wait, person
+from mentra_actors.cli.memory_lookup import memory_index, view_of
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.petitioned import have_recorded, wished
@@ -24,14 +26,18 @@ from mentra_actors.domain.memory import (
     MemoryState,
     PinFacts,
 )
-from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView, agent_view
+from mentra_actors.domain.memory_views import MemoryQuestion, MemoryView
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, name_of
-from mentra_actors.runtime.memory.memories import team_of
-from mentra_actors.runtime.memory.memory_imports import fact_orders, import_outcome, told_outcome
-from mentra_actors.runtime.wishes.teams import ImportWish, TeachWish
-from mentra_actors.store.journal import Journal
+from mentra_actors.runtime.memory.memories import index_file
+from mentra_actors.runtime.memory.memory_imports import (
+    fact_orders,
+    import_outcome,
+    told_outcome,
+    written_stream,
+)
+from mentra_actors.runtime.wishes.teams import ForgetRecordWish, ImportWish, TeachWish
 from projections.memory.index import open_memory_index
 from projections.memory.lines import memory_lines, record_fields
 from projections.views.sentence_words import counted
@@ -39,6 +45,7 @@ from projections.views.sentence_words import counted
 __all__ = ["memory", "remember"]
 
 _INDENT = 2
+_FOR = {"agent": "by {}", "team": "by the team of {}", "project": "for the whole store"}
 
 
 def memory(
@@ -62,6 +69,10 @@ def memory(
             help="Pin the facts of such a file, those that are not there yet.",
         ),
     ] = None,
+    forget: Annotated[
+        str | None,
+        typer.Option(help="Let the record with this id be found no more; the log keeps it."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most records that a search shows.")] = 10,
     by: By = None,
     wait: Wait = 10.0,
@@ -74,21 +85,17 @@ def memory(
     With a query: what it finds by it.
     """
     output = Output(as_json=as_json)
-    if facts is not None:
-        with opened(store, team_name) as team:
-            orders = _orders(facts, _view_of(team, agent), by=person(by))
-            likely = import_outcome(orders, _memories(team))
-        remembered = _have_pinned(output, orders, store, by=person(by), wait_s=wait)
-        outcome = likely
-        if remembered is not None:
-            with opened(store, team_name) as team:
-                outcome = told_outcome(orders, remembered, _memories(team))
-        show_import(output, agent, facts, outcome, is_recorded=remembered is not None)
-        return
     scopes = SCOPES if scope is None else (scope,)
+    place = _Place(store=store, team_name=team_name, by=person(by), wait_s=wait)
+    if forget is not None:
+        _forget(output, agent, forget, scopes, place)
+        return
+    if facts is not None:
+        _import(output, agent, facts, place)
+        return
     with opened(store, team_name) as team, output.spinner("Reading the log"):
-        view = _view_of(team, agent)
-        with open_memory_index(team.reader, None) as index:
+        view = view_of(team, team.agent_stream(agent))
+        with memory_index(team, view) as index:
             if query is not None:
                 question = MemoryQuestion(words=query, limit=limit, now=time.time(), scopes=scopes)
                 found = index.search(view, question)
@@ -100,9 +107,56 @@ def memory(
         _show_records(output, agent, records, export)
 
 
-def _view_of(team: OpenStore, agent: str) -> MemoryView:
-    agent_id = AgentId(name_of(team.agent_stream(agent)))
-    return agent_view(agent_id, team_of(Journal(team.reader), agent_id, DEFAULT_TEAM))
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where something is recorded, for whom, and how long its writer is waited for."""
+
+    store: Path
+    team_name: str
+    by: str
+    wait_s: float
+
+
+def _import(output: Output, agent: str, facts: Path, place: _Place) -> None:
+    with opened(place.store, place.team_name) as team:
+        orders = _orders(facts, view_of(team, team.agent_stream(agent)), by=place.by)
+        likely = import_outcome(orders, _memories(team))
+    remembered = _have_pinned(output, orders, place)
+    outcome = likely
+    if remembered is not None:
+        with opened(place.store, place.team_name) as team:
+            outcome = told_outcome(orders, remembered, _memories(team))
+    show_import(output, agent, facts, outcome, is_recorded=remembered is not None)
+
+
+def _memories(team: OpenStore) -> Callable[[StreamId], MemoryState]:
+    return lambda stream_id: MEMORY.fold(team.journal.events(stream_id))
+
+
+def _forget(
+    output: Output, agent: str, record_id: str, scopes: Sequence[MemoryScope], place: _Place
+) -> None:
+    with opened(place.store, place.team_name) as team, output.spinner("Reading the log"):
+        view = view_of(team, team.agent_stream(agent))
+        with memory_index(team, view) as index:
+            scope = index.scope_of(view, record_id, scopes)
+    if scope is None:
+        raise CommandRejected(
+            f"{agent} has no record {record_id!r}; `mentra memory {agent}` shows all, with ids"
+        )
+    have_recorded(
+        output,
+        ForgetRecordWish(memory=written_stream(view, scope), record_id=record_id),
+        place.store,
+        by=place.by,
+        wait_s=place.wait_s,
+        words=f"{record_id} is {{}}forgotten: no search of {agent} finds it any more.",
+        document={"agent": agent, "record": record_id, "scope": scope},
+    )
+    with opened(place.store, place.team_name) as team:
+        file = index_file(team.reader, place.store)
+        with open_memory_index(team.reader, file):  # takes the words out of the index
+            pass
 
 
 def _orders(facts: Path, view: MemoryView, *, by: str) -> Sequence[tuple[StreamId, PinFacts]]:
@@ -112,24 +166,16 @@ def _orders(facts: Path, view: MemoryView, *, by: str) -> Sequence[tuple[StreamI
         raise CommandRejected(f"{facts}: {error}; nothing was recorded") from error
 
 
-def _memories(team: OpenStore) -> Callable[[StreamId], MemoryState]:
-    return lambda stream_id: MEMORY.fold(team.journal.events(stream_id))
-
-
 def _have_pinned(
-    output: Output,
-    orders: Sequence[tuple[StreamId, PinFacts]],
-    store: Path,
-    *,
-    by: str,
-    wait_s: float,
+    output: Output, orders: Sequence[tuple[StreamId, PinFacts]], place: _Place
 ) -> Sequence[str] | None:
     """Have facts pinned, some hundred at a time: those that were new; None if some wait."""
     remembered: list[str] = []
     is_waiting = False
     for stream_id, command in orders:
         wish = ImportWish(memory=stream_id, facts=command.facts)
-        answer = wished(output, wish, store, by=by, wait_s=0.0 if is_waiting else wait_s)
+        wait_s = 0.0 if is_waiting else place.wait_s
+        answer = wished(output, wish, place.store, by=place.by, wait_s=wait_s)
         is_waiting = is_waiting or answer is None
         remembered += (answer and answer.remembered) or ()
     return None if is_waiting else remembered
@@ -154,6 +200,9 @@ def _show_records(
 def remember(
     agent: Annotated[str, typer.Argument(help="Who is to remember it.")],
     fact: Annotated[str, typer.Argument(help="What; it is shown to the agent when it fits.")],
+    scope: Annotated[
+        MemoryScope, typer.Option(help="For this agent, for its team, or for the whole store.")
+    ] = "agent",
     by: By = None,
     wait: Wait = 10.0,
     team_name: TeamName = DEFAULT_TEAM,
@@ -166,10 +215,13 @@ def remember(
     """
     output = Output(as_json=as_json)
     with opened(store, team_name) as team:
-        agent_id = AgentId(name_of(team.agent_stream(agent)))
-    wish = TeachWish(agent_id=agent_id, content=fact)
-    words = f"It is {{}}remembered by {agent}; `mentra memory {agent}` shows all."
-    document = {"agent": agent}
+        stream_id = team.agent_stream(agent)
+        memory = written_stream(view_of(team, stream_id), scope)
+    wish = TeachWish(
+        agent_id=AgentId(name_of(stream_id)), content=fact, memory=memory, scope=scope
+    )
+    words = f"It is {{}}remembered {_FOR[scope].format(agent)}; `mentra memory {agent}` shows all."
+    document = {"agent": agent, "scope": scope}
     have_recorded(output, wish, store, by=person(by), wait_s=wait, words=words, document=document)
 
 

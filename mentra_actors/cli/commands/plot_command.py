@@ -1,6 +1,6 @@
 """`mentra plot`: what people would rather look at than read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
@@ -14,10 +14,12 @@ from mentra_actors.cli.plots.canvas import saved_figure
 from mentra_actors.cli.plots.lane_plot import draw_lanes, lane_inches
 from mentra_actors.cli.plots.usage_plot import draw_usage
 from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.times import position_in
+from mentra_actors.domain.agent.events import AgentSpawned
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import board_stream
-from projections.views.lanes import team_lanes
+from mentra_actors.ids import StreamId, board_stream
+from projections.views.lanes import only_lanes, team_lanes
 from projections.views.series import board_series, usage_series
 
 __all__ = ["plot"]
@@ -29,10 +31,12 @@ _INCHES = 9.0, 5.0
 def plot(
     what: Annotated[Plot, typer.Argument(help="Lanes of agents, tokens and money, burn-down.")],
     file: Annotated[Path, typer.Argument(help="Where to: NAME.svg, NAME.png or NAME.pdf.")],
-    after: Annotated[int, typer.Option(min=0, help="Begin after this position.")] = 0,
+    after: Annotated[
+        str, typer.Option(metavar="MOMENT", help="Begin after this position or time (2h ago).")
+    ] = "0",
     through: Annotated[
-        int | None, typer.Option(min=0, help="End with this position.", show_default="the end")
-    ] = None,
+        str, typer.Option(metavar="MOMENT", help="End with this one.", show_default="the end")
+    ] = "now",
     team_name: TeamName = DEFAULT_TEAM,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
@@ -43,7 +47,7 @@ def plot(
     """
     output = Output(as_json=as_json)
     with opened(store, team_name) as team, output.spinner("Reading the log"):
-        picture = _PICTURES[what](team, after, through)
+        picture = _PICTURES[what](team, position_in(team, after), position_in(team, through))
         saved_figure(file, picture.draw, inches=picture.inches)
     if as_json:
         output.document({"file": str(file), "what": what})
@@ -56,27 +60,35 @@ class _Picture(NamedTuple):
     inches: tuple[float, float]
 
 
-def _lanes(team: OpenStore, after: int, through: int | None) -> _Picture:
-    end = team.reader.last_position() if through is None else through
-    lanes = team_lanes(team.journal.between(after, end))
+def _lanes(team: OpenStore, after: int, through: int) -> _Picture:
+    drawn = team_lanes(team.journal.between(after, through))
+    lanes = only_lanes(drawn, {board_stream(team.team_id), *_agents(team, through)})
     _require(lanes.lanes, "no agent did anything there")
     title = f"Lanes of {team.path.name}"
     return _Picture(partial(draw_lanes, lanes, title), lane_inches(lanes))
 
 
-def _usage(team: OpenStore, after: int, through: int | None) -> _Picture:
+def _usage(team: OpenStore, after: int, through: int) -> _Picture:
     begin = _time_of(team, after)
-    points = [one for one in usage_series(team.journal.through(through)) if one.at > begin]
+    series = usage_series(team.journal.through(through), team.team_id)
+    points = [one for one in series if one.at > begin]
     _require(points, "no model was called there")
     return _Picture(partial(draw_usage, points, f"Usage of {team.path.name}"), _INCHES)
 
 
-def _board(team: OpenStore, after: int, through: int | None) -> _Picture:
+def _board(team: OpenStore, after: int, through: int) -> _Picture:
     begin, board = _time_of(team, after), board_stream(team.team_id)
     points = board_series(team.journal.through(through), board)
     points = [one for one in points if one.at > begin]
     _require(points, f"nothing happened on {board} there")
     return _Picture(partial(draw_board, points, f"Tasks of {board}"), _INCHES)
+
+
+def _agents(team: OpenStore, through: int) -> Iterator[StreamId]:
+    """Agents of the team until then, subagents too."""
+    for one in team.journal.between(0, through, of_types=frozenset({AgentSpawned})):
+        if isinstance(one.event, AgentSpawned) and one.event.profile.team_id == team.team_id:
+            yield one.stream_id
 
 
 def _time_of(team: OpenStore, position: int) -> float:
@@ -98,7 +110,7 @@ def _nothing(words: str) -> CommandRejected:
     return CommandRejected(f"there is nothing to draw: {words}")
 
 
-_PICTURES: dict[Plot, Callable[[OpenStore, int, int | None], _Picture]] = {
+_PICTURES: dict[Plot, Callable[[OpenStore, int, int], _Picture]] = {
     "lanes": _lanes,
     "usage": _usage,
     "board": _board,

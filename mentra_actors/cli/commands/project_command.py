@@ -11,8 +11,9 @@ from mentra_actors.cli.fold_progress import fold_progress
 from mentra_actors.cli.named_projections import first_sentence, projection_named
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output
-from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.reading import OpenStore, opened, until_ctrl_c
 from mentra_actors.cli.render.render_parts import change_line, part_lines, plain_rows
+from mentra_actors.cli.times import MOMENTS, position_in
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.views.feeds import Cursor
 from mentra_actors.runtime.views.kept_views import KeptViews, views_on_demand
@@ -39,7 +40,9 @@ def project(
     key: Annotated[
         list[str] | None, typer.Option(help="Only parts whose keys begin so; may be repeated.")
     ] = None,
-    at: Annotated[int | None, typer.Option(min=0, help="As of this global position.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="MOMENT", help=f"As of a moment: {MOMENTS}.")
+    ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what changes.")
     ] = False,
@@ -71,10 +74,10 @@ def project(
         elif keep or into or rebuild or wish.writes_rows():
             wish.show_kept(team, rebuilds=rebuild)
         else:
-            wish.show_folded(team, at)
+            wish.show_folded(team, position_in(team, at or "now"))
 
 
-def _check(*, at: int | None, follow: bool, after: int | None, keeps: bool) -> None:
+def _check(*, at: str | None, follow: bool, after: int | None, keeps: bool) -> None:
     if at is not None and (follow or keeps):
         raise CommandRejected("--at is a moment of the past: nothing of it is kept or followed")
     if after is not None and not follow:
@@ -112,12 +115,8 @@ class _Wish:
         lines = [[Text(one.name), Text(first_sentence(one))] for one in BUILT_IN]
         self.output.table("Views", ("name", "what is in it"), lines, wrapped=("what is in it",))
 
-    def show_folded(self, team: OpenStore, at: int | None) -> None:
-        """Views that are folded now, and kept nowhere."""
-        last = team.reader.last_position()
-        if at is not None and at > last:
-            raise CommandRejected(f"the log has positions 0 to {last}; --at {at} is to come")
-        position = last if at is None else at
+    def show_folded(self, team: OpenStore, position: int) -> None:
+        """Views that are folded for this, and kept nowhere."""
         with fold_progress(self.output, "Folding the log") as on_folded:
             views = folded_through(team.reader, self._chosen(), position, on_folded)
         self._show(views, position)
@@ -154,14 +153,12 @@ class _Wish:
         if after is not None and after > last:
             raise CommandRejected(f"the log has positions 0 to {last}; --after {after} is to come")
         place = None if after is None else Cursor(after)
-        try:
+        with until_ctrl_c(follows=True):
             for item in watched(team.reader, self.store, *self._chosen(), after=place):
                 if self.output.as_json:
                     self.output.json_line(item.event)
                 else:
                     self._show_event(item.event)
-        except KeyboardInterrupt:  # the way to end it
-            return
 
     def _show_event(self, event: Any) -> None:
         match event:

@@ -1,5 +1,6 @@
 """`mentra replay`: a log decided again, runs that are run again, and a walk event by event."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,11 +25,14 @@ from mentra_actors.cli.signed_in import signed_in_providers
 from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import StreamId, name_of
+from mentra_actors.ids import AgentId, StreamId, name_of
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.history.history import History
-from mentra_actors.runtime.history.replays import ReplayChoices
+from mentra_actors.runtime.history.replays import Replay, ReplayChoices
 from mentra_actors.runtime.replay.recordings import read_recording, recording_faults
+from mentra_actors.runtime.replay.releases import ReleasesOfLog
+from mentra_actors.runtime.replay.stream_groups import agent_events
+from mentra_actors.runtime.replay.walk import Step, steps_of
 
 __all__ = ["replay"]
 
@@ -73,7 +77,8 @@ def replay(
     """Decide a log again with the code of today.
 
     Or run a recorded run again; nothing is written. Without options no model is asked and no
-    tool is run. The exit code is 1 if anything is decided otherwise than it was recorded.
+    tool is run. The exit code is 1 if anything is decided otherwise than it was recorded, but
+    for what a release since then is known to.
     """
     output = Output(as_json=as_json)
     if recording is not None:
@@ -83,8 +88,7 @@ def replay(
     with opened(store, team_name) as team:
         stream_id = None if agent is None else team.agent_stream(agent)
         if step:
-            streams = () if stream_id is None else (stream_id,)
-            StepByStep(output, team.journal, streams).walk()
+            StepByStep(output, _steps(team, stream_id)).walk()
         elif play:
             _play_all(output, team, agent)
         elif all_runs:
@@ -95,6 +99,13 @@ def replay(
             _run_again(output, team, stream_id, run, choices)
         else:
             _decide_again(output, team, stream_id)
+
+
+def _steps(team: OpenStore, stream_id: StreamId | None) -> Iterator[Step]:
+    if stream_id is None:
+        return steps_of(team.journal.through())
+    told = agent_events(team.reader, team.journal, [AgentId(name_of(stream_id))])
+    return steps_of(told, streams={stream_id}, release_of=ReleasesOfLog(team.journal))
 
 
 def _choices(live_from: int | None, model: str | None, system: str | None) -> ReplayChoices:
@@ -159,7 +170,12 @@ def _run_again(
         output.document(replay_document(found))
     else:
         show_replay(output, found)
-    _exit(is_same=found.is_same or bool(found.live_from))
+    _exit(is_same=found.is_same or bool(found.live_from) or _is_as_known(found))
+
+
+def _is_as_known(found: Replay) -> bool:
+    """Whether the events are others only because an older release has recorded them."""
+    return bool(found.known) and not found.differences and found.first_other is None
 
 
 def _run_all(

@@ -1,8 +1,7 @@
 """`mentra timeline`: what a whole team did, in lanes."""
 
-import sys
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -11,8 +10,9 @@ from rich.text import Text
 
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output, local_time
-from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.reading import OpenStore, opened, until_ctrl_c
 from mentra_actors.cli.render.lane_graph import LaneGraph, LaneRow
+from mentra_actors.cli.times import position_in
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId, category_of, name_of
@@ -29,9 +29,12 @@ def timeline(
     last: Annotated[
         int, typer.Option("--last", "-n", min=0, help="So many rows; 0 shows all.")
     ] = 100,
-    after: Annotated[int, typer.Option(min=0, help="Begin after this position.")] = 0,
+    after: Annotated[
+        str, typer.Option(metavar="MOMENT", help="Begin after this position or time (10m ago).")
+    ] = "0",
     through: Annotated[
-        int | None, typer.Option(min=0, help="End with this position.", show_default="the end")
+        str | None,
+        typer.Option(metavar="MOMENT", help="End with this one.", show_default="the end"),
     ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Every event, also those that say little.")
@@ -45,15 +48,18 @@ def timeline(
         raise CommandRejected("--follow ends nowhere: leave --through and --json out")
     output = Output(as_json=as_json)
     with opened(store) as team:
+        begin = position_in(team, after)
+        end = None if through is None else position_in(team, through)
         if as_json:
-            output.document(_document(team, after, through))
+            output.document(_document(team, begin, end))
             return
-        rows = _Rows(team, after, every=every)
-        shown = deque(rows.more(through), maxlen=min(last, sys.maxsize) or None)
-        _show(output, rows, shown)
-        while follow and team.wait_for_more(rows.position):
-            for one in rows.more(None):
-                output.show_line(_line(one, rows.graph))
+        rows = _Rows(team, begin, every=every)
+        with until_ctrl_c(follows=follow):
+            _show(output, rows, rows.more(end, last=last))
+            while follow:
+                team.wait_for_more(rows.position)
+                for one in rows.more(None):
+                    output.show_line(_line(one, rows.graph))
 
 
 def _document(team: OpenStore, after: int, through: int | None) -> dict[str, Any]:
@@ -77,14 +83,21 @@ class _Rows:
         self._team = team
         self._after = after
 
-    def more(self, through: int | None) -> Iterator[_Shown]:
-        """Those that have come since the last one."""
+    def more(self, through: int | None, *, last: int = 0) -> list[_Shown]:
+        """Those that have come since the last one; with `last` only so many of the end.
+
+        Only what is shown is drawn: the graph stays behind the log by so many events.
+        """
         end = self._team.reader.last_position() if through is None else through
+        waiting: deque[RecordedEvent[Any]] = deque()
         for recorded in self._team.journal.between(self.position, end):
             self.position = recorded.global_position
-            row = self.graph.row(recorded)
-            if row is not None and recorded.global_position > self._after:
-                yield _Shown(recorded, row)
+            if not self.graph.has_row(recorded):
+                continue
+            waiting.append(recorded)
+            if recorded.global_position <= self._after or 0 < last < len(waiting):
+                self.graph.take(waiting.popleft())
+        return [_Shown(one, self.graph.row(one)) for one in waiting]
 
 
 def _show(output: Output, rows: _Rows, shown: Collection[_Shown]) -> None:

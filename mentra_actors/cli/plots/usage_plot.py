@@ -30,7 +30,7 @@ def draw_usage(points: Sequence[UsagePoint], title: str, figure: Any) -> None:
         axes.stackplot(times, layers, labels=labels, colors=COLOURS, step="post", alpha=0.85)
         axes.set_ylim(bottom=0)
         axes.set_ylabel(unit)
-        axes.yaxis.set_major_formatter("{x:,g}")
+        axes.yaxis.set_major_formatter("{x:,.10g}")
     tokens.set_title(title if has_prices else f"{title} (no price is known)")
     tokens.legend(loc="upper left")
 

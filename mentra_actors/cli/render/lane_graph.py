@@ -63,20 +63,26 @@ class LaneGraph:
         self._has_all = has_all
         self.lanes: list[StreamId] = []
         """Agents in the order of their first event; boards and others behind them."""
+        self._places: dict[StreamId, int] = {}
         self._runs: dict[StreamId, str] = {}
         self._asks: dict[StreamId, str] = {}
 
-    def row(self, recorded: RecordedEvent[Any]) -> LaneRow | None:
-        """The row of the next event, if it has one."""
+    def has_row(self, recorded: RecordedEvent[Any]) -> bool:
+        """False for what says little, if not everything is to be shown."""
         is_quiet = isinstance(recorded.event, _QUIET)
-        is_quiet = is_quiet or category_of(recorded.stream_id) in _QUIET_KINDS
-        if is_quiet and not self._has_all:
-            return None
-        stream_id = self._lane_of(recorded)
+        return self._has_all or not (is_quiet or category_of(recorded.stream_id) in _QUIET_KINDS)
+
+    def take(self, recorded: RecordedEvent[Any]) -> tuple[int, int]:
+        """Go on to the next event that has a row; the lanes that it comes from and stands in."""
+        lane = self._place(self._lane_of(recorded))
         sender = _sender(recorded.event)
-        lane = self._place(stream_id)
         start = self._place(sender) if sender is not None else lane
         self._note(recorded)
+        return start, lane
+
+    def row(self, recorded: RecordedEvent[Any]) -> LaneRow:
+        """The same, and its row."""
+        start, lane = self.take(recorded)
         cells = [self._cell(one) for one in self.lanes]
         if start == lane:
             cells[lane] = f"{_mark(recorded.event)} "
@@ -91,9 +97,10 @@ class LaneGraph:
         return recorded.stream_id
 
     def _place(self, stream_id: StreamId) -> int:
-        if stream_id not in self.lanes:
+        place = self._places.setdefault(stream_id, len(self.lanes))
+        if place == len(self.lanes):
             self.lanes.append(stream_id)
-        return self.lanes.index(stream_id)
+        return place
 
     def _note(self, recorded: RecordedEvent[Any]) -> None:
         stream_id = recorded.stream_id

@@ -29,8 +29,11 @@ _STATE_STYLES = {
 _MARKS = {"ready": " ", "claimed": " ", "blocked": "-", "in progress": ">", "completed": "x"}
 
 
-def board_lines(view: BoardView) -> Iterator[tuple[Text, int]]:
-    """The board in sections, each line with the column at which it goes on when it is wrapped."""
+def board_lines(view: BoardView, *, most: int | None = None) -> Iterator[tuple[Text, int]]:
+    """The board in sections, each line with the column at which it goes on when it is wrapped.
+
+    With `most` no section has more tasks; it says how many are left out.
+    """
     groups = board_groups(view)
     width = max((len(str(task.task_id)) for task in view.tasks), default=1)
     sections = (
@@ -45,9 +48,11 @@ def board_lines(view: BoardView) -> Iterator[tuple[Text, int]]:
         if place:
             yield Text(), 0
         yield Text(f"{title} ({len(tasks)})", style="bold"), 0
-        for task in tasks:
+        for task in tasks[:most]:
             head = f"  [{_MARKS[task_state(task, view)]}] {task.task_id:>{width}}: "
             yield _task_line(head, task, view), len(head)
+        if left_out := len(tasks[most:]) if most is not None else 0:
+            yield Text(f"  … and {left_out:,} more", style="dim"), 2
 
 
 def _task_line(head: str, task: Task, view: BoardView) -> Text:

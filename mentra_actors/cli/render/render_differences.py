@@ -7,14 +7,15 @@ from typing import Any, TypeAlias
 import msgspec
 from rich.text import Text
 
+from mentra_actors.cli.render.figure_words import figure_words, is_figure
 from mentra_actors.cli.render.render_transcript import item_lines
+from mentra_actors.cli.render.render_usage import spent_words
 from mentra_actors.domain.board.state import Task
 from mentra_actors.domain.entry import Entry
 from mentra_actors.runtime.history.differences import AgentDifference, TeamDifference
 from projections.views.board_differences import BoardDifference, TaskChange
 from projections.views.transcript_differences import Passage
 from projections.views.transcript_item import AssistantText, Prompt, TranscriptItem
-from projections.views.usage import Usage
 from projections.views.view_differences import Difference, FieldChange
 
 __all__ = ["Lines", "difference_lines", "team_difference_lines"]
@@ -95,7 +96,7 @@ def _agent_lines(one: AgentDifference) -> Lines:
     )
     if one.status_before != one.status_after:
         line.append(f"  {one.status_before or 'not there'} → {one.status_after or 'not there'}")
-    line.append(_spent(one.usage_before, one.usage_after), style="dim")
+    line.append(spent_words(one.usage_before, one.usage_after), style="dim")
     yield line, 2
     for change in one.configuration:
         yield from _configuration_lines(change)
@@ -109,16 +110,6 @@ def _agent_lines(one: AgentDifference) -> Lines:
         yield from _passage_lines(passage)
 
 
-def _spent(before: Usage, after: Usage) -> str:
-    calls = after.calls - before.calls
-    tokens = after.tokens.total_tokens - before.tokens.total_tokens
-    cost = (after.cost_usd_micros - before.cost_usd_micros) / 1e6
-    if not (calls or tokens or cost):
-        return ""
-    money = f", ${cost:+,.4f}".replace("$+", "+$").replace("$-", "-$") if cost else ""
-    return f"  {calls:+,} call{'' if abs(calls) == 1 else 's'}, {tokens:+,} tokens{money}"
-
-
 def _configuration_lines(change: FieldChange) -> Lines:
     yield from _change_lines(change.name, change.before, change.after, indent=2)
 
@@ -128,10 +119,10 @@ def _change_lines(name: str, before: Any, after: Any, *, indent: int) -> Lines:
     room = " " * indent
     is_text = isinstance(before, str) and isinstance(after, str)
     if not (is_text and ("\n" in before or "\n" in after)):
-        line = Text.assemble(
-            (f"{room}~ {name}  ", _CHANGED), _words(before, after, is_text=is_text)
+        words = (
+            _texts(before, after) if is_text and before and after else _values(name, before, after)
         )
-        yield line, indent + 4
+        yield Text.assemble((f"{room}~ {name}  ", _CHANGED), words), indent + 4
         return
     yield Text(f"{room}~ {name}", style=_CHANGED), indent + 4
     diff = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=_CONTEXT)
@@ -141,15 +132,20 @@ def _change_lines(name: str, before: Any, after: Any, *, indent: int) -> Lines:
             yield words, indent + 6
 
 
-def _words(before: Any, after: Any, *, is_text: bool) -> Text:
-    """The words of a text that went and came, between those that stayed; other values whole."""
-    if not (is_text and before and after):
-        return Text.assemble((_short(before), _REMOVED), (" → ", "dim"), (_short(after), _ADDED))
+def _values(name: str, before: Any, after: Any) -> Text:
+    """The value of a field with this name as it was and as it is, whole."""
+    field = name.rpartition(".")[2]
+    was, is_now = _short(before, field), _short(after, field)
+    return Text.assemble((was, _REMOVED), (" → ", "dim"), (is_now, _ADDED))
+
+
+def _texts(before: str, after: str) -> Text:
+    """The words of a text that went and came, between those that stayed."""
     old, new = before.split(), after.split()
     text = Text()
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     if matcher.ratio() < 0.5:  # noqa: PLR2004 - then what stayed is chance
-        return Text.assemble((_short(before), _REMOVED), (" → ", "dim"), (_short(after), _ADDED))
+        return _values("", before, after)
     for how, first, first_end, second, second_end in matcher.get_opcodes():
         if how == "equal":
             text.append(f"{' '.join(old[first:first_end])} ", style="dim")
@@ -201,9 +197,11 @@ def _signed(sign: str, place: str, words: str) -> Text:
     return Text.assemble((f"{sign} {place}  ", style), words)
 
 
-def _short(value: Any) -> str:
+def _short(value: Any, name: str = "") -> str:
     if isinstance(value, str):
         text = " ".join(value.split()) or '""'
+    elif is_figure(value):
+        text = figure_words(name, value)
     else:
         text = msgspec.json.encode(value).decode()
     return text if len(text) <= _MOST_CHARS else f"{text[: _MOST_CHARS - 1]}…"

@@ -7,6 +7,7 @@ import msgspec
 from rich.text import Text
 
 from mentra_actors.cli.output import harmless
+from mentra_actors.cli.render.figure_words import figure_words, is_figure
 
 __all__ = ["change_line", "part_lines", "plain_rows"]
 
@@ -24,7 +25,7 @@ def plain_rows(parts: Mapping[str, Any]) -> Sequence[Sequence[Text]] | None:
         values = values[""]
     if not all(isinstance(value, int | float | str | None) for value in values.values()):
         return None
-    return [[Text(_key(key)), _cell(value)] for key, value in values.items()]
+    return [[Text(_key(key)), _cell(key, value)] for key, value in values.items()]
 
 
 def part_lines(key: str, part: Any) -> Iterator[tuple[Text, int]]:
@@ -45,9 +46,10 @@ def _key(key: str) -> str:
     return harmless(key) or "(all)"
 
 
-def _cell(value: Any) -> Text:
-    is_figure = isinstance(value, int | float) and not isinstance(value, bool)
-    return Text(f"{value:,}", justify="right") if is_figure else Text(_clipped(str(value)))
+def _cell(key: str, value: Any) -> Text:
+    if is_figure(value):
+        return Text(figure_words(key, value), justify="right")
+    return Text(_clipped(str(value)))
 
 
 def _lines(value: Any, indent: int) -> Iterator[tuple[Text, int]]:
@@ -58,7 +60,7 @@ def _lines(value: Any, indent: int) -> Iterator[tuple[Text, int]]:
         for name, one in fields.items():
             if _is_short(one):
                 head = f"{room}{name:<{min(width, _WIDEST)}}  "
-                yield Text.assemble((head, "cyan"), _clipped(_short(one))), len(head)
+                yield Text.assemble((head, "cyan"), _clipped(_short(one, name))), len(head)
             else:
                 yield Text(f"{room}{name}", style="cyan"), indent
                 yield from _lines(one, indent + _INDENT)
@@ -77,20 +79,20 @@ def _is_short(value: Any) -> bool:
     return not isinstance(value, dict | list | tuple) or len(_short(value)) <= _SHORT
 
 
-def _short(value: Any) -> str:
-    """A value in one line, without what is empty in it."""
+def _short(value: Any, name: str = "") -> str:
+    """A value in one line, that of a field with this name, without what is empty in it."""
     if isinstance(value, dict):
-        fields = ((name, one) for name, one in value.items() if one not in _EMPTY)
-        return ", ".join(f"{name} {_inner(one)}" for name, one in fields)
+        fields = ((field, one) for field, one in value.items() if one not in _EMPTY)
+        return ", ".join(f"{field} {_inner(one, field)}" for field, one in fields)
     if isinstance(value, list | tuple):
         return ", ".join(map(_inner, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())
+    return figure_words(name, value) if is_figure(value) else " ".join(str(value).split())
 
 
-def _inner(value: Any) -> str:
-    return f"({_short(value)})" if isinstance(value, dict | list | tuple) else _short(value)
+def _inner(value: Any, name: str = "") -> str:
+    return f"({_short(value)})" if isinstance(value, dict | list | tuple) else _short(value, name)
 
 
 def _clipped(text: str) -> str:

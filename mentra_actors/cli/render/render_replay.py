@@ -10,7 +10,12 @@ from rich.text import Text
 from mentra_actors.cli.output import Output, harmless
 from mentra_actors.runtime.history.replays import Replay, ReplayRow
 from mentra_actors.runtime.replay.team_playing import TeamReplay
-from mentra_actors.runtime.replay.told import difference_words, request_words, untold_words
+from mentra_actors.runtime.replay.told import (
+    difference_words,
+    known_words,
+    request_words,
+    untold_words,
+)
 from mentra_actors.runtime.replay.trajectories import Trajectory, TrajectoryStep
 from mentra_actors.runtime.replay.verification import OtherDecision, Verification
 from projections.views.sentence_words import clipped, counted
@@ -21,13 +26,14 @@ _MOST_LINES = 20
 _CHARS = 60
 _ANSWER_CHARS = 28
 _INDENT = 7
+_BUT = ", but for what is known"
 
 
 def show_verification(output: Output, found: Verification, requests: Sequence[str] = ()) -> None:
     """The verdict, the first difference whole, the others in a line each, and the coverage."""
     appends = counted(found.appends, "append")
     if found.is_same and not requests:
-        output.show(Text(f"{appends} decided again: all as they were recorded.", style="green"))
+        output.show(Text(f"{appends} decided again: {_as_it_was(found.known)}.", style="green"))
     else:
         others = counted(len(found.differences), "append")
         words = f"{appends} decided again: {others} would be otherwise today."
@@ -39,7 +45,15 @@ def show_verification(output: Output, found: Verification, requests: Sequence[st
             output.show_line(line)
     for words in request_words(requests):
         output.show(Text(harmless(words), style="yellow"))
-    for words in untold_words(found.untold):
+    _show_coverage(output, found)
+
+
+def _as_it_was(known: Sequence[OtherDecision]) -> str:
+    return f"all as they were recorded{_BUT if known else ''}"
+
+
+def _show_coverage(output: Output, found: Verification | TeamReplay) -> None:
+    for words in (*known_words(found.known), *untold_words(found.untold)):
         output.show_line(Text(harmless(words), style="dim"))
 
 
@@ -47,8 +61,9 @@ def show_team_replay(output: Output, found: TeamReplay) -> None:
     """The verdict, the first difference whole, the first one of each other stream, the streams."""
     appends = counted(found.appends, "append")
     if found.is_same:
-        words = f"{appends} played again: each event is the same, with its ids and times."
-        output.show(Text(words, style="green"))
+        same = "each event is the same, with its ids and times"
+        but = _BUT if found.known else ""
+        output.show(Text(f"{appends} played again: {same}{but}.", style="green"))
     else:
         streams = counted(len(found.differences), "stream")
         words = f"{appends} played again: {streams} went another way."
@@ -60,8 +75,7 @@ def show_team_replay(output: Output, found: TeamReplay) -> None:
     if found.streams:
         output.show(Text())
         output.table("", ("stream", "played", "copied", "left"), list(_stream_rows(found)))
-    for words in untold_words(found.untold):
-        output.show_line(Text(harmless(words), style="dim"))
+    _show_coverage(output, found)
 
 
 def _stream_rows(found: TeamReplay) -> Iterator[Sequence[Text]]:
@@ -118,6 +132,8 @@ def show_replay(output: Output, found: Replay) -> None:
     output.show(Text())
     _show_sums(output, found.before, found.now)
     output.show(_verdict(found))
+    for words in known_words(found.known):
+        output.show_line(Text(harmless(words), style="dim"))
     if found.unmade:
         named = ", ".join(dict.fromkeys(found.unmade))
         words = (

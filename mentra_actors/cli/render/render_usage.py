@@ -7,7 +7,7 @@ from rich.text import Text
 
 from projections.views.usage import Usage
 
-__all__ = ["By", "cost_text", "usage_document", "usage_table"]
+__all__ = ["By", "cost_text", "spent_words", "usage_document", "usage_table"]
 
 By = Literal["agent", "model", "run"]
 """What a row stands for."""
@@ -51,6 +51,17 @@ def cost_text(one: Usage) -> str:
     """Dollars; a plus says that there were calls whose price is not known."""
     more = "+" if one.unpriced_calls else ""
     return f"${one.cost_usd:,.4f}{more}" if one.cost_usd_micros or not more else "unknown"
+
+
+def spent_words(before: Usage, after: Usage) -> str:
+    """What was used between two moments, behind two spaces; nothing for nothing."""
+    calls = after.calls - before.calls
+    tokens = after.tokens.total_tokens - before.tokens.total_tokens
+    cost = (after.cost_usd_micros - before.cost_usd_micros) / 1e6
+    if not (calls or tokens or cost):
+        return ""
+    money = f", ${cost:+,.4f}".replace("$+", "+$").replace("$-", "-$") if cost else ""
+    return f"  {calls:+,} call{'' if abs(calls) == 1 else 's'}, {tokens:+,} tokens{money}"
 
 
 def usage_document(one: Usage) -> dict[str, Any]:

@@ -152,19 +152,25 @@ def context_report(
     output_tool = output.tool_name if output is not None and output.mode == "tool" else ""
     profile = one.effect.profile
     frame = list(frame_pieces(one.request, profile.system, output_tool))
-    conversation, entries = shown(one.transcript, one.view), _Entries(one.transcript)
-    told = list(_told(one, conversation, entries))
-    pieces = [*frame, *(piece for _, pieces in told for piece in pieces)]
+    conversation, entries, sums = (
+        shown(one.transcript, one.view),
+        _Entries(one.transcript),
+        _Sums(),
+    )
+    for piece in frame:
+        sums.add(piece)
+    messages = tuple(_messages(one, conversation, entries, sums))
+    parts = sums.parts()
     return ContextReport(
         agent=profile.name,
         model=profile.model,
         call=one.call,
-        tokens=sum(piece.tokens for piece in pieces),
-        chars=sum(piece.chars for piece in pieces),
-        parts=_parts(pieces),
+        tokens=sum(part.tokens for part in parts),
+        chars=sum(part.chars for part in parts),
+        parts=parts,
         tools=_tools(frame),
-        messages=tuple(_message(entry_id, pieces) for entry_id, pieces in told),
-        stubs=_stubs(pieces, conversation, entries),
+        messages=messages,
+        stubs=_stubs(parts, conversation, entries),
         entries=len(closed(one.transcript).entries),
         context_window=context_window,
         compacted_at_tokens=compaction_limit(profile.compaction, context_window),
@@ -172,9 +178,32 @@ def context_report(
     )
 
 
-def _told(
-    one: AssembledRequest, conversation: Sequence[Message], entries: "_Entries"
-) -> Iterator[tuple[EntryId, list[Piece]]]:
+class _Sums:
+    """What pieces add up to, by part. They are not kept: a long request has many."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[PartName, list[int]] = {}
+
+    def add(self, piece: Piece) -> None:
+        sums = self._by_name.get(piece.part)
+        if sums is None:
+            sums = self._by_name[piece.part] = [0, 0, 0]
+        sums[0] += piece.tokens
+        sums[1] += piece.chars
+        sums[2] += 1
+
+    def parts(self) -> tuple[ContextPart, ...]:
+        """The largest first."""
+        parts = [
+            ContextPart(name=name, tokens=tokens, chars=chars, pieces=pieces)
+            for name, (tokens, chars, pieces) in self._by_name.items()
+        ]
+        return tuple(sorted(parts, key=lambda part: part.tokens, reverse=True))
+
+
+def _messages(
+    one: AssembledRequest, conversation: Sequence[Message], entries: "_Entries", sums: _Sums
+) -> Iterator[ContextMessage]:
     """The messages, each with its entry: they stand where they stood before bytes were loaded."""
     behind = sum(bool(text) for text in (one.view.recalled, one.view.reminder))
     first_behind = len(conversation) - behind
@@ -182,21 +211,23 @@ def _told(
         pieces = message_pieces(
             message, one.view, entries.stubs(plain), is_behind=place >= first_behind
         )
-        yield entries.entry_of(plain), list(pieces)
+        yield _message(entries.entry_of(plain), list(pieces), sums)
 
 
 def _stubs(
-    pieces: Iterable[Piece], conversation: Iterable[Message], entries: "_Entries"
+    parts: Iterable[ContextPart], conversation: Iterable[Message], entries: "_Entries"
 ) -> ToldStubs:
-    tokens = [piece.tokens for piece in pieces if piece.part == "stubs"]
+    told = next((part for part in parts if part.name == "stubs"), None)
+    if told is None:
+        return ToldStubs()
     saved = sum(
-        result_tokens(whole) - result_tokens(told)
+        result_tokens(whole) - result_tokens(stub)
         for message in conversation
         if isinstance(message, ToolResultsMessage)
-        for told, whole in zip(message.results, entries.whole(message), strict=True)
-        if told is not whole
+        for stub, whole in zip(message.results, entries.whole(message), strict=True)
+        if stub is not whole
     )
-    return ToldStubs(count=len(tokens), tokens=sum(tokens), whole_tokens=sum(tokens) + saved)
+    return ToldStubs(count=told.pieces, tokens=told.tokens, whole_tokens=told.tokens + saved)
 
 
 class _Entries:
@@ -238,22 +269,6 @@ def _mark(message: Message) -> Any:
             return id(message)
 
 
-def _parts(pieces: Iterable[Piece]) -> tuple[ContextPart, ...]:
-    by_name: dict[PartName, list[Piece]] = {}
-    for piece in pieces:
-        by_name.setdefault(piece.part, []).append(piece)
-    parts = [
-        ContextPart(
-            name=name,
-            tokens=sum(piece.tokens for piece in own),
-            chars=sum(piece.chars for piece in own),
-            pieces=len(own),
-        )
-        for name, own in by_name.items()
-    ]
-    return tuple(sorted(parts, key=lambda part: part.tokens, reverse=True))
-
-
 def _tools(frame: Iterable[Piece]) -> tuple[ContextTool, ...]:
     tools = [
         ContextTool(name=piece.words, tokens=piece.tokens, chars=piece.chars)
@@ -263,19 +278,23 @@ def _tools(frame: Iterable[Piece]) -> tuple[ContextTool, ...]:
     return tuple(sorted(tools, key=lambda tool: tool.tokens, reverse=True))
 
 
-def _message(entry_id: EntryId, pieces: Sequence[Piece]) -> ContextMessage:
+def _message(entry_id: EntryId, pieces: Sequence[Piece], sums: _Sums) -> ContextMessage:
     tokens: dict[PartName, int] = {}
+    chars = 0
     for piece in pieces:
+        sums.add(piece)
         tokens[piece.part] = tokens.get(piece.part, 0) + piece.tokens
+        chars += piece.chars
     return ContextMessage(
         entry_id=entry_id,
-        part=max(tokens, key=lambda part: tokens[part]),
+        part=max(tokens, key=tokens.__getitem__),
         tokens=sum(tokens.values()),
-        chars=sum(piece.chars for piece in pieces),
-        words=_first_words(piece.words for piece in pieces),
+        chars=chars,
+        words=_first_words(pieces),
     )
 
 
-def _first_words(words: Iterable[str]) -> str:
-    line = " ".join(" ".join(one[: 4 * _MOST_CHARS].split()) for one in words if one)
+def _first_words(pieces: Iterable[Piece]) -> str:
+    words = [word for one in pieces for word in one.words[: 4 * _MOST_CHARS].split()]
+    line = " ".join(words)
     return line if len(line) <= _MOST_CHARS else f"{line[: _MOST_CHARS - 1]}…"

@@ -9,6 +9,7 @@ import msgspec
 
 from mentra_actors.domain.agent.commands import RecordCompaction
 from mentra_actors.domain.agent.effects import SummarizeConversation
+from mentra_actors.domain.agent.fallback import failure_name
 from mentra_actors.domain.agent.profile import AgentProfile, CompactionOptions
 from mentra_actors.domain.compacted import Compaction
 from mentra_actors.domain.compaction import (
@@ -45,6 +46,9 @@ __all__ = ["ConversationSummaries", "Summaries", "SummaryAttempt"]
 
 _log = logging.getLogger(__name__)
 
+_LEAST_CHARS = 1_000
+"""Whoever refuses so few words has another reason."""
+
 
 @dataclass(slots=True)
 class SummaryAttempt:
@@ -77,9 +81,8 @@ class Summaries:
         """
         attempt = SummaryAttempt()
         try:
-            plan = compaction_plan(transcript, profile.compaction, limit)
-            if plan is not None:
-                made = await self._compaction(profile, transcript, plan, attempt)
+            made = await self._fitting(profile, transcript, limit, attempt)
+            if made is not None:
                 attempt.compaction = _counted(made, transcript, attempt, profile.compaction)
         except BaseException as error:
             if is_cancellation(error):
@@ -88,6 +91,27 @@ class Summaries:
             if attempt.cost_usd_micros is None:
                 attempt.cost_usd_micros = usage_cost(self.prices, profile.model, attempt.usage)
         return attempt
+
+    async def _fitting(
+        self, profile: AgentProfile, transcript: Transcript, limit: int, attempt: SummaryAttempt
+    ) -> Compaction | None:
+        """What a model has made of the newest words that it takes; None if nothing is older.
+
+        One that refuses them as too many is given half of them, and shows how much room there is.
+        """
+        while True:
+            plan = compaction_plan(transcript, profile.compaction, limit)
+            if plan is None:
+                return None
+            try:
+                return await self._compaction(profile, transcript, plan, attempt)
+            except ProviderError as error:
+                is_told = profile.compaction.mode != "remote_only"
+                if not (is_told and _is_too_long(error) and len(plan.material) >= _LEAST_CHARS):
+                    raise
+            refused = text_tokens(plan.material)
+            limit = min(limit, refused) if limit else refused
+            profile = _with_half(profile, plan)
 
     async def _compaction(
         self,
@@ -201,7 +225,8 @@ class Summaries:
             with anyio.move_on_after(self.deadline_s) as deadline:
                 made = storable(await provider.compact(request), RemoteCompaction)
         except ProviderError as error:
-            if error.kind == UNSUPPORTED:
+            may_be_told = profile.compaction.mode == "prefer_remote" and _is_too_long(error)
+            if error.kind == UNSUPPORTED or may_be_told:
                 return (), ""
             admission.failed(error)
             raise
@@ -213,6 +238,21 @@ class Summaries:
             attempt.cost_usd_micros = usage_cost(self.prices, profile.model, made.usage)
         admission.used_tokens = attempt.usage.total_tokens
         return made.blocks, encodable(made.text.strip())
+
+
+def _with_half(profile: AgentProfile, plan: CompactionPlan) -> AgentProfile:
+    """A profile whose summaries are made of half as much, and by no provider in its own form."""
+    options = msgspec.structs.replace(
+        profile.compaction,
+        summary_max_input_chars=len(plan.material) // 2,
+        mode="local_only",
+    )
+    return msgspec.structs.replace(profile, compaction=options)
+
+
+def _is_too_long(error: ProviderError) -> bool:
+    name = failure_name(error.kind, error.status, error.code or "", str(error))
+    return name == "context_exceeded"
 
 
 def _counted(

@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 
 from mentra_actors.actors.messages import Accepted
-from mentra_actors.domain.past_calls import AgentPast, agent_past
+from mentra_actors.domain.past_calls import AgentPast
 from mentra_actors.effects.context.context_report import ContextReport
 from mentra_actors.effects.context.context_requests import (
     AssembledContext,
@@ -103,7 +103,7 @@ def _report(
         last = accepted.stream_version
         if version is not None:
             require_version(stream_id, version, last)
-        return agent_past(core.journal.events(stream_id, through=version or last))
+        return core.kept_past.at(stream_id, version or last)
 
     async def assemble(past: AgentPast) -> AssembledContext:
         reminders, recall = BoardReminders(core.commands), Recall(core.memories, core.commands)

@@ -42,7 +42,7 @@ class Again:
             CommandRejected: there is no such agent or position.
             TypeError: there is no such category, or what is given for it is no decider.
         """
-        return replays.verify(self._journal, agent, at=at, deciders=deciders)
+        return replays.verify(self._reader, self._journal, agent, at=at, deciders=deciders)
 
     def replay(
         self, agent: str, run: str | None = None, **choices: Unpack["replays.ReplayChoices"]

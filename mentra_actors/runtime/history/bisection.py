@@ -1,8 +1,9 @@
 """Where in the past something became true, in few looks.
 
-A predicate that is false at one position and true at a later one has turned in between. Half of
-the way is looked at, then half of that half: about twenty looks for a million events. What is
-found is *a* turn from false to true; if the predicate turned several times, it is one of them.
+A predicate that is false at one position and true at a later one has turned in between. A short
+piece of the way is looked at, then four times as much, so that an early turn costs little; from
+then on half of what is left, then half of that half: about twenty looks for a million events. What
+is found is *a* turn from false to true; if the predicate turned several times, it is one of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ __all__ = ["TurningPoint", "bisect_moments", "bisect_view"]
 
 V = TypeVar("V")
 
+_FIRST_PIECE = 64
+"""Of so many pieces of the way the first one is looked at before all others."""
 _MARKS = 256
 """Places of one pass at which it is known what has changed since the one before."""
 
@@ -75,7 +78,7 @@ def bisect_moments(
     _require_false(good, is_true=asked(Moment(past, good)))
     low, high = good, bad
     while high - low > 1:
-        middle = (low + high) // 2
+        middle = _next_look(good, low, high, bad)
         if asked(Moment(past, middle)):
             high = middle
         else:
@@ -115,7 +118,7 @@ def bisect_view(
     low, high = halves.begun(good), bad
     _require_false(good, is_true=asked(halves.value(low.parts)))
     while high - low.position > 1:
-        middle = (low.position + high) // 2
+        middle = _next_look(good, low.position, high, bad)
         marks = halves.marks(low, middle)
         if not marks:
             low = _Fold(middle, low.parts)
@@ -181,6 +184,14 @@ class _Halves:
         first, last = (journal.version_at(self._stream_id, one) for one in (after, through))
         recorded = journal.read_stream(self._stream_id, after=first, through=last)
         return filter(sees(self._projection), recorded)
+
+
+def _next_look(good: int, low: int, high: int, bad: int) -> int:
+    """Where to ask next: it is false at `low`, and nothing is known between that and `high`."""
+    near = good + max((bad - good) // _FIRST_PIECE, 4 * (low - good))
+    middle = (low + high) // 2
+    is_early = high == bad and low < near
+    return min(near, middle) if is_early else middle
 
 
 def _require_false(good: int, *, is_true: bool) -> None:

@@ -61,8 +61,12 @@ class TeamDifference(msgspec.Struct, frozen=True, kw_only=True):
     agents: tuple[AgentDifference, ...] = ()
 
 
-def team_difference(before: Moment, after: Moment, team: TeamId) -> TeamDifference:
-    """All that differs of a team. Reads both logs.
+def team_difference(
+    before: Moment, after: Moment, team: TeamId, *, agent: str = ""
+) -> TeamDifference:
+    """All that differs of a team; with `agent` only of its agents the one of this name.
+
+    Reads both logs.
 
     Raises:
         StoreError: a log cannot be read.
@@ -80,7 +84,8 @@ def team_difference(before: Moment, after: Moment, team: TeamId) -> TeamDifferen
         agents=tuple(
             one
             for a, b in pairs
-            if (one := agent_difference(_moment(before, a), _moment(after, b), a, b)) is not None
+            if _is_meant(a, b, agent)
+            and (one := agent_difference(_moment(before, a), _moment(after, b), a, b)) is not None
         ),
     )
 
@@ -125,6 +130,12 @@ def _paired(
     for agent_id, before in old.items():
         if agent_id not in matched:
             yield before, None
+
+
+def _is_meant(before: MemberView | None, after: MemberView | None, agent: str) -> bool:
+    """Whether it is the agent with this name, of the later moment if it was there; none: all."""
+    shown = after or before
+    return not agent or (shown is not None and shown.name == agent)
 
 
 def _moment(moment: Moment, line: MemberView | None) -> AgentMoment | None:

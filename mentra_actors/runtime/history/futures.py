@@ -13,7 +13,8 @@ from mentra_actors.runtime.history.branches import Branch, Branches, Fork, Memor
 from mentra_actors.runtime.history.common_past import common_position
 from mentra_actors.runtime.history.edits import Edit
 from mentra_actors.runtime.history.listed_branch import ListedBranch
-from mentra_actors.runtime.history.moment import Moment, position_at
+from mentra_actors.runtime.history.moment import Moment
+from mentra_actors.runtime.history.recorded_times import RecordedTimes
 from mentra_actors.runtime.plain_arguments import require_known, require_whole
 from mentra_actors.store.branches.branch_file import OpenEffects
 from mentra_actors.store.journal import Journal
@@ -49,6 +50,7 @@ class Futures:
 
     _branches: Branches
     _journal: Journal
+    _times: RecordedTimes
 
     def fork(
         self,
@@ -118,7 +120,7 @@ class Futures:
                 self._require_shared(at)
                 return at.position
             case datetime():
-                return position_at(self._journal, at)
+                return self._times.position_at(at)
             case _:
                 require_whole(at, "a position")
                 return at

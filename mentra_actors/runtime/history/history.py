@@ -18,8 +18,9 @@ from mentra_actors.runtime.history.branches import Branches
 from mentra_actors.runtime.history.causes import CauseChain, Effects, causes_of, effects_of
 from mentra_actors.runtime.history.differences import TeamDifference, team_difference
 from mentra_actors.runtime.history.futures import Futures
-from mentra_actors.runtime.history.moment import Moment, position_at, require_position
+from mentra_actors.runtime.history.moment import Moment, require_position
 from mentra_actors.runtime.history.past import Past
+from mentra_actors.runtime.history.recorded_times import RecordedTimes
 from mentra_actors.runtime.views.store_places import views_directory
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
@@ -59,6 +60,7 @@ class History(Futures, Again):
         self._reader = reader
         self._journal = journal or Journal(reader)
         self._past = Past(reader, self._journal, kept)
+        self._times = RecordedTimes(reader)
         self._branches = Branches(reader, path, sealing, self._journal)
 
     @property
@@ -69,7 +71,8 @@ class History(Futures, Again):
     def at(self, position: int | None = None, *, time: datetime | None = None) -> Moment:
         """The whole store after a global position, or at a time; without either, as it is now.
 
-        Position 0 is before the first event.
+        Position 0 is before the first event. A time means the last event recorded at or before
+        it, whatever came between.
 
         Raises:
             CommandRejected: both are given, the position is to come, or the time has no zone.
@@ -77,7 +80,7 @@ class History(Futures, Again):
         if time is not None:
             if position is not None:
                 raise CommandRejected("give a position or a time, not both")
-            return Moment(self._past, position_at(self._journal, time))
+            return Moment(self._past, self._times.position_at(time))
         last = self.last_position
         if position is None:
             return Moment(self._past, last)

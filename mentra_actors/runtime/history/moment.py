@@ -10,10 +10,10 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream, board_stream, team_stream
 from mentra_actors.runtime.history.agent_moment import AgentMoment
-from mentra_actors.runtime.history.past import Past, microseconds, recorded_time
+from mentra_actors.runtime.history.past import Past, recorded_time
 from mentra_actors.runtime.plain_arguments import require_whole
-from mentra_actors.store.journal import Journal
-from projections.contract import ONE_PART, Projection, fold_view
+from mentra_actors.runtime.views.agent_lists import named_in_stream
+from projections.contract import ONE_PART, Projection
 from projections.running.unshared import unshared
 from projections.views.awaited import AwaitedEffect, awaited_by_members
 from projections.views.roster import ROSTER, MemberView, TeamMembers, team_roster
@@ -21,7 +21,7 @@ from projections.views.task_board import TASK_BOARD, BoardView
 from projections.views.transcript_item import TranscriptItem
 from projections.views.usage import USAGE, AgentUsage, agent_usage, team_usage
 
-__all__ = ["Moment", "position_at", "require_position"]
+__all__ = ["Moment", "require_position"]
 
 V = TypeVar("V")
 
@@ -111,14 +111,14 @@ class Moment:
         return awaited_by_members(self.roster(team), events_of)
 
     def usage(self, name: str = "", *, team: TeamId | str = DEFAULT_TEAM) -> AgentUsage:
-        """Tokens and money until then: of all agents, or of one with its subagents.
+        """Tokens and money until then: of all agents of a team, or of one with its subagents.
 
         Raises:
             CommandRejected: nobody had the name.
         """
         view = self._past.views.parts(USAGE, self.position)
         if not name:
-            return team_usage(view)
+            return team_usage(view, team)
         return agent_usage(view, self.agent(name, team=team).agent_id, with_subagents=True)
 
     def _member(self, name: str, team_id: TeamId) -> AgentId | None:
@@ -126,36 +126,13 @@ class Moment:
 
         Agents of the first releases are in no stream of a team.
         """
-        stream_id = team_stream(team_id)
-        version = self._past.journal.version_at(stream_id, self.position)
-        recorded = self._past.journal.read_stream(stream_id, through=version)
-        found = fold_view(ROSTER, recorded).get(stream_id)
-        if not isinstance(found, TeamMembers) or name not in found.agents:
-            found = self._past.views.parts(ROSTER, self.position).get(stream_id)
-        return found.agents.get(name) if isinstance(found, TeamMembers) else None
-
-
-def position_at(journal: Journal, time: datetime) -> int:
-    """Global position of the last event recorded at or before `time`; 0 before the first.
-
-    Raises:
-        CommandRejected: `time` has no time zone.
-        TypeError: it is no `datetime`.
-    """
-    if not isinstance(time, datetime):
-        raise TypeError(f"a time is a datetime with a zone, not {time!r}")
-    if time.tzinfo is None:
-        raise CommandRejected(f"{time.isoformat()} has no time zone: say which is meant")
-    limit = microseconds(time)
-    low, high = 0, journal.last_position()
-    while low < high:
-        middle = (low + high + 1) // 2
-        found = journal.read_journal(after=middle - 1, limit=1)
-        if found and found[0].recorded_at_ns // 1000 <= limit:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+        journal, stream_id = self._past.journal, team_stream(team_id)
+        version = journal.version_at(stream_id, self.position)
+        found = named_in_stream(journal, name, team_id, through=version)
+        if found is None:
+            part = self._past.views.parts(ROSTER, self.position).get(stream_id)
+            found = part.agents.get(name) if isinstance(part, TeamMembers) else None
+        return found
 
 
 def require_position(position: object, last: int) -> None:

@@ -13,7 +13,7 @@ from mentra_actors.domain.storable import as_stored, encodable
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected, MentraError
-from mentra_actors.ids import AgentId, RunId, StreamId, TeamId, agent_stream
+from mentra_actors.ids import AgentId, RunId, TeamId, agent_stream
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.history.moment import require_position
 from mentra_actors.runtime.plain_arguments import (
@@ -22,17 +22,19 @@ from mentra_actors.runtime.plain_arguments import (
     require_text,
     require_whole,
 )
-from mentra_actors.runtime.replay.forgotten import is_forgotten
 from mentra_actors.runtime.replay.held_effects import Unrecorded
 from mentra_actors.runtime.replay.playing import PlayedOn, played
 from mentra_actors.runtime.replay.rebuild.tables import with_deciders
 from mentra_actors.runtime.replay.recordings import Mask, Recording, write_recording
+from mentra_actors.runtime.replay.releases import ReleasesOfLog
+from mentra_actors.runtime.replay.run_choice import chosen_run
 from mentra_actors.runtime.replay.scripts import RunScript, run_scripts
+from mentra_actors.runtime.replay.stream_groups import agent_events
 from mentra_actors.runtime.replay.trajectories import Trajectory, first_other, trajectory_of
 from mentra_actors.runtime.replay.verification import OtherDecision, Verification, verified
 from mentra_actors.runtime.setting_kinds import require_tools
 from mentra_actors.runtime.settings import RuntimeOptions
-from mentra_actors.runtime.views.agent_lists import agents_of
+from mentra_actors.runtime.views.agent_lists import agents_of, member_id
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.tools.contract import Tool
@@ -64,7 +66,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     its end it is the same (`is_same`) if each event of the agent is, with its ids and times.
     `first_other` is the first step of the run, from 1, that is another one than it was (None: all
     are the same). `unmade` names tools whose calls were on no log and were not made. `differences`
-    are appends of the run that today's code decides otherwise than they were recorded.
+    are appends of the run that today's code decides otherwise than they were recorded, `known`
+    those of an older release that this is known of.
     """
 
     agent_id: AgentId
@@ -78,6 +81,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     unmade: tuple[str, ...] = ()
     differences: tuple[OtherDecision, ...] = ()
     events: tuple[RecordedEvent[Any], ...] = ()
+    known: tuple[OtherDecision, ...] = ()
 
     @property
     def answer(self) -> str:
@@ -130,6 +134,7 @@ class ReplayRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify(
+    reader: JournalReader,
     journal: Journal,
     agent: str | None = None,
     *,
@@ -138,10 +143,13 @@ def verify(
 ) -> Verification:
     """See `History.verify`."""
     through = None if at is None else end_at(journal, at)
-    streams: tuple[StreamId, ...] = ()
-    if agent is not None:
-        streams = (agent_stream(agent_of(journal, agent)),)
-    return verified(journal.through(through), with_deciders(deciders or {}), streams=streams)
+    rules = with_deciders(deciders or {})
+    if agent is None:
+        return verified(journal.through(through), rules)
+    agent_id = agent_of(journal, agent)
+    told = agent_events(reader, journal, [agent_id], through=through)
+    releases = ReleasesOfLog(journal)
+    return verified(told, rules, streams={agent_stream(agent_id)}, release_of=releases)
 
 
 def end_at(journal: Journal, position: int) -> int:
@@ -163,7 +171,7 @@ def replay(
 ) -> Replay:
     """See `History.replay`."""
     choices = _checked(choices)
-    script = _chosen(journal, agent, run)
+    script = chosen_run(reader, journal, agent_of(journal, agent), agent, run)
     return _replayed(reader, script, choices)
 
 
@@ -181,7 +189,7 @@ def replay_all(
         ids = [one.agent_id for one in agents_of(journal, DEFAULT_TEAM)]
     else:
         ids = [agent_of(journal, one) for one in agents]
-    found = run_scripts(journal.through(), ids)
+    found = run_scripts(agent_events(reader, journal, ids), ids, ReleasesOfLog(journal))
     scripts = sorted((one for all_ in found.values() for one in all_), key=_position)
     return [_row(reader, script, choices) for script in scripts if script.is_over]
 
@@ -196,14 +204,13 @@ def record(
     mask: Mask | None = None,
 ) -> Recording:
     """See `History.record`."""
+    agent_id = agent_of(journal, agent)
     if run is None:
-        return write_recording(reader, file, agent_of(journal, agent), mask=mask)
-    script = _chosen(journal, agent, run)
+        return write_recording(reader, file, agent_id, mask=mask)
+    script = chosen_run(reader, journal, agent_id, agent, run)
     last = script.steps[-1]
     through = last.position + len(last.recorded) + len(last.beside) - 1
-    return write_recording(
-        reader, file, script.agent_id, run=script.run_id, through=through, mask=mask
-    )
+    return write_recording(reader, file, agent_id, run=script.run_id, through=through, mask=mask)
 
 
 def _position(script: RunScript) -> int:
@@ -234,6 +241,7 @@ def _replayed(reader: JournalReader, script: RunScript, choices: ReplayChoices) 
         unmade=found.unmade,
         differences=script.differences,
         events=tuple(events),
+        known=script.known,
     )
 
 
@@ -317,28 +325,6 @@ def _starts(event: Any, run_id: RunId) -> bool:
     return isinstance(event, RunStarted) and event.run_id == run_id
 
 
-def _chosen(journal: Journal, agent: str, run: str | None) -> RunScript:
-    """The run of a name (`lead/run-3`, or `run-3`), else the last one.
-
-    Raises:
-        CommandRejected: there is none; the message lists the last ones.
-    """
-    agent_id = agent_of(journal, agent)
-    scripts = run_scripts(journal.through(), [agent_id])[agent_id]
-    if not scripts:
-        own = journal.read_stream(agent_stream(agent_id))
-        is_lost = any(is_forgotten(one.event) for one in own)
-        why = "was forgotten, with all its runs" if is_lost else "has not run yet"
-        raise CommandRejected(f"{agent!r} {why}: there is nothing to run again")
-    if run is None:
-        return scripts[-1]
-    for script in scripts:
-        if run in (script.run_id, script.run_id.rpartition("/")[2]):
-            return script
-    known = ", ".join(one.run_id for one in scripts[-10:])
-    raise CommandRejected(f"{agent!r} has no run {run!r}; the last ones are {known}")
-
-
 def agent_of(journal: Journal, name: str, team: TeamId = DEFAULT_TEAM) -> AgentId:
     """The id of a member of the team, or of any agent of the store.
 
@@ -348,10 +334,11 @@ def agent_of(journal: Journal, name: str, team: TeamId = DEFAULT_TEAM) -> AgentI
     """
     if not isinstance(name, str):
         raise TypeError(f"a name is a plain string, not {name!r}")
-    members = {one.name: one.agent_id for one in agents_of(journal, team)}
-    if name in members:
-        return members[name]
+    member = member_id(journal, name, team)
+    if member is not None:
+        return member
     agent_id = AgentId(encodable(name))
     if name and journal.read_stream(agent_stream(agent_id), through=1):
         return agent_id
+    members = (one.name for one in agents_of(journal, team))
     raise CommandRejected(f"no agent is named {name!r}; there are {', '.join(members) or 'none'}")

@@ -63,7 +63,7 @@ T = TypeVar("T")
 
 _DIRECTORY_INDEX = "views-memory.sqlite"
 _PATIENCE_S = 1.0
-"""How long somebody who searches waits for the vector of the question."""
+"""How long somebody who searches waits for the vector of the question, and of new records."""
 _WORDS_ALONE = "by words alone"
 _SHARE_OF_TIME = 0.9
 """Of the time of a recall: the rest is for saying why nothing came of it."""
@@ -90,7 +90,7 @@ class Memories:
         limit: int,
         scopes: Sequence[MemoryScope] = SCOPES,
     ) -> Sequence[FoundRecord]:
-        """See `MemoryIndex.search`."""
+        """See `MemoryIndex.search`. What was just recorded is found by its meaning, too."""
         asked = MemoryQuestion(
             words=question,
             limit=limit,
@@ -98,7 +98,10 @@ class Memories:
             scopes=tuple(scopes),
             vector=self._vector(question, _PATIENCE_S),
         )
-        return self._found(view, asked)
+        found = self._found(view, asked)
+        if self.vectors is not None and asked.vector and self.vectors.made_within(_PATIENCE_S):
+            found = self._found(view, asked)
+        return found
 
     def _found(
         self, view: MemoryView, asked: MemoryQuestion, until: float | None = None

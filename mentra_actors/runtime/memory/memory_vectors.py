@@ -43,6 +43,7 @@ class MemoryVectors:
         self._lock = threading.Lock()
         self._filling: Future[object] | None = None
         self._late: Future[object] | None = None
+        self._slow_filling: Future[object] | None = None
         self._is_warned = False
         self._questions: OrderedDict[str, tuple[float, ...]] = OrderedDict()
 
@@ -77,7 +78,7 @@ class MemoryVectors:
     def fill(self) -> "Future[Any]":
         """Make the vectors that are missing, unless that is being done. Does not block.
 
-        The future ends when that is done, or has failed.
+        The future ends when that is done, with their number, or has failed.
         """
         with self._lock:
             if self._filling is not None and not self._filling.done():
@@ -85,6 +86,23 @@ class MemoryVectors:
             self._filling = filling = self._perform(self._fill)
         filling.add_done_callback(self._filled)
         return filling
+
+    def made_within(self, within_s: float) -> bool:
+        """Wait for vectors that are being made; True if there are more of them now.
+
+        Those of a long memory take longer: they are waited for once, by one search. Blocks so
+        long; never on the effects loop, which makes them.
+        """
+        filling = self._filling
+        if filling is None or filling is self._slow_filling:
+            return False
+        try:
+            return bool(filling.result(within_s))
+        except TimeoutError:
+            self._slow_filling = filling
+        except Exception:  # noqa: BLE001 - `_filled` tells it
+            return False
+        return False
 
     async def _asked(self, question: str) -> tuple[float, ...]:
         given = await self._model.vectors([question[:TEXT_CHARS]], "query")
@@ -94,13 +112,16 @@ class MemoryVectors:
             self._questions.popitem(last=False)
         return found
 
-    async def _fill(self) -> None:
-        run = anyio.to_thread.run_sync
+    async def _fill(self) -> int:
+        """How many were made."""
+        run, made = anyio.to_thread.run_sync, 0
         while batch := await run(self._index.without_vector, BATCH):
             texts = [words[:TEXT_CHARS] for _digest, words in batch]
             vectors = _checked(await self._model.vectors(texts, "document"), len(texts))
             digests = [digest for digest, _words in batch]
             await run(self._index.keep_vectors, digests, vectors)
+            made += len(vectors)
+        return made
 
     def _filled(self, done: "Future[Any]") -> None:
         error = None if done.cancelled() else done.exception()

@@ -21,10 +21,10 @@ from mentra_actors.domain.agent.events import SubagentSpawned
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import ConfigurationError, StoreError, StoreFormatError
 from mentra_actors.ids import AgentId, StreamId, agent_stream, inbox_stream
+from mentra_actors.runtime.replay.releases import ReleaseOf, ReleasesOfLog
 from mentra_actors.runtime.replay.request_digests import request_digests
-from mentra_actors.runtime.replay.scratch_store import stored_between
+from mentra_actors.runtime.replay.stream_groups import agent_groups
 from mentra_actors.runtime.replay.verification import Verification, verified
-from mentra_actors.runtime.replay.walk import groups_of
 from mentra_actors.store.care.export_lines import (
     AppendLine,
     EndLine,
@@ -63,7 +63,10 @@ class RecordingHeader(
     tag_field="kind",
     tag="mentra-recording",
 ):
-    """The first line. `requests` has a digest for each model call, by `stream/call`."""
+    """The first line. `requests` has a digest for each model call, by `stream/call`.
+
+    `releases` have recorded what is in it, by the epochs of its appends.
+    """
 
     format: int
     release: str
@@ -73,6 +76,7 @@ class RecordingHeader(
     through: int = 0
     requests: dict[str, str] = {}
     is_masked: bool = False
+    releases: dict[int, str] = {}
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +117,7 @@ def write_recording(
         through=last,
         requests=dict(_digests(recorded, streams)),
         is_masked=mask is not None,
+        releases=_releases(reader, recorded),
     )
     try:
         with new_lines_file(Path(file)) as target:
@@ -125,15 +130,14 @@ def write_recording(
 
 def _told(reader: JournalReader, agent_id: AgentId, through: int) -> Iterator[list[StoredEvent]]:
     """The appends of an agent and of the agents that it makes, and those to their inboxes."""
-    wanted = {agent_stream(agent_id), inbox_stream(agent_id)}
-    for group in groups_of(stored_between(reader, 0, through)):
-        if not any(one.stream_id in wanted for one in group):
-            continue
+    groups = agent_groups(reader, [agent_id], through=through)
+    for group in groups:
         for stored in group:
             event = _DECODER.decode(stored)[0].event
-            if isinstance(event, SubagentSpawned) and stored.stream_id in wanted:
+            if isinstance(event, SubagentSpawned) and stored.stream_id in groups:
                 child = event.profile.agent_id
-                wanted |= {agent_stream(child), inbox_stream(child)}
+                groups.add(agent_stream(child))
+                groups.add(inbox_stream(child))
         yield group
 
 
@@ -156,6 +160,11 @@ def _hidden(value: Any, mask: Mask) -> Any:
     if isinstance(value, dict):
         return {name: _hidden(one, mask) for name, one in value.items()}
     return [_hidden(one, mask) for one in value] if isinstance(value, list) else value
+
+
+def _releases(reader: JournalReader, recorded: Iterable[RecordedEvent[Any]]) -> dict[int, str]:
+    release_of = ReleasesOfLog(Journal(reader))
+    return {epoch: release_of(epoch) for epoch in sorted({one.epoch for one in recorded})}
 
 
 def _agents_in(recorded: Iterable[RecordedEvent[Any]], agent_id: AgentId) -> tuple[StreamId, ...]:
@@ -268,10 +277,14 @@ def _events(line: bytes, file: str | Path) -> Iterator[RecordedEvent[Any]]:
 def recording_faults(recording: Recording) -> tuple[Verification, Sequence[str]]:
     """What today's code decides otherwise, and the model calls that it would ask otherwise."""
     header = recording.header
-    found = verified(recording.recorded, streams=header.streams)
+    found = verified(recording.recorded, streams=header.streams, release_of=_release_in(header))
     now = dict(_digests(recording.recorded, header.streams))
     changed = [call for call, digest in header.requests.items() if now.get(call) != digest]
     return found, changed
+
+
+def _release_in(header: RecordingHeader) -> ReleaseOf:
+    return lambda epoch: header.releases.get(epoch, "")
 
 
 def _digests(

@@ -4,6 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from mentra_actors.ids import StreamId
+from mentra_actors.runtime.writing.branch_settling import leave_unsettled
+from mentra_actors.store.branches.branch_file import BranchRecord
+from mentra_actors.store.branches.branch_store import BranchStore
+from mentra_actors.store.branches.shared_past import SharedPast
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import (
     AppendRequest,
@@ -16,16 +20,16 @@ from mentra_actors.store.ports import (
 __all__ = ["ScratchStore", "copied", "scratch_store", "stored_between"]
 
 
-class ScratchStore(MemoryEventStore):
-    """Blobs that it does not have are those of the origin.
+class ScratchStore(BranchStore):
+    """A branch in memory: it reads what the origin has up to a position, and keeps what it gets.
 
     Nobody finds anything in the inbox until `open_inbox`: letters are taken when the log says so.
     """
 
-    def __init__(self, origin: JournalReader, inbox: StreamId) -> None:
+    def __init__(self, origin: JournalReader, position: int, inbox: StreamId) -> None:
         """Made by `scratch_store`."""
-        super().__init__()
-        self._origin = origin
+        record = BranchRecord(name="replay", created_at=0.0, cut=position)
+        super().__init__(SharedPast(origin, position), MemoryEventStore(), record)
         self._inbox = inbox
         self._is_inbox_open = False
 
@@ -33,14 +37,20 @@ class ScratchStore(MemoryEventStore):
         self, stream_id: StreamId, *, after: int = 0, through: int | None = None
     ) -> Sequence[StoredEvent]:
         """See `JournalReader.read_stream`."""
-        if stream_id == self._inbox and not self._is_inbox_open:
+        if self._is_hidden(stream_id):
             return ()
         return super().read_stream(stream_id, after=after, through=through)
 
-    def read_blob(self, digest: str) -> bytes | None:
-        """See `BlobStore.read_blob`."""
-        found = super().read_blob(digest)
-        return self._origin.read_blob(digest) if found is None else found
+    def read_payloads(
+        self, stream_id: StreamId, *, after: int = 0, through: int | None = None
+    ) -> tuple[list[tuple[str, bytes]], bool]:
+        """See `PayloadReader.read_payloads`."""
+        if self._is_hidden(stream_id):
+            return [], True
+        return super().read_payloads(stream_id, after=after, through=through)
+
+    def _is_hidden(self, stream_id: StreamId) -> bool:
+        return stream_id == self._inbox and not self._is_inbox_open
 
     def open_inbox(self) -> None:
         """Let the agent find what is in its inbox."""
@@ -49,14 +59,19 @@ class ScratchStore(MemoryEventStore):
     def deliver(self, through: int) -> None:
         """Put into the inbox what the origin has there up to a version."""
         there = self.stream_version(self._inbox)
-        for stored in self._origin.read_stream(self._inbox, after=there, through=through):
+        origin = self.past.origin
+        for stored in origin.read_stream(self._inbox, after=there, through=through):
             self.append(_request([stored]))
+
+    def close(self) -> None:
+        """See `JournalReader.close`; the origin stays open."""
+        self._own.close()
 
 
 def scratch_store(origin: JournalReader, position: int, inbox: StreamId) -> ScratchStore:
-    """A store in memory with the events up to a position, byte for byte; nobody has open work."""
-    store = ScratchStore(origin, inbox)
-    copied(store, stored_between(origin, 0, position))
+    """A store that begins with the events up to a position; nobody has open work in it."""
+    store = ScratchStore(origin, position, inbox)
+    leave_unsettled(store)
     return store
 
 

@@ -12,10 +12,11 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, RunId, StreamId, agent_stream
 from mentra_actors.runtime.replay.rebuild.agent_outcomes import recorded_outcome
+from mentra_actors.runtime.replay.releases import ReleaseOf
 from mentra_actors.runtime.replay.verification import OtherDecision, difference_of
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
-__all__ = ["RecordedCall", "RunScript", "run_scripts"]
+__all__ = ["RecordedCall", "RunScript", "run_script", "run_scripts"]
 
 _ENDS = e.RunFinished | e.RunFailed | e.RunCancelled
 
@@ -53,9 +54,18 @@ class RunScript(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def differences(self) -> tuple[OtherDecision, ...]:
-        """Its appends that today's code decides otherwise."""
+        """Its appends that today's code decides otherwise, and not because that is known."""
+        return tuple(one for one in self._others if not one.changes)
+
+    @property
+    def known(self) -> tuple[OtherDecision, ...]:
+        """Its appends that a release since then is known to decide otherwise."""
+        return tuple(one for one in self._others if one.changes)
+
+    @property
+    def _others(self) -> Iterable[OtherDecision]:
         told = (one for one in self.steps if one.decision is not None and not one.is_same)
-        return tuple(map(difference_of, told))
+        return map(difference_of, told)
 
     @property
     def is_over(self) -> bool:
@@ -88,16 +98,30 @@ class RunScript(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_scripts(
-    recorded: Iterable[RecordedEvent[Any]], agents: Collection[AgentId]
+    recorded: Iterable[RecordedEvent[Any]],
+    agents: Collection[AgentId],
+    release_of: ReleaseOf | None = None,
 ) -> Mapping[AgentId, Sequence[RunScript]]:
     """All runs of some agents, the oldest first; `recorded` is the log from its first event on.
 
-    A run begins with the append that starts it, which may be the end of the one before.
+    It may lack what does not concern them, see `agent_events` and `Walk`. A run begins with the
+    append that starts it, which may be the end of the one before.
     """
     by_stream = {agent_stream(one): _Runs(one) for one in agents}
-    for step in steps_of(recorded, streams=by_stream.keys()) if by_stream else ():
+    steps = steps_of(recorded, streams=by_stream.keys(), release_of=release_of)
+    for step in steps if by_stream else ():
         by_stream[step.stream_id].take(step)
     return {one.agent_id: one.all() for one in by_stream.values()}
+
+
+def run_script(steps: Iterable[Step], agent_id: AgentId, run_id: RunId) -> RunScript | None:
+    """One run, from steps of its agent that begin no later than it does; no more are taken."""
+    runs = _Runs(agent_id)
+    for step in steps:
+        runs.take(step)
+        if (found := runs.ended(run_id)) is not None:
+            return found
+    return next((one for one in runs.all() if one.run_id == run_id), None)
 
 
 class _Runs:
@@ -118,6 +142,9 @@ class _Runs:
                 self._open = RunId("")
             elif isinstance(event, e.RunStarted):
                 self._open, self._steps = event.run_id, [step]
+
+    def ended(self, run_id: RunId) -> RunScript | None:
+        return next((one for one in self._scripts if one.run_id == run_id), None)
 
     def all(self) -> Sequence[RunScript]:
         return [*self._scripts, *([self._script()] if self._open else [])]

@@ -9,7 +9,7 @@ recorded one. Nothing is performed: no model is asked, no tool and no command is
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ from mentra_actors.runtime.replay.forgotten import are_the_same
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES
 from mentra_actors.runtime.replay.scratch_store import copied, stored_between
 from mentra_actors.runtime.replay.team_stage import AnsweredEffects, GatedStore, StandingClock
-from mentra_actors.runtime.replay.verification import OtherDecision, difference_to
+from mentra_actors.runtime.replay.verification import OtherDecision, difference_of, difference_to
 from mentra_actors.runtime.replay.walk import Step, steps_of
 from mentra_actors.runtime.settings import settings_of
 from mentra_actors.store.journal import Journal
@@ -57,7 +57,8 @@ class TeamReplay(msgspec.Struct, frozen=True, kw_only=True):
     """What came of playing a log through `position` again.
 
     `differences` has the first one of each stream, in the order of the log: the first of all is
-    what the others may come of. `untold` counts events that could not be played, by why.
+    what the others may come of. `untold` counts events that could not be played, by why. What a
+    release since then is known to decide otherwise is in `known`, and copied as it was recorded.
     """
 
     position: int
@@ -65,10 +66,14 @@ class TeamReplay(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[OtherDecision, ...] = ()
     streams: Mapping[StreamId, PlayedStream] = {}
     untold: Mapping[str, int] = {}
+    known: tuple[OtherDecision, ...] = ()
 
     @property
     def is_same(self) -> bool:
-        """Whether the team did again what it had done, event by event, with all ids and times."""
+        """Whether the team did again what it had done, but for what is known.
+
+        Event by event, with all ids and times.
+        """
         return not self.differences
 
 
@@ -92,6 +97,7 @@ class _PlayedLog:
         self._effects = AnsweredEffects()
         self._position = self._read_through = 0
         self._differences: dict[StreamId, OtherDecision] = {}
+        self._known: list[OtherDecision] = []
         self._played: Counter[StreamId] = Counter()
         self._copied: Counter[StreamId] = Counter()
         self._left: Counter[StreamId] = Counter()
@@ -135,6 +141,7 @@ class _PlayedLog:
                 for one in streams
             },
             untold=dict(self._untold),
+            known=tuple(self._known),
         )
 
     def take(self, step: Step) -> None:
@@ -148,7 +155,8 @@ class _PlayedLog:
             self._left[stream_id] += 1
             return
         command = _command_of(step)
-        if command is None or not self._core.directory.has_owner(stream_id):
+        has_owner = self._core.directory.has_owner(stream_id)
+        if command is None or not has_owner or self._is_known(step):
             self._copy(step, events)
             return
         self._played[stream_id] += 1
@@ -156,22 +164,48 @@ class _PlayedLog:
         refusal = self._give(step, command)
         found = self._new_events()
         if not are_the_same([(one.stream_id, one.event) for one in events], found):
-            nothing = "" if found else refusal or _NOTHING_RECORDED
-            self._differences[stream_id] = difference_to(step, found, nothing)
+            self._differ(step, found, "" if found else refusal or _NOTHING_RECORDED)
+
+    def _is_known(self, step: Step) -> bool:
+        """Whether it is played otherwise today, and has to be."""
+        if step.is_same or not (found := difference_of(step)).changes:
+            return False
+        self._known.append(found)
+        return True
+
+    def _differ(self, step: Step, found: Sequence[tuple[StreamId, Any]], refusal: str) -> None:
+        """A field that is known to be another one is no other way."""
+        difference = difference_to(step, found, refusal)
+        if difference.changes and difference.recorded == difference.decided:
+            self._known.append(difference)
+        else:
+            self._differences[step.stream_id] = difference
 
     def _copy(self, step: Step, events: Sequence[RecordedEvent[Any]]) -> None:
         self._copied[step.stream_id] += 1
         if step.decision is None:
             self._untold[f"{type(events[0].event).__name__}: {step.untold}"] += len(events)
+        written = list(dict.fromkeys(one.stream_id for one in events))
+        for stream_id in written:
+            self._core.directory.adopt(stream_id)
         first, last = events[0].global_position, events[-1].global_position
         stored = list(stored_between(self._reader, first - 1, last))
         try:
             copied(self._store, stored)
         except MentraError as error:  # one of the streams has become another one
             self._differences[step.stream_id] = difference_to(step, (), str(error))
-        for stream_id in dict.fromkeys(one.stream_id for one in events):
+        for stream_id in written:
             self._core.directory.stream_was_written(stream_id)
+            self._go_on(stream_id)
         self._new_events()
+
+    def _go_on(self, stream_id: StreamId) -> None:
+        """Let the owner of a stream begin what was written for it to do."""
+        if not self._core.directory.has_owner(stream_id):
+            return
+        self._core.directory.wake(stream_id)
+        with suppress(MentraError, TimeoutError):  # what it does not begin cannot end either
+            self._core.look(stream_id).result(_STEP_TIMEOUT_S)
 
     def _give(self, step: Step, command: Any) -> str:
         """Let it be decided by its owner; why nothing came of it, if that is known."""

@@ -11,7 +11,7 @@ import anyio
 
 from mentra_actors.effects.runner import Order, Performer
 from mentra_actors.ids import EffectId, StreamId, category_of
-from mentra_actors.runtime.replay.scratch_store import ScratchStore
+from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import JournalReader, StoredEvent
 
 __all__ = ["AnsweredEffects", "GatedStore", "StandingClock"]
@@ -35,12 +35,13 @@ class StandingClock:
         await anyio.sleep_forever()
 
 
-class GatedStore(ScratchStore):
+class GatedStore(MemoryEventStore):
     """An empty store in memory whose letters are seen when they are shown."""
 
     def __init__(self, origin: JournalReader) -> None:
-        """Blobs are those of the origin."""
-        super().__init__(origin, StreamId(""))
+        """Blobs that it does not have are those of the origin."""
+        super().__init__()
+        self._origin = origin
         self._shown: dict[StreamId, int] = {}
         self._is_left = False
 
@@ -54,12 +55,17 @@ class GatedStore(ScratchStore):
 
     def read_stream(
         self, stream_id: StreamId, *, after: int = 0, through: int | None = None
-    ) -> list[StoredEvent]:
+    ) -> Sequence[StoredEvent]:
         """See `JournalReader.read_stream`."""
         if category_of(stream_id) == "inbox":
             shown = self._shown.get(stream_id, 0)
             through = shown if through is None else min(through, shown)
-        return list(super().read_stream(stream_id, after=after, through=through))
+        return super().read_stream(stream_id, after=after, through=through)
+
+    def read_blob(self, digest: str) -> bytes | None:
+        """See `BlobStore.read_blob`."""
+        found = super().read_blob(digest)
+        return self._origin.read_blob(digest) if found is None else found
 
     def show(self, inbox: StreamId, through: int) -> None:
         """Let the letters of an inbox be found, up to a version."""

@@ -1,10 +1,11 @@
 """Differences in words, as plain text."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from mentra_actors.runtime.replay.verification import OtherDecision
 
-__all__ = ["difference_words", "request_words", "untold_words"]
+__all__ = ["difference_words", "known_words", "request_words", "untold_words"]
 
 _MOST_CHARS = 120
 _MOST_CALLS = 5
@@ -28,6 +29,13 @@ def request_words(changed: Sequence[str]) -> list[str]:
     shown = ", ".join(changed[:_MOST_CALLS])
     more = f" and {len(changed) - _MOST_CALLS} more" if len(changed) > _MOST_CALLS else ""
     return [f"another request would be sent for {shown}{more}"] if changed else []
+
+
+def known_words(known: Sequence[OtherDecision]) -> list[str]:
+    """What releases are known to decide otherwise than older ones, and how often it counts."""
+    counts = Counter(change for one in known for change in one.changes)
+    ordered = sorted(counts.items(), key=lambda one: (one[0].since, one[0].words))
+    return [f"otherwise since {one.since}, as is known: {one.words} ({n})" for one, n in ordered]
 
 
 def untold_words(untold: Mapping[str, int]) -> list[str]:

@@ -13,7 +13,9 @@ import msgspec
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.replay.forgotten import can_be_said_by
+from mentra_actors.runtime.replay.known_changes import KnownChange, known_changes
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
+from mentra_actors.runtime.replay.releases import ReleaseOf
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
 __all__ = [
@@ -50,6 +52,7 @@ class OtherDecision(msgspec.Struct, frozen=True, kw_only=True):
 
     `recorded` and `decided` name the events, in order; `fields` say where they differ, events in
     other streams among them. With a `refusal` the command is refused now, or deciding it breaks.
+    `changes` are those of releases since the one that recorded it, if they explain all of it.
     """
 
     position: int
@@ -59,12 +62,15 @@ class OtherDecision(msgspec.Struct, frozen=True, kw_only=True):
     decided: tuple[str, ...]
     fields: tuple[FieldDifference, ...] = ()
     refusal: str = ""
+    changes: tuple[KnownChange, ...] = ()
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """What came of deciding a log again, through `position`.
 
     `appends` were decided; `untold` counts events that were not, by their class and by why.
+    `differences` are news; what releases are known to decide otherwise than the older one that
+    has recorded it is in `known`.
     """
 
     position: int
@@ -72,10 +78,11 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     appends: int
     differences: tuple[OtherDecision, ...] = ()
     untold: Mapping[str, int] = {}
+    known: tuple[OtherDecision, ...] = ()
 
     @property
     def is_same(self) -> bool:
-        """Whether today's code decides all of it as it was."""
+        """Whether today's code decides all of it as it was, but for what is known."""
         return not self.differences
 
 
@@ -84,15 +91,17 @@ def verified(
     rules: Mapping[str, StreamRules] = STREAM_RULES,
     *,
     streams: Collection[StreamId] = (),
+    release_of: ReleaseOf | None = None,
 ) -> Verification:
     """Decide each append again; the events are those of a log from its first one on.
 
-    With `streams` only what their owners have decided.
+    With `streams` only what their owners have decided; see `Walk` for what the log may lack then.
     """
     position = events = appends = 0
     differences: list[OtherDecision] = []
+    known: list[OtherDecision] = []
     untold: Counter[str] = Counter()
-    for step in steps_of(recorded, rules, streams=streams):
+    for step in steps_of(recorded, rules, streams=streams, release_of=release_of):
         position = max(position, step.position + len(step.recorded) + len(step.beside) - 1)
         events += len(step.recorded) + len(step.beside)
         if step.untold:
@@ -100,13 +109,15 @@ def verified(
             continue
         appends += 1
         if not step.is_same:
-            differences.append(difference_of(step))
+            found = difference_of(step)
+            (known if found.changes else differences).append(found)
     return Verification(
         position=position,
         events=events,
         appends=appends,
         differences=tuple(differences),
         untold=dict(untold),
+        known=tuple(known),
     )
 
 
@@ -123,7 +134,7 @@ def difference_to(
 ) -> OtherDecision:
     """What is otherwise if an append had these events, each with its stream; or none, and why."""
     recorded = [(one.stream_id, one.event) for one in (*step.recorded, *step.beside)]
-    return OtherDecision(
+    found = OtherDecision(
         position=step.position,
         stream_id=step.stream_id,
         command=_command_of(step),
@@ -132,6 +143,7 @@ def difference_to(
         fields=() if refusal else tuple(_differing(recorded, decided)),
         refusal=refusal,
     )
+    return msgspec.structs.replace(found, changes=known_changes(step, found))
 
 
 def _command_of(step: Step) -> str:

@@ -15,6 +15,7 @@ import msgspec
 
 from mentra_actors.decider import Decider, Delivery
 from mentra_actors.domain.agent.events import AgentSpawned
+from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.domain.permission_rules import RuleRemembered
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.ids import StreamId, category_of
@@ -22,9 +23,10 @@ from mentra_actors.runtime.replay.deciding import DecidedAgain, decided_again, f
 from mentra_actors.runtime.replay.forgotten import are_the_same, is_forgotten, may_be
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
+from mentra_actors.runtime.replay.releases import ReleaseOf
 from mentra_actors.store.ports import StoredEvent
 
-__all__ = ["Step", "Walk", "groups_of", "steps_of"]
+__all__ = ["Step", "Walk", "groups_of", "is_beside", "steps_of"]
 
 _Decider = Decider[Any, Any, Any, Any]
 _Caused: TypeAlias = RecordedEvent[Any] | StoredEvent
@@ -45,7 +47,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     `decision` is None where it is not decided again, for the reason in `untold`. `beside` and
     `decided_beside` are events in other streams, each with its stream. `before` and `after` are
-    the states of the stream.
+    the states of the stream. `release` has recorded it; empty if the log does not say.
     """
 
     stream_id: StreamId
@@ -56,6 +58,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     untold: str = ""
     before: Any = None
     after: Any = None
+    release: str = ""
 
     @property
     def position(self) -> int:
@@ -81,8 +84,14 @@ class Walk:
         self,
         rules: Mapping[str, StreamRules] = STREAM_RULES,
         streams: Collection[StreamId] = (),
+        release_of: ReleaseOf | None = None,
     ) -> None:
-        """With `streams` only what their owners have decided is decided again."""
+        """With `streams` only what their owners have decided is decided again.
+
+        Then states of other streams are not known, and the log may lack all groups that touch
+        none of these streams and none of their inboxes. The lease is among them, so `release_of`
+        has to say which release has written.
+        """
         self._rules = rules
         self._streams = streams
         self._states: dict[StreamId, Any] = {}
@@ -91,24 +100,37 @@ class Walk:
         """Streams that cannot be folded any more."""
         self._holes: set[StreamId] = set()
         """Streams of which something was forgotten: what they were decided with is not known."""
+        self._releases: dict[int, str] = {}
+        """By the epoch of the writer's lease that they have written with."""
+        self._release_of = release_of or (lambda _epoch: "")
+
+    def begin(
+        self, stream_id: StreamId, state: Any, letters: Sequence[RecordedEvent[Any]] = ()
+    ) -> None:
+        """Begin in the middle of a stream: its state there, and what its owner has not taken."""
+        self._states[stream_id] = state
+        for one in letters:
+            self._inboxes.setdefault(one.stream_id, []).append(one)
 
     def state(self, stream_id: StreamId) -> Any:
         """The state of a stream after what was walked; None if its kind has no decider."""
         rules = self._rules.get(category_of(stream_id))
         return self._states.get(stream_id, rules.decider.initial if rules else None)
 
-    def steps(self, group: Sequence[RecordedEvent[Any]]) -> Iterator[Step]:
-        """The appends in events that stand side by side with the same cause and time."""
-        waiting = deque(group)
-        while waiting:
-            yield self._step(waiting)
+    def through(self, recorded: Iterable[RecordedEvent[Any]]) -> Iterator[Step]:
+        """Each append of a log, or what comes next of it; of the chosen streams only."""
+        for group in groups_of(recorded):
+            waiting = deque(group)
+            while waiting:
+                step = self._step(waiting)
+                if not self._is_other(step.stream_id):
+                    yield step
 
     def _step(self, waiting: deque[RecordedEvent[Any]]) -> Step:
         head = waiting[0]
         own = _leading(waiting, head.stream_id)
         rules = self._rules.get(category_of(head.stream_id))
-        is_other = bool(self._streams) and head.stream_id not in self._streams
-        untold = _NOT_ASKED if is_other else _untold(rules, own)
+        untold = _NOT_ASKED if self._is_other(head.stream_id) else _untold(rules, own)
         if head.stream_id in self._broken or (head.stream_id in self._holes and not untold):
             untold = _LOST
         if rules is None or untold:
@@ -125,6 +147,9 @@ class Walk:
         if decision is not None:
             step = _with_deliveries(step, decision, rules.decider)
         return self._taken(waiting, step, "" if decision else _NO_COMMAND)
+
+    def _is_other(self, stream_id: StreamId) -> bool:
+        return bool(self._streams) and stream_id not in self._streams
 
     def _decision_or_fault(
         self, rules: StreamRules, own: Sequence[RecordedEvent[Any]], state: Any
@@ -159,7 +184,11 @@ class Walk:
             made = step.decision or DecidedAgain(command=None)
             decision = msgspec.structs.replace(made, same=0, refusal=faults[-1])
             step, untold = msgspec.structs.replace(step, decision=decision), ""
-        return msgspec.structs.replace(step, before=before, after=after, untold=untold)
+        epoch = step.recorded[0].epoch
+        release = self._releases.get(epoch) or self._release_of(epoch)
+        return msgspec.structs.replace(
+            step, before=before, after=after, untold=untold, release=release
+        )
 
     def _fold(self, recorded: RecordedEvent[Any]) -> str:
         """Fold one event; what is to be said if it is the one that its stream breaks at."""
@@ -169,8 +198,10 @@ class Walk:
             self._inboxes.setdefault(stream_id, []).append(recorded)
         if is_forgotten(recorded.event):
             self._holes.add(stream_id)
+        if isinstance(recorded.event, LeaseAcquired):
+            self._releases[recorded.event.epoch] = recorded.event.release
         rules = self._rules.get(category)
-        if rules is None or stream_id in self._broken:
+        if rules is None or stream_id in self._broken or self._is_other(stream_id):
             return ""
         try:
             self._states[stream_id] = rules.decider.fold([recorded.event], self.state(stream_id))
@@ -193,20 +224,20 @@ def steps_of(
     rules: Mapping[str, StreamRules] = STREAM_RULES,
     *,
     streams: Collection[StreamId] = (),
+    release_of: ReleaseOf | None = None,
 ) -> Iterator[Step]:
-    """Each append of a log from its first event on; only those of `streams` if any are named."""
-    walk = Walk(rules, streams)
-    for group in groups_of(recorded):
-        for step in walk.steps(group):
-            if not streams or step.stream_id in streams:
-                yield step
+    """Each append of a log from its first event on; only those of `streams` if any are named.
+
+    Then the log may be what `Walk` needs of it for them.
+    """
+    yield from Walk(rules, streams, release_of).through(recorded)
 
 
 def groups_of(recorded: Iterable[T]) -> Iterator[list[T]]:
     """Events that stand side by side with the same cause and time: one append, as a rule."""
     group: list[T] = []
     for one in recorded:
-        if group and not _is_beside(group[-1], one):
+        if group and not is_beside(group[-1], one):
             yield group
             group = []
         group.append(one)
@@ -214,9 +245,11 @@ def groups_of(recorded: Iterable[T]) -> Iterator[list[T]]:
         yield group
 
 
-def _is_beside(one: _Caused, other: _Caused) -> bool:
+def is_beside(one: _Caused, other: _Caused) -> bool:
+    """Whether an event and a later one are neighbours on the log, with the same cause and time."""
     return (
-        one.causation == other.causation
+        other.global_position - one.global_position <= 1
+        and one.causation == other.causation
         and one.recorded_at_ns == other.recorded_at_ns
         and one.correlation == other.correlation
         and one.epoch == other.epoch

@@ -22,6 +22,7 @@ from mentra_actors.effects.models.live import LiveFeed
 from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.team.job_folders import JobFolders
 from mentra_actors.envelope import RecordedEvent
+from mentra_actors.errors import MentraError
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import MEMORY
@@ -71,18 +72,19 @@ class JobUpkeep:
         recorded.subscribe(self._forget_ended)
 
     def _forget_left(self) -> None:
+        names = self._folders.names()  # first: the log has the job of each folder that is there
         open_ids: set[str] = set()
         for stream_id in self._open_streams():
             state = BACKGROUND.fold(one.event for one in self._journal.read_stream(stream_id))
             open_ids |= {job.job_id for job in state.jobs.values() if job.is_open}
-        for job_id in self._folders.names():
+        for job_id in names:
             if job_id not in open_ids:
                 self._folders.remove(job_id)
 
     def _forget_ended(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
         for one in recorded:
             if isinstance(one.event, _ENDS):
-                with contextlib.suppress(RuntimeError):  # closing: the next opening does it
+                with contextlib.suppress(RuntimeError):  # closing: `close` does it
                     self._workers.submit(self._folders.remove, one.event.job_id)
 
     def stop_all(self, ask: Callable[[StreamId, Any], "Future[Any]"], clock: Clock) -> None:
@@ -96,7 +98,11 @@ class JobUpkeep:
             _log.error("background jobs did not end: %s; the next opening goes on", left)
 
     def close(self) -> None:
-        """Leave no directory behind, if no job is left."""
+        """Leave no directory behind, if no job is left: also what no worker has come to remove."""
+        try:
+            self._forget_left()
+        except MentraError as error:
+            _log.warning("folders of jobs are left for the next opening: %s", error)
         self._folders.remove_directory()
 
     def _open_streams(self) -> list[StreamId]:

@@ -66,8 +66,8 @@ class LookingOn:
         )
 
     async def usage(self) -> AgentUsage:
-        """Tokens and money of all agents so far, subagents among them, by model as well."""
-        return team_usage(await self.view(USAGE))
+        """Tokens and money of all agents of the team so far, subagents too, by model as well."""
+        return team_usage(await self.view(USAGE), self._operations.core.settings.team)
 
     async def project(
         self, *projections: Projection[Any], into: str = ""
@@ -122,7 +122,7 @@ class SyncLookingOn:
 
     def usage(self) -> AgentUsage:
         """See `Runtime.usage`."""
-        return team_usage(self.view(USAGE))
+        return team_usage(self.view(USAGE), self._operations.core.settings.team)
 
     def project(self, *projections: Projection[Any], into: str = "") -> "kept_views.KeptViews":
         """See `Runtime.project`."""

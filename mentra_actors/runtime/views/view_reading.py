@@ -22,10 +22,10 @@ from projections.running.view_changes import ViewChange, ViewEvent, ViewFailed, 
 from projections.running.watched_views import WatchedViews
 from projections.views.selected import Selected
 
-__all__ = ["ViewReading", "folded_through"]
+__all__ = ["LONG_LOG", "ViewReading", "folded_through"]
 
 _PAGE_EVENTS = 1000
-_LONG_LOG = 20_000
+LONG_LOG = 20_000
 """Events from which on it is worth while to begin at views on the disk."""
 _MOST_TRIES = 10
 _log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class ViewReading:
     def begin(self, after: int | None) -> Iterator[ViewEvent]:
         """Fold all that there is; then tell of it: all, or what was touched from `after` on."""
         last = self._reader.last_position()
-        if last >= _LONG_LOG:
+        if last >= LONG_LOG:
             self._begin_on_disk()
         failures: list[ViewEvent] = []
         while self.position < last:

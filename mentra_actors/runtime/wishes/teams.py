@@ -4,7 +4,7 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
-from mentra_actors.domain.memory import PinFact, PinFacts, fact_id_of
+from mentra_actors.domain.memory import ForgetRecord, MemoryScope, PinFact, PinFacts, fact_id_of
 from mentra_actors.domain.team import (
     AddMember,
     RemoveMember,
@@ -20,6 +20,7 @@ from mentra_actors.runtime.wishes.jobs import reason_told
 from mentra_actors.tools.builtin.teammates import taken_id
 
 __all__ = [
+    "ForgetRecordWish",
     "ImportWish",
     "RemoveWish",
     "RenameWish",
@@ -68,10 +69,15 @@ class SeatWish(msgspec.Struct, frozen=True, kw_only=True, tag="take_seat.v1"):
 
 
 class TeachWish(msgspec.Struct, frozen=True, kw_only=True, tag="pin_fact.v1"):
-    """Let an agent remember a fact; one that it knows in the same words records nothing."""
+    """Let a memory have a fact; one that it has in the same words records nothing.
+
+    Without a `memory` it is that of the agent alone.
+    """
 
     agent_id: AgentId
     content: str
+    memory: StreamId = StreamId("")
+    scope: MemoryScope = "agent"
 
 
 class ImportWish(msgspec.Struct, frozen=True, kw_only=True, tag="pin_facts.v1"):
@@ -81,7 +87,15 @@ class ImportWish(msgspec.Struct, frozen=True, kw_only=True, tag="pin_facts.v1"):
     facts: tuple[PinFact, ...]
 
 
-TeamWish: TypeAlias = StopWish | RemoveWish | RenameWish | SeatWish | TeachWish | ImportWish
+class ForgetRecordWish(msgspec.Struct, frozen=True, kw_only=True, tag="forget_record.v1"):
+    """Let a record of a memory be found no more; one that was forgotten records nothing."""
+
+    memory: StreamId
+    record_id: str
+
+
+MemoryWish: TypeAlias = TeachWish | ImportWish | ForgetRecordWish
+TeamWish: TypeAlias = StopWish | RemoveWish | RenameWish | SeatWish | MemoryWish
 
 
 def team_order(
@@ -92,12 +106,32 @@ def team_order(
     Raises:
         CommandRejected: a seat with this id would be another's.
     """
-    if isinstance(wish, TeachWish):
-        fact = PinFact(record_id=fact_id_of(command_id), content=wish.content, by=by, now=now)
-        return memory_stream(wish.agent_id), fact
-    if isinstance(wish, ImportWish):
-        return wish.memory, PinFacts(facts=wish.facts)
-    return team_stream(wish.team_id), _team_command(wish, command_id, by=by, now=now)
+    match wish:
+        case TeachWish() | ImportWish() | ForgetRecordWish():
+            return _memory_order(wish, command_id, by=by, now=now)
+        case _:
+            return team_stream(wish.team_id), _team_command(wish, command_id, by=by, now=now)
+
+
+def _memory_order(
+    wish: MemoryWish, command_id: CommandId, *, by: str, now: float
+) -> tuple[StreamId, object]:
+    match wish:
+        case TeachWish():
+            fact = PinFact(
+                record_id=fact_id_of(command_id),
+                content=wish.content,
+                by=by,
+                now=now,
+                scope=wish.scope,
+            )
+            return wish.memory or memory_stream(wish.agent_id), fact
+        case ImportWish():
+            return wish.memory, PinFacts(facts=wish.facts)
+        case ForgetRecordWish():
+            return wish.memory, ForgetRecord(record_id=wish.record_id, by=by, now=now)
+        case _:
+            assert_never(wish)
 
 
 def conflict_told(conflict: VersionConflict, command: object) -> BaseException:

@@ -30,7 +30,7 @@ from mentra_actors.store.branches.branch_store import BranchStore
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import AppendRequest, EventStore, Fence
 
-__all__ = ["Write", "branch_behind", "settle_branch"]
+__all__ = ["Write", "branch_behind", "leave_unsettled", "settle_branch"]
 
 Write = Callable[[StreamId, Any], object]
 """Has a command decided and recorded, and performs nothing; see `LoneWriter.record`."""
@@ -54,6 +54,11 @@ def settle_branch(
     if store.fence_epoch(_SETTLED.resource) >= _SETTLED.epoch:
         return
     _Settling(store, journal, clock, record, write).run()
+
+
+def leave_unsettled(store: EventStore) -> None:
+    """Let what was open at the cut stay open: nobody is to answer it, or to go on with it."""
+    store.append(AppendRequest(fence=_SETTLED, raise_fence=True))
 
 
 class _Settling:

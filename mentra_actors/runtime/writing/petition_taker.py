@@ -50,6 +50,11 @@ class Owner(Protocol):
         """See `RuntimeCore.fence`."""
         ...
 
+    @property
+    def ended(self) -> MentraError | None:
+        """See `RuntimeCore.ended`."""
+        ...
+
     def ask(self, stream_id: StreamId, command: Any) -> Future[Accepted]:
         """See `RuntimeCore.ask`."""
         ...
@@ -106,7 +111,7 @@ class _Taker:
             while True:
                 number = box.number()
                 rest_s = _RETRY_S if self._has_left() else _REST_S
-                if self._is_stopped:
+                if self._is_stopped or self._owner.ended is not None:
                     return
                 box.sleep(number, rest_s)
 

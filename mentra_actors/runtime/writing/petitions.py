@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, assert_never
 
 import msgspec
 
-from mentra_actors.domain.memory import MemoryRecorded
+from mentra_actors.domain.memory import MEMORY, MemoryRecorded
 from mentra_actors.domain.permission_rules import RULES, scope_of
 from mentra_actors.domain.schedules.schedules import SCHEDULES
 from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
@@ -52,6 +52,7 @@ from mentra_actors.runtime.wishes.supervision import (
     supervision_order,
 )
 from mentra_actors.runtime.wishes.teams import (
+    ForgetRecordWish,
     ImportWish,
     RemoveWish,
     RenameWish,
@@ -136,7 +137,9 @@ def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, objec
             return permission_order(wish, command_id, by=by, now=now)
         case LetterWish() | RespondWish() | ReadMailWish():
             return member_order(wish, command_id, now=now)
-        case StopWish() | RemoveWish() | RenameWish() | SeatWish() | TeachWish() | ImportWish():
+        case StopWish() | RemoveWish() | RenameWish() | SeatWish():
+            return team_order(wish, command_id, by=by, now=now)
+        case TeachWish() | ImportWish() | ForgetRecordWish():
             return team_order(wish, command_id, by=by, now=now)
         case RedriveWish() | LiftWish() | DiscardWish():
             return SUPERVISION_STREAM, supervision_order(wish, command_id, by=by, now=now)
@@ -222,5 +225,7 @@ def _require_stream(stream_id: StreamId, wish: Wish) -> None:
     elif isinstance(wish, RememberWish | RevokeWish):
         is_scope = category_of(stream_id) == RULES.category and scope_of(name_of(stream_id))
         is_sound = is_sound and bool(is_scope)
+    elif isinstance(wish, TeachWish | ImportWish | ForgetRecordWish):
+        is_sound = is_sound and category_of(stream_id) == MEMORY.category
     if not is_sound:
         raise CommandRejected(f"{stream_id[:60]!r} is not a stream for this")

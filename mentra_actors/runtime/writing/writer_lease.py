@@ -15,6 +15,7 @@ from mentra_actors.domain.lease import (
 from mentra_actors.effects.ports import Clock
 from mentra_actors.errors import CommandRejected, Fenced, StoreError, StoreLocked
 from mentra_actors.ids import StreamId, lease_stream
+from mentra_actors.release import RELEASE
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import AppendRequest, EventStore, Fence
 
@@ -49,7 +50,11 @@ def acquire_writer_lease(
     epoch = max(lease.state.epoch, store.fence_epoch(_RESOURCE))
     state = msgspec.structs.replace(lease.state, epoch=epoch)
     command = AcquireLease(
-        holder=holder, term_s=term_s, now=clock.now(), holder_is_gone=holder_is_gone
+        holder=holder,
+        term_s=term_s,
+        now=clock.now(),
+        holder_is_gone=holder_is_gone,
+        release=RELEASE,
     )
     events = _acquired(command, state)
     fence = Fence(_RESOURCE, LEASE.fold(events, state).epoch)

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from mentra_actors.errors import ConfigurationError
-from mentra_actors.store.branches.branch_file import branch_names
+from mentra_actors.store.branches.branch_file import branch_names, is_branch
 from mentra_actors.store.branches.forking import branches_directory
 from mentra_actors.store.sealing.offline import forget_subject
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sealing.upkeep import Forgotten
+from mentra_actors.store.sql.opening import is_sql_url
 from mentra_actors.store.store_directory import find_manifest
 
 __all__ = ["forget_with_branches"]
@@ -27,6 +28,8 @@ def forget_with_branches(
         WrongKey, StoreError: not all of it is done.
     """
     knew = tuple(_forget_below(path, subject, sealing, ""))
+    if not is_sql_url(path) and is_branch(Path(path)) and find_manifest(Path(path)) is None:
+        return None, knew  # it has recorded nothing itself
     return forget_subject(path, subject, sealing=sealing), knew
 
 

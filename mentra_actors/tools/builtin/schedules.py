@@ -92,7 +92,8 @@ async def schedule_list(context: ToolContext) -> str:
         for one in state.schedules.values()
         if one.is_open and (is_lead or one.agent_id == context.agent_id)
     ]
-    return json.dumps([schedule_json(one) for one in listed_schedules(shown)])
+    listed = [schedule_json(one) for one in listed_schedules(shown)]
+    return json.dumps(listed, ensure_ascii=False)
 
 
 @tool(
@@ -126,7 +127,7 @@ async def schedule_cancel(context: ToolContext, schedule_id: str) -> str:
 
 def _shown(schedule: Schedule) -> str:
     (listed,) = listed_schedules([schedule])
-    return json.dumps(schedule_json(listed))
+    return json.dumps(schedule_json(listed), ensure_ascii=False)
 
 
 async def _state(context: ToolContext) -> SchedulesState:

@@ -66,9 +66,8 @@ async def team_spawn(context: ToolContext, name: str, role: str, prompt: str = "
 async def team_list(context: ToolContext) -> str:
     """List the members of the team: names, roles, leads, and how each is."""
     team = await team_state(context)
-    return json.dumps(
-        [await _line(context, team, name) for name in sorted(team.members)], indent=2
-    )
+    members = [await _line(context, team, name) for name in sorted(team.members)]
+    return json.dumps(members, indent=2, ensure_ascii=False)
 
 
 @tool(

@@ -23,6 +23,7 @@ from mentra_actors.tools.executors.port import (
 )
 from mentra_actors.tools.executors.process_names import (
     end_all_below,
+    is_running,
     process_name_of,
     wake_all_below,
 )
@@ -154,6 +155,9 @@ class KeptCommand:
             for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
                 if stream is not None:
                     await stream.aclose()
+            if not (self._request.outlives and self._name and is_running(self._name)):
+                with anyio.move_on_after(_DRAIN_S):  # else the loop might end before it knows
+                    await self._process.wait()
 
     async def _ended(self) -> bool:
         """Wait for the end; whether it came because the time was over."""

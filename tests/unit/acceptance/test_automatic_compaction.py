@@ -33,6 +33,7 @@ BUSY = ProviderError("try later", kind="overloaded", transient=True)
 TOO_LONG = ProviderError(
     "prompt is too long: 210000 tokens > 200000 maximum", kind="http", transient=False, status=400
 )
+NO_KEY = ProviderError("no such key", kind="http", transient=False, status=401)
 LONG = "word " * 200
 NO_RECALL = MemoryOptions(auto_recall_enabled=False)
 """What was summarized would be recalled behind the conversation."""
@@ -330,8 +331,8 @@ async def test_a_provider_that_can_compacts_in_a_form_of_its_own():
 
 @pytest.mark.parametrize(
     "made",
-    [ProviderError("no", kind="unsupported", transient=False), RemoteCompaction()],
-    ids=["unsupported", "empty"],
+    [ProviderError("no", kind="unsupported", transient=False), RemoteCompaction(), TOO_LONG],
+    ids=["unsupported", "empty", "too long"],
 )
 async def test_what_a_provider_cannot_compact_the_model_summarizes(made):
     model = CompactingModel("One.", "Two.", "Three.", made=made)
@@ -341,10 +342,12 @@ async def test_what_a_provider_cannot_compact_the_model_summarizes(made):
     assert "Goal: count" in sent[2].text
 
 
-async def test_other_failures_of_the_provider_are_failures():
-    model = CompactingModel("One.", "Two.", "Three.", made=TOO_LONG)
-    events, _ = await compacted_by(model, "prefer_remote")
+@pytest.mark.parametrize(("mode", "made"), [("prefer_remote", NO_KEY), ("remote_only", TOO_LONG)])
+async def test_other_failures_of_the_provider_are_failures(mode, made):
+    model = CompactingModel("One.", "Two.", "Three.", made=made)
+    events, _ = await compacted_by(model, mode)
 
+    assert len(model.compacted) == 1
     assert [one.is_error for one in of(e.CompactionSkipped, events)] == [True]
     assert not model.summed
 

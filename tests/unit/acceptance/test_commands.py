@@ -54,26 +54,27 @@ async def test_the_model_is_told_what_was_printed_and_how_a_failure_ended(
 
 async def test_a_command_takes_no_longer_than_the_policy_lets_it(ran, tmp_path):
     """EX3: the model may ask for less, and not for more."""
-    policy = RuntimePolicy(
-        allow_shell=True, default_command_timeout_s=0.2, max_command_timeout_s=0.4
-    )
-    team = await ran(
-        shell("echo a; sleep 60"), shell("exec sleep 60", timeoutMs=60_000), policy=policy
-    )
+    calls = shell("echo a; sleep 600"), shell("exec sleep 600", timeoutMs=600_000)
+    for limit_s in (0.2, 2.0, 20.0):  # on a busy machine a shell takes its time to begin
+        policy = RuntimePolicy(
+            allow_shell=True, default_command_timeout_s=limit_s, max_command_timeout_s=2 * limit_s
+        )
+        team = await ran(*calls, policy=policy)
+        if team.results()[0][0].startswith("a"):
+            break
 
     assert team.results() == [
-        ("a\n\nCommand timed out after the configured limit (0.2 s)", True),
-        ("Command timed out after the configured limit (0.4 s)", True),
+        (f"a\n\nCommand timed out after the configured limit ({limit_s:g} s)", True),
+        (f"Command timed out after the configured limit ({2 * limit_s:g} s)", True),
     ]
     first, _ = details(team)
-    duration_s = first.pop("duration_s")
+    assert first.pop("duration_s") >= limit_s
     assert first == {
         "exit_code": 124,
         "timed_out": True,
         "truncated": False,
         "cwd": str(tmp_path),
     }
-    assert 0.2 <= duration_s < 20
 
 
 async def test_the_end_of_a_long_output_is_not_lost(ran):
@@ -397,7 +398,7 @@ async def _allow(_preview):
 
 async def test_a_stop_ends_the_command(played, tmp_path):
     """Nobody waits for it any more."""
-    command = "touch begun; trap 'touch ended; exit' TERM; while :; do sleep 0.02; done"
+    command = "trap 'touch ended; exit' TERM; touch begun; while :; do sleep 0.02; done"
     async with played([shell(command)], policy=OPEN) as team:
         agent = await team.spawn(workspace=Workspace(base_dir=str(tmp_path)))
         async with anyio.create_task_group() as group:

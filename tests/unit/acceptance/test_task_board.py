@@ -178,6 +178,31 @@ async def test_a_list_has_the_urgent_tasks_first(played):
     assert json.loads(text)["ready"] == [2, 3, 1]
 
 
+@pytest.mark.parametrize(
+    "look",
+    [
+        call("task_list"),
+        call("task_get", taskId=1),
+        call("task_claim"),
+        call("task_update", taskId=1, priority=2),
+        call("team_list"),
+    ],
+)
+async def test_words_of_any_language_are_told_as_they_are(played, look):
+    """A letter as six characters of JSON would cost six times its tokens."""
+    words = "Хлеб 🍞"
+    task = call("task_create", subject=words, owner="" if look.name == "task_claim" else "bob")
+    role = call("team_spawn", name="bob", role=words, prompt="Work.")
+    async with played(of_two([[task, role], "Done."], [[look], "Done."])) as team:
+        agent = await team.spawn()
+        await agent.send("Go")
+        await team.runtime.until_idle()
+        (told,) = team.events(e.ToolCallFinished, stream_id="agent-bob")
+
+    assert words in told.content
+    assert "\\u" not in told.content
+
+
 async def test_a_change_says_which_run_has_made_it(played):
     """Else nobody could take back what a run that fails has done."""
     async with played([[call("task_create", subject="a")], "Done."]) as team:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from forked_python import ForkedPython, run_forked
+from store_damage import flip_bit
 
 from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.testing.full_store import make_full_store
@@ -31,9 +32,7 @@ def damaged(store):
     reader = LmdbEventStore.open(store)
     payload = reader.read_journal(limit=80)[-1].payload
     reader.close()
-    content = bytearray((store / "data.mdb").read_bytes())
-    content[content.rindex(payload)] ^= 1
-    (store / "data.mdb").write_bytes(content)
+    flip_bit(store / "data.mdb", payload)
     return store
 
 

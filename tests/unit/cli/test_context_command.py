@@ -5,7 +5,15 @@ import re
 import msgspec
 import pytest
 
-from mentra_actors import CompactionOptions, ScriptedModel, call, open_runtime_sync, tool
+from mentra_actors import (
+    CompactionOptions,
+    ScriptedModel,
+    Sealing,
+    call,
+    forget_subject,
+    open_runtime_sync,
+    tool,
+)
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.render.render_context import context_lines, show_context
 from mentra_actors.effects.context.context_report import (
@@ -131,3 +139,18 @@ def test_no_line_is_wider_than_the_terminal(width, monkeypatch, capsys):
     assert any("123.5% of the window of 1,000,000" in line for line in lines)
     assert any(line.startswith("recalled memory") and "█" in line for line in lines)
     assert any(line.startswith("xxxxx") and "34,567   2.8% █" in line for line in lines)
+
+
+def test_an_agent_that_was_forgotten_is_not_told_to_be_spawned(mentra, tmp_path):
+    """It was there; who looks for it must not think that the name is wrong."""
+    path, key = tmp_path / "team.mentra", tmp_path / "key"
+    key.write_bytes(bytes(range(32)))
+    sealing = Sealing(key=bytes(range(32)))
+    with open_runtime_sync(path, durability="volatile", sealing=sealing) as runtime:
+        runtime.spawn("ann", model="ollama:x")
+    forget_subject(path, "ann", sealing=sealing)
+
+    assert mentra("context", "ann", "--store", path, "--key-file", key) == 2
+    assert "nobody can say what ann would be sent: its first event cannot be read" in mentra.err
+    assert mentra("log", "ann", "--store", path, "--key-file", key) == 0
+    assert "forgotten" in mentra.out

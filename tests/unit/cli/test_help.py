@@ -10,6 +10,7 @@ import typer
 
 from mentra_actors.cli.command_list import COMMAND_GROUPS, COMMANDS
 from mentra_actors.cli.late_commands import LateCommands
+from mentra_actors.cli.output import Output
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -45,6 +46,22 @@ def test_a_group_without_a_command_is_told_as_its_help(mentra):
     assert mentra("job") == 2
     assert mentra.err.startswith("Usage: mentra job ")
     assert "mentra: " not in mentra.err
+
+
+@pytest.mark.parametrize("name", ["log", "audit", "timeline", "usage"])
+def test_ctrl_c_ends_what_follows_the_log_in_order_wherever_it_is(
+    mentra, team_store, monkeypatch, name
+):
+    """Whoever ends it while a line is shown has not broken anything off."""
+
+    def interrupted(*_arguments, **_more):
+        raise KeyboardInterrupt
+
+    for way in ("show_line", "show_hanging", "table"):
+        monkeypatch.setattr(Output, way, interrupted)
+
+    assert mentra(name, "--follow", "--store", team_store) == 0
+    assert mentra(name, "--store", team_store) == 130
 
 
 def test_ctrl_c_before_the_command_has_begun_is_told_as_later_ones(mentra, monkeypatch):

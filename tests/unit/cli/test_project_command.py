@@ -151,7 +151,7 @@ def test_whoever_was_away_is_told_what_has_changed(mentra, team_store, monkeypat
         (["roster", "-f", "--after", "99999"], "--after 99999 is to come"),
         (["{mine}:number"], "is no projection: it has no name"),
         (["{mine}:broken"], "failed at position 1: ZeroDivisionError"),
-        (["roster", "--at", "99999"], "--at 99999 is to come"),
+        (["roster", "--at", "99999"], "99999 is not there"),
         (["roster", "--at", "1", "-f"], "--at is a moment of the past"),
         (["roster", "--after", "1"], "--after says where --follow begins"),
         (["roster", "-f", "--keep"], "--follow keeps nothing"),

@@ -414,20 +414,6 @@ def test_memory_shows_records_and_what_a_search_finds(mentra, tmp_path):
     assert mentra("memory", "cy", "--store", path) == 2
 
 
-def test_an_agent_is_taught_a_fact_once(mentra, tmp_path):
-    path = tmp_path / "team.mentra"
-    with open_runtime_sync(path, durability="volatile") as runtime:
-        runtime.spawn("ann", model="ollama:x")
-    for _ in range(2):
-        line = ("remember", "ann", "Deploys happen on Fridays.", "--by", "sue", "--store", path)
-        assert mentra.json(*line) == {"agent": "ann", "state": "recorded"}
-
-    (known,) = mentra.json("memory", "ann", "--store", path)
-    assert (known["by"], known["content"]) == ("sue", "Deploys happen on Fridays.")
-    assert mentra("remember", "ann", " ", "--store", path) == 2
-    assert mentra("remember", "eve", "x", "--store", path) == 2
-
-
 def test_piped_sentences_are_wrapped_where_columns_says_so(mentra, tmp_path, monkeypatch):
     """Without it they stay whole, for whoever searches in them; either way nothing is cut off."""
     path = tmp_path / "team.mentra"
@@ -460,3 +446,18 @@ def test_a_claimed_task_is_claimed_wherever_it_is_shown():
 
     lines = [text.plain for text, _ in board_lines(BoardView(state=state))]
     assert lines == ["Claimed (1)", "  [ ] 1: Count @bob"]
+
+
+def test_of_a_long_board_a_part_says_how_much_it_leaves_out():
+    """A look at a team is a page; the board has its own."""
+    state = BOARD.initial
+    for number in range(5):
+        command = CreateTask(subject="Count", created_by="lead", command_id=str(number), now=1.0)
+        state = BOARD.fold(BOARD.decide(command, state), state)
+
+    def lines(most):
+        return [text.plain for text, _ in board_lines(BoardView(state=state), most=most)]
+
+    assert lines(2) == ["Ready (5)", "  [ ] 1: Count", "  [ ] 2: Count", "  … and 3 more"]
+    assert lines(5) == lines(None)
+    assert len(lines(None)) == 6

@@ -5,10 +5,13 @@ import os
 import shutil
 
 import pytest
+from recorded import until_recorded
 from rich.console import Console
 
 from mentra_actors import ScriptedModel, open_runtime_sync
 from mentra_actors.cli import output
+from mentra_actors.domain.agent.events import ModelCallRequested
+from mentra_actors.ids import agent_stream
 from mentra_actors.providers.scripted import NEVER_ENDS
 
 
@@ -24,9 +27,16 @@ def talks(tmp_path_factory):
         start = runtime.sessions.start
         start(name="gates", model="scripted:a").append_turn("Repair the gates, and say when")
         start(name="rain", model="scripted:b", title="Weather").append_turn("Will it rain?")
-        with contextlib.suppress(TimeoutError):
-            start(name="left", model="scripted:c").append_turn("Go", timeout_s=0.05)
+        begin_turn(runtime, start(name="left", model="scripted:c"))
     return path
+
+
+def begin_turn(runtime, session):
+    """Ask a model that never answers; the turn is on the log when this returns."""
+    with contextlib.suppress(TimeoutError):
+        session.append_turn("Go", timeout_s=0.05)
+    stream_id = agent_stream(session.session_id)
+    until_recorded(runtime, stream_id, lambda events: ModelCallRequested in map(type, events))
 
 
 def test_sessions_are_listed_the_newest_first(mentra, talks):
@@ -91,8 +101,7 @@ def killed(tmp_path):
         path, providers=[model], durability="volatile", close_grace_s=0
     ) as runtime:
         session = runtime.sessions.start(name="lead", model="scripted:x")
-        with contextlib.suppress(TimeoutError):
-            session.append_turn("Go", timeout_s=0.05)
+        begin_turn(runtime, session)
         shutil.copytree(path, copy)
         yield path, copy
 

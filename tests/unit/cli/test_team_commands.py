@@ -8,7 +8,7 @@ import sys
 import pytest
 from forked_python import ForkedPython
 
-from mentra_actors import ScriptedModel, call, open_runtime_sync
+from mentra_actors import ScriptedModel, call, open_history, open_runtime_sync
 
 ASK = call("team_request", to="sue", protocol="plan_approval", content="May I?")
 
@@ -59,6 +59,28 @@ def test_every_reading_command_means_the_team_that_is_named(mentra, two_teams):
     for command in ("transcript", "entries", "memory", "usage", "log"):
         assert mentra(command, "writer", *there) == 0
         assert mentra(command, "writer", *here) == 2
+
+
+def test_money_and_pictures_are_of_the_team_that_is_named(mentra, two_teams, tmp_path):
+    """What one team has spent is not shown to whoever asks about another one."""
+    here, there = ("--store", two_teams), ("--team", "docs", "--store", two_teams)
+
+    usage, of_docs = mentra.json("usage", *here), mentra.json("usage", *there)
+    assert set(usage["rows"]) == {"lead"}
+    assert set(of_docs["rows"]) == {"docs.writer"}
+    assert mentra.json("at", *there)["usage"]["calls"] == of_docs["total"]["calls"]
+    value = mentra.json("at", "--view", "usage", *there)["value"]
+    assert value["calls"] == of_docs["total"]["calls"]
+    with open_history(two_teams) as history:
+        spent = history.at().usage(team="docs").total.tokens.input_tokens
+    assert spent == of_docs["total"]["tokens"]["input_tokens"]
+
+    pytest.importorskip("matplotlib")
+    for what, who in (("lanes", "writer"), ("usage", "writer"), ("board", "board-docs")):
+        assert mentra("plot", what, tmp_path / "x.svg", *there) == 0
+        drawing = (tmp_path / "x.svg").read_text()
+        assert who in drawing
+        assert ">lead<" not in drawing
 
 
 def test_a_team_that_is_not_there_is_named_with_those_that_are(mentra, two_teams):
@@ -188,3 +210,27 @@ def test_an_inbox_is_followed_until_ctrl_c(mentra, store):
     assert (before["from"], before["request_id"]) == ("lead", "req-1")
     assert (after["from"], after["body"]) == ("tom", "Hello.")
     assert watching.returncode == 0
+
+
+@pytest.mark.parametrize("of", [[], ["lead"]])
+def test_what_is_used_is_followed_until_ctrl_c(store, of):
+    """All of it at first, then what has come, once for each change."""
+    command = [sys.executable, "-m", "mentra_actors.cli.main", "usage", *of, "-f"]
+    line = [*command, "--store", str(store)]
+    with (
+        ForkedPython([*line, "--json"], stdout=subprocess.PIPE, text=True) as program,
+        ForkedPython(line, stdout=subprocess.PIPE, text=True) as person,
+    ):
+        before = json.loads(program.stdout.readline())
+        table = [person.stdout.readline() for _ in range(2)]
+        with opened(store, turns=[[ASK], "I wait.", "More."]) as runtime:
+            runtime.agent("lead").send("And?", timeout_s=20)
+        after = json.loads(program.stdout.readline())
+        told = person.stdout.readline()
+        for one in (program, person):
+            one.send_signal(signal.SIGINT)
+
+    assert table[1].split()[:2] == ["lead", str(before["total"]["calls"])]
+    assert after["total"]["calls"] == before["total"]["calls"] + 1
+    assert told.startswith("lead  +1 call, +")
+    assert (program.returncode, person.returncode) == (0, 0)

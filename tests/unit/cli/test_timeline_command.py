@@ -38,8 +38,8 @@ def letter(sender, to):
 
 def drawn(*pairs):
     graph = LaneGraph(has_all=False)
-    rows = [graph.row(one) for one in recorded(*pairs)]
-    return ["".join(row.cells).rstrip() for row in rows if row is not None]
+    rows = [graph.row(one) for one in recorded(*pairs) if graph.has_row(one)]
+    return ["".join(row.cells).rstrip() for row in rows]
 
 
 def test_a_lane_shows_its_run_and_the_call_that_is_awaited():
@@ -68,6 +68,19 @@ def test_a_letter_is_an_arrow_from_lane_to_lane(sender, to, row):
     assert drawn(spawned("a"), spawned("b"), spawned("c"), letter(sender, to))[-1] == row
 
 
+@pytest.mark.parametrize("choice", [(), ("--all",), ("--after", "5")])
+def test_the_last_rows_are_those_that_end_the_whole_timeline(mentra, team_store, choice):
+    """What is not shown is not drawn, and still says what each lane is at."""
+    assert mentra("timeline", "--last", "0", *choice, "--store", team_store) == 0
+    whole = mentra.out.splitlines()
+    lanes = sum("┌" in line for line in whole)
+    assert len(whole) > lanes + 5
+
+    for last in (1, 2, 6, len(whole) - lanes):
+        assert mentra("timeline", "-n", str(last), *choice, "--store", team_store) == 0
+        assert mentra.out.splitlines() == [*whole[:lanes], *whole[-last:]]
+
+
 def test_the_timeline_shows_each_lane_and_what_happened(mentra, team_store):
     """The first look at what a team did."""
     assert mentra("timeline", "--store", team_store) == 0
@@ -85,9 +98,26 @@ def test_a_part_of_the_timeline_is_shown(mentra, team_store):
     assert mentra("timeline", "--after", 3, "--through", 6, "--store", team_store) == 0
     positions = [line.split()[0] for line in mentra.out.splitlines() if "┌" not in line]
     assert set(positions) <= {"4", "5", "6"}
-    assert mentra("timeline", "--after", 9999, "--store", team_store) == 0
+    assert mentra("timeline", "--after", "now", "--store", team_store) == 0
     assert "Nothing happened" in mentra.err
+    assert mentra("timeline", "--after", 9999, "--store", team_store) == 2
+    assert "9999 is not there" in mentra.err
     assert mentra("timeline", "-f", "--through", 3, "--store", team_store) == 2
+
+
+def test_a_part_is_named_as_any_moment(mentra, team_store):
+    """By its place from the end, or by a time; `why` and `project` take the place, too."""
+    last = mentra.json("at", "--store", team_store)["position"]
+
+    ended = ["--after", "-4", "--through", "-1", "--all", "--store", team_store]
+    shown = mentra.json("timeline", *ended)["events"]
+    assert [one["global_position"] for one in shown] == [last - 3, last - 2, last - 1]
+    recent = mentra.json("timeline", "--after", "1d ago", "--store", team_store)["events"]
+    assert recent[-1]["global_position"] == last
+    (only,) = mentra.json("why", "-3", "--store", team_store)["steps"][:1]
+    assert only["global_position"] == last - 3
+    then = mentra.json("project", "roster", "--at", "-3", "--store", team_store)
+    assert then["position"] == last - 3
 
 
 def test_programs_get_bars_and_letters(mentra, team_store):
@@ -124,8 +154,10 @@ def test_a_plot_that_cannot_be_made_says_why(mentra, team_store, tmp_path):
     assert mentra("plot", "lanes", tmp_path / "no" / "x.svg", "--store", team_store) == 2
     assert "cannot write" in mentra.err
     asked = ("plot", "board", tmp_path / "x.svg", "--store", team_store)
-    assert mentra(*asked, "--after", 99999) == 2
+    assert mentra(*asked, "--through", 3) == 2
     assert "nothing to draw" in mentra.err
+    assert mentra(*asked, "--after", 99999) == 2
+    assert "99999 is not there" in mentra.err
     assert not list(tmp_path.iterdir())
 
 

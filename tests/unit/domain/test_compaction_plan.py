@@ -99,6 +99,37 @@ def test_the_newest_words_of_people_stay_up_to_a_budget_and_the_last_ones_always
     assert talk.plan(limit=220).kept == (9,)  # half of a request at most
 
 
+def test_words_that_a_summary_has_left_out_are_in_the_next_one_or_stay():
+    """They were told word for word; without room for that they must not be lost unseen."""
+    talk = Talk().user("Never touch the vault. " + "v" * 400).letter("The door is red.")
+    talk.answer("Understood.").user("On.").answer("Yes.")
+    first = talk.compacted()
+    assert first.kept == (1, 2, 4)
+    talk.user("Now the cellar. " + "w" * 400).answer("Done.").user("And now?").answer("x").user(
+        "y"
+    )
+    plan = talk.plan(preserve_recent_user_tokens=130, preserve_recent_delegation_results=0)
+
+    assert plan.kept == (4, 6, 8)
+    assert "prompt: Never touch the vault." in plan.material
+    assert "The door is red." in plan.material
+    assert "Understood." not in plan.material, "it is in the summary before"
+
+
+def test_words_that_stay_can_be_all_that_there_is_to_summarize():
+    """What was kept for a large model may be too much for a small one."""
+    talk = Talk()
+    for n in range(6):
+        talk.user(f"{n} " + "w" * 400)
+    talk.answer("yes").user("On.")
+    talk.compacted()
+    assert talk.plan() is None
+    plan = talk.plan(limit=300)
+
+    assert plan.kept == (6,)
+    assert plan.material.count("prompt: ") == 5
+
+
 def test_results_of_delegated_work_stay_as_words_and_so_do_letters():
     """The model has waited for them; their calls are gone."""
     talk = Talk().user("Go")

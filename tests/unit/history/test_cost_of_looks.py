@@ -74,7 +74,7 @@ def test_a_search_of_a_view_folds_each_event_once_and_a_hundredth_again(store, t
 
     assert (found.position, found.before, found.after) == (turn, turn - 1, turn)
     assert len(folded) <= EVENTS * 1.01
-    assert found.looks <= 14
+    assert found.looks <= 17
 
 
 @pytest.mark.parametrize("turn", [1, 700, 1501, EVENTS])
@@ -89,6 +89,20 @@ def test_a_search_of_moments_folds_each_event_once(store, turn, ask):
 
     assert found.position == turn
     assert len(folded) <= EVENTS
+
+
+@pytest.mark.parametrize("good", [0, 1000])
+@pytest.mark.parametrize("ask", ["view", "moment"])
+def test_what_turned_early_is_found_without_the_rest_of_the_way(store, good, ask):
+    history, turn = History(store), good + 20
+    if ask == "view":
+        found = history.bisect(lambda count: count >= turn, view=folds, key="", good=good)
+    else:
+        found = history.bisect(lambda moment: (moment.view(folds) or 0) >= turn, good=good)
+
+    assert found.position == turn
+    assert len(folded) <= good + 2 * EVENTS / 64
+    assert found.looks <= 9
 
 
 def test_an_end_that_nobody_needs_to_know_is_not_looked_at(store):

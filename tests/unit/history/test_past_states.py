@@ -9,6 +9,9 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.ids import AgentId, agent_stream
 from mentra_actors.runtime.history.history import History
+from mentra_actors.store.branches.branch_file import BranchRecord
+from mentra_actors.store.branches.branch_store import BranchStore
+from mentra_actors.store.branches.shared_past import SharedPast
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest
@@ -94,6 +97,27 @@ def test_a_milestone_of_another_fold_is_not_used(store):
         )
 
     assert name_at(store, LONG - 7) == f"n{LONG - 7}"
+
+
+def test_a_branch_begins_with_what_its_origin_has_kept_before_the_cut():
+    """Else the first opening of a branch of a long log folds all of it, for each agent."""
+    origin = CountingStore()
+    loader, loaded = StateLoader(AGENT, origin), StateLoader(AGENT, origin).load(LEAD)
+    while loaded.version < 900:
+        renamed = [
+            e.AgentRenamed(name=f"n{loaded.version}-{n}", renamed_at=0.0) for n in range(50)
+        ]
+        part = Journal(origin).stream_append(LEAD, renamed, loaded.version)
+        origin.append(AppendRequest(streams=(part,)))
+        state, version = AGENT.fold(renamed, loaded.state), loaded.version + 50
+        loaded = loader.save(LEAD, loaded._replace(state=state, version=version))
+    for cut in (450, 550, 799):
+        record = BranchRecord(name="try", created_at=0.0, cut=cut)
+        branch = BranchStore(SharedPast(origin, cut), MemoryEventStore(), record)
+        found = StateLoader(AGENT, branch).load(LEAD)
+
+        assert found.state == AGENT.fold(Journal(origin).events(LEAD, through=cut))
+        assert (found.version, found.snapshot_version) == (cut, cut // 100 * 100)
 
 
 def test_a_state_that_lacks_events_is_not_kept(store):

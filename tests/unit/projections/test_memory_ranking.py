@@ -281,5 +281,14 @@ def test_why_says_up_to_two_words_and_what_the_record_is():
     assert why_of([" 東  京 "], "summary", "auto_compaction") == "matched 東京; summary"
 
 
+def test_a_very_long_word_takes_no_room_from_the_record():
+    """A hash or a picture in letters would fill the few characters that a recall has."""
+    why = why_of(["iVBORw0KGgo" * 200, "deploys"], "episode", "auto_ingest")
+
+    assert why.startswith("matched iVBORw0KGgo")
+    assert why.endswith("…,deploys")
+    assert len(why) < 70
+
+
 def test_chinese_characters_are_parted_and_letters_have_one_spelling():
     assert searchable("\uff21b東京\0") == "ab 東  京  "

@@ -148,6 +148,40 @@ def test_a_raised_version_makes_its_tables_anew(log, runner, views, database):
     assert views.versions("texts") == [2]
 
 
+@pytest.mark.parametrize("seen", [2, 5])
+def test_a_process_of_an_older_version_writes_no_rows_between_those_of_a_newer_one(
+    log, runner, views, database, seen
+):
+    """Tables have no version beside them: both would write each event, or one drop the other's."""
+    for text in "ab":
+        log.append("agent-lead", prompt(text))
+    runner.catch_up()
+    for text in "cde":
+        log.append("agent-lead", prompt(text))
+    raised = ProjectionRunner(log.store, views, [LoudTexts()], page_events=2)
+    raised.catch_up(through=seen)
+    for older in (runner, ProjectionRunner(log.store, views, [Texts()])):
+        older.catch_up()
+        (status,) = older.status()
+
+        assert "its tables are those of version 2 by now" in status.failure
+        assert rows(database) == list("ABCDE")[:seen]
+    raised.catch_up()
+    assert rows(database) == list("ABCDE")
+    assert views.versions("texts") == [2]
+
+
+def test_an_older_text_gets_its_tables_back_under_a_higher_version(log, views, database):
+    class QuietAgain(Texts, name="texts", version=3):
+        """As it was at first."""
+
+    log.append("agent-lead", prompt("a"))
+    for kept in (Texts(), LoudTexts(), QuietAgain()):
+        ProjectionRunner(log.store, views, [kept]).catch_up()
+
+    assert rows(database) == ["a"]
+
+
 def test_tables_are_made_anew_on_demand(log, runner, database):
     for text in "ab":
         log.append("agent-lead", prompt(text))

@@ -321,6 +321,17 @@ def test_words_are_found_however_they_are_written(found):
     assert len(found("Büro", *streams)) == 1
 
 
+def test_what_is_found_is_shown_as_it_was_written(found):
+    """A title in small letters is not the one that somebody gave; the word is in the excerpt."""
+    assert found("köln", ("a", [prompt("Die Straße in Köln")])) == [
+        ("a", "user", "Die Straße in Köln")
+    ]
+    for before in ("Straße ", "e\u0301te\u0301 ", "\ufb03 ", "\N{SNOWMAN} "):
+        ((_, _, excerpt),) = found("needle", ("a", [prompt(before * 100 + "NEEDLE" + " on" * 90)]))
+        assert excerpt.index("NEEDLE") == 41
+        assert before.strip() in excerpt
+
+
 def test_a_long_message_is_shown_around_the_word_and_searched_at_its_beginning(found):
     """A list shows a line, and a log of a machine that somebody pasted costs no more than that."""
     text = "so " * 100 + "needle " + "on " * 100

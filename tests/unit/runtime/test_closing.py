@@ -9,7 +9,9 @@ import pytest
 from mentra_actors import ScriptedModel, call, open_runtime, open_runtime_sync, tool
 from mentra_actors.domain.agent.events import ToolCallFinished, ToolCallOutcomeUnknown
 from mentra_actors.domain.inbox import MailDelivered
+from mentra_actors.effects.team.job_folders import JobFolders
 from mentra_actors.ids import AgentId, agent_stream
+from mentra_actors.runtime.teams.job_upkeep import jobs_directory
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +37,7 @@ async def test_a_running_tool_may_end_before_the_runtime_closes(tmp_path):
     model = ScriptedModel(turns=[[call("pay")], "done"])
     path = tmp_path / "store"
     async with open_runtime(
-        path, tools=[pay], providers=[model], durability="volatile"
+        path, tools=[pay], providers=[model], durability="volatile", close_grace_s=WAIT_S
     ) as runtime:
         runtime.on_recorded(lambda recorded: events.extend(one.event for one in recorded))
         cores.append(runtime._operations.core)
@@ -50,6 +52,15 @@ async def test_a_running_tool_may_end_before_the_runtime_closes(tmp_path):
     kinds = [type(one.event) for one in stored]
     assert ToolCallOutcomeUnknown not in kinds
     assert kinds.count(ToolCallFinished) == 1
+
+
+def test_a_close_removes_the_folders_of_jobs_to_which_no_worker_has_come(tmp_path):
+    """Output that is in the store must not lie about beside it until the next opening."""
+    path = tmp_path / "store"
+    with open_runtime_sync(path, durability="volatile"):
+        JobFolders(jobs_directory(path)).make("bg-aaaaaaaaaa")
+
+    assert not jobs_directory(path).exists()
 
 
 def test_a_tool_that_blocks_the_loop_does_not_block_the_close(monkeypatch, caplog):

@@ -66,6 +66,64 @@ def test_a_record_is_found_by_what_it_means(tmp_path):
     assert [text for task, text in model.paid if task == "document"] == documents
 
 
+def test_what_was_just_pinned_is_found_by_what_it_means():
+    """Who tries it in three lines would find nothing, and think that it does not work."""
+    with open_runtime_sync(":memory:", embeddings=Meanings()) as runtime:
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        memory.pin("The car is in the garage.")
+        assert len(found(memory, "our automobile")) == 1
+        memory.pin("The wage comes on Mondays.")
+
+        assert found(memory, "our salary") == [
+            ("The wage comes on Mondays.", "similar; fact; manual")
+        ]
+
+
+class SlowForRecords(Meanings):
+    """Its vectors of records come when a test lets them."""
+
+    def __init__(self):
+        super().__init__()
+        self.may_go_on = anyio.Event()
+        self.waits = 0
+
+    async def vectors(self, texts, task):
+        if task == "document":
+            self.waits += 1
+            await self.may_go_on.wait()
+        return await super().vectors(texts, task)
+
+
+def test_vectors_that_take_long_are_waited_for_once(monkeypatch):
+    """The first minutes of a long memory: its searches go by words, and none of them waits."""
+    waited = []
+    result = memory_vectors.Future.result
+
+    def noted(future, timeout=None):
+        waited.append((future, timeout))
+        return result(future, timeout)
+
+    monkeypatch.setattr(memories, "_PATIENCE_S", 0.07)
+    monkeypatch.setattr(memory_vectors.Future, "result", noted)
+    model = SlowForRecords()
+    with open_runtime_sync(":memory:", embeddings=model) as runtime:
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        memory.pin("The car is in the garage.")
+        first, second = found(memory, "our car"), found(memory, "our car")
+        filling = runtime._operations.core.memories.vectors.fill()
+        runtime._operations.core.perform(_let_go, model).result(20)
+        filling.result(20)
+
+        assert [len(one) for one in (first, second)] == [1, 1]
+        assert [one for one in waited if one[1] == 0.07].count((filling, 0.07)) == 1
+        assert len(found(memory, "our automobile")) == 1
+    assert model.waits == 1
+
+
+async def _let_go(model):
+    model.may_go_on.set()
+
+
 def test_a_memory_without_its_model_is_searched_by_words(caplog):
     with (
         caplog.at_level(logging.WARNING),

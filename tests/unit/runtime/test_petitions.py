@@ -14,6 +14,7 @@ from mentra_actors.ids import StreamId
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.wishes.members import ReadMailWish
 from mentra_actors.runtime.wishes.permissions import RememberWish, ResolveWish
+from mentra_actors.runtime.wishes.teams import ForgetRecordWish, ImportWish, TeachWish
 from mentra_actors.runtime.writing import petition_taker
 from mentra_actors.runtime.writing.petitioning import petition
 from mentra_actors.runtime.writing.petitions import Petition, encode_petition
@@ -70,6 +71,25 @@ def test_no_petition_takes_the_mail_of_an_agent(tmp_path):
         assert "'lead' is no person" in asked(path, reading).words
         assert asked(path, ReadMailWish(agent_id="sue")).is_accepted
     assert "'lead' is no person" in asked(path, reading).words
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        TeachWish(agent_id="lead", content="x", memory="agent-lead"),
+        ImportWish(memory="agent-lead", facts=()),
+        ForgetRecordWish(memory="inbox-lead", record_id="x"),
+    ],
+    ids=["teach", "import", "forget"],
+)
+def test_a_wish_for_a_memory_reaches_no_other_stream(tmp_path, wish):
+    """An agent does not know such a command, and would die of it."""
+    with opened(tmp_path / "team.mentra") as runtime:
+        until_asked(runtime)
+        answer = asked(tmp_path / "team.mentra", wish)
+
+        assert not answer.is_accepted
+        assert "is not a stream for this" in answer.words
 
 
 def test_whoever_asks_takes_petitions_where_nobody_writes(place):

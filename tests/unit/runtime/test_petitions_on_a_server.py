@@ -175,7 +175,6 @@ def test_after_a_hand_over_the_new_writer_decides(path):
         with opened(path) as new:
             assert asked(path, ALLOW).is_accepted
             new.until_idle(timeout_s=20)
-            until(lambda: len(takers()) == 1)
             assert asked(path, RULE).is_accepted
             assert [one.rule.tool for one in new.rules()] == ["pay"]
 
@@ -209,6 +208,14 @@ def test_a_writer_that_was_replaced_takes_no_more_after_a_refusal_that_did_not_c
         petition_taker._Taker(Owner(), open_box(path, None)).run()  # and it comes to its end
         assert len(box.waiting()) == 1
         until(lambda: not box.is_attended())
+
+
+def test_a_replaced_writer_that_hears_it_from_its_lease_takes_no_more(path):
+    """An idle one is asked for nothing that would tell it."""
+    with opened(path, lease_term_s=0.3):
+        assert len(takers()) == 1
+        with silent_writer(path):
+            until(lambda: takers() == [])
 
 
 def test_a_replaced_writer_that_still_runs_keeps_nobody_waiting(path):
@@ -266,7 +273,7 @@ def test_an_outage_is_logged_once(path, link, caplog):
 class Owner:
     """The first writer of a store, who refuses all."""
 
-    clock, fence = SystemClock(), Fence("writer", 1)
+    clock, fence, ended = SystemClock(), Fence("writer", 1), None
 
     def ask(self, stream_id, command):
         return refuses(stream_id, command)
@@ -292,7 +299,7 @@ def test_a_petition_that_could_not_be_read_or_answered_in_an_outage_is_not_refus
 
     def takes(_stream_id, command):
         taken.append(command)
-        return True
+        return ()
 
     with silent_writer(path) as (_, fence), closing(open_box(url, None)) as box:
         box.put(name, encode_petition(Petition(wish=RULE, by="ann", asked_at=1.0)))

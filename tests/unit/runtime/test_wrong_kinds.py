@@ -9,6 +9,7 @@ import pytest
 from mentra_actors import (
     Allow,
     ConfigurationError,
+    LocalExecutor,
     RuntimePolicy,
     SandboxExecutor,
     ScriptedModel,
@@ -98,7 +99,7 @@ def test_one_tool_alone_is_told_to_be_put_into_a_list(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"executor": SandboxExecutor()}, {"targets": {"there": SandboxExecutor()}}]
+    "options", [{"executor": LocalExecutor()}, {"targets": {"there": LocalExecutor()}}]
 )
 def test_what_runs_commands_needs_a_policy(options):
     """Without one there is no tool that runs any: the program thinks it has a sandbox."""

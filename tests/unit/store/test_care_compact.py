@@ -9,6 +9,7 @@ import textwrap
 import lmdb
 import pytest
 from forked_python import run_forked
+from store_damage import flip_bit
 
 from mentra_actors import ScriptedModel, open_runtime_sync
 from mentra_actors.codec.event_codec import CODEC
@@ -175,12 +176,11 @@ def test_a_store_in_use_is_not_compacted(store):
 
 def test_a_damaged_store_is_not_compacted(store):
     """Evidence and what may be salvaged would go with the free pages."""
-    content = bytearray((store / "data.mdb").read_bytes())
     reader = LmdbJournalReader.open(store)
     payload = reader.read_journal(limit=60)[-1].payload
     reader.close()
-    content[content.rindex(payload)] ^= 1
-    (store / "data.mdb").write_bytes(content)
+    flip_bit(store / "data.mdb", payload)
+    content = (store / "data.mdb").read_bytes()
 
     with pytest.raises(StoreCorrupted, match="nothing was changed"):
         compact_store(store)

@@ -14,6 +14,7 @@ import pytest
 from forked_python import ForkedPython, run_forked
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from store_damage import flip_bit
 
 from mentra_actors.errors import (
     ConfigurationError,
@@ -183,10 +184,7 @@ def test_a_backup_overwrites_nothing(store, tmp_path, kind):
 
 def test_a_damaged_store_gives_no_backup(store, tmp_path):
     """A backup that is as damaged as the store would take the place of a good one."""
-    content = bytearray((store / "data.mdb").read_bytes())
-    event = journal_of(store)[50]
-    content[content.rindex(event.payload)] ^= 1
-    (store / "data.mdb").write_bytes(content)
+    flip_bit(store / "data.mdb", journal_of(store)[50].payload)
 
     with pytest.raises(StoreCorrupted, match="no copy"):
         backup_store(store, tmp_path / "backup")

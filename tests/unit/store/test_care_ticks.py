@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from store_damage import flip_bit
 
 from mentra_actors.store.care import (
     ExportScope,
@@ -58,9 +59,7 @@ def test_no_flipped_bit_of_a_tick_goes_unnoticed(store):
     content = file.read_bytes()
     for row in sorted(rows_of(store), key=len)[::2]:
         for place in range(0, len(row), 1 + len(row) // 12):
-            changed = bytearray(content)
-            changed[content.rindex(row) + place] ^= 1 << place % 8
-            file.write_bytes(changed)
+            flip_bit(file, row, place=place, bit=place % 8)
             report = verify_store(store, is_alone=True)
             file.write_bytes(content)
 

@@ -341,32 +341,34 @@ def test_a_subscription_stopped_while_it_waits_ends(recorder):
     until_waiting(subscription)
     assert found == []
     subscription.stop()
-    thread.join(5)
+    thread.join()
 
     assert found == [[]]
 
 
-def test_a_subscription_hears_of_an_event_at_once(recorder):
+def test_a_subscription_sleeps_until_it_hears_of_an_event(recorder, monkeypatch):
     """Polling would cost every projection its latency."""
+    store, limits = recorder.datastore.store, []
+    ordinary = store.wait_for_announcement
+
+    def noted(seen, *, timeout_s=None):
+        limits.append(timeout_s)
+        ordinary(seen, timeout_s=timeout_s)
+
+    monkeypatch.setattr(store, "wait_for_announcement", noted)
     subscription = recorder.subscribe()
     came = []
-
-    def follow():
-        came.extend((notification.id, time.monotonic()) for notification in subscription)
-
-    thread = threading.Thread(target=follow)
+    thread = threading.Thread(target=lambda: came.extend(one.id for one in subscription))
     thread.start()
-    written = []
     for version in range(1, 12):
         until_waiting(subscription)
-        written.append(time.monotonic())
         recorder.insert_events(events(A, version))
         until(lambda version=version: len(came) == version)
     subscription.stop()
-    thread.join(5)
+    thread.join()
 
-    delays = [at - began for (_, at), began in zip(came, written, strict=True)]
-    assert sorted(delays)[len(delays) // 2] < 0.02
+    assert limits
+    assert {*limits} == {None}
 
 
 def test_a_subscription_to_rare_topics_reads_each_event_once(recorder):
@@ -386,7 +388,7 @@ def test_a_subscription_to_rare_topics_reads_each_event_once(recorder):
         for version in range(2000, 2020):
             recorder.insert_events([event(A, version, topic="often")])
         recorder.insert_events([event(A, 2020, topic="rare")])
-        thread.join(5)
+        thread.join()
 
     assert not thread.is_alive()
     assert read.count(1) == 1
@@ -404,7 +406,7 @@ def test_a_subscription_sees_only_its_own_application(open_datastore):
         for version in range(5):
             other.insert_events(events(A, version))
         own.insert_events(events(B, 1))
-        thread.join(5)
+        thread.join()
 
     assert [(one.id, one.originator_id) for one in found] == [(6, B)]
 
@@ -424,7 +426,7 @@ def test_an_event_between_the_look_and_the_wait_is_not_missed(recorder):
     tail = LiveTail(recorder.datastore, pull, after=0)
     thread = threading.Thread(target=lambda: found.append(tail.next()), daemon=True)
     thread.start()
-    thread.join(5)
+    thread.join()
 
     assert found == ["came"]
 
@@ -452,7 +454,7 @@ def test_many_subscriptions_and_writers_lose_nothing(recorder):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
 
     assert seen == [list(range(1, writers * each + 1))] * followers
 
@@ -475,7 +477,7 @@ def test_a_closed_datastore_ends_the_wait_of_its_subscription(open_datastore):
         thread.start()
         until_waiting(subscription)
         datastore.close()
-        thread.join(5)
+        thread.join()
         assert len(raised) == 1
         with pytest.raises(InterfaceError):
             recorder.select_events(A)
@@ -542,7 +544,7 @@ def test_a_thousand_inserts_of_threads_are_grouped(open_datastore):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
 
     assert recorder.max_notification_id() == 400
     assert datastore.store.announced - before < 400

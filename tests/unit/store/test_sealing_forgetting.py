@@ -493,7 +493,7 @@ def test_views_folded_before_do_not_come_back(team):
         one.close()
 
 
-def test_views_of_before_are_not_read_on(team):
+def test_views_of_before_are_not_read_on(team, caplog):
     """A checkpoint beside parts that do not open would make every reader stumble."""
     for is_forgotten in (False, True):
         reader = open_journal_reader(team, sealing=ENCRYPTED)
@@ -508,6 +508,7 @@ def test_views_of_before_are_not_read_on(team):
         views.close()
         reader.close()
         forget_subject(team, "ann", sealing=ENCRYPTED)
+    assert "sealed with another key, as after somebody was forgotten" in caplog.text
 
 
 def test_a_key_is_overwritten_before_it_goes(team, tmp_path):

@@ -39,7 +39,11 @@ INBOX_COMMANDS: Builders = {MailDelivered: _delivered}
 def _acquired(event: le.LeaseAcquired, _: KnownAppend[object]) -> Iterable[le.LeaseCommand]:
     """Whether the holder before was known to be dead is not restored."""
     yield le.AcquireLease(
-        holder=event.holder, term_s=event.term_s, now=event.acquired_at, holder_is_gone=True
+        holder=event.holder,
+        term_s=event.term_s,
+        now=event.acquired_at,
+        holder_is_gone=True,
+        release=event.release,
     )
 
 

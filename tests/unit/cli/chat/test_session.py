@@ -118,6 +118,22 @@ def test_a_decision_is_remembered_as_it_was_chosen():
     assert words.count("? pay") == 1, "the second call is let run by the rule"
 
 
+def test_what_was_decided_is_not_asked_again_by_whoever_has_looked_before():
+    """Calls that wait are read beside the talk: a decision may come in between."""
+
+    async def told(session, screen):
+        await session.say("Pay.")
+        await screen.until(lambda: bool(session.questions))
+        waiting = await session.runtime.approvals()
+        await session.decide(allow=True)
+        await session._wait_for(waiting)
+        await screen.says("Paid.")
+
+    words = talk([call("pay", euros=5), "Paid."], told, tools=[pay], authorizer=ask_for())
+
+    assert words.count("? pay") == 1
+
+
 @pytest.mark.parametrize("team", ["main", "night"])
 def test_where_nobody_can_be_asked_a_call_is_refused(team):
     async def told(session, screen):
@@ -191,7 +207,7 @@ def test_the_conversation_is_a_tree(tmp_path):
 def test_every_command_answers():
     """None of them needs a second try, or ends the talk."""
     rest = {"at": "1", "fork": "1", "remember": "Ann likes tea", "memory": "tea", "title": "T"}
-    left_out = {"save", "resume", "back", "later", "quit"}
+    left_out = {"save", "resume", "back", "later", "forget", "uncompact", "quit"}
 
     async def told(session, screen):
         await session.say_and_wait("hello")
@@ -217,6 +233,82 @@ def test_every_command_answers():
     assert "No task is on the board." in words
     assert "lead, the next request of scripted:x" in words
     assert "\nThe largest messages\n" in words
+
+
+def test_a_fact_that_is_wrong_is_forgotten():
+    """Whoever sees it in /memory wants it gone, and not to write a program for that."""
+
+    async def told(session, screen):
+        await done(session, "remember Ann likes tea")
+        record_id = (await session.agent.memory.records())[0].record_id
+        await done(session, f"forget {record_id}")
+        assert await session.agent.memory.records() == []
+        for words, said in (("forget", "/forget ID"), ("forget nothing", "no record 'nothing'")):
+            with pytest.raises(CommandRejected, match=said):
+                await done(session, words)
+
+    assert "Forgotten: no search finds it any more." in talk([], told)
+
+
+def test_a_long_memory_does_not_flood_the_screen():
+    """A year of work is thousands of runs."""
+
+    async def told(session, screen):
+        for number in range(23):
+            await session.agent.memory.pin(f"fact {number}")
+        del screen.words[:]
+        await done(session, "memory")
+        assert screen.words[0].startswith("3 older records not shown")
+        assert [one.split("  ")[1] for one in screen.words[1:]] == [
+            f"fact {number}" for number in range(3, 23)
+        ]
+
+    talk([], told)
+
+
+def test_a_conversation_is_summarised_and_told_long_again():
+    """A summary may have lost what mattered."""
+
+    async def told(session, screen):
+        for words in ("one", "two"):
+            await session.say_and_wait(words)
+        await done(session, "compact")
+        await screen.says("told as a summary")
+        history = session.agent.conversation.history
+        short = await history()
+        await done(session, "uncompact")
+        assert [len(short), len(await history())] == [4, 4]
+        assert "[Compaction summary]" in str(short)
+        assert "[Compaction summary]" not in str(await history())
+        with pytest.raises(CommandRejected, match="no compaction"):
+            await done(session, "uncompact")
+
+    talk(["One.", "Two.", '{"goal": "count"}'], told)
+
+
+def test_a_summary_that_takes_too_long_is_stopped_as_a_turn_is():
+    """Nobody waits minutes for what he has asked for by mistake."""
+
+    async def answer(request):
+        if request.system.startswith("You shorten"):
+            await anyio.sleep_forever()
+        return "Fine."
+
+    async def told(session, screen):
+        for words in ("one", "two"):
+            await session.say_and_wait(words)
+        await done(session, "compact")
+        await screen.until(lambda: session.is_stoppable)
+        assert not session.is_working
+        assert await session.interrupt()
+        await screen.until(lambda: not session.is_stoppable)
+        assert not await session.interrupt()
+        await session.say_and_wait("three")
+
+    words = talk(answer, told)
+
+    assert "◇ the summary was stopped; the conversation is as it was" in words
+    assert words[-2] == "Fine.", "and the talk goes on"
 
 
 def test_before_anything_was_said_there_is_nothing_to_go_back_to():

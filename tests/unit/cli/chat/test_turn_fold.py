@@ -19,6 +19,12 @@ from projections.feeds import agent_event as a
 CALL = {"key": "tool-1.0", "call_id": "c", "tool": "shell"}
 
 
+def not_compacted(reason, *, is_error=False, is_cancelled=False):
+    return a.CompactionSkipped(
+        effect_id="compact-1", reason=reason, is_error=is_error, is_cancelled=is_cancelled
+    )
+
+
 def shown_of(*events, turn=None):
     """All that is shown of events, one second apart, as text."""
     turn = turn or Turn()
@@ -186,6 +192,13 @@ def test_a_turn_ends_with_what_it_has_used():
         ),
         (a.FallbackUsed(model="b:c"), "⇄ goes on with b:c"),
         (a.ContextCompacted(trigger="manual", replaced=4, kept=1, summary="s"), "◇ 4 older"),
+        (
+            a.ContextCompacted(trigger="auto", replaced=1, kept=1, summary="s"),
+            "◇ 1 older entry is",
+        ),
+        (not_compacted("no key", is_error=True), "◇ nothing was summarised; the conv"),
+        (not_compacted("there was no older history"), "◇ nothing was summarised: all of it"),
+        (not_compacted("by ann", is_cancelled=True), "◇ the summary was stopped; the conv"),
         (a.Notice(severity="warning", message="careful"), "◇ careful"),
         (a.RunStarted(run_id="r", resumes="q"), "↻ going on"),
         (a.InputAdded(source="follow_up", input_id="i", text="x"), "\n» x\n  queued: said"),
@@ -214,6 +227,10 @@ def test_the_status_says_what_waits():
     assert status_line(snapshot, Turn(), 0.0) == ""
     assert status_line(working, Turn(began_at=1.0), 4.0).endswith(
         "answering 3 s · Esc stops · 2 queued"
+    )
+    compacting = msgspec.structs.replace(snapshot, status="compacting", queued_steers=0)
+    assert status_line(compacting, Turn(began_at=1.0), 4.0).endswith(
+        " summarising the older part · Esc stops"
     )
 
 

@@ -42,7 +42,8 @@ def local(request_of: Callable[..., CommandRequest]) -> Run:
 
     async def run(command: str, **changes: Any) -> CommandOutput:
         on_output = changes.pop("on_output", lambda _name, _piece: None)
-        return await LocalExecutor(grace_s=0.2).run(request_of(command, **changes), on_output)
+        executor = LocalExecutor(grace_s=changes.pop("grace_s", 0.2))
+        return await executor.run(request_of(command, **changes), on_output)
 
     return run
 
