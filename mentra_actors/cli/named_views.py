@@ -15,7 +15,7 @@ from mentra_actors.cli.render.render_transcript import item_document
 from mentra_actors.cli.render.render_usage import usage_document
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId, TeamId, board_stream
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.views.built_in import BUILT_IN
 from projections.views.roster import ROSTER, team_roster
 from projections.views.task_board import TASK_BOARD, BoardView
@@ -31,7 +31,7 @@ _FORM = "a Python object is named like package.module:NAME"
 class NamedView(NamedTuple):
     """A view to look at: of which projection, which part (None: all), and what is shown of it."""
 
-    projection: Projection[Any]
+    projection: AnyProjection
     key: str | None
     document: Callable[[Any], Any]
 

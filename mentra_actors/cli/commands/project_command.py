@@ -19,7 +19,7 @@ from mentra_actors.runtime.views.feeds import Cursor
 from mentra_actors.runtime.views.kept_views import KeptViews, views_on_demand
 from mentra_actors.runtime.views.store_watch import watched
 from mentra_actors.runtime.views.view_reading import folded_through
-from projections.contract import Projection, ProjectionFailed
+from projections.contract import AnyProjection, ProjectionFailed
 from projections.running.runner import ProjectionStatus
 from projections.running.view_changes import ViewChange, ViewFailed, ViewSnapshot
 from projections.sql_projection import SqlProjection
@@ -93,7 +93,7 @@ class _Wish:
         self,
         output: Output,
         store: Path,
-        projections: Sequence[Projection[Any]],
+        projections: Sequence[AnyProjection],
         prefixes: Sequence[str],
         into: str,
     ) -> None:
@@ -174,12 +174,12 @@ class _Wish:
             case _:
                 pass
 
-    def _chosen(self) -> Sequence[Projection[Any]]:
+    def _chosen(self) -> Sequence[AnyProjection]:
         if not self.prefixes:
             return self.projections
         return [only(one, *self.prefixes) for one in self.projections]
 
-    def _parts(self, kept: KeptViews, one: Projection[Any]) -> Mapping[str, Any]:
+    def _parts(self, kept: KeptViews, one: AnyProjection) -> Mapping[str, Any]:
         found: dict[str, Any] = {}
         for prefix in self.prefixes or ("",):
             found |= kept.parts(one, prefix)

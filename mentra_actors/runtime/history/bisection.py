@@ -16,7 +16,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.moment import Moment
 from mentra_actors.runtime.history.past import Past
-from projections.contract import Projection, fold_parts, sees
+from projections.contract import AnyProjection, fold_parts, sees
 from projections.declared import checked_projection
 from projections.running.past_views import OnlyPart, PartsOfStreams
 from projections.running.unshared import unshared
@@ -96,7 +96,7 @@ def bisect_moments(
 
 def bisect_view(
     past: Past,
-    projection: Projection[Any],
+    projection: AnyProjection,
     key: str | None,
     predicate: Callable[[Any], object],
     good: int,
@@ -141,7 +141,7 @@ def bisect_view(
 class _Halves:
     """Folds pieces of the log into what is asked about."""
 
-    def __init__(self, past: Past, projection: Projection[Any], key: str | None) -> None:
+    def __init__(self, past: Past, projection: AnyProjection, key: str | None) -> None:
         self._past = past
         self._projection = projection
         self._key = key

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mentra_actors.actors.past_states import PastStates
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.history.conversations import PastConversations
 from mentra_actors.store.journal import Journal
@@ -40,14 +40,10 @@ class Past:
         self.views = PastViews(journal, kept)
         self.conversations = PastConversations(journal)
 
-    def state(
-        self, decider: Decider[Any, Any, Any, Any], stream_id: StreamId, version: int
-    ) -> Any:
+    def state(self, decider: AnyDecider, stream_id: StreamId, version: int) -> Any:
         """The state of a stream after the event with a version, which must be there."""
         return PastStates(decider, self.reader, self.journal).at(stream_id, version)
 
-    def state_at(
-        self, decider: Decider[Any, Any, Any, Any], stream_id: StreamId, position: int
-    ) -> Any:
+    def state_at(self, decider: AnyDecider, stream_id: StreamId, position: int) -> Any:
         """The state of a stream after a global position."""
         return self.state(decider, stream_id, self.journal.version_at(stream_id, position))

@@ -6,7 +6,7 @@ from typing import Any, TypedDict, get_args
 
 import msgspec
 
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider
 from mentra_actors.domain.agent.events import RunStarted
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.storable import as_stored, encodable
@@ -139,7 +139,7 @@ def verify(
     agent: str | None = None,
     *,
     at: int | None = None,
-    deciders: Mapping[str, Decider[Any, Any, Any, Any]] | None = None,
+    deciders: Mapping[str, AnyDecider] | None = None,
 ) -> Verification:
     """See `History.verify`."""
     through = None if at is None else end_at(journal, at)

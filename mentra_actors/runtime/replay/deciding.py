@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import StreamRules
@@ -46,9 +46,7 @@ def decided_again(rules: StreamRules, known: KnownAppend[Any]) -> DecidedAgain |
     return best
 
 
-def _decision(
-    decider: Decider[Any, Any, Any, Any], command: Any, known: KnownAppend[Any]
-) -> DecidedAgain:
+def _decision(decider: AnyDecider, command: Any, known: KnownAppend[Any]) -> DecidedAgain:
     try:
         events = tuple(decider.decide(command, known.state))
     except CommandRejected as rejected:

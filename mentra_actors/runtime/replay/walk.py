@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from mentra_actors.decider import Decider, Delivery
+from mentra_actors.decider import AnyDecider, Delivery
 from mentra_actors.domain.agent.events import AgentSpawned
 from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.domain.permission_rules import RuleRemembered
@@ -28,7 +28,6 @@ from mentra_actors.store.ports import StoredEvent
 
 __all__ = ["Step", "Walk", "groups_of", "is_beside", "steps_of"]
 
-_Decider = Decider[Any, Any, Any, Any]
 _Caused: TypeAlias = RecordedEvent[Any] | StoredEvent
 T = TypeVar("T", RecordedEvent[Any], StoredEvent)
 
@@ -278,7 +277,7 @@ def _untold(rules: StreamRules | None, own: Sequence[RecordedEvent[Any]]) -> str
     return _BORN if _is_born(own[0]) else ""
 
 
-def _with_deliveries(step: Step, decision: DecidedAgain, decider: _Decider) -> Step:
+def _with_deliveries(step: Step, decision: DecidedAgain, decider: AnyDecider) -> Step:
     try:
         beside = _deliveries(decision.events, decider)
     except Exception as error:  # noqa: BLE001 - see `Walk._decision_or_fault`
@@ -287,7 +286,7 @@ def _with_deliveries(step: Step, decision: DecidedAgain, decider: _Decider) -> S
     return msgspec.structs.replace(step, decided_beside=beside)
 
 
-def _deliveries(events: Iterable[Any], decider: _Decider) -> tuple[tuple[StreamId, Any], ...]:
+def _deliveries(events: Iterable[Any], decider: AnyDecider) -> tuple[tuple[StreamId, Any], ...]:
     """Events for other streams, in the order in which an append writes them."""
     by_stream: dict[StreamId, list[Any]] = {}
     for one in (told for event in events for told in decider.companions(event)):

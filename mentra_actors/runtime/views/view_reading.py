@@ -15,7 +15,7 @@ from mentra_actors.runtime.views.kept_views import views_beside
 from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sql.opening import is_sql_url
-from projections.contract import Projection, fold_parts
+from projections.contract import AnyProjection, fold_parts
 from projections.running.page_reading import Page, PageReading
 from projections.running.runner import ProjectionRunner
 from projections.running.view_changes import ViewChange, ViewEvent, ViewFailed, ViewsReached
@@ -38,8 +38,8 @@ class ViewReading:
         self,
         reader: JournalReader,
         store: str | Path,
-        chosen: Sequence[Projection[Any]],
-        hidden: Sequence[Projection[Any]] = (),
+        chosen: Sequence[AnyProjection],
+        hidden: Sequence[AnyProjection] = (),
     ) -> None:
         """`hidden` are folded as well and not told; `store` is where `reader` reads.
 
@@ -136,7 +136,7 @@ class ViewReading:
 
 def folded_through(
     reader: JournalReader,
-    projections: Sequence[Projection[Any]],
+    projections: Sequence[AnyProjection],
     position: int,
     on_folded: Callable[[int, int], None] = lambda _at, _target: None,
 ) -> Mapping[str, Mapping[str, Any]]:
@@ -164,7 +164,7 @@ def _marks(runner: ProjectionRunner) -> Mapping[str, int]:
     return {one.name: one.checkpoint for one in runner.status()}
 
 
-def _parts_of(runner: ProjectionRunner, one: Projection[Any]) -> Mapping[str, Any]:
+def _parts_of(runner: ProjectionRunner, one: AnyProjection) -> Mapping[str, Any]:
     if not isinstance(one, Selected):
         return runner.parts(one.name)
     found: dict[str, Any] = {}
