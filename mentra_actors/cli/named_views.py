@@ -87,11 +87,11 @@ def loaded(name: str) -> Any:
         raise CommandRejected(f"{name} cannot be loaded: {error}") from error
 
 
-def _board(view: BoardView) -> Any:
+def _board(view: BoardView) -> object:
     return [task_document(task, view) for task in view.tasks]
 
 
-def _roster(parts: Mapping[str, Any], team: TeamId) -> Any:
+def _roster(parts: Mapping[str, Any], team: TeamId) -> object:
     return [agent_document(member) for member in team_roster(parts.get, team)]
 
 
@@ -100,9 +100,9 @@ def _transcript(parts: Mapping[str, Any], prefix: str) -> Any:
     return [item_document(item) for item in items_of_pages(pages)]
 
 
-def _usage(part: Any) -> Any:
+def _usage(part: object) -> object:
     return usage_document(part.total if isinstance(part, AgentUsage) else AgentUsage().total)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return msgspec.to_builtins(value, str_keys=True)

@@ -112,15 +112,15 @@ class ProjectionContract(PatientContract, abc.ABC):
 
             @self.settings
             @given(_journals_for(projection, self.events, size), st.integers(0, size))
-            def law(journal: list[RecordedEvent[Any]], cut: int) -> None:
+            def law(journal: list[RecordedEvent[object]], cut: int) -> None:
                 check(projection, journal, cut)
 
             law()
 
 
 def _journals_for(
-    projection: AnyProjection, events: Sequence[Any], size: int
-) -> SearchStrategy[list[RecordedEvent[Any]]]:
+    projection: AnyProjection, events: Sequence[object], size: int
+) -> SearchStrategy[list[RecordedEvent[object]]]:
     """Logs of all kinds; most of what is in them is for this projection."""
     handled = EVENT_TYPES if projection.handles is None else projection.handles
     kinds = [kind for kind in EVENT_TYPES if kind in handled]
@@ -145,11 +145,11 @@ def _streams_of(projection: AnyProjection) -> Sequence[StreamId]:
     return [*found, *(StreamId(f"{one}-lead") for one in sorted(missing))]
 
 
-def _keys_of(projection: AnyProjection, one: RecordedEvent[Any]) -> Iterable[str]:
+def _keys_of(projection: AnyProjection, one: RecordedEvent[object]) -> Iterable[str]:
     return dict.fromkeys(projection.keys(one)) if sees(projection)(one) else ()
 
 
-def _kept(projection: AnyProjection, parts: Mapping[str, Any]) -> dict[str, Any]:
+def _kept(projection: AnyProjection, parts: Mapping[str, object]) -> dict[str, object]:
     """The parts as they come back from a view store."""
     decoder = msgspec.msgpack.Decoder(projection.view_type)
     return {key: decoder.decode(msgspec.msgpack.encode(part)) for key, part in parts.items()}

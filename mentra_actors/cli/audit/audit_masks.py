@@ -19,7 +19,7 @@ _TOKEN = re.compile(r"(?i:\bbearer\s+)[\w.~+/=-]{8,}|\bsk-[\w-]{16,}|\beyJ[\w-]{
 _without_parameters = Redaction(())
 
 
-def masked(event: HookEvent) -> dict[str, Any]:
+def masked(event: HookEvent) -> dict[str, object]:
     """The fields of an event as JSON data, with `[redacted]` for what looks like a key.
 
     In the arguments of calls that is each text in a field that is named like a secret.
@@ -56,7 +56,7 @@ def _masked_data(text: str) -> str:
         return _masked_text(text)
 
 
-def _masked_value(value: Any) -> Any:
+def _masked_value(value: object) -> object:
     if isinstance(value, dict):
         return {
             name: MASK if isinstance(one, str) and is_secret_name(name) else _masked_value(one)

@@ -328,7 +328,7 @@ def _notice(event: a.Notice) -> Sequence[Shown]:
     return [line(f"◇ {event.message}", "yellow" if event.severity == "warning" else "dim")]
 
 
-_STEPS: Mapping[type[Any], Callable[[Turn, Any, float], Step]] = {
+_STEPS: Mapping[type[object], Callable[[Turn, Any, float], Step]] = {
     a.TextDelta: _text_came,
     a.ReasoningDelta: _thought_came,
     a.AssistantMessageCommitted: _answered,
@@ -343,7 +343,7 @@ _STEPS: Mapping[type[Any], Callable[[Turn, Any, float], Step]] = {
     a.RunFailed: _broken_off,
 }
 
-_WORDS: Mapping[type[Any], Callable[[Any], Sequence[Shown]]] = {
+_WORDS: Mapping[type[object], Callable[[Any], Sequence[Shown]]] = {
     a.InputAdded: _input,
     a.PermissionResolved: _decided,
     a.FallbackUsed: lambda event: [line(f"⇄ goes on with {event.model}", "yellow")],

@@ -26,7 +26,7 @@ _LONG_CHARS = 20
 _AS_BEFORE = "(as before)"
 
 
-def is_denial(fields: Mapping[str, Any]) -> bool:
+def is_denial(fields: Mapping[str, object]) -> bool:
     """True for what was refused, or did not run."""
     is_refused = fields["kind"] == "permission_resolved" and not fields["allow"]
     return is_refused or fields["kind"] in _DENIALS
@@ -69,7 +69,7 @@ def _beginning(fields: Mapping[str, Any]) -> Text:
     return line
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{name}:{one}" for name, one in value.items() if one)
     text = str(value) if not isinstance(value, bool) else str(value).lower()

@@ -186,7 +186,7 @@ class DemoScreen:
             self._output.show(Text(f"       … and {len(after) - _ITEMS_AFTER} more", style="dim"))
 
 
-def demo_document(settings: DemoSettings, result: DemoResult) -> dict[str, Any]:
+def demo_document(settings: DemoSettings, result: DemoResult) -> dict[str, object]:
     """The whole play, for programs."""
     outcome = result.outcome
     members: list[MemberView] = []

@@ -47,14 +47,14 @@ class RunScreen:
                     self._show_unless_gone(notice)
         self._end_line()
 
-    def _show_unless_gone(self, notice: Any) -> None:
+    def _show_unless_gone(self, notice: object) -> None:
         """The work goes on when whoever read the answer has gone."""
         try:
             self._show(notice)
         except BrokenPipeError:
             discard_output()
 
-    def _show(self, notice: Any) -> None:
+    def _show(self, notice: object) -> None:
         match notice:
             case ModelDelta(stream_id=stream_id, event=TextDelta(text=text)):
                 if stream_id == self._stream_id:
@@ -69,7 +69,7 @@ class RunScreen:
             case _:
                 pass
 
-    def _show_event(self, name: str, recorded: RecordedEvent[Any]) -> None:
+    def _show_event(self, name: str, recorded: RecordedEvent[object]) -> None:
         who = "" if recorded.stream_id == self._stream_id else f"{name}: "
         match recorded.event:
             case e.ModelReplied(blocks=blocks):

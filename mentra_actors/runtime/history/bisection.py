@@ -157,7 +157,7 @@ class _Halves:
         part = views.part(self._projection, key, position)
         return _Fold(position, {} if part is None else {key: part})
 
-    def value(self, parts: Mapping[str, Any]) -> Any:
+    def value(self, parts: Mapping[str, object]) -> object:
         """What a predicate is given: it may change that as it likes."""
         if self._key is None:
             return {key: unshared(part) for key, part in parts.items()}
@@ -176,7 +176,7 @@ class _Halves:
             marks.append(_Fold(min(start + (number + 1) * step, through), changed))
         return marks
 
-    def _events(self, after: int, through: int) -> Iterator[RecordedEvent[Any]]:
+    def _events(self, after: int, through: int) -> Iterator[RecordedEvent[object]]:
         """Those between two positions that may touch what is asked about."""
         if self._stream_id is None:
             return self._past.views.handled(self._projection, after, through)
@@ -226,5 +226,5 @@ def _turn(low: _Fold, marks: Sequence[_Fold], holds: Callable[[_Fold], bool]) ->
     return low, marks[0].position
 
 
-def _event_at(past: Past, position: int) -> RecordedEvent[Any]:
+def _event_at(past: Past, position: int) -> RecordedEvent[object]:
     return past.journal.read_journal(after=position - 1, limit=1)[0]

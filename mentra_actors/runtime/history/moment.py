@@ -104,7 +104,7 @@ class Moment:
         """What the members of a team waited for at this moment, the oldest first."""
         journal = self._past.journal
 
-        def events_of(stream_id: StreamId) -> Sequence[RecordedEvent[Any]]:
+        def events_of(stream_id: StreamId) -> Sequence[RecordedEvent[object]]:
             version = journal.version_at(stream_id, self.position)
             return journal.read_stream(stream_id, through=version)
 

@@ -314,14 +314,14 @@ def _row(reader: JournalReader, script: RunScript, choices: ReplayChoices) -> Re
     )
 
 
-def _of_run(recorded: Sequence[RecordedEvent[Any]], run_id: RunId) -> Sequence[Any]:
+def _of_run(recorded: Sequence[RecordedEvent[object]], run_id: RunId) -> Sequence[object]:
     """Events from the start of the run on; what ended the run before it stands in front."""
     events = [one.event for one in recorded]
     starts = (n for n, one in enumerate(events) if _starts(one, run_id))
     return events[next(starts, 0) :]
 
 
-def _starts(event: Any, run_id: RunId) -> bool:
+def _starts(event: object, run_id: RunId) -> bool:
     return isinstance(event, RunStarted) and event.run_id == run_id
 
 

@@ -46,7 +46,7 @@ def decided_again(rules: StreamRules, known: KnownAppend[Any]) -> DecidedAgain |
     return best
 
 
-def _decision(decider: AnyDecider, command: Any, known: KnownAppend[Any]) -> DecidedAgain:
+def _decision(decider: AnyDecider, command: object, known: KnownAppend[Any]) -> DecidedAgain:
     try:
         events = tuple(decider.decide(command, known.state))
     except CommandRejected as rejected:
@@ -62,7 +62,7 @@ def fault_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _begins(recorded: Sequence[Any], decided: Sequence[Any]) -> bool:
+def _begins(recorded: Sequence[object], decided: Sequence[object]) -> bool:
     if len(decided) > len(recorded):
         return False
     return all(

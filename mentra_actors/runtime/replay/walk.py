@@ -29,7 +29,7 @@ from mentra_actors.store.ports import StoredEvent
 __all__ = ["Step", "Walk", "groups_of", "is_beside", "steps_of"]
 
 _Caused: TypeAlias = RecordedEvent[Any] | StoredEvent
-T = TypeVar("T", RecordedEvent[Any], StoredEvent)
+T = TypeVar("T", RecordedEvent[object], StoredEvent)
 
 _TAKES_FACTS = ("inbox", "budget")
 _NO_OWNER = "no stream of this kind has an owner"
@@ -93,8 +93,8 @@ class Walk:
         """
         self._rules = rules
         self._streams = streams
-        self._states: dict[StreamId, Any] = {}
-        self._inboxes: dict[StreamId, list[RecordedEvent[Any]]] = {}
+        self._states: dict[StreamId, object] = {}
+        self._inboxes: dict[StreamId, list[RecordedEvent[object]]] = {}
         self._broken: set[StreamId] = set()
         """Streams that cannot be folded any more."""
         self._holes: set[StreamId] = set()
@@ -104,7 +104,7 @@ class Walk:
         self._release_of = release_of or (lambda _epoch: "")
 
     def begin(
-        self, stream_id: StreamId, state: Any, letters: Sequence[RecordedEvent[Any]] = ()
+        self, stream_id: StreamId, state: object, letters: Sequence[RecordedEvent[object]] = ()
     ) -> None:
         """Begin in the middle of a stream: its state there, and what its owner has not taken."""
         self._states[stream_id] = state
@@ -116,7 +116,7 @@ class Walk:
         rules = self._rules.get(category_of(stream_id))
         return self._states.get(stream_id, rules.decider.initial if rules else None)
 
-    def through(self, recorded: Iterable[RecordedEvent[Any]]) -> Iterator[Step]:
+    def through(self, recorded: Iterable[RecordedEvent[object]]) -> Iterator[Step]:
         """Each append of a log, or what comes next of it; of the chosen streams only."""
         for group in groups_of(recorded):
             waiting = deque(group)
@@ -125,7 +125,7 @@ class Walk:
                 if not self._is_other(step.stream_id):
                     yield step
 
-    def _step(self, waiting: deque[RecordedEvent[Any]]) -> Step:
+    def _step(self, waiting: deque[RecordedEvent[object]]) -> Step:
         head = waiting[0]
         own = _leading(waiting, head.stream_id)
         rules = self._rules.get(category_of(head.stream_id))
@@ -151,7 +151,7 @@ class Walk:
         return bool(self._streams) and stream_id not in self._streams
 
     def _decision_or_fault(
-        self, rules: StreamRules, own: Sequence[RecordedEvent[Any]], state: Any
+        self, rules: StreamRules, own: Sequence[RecordedEvent[object]], state: object
     ) -> DecidedAgain | None:
         try:
             return self._decision(rules, own, state)
@@ -159,7 +159,7 @@ class Walk:
             return DecidedAgain(command=None, refusal=fault_words(error))
 
     def _decision(
-        self, rules: StreamRules, own: Sequence[RecordedEvent[Any]], state: Any
+        self, rules: StreamRules, own: Sequence[RecordedEvent[object]], state: object
     ) -> DecidedAgain | None:
         """What is decided of the first append; what is left over must be another one."""
         events = [one.event for one in own]
@@ -173,7 +173,7 @@ class Walk:
         is_told = rest is not None and rest.same > 0
         return decision if is_told else msgspec.structs.replace(decision, same=0)
 
-    def _taken(self, waiting: deque[RecordedEvent[Any]], step: Step, untold: str) -> Step:
+    def _taken(self, waiting: deque[RecordedEvent[object]], step: Step, untold: str) -> Step:
         """The step with the states around it, after its events were folded."""
         before = self.state(step.stream_id)
         count = len(step.recorded) + len(step.beside)
@@ -189,7 +189,7 @@ class Walk:
             step, before=before, after=after, untold=untold, release=release
         )
 
-    def _fold(self, recorded: RecordedEvent[Any]) -> str:
+    def _fold(self, recorded: RecordedEvent[object]) -> str:
         """Fold one event; what is to be said if it is the one that its stream breaks at."""
         stream_id = recorded.stream_id
         category = category_of(stream_id)
@@ -211,7 +211,7 @@ class Walk:
 
     def _delivered(
         self, stream_id: StreamId, after: int, through: int
-    ) -> Sequence[RecordedEvent[Any]]:
+    ) -> Sequence[RecordedEvent[object]]:
         held = self._inboxes.get(stream_id, [])
         kept = [one for one in held if one.stream_version > after]
         self._inboxes[stream_id] = kept  # what was taken before is asked for no more
@@ -219,7 +219,7 @@ class Walk:
 
 
 def steps_of(
-    recorded: Iterable[RecordedEvent[Any]],
+    recorded: Iterable[RecordedEvent[object]],
     rules: Mapping[str, StreamRules] = STREAM_RULES,
     *,
     streams: Collection[StreamId] = (),
@@ -256,9 +256,9 @@ def is_beside(one: _Caused, other: _Caused) -> bool:
 
 
 def _leading(
-    waiting: Iterable[RecordedEvent[Any]], stream_id: StreamId
-) -> tuple[RecordedEvent[Any], ...]:
-    own: list[RecordedEvent[Any]] = []
+    waiting: Iterable[RecordedEvent[object]], stream_id: StreamId
+) -> tuple[RecordedEvent[object], ...]:
+    own: list[RecordedEvent[object]] = []
     for one in waiting:
         if one.stream_id != stream_id:
             break
@@ -266,7 +266,7 @@ def _leading(
     return tuple(own)
 
 
-def _untold(rules: StreamRules | None, own: Sequence[RecordedEvent[Any]]) -> str:
+def _untold(rules: StreamRules | None, own: Sequence[RecordedEvent[object]]) -> str:
     """Why an append is not decided again; empty if it is."""
     if rules is None:
         return _NO_OWNER
@@ -286,9 +286,11 @@ def _with_deliveries(step: Step, decision: DecidedAgain, decider: AnyDecider) ->
     return msgspec.structs.replace(step, decided_beside=beside)
 
 
-def _deliveries(events: Iterable[Any], decider: AnyDecider) -> tuple[tuple[StreamId, Any], ...]:
+def _deliveries(
+    events: Iterable[object], decider: AnyDecider
+) -> tuple[tuple[StreamId, object], ...]:
     """Events for other streams, in the order in which an append writes them."""
-    by_stream: dict[StreamId, list[Any]] = {}
+    by_stream: dict[StreamId, list[object]] = {}
     for one in (told for event in events for told in decider.companions(event)):
         if isinstance(one, Delivery):
             by_stream.setdefault(one.stream_id, []).extend(one.events)
@@ -296,8 +298,8 @@ def _deliveries(events: Iterable[Any], decider: AnyDecider) -> tuple[tuple[Strea
 
 
 def _beside(
-    after: Iterable[RecordedEvent[Any]], head: RecordedEvent[Any]
-) -> tuple[RecordedEvent[Any], ...]:
+    after: Iterable[RecordedEvent[object]], head: RecordedEvent[object]
+) -> tuple[RecordedEvent[object], ...]:
     """What the append has written to streams that take facts from any writer, or to new ones."""
     own = category_of(head.stream_id)
     if own in _TAKES_FACTS:
@@ -305,11 +307,11 @@ def _beside(
     return tuple(takewhile(_is_delivered, after))
 
 
-def _is_born(one: RecordedEvent[Any]) -> bool:
+def _is_born(one: RecordedEvent[object]) -> bool:
     return may_be(one, AgentSpawned)
 
 
-def _is_delivered(one: RecordedEvent[Any]) -> bool:
+def _is_delivered(one: RecordedEvent[object]) -> bool:
     event = one.event
     is_rule = isinstance(event, RuleRemembered) and not event.command_id
     return category_of(one.stream_id) in _TAKES_FACTS or is_rule or _is_born(one)

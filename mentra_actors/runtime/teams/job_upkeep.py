@@ -66,7 +66,7 @@ class JobUpkeep:
         self._journal = journal
         self._workers = workers
 
-    def begin(self, recorded: LiveFeed[tuple[RecordedEvent[Any], ...]]) -> None:
+    def begin(self, recorded: LiveFeed[tuple[RecordedEvent[object], ...]]) -> None:
         """Remove folders of jobs that have ended: what earlier processes have left, and later."""
         self._forget_left()
         recorded.subscribe(self._forget_ended)
@@ -81,7 +81,7 @@ class JobUpkeep:
             if job_id not in open_ids:
                 self._folders.remove(job_id)
 
-    def _forget_ended(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
+    def _forget_ended(self, recorded: tuple[RecordedEvent[object], ...]) -> None:
         for one in recorded:
             if isinstance(one.event, _ENDS):
                 with contextlib.suppress(RuntimeError):  # closing: `close` does it

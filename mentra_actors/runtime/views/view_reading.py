@@ -7,7 +7,6 @@ has come since the last one and not the whole log.
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.errors import StoreError
@@ -139,7 +138,7 @@ def folded_through(
     projections: Sequence[AnyProjection],
     position: int,
     on_folded: Callable[[int, int], None] = lambda _at, _target: None,
-) -> Mapping[str, Mapping[str, Any]]:
+) -> Mapping[str, Mapping[str, object]]:
     """Views as of a position, by name; `on_folded` is told how far it is, and how far it goes.
 
     Raises:
@@ -149,7 +148,7 @@ def folded_through(
     pages = PageReading(reader, CODEC, _PAGE_EVENTS)
     for one in projections:
         pages.check(one)
-    views: dict[str, dict[str, Any]] = {one.name: {} for one in projections}
+    views: dict[str, dict[str, object]] = {one.name: {} for one in projections}
     at = 0
     while at < position:
         page = pages.page(projections, after=at, through=position)
@@ -164,10 +163,10 @@ def _marks(runner: ProjectionRunner) -> Mapping[str, int]:
     return {one.name: one.checkpoint for one in runner.status()}
 
 
-def _parts_of(runner: ProjectionRunner, one: AnyProjection) -> Mapping[str, Any]:
+def _parts_of(runner: ProjectionRunner, one: AnyProjection) -> Mapping[str, object]:
     if not isinstance(one, Selected):
         return runner.parts(one.name)
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for prefix in one.prefixes:
         found |= runner.parts(one.name, prefix)
     return found
