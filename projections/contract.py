@@ -250,7 +250,7 @@ def projection(
     *,
     name: str,
     initial: Callable[[], Any],
-    view_type: Any,
+    view_type: object,
     version: int = 1,
     **choice: Unpack[EventChoice],
 ) -> Callable[[Callable[[V, RecordedEvent[object]], V]], FunctionProjection[V]]:

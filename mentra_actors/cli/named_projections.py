@@ -62,7 +62,7 @@ def _module(name: str) -> Any:
         ) from error
 
 
-def _made(kind: type[Any], name: str) -> Any:
+def _made(kind: type[object], name: str) -> Any:
     try:
         return kind()
     except (Exception, SystemExit) as error:

@@ -69,7 +69,7 @@ class EventCodec:
         """Tags of earlier releases that have an upcaster."""
         return frozenset(self._upcasters)
 
-    def encode(self, event: Any) -> tuple[str, bytes]:
+    def encode(self, event: object) -> tuple[str, bytes]:
         """Tag and bytes of an event.
 
         Raises:

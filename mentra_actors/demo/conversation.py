@@ -102,7 +102,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     last_input_at: int
     prompt: str = ""
 
-    def of(self, tool: str, *, after: int = -1, **arguments: Any) -> Sequence[Step]:
+    def of(self, tool: str, *, after: int = -1, **arguments: object) -> Sequence[Step]:
         """Steps with this tool and at least these arguments, past a place, oldest first."""
         return [
             step
@@ -199,7 +199,7 @@ def _letter(at: int, text: str) -> Sequence[Letter]:
     return [Letter(at=at, sender=sender, body=body)]
 
 
-def _decoded(text: str, kind: Any) -> Any:
+def _decoded(text: str, kind: object) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeError):

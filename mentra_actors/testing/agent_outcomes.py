@@ -80,7 +80,7 @@ def one_of(values: Sequence[T]) -> SearchStrategy[T]:
     return st.integers(0, len(values) - 1).map(lambda index: values[index])
 
 
-def any_of(strategies: Sequence[SearchStrategy[Any]]) -> SearchStrategy[Any]:
+def any_of(strategies: Sequence[SearchStrategy[object]]) -> SearchStrategy[Any]:
     """One of them; one that is listed twice comes twice as often, which `one_of` would not do."""
     return one_of(strategies).flatmap(lambda strategy: strategy)
 

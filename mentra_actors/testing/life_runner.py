@@ -83,14 +83,14 @@ class LifeRunner:
                 life.close()
         return None
 
-    def _body(self, life: MortalLife, on_open: Callable[[], None]) -> Any:
+    def _body(self, life: MortalLife, on_open: Callable[[], None]) -> object:
         with open_runtime_sync(":memory:", **self._wrapped(life)) as runtime:
             _begin(life, runtime._operations.core, on_open)  # noqa: SLF001 - the same package
             result = self._scenario(runtime)
             runtime.until_idle()
             return result
 
-    def _body_async(self, life: MortalLife, on_open: Callable[[], None]) -> Any:
+    def _body_async(self, life: MortalLife, on_open: Callable[[], None]) -> object:
         async def body() -> Any:
             async with open_runtime(":memory:", **self._wrapped(life)) as runtime:
                 _begin(life, runtime._operations.core, on_open)  # noqa: SLF001 - the same package

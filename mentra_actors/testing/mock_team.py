@@ -100,7 +100,7 @@ class MockTeam:
 
     # --- what has happened ----------------------------------------------------------------
 
-    def events(self, *kinds: type[Any], agent: str | None = None) -> list[Any]:
+    def events(self, *kinds: type[object], agent: str | None = None) -> list[Any]:
         """Events of these classes, or all, oldest first; of one agent, by its first name."""
         stream_id = None if agent is None else self._stream_of(agent)
         return [

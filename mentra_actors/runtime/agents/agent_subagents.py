@@ -149,7 +149,7 @@ def _hosted(
     return _HostedRun(core, agent_id, chosen)
 
 
-def _chosen(core: RuntimeCore, prompt: str, given: Mapping[str, Any]) -> _Chosen:
+def _chosen(core: RuntimeCore, prompt: str, given: Mapping[str, object]) -> _Chosen:
     known = SubagentOptions.__annotations__ | RunArguments.__annotations__
     require_known(given, known, "a subagent has no option")
     require_text(prompt, "a prompt")

@@ -123,7 +123,7 @@ def output_check(kind: object) -> Callable[[Mapping[str, Any]], str]:
     return check
 
 
-def _value_of(decoded: Any, kind: Any) -> Any:
+def _value_of(decoded: object, kind: object) -> Any:
     """Strict, but for a whole number where a float is due."""
     if not _is_object(kind) and isinstance(decoded, Mapping):
         decoded = decoded.get(_WRAPPED)
@@ -149,7 +149,7 @@ def _is_object(kind: object) -> bool:
     return isinstance(info, named)
 
 
-def _name_of(kind: Any) -> str:
+def _name_of(kind: object) -> str:
     return getattr(kind, "__name__", None) or str(kind)
 
 

@@ -92,7 +92,7 @@ def looking_tool(places: Places) -> Tool:
     return with_arguments(files, _plain, places)
 
 
-def _plain(arguments: Any) -> Any:
+def _plain(arguments: object) -> Any:
     plain = renamed(arguments, _NAMES)
     operations = read_as_json(plain.get("operations")) if isinstance(plain, dict) else None
     if isinstance(operations, list):

@@ -85,7 +85,7 @@ class Signature:
         valid: msgspec.Struct = convert(self._with_embedded_json(arguments), self.arguments_type)
         return valid
 
-    def _with_embedded_json(self, arguments: Any) -> Any:
+    def _with_embedded_json(self, arguments: object) -> Any:
         if not isinstance(arguments, Mapping):
             return arguments
         properties = self.schema["properties"]

@@ -38,7 +38,7 @@ def convert(value: object, wanted: object) -> Any:
 
 
 def faults_of_fields(
-    arguments: Mapping[Any, Any], arguments_type: type[msgspec.Struct], check: SchemaCheck
+    arguments: Mapping[Any, object], arguments_type: type[msgspec.Struct], check: SchemaCheck
 ) -> list[Fault]:
     """What is missing, what is of the wrong kind, and what is unknown: all, up to some thousand.
 
@@ -81,7 +81,7 @@ def _faults_of_field(
     return [*found.faults, told]
 
 
-def _fault_by_type(name: str, value: Any, error: Exception, check: SchemaCheck) -> Fault:
+def _fault_by_type(name: str, value: object, error: Exception, check: SchemaCheck) -> Fault:
     """The first thing that a type refuses, in the words of the type."""
     words = _words(error)
     match = _PLACE.fullmatch(words)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any
 
 import msgspec
 
@@ -60,7 +59,7 @@ def _referenced(schema: Mapping[str, object]) -> str:
 
 
 def _children(schema: Json) -> list[Json]:
-    found: list[Any] = []
+    found: list[object] = []
     for key, value in schema.items():
         if key in _NAMED_SCHEMAS:
             found.extend(value.values())

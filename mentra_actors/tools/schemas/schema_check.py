@@ -94,7 +94,7 @@ class SchemaCheck:
         return bool(self.validator.evolve(schema=part).is_valid(value))
 
     def _collected(
-        self, errors: Iterator[Any], value: Any, counts: Callable[[Any], bool]
+        self, errors: Iterator[object], value: object, counts: Callable[[Any], bool]
     ) -> Found:
         faults: dict[Fault, None] = {}
         try:
@@ -237,7 +237,7 @@ def _target(reference: str, resolver: Any) -> Any:
     raise _Unusable(f"refers to itself without end: {reference!r}")
 
 
-def _references(contents: Any) -> list[str]:
+def _references(contents: object) -> list[str]:
     if not isinstance(contents, dict):
         return []
     return [contents[name] for name in ("$ref", "$dynamicRef") if name in contents]

@@ -171,7 +171,7 @@ def _properties(
             yield from validator.descend(instance[name], part, path=name)
 
 
-def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: Json) -> Errors:
+def _additional_properties(validator: Any, allowed: Any, instance: object, schema: Json) -> Errors:
     if not isinstance(instance, dict):
         return
     known = schema.get("properties", {})

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from itertools import islice
-from typing import Any
 
 from mentra_actors.json_types import Json, JsonObject
 from mentra_actors.tools.functions.argument_faults import cut, shown
@@ -43,7 +42,7 @@ def parameters(schema: Json) -> str:
     return "no arguments" if schema.get("additionalProperties") is False else "any arguments"
 
 
-def kind(schema: Any, root: Json) -> str:
+def kind(schema: object, root: Json) -> str:
     """The types that a value may have, or the values themselves: `integer or null`."""
     return _kind(schema, root, _DEPTH)
 

@@ -44,7 +44,7 @@ class _OpenObjectError(Exception):
     """An object may have properties of any name, like a `dict`."""
 
 
-def _closed(schema: Any) -> Any:
+def _closed(schema: object) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     if "$ref" in schema:
