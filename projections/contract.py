@@ -4,7 +4,7 @@ A projection keeps a *view* in *parts*: an event names the parts that it touches
 are loaded and written again. Ten lines make one:
 
     @projection(name="output_tokens", initial=dict, view_type=dict[str, int])
-    def output_tokens(view: dict[str, int], recorded: RecordedEvent[Any]) -> dict[str, int]:
+    def output_tokens(view: dict[str, int], recorded: RecordedEvent[object]) -> dict[str, int]:
         '''Output tokens by stream.'''
         match recorded.event:
             case ModelReplied(usage=usage):

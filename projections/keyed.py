@@ -3,7 +3,7 @@
     class OutputTokens(KeyedProjection[int], handles=[events.ModelReplied], by="agent"):
         '''Output tokens by agent.'''
 
-        def apply(self, view: int, key: str, recorded: RecordedEvent[Any]) -> int:
+        def apply(self, view: int, key: str, recorded: RecordedEvent[object]) -> int:
             return view + recorded.event.usage.output_tokens
 
 The name of the view is that of the class in snake case, and each part begins as its type does

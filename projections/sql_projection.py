@@ -9,7 +9,7 @@
         def drop(self, cursor: Any) -> None:
             cursor.execute("DROP TABLE IF EXISTS calls")
 
-        def write(self, cursor: Any, recorded: RecordedEvent[Any]) -> None:
+        def write(self, cursor: Any, recorded: RecordedEvent[object]) -> None:
             tokens = recorded.event.usage.output_tokens
             cursor.execute("INSERT INTO calls VALUES (?, ?)", (recorded.stream_id, tokens))
 

@@ -25,7 +25,7 @@ from projections.contract import AnyProjection, fold_parts, fold_view, sees
 
 __all__ = ["ProjectionContract"]
 
-_Journal: TypeAlias = Sequence[RecordedEvent[Any]]
+_Journal: TypeAlias = Sequence[RecordedEvent[object]]
 _SHORT, _LONG = 2, 12
 """Events in a log: a fault that a short one shows can be read."""
 

@@ -87,7 +87,7 @@ class _Kind(NamedTuple):
     """How the streams of a category are told."""
 
     initial: Any
-    step: Callable[[Any, RecordedEvent[Any]], tuple[Any, Sequence[HookEvent]]]
+    step: Callable[[Any, RecordedEvent[object]], tuple[Any, Sequence[HookEvent]]]
 
 
 _KINDS: Mapping[str, _Kind] = {

@@ -22,7 +22,7 @@ __all__ = ["Page", "PageReading", "lag_since"]
 class Page(msgspec.Struct, frozen=True):
     """The events that were wanted among those up to position `through`, which were all read."""
 
-    events: Sequence[RecordedEvent[Any]]
+    events: Sequence[RecordedEvent[object]]
     through: int
 
     def before(self, position: int) -> "Page":

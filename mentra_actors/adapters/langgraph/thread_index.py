@@ -115,7 +115,7 @@ class ThreadIndex:
 
     # --- folding --------------------------------------------------------------------------
 
-    def apply(self, recorded: RecordedEvent[Any]) -> None:
+    def apply(self, recorded: RecordedEvent[object]) -> None:
         """See `StreamView.apply`."""
         event, place = recorded.event, Place(recorded.stream_version)
         match event:

@@ -70,7 +70,7 @@ def _document(team: OpenStore, after: int, through: int | None) -> dict[str, Any
 
 
 class _Shown(NamedTuple):
-    recorded: RecordedEvent[Any]
+    recorded: RecordedEvent[object]
     row: LaneRow
 
 
@@ -89,7 +89,7 @@ class _Rows:
         Only what is shown is drawn: the graph stays behind the log by so many events.
         """
         end = self._team.reader.last_position() if through is None else through
-        waiting: deque[RecordedEvent[Any]] = deque()
+        waiting: deque[RecordedEvent[object]] = deque()
         for recorded in self._team.journal.between(self.position, end):
             self.position = recorded.global_position
             if not self.graph.has_row(recorded):

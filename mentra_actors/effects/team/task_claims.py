@@ -25,7 +25,7 @@ __all__ = ["TaskClaims"]
 
 _log = logging.getLogger(__name__)
 
-_Recorded: TypeAlias = LiveFeed[tuple[RecordedEvent[Any], ...]]
+_Recorded: TypeAlias = LiveFeed[tuple[RecordedEvent[object], ...]]
 
 
 class TaskClaims:

@@ -38,7 +38,7 @@ class TurningPoint(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
     """
 
     position: int
-    event: RecordedEvent[Any]
+    event: RecordedEvent[object]
     before: V
     after: V
     looks: int

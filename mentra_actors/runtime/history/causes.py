@@ -29,7 +29,7 @@ Beginning: TypeAlias = Literal["command", "timer", "recovery"]
 """Where a walk ends: a program or a person gave a command, a schedule came due, or a process
 that had died was there again."""
 
-_Recorded: TypeAlias = RecordedEvent[Any]
+_Recorded: TypeAlias = RecordedEvent[object]
 
 
 class CauseChain(msgspec.Struct, frozen=True, kw_only=True):

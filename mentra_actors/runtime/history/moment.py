@@ -41,7 +41,7 @@ class Moment:
         return f"Moment({self.position})"
 
     @property
-    def event(self) -> RecordedEvent[Any] | None:
+    def event(self) -> RecordedEvent[object] | None:
         """The last event that counts; None at position 0."""
         return self._past.journal.event_at(self.position)
 

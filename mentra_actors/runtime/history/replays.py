@@ -80,7 +80,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     first_other: int | None = None
     unmade: tuple[str, ...] = ()
     differences: tuple[OtherDecision, ...] = ()
-    events: tuple[RecordedEvent[Any], ...] = ()
+    events: tuple[RecordedEvent[object], ...] = ()
     known: tuple[OtherDecision, ...] = ()
 
     @property

@@ -83,7 +83,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """What a file holds, as this release reads it."""
 
     header: RecordingHeader
-    recorded: tuple[RecordedEvent[Any], ...]
+    recorded: tuple[RecordedEvent[object], ...]
 
 
 # --- writing ----------------------------------------------------------------------------------

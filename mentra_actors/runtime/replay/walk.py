@@ -28,7 +28,7 @@ from mentra_actors.store.ports import StoredEvent
 
 __all__ = ["Step", "Walk", "groups_of", "is_beside", "steps_of"]
 
-_Caused: TypeAlias = RecordedEvent[Any] | StoredEvent
+_Caused: TypeAlias = RecordedEvent[object] | StoredEvent
 T = TypeVar("T", RecordedEvent[object], StoredEvent)
 
 _TAKES_FACTS = ("inbox", "budget")
@@ -50,8 +50,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     stream_id: StreamId
-    recorded: tuple[RecordedEvent[Any], ...]
-    beside: tuple[RecordedEvent[Any], ...] = ()
+    recorded: tuple[RecordedEvent[object], ...]
+    beside: tuple[RecordedEvent[object], ...] = ()
     decision: DecidedAgain | None = None
     decided_beside: tuple[tuple[StreamId, Any], ...] = ()
     untold: str = ""

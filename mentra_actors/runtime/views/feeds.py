@@ -156,7 +156,7 @@ class FeedSource(Generic[E]):
     def open(self, on_more: Callable[[], None]) -> None:
         """Begin to listen; `on_more` runs on any thread when there may be more to fetch."""
 
-        def take(item: "tuple[RecordedEvent[Any], ...] | LiveNotice") -> None:
+        def take(item: "tuple[RecordedEvent[object], ...] | LiveNotice") -> None:
             with self._lock:
                 if len(self._buffer) >= MOST_BUFFERED:
                     self._buffer.clear()

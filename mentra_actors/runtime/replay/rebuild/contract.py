@@ -20,7 +20,7 @@ __all__ = ["Builders", "KnownAppend", "Taken", "moment_in", "nothing_taken", "sp
 S = TypeVar("S")
 T = TypeVar("T")
 
-Taken: TypeAlias = Callable[[StreamId, int, int], Sequence[RecordedEvent[Any]]]
+Taken: TypeAlias = Callable[[StreamId, int, int], Sequence[RecordedEvent[object]]]
 """What a stream holds after a version and through another one, as far as that is known."""
 
 _LATER = ("expires_at", "retry_at", "deadline_at", "ends_at", "due_at", "remembered_at")
