@@ -13,7 +13,17 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import EffectId, StreamId
 
-__all__ = ["AnyDecider", "Companion", "Decider", "Delivery", "Follow", "Settlement", "Unchanged"]
+__all__ = [
+    "AnyDecider",
+    "ByEvent",
+    "Companion",
+    "Decider",
+    "Delivery",
+    "Follow",
+    "Settlement",
+    "Steps",
+    "Unchanged",
+]
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -137,3 +147,9 @@ class Decider(Generic[C, E, S, F]):
 
 AnyDecider: TypeAlias = Decider[Any, Any, Any, Any]
 """One whose commands, events, states and effects do not matter: no types would fit all."""
+
+Steps: TypeAlias = Mapping[type[object], Callable[[S, Any], S]]
+"""What each class of event does to a state: each function takes events of its own class only."""
+
+ByEvent: TypeAlias = Mapping[type[object], Callable[[Any], S]]
+"""What is made of each class of event, likewise."""

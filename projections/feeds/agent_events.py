@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from mentra_actors.decider import ByEvent
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.compactions import MOST_ATTEMPTS
 from mentra_actors.domain.agent.profile import COMPACT
@@ -298,7 +299,7 @@ _STEPS: Mapping[type[object], _Step] = {
     e.InputReturned: lambda state, event: _mail(state, state.unread | set(event.mail_ids)),
 }
 
-_PLAIN: Mapping[type[object], Callable[[Any], AgentEvent]] = {
+_PLAIN: ByEvent[AgentEvent] = {
     e.RunStarted: lambda event: told.RunStarted(run_id=event.run_id, resumes=event.resumes),
     e.RunFinished: lambda event: told.RunFinished(
         run_id=event.run_id, ending=event.ending, early_end=event.early_end

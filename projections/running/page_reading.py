@@ -5,7 +5,6 @@ about the time that it takes to read it.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 

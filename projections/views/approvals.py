@@ -4,11 +4,12 @@ The view has a part per agent. A request leaves it when somebody has decided, wh
 over, and when its call or its run ends in another way.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.rule_match import RuleOffer, rule_offers, shown_call
 from mentra_actors.envelope import RecordedEvent
@@ -96,7 +97,7 @@ def _spawned(view: AgentApprovals, event: e.AgentSpawned) -> AgentApprovals:
     return msgspec.structs.replace(view, name=profile.name, team_id=profile.team_id)
 
 
-_STEPS: Mapping[type[object], Callable[[AgentApprovals, Any], AgentApprovals]] = {
+_STEPS: Steps[AgentApprovals] = {
     e.AgentSpawned: _spawned,
     e.PermissionRequested: _asked,
     e.PermissionResolved: _decided,

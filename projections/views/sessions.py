@@ -4,11 +4,12 @@ The view has a part per agent. Those of agents that somebody has spawned stay em
 speaks with a lead. Listing sessions reads parts and no stream.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.inbox import HOST
 from mentra_actors.envelope import RecordedEvent
@@ -269,7 +270,7 @@ def _decided(part: SessionPart, event: Any) -> SessionPart:
     return _replace(part, waits_for=left)
 
 
-_STEPS: Mapping[type[object], Callable[[SessionPart, Any], SessionPart]] = {
+_STEPS: Steps[SessionPart] = {
     e.AgentRenamed: lambda part, event: _replace(part, name=event.name),
     e.AgentReconfigured: _reconfigured,
     e.PromptAccepted: _said,

@@ -4,11 +4,12 @@ The view is kept in pages of 256 positions. A stored event type without a senten
 by its tag.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from mentra_actors.decider import ByEvent
 from mentra_actors.domain import (
     budget,
     inbox,
@@ -253,7 +254,7 @@ def _rule_remembered(event: permission_rules.RuleRemembered) -> str:
     return f"rule {rule.rule_id}: {rule.tool} is {answer}, {what}{by_whom(rule.remembered_by)}"
 
 
-SENTENCES: Mapping[type[object], Callable[[Any], str]] = {
+SENTENCES: ByEvent[str] = {
     **FRAMEWORK_SENTENCES,
     **TEAM_SENTENCES,
     agent.AgentSpawned: lambda e: (

@@ -6,7 +6,7 @@ it. So the walk crosses agents, and ends where a program, a person or a timer be
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mentra_actors.domain.storable import encodable
 from mentra_actors.domain.team import DEFAULT_TEAM
