@@ -31,7 +31,7 @@ from mentra_actors.actors.messages import (
 from mentra_actors.actors.restart_policy import RestartPolicy, Teammates
 from mentra_actors.actors.store_retries import StoreRetries
 from mentra_actors.actors.stream_actor import StreamActor
-from mentra_actors.actors.stream_services import StreamKind, StreamServices
+from mentra_actors.actors.stream_services import AnyStreamKind, StreamServices
 from mentra_actors.actors.supervisor import Supervisor, Verdict
 from mentra_actors.domain.supervision.events import QuarantineLifted
 from mentra_actors.domain.supervision.state import SupervisionState
@@ -56,7 +56,7 @@ class Directory:
 
     def __init__(  # noqa: PLR0913 - what a process has to tell its directory
         self,
-        kinds: Mapping[str, StreamKind[Any, Any, Any, Any]],
+        kinds: Mapping[str, AnyStreamKind],
         dispatchers: TurnGivers,
         call_later: CallLater,
         *,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from mentra_actors.actors.inline_view import InlineFold
 from mentra_actors.actors.messages import Envelope
@@ -14,7 +14,7 @@ from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore, Fence
 
-__all__ = ["Neighbours", "StreamKind", "StreamServices"]
+__all__ = ["AnyStreamKind", "Neighbours", "StreamKind", "StreamServices"]
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -67,6 +67,10 @@ class StreamKind(Generic[C, E, S, F]):
     decider: Decider[C, E, S, F]
     loader: StateLoader[S]
     inline: InlineFold[Any] | None = None
+
+
+AnyStreamKind: TypeAlias = StreamKind[Any, Any, Any, Any]
+"""That of any category, as among several."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,12 @@ Everything runs on the calling thread, so an interleaving is a list of calls and
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from mentra_actors.actors.directory import Directory
 from mentra_actors.actors.dispatcher import DispatchedActor
 from mentra_actors.actors.messages import Answer, Envelope
 from mentra_actors.actors.restart_policy import RestartPolicy, Teammates
-from mentra_actors.actors.stream_services import StreamKind, StreamServices
+from mentra_actors.actors.stream_services import AnyStreamKind, StreamServices
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.effects.runner import Order
 from mentra_actors.envelope import RecordedEvent
@@ -109,7 +108,7 @@ class HandDriven:
         self,
         store: EventStore,
         *,
-        kinds: Mapping[str, StreamKind[Any, Any, Any, Any]] | None = None,
+        kinds: Mapping[str, AnyStreamKind] | None = None,
         policy: RestartPolicy | None = None,
         fence: Fence | None = None,
         mailbox_bound: int = 10_000,

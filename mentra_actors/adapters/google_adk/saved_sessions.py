@@ -1,7 +1,7 @@
 """Sessions of the Google ADK in a store, as JSON; `session_service` stands on it."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from mentra_actors.domain.frameworks.google_adk import (
 )
 from mentra_actors.errors import StoreError, VersionConflict
 from mentra_actors.ids import StreamId
+from mentra_actors.json_types import Json, JsonObject
 
 __all__ = ["APP", "CATEGORY", "USER", "Changes", "SavedSession", "SavedSessions", "SessionKey"]
 
@@ -47,9 +48,9 @@ class SessionKey(msgspec.Struct, frozen=True):
 class Changes(msgspec.Struct, frozen=True):
     """What changes of the state, by scope."""
 
-    app: Mapping[str, Any]
-    user: Mapping[str, Any]
-    session: Mapping[str, Any]
+    app: Json
+    user: Json
+    session: Json
 
 
 class SavedSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +61,7 @@ class SavedSession(msgspec.Struct, frozen=True, kw_only=True):
     begins_at: int
     updated_at: float
     last_id: str
-    state: dict[str, Any]
+    state: JsonObject
 
 
 class SavedSessions:
@@ -89,7 +90,7 @@ class SavedSessions:
         found.state.update({f"user:{name}": value for name, value in of_user.items()})
         return found
 
-    def scope(self, category: str, *names: str) -> dict[str, Any]:
+    def scope(self, category: str, *names: str) -> JsonObject:
         """The state of an app, or of a user of it."""
         with self._scopes.locked(named_stream(category, *names)) as (view, _version):
             return copy.deepcopy(view.state)

@@ -2,10 +2,10 @@
 
 import json
 import re
-from typing import Any
 
 import msgspec
 
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.http.redaction import MASK, Redaction, is_secret_name
 from projections.hooks.hook_event import HookEvent
 
@@ -24,7 +24,7 @@ def masked(event: HookEvent) -> dict[str, object]:
 
     In the arguments of calls that is each text in a field that is named like a secret.
     """
-    fields: dict[str, Any] = msgspec.to_builtins(event)
+    fields: JsonObject = msgspec.to_builtins(event)
     for name in _DATA & fields.keys():
         fields[name] = _masked_data(fields[name])
     for name in _WORDS & fields.keys():

@@ -27,6 +27,7 @@ from mentra_actors.cli.times import MOMENTS, moment_named
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import TeamId
+from mentra_actors.json_types import JsonObject
 from mentra_actors.runtime.history.agent_moment import AgentMoment
 from mentra_actors.runtime.history.history import history_beside
 from mentra_actors.runtime.history.moment import Moment
@@ -171,7 +172,7 @@ class _Shown:
         part = self._then.view(chosen.projection, chosen.key)
         return chosen.document(chosen.projection.initial(chosen.key) if part is None else part)
 
-    def _document(self, more: dict[str, Any]) -> None:
+    def _document(self, more: JsonObject) -> None:
         self._output.document({**moment_document(self._then, self._last), **more})
 
     def _hanging(self, lines: Any) -> None:
@@ -179,7 +180,7 @@ class _Shown:
             self._output.show_hanging(line, indent)
 
 
-def _agent_document(agent: AgentMoment, view: str, last: int | None) -> dict[str, Any]:
+def _agent_document(agent: AgentMoment, view: str, last: int | None) -> JsonObject:
     match view:
         case "usage":
             return {"usage": usage_document(agent.usage().total)}

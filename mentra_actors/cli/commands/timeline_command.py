@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Collection
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import typer
@@ -16,6 +16,7 @@ from mentra_actors.cli.times import position_in
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId, category_of, name_of
+from mentra_actors.json_types import JsonObject
 from projections.views.lanes import team_lanes
 from projections.views.timeline import line_of, sentence_of
 
@@ -62,7 +63,7 @@ def timeline(
                     output.show_line(_line(one, rows.graph))
 
 
-def _document(team: OpenStore, after: int, through: int | None) -> dict[str, Any]:
+def _document(team: OpenStore, after: int, through: int | None) -> JsonObject:
     end = team.reader.last_position() if through is None else through
     events = list(team.journal.between(after, end))
     lanes = team_lanes(events)

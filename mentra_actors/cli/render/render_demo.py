@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -24,6 +24,7 @@ from mentra_actors.demo.play import DemoResult, DemoSettings, Kill, Phase, Recov
 from mentra_actors.demo.survey_plan import LEAD
 from mentra_actors.demo.watch import OpenEffect, TeamWatch
 from mentra_actors.ids import AgentId, agent_stream
+from mentra_actors.json_types import JsonObject
 from projections.views.roster import MemberView
 from projections.views.task_board import BoardView
 from projections.views.transcript import transcript_items
@@ -310,8 +311,8 @@ def _ending_lines(result: DemoResult) -> list[Text]:
     return lines
 
 
-def _figures(result: DemoResult) -> dict[str, Any]:
-    figures: dict[str, Any] = {}
+def _figures(result: DemoResult) -> JsonObject:
+    figures: JsonObject = {}
     for findings in result.findings.values():
         match findings.finding:
             case Totals(files=files, lines=lines, bytes=size):
