@@ -32,7 +32,7 @@ class EventChoice(TypedDict, total=False):
     streams.
     """
 
-    handles: Iterable[type[Any]] | None
+    handles: Iterable[type[object]] | None
     categories: Collection[str]
     streams: Collection[str]
 

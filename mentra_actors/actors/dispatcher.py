@@ -137,7 +137,7 @@ class DispatchedActor(pykka.Actor):
             return False
         return not self.actor_inbox.rest()
 
-    def _handle(self, envelope: PykkaEnvelope[Any]) -> None:
+    def _handle(self, envelope: PykkaEnvelope[object]) -> None:
         if isinstance(envelope.message, _Begin):
             self.on_start()
             return
@@ -145,7 +145,7 @@ class DispatchedActor(pykka.Actor):
         if envelope.reply_to is not None:
             envelope.reply_to.set(answer)
 
-    def _end_in_failure(self, error: BaseException, envelope: PykkaEnvelope[Any]) -> None:
+    def _end_in_failure(self, error: BaseException, envelope: PykkaEnvelope[object]) -> None:
         _log.error("%s died of %r", self, error, exc_info=error)
         if envelope.reply_to is not None:
             envelope.reply_to.set_exception(sys.exc_info())

@@ -133,7 +133,7 @@ class UsageProjection:
 
     name = "usage"
     version = 5
-    handles: frozenset[type[Any]] | None = frozenset(
+    handles: frozenset[type[object]] | None = frozenset(
         {
             e.AgentSpawned,
             e.ModelCallRequested,

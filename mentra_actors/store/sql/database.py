@@ -89,7 +89,7 @@ class SqlLog(Protocol):
     marks_groups: bool
     """Whether a commit can be interrupted, so that each writer must mark what it commits."""
 
-    def rows(self, statement: str, *parameters: Any) -> Sequence[Row]:
+    def rows(self, statement: str, *parameters: object) -> Sequence[Row]:
         """The answer to one question, all from one moment.
 
         Raises:

@@ -212,7 +212,7 @@ class PostgresLog:
         self._lock_number = address.lock_number
         self._listener = PostgresListener(address, recorder.channel_name, self.watch)
 
-    def rows(self, statement: str, *parameters: Any) -> Sequence[Row]:
+    def rows(self, statement: str, *parameters: object) -> Sequence[Row]:
         """See `SqlLog.rows`; asked once more if the connection turns out to be broken."""
         try:
             return self._rows(statement, parameters)
@@ -249,7 +249,7 @@ class PostgresLog:
         self._listener.stop()
         self._recorder.datastore.close()
 
-    def _rows(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+    def _rows(self, statement: str, parameters: Sequence[object]) -> Sequence[Row]:
         with (
             self._recorder.datastore.get_connection() as connection,
             connection.cursor(binary=True) as cursor,

@@ -172,7 +172,7 @@ class SqliteLog:
         self._recorder = recorder
         self._is_writer = is_writer
 
-    def rows(self, statement: str, *parameters: Any) -> Sequence[Row]:
+    def rows(self, statement: str, *parameters: object) -> Sequence[Row]:
         """See `SqlLog.rows`."""
         with (
             self._errors(""),
@@ -273,7 +273,7 @@ def _written(statement: str) -> str:
     )
 
 
-def _parameters(parameters: Sequence[Any]) -> list[Any]:
+def _parameters(parameters: Sequence[object]) -> list[Any]:
     return [json.dumps(one) if isinstance(one, list) else one for one in parameters]
 
 

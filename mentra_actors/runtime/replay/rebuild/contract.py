@@ -54,7 +54,7 @@ class KnownAppend(Generic[S]):
         return next((one for one in self.events if isinstance(one, of)), None)
 
 
-Builders: TypeAlias = Mapping[type[Any], Callable[[Any, KnownAppend[Any]], Iterable[Any]]]
+Builders: TypeAlias = Mapping[type[object], Callable[[Any, KnownAppend[Any]], Iterable[Any]]]
 """By the class of the first event: the commands that may have caused it."""
 
 
