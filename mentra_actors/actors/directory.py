@@ -18,7 +18,7 @@ import pykka
 
 from mentra_actors.actors.all_stopped import all_stopped
 from mentra_actors.actors.awaited_outcomes import AwaitedOutcomes
-from mentra_actors.actors.dead_letters import CallLater, DeadLetters, Death, words_of
+from mentra_actors.actors.dead_letters import CallLater, DeadLetters, Death, cause_of_death
 from mentra_actors.actors.dispatcher import TurnGivers
 from mentra_actors.actors.messages import (
     Envelope,
@@ -229,7 +229,7 @@ class Directory:
 
     def _consequence(self, stream_id: StreamId, verdict: Verdict, error: BaseException) -> Death:
         """Under the lock: what the verdict does to the stream and to those beside it."""
-        cause, lasts = words_of(error), not isinstance(error, StreamArchived)
+        cause, lasts = cause_of_death(error), not isinstance(error, StreamArchived)
         now = self._services.clock.now() if self._services else 0.0
         dead = [(stream_id, envelope) for envelope in verdict.dead]
         if verdict.delay_s is not None:

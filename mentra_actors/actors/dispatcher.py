@@ -17,7 +17,7 @@ import sys
 import threading
 import zlib
 from queue import SimpleQueue
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import pykka
 from pykka._envelope import Envelope as PykkaEnvelope

@@ -9,7 +9,6 @@ when it turns from empty to not empty.
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import pykka
 from pykka._envelope import Envelope as PykkaEnvelope

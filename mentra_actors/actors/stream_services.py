@@ -8,7 +8,7 @@ from mentra_actors.actors.inline_view import InlineFold
 from mentra_actors.actors.messages import Envelope
 from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.decider import Decider
-from mentra_actors.effects.ports import Clock, Effects, Feed
+from mentra_actors.effects.ports import Clock, Effects, RecordedFeed
 from mentra_actors.errors import Fenced
 from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.store.journal import Journal
@@ -80,7 +80,7 @@ class StreamServices:
     store: EventStore
     journal: Journal
     effects: Effects
-    feed: Feed
+    feed: RecordedFeed
     clock: Clock
     neighbours: Neighbours
     fence: Callable[[], Fence | None] = field(default=lambda: None)

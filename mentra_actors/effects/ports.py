@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import EffectId, StreamId
 
-__all__ = ["Clock", "Delivered", "Effects", "Feed", "Looks", "SendOutcome"]
+__all__ = ["Clock", "Delivered", "Effects", "Looks", "RecordedFeed", "SendOutcome"]
 
 
 class Clock(Protocol):
@@ -50,7 +50,7 @@ class Looks(Protocol):
         ...
 
 
-class Feed(Protocol):
+class RecordedFeed(Protocol):
     """Tells subscribers what has been recorded. Safe from any thread."""
 
     def publish(self, recorded: tuple[RecordedEvent[object], ...], /) -> None:

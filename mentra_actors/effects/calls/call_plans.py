@@ -18,7 +18,7 @@ from mentra_actors.ids import EffectId
 from mentra_actors.json_types import Json
 from mentra_actors.tools.contract import PolicyDenied, Tool
 from mentra_actors.tools.registry import ToolRegistry, ToolSource
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 from mentra_actors.tools.schemas.schema_faults import faults_by_schema
 
 __all__ = [
@@ -141,7 +141,7 @@ def faults_of(tool: Tool, arguments: Mapping[str, object]) -> str:
             raise TypeError(f"its check returned {type(found).__name__}, not a text")
     except BaseException as error:  # noqa: BLE001 - whatever it raises, the answer was paid for
         _log.exception("the arguments of %s could not be checked", tool.name)
-        found = f"Tool '{tool.name}' could not check its arguments: {words_of(error)}"
+        found = f"Tool '{tool.name}' could not check its arguments: {error_words(error)}"
     return encodable(found)
 
 

@@ -27,7 +27,7 @@ from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.tools.contract import PolicyDenied, Tool, ToolError
 from mentra_actors.tools.registry import TOOL_IS_GONE, ToolSource
-from mentra_actors.tools.results.rendering import named_words_of, words_of
+from mentra_actors.tools.results.rendering import error_words, named_words_of
 from mentra_actors.tools.review import (
     Allow,
     Ask,
@@ -191,7 +191,7 @@ class CallReviews:
         except BaseException as error:
             if is_cancellation(error):
                 raise
-            told = f"Tool execution blocked: {words_of(error)}"
+            told = f"Tool execution blocked: {error_words(error)}"
             raise _Refused(told, by="fault") from error
 
     async def _decided(self, preview: CallPreview) -> _Decision:
@@ -235,7 +235,7 @@ class CallReviews:
             if is_cancellation(error):
                 raise
             _log.warning("the authorizer raised; %s is refused", preview.tool, exc_info=error)
-            told = f"Tool execution blocked: {words_of(error)}"
+            told = f"Tool execution blocked: {error_words(error)}"
             raise _Refused(told, by="fault") from error
         if limit.cancelled_caught:
             raise _Refused(f"authorizer timed out after {limit_s:g} s", by="fault")
@@ -262,7 +262,7 @@ async def _previewed(tool: Tool, call: CallPreview, place: Workplace) -> dict[st
         if is_cancellation(error):
             raise
         if isinstance(error, ToolError):
-            raise _Refused(words_of(error), by="check") from error
+            raise _Refused(error_words(error), by="check") from error
         told = f"Tool execution blocked: {named_words_of(error)}"
         raise _Refused(told, by="fault") from error
 

@@ -31,7 +31,7 @@ from mentra_actors.tools.contract import (
     ToolError,
 )
 from mentra_actors.tools.memory_port import MemoryPort, NoMemory
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 
 __all__ = ["ToolContexts"]
 
@@ -101,7 +101,7 @@ class ToolContexts:
         if attempt.error is None:
             return attempt.compaction
         return UnwrittenSummary(
-            reason=words_of(attempt.error),
+            reason=error_words(attempt.error),
             asked_model=effect.profile.model,
             usage=attempt.usage,
             cost_usd_micros=attempt.cost_usd_micros,

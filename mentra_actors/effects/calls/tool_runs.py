@@ -38,11 +38,11 @@ from mentra_actors.tools.contract import (
 from mentra_actors.tools.registry import TOOL_IS_GONE, ToolSource
 from mentra_actors.tools.results.rendering import (
     Rendered,
+    error_words,
     named_words_of,
     render_failure,
     render_result,
     rough_size,
-    words_of,
 )
 from mentra_actors.tools.results.size import ResultLimits, limit_outcome
 from mentra_actors.tools.review import ToolHook
@@ -227,7 +227,7 @@ class ToolProbes:
         except BaseException as error:  # a probe that fails does not know
             if is_cancellation(error):
                 raise
-            _log.warning("the probe of %s failed: %s", effect.tool, words_of(error))
+            _log.warning("the probe of %s failed: %s", effect.tool, error_words(error))
             return ProbeResult(verdict="unknown")
         is_said = isinstance(answer, ProbeResult) and answer.verdict in get_args(ProbeVerdict)
         return answer if is_said else ProbeResult(verdict="unknown")

@@ -11,7 +11,7 @@ from mentra_actors.domain.agent.run_options import TerminalOutput
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.errors import ConfigurationError, NoOutput
 from mentra_actors.runtime.agents.run_watch import Reply
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 from mentra_actors.tools.schemas.json_schema import flat_schema
 from mentra_actors.tools.schemas.schema_check import schema_check
 
@@ -117,7 +117,7 @@ def output_check(kind: object) -> Callable[[Mapping[str, Any]], str]:
         try:
             _value_of(value, kind)
         except BaseException as error:  # noqa: BLE001 - a type's own code may raise anything
-            return f"The value does not fit: {words_of(error)}"
+            return f"The value does not fit: {error_words(error)}"
         return ""
 
     return check

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from mentra_actors.errors import RuntimeClosed
 from mentra_actors.providers.embedding_models import EmbeddingModel
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 
 if TYPE_CHECKING:
     from projections.memory.index import MemoryIndex
@@ -131,7 +131,7 @@ class MemoryVectors:
     def _warn(self, error: BaseException) -> None:
         if not self._is_warned:
             self._is_warned = True
-            _log.warning("memories are searched by words alone: %s", words_of(error))
+            _log.warning("memories are searched by words alone: %s", error_words(error))
 
 
 def _is_of_numbers(vector: Sequence[float]) -> bool:

@@ -12,7 +12,7 @@ from mentra_actors.store.recorders.datastore import LMDBDatastore
 from mentra_actors.store.recorders.library_errors import RowsClash, as_library_errors
 from mentra_actors.store.recorders.side_keys import pack_signed, tracking_key, unpack_signed
 from mentra_actors.store.recorders.side_rows import Row, Together
-from mentra_actors.store.recorders.view_rows import ViewChange, ViewRows
+from mentra_actors.store.recorders.view_rows import ViewRows, ViewRowsChange
 
 if TYPE_CHECKING:
     import lmdb
@@ -59,7 +59,7 @@ class LMDBTrackingRecorder(TrackingRecorder):
             IntegrityError: as `insert_tracking`; nothing was written.
             Exception: whatever `change` raised; nothing was written.
         """
-        changed = ViewChange(self.scope, change)
+        changed = ViewRowsChange(self.scope, change)
         with as_library_errors():
             self.datastore.append((), Together(NewTracking(self.scope, tracking), changed))
         return changed.result

@@ -11,7 +11,7 @@ from mentra_actors.store.recorders.side_rows import Row, rows_under
 if TYPE_CHECKING:
     import lmdb
 
-__all__ = ["ViewChange", "ViewRows"]
+__all__ = ["ViewRows", "ViewRowsChange"]
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class ViewRows:
             return view_key(self._scope, key)
 
 
-class ViewChange(Generic[T]):
+class ViewRowsChange(Generic[T]):
     """A change of a view's rows as an extension of an append.
 
     `change` runs on the writer thread while the append is checked; what it puts is kept aside, so

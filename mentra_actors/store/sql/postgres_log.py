@@ -22,11 +22,11 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from mentra_actors.store.embedded.tables import Durability
 from mentra_actors.store.sql.database import (
-    Change,
     CommitInterrupted,
     GroupRows,
     Question,
     Row,
+    TableChange,
     with_positions,
     written_for,
 )
@@ -175,7 +175,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder):
             curs.execute(statement, _columns(some))
 
     def _changing(
-        self, change: Change, rows: Sequence[tuple[Any, ...]]
+        self, change: TableChange, rows: Sequence[tuple[Any, ...]]
     ) -> tuple[bytes, list[list[Any]]]:
         table, key = change.table, change.table.key
         if change.how == "drop":

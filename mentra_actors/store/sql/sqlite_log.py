@@ -37,10 +37,10 @@ from mentra_actors.errors import (
     StoreFull,
 )
 from mentra_actors.store.sql.database import (
-    Change,
     GroupRows,
     Question,
     Row,
+    TableChange,
     with_positions,
     written_for,
 )
@@ -277,7 +277,7 @@ def _parameters(parameters: Sequence[object]) -> list[Any]:
     return [json.dumps(one) if isinstance(one, list) else one for one in parameters]
 
 
-def _changing(change: Change) -> str:
+def _changing(change: TableChange) -> str:
     table = change.table
     if change.how == "drop":
         return f"DELETE FROM {table.name} WHERE {table.key} = ?"

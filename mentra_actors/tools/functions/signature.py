@@ -22,7 +22,7 @@ from mentra_actors.tools.functions.argument_faults import (
 )
 from mentra_actors.tools.functions.docstring import Docstring
 from mentra_actors.tools.functions.signature_faults import convert, faults_of_fields
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 from mentra_actors.tools.schemas.json_schema import described, flat_schema, json_types
 from mentra_actors.tools.schemas.schema_check import schema_check
 from mentra_actors.tools.schemas.schema_words import parameters
@@ -98,7 +98,7 @@ class Signature:
         return plain
 
     def _refusal(self, arguments: object, error: Exception) -> str:
-        told = other_fault("arguments", words_of(error))
+        told = other_fault("arguments", error_words(error))
         faults = self._faults(arguments) or [told]
         takes, has_more = parameters(self.schema), len(faults) > MAX_FAULTS
         return refusal(self.tool_name, faults[:MAX_FAULTS], takes, has_more=has_more)

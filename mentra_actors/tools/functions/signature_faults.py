@@ -18,7 +18,7 @@ from mentra_actors.tools.functions.argument_faults import (
     unexpected_value,
     unknown_field,
 )
-from mentra_actors.tools.results.rendering import named_words_of, words_of
+from mentra_actors.tools.results.rendering import error_words, named_words_of
 from mentra_actors.tools.schemas.schema_check import SchemaCheck
 from mentra_actors.tools.schemas.schema_words import expectation, kind
 
@@ -97,7 +97,7 @@ def _fault_by_type(name: str, value: object, error: Exception, check: SchemaChec
 
 def _words(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
-        return words_of(error)
+        return error_words(error)
     if isinstance(error, RecursionError):
         return "nested too deeply"
     return named_words_of(error)

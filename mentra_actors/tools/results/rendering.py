@@ -14,12 +14,12 @@ from mentra_actors.tools.contract import ToolError, ToolOutput
 
 __all__ = [
     "Rendered",
+    "error_words",
     "named_words_of",
     "outcome_text",
     "render_failure",
     "render_result",
     "rough_size",
-    "words_of",
 ]
 
 
@@ -184,7 +184,7 @@ def _output(value: object) -> ToolOutput:
 
 def render_failure(error: Exception, *, tool_name: str) -> ToolOutcome:
     """The outcome of a call that raised: a `ToolError`'s own text, else what was raised."""
-    words = words_of(error)
+    words = error_words(error)
     if isinstance(error, ToolError) and words:
         text = words
     elif isinstance(error, ToolError):
@@ -194,7 +194,7 @@ def render_failure(error: Exception, *, tool_name: str) -> ToolOutcome:
     return ToolOutcome(content=encodable(text), is_error=True)
 
 
-def words_of(error: BaseException) -> str:
+def error_words(error: BaseException) -> str:
     """What an error says of itself, as text that can be stored.
 
     Never raises, whatever its class does in `__str__`.
@@ -207,7 +207,7 @@ def words_of(error: BaseException) -> str:
 
 def named_words_of(error: BaseException) -> str:
     """The same, after what kind of error it is; for errors that were not meant to be read."""
-    return f"{type(error).__name__}: {words_of(error)}"
+    return f"{type(error).__name__}: {error_words(error)}"
 
 
 def _text_of(value: object) -> str:
