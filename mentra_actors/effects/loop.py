@@ -200,7 +200,9 @@ def is_cancellation(error: BaseException) -> bool:
     return is_cancelled and anyio.current_effective_deadline() == -math.inf
 
 
-async def _alone(work: Callable[..., Coroutine[Any, Any, object]], *arguments: object) -> None:
+async def _alone(
+    work: Callable[..., Coroutine[Any, Any, object]], *arguments: object
+) -> None:
     try:
         await work(*arguments)
     except BaseException as error:

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
@@ -168,7 +167,7 @@ class SavedSessions:
                 yield SessionKey(*names)
 
     def _append(
-        self, key: SessionKey, event: Any, version: int | None, changes: Changes, cause: str
+        self, key: SessionKey, event: object, version: int | None, changes: Changes, cause: str
     ) -> int:
         scopes: list[Appending] = [
             (

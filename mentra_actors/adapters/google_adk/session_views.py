@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from mentra_actors.adapters.folded_streams import StreamView
 from mentra_actors.domain.frameworks.google_adk import (
@@ -18,7 +18,7 @@ from mentra_actors.json_types import JsonObject
 __all__ = ["SCOPES", "SESSIONS", "ScopeView", "SessionView", "json_bytes"]
 
 
-def json_bytes(value: Any) -> bytes:
+def json_bytes(value: object) -> bytes:
     """A value of JSON, as it is stored."""
     return json.dumps(value, separators=(",", ":")).encode()
 

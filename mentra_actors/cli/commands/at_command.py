@@ -153,7 +153,7 @@ class _Shown:
             self._output.show("No task was on the board.")
         self._hanging(board_lines(view, most=None if self._view else _MOST_TASKS))
 
-    def _show_view(self, document: Any) -> None:
+    def _show_view(self, document: object) -> None:
         if self._output.as_json:
             self._document({"view": self._view, "value": document})
         elif self._view in ("board", "roster", "usage"):
@@ -165,7 +165,7 @@ class _Shown:
     def _usage(self) -> None:
         self._output.show(usage_line(self._then.usage(team=self._team).total))
 
-    def _team_view(self, name: str) -> Any:
+    def _team_view(self, name: str) -> object:
         chosen = named_view(name, self._team)
         if chosen.key is None:
             return chosen.document(self._then.parts(chosen.projection))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -160,7 +160,7 @@ class _Wish:
                 else:
                     self._show_event(item.event)
 
-    def _show_event(self, event: Any) -> None:
+    def _show_event(self, event: object) -> None:
         match event:
             case ViewSnapshot(position=position, views=views):
                 for view, parts in views.items():
@@ -179,13 +179,13 @@ class _Wish:
             return self.projections
         return [only(one, *self.prefixes) for one in self.projections]
 
-    def _parts(self, kept: KeptViews, one: AnyProjection) -> Mapping[str, Any]:
-        found: dict[str, Any] = {}
+    def _parts(self, kept: KeptViews, one: AnyProjection) -> Mapping[str, object]:
+        found: dict[str, object] = {}
         for prefix in self.prefixes or ("",):
             found |= kept.parts(one, prefix)
         return found
 
-    def _show(self, views: Mapping[str, Mapping[str, Any]], position: int) -> None:
+    def _show(self, views: Mapping[str, Mapping[str, object]], position: int) -> None:
         if self.output.as_json:
             self.output.document({"position": position, "views": views})
             return

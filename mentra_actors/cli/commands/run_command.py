@@ -256,7 +256,7 @@ def _subscribed(runtime: Runtime, send: MemoryObjectSendStream[Any]) -> list[Cal
     """Everything that happens in the runtime goes to the stream, until these are called."""
     on_loop = thread_safe_call()
 
-    def pass_on(notice: Any) -> None:
+    def pass_on(notice: object) -> None:
         def put() -> None:
             try:
                 send.send_nowait(notice)
@@ -265,7 +265,7 @@ def _subscribed(runtime: Runtime, send: MemoryObjectSendStream[Any]) -> list[Cal
 
         on_loop(put)
 
-    def pass_all_on(recorded: tuple[Any, ...]) -> None:
+    def pass_all_on(recorded: tuple[object, ...]) -> None:
         for one in recorded:
             pass_on(one)
 
