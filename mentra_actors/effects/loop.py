@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -23,6 +23,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mentra_actors.errors import RuntimeClosed
 
 __all__ = ["EffectLoop", "is_cancellation"]
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class EffectLoop:
         self._thread_id = 0
         self._stop: anyio.Event | None = None
         self._finished: Any = None
-        self._submitted: set[Future[object]] = set()
+        self._submitted: set[Future[Any]] = set()
         """What was asked for and is not done."""
 
     def start(self) -> None:
@@ -110,10 +112,10 @@ class EffectLoop:
 
     def run(
         self,
-        work: Callable[..., Awaitable[object]],
+        work: Callable[..., Awaitable[T]],
         *arguments: object,
         timeout_s: float | None = None,
-    ) -> Any:
+    ) -> T:
         """Run a coroutine function on the loop and wait for it; from other threads only.
 
         Raises:
@@ -125,12 +127,12 @@ class EffectLoop:
             raise RuntimeError("the effects loop is not running")
         return self.submit(work, *arguments).result(timeout_s)
 
-    def submit(self, work: Callable[..., Awaitable[object]], *arguments: object) -> "Future[Any]":
+    def submit(self, work: Callable[..., Awaitable[T]], *arguments: object) -> "Future[T]":
         """Run a coroutine function on the loop; from any thread, never blocks.
 
         The future fails with `RuntimeClosed` if the loop ends first.
         """
-        result: Future[Any] = Future()
+        result: Future[T] = Future()
         result.set_running_or_notify_cancel()
 
         async def told() -> None:
@@ -200,9 +202,7 @@ def is_cancellation(error: BaseException) -> bool:
     return is_cancelled and anyio.current_effective_deadline() == -math.inf
 
 
-async def _alone(
-    work: Callable[..., Coroutine[Any, Any, object]], *arguments: object
-) -> None:
+async def _alone(work: Callable[..., Coroutine[Any, Any, object]], *arguments: object) -> None:
     try:
         await work(*arguments)
     except BaseException as error:

@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -305,7 +305,9 @@ class Owner(Protocol):
         """See `RuntimeCore.ask`."""
         ...
 
-    def perform(self, work: Callable[..., Awaitable[object]], *arguments: object) -> "Future[Any]":
+    def perform(
+        self, work: Callable[..., Awaitable[object]], *arguments: object
+    ) -> "Future[object]":
         """See `RuntimeCore.perform`."""
         ...
 

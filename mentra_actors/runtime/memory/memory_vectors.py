@@ -75,7 +75,7 @@ class MemoryVectors:
             self._warn(error)
             return ()
 
-    def fill(self) -> "Future[Any]":
+    def fill(self) -> "Future[object]":
         """Make the vectors that are missing, unless that is being done. Does not block.
 
         The future ends when that is done, with their number, or has failed.
@@ -123,7 +123,7 @@ class MemoryVectors:
             made += len(vectors)
         return made
 
-    def _filled(self, done: "Future[Any]") -> None:
+    def _filled(self, done: "Future[object]") -> None:
         error = None if done.cancelled() else done.exception()
         if error is not None and not isinstance(error, RuntimeClosed):
             self._warn(error)

@@ -12,9 +12,9 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from mentra_actors.domain.background.events import JobEnd
 from mentra_actors.domain.background.jobs import BACKGROUND, StopAllJobs
@@ -87,7 +87,7 @@ class JobUpkeep:
                 with contextlib.suppress(RuntimeError):  # closing: `close` does it
                     self._workers.submit(self._folders.remove, one.event.job_id)
 
-    def stop_all(self, ask: Callable[[StreamId, Any], "Future[Any]"], clock: Clock) -> None:
+    def stop_all(self, ask: Callable[[StreamId, object], object], clock: Clock) -> None:
         """End all jobs, and return when that is on the log, or takes too long. Blocks."""
         for stream_id in self._open_streams():
             ask(stream_id, StopAllJobs(now=clock.now(), reason=_CLOSED))

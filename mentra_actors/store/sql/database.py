@@ -53,7 +53,7 @@ class TableChange(msgspec.Struct, frozen=True):
 
     table: SideTable
     how: Literal["put", "add", "drop"]
-    rows: Sequence[tuple[Any, ...]]
+    rows: Sequence[tuple[object, ...]]
 
 
 class GroupRows(msgspec.Struct, frozen=True, kw_only=True):

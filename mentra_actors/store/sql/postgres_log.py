@@ -175,7 +175,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder):
             curs.execute(statement, _columns(some))
 
     def _changing(
-        self, change: TableChange, rows: Sequence[tuple[Any, ...]]
+        self, change: TableChange, rows: Sequence[tuple[object, ...]]
     ) -> tuple[bytes, list[list[Any]]]:
         table, key = change.table, change.table.key
         if change.how == "drop":
@@ -294,11 +294,11 @@ def _sql(text: str) -> SQL:
     return SQL(cast("Any", text))
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _statement_sized(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
+def _statement_sized(rows: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object, ...]]]:
     """The rows in pieces that a statement may carry."""
     piece: list[tuple[Any, ...]] = []
     size = 0
