@@ -8,7 +8,6 @@ release that stored it.
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.envelope import RecordedEvent, UnknownEvent
@@ -79,7 +78,7 @@ class Journal:
 
     def events(
         self, stream_id: StreamId, *, after: int = 0, through: int | None = None
-    ) -> Iterator[Any]:
+    ) -> Iterator[object]:
         """Events of one stream without their places, with `after < stream_version <= through`."""
         for events, _ in self.event_pages(stream_id, after=after, through=through):
             yield from events

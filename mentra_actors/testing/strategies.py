@@ -248,11 +248,11 @@ _job_outcomes: SearchStrategy[Any] = st.one_of(
         exited_at=st.none() | moments,
     ),
 )
-_job_stops: SearchStrategy[Any] = st.builds(
+_job_stops: SearchStrategy[RequestJobStop] = st.builds(
     RequestJobStop,
     job_id=_jobs,
     cause=st.sampled_from(["cancel", "time_limit"]),
     now=moments,
     by=_names,
 )
-_closings: SearchStrategy[Any] = st.builds(StopAllJobs, now=moments, reason=words)
+_closings: SearchStrategy[StopAllJobs] = st.builds(StopAllJobs, now=moments, reason=words)

@@ -160,7 +160,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder):
             cursor.execute("SELECT pg_notify(%s, %s)", notice)
 
     def _insert_stored_events(
-        self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **_: Any
+        self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **_: object
     ) -> None:
         statement = self.written(
             "INSERT INTO {events} "

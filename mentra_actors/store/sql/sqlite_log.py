@@ -141,7 +141,7 @@ class SqliteLogRecorder(SQLiteApplicationRecorder):
             cursor.executemany(_changing(change), change.rows)
 
     def _insert_events(
-        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any
+        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: object
     ) -> Sequence[int] | None:
         rows = [
             (one.id, one.originator_id, one.originator_version, one.topic, one.state)

@@ -87,7 +87,7 @@ def _preview(places: Places, op: str) -> Preview:
 
 def _writing(
     places: Places, op: str, retry: Retry
-) -> Callable[[Callable[..., Any]], FunctionTool[..., Any]]:
+) -> Callable[[Callable[..., object]], FunctionTool[..., Any]]:
     """What the tools that change files have in common."""
     return tool(
         name=op,

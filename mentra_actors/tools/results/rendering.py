@@ -100,7 +100,7 @@ class _Counted(NamedTuple):
     """A value of which the parts are being counted; `size` has one entry, which grows."""
 
     value: Any
-    parts: Iterator[Any]
+    parts: Iterator[object]
     size: list[int]
 
 

@@ -47,7 +47,7 @@ _TYPES: Mapping[str, type] = {
     "null": NoneType,
 }
 
-Errors = Iterator[Any]
+Errors = Iterator[object]
 Keyword = Callable[[Any, Any, Any, Json], Errors | None]
 
 
