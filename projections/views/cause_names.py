@@ -27,6 +27,23 @@ class CauseName(NamedTuple):
 
 
 _Names: TypeAlias = Iterator[CauseName]
+_JobEvent: TypeAlias = (
+    background.JobStarted
+    | background.JobFinished
+    | background.JobFailed
+    | background.JobTimedOut
+    | background.JobCancelled
+    | background.JobInterrupted
+    | background.JobStopRequested
+)
+_RequestEnd: TypeAlias = team.RequestResolved | team.RequestCancelled | team.RequestExpired
+_EffectEnd: TypeAlias = (
+    agent.ModelReplied
+    | agent.ModelCallFailed
+    | agent.RoundDecided
+    | agent.ConversationCompacted
+    | agent.CompactionSkipped
+)
 _CALL = re.compile(r"(?P<stream>agent-.+)/(?P<key>tool-[0-9]+\.[0-9]+)(?:/|$)")
 _VERSION = re.compile(r"(?P<stream>.+)@(?P<version>[0-9]+)")
 
@@ -119,7 +136,7 @@ def _of_call(event: Any, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"effect {event.key}")
 
 
-def _of_effect(event: Any, stream_id: StreamId) -> _Names:
+def _of_effect(event: _EffectEnd, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"effect {_bare(event.effect_id)}")
 
 
@@ -137,20 +154,22 @@ def _of_letters(event: agent.MailTaken, _stream_id: StreamId) -> _Names:
         yield CauseName(event.inbox, f"mail {letter.mail_id}")
 
 
-def _of_permission(event: Any, stream_id: StreamId) -> _Names:
+def _of_permission(
+    event: agent.PermissionExpired | agent.PermissionResolved, stream_id: StreamId
+) -> _Names:
     yield CauseName(stream_id, f"permission {event.request_id}")
 
 
-def _of_job(event: Any, stream_id: StreamId) -> _Names:
+def _of_job(event: _JobEvent, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"end of job {event.job_id}")
     yield CauseName(stream_id, f"job {event.job_id}")
 
 
-def _of_schedule(event: Any, stream_id: StreamId) -> _Names:
+def _of_schedule(event: schedules.ScheduleFired, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"schedule {event.schedule_id}")
 
 
-def _of_request(event: Any, stream_id: StreamId) -> _Names:
+def _of_request(event: _RequestEnd, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"request {event.request_id}")
 
 
@@ -159,7 +178,7 @@ def _of_earlier_run(event: agent.RunStarted, stream_id: StreamId) -> _Names:
         yield CauseName(stream_id, f"run {event.resumes}")
 
 
-def _of_run(event: Any, stream_id: StreamId) -> _Names:
+def _of_run(event: agent.RunCancelled, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"end of run {event.run_id}")
 
 

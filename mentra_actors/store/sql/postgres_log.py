@@ -176,7 +176,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder):
 
     def _changing(
         self, change: TableChange, rows: Sequence[tuple[object, ...]]
-    ) -> tuple[bytes, list[list[Any]]]:
+    ) -> tuple[bytes, list[list[object]]]:
         table, key = change.table, change.table.key
         if change.how == "drop":
             statement = f"DELETE FROM {{{table.name}}} WHERE {key} IN (SELECT value FROM {{each}})"
@@ -294,13 +294,13 @@ def _sql(text: str) -> SQL:
     return SQL(cast("Any", text))
 
 
-def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[Any]]:
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _statement_sized(rows: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object, ...]]]:
     """The rows in pieces that a statement may carry."""
-    piece: list[tuple[Any, ...]] = []
+    piece: list[tuple[object, ...]] = []
     size = 0
     for row in rows:
         piece.append(row)
