@@ -209,7 +209,7 @@ def test_another_process_watches_a_store(tmp_path):
 
 def test_a_long_log_is_begun_at_the_views_beside_it(tmp_path, monkeypatch):
     """A second look costs what has come since the first one."""
-    monkeypatch.setattr("mentra_actors.runtime.views.view_reading._LONG_LOG", 1)
+    monkeypatch.setattr("mentra_actors.runtime.views.view_reading.LONG_LOG", 1)
     path = tmp_path / "team"
     model = ScriptedModel(turns=["ready"], repeat=True)
     with open_runtime_sync(path, providers=[model]) as runtime:
@@ -228,7 +228,7 @@ def test_a_long_log_is_begun_at_the_views_beside_it(tmp_path, monkeypatch):
 
 def test_a_view_that_fails_on_a_long_log_is_told_all_the_same(tmp_path, monkeypatch):
     """What cannot be kept is folded."""
-    monkeypatch.setattr("mentra_actors.runtime.views.view_reading._LONG_LOG", 1)
+    monkeypatch.setattr("mentra_actors.runtime.views.view_reading.LONG_LOG", 1)
 
     @projection(name="fussy", initial=int, view_type=int)
     def fussy(view, recorded):
