@@ -4,7 +4,7 @@ A projection keeps a *view* in *parts*: an event names the parts that it touches
 are loaded and written again. Ten lines make one:
 
     @projection(name="output_tokens", initial=dict, view_type=dict[str, int])
-    def output_tokens(view: dict[str, int], recorded: RecordedEvent[object]) -> dict[str, int]:
+    def output_tokens(view: dict[str, int], recorded: RecordedEvent[Any]) -> dict[str, int]:
         '''Output tokens by stream.'''
         match recorded.event:
             case ModelReplied(usage=usage):
@@ -89,7 +89,7 @@ class Projection(Protocol[V]):
         """Type of one part, as msgspec decodes it."""
         ...
 
-    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
         """Parts of the view that this event touches; none if it touches nothing."""
         ...
 
@@ -97,7 +97,7 @@ class Projection(Protocol[V]):
         """The part before its first event."""
         ...
 
-    def apply(self, view: V, key: str, recorded: RecordedEvent[object]) -> V:
+    def apply(self, view: V, key: str, recorded: RecordedEvent[Any]) -> V:
         """The part after one event."""
         ...
 
@@ -206,7 +206,7 @@ def _sequence(keys: Iterable[str]) -> Sequence[str]:
     return list(keys)
 
 
-def _first(projection: Projection[V], key: str, recorded: RecordedEvent[object]) -> V:
+def _first(projection: Projection[V], key: str, recorded: RecordedEvent[Any]) -> V:
     try:
         return projection.initial(key)
     except _RAISED as error:
@@ -229,11 +229,11 @@ class FunctionProjection(Generic[V]):
     handles: frozenset[type[object]] | None
     view_type: Any
     make_initial: Callable[[], V]
-    step: Callable[[V, RecordedEvent[object]], V]
+    step: Callable[[V, RecordedEvent[Any]], V]
     categories: frozenset[str] = frozenset()
     streams: frozenset[str] = frozenset()
 
-    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:  # noqa: ARG002 - one part
+    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:  # noqa: ARG002 - one part
         """See `Projection.keys`."""
         return (ONE_PART,)
 
@@ -241,7 +241,7 @@ class FunctionProjection(Generic[V]):
         """See `Projection.initial`."""
         return self.make_initial()
 
-    def apply(self, view: V, key: str, recorded: RecordedEvent[object]) -> V:  # noqa: ARG002 - one part
+    def apply(self, view: V, key: str, recorded: RecordedEvent[Any]) -> V:  # noqa: ARG002 - one part
         """See `Projection.apply`."""
         return self.step(view, recorded)
 
@@ -253,7 +253,7 @@ def projection(
     view_type: object,
     version: int = 1,
     **choice: Unpack[EventChoice],
-) -> Callable[[Callable[[V, RecordedEvent[object]], V]], FunctionProjection[V]]:
+) -> Callable[[Callable[[V, RecordedEvent[Any]], V]], FunctionProjection[V]]:
     """Make a projection of a function `(view, recorded) -> view`; the module shows one.
 
     `initial` makes the view before the first event (`dict`, a struct class); type checkers take
@@ -272,7 +272,7 @@ def projection(
     categories = checked_names(name, choice.get("categories", ()))
     streams = checked_names(name, choice.get("streams", ()))
 
-    def decorate(step: Callable[[V, RecordedEvent[object]], V]) -> FunctionProjection[V]:
+    def decorate(step: Callable[[V, RecordedEvent[Any]], V]) -> FunctionProjection[V]:
         return FunctionProjection(
             name=name,
             version=version,

@@ -3,7 +3,7 @@
     class OutputTokens(KeyedProjection[int], handles=[events.ModelReplied], by="agent"):
         '''Output tokens by agent.'''
 
-        def apply(self, view: int, key: str, recorded: RecordedEvent[object]) -> int:
+        def apply(self, view: int, key: str, recorded: RecordedEvent[Any]) -> int:
             return view + recorded.event.usage.output_tokens
 
 The name of the view is that of the class in snake case, and each part begins as its type does
@@ -94,11 +94,11 @@ class KeyedProjection(Declared, ABC, Generic[V]):
         if cls.initial is KeyedProjection.initial:
             checked_initial(cls.name, cls.view_type, lambda: _empty(cls.name, cls.view_type))
 
-    def key(self, recorded: RecordedEvent[object]) -> str | None:
+    def key(self, recorded: RecordedEvent[Any]) -> str | None:
         """The part that an event touches, or None; override it for keys of your own."""
         return _KEY_OF[self._by](recorded)
 
-    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
         """The parts that an event touches; override it where that may be several."""
         key = self.key(recorded)
         return () if key is None else (key,)
@@ -109,7 +109,7 @@ class KeyedProjection(Declared, ABC, Generic[V]):
         return first
 
     @abstractmethod
-    def apply(self, view: V, key: str, recorded: RecordedEvent[object]) -> V:
+    def apply(self, view: V, key: str, recorded: RecordedEvent[Any]) -> V:
         """A part after one event. Never changes `view` in place."""
 
 

@@ -9,7 +9,7 @@
         def drop(self, cursor: Any) -> None:
             cursor.execute("DROP TABLE IF EXISTS calls")
 
-        def write(self, cursor: Any, recorded: RecordedEvent[object]) -> None:
+        def write(self, cursor: Any, recorded: RecordedEvent[Any]) -> None:
             tokens = recorded.event.usage.output_tokens
             cursor.execute("INSERT INTO calls VALUES (?, ?)", (recorded.stream_id, tokens))
 
@@ -43,18 +43,18 @@ class SqlProjection(Declared, ABC):
     """
 
     @abstractmethod
-    def create(self, cursor: object) -> None:
+    def create(self, cursor: Any) -> None:
         """Make the tables; none of them is there."""
 
     @abstractmethod
-    def drop(self, cursor: object) -> None:
+    def drop(self, cursor: Any) -> None:
         """Remove the tables, those that are there."""
 
     @abstractmethod
-    def write(self, cursor: object, recorded: RecordedEvent[object]) -> None:
+    def write(self, cursor: Any, recorded: RecordedEvent[Any]) -> None:
         """Write what one event says."""
 
-    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:  # noqa: ARG002
+    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:  # noqa: ARG002
         """None: its rows are no parts."""
         return ()
 
@@ -62,7 +62,7 @@ class SqlProjection(Declared, ABC):
         """It has no parts; see `Projection.initial`."""
         return
 
-    def apply(self, view: None, key: str, recorded: RecordedEvent[object]) -> None:  # noqa: ARG002
+    def apply(self, view: None, key: str, recorded: RecordedEvent[Any]) -> None:  # noqa: ARG002
         """It has no parts; see `Projection.apply`."""
         return
 
@@ -73,7 +73,7 @@ def rows_of(projection: SqlProjection, page: Page, *, is_first: bool) -> RowWrit
     It raises `ProjectionFailed` for what the projection raises.
     """
 
-    def write(cursor: object) -> None:
+    def write(cursor: Any) -> None:
         position = page.events[0].global_position if page.events else page.through
         try:
             if is_first:

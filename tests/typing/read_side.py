@@ -33,6 +33,13 @@ def events_by_kind(view: dict[str, int], recorded: RecordedEvent[Any]) -> dict[s
     return {**view, kind: view.get(kind, 0) + 1}
 
 
+class Replies(KeyedProjection[int], handles=[events.ModelReplied], by="agent"):
+    """It may say which events it is given."""
+
+    def apply(self, view: int, key: str, recorded: RecordedEvent[events.ModelReplied]) -> int:
+        return view + recorded.event.usage.output_tokens
+
+
 async def views(runtime: Runtime) -> None:
     assert_type(events_by_kind, FunctionProjection[dict[str, int]])
     is_one: Projection[dict[str, int]] = events_by_kind
@@ -55,8 +62,18 @@ def past() -> None:
         assert_type([one.global_position for one in _recorded(moment)], list[int])
 
 
-def _recorded(moment: Moment) -> Sequence[RecordedEvent[Any]]:
+def _recorded(moment: Moment) -> Sequence[RecordedEvent[object]]:
     return [moment.event] if moment.event else []
+
+
+def texts(moment: Moment) -> list[str]:
+    """What an event says is known when its class is."""
+    found = []
+    for one in _recorded(moment):
+        one.event.text  # type: ignore[attr-defined] # noqa: B018 - which class is it?
+        if isinstance(one.event, events.PromptAccepted):
+            found.append(one.event.text)
+    return found
 
 
 class OutputTokens(KeyedProjection[int], handles=[events.ModelReplied], by="agent"):
