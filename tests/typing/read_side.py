@@ -66,14 +66,13 @@ def _recorded(moment: Moment) -> Sequence[RecordedEvent[object]]:
     return [moment.event] if moment.event else []
 
 
-def texts(moment: Moment) -> list[str]:
+def text_at(moment: Moment) -> str:
     """What an event says is known when its class is."""
-    found = []
-    for one in _recorded(moment):
-        one.event.text  # type: ignore[attr-defined] # noqa: B018 - which class is it?
-        if isinstance(one.event, events.PromptAccepted):
-            found.append(one.event.text)
-    return found
+    recorded = moment.event
+    assert_type(recorded, RecordedEvent[object] | None)
+    if recorded is not None and isinstance(recorded.event, events.PromptAccepted):
+        return recorded.event.text
+    return ""
 
 
 class OutputTokens(KeyedProjection[int], handles=[events.ModelReplied], by="agent"):
