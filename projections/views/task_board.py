@@ -92,7 +92,7 @@ class TaskBoardProjection:
     def apply(self, view: BoardView, key: str, recorded: RecordedEvent[object]) -> BoardView:  # noqa: ARG002 - one key per board
         """See `Projection.apply`."""
         event = recorded.event
-        if not isinstance(event, get_args(BoardEvent)):
+        if not isinstance(event, BoardEvent):
             return view
         state = BOARD.evolve(view.state, event)
         state = BoardState(tasks=state.tasks, highest_deleted=state.highest_deleted)

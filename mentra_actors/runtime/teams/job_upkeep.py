@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import get_args
 
 from mentra_actors.domain.background.events import JobEnd
 from mentra_actors.domain.background.jobs import BACKGROUND, StopAllJobs
@@ -37,7 +36,6 @@ CLOSE_TIMEOUT_S = 10.0
 """A job has two seconds to end when it is asked, and is killed then; the log takes the rest."""
 _LOOK_AGAIN_S = 0.02
 _CLOSED = "the runtime was closed"
-_ENDS = get_args(JobEnd)
 
 
 def jobs_directory(path: str | Path) -> Path:
@@ -83,7 +81,7 @@ class JobUpkeep:
 
     def _forget_ended(self, recorded: tuple[RecordedEvent[object], ...]) -> None:
         for one in recorded:
-            if isinstance(one.event, _ENDS):
+            if isinstance(one.event, JobEnd):
                 with contextlib.suppress(RuntimeError):  # closing: `close` does it
                     self._workers.submit(self._folders.remove, one.event.job_id)
 

@@ -25,46 +25,57 @@ class SyntaxNode(Protocol):
     @property
     def id(self) -> int:
         """A number that no other node of the tree has."""
+        ...
 
     @property
     def type(self) -> str:
         """The name that the grammar gives to such a part."""
+        ...
 
     @property
     def text(self) -> bytes:
         """All that stands in it, the whole text being bytes."""
+        ...
 
     @property
     def start_byte(self) -> int:
         """Where it begins in the whole text."""
+        ...
 
     @property
     def end_byte(self) -> int:
         """The place after its last byte."""
+        ...
 
     @property
     def is_named(self) -> bool:
         """False for a mere sign, such as a bracket."""
+        ...
 
     @property
     def is_missing(self) -> bool:
         """True if the library only thinks that it should be there."""
+        ...
 
     @property
     def is_error(self) -> bool:
         """True if it fits nothing that the grammar knows."""
+        ...
 
     @property
     def has_error(self) -> bool:
         """True if it is an error, or something in it is."""
+        ...
 
     @property
     def children(self) -> Sequence["SyntaxNode"]:
         """Its parts in their order."""
+        ...
 
     @property
     def named_children(self) -> Sequence["SyntaxNode"]:
         """Those of its parts that are no mere signs."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
