@@ -5,12 +5,13 @@ standard error. Piped text has no colours, no frames and is never cut to a width
 says how wide it may be, sentences are wrapped.
 """
 
+import errno
 import json
 import os
 import sys
 import time
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import msgspec
@@ -28,7 +29,9 @@ __all__ = [
     "local_moment",
     "local_second",
     "local_time",
+    "naming_output",
     "plain_table",
+    "print_text",
 ]
 
 _NO_WIDTH = 1_000_000
@@ -67,17 +70,17 @@ class Output:
     def json_line(self, value: object, *, indent: int | None = None) -> None:
         """A value as JSON on standard output, flushed."""
         plain = msgspec.to_builtins(value, str_keys=True)
-        sys.stdout.write(_json_text(plain, indent) + "\n")
-        sys.stdout.flush()
+        print_text(_json_text(plain, indent) + "\n")
 
     def show(self, *renderables: RenderableType) -> None:
         """Something for people on standard output; of plain text, brackets are brackets."""
-        for one in renderables:
-            shown = Text(one) if isinstance(one, str) else one
-            if self._is_piped and isinstance(shown, Text) and "\t" not in shown.plain:
-                self._write(harmless(shown.plain))
-            else:
-                self.console.print(shown, highlight=False)
+        with naming_output():
+            for one in renderables:
+                shown = Text(one) if isinstance(one, str) else one
+                if self._is_piped and isinstance(shown, Text) and "\t" not in shown.plain:
+                    self._write(harmless(shown.plain))
+                else:
+                    self.console.print(shown, highlight=False)
 
     def _write(self, text: str) -> None:
         """What the console would write into a pipe, in a tenth of its time."""
@@ -162,6 +165,27 @@ class Output:
             ]
             self.show_hanging(first, 2)
             self.show_hanging(Text.assemble("  ", Text(" · ").join(named)), 2)
+
+
+def print_text(text: str) -> None:
+    """Put text on standard output as it is, at once."""
+    with naming_output():
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+@contextmanager
+def naming_output() -> Iterator[None]:
+    """A block that writes to standard output: an error of no file says that it was there."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        named = OSError(error.errno, error.strerror, "standard output")
+        if error.errno != errno.EPIPE:
+            named.add_note("What was printed is not whole: see to the place that it goes to.")
+        raise named from error
 
 
 def harmless(text: str) -> str:

@@ -127,6 +127,7 @@ class ProjectionRunner:
     def wait_for(self, position: int, *, timeout_s: float) -> bool:
         """Wait until every view that has not failed contains `position`; False if it is late.
 
+        A paused one that is before it stays there: it is False as soon as the others are there.
         After an append it lets you read your own writes. Without a follower the waiting thread
         catches up itself. Never call it on an actor or loop thread.
 
@@ -140,7 +141,7 @@ class ProjectionRunner:
             return self.checkpoint() >= position
         with self._advanced:
             self._advanced.wait_for(
-                lambda: self.checkpoint() >= position or not follower.is_running, timeout_s
+                lambda: self._is_carried_to(position) or not follower.is_running, timeout_s
             )
         if follower.failure is not None:
             raise follower.failure
@@ -153,6 +154,7 @@ class ProjectionRunner:
             KeyError: no such projection.
         """
         self._paused.add(self._known(name).name)
+        self._announce()
 
     def resume(self, name: str) -> None:
         """Carry a view on again, from where it was paused.
@@ -305,6 +307,13 @@ class ProjectionRunner:
     def _carried(self) -> Mapping[str, int]:
         """Checkpoints of the projections that neither have failed nor are paused, by name."""
         return {name: at for name, at in self._checkpoints().items() if name not in self._paused}
+
+    def _is_carried_to(self, position: int) -> bool:
+        """Whether no view comes to a position any more that is not there yet."""
+        carried = self._carried()
+        if carried or self._paused:
+            return min(carried.values(), default=position) >= position
+        return self.checkpoint() >= position
 
     def _fold_page(self, through: int) -> bool:
         """Carry the views that are furthest behind on by a page; False if none is behind."""

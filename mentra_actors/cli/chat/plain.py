@@ -10,7 +10,7 @@ from mentra_actors.cli.chat.session import ChatSession
 from mentra_actors.cli.chat.shown import Line, Prose, Rows, Shown, line
 from mentra_actors.cli.chat.slash_commands import performed, unknown_words
 from mentra_actors.cli.chat.typed import Later, Say, Slash, Unknown, typed
-from mentra_actors.cli.output import Output, discard_output, harmless
+from mentra_actors.cli.output import Output, discard_output, harmless, print_text
 from mentra_actors.runtime.awaiting import thread_safe_call
 
 __all__ = ["PlainScreen"]
@@ -88,8 +88,7 @@ class PlainScreen:
 
     def _write(self, text: str) -> None:
         try:
-            sys.stdout.write(harmless(text))
-            sys.stdout.flush()
+            print_text(harmless(text))
         except BrokenPipeError:  # the work goes on when whoever read the answer has gone
             discard_output()
         self._is_in_line = not text.endswith("\n")

@@ -94,7 +94,7 @@ class ChatSession:
         """Calls that wait for a person, the oldest first."""
         self._decided: set[tuple[str, str]] = set()
         """What a person has decided here: a look from before that must not ask again."""
-        self.failure: MentraError | None = None
+        self.failure: MentraError | OSError | None = None
         """Why nothing can go on any more."""
         self.last_turn_failed = False
         self._limits = limits
@@ -120,6 +120,7 @@ class ChatSession:
 
         Raises:
             MentraError: the session cannot go on; what was recorded is kept.
+            OSError: the same of standard output, which takes nothing any more.
         """
         on_loop = thread_safe_call()
         end = self.runtime.on_recorded(
@@ -143,7 +144,7 @@ class ChatSession:
         """Work whose failure ends the session; a task group would wrap it."""
         try:
             await work()
-        except MentraError as error:
+        except (MentraError, OSError) as error:
             self.failure = error
             self.leave()
 

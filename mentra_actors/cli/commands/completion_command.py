@@ -8,6 +8,7 @@ import typer
 from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
 from mentra_actors.cli.late_commands import COMPLETION_VARIABLE
+from mentra_actors.cli.output import print_text
 
 __all__ = ["completion"]
 
@@ -25,4 +26,4 @@ def completion(
     started = Path(sys.argv[0]).name
     name = started if started.startswith(_NAME) else _NAME
     script = get_completion_script(prog_name=name, complete_var=COMPLETION_VARIABLE, shell=shell)
-    sys.stdout.write(f"{script}\n")
+    print_text(f"{script}\n")

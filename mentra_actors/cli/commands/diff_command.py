@@ -1,5 +1,6 @@
 """`mentra diff`: what has become of a team between two moments."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -67,13 +68,23 @@ def diff(
             found = _of_view(old, new, view, team_id, agent)
         else:
             found = _of_team(old, new, team_id, agent)
+        stores = (store, store if other is None else other)
         heads = [moment_line(*side) for side in sides]
         documents = [moment_document(*side) for side in sides]
+    if other is not None:
+        heads = [_head(*named) for named in zip("-+", stores, heads, strict=True)]
+        documents = [
+            {"store": str(place), **document}
+            for place, document in zip(stores, documents, strict=True)
+        ]
     if as_json:
         named = dict(zip(("before", "after"), documents, strict=True))
         output.document({**named, "difference": found})
         return
-    lines = list(_lines(found))
+    _show(output, heads, list(_lines(found)))
+
+
+def _show(output: Output, heads: Sequence[Text], lines: Sequence[tuple[Text, int]]) -> None:
     for head in heads:
         output.show_line(head)
     output.show(Text())
@@ -81,6 +92,11 @@ def diff(
         output.show_hanging(line, indent)
     if not lines:
         output.show("Nothing differs.")
+
+
+def _head(sign: str, store: Path, head: Text) -> Text:
+    """A moment of one of two stores: what only it has stands behind the same sign."""
+    return Text.assemble((f"{sign} {store}  ", "bold"), head)
 
 
 def _history(stack: ExitStack, store: Path, team_name: str) -> History:

@@ -1,6 +1,7 @@
 """`mentra export` and `mentra import`: a store as JSON lines, and back."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from mentra_actors.cli.care_progress import care_task
 from mentra_actors.cli.options import AsJson
-from mentra_actors.cli.output import Output
+from mentra_actors.cli.output import Output, naming_output
 from mentra_actors.errors import StoreCorrupted, StoreError, StoreFormatError
 from mentra_actors.ids import StreamId
 from mentra_actors.store.care import Exported, ExportScope, export_store, import_store
@@ -54,9 +55,11 @@ def export(
         is_readable=readable,
     )
     is_standard = file == _STANDARD
-    with care_task(output, f"Writing {path}") as on_progress:
+    naming = naming_output() if is_standard else nullcontext()
+    with naming, care_task(output, f"Writing {path}") as on_progress:
         target = sys.stdout.buffer if is_standard else file
         exported = export_store(path, target, scope=scope, on_progress=on_progress)
+        sys.stdout.flush()
     if as_json and not is_standard:
         output.document({"file": str(file), **msgspec.to_builtins(exported)})
         return

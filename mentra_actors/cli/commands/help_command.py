@@ -1,11 +1,11 @@
 """`mentra help`: the help of a command, for who writes that word first."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from mentra_actors.cli.command_list import COMMANDS
+from mentra_actors.cli.output import print_text
 
 __all__ = ["help_"]
 
@@ -30,4 +30,4 @@ def help_(
             )
         name, found, _ = shown.command.resolve_command(shown, [word])
         shown = typer.Context(found, parent=shown, info_name=name)
-    sys.stdout.write(f"{shown.get_help()}\n")
+    print_text(f"{shown.get_help()}\n")

@@ -1,5 +1,6 @@
 """`mentra log`: what was recorded, event by event."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath, TeamName
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.reading import OpenStore, opened, until_ctrl_c
 from mentra_actors.cli.render.render_log import event_document, event_line
+from mentra_actors.cli.times import position_in
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, category_of
@@ -44,8 +46,13 @@ def log(
         typer.Argument(help="An agent's name or a stream (board-main); without it: everything."),
     ] = None,
     after: Annotated[
-        int, typer.Option(min=0, help="Begin after this version (without AGENT: position).")
-    ] = 0,
+        str,
+        typer.Option(
+            metavar="MOMENT",
+            help="Begin after this version (without AGENT: position) or time (10m ago); -20: the "
+            "last 20.",
+        ),
+    ] = "0",
     category: Annotated[
         list[str] | None, typer.Option(help="Only streams of this kind (agent, inbox, board).")
     ] = None,
@@ -62,16 +69,29 @@ def log(
     with opened(store, team_name) as team:
         stream_id = None if agent is None else team.stream(agent)
         wish = _Wish(stream_id, tuple(category or ()), tuple(tag or ()))
+        place = _place_named(team, stream_id, after)
         found = False
         with until_ctrl_c(follows=follow):
-            for recorded in filter(wish.lets_pass, _events(team, wish, after, follow=follow)):
+            for recorded in filter(wish.lets_pass, _events(team, wish, place, follow=follow)):
                 found = True
                 if as_json:
                     output.json_line(event_document(recorded))
                 else:
                     output.show_line(event_line(recorded, with_stream=stream_id is None))
         if not found:
-            output.remark(_nothing(team, wish, after))
+            output.remark(_nothing(team, wish, place))
+
+
+def _place_named(team: OpenStore, stream_id: StreamId | None, after: str) -> int:
+    """What `after` means: a version of a stream, or without one a position; it may be to come."""
+    said = after.strip()
+    if re.fullmatch(r"[0-9]{1,18}", said):
+        return int(said)
+    if stream_id is None:
+        return position_in(team, said)
+    if before_end := re.fullmatch(r"(?:end)?-([0-9]{1,18})", said):
+        return max(team.reader.stream_version(stream_id) - int(before_end[1]), 0)
+    return team.journal.version_at(stream_id, position_in(team, said))
 
 
 def _nothing(team: OpenStore, wish: _Wish, after: int) -> str:

@@ -1,6 +1,6 @@
 """`mentra plot`: what people would rather look at than read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
@@ -14,11 +14,11 @@ from mentra_actors.cli.plots.canvas import saved_figure
 from mentra_actors.cli.plots.lane_plot import draw_lanes, lane_inches
 from mentra_actors.cli.plots.usage_plot import draw_usage
 from mentra_actors.cli.reading import OpenStore, opened
+from mentra_actors.cli.team_lanes import StreamsOfTeam
 from mentra_actors.cli.times import position_in
-from mentra_actors.domain.agent.events import AgentSpawned
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
-from mentra_actors.ids import StreamId, board_stream
+from mentra_actors.ids import board_stream
 from projections.views.lanes import only_lanes, team_lanes
 from projections.views.series import board_series, usage_series
 
@@ -62,7 +62,9 @@ class _Picture(NamedTuple):
 
 def _lanes(team: OpenStore, after: int, through: int) -> _Picture:
     drawn = team_lanes(team.journal.between(after, through))
-    lanes = only_lanes(drawn, {board_stream(team.team_id), *_agents(team, through)})
+    streams = StreamsOfTeam(team)
+    streams.read_through(through)
+    lanes = only_lanes(drawn, streams)
     _require(lanes.lanes, "no agent did anything there")
     title = f"Lanes of {team.path.name}"
     return _Picture(partial(draw_lanes, lanes, title), lane_inches(lanes))
@@ -82,13 +84,6 @@ def _board(team: OpenStore, after: int, through: int) -> _Picture:
     points = [one for one in points if one.at > begin]
     _require(points, f"nothing happened on {board} there")
     return _Picture(partial(draw_board, points, f"Tasks of {board}"), _INCHES)
-
-
-def _agents(team: OpenStore, through: int) -> Iterator[StreamId]:
-    """Agents of the team until then, subagents too."""
-    for one in team.journal.between(0, through, of_types=frozenset({AgentSpawned})):
-        if isinstance(one.event, AgentSpawned) and one.event.profile.team_id == team.team_id:
-            yield one.stream_id
 
 
 def _time_of(team: OpenStore, position: int) -> float:

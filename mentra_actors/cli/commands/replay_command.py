@@ -1,6 +1,6 @@
 """`mentra replay`: a log decided again, runs that are run again, and a walk event by event."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -29,13 +29,28 @@ from mentra_actors.ids import AgentId, StreamId, name_of
 from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.history.history import History
-from mentra_actors.runtime.history.replays import Replay, ReplayChoices
+from mentra_actors.runtime.history.replays import Replay, ReplayChoices, ReplayRow
 from mentra_actors.runtime.replay.recordings import read_recording, recording_faults
 from mentra_actors.runtime.replay.releases import ReleasesOfLog
+from mentra_actors.runtime.replay.run_choice import chosen_run
 from mentra_actors.runtime.replay.stream_groups import agent_events
 from mentra_actors.runtime.replay.walk import Step, steps_of
 
 __all__ = ["replay"]
+
+_FINISHED = "finished"
+_APART = {
+    "--recording": ("AGENT", "--run", "--from", "--all", "--play", "--step"),
+    "--step": ("--play", "--all", "--run", "--from"),
+    "--play": ("--all", "--run", "--from"),
+    "--all": ("--run",),
+}
+_MEANINGS = {
+    "--recording": "a file is decided again, and nothing of a store",
+    "--step": "the log is walked through, and nothing is run",
+    "--play": "the whole team is played, and no model is asked",
+    "--all": "all ended runs are run again",
+}
 
 
 def replay(
@@ -79,9 +94,20 @@ def replay(
 
     Or run a recorded run again; nothing is written. Without options no model is asked and no
     tool is run. The exit code is 1 if anything is decided otherwise than it was recorded, but
-    for what a release since then is known to.
+    for what a release since then is known to, and if a run that goes on live does not finish.
     """
     output = Output(as_json=as_json)
+    _require_apart(
+        {
+            "--recording": recording is not None,
+            "--step": step,
+            "--play": play,
+            "--all": all_runs,
+            "--run": run is not None,
+            "--from": live_from is not None,
+            "AGENT": agent is not None,
+        }
+    )
     if recording is not None:
         _decide_file(output, recording)
         return
@@ -95,11 +121,23 @@ def replay(
         elif all_runs:
             _run_all(output, team, stream_id, choices)
         elif run is not None or live_from is not None:
-            if stream_id is None:
-                raise CommandRejected("name the agent whose run is to be run again")
             _run_again(output, team, stream_id, run, choices)
         else:
             _decide_again(output, team, stream_id)
+
+
+def _require_apart(given: Mapping[str, bool]) -> None:
+    """Refuse two options of which one would say nothing.
+
+    Raises:
+        CommandRejected: it names both.
+    """
+    for one, others in _APART.items():
+        for other in others:
+            if given[one] and given[other]:
+                raise CommandRejected(
+                    f"{one} and {other} exclude each other: {_MEANINGS[one]}; leave one out"
+                )
 
 
 def _steps(team: OpenStore, stream_id: StreamId | None) -> Iterator[Step]:
@@ -121,6 +159,17 @@ def _choices(live_from: int | None, model: str | None, system: str | None) -> Re
     providers: list[ModelProvider] = [OfflineModel(), *signed_in_providers()]
     prompt = None if system is None else given_text(system)
     return {"live_from": live_from, "model": model, "system": prompt, "providers": providers}
+
+
+def _require_recorded_model(
+    team: OpenStore, stream_id: StreamId, run: str | None, live_from: int
+) -> None:
+    """Check that the model which the agent had at a call of the run can be asked here, too."""
+    name = name_of(stream_id)
+    script = chosen_run(team.reader, team.journal, AgentId(name), name, run)
+    profile = script.steps[script.step_of_call(live_from)].before.profile
+    if profile is not None:
+        require_usable(profile.model, with_login=True)
 
 
 def _decide_again(output: Output, team: OpenStore, stream_id: StreamId | None) -> None:
@@ -162,8 +211,17 @@ def _decide_file(output: Output, file: Path) -> None:
 
 
 def _run_again(
-    output: Output, team: OpenStore, stream_id: StreamId, run: str | None, choices: ReplayChoices
+    output: Output,
+    team: OpenStore,
+    stream_id: StreamId | None,
+    run: str | None,
+    choices: ReplayChoices,
 ) -> None:
+    if stream_id is None:
+        raise CommandRejected("name the agent whose run is to be run again")
+    live_from = choices.get("live_from")
+    if live_from is not None and choices.get("model") is None:
+        _require_recorded_model(team, stream_id, run, live_from)
     history = History(team.reader, team.journal)
     with output.spinner("Running it again"):
         found = history.replay(name_of(stream_id), run, **choices)
@@ -171,7 +229,10 @@ def _run_again(
         output.document(replay_document(found))
     else:
         show_replay(output, found)
-    _exit(is_same=found.is_same or bool(found.live_from) or _is_as_known(found))
+    if found.live_from:
+        _exit(is_same=found.now.ended == _FINISHED)
+    else:
+        _exit(is_same=found.is_same or _is_as_known(found))
 
 
 def _is_as_known(found: Replay) -> bool:
@@ -190,8 +251,13 @@ def _run_all(
         output.document({"runs": msgspec.to_builtins(rows)})
     else:
         show_table(output, rows)
-    is_same = all(not one.decisions and not one.problem for one in rows)
-    _exit(is_same=is_same)
+    _exit(is_same=all(map(_is_well, rows)))
+
+
+def _is_well(row: ReplayRow) -> bool:
+    """Whether a run of the table is decided as it was, and has finished if it went on live."""
+    is_over = not row.live_from or row.ended == _FINISHED
+    return is_over and not row.decisions and not row.problem
 
 
 def _exit(*, is_same: bool) -> None:

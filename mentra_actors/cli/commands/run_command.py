@@ -189,7 +189,7 @@ class _Job:
         send, receive = anyio.create_memory_object_stream[Any](float("inf"))
         ends = _subscribed(runtime, send)
         reply: Reply | None = None
-        failure: MentraError | None = None
+        failure: MentraError | OSError | None = None
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(screen.show_all, receive)
@@ -204,6 +204,7 @@ class _Job:
         finally:
             for end in ends:
                 end()
+        failure = failure or screen.output_failure
         if failure is not None:
             raise failure
         return reply

@@ -12,12 +12,14 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
 from mentra_actors.cli.output import Output, local_time
 from mentra_actors.cli.reading import OpenStore, opened, until_ctrl_c
 from mentra_actors.cli.render.lane_graph import LaneGraph, LaneRow
+from mentra_actors.cli.team_lanes import StreamsOfTeam
 from mentra_actors.cli.times import position_in
+from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId, category_of, name_of
 from mentra_actors.json_types import JsonObject
-from projections.views.lanes import team_lanes
+from projections.views.lanes import only_lanes, team_lanes
 from projections.views.timeline import line_of, sentence_of
 
 __all__ = ["timeline"]
@@ -41,6 +43,10 @@ def timeline(
         bool, typer.Option("--all", help="Every event, also those that say little.")
     ] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events come.")] = False,
+    team_name: Annotated[
+        str | None,
+        typer.Option("--team", metavar="NAME", help="Only this team.", show_default="all"),
+    ] = None,
     store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
@@ -48,13 +54,14 @@ def timeline(
     if follow and (as_json or through is not None):
         raise CommandRejected("--follow ends nowhere: leave --through and --json out")
     output = Output(as_json=as_json)
-    with opened(store) as team:
+    with opened(store, team_name or DEFAULT_TEAM) as team:
+        only = None if team_name is None else StreamsOfTeam(team)
         begin = position_in(team, after)
         end = None if through is None else position_in(team, through)
         if as_json:
-            output.document(_document(team, begin, end))
+            output.document(_document(team, begin, end, only))
             return
-        rows = _Rows(team, begin, every=every)
+        rows = _Rows(team, begin, only, every=every)
         with until_ctrl_c(follows=follow):
             _show(output, rows, rows.more(end, last=last))
             while follow:
@@ -63,10 +70,16 @@ def timeline(
                     output.show_line(_line(one, rows.graph))
 
 
-def _document(team: OpenStore, after: int, through: int | None) -> JsonObject:
+def _document(
+    team: OpenStore, after: int, through: int | None, only: StreamsOfTeam | None
+) -> JsonObject:
     end = team.reader.last_position() if through is None else through
     events = list(team.journal.between(after, end))
     lanes = team_lanes(events)
+    if only is not None:
+        only.read_through(end)
+        events = [one for one in events if one.stream_id in only]
+        lanes = only_lanes(lanes, only)
     return {**msgspec.structs.asdict(lanes), "events": [line_of(one) for one in events]}
 
 
@@ -78,11 +91,15 @@ class _Shown(NamedTuple):
 class _Rows:
     """Rows of the log, in order. Lanes are known from its first event on, whatever is shown."""
 
-    def __init__(self, team: OpenStore, after: int, *, every: bool) -> None:
+    def __init__(
+        self, team: OpenStore, after: int, only: StreamsOfTeam | None, *, every: bool
+    ) -> None:
+        """Of `only` these streams; None: of all."""
         self.graph = LaneGraph(has_all=every)
         self.position = 0
         self._team = team
         self._after = after
+        self._only = only
 
     def more(self, through: int | None, *, last: int = 0) -> list[_Shown]:
         """Those that have come since the last one; with `last` only so many of the end.
@@ -90,15 +107,21 @@ class _Rows:
         Only what is shown is drawn: the graph stays behind the log by so many events.
         """
         end = self._team.reader.last_position() if through is None else through
+        if self._only is not None:
+            self._only.read_through(end)
         waiting: deque[RecordedEvent[object]] = deque()
         for recorded in self._team.journal.between(self.position, end):
             self.position = recorded.global_position
-            if not self.graph.has_row(recorded):
+            if not self._is_shown(recorded):
                 continue
             waiting.append(recorded)
             if recorded.global_position <= self._after or 0 < last < len(waiting):
                 self.graph.take(waiting.popleft())
         return [_Shown(one, self.graph.row(one)) for one in waiting]
+
+    def _is_shown(self, recorded: RecordedEvent[object]) -> bool:
+        is_chosen = self._only is None or recorded.stream_id in self._only
+        return is_chosen and self.graph.has_row(recorded)
 
 
 def _show(output: Output, rows: _Rows, shown: Collection[_Shown]) -> None:

@@ -1,12 +1,13 @@
 """An answer as it comes: the agent's words on standard output, everything else beside them."""
 
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from mentra_actors.cli.output import Output, discard_output
+from mentra_actors.cli.output import Output, discard_output, print_text
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import ToolCallBlock
 from mentra_actors.domain.model_call import TokenUsage
@@ -38,20 +39,25 @@ class RunScreen:
         self._is_in_line = False
         self._fallback = ""
         self._streamed: set[str] = set()
+        self.output_failure: OSError | None = None
+        """Why standard output takes nothing any more; whoever has asked has to be told."""
 
     async def show_all(self, notices: MemoryObjectReceiveStream[Any]) -> None:
         """Show notices and recorded events until their stream ends."""
         async with notices:
             async for notice in notices:
                 if not self._output.as_json:
-                    self._show_unless_gone(notice)
-        self._end_line()
+                    self._while_it_is_taken(partial(self._show, notice))
+        self._while_it_is_taken(self._end_line)
 
-    def _show_unless_gone(self, notice: object) -> None:
-        """The work goes on when whoever read the answer has gone."""
+    def _while_it_is_taken(self, show: Callable[[], None]) -> None:
+        """The work goes on when whoever read the answer has gone, or the disk for it is full."""
         try:
-            self._show(notice)
+            show()
         except BrokenPipeError:
+            discard_output()
+        except OSError as error:
+            self.output_failure = error
             discard_output()
 
     def _show(self, notice: object) -> None:
@@ -59,8 +65,7 @@ class RunScreen:
             case ModelDelta(stream_id=stream_id, event=TextDelta(text=text)):
                 if stream_id == self._stream_id:
                     self._streamed.add(notice.effect_id)
-                    sys.stdout.write(text)
-                    sys.stdout.flush()
+                    print_text(text)
                     self._is_in_line = not text.endswith("\n")
             case ToolProgress():
                 self._beside(f"  {notice.tool}: {notice.text}")
@@ -111,8 +116,7 @@ class RunScreen:
 
     def _end_line(self) -> None:
         if self._is_in_line:
-            sys.stdout.write("\n")
-            sys.stdout.flush()
+            print_text("\n")
             self._is_in_line = False
 
 

@@ -5,6 +5,7 @@ of what was recorded; if none gives any, the first one shows the difference.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -15,6 +16,10 @@ from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import StreamRules
 
 __all__ = ["DecidedAgain", "decided_again", "fault_words"]
+
+_FIRST_LOOK = 64
+"""Events; nearly all appends are shorter."""
+_WIDER = 4
 
 
 class DecidedAgain(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,17 +38,31 @@ class DecidedAgain(msgspec.Struct, frozen=True, kw_only=True):
 def decided_again(rules: StreamRules, known: KnownAppend[Any]) -> DecidedAgain | None:
     """The decision that explains an append best; None if no command can be made of it.
 
-    `known.events` may go on after the append: what one command gives is found by deciding.
+    `known.events` may go on after the append: what one command gives is found by deciding. Of many
+    events the first ones are looked at, and more only where a command gives as many, or none fits.
     """
+    count = _FIRST_LOOK
+    while True:
+        near = replace(known, events=known.events[:count])
+        best, most = _best(rules, near)
+        if count >= len(known.events) or (best is not None and best.same and most < count):
+            return best
+        count *= _WIDER
+
+
+def _best(rules: StreamRules, known: KnownAppend[Any]) -> tuple[DecidedAgain | None, int]:
+    """The best decision, and how many events the one has that has most."""
     builder = rules.builders.get(type(known.events[0]))
     best: DecidedAgain | None = None
+    most = 0
     for command in builder(known.events[0], known) if builder else ():
         decision = _decision(rules.decider, command, known)
+        most = max(most, len(decision.events))
         if best is None or decision.same > best.same:
             best = decision
         if decision.same == len(known.events):
             break
-    return best
+    return best, most
 
 
 def _decision(decider: AnyDecider, command: object, known: KnownAppend[Any]) -> DecidedAgain:

@@ -8,7 +8,7 @@ difference does not make others.
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -17,13 +17,14 @@ from mentra_actors.decider import AnyDecider, Delivery
 from mentra_actors.domain.agent.events import AgentSpawned
 from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.domain.permission_rules import RuleRemembered
-from mentra_actors.envelope import RecordedEvent, SkippedEvent
+from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId, category_of
 from mentra_actors.runtime.replay.deciding import DecidedAgain, decided_again, fault_words
 from mentra_actors.runtime.replay.forgotten import are_the_same, is_forgotten, may_be
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES, StreamRules
 from mentra_actors.runtime.replay.releases import ReleaseOf
+from mentra_actors.runtime.replay.waiting_events import Part, WaitingEvents
 from mentra_actors.store.ports import StoredEvent
 
 __all__ = ["Step", "Walk", "groups_of", "is_beside", "steps_of"]
@@ -94,7 +95,8 @@ class Walk:
         self._rules = rules
         self._streams = streams
         self._states: dict[StreamId, object] = {}
-        self._inboxes: dict[StreamId, list[RecordedEvent[object]]] = {}
+        self._inboxes: dict[StreamId, deque[RecordedEvent[object]]] = {}
+        """What was delivered and not taken, in the order of versions."""
         self._broken: set[StreamId] = set()
         """Streams that cannot be folded any more."""
         self._holes: set[StreamId] = set()
@@ -109,7 +111,7 @@ class Walk:
         """Begin in the middle of a stream: its state there, and what its owner has not taken."""
         self._states[stream_id] = state
         for one in letters:
-            self._inboxes.setdefault(one.stream_id, []).append(one)
+            self._inboxes.setdefault(one.stream_id, deque()).append(one)
 
     def state(self, stream_id: StreamId) -> Any:
         """The state of a stream after what was walked; None if its kind has no decider."""
@@ -119,28 +121,28 @@ class Walk:
     def through(self, recorded: Iterable[RecordedEvent[object]]) -> Iterator[Step]:
         """Each append of a log, or what comes next of it; of the chosen streams only."""
         for group in groups_of(recorded):
-            waiting = deque(group)
+            waiting = WaitingEvents(group)
             while waiting:
                 step = self._step(waiting)
                 if not self._is_other(step.stream_id):
                     yield step
 
-    def _step(self, waiting: deque[RecordedEvent[object]]) -> Step:
-        head = waiting[0]
-        own = _leading(waiting, head.stream_id)
+    def _step(self, waiting: WaitingEvents) -> Step:
+        own = waiting.own
+        head = own[0]
         rules = self._rules.get(category_of(head.stream_id))
-        untold = _NOT_ASKED if self._is_other(head.stream_id) else _untold(rules, own)
+        untold = _NOT_ASKED if self._is_other(head.stream_id) else _untold(rules, waiting)
         if head.stream_id in self._broken or (head.stream_id in self._holes and not untold):
             untold = _LOST
         if rules is None or untold:
-            taken = own[:1] if untold == _BORN else own
+            taken = tuple(own[:1] if untold == _BORN else own)
             return self._taken(waiting, Step(stream_id=head.stream_id, recorded=taken), untold)
-        decision = self._decision_or_fault(rules, own, self.state(head.stream_id))
-        recorded = own[: decision.same] if decision and decision.same else own
+        decision = self._decision_or_fault(rules, head.stream_id, waiting.own_events)
+        recorded = tuple(own[: decision.same] if decision and decision.same else own)
         step = Step(
             stream_id=head.stream_id,
             recorded=recorded,
-            beside=_beside(islice(waiting, len(recorded), None), head),
+            beside=_beside(waiting.behind(len(recorded)), head),
             decision=decision,
         )
         if decision is not None:
@@ -151,33 +153,33 @@ class Walk:
         return bool(self._streams) and stream_id not in self._streams
 
     def _decision_or_fault(
-        self, rules: StreamRules, own: Sequence[RecordedEvent[object]], state: object
+        self, rules: StreamRules, stream_id: StreamId, events: Part[Any]
     ) -> DecidedAgain | None:
         try:
-            return self._decision(rules, own, state)
+            return self._decision(rules, stream_id, events)
         except Exception as error:  # noqa: BLE001 - a decider that was changed may break anywhere
             return DecidedAgain(command=None, refusal=fault_words(error))
 
     def _decision(
-        self, rules: StreamRules, own: Sequence[RecordedEvent[object]], state: object
+        self, rules: StreamRules, stream_id: StreamId, events: Part[Any]
     ) -> DecidedAgain | None:
         """What is decided of the first append; what is left over must be another one."""
-        events = [one.event for one in own]
-        known = KnownAppend(own[0].stream_id, events, state, self._delivered)
+        state = self.state(stream_id)
+        known = KnownAppend(stream_id, events, state, self._delivered)
         decision = decided_again(rules, known)
-        if decision is None or decision.same in (0, len(own)):
+        if decision is None or decision.same in (0, len(events)):
             return decision
         after = rules.decider.fold(events[: decision.same], state)
-        left = KnownAppend(own[0].stream_id, events[decision.same :], after, self._delivered)
+        left = KnownAppend(stream_id, events.behind(decision.same), after, self._delivered)
         rest = decided_again(rules, left)
         is_told = rest is not None and rest.same > 0
         return decision if is_told else msgspec.structs.replace(decision, same=0)
 
-    def _taken(self, waiting: deque[RecordedEvent[object]], step: Step, untold: str) -> Step:
+    def _taken(self, waiting: WaitingEvents, step: Step, untold: str) -> Step:
         """The step with the states around it, after its events were folded."""
         before = self.state(step.stream_id)
         count = len(step.recorded) + len(step.beside)
-        faults = [fault for _ in range(count) if (fault := self._fold(waiting.popleft()))]
+        faults = [fault for _ in range(count) if (fault := self._fold(waiting.take()))]
         after = self.state(step.stream_id)
         if faults:
             made = step.decision or DecidedAgain(command=None)
@@ -194,7 +196,7 @@ class Walk:
         stream_id = recorded.stream_id
         category = category_of(stream_id)
         if category == "inbox":
-            self._inboxes.setdefault(stream_id, []).append(recorded)
+            self._inboxes.setdefault(stream_id, deque()).append(recorded)
         if is_forgotten(recorded.event):
             self._holes.add(stream_id)
         if isinstance(recorded.event, LeaseAcquired):
@@ -212,10 +214,10 @@ class Walk:
     def _delivered(
         self, stream_id: StreamId, after: int, through: int
     ) -> Sequence[RecordedEvent[object]]:
-        held = self._inboxes.get(stream_id, [])
-        kept = [one for one in held if one.stream_version > after]
-        self._inboxes[stream_id] = kept  # what was taken before is asked for no more
-        return [one for one in kept if one.stream_version <= through]
+        held = self._inboxes.get(stream_id, deque())
+        while held and held[0].stream_version <= after:
+            held.popleft()  # what was taken before is asked for no more
+        return list(takewhile(lambda one: one.stream_version <= through, held))
 
 
 def steps_of(
@@ -255,26 +257,15 @@ def is_beside(one: _Caused, other: _Caused) -> bool:
     )
 
 
-def _leading(
-    waiting: Iterable[RecordedEvent[object]], stream_id: StreamId
-) -> tuple[RecordedEvent[object], ...]:
-    own: list[RecordedEvent[object]] = []
-    for one in waiting:
-        if one.stream_id != stream_id:
-            break
-        own.append(one)
-    return tuple(own)
-
-
-def _untold(rules: StreamRules | None, own: Sequence[RecordedEvent[object]]) -> str:
+def _untold(rules: StreamRules | None, waiting: WaitingEvents) -> str:
     """Why an append is not decided again; empty if it is."""
     if rules is None:
         return _NO_OWNER
-    if any(is_forgotten(one.event) for one in own):
+    if waiting.has_forgotten:
         return _FORGOTTEN
-    if any(isinstance(one.event, SkippedEvent) for one in own):
+    if waiting.has_unread:
         return _UNREAD
-    return _BORN if _is_born(own[0]) else ""
+    return _BORN if _is_born(waiting.own[0]) else ""
 
 
 def _with_deliveries(step: Step, decision: DecidedAgain, decider: AnyDecider) -> Step:

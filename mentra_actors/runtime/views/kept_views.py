@@ -77,7 +77,8 @@ class KeptViews:
     def wait(self, *, timeout_s: float = 10.0) -> bool:
         """Wait until the views contain everything recorded so far.
 
-        False if that took too long, or if a projection has failed: `status` says which.
+        False if that took too long, or if a projection has failed or is paused before that:
+        `status` says which. Nobody waits for such a one, only for the others.
         """
         return self.wait_for(self._reader.last_position(), timeout_s=timeout_s)
 

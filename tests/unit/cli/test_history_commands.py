@@ -1,5 +1,6 @@
 """`mentra at`, `diff` and `bisect`: a stored team, looked back at."""
 
+import shutil
 import time
 from datetime import UTC, datetime
 
@@ -144,6 +145,18 @@ def test_what_differs_nowhere_is_said(mentra, team_store):
 
     assert mentra("diff", "now", "--with", team_store, "--store", team_store) == 0
     assert "Nothing differs." in mentra.out
+
+
+def test_of_two_stores_it_is_said_which_is_which(mentra, team_store, tmp_path, spawned):
+    other = shutil.copytree(team_store, tmp_path / "other.mentra")
+    sides = (spawned - 1, "now", "--with", other, "--store", team_store)
+    assert mentra("diff", *sides) == 0
+    old, new, *_ = mentra.out.splitlines()
+    assert old.startswith(f"- {team_store}  position {spawned - 1} of ")
+    assert new.startswith(f"+ {other}  position ")
+
+    shown = mentra.json("diff", *sides)
+    assert [shown[one]["store"] for one in ("before", "after")] == [str(team_store), str(other)]
 
 
 def test_a_difference_is_a_document(mentra, team_store, spawned):

@@ -16,6 +16,8 @@ def store(team_store, tmp_path):
     [
         (("at", "999999999w"), "is no moment"),
         (("why", "9" * 30), "is not there"),
+        (("log", "--after", "soon"), "'soon' is no moment: it is a position (57)"),
+        (("log", "bob", "--after", "soon"), "'soon' is no moment"),
         (("fork", "9" * 30, "try"), "is no moment"),
         (("fork", "lead@999", "try"), "999 is not there"),
         (("fork", "try", "--agent", "nobody"), "--agent says whom"),

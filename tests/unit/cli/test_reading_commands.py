@@ -82,6 +82,21 @@ def test_log_of_one_agent(mentra, team_store, name):
     assert events[0]["version"] == 3
 
 
+def test_a_log_begins_at_any_moment(mentra, team_store):
+    """By a place from the end, or by a time, as all looks at the past."""
+
+    def shown(*arguments):
+        assert mentra("log", *arguments, "--store", team_store, "--json") == 0
+        return [json.loads(line) for line in mentra.out.splitlines()]
+
+    whole, bob = shown(), shown("bob")
+    assert shown("--after", "-3") == shown("--after", len(whole) - 3) == whole[-3:]
+    assert shown("bob", "--after", "-3") == shown("bob", "--after", "end-3") == bob[-3:]
+    assert shown("--after", "1d ago") == whole
+    assert shown("bob", "--after", "1d ago") == shown("bob", "--after", "-9999") == bob
+    assert shown("--after", "now") == shown("bob", "--after", "now") == []
+
+
 def test_log_of_any_stream(mentra, team_store):
     """A board is a stream like any other."""
     assert mentra("log", "board-main", "--store", team_store) == 0
@@ -268,7 +283,7 @@ def test_version_and_misuse(mentra):
     assert mentra("--version") == 0
     assert mentra.out.startswith("mentra 0.")
     assert mentra("frobnicate") == 2
-    assert mentra("log", "--after", "soon") == 2
+    assert mentra("timeline", "--last", "soon") == 2
     assert "--help" in mentra.err
 
 
@@ -291,8 +306,8 @@ def test_a_directory_that_is_gone_is_named(mentra, monkeypatch, tmp_path, line):
         ("memory lead x --limit 0", "--limit must be at least 1"),
         ("approve 1.0 --remember sessions", "--remember: 'sessions' is not one of 'session'"),
         ("approve", "CALL is missing. Its name in `mentra approvals`."),
-        ("log --after soon", "--after must be a whole number\n"),
-        ("log --after -1", "--after must be at least 0\n"),
+        ("timeline --last soon", "--last must be a whole number\n"),
+        ("audit --after -1", "--after must be at least 0\n"),
         ("health --long x", "--long must be a number\n"),
     ],
 )

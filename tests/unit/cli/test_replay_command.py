@@ -5,6 +5,7 @@ import json
 import sys
 
 import pytest
+from local_server import running
 
 
 def test_a_log_is_decided_again(mentra, team_store):
@@ -57,13 +58,51 @@ def test_from_a_step_on_another_model_answers(mentra, team_store):
     assert "It goes another way from step" in mentra.out
 
 
-def test_a_run_that_fails_now_says_why(mentra, team_store):
-    """The model of the recorded run may be one that nobody serves here."""
-    arguments = ("--run", "run-1", "--from", "2", "--system", "Be brief.")
-    assert mentra("replay", "lead", *arguments, "--store", team_store) == 0
-    assert "the run failed" in mentra.out
-    assert "why: " in mentra.out
-    assert "scripted" in mentra.out.partition("why: ")[2]
+@pytest.mark.parametrize("more", [(), ("--system", "Be brief.")])
+def test_the_model_of_a_recorded_run_may_be_served_by_nobody_here(mentra, team_store, more):
+    """It is refused as one that is named: at once, and not as a run that has failed."""
+    arguments = ("--run", "run-1", "--from", "2", *more)
+    assert mentra("replay", "lead", *arguments, "--store", team_store) == 2
+    assert "the model 'scripted:x' is one of a program" in mentra.err
+    assert mentra.out == ""
+
+
+def test_a_run_that_fails_now_says_why(mentra, team_store, monkeypatch):
+    """Programs look at the exit code."""
+    live = ("--from", "1", "--model", "custom:x", "--store", team_store)
+    with running((401, "application/json", b'{"error": {"message": "who are you"}}')) as server:
+        monkeypatch.setenv("MENTRA_CUSTOM_BASE_URL", server.url)
+        assert mentra("replay", "lead", *live) == 1
+        assert "the run failed" in mentra.out
+        assert "who are you" in mentra.out.partition("why: ")[2]
+        assert mentra("replay", "--all", *live) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--step --play",
+        "--step --all",
+        "--step --run run-1",
+        "--step --from 1",
+        "--play --all",
+        "--play --run run-1",
+        "--play --from 1 --model offline:survey",
+        "--all --run run-1",
+        "--recording x.jsonl --step",
+        "--recording x.jsonl --from 1",
+    ],
+)
+def test_options_that_exclude_each_other_are_told(mentra, team_store, line):
+    """One of them would be passed over, and an answer to another question be given."""
+    one, other = [word for word in line.split() if word.startswith("--")][:2]
+    assert mentra("replay", *line.split(), "--store", team_store) == 2
+    assert f"{one} and {other} exclude each other: " in mentra.err
+
+
+def test_a_recording_is_of_no_agent_of_the_store(mentra, team_store):
+    assert mentra("replay", "lead", "--recording", "x.jsonl", "--store", team_store) == 2
+    assert "--recording and AGENT exclude each other: " in mentra.err
 
 
 def test_the_log_is_walked_append_by_append(mentra, team_store, monkeypatch):

@@ -43,6 +43,26 @@ def store(tmp_path):
     return path
 
 
+def test_a_timeline_shows_all_teams_or_one(mentra, two_teams):
+    """Lanes of others would stand between those of the team that is looked at."""
+
+    def lanes_of(*arguments):
+        assert mentra("timeline", *arguments, "--store", two_teams) == 0
+        return {line.split()[-1] for line in mentra.out.splitlines() if "┌" in line}
+
+    assert lanes_of() >= {"lead", "docs.writer", "team-main", "team-docs", "board-docs"}
+    docs = lanes_of("--team", "docs")
+    assert docs >= {"docs.writer", "docs.sue", "team-docs", "board-docs", "schedule-docs"}
+    assert not docs & {"lead", "sue", "team-main", "board-main"}
+    found = mentra.json("timeline", "--team", "docs", "--store", two_teams)
+    assert found["lanes"] == ["agent-docs.sue", "agent-docs.writer"]
+    assert {one["stream_id"].partition("-")[2] for one in found["events"]} == {
+        "docs",
+        "docs.sue",
+        "docs.writer",
+    }
+
+
 def test_every_reading_command_means_the_team_that_is_named(mentra, two_teams):
     here, there = ("--store", two_teams), ("--team", "docs", "--store", two_teams)
 

@@ -1,6 +1,7 @@
 """Views that are paused, mended, made anew and waited for, while they are kept."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -83,6 +84,24 @@ def test_a_follower_of_paused_views_rests(log, runner):
         assert not runner.wait_for(1, timeout_s=0.0)
         runner.resume("texts")
         assert runner.wait_for(1, timeout_s=TIMEOUT_S)
+
+
+def answered_early(runner, position):
+    """What a wait gives long before its time is up."""
+    with ThreadPoolExecutor() as waiting:
+        found = waiting.submit(runner.wait_for, position, timeout_s=3 * TIMEOUT_S)
+        return found.result(TIMEOUT_S)
+
+
+def test_nobody_waits_for_a_view_that_is_paused(log, runner):
+    """It would take the whole time, and nothing could come of it."""
+    with runner.follow():
+        runner.pause("texts")
+        append(log, "a")
+        assert not answered_early(runner, 1)
+        assert (runner.view("texts"), runner.view("fussy")) == (None, ("a",))
+        runner.pause("fussy")
+        assert not answered_early(runner, 2)
 
 
 def test_nobody_pauses_what_is_not_there(runner):
